@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from mgmt.api import (
     accounts,
+    approvals,
     audit,
     caregivers,
     children,
@@ -39,6 +40,7 @@ from mgmt.portal.pages import PATH as PORTAL
 from mgmt.portal.pages import add_portal
 from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
+from mgmt.staff.approval_pages import add_approvals
 from mgmt.staff.ceremonies import add_ceremonies
 from mgmt.staff.pages import add_desk
 from rules.names.protected import Protected
@@ -48,6 +50,7 @@ HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 
 ROUTES = (
     *orders.ROUTES,
+    *approvals.ROUTES,
     *subscribers.ROUTES,
     *profiles.ROUTES,
     *devices.ROUTES,
@@ -91,6 +94,7 @@ def create_app(
     if desk_key is not None and door is not Door.FAMILY:
         add_desk(app, desk_key)
         add_ceremonies(app)
+        add_approvals(app)
     if door is not Door.DESK:
         add_portal(app)
         add_captive(app, PORTAL)

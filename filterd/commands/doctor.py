@@ -80,7 +80,14 @@ def _texts() -> Finding:
     return Finding("texts", f"Urdu: {len(urdu.texts)} messages, {urdu.n_unread()} not yet read by a native reader", "")
 
 
+def _approvals(config: Config) -> Iterator[Finding]:
+    """Names are for an emergency alone, where passkeys prove who approves."""
+    if config.api.desk_origin is not None and config.api.approvals_by_name:
+        yield Finding("approvals", "names are taken, which prove no person", "take /api/approvals_by_name out")
+
+
 def _needs(config: Config) -> Iterator[Finding]:
+    yield from _approvals(config)
     for kind, endpoints in (
         ("dns", config.dns.listen),
         ("dns over tls", config.dns.tls.listen),

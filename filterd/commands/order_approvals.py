@@ -1,7 +1,8 @@
 """`filterd orders approve`: two persons agree to an entry, or to an emergency order; on the box, in the database.
 
 Two runs: the first proposes and prints a number, the second, by another person of another group, approves that number.
-Who they are is what each run says; the account that runs it is written beside it, and nothing else is proven.
+Who they are is what each run says; the account that runs it is written beside it, and nothing else is proven.  So it is
+refused where the desk has passkeys, unless the configuration takes names in an emergency.
 """
 
 import argparse
@@ -62,6 +63,8 @@ def run_approve(args: argparse.Namespace) -> int:
     from parental.errors import DatabaseFault
 
     config = loaded(args.config)
+    if not args.list:
+        _refuse_where_passkeys_are_demanded(config)
     if not args.list and not (args.name and args.group):
         raise WrongUse("approve: no person named; nothing done; give --name and --group")
     try:
@@ -76,6 +79,14 @@ def run_approve(args: argparse.Namespace) -> int:
     if args.number is not None and not args.list:
         _tell_control(config)
     return 0
+
+
+def _refuse_where_passkeys_are_demanded(config: Config) -> None:
+    if config.api.desk_origin is not None and not config.api.approvals_by_name:
+        raise Refused(
+            f"approve: two passkeys are demanded, and control would not believe names; nothing done; "
+            f"propose and sign at {config.api.desk_origin}/desk/approvals"
+        )
 
 
 def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["Row[Any]"]:
@@ -151,6 +162,7 @@ def _told(row: "Row[Any]") -> dict[str, Any]:
 def _line(row: "Row[Any]") -> str:
     what = f"approval {row.id}: order {row.order}" + ("" if row.number is None else f", entry {row.number}")
     second = f"approved by {row.approver} ({row.approver_group})" if row.approver else "waits for a second person"
+    second += ", with passkeys" if row.approver and row.way == "desk" else ""
     ended = "; ended" if row.lapsed_ms is not None else ""
     until = "" if row.expires_s is None else f", until {_iso(row.expires_s)}"
     return f"{what}, {row.kind}{until}: proposed by {row.proposer} ({row.proposer_group}), {second}{ended}"

@@ -47,7 +47,11 @@ def _add_people(verbs: "Parsers") -> None:
     enable = add_verb(verbs, "enable", "give it back", "filterd staff enable amna@isp.example")
     forget = "forget what a person signs in with, and print a new code to enrol"
     reset = add_verb(verbs, "reset", forget, "filterd staff reset amna@isp.example")
-    for verb in (role, disable, enable, reset):
+    whose = "say whose a passkey is, so that it signs approvals; without --passkey: list the person's passkeys"
+    example = "filterd staff vouch amna@isp.example --passkey '1f2e 3d4c 5b6a 7988'"
+    vouch = add_verb(verbs, "vouch", whose, example)
+    vouch.add_argument("--passkey", metavar="TEXT", help="as the person reads it to you from the own page, /desk")
+    for verb in (role, disable, enable, reset, vouch):
         verb.add_argument("mail", metavar="ADDRESS", help="of the person")
     role.add_argument("role", metavar="ROLE", help=ROLES)
     for verb in (add, role):
@@ -125,6 +129,20 @@ def _set_state(conn: "Connection", args: argparse.Namespace) -> None:
     state = DISABLED if args.verb == "disable" else ACTIVE
     set_state(conn, args.mail, state, account(), datetime.now(UTC))
     print(f"{args.mail}: {state}")
+
+
+def _vouch(conn: "Connection", args: argparse.Namespace) -> None:
+    from mgmt.ledger.event import account
+    from mgmt.staff.passkeys import fingerprint_of
+    from mgmt.staff.vouched_passkeys import passkeys_of, vouch
+
+    if args.passkey is not None:
+        vouch(conn, args.mail, args.passkey, account(), datetime.now(UTC))
+        print(f"{args.mail}: the passkey signs approvals now")
+        return
+    for key in passkeys_of(conn, args.mail):
+        state = "signs nothing" if key.vouched_s is None else "signs approvals"
+        print(f"{fingerprint_of(key)}  {key.label}, {state}")
 
 
 def _list(conn: "Connection", args: argparse.Namespace) -> None:
@@ -215,6 +233,7 @@ _WORK = {
     "disable": _set_state,
     "enable": _set_state,
     "reset": _reset,
+    "vouch": _vouch,
     "issuer": _issuer,
     "issuer-key": _issuer_key,
     "review": _review,

@@ -21,6 +21,7 @@ from mgmt.orders.decisions import Ruling, settle
 from mgmt.orders.judge import text_of_network
 from mgmt.orders.live import Live
 from mgmt.orders.model import ADDRESS, SCOPES, URL, URL_PREFIX, is_url
+from mgmt.orders.proof import BY_NAMES, Proof
 from parental.database import writing
 from rules.compiler.guards import Rails
 from rules.lists.source import Source
@@ -45,13 +46,21 @@ log = logging.getLogger("filterd.images.order_rails")
 
 
 class OrderRails:
-    """The rails of the list that holds the orders.   has_gate  see mgmt.settings.Settings"""
+    """The rails of the list that holds the orders.
+
+    has_gate  see mgmt.settings.Settings;   proof  that is asked of approvals"""
 
     def __init__(
-        self, source: Source, protected: Protected, hosting: Hosting = NO_LISTS, *, has_gate: bool = True
+        self,
+        source: Source,
+        protected: Protected,
+        hosting: Hosting = NO_LISTS,
+        *,
+        has_gate: bool = True,
+        proof: Proof = BY_NAMES,
     ) -> None:
         self._rails, self._protected, self._hosting = Rails(source, protected), protected, hosting
-        self.has_gate = has_gate
+        self.has_gate, self.proof = has_gate, proof
 
     def rule(self, live: Live) -> Rule | UrlRule | None:
         """A row as a rule, its order's number as its letter; None where a rail refuses it."""

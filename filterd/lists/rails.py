@@ -12,6 +12,8 @@ from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import orders_source
+from mgmt.orders.proof import BY_NAMES, Proof
+from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting
 from rules.names.protected import Protected
 
@@ -32,7 +34,21 @@ def protected_prefixes(config: Config) -> list[str]:
 def order_rails_of(config: Config) -> OrderRails:
     """The rails of the orders.   A list of shared hosting is read again where its file has changed."""
     hosting = _hosting(tuple((path, _state(path)) for path in config.protected.shared_hosting))
-    return OrderRails(orders_source(config), protected_of(config), hosting, has_gate=settings_of(config).has_gate)
+    return OrderRails(
+        orders_source(config),
+        protected_of(config),
+        hosting,
+        has_gate=settings_of(config).has_gate,
+        proof=proof_of(config),
+    )
+
+
+def proof_of(config: Config) -> Proof:
+    """What is asked of approvals: passkeys, where the desk has them."""
+    origin = config.api.desk_origin
+    if origin is None:
+        return BY_NAMES
+    return Proof(Party(origin, config.isp.name), takes_names=config.api.approvals_by_name)
 
 
 @lru_cache(maxsize=2)  # a publication takes milliseconds, and the lists of a cloud have megabytes

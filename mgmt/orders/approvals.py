@@ -2,6 +2,9 @@
 
     proposed by one → approved by another → control checks it again and puts it in force → ends by itself
 
+Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives what they have signed
+(mgmt.orders.proof); or they say their names on the box, where nothing is proven and control may not take it.
+
     broader     a URL is blocked by its whole host
     held        an entry that a rail holds for review (a suffix or an address of many owners) is enforced
     emergency   an emergency order does not lapse
@@ -31,6 +34,7 @@ from parental.schema.orders import approvals, entries, entry_parts
 
 BROADER, HELD, EMERGENCY = KINDS = ("broader", "held", "emergency")
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
+NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
 LONGEST = timedelta(days=MAX_DAYS)
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
@@ -42,11 +46,16 @@ class NotApproved(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who agrees.   group  of GROUPS;   account  of this box, which ran the command"""
+    """Who agrees.
+
+    group    of GROUPS;   account  of this box, which ran the command, or the token through which it was asked
+    at_desk  as whom the desk knows the person, who then has the group that is written there; None: a name that was said
+    """
 
     name: str
     group: str
     account: str
+    at_desk: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +93,7 @@ def propose(conn: Connection, order: Row[Any], proposal: Proposal, by: Person, a
             proposer_group=by.group,
             proposer_account=by.account,
             proposed_s=int(at.timestamp()),
+            **({} if by.at_desk else {"way": NAMES}),
         )
     )
     assert made.inserted_primary_key is not None
@@ -98,24 +108,47 @@ def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]
 
     Raises NotApproved."""
     _check_person(by)
-    found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
-    if found is None or found.approved_s is not None or found.lapsed_ms is not None:
-        raise NotApproved(f"approval {number}: no proposal waits under this number; not approved; make one")
-    if found.proposer == by.name:
-        raise NotApproved(f"approval {number}: {by.name} has proposed it; not approved; another person must")
-    if found.proposer_group == by.group:
-        raise NotApproved(f"approval {number}: {by.group} has proposed it; not approved; another group must")
+    found = waiting(conn, number)
+    if found.way != NAMES:
+        raise NotApproved(f"approval {number}: of the desk; not approved; sign it there, /desk/approvals/{number}")
+    refuse_alone(found, by.name, by.group)
     conn.execute(
         update(approvals)
         .where(approvals.c.id == number)
         .values(approver=by.name, approver_group=by.group, approver_account=by.account, approved_s=int(at.timestamp()))
     )
-    changed = update(entries).where(entries.c.order == found.order).values(revision=raise_revision(conn, REVISION))
-    conn.execute(changed if found.number is None else changed.where(entries.c.number == found.number))
+    wake(conn, found)
     first = Person(found.proposer, found.proposer_group, found.proposer_account)
-    noted = {"approval": number, "account": by.account, **_noted({name: getattr(found, name) for name in _SAID})}
-    note_agreed(conn, found.order, "approval given", at, (_actor(by), _actor(first)), noted)
+    note_given(conn, found, at, (_actor(by), _actor(first)), account=by.account)
     return conn.execute(select(approvals).where(approvals.c.id == number)).one()
+
+
+def waiting(conn: Connection, number: int) -> Row[Any]:
+    """A proposal that waits for its second person.   Raises NotApproved."""
+    found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    if found is None or found.approved_s is not None or found.lapsed_ms is not None:
+        raise NotApproved(f"approval {number}: no proposal waits under this number; not approved; make one")
+    return found
+
+
+def note_given(conn: Connection, approval: Row[Any], at: datetime, by: tuple[Actor, Actor], **more: Value) -> None:
+    """by  the second person, and the first"""
+    noted = {"approval": approval.id, **more, **_noted({name: getattr(approval, name) for name in _SAID})}
+    note_agreed(conn, approval.order, "approval given", at, by, noted)
+
+
+def refuse_alone(proposal: Row[Any], name: str, group: str) -> None:
+    """Raises NotApproved where the second person, or the group, is the first."""
+    if proposal.proposer == name:
+        raise NotApproved(f"approval {proposal.id}: {name} has proposed it; not approved; another person must")
+    if proposal.proposer_group == group:
+        raise NotApproved(f"approval {proposal.id}: {group} has proposed it; not approved; another group must")
+
+
+def wake(conn: Connection, proposal: Row[Any]) -> None:
+    """Have control look at what a proposal is about."""
+    changed = update(entries).where(entries.c.order == proposal.order).values(revision=raise_revision(conn, REVISION))
+    conn.execute(changed if proposal.number is None else changed.where(entries.c.number == proposal.number))
 
 
 def digest_of(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any]) -> bytes:
@@ -125,15 +158,17 @@ def digest_of(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any]) 
 
 
 def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None, now_s: int) -> str | None:
-    """Why control does not believe an approval; None where it does.   Whatever the row holds, nothing is raised."""
+    """Why control does not believe an approval, whoever has signed it; None where it does.
+
+    Whatever the row holds, nothing is raised."""
     try:
         if order is None:
             return "is of no order"
         said = {name: getattr(approval, name) for name in _SAID}
         if approval.proposer == approval.approver or approval.proposer_group == approval.approver_group:
             return "is not by two persons of different groups"
-        if not {approval.proposer_group, approval.approver_group} <= set(GROUPS) or approval.kind not in KINDS:
-            return "names a group or a kind that there is not"
+        if approval.kind not in KINDS:
+            return "is of a kind that there is not"
         if approval.kind != EMERGENCY and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
             return f"is for longer than {MAX_DAYS} days"
         if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
@@ -142,21 +177,9 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
             return "is of a time that has not come"
         if approval.digest != digest_of(order, entry, said):
             return "is of another order, entry or words than are here now"
-        if why := _why_not_sealed(order, approval.owner_consent):
-            return why
-        return why_unproven(approval)
+        return _why_not_sealed(order, approval.owner_consent)
     except (TypeError, AttributeError, ValueError):
         return "holds what no approval holds"
-
-
-def why_unproven(approval: Row[Any]) -> str | None:
-    """Why it is not proven who agreed; None: it is, as far as this release proves it.
-
-    The one place for the check of both persons' assertions over the digest.  The command asks no
-    one for a passkey yet (mgmt.staff.assertion can check one): nothing but the right to write this table stands behind
-    the names, on PostgreSQL the owner's, on SQLite that of the file."""
-    del approval
-    return None
 
 
 def approvals_given(conn: Connection) -> Sequence[Row[Any]]:
@@ -195,6 +218,12 @@ def broader_by(conn: Connection, order: int, host: bytes) -> Row[Any] | None:
     return conn.execute(found.order_by(approvals.c.id).limit(1)).first()
 
 
+def page_of_approvals(conn: Connection, order: int | None, after: int, n: int) -> Sequence[Row[Any]]:
+    """The same, from a number on."""
+    chosen = select(approvals).where(approvals.c.id > after).order_by(approvals.c.id).limit(n)
+    return conn.execute(chosen if order is None else chosen.where(approvals.c.order == order)).all()
+
+
 def approvals_of(conn: Connection, order: int | None) -> Sequence[Row[Any]]:
     """The proposals and approvals of an order, or of all; those that ended, too."""
     chosen = select(approvals).order_by(approvals.c.id)
@@ -205,7 +234,7 @@ def approvals_of(conn: Connection, order: int | None) -> Sequence[Row[Any]]:
 
 
 def _check_person(by: Person) -> None:
-    if by.group not in GROUPS:
+    if by.at_desk is None and by.group not in GROUPS:
         raise NotApproved(f"group {by.group!r:.40}: unknown; nothing written; write one of {', '.join(GROUPS)}")
     if not by.name.strip():
         raise NotApproved("name: empty; nothing written; name the person")
@@ -247,7 +276,7 @@ def _why_not_sealed(order: Row[Any], owner_consent: str | None) -> str | None:
 
 
 def _actor(by: Person) -> Actor:
-    return Actor("person", by.name, by.group)
+    return by.at_desk or Actor("person", by.name, by.group)
 
 
 def _noted(said: Mapping[str, Any]) -> dict[str, Value]:

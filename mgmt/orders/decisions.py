@@ -20,7 +20,7 @@ from sqlalchemy.types import NullType
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
-from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of
+from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of, note_given
 from mgmt.orders.events import note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
 from mgmt.orders.live import REVISION, Live, orders_revision
@@ -41,6 +41,8 @@ from mgmt.orders.model import (
     WITHDRAWN,
     Entry,
 )
+from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
+from mgmt.orders.signatures import signed_by_two
 from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
 from parental.column_types import is_octets
 from parental.revision import raise_revision
@@ -58,9 +60,12 @@ _NO_NAMES = Protected()
 
 
 class Rails(Protocol):
-    """What control's rails say of a rule.   has_gate  as mgmt.settings.Settings"""
+    """What control's rails say of a rule.
+
+    has_gate  as mgmt.settings.Settings;   proof  that it asks of approvals"""
 
     has_gate: bool
+    proof: Proof
 
     def refusal(self, live: Live) -> str | None:
         """Why it is not compiled."""
@@ -94,7 +99,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
 
     conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
     now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
-    believed, ended = _look_at_approvals(conn, now_s, at)
+    believed, ended = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
     rulings = []
     for row in _candidates(conn, since, now_s, ended, confirmed):
@@ -186,26 +191,48 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
 
 
 def _look_at_approvals(
-    conn: Connection, now_s: int, at: datetime
+    conn: Connection, proof: Proof, now_s: int, at: datetime
 ) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int]]:
     """(what is believed, by order, entry and kind; the numbers of those that ended just now)."""
-    believed, ended = {}, []
+    believed, ended, new = {}, [], _give_signed(conn, now_s, at)
     for approval in approvals_given(conn):
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
         entry = conn.execute(
             select(entries).where(entries.c.order == approval.order, entries.c.number == approval.number)
         ).one_or_none()
-        fault = fault_of(approval, order, entry, now_s)
+        fault = fault_of(approval, order, entry, now_s) or why_unproven(conn, approval, proof)
         if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
             believed[approval.order, approval.number, approval.kind] = approval
+            if approval.id in new:
+                note_given(conn, approval, at, new[approval.id].actors)
             continue
         ended.append(approval.id)
-        ms = int(at.timestamp() * 1000)
-        conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
-        action = "approval ended" if fault is None else "approval refused"
-        said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
-        note_order(conn, approval.order, action, at, CONTROL, **said)
+        _end_approval(conn, approval, fault, at)
     return believed, ended
+
+
+def _give_signed(conn: Connection, now_s: int, at: datetime) -> dict[int, Signers]:
+    """Write the second person of each proposal that two have signed; who they are. of each."""
+    new = {}
+    for proposal in signed_by_two(conn):
+        signers = signers_of(conn, proposal)
+        if isinstance(signers, str):
+            _end_approval(conn, proposal, signers, at)
+            continue
+        second = signers.second
+        given = {"approver": second.mail, "approver_group": second.group, "approved_s": now_s}
+        conn.execute(update(approvals).where(approvals.c.id == proposal.id).values(given))
+        new[proposal.id] = signers
+    return new
+
+
+def _end_approval(conn: Connection, approval: Row[Any], fault: str | None, at: datetime) -> None:
+    """fault  why it is not believed; None: it is over"""
+    ms = int(at.timestamp() * 1000)
+    conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
+    action = "approval ended" if fault is None else "approval refused"
+    said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
+    note_order(conn, approval.order, action, at, CONTROL, **said)
 
 
 def _candidates(

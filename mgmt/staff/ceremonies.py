@@ -32,12 +32,15 @@ SIGN_IN = "sign in"
 
 
 class Asked(msgspec.Struct):
-    """What the script says: who it is, by a code or a form token, and what the authenticator has answered."""
+    """What the script says: who it is, by a code or a form token, and what the authenticator has answered.
+
+    number  of what is signed"""
 
     code: str = ""
     csrf: str = ""
     label: str = ""
     response: str = ""
+    number: int = 0
 
 
 def add_ceremonies(app: web.Application) -> None:
@@ -50,15 +53,15 @@ def add_ceremonies(app: web.Application) -> None:
 
 async def login_options(request: web.Request) -> web.Response:
     """POST /desk/passkey/login/options"""
-    party = _party(request)
-    await _asked(request)
+    party = party_of(request)
+    await asked_of(request)
     challenge = request.app[DESK].challenges.make(SIGN_IN, _now_s(request))
-    return _json(request_options(party, challenge))
+    return json_answer(request_options(party, challenge))
 
 
 async def log_in(request: web.Request) -> web.Response:
     """POST /desk/passkey/login"""
-    party, asked, now = _party(request), await _asked(request), request.app[CLOCK]()
+    party, asked, now = party_of(request), await asked_of(request), request.app[CLOCK]()
     challenge = _challenge(request, asked, SIGN_IN)
     before = request.cookies.get(cookie_name(request), "")
 
@@ -72,21 +75,21 @@ async def log_in(request: web.Request) -> web.Response:
     is_ours = await read(request, lambda conn: is_known(conn, asked.response))
     secret = await write(request, work) if is_ours else None
     if secret is None:
-        raise _refused("this passkey does not open the desk; not signed in; use another one")
-    return signed_in(request, _json({"location": PATH}), secret)
+        raise refused("this passkey does not open the desk; not signed in; use another one")
+    return signed_in(request, json_answer({"location": PATH}), secret)
 
 
 async def new_options(request: web.Request) -> web.Response:
     """POST /desk/passkey/new/options"""
-    party, asked = _party(request), await _asked(request)
+    party, asked = party_of(request), await asked_of(request)
     person = await _who(request, asked)
     challenge = request.app[DESK].challenges.make(_purpose(person), _now_s(request))
-    return _json(await read(request, lambda conn: creation_options(conn, party, person, challenge)))
+    return json_answer(await read(request, lambda conn: creation_options(conn, party, person, challenge)))
 
 
 async def make(request: web.Request) -> web.Response:
     """POST /desk/passkey/new"""
-    party, asked, now = _party(request), await _asked(request), request.app[CLOCK]()
+    party, asked, now = party_of(request), await asked_of(request), request.app[CLOCK]()
     person = await _who(request, asked)
     challenge = _challenge(request, asked, _purpose(person))
 
@@ -101,13 +104,13 @@ async def make(request: web.Request) -> web.Response:
     except (BadResponse, Unfit) as reason:
         raise Problem(422, str(reason), "response") from reason
     request.app[DESK].challenges.spend(challenge)
-    return _json({"location": PATH})
+    return json_answer({"location": PATH})
 
 
-async def _asked(request: web.Request) -> Asked:
+async def asked_of(request: web.Request) -> Asked:
     """Raises Problem: it is not from our page, or no JSON."""
     if not is_from_here(request):
-        raise _refused("the request came from another page; nothing done; open the desk itself")
+        raise refused("the request came from another page; nothing done; open the desk itself")
     body = await read_body(request, MAX_BODY_OCTETS, BODY_S)
     try:
         return msgspec.json.decode(body, type=Asked)
@@ -124,7 +127,7 @@ async def _who(request: web.Request, asked: Asked) -> Person:
         session = await allowed(request, asked.csrf)
         person = session.person if session is not None and session.is_fresh(now) else None
     if person is None:
-        raise _refused("no code that counts, and no sign-in of just now; nothing done; sign in again")
+        raise refused("no code that counts, and no sign-in of just now; nothing done; sign in again")
     return person
 
 
@@ -135,11 +138,12 @@ def _challenge(request: web.Request, asked: Asked, purpose: str) -> bytes:
     except BadResponse as reason:
         raise Problem(422, str(reason), "response") from reason
     if not request.app[DESK].challenges.is_good(challenge, purpose, _now_s(request)):
-        raise _refused("this took too long, or was done before; nothing done; try again")
+        raise refused("this took too long, or was done before; nothing done; try again")
     return challenge
 
 
-def _party(request: web.Request) -> Party:
+def party_of(request: web.Request) -> Party:
+    """Who we are.   Raises Problem: there are no passkeys here."""
     party = request.app[DESK].party
     if party is None:
         raise Problem(404, "no origin of the desk is configured; no passkeys; set /api/desk_origin", "request")
@@ -154,9 +158,11 @@ def _now_s(request: web.Request) -> float:
     return request.app[CLOCK]().timestamp()
 
 
-def _refused(detail: str) -> Problem:
+def refused(detail: str) -> Problem:
+    """403, with the reason."""
     return Problem(403, detail, "request")
 
 
-def _json(said: dict[str, Any]) -> web.Response:
+def json_answer(said: dict[str, Any]) -> web.Response:
+    """What the script reads."""
     return web.Response(body=msgspec.json.encode(said), content_type="application/json", headers=HEADERS)

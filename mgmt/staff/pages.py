@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiohttp import web
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from mgmt.app_context import CLOCK, ENGINE, SETTINGS, read, write
 from mgmt.forms import form_of, is_from_here
 from mgmt.staff.challenges import Challenges
 from mgmt.staff.login import Login, Tried, Wait, enrol, owner_of_code
-from mgmt.staff.passkeys import Party
+from mgmt.staff.passkeys import Party, fingerprint_of
 from mgmt.staff.passwords import MIN_CHARACTERS, totp_address, totp_text
 from mgmt.staff.people import Person, Unfit, person_of_code
+from mgmt.staff.permissions import permissions_of
 from mgmt.staff.secret_box import SecretBox
 from mgmt.staff.session import LIFE, Session, end_session, find_session, note_use
 from mgmt.text.environment import SHARED, environment
@@ -77,32 +78,37 @@ async def home(request: web.Request) -> web.Response:
     """GET /desk: who is signed in, and with what."""
     session = await session_of(request)
     if session is None:
-        return _to("/login")
+        return moved("/login")
     person = session.person
 
     def load(conn: Connection) -> dict[str, Any]:
-        kept = select(passkeys.c.label, passkeys.c.last_used_s).where(passkeys.c.staff == person.number)
+        kept = select(passkeys).where(passkeys.c.staff == person.number).order_by(passkeys.c.id)
         has_password = select(staff_passwords.c.staff).where(staff_passwords.c.staff == person.number)
         return {
-            "passkeys": [row.label for row in conn.execute(kept.order_by(passkeys.c.id))],
+            "passkeys": [_shown(row) for row in conn.execute(kept)],
             "has_password": conn.execute(has_password).first() is not None,
         }
 
     known = await read(request, load)
     fresh = session.is_fresh(request.app[CLOCK]())
-    return page(request, "home.html", person=person, csrf=session.csrf, is_fresh=fresh, **known)
+    approves = may_approve(person)
+    return page(request, "home.html", person=person, csrf=session.csrf, is_fresh=fresh, approves=approves, **known)
+
+
+def _shown(key: Row[Any]) -> dict[str, Any]:
+    return {"label": key.label, "fingerprint": fingerprint_of(key), "is_vouched": key.vouched_s is not None}
 
 
 async def show_login(request: web.Request) -> web.Response:
     """GET /desk/login"""
-    return page(request, "login.html") if await session_of(request) is None else _to("")
+    return page(request, "login.html") if await session_of(request) is None else moved("")
 
 
 async def log_in(request: web.Request) -> web.Response:
     """POST /desk/login"""
     if not is_from_here(request):
         return page(request, "login.html", 403, alert="The form came from another page. Nothing was done. Try here.")
-    desk, address, form = request.app[DESK], client_address(request.remote), await _form(request)
+    desk, address, form = request.app[DESK], client_address(request.remote), await fields_of(request)
     tried = Tried(
         form["mail"],
         form["password"],
@@ -117,16 +123,16 @@ async def log_in(request: web.Request) -> web.Response:
     if secret is None:
         alert = "E-mail address, password and code do not belong together, or the code was used. You are not signed in."
         return page(request, "login.html", 403, alert=alert, mail=tried.mail)
-    return signed_in(request, _to(""), secret)
+    return signed_in(request, moved(""), secret)
 
 
 async def log_out(request: web.Request) -> web.Response:
     """POST /desk/logout"""
-    if await allowed(request, (await _form(request))["csrf"]) is None:
+    if await allowed(request, (await fields_of(request))["csrf"]) is None:
         return page(request, "login.html", 403)
     secret = request.cookies[cookie_name(request)]
     await write(request, lambda conn: end_session(conn, secret))
-    response = _to("/login")
+    response = moved("/login")
     response.del_cookie(cookie_name(request), **_cookie(request))
     return response
 
@@ -138,12 +144,12 @@ async def show_enrol(request: web.Request) -> web.Response:
 
 async def choose(request: web.Request) -> web.Response:
     """POST /desk/enrol: what the owner of a code can set."""
-    return await _choice(request, (await _form(request))["code"])
+    return await _choice(request, (await fields_of(request))["code"])
 
 
 async def enrol_password(request: web.Request) -> web.Response:
     """POST /desk/enrol/password"""
-    form = await _form(request)
+    form = await fields_of(request)
     code, password = form["code"], form["password"]
     if not is_from_here(request) or password != form["again"]:
         return await _choice(request, code, "The two passwords differ. Nothing was set. Write them again.")
@@ -209,6 +215,11 @@ def cookie_name(request: web.Request) -> str:
     return "__Host-desk" if request.app[SETTINGS].has_tls else "desk"
 
 
+def may_approve(person: Person) -> bool:
+    """Whether the person's role has a part in approvals."""
+    return "orders.approve" in permissions_of((person.role,))
+
+
 def page(request: web.Request, template: str, status: int = 200, **values: Any) -> web.Response:
     """A page of the desk.   alert  what went wrong;   done  what went well"""
     said = {"alert": "", "done": "", "mail": "", **values}
@@ -227,7 +238,7 @@ def _later(request: web.Request, template: str, wait: Wait) -> web.Response:
     return response
 
 
-async def _form(request: web.Request) -> defaultdict[str, str]:
+async def fields_of(request: web.Request) -> defaultdict[str, str]:
     """The fields of a form; '' where one is absent."""
     fields = await form_of(request)
     return defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
@@ -237,7 +248,8 @@ def _cookie(request: web.Request) -> dict[str, Any]:
     return {"path": "/", "httponly": True, "samesite": "Strict", "secure": request.app[SETTINGS].has_tls}
 
 
-def _to(where: str) -> web.Response:
+def moved(where: str) -> web.Response:
+    """To another page of the desk."""
     return web.Response(status=303, headers={**HEADERS, "Location": PATH + where})
 
 

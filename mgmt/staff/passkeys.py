@@ -6,6 +6,7 @@ event says so.
 Source: W3C Web Authentication Level 3, §7.1 and §7.2; the library webauthn does their steps.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,8 +95,10 @@ def request_options(party: Party, challenge: bytes) -> dict[str, Any]:
 
 def challenge_in(response: str) -> bytes:
     """The challenge that a response answers, which the caller must know.   Raises BadResponse."""
-    with _as_bad_response():
-        return parse_client_data_json(base64url_to_bytes(_read(response)["response"]["clientDataJSON"])).challenge
+    with as_bad_response():
+        return parse_client_data_json(
+            base64url_to_bytes(read_response(response)["response"]["clientDataJSON"])
+        ).challenge
 
 
 def put_passkey(
@@ -104,16 +107,16 @@ def put_passkey(
     """Keep a passkey that an authenticator has made.   Raises BadResponse, Unfit: one too many, or no label."""
     if not 0 < len(label) <= MAX_NAME_CHARACTERS or not label.isprintable():
         raise Unfit(f"passkey: {label!r:.40} is no label; not kept; write 1 to {MAX_NAME_CHARACTERS} characters")
-    with _as_bad_response():
+    with as_bad_response():
         made = webauthn.verify_registration_response(
-            credential=_read(response),
+            credential=read_response(response),
             expected_challenge=challenge,
             expected_rp_id=party.host,
             expected_origin=party.origin,
             require_user_verification=True,
             supported_pub_key_algs=ALGORITHMS,
         )
-    if _row(conn, made.credential_id) is not None:
+    if row_of(conn, made.credential_id) is not None:
         raise Unfit("passkey: it is known already; not kept; use another one")
     known = conn.execute(select(passkeys.c.id).where(passkeys.c.staff == person.number)).all()
     if len(known) >= MAX_PASSKEYS:
@@ -124,21 +127,37 @@ def put_passkey(
     append(conn, Event(STAFF, "passkey set", person.actor, {"staff": person.number}, {"label": label}), at)
 
 
+def fingerprint_of(key: Row[Any]) -> str:
+    """What people compare of a passkey: 64 bits of its digest, since one is compared with at most ten."""
+    read = hashlib.sha256(key.credential + key.public_key).hexdigest()[:16]
+    return " ".join(read[i : i + 4] for i in range(0, len(read), 4))
+
+
 def is_known(conn: Connection, response: str) -> bool:
     """Whether the passkey is kept that a response names; what is no response names none."""
     try:
-        with _as_bad_response():
-            return _row(conn, base64url_to_bytes(_read(response)["rawId"])) is not None
+        with as_bad_response():
+            return row_of(conn, base64url_to_bytes(read_response(response)["rawId"])) is not None
     except BadResponse:
         return False
+
+
+def is_of(conn: Connection, response: str, person: Person) -> bool:
+    """Whether the passkey that a response names is the person's."""
+    try:
+        with as_bad_response():
+            row = row_of(conn, base64url_to_bytes(read_response(response)["rawId"]))
+    except BadResponse:
+        return False
+    return row is not None and row.staff == person.number
 
 
 def use_passkey(conn: Connection, party: Party, response: str, challenge: bytes, at: datetime) -> Use:
     """Whose passkey has answered our challenge.   conn: of a transaction that a refusal must not undo"""
     try:
-        with _as_bad_response():
-            said = _read(response)
-            row = _row(conn, base64url_to_bytes(said["rawId"]))
+        with as_bad_response():
+            said = read_response(response)
+            row = row_of(conn, base64url_to_bytes(said["rawId"]))
             if row is None:
                 return Use(None, "unknown")
             used = webauthn.verify_authentication_response(
@@ -173,7 +192,7 @@ def _admit(conn: Connection, row: Row[Any], count: int, at: datetime) -> Use:
 
 
 @contextmanager
-def _as_bad_response() -> Iterator[None]:
+def as_bad_response() -> Iterator[None]:
     """What the library says of octets that are none of an authenticator's, as BadResponse."""
     try:
         yield
@@ -181,7 +200,8 @@ def _as_bad_response() -> Iterator[None]:
         raise BadResponse(f"passkey: not an answer to us ({type(reason).__name__}); refused; try again") from reason
 
 
-def _read(response: str) -> dict[str, Any]:
+def read_response(response: str) -> dict[str, Any]:
+    """PublicKeyCredential.toJSON(), within as_bad_response()."""
     if len(response) > MAX_RESPONSE_CHARACTERS:
         raise ValueError("too long")
     said = json.loads(response)
@@ -190,7 +210,8 @@ def _read(response: str) -> dict[str, Any]:
     return said
 
 
-def _row(conn: Connection, credential: bytes) -> Row[Any] | None:
+def row_of(conn: Connection, credential: bytes) -> Row[Any] | None:
+    """The passkey of a credential's name."""
     return conn.execute(select(passkeys).where(passkeys.c.credential == credential)).one_or_none()
 
 

@@ -37,6 +37,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "orders.push": _all(COMPLIANCE) | _own(REGULATOR),
     "orders.read": _all(COMPLIANCE, APPROVER, AUDITOR) | _own(REGULATOR),
     "orders.withdraw": _all(COMPLIANCE) | _own(REGULATOR),
+    "orders.approve": _all(COMPLIANCE, APPROVER, ENGINEER),
     "lines.list": _all(ENGINEER, SUPPORT),
     "lines.provision": _all(ENGINEER),
     "line.read": _all(ENGINEER, SUPPORT) | _own(*HOUSEHOLD_ROLES),

@@ -61,11 +61,12 @@ def note_review(conn: Connection, review: Review, by: Actor, now: datetime) -> N
 def _members(conn: Connection, now: datetime) -> list[Member]:
     created = {row.id: row.created_s for row in conn.execute(select(staff.c.id, staff.c.created_s))}
     with_password = set(conn.execute(select(staff_passwords.c.staff)).scalars())
-    keys = conn.execute(select(passkeys.c.staff, passkeys.c.label).order_by(passkeys.c.id)).all()
+    keys = conn.execute(select(passkeys.c.staff, passkeys.c.label, passkeys.c.vouched_s).order_by(passkeys.c.id)).all()
     found = []
     for person in list_people(conn):
         credentials = ["password and one-time codes"] if person.number in with_password else []
-        credentials += [f"passkey: {key.label}" for key in keys if key.staff == person.number]
+        own = [key for key in keys if key.staff == person.number]
+        credentials += [f"passkey: {key.label}{'' if key.vouched_s is None else ' (signs approvals)'}" for key in own]
         since = datetime.fromtimestamp(created[person.number], UTC)
         found.append(
             Member(

@@ -8,11 +8,11 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
-from mgmt.app_context import utc_now
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.staff.issuers import find_issuer, joined, know_issuer, parted
@@ -34,6 +34,7 @@ LONGEST_LIFE = timedelta(days=2 * 365)
 
 OPERATOR = "operator"  # who makes a token with it gets one of both of these roles
 OPERATORS_ROLES = (COMPLIANCE, ENGINEER)
+_NOW = partial(datetime.now, UTC)
 
 
 class Wanted(NamedTuple):
@@ -64,7 +65,7 @@ def create_token(
     role: str,
     subscriber: int | None,
     by: Actor,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] = _NOW,
     *,
     issuer: str | None = None,
 ) -> str:
@@ -153,7 +154,7 @@ def _check_wanted(wanted: Wanted) -> None:
         )
 
 
-def revoke_token(conn: Connection, token: int, by: Actor, clock: Callable[[], datetime] = utc_now) -> bool:
+def revoke_token(conn: Connection, token: int, by: Actor, clock: Callable[[], datetime] = _NOW) -> bool:
     """End a token and the sessions that began with it.   Returns whether there was one."""
     was_there = bool(conn.execute(delete(tokens).where(tokens.c.id == token)).rowcount)
     if was_there:

@@ -4,6 +4,7 @@
     entries       what an order that was pushed directs
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
     approvals     what two persons agree to: of one entry, or of an emergency order as a whole
+    approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     letters       what list files hold of an order, counted; each base that all workers serve replaces all of them
 
 Invariants: nothing is deleted; the number of an order stands in records and is never given twice; a new entry is never
@@ -110,6 +111,8 @@ approvals = Table(
     Column("approved_s", BigInteger),
     Column("expires_s", BigInteger),  # at the end of it; none: it does not end
     Column("lapsed_ms", BigInteger),  # when control saw that it had ended
+    # names: said on the box, by whoever owns the tables; desk: signed, see approval_signatures.  Web cannot write it.
+    Column("way", String, nullable=False, server_default="desk"),
     CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
     CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
     CheckConstraint(
@@ -122,4 +125,17 @@ approvals = Table(
     ),
     CheckConstraint("kind IN ('broader', 'held', 'emergency')", name="approvals_kinds"),
     sqlite_autoincrement=True,
+)
+approval_signatures = Table(
+    "approval_signatures",
+    metadata,
+    Column("approval", Number, ForeignKey("approvals.id"), primary_key=True),
+    Column("part", String, primary_key=True),  # proposed | approved
+    Column("credential", LargeBinary, nullable=False, index=True),  # of the passkey
+    Column("authenticator_data", LargeBinary, nullable=False),
+    Column("client_data", LargeBinary, nullable=False),  # JSON, as the browser made it
+    Column("signature", LargeBinary, nullable=False),  # over the two
+    Column("signed_s", BigInteger, nullable=False),
+    UniqueConstraint("approval", "credential", name="approval_signatures_by_two_passkeys"),
+    CheckConstraint("part IN ('proposed', 'approved')", name="approval_signatures_parts"),
 )

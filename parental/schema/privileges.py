@@ -23,6 +23,11 @@ _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdraw
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
 _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval)"
 _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
+# Whose a passkey is, web says; that it is so, somebody on the box.
+_NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
+_WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
+_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s)'
+_GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, approved_s, lapsed_ms)"
 
 # table → role → privileges
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
@@ -47,7 +52,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "issuer_keys": {WEB: READ, CONTROL: READ},
     "staff": {WEB: "SELECT, UPDATE (last_login_s)", CONTROL: READ},  # put and disabled by `filterd staff`, on the box
     "staff_passwords": {WEB: COUNT},
-    "passkeys": {WEB: _USE_PASSKEY + ", INSERT", CONTROL: _USE_PASSKEY},  # control checks approvals itself
+    "passkeys": {WEB: f"{_USE_PASSKEY}, {_NEW_PASSKEY}", CONTROL: READ},  # control checks signatures itself
     "enrolment_codes": {WEB: "SELECT, DELETE, UPDATE (totp)"},
     "staff_sessions": {WEB: ALL},
     "sessions": {WEB: ALL},
@@ -55,7 +60,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "entry_parts": {WEB: READ, CONTROL: APPEND},
-    "approvals": {WEB: READ, CONTROL: "SELECT, UPDATE (lapsed_ms)"},  # made by `filterd orders approve`, on the box
+    "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
+    "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box

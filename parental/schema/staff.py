@@ -55,6 +55,7 @@ passkeys = Table(
     Column("label", String, nullable=False),
     Column("set_s", BigInteger, nullable=False),
     Column("last_used_s", BigInteger),
+    Column("vouched_s", BigInteger),  # when somebody on the box said whose it is; none: it approves no order
     sqlite_autoincrement=True,
 )
 enrolment_codes = Table(

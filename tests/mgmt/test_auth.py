@@ -2,19 +2,23 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, TokenOf
+from support.mgmt.signing import ORIGIN, answer_of, proposed, signer
 from support.present import present
 
 from mgmt.app import ROUTES
 from mgmt.auth import Principal, Route, find_principal, guarded
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
+from mgmt.orders.approvals import Proposal
 from mgmt.orders.judge import judge_entries, parse_order
+from mgmt.settings import Settings
 from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import Wanted, make_token, revoke_token
@@ -46,6 +50,11 @@ BODIES: dict[str, dict[str, Any]] = {
 UNSIGNED = 404  # what the ledger has not signed yet: the route was open
 
 
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, desk_origin=ORIGIN)
+
+
 class Things:
     """What a route can be asked about, new for each: lines, people and orders, own and foreign; a report; a token."""
 
@@ -64,6 +73,7 @@ class Things:
                 judged = list(judge_entries(order, Protected(())))
                 self.orders[whose] = orders.put_order(conn, order, judged, b"", NOW, CONTROL)
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
+            self.approval = self._proposal(conn)
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
 
     def _child(self, conn: Connection, account: int) -> int:
@@ -75,6 +85,19 @@ class Things:
         children.assign_line(conn, account, account, child)
         return child.id
 
+    def _proposal(self, conn: Connection) -> int:
+        """Of a person of the desk, whose passkey signs it."""
+        self.key = signer(conn, f"amna{self.n}", "compliance")
+        words = Proposal(kind="held", number=1, reason="r", reference="r", collateral="c", expires=NOW + timedelta(9))
+        number = proposed(conn, self.orders[OWN], words, self.key, NOW)
+        self.signature = answer_of(conn, number, self.key)
+        return number
+
+    def proposal(self) -> dict[str, Any]:
+        until = {"until": (NOW + timedelta(days=9)).isoformat()}
+        said = {"order": self.orders[OWN], "entry": 1, "kind": "held", "proposer": self.key.person.mail}
+        return {**said, **until, "reason": "r", "reference": "r", "collateral": "c"}
+
     def order(self, whose: str, ref: str) -> dict[str, Any]:
         said = {"issuer": ISSUERS[whose], "ref": ref, "ground": "a law", "scope": "exact"}
         return {**said, "entries": [f"{whose}.example"]}
@@ -83,6 +106,7 @@ class Things:
         path = route.path.replace("/id/{id}", f"/id/{self.orders[whose]}").replace(
             "tokens/{id}", f"tokens/{self.spare}"
         )
+        path = path.replace("approvals/{id}", f"approvals/{self.approval}")
         path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{id}", "ledger/0")
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
         path = path.replace("{child}", str(self.children[whose])).replace("{line}", str(LINES[whose]))
@@ -99,6 +123,10 @@ class Things:
             return json.dumps(self.order(whose, f"new{self.n}")).encode()
         if route.path.endswith(("/take", "/give-back")):
             return json.dumps({"line": LINES[whose]}).encode()
+        if route.path == "/v1/approvals":
+            return json.dumps(self.proposal()).encode()
+        if route.path.endswith("/signatures"):
+            return json.dumps({"response": self.signature}).encode()
         if route.path.endswith("/accept"):
             return json.dumps({"code": self.invited[whose][1]}).encode()
         return json.dumps(BODIES.get(route.path, {})).encode()

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from people.served import _running
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
+from support.mgmt import orders
 from support.mgmt.desk import PlayedControl
 from support.mgmt.events import events_of
 
 from mgmt.app import create_app
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.proof import Proof
 from mgmt.settings import Settings
+from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
 from parental.database import open_database, reading, writing
+from parental.schema.staff import passkeys
 
 ORIGIN = "http://localhost"
 FOREIGN = "http://other.localhost"  # the same desk under a name that no passkey of it is for
@@ -30,10 +34,26 @@ class DeskSite:
     engine: Engine
     now: datetime
 
-    def add(self, name: str) -> str:
+    def add(self, name: str, role: str = "approver") -> str:
         """A new person's code to enrol."""
         with writing(self.engine) as conn:
-            return add_person(conn, name.title(), f"{name}@isp.example", "approver", None, CONTROL, self.now)[1]
+            return add_person(conn, name.title(), f"{name}@isp.example", role, None, CONTROL, self.now)[1]
+
+    def push(self, value: str) -> int:
+        """An order of one entry; its number."""
+        with writing(self.engine) as conn:
+            return orders.push(conn, value, at=self.now)
+
+    def vouch(self) -> None:
+        """Somebody on the box says that all passkeys are whose they are."""
+        with writing(self.engine) as conn:
+            conn.execute(update(passkeys).values(vouched_s=1))
+
+    def decided(self, order: int) -> list[tuple[str, str | None]]:
+        """What control makes of an order's entries, where it asks for passkeys."""
+        with writing(self.engine) as conn:
+            orders.publish(conn, self.now, proof=Proof(Party(ORIGIN, ""), takes_names=False))
+            return orders.statuses(conn, order)
 
     def wait(self) -> None:
         """Until the next one-time code."""

@@ -55,11 +55,11 @@ def look(page: Any, axe: str | None, name: str) -> None:
         check_axe(page, axe)
 
 
-def enrol(page: Any, site: DeskSite, name: str) -> VirtualKey:
+def enrol(page: Any, site: DeskSite, name: str, role: str = "approver") -> VirtualKey:
     """Enrol with a passkey."""
     key = VirtualKey(page)
     page.goto(f"{ORIGIN}/desk/enrol")
-    page.fill("input[name=code]", site.add(name))
+    page.fill("input[name=code]", site.add(name, role))
     press(page, "main button")
     page.click("text=Make a passkey")
     page.wait_for_url(f"{ORIGIN}/desk/login")
@@ -169,3 +169,32 @@ def test_no_page_of_the_desk_breaks_its_own_policy(open_desk: OpenDesk) -> None:
         page.wait_for_load_state("networkidle")
 
     assert said == []
+
+
+def test_two_people_sign_an_approval_with_their_passkeys_and_control_believes_it(
+    open_desk: OpenDesk, axe: str, site: DeskSite
+) -> None:
+    order = site.push("https://shared.test/a")
+    first, second = open_desk(), open_desk("dark")
+    for page, name, role in ((first, "farah", "compliance"), (second, "gul", "approver")):
+        enrol(page, site, name, role)
+        sign_in(page)
+    site.vouch()
+    first.click("text=Approvals")
+    look(first, axe, "approvals")
+    words = {"order": str(order), "entry": "1", "reason": "ordered", "reference": "WA/9", "collateral": "all of it"}
+    for field, text in words.items():
+        first.fill(f"[name={field}]", text)
+    first.fill("[name=until]", "2026-08-20")
+    press(first, "main form button")
+
+    for page, then in ((first, "It waits for a person of another group"), (second, "Both have signed")):
+        page.goto(f"{ORIGIN}/desk/approvals")
+        page.click("text=waits for you")
+        look(page, axe, f"approval.{then[:4]}")
+        page.click("text=Sign with a passkey")
+        page.wait_for_selector(f"text={then}")
+
+    assert site.decided(order) == [("enforced_broader", "ordered")]
+    second.reload()
+    assert "gul@isp.example (approval)" in second.inner_text("main") and "It holds" in second.inner_text("main")

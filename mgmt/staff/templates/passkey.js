@@ -1,4 +1,5 @@
-// The ceremonies of passkeys: signing in, enrolling with a code, and one more passkey of whoever is signed in.
+// The ceremonies of passkeys: signing in, enrolling with a code, one more passkey of whoever is signed in, and signing an
+// approval.
 // A part of a page with data-passkey shows only where the browser can do it.
 "use strict";
 
@@ -31,6 +32,15 @@ async function make(part) {
   return ask("/new", { ...who, label, response: JSON.stringify(made.toJSON()) });
 }
 
+async function sign(part) {
+  const what = { csrf: part.dataset.csrf, number: Number(part.dataset.number) };
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await ask("/sign/options", what));
+  const found = await navigator.credentials.get({ publicKey });
+  return ask("/sign", { ...what, response: JSON.stringify(found.toJSON()) });
+}
+
+const CEREMONIES = { login: signIn, enrol: make, add: make, sign };
+
 function prepare(part) {
   const button = part.querySelector("button");
   const alert = part.querySelector("[role=alert]");
@@ -38,7 +48,7 @@ function prepare(part) {
     button.disabled = true;
     alert.hidden = true;
     try {
-      const told = await (part.dataset.passkey === "login" ? signIn() : make(part));
+      const told = await CEREMONIES[part.dataset.passkey](part);
       location.assign(told.location);
     } catch (reason) {
       const isOurs = reason.name === "Error" && reason.message;

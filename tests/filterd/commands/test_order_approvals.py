@@ -2,9 +2,15 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.system.daemon import Daemon
+
+from filterd.cli import main
+from filterd.config import load
+from filterd.database.access import database_of
+from parental.database import open_database
 
 UNTIL = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
 WORDS = (
@@ -50,6 +56,22 @@ def test_a_host_is_blocked_for_one_url_once_two_persons_have_said_so(daemon: Dae
     assert "https://shared.test/a: enforced_broader since 20" in shown.stdout
     assert "by WA/9, closes all of shared.test, the host is ordered" in shown.stdout
     assert "approval" in daemon.run("orders", "approve", "--list", *config).stdout
+
+
+def test_names_are_refused_where_the_desk_has_passkeys_unless_the_configuration_takes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.yaml"
+    api = "api: {desk_origin: 'https://desk.isp.example', approvals_by_name: %s}\n"
+    said, asked = [], ("orders", "approve", "--number", "1", *ALI, "--config", str(path))
+    for takes in ("false", "true"):
+        path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n" + api % takes)
+        open_database(database_of(load(path))).dispose()
+        assert main([*asked]) == 1
+        said.append(capsys.readouterr().err)
+
+    assert "two passkeys are demanded" in said[0] and "https://desk.isp.example/desk/approvals" in said[0]
+    assert "no proposal waits under this number" in said[1]
 
 
 @pytest.mark.services

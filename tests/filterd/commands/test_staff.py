@@ -7,13 +7,14 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import database_key
 from support.mgmt.events import events_of
+from support.mgmt.signing import signer
 
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
 from mgmt.staff.issuers import Issuer, find_issuer
 from mgmt.staff.people import person_of_code
-from parental.database import open_database, reading
+from parental.database import open_database, reading, writing
 from parental.engines import Where
 
 MAIL = "amna@isp.example"
@@ -135,3 +136,32 @@ def test_the_review_is_printed_and_is_an_event(config: str, engine: Engine, caps
     assert (len(said["people"]), len(said["tokens"]), len(said["issuers"])) == (1, 1, 1)
     with reading(engine) as conn:
         assert [each["action"] for each in events_of(conn, "staff")][-2:] == ["access reviewed", "access reviewed"]
+
+
+def test_a_passkey_is_listed_vouched_for_and_listed_as_such(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(engine) as conn:
+        signer(conn, "amna", "approver", is_vouched=False)
+    assert run(config, "vouch", MAIL) == 0
+    listed = capsys.readouterr().out
+    assert "a key, signs nothing" in listed
+
+    assert run(config, "vouch", MAIL, "--passkey", listed[:19]) == 0
+
+    assert "signs approvals now" in capsys.readouterr().out
+    run(config, "vouch", MAIL)
+    assert "a key, signs approvals" in capsys.readouterr().out
+    run(config, "review")
+    assert "passkey: a key (signs approvals)" in capsys.readouterr().out
+
+
+def test_no_passkey_is_vouched_for_by_another_text(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(engine) as conn:
+        signer(conn, "amna", "approver", is_vouched=False)
+
+    assert run(config, "vouch", MAIL, "--passkey", "0000 0000 0000 0000") == 1
+
+    assert "not vouched for" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from mgmt.orders.decisions import mark_enforced, settle
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
+from mgmt.orders.proof import BY_NAMES
 from parental.database import writing
 from rules.names.protected import Protected
 
@@ -22,7 +23,7 @@ A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
 class PlayedRails:
     """Control's rails, which refuse what a test says: a name's first label → why."""
 
-    has_gate = True
+    has_gate, proof = True, BY_NAMES
 
     def __init__(self, **refused: str) -> None:
         self._refused = refused

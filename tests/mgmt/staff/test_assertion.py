@@ -6,14 +6,15 @@ from support.mgmt.authenticator import EDDSA, ES256, PRESENT, Authenticator, pac
 from support.mgmt.desk import NOW
 from support.mgmt.events import events_of
 from support.mgmt.staff_desk import ORIGIN, AddPerson
+from support.present import present
 
 from mgmt.ledger.event import CONTROL
-from mgmt.staff.assertion import approver_of, challenge_of
-from mgmt.staff.passkeys import Party, put_passkey
+from mgmt.staff.assertion import approver_of, assertion_in, challenge_of, is_signed
+from mgmt.staff.passkeys import Party, put_passkey, row_of
 from mgmt.staff.people import DISABLED, Person, set_state
 from parental.database import writing
 from parental.engines import Where, engine_of
-from parental.schema.privileges import CONTROL as CONTROL_ROLE
+from parental.schema.privileges import WEB
 
 PARTY = Party(ORIGIN, "Example ISP")
 DOCUMENT = b'{"order": 7, "entries": 2}'
@@ -39,10 +40,10 @@ def test_who_signs_the_digest_of_a_document_agrees_to_it(
     key = enrolled(engine, person, algorithm)
     answer = key.agree(challenge_of(DOCUMENT))
 
-    as_control = engine_of(database, CONTROL_ROLE)
-    with writing(as_control) as conn:
+    as_web = engine_of(database, WEB)
+    with writing(as_web) as conn:
         found = approver_of(conn, PARTY, DOCUMENT, answer, NOW)
-    as_control.dispose()
+    as_web.dispose()
 
     assert found.person == person
     assert (person.role, person.group) == ("approver", "approval")
@@ -116,3 +117,21 @@ def test_an_altered_signature_is_wrong(engine: Engine, person: Person) -> None:
 
     with writing(engine) as conn:
         assert approver_of(conn, PARTY, DOCUMENT, json.dumps(said), NOW) == (None, "wrong")
+
+
+@pytest.mark.parametrize("algorithm", [ES256, EDDSA])
+def test_what_is_kept_of_an_answer_proves_it_again_for_its_document_and_desk_alone(
+    engine: Engine, person: Person, algorithm: int
+) -> None:
+    key = enrolled(engine, person, algorithm)
+    kept = assertion_in(key.agree(challenge_of(DOCUMENT)))
+    with writing(engine) as conn:
+        public_key = present(row_of(conn, kept.credential)).public_key
+
+    assert kept.counted == 1
+    assert is_signed(PARTY, public_key, DOCUMENT, kept)
+    assert not is_signed(PARTY, public_key, DOCUMENT + b" ", kept)
+    assert not is_signed(Party("https://desk.other.example", ""), public_key, DOCUMENT, kept)
+    assert not is_signed(PARTY, public_key, DOCUMENT, kept._replace(signature=kept.signature[:-1] + b"x"))
+    assert not is_signed(PARTY, public_key, DOCUMENT, kept._replace(authenticator_data=b""))
+    assert not is_signed(PARTY, b"no key", DOCUMENT, kept)

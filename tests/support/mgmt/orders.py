@@ -14,6 +14,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import Order
+from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.store import page_of_entries, put_order
 from parental.schema.ledger import events
 from rules.lists.source import describe_source
@@ -26,9 +27,10 @@ PROTECTED = Protected(["bank.test"], ["203.0.113.53/32"])
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 
 
-def rails(*, has_gate: bool = True) -> OrderRails:
+def rails(*, has_gate: bool = True, proof: Proof = BY_NAMES) -> OrderRails:
     """Control's, with a protected name, a protected address and a host of many sites."""
-    return OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), PROTECTED, HOSTING, has_gate=has_gate)
+    source = describe_source(ORDERS_LIST, None, {"tier": "order"})
+    return OrderRails(source, PROTECTED, HOSTING, has_gate=has_gate, proof=proof)
 
 
 def push(
@@ -39,7 +41,7 @@ def push(
     return put_order(conn, order, judge_entries(order, Protected()), b"{}", at, CONTROL)
 
 
-def publish(conn: Connection, at: datetime = NOW, **box: bool) -> None:
+def publish(conn: Connection, at: datetime = NOW, **box: Any) -> None:
     """What control does with a change, where every worker takes it."""
     settle(conn, rails(**box), 0, at)
     confirm(conn, taken(conn), RECEIPT, at)

@@ -1,0 +1,221 @@
+"""/v1/approvals: what two persons of the desk sign with their passkeys.
+
+A token only carries what is proposed and signed; who agrees, the signature says.  Control checks it again and gives the
+approval.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from msgspec import Meta, Struct
+from sqlalchemy import Connection, Row, select
+from webauthn.helpers import bytes_to_base64url
+
+from mgmt.api.publications import PUBLICATIONS
+from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
+from mgmt.auth import Principal, Route
+from mgmt.frame.contract import Contract
+from mgmt.frame.requests import body_of, query_of
+from mgmt.frame.shapes import MAX_NUMBER, After, Instant, Line, Next
+from mgmt.orders.approvals import EMERGENCY, NotApproved, Proposal, page_of_approvals
+from mgmt.orders.pushed import MAX_ENTRIES
+from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
+from mgmt.orders.store import find_order_by_id
+from mgmt.problems import Problem
+from mgmt.staff.assertion import challenge_of
+from mgmt.staff.passkeys import MAX_RESPONSE_CHARACTERS, Party
+from parental.schema.orders import approvals
+
+PAGE = 100
+MAX_NUMBER_DIGITS = 10
+Kind = Annotated[
+    Literal["broader", "held", "emergency"],
+    Meta(
+        description="broader: a URL's host is blocked; held: what is pending_review is enforced; emergency: no lapse."
+    ),
+]
+
+
+class NewApproval(Struct, forbid_unknown_fields=True):
+    """What is proposed."""
+
+    order: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="Its number.")]
+    kind: Kind
+    proposer: Annotated[Line, Meta(description="The mail address of the person of the desk who proposes and signs it.")]
+    reason: Line
+    reference: Annotated[Line, Meta(description="The letter that accepts it.")]
+    collateral: Annotated[Line, Meta(description="What else is closed by it.")]
+    entry: Annotated[int, Meta(ge=1, le=MAX_ENTRIES)] | None = None
+    until: Annotated[Instant | None, Meta(description="At most 30 days ahead; an emergency order's has none.")] = None
+    owner_consent: Line | None = None
+
+
+class NewSignature(Struct, forbid_unknown_fields=True):
+    """What a person's authenticator has answered."""
+
+    response: Annotated[
+        str,
+        Meta(max_length=MAX_RESPONSE_CHARACTERS, description="PublicKeyCredential.toJSON() of the challenge, as text."),
+    ]
+
+
+class Approval(Struct, kw_only=True):
+    """A proposal, or an approval."""
+
+    id: int
+    order: int
+    entry: int | None
+    kind: str
+    reason: str
+    reference: str
+    collateral: str
+    owner_consent: str | None
+    until: str | None
+    way: Annotated[str, Meta(description="desk: signed with passkeys; names: said on the box.")]
+    proposer: str
+    proposer_group: str
+    proposed: str
+    approver: str | None
+    approver_group: str | None
+    approved: Annotated[str | None, Meta(description="When control gave it; null: it has not.")]
+    ended: Annotated[str | None, Meta(description="When control saw that it had ended, or refused it.")]
+    digest: Annotated[str, Meta(description="Of order, entry and words.")]
+    due: Annotated[str | None, Meta(description="Whose signature is due: proposed, or approved; null: none.")]
+    challenge: Annotated[str | None, Meta(description="What that person's passkey signs; base64url.")]
+
+
+class ApprovalPage(Struct):
+    """Proposals and approvals by rising number, also those that have ended."""
+
+    approvals: list[Approval]
+    next: Next
+
+
+class ApprovalsOf(After, forbid_unknown_fields=True):
+    """Of which order, and where the page begins."""
+
+    order: Annotated[int, Meta(ge=1, le=MAX_NUMBER)] | None = None
+
+
+async def list_approvals(request: web.Request, _: Principal) -> web.Response:
+    """List proposals and approvals."""
+    asked = query_of(request, ApprovalsOf)
+
+    def load(conn: Connection) -> ApprovalPage:
+        found = page_of_approvals(conn, asked.order, asked.after, PAGE)
+        return ApprovalPage([_shown(conn, row) for row in found], found[-1].id if len(found) == PAGE else None)
+
+    return json_response(await read(request, load))
+
+
+async def show_approval(request: web.Request, _: Principal) -> web.Response:
+    """Show a proposal or an approval, and what is to be signed."""
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request))))
+
+
+async def propose(request: web.Request, principal: Principal) -> web.Response:
+    """Propose an approval, which its proposer is to sign next."""
+    said = await body_of(request, NewApproval)
+
+    def work(conn: Connection) -> Approval:
+        order = find_order_by_id(conn, said.order)
+        if order is None:
+            raise Problem(404, f"order {said.order}: not found; nothing proposed; look at GET /v1/orders", "/order")
+        through = f"token {principal.token}"
+        made = propose_at_desk(conn, order, _proposal(said), said.proposer, through, request.app[CLOCK]())
+        return _shown(conn, made)
+
+    try:
+        return json_response(await write(request, work), 201)
+    except NotApproved as reason:
+        raise Problem(422, str(reason), "/") from reason
+
+
+async def put_signature(request: web.Request, _: Principal) -> web.Response:
+    """Sign a proposal: first who has proposed it, then another person of another group."""
+    said = await body_of(request, NewSignature)
+    settings, number = request.app[SETTINGS], _number(request)
+    if settings.desk_origin is None:
+        raise Problem(422, "no origin of the desk is configured; not signed; set /api/desk_origin", "/response")
+    party = Party(settings.desk_origin, settings.isp_name)
+
+    def work(conn: Connection) -> str | None:
+        _one(conn, request)
+        return sign(conn, party, number, said.response, request.app[CLOCK]())
+
+    try:
+        why = await write(request, work)
+    except NotApproved as reason:
+        raise Problem(409, str(reason), "approval") from reason
+    if why is not None:
+        raise Problem(422, why, "/response")
+    request.app[PUBLICATIONS].ask()
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request))))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _proposal(said: NewApproval) -> Proposal:
+    return Proposal(
+        kind=said.kind,
+        number=None if said.kind == EMERGENCY else said.entry,
+        reason=said.reason,
+        reference=said.reference,
+        collateral=said.collateral,
+        owner_consent=said.owner_consent,
+        expires=said.until,
+    )
+
+
+def _one(conn: Connection, request: web.Request) -> Row[Any]:
+    number = _number(request)
+    found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    if found is None:
+        raise Problem(404, f"approval {number}: not found; nothing done; look at GET /v1/approvals", "approval")
+    return found
+
+
+def _number(request: web.Request) -> int:
+    said = request.match_info["id"]
+    if said.isascii() and said.isdigit() and len(said) <= MAX_NUMBER_DIGITS:
+        return int(said)
+    raise Problem(404, f"approval {said[:20]}: not found; nothing done; look at GET /v1/approvals", "approval")
+
+
+def _shown(conn: Connection, row: Row[Any]) -> Approval:
+    due = part_due(conn, row)
+    challenge = None if due is None else bytes_to_base64url(challenge_of(document_of(row, due)))
+    same = {name: getattr(row, name) for name in Approval.__struct_fields__ if name in row._mapping}
+    said = {
+        "entry": row.number,
+        "digest": row.digest.hex(),
+        "due": due,
+        "challenge": challenge,
+        "until": _iso(row.expires_s),
+        "proposed": _iso(row.proposed_s),
+        "approved": _iso(row.approved_s),
+        "ended": _iso(None if row.lapsed_ms is None else row.lapsed_ms // 1000),
+    }
+    return Approval(**(same | said))
+
+
+def _iso(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+ROUTES = (
+    Route("GET", "/v1/approvals", list_approvals, "orders.approve", Contract({200: ApprovalPage}, query=ApprovalsOf)),
+    Route(
+        "POST", "/v1/approvals", propose, "orders.approve", Contract({201: Approval}, body=NewApproval, is_keyed=True)
+    ),
+    Route("GET", "/v1/approvals/{id}", show_approval, "orders.approve", Contract({200: Approval})),
+    Route(
+        "POST",
+        "/v1/approvals/{id}/signatures",
+        put_signature,
+        "orders.approve",
+        Contract({200: Approval}, body=NewSignature, refusals=(409,)),
+    ),
+)

@@ -1,0 +1,196 @@
+"""/desk/approvals: what waits for a second person, what is in force by two, and signing it with a passkey.
+
+Invariants: nothing is proposed without the session's form token; what is signed is what the page shows, from one row;
+the person who signs is the one who is signed in.
+"""
+
+from collections import defaultdict
+from datetime import UTC, datetime, time
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlalchemy import Connection, Row, select
+
+from mgmt.api.publications import PUBLICATIONS
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.orders.approvals import EMERGENCY, KINDS, NotApproved, Proposal
+from mgmt.orders.signatures import PROPOSED, document_of, part_due, propose_at_desk, sign
+from mgmt.orders.store import find_order_by_id, get_order
+from mgmt.problems import Problem
+from mgmt.staff.assertion import challenge_of
+from mgmt.staff.ceremonies import Asked, asked_of, json_answer, party_of, refused
+from mgmt.staff.pages import PATH, allowed, fields_of, may_approve, moved, page, session_of
+from mgmt.staff.passkeys import BadResponse, is_of, request_options
+from mgmt.staff.people import Person
+from mgmt.staff.session import Session
+from parental.schema.orders import approvals, entries
+
+N_SHOWN = 100
+MAX_DIGITS = 10
+
+
+class Shown(NamedTuple):
+    """One approval as a page shows it.   until, order  for people"""
+
+    row: Row[Any]
+    order: Row[Any]
+    value: str | None
+    until: str | None
+    due: str | None
+
+    def waits_for(self, person: Person) -> bool:
+        """Whether this person can sign it now."""
+        row = self.row
+        if self.due == PROPOSED:
+            return bool(row.proposer == person.mail)
+        return self.due is not None and person.mail != row.proposer and person.group != row.proposer_group
+
+
+def add_approvals(app: web.Application) -> None:
+    """Put the routes into an application that has the desk's pages."""
+    app.router.add_get(PATH + "/approvals", show_all)
+    app.router.add_post(PATH + "/approvals", propose)
+    app.router.add_get(PATH + "/approvals/{id:[0-9]{1,10}}", show_one)
+    app.router.add_post(PATH + "/passkey/sign/options", sign_options)
+    app.router.add_post(PATH + "/passkey/sign", put_signature)
+
+
+async def show_all(request: web.Request) -> web.Response:
+    """GET /desk/approvals"""
+    session = await _session(request)
+    return moved("/login") if session is None else await _all(request, session)
+
+
+async def propose(request: web.Request) -> web.Response:
+    """POST /desk/approvals"""
+    form = await fields_of(request)
+    session = await allowed(request, form["csrf"])
+    if session is None or not may_approve(session.person):
+        return page(request, "login.html", 403)
+
+    def work(conn: Connection) -> int:
+        order = find_order_by_id(conn, _whole(form["order"], "order"))
+        if order is None:
+            raise NotApproved(f"order {form['order']}: not found; nothing proposed; write its number")
+        proposal = _proposal(form, request.app[SETTINGS].zone)
+        return int(propose_at_desk(conn, order, proposal, session.person.mail, "desk", request.app[CLOCK]()).id)
+
+    try:
+        return moved(f"/approvals/{await write(request, work)}")
+    except NotApproved as reason:
+        return await _all(request, session, 422, alert=str(reason), form=form)
+
+
+async def show_one(request: web.Request) -> web.Response:
+    """GET /desk/approvals/7"""
+    session = await _session(request)
+    if session is None:
+        return moved("/login")
+    number = int(request.match_info["id"])
+    found = await read(request, lambda conn: _one(conn, number))
+    if found is None:
+        return await _all(request, session, 404, alert=f"There is no approval {number}. Nothing was done.")
+    return page(request, "approval.html", person=session.person, csrf=session.csrf, each=found)
+
+
+async def sign_options(request: web.Request) -> web.Response:
+    """POST /desk/passkey/sign/options"""
+    party, asked = party_of(request), await asked_of(request)
+    person = await _signer(request, asked)
+    found = await read(request, lambda conn: _one(conn, asked.number))
+    if found is None or found.due is None or not found.waits_for(person):
+        raise refused(f"approval {asked.number}: does not wait for you; nothing signed; load the page again")
+    return json_answer(request_options(party, challenge_of(document_of(found.row, found.due))))
+
+
+async def put_signature(request: web.Request) -> web.Response:
+    """POST /desk/passkey/sign"""
+    party, asked, now = party_of(request), await asked_of(request), request.app[CLOCK]()
+    person = await _signer(request, asked)
+
+    def work(conn: Connection) -> str | None:
+        if not is_of(conn, asked.response, person):
+            return "this passkey is of another person, or not known; not signed; use your own"
+        return sign(conn, party, asked.number, asked.response, now)
+
+    try:
+        why = await write(request, work)
+    except (NotApproved, BadResponse) as reason:
+        raise Problem(409, str(reason), "number") from reason
+    if why is not None:
+        raise refused(why)
+    request.app[PUBLICATIONS].ask()
+    return json_answer({"location": f"{PATH}/approvals/{asked.number}"})
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+async def _session(request: web.Request) -> Session | None:
+    """Of a person who has a part in approvals."""
+    session = await session_of(request)
+    return session if session is not None and may_approve(session.person) else None
+
+
+async def _signer(request: web.Request, asked: Asked) -> Person:
+    session = await allowed(request, asked.csrf)
+    if session is None or not may_approve(session.person):
+        raise refused("no session of a person who approves; nothing signed; sign in again")
+    return session.person
+
+
+async def _all(request: web.Request, session: Session, status: int = 200, **said: Any) -> web.Response:
+    found = await read(request, _newest)
+    known: dict[str, Any] = {"person": session.person, "csrf": session.csrf, "found": found, "form": defaultdict(str)}
+    return page(request, "approvals.html", status, **(known | said))
+
+
+def _newest(conn: Connection) -> list[Shown]:
+    """What waits or holds, the newest first."""
+    chosen = select(approvals).where(approvals.c.lapsed_ms.is_(None)).order_by(approvals.c.id.desc()).limit(N_SHOWN)
+    return [_shown(conn, row) for row in conn.execute(chosen).all()]
+
+
+def _one(conn: Connection, number: int) -> Shown | None:
+    row = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    return None if row is None else _shown(conn, row)
+
+
+def _shown(conn: Connection, row: Row[Any]) -> Shown:
+    chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
+    until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    value = conn.execute(chosen).scalar_one_or_none()
+    return Shown(row, get_order(conn, row.order), value, until, part_due(conn, row))
+
+
+def _proposal(form: dict[str, str], zone: str) -> Proposal:
+    """Raises NotApproved."""
+    kind = form["kind"]
+    if kind not in KINDS:
+        raise NotApproved(f"kind {kind!r:.40}: unknown; nothing proposed; choose one of {', '.join(KINDS)}")
+    is_whole = kind == EMERGENCY
+    return Proposal(
+        kind=kind,
+        number=None if is_whole else _whole(form["entry"], "entry"),
+        reason=form["reason"],
+        reference=form["reference"],
+        collateral=form["collateral"],
+        owner_consent=form["owner_consent"] or None,
+        expires=None if is_whole else _end_of(form["until"], zone),
+    )
+
+
+def _whole(text: str, what: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
+        return int(text)
+    raise NotApproved(f"{what} {text!r:.40}: no number; nothing proposed; write it in digits")
+
+
+def _end_of(day: str, zone: str) -> datetime:
+    """The end of a local day."""
+    try:
+        last = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError as reason:
+        raise NotApproved(f"last day {day!r:.40}: no day; nothing proposed; write it as 2026-12-20") from reason
+    return datetime.combine(last, time(23, 59, 59), ZoneInfo(zone))

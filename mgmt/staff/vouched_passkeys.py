@@ -1,0 +1,35 @@
+"""Whose a passkey is, said by somebody on the box: only then does it sign approvals.
+
+The role that enrols people could enrol a key of its own under anybody's name; it cannot write this (PostgreSQL).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from mgmt.ledger.event import STAFF, Actor, Event
+from mgmt.ledger.store import append
+from mgmt.staff.passkeys import fingerprint_of
+from mgmt.staff.people import find_person
+from parental.schema.staff import passkeys
+
+
+def passkeys_of(conn: Connection, mail: str) -> Sequence[Row[Any]]:
+    """The passkeys of a person.   Raises LookupError."""
+    chosen = select(passkeys).where(passkeys.c.staff == find_person(conn, mail).number)
+    return conn.execute(chosen.order_by(passkeys.c.id)).all()
+
+
+def vouch(conn: Connection, mail: str, fingerprint: str, by: Actor, at: datetime) -> None:
+    """Let a passkey sign for its person.   fingerprint  as the person's own page shows it.   Raises LookupError."""
+    said = "".join(fingerprint.split()).lower()
+    found = [key for key in passkeys_of(conn, mail) if fingerprint_of(key).replace(" ", "") == said]
+    if not found:
+        raise LookupError(
+            f"passkey {fingerprint[:40]!r}: {mail} has none with it; not vouched for; read it again on the page /desk"
+        )
+    conn.execute(update(passkeys).where(passkeys.c.id == found[0].id).values(vouched_s=int(at.timestamp())))
+    about = {"staff": found[0].staff, "passkey": found[0].id}
+    append(conn, Event(STAFF, "passkey vouched for", by, about, {"fingerprint": said}), at)

@@ -1,0 +1,161 @@
+"""Signing at the desk: what is taken of whom, and what is said to whoever cannot sign."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, insert
+from sqlalchemy.exc import IntegrityError
+from support.mgmt.orders import NOW, push, said
+from support.mgmt.signing import PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
+
+from mgmt.ledger.event import CONTROL
+from mgmt.orders import signatures
+from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.signatures import APPROVED, PROPOSED, part_due, propose_at_desk, sign, signatures_of
+from mgmt.orders.store import get_order
+from mgmt.staff.people import DISABLED, set_state
+from parental.database import writing
+from parental.schema.orders import approval_signatures
+
+WORDS = Proposal(
+    kind="broader",
+    number=1,
+    reason="the host is ordered",
+    reference="WA/9",
+    collateral="all of it",
+    expires=NOW + timedelta(days=20),
+)
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Any]:
+    with writing(engine) as conn:
+        yield conn
+
+
+@pytest.fixture
+def amna(conn: Connection) -> Signer:
+    return signer(conn, "amna", "compliance")
+
+
+@pytest.fixture
+def bilal(conn: Connection) -> Signer:
+    return signer(conn, "bilal", "approver")
+
+
+@pytest.fixture
+def number(conn: Connection, amna: Signer) -> int:
+    return proposed(conn, push(conn, "https://shared.test/a"), WORDS, amna)
+
+
+def test_the_proposer_signs_and_then_another_and_each_signature_is_an_event(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    due = []
+    for each in (amna, bilal):
+        due.append(part_due(conn, row_of_approval(conn, number)))
+        assert signed(conn, number, each) is None
+
+    assert (due, part_due(conn, row_of_approval(conn, number))) == ([PROPOSED, APPROVED], None)
+    events = [each for each in said(conn) if each["action"].startswith("approval")]
+    assert [each["action"] for each in events] == ["approval proposed", "approval signed", "approval signed"]
+    assert [each["actor"]["name"] for each in events[1:]] == [str(each.person.number) for each in (amna, bilal)]
+
+
+def test_who_has_not_proposed_it_does_not_sign_first(conn: Connection, number: int, bilal: Signer) -> None:
+    assert "amna@isp.example signs first" in str(signed(conn, number, bilal))
+    assert signatures_of(conn, number) == []
+
+
+def test_who_has_proposed_it_does_not_approve_it(conn: Connection, number: int, amna: Signer) -> None:
+    assert "another person must" in str(signed(conn, number, amna, amna))
+
+
+def test_who_is_of_the_same_group_does_not_approve_it(conn: Connection, number: int, amna: Signer) -> None:
+    assert "another group must" in str(signed(conn, number, amna, signer(conn, "chand", "compliance")))
+
+
+def test_a_passkey_that_nobody_has_vouched_for_signs_nothing(conn: Connection, number: int, amna: Signer) -> None:
+    stranger = signer(conn, "daud", "approver", is_vouched=False)
+
+    assert "filterd staff vouch daud@isp.example" in str(signed(conn, number, amna, stranger))
+
+
+@pytest.mark.parametrize("role", ["support", "auditor", "regulator"])
+def test_a_role_that_approves_nothing_neither_proposes_nor_signs(
+    conn: Connection, number: int, amna: Signer, role: str
+) -> None:
+    other = signer(conn, "esha", role)
+
+    assert f"role {role}" in str(signed(conn, number, amna, other))
+    with pytest.raises(NotApproved, match=f"role {role}"):
+        propose_at_desk(conn, get_order(conn, 1), WORDS, other.person.mail, "desk", NOW)
+
+
+def test_a_disabled_person_signs_nothing(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
+    signed(conn, number, amna)
+    set_state(conn, bilal.person.mail, DISABLED, CONTROL, NOW)
+
+    assert "disabled" in str(signed(conn, number, bilal))
+
+
+def test_a_signature_for_another_part_or_proposal_is_not_taken(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    other = proposed(conn, 1, WORDS, amna)
+    signed(conn, other, amna)
+    elsewhere = answer_of(conn, other, bilal)
+    too_early = answer_of(conn, number, bilal, PROPOSED)
+    signed(conn, number, amna)
+
+    for answer in (elsewhere, too_early):
+        assert "is wrong" in str(sign(conn, PARTY, number, answer, NOW))
+    assert [row.part for row in signatures_of(conn, number)] == [PROPOSED]
+
+
+def test_an_answer_is_taken_once(conn: Connection, number: int, amna: Signer) -> None:
+    answer = answer_of(conn, number, amna)
+    assert sign(conn, PARTY, number, answer, NOW) is None
+
+    assert sign(conn, PARTY, number, answer, NOW) is not None
+    assert len(signatures_of(conn, number)) == 1
+
+
+def test_one_passkey_cannot_be_both_persons_in_the_database(
+    engine: Engine, conn: Connection, number: int, amna: Signer
+) -> None:
+    signed(conn, number, amna)
+    (row,) = signatures_of(conn, number)
+
+    with pytest.raises(IntegrityError), conn.begin_nested():
+        conn.execute(insert(approval_signatures).values({**row._mapping, "part": APPROVED}))
+
+
+def test_a_proposal_of_the_desk_is_not_approved_by_a_name(conn: Connection, number: int) -> None:
+    with pytest.raises(NotApproved, match=f"/desk/approvals/{number}"):
+        approve(conn, number, Person("B. Ali", "approver", "root"), NOW)
+
+
+def test_a_proposal_by_names_is_not_signed(conn: Connection, bilal: Signer) -> None:
+    order = get_order(conn, push(conn, "https://shared.test/a"))
+    number = propose(conn, order, WORDS, Person("A. Khan", "compliance", "root"), NOW)
+
+    with pytest.raises(NotApproved, match="no signature is due"):
+        sign(conn, PARTY, number, "{}", NOW)
+
+
+def test_what_waits_of_one_order_has_a_limit(
+    conn: Connection, number: int, amna: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signatures, "MAX_WAITING", 2)
+    proposed(conn, 1, WORDS, amna)
+
+    with pytest.raises(NotApproved, match="2 proposals wait already"):
+        proposed(conn, 1, WORDS, amna)
+
+
+def test_nobody_unknown_proposes(conn: Connection) -> None:
+    with pytest.raises(NotApproved, match="no person of the desk"):
+        propose_at_desk(conn, get_order(conn, push(conn, "a.test")), WORDS, "nobody@isp.example", "desk", NOW)

@@ -1,0 +1,157 @@
+"""An approval at the desk: proposed on a page, signed by two people, refused to everybody else."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, update
+from support.mgmt.authenticator import Authenticator
+from support.mgmt.desk import PlayedControl
+from support.mgmt.orders import NOW, publish, push
+from support.mgmt.signing import BY_PASSKEYS, row_of_approval
+from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
+
+from parental.database import reading, writing
+from parental.schema.staff import passkeys
+
+UNTIL = (NOW + timedelta(days=20)).date().isoformat()
+FORM = {
+    "kind": "broader",
+    "order": "1",
+    "entry": "1",
+    "reason": "the host is ordered",
+    "reference": "WA/9",
+    "collateral": "all of <shared.test>",
+    "until": UNTIL,
+}
+
+
+@pytest.fixture
+def control() -> PlayedControl:
+    """It is asked to publish, and decides when the test says so."""
+    return PlayedControl()
+
+
+@pytest.fixture(autouse=True)
+def order(engine: Engine) -> None:
+    with writing(engine) as conn:
+        push(conn, "https://shared.test/a")
+
+
+async def enter(browser: Browser, engine: Engine, add: AddPerson, name: str, role: str) -> Authenticator:
+    """Enrol and sign in with a passkey that somebody has vouched for."""
+    key = Authenticator(ORIGIN)
+    assert (await browser.make_passkey(add(name, role)[1], key))[0] == 200
+    assert (await browser.use_passkey(key))[0] == 200
+    with writing(engine) as conn:
+        conn.execute(update(passkeys).values(vouched_s=1))
+    return key
+
+
+async def sign(browser: Browser, key: Authenticator, number: int = 1) -> tuple[int, Any]:
+    csrf = await browser.csrf()
+    status, options = await browser.ask("/sign/options", csrf=csrf, number=number)
+    if status != 200:
+        return status, options
+    return await browser.ask("/sign", csrf=csrf, number=number, response=key.get(options))
+
+
+async def test_two_people_sign_on_the_page_and_control_puts_it_in_force(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    status, text = await browser.send("/approvals", csrf=await browser.csrf(), **FORM)
+    assert (status, "Sign with a passkey" in text) == (200, True)
+    assert "all of &lt;shared.test&gt;" in text and "https://shared.test/a" in text
+
+    assert await sign(browser, amna) == (200, {"location": "/desk/approvals/1"})
+    assert "Sign with a passkey" not in (await browser.get("/approvals/1"))[1]
+    assert (await sign(browser, amna))[0] == 403
+
+    bilal = await enter(browser, engine, add, "bilal", "approver")
+    assert "waits for you" in (await browser.get("/approvals"))[1]
+    assert (await sign(browser, bilal))[0] == 200
+    assert "Both have signed" in (await browser.get("/approvals/1"))[1]
+    with writing(engine) as conn:
+        publish(conn, browser.clock(), proof=BY_PASSKEYS)
+        assert row_of_approval(conn, 1).approver == "bilal@isp.example"
+    assert "It holds" in (await browser.get("/approvals/1"))[1]
+
+
+async def test_the_passkey_of_a_colleague_does_not_sign_in_my_session(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    bilal = await enter(browser, engine, add, "bilal", "approver")
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    await browser.send("/approvals", csrf=await browser.csrf(), **FORM)
+
+    status, told = await sign(browser, bilal)
+
+    assert (status, "of another person" in told["detail"]) == (403, True)
+    assert (await sign(browser, amna))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"order": "9"}, "not found"),
+        ({"order": "x"}, "no number"),
+        ({"entry": ""}, "no number"),
+        ({"kind": "all"}, "unknown"),
+        ({"until": "soon"}, "no day"),
+        ({"until": "2027-01-01"}, "30 days"),
+        ({"collateral": " "}, "missing"),
+    ],
+)
+async def test_a_proposal_that_cannot_be_taken_says_why(
+    browser: Browser, engine: Engine, add: AddPerson, said: dict[str, str], why: str
+) -> None:
+    await enter(browser, engine, add, "amna", "compliance")
+
+    status, text = await browser.send("/approvals", csrf=await browser.csrf(), **(FORM | said))
+
+    assert (status, why in text) == (422, True)
+    assert 'value="the host is ordered"' in text
+
+
+async def test_who_approves_nothing_sees_no_approvals_and_proposes_none(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    key = await enter(browser, engine, add, "chand", "support")
+
+    assert "Approvals" not in (await browser.get())[1]
+    assert "Propose one" not in (await browser.get("/approvals"))[1]
+    assert (await browser.send("/approvals", csrf=await browser.csrf(), **FORM))[0] == 403
+    assert (await sign(browser, key))[0] == 403
+
+
+async def test_nothing_is_proposed_or_signed_without_the_forms_token_or_from_another_page(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    await enter(browser, engine, add, "amna", "compliance")
+    csrf = await browser.csrf()
+
+    assert (await browser.send("/approvals", csrf="0" * 64, **FORM))[0] == 403
+    assert (await browser.send("/approvals", origin="https://evil.example", csrf=csrf, **FORM))[0] == 403
+    assert (await browser.ask("/sign/options", csrf="0" * 64, number=1))[0] == 403
+    with reading(engine) as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM approvals").scalar_one() == 0
+
+
+async def test_a_passkey_shows_what_somebody_on_the_box_compares(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    key = Authenticator(ORIGIN)
+    await browser.make_passkey(add("amna", "approver")[1], key)
+    await browser.use_passkey(key)
+    _, text = await browser.get()
+    assert re.search(r"([0-9a-f]{4} ){3}[0-9a-f]{4}", text) is not None
+    assert "signs nothing until" in text
+
+
+async def test_an_approval_that_is_not_there_is_said_so(browser: Browser, engine: Engine, add: AddPerson) -> None:
+    await enter(browser, engine, add, "amna", "approver")
+
+    assert (await browser.get("/approvals/7"))[0] == 404
+    assert (await sign(browser, Authenticator(ORIGIN), 7))[0] == 403

@@ -1,0 +1,64 @@
+"""People of the desk with passkeys that somebody has vouched for, and what they sign."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, update
+from support.mgmt.authenticator import Authenticator, packed
+from support.mgmt.orders import NOW
+
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import Proposal
+from mgmt.orders.proof import Proof
+from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
+from mgmt.orders.store import get_order
+from mgmt.staff.assertion import challenge_of
+from mgmt.staff.passkeys import Party, put_passkey
+from mgmt.staff.people import Person, add_person
+from parental.schema.orders import approvals
+from parental.schema.staff import passkeys
+
+ORIGIN = "https://desk.isp.example"
+PARTY = Party(ORIGIN, "Example ISP")
+BY_PASSKEYS = Proof(PARTY, takes_names=False)
+
+
+class Signer(NamedTuple):
+    """A person and the key in the hand."""
+
+    person: Person
+    key: Authenticator
+
+
+def signer(conn: Connection, name: str, role: str, *, is_vouched: bool = True, counts: bool = True) -> Signer:
+    person, _ = add_person(conn, name.title(), f"{name}@isp.example", role, None, CONTROL, NOW)
+    key, challenge = Authenticator(ORIGIN, counts=counts), b"c" * 32
+    answer = key.create({"user": {"id": packed(b"filterd-%d" % person.number)}, "challenge": packed(challenge)})
+    put_passkey(conn, PARTY, person, answer, challenge, "a key", NOW)
+    if is_vouched:
+        vouched = update(passkeys).where(passkeys.c.staff == person.number)
+        conn.execute(vouched.values(vouched_s=int(NOW.timestamp())))
+    return Signer(person, key)
+
+
+def proposed(conn: Connection, order: int, proposal: Proposal, by: Signer, at: datetime = NOW) -> int:
+    """A proposal that nobody has signed yet; its number."""
+    return int(propose_at_desk(conn, get_order(conn, order), proposal, by.person.mail, "desk", at).id)
+
+
+def row_of_approval(conn: Connection, number: int) -> Any:
+    return conn.execute(approvals.select().where(approvals.c.id == number)).one()
+
+
+def answer_of(conn: Connection, number: int, by: Signer, part: str | None = None) -> str:
+    """What the person's browser says when asked for the signature that is due."""
+    row = row_of_approval(conn, number)
+    return by.key.agree(challenge_of(document_of(row, part or part_due(conn, row) or "")))
+
+
+def signed(conn: Connection, number: int, *people: Signer, at: datetime = NOW) -> str | None:
+    """Have people sign one after the other; why the last one was not taken."""
+    why = None
+    for each in people:
+        why = sign(conn, PARTY, number, answer_of(conn, number, each), at)
+    return why
