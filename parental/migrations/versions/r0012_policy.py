@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, String
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
