@@ -17,8 +17,6 @@ is precedence, and an exception also ends the matching of later lists (RPZ draft
 decides nothing and hides nothing: `out` names, besides the decision, the shadow list that would have blocked.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
-
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.layout cimport (
     HOUSEHOLD_NAME_LABELS, L_CLOSED_UNTIL, L_PAUSE, L_QUOTA, L_SCHEDULE, PEOPLE_LEVELS, WEEK_MINUTES, AllowedRow, ClosedRow,
@@ -115,8 +113,14 @@ cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now
     levels  PEOPLE_LEVELS"""
     cdef const PolicyView* v = NULL
     cdef const ProfileRow* row = _find_profile(levels, subscriber, &v)
-    memset(out, 0, sizeof(Policy))
+    out.is_target = 0
+    out.household = H_NOTHING
     if row == NULL:
+        out.categories[0] = out.categories[1] = 0
+        out.paused_until_s = 0
+        out.n_closed = 0
+        out.n_names = 0
+        out.n_spans = out.safe_search = out.youtube = out.canaries = 0
         return
     out.categories[0] = row.categories[0]
     out.categories[1] = row.categories[1]
@@ -135,16 +139,9 @@ cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now
 
 
 cdef bint have_household(const PolicyView* levels, uint32_t subscriber) noexcept nogil:
-    """Whether the subscriber's household has names of its own.   Cost: next to none where no household has any"""
+    """Whether the subscriber's household has names of its own."""
     cdef const PolicyView* v = NULL
-    cdef const ProfileRow* row
-    cdef uint32_t n = 0
-    cdef int i
-    for i in range(PEOPLE_LEVELS):
-        n |= levels[i].n_names
-    if n == 0:
-        return False
-    row = _find_profile(levels, subscriber, &v)
+    cdef const ProfileRow* row = _find_profile(levels, subscriber, &v)
     return row != NULL and row.n_names != 0
 
 

@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from fastpath.base.atomic cimport load_u64, store_pointer, store_u64, swap_pointer
 from fastpath.base.cursor cimport OK, Status
 from fastpath.images.image cimport Image
-from fastpath.images.layout cimport ListRow, SetRow, list_id_of
+from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
 from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
@@ -142,8 +142,12 @@ cdef void judge_nameless(const Tables* t, const uint8_t* addr, uint8_t ip_versio
 
 
 cdef bint has_household(const Tables* t, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
-    """Whether the household at `addr` has allowed or denied names of its own."""
-    return have_household(t.policy, _subscriber_at(t, addr, ip_version))
+    """Whether the household at `addr` has allowed or denied names of its own.   Cost: none where no household has"""
+    cdef int i
+    for i in range(PEOPLE_LEVELS):
+        if t.policy[i].n_names:
+            return have_household(t.policy, _subscriber_at(t, addr, ip_version))
+    return False
 
 
 cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_version, uint8_t category,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fastpath.images.verdict import Reason
 from parental.holder import Holder
 from parental.locks import LockTable
-from parental.profile import UNTIL_RESUMED, Profile, lock_reason
+from parental.profile import UNTIL_RESUMED, Profile, Span, lock_reason
 from parental.schedule import Interval, Schedule
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
@@ -127,3 +127,25 @@ def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_
         assert table.locked == {
             number: each.prefixes for number, each in lines.items() if lock_reason(each.profile, at) != Reason.DEFAULT
         }
+
+
+def test_soft_hours_are_no_lock_of_the_kernel_and_nothing_to_wake_up_for() -> None:
+    study = Interval(0, 0, 1440, frozenset({"education"}))
+    table = table_of(line(1, Profile(schedule=Schedule((study,), "UTC"))))
+
+    table.advance(NOON)
+
+    assert (table.locked, table.next_change) == ({}, None)
+
+
+def test_a_grant_opens_the_kernels_lock_and_its_end_closes_it_again() -> None:
+    now_s = int(NOON.timestamp())
+    evening = Schedule((Interval(0, 12 * 60, 120),), "UTC")
+    table = table_of(line(1, Profile(schedule=evening, grants=(Span(now_s + 60, now_s + 120, "plus"),))))
+
+    seen = []
+    for at in (NOON, NOON + MINUTE, NOON + 2 * MINUTE):
+        table.advance(at)
+        seen.append((bool(table.locked), table.next_change))
+
+    assert seen == [(True, NOON + MINUTE), (False, NOON + 2 * MINUTE), (True, NOON + timedelta(hours=2))]

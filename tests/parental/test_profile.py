@@ -1,10 +1,11 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from fastpath.images.verdict import Reason
 from parental.errors import BadProfile
-from parental.profile import UNTIL_RESUMED, Profile, lock_reason, next_lock_change
+from parental.profile import UNTIL_RESUMED, Profile, Span, lock_reason, next_lock_change
 from parental.schedule import Interval, Schedule
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)  # a Monday
@@ -56,3 +57,46 @@ def test_a_pause_until_resumed_never_ends_by_itself() -> None:
 
     assert lock_reason(profile, NOON + timedelta(days=36500)) == Reason.PAUSE
     assert next_lock_change(profile, NOON) is None
+
+
+def span(begins: datetime, ends: datetime, kind: str) -> Span:
+    return Span(int(begins.timestamp()), int(ends.timestamp()), kind)
+
+
+def test_a_quota_that_is_used_up_is_a_reason_of_its_own_and_a_pause_goes_before_it() -> None:
+    spent = span(NOON, at_hour(14), "quota")
+    paused = span(NOON, at_hour(13), "pause")
+
+    assert lock_reason(Profile(closures=(spent, paused)), NOON) == Reason.PAUSE
+    assert lock_reason(Profile(closures=(spent, paused)), at_hour(13)) == Reason.QUOTA
+    assert lock_reason(Profile(closures=(spent, paused)), at_hour(14)) == Reason.DEFAULT
+
+
+def test_the_next_change_is_past_what_a_grant_opens_and_a_closure_covers() -> None:
+    tonight = span(at_hour(19), at_hour(23), "tonight_off")
+    profile = Profile(schedule=EVENING, grants=(tonight,))
+    assert next_lock_change(profile, NOON) == at_hour(20) + timedelta(days=7)
+
+    closed = span(at_hour(19), at_hour(22), "closed_until")
+    profile = Profile(schedule=EVENING, closures=(closed,))
+    assert (next_lock_change(profile, NOON), next_lock_change(profile, at_hour(20))) == (at_hour(19), at_hour(22))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"closures": (Span(1, 2, "plus"),)}, "closures: 'plus' is not known"),
+        ({"grants": (Span(1, 2, "quota"),)}, "grants: 'quota' is not known"),
+        ({"grants": (Span(1, UNTIL_RESUMED, "plus"),)}, "grants: one has no end"),
+        ({"closures": tuple(Span(n, n + 1, "quota") for n in range(33))}, "33 spans; not accepted; write at most 32"),
+        ({"youtube": "on"}, "youtube: 'on' is not known"),
+    ],
+)
+def test_what_cannot_be_of_a_profile_is_refused(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadProfile, match=why):
+        Profile(**wrong)
+
+
+def test_a_span_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(BadProfile, match="quota: ends before it begins"):
+        Span(2, 2, "quota")

@@ -23,9 +23,18 @@ def test_a_profile_is_changed_in_what_is_said_and_in_nothing_else(daemon: Daemon
     assert (found["categories"], found["safe_search"], found["canaries"]) == (["adult"], "strict", True)
     assert (found["sentence"], found["zone"]) == ("closed from 21:30 to 06:30 on Friday, Saturday", "Europe/Berlin")
 
+    own = ("--service", "tiktok", "--youtube", "moderate", "--allow", "ok.example", "--deny", "no.example")
+    found = json.loads(run("put", "72", *own, "--closed", "mon 16:00-18:00 but education,zoom", "--json").stdout)
+    assert (found["services"], found["youtube"]) == (["tiktok"], "moderate")
+    assert (found["allowed"], found["denied"]) == (["ok.example"], ["no.example"])
+    assert found["closed"] == [{"day": "mon", "from": "16:00", "to": "18:00", "open": ["education", "zoom"]}]
+    assert "closes adult, tiktok; allowed ok.example; denied no.example; safe" in run("show", "72").stdout
+    run("put", "72", "--no-service", "--no-allowed", "--no-denied", "--youtube", "off")
+
     shown = run("put", "72", "--no-category", "--never-closed").stdout
     assert shown == (
-        "profile 72 Flat 4: closes nothing; safe search strict; canaries on; schedule: never closed (Europe/Berlin)\n"
+        "profile 72 Flat 4: closes nothing; safe search strict; youtube off; canaries on; "
+        "schedule: never closed (Europe/Berlin)\n"
     )
     assert shown in run("list").stdout and shown == run("show", "72").stdout
     assert run("show", "73").returncode == 1

@@ -65,6 +65,18 @@ async def test_explain_names_the_list_in_the_shadow_that_would_block_what_nothin
     assert (other["decision"], other["shadow"]) == (None, None)
 
 
+@pytest.mark.parametrize("tier", ["allowed", "grant"])
+async def test_explain_tells_what_a_household_has_opened_in_both_languages(
+    desk: DeskOf, control: PlayedControl, tier: str
+) -> None:
+    said = {"en": "The family keeps it open.", "ur": "کھلا"}
+    control.decisions["ok.test"] = {"reason": "default", "action": "passthru", "tier": tier, "sentences": said}
+
+    _, body = await desk("operator").ask("GET", "/v1/explain?name=ok.test&address=192.0.2.7")
+
+    assert (body["decision"]["tier"], body["decision"]["sentences"]) == (tier, said)
+
+
 @pytest.mark.parametrize("lock", [{"reason": "default"}, {"reason": "pause", "action": "splash"}])
 async def test_explain_tells_a_confidential_name_from_an_allowed_one_by_nothing(
     desk: DeskOf, control: PlayedControl, lock: Any
