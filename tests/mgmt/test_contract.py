@@ -89,6 +89,7 @@ def test_what_comes_is_what_the_document_says(
         *("--header", f"Authorization: Bearer {secret}", "--phases", phases, "--max-examples", str(examples)),
         *("--seed", "1", "--generation-database", "none", "--no-shrink", "--continue-on-failure"),
         *("--exclude-checks", "positive_data_acceptance"),
+        *("--suppress-health-check", "filter_too_much"),  # it tries many texts before one is a line of text
         *("--exclude-operation-id", "delete_v1_tokens_id"),  # it would end the very token that it asks with
     ]
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False)

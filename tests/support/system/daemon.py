@@ -126,7 +126,7 @@ class Daemon:
 
     def _said(self, url: str | None) -> dict[str, Any]:
         if url is None and ONLY_POSTGRESQL:
-            url = running_server().new_database()
+            url = running_server().new_database_with_tables()
         return {
             "state_dir": "state",
             **({"database": {"url": url}} if url else {}),
