@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
 from parental.addresses import released_since
 from parental.compile import profile_spec
-from parental.devices import iter_addresses
-from parental.profiles import iter_holders
+from parental.held import iter_held, iter_tokens
+from parental.profiles import changed_since, iter_profiles
 from parental.revision import current_revision
 from parental.subscriber import Network
 
@@ -38,16 +38,16 @@ class ChangedProfiles:
         """Take in what has changed since.   conn  one transaction;   at  now
 
         Raises DatabaseFault: nothing is lost, add() again.
-        Cost: some queries, and 0.2 ms for each profile that changed."""
+        Cost: some queries, and 20 µs for each profile that changed."""
         since, now = self.revision, current_revision(conn)
         if since == now:
             return
         self._holders.update(dict.fromkeys(released_since(conn, since)))
-        for holder in iter_holders(conn, since_revision=since):
-            self._holders.update(dict.fromkeys(holder.prefixes, holder.id))
-            self._profiles[holder.id] = profile_spec(holder.profile, at)
-        for address, number in iter_addresses(conn, since):
-            self._holders[ip_network(address)] = number
+        numbers = changed_since(conn, since)
+        for _, first, length, number in (*iter_held(conn, numbers), *iter_tokens(conn, numbers)):
+            self._holders[ip_network((first, length))] = number
+        for number, profile in iter_profiles(conn, numbers):
+            self._profiles[number] = profile_spec(profile, at)
         self.revision = now  # last: what could not be read is read the next time
 
     def write_subscribers(self, out: BinaryIO, generation: int, below: int) -> int:

@@ -6,15 +6,21 @@ Write both images of a moment from one read transaction.
 Invariants: equal rows at an equal instant give equal bytes; equal profiles are written once.
 """
 
+import itertools
+from array import array
 from collections.abc import Iterable
 from datetime import datetime
 from typing import BinaryIO
 
 from sqlalchemy import Connection
 
+from fastpath.images.held_prefixes import HeldPrefixes
 from fastpath.images.layout import LockBit
-from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
-from parental import devices, profiles
+from fastpath.images.policy_writer import ProfileSpec, pack_profiles
+from fastpath.images.subscribers_writer import pack_held
+from parental import profiles
+from parental.held import iter_held, iter_tokens
+from parental.per_profile import PerProfile
 from parental.profile import OPENS, SAFE_SEARCH, Profile, Span
 from parental.schedule import closed_minutes, next_turn, soft_minutes, utc_offset_s
 from rules.category import category_number
@@ -25,19 +31,20 @@ NEVER_S = 2**62
 
 def write_subscribers_base(conn: Connection, out: BinaryIO, generation: int) -> int:
     """Write who holds which address, devices among them; returns the image's octets."""
-    rows = [(str(prefix), found.id) for found in profiles.iter_holders(conn) for prefix in found.prefixes]
-    rows += devices.iter_addresses(conn)
-    return pack_subscribers(out, generation, 0, rows)
+    held = HeldPrefixes()
+    held.replace(itertools.chain(iter_held(conn), iter_tokens(conn)))
+    return pack_held(out, generation, 0, held)
 
 
 def write_policy_base(conn: Connection, out: BinaryIO, generation: int, at: datetime) -> int:
     """Write every profile as of the instant `at`; returns the image's octets."""
     index_of: dict[ProfileSpec, int] = {}
-    rows = [
-        (found.id, index_of.setdefault(profile_spec(found.profile, at), len(index_of)))
-        for found in profiles.iter_holders(conn)
-    ]
-    return pack_policy(out, generation, 0, list(index_of), rows)
+    row_of = PerProfile(lambda profile: index_of.setdefault(profile_spec(profile, at), len(index_of)))
+    numbers, rows = array("I"), array("I")
+    for number, profile in profiles.iter_profiles(conn):
+        numbers.append(number)
+        rows.append(row_of(profile))
+    return pack_profiles(out, generation, 0, list(index_of), numbers, rows)
 
 
 def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:

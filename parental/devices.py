@@ -8,7 +8,6 @@ Invariants: a token is shown once and not stored, only the address that images h
 import base64
 import re
 import secrets
-from collections.abc import Iterator
 from ipaddress import IPv6Network
 from typing import Any
 
@@ -18,7 +17,7 @@ from fastpath.images.subscribers import device_address
 from parental.addresses import release
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.profiles import touch
-from parental.schema.lines import devices, lines, profiles
+from parental.schema.lines import devices
 from parental.store import profile_of
 
 MAX_DEVICES = 64  # of a line; a family has a dozen, a school gives its tablets one between them
@@ -67,20 +66,6 @@ def device_names(conn: Connection, subscriber: int) -> list[str]:
     """The names of a line's devices."""
     rows = conn.execute(select(devices.c.name).where(devices.c.line == subscriber).order_by(devices.c.name))
     return list(rows.scalars())
-
-
-def iter_addresses(conn: Connection, since_revision: int = 0) -> Iterator[tuple[str, int]]:
-    """(prefix, profile) of every device of the profiles that changed after `since_revision`, as an image has them."""
-    its = func.coalesce(devices.c.profile, lines.c.profile).label("its")
-    rows = conn.execute(
-        select(devices.c.address, its)
-        .join(lines, lines.c.id == devices.c.line)
-        .join(profiles, profiles.c.id == its)
-        .where(profiles.c.revision > since_revision)
-        .order_by(its, devices.c.address)
-    )
-    for address, profile in rows:
-        yield f"{address}/128", profile
 
 
 def _forget(conn: Connection, found: Row[Any] | None, revision: int) -> None:

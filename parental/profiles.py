@@ -10,32 +10,26 @@ profile that loses or gets a prefix is stamped, too.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, union_all, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from parental.addresses import network_of
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
+from parental.held import BATCH, iter_held
 from parental.holder import Holder
+from parental.per_profile import SHARED
 from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
 from parental.revision import REVISION, raise_revision
 from parental.schedule import Interval, Schedule
-from parental.schema.lines import (
-    addresses,
-    blocked_categories,
-    closed_intervals,
-    dns_wishes,
-    household_names,
-    lines,
-    profiles,
-)
+from parental.schema.lines import blocked_categories, closed_intervals, dns_wishes, household_names, lines, profiles
 from parental.subscriber import MAX_ID, Network
 
 FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
 GIVEN = "profiles"  # the revision that counts given numbers
-KNOWN = 4096  # schedules and profiles that are made once: households have the same few
+MANY = 10_000  # profiles that are read together, where all are
 Hours = tuple[int, int, int, str | None]  # weekday, start, minutes and what stays open, as a row has them
-BATCH = 450  # numbers of one statement, which may name them twice; SQLite takes at least 999 values
+_NO_NAMES = frozenset[str](), frozenset[str]()
 
 
 def new_number(conn: Connection) -> int:
@@ -71,29 +65,28 @@ def get_profile(conn: Connection, number: int) -> Profile:
 
 
 def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, Profile]:
-    """The profiles of at most BATCH numbers, by rising number.   numbers  themselves, or the query that finds them"""
-    categories: dict[int, set[str]] = {}
+    """The profiles of some numbers, by rising number.   numbers  at most BATCH, or the query that finds them"""
+    categories: dict[int, list[str]] = {}
     blocked = blocked_categories.c
     named = select(blocked.profile, blocked.category)
     for number, name in conn.execute(named.where(blocked.profile.in_(numbers))).all():
-        categories.setdefault(number, set()).add(name)
+        categories.setdefault(number, []).append(name)
     intervals, own = _intervals(conn, numbers), _own_names(conn, numbers)
     found = {}
     for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(_wished(numbers)).all():
-        schedule = _schedule(frozenset(intervals.get(number, ())), zone)
+        its = tuple(categories.get(number, ())), tuple(intervals.get(number, ()))
         wished = (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH) if safe_search is None else (safe_search, canaries, youtube)
-        names = own.get(number, (frozenset(), frozenset()))
-        found[number] = _profile(frozenset(categories.get(number, ())), schedule, paused_until_s, *wished, *names)
+        found[number] = _shared(*its, zone, paused_until_s, *wished, *own.get(number, _NO_NAMES))
     return found
 
 
-@lru_cache(maxsize=KNOWN)
-def _schedule(hours: frozenset[Hours], zone: str) -> Schedule:
+@lru_cache(maxsize=SHARED)
+def _shared(categories: tuple[str, ...], hours: tuple[Hours, ...], zone: str, *rest: Any) -> Profile:
+    """The profile of what its rows say.   Thousands of lines have what their operator proposes, and share it.
+
+    rest  as Profile has it behind the schedule"""
     found = (Interval(day, start, minutes, _names_in(allowed)) for day, start, minutes, allowed in hours)
-    return Schedule(tuple(sorted(found)), zone)
-
-
-_profile = lru_cache(maxsize=KNOWN)(Profile)
+    return Profile(frozenset(categories), Schedule(tuple(sorted(found)), zone), *rest)
 
 
 def count_profiles(conn: Connection) -> int:
@@ -101,25 +94,40 @@ def count_profiles(conn: Connection) -> int:
     return int(conn.execute(select(func.count()).select_from(profiles)).scalar_one())
 
 
+def iter_profiles(conn: Connection, numbers: Sequence[int] | None = None) -> Iterator[tuple[int, Profile]]:
+    """Profiles by rising number; most that are equal are one object.   numbers  rising; None: all there are
+
+    Memory: MANY of them at a time.   Cost: a million in 10 s"""
+    if numbers is not None:
+        for at in range(0, len(numbers), BATCH):
+            yield from load_profiles(conn, numbers[at : at + BATCH]).items()
+        return
+    after, chosen = 0, select(profiles.c.id).order_by(profiles.c.id).limit(MANY)
+    while found := load_profiles(conn, chosen.where(profiles.c.id > after)):
+        yield from found.items()
+        after = max(found)
+
+
+def changed_since(conn: Connection, revision: int) -> list[int]:
+    """The numbers of the profiles that changed after a revision, rising."""
+    # sorted here: a database that has to sort may read every profile instead of those that changed
+    return sorted(conn.execute(select(profiles.c.id).where(profiles.c.revision > revision)).scalars())
+
+
 def iter_holders(conn: Connection, since_revision: int = 0) -> Iterator[Holder]:
-    """Profiles by rising number, changed after `since_revision`.   Memory: BATCH of them at a time"""
-    after, chosen = 0, select(profiles.c.id).where(profiles.c.revision > since_revision).order_by(profiles.c.id)
-    while numbers := list(conn.execute(chosen.where(profiles.c.id > after).limit(BATCH)).scalars()):
-        held = prefixes_of(conn, numbers)
-        for number, profile in load_profiles(conn, numbers).items():
+    """Profiles by rising number, changed after `since_revision`, with what they hold.   Memory: BATCH at a time"""
+    numbers = changed_since(conn, since_revision)
+    for at in range(0, len(numbers), BATCH):
+        held = prefixes_of(conn, numbers[at : at + BATCH])
+        for number, profile in load_profiles(conn, numbers[at : at + BATCH]).items():
             yield Holder(number, tuple(held.get(number, ())), profile)
-        after = numbers[-1]
 
 
 def prefixes_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Network]]:
-    """What answers to each of at most BATCH profiles: of lines all that is no device's, and of devices."""
-    columns = (addresses.c.version, addresses.c.first, addresses.c.prefix_length)
-    of_lines = select(*columns, lines.c.profile).join(lines, lines.c.id == addresses.c.line)
-    of_lines = of_lines.where(lines.c.profile.in_(numbers), addresses.c.profile.is_(None))
-    of_devices = select(*columns, addresses.c.profile).where(addresses.c.profile.in_(numbers))
+    """What answers to each of some profiles: of lines all that is no device's, and of devices."""
     held: dict[int, list[Network]] = {}
-    for row in conn.execute(union_all(of_lines, of_devices).order_by("version", "first")):
-        held.setdefault(row.profile, []).append(network_of(row))
+    for _, first, length, number in sorted(iter_held(conn, numbers)):
+        held.setdefault(number, []).append(ip_network((first, length)))
     return held
 
 
@@ -168,8 +176,10 @@ def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
 def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, list[Hours]]:
     """The closed hours of profiles that have any."""
     held: dict[int, list[Hours]] = {}
-    for row in conn.execute(select(closed_intervals).where(closed_intervals.c.profile.in_(numbers))).all():
-        held.setdefault(row.profile, []).append((row.weekday, row.start_minute, row.minutes, row.allowed))
+    closed = closed_intervals.c
+    chosen = select(closed.profile, closed.weekday, closed.start_minute, closed.minutes, closed.allowed)
+    for number, *hours in conn.execute(chosen.where(closed.profile.in_(numbers))).all():
+        held.setdefault(number, []).append(tuple(hours))  # type: ignore[arg-type]  # as the columns are
     return held
 
 

@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, s
 from parental import profiles as rules
 from parental.addresses import hold_only, network_of, release
 from parental.errors import BadSubscriber, NoSubscriber
+from parental.held import BATCH
 from parental.profile import Profile
-from parental.profiles import BATCH, create_profile, load_profiles, put_profile, touch_all
+from parental.profiles import create_profile, load_profiles, put_profile, touch_all
 from parental.revision import REVISION, raise_revision
 from parental.schedule import Schedule
 from parental.schema.lines import addresses, devices, lines, profiles

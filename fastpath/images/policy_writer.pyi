@@ -1,10 +1,13 @@
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO, NamedTuple
 
+from typing_extensions import Buffer
+
 from fastpath.images.key_builder import ListSpec as ListSpec
 from fastpath.images.names_builder import NamesBuilder as NamesBuilder
+from fastpath.images.subscribers_writer import pack_subscribers as pack_subscribers
 
-__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
+__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_profiles", "pack_subscribers"]
 
 class ProfileSpec(NamedTuple):
     categories: int
@@ -21,13 +24,18 @@ class ProfileSpec(NamedTuple):
     allowed: tuple[bytes, ...] = ...
     denied: tuple[bytes, ...] = ...
 
-def pack_subscribers(
-    out: BinaryIO, generation: int, base_generation: int, rows: Iterable[tuple[str, int | None]]
-) -> int: ...
 def pack_policy(
     out: BinaryIO,
     generation: int,
     base_generation: int,
     profiles: Sequence[ProfileSpec],
     subscribers: Iterable[tuple[int, int]],
+) -> int: ...
+def pack_profiles(
+    out: BinaryIO,
+    generation: int,
+    base_generation: int,
+    profiles: Sequence[ProfileSpec],
+    numbers: Buffer,
+    indexes: Buffer,
 ) -> int: ...

@@ -1,30 +1,28 @@
-"""Writers of the subscribers image and the policy image.  Also exports NamesBuilder and ListSpec.
+"""Writer of the policy image.  Also exports NamesBuilder, ListSpec and pack_subscribers().
 
 Invariants: equal input in equal order gives equal bytes, in the layout of layout.pxd.
 """
-import ipaddress
 import itertools
 import struct
+from array import array
 from operator import itemgetter
 from typing import NamedTuple
 
 from libc.stdint cimport uint32_t
 
 from fastpath.images.layout cimport (
-    HOUSEHOLD_NAME_LABELS, KEY_OCTETS, K_POLICY, K_SUBSCRIBERS, NOT_HERE, UNASSIGNED, WEEK_MINUTES)
+    HOUSEHOLD_NAME_LABELS, KEY_OCTETS, K_POLICY, WEEK_MINUTES)
 from fastpath.images.policy cimport household_hash
 
 from fastpath.images.image_writer import write_image
 from fastpath.images.key_builder import ListSpec
 from fastpath.images.names_builder import NamesBuilder
+from fastpath.images.subscribers_writer import pack_subscribers
 
-__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_subscribers"]
+__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_profiles", "pack_subscribers"]
 
 _FOREVER = 2**62
 _WORD = 2**64 - 1
-# The casts keep them positive: a C enum above 2**31 would become a negative Python number.
-_NOT_HERE = <uint32_t>NOT_HERE
-_UNASSIGNED = <uint32_t>UNASSIGNED
 
 
 class ProfileSpec(NamedTuple):
@@ -57,57 +55,6 @@ class ProfileSpec(NamedTuple):
     denied: tuple[bytes, ...] = ()
 
 
-def pack_subscribers(out, generation: int, base_generation: int, rows) -> int:
-    """Write a subscribers image; return its length in octets.
-
-    rows   (prefix, subscriber): the longest prefix that holds an address counts; subscriber None: unassigned (a delta)
-    Raises ValueError for an invalid or repeated prefix."""
-    networks = [(ipaddress.ip_network(prefix), _UNASSIGNED if subscriber is None else subscriber)
-                for prefix, subscriber in rows]
-    if len({network for network, _ in networks}) != len(networks):
-        raise ValueError("subscribers image: a prefix occurs twice; nothing written; give it one subscriber")
-    sections = []
-    for version, pack in ((4, _pack_range4), (6, _pack_range6)):
-        ranges = _flatten([pair for pair in networks if pair[0].version == version], 32 if version == 4 else 128)
-        sections.append(b"".join(pack(start, subscriber) for start, subscriber in ranges))
-    return write_image(out, K_SUBSCRIBERS, generation, base_generation, bytes(KEY_OCTETS), sections)
-
-
-def _pack_range4(start: int, subscriber: int) -> bytes:
-    return struct.pack("<II", start, subscriber)
-
-
-def _pack_range6(start: int, subscriber: int) -> bytes:
-    return struct.pack("<QQII", start >> 64, start & (2**64 - 1), subscriber, 0)
-
-
-def _flatten(networks, bits: int) -> list[tuple[int, int]]:
-    """Flatten nested prefixes to ranges without gaps: (start, subscriber), the first start 0."""
-    ranges = [(0, _NOT_HERE)]
-    open_ = []                          # (end, subscriber) of the prefixes around the current one
-
-    def close(up_to):
-        while open_ and open_[-1][0] <= up_to:
-            end, _ = open_.pop()
-            if end < 2**bits:
-                _begin(ranges, end, open_[-1][1] if open_ else _NOT_HERE)
-
-    for network, subscriber in sorted(networks, key=lambda pair: (int(pair[0].network_address), pair[0].prefixlen)):
-        start = int(network.network_address)
-        close(start)
-        _begin(ranges, start, subscriber)
-        open_.append((start + network.num_addresses, subscriber))
-    close(2**bits)
-    return ranges
-
-
-def _begin(ranges, start: int, subscriber: int) -> None:
-    if ranges[-1][0] == start:
-        ranges.pop()
-    if not ranges or ranges[-1][1] != subscriber:
-        ranges.append((start, subscriber))
-
-
 def pack_policy(out, generation: int, base_generation: int, profiles, subscribers) -> int:
     """Write a policy image; return its length in octets.
 
@@ -116,12 +63,26 @@ def pack_policy(out, generation: int, base_generation: int, profiles, subscriber
     pairs = sorted(subscribers, key=itemgetter(0))
     if any(not 0 <= index < len(profiles) for _, index in pairs):
         raise ValueError("policy image: a subscriber names a profile that does not exist; nothing written")
-    if len({subscriber for subscriber, _ in pairs}) != len(pairs):
-        raise ValueError("policy image: a subscriber occurs twice; nothing written; give it one profile")
+    numbers, indexes = (array("I", [pair[side] for pair in pairs]) for side in (0, 1))
+    return pack_profiles(out, generation, base_generation, profiles, numbers, indexes)
+
+
+def pack_profiles(out, generation: int, base_generation: int, profiles, const uint32_t[::1] numbers not None,
+                  const uint32_t[::1] indexes not None) -> int:
+    """Do pack_policy() with columns.   numbers  of subscribers, rising;   indexes  of their profiles"""
+    cdef Py_ssize_t i
+    cdef uint32_t n_profiles = len(profiles)
+    if numbers.shape[0] != indexes.shape[0]:
+        raise ValueError("policy image: a subscriber without a profile; nothing written")
+    for i in range(numbers.shape[0]):
+        if indexes[i] >= n_profiles:
+            raise ValueError("policy image: a subscriber names a profile that does not exist; nothing written")
+        if i and numbers[i - 1] >= numbers[i]:
+            raise ValueError("policy image: a subscriber occurs twice, or before a smaller one; nothing written; "
+                             "give it one profile, and sort them")
     parts = _ProfileParts()
     rows = b"".join([parts.row(spec) for spec in profiles])
-    sections = [struct.pack(f"<{len(pairs)}I", *[subscriber for subscriber, _ in pairs]),
-                struct.pack(f"<{len(pairs)}I", *[index for _, index in pairs]), rows,
+    sections = [bytes(numbers), bytes(indexes), rows,
                 b"".join(parts.closed), b"".join(parts.allowed), b"".join(parts.spans), b"".join(parts.names)]
     return write_image(out, K_POLICY, generation, base_generation, bytes(KEY_OCTETS), sections)
 

@@ -17,6 +17,7 @@ from filterd.kernel.conntrack import forget, forget_redirected
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
 from filterd.kernel.nft_sets import CORRIDOR, LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
+from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
 from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
 
 Run = Callable[[Sequence[str], str], "Done"]
@@ -40,20 +41,20 @@ class Kernel:
         self._run = run or run_program
         self._sets = sets or PrefixSets()
 
-    def apply(self, rules: Rules, locked: Iterable[Network] = ()) -> None:
+    def apply(self, rules: Rules, locked: Prefixes = ()) -> None:
         """Replace the rules in force; idempotent.
 
         Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
         if rules.n_queues:
             self._sets.need_queue()
-        locked = tuple(locked)
-        self._must(["nft", "-f", "-"], ruleset(rules, locked))
+        locked = columns_of(locked)
+        self._must(["nft", "-f", "-"], ruleset(rules, networks_of(locked)))
         if rules.n_queues:
             self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
-        self._sets.replace(SUBSCRIBERS, rules.subscribers)
+        self._sets.replace_spans(SUBSCRIBERS, spans_of(rules.subscribers))
 
     def remove(self) -> None:
         """Remove everything that apply() has added; no error where there is nothing."""
@@ -66,7 +67,7 @@ class Kernel:
         are no rules."""
         try:
             self._sets.replace(LOCKED, ())
-            self._sets.replace(SUBSCRIBERS, ())
+            self._sets.replace_spans(SUBSCRIBERS, {})
         except SetsGone:
             return
         self._must(["nft", "-f", "-"], WITHOUT_RESOLVER)
@@ -75,23 +76,23 @@ class Kernel:
         """Delete the conntrack entries of queries that were redirected to `port`; returns how many."""
         return forget_redirected(port)
 
-    def set_locked(self, locked: Iterable[Network]) -> None:
+    def set_locked(self, locked: Prefixes) -> None:
         """Replace the locked prefixes, in one transaction.   Raises SetsGone where the rules are not in force."""
         self._sets.replace(LOCKED, locked)
 
-    def set_subscribers(self, prefixes: Iterable[Network]) -> None:
-        """Replace the prefixes whose DNS is redirected; raises as set_locked()."""
-        self._sets.replace(SUBSCRIBERS, prefixes)
+    def set_subscribers(self, spans: SpanColumns) -> None:
+        """Replace the addresses whose DNS is redirected; raises as set_locked()."""
+        self._sets.replace_spans(SUBSCRIBERS, spans)
 
-    def change_locked(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
+    def change_locked(self, added: Prefixes, removed: Prefixes) -> None:
         """Lock and unlock prefixes, in one transaction.   None of both: only check the generation.
 
         Raises OutOfStep where another program has changed any rules: call set_locked() then."""
         self._sets.change(LOCKED, added, removed)
 
-    def change_subscribers(self, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        """Add and remove prefixes whose DNS is redirected; raises as change_locked()."""
-        self._sets.change(SUBSCRIBERS, added, removed)
+    def change_subscribers(self, spans: SpanColumns) -> None:
+        """Do set_subscribers(), and send the kernel only the difference; raises as change_locked()."""
+        self._sets.change_spans(SUBSCRIBERS, spans)
 
     def set_suspects(self, prefixes: Iterable[Network]) -> None:
         """Replace the destinations to which every connection is judged; raises as set_locked()."""
@@ -109,7 +110,7 @@ class Kernel:
         """Add and remove such addresses; raises as change_locked()."""
         self._sets.change(CORRIDOR, added, removed)
 
-    def cut(self, prefixes: Iterable[Network]) -> int:
+    def cut(self, prefixes: Prefixes) -> int:
         """Delete the conntrack entries of connections from and to these prefixes; returns how many."""
         return forget(prefixes)
 

@@ -21,10 +21,11 @@ Cost: bench/lock.py.
 import errno
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from filterd.kernel.intervals import Network, Span, Spans, span_of
+from fastpath.images.held_prefixes import span_difference
+from filterd.kernel.intervals import Span, Spans
 from filterd.kernel.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.kernel.nft_elements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
 from filterd.kernel.nft_rules import (
@@ -38,6 +39,7 @@ from filterd.kernel.nft_rules import (
     queue_question,
     trial,
 )
+from filterd.kernel.prefix_columns import WIDTH, Prefixes, SpanColumns, columns_of, firsts_of, packed_spans
 
 TABLE = "filterd"
 SUBSYSTEM, INET, UNSPEC = 10, 1, 0  # NFNL_SUBSYS_NFTABLES, NFPROTO_*
@@ -129,45 +131,67 @@ class PrefixSets:
     def __init__(self) -> None:
         self._generation = 0  # 0: unknown
         self._in_step: dict[NftSet, Spans] = {}
+        self._covers: dict[NftSet, bytes] = {}  # of the sets that are given whole, as spans
         self._n_keys: dict[NftSet, int] = {}
         self._link: Netlink | None = None  # kept open: close() waits for the kernel to free deleted elements, 10 ms
 
-    def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+    def replace(self, group: Group, prefixes: Prefixes) -> None:
         """Replace the content of the group's sets by these prefixes.
 
         Raises SetsGone; RuntimeError where the kernel refuses; the sets keep their content then."""
         keys, spans = _sorted_out(group, prefixes)
         wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
-        n_keys = {each: len({*keys[shape]}) for shape, each in group.hashed.items()}
+        n_keys = {each: _n_different(keys[shape], each.width) for shape, each in group.hashed.items()}
         changes = [each.flush() for each in (*group.hashed.values(), *group.wide.values())]
         changes += _of_keys(group, NEW_ELEMENTS, keys)
-        for each, held in wide.items():
-            changes += each.of_spans(NEW_ELEMENTS, held.fewest)
+        for version, each in group.wide.items():
+            changes += each.of_spans(NEW_ELEMENTS, packed_spans(version, wide[each].fewest))
         changes += group.lead_to(group.leads_to(n_keys, wide))
         self._commit_anyway(changes)
         self._in_step |= wide
         self._n_keys |= n_keys
 
-    def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
+    def change(self, group: Group, added: Prefixes, removed: Prefixes) -> None:
         """Add prefixes that the group does not hold, remove some that it holds.   Neither: only check the generation.
 
         Raises OutOfStep; RuntimeError where the kernel refuses; the sets keep their content then."""
-        if any(each not in self._in_step for each in group.wide.values()):
-            raise OutOfStep("nft: the content of the sets is not known; nothing was changed; replace all sets")
+        self._require_known(group, self._in_step)
         (new_keys, new_spans), (old_keys, old_spans) = _sorted_out(group, added), _sorted_out(group, removed)
         gone, come, wide = _of_keys(group, DELETE_ELEMENTS, old_keys), _of_keys(group, NEW_ELEMENTS, new_keys), {}
         n_keys = dict(self._n_keys)
         for shape, each in group.hashed.items():
-            n_keys[each] += len(new_keys[shape]) - len(old_keys[shape])
+            n_keys[each] += (len(new_keys[shape]) - len(old_keys[shape])) // each.width
         for version, each in group.wide.items():
             if new_spans[version] or old_spans[version]:
                 wide[each], different = self._in_step[each].changed(new_spans[version], old_spans[version])
-                gone += each.of_spans(DELETE_ELEMENTS, sorted(different.gone))
-                come += each.of_spans(NEW_ELEMENTS, sorted(different.come))
+                gone += each.of_spans(DELETE_ELEMENTS, packed_spans(version, sorted(different.gone)))
+                come += each.of_spans(NEW_ELEMENTS, packed_spans(version, sorted(different.come)))
         before, after = group.leads_to(self._n_keys, self._in_step), group.leads_to(n_keys, self._in_step | wide)
         self._commit_in_step([*gone, *come, *(group.lead_to(after) if before != after else ())])
         self._in_step |= wide
         self._n_keys = n_keys
+
+    def replace_spans(self, group: Group, spans: SpanColumns) -> None:
+        """Replace the content of the group's interval sets by these spans.   Raises as replace()"""
+        covers = {each: spans.get(version, b"") for version, each in group.wide.items()}
+        changes = [each.flush() for each in covers]
+        for each, cover in covers.items():
+            changes += each.of_spans(NEW_ELEMENTS, cover)
+        self._commit_anyway(changes)
+        self._covers |= covers
+
+    def change_spans(self, group: Group, spans: SpanColumns) -> None:
+        """Do replace_spans(), and send the kernel only the difference.   Raises as change()"""
+        self._require_known(group, self._covers)
+        covers = {each: spans.get(version, b"") for version, each in group.wide.items()}
+        gone: list[Change] = []
+        come: list[Change] = []
+        for each, cover in covers.items():
+            old, new = span_difference(self._covers[each], cover, each.width)
+            gone += each.of_spans(DELETE_ELEMENTS, old)
+            come += each.of_spans(NEW_ELEMENTS, new)
+        self._commit_in_step([*gone, *come])
+        self._covers |= covers
 
     def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:
         """Replace the rules of a chain by these, in reverse order.   Raises as replace()."""
@@ -194,6 +218,14 @@ class PrefixSets:
 
     # ------------------------------------------------------------------------------------------------------------------
 
+    def _require_known(self, group: Group, known: Mapping[NftSet, object]) -> None:
+        if any(each not in known for each in group.wide.values()):
+            raise OutOfStep("nft: the content of the sets is not known; nothing was changed; replace all sets")
+
+    def _know_nothing(self) -> None:
+        self._in_step.clear()
+        self._covers.clear()
+
     def _commit_in_step(self, changes: Sequence[Change]) -> None:
         """Commit, or only check the generation, where no other program has changed anything."""
         if changes:
@@ -201,7 +233,7 @@ class PrefixSets:
         else:
             fault = 0 if self._generation_now() == self._generation else errno.ERESTART
         if fault in (*BUSY, *MISTAKEN):
-            self._in_step.clear()
+            self._know_nothing()
             raise OutOfStep("nft: another program has changed the rules; nothing was changed; replace all sets")
         _raise(fault)
 
@@ -211,7 +243,7 @@ class PrefixSets:
         for _ in range(TRIES):
             generation = self._generation_now()
             if generation != self._generation:
-                self._in_step.clear()
+                self._know_nothing()
                 self._generation = generation
             fault = self._commit(changes)
             if fault not in BUSY:
@@ -261,20 +293,30 @@ class PrefixSets:
         return self._link
 
 
-def _sorted_out(group: Group, prefixes: Iterable[Network]) -> tuple[dict[Shape, list[int]], dict[int, set[Span]]]:
+def _sorted_out(group: Group, prefixes: Prefixes) -> tuple[dict[Shape, bytes], dict[int, set[Span]]]:
     """The elements for the group's hash sets, and the spans for its interval sets."""
-    keys: dict[Shape, list[int]] = {shape: [] for shape in group.hashed}
+    keys: dict[Shape, bytes] = dict.fromkeys(group.hashed, b"")
     spans: dict[int, set[Span]] = {version: set() for version in group.wide}
-    for prefix in prefixes:
-        there = keys.get((prefix.version, prefix.prefixlen))
-        if there is None:
-            spans[prefix.version].add(span_of(prefix))
+    for shape, octets in columns_of(prefixes).items():
+        if shape in keys:
+            keys[shape] = octets
         else:
-            there.append(int(prefix.network_address))
+            spans[shape[0]].update(_spans(shape, octets))
     return keys, spans
 
 
-def _of_keys(group: Group, kind: int, keys: Mapping[Shape, Sequence[int]]) -> list[Change]:
+def _spans(shape: Shape, octets: bytes) -> Iterator[Span]:
+    version, length = shape
+    size = 1 << 8 * WIDTH[version] - length
+    firsts = map(int.from_bytes, firsts_of(version, octets))
+    return ((first, first + size) for first in firsts)
+
+
+def _n_different(keys: bytes, width: int) -> int:
+    return len({keys[at : at + width] for at in range(0, len(keys), width)})
+
+
+def _of_keys(group: Group, kind: int, keys: Mapping[Shape, bytes]) -> list[Change]:
     return [change for shape, each in group.hashed.items() for change in each.of_keys(kind, keys[shape])]
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from parental.errors import BadPerson, NoPerson
-from parental.profiles import BATCH, touch_all
+from parental.held import BATCH
+from parental.profiles import touch_all
 from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts, caregivers, children

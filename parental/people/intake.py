@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Table, insert, select, update
 
 from parental.addresses import holder_of, network_of
 from parental.errors import BadPerson, BadSubscriber, NoPerson
+from parental.held import BATCH
 from parental.people.accounts import PROVINCE, move_line
-from parental.profiles import BATCH
 from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, lines, profiles
 from parental.schema.people import accounts

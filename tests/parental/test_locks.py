@@ -1,79 +1,133 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastpath.images.verdict import Reason
-from parental.holder import Holder
+from parental import locks
+from parental.held import Held
 from parental.locks import LockTable
 from parental.profile import UNTIL_RESUMED, Profile, Span, lock_reason
 from parental.schedule import Interval, Schedule
+from parental.subscriber import Network
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def line(number: int, profile: Profile) -> Holder:
-    return Holder(number, (ip_network(f"192.0.2.{number}"), ip_network(f"2001:db8:{number}::/48")), profile)
+def prefixes(number: int) -> tuple[Network, Network]:
+    return ip_network(f"192.0.2.{number}"), ip_network(f"2001:db8:{number}::/48")
 
 
-def table_of(*lines: Holder) -> LockTable:
+def put(table: LockTable, lines: dict[int, Profile]) -> None:
+    held: list[Held] = [
+        (prefix.version, prefix.network_address.packed, prefix.prefixlen, number)
+        for number in lines
+        for prefix in prefixes(number)
+    ]
+    table.change(sorted(lines.items()), held)
+
+
+def table_of(lines: dict[int, Profile]) -> LockTable:
     table = LockTable()
-    for each in lines:
-        table.put(each)
+    put(table, lines)
     return table
 
 
-def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not() -> None:
-    table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile()))
+def locked(table: LockTable) -> set[Network]:
+    return set(_networks(table.held.columns(table.locked)))
 
-    assert table.advance(NOON) == {1, 2}
-    assert table.locked == {1: (ip_network("192.0.2.1"), ip_network("2001:db8:1::/48"))}
+
+def _networks(columns: dict[tuple[int, int], bytes]) -> Iterator[Network]:
+    for (version, length), octets in columns.items():
+        width = 4 if version == 4 else 16
+        for at in range(0, len(octets), width):
+            yield ip_network((octets[at : at + width], length))
+
+
+def test_a_paused_line_is_locked_in_both_families_and_its_neighbour_is_not() -> None:
+    table = table_of({1: Profile(paused_until_s=UNTIL_RESUMED), 2: Profile()})
+
+    table.advance(NOON)
+
+    assert locked(table) == {*prefixes(1)}
     assert table.next_change is None
 
 
 def test_the_next_change_is_the_earliest_of_all_lines() -> None:
     evening = Profile(schedule=Schedule((Interval(0, 20 * 60, 60),), "UTC"))
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
-    table = table_of(line(1, evening), line(2, paused))
+    table = table_of({1: evening, 2: paused})
 
     table.advance(NOON)
     assert table.next_change == NOON + timedelta(hours=1)
-    assert table.advance(NOON + timedelta(hours=1)) == {2}
+    table.advance(NOON + timedelta(hours=1))
+    assert locked(table) == set()
     assert table.next_change == NOON + timedelta(hours=8)
+
+
+def test_lines_with_the_same_schedule_are_one_entry_of_the_clock() -> None:
+    evening = Schedule((Interval(0, 20 * 60, 60),), "UTC")
+    table = table_of({number: Profile(frozenset(["adult"][: number % 2]), evening) for number in range(1, 200)})
+
+    table.advance(NOON)
+
+    assert len(table._clock) == 1
+    table.advance(NOON + timedelta(hours=8))
+    assert len(locked(table)) == 2 * 199
+    assert len(table._clock) == 1
 
 
 def test_a_change_that_was_called_off_is_no_change() -> None:
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
-    table = table_of(line(1, paused))
+    table = table_of({1: paused})
     table.advance(NOON)
-    table.put(line(1, Profile()))
+    put(table, {1: Profile()})
 
-    assert table.advance(NOON + MINUTE) == {1}
-    assert table.next_change is None
-    assert table.locked == {}
+    table.advance(NOON + MINUTE)
+
+    assert locked(table) == set()
+    put(table, {2: paused})
+    assert table.end_of_lock(1, NOON) is None
+    assert table.end_of_lock(2, NOON) == NOON + timedelta(hours=1)
 
 
-def test_a_line_that_is_gone_is_not_locked_and_told_once() -> None:
-    table = table_of(line(1, Profile(paused_until_s=UNTIL_RESUMED)), line(2, Profile(paused_until_s=UNTIL_RESUMED)))
+def test_a_line_that_is_gone_is_not_locked() -> None:
+    table = table_of(dict.fromkeys((1, 2), Profile(paused_until_s=UNTIL_RESUMED)))
     table.advance(NOON)
-    table.keep_only([2])
 
-    assert table.advance(NOON) == {1}
-    assert set(table.locked) == {2}
-    assert table.advance(NOON) == set()
+    assert table.change((), (), prefixes(1))
+    table.advance(NOON)
+
+    assert locked(table) == {*prefixes(2)}
+    assert table.end_of_lock(1, NOON) is None
+
+
+def test_groups_that_nobody_is_in_any_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "FEW_GROUPS", 4)
+    table = LockTable()
+    for minutes in range(1, 100):  # a pause until another minute each time
+        until = int((NOON + minutes * MINUTE).timestamp())
+        put(table, {1: Profile(paused_until_s=until), 2: Profile(paused_until_s=UNTIL_RESUMED)})
+        table.advance(NOON)
+        assert locked(table) == {*prefixes(1), *prefixes(2)}
+        assert table.end_of_lock(1, NOON) == NOON + minutes * MINUTE
+
+    assert len(table.locked) < 12
 
 
 def test_a_clock_that_goes_back_locks_again_what_was_locked_then() -> None:
     paused = Profile(paused_until_s=int((NOON + timedelta(hours=1)).timestamp()))
-    table = table_of(line(1, paused))
+    table = table_of({1: paused})
     table.advance(NOON + timedelta(hours=2))
-    assert table.locked == {}
+    assert locked(table) == set()
 
     table.advance(NOON)
 
-    assert set(table.locked) == {1}
+    assert locked(table) == {*prefixes(1)}
     assert table.next_change == NOON + timedelta(hours=1)
 
 
@@ -92,11 +146,11 @@ def test_nothing_changes_before_the_next_change_and_something_does_at_it(
     def is_locked(when: datetime) -> bool:
         return lock_reason(profile, when) != Reason.DEFAULT
 
-    table = table_of(line(1, profile))
+    table = table_of({1: profile})
     table.advance(at)
     change = table.next_change
 
-    assert (1 in table.locked) == is_locked(at)
+    assert bool(locked(table)) == is_locked(at)
     for minutes in range(1, 1500, 7):
         later = at + minutes * MINUTE
         if change is None or later < change:
@@ -115,17 +169,20 @@ def test_nothing_changes_before_the_next_change_and_something_does_at_it(
 def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_so(
     turns: list[tuple[int, list[tuple[int, int, int]], int, int]],
 ) -> None:
-    table, lines, at = LockTable(), {}, NOON
+    table, lines, at = LockTable(), dict[int, Profile](), NOON
     for number, triples, paused_minutes, passed in turns:
         at += passed * MINUTE
         schedule = Schedule(tuple(Interval(*t) for t in triples), "UTC")
         until = int((at + paused_minutes * MINUTE).timestamp())
-        lines[number] = line(number, Profile(schedule=schedule, paused_until_s=until))
-        table.put(lines[number])
+        lines[number] = Profile(schedule=schedule, paused_until_s=until)
+        put(table, {number: lines[number]})
         table.advance(at)
 
-        assert table.locked == {
-            number: each.prefixes for number, each in lines.items() if lock_reason(each.profile, at) != Reason.DEFAULT
+        assert locked(table) == {
+            prefix
+            for number, profile in lines.items()
+            if lock_reason(profile, at) != Reason.DEFAULT
+            for prefix in prefixes(number)
         }
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xxhash
 from sqlalchemy import Engine, delete, update
 from support.control.box import play, push, reason
 
+from fastpath.images.image import BadImage
+from fastpath.images.tables import TableSet
 from filterd.config import load
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.retries import settle
@@ -24,8 +27,9 @@ from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.database import reading, writing
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, orders
-from parental.store import put_subscriber
+from parental.store import pause, put_subscriber
 from parental.subscriber import Subscriber, parse_prefix
+from rules.compiler.manifest import read_manifest
 
 pytestmark = pytest.mark.services
 
@@ -80,6 +84,45 @@ def test_a_level_of_subscribers_that_went_bad_on_the_disk_is_written_again(
         return bad.name in (images / "current.json").read_text(), control.publisher.tables.subscriber_of("192.0.2.7")
 
     assert play(place, engine, work) == (False, 7)
+
+
+def of_another_release(image: Path) -> None:
+    """Give an image the layout of another release, with a right checksum."""
+    octets = bytearray(image.read_bytes())
+    octets[8:12] = (99).to_bytes(4, "little")
+    octets[40:48] = xxhash.xxh3_64(bytes(octets[:40] + octets[48:])).intdigest().to_bytes(8, "little")
+    image.write_bytes(octets)
+
+
+@pytest.mark.parametrize("spoiled", ["*.img", "subscribers-*.img", "policy-*.img", "DELTA", "YOUNG"])
+def test_images_of_another_layout_are_written_again_before_control_is_up(
+    place: Path, engine: Engine, spoiled: str
+) -> None:
+    images = place / "state/images"
+    put(engine, 7)
+
+    async def lock_two(control: Control) -> None:
+        await control.publisher.tend_people(datetime.now(UTC))
+        put(engine, 8)
+        with writing(engine) as conn:
+            pause(conn, 7, None)
+        await control.publisher.people_changed()
+
+    play(place, engine, lock_two)
+    levels = read_manifest(images).policy
+    assert levels.base and levels.delta and levels.young
+    by_level = {"DELTA": levels.delta, "YOUNG": levels.young}
+    for image in images.glob(by_level.get(spoiled, spoiled)):
+        of_another_release(image)
+    with pytest.raises(BadImage, match="layout"):
+        TableSet.open(images / "current.json")
+
+    async def look(control: Control) -> tuple[str, int | None]:
+        in_force = TableSet.open(images / "current.json")  # what a worker finds that starts now
+        found = in_force.decide(None, "192.0.2.7", int(datetime.now(UTC).timestamp()))
+        return found.reason.name, in_force.subscriber_of("192.0.2.8")
+
+    assert play(place, engine, look) == ("PAUSE", 8)
 
 
 def test_a_job_writes_the_levels_of_many_lines_and_what_changes_after_it_is_in_force(

@@ -195,7 +195,7 @@ WHOLE = entry((1, "127.0.1.1", "127.0.2.1"), (2, "127.0.2.1", "127.0.1.1"))
 @given(st.binary(max_size=300), st.integers(0, 200))
 def test_no_octets_make_more_of_it_than_another_form(octets: bytes, at: int) -> None:
     for version in (4, 6):
-        ours = conntrack._Ours(4 if version == 4 else 16, [ip_network("::/0" if version == 6 else "0.0.0.0/0")])
+        ours = conntrack._Ours(version, {0: bytes(4 if version == 4 else 16)})
         with contextlib.suppress(OSError):
             for deletion in conntrack._deletions(WHOLE[:at] + octets, version, ours):
                 assert len(deletion) <= len(WHOLE) + len(octets)

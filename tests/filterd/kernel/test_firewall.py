@@ -11,6 +11,7 @@ from filterd.kernel.firewall import Done, Kernel, sysctl_faults
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain, queue
 from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, Group, PrefixSets, SetsGone
+from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
 
@@ -47,12 +48,19 @@ class SetsLog(PrefixSets):
         self.ran.append(("fill", ""))
         self.filled.append((chain, [list(rule) for rule in rules]))
 
-    def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+    def replace(self, group: Group, prefixes: Prefixes) -> None:
         self.ran.append(("sets", ""))
-        self.told.append((group, set(prefixes), set()))
+        self.told.append((group, set(networks_of(columns_of(prefixes))), set()))
 
-    def change(self, group: Group, added: Iterable[Network], removed: Iterable[Network]) -> None:
-        self.told.append((group, set(added), set(removed)))
+    def change(self, group: Group, added: Prefixes, removed: Prefixes) -> None:
+        self.told.append((group, set(networks_of(columns_of(added))), set(networks_of(columns_of(removed)))))
+
+    def replace_spans(self, group: Group, spans: SpanColumns) -> None:
+        self.ran.append(("sets", ""))
+        self.told.append((group, set(networks_of_spans(spans)), set()))
+
+    def change_spans(self, group: Group, spans: SpanColumns) -> None:
+        self.told.append((group, set(networks_of_spans(spans)), set()))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +99,7 @@ def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
 
 def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
     class Gone(SetsLog):
-        def replace(self, group: Group, prefixes: Iterable[Network]) -> None:
+        def replace(self, group: Group, prefixes: Prefixes) -> None:
             raise SetsGone("no table")
 
     recorder = Recorder()
@@ -129,8 +137,8 @@ def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_withou
     kernel = Kernel(recorder, sets)
     kernel.set_locked([CHILD4])
     kernel.change_locked([CHILD6], [CHILD4])
-    kernel.set_subscribers([CHILD6])
-    kernel.change_subscribers([CHILD4], [])
+    kernel.set_subscribers(spans_of([CHILD6]))
+    kernel.change_subscribers(spans_of([CHILD4]))
 
     assert sets.told == [
         (LOCKED, {CHILD4}, set()),

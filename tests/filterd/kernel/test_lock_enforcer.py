@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete, update
 from support.system.namespace import a_network_of_its_own
 
 from filterd.config import read_config
@@ -14,10 +14,12 @@ from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
+from filterd.kernel.prefix_columns import Columns, SpanColumns, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules, rules_of_config
 from parental.database import writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
+from parental.schema.lines import lines, revisions
 from parental.store import delete_subscriber, pause, put_subscriber, resume
 from parental.subscriber import Subscriber
 
@@ -41,26 +43,28 @@ class KernelLog:
         if self.faults.get(what):
             raise self.faults[what].pop()
 
-    def apply(self, rules: Rules, locked: Iterable[Network]) -> None:
-        self.note("apply", set(rules.subscribers), set(locked))
-        self.locked, self.subscribers = set(locked), set(rules.subscribers)
+    def apply(self, rules: Rules, locked: Columns) -> None:
+        self.note("apply", set(rules.subscribers), set(networks_of(locked)))
+        self.locked, self.subscribers = set(networks_of(locked)), set(rules.subscribers)
 
-    def set_locked(self, locked: Iterable[Network]) -> None:
-        self.note("all locked", set(locked))
-        self.locked = set(locked)
+    def set_locked(self, locked: Columns) -> None:
+        self.note("all locked", set(networks_of(locked)))
+        self.locked = set(networks_of(locked))
 
-    def set_subscribers(self, prefixes: Iterable[Network]) -> None:
-        self.note("all subscribers", set(prefixes))
-        self.subscribers = set(prefixes)
+    def set_subscribers(self, spans: SpanColumns) -> None:
+        self.note("all subscribers", set(networks_of_spans(spans)))
+        self.subscribers = set(networks_of_spans(spans))
 
-    def change_locked(self, added: set[Network], removed: set[Network]) -> None:
+    def change_locked(self, added: Columns, removed: Columns) -> None:
+        more, less = set(networks_of(added)), set(networks_of(removed))
         if added or removed or self.faults:
-            self.note("locked", set(added), set(removed))
-        self.locked = self.locked - removed | added
+            self.note("locked", more, less)
+        self.locked = self.locked - less | more
 
-    def change_subscribers(self, added: set[Network], removed: set[Network]) -> None:
-        self.note("subscribers", set(added), set(removed))
-        self.subscribers = self.subscribers - removed | added
+    def change_subscribers(self, spans: SpanColumns) -> None:
+        now = set(networks_of_spans(spans))
+        self.note("subscribers", now - self.subscribers, self.subscribers - now)
+        self.subscribers = now
 
     def set_suspects(self, prefixes: Iterable[Network]) -> None:
         self.note("all suspects", set(prefixes))
@@ -80,8 +84,8 @@ class KernelLog:
     def n_unjudged(self) -> int:
         return 14
 
-    def cut(self, prefixes: Iterable[Network]) -> int:
-        self.note("cut", set(prefixes))
+    def cut(self, prefixes: Columns) -> int:
+        self.note("cut", set(networks_of(prefixes)))
         return 3
 
 
@@ -271,6 +275,23 @@ def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel: KernelLo
     assert keeper.refresh(NOW).n_cut == 3
     assert kernel.locked == {V4, V6}
     assert keeper.refresh(NOW).n_cut is None
+
+
+def test_a_database_that_was_put_back_from_a_copy_is_read_from_the_beginning(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    put(engine)
+    put(engine, number=8, prefixes=(IPv4Network("192.0.2.8"),))
+    tap(engine, pause, None)
+    keeper.refresh(NOW)
+    with writing(engine) as conn:  # as if the line and its pause had never been
+        conn.execute(delete(lines).where(lines.c.id == 7))
+        conn.execute(update(revisions).values(value=1))
+
+    keeper.refresh(NOW)
+
+    assert kernel.locked == set()
+    assert kernel.subscribers == {IPv4Network("192.0.2.8")}
 
 
 VPN, TOR = IPv4Network("203.0.113.0/24"), IPv6Network("2001:db8:bad::1/128")

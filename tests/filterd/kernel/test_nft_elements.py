@@ -13,6 +13,10 @@ from filterd.kernel.nft_elements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, N
 V4, V6 = NftSet("filterd", "some4", 4), NftSet("filterd", "some6", 16)
 
 
+def in_a_row(where: NftSet, keys: list[int]) -> bytes:
+    return b"".join(key.to_bytes(where.width) for key in keys)
+
+
 def read(change: Change) -> list[tuple[bytes, bool]]:
     """(key, whether it is an interval's end) of each element of a message."""
     theirs = nft_set_elem_list_msg(message(10 << 8 | change.kind, 0, 1, 1, change.attributes))
@@ -35,14 +39,14 @@ def test_keys_are_addresses_in_network_order(
 ) -> None:
     keys = data.draw(st.lists(st.integers(0, (1 << 8 * where.width) - 1), min_size=1, max_size=20))
 
-    [change] = where.of_keys(NEW_ELEMENTS, keys)
+    [change] = where.of_keys(NEW_ELEMENTS, in_a_row(where, keys))
 
     assert change.kind == NEW_ELEMENTS
     assert read(change) == [(address(key).packed, False) for key in keys]
 
 
 def test_an_interval_is_its_first_address_and_the_one_behind_its_last() -> None:
-    [change] = V4.of_spans(DELETE_ELEMENTS, [(0xC0000200, 0xC0000300), (1, 3)])
+    [change] = V4.of_spans(DELETE_ELEMENTS, in_a_row(V4, [0xC0000200, 0xC0000300, 1, 3]))
 
     assert read(change) == [
         (bytes((192, 0, 2, 0)), False),
@@ -55,7 +59,7 @@ def test_an_interval_is_its_first_address_and_the_one_behind_its_last() -> None:
 @pytest.mark.parametrize("where", [V4, V6], ids=["4", "6"])
 def test_an_interval_up_to_the_last_address_has_no_end(where: NftSet) -> None:
     top = 1 << 8 * where.width
-    changes = list(where.of_spans(NEW_ELEMENTS, [(0, 1), (top - 2, top)]))
+    changes = list(where.of_spans(NEW_ELEMENTS, in_a_row(where, [0, 1, top - 2, 0])))
 
     assert [read(change) for change in changes] == [
         [(bytes(where.width), False), (bytes(where.width - 1) + b"\1", True)],
@@ -67,8 +71,8 @@ def test_an_interval_up_to_the_last_address_has_no_end(where: NftSet) -> None:
 @pytest.mark.parametrize("n", [0, 1, 100, 1000, 5000])
 def test_as_many_messages_as_the_elements_need_hold_them_all_in_order(where: NftSet, n: int) -> None:
     keys = [3 * number for number in range(n)]
-    changes = list(where.of_keys(NEW_ELEMENTS, keys))
-    spans = list(where.of_spans(NEW_ELEMENTS, [(key, key + 2) for key in keys]))
+    changes = list(where.of_keys(NEW_ELEMENTS, in_a_row(where, keys)))
+    spans = list(where.of_spans(NEW_ELEMENTS, in_a_row(where, [each for key in keys for each in (key, key + 2)])))
 
     assert [int.from_bytes(key) for change in changes for key, _ in read(change)] == keys
     assert [int.from_bytes(key) for change in spans for key, is_end in read(change) if not is_end] == keys

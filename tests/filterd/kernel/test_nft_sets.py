@@ -26,6 +26,7 @@ from filterd.kernel.intervals import Network
 from filterd.kernel.netlink import Answer, Netlink
 from filterd.kernel.nft_rules import NftChain, queue
 from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
+from filterd.kernel.prefix_columns import spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
 pytestmark = pytest.mark.kernel
@@ -151,6 +152,38 @@ def test_a_replacement_leaves_nothing_of_what_was_there(
 
     assert there(held, *LOCKED_SETS) == fewest(after)
     assert there(led) == needed(after)
+
+
+SUBSCRIBER_SETS = ("subscribers4", "subscribers6")
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sets(SOME, max_size=12), min_size=2, max_size=4))
+def test_after_every_change_of_spans_exactly_these_are_in_the_kernel(
+    there: Callable[..., Any], turns: list[set[Network]]
+) -> None:
+    with closing(PrefixSets()) as sets:
+        there(sets.replace_spans, SUBSCRIBERS, spans_of(turns[0]))
+        assert there(held, *SUBSCRIBER_SETS) == fewest(turns[0])
+        for wanted in turns[1:]:
+            there(sets.change_spans, SUBSCRIBERS, spans_of(wanted))
+
+            assert there(held, *SUBSCRIBER_SETS) == fewest(wanted)
+
+
+def test_spans_are_not_changed_where_somebody_else_has_changed_the_rules(
+    there: Callable[..., Any], sets: PrefixSets
+) -> None:
+    there(sets.replace_spans, SUBSCRIBERS, spans_of([LINE4]))
+    there(nft, "add", "element", "inet", "filterd", "subscribers4", "{ 203.0.113.0/24 }")
+
+    with pytest.raises(OutOfStep):
+        there(sets.change_spans, SUBSCRIBERS, spans_of([LINE6]))
+    with pytest.raises(OutOfStep):
+        there(sets.change_spans, SUBSCRIBERS, spans_of([LINE6]))
+    there(sets.replace_spans, SUBSCRIBERS, spans_of([LINE6]))
+
+    assert there(held, *SUBSCRIBER_SETS) == {LINE6}
 
 
 def test_a_prefix_in_the_middle_is_unlocked_and_its_neighbours_are_not(

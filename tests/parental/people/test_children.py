@@ -13,11 +13,12 @@ from fastpath.images.tables import TableSet
 from parental import compile, devices, store
 from parental.changed_profiles import ChangedProfiles
 from parental.errors import BadPerson, BadSubscriber, NoPerson
+from parental.held import iter_held
 from parental.locks import LockTable
 from parental.people import accounts, children
 from parental.people.children import Child
 from parental.profile import Profile
-from parental.profiles import iter_holders, pause, prefixes_of
+from parental.profiles import iter_holders, iter_profiles, pause, prefixes_of
 from parental.revision import current_revision
 from parental.subscriber import Subscriber, parse_prefix
 
@@ -114,12 +115,11 @@ def test_a_pause_of_the_child_locks_what_answers_to_it_and_nothing_else(househol
     children.assign_prefix(household, 7, 7, network, ali)
     pause(household, ali.profile, None)
     table = LockTable()
-    for holder in iter_holders(household):
-        table.put(holder)
+    table.change(iter_profiles(household), iter_held(household))
 
     table.advance(NOON)
 
-    assert table.locked == {ali.profile: (network,)}
+    assert table.held.columns(table.locked) == {(6, 48): network.network_address.packed}
 
 
 def test_provisioning_leaves_what_parents_have_given_to_a_child(household: Connection, ali: Child) -> None:

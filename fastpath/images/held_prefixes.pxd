@@ -1,0 +1,41 @@
+"""Who holds which prefix, C interface: see held_prefixes.pyx."""
+cimport cython
+from libc.stdint cimport uint8_t, uint32_t
+
+cdef extern from *:
+    """
+    typedef unsigned __int128 address_t;
+    """
+    ctypedef unsigned long long address_t   # 128 bits: an IPv6 address, or an IPv4 address in the lowest 32
+
+
+cdef struct PrefixRow:
+    address_t first
+    uint32_t number
+    uint8_t length
+
+
+cdef struct PrefixColumns:  # one IP version
+    address_t* first        # sorted, and then by length
+    uint32_t* number        # of the profile
+    uint32_t* group
+    uint8_t* length
+    uint8_t* sent           # whether the kernel holds it as locked
+    size_t n
+    size_t room
+    PrefixRow* gone         # of those that are held no more, what the kernel still holds
+    size_t n_gone
+    uint8_t bits            # of an address
+    address_t top           # the last address
+
+
+@cython.final
+cdef class HeldPrefixes:
+    cdef PrefixColumns sides[2]     # IPv4, IPv6
+
+    cdef object _require_groups(self, const uint8_t[::1] locked)
+    cdef dict _columns(self, const uint8_t[::1] locked, bint is_added, bint is_removed)
+
+
+cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) noexcept nogil
+cdef void put_address(uint8_t* at, address_t address, int width) noexcept nogil
