@@ -234,9 +234,6 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
     memset(&to, 0, sizeof(to))
     try:
         _make_room(&to, c.n + new.n + 1)
-        for i in range(c.n_gone):
-            _push(&gone, c.gone[i].first, c.gone[i].length, 0)
-        i = 0
         while i < c.n or k < new.n:
             order = (1 if i == c.n else -1 if k == new.n else
                      _order(c.first[i], c.length[i], new.at[k].first, new.at[k].length))
@@ -259,6 +256,13 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
                     _move(&to, n, c, i)
                     n += 1
                 i += 1
+        to.n = n
+        for i in range(c.n_gone):
+            k = _find(&to, c.gone[i].first, c.gone[i].length)
+            if k < n:
+                to.sent[k] = True   # held again, and the kernel was not told that it had gone
+            else:
+                _push(&gone, c.gone[i].first, c.gone[i].length, 0)
     except MemoryError:
         _drop(&to)
         free(gone.at)
@@ -293,7 +297,7 @@ cdef bint _is_behind(const PrefixColumns* c, const Vector* new) noexcept nogil:
 cdef bint _replace(PrefixColumns* c, const Vector* new, const Numbers* changed, const Vector* lost) except -1:
     """Do replace() for one IP version."""
     cdef size_t i
-    if new.n and (c.n == 0 or (changed.n == 0 and lost.n == 0 and _is_behind(c, new))):
+    if new.n and c.n_gone == 0 and (c.n == 0 or (changed.n == 0 and lost.n == 0 and _is_behind(c, new))):
         _append(c, new)
         return True
     if not _is_same(c, new, changed, lost):

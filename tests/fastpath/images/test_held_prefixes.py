@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, collapse_addresses, ip_network, summarize_address_range
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastpath.images.held_prefixes import Columns, HeldPrefixes, span_difference
@@ -76,7 +76,17 @@ change = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=300)
+ALL4 = IPv4Network("0.0.0.0/0")
+# Locked, gone and held again by another that is locked, before the kernel was told that it had gone.
+GONE_AND_BACK = [
+    ({ALL4: 4}, [], {4: 2}, [False, True, False], True),
+    ({}, [ALL4], {1: 1}, [False, False, False], False),
+    ({ALL4: 3}, [], {3: 3}, [False, False, True], False),
+]
+
+
+@settings(deadline=None, max_examples=200)
+@example(GONE_AND_BACK)
 @given(st.lists(change, min_size=1, max_size=6))
 def test_after_any_changes_columns_hold_and_tell_what_a_dict_does(
     changes: list[tuple[dict[Network, int], list[Network], dict[int, int], list[bool], bool]],
