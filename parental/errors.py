@@ -4,7 +4,8 @@ ValueError
 ├── BadSubscriber   an id, a label or a prefix that is not valid
 ├── BadPerson       an account, a child or a caregiver that is not valid
 ├── BadSchedule     a time, a day or a length that is not valid
-└── BadProfile      a category or a time zone that is not known
+├── BadProfile      a category or a time zone that is not known
+└── NotNow          what is asked would change nothing as things are
 LookupError
 ├── NoSubscriber    no subscriber has this id
 └── NoPerson        no account, child or caregiver has it there
@@ -34,6 +35,10 @@ class BadSchedule(ValueError):
 
 class BadProfile(ValueError):
     """A profile is described wrongly; the message says where, what was found, and what to do."""
+
+
+class NotNow(ValueError):
+    """What is asked would change nothing as things are; the message says why, and what to do."""
 
 
 class NoSubscriber(LookupError):

@@ -19,9 +19,10 @@ from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.held import BATCH, iter_held
 from parental.holder import Holder
 from parental.per_profile import SHARED
-from parental.profile import NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile
+from parental.profile import CLOSURES, NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile, Span
 from parental.revision import REVISION, raise_revision
 from parental.schedule import Interval, Schedule
+from parental.schema.calendar import cards, time_spans
 from parental.schema.lines import blocked_categories, closed_intervals, dns_wishes, household_names, lines, profiles
 from parental.subscriber import MAX_ID, Network
 
@@ -30,6 +31,7 @@ GIVEN = "profiles"  # the revision that counts given numbers
 MANY = 10_000  # profiles that are read together, where all are
 Hours = tuple[int, int, int, str | None]  # weekday, start, minutes and what stays open, as a row has them
 _NO_NAMES = frozenset[str](), frozenset[str]()
+_NO_SPANS: tuple[tuple[Span, ...], tuple[Span, ...]] = ((), ())
 
 
 def new_number(conn: Connection) -> int:
@@ -49,7 +51,10 @@ def create_profile(conn: Connection, number: int, account: int, profile: Profile
 
 
 def put_profile(conn: Connection, number: int, profile: Profile) -> None:
-    """Replace everything that a profile says.   Raises NoSubscriber"""
+    """Replace everything that a profile says but its closures and grants.
+
+    Raises NoSubscriber, BadProfile for other hours where cards make the week"""
+    _refuse_carded(conn, number, profile.schedule)
     touch(conn, number, zone=profile.schedule.zone, paused_until_s=profile.paused_until_s)
     for table in (blocked_categories, dns_wishes, closed_intervals, household_names):
         conn.execute(delete(table).where(table.c.profile == number))
@@ -71,12 +76,13 @@ def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]])
     named = select(blocked.profile, blocked.category)
     for number, name in conn.execute(named.where(blocked.profile.in_(numbers))).all():
         categories.setdefault(number, []).append(name)
-    intervals, own = _intervals(conn, numbers), _own_names(conn, numbers)
+    intervals, own, spans = _intervals(conn, numbers), _own_names(conn, numbers), _spans(conn, numbers)
     found = {}
     for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(_wished(numbers)).all():
         its = tuple(categories.get(number, ())), tuple(intervals.get(number, ()))
         wished = (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH) if safe_search is None else (safe_search, canaries, youtube)
-        found[number] = _shared(*its, zone, paused_until_s, *wished, *own.get(number, _NO_NAMES))
+        parts = *own.get(number, _NO_NAMES), *spans.get(number, _NO_SPANS)
+        found[number] = _shared(*its, zone, paused_until_s, *wished, *parts)
     return found
 
 
@@ -132,11 +138,19 @@ def prefixes_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Netw
 
 
 def set_schedule(conn: Connection, number: int, schedule: Schedule) -> None:
-    """Replace the closed intervals and their zone.   Raises NoSubscriber, BadProfile for too many intervals."""
+    """Replace the closed intervals and their zone.
+
+    Raises NoSubscriber, BadProfile for too many intervals, and for other hours where cards make the week."""
     Profile(schedule=schedule)
+    _refuse_carded(conn, number, schedule)
     touch(conn, number, zone=schedule.zone)
-    conn.execute(delete(closed_intervals).where(closed_intervals.c.profile == number))
-    _add_intervals(conn, number, schedule.intervals)
+    _replace_intervals(conn, number, schedule.intervals)
+
+
+def put_week(conn: Connection, number: int, intervals: Sequence[Interval]) -> None:
+    """Replace the closed intervals by those that cards make (parental.calendar.weeks).   Raises NoSubscriber"""
+    touch(conn, number)
+    _replace_intervals(conn, number, intervals)
 
 
 def pause(conn: Connection, number: int, until: datetime | None) -> None:
@@ -163,6 +177,19 @@ def touch(conn: Connection, number: int, **values: Any) -> int:
 def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
     """Stamp profiles that lost or got a prefix with a revision that was just given."""
     _stamp(conn, list(numbers), revision)
+
+
+def _spans(
+    conn: Connection, numbers: Sequence[int] | Select[tuple[int]]
+) -> dict[int, tuple[tuple[Span, ...], tuple[Span, ...]]]:
+    """The closures, and the grants, of those that have any."""
+    found: dict[int, tuple[tuple[Span, ...], tuple[Span, ...]]] = {}
+    chosen = select(time_spans).where(time_spans.c.profile.in_(numbers)).order_by(time_spans.c.id)
+    for row in conn.execute(chosen).all():
+        span, (closures, grants) = Span(row.from_s, row.until_s, row.kind), found.get(row.profile, ((), ()))
+        is_closure = row.kind in CLOSURES
+        found[row.profile] = ((*closures, span), grants) if is_closure else (closures, (*grants, span))
+    return found
 
 
 def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
@@ -215,6 +242,19 @@ def _add_rules(conn: Connection, number: int, profile: Profile) -> None:
         rows = [{"profile": number, "name": name, "is_allowed": is_allowed} for name, is_allowed in sorted(own)]
         conn.execute(insert(household_names), rows)
     _add_intervals(conn, number, profile.schedule.intervals)
+
+
+def _replace_intervals(conn: Connection, number: int, intervals: Iterable[Interval]) -> None:
+    conn.execute(delete(closed_intervals).where(closed_intervals.c.profile == number))
+    _add_intervals(conn, number, intervals)
+
+
+def _refuse_carded(conn: Connection, number: int, schedule: Schedule) -> None:
+    """Raises BadProfile where a week is written over that cards would make again at midnight."""
+    if conn.execute(select(cards.c.id).where(cards.c.profile == number).limit(1)).first() is None:
+        return
+    if set(get_profile(conn, number).schedule.intervals) != set(schedule.intervals):
+        raise BadProfile("closed: cards make the hours of this profile; not changed; change its cards, or remove them")
 
 
 def _add_intervals(conn: Connection, number: int, intervals: Iterable[Interval]) -> None:

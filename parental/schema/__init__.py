@@ -2,6 +2,7 @@
 
 people   accounts, caregivers, children, and what was done in a household
 lines    lines with their addresses and devices, and profiles
+calendar cards, dates, closures and grants, screen time, tickets
 access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
@@ -13,7 +14,19 @@ idempotency  answers to requests that may come twice
 A table that changes here needs a revision in parental.migrations.versions; a test compares the two.
 """
 
-from parental.schema import access, idempotency, ledger, lines, orders, people, records, reports, staff
+from parental.schema import access, calendar, idempotency, ledger, lines, orders, people, records, reports, staff
 from parental.schema.base import metadata
 
-__all__ = ["access", "idempotency", "ledger", "lines", "metadata", "orders", "people", "records", "reports", "staff"]
+__all__ = [
+    "access",
+    "calendar",
+    "idempotency",
+    "ledger",
+    "lines",
+    "metadata",
+    "orders",
+    "people",
+    "records",
+    "reports",
+    "staff",
+]

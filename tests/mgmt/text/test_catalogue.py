@@ -10,7 +10,7 @@ from rules.category import NUMBERS
 PLACE = re.compile(r"\{[a-z]+\}")
 MGMT = Path(__file__).parents[3] / "mgmt"
 # A message that a template or a module asks for by its whole name.
-ASKED = re.compile(r"""["']((?:splash|report|family|help|button|language|list|category)\.[a-z.]+[a-z])["']""")
+ASKED = re.compile(r"""["']((?:splash|report|family|help|button|language|list|category|time)\.[a-z.]+[a-z])["']""")
 BUILT = (
     "category.",
     "family.state.",
@@ -18,6 +18,7 @@ BUILT = (
     "splash.",
     "report.",
     "decision.",
+    "time.",
 )  # the rest of the name is a value
 
 

@@ -124,7 +124,7 @@ def test_images_before_and_after_are_the_same_octet_by_octet(old: Engine, empty_
     with old.begin() as conn:
         before = [images_of_rows(conn, since) for since in (0, SINCE)]
 
-    upgrade(empty_database, "0008")
+    upgrade(empty_database)  # as far as the code that reads it is
 
     engine = engine_of(empty_database)
     with reading(engine) as conn:

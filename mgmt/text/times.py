@@ -1,0 +1,75 @@
+"""Time in words: what holds now, and what is odd about a family's cards, in one sentence of a language."""
+
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+
+from markupsafe import Markup
+
+from mgmt.text.language import Language
+from parental.calendar.card import Card, Kind
+from parental.calendar.conflicts import Conflict
+from parental.calendar.resolution import Closing
+from parental.calendar.state import Is, State
+from parental.schedule import DAY_MINUTES
+
+
+def card_words(card: Card, t: Language) -> Markup:
+    """A card's name: of its kind, or the family's own."""
+    return t.plain(card.label) if card.kind is Kind.OTHER else t.say(f"time.card.{card.kind}")
+
+
+def hours_words(start: int, end: int, t: Language) -> Markup:
+    """'9:30 pm to 6:30 am'   start, end  minutes; past 1440: of the next day"""
+    return t.say("time.hours", start=t.clock(_clock(start)), end=t.clock(_clock(end)))
+
+
+def conflict_words(conflict: Conflict, t: Language) -> Markup:
+    """What is odd, in a sentence."""
+    days = _days_words(conflict, t)
+    if conflict.first is None or conflict.second is None:
+        return t.say(f"time.conflict.{conflict.sort}", days=days)
+    names = {"first": card_words(conflict.first.card, t), "second": card_words(conflict.second.card, t)}
+    hours = {"hours": _hours_of(conflict.first, t), "others": _hours_of(conflict.second, t)}
+    return t.say(f"time.conflict.{conflict.sort}", days=days, **names, **hours)
+
+
+def state_words(state: State, now: datetime, t: Language, left: timedelta | None = None) -> Markup:
+    """What holds now.   now  local;   left  of the day's screen time, where there is a quota"""
+    if state.why == "quota":
+        is_spent = left is None or left < timedelta(minutes=1)
+        return t.say("time.state.spent") if is_spent else t.say("time.state.ready", left=t.span(left or timedelta()))
+    if state.state is Is.OPEN and left is not None:
+        return t.say("time.state.running", left=t.span(left))
+    name, values = _message_of(state, t)
+    if state.until is None:
+        return t.say(f"time.state.{name}", **values)
+    until = t.moment(now, state.until.astimezone(now.tzinfo))
+    return t.say(f"time.state.{name}.until", time=until, **values)
+
+
+def plain(words: Markup) -> str:
+    """Words as text without markup."""
+    return words.striptags()
+
+
+def _message_of(state: State, t: Language) -> tuple[str, dict[str, Markup]]:
+    if state.card is not None:
+        return "soft" if state.state is Is.PARTLY else "card", {"card": card_words(state.card, t)}
+    if state.why == "pause":
+        return "pause", {}
+    return str(state.state), {}
+
+
+def _days_words(conflict: Conflict, t: Language) -> Markup:
+    """'School days', or the weekdays where it is not all of them: 'School days, Monday, Friday'."""
+    name = t.say(f"time.days.{conflict.day_set}")
+    weekdays: Sequence[Markup] = [t.weekday(day) for day in conflict.weekdays] if len(conflict.weekdays) < 7 else []
+    return t.say("list.between").join((name, *weekdays))
+
+
+def _hours_of(closing: Closing, t: Language) -> Markup:
+    return hours_words(closing.start, closing.end, t)
+
+
+def _clock(minute: int) -> time:
+    return time(*divmod(minute % DAY_MINUTES, 60))

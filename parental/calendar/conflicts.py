@@ -1,0 +1,94 @@
+"""Conflicts: cards that say the same thing twice, or of which one wins; told, never refused, as the union always holds.
+
+Invariants: no clock and no database; what is told is true of every day that is named.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from itertools import combinations
+from typing import NamedTuple
+
+from parental.calendar.card import Card
+from parental.calendar.day_sets import Calendar, DaySet, Range
+from parental.calendar.resolution import WEEK_DAYS, Closing, closings_on, pieces_of
+from parental.schedule import DAY_MINUTES
+
+
+class Sort(enum.StrEnum):
+    """What is odd."""
+
+    SAME = "same"  # both have the same hours
+    INSIDE = "inside"  # the first lies inside the second, which closes as much or more
+    WINS = "wins"  # they share some hours, in which the second closes more
+    NEVER_OPEN = "never_open"  # on days of this kind nothing ever opens
+
+
+class Conflict(NamedTuple):
+    """A conflict on days of one kind.   first, second  with their hours, minutes of the day on which they begin"""
+
+    sort: Sort
+    day_set: DaySet
+    weekdays: tuple[int, ...]
+    first: Closing | None = None
+    second: Closing | None = None
+
+
+def conflicts_of(cards: tuple[Card, ...], today: date) -> list[Conflict]:
+    """Everything that is odd, kind of days by kind, each once.   today  for the hours of packs"""
+    used = {each for card in cards for each in card.day_sets}
+    return [conflict for day_set in DaySet if day_set in used for conflict in _of_set(cards, day_set, today)]
+
+
+def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date) -> Iterator[Conflict]:
+    days = [today + timedelta(days=n) for n in range(WEEK_DAYS)]
+    calendar = _only(day_set, today)
+    found: dict[tuple[Sort, Closing, Closing], list[int]] = {}
+    for day in days:
+        for sort, first, second in _pairs(cards, calendar, day):
+            found.setdefault((sort, first, second), []).append(day.weekday())
+    for (sort, first, second), weekdays in found.items():
+        yield Conflict(sort, day_set, tuple(sorted(weekdays)), first, second)
+    pieces = pieces_of(cards, calendar, today)
+    if [(p.start, p.end, p.allowed) for p in pieces] == [(0, WEEK_DAYS * DAY_MINUTES, None)]:
+        yield Conflict(Sort.NEVER_OPEN, day_set, tuple(range(7)))
+
+
+def _only(day_set: DaySet, today: date) -> Calendar:
+    """Dates of which every one is of this kind."""
+    around = Range(day_set, today - timedelta(days=2), today + timedelta(days=30)) if day_set != DaySet.SCHOOL else None
+    return Calendar(frozenset(range(7)), () if around is None else (around,))
+
+
+def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, Closing]]:
+    """What is odd between closed times that begin on a date, or of which one begins on it and runs into the next."""
+    cards = tuple(cards)
+    today, tomorrow = closings_on(cards, calendar, day), closings_on(cards, calendar, day + timedelta(days=1))
+    for one, other in combinations(today, 2):
+        yield from _odd(one, other, 0)
+    for one in today:
+        for other in tomorrow:
+            if one.card.id != other.card.id:
+                yield from _odd(one, other, DAY_MINUTES)
+
+
+def _odd(one: Closing, other: Closing, later: int) -> Iterator[tuple[Sort, Closing, Closing]]:
+    """later  minutes that the other's day begins after the one's"""
+    start, end = other.start + later, other.end + later
+    if one.end <= start or end <= one.start:
+        return
+    if (one.start, one.end) == (start, end) and one.card.allowed == other.card.allowed:
+        yield Sort.SAME, one, other
+    elif one.start <= start and end <= one.end and _closes_as_much(one.card, other.card):
+        yield Sort.INSIDE, other, one
+    elif start <= one.start and one.end <= end and _closes_as_much(other.card, one.card):
+        yield Sort.INSIDE, one, other
+    elif not (one.start <= start and end <= one.end) and not (start <= one.start and one.end <= end):
+        if _closes_as_much(one.card, other.card) and not _closes_as_much(other.card, one.card):
+            yield Sort.WINS, other, one
+        elif _closes_as_much(other.card, one.card) and not _closes_as_much(one.card, other.card):
+            yield Sort.WINS, one, other
+
+
+def _closes_as_much(card: Card, than: Card) -> bool:
+    return card.allowed is None or (than.allowed is not None and card.allowed <= than.allowed)

@@ -1,0 +1,118 @@
+"""Resolution: a household's cards and dates become the one week that the data plane holds.
+
+    cards, dates, day ─→ closings of seven days from there ─→ intervals by weekday, each once, none covering another
+
+Seven days are exact.  After them, where nobody resolves again, the week repeats the last of each weekday: what is
+closed stays closed.  Of the kinds that a date is of, the first that has cards holds; one without cards is as if the
+date were not of it, so that a kind that nobody has thought of opens nothing.
+
+Invariants: no clock and no database; the union of the closings holds, full before soft, and of two soft ones what both
+allow; a card that begins on the day before counts until it ends.
+Source: semantics §7.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from parental.calendar.card import Card
+from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.packs import hours_of
+from parental.schedule import DAY_MINUTES, MAX_INTERVALS, WEEK_MINUTES, Interval
+
+WEEK_DAYS = 7
+Allowed = frozenset[str] | None
+
+
+class Closing(NamedTuple):
+    """A card on a date.   start, end  minutes from that date's 00:00 by the wall clock; the end can be past 1440"""
+
+    card: Card
+    start: int
+    end: int
+
+
+class Piece(NamedTuple):
+    """Minutes in which one thing holds.   allowed  what stays open; None: nothing"""
+
+    start: int
+    end: int
+    allowed: Allowed
+
+
+def set_of(cards: Iterable[Card], calendar: Calendar, day: date) -> DaySet:
+    """The kind of days that holds on a date: the first of its kinds that has cards."""
+    used = {each for card in cards for each in card.day_sets}
+    return next((each for each in calendar.sets_of(day) if each in used), DaySet.SCHOOL)
+
+
+def closings_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Closing]:
+    """The closed times that begin on a date, by their starts."""
+    cards = tuple(cards)
+    held = set_of(cards, calendar, day)
+    on = (card for card in cards if card.is_on and held in card.day_sets and day.weekday() in card.days)
+    found = [Closing(card, *_hours(card, day, held)) for card in on]
+    return sorted(found, key=lambda each: (each.start, each.end, each.card.id))
+
+
+def pieces_of(cards: Iterable[Card], calendar: Calendar, first: date, days: int = WEEK_DAYS) -> list[Piece]:
+    """What is closed in `days` days from 00:00 of `first`, in minutes of a wall clock that never turns.
+
+    Sorted and apart; none goes past the end, and what the day before left over is in it."""
+    cards = tuple(cards)
+    spans: list[Piece] = []
+    for at in range(-1, days):
+        for card, start, end in closings_on(cards, calendar, first + timedelta(days=at)):
+            begins, ends = max(0, start + at * DAY_MINUTES), min(end + at * DAY_MINUTES, days * DAY_MINUTES)
+            if begins < ends:
+                spans.append(Piece(begins, ends, card.allowed))
+    return list(_merged(_split(spans)))
+
+
+def week_of(cards: Iterable[Card], calendar: Calendar, today: date) -> tuple[Interval, ...]:
+    """The week that holds from `today` on; at most MAX_INTERVALS, for which soft times become full where they must."""
+    pieces = pieces_of(cards, calendar, today)
+    if len(pieces) > MAX_INTERVALS:
+        pieces = list(_merged(piece._replace(allowed=None) for piece in pieces))
+    first = today.weekday() * DAY_MINUTES
+    return tuple(sorted(_interval(piece, first) for piece in pieces))
+
+
+def _hours(card: Card, day: date, held: DaySet) -> tuple[int, int]:
+    """When a card begins and ends: by its pack, where that knows."""
+    known = None if card.pack is None else hours_of(card.pack, day, held is DaySet.RAMADAN)
+    return known or (card.start_minute, card.start_minute + card.minutes)
+
+
+def _split(spans: list[Piece]) -> Iterator[Piece]:
+    """The same minutes, cut at every edge, each with what all that cover it allow."""
+    edges = sorted({edge for span in spans for edge in (span.start, span.end)})
+    for start, end in itertools.pairwise(edges):
+        over = [span.allowed for span in spans if span.start <= start and end <= span.end]
+        if over:
+            yield Piece(start, end, _both(over))
+
+
+def _both(allowed: list[Allowed]) -> Allowed:
+    """What several locks at once leave open."""
+    soft = [each for each in allowed if each is not None]
+    return frozenset.intersection(*soft) if len(soft) == len(allowed) else None
+
+
+def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    last: Piece | None = None
+    for piece in pieces:
+        if last is not None and (last.end, last.allowed) == (piece.start, piece.allowed):
+            last = last._replace(end=piece.end)
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last
+
+
+def _interval(piece: Piece, first: int) -> Interval:
+    weekday, minute = divmod((first + piece.start) % WEEK_MINUTES, DAY_MINUTES)
+    return Interval(weekday, minute, piece.end - piece.start, piece.allowed)

@@ -1,0 +1,81 @@
+"""Time in one sentence of each language."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mgmt.text.language import language
+from mgmt.text.times import card_words, conflict_words, plain, state_words
+from parental.calendar.card import Card, Kind
+from parental.calendar.conflicts import Sort, conflicts_of
+from parental.calendar.day_sets import DaySet
+from parental.calendar.state import Is, State
+
+NOW = datetime(2026, 8, 3, 21, tzinfo=ZoneInfo("Asia/Karachi"))
+SOFT = frozenset({"social"})
+SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60, id=1)
+
+
+def told(*cards: Card) -> list[tuple[str, str]]:
+    found = conflicts_of(cards, NOW.date())
+    return [
+        (plain(conflict_words(each, language("en"))), plain(conflict_words(each, language("ur")))) for each in found
+    ]
+
+
+def test_hours_inside_others_are_told_in_a_sentence() -> None:
+    homework = Card(Kind.HOMEWORK, 22 * 60, 60, frozenset({0}), allowed=SOFT, id=2)
+    ((english, urdu),) = told(SLEEP, homework)
+
+    assert english == (
+        "School days, Monday: Homework, 10:00 pm to 11:00 pm, lies inside Sleep, 9:30 pm to 6:30 am, "
+        "and changes nothing."
+    )
+    assert "پڑھائی" in urdu
+    assert "سونے کا وقت" in urdu
+
+
+def test_what_wins_is_told_in_a_sentence() -> None:
+    homework = Card(Kind.HOMEWORK, 20 * 60, 120, allowed=SOFT, id=2)
+
+    assert told(SLEEP, homework)[0][0] == (
+        "School days: Sleep (9:30 pm to 6:30 am) wins over Homework (8:00 pm to 10:00 pm)."
+    )
+
+
+@pytest.mark.parametrize("code", ["en", "ur"])
+def test_every_sort_of_conflict_and_every_kind_of_card_and_day_has_words(code: str) -> None:
+    t = language(code)
+
+    assert all(t.has(f"time.conflict.{sort}") for sort in Sort)
+    assert all(t.has(f"time.card.{kind}") for kind in Kind if kind is not Kind.OTHER)
+    assert all(t.has(f"time.days.{each}") for each in DaySet)
+
+
+def test_a_familys_own_name_is_shown_as_it_was_given() -> None:
+    assert card_words(Card(Kind.OTHER, 0, 60, label="<Cricket>"), language("en")) == "&lt;Cricket&gt;"
+
+
+@pytest.mark.parametrize(
+    ("state", "left", "words"),
+    [
+        (State(Is.OPEN, "", None, None, NOW + timedelta(minutes=30)), None, "Open until 9:30 pm"),
+        (State(Is.OPEN, "", None, None, None), None, "Open"),
+        (State(Is.CLOSED, "schedule", SLEEP, None, NOW + timedelta(hours=9)), None, "Sleep: closed until 6:00 am"),
+        (State(Is.CLOSED, "schedule", None, None, NOW + timedelta(hours=9)), None, "Closed until 6:00 am"),
+        (State(Is.PARTLY, "schedule", None, SOFT, None), None, "Only some sites are open"),
+        (State(Is.CLOSED, "pause", None, None, None), None, "Paused"),
+        (State(Is.CLOSED, "closed_until", None, None, NOW + timedelta(hours=1)), None, "Closed until 10:00 pm"),
+        (State(Is.CLOSED, "quota", None, None, None), timedelta(), "Today's time is used up"),
+        (
+            State(Is.CLOSED, "quota", None, None, None),
+            timedelta(minutes=35),
+            "Screen time has not started: 35 minutes left",
+        ),
+        (State(Is.OPEN, "", None, None, None), timedelta(minutes=35), "Screen time: 35 minutes left"),
+    ],
+)
+def test_what_holds_now_is_told_in_words(state: State, left: timedelta | None, words: str) -> None:
+    assert plain(state_words(state, NOW, language("en"), left)) == words
+    assert plain(state_words(state, NOW, language("ur"), left))

@@ -1,0 +1,139 @@
+"""What families decide for now: it opens or closes between two instants, and is refused where it would do nothing."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Connection
+
+from fastpath.images.verdict import Reason
+from parental import profiles
+from parental.calendar import exceptions, plans, weeks
+from parental.calendar.card import Card, Kind
+from parental.calendar.day_sets import Calendar
+from parental.errors import BadProfile, NoPerson, NotNow
+from parental.people.household import By
+from parental.profile import MAX_SPANS, Profile, Span, lock_reason
+from parental.schedule import Interval, Schedule
+
+KARACHI = ZoneInfo("Asia/Karachi")
+SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)
+BY = By("token", "1", "parent")
+
+
+def at(hour: int, minute: int = 0, day: int = 3) -> datetime:
+    return datetime(2026, 8, day, hour, minute, tzinfo=KARACHI)
+
+
+@pytest.fixture
+def sleeper(household: Connection) -> Connection:
+    """Line 7 sleeps from 21:30 to 6:30."""
+    plans.put_card(household, 7, SLEEP)
+    weeks.renew(household, [7], at(12))
+    return household
+
+
+def profile(conn: Connection) -> Profile:
+    return profiles.get_profile(conn, 7)
+
+
+def give(conn: Connection, span: Span, now: datetime) -> int:
+    return exceptions.add(conn, 7, span, BY, now)
+
+
+def is_closed(conn: Connection, now: datetime) -> bool:
+    return lock_reason(profile(conn), now) != Reason.DEFAULT
+
+
+def test_thirty_minutes_more_hold_from_now_where_it_is_closed(sleeper: Connection) -> None:
+    give(sleeper, exceptions.more(profile(sleeper), "plus", 30, at(22)), at(22))
+
+    assert [is_closed(sleeper, at(22, minute)) for minute in (0, 29, 30)] == [False, False, True]
+
+
+def test_thirty_minutes_more_come_after_the_hour_at_which_it_would_close(sleeper: Connection) -> None:
+    for _ in range(2):
+        give(sleeper, exceptions.more(profile(sleeper), "plus", 30, at(20)), at(20))
+
+    assert [is_closed(sleeper, each) for each in (at(21, 30), at(22, 29), at(22, 30))] == [False, False, True]
+
+
+def test_minutes_are_refused_where_nothing_closes_or_a_person_has_closed(household: Connection) -> None:
+    with pytest.raises(NotNow, match="nothing closes it"):
+        exceptions.more(profile(household), "plus", 30, at(20))
+    profiles.pause(household, 7, None)
+    with pytest.raises(NotNow, match="resume"):
+        exceptions.more(profile(household), "plus", 30, at(20))
+
+
+def test_minutes_do_not_open_what_a_person_has_closed_until_a_time(sleeper: Connection) -> None:
+    give(sleeper, exceptions.until(profile(sleeper), "closed_until", at(23), at(20)), at(20))
+    with pytest.raises(NotNow, match="until a time"):
+        exceptions.more(profile(sleeper), "ticket", 30, at(20))
+
+    give(sleeper, exceptions.until(profile(sleeper), "open_until", at(22), at(20)), at(20))
+    assert [is_closed(sleeper, each) for each in (at(20), at(22))] == [False, True]
+
+
+@pytest.mark.parametrize("now", [at(12), at(23), at(3, 0, 4)])
+def test_tonight_off_is_one_night(sleeper: Connection, now: datetime) -> None:
+    night = exceptions.tonight_off(profile(sleeper), plans.cards_of(sleeper, [7])[7], Calendar(), now)
+    give(sleeper, night, now)
+
+    assert not any(is_closed(sleeper, each) for each in (max(now, at(21, 30)), at(6, 29, 4)))
+    assert is_closed(sleeper, at(21, 30, 4))
+    assert night.until_s == at(6, 30, 4).timestamp()
+
+
+def test_tonight_off_of_a_plain_week_is_its_next_closed_time() -> None:
+    plain = Profile(schedule=Schedule((Interval(0, 1260, 120),)))
+
+    assert exceptions.tonight_off(plain, (), Calendar(), at(12)) == Span(
+        int(at(21).timestamp()), int(at(23).timestamp()), "tonight_off"
+    )
+    with pytest.raises(NotNow, match="no bedtime"):
+        exceptions.tonight_off(plain, (), Calendar(), at(12, day=5))
+
+
+def test_an_exception_is_undone_once_and_by_its_own_profile(sleeper: Connection) -> None:
+    number = give(sleeper, exceptions.until(profile(sleeper), "open_until", at(23), at(22)), at(22))
+    with pytest.raises(NoPerson):
+        exceptions.undo(sleeper, 8, number)
+
+    assert exceptions.undo(sleeper, 7, number) == "open_until"
+    assert is_closed(sleeper, at(22))
+    with pytest.raises(NoPerson):
+        exceptions.undo(sleeper, 7, number)
+
+
+def test_what_has_ended_makes_room_and_no_more_are_kept_than_an_image_holds(sleeper: Connection) -> None:
+    for n in range(MAX_SPANS):
+        give(sleeper, Span(int(at(12).timestamp()), int(at(13, n).timestamp()), "open_until"), at(12))
+    with pytest.raises(BadProfile, match="undo some"):
+        give(sleeper, exceptions.until(profile(sleeper), "open_until", at(14), at(12)), at(12))
+
+    give(sleeper, exceptions.until(profile(sleeper), "open_until", at(14), at(13)), at(13))
+    assert len(exceptions.held(sleeper, 7, at(13))) == MAX_SPANS
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [("open_until", at(11)), ("open_until", at(12, day=11)), ("closed_until", at(12))]
+)
+def test_an_end_that_has_passed_or_is_too_far_is_refused(sleeper: Connection, kind: str, end: datetime) -> None:
+    with pytest.raises(BadProfile, match="until"):
+        exceptions.until(profile(sleeper), kind, end, at(12))
+
+
+def test_a_clock_set_back_ends_what_is_open_as_much_earlier(sleeper: Connection) -> None:
+    give(sleeper, exceptions.more(profile(sleeper), "plus", 30, at(22)), at(22))
+    now = at(22, 10) - timedelta(hours=1)  # ten minutes on, the clock says 21:10
+
+    assert exceptions.set_back(sleeper, 3600, now) == [7]
+    assert [is_closed(sleeper, each) for each in (at(21, 30), at(22, 0))] == [True, True]
+
+
+def test_a_clock_set_back_keeps_what_a_person_has_closed(sleeper: Connection) -> None:
+    give(sleeper, exceptions.until(profile(sleeper), "closed_until", at(20), at(12)), at(12))
+
+    assert exceptions.set_back(sleeper, 3600, at(12)) == []
+    assert is_closed(sleeper, at(19))
