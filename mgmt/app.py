@@ -13,9 +13,11 @@ from mgmt.api import (
     accounts,
     approvals,
     audit,
+    calendar,
     caregivers,
     children,
     devices,
+    grants,
     intake,
     ledger,
     orders,
@@ -23,10 +25,11 @@ from mgmt.api import (
     reports,
     status,
     subscribers,
+    tickets,
     tokens,
 )
 from mgmt.api.publications import add_publications
-from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, Clock, utc_now
+from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, utc_now
 from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.control_protocol import Control
@@ -57,6 +60,9 @@ ROUTES = (
     *accounts.ROUTES,
     *children.ROUTES,
     *caregivers.ROUTES,
+    *calendar.ROUTES,
+    *grants.ROUTES,
+    *tickets.ROUTES,
     *intake.ROUTES,
     *reports.ROUTES,
     *audit.ROUTES,
@@ -83,7 +89,7 @@ def create_app(
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks], client_max_size=MAX_BODY_OCTETS)
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
-    app[PROTECTED] = Protected(settings.protected_names)
+    app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
     routes = routes_of(door)
     for route in routes:
         app.router.add_route(route.method, route.path, _endpoint(route, door))

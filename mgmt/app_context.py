@@ -11,6 +11,7 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
+from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Control
 from mgmt.fields import sendable
 from mgmt.settings import Helpline, Settings
@@ -26,6 +27,7 @@ ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
 PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+TICKETS: web.AppKey[RequestBudget] = web.AppKey("tickets", RequestBudget)  # tries of their codes
 
 
 def utc_now() -> datetime:

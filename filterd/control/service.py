@@ -1,6 +1,7 @@
 """The control service: its parts wired together, and each request of control.sock given to the part that answers it.
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
+    midnight   weeks of families, made anew at each date
     lists      copies taken, pulled, approved               explainer  explanations, status
     reloader   the operator's file taken in
 
@@ -40,6 +41,7 @@ from filterd.control.messages import (
     SplashRequest,
     WhyClosed,
 )
+from filterd.control.midnight import Midnight
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
 from filterd.database.access import reserve_of
@@ -62,6 +64,7 @@ class Control:
         self.publisher = Publisher(self.context)
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher)
+        self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
         self.explainer = Explainer(self.context, self.publisher, self.lists, keeper)
 

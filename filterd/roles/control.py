@@ -98,7 +98,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
-    work += [_retain(control, records), _tend_people(control)]
+    work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -161,6 +161,20 @@ async def _tend_people(control: Control) -> None:
         await guarded(control.faults, "policy", lambda: publisher.tend_people(datetime.now(UTC)))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(publisher.has_grown_people.wait(), MEND_S)
+
+
+async def _tend_weeks(control: Control, wake: asyncio.Event) -> None:
+    """Make the weeks of families anew at each midnight; where that fails, the last ones stay."""
+    while True:
+        wait_s = MEND_S
+
+        async def tend() -> None:
+            nonlocal wait_s
+            wait_s = await control.midnight.tend(datetime.now(UTC))
+
+        await guarded(control.faults, "weeks", tend)
+        wake.set()  # the next change of a lock may be another
+        await asyncio.sleep(max(wait_s, 1.0))
 
 
 async def _look_at_readers(control: Control) -> None:

@@ -76,7 +76,7 @@ def week_of(cards: Iterable[Card], calendar: Calendar, today: date) -> tuple[Int
     if len(pieces) > MAX_INTERVALS:
         pieces = list(_merged(piece._replace(allowed=None) for piece in pieces))
     first = today.weekday() * DAY_MINUTES
-    return tuple(sorted(_interval(piece, first) for piece in pieces))
+    return tuple(sorted(_interval(piece) for piece in _around(pieces, first)))
 
 
 def _hours(card: Card, day: date, held: DaySet) -> tuple[int, int]:
@@ -113,6 +113,23 @@ def _merged(pieces: Iterable[Piece]) -> Iterator[Piece]:
         yield last
 
 
-def _interval(piece: Piece, first: int) -> Interval:
-    weekday, minute = divmod((first + piece.start) % WEEK_MINUTES, DAY_MINUTES)
+def _around(pieces: Iterable[Piece], first: int) -> list[Piece]:
+    """The pieces of a week that begins at minute `first`, as of one that has no beginning: the same whichever day it is
+    made on, so that a week that has not changed is not written again."""
+    turned = (Piece((each.start + first) % WEEK_MINUTES, each.end - each.start, each.allowed) for each in pieces)
+    of_week = []
+    for start, minutes, allowed in turned:
+        end = min(start + minutes, WEEK_MINUTES)
+        of_week.append(Piece(start, end, allowed))
+        if start + minutes > WEEK_MINUTES:
+            of_week.append(Piece(0, start + minutes - WEEK_MINUTES, allowed))
+    found = list(_merged(sorted(of_week, key=lambda piece: piece.start)))
+    if len(found) > 1 and (found[0].start, found[-1].end, found[0].allowed) == (0, WEEK_MINUTES, found[-1].allowed):
+        found[-1] = found[-1]._replace(end=WEEK_MINUTES + found[0].end)
+        del found[0]
+    return found
+
+
+def _interval(piece: Piece) -> Interval:
+    weekday, minute = divmod(piece.start, DAY_MINUTES)
     return Interval(weekday, minute, piece.end - piece.start, piece.allowed)

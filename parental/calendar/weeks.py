@@ -17,28 +17,36 @@ from sqlalchemy import Connection, Select, select
 from parental.calendar.plans import announced_of, calendars_of, cards_of
 from parental.calendar.resolution import week_of
 from parental.profiles import BATCH, load_profiles, put_week
+from parental.schedule import Interval
 from parental.schema.calendar import cards
 from parental.schema.lines import profiles
 
 
 def renew(conn: Connection, numbers: Sequence[int], at: datetime) -> list[int]:
-    """Make the weeks of at most BATCH profiles; those that have changed.   at  now (aware)
+    """Make the weeks of at most BATCH profiles; those that have changed.   at  now (aware)"""
+    found = due(conn, numbers, at)
+    for number, week in found.items():
+        put_week(conn, number, week)
+    return list(found)
 
-    Cost: four queries, and 0.2 ms for each that has cards"""
+
+def due(conn: Connection, numbers: Sequence[int], at: datetime) -> dict[int, tuple[Interval, ...]]:
+    """The weeks that at most BATCH profiles should have, and have not.
+
+    Cost: some queries, and 0.2 ms for each that has cards"""
     planned = cards_of(conn, numbers)
     if not planned:
-        return []
+        return {}
     found = conn.execute(select(profiles.c.id, profiles.c.account).where(profiles.c.id.in_(list(planned)))).all()
     account_of = {row.id: row.account for row in found}
     calendars = calendars_of(conn, sorted(set(account_of.values())), announced_of(conn))
-    changed = []
+    weeks: dict[int, tuple[Interval, ...]] = {}
     for number, profile in load_profiles(conn, list(planned)).items():
         today = at.astimezone(ZoneInfo(profile.schedule.zone)).date()
         week = week_of(planned[number], calendars[account_of[number]], today)
         if week != profile.schedule.intervals:
-            put_week(conn, number, week)
-            changed.append(number)
-    return changed
+            weeks[number] = week
+    return weeks
 
 
 def renew_account(conn: Connection, account: int, at: datetime) -> list[int]:

@@ -24,11 +24,14 @@ from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import Wanted, make_token, revoke_token
 from mgmt.wrong_blocks import report_mistake
 from parental import devices, store
+from parental.calendar import exceptions, plans, screen_time, tickets, weeks
+from parental.calendar.card import Card, Kind
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.people import caregivers, children
 from parental.people.caregivers import Caregiver
-from parental.profile import Profile
+from parental.people.household import By
+from parental.profile import Profile, Span
 from parental.schema.access import tokens
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
@@ -36,16 +39,23 @@ from rules.names.protected import Protected
 OWN, FOREIGN = "own", "foreign"
 LINES = {OWN: 7, FOREIGN: 8}
 ISSUERS = {OWN: "PTA", FOREIGN: "court"}
+CARD = {"kind": "sleep", "from": "9 pm", "to": "6 am"}
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/orders/{ref}/withdraw": {"reason": "a letter"},
     "/v1/orders/id/{id}/withdraw": {"reason": "a letter"},
     "/v1/subscribers/{id}": {"label": "Home", "prefixes": []},
-    "/v1/subscribers/{id}/schedule": {"closed": []},
+    "/v1/subscribers/{id}/schedule": {"zone": "Asia/Karachi"},
     "/v1/reports/{reference}/answer": {"outcome": "kept"},
     "/v1/accounts/{id}/children": {"nickname": "Sana"},
     "/v1/accounts/{id}/caregivers": {"nickname": "Sana", "role": "parent"},
     "/v1/accounts/{id}/caregivers/{caregiver}": {"role": "helper"},
     "/v1/provisioning": {"rows": []},
+    "/v1/accounts/{id}/profiles/{profile}/cards": CARD,
+    "/v1/accounts/{id}/profiles/{profile}/cards/{card}": CARD,
+    "/v1/accounts/{id}/profiles/{profile}/open-until": {"until": "2026-08-04T00:00:00Z"},
+    "/v1/accounts/{id}/profiles/{profile}/closed-until": {"until": "2026-08-04T00:00:00Z"},
+    "/v1/accounts/{id}/profiles/{profile}/quota": {"minutes": 60},
+    "/v1/dates": {"dates": []},
 }
 UNSIGNED = 404  # what the ledger has not signed yet: the route was open
 
@@ -53,6 +63,24 @@ UNSIGNED = 404  # what the ledger has not signed yet: the route was open
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return replace(settings, desk_origin=ORIGIN)
+
+
+class Times:
+    """Of a household: a child that a card closes, with a quota and an exception; screen time of the line; tickets."""
+
+    def __init__(self, conn: Connection, account: int, child: int) -> None:
+        self.profile = children.get_child(conn, account, child).profile
+        self.card = plans.put_card(conn, self.profile, Card(Kind.SLEEP, 0, 1440)).id
+        weeks.renew(conn, [self.profile], NOW)
+        for each in exceptions.held(conn, self.profile, NOW):
+            exceptions.undo(conn, self.profile, each.id)
+        span = Span(int(NOW.timestamp()), int(NOW.timestamp()) + 60, "open_until")
+        self.exception = exceptions.add(conn, self.profile, span, By("token", "1"), NOW)
+        for number in (self.profile, account):
+            screen_time.put_quota(conn, number, 60, NOW)
+        screen_time.start(conn, account, NOW)
+        good, spare = tickets.issue(conn, account, 2, 30, NOW)
+        self.code, self.spare = good.code, spare.id
 
 
 class Things:
@@ -63,11 +91,13 @@ class Things:
         self.orders: dict[str, int] = {}
         self.children: dict[str, int] = {}
         self.invited: dict[str, tuple[Caregiver, str]] = {}
+        self.times: dict[str, Times] = {}
         with writing(engine) as conn:
             for whose, number in LINES.items():
-                store.put_subscriber(conn, Subscriber(number, "Home", (parse_prefix(f"192.0.2.{number}"),)))
+                store.put_line(conn, Subscriber(number, "Home", (parse_prefix(f"192.0.2.{number}"),)))
                 devices.put_device(conn, number, "phone")
                 self.children[whose] = self._child(conn, number)
+                self.times[whose] = Times(conn, number, self.children[whose])
                 self.invited[whose] = caregivers.invite(conn, number, "Ali", "parent", NOW)
                 order = parse_order(json.dumps(self.order(whose, f"ref{n}")).encode())
                 judged = list(judge_entries(order, Protected(())))
@@ -111,6 +141,10 @@ class Things:
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
         path = path.replace("{child}", str(self.children[whose])).replace("{line}", str(LINES[whose]))
         path = path.replace("{caregiver}", str(self.invited[whose][0].id))
+        times = self.times[whose]
+        path = path.replace("{profile}", str(LINES[whose] if path.endswith("/stop") else times.profile))
+        path = path.replace("{card}", str(times.card)).replace("{exception}", str(times.exception))
+        path = path.replace("{ticket}", str(times.spare))
         query = {"/v1/explain": "?name=a.example"}.get(route.path, "")
         return path + (f"?issuer={ISSUERS[whose]}" if "{ref}" in route.path else query)
 
@@ -127,6 +161,8 @@ class Things:
             return json.dumps(self.proposal()).encode()
         if route.path.endswith("/signatures"):
             return json.dumps({"response": self.signature}).encode()
+        if route.path.endswith("/ticket"):
+            return json.dumps({"code": self.times[whose].code}).encode()
         if route.path.endswith("/accept"):
             return json.dumps({"code": self.invited[whose][1]}).encode()
         return json.dumps(BODIES.get(route.path, {})).encode()
@@ -244,6 +280,13 @@ async def test_a_database_that_cannot_be_written_keeps_nobody_from_reading(
     assert (await asking.ask("GET", "/v1/subscribers"))[0] == 200
 
 
+@pytest.fixture
+def many_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address may try every route without a token."""
+    monkeypatch.setattr("mgmt.frame.rates.N_REFUSED", 10_000)
+
+
+@pytest.mark.usefixtures("many_strangers")
 async def test_every_route_refuses_whoever_has_no_token(client: Client) -> None:
     for route in ROUTES:
         path = re.sub(r"{\w+}", "7", route.path)

@@ -116,6 +116,15 @@ def test_a_week_has_no_minute_twice_and_is_never_too_long_for_a_profile(
     assert len(week) <= MAX_INTERVALS
 
 
+@given(cards=card_lists, data=st.data(), days=st.integers(0, 40))
+def test_a_week_that_has_not_changed_is_the_same_on_every_day(
+    cards: tuple[Card, ...], data: st.DataObject, days: int
+) -> None:
+    calendar = Calendar(data.draw(st.frozensets(st.integers(0, 6))))
+
+    assert week_of(cards, calendar, MONDAY) == week_of(cards, calendar, MONDAY + timedelta(days=days))
+
+
 def test_a_bedtime_of_yesterday_holds_until_its_end_on_a_day_of_another_kind() -> None:
     first_fast = Range(DaySet.RAMADAN, MONDAY, None)
     ramadan = Card(Kind.SLEEP, 0, 180, day_sets=frozenset({DaySet.RAMADAN}), id=2)
