@@ -42,6 +42,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "probed": ("splash",),
         "report_mistake": ("splash",),
         "find_report": ("splash",),
+        "use_ticket": ("splash",),
     },
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",)},

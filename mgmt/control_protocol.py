@@ -78,6 +78,17 @@ class Report:
     answered: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ticketed:
+    """What became of a ticket.
+
+    outcome  'open'; 'unknown': the code is not good there; 'kept': it would have opened nothing
+    minutes  that it gave"""
+
+    outcome: str
+    minutes: int
+
+
 class Reasons(Protocol):
     """The control role, as the splash uses it."""
 
@@ -92,6 +103,9 @@ class Reasons(Protocol):
 
     async def find_report(self, reference: str) -> Report | None:
         """A report by its reference, without its name.   Raises ControlFailed."""
+
+    async def use_ticket(self, code: str, address: str) -> Ticketed:
+        """Use a ticket for what follows the profile of an address, and have it in force.   Raises ControlFailed."""
 
 
 class Control(Protocol):

@@ -1,7 +1,7 @@
 """mgmt's Control over control.sock, and the splash's Reasons over a socket of its own.
 
 Invariants: a Receipt is what control said, unchanged; anything else becomes ControlFailed; the splash's socket takes no
-request that changes what is enforced.
+request that changes what is enforced, but a ticket of the asker's own household.
 """
 
 from pathlib import Path
@@ -17,13 +17,14 @@ from filterd.control.messages import (
     PolicyChanged,
     Probed,
     ReportMistake,
+    UseTicket,
     WhyClosed,
 )
 from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report
+from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 
@@ -66,6 +67,9 @@ class ReasonsClient:
 
     async def find_report(self, reference: str) -> Report | None:
         return (await _ask(self._path, FindReport(reference), Found)).report
+
+    async def use_ticket(self, code: str, address: str) -> Ticketed:
+        return await _ask(self._path, UseTicket(code, address), Ticketed)
 
 
 async def _ask(path: Path, request: Struct, kind: type[T]) -> T:

@@ -61,6 +61,13 @@ class FindReport(Struct, frozen=True, tag_field="op", tag="find_report"):
     reference: str
 
 
+class UseTicket(Struct, frozen=True, tag_field="op", tag="use_ticket"):
+    """Use the ticket of a code for what follows the profile of an address.   Reply: Ticketed, once it is in force."""
+
+    code: str
+    address: str
+
+
 class Found(Struct, frozen=True):
     """A report.   None: there is none, or too many wait"""
 
@@ -99,8 +106,9 @@ CONTROL_REQUESTS = Requests(
     (OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback)
 )
 
-SplashRequest = WhyClosed | Probed | ReportMistake | FindReport
-SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport))  # all that the splash can ask of control
+SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket
+# All that the splash can ask of control.
+SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket))
 
 
 class InForce(Struct, frozen=True, kw_only=True):

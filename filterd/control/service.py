@@ -1,7 +1,7 @@
 """The control service: its parts wired together, and each request of control.sock given to the part that answers it.
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
-    midnight   weeks of families, made anew at each date
+    midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
     lists      copies taken, pulled, approved               explainer  explanations, status
     reloader   the operator's file taken in
 
@@ -39,18 +39,20 @@ from filterd.control.messages import (
     Reload,
     ReportMistake,
     SplashRequest,
+    UseTicket,
     WhyClosed,
 )
 from filterd.control.midnight import Midnight
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.tickets import SplashTickets
 from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailed
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, Receipt, Report
+from mgmt.control_protocol import Closing, Receipt, Report, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
 from rules.names.canonical import canonical_name
@@ -64,6 +66,7 @@ class Control:
         self.publisher = Publisher(self.context)
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher)
+        self.tickets = SplashTickets(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
         self.explainer = Explainer(self.context, self.publisher, self.lists, keeper)
@@ -117,7 +120,7 @@ class Control:
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 
-    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Failed:
+    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Ticketed | Failed:
         """One request of the splash's own socket."""
         try:
             match request:
@@ -129,8 +132,17 @@ class Control:
                     return Found(await asyncio.to_thread(self._report, reason, name))
                 case FindReport(reference):
                     return Found(await asyncio.to_thread(self._found, reference))
+                case UseTicket(code, address):
+                    return await self._use_ticket(code, address)
         except ValueError as fault:
             return Failed(str(fault))
+
+    async def _use_ticket(self, code: str, address: str) -> Ticketed:
+        tables, now = self.publisher.tables, datetime.now(UTC)
+        used = await asyncio.to_thread(self.tickets.use, tables, code, address, now)
+        if used.minutes:
+            await self._with_reserve(self.locks.policy_changed)
+        return used
 
     def _report(self, reason: str, name: str | None) -> Report | None:
         zone = self.config.parental.timezone

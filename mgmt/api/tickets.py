@@ -22,8 +22,7 @@ from mgmt.frame.requests import body_of
 from mgmt.households import note_choice
 from mgmt.problems import Problem
 from parental.calendar import tickets
-
-N_TRIES, WINDOW_S = 20, 600.0  # of one household: a sheet of typing errors; a million codes would take a year
+from parental.calendar.tickets import N_TRIES, WINDOW_S
 
 
 async def list_tickets(request: web.Request, principal: Principal) -> web.Response:

@@ -3,12 +3,13 @@
     /splash/host       what is closed for the asker's own line, and why; the answer to a report
     /splash/help_host  the helplines
     POST MISTAKE       a report that something is blocked by mistake; control writes it down
+    POST TICKET        a family's ticket; control takes it
     anything else      the page of the Host's reason
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
-body is read but that of a report, no path is looked at but its own, nothing of either is logged.  Whoever asks about a
-name learns nothing of confidential lists: orders and these lists have one page, octet for octet, without a name.  Only
-subscribers are told a reason, and only for as many names as people meet.
+body is read but that of a report or a ticket, no path is looked at but theirs, nothing of either is logged.  Whoever
+asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for octet, without a
+name.  Only subscribers are told a reason, and only for as many names as people meet.
 """
 
 import asyncio
@@ -28,13 +29,15 @@ from mgmt.problems import Endpoint
 from mgmt.settings import Settings
 from mgmt.splash.form_token import FormTokens
 from mgmt.splash.page_cache import PageCache
-from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, Facts, Form, headers
+from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, TICKET, TICKETABLE, Facts, Form, headers
 from mgmt.splash.recent_answers import RecentAnswers
 from mgmt.splash.visitor import Visitor, name_of, visitor_of
 from mgmt.text.accept import preferred_language
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
-N_REPORTS = 10  # of one client, and as many references looked up, in the time of a budget
+TICKET_TIMEOUT_S = 15  # it is answered once the line is open
+N_REPORTS = 10  # of one client, as many references looked up, and tickets tried, in the time of a budget
+MAX_CODE = 40
 MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
 T = TypeVar("T")
@@ -88,6 +91,8 @@ async def _answer(request: web.Request) -> web.Response:
 
 
 def _form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | None:
+    if facts.reason in TICKETABLE:
+        return Form(TICKET, "post", {"token": request.app[TOKENS].make(visitor.network, TICKET, request.app[CLOCK]())})
     if facts.reason not in MISTAKABLE:
         return None
     token = request.app[TOKENS].make(visitor.network, facts.reason, request.app[CLOCK]())
@@ -109,6 +114,8 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
     try:
         if request.method == "POST" and request.path == MISTAKE:
             return await _reported(request, visitor)
+        if request.method == "POST" and request.path == TICKET:
+            return await _ticketed(request, visitor)
         if visitor.host is not None and visitor.host == settings.why_host:
             return await _of_the_line(request, visitor)
         return await _of_a_name(request, visitor, visitor.host)
@@ -150,6 +157,18 @@ async def _reported(request: web.Request, visitor: Visitor) -> Facts:
         return Facts("full")
     report = await _soon(request.app[REASONS].report_mistake(reason, None if reason == LAW else name))
     return Facts("full") if report is None else Facts("taken", report=report)
+
+
+async def _ticketed(request: web.Request, visitor: Visitor) -> Facts:
+    """Have a ticket taken, if it comes from a page of ours; the page again, if not."""
+    fields, now = await _form_of(request), request.app[CLOCK]()
+    if not request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, TICKET, now):
+        return await _of_a_name(request, visitor, visitor.host)
+    if not request.app[REPORTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+        return Facts("full")
+    async with asyncio.timeout(TICKET_TIMEOUT_S):
+        used = await request.app[REASONS].use_ticket(fields.get("code", "")[:MAX_CODE], visitor.address or "")
+    return Facts(f"ticket-{used.outcome}", minutes=used.minutes)
 
 
 async def _form_of(request: web.Request) -> dict[str, str]:

@@ -40,6 +40,9 @@ STATUS = {
     "taken": 200,
     "full": 503,
     "report": 200,
+    "ticket-open": 200,
+    "ticket-unknown": 200,
+    "ticket-kept": 200,
 }
 ICONS = {
     "order": "⚖️",
@@ -59,6 +62,9 @@ ICONS = {
     "taken": "✔️",
     "full": "⚠️",
     "report": "🔎",
+    "ticket-open": "✅",
+    "ticket-unknown": "🎫",
+    "ticket-kept": "🎫",
 }
 TITLES = {"csam": "splash.csam.stop", "taken": "report.taken.title", "full": "report.full.title"}
 IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
@@ -66,7 +72,8 @@ NAMELESS = ("csam", "law")
 OF_THE_GATE = ("order", "csam")  # told to no client that only asks
 MISTAKABLE = ("order", "law", "category", "security")  # a family's own choice is the family's to change
 NIGHT_FROM, NIGHT_TO = 20, 7
-MISTAKE = "/filterd/mistake"
+TICKETABLE = ("schedule", "quota", "soft-lock")  # what a ticket can open
+MISTAKE, TICKET = "/filterd/mistake", "/filterd/ticket"
 
 _templates = environment(Path(__file__).parent / "templates")
 _macros: Any = _templates.get_template("macros.html").module
@@ -74,13 +81,16 @@ _macros: Any = _templates.get_template("macros.html").module
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block"""
+    """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block
+
+    minutes  that a ticket gave"""
 
     reason: str
     name: str | None = None
     category: str | None = None
     until: datetime | None = None
     report: Report | None = None
+    minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,7 @@ def page(facts: Facts, language: str, settings: Settings, now: datetime, form: F
         help_of={t.code: _help(t, tuple(settings.helplines), settings.report_url) for t in languages(language)},
         counts_only=settings.stop_page.log == COUNTS_ONLY,
         form=form if facts.reason in MISTAKABLE else None,
+        ticket=form if _takes_ticket(facts.reason, form) else None,
         now=now.astimezone(here),
         until=None if facts.until is None else facts.until.astimezone(here),
         here=here,
@@ -141,8 +152,12 @@ def _help(t: Language, lines: tuple[Helpline, ...], report_url: str | None) -> t
     return bar, _macros.tiles(t, lines, report_url)
 
 
+def _takes_ticket(reason: str, form: Form | None) -> bool:
+    return reason in TICKETABLE and form is not None and form.action == TICKET
+
+
 def _form_action(reason: str, form: Form | None) -> str:
-    if reason == "why":
+    if reason == "why" or _takes_ticket(reason, form):
         return "'self'"
     if form is None or reason not in MISTAKABLE:
         return "'none'"

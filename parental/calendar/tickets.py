@@ -30,6 +30,7 @@ MAX_AT_ONCE = 50  # of one sheet
 KEEPS = timedelta(days=180)
 DIGITS = 9
 TAG = 10**6
+N_TRIES, WINDOW_S = 20, 600.0  # of one household at each door: a sheet of typing errors; a million codes take a year
 
 
 class Ticket(NamedTuple):

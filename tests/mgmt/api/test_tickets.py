@@ -3,7 +3,7 @@
 import pytest
 from support.mgmt.desk import Clock, Desk, DeskOf
 
-from mgmt.api.tickets import N_TRIES
+from parental.calendar.tickets import N_TRIES
 
 TICKETS, USE = "/v1/accounts/7/tickets", "/v1/accounts/7/profiles/7/ticket"
 ALWAYS = {"kind": "sleep", "from": "12 am", "to": "12 am"}

@@ -14,7 +14,7 @@ from support.mgmt.outline import text_of
 from mgmt.control_protocol import Closing
 from mgmt.settings import Settings
 from mgmt.splash.app import BUDGET, N_REPORTS, create_splash
-from mgmt.splash.pages import MISTAKE
+from mgmt.splash.pages import MISTAKE, TICKET
 
 LEGAL = Closing("law", None, None)
 CLOSINGS: dict[str | None, Closing] = {
@@ -372,3 +372,56 @@ async def test_the_help_page_is_for_everybody_and_asks_control_nothing(
 
     assert (status, reasons.asked) == (200, [])
     assert all(f'href="tel:{number}"' in text for number in ("1121", "1799", "1099", "080039393"))
+
+
+async def ticket_token(splash: Any) -> str:
+    """Of the page that a closed hour shows."""
+    _, _, page = await met(splash, "any.example")
+    found = re.search(r'action="/filterd/ticket">\s*<input type="hidden" name="token" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def typed(splash: Any, **fields: str) -> tuple[int, str]:
+    async with splash.post(TICKET, headers={"Host": "any.example"}, data=fields) as response:
+        return response.status, text_of(await response.text())
+
+
+async def test_a_ticket_is_taken_from_the_page_of_a_closed_hour_in_both_languages(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    _, headers, page = await met(splash, "any.example")
+    assert page.count('action="/filterd/ticket"') == 2
+    assert "میرے پاس ٹکٹ ہے" in page
+    assert "form-action 'self'" in headers["Content-Security-Policy"]
+
+    status, said = await typed(splash, token=await ticket_token(splash), code="123 456 789")
+
+    assert (status, reasons.tickets) == (200, [("123 456 789", "127.0.0.1")])
+    assert "The ticket gave 30 minutes." in said
+
+
+async def test_a_code_that_is_not_good_is_said_so(splash: Any) -> None:
+    status, said = await typed(splash, token=await ticket_token(splash), code="1")
+
+    assert (status, "This code is not good here" in said) == (200, True)
+
+
+async def test_a_ticket_from_another_site_is_not_taken(splash: Any, reasons: PlayedReasons) -> None:
+    status, said = await typed(splash, token="0" * 32, code="123 456 789")
+
+    assert (status, reasons.tickets) == (511, [])
+    assert "Internet opens at" in said
+
+
+async def test_a_client_that_tries_codes_is_told_to_come_later(splash: Any, reasons: PlayedReasons) -> None:
+    token = await ticket_token(splash)
+    statuses = [(await typed(splash, token=token, code=f"{n}"))[0] for n in range(N_REPORTS + 1)]
+
+    assert statuses == [200] * N_REPORTS + [503]
+    assert len(reasons.tickets) == N_REPORTS
+
+
+@pytest.mark.parametrize("host", ["paused.example", "ordered.example", "virus.example", "free.example"])
+async def test_a_page_that_a_ticket_does_not_open_has_no_field_for_one(splash: Any, host: str) -> None:
+    assert TICKET not in (await met(splash, host))[2]

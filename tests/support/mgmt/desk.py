@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, receipt_json
+from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, Ticketed, receipt_json
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
 from rules.lists.source import describe_source
@@ -105,6 +105,7 @@ class PlayedReasons:
         self.reports: dict[str, Report] = {}
         self.reported: list[tuple[str, str | None]] = []
         self.is_full = False
+        self.tickets: list[tuple[str, str]] = []
 
     async def why_closed(self, name: str | None, address: str) -> Closing:
         self.asked.append((name, address))
@@ -123,6 +124,10 @@ class PlayedReasons:
 
     async def find_report(self, reference: str) -> Report | None:
         return self.reports.get(reference)
+
+    async def use_ticket(self, code: str, address: str) -> Ticketed:
+        self.tickets.append((code, address))
+        return Ticketed("open", 30) if code == "123 456 789" else Ticketed("unknown", 0)
 
 
 class Clock:
