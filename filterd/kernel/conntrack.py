@@ -173,4 +173,9 @@ def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
 def _deletion(chunk: bytes, at: int, end: int) -> bytes:
     """The attributes that identify a connection."""
     wanted = (TUPLE_ORIGINAL, ID, ZONE)
-    return b"".join(chunk[first - 4 : last] for kind, first, last in attributes(chunk, at, end) if kind in wanted)
+    return b"".join(copied(chunk, first, last) for kind, first, last in attributes(chunk, at, end) if kind in wanted)
+
+
+def copied(chunk: bytes, first: int, last: int) -> bytes:
+    """A whole attribute, padded, by the beginning and end of its value."""
+    return chunk[first - 4 : last] + bytes(-(last - first) % 4)
