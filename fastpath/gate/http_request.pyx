@@ -7,9 +7,10 @@ from libc.stdint cimport int32_t, uint8_t
 
 from fastpath.base.cursor cimport OK, Status
 from fastpath.gate.inject cimport answer
+from fastpath.gate.labels cimport add_to_label, begin_label
 from fastpath.gate.state cimport BLOCK, GO_ON, NOT_A_NAME, TOO_LONG, Gate, Turn, Verdict
 from fastpath.gate.verdicts cimport count_bypass, is_shut, report_block, unless_blocked
-from fastpath.images.tables cimport judge_request
+from fastpath.images.tables cimport judge_request, lists_of
 from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decision
 from fastpath.report.counters cimport CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count
 from fastpath.report.trace cimport note_channel, note_name
@@ -41,6 +42,7 @@ cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) 
     cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
+    begin_label(&g.labels)
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
     note_channel(g.trace, C_HTTP, 0, 0)
@@ -115,6 +117,8 @@ cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, s
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):
         if shadow[0] == NO_LIST and (is_name or d.shadow_is_url):
             shadow[0] = d.shadow
+        if is_name:
+            add_to_label(&g.labels, &g.name, d, lists_of(g.tables))
         return GO_ON if status == OK else TOO_LONG
     report_block(g, t, d, C_HTTP)
     return BLOCK

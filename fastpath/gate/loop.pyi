@@ -40,6 +40,12 @@ class GateLoop:
         remembered, of octets_needed() octets, to outlive the loop.   Raises MemoryError, ValueError."""
     def shut_without_images(self) -> None:
         """Block what would be judged until there are tables: before run()."""
+    def label(self, key: bytes) -> None:
+        """From now on have the kernel keep a label of each connection whose hello or request is allowed, by this key.
+
+        key   16 octets, the same as long as this process lives.   Raises ValueError"""
+    def labelled(self) -> bytes:
+        """Take the messages to conntrack that the loop would have sent for feed()."""
     def run(self) -> None:
         """Serve the queue in this thread until stop().   Raises OSError where the queue or a raw socket is refused."""
     def stop(self) -> None:

@@ -21,6 +21,7 @@ from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, m
 from fastpath.gate.asymmetric cimport judge_asymmetric
 from fastpath.gate.flow cimport expect_bucket, fetch_flow
 from fastpath.gate.judge cimport judge_packet
+from fastpath.gate.labels cimport Labels, open_labels
 from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
@@ -30,7 +31,7 @@ from fastpath.gate.state cimport (
 from fastpath.gate.unfinished cimport open_unfinished
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
-from fastpath.report.counters cimport CNT_GATE_VERDICT_FAILED, count
+from fastpath.report.counters cimport CNT_GATE_UNLABELLED, CNT_GATE_VERDICT_FAILED, count
 from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.http1_language cimport CODE_OCTETS
@@ -104,6 +105,7 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
         _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
     _end_run(l)
     _send_verdicts(l)
+    _send_labels(l)
     _send_injected(l)
 
 
@@ -152,6 +154,8 @@ cdef void _take_datagram(QueueLoop* l, const uint8_t* at, size_t n) noexcept nog
             count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
         elif status == OK:
             _take_packet(l, &queued)
+        elif queued.is_unlabelled:
+            count(l.gate.shared.counters, CNT_GATE_UNLABELLED, 1)
         at += after
         n -= after
 
@@ -188,6 +192,14 @@ cdef void _send_verdicts(QueueLoop* l) noexcept nogil:
     if l.verdicts_n and send(l.queue_fd, l.verdicts, l.verdicts_n, 0) < 0:
         count(l.gate.shared.counters, CNT_GATE_VERDICT_FAILED, 1)
     l.verdicts_n = 0
+
+
+cdef void _send_labels(QueueLoop* l) noexcept nogil:
+    """Behind the verdicts: only what a packet has passed with is a connection that the kernel finds."""
+    cdef Labels* labels = &l.gate.labels
+    if labels.used and send(l.queue_fd, labels.messages, labels.used, 0) < 0:
+        count(l.gate.shared.counters, CNT_GATE_UNLABELLED, 1)
+    labels.used = labels.last = 0
 
 
 cdef void _send_injected(QueueLoop* l) noexcept nogil:
@@ -235,6 +247,19 @@ cdef class GateLoop:
 
     def shut_without_images(self):
         self._loop.gate.is_shut_without_images = 1
+
+    def label(self, bytes key not None):
+        cdef Labels* labels = &self._loop.gate.labels
+        if len(key) != sizeof(labels.key):
+            raise ValueError(f"key of labels: {len(key)} octets; no connection is labelled; it has {sizeof(labels.key)}")
+        if not labels.is_on:        # the loop may run: a key is written once
+            open_labels(labels, key)
+
+    def labelled(self):
+        cdef Labels* labels = &self._loop.gate.labels
+        cdef bytes taken = labels.messages[:labels.used]
+        labels.used = labels.last = 0
+        return taken
 
     def __dealloc__(self):
         cdef QueueLoop* l = self._loop

@@ -12,6 +12,7 @@ cdef enum:
 cdef struct Queued:
     uint32_t id
     uint32_t mark
+    uint8_t is_unlabelled   # no packet: the kernel has refused a label
     uint8_t is_summed       # its checksums are complete and not yet verified
     const uint8_t* packet   # from the IP header on, into the message
     uint32_t packet_n

@@ -19,6 +19,7 @@ cdef enum:
     ATTR_HEADER = 4
     ATTR_TYPE = 0x3fff          # without the NESTED and NET_BYTEORDER bits
     NLMSG_ERROR = 2
+    MSG_LABEL = 0x0100          # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW
     MSG_PACKET = 0x0300         # NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET
     MSG_CONFIG = 0x0302
     MSG_VERDICT_BATCH = 0x0303
@@ -49,7 +50,8 @@ cdef Status parse_queued(const uint8_t* msg, size_t n, Queued* out, size_t* afte
     """Parse the netlink message at `msg`.
 
     after   octets up to the next message
-    Returns OK: a packet · NOT_THIS: an acknowledgement or another kind · MALFORMED: an error report, or damaged."""
+    Returns OK: a packet · NOT_THIS: an acknowledgement or another kind, or a label was refused · MALFORMED: another
+    error report, or damaged."""
     cdef uint32_t length
     cdef uint16_t kind
     memset(out, 0, sizeof(Queued))
@@ -64,14 +66,20 @@ cdef Status parse_queued(const uint8_t* msg, size_t n, Queued* out, size_t* afte
         after[0] = (length + 3) & ~<size_t>3
     if kind == MSG_PACKET and length >= NLMSG_HEADER + NFGEN_HEADER:
         return _parse_attributes(msg + NLMSG_HEADER + NFGEN_HEADER, length - NLMSG_HEADER - NFGEN_HEADER, out)
-    return _report(msg, length) if kind == NLMSG_ERROR else NOT_THIS
+    return _report(msg, length, out) if kind == NLMSG_ERROR else NOT_THIS
 
 
-cdef Status _report(const uint8_t* msg, size_t n) noexcept nogil:
+cdef Status _report(const uint8_t* msg, size_t n, Queued* out) noexcept nogil:
+    """Read an acknowledgement or error report: a code, then the header of what it answers."""
     cdef int32_t code
-    if n < NLMSG_HEADER + 4:
+    cdef uint16_t refused
+    if n < NLMSG_HEADER + 4 + NLMSG_HEADER:
         return MALFORMED
     memcpy(&code, msg + NLMSG_HEADER, 4)
+    memcpy(&refused, msg + NLMSG_HEADER + 4 + 4, 2)
+    if code != 0 and refused == MSG_LABEL:
+        out.is_unlabelled = 1
+        return NOT_THIS
     return NOT_THIS if code == 0 else MALFORMED
 
 

@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from fastpath.gate.flow cimport Flow, FlowTable
+from fastpath.gate.labels cimport Labels
 from fastpath.gate.outbox cimport Outbox
 from fastpath.gate.unfinished cimport Unfinished
 from fastpath.images.tables cimport Tables
@@ -99,6 +100,7 @@ cdef struct Gate:
     uint8_t* page               # PAGE_OCTETS to assemble a page
     Name name
     Url url
+    Labels labels               # for the kernel, of the connections judged in this batch
 
 
 cdef struct Turn:               # one packet, its flow and its stream position

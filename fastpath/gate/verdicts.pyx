@@ -9,6 +9,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING, Flow, find_flow, is_unjudged
+from fastpath.gate.labels cimport add_to_label, begin_label, put_label
 from fastpath.gate.state cimport (
     ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
 from fastpath.images.layout cimport MAX_LISTS, ListRow
@@ -18,7 +19,7 @@ from fastpath.images.verdict cimport (
 from fastpath.report.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_FORGOTTEN, CNT_GATE_MALFORMED,
     CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG,
-    CNT_GATE_UNPROVEN, CNT_NO_TABLES, COUNTED_AT, count, count_by_list)
+    CNT_GATE_UNLABELLED, CNT_GATE_UNPROVEN, CNT_NO_TABLES, COUNTED_AT, count, count_by_list)
 from fastpath.report.hello_classes cimport count_class
 from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
@@ -36,6 +37,7 @@ cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
     cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
+    begin_label(&g.labels)
     note_channel(g.trace, channel, hello.has_ech, t.quic_version)
     note_hello(g.trace, hello.message, hello.message_n)
     if g.classes != NULL and counter == CNT_GATE_NO_NAME:
@@ -62,7 +64,16 @@ cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, 
     cdef Verdict verdict = undecidable(g, t, counter) if is_undecidable else ALLOW
     if verdict != BLOCK:
         note_shadow(g.shared, shadow, channel)
+        _label(g, t)
     return verdict
+
+
+cdef inline void _label(Gate* g, const Turn* t) noexcept nogil:
+    """Have the kernel keep what was allowed.   Of a connection that it does not track it keeps nothing."""
+    if t.is_untracked and t.p.proto != PROTO_UDP:
+        return
+    if not put_label(&g.labels, &t.p):
+        count(g.shared.counters, CNT_GATE_UNLABELLED, 1)
 
 
 cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_t channel,
@@ -80,6 +91,7 @@ cdef Verdict _judge_name(Gate* g, Turn* t, const uint8_t* text, size_t n, uint8_
     if d.action == PASSTHRU or d.action == TCP_ONLY:
         if shadow[0] == NO_LIST:
             shadow[0] = d.shadow
+        add_to_label(&g.labels, &g.name, &d, lists_of(g.tables))
         return GO_ON
     report_block(g, t, &d, channel)
     return BLOCK

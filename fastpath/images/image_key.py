@@ -2,6 +2,7 @@
 
     key of the box, 32 octets, held by the processes that open images
         → with the salt in a base's header: two words for hashes, two for digests and for the last step of a hash
+        → without one: two words for the names in labels of connections, which outlive a base
 
 A sealed image holds the salt and a check, so a stolen one without the key of the box can be searched for nothing: not
 even whether a hash is there can be computed.  An image with a key of 16 octets is not sealed: it holds its key, and is
@@ -16,6 +17,7 @@ BOX_OCTETS = 32
 SALT_OCTETS = 8
 HEADER_OCTETS = 16  # the salt and the check, or the key of an image that is not sealed
 SEALED_OCTETS = HEADER_OCTETS + 32
+LABEL_OCTETS = 16
 
 _held: list[bytes] = []
 
@@ -57,3 +59,10 @@ def _sealed(salt: bytes) -> bytes:
         raise NoKey("it is sealed, and this process has no key of images")
     check = hmac.digest(_held[0], b"check" + salt, "sha256")[: HEADER_OCTETS - SALT_OCTETS]
     return salt + check + hmac.digest(_held[0], b"image" + salt, "sha256")
+
+
+def label_key() -> bytes:
+    """The 16 octets by which names are hashed in labels of connections.   Raises NoKey where none is held."""
+    if not _held:
+        raise NoKey("connections are not labelled: this process has no key of images")
+    return hmac.digest(_held[0], b"labels of connections", "sha256")[:LABEL_OCTETS]

@@ -477,6 +477,12 @@ COUNTERS = (
         "Microseconds that the answers of upstreams over UDP took, in all.",
         "Divided by the number of those answers it is their mean time.",
     ),
+    Counter(
+        "gate_unlabelled",
+        "Allowed connections that the kernel has kept no label of. They go on when a rule is tightened.",
+        "Normal for connections that end at once. Many: the kernel has no connection labels, or tracks these "
+        "connections by other addresses (DNAT) or in zones.",
+    ),
 )
 NAMES = tuple(counter.name for counter in COUNTERS)
 HELP = {counter.name: counter.counts for counter in COUNTERS}

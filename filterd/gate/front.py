@@ -6,6 +6,7 @@ so that the role ends and is started again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypedDict
@@ -14,6 +15,7 @@ from dns.loop_thread import LoopThread
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.tap_loop import TapLoop
 from fastpath.gate.unfinished import octets_needed
+from fastpath.images.image_key import NoKey, label_key
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
 from filterd.config.schema import Gate
@@ -63,6 +65,7 @@ class GateFront:
 
     def give(self, tables: TableSet) -> None:
         """Serve `tables` from the first packet on: before run()."""
+        self._label()
         self._thread.give(tables)
 
     async def use(self, tables: TableSet) -> None:
@@ -70,6 +73,7 @@ class GateFront:
 
         tables   newer than any given before
         Raises TimeoutError where the loop does not take them in 5 s."""
+        self._label()
         await self._thread.use(tables)
 
     @property
@@ -88,6 +92,12 @@ class GateFront:
     async def run(self) -> None:
         """Serve the queue until cancelled.   Raises OSError where the queue cannot be had."""
         await self._thread.run(self._tend())
+
+    def _label(self) -> None:
+        """Have the kernel keep labels, once there is a key for them; a tap holds no connections."""
+        if isinstance(self._loop, GateLoop):
+            with contextlib.suppress(NoKey):
+                self._loop.label(label_key())
 
     async def _tend(self) -> None:
         while True:

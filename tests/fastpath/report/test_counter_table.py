@@ -23,7 +23,7 @@ WORDS = """
     gate_unfinished_lost
     dns_rcode_noerror dns_rcode_formerr dns_rcode_servfail dns_rcode_nxdomain dns_rcode_notimp dns_rcode_refused
     dns_rcode_other dns_took_1ms dns_took_4ms dns_took_16ms dns_took_64ms dns_took_256ms dns_took_1s dns_took_longer
-    dns_took_us
+    dns_took_us gate_unlabelled
 """
 
 
