@@ -6,7 +6,7 @@ generation.
 
 import asyncio
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -31,18 +31,33 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What became of the connections that a tightened rule closes.
+
+    at          when the kernel was asked which of them go on (aware)
+    ended       those that went on until then
+    still_open  those that it names; every one is closed where this is 0"""
+
+    at: datetime
+    ended: int
+    still_open: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What was published and who serves it.
 
     at                  when the last worker acknowledged (aware)
     ms                  from the question to then
-    connections_ended   live connections that a lock has cut; None where nothing was locked"""
+    connections_ended   live connections that a lock has cut; None where nothing was locked
+    cut                 of a tightened rule; None where nothing was tightened, or this box ends no connections for it"""
 
     generation: int
     acks: tuple[Ack, ...]
     ms: float
     at: datetime
     connections_ended: int | None
+    cut: Cut | None = None
 
 
 LAW = "law"  # the one reason that orders and confidential lists have on the splash
@@ -145,9 +160,14 @@ def receipt_json(receipt: Receipt, zone: str) -> dict[str, Any]:
     return {
         "generation": receipt.generation,
         "ms": round(receipt.ms, 1),
-        "at": receipt.at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds"),
+        "at": _written(receipt.at, zone),
         "connections_ended": receipt.connections_ended,
+        "cut": None if receipt.cut is None else asdict(receipt.cut) | {"at": _written(receipt.cut.at, zone)},
         "workers": [
             {"worker": ack.worker, "generation": ack.generation, "ms": round(ack.ms, 1)} for ack in receipt.acks
         ],
     }
+
+
+def _written(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).isoformat(timespec="milliseconds")

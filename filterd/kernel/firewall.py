@@ -9,16 +9,19 @@ Source: nft(8), conntrack(8).
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filterd.errors import Missing
 from filterd.kernel.conntrack import forget, forget_redirected
+from filterd.kernel.cut import Wanted, end_connections, moves_text
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
 from filterd.kernel.nft_sets import CORRIDOR, LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
 from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
+from filterd.kernel.ruleset_text import LABELS_TRIAL
+from mgmt.control_protocol import Cut
 
 Run = Callable[[Sequence[str], str], "Done"]
 # With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
@@ -40,6 +43,8 @@ class Kernel:
     def __init__(self, run: Run | None = None, sets: PrefixSets | None = None) -> None:
         self._run = run or run_program
         self._sets = sets or PrefixSets()
+        self._mark_shift = 0
+        self.has_labels = False  # the kernel keeps those that a gate gives to connections
 
     def apply(self, rules: Rules, locked: Prefixes = ()) -> None:
         """Replace the rules in force; idempotent.
@@ -47,6 +52,9 @@ class Kernel:
         Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
         if rules.n_queues:
             self._sets.need_queue()
+        self._mark_shift = rules.mark_shift
+        self.has_labels = rules.n_queues > 0 and self._run(["nft", "-f", "-"], LABELS_TRIAL).code == 0
+        rules = replace(rules, is_labelled=self.has_labels)
         locked = columns_of(locked)
         self._must(["nft", "-f", "-"], ruleset(rules, networks_of(locked)))
         if rules.n_queues:
@@ -114,6 +122,10 @@ class Kernel:
         """Delete the conntrack entries of connections from and to these prefixes; returns how many."""
         return forget(prefixes)
 
+    def end_connections(self, wanted: Wanted) -> Cut:
+        """End connections that a tightened rule closes.   Raises RuntimeError where the kernel refuses."""
+        return end_connections(wanted, self._mark_shift, self._refuse_moves)
+
     def n_unjudged(self) -> int | None:
         """Packets queued since apply() that came back without a verdict: passed, dropped, or (very few) still queued.
 
@@ -128,6 +140,10 @@ class Kernel:
     def close(self) -> None:
         """Close the netlink socket."""
         self._sets.close()
+
+    def _refuse_moves(self, ends: Sequence[tuple[str, str]]) -> None:
+        if text := moves_text(ends):
+            self._must(["nft", "-f", "-"], text)
 
     def _must(self, argv: Sequence[str], text: str) -> None:
         done = self._run(argv, text)

@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
+from filterd.kernel.cut import Means, Wanted
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.prefix_columns import Columns, SpanColumns, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
+from mgmt.control_protocol import Cut
 from parental.addresses import released_since
 from parental.database import reading
 from parental.held import iter_held
@@ -93,6 +95,20 @@ class LockKeeper:
             self._corridor = destinations
             if self._is_installed:
                 self._enforce()
+
+    @property
+    def means(self) -> Means:
+        """How end_connections() can find connections."""
+        if self._kernel is None or not self._rules.n_queues:
+            return Means.NONE
+        if not self._kernel.has_labels:
+            return Means.LINES
+        return Means.QUIC if self._rules.is_asymmetric else Means.LABELS
+
+    def end_connections(self, wanted: Wanted) -> Cut:
+        """As Kernel.end_connections(), where there are any means.   Blocking."""
+        assert self._kernel is not None
+        return self._kernel.end_connections(wanted)
 
     def n_unjudged(self) -> int | None:
         """As Kernel.n_unjudged(); None too where there is no gate.   Blocking."""

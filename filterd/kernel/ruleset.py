@@ -49,6 +49,7 @@ from filterd.kernel.ruleset_text import (
     DNS,
     DOT,
     INVALID,
+    LABELS,
     NO_RESOLVER_CHAIN,
     NOTING,
     PROVEN,
@@ -114,6 +115,7 @@ class Rules:
     resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
     is_asymmetric     answers may take another path: connections to `ports` are not tracked
+    is_labelled       the kernel keeps labels of connections: set by Kernel, which tries it
     mark_shift        where the eight bits of marks that are ours begin"""
 
     ports: tuple[int, ...] = ()
@@ -125,6 +127,7 @@ class Rules:
     n_queues: int = 0
     is_open_when_dead: bool = True
     is_asymmetric: bool = False
+    is_labelled: bool = False
     always_open: tuple[Network, ...] = ()
     subscribers: tuple[Network, ...] = ()
     resolvers: tuple[Network, ...] = ()
@@ -203,6 +206,7 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "open4": _elements(_of_version(4, rules.always_open)),
         "open6": _elements(_of_version(6, rules.always_open)),
         "dot": DOT if rules.is_dot_refused else "",
+        "labels": LABELS if rules.is_labelled else "",
         "dns": dns,
         "untracked": UNTRACKED % {"ports": _elements(rules.untracked)} if rules.untracked else "",
     }

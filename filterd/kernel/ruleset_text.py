@@ -25,6 +25,8 @@ table inet filterd {
   set suspects6_128 { type ipv6_addr; }
   set corridor4 { type ipv4_addr; flags interval; auto-merge; comment "what names of the help corridor lead to"; }
   set corridor6 { type ipv6_addr; flags interval; auto-merge; }
+  set ended4 { type ipv4_addr . ipv4_addr; flags timeout; comment "between them a connection over QUIC was ended"; }
+  set ended6 { type ipv6_addr . ipv6_addr; flags timeout; }
   set corridor_ports { type inet_service; flags constant; %(corridor_ports)s }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
@@ -102,6 +104,8 @@ table inet filterd {
     goto to_queue
   }
   chain suspects {
+    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip saddr . ip daddr @ended4 drop comment "it goes on from another port"
+    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip6 saddr . ip6 daddr @ended6 drop
     ip daddr @suspects4_32 goto to_suspect
     ip daddr @suspects4 goto to_suspect
     ip6 daddr @suspects6_128 goto to_suspect
@@ -211,7 +215,17 @@ comment "set by the gate alone"
     }
     meta mark set meta mark & %(KEPT)s
   }
-%(dns)s%(untracked)s%(asymmetric)s}
+%(labels)s%(dns)s%(untracked)s%(asymmetric)s}
+"""
+# No packet comes here.  The kernel makes room for the labels of connections where a rule says that it needs them.
+LABELS = """
+  chain labels { ct label set 0; }
+"""
+LABELS_TRIAL = """\
+table inet filterd_trial {
+  chain labels { ct label set 0; }
+}
+delete table inet filterd_trial
 """
 # Which way answers come is not known where routing is asymmetric.
 PROVEN = """\

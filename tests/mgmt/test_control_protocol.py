@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mgmt.control_protocol import Ack, ControlFailed, Receipt, receipt_json, receive
+from mgmt.control_protocol import Ack, ControlFailed, Cut, Receipt, receipt_json, receive
 from mgmt.errors import NotInForce
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, 120_000, tzinfo=UTC)
@@ -52,5 +52,12 @@ def test_a_receipt_is_told_in_the_zone_of_the_place() -> None:
         "ms": 2.0,
         "at": "2026-08-03T21:00:03.120+05:00",
         "connections_ended": 3,
+        "cut": None,
         "workers": [{"worker": "dns-0", "generation": 7, "ms": 1.3}],
     }
+
+
+def test_a_receipt_tells_what_a_tightened_rule_has_ended_and_what_goes_on() -> None:
+    told = receipt_json(Receipt(7, (), 2.0, NOW, None, Cut(NOW, 5, 0)), "Asia/Karachi")
+
+    assert told["cut"] == {"at": "2026-08-03T21:00:03.120+05:00", "ended": 5, "still_open": 0}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
 
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
     assert sets.filled == [(chains[0], [expressions]), (chains[1], [quic])]
-    assert [line for line, _ in recorder.ran] == ["need queue", "nft -f -", "fill", "fill", "sets", "sets"]
+    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, "fill", "fill", "sets", "sets"]
 
 
 def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
@@ -108,6 +109,21 @@ def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
     assert recorder.ran == []
 
 
+@pytest.mark.parametrize("has_labels", [True, False])
+def test_a_kernel_without_labels_gets_the_rules_without_them(has_labels: bool) -> None:
+    class Trying(Recorder):
+        def __call__(self, argv: Sequence[str], text: str) -> Done:
+            super().__call__(argv, text)
+            return Done(0 if has_labels or "filterd_trial" not in text else 1, "", "not supported")
+
+    recorder = Trying()
+    kernel = Kernel(recorder, SetsLog(recorder.ran))
+    kernel.apply(FULL)
+
+    [rules] = [text for _, text in recorder.ran if "filterd_trial" not in text and text]
+    assert (kernel.has_labels, "ct label set" in rules) == (has_labels, has_labels)
+
+
 def test_without_workers_nothing_is_queued() -> None:
     recorder = Recorder()
     Kernel(recorder, SetsLog(recorder.ran)).apply(Rules())
@@ -128,7 +144,7 @@ def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> N
     sets = SetsLog(recorder.ran)
     Kernel(recorder, sets).apply(FULL, iter([CHILD4]))
 
-    assert ("nft -f -", ruleset(FULL, [CHILD4])) in recorder.ran
+    assert ("nft -f -", ruleset(replace(FULL, is_labelled=True), [CHILD4])) in recorder.ran
     assert sets.told == [(LOCKED, {CHILD4}, set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
 
 
