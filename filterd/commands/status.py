@@ -16,6 +16,10 @@ from filterd.process.box_state import config_state, role_states
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from filterd.process.readiness import unfit
 
+CUT_BY = {  # see filterd.kernel.cut.Means
+    "quic": "connections over QUIC alone: with asymmetric routing the kernel keeps nothing of those over TCP",
+    "lines": "all judged connections of its line, and an order none: this kernel keeps no labels of connections",
+}
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"
 
 
@@ -110,6 +114,8 @@ def _print(found: dict[str, Any]) -> None:
     if found.get("unjudged"):
         why = "no worker, full queue, or still waiting"
         print(f"gate: {found['unjudged']} packets without a verdict: {why}")
+    if (told := CUT_BY.get(found.get("cut", ""))) is not None:
+        print(f"gate: a tightened rule ends {told}")
     if found.get("splash_probes"):
         print(f"splash: {found['splash_probes']} questions beyond what one client may ask: someone tries names")
     for worker in found["workers"]:

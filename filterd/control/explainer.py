@@ -100,6 +100,7 @@ class Explainer:
             shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),
             ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
             unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
+            cut=self._keeper.means,
             splash_probes=self._splash_probes,
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},

@@ -171,6 +171,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
                            has waited for ten seconds
 
     shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate
+    cut                    how connections are found that a tightened rule closes: a filterd.kernel.cut.Means
     splash_probes          questions to the splash beyond what one client may ask, since control began"""
 
     generations: Generations
@@ -180,6 +181,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     shadowed: dict[str, dict[str, int]]
     ways_around: dict[str, dict[str, int]]
     unjudged: int | None
+    cut: str
     splash_probes: int
     faults: dict[str, str]
     rpz: dict[str, Any]

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -20,6 +21,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
+from filterd.control.cut import Cuts
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
 from filterd.images.live_delta import LiveDelta
@@ -28,7 +30,7 @@ from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.rails import order_rails_of
 from filterd.process.worker_clients import tell_all, workers_of
-from mgmt.control_protocol import Ack, Receipt, receipt_json
+from mgmt.control_protocol import Ack, Cut, Receipt, receipt_json
 from mgmt.orders.decisions import Taken, confirm, taken
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.live import orders_revision
@@ -47,10 +49,23 @@ Writer = Callable[[], None]
 log = logging.getLogger("filterd.control.service")
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a publication.   acks  (worker, why it refused, ms);   at  when the last of them came"""
+
+    acks: list[tuple[str, str | None, float]]
+    at: datetime
+    cut: Cut | None = None
+
+    @property
+    def has_refused(self) -> bool:
+        return any(refusal for _, refusal, _ in self.acks)
+
+
 class Publisher:
     """Owns the images of this box and the two locks: of publication and of compilation."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, cuts: Cuts) -> None:
         self.tables = TableSet()  # in force
         self.live: LiveDelta | None = None  # what has changed since the base in force was compiled
         self.attribution: Attribution | None = None  # of the same base
@@ -58,7 +73,7 @@ class Publisher:
         self.published = asyncio.Event()  # tables are others than when it was cleared
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
         self.has_grown_people = asyncio.Event()  # their young level: tend_people() has work
-        self._context = context
+        self._context, self._cuts = context, cuts
         self._images = ImageStore(context.config.state_dir)
         self._letters_generation = 0  # of the base whose letters are in the database
         self._unconfirmed: Taken | None = None  # the orders in the newest names, until every worker serves them
@@ -120,19 +135,21 @@ class Publisher:
         No base takes its place in between.   Raises CompileFailed where there is none yet."""
         began = time.monotonic()
         async with self._publishing:
-            acks = await self._publish(*first, self._write_names)
+            done = await self._publish(*first, self._write_names)
         if self.live and self.live.is_overgrown:
             self.has_overgrown.set()
-        return self._receipt("names", began, acks)
+        return self._receipt("names", began, done)
 
     async def people_changed(self, *first: Writer) -> Receipt:
         """Do `first`, then put subscribers and profiles in force as the database has them now."""
         began = time.monotonic()
         async with self._publishing:
-            acks = await self._publish(*first, self._write_people)
+            done = await self._publish(*first, self._write_people)
+            tables, revision = self.tables, self._images.people.revision
         if self._images.people.overgrown:
             self.has_grown_people.set()
-        return self._receipt("policy", began, acks)
+        cut = None if done.has_refused else await asyncio.to_thread(self._cuts.of_people, tables, revision)
+        return replace(self._receipt("policy", began, done), cut=cut)
 
     @property
     def has_unwritten_letters(self) -> bool:
@@ -207,8 +224,8 @@ class Publisher:
         n_names, seconds = compiled.report["names"], compiled.report["seconds"]
         log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
 
-    async def _publish(self, *writers: Writer) -> list[tuple[str, str | None, float]]:
-        """Write images, then have the workers use them: (worker, why it refused, ms).   The caller has the lock."""
+    async def _publish(self, *writers: Writer) -> _Done:
+        """Write images, then have the workers use them.   The caller has the lock."""
         asked = time.monotonic()
         for write in writers:
             await asyncio.to_thread(write)
@@ -225,12 +242,26 @@ class Publisher:
             if refusal:
                 log.warning("worker %s: %s", worker, refusal)
         acks = [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
-        if not any(replies.values()):
-            if self.has_unwritten_letters:
-                await self._write_letters()
-            if self._unconfirmed is not None:
-                await self._confirm(self._unconfirmed, self._receipt("names", asked, acks))
-        return acks
+        if any(replies.values()):
+            return _Done(acks, datetime.now(UTC))
+        done = _Done(acks, datetime.now(UTC), await self._cut_names())
+        if self.has_unwritten_letters:
+            await self._write_letters()
+        if self._unconfirmed is not None:
+            await self._confirm(self._unconfirmed, self._receipt("names", asked, done))
+        return done
+
+    async def cut(self) -> None:
+        """End what names close that have changed while the kernel's rules were not known here."""
+        async with self._publishing:
+            await self._cut_names()
+
+    async def _cut_names(self) -> Cut | None:
+        """End the connections that changed names close, now that no worker lets them in again."""
+        if self.live is None or not self.live.touched or not self._cuts.can_find_names:
+            return None
+        touched, self.live.touched = self.live.touched, set()
+        return await asyncio.to_thread(self._cuts.of_names, touched, self.tables)
 
     async def _confirm(self, held: Taken, receipt: Receipt) -> None:
         """Say which orders are in force, now that every worker serves them; a fault is tried again."""
@@ -276,14 +307,15 @@ class Publisher:
                 stops_names=box.stops_names,
             )
 
-    def _receipt(self, kind: Kind, began: float, acks: list[tuple[str, str | None, float]]) -> Receipt:
+    def _receipt(self, kind: Kind, began: float, done: _Done) -> Receipt:
         generation = max(self.tables.generations[kind])
         return Receipt(
             generation,
-            tuple(Ack(worker, generation, ms, refusal) for worker, refusal, ms in acks),
-            (time.monotonic() - began) * 1000,
-            datetime.now(UTC),
+            tuple(Ack(worker, generation, ms, refusal) for worker, refusal, ms in done.acks),
+            (time.monotonic() - began) * 1000 - (datetime.now(UTC) - done.at).total_seconds() * 1000,
+            done.at,
             None,
+            done.cut,
         )
 
     def _beside(self, compiled: Compiled) -> LiveDelta:

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from filterd.config import Config
 from filterd.control.context import Context
+from filterd.control.cut import Cuts
 from filterd.control.explainer import Explainer
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
@@ -63,7 +64,8 @@ class Control:
 
     def __init__(self, config: Config, config_file: Path, engine: Engine, keeper: LockKeeper) -> None:
         self.context = Context(config, config_file, engine)
-        self.publisher = Publisher(self.context)
+        self.cuts = Cuts(engine, keeper)
+        self.publisher = Publisher(self.context, self.cuts)
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher)
         self.tickets = SplashTickets(engine)
@@ -83,6 +85,7 @@ class Control:
 
     async def start(self) -> None:
         """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
+        await asyncio.to_thread(self.cuts.begin)
         compiled = self.publisher.usable_base()
         if compiled is None:
             await self.lists.take(settle_s=0.0)

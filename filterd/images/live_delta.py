@@ -39,6 +39,7 @@ class LiveDelta:
         self._number = base.list_ids.index(ORDERS_LIST)
         self._names: Changed = {}
         self._urls: Changed = {}
+        self.touched: set[bytes] = set()  # names of which something has changed, for whoever clears it
         self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
         self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
         self.orders_revision = compiled.orders_revision
@@ -69,6 +70,7 @@ class LiveDelta:
 
     def put(self, list_id: str, wire: bytes, mode: int, said: tuple[int, bytes] | None) -> None:
         """Let a list of the base say (action, data), or nothing, of a name in one mode."""
+        self.touched.add(wire)
         number = self.base.list_ids.index(list_id)
         entry = None if said is None else Entry(number, mode, said[0], 0, said[1])
         put_mode(self._names, self.base.base_entries, wire, number, mode, entry)
@@ -91,6 +93,7 @@ class LiveDelta:
         for live in live_entries_of(conn, list(held)):
             if (entry := self._entry(live)) is not None:
                 held[live.wire].append(entry)
+        self.touched.update(held)
         for wire, entries in held.items():
             changed, base_entries = self._kept(wire)
             put_entries(changed, base_entries, wire, self._number, entries)

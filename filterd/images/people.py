@@ -96,6 +96,11 @@ class PeopleImages:
         return "base" if self._delta is not None and self._delta.rows > DELTA_ROWS else "delta"
 
     @property
+    def revision(self) -> int:
+        """The last change of the database that is in what was published."""
+        return self._young.revision
+
+    @property
     def base_at(self) -> datetime | None:
         """When the base was written."""
         return None if self._base is None else datetime.fromtimestamp(self._base.at_s, UTC)

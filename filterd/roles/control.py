@@ -79,6 +79,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     control = Control(config, config_file, engine, keeper)
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
+    await control.publisher.cut()
     for fault in sysctl_faults() if rules.n_queues else ():
         log.warning("%s", fault)
     wake, hangup = asyncio.Event(), asyncio.Event()

@@ -31,6 +31,14 @@ class Worker(Struct):
     ms: Annotated[float, Meta(description="From the question to its answer.")]
 
 
+class Cut(Struct):
+    """What became of the connections that a tightened rule closes."""
+
+    at: Annotated[str, Meta(description="When the kernel was asked which of them go on; RFC 3339.")]
+    ended: Annotated[int, Meta(description="Those that went on until then.")]
+    still_open: Annotated[int, Meta(description="Those that go on; 0: every one is closed.")]
+
+
 class Receipt(Struct):
     """What was published, and who serves it."""
 
@@ -38,6 +46,7 @@ class Receipt(Struct):
     ms: Annotated[float, Meta(description="From the question to the answer of the last worker.")]
     at: Annotated[str, Meta(description="When the last worker acknowledged; RFC 3339.")]
     connections_ended: Annotated[int | None, Meta(description="By a lock; null: nothing was locked.")]
+    cut: Annotated[Cut | None, Meta(description="By a tightened rule; null: none, or this box ends none for it.")]
     workers: list[Worker]
 
 

@@ -97,7 +97,7 @@ def asked(place: Path, engine: Engine, *requests: dict[str, Any]) -> list[dict[s
     return play(place, engine, work)
 
 
-RECEIPT = {"ok", "generation", "acks", "ms", "at", "connections_ended"}
+RECEIPT = {"ok", "generation", "acks", "ms", "at", "connections_ended", "cut"}
 IN_FORCE = {"ok", "generations", "faults"}
 RELOADED = IN_FORCE | {"live", "restart"}
 EXPLANATION = {
@@ -107,7 +107,7 @@ EXPLANATION = {
 OF_AN_ORDER = {"issuer", "order_ref", "order_date", "ground"}
 STATUS = {
     *("ok", "generations", "delta_names", "ages_s", "lists", "shadowed", "ways_around", "unjudged", "faults", "rpz"),
-    *("workers", "splash_probes", "roles", "confirmed_s", "records_late_since_s"),
+    *("workers", "cut", "splash_probes", "roles", "confirmed_s", "records_late_since_s"),
 }
 
 

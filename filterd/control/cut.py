@@ -1,0 +1,164 @@
+"""Which connections a change closes: a profile that was tightened, and names that orders and zones have touched.
+
+    profiles changed since the last cut ─→ their closed categories ─┐
+    names touched by a publication ──────→ what blocks them now ────┴→ filterd.kernel.cut
+
+A connection is wanted where what is in force now closes it.  So nothing of before has to be known, and a cut that is
+made twice ends nothing twice.
+
+Invariants: it follows the acknowledgements of all workers, so that what ends is not let in again; what the help
+corridor lets in has no label, and is never wanted.
+Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from fastpath.gate.labels import ALL_NAMES, hashes_of
+from fastpath.images.image_key import NoKey, label_key
+from fastpath.images.tables import TableSet
+from fastpath.images.verdict import Action
+from filterd.kernel.cut import Connection, Means, Wanted
+from filterd.kernel.intervals import Network
+from filterd.kernel.lock_enforcer import LockKeeper
+from mgmt.control_protocol import Cut
+from mgmt.orders.model import is_url
+from parental.database import reading
+from parental.profile import Profile
+from parental.profiles import iter_holders
+from parental.revision import current_revision
+from rules.category import NUMBERS
+
+FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves
+QUIC = NUMBERS["quic"]
+CHILD = b"\x01x"  # a name below another one
+MAX_OCTETS = 255  # of a name in wire form (RFC 1035 §2.3.4)
+
+log = logging.getLogger("filterd.control.service")
+
+
+class Cuts:
+    """Ends connections for the publisher.   Every method blocks."""
+
+    def __init__(self, engine: Engine, keeper: LockKeeper) -> None:
+        self._engine, self._keeper = engine, keeper
+        self._looking = threading.Lock()  # two taps may come at once
+        self._revision = 0  # up to which profiles were looked at
+        self._closed: dict[int, frozenset[int]] = {}  # of those that have changed since the start
+
+    def begin(self) -> None:
+        """What is in force now was in force before: nothing of it is new."""
+        with reading(self._engine) as conn:
+            self._revision = current_revision(conn)
+
+    def of_people(self, tables: TableSet, revision: int) -> Cut | None:
+        """End what profiles close that have changed since the last call; None where none was tightened.
+
+        tables   in force in every worker;   revision  the last change of the database that they hold"""
+        closed, prefixes = self._tightened(revision)
+        if not closed or self._keeper.means is Means.NONE:
+            return None
+        is_labelled = self._keeper.means is not Means.LINES
+
+        def is_wanted(found: Connection) -> bool:
+            of = [closed[n] for each in found.addresses if (n := tables.subscriber_of(each)) in closed]
+            if is_labelled:
+                return any(_closes(each, found) for each in of)
+            return bool(of) and (found.is_judged or found.is_udp)
+
+        return self._end(Wanted(is_wanted, _beginnings(prefixes)))
+
+    def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
+        """End what names close that a change has touched; None where none of them can be found.   tables  as above"""
+        try:
+            names = {wire: hashes_of(wire, label_key()) for wire in wires if not is_url(wire)}
+        except NoKey:
+            return None
+        if not names or not self.can_find_names:
+            return None
+        return self._end(_named(names, tables, int(datetime.now(UTC).timestamp())))
+
+    @property
+    def can_find_names(self) -> bool:
+        """Whether of_names() can find any connection, by now."""
+        return self._keeper.means in (Means.LABELS, Means.QUIC)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _tightened(self, revision: int) -> tuple[dict[int, frozenset[int]], list[Network]]:
+        """What each profile closes that closes more than it did, and what answers to those.
+
+        What has changed after `revision` is looked at again, with the tables that hold it."""
+        tightened, prefixes = dict[int, frozenset[int]](), list[Network]()
+        with self._looking, reading(self._engine) as conn:
+            is_newer = current_revision(conn) > revision
+            for holder in iter_holders(conn, since_revision=self._revision):
+                closed = _numbers(holder.profile)
+                if closed - self._closed.get(holder.id, frozenset()):
+                    tightened[holder.id] = closed
+                    prefixes += holder.prefixes
+                if not is_newer:
+                    self._closed[holder.id] = closed
+            self._revision = max(self._revision, revision)
+        return tightened, prefixes
+
+    def _end(self, wanted: Wanted) -> Cut | None:
+        try:
+            cut = self._keeper.end_connections(wanted)
+        except RuntimeError as reason:
+            log.warning("%s", reason)
+            return None
+        if cut.still_open:
+            log.warning("a tightened rule: %d connections go on; run 'filterd doctor'", cut.still_open)
+        return cut
+
+
+def _numbers(profile: Profile) -> frozenset[int]:
+    return frozenset(NUMBERS[name] for name in profile.blocked_categories)
+
+
+def _closes(closed: frozenset[int], found: Connection) -> bool:
+    if found.label is None:
+        return False
+    return found.label.has_any(closed) or (found.is_udp and QUIC in closed)
+
+
+def _beginnings(prefixes: list[Network]) -> list[bytes]:
+    found = [each.network_address.packed[: each.prefixlen // 8] for each in prefixes]
+    return found if len(found) <= FEW else []
+
+
+def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) -> Wanted:
+    """Connections whose name is one of these, or below it, and is blocked for one of their addresses."""
+    by_two: dict[int, list[bytes]] = {}
+    for wire, (two, _) in names.items():
+        by_two.setdefault(two, []).append(wire)
+    known: dict[tuple[bytes, str], bool] = {}
+
+    def is_blocked(wire: bytes, address: str) -> bool:
+        if len(wire) > MAX_OCTETS:
+            return False
+        if (wire, address) not in known:
+            action = tables.decide(wire, address, now_s).action
+            known[wire, address] = action not in (Action.PASSTHRU, Action.TCP_ONLY)
+        return known[wire, address]
+
+    def is_wanted(found: Connection) -> bool:
+        label = found.label
+        if label is None:
+            return False
+        for wire in names if label.two == ALL_NAMES else by_two.get(label.two, ()):
+            is_it = label.two == ALL_NAMES or (label.two, label.three) == names[wire]
+            may_be_below = label.may_be(*names[wire])
+            for address in found.addresses:
+                if (is_it and is_blocked(wire, address)) or (may_be_below and is_blocked(CHILD + wire, address)):
+                    return True
+        return False
+
+    hashes = [two.to_bytes(4, sys.byteorder) for two in (*by_two, ALL_NAMES)]
+    return Wanted(is_wanted, hashes if len(hashes) <= FEW else [])

@@ -1,0 +1,246 @@
+"""Which connections control wants ended after a change."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import play, push
+
+from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
+from fastpath.gate.marks import FlowState
+from fastpath.images.image_key import label_key
+from fastpath.wire.name import to_wire
+from filterd.control.service import Control
+from filterd.kernel.cut import Connection, Label, Means, Wanted
+from filterd.kernel.lock_enforcer import LockKeeper
+from mgmt.control_protocol import Cut, Receipt
+from parental.database import writing
+from parental.profile import Profile
+from parental.store import put_subscriber
+from parental.subscriber import Subscriber
+from rules.category import NUMBERS
+
+pytestmark = pytest.mark.services
+
+LINE, OTHER, SERVER = "192.0.2.7", "192.0.2.8", "198.51.100.1"
+ASKED = datetime(2026, 11, 27, tzinfo=UTC)
+Wants = list[Wanted]
+
+
+@pytest.fixture
+def wants(monkeypatch: pytest.MonkeyPatch) -> Wants:
+    """What was to be ended, cut by cut."""
+    found: Wants = []
+
+    def end(_: LockKeeper, wanted: Wanted) -> Cut:
+        found.append(wanted)
+        return Cut(ASKED, 1, 0)
+
+    async def acknowledge(*_: Any) -> dict[str, None]:
+        return {"dns-0": None}
+
+    monkeypatch.setattr(LockKeeper, "end_connections", end)
+    monkeypatch.setattr("filterd.control.publisher.tell_all", acknowledge)
+    set_means(monkeypatch, Means.LABELS)
+    return found
+
+
+def set_means(monkeypatch: pytest.MonkeyPatch, means: Means) -> None:
+    monkeypatch.setattr(LockKeeper, "means", property(lambda _: means))
+
+
+def put(engine: Engine, *categories: str, line: int = 7) -> None:
+    prefixes = (ip_network(f"192.0.2.{line}/32"),)
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(line, "home", prefixes, Profile(frozenset(categories))))
+
+
+def connection(name: str, *categories: str, line: str = LINE, is_udp: bool = False) -> Connection:
+    """One that the gate has allowed."""
+    numbers = bytes(NUMBERS[each] + 1 for each in categories).ljust(8, b"\0")
+    label = Label(*hashes_of(to_wire(name.encode()), label_key()), numbers)
+    return Connection((line, SERVER), is_udp, FlowState.RELEASED, label)
+
+
+def tap(place: Path, engine: Engine, *changes: Callable[[], object]) -> list[Receipt]:
+    """The receipt of each change of people."""
+
+    async def work(control: Control) -> list[Receipt]:
+        receipts = []
+        for change in changes:
+            change()
+            receipts.append(await control.locks.policy_changed())
+        return receipts
+
+    return play(place, engine, work)
+
+
+def test_a_closed_category_ends_what_it_closes_for_its_line_alone(place: Path, engine: Engine, wants: Wants) -> None:
+    [receipt] = tap(place, engine, lambda: put(engine, "video"))
+
+    [wanted] = wants
+    assert receipt.cut == Cut(ASKED, 1, 0)
+    assert wanted.is_wanted(connection("film.test", "video"))
+    assert wanted.is_wanted(connection("film.test", "games", "video"))
+    assert not wanted.is_wanted(connection("film.test", "games"))
+    assert not wanted.is_wanted(connection("film.test", "video", line=OTHER))
+    assert not wanted.is_wanted(connection("film.test", "video")._replace(label=None))
+    assert wanted.may_be_in(b"..." + bytes([192, 0, 2, 7]) + b"...")
+    assert not wanted.may_be_in(b"..." + bytes([192, 0, 2, 8]) + b"...")
+
+
+def test_a_connection_of_too_many_categories_ends_with_each(place: Path, engine: Engine, wants: Wants) -> None:
+    tap(place, engine, lambda: put(engine, "video"))
+
+    label = Label(1, 2, bytes([2, 3, 4, 5, 6, 7, 8, ALL_CATEGORIES]))
+    assert wants[0].is_wanted(connection("film.test")._replace(label=label))
+
+
+def test_closing_quic_ends_what_runs_over_it(place: Path, engine: Engine, wants: Wants) -> None:
+    tap(place, engine, lambda: put(engine, "quic"))
+
+    assert wants[0].is_wanted(connection("film.test", is_udp=True))
+    assert not wants[0].is_wanted(connection("film.test"))
+
+
+def test_a_change_that_closes_nothing_more_asks_the_kernel_nothing(place: Path, engine: Engine, wants: Wants) -> None:
+    changes = [("video", "games"), ("video",), ("video",), (), ("video",)]
+    receipts = tap(place, engine, *(lambda each=each: put(engine, *each) for each in changes))
+
+    assert [receipt.cut is not None for receipt in receipts] == [True, False, False, False, True]
+    assert len(wants) == 2
+
+
+def test_what_was_closed_before_control_began_is_not_new(place: Path, engine: Engine, wants: Wants) -> None:
+    put(engine, "video")
+    tap(place, engine, lambda: put(engine, "games", line=8))
+
+    assert not wants[0].is_wanted(connection("film.test", "video"))
+
+
+@pytest.mark.parametrize(
+    ("means", "n_cuts", "is_wanted"), [(Means.LINES, 1, True), (Means.QUIC, 1, False), (Means.NONE, 0, False)]
+)
+def test_without_labels_every_judged_connection_of_the_line_ends(
+    place: Path,
+    engine: Engine,
+    wants: Wants,
+    monkeypatch: pytest.MonkeyPatch,
+    means: Means,
+    n_cuts: int,
+    is_wanted: bool,
+) -> None:
+    set_means(monkeypatch, means)
+    tap(place, engine, lambda: put(engine, "video"))
+
+    judged = connection("film.test")._replace(label=None)
+    assert len(wants) == n_cuts
+    assert [each.is_wanted(judged) for each in wants] == [is_wanted] * n_cuts
+    assert not any(each.is_wanted(judged._replace(addresses=(OTHER, SERVER))) for each in wants)
+    assert not any(each.is_wanted(judged._replace(state=FlowState.UNDECIDED)) for each in wants)
+
+
+def ordered(place: Path, engine: Engine, *values: tuple[str, str]) -> Receipt:
+    """The receipt of an order of each (name, mode)."""
+
+    async def work(control: Control) -> Receipt:
+        for number, (name, mode) in enumerate(values):
+            push(engine, name, f"T-{number}", mode)
+        return await control.publisher.names_changed()
+
+    return play(place, engine, work)
+
+
+def test_an_order_ends_its_names_and_what_is_below_for_everybody(place: Path, engine: Engine, wants: Wants) -> None:
+    receipt = ordered(place, engine, ("bad.test", "subtree"), ("deep.site.test", "subtree"))
+
+    [wanted] = wants
+    assert receipt.cut == Cut(ASKED, 1, 0)
+    for name in ("bad.test", "www.bad.test", "a.b.c.bad.test", "deep.site.test", "x.deep.site.test"):
+        assert wanted.is_wanted(connection(name, line=OTHER)), name
+    for name in ("good.test", "other.site.test", "site.test", "notbad.test"):
+        assert not wanted.is_wanted(connection(name)), name
+
+
+def test_an_order_of_one_name_alone_ends_nothing_below_it(place: Path, engine: Engine, wants: Wants) -> None:
+    ordered(place, engine, ("bad.test", "exact"))
+
+    assert wants[0].is_wanted(connection("bad.test"))
+    assert not wants[0].is_wanted(connection("www.bad.test"))
+
+
+def test_a_connection_of_several_names_ends_with_every_order(place: Path, engine: Engine, wants: Wants) -> None:
+    ordered(place, engine, ("bad.test", "subtree"))
+
+    label = Label(ALL_NAMES, ALL_NAMES, bytes(8))
+    assert wants[0].is_wanted(connection("good.test")._replace(label=label))
+
+
+def test_an_order_of_a_url_alone_ends_nothing(place: Path, engine: Engine, wants: Wants) -> None:
+    receipt = ordered(place, engine, ("bad.test/page", "url"))
+
+    assert receipt.cut is None
+    assert wants == []
+
+
+def test_only_parts_of_a_dump_with_one_of_few_hashes_are_parsed(place: Path, engine: Engine, wants: Wants) -> None:
+    ordered(place, engine, ("bad.test", "subtree"))
+
+    two = hashes_of(to_wire(b"bad.test"), label_key())[0]
+    assert wants[0].may_be_in(b"x" + two.to_bytes(4, "little"))
+    assert wants[0].may_be_in(b"\xff" * 4)
+    assert not wants[0].may_be_in(bytes(1000))
+
+
+def test_nothing_is_cut_before_every_worker_serves_the_change(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = iter([None, "no space", "no space", None, None])
+
+    async def refuse(*_: Any) -> dict[str, str | None]:
+        return {"dns-0": next(refusals)}
+
+    async def work(control: Control) -> list[int]:
+        put(engine, "video")
+        push(engine, "bad.test")
+        found = []
+        for change in (control.locks.policy_changed, control.publisher.names_changed) * 2:
+            await change()
+            found.append(len(wants))
+        return found
+
+    monkeypatch.setattr("filterd.control.publisher.tell_all", refuse)
+
+    assert play(place, engine, work) == [0, 0, 2, 2]
+
+
+def test_what_the_kernel_refuses_is_no_failure_of_the_change(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Cut:
+        raise RuntimeError("conntrack: no")
+
+    monkeypatch.setattr(LockKeeper, "end_connections", refuse)
+    [receipt] = tap(place, engine, lambda: put(engine, "video"))
+
+    assert wants == []
+    assert receipt.cut is None
+
+
+def test_names_that_changed_before_the_rules_were_in_force_are_cut_with_them(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(control: Control) -> None:
+        set_means(monkeypatch, Means.NONE)
+        push(engine, "bad.test")
+        await control.publisher.names_changed()
+        set_means(monkeypatch, Means.LABELS)
+        await control.publisher.cut()
+
+    play(place, engine, work)
+
+    assert [wanted.is_wanted(connection("bad.test")) for wanted in wants] == [True]

@@ -1,0 +1,141 @@
+"""The cut, as a whole filterd makes it: what a tightened rule closes ends while it runs, and nothing else does."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.gate.program import PYTHON, ROOT
+
+from filterd.lab.api_desk import Desk
+from filterd.lab.clients import Download
+from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
+from filterd.lab.processes import wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+CHILD, ADULT = 7, 8
+HELP = "1121.test"
+CUT_S = 1.0  # from the tap to the last octet
+ORDER_S = 3.0  # from the push of an order
+SILENCE_S = 2.0
+START_S = 240.0  # of a busy machine
+FAMILIES = pytest.mark.parametrize("family", ["4", "6"])
+QUIC_PROGRAM = str(ROOT / "tests/support/gate/quic_stream.py")
+
+
+class QuicStream(Download):
+    """As a download, over QUIC: its file grows with each piece."""
+
+    def __init__(self, place: Lab, node: str, name: str, address: str) -> None:
+        self.file = place.directory / "downloads" / f"quic-{node}-{time.monotonic_ns()}"
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._place = place
+        argv = [*PYTHON, QUIC_PROGRAM, "read", name, address, str(self.file)]
+        self.program = place.popen(node, argv, "quic-stream")
+
+
+class Box:
+    """A filterd whose child and adult have a line each, and its API."""
+
+    def __init__(self, lab: Lab, internet: Internet, operator: Desk, regulator: Desk) -> None:
+        self.lab, self.internet, self.operator, self.regulator = lab, internet, operator, regulator
+
+    def close(self, *categories: str, line: int = CHILD) -> dict[str, Any]:
+        """What a line closes from now on; the receipt."""
+        at = self.lab.addresses
+        prefixes = [at.child4, f"{at.child6}/128"] if line == CHILD else [at.adult4, f"{at.adult6}/128"]
+        said = {"label": str(line), "prefixes": prefixes, "categories": list(categories)}
+        receipt: dict[str, Any] = self.operator.put(f"/v1/subscribers/{line}", said)["receipt"]
+        return receipt
+
+    @contextmanager
+    def running(self, family: str, *wanted: tuple[str, str, str]) -> Iterator[list[Download]]:
+        """Downloads of (node, protocol, name) that have begun."""
+        address = getattr(self.lab.addresses, f"web{family}")
+        trust = ["--cacert", str(self.internet.authority)]
+        with ExitStack() as stack:
+            found: list[Download] = []
+            for node, protocol, name in wanted:
+                if protocol == "quic":
+                    one: Download = QuicStream(self.lab, node, name, address)
+                else:
+                    one = Download(self.lab, node, f"{protocol}://{name}/big", address, trust)
+                stack.callback(one.stop)
+                found.append(one)
+            for each in found:
+                each.wait_for(10, 30.0)
+            yield found
+
+
+@pytest.fixture(scope="module")
+def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    folder = Folder(tmp_path_factory.mktemp("cut"))
+    gateway, at = Gateway(lab, folder), lab.addresses
+    write_orders(folder.orders, 10)
+    write_configuration(gateway, 1)
+    said = yaml.safe_load(folder.configuration.read_text())
+    (folder.root / "video.txt").write_text(f"video.test\n{HELP}\n")
+    said["lists"].append({"id": "video", "file": "video.txt", "format": "plain", "tier": "category"})
+    said["lists"][-1]["category"] = "video"
+    folder.configuration.write_text(yaml.safe_dump(said))
+    operator, regulator = gateway.make_token("operator"), gateway.make_token("regulator", "--issuer", "PTA")
+    gateway.start()
+    certificate = [str(lab.directory / "internet" / f"web.{kind}") for kind in ("pem", "key")]
+    server = lab.popen("internet", [*PYTHON, QUIC_PROGRAM, "serve", *certificate, at.web4, at.web6], "quic-server")
+    try:
+        found = Box(lab, internet, Desk(lab, operator), Desk(lab, regulator))
+        wait_until(found.operator.is_up, "the API", START_S)
+        found.close(line=CHILD)
+        found.close(line=ADULT)
+        yield found
+    finally:
+        lab.stop(server)
+        gateway.stop()
+        lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])
+
+
+def go_on(downloads: list[Download]) -> None:
+    for each in downloads:
+        each.wait_for(10, 10.0)
+
+
+@FAMILIES
+def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, family: str) -> None:
+    box.close()
+    closing = [("child", protocol, "video.test") for protocol in ("https", "http", "quic")]
+    others = [("child", "https", "allowed.test"), ("child", "quic", "allowed.test"), ("adult", "https", "video.test")]
+    others += [("adult", "quic", "video.test"), ("child", "https", HELP)]
+    with box.running(family, *closing, *others) as found:
+        began_s = time.time()
+        receipt = box.close("video")
+
+        last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
+        assert max(last_s) - began_s <= CUT_S
+        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0}
+        assert receipt["cut"]["at"] >= receipt["at"]
+        go_on(found[len(closing) :])
+
+
+@FAMILIES
+def test_an_order_ends_what_runs_of_its_name_for_every_line_and_all_else_goes_on(
+    box: Box, family: str, tmp_path: Path
+) -> None:
+    name = "order.test" if family == "4" else "third.test"
+    closing = [("child", "https", name), ("adult", "http", name), ("child", "quic", name), ("adult", "quic", name)]
+    others = [("child", "https", "allowed.test"), ("adult", "quic", "allowed.test"), ("child", "https", HELP)]
+    with box.running(family, *closing, *others) as found:
+        began_s = time.time()
+        entry = {"value": name, "scope": "subtree"}
+        order = {"ref": f"T-{family}", "issuer": "PTA", "ground": "PECA 37", "entries": [entry]}
+        receipt = box.regulator.post("/v1/orders?wait=15", order)["receipt"]
+
+        last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
+        assert max(last_s) - began_s <= ORDER_S
+        assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
+        go_on(found[len(closing) :])
