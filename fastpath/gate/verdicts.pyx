@@ -5,14 +5,14 @@ hello, where the hello is allowed.  Undecidable input is counted; its subscriber
 The class of a hello's software is counted with every verdict, and changes none.
 A block is recorded only where a handshake has shown that the client is at its address: see is_counted().
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING, Flow, find_flow, is_unjudged
 from fastpath.gate.labels cimport add_to_label, begin_label, put_label
 from fastpath.gate.state cimport (
     ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
-from fastpath.images.layout cimport MAX_LISTS, ListRow
+from fastpath.images.layout cimport ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
     CATEGORY_BYPASS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
@@ -101,17 +101,24 @@ cdef void count_bypass(Gate* g, const Turn* t, const Decision* d, uint8_t channe
     """Count matches of lists of category bypass, blocked or not: per list, never per subscriber."""
     cdef const ListRow* lists
     cdef bint is_seen = False
+    cdef uint64_t left
+    cdef uint8_t word
     cdef uint8_t i
     if not d.matched[0] | d.matched[1]:
         return
     if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY and is_counted(g, t):
         count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
     lists = lists_of(g.tables)
-    for i in range(MAX_LISTS):
-        if (d.matched[i >> 6] >> (i & 63)) & 1 and lists[i].category == CATEGORY_BYPASS:
-            is_seen = True
-            if lists[i].action != SHADOW and not lists[i].confidential:
-                count_by_list(g.shared.counters, COUNTED_AT, i, channel)
+    for word in range(2):
+        i = 64 * word
+        left = d.matched[word]
+        while left:
+            if left & 1 and lists[i].category == CATEGORY_BYPASS:
+                is_seen = True
+                if lists[i].action != SHADOW and not lists[i].confidential:
+                    count_by_list(g.shared.counters, COUNTED_AT, i, channel)
+            left >>= 1
+            i += 1
     if is_seen:
         count(g.shared.counters, CNT_GATE_BYPASS_SEEN, 1)
 
