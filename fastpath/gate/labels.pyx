@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport OK
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.layout cimport ListRow
-from fastpath.images.verdict cimport T_CATEGORY, T_HELP, Decision
+from fastpath.images.verdict cimport T_HELP, Decision
 from fastpath.wire.name cimport Name, name_from_wire
 from fastpath.wire.packet cimport PacketView
 
@@ -64,8 +64,7 @@ cdef void add_to_label(Labels* l, const Name* name, const Decision* d, const Lis
         l.now.three = one.three
     elif l.now.two != one.two or l.now.three != one.three:
         l.now.two = l.now.three = SEVERAL
-    # a tier above that of categories opens them
-    if d.tier >= T_CATEGORY and d.matched[0] | d.matched[1]:
+    if d.matched[0] | d.matched[1]:
         _add_categories(&l.now, d, lists)
 
 
@@ -89,7 +88,7 @@ cdef void _add_categories(Label* label, const Decision* d, const ListRow* lists)
         i = 64 * word
         left = d.matched[word]
         while left:
-            if left & 1 and lists[i].tier == T_CATEGORY:
+            if left & 1 and lists[i].category:
                 _add_category(label, lists[i].category + 1)
             left >>= 1
             i += 1
@@ -128,7 +127,10 @@ cdef inline void _write_message(const Labels* l, uint8_t* out, uint32_t n, const
     """Fill in a form.   n  its octets"""
     cdef size_t width = 4 if n == OCTETS4 else 16
     cdef uint8_t* ports = out + n - LABEL_OCTETS - BEHIND_PORTS
-    memcpy(out, l.form4 if n == OCTETS4 else l.form6, n)
+    if n == OCTETS4:
+        memcpy(out, l.form4, n)
+    else:
+        memcpy(out, l.form6, n)
     memcpy(out + ADDRESSES_AT, p.src, width)
     memcpy(out + ADDRESSES_AT + width + ATTRIBUTE, p.dst, width)
     ports[-8] = p.proto
