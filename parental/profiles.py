@@ -206,7 +206,7 @@ def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) ->
     closed = closed_intervals.c
     chosen = select(closed.profile, closed.weekday, closed.start_minute, closed.minutes, closed.allowed)
     for number, *hours in conn.execute(chosen.where(closed.profile.in_(numbers))).all():
-        held.setdefault(number, []).append(tuple(hours))  # type: ignore[arg-type]  # as the columns are
+        held.setdefault(number, []).append(tuple(hours))
     return held
 
 

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, Select, select
 
 from fastpath.images.tables import TableSet
 from mgmt.budget import RequestBudget
@@ -50,7 +50,7 @@ class SplashTickets:
 def _whose(conn: Connection, profile: int | None) -> Row[Any] | None:
     """The profile with its account, and the child whose it is."""
     columns = profiles.c.id.label("profile"), profiles.c.account, children.c.id.label("child")
-    chosen = select(*columns).outerjoin(children, children.c.profile == profiles.c.id)
+    chosen: Select[Any] = select(*columns).outerjoin(children, children.c.profile == profiles.c.id)
     return conn.execute(chosen.where(profiles.c.id == profile)).one_or_none()
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Select, select
 
 from parental.calendar.plans import announced_of, calendars_of, cards_of
 from parental.calendar.resolution import week_of
-from parental.profiles import BATCH, load_profiles, put_week
+from parental.held import BATCH
+from parental.profiles import load_profiles, put_week
 from parental.schedule import Interval
 from parental.schema.calendar import cards
 from parental.schema.lines import profiles

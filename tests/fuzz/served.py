@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from support.images.opened import Images
@@ -29,7 +30,7 @@ NAMES = (
     "free.example",
 )
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
-PAGES = {
+PAGES: Mapping[str, Mapping[int, tuple[bytes, bytes]]] = {
     "ur": {
         Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."),
         Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b""),

@@ -188,21 +188,21 @@ def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_
 
 def test_soft_hours_are_no_lock_of_the_kernel_and_nothing_to_wake_up_for() -> None:
     study = Interval(0, 0, 1440, frozenset({"education"}))
-    table = table_of(line(1, Profile(schedule=Schedule((study,), "UTC"))))
+    table = table_of({1: Profile(schedule=Schedule((study,), "UTC"))})
 
     table.advance(NOON)
 
-    assert (table.locked, table.next_change) == ({}, None)
+    assert (locked(table), table.next_change) == (set(), None)
 
 
 def test_a_grant_opens_the_kernels_lock_and_its_end_closes_it_again() -> None:
     now_s = int(NOON.timestamp())
     evening = Schedule((Interval(0, 12 * 60, 120),), "UTC")
-    table = table_of(line(1, Profile(schedule=evening, grants=(Span(now_s + 60, now_s + 120, "plus"),))))
+    table = table_of({1: Profile(schedule=evening, grants=(Span(now_s + 60, now_s + 120, "plus"),))})
 
     seen = []
     for at in (NOON, NOON + MINUTE, NOON + 2 * MINUTE):
         table.advance(at)
-        seen.append((bool(table.locked), table.next_change))
+        seen.append((bool(locked(table)), table.next_change))
 
     assert seen == [(True, NOON + MINUTE), (False, NOON + 2 * MINUTE), (True, NOON + timedelta(hours=2))]
