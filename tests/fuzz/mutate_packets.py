@@ -58,7 +58,10 @@ def seeds(rng: random.Random) -> list[bytes]:
         for name in (b"www.order.test", b"free.example"):
             web = Client(src=client.src, dst=client.dst, dport=80, options=client.options)
             found += _pieces(client, hello(name, padding=1500)) + _pieces(client, records(hello_message(name), 7))
-            found += _pieces(web, request(name, b"/a/b?x=1", more=b"Content-Length: 10\r\n") + b"0123456789")
+            found += _pieces(
+                web,
+                request(name, b"/a/b?x=1", more=b"Accept-Language: en;q=0.5\r\nContent-Length: 10\r\n") + b"0123456789",
+            )
             found += [client.segment(0, hello(name), flags) for flags in (SYN, PSH, ACK | FIN, ACK | URG)]
         found.append(client.accepted())
         found += [client.datagram(octets) for octets in _initials(rng)]

@@ -3,7 +3,6 @@
 import atexit
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from support.images.opened import Images
@@ -30,7 +29,7 @@ NAMES = (
     "free.example",
 )
 PARENT, CHILD, PAUSED, NOBODY = "192.0.2.1", "2001:db8::7", "192.0.2.9", "198.51.100.9"
-PAGES: Mapping[str, Mapping[int, tuple[bytes, bytes]]] = {
+PAGES: dict[str, dict[int, tuple[bytes, bytes]]] = {
     "ur": {
         Reason.ORDER: (b"HTTP/1.1 451 no\r\n\r\n", b"."),
         Reason.PAUSE: (b"HTTP/1.1 200 later\r\n\r\n", b""),

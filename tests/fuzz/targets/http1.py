@@ -1,6 +1,7 @@
 """A request head read octet by octet ends as the head read whole, and its hosts stand in it as they were sent.
 
 What is put aside as no part of a request has no mark of one, and a body has the length that everybody reads or none.
+The language that it prefers is one that its Accept-Language names, or the first.
 """
 
 import re
@@ -9,7 +10,9 @@ from fuzz.prefixes import assert_prefixes_agree
 
 from fastpath.wire.http1 import Head, head_lines, marked_head, request_head, without_request
 from fastpath.wire.http1_body import body_length
+from fastpath.wire.http1_language import preferred
 
+LANGUAGE = re.compile(rb"accept-language:.*en", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
 
 
@@ -20,6 +23,7 @@ def check(data: bytes) -> None:
         _check_head(data, whole)
         _check_length(data[: whole.after])
     _check_lines(data)
+    assert preferred(data, ("ur", "en")) == "ur" or LANGUAGE.search(data)
     if whole == "not the beginning of an HTTP/1.x request":
         _check_other(data)
 

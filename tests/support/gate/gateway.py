@@ -13,7 +13,6 @@ What servers may still wait for is remembered beside FOLDER, so that a gate in a
 import signal
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
     said = folder / "mark_shift"
     mark_shift = int(said.read_text()) if said.exists() else MARK_SHIFT
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
-    pages: Mapping[str, Mapping[int, tuple[bytes, bytes]]] = {"en": {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}}
+    pages: dict[str, dict[int, tuple[bytes, bytes]]] = {"en": {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
     is_shut = policy != "overloaded"
     classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None

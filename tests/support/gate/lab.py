@@ -19,7 +19,7 @@ UNDECIDED, RELEASED, BLOCKED, ALLOWED, SPOKEN, ANSWERED, PARTIAL, PARTIAL_AGAIN,
 DROPPED = MARK_DROPPED
 NOW_S = 1_700_000_000
 QUIC = Client(sport=50000)
-PAGES = {
+PAGES: dict[str, dict[int, tuple[bytes, bytes]]] = {
     "ur": {
         Reason.ORDER: (b"HTTP/1.1 451 \r\n\r\nstopped: ", b" END"),
         Reason.CSAM: (b"HTTP/1.1 451 \r\n\r\nstopped", b""),
