@@ -40,7 +40,8 @@ cdef inline void _absorb(uint64_t* v, const uint8_t* data, size_t n, int n_round
         v[0] ^= word
         at += 8
     word = 0
-    memcpy(&word, data + at, n - at)
+    if at < n:
+        memcpy(&word, data + at, n - at)
     word |= <uint64_t>(n & 0xff) << 56
     v[3] ^= word
     _rounds(v, n_rounds)

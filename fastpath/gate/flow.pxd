@@ -36,6 +36,11 @@ cdef struct FlowKey:        # 40 octets without padding, so it can be compared a
     uint16_t cid_n          # octets of a QUIC connection ID; 0: TCP
 
 
+cdef struct Path:           # where a flow is found
+    FlowKey key
+    uint64_t hash
+
+
 cdef struct Flow:
     FlowKey key
     uint32_t in_bucket      # index + 1 of the next flow of this bucket; 0: none
@@ -94,14 +99,15 @@ cdef struct FlowTable:
     uint32_t evicted        # flows evicted before they were idle, since count_evicted()
     uint32_t beyond         # of those: because their payer's share was used up
     uint64_t key[2]         # of SipHash: no client can choose whose bucket or account it shares
+    Path expected           # of the packet that is judged next, so that it is not hashed again
 
 
 cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
                     const uint8_t* key) noexcept nogil
 cdef void close_flows(FlowTable* t) noexcept nogil
 cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil
-cdef uint64_t expect_bucket(const FlowTable* t, const PacketView* p) noexcept nogil
-cdef void fetch_flow(const FlowTable* t, uint64_t path) noexcept nogil
+cdef void expect_bucket(const FlowTable* t, const PacketView* p, Path* out) noexcept nogil
+cdef void fetch_flow(const FlowTable* t, const Path* path) noexcept nogil
 cdef Flow* add_flow(FlowTable* t, const PacketView* p, int64_t now_s) noexcept nogil
 cdef Flow* find_connection(FlowTable* t, const uint8_t* cid, uint8_t n) noexcept nogil
 cdef Flow* add_connection(FlowTable* t, const PacketView* p, const uint8_t* cid, uint8_t n,

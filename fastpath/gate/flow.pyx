@@ -84,16 +84,16 @@ cdef Flow* _find(FlowTable* t, const FlowKey* key) noexcept nogil:
     return NULL
 
 
-cdef uint64_t expect_bucket(const FlowTable* t, const PacketView* p) noexcept nogil:
-    """Have the packet's bucket fetched, as find_flow() would wait for it.   Returns what fetch_flow() takes"""
-    cdef uint64_t path = path_of(t, p)
-    prefetch(t.buckets + (path & t.bucket_mask))
-    return path
+cdef void expect_bucket(const FlowTable* t, const PacketView* p, Path* out) noexcept nogil:
+    """Have the bucket of a client's packet fetched, as find_flow() would wait for it.   out: for fetch_flow()"""
+    _key_of(p, &out.key)
+    out.hash = siphash13(t.key, <const uint8_t*>&out.key, sizeof(FlowKey))
+    prefetch(t.buckets + (out.hash & t.bucket_mask))
 
 
-cdef void fetch_flow(const FlowTable* t, uint64_t path) noexcept nogil:
+cdef void fetch_flow(const FlowTable* t, const Path* path) noexcept nogil:
     """Have the bucket's first flow fetched."""
-    cdef uint32_t number = t.buckets[path & t.bucket_mask]
+    cdef uint32_t number = t.buckets[path.hash & t.bucket_mask]
     cdef const uint8_t* at
     cdef int line
     if number == 0:
@@ -269,6 +269,8 @@ cdef void _key_of(const PacketView* p, FlowKey* out) noexcept nogil:
 
 
 cdef inline uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogil:
+    if t.expected.key.version != 0 and memcmp(key, &t.expected.key, sizeof(FlowKey)) == 0:
+        return t.expected.hash
     return siphash13(t.key, <const uint8_t*>key, sizeof(FlowKey))
 
 

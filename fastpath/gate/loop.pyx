@@ -13,13 +13,13 @@ import socket
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
 from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, mmsghdr, poll, pollfd, recvmmsg, send
 from fastpath.gate.asymmetric cimport judge_asymmetric
-from fastpath.gate.flow cimport expect_bucket, fetch_flow
+from fastpath.gate.flow cimport Path, expect_bucket, fetch_flow
 from fastpath.gate.judge cimport judge_packet
 from fastpath.gate.labels cimport Labels, open_labels
 from fastpath.gate.nfqueue cimport (
@@ -27,7 +27,7 @@ from fastpath.gate.nfqueue cimport (
 from fastpath.gate.outbox cimport packets_of, send_all
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
 from fastpath.gate.state cimport (
-    BLOCKED, MARK_BITS, MARK_UNTRACKED, MOST_LANGUAGES, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page)
+    BLOCKED, MARK_BITS, MARK_REPLY, MARK_UNTRACKED, MOST_LANGUAGES, OUTBOX_ROOM, PAGE_OCTETS, Gate, Page)
 from fastpath.gate.unfinished cimport open_unfinished
 from fastpath.images.tables cimport Handoff, Handover, take_tables
 from fastpath.images.verdict cimport N_REASONS
@@ -36,7 +36,7 @@ from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 from fastpath.wire.http1_language cimport CODE_OCTETS
 from fastpath.wire.name cimport NAME_OCTETS
-from fastpath.wire.packet cimport PacketView, parse_packet
+from fastpath.wire.packet cimport PacketView, parse_packet, turn_packet
 
 from fastpath.gate.marks import MARK_SHIFT as _MARK_SHIFT
 from fastpath.gate.nfqueue import open_queue
@@ -62,6 +62,7 @@ cdef struct QueueLoop:
     uint8_t mark_shift          # where the gate's bits of a mark are
     uint64_t n_turns            # liveness: rises while the loop runs, also when idle
     uint8_t* buffers            # BATCH * BUFFER_OCTETS
+    Path paths[BATCH]           # of the packets in them, or in those of an earlier batch
     mmsghdr messages[BATCH]
     iovec parts[BATCH]
     uint8_t verdicts[BATCH * VERDICT_OCTETS]
@@ -102,6 +103,7 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
     if n > 1:
         _expect_flows(l, n)
     for i in range(n):
+        l.gate.flows.expected = l.paths[i]
         _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
     _end_run(l)
     _send_verdicts(l)
@@ -111,18 +113,20 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
 
 cdef void _expect_flows(QueueLoop* l, int n) noexcept nogil:
     """Have the memory of a batch's flows fetched all at once, as judging would wait for each of them."""
-    cdef uint64_t paths[BATCH]
-    cdef PacketView p
+    cdef PacketView p, client
     cdef Queued queued
     cdef size_t after
     cdef int i
     for i in range(n):
-        paths[i] = 0
+        memset(&l.paths[i], 0, sizeof(Path))
         if (parse_queued(l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len, &queued, &after) == OK
                 and parse_packet(queued.packet, queued.packet_n, &p) == OK):
-            paths[i] = expect_bucket(&l.gate.flows, &p)
+            if queued.mark >> l.mark_shift & MARK_REPLY:
+                turn_packet(&p, &client)
+                p = client
+            expect_bucket(&l.gate.flows, &p, &l.paths[i])
     for i in range(n):
-        fetch_flow(&l.gate.flows, paths[i])
+        fetch_flow(&l.gate.flows, &l.paths[i])
 
 
 cdef void _fit_queue(QueueLoop* l) noexcept nogil:
