@@ -78,7 +78,7 @@ cdef void make_way(Gate* g, Flow* f, int64_t end) noexcept nogil:
 
 
 cdef Verdict search_octets(Gate* g, Turn* t, int64_t at, size_t n) noexcept nogil:
-    """Judge `n` octets that were stored at stream position `at`: BLOCK where they are a part of a hello's head, or GO_ON.
+    """Judge `n` octets that were stored at stream position `at`: BLOCK where they are of a hello's head, or GO_ON.
 
     That its beginning is missing makes a flow undecidable, which is counted once."""
     cdef Flow* f = t.f

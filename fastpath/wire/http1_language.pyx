@@ -1,6 +1,6 @@
 """Accept-Language of a request head: which of some languages its reader prefers.
 
-The result is that of mgmt.text.accept, which the web uses: the page of the gate and that of the web are in one language.
+The result is that of mgmt.text.accept, which the web uses: the gate's page and the web's are in one language.
 Invariants: never reads past the head; ties go to the language that is named first.
 Source: RFC 9110 §12.5.4, §12.4.2 (weights).
 Cost: one memchr for each line of the head; for a page that is sent, never for a request that passes.
