@@ -40,6 +40,7 @@ from mgmt.frame.shapes import After
 from mgmt.households import record
 from mgmt.problems import Problem, forbidden
 from mgmt.staff.permissions import Reach
+from parental.calendar import weeks
 from parental.errors import BadPerson, BadSubscriber, NoPerson, NoSubscriber
 from parental.people import accounts, household
 from parental.people.accounts import Account
@@ -94,6 +95,7 @@ async def put_line(request: web.Request, principal: Principal) -> web.Response:
     def store_it(conn: Connection) -> None:
         before = accounts.account_of(conn, line)
         tried(accounts.move_line, conn, line, number)
+        weeks.renew(conn, [line], request.app[CLOCK]())  # by the dates of its account
         if province is not None:
             tried(accounts.set_province, conn, line, province)
         if before != number:

@@ -2,8 +2,8 @@
 
 A pause is none of these: it is the profile's own (parental.profiles.pause), and no exception opens it.
 
-Invariants: an exception that has ended is gone, and at most MAX_SPANS are there; what would open nothing is refused and
-not kept.
+Invariants: one that has ended is gone, and at most MAX_EXCEPTIONS are there; what would open nothing is refused
+and not kept.
 Source: semantics §7.
 """
 
@@ -28,14 +28,16 @@ MAX_MORE = 240  # minutes of one grant or ticket: an afternoon
 MAX_OPEN = timedelta(days=7)
 MAX_CLOSED = timedelta(days=366)
 QUOTA = "quota"  # kept by parental.calendar.screen_time
+MAX_EXCEPTIONS = MAX_SPANS - 1  # and one for the quota
 
 
 def add(conn: Connection, profile: int, span: Span, by: By, at: datetime) -> int:
     """Keep an exception; its number.   Raises NoSubscriber, and BadProfile where there are too many"""
     mine, now_s = time_spans.c.profile == profile, int(at.timestamp())
     conn.execute(delete(time_spans).where(mine, time_spans.c.until_s <= now_s))
-    if conn.execute(select(func.count()).select_from(time_spans).where(mine)).scalar_one() >= MAX_SPANS:
-        raise BadProfile(f"exceptions: {MAX_SPANS} hold already; not added; undo some, or wait until they end")
+    kept = select(func.count()).select_from(time_spans).where(mine, time_spans.c.kind != QUOTA)
+    if conn.execute(kept).scalar_one() >= MAX_EXCEPTIONS:
+        raise BadProfile(f"exceptions: {MAX_EXCEPTIONS} hold already; not added; undo some, or wait until they end")
     row = {"kind": span.kind, "from_s": span.from_s, "until_s": span.until_s, "made_s": now_s}
     stored = conn.execute(insert(time_spans).values(profile=profile, by_kind=by.kind, by_name=by.name, **row))
     touch(conn, profile)

@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 
 from fastpath.images.verdict import Reason
 from parental import profiles
-from parental.calendar import exceptions, plans, weeks
+from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
+from parental.calendar.exceptions import MAX_EXCEPTIONS
 from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
-from parental.profile import MAX_SPANS, Profile, Span, lock_reason
+from parental.profile import Profile, Span, lock_reason
 from parental.schedule import Interval, Schedule
 
 KARACHI = ZoneInfo("Asia/Karachi")
@@ -107,13 +108,14 @@ def test_an_exception_is_undone_once_and_by_its_own_profile(sleeper: Connection)
 
 
 def test_what_has_ended_makes_room_and_no_more_are_kept_than_an_image_holds(sleeper: Connection) -> None:
-    for n in range(MAX_SPANS):
+    for n in range(MAX_EXCEPTIONS):
         give(sleeper, Span(int(at(12).timestamp()), int(at(13, n).timestamp()), "open_until"), at(12))
     with pytest.raises(BadProfile, match="undo some"):
         give(sleeper, exceptions.until(profile(sleeper), "open_until", at(14), at(12)), at(12))
 
+    screen_time.put_quota(sleeper, 7, 60, at(12))
     give(sleeper, exceptions.until(profile(sleeper), "open_until", at(14), at(13)), at(13))
-    assert len(exceptions.held(sleeper, 7, at(13))) == MAX_SPANS
+    assert len(exceptions.held(sleeper, 7, at(13))) == MAX_EXCEPTIONS
 
 
 @pytest.mark.parametrize(
