@@ -7,9 +7,9 @@ a splash that is taken over guesses no faster than a visitor.
 
 import time
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, Select, select
+from sqlalchemy import Connection, Engine, select
 
 from fastpath.images.tables import TableSet
 from mgmt.budget import RequestBudget
@@ -47,14 +47,22 @@ class SplashTickets:
             return KEPT
 
 
-def _whose(conn: Connection, profile: int | None) -> Row[Any] | None:
-    """The profile with its account, and the child whose it is."""
-    columns = profiles.c.id.label("profile"), profiles.c.account, children.c.id.label("child")
-    chosen: Select[Any] = select(*columns).outerjoin(children, children.c.profile == profiles.c.id)
-    return conn.execute(chosen.where(profiles.c.id == profile)).one_or_none()
+class _Whose(NamedTuple):
+    """A profile with its account, and the child whose it is."""
+
+    profile: int
+    account: int
+    child: int | None
 
 
-def _use(conn: Connection, whose: Row[Any], code: str, at: datetime) -> int:
+def _whose(conn: Connection, profile: int | None) -> _Whose | None:
+    columns = profiles.c.id, profiles.c.account, children.c.id
+    chosen = select(*columns).outerjoin(children, children.c.profile == profiles.c.id)
+    row = conn.execute(chosen.where(profiles.c.id == profile)).one_or_none()
+    return None if row is None else _Whose(*row)
+
+
+def _use(conn: Connection, whose: _Whose, code: str, at: datetime) -> int:
     minutes = tickets.use(conn, whose.account, whose.profile, code, at)
     about = {"line": whose.profile} if whose.child is None else {"child": whose.child}
     note(conn, whose.account, By("ticket", ""), "ticket used", about, at)
