@@ -1,5 +1,6 @@
 """What families decide for now, over the API.   The clock stands at Monday, 21:00:03 in Karachi."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,14 +23,6 @@ def at(body: dict[str, Any], key: str = "changes_at") -> datetime:
     return datetime.fromisoformat(body["time"][key])
 
 
-async def test_state_and_next_change_are_told_in_both_languages(parent: Desk) -> None:
-    status, body = await parent.ask("GET", f"{TIME}/time")
-
-    assert (status, body["state"], body["why"], body["card"]) == (200, "closed", "schedule", body["cards"][0]["id"])
-    assert body["sentence"] == {"en": "Sleep: closed until 6:00 am", "ur": "سونے کا وقت: صبح 6:00 بجے تک بند ہے"}
-    assert body["changes_at"] == "2026-08-04T06:00:00+05:00"
-
-
 async def test_thirty_minutes_more_end_by_themselves(parent: Desk) -> None:
     status, body = await parent.ask("POST", f"{TIME}/plus", json={})
 
@@ -38,6 +31,12 @@ async def test_thirty_minutes_more_end_by_themselves(parent: Desk) -> None:
     assert body["time"]["exceptions"][0]["id"] == body["id"]
     assert body["time"]["exceptions"][0]["by"].startswith("token ")
     assert body["receipt"]["workers"]
+
+
+async def test_a_tap_that_comes_twice_under_one_key_gives_minutes_once(parent: Desk) -> None:
+    for _ in range(2):
+        status, _, said = await parent.raw("POST", f"{TIME}/plus", data=b"{}", headers={"Idempotency-Key": "tap-1"})
+        assert (status, len(json.loads(said)["time"]["exceptions"])) == (200, 1)
 
 
 async def test_tonight_is_left_out_and_that_is_undone(parent: Desk) -> None:

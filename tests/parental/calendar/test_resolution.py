@@ -149,15 +149,6 @@ def test_a_card_that_is_off_still_makes_its_kind_of_days_one_of_its_own() -> Non
     assert pieces_of((SLEEP, off), holiday, MONDAY, days=1) == []  # Sunday is of the same kind
 
 
-@pytest.mark.parametrize(("shift", "first"), [(-1, 2), (0, 3), (1, 4)])
-def test_ramadan_begins_with_the_moon_a_day_before_or_after_what_was_announced(shift: int, first: int) -> None:
-    calendar = Calendar(announced=(Range(DaySet.RAMADAN, MONDAY, MONDAY + timedelta(days=29)),), shift_days=shift)
-
-    starts = [day for day in range(1, 8) if DaySet.RAMADAN in calendar.sets_of(date(2026, 8, day))]
-
-    assert starts[0] == first
-
-
 def test_school_hours_of_a_pack_follow_the_season_the_weekday_and_ramadan() -> None:
     school = Card(
         Kind.SCHOOL,

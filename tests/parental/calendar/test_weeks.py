@@ -10,7 +10,7 @@ from parental import profiles
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
-from parental.errors import BadProfile, BadSchedule, NoPerson
+from parental.errors import BadProfile
 from parental.revision import current_revision
 from parental.schedule import Interval, Schedule
 
@@ -82,29 +82,6 @@ def test_a_profile_whose_cards_are_gone_has_no_hours(household: Connection) -> N
     weeks.renew(household, [7], NOW)
 
     assert week(household) == ()
-
-
-def test_a_card_is_of_one_profile(household: Connection) -> None:
-    card = plans.put_card(household, 7, SLEEP)
-
-    with pytest.raises(NoPerson):
-        plans.remove_card(household, 8, card.id)
-    with pytest.raises(NoPerson):
-        plans.put_card(household, 8, card)
-    assert plans.put_card(household, 7, card) == card
-    assert plans.cards_of(household, [7, 8]) == {7: (card,)}
-
-
-def test_more_cards_than_a_day_or_a_profile_has_are_refused(household: Connection) -> None:
-    for start in range(12):
-        plans.put_card(household, 7, Card(Kind.PRAYER, start * 60, 10))
-    with pytest.raises(BadSchedule, match="at most 12"):
-        plans.put_card(household, 7, Card(Kind.PRAYER, 800, 10))
-
-
-def test_a_pack_that_is_not_known_is_refused(household: Connection) -> None:
-    with pytest.raises(BadSchedule, match="pack"):
-        plans.put_card(household, 7, Card(Kind.SCHOOL, 480, 60, pack="pk-pb/night"))
 
 
 @pytest.mark.parametrize(
