@@ -71,7 +71,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         if len({(each.weekday, each.start_minute, each.minutes) for each in self.intervals}) < len({*self.intervals}):
-            raise BadSchedule("closed: the same hours stand there twice; not accepted; write once what stays open then")
+            raise BadSchedule("closed: the same hours are written twice; not accepted; write once what stays open then")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as exc:

@@ -197,7 +197,7 @@ def test_a_full_interval_covers_a_soft_one_and_two_soft_ones_leave_open_what_bot
 def test_what_stays_open_is_known_and_the_same_hours_stand_once() -> None:
     with pytest.raises(BadSchedule, match="allowed: 'homework' is not known"):
         Interval(0, 0, 5, frozenset({"homework"}))
-    with pytest.raises(BadSchedule, match="the same hours stand there twice"):
+    with pytest.raises(BadSchedule, match="the same hours are written twice"):
         Schedule((Interval(0, 0, 5), Interval(0, 0, 5, frozenset())))
 
 
