@@ -19,8 +19,8 @@ decides nothing and hides nothing: `out` names, besides the decision, the shadow
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.layout cimport (
-    HOUSEHOLD_NAME_LABELS, L_CLOSED_UNTIL, L_PAUSE, L_QUOTA, L_SCHEDULE, PEOPLE_LEVELS, WEEK_MINUTES, AllowedRow, ClosedRow,
-    ListRow, ProfileRow, SetRow, SpanRow)
+    HOUSEHOLD_NAME_LABELS, L_CLOSED_UNTIL, L_PAUSE, L_QUOTA, L_SCHEDULE, PEOPLE_LEVELS, WEEK_MINUTES, AllowedRow,
+    ClosedRow, ListRow, ProfileRow, SetRow)
 from fastpath.images.names cimport Hits, data_of
 from fastpath.images.verdict cimport (
     M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_CSAM, R_DEFAULT, R_HELP, R_HOUSEHOLD, R_ORDER,
@@ -168,12 +168,12 @@ cdef bint _has_name(const Policy* policy, uint64_t hash_) noexcept nogil:
 cdef void find_household(Policy* policy, const Name* name) noexcept nogil:
     """Find what the household's own names say of `name`: the longest allowed suffix, or else the longest denied one.
 
-    Cost: nothing where there are none; else for each of at most HOUSEHOLD_NAME_LABELS suffixes a hash and two searches."""
+    Cost: none where there are none; else for each of HOUSEHOLD_NAME_LABELS suffixes a hash and two searches."""
     cdef uint32_t label
     cdef uint64_t hash_
     if policy.n_names == 0:
         return
-    label = name.n_labels - HOUSEHOLD_NAME_LABELS if name.n_labels > HOUSEHOLD_NAME_LABELS else 0
+    label = max(name.n_labels, <uint32_t>HOUSEHOLD_NAME_LABELS) - HOUSEHOLD_NAME_LABELS
     while label < name.n_labels:
         hash_ = household_hash(name.wire + name.at[label], name.n - name.at[label], False)
         if _has_name(policy, hash_ | 1):

@@ -57,7 +57,9 @@ class Wishes(Schedule, forbid_unknown_fields=True, kw_only=True):
     services: Annotated[Categories | None, Meta(description=UNCHANGED)] = None
     safe_search: Annotated[SafeSearch | None, Meta(description=UNCHANGED)] = None
     youtube: Annotated[SafeSearch | None, Meta(description="YouTube's restricted mode. " + UNCHANGED)] = None
-    allowed: Annotated[Names | None, Meta(description="Open, also if they are of a closed category. " + UNCHANGED)] = None
+    allowed: Annotated[Names | None, Meta(description="Open, also if they are of a closed category. " + UNCHANGED)] = (
+        None
+    )
     denied: Annotated[Names | None, Meta(description="Closed. " + UNCHANGED)] = None
     canaries: Annotated[bool | None, Meta(description="Devices keep to this resolver. " + UNCHANGED)] = None
 
