@@ -51,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_approve(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
+    for verb in (push, withdraw):
+        verb.add_argument(
+            "--key", type=Path, metavar="FILE", help="the issuer's private key (Ed25519, PEM), to sign with"
+        )
     for verb in (push, listed, show, withdraw, confirm):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from filterd.errors import Missing, Refused, WrongUse
+from filterd.lookup.issuer_key import sign
 
 TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
 
@@ -52,7 +53,10 @@ def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | 
     headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": "application/json"}
     if not args.api.startswith(("http://", "https://")):
         raise WrongUse(f"--api {args.api!r}: no URL of an API; nothing done; write http://ADDRESS:PORT or https://NAME")
-    request = urllib.request.Request(args.api.rstrip("/") + path, body, headers, method=method)
+    url = args.api.rstrip("/") + path
+    if getattr(args, "key", None) is not None:
+        sign(headers, method, url, body or b"", args.key)
+    request = urllib.request.Request(url, body, headers, method=method)
     context = _trusting(args.ca) if args.ca else None
     try:
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)

@@ -8,6 +8,7 @@ and one that looks like a number is still a reference.
 """
 
 import asyncio
+import hashlib
 import hmac
 from typing import Any
 
@@ -39,9 +40,14 @@ from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, NoQuery
 from mgmt.frame.requests import body_of, octets_of, query_of, shown
 from mgmt.frame.shapes import After
+from mgmt.ledger.event import ORDERS, Event, Value
+from mgmt.ledger.store import append
 from mgmt.orders import store as orders
+from mgmt.orders.events import note_order
+from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.model import Order as JudgedOrder
+from mgmt.orders.model import Signed
 from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.sealed import ORDINARY
 from mgmt.problems import Problem
@@ -59,26 +65,51 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     original = await octets_of(request)
     if not principal.may_order_for(order.issuer):
         raise _of_another(principal, order.issuer)
+    signed = await _signed(request, principal, order.issuer)
     does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
 
     def store(conn: Connection) -> tuple[int, bool]:
+        if signed is not None:
+            spend(conn, signed, request.app[CLOCK]())
         found = orders.find_order(conn, order.issuer, order.ref)
         if found is None:
             _check_issuer(conn, order)
             check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
-            return orders.put_order(conn, order, judged, original, request.app[CLOCK](), principal.actor), True
+            now, by = request.app[CLOCK](), principal.actor
+            return orders.put_order(conn, order, judged, original, now, by, signed), True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found)
         return found.id, False
 
     try:
         number, is_new = await write(request, store)
+    except NotSigned as reason:
+        raise await _unsigned(request, principal, order.issuer, reason) from reason
     except IntegrityError as exc:
         raise Problem(
             409, f"{order.issuer} {order.ref}: pushed at the same moment; not taken; look at it", "/ref"
         ) from exc
     return await _answered(request, number, is_new=is_new)
+
+
+async def _signed(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
+    """What the issuer's key has signed; None: the issuer has none.   Raises Problem"""
+    url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
+    heard = Heard(request.method, url, request.headers, await octets_of(request))
+    try:
+        return await read(request, lambda conn: check(conn, issuer, heard, request.app[CLOCK]()))
+    except NotSigned as reason:
+        raise await _unsigned(request, principal, issuer, reason) from reason
+
+
+async def _unsigned(request: web.Request, principal: Principal, issuer: str, reason: NotSigned) -> Problem:
+    """Write down that a request in an issuer's name was refused, and tell its sender."""
+    digest = hashlib.sha256(await octets_of(request)).hexdigest()
+    said: dict[str, Value] = {"reason": str(reason), "request": request.path, "body_sha256": digest}
+    event = Event(ORDERS, "signature refused", principal.actor, {"issuer": issuer}, said)
+    await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
+    return Problem(403, str(reason), "Signature")
 
 
 async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.Response:
@@ -126,11 +157,18 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     """Withdraw an order, or some of its entries."""
     said = await body_of(request, Withdrawal)
     reason, values = said.reason, said.entries
+    signed = None
+    if principal.issuer is not None:  # the desk withdraws what its issuer cannot: a court opens a name
+        signed = await _signed(request, principal, principal.issuer)
 
     def store(conn: Connection) -> tuple[int, int]:
         order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
         if not principal.may_order_for(order.issuer):
             raise _of_another(principal, order.issuer)
+        if signed is not None:
+            spend(conn, signed, at)
+            proof: dict[str, Value] = {"key": signed.key.hex(), "signature": signed.signature.hex()}
+            note_order(conn, order.id, "withdrawal signed", at, by, **proof)
         if orders.is_of_lists(conn, order.id):
             raise _of_lists(conn, order)
         if values:
@@ -139,7 +177,10 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
             return order.id, 0
         return order.id, orders.withdraw_order(conn, order.id, reason, at, by)
 
-    number, n_withdrawn = await write(request, store)
+    try:
+        number, n_withdrawn = await write(request, store)
+    except NotSigned as exc:
+        raise await _unsigned(request, principal, principal.issuer or "", exc) from exc
     receipt = receipt_json(await receive(request.app[CONTROL].orders_changed()), request.app[SETTINGS].zone)
 
     def look(conn: Connection) -> tuple[list[str], WithdrawnOrder]:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 SCOPES = ("subtree", "exact")
 URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
@@ -57,6 +58,16 @@ class Order:
             None if self.deadline is None else self.deadline.timestamp(),
         ]
         return hashlib.sha256(json.dumps(said).encode()).digest()
+
+
+class Signed(NamedTuple):
+    """What an issuer's key has signed.   base  the octets that the signature is over;   created  Unix seconds"""
+
+    key: bytes
+    nonce: str
+    created: int
+    base: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Invariants: nothing is ever deleted, an order ends by withdrawal; one reference 
 of an order is an event of the ledger, in the same transaction, with counts and digests and no entry.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,7 @@ from mgmt.orders.model import (
     WITHDRAWN,
     Entry,
     Order,
+    Signed,
     name_text,
 )
 from parental.column_types import is_octets
@@ -59,7 +61,15 @@ IS_REFUSED_BY_CONTROL = and_(
 MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
 
 
-def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original: bytes, at: datetime, by: Actor) -> int:
+def put_order(
+    conn: Connection,
+    order: Order,
+    judged: Iterable[Entry],
+    original: bytes,
+    at: datetime,
+    by: Actor,
+    signed: Signed | None = None,
+) -> int:
     """Store a new order; returns its number.   Raises sqlalchemy's IntegrityError where issuer and ref are taken."""
     revision = raise_revision(conn, REVISION)
     stored = conn.execute(
@@ -74,6 +84,9 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
             sha256=order.sha256,
             original=original,
             confirm_by_s=int((at + EMERGENCY_LAPSE).timestamp()) if order.is_emergency else None,
+            signed_base=None if signed is None else signed.base,
+            signature=None if signed is None else signed.signature,
+            signing_key=None if signed is None else signed.key,
         )
     )
     assert stored.inserted_primary_key is not None
@@ -93,7 +106,10 @@ def put_order(conn: Connection, order: Order, judged: Iterable[Entry], original:
     ]
     if rows:
         conn.execute(insert(entries), rows)
-    note_order(conn, number, "pushed", at, by, **_pushed(order, rows))
+    received: dict[str, Value] = {"original_sha256": hashlib.sha256(original).hexdigest()}
+    if signed is not None:
+        received |= {"key": signed.key.hex(), "signature": signed.signature.hex()}
+    note_order(conn, number, "pushed", at, by, **_pushed(order, rows), **received)
     return number
 
 

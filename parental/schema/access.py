@@ -35,6 +35,13 @@ issuer_keys = Table(
     Column("from_s", BigInteger, nullable=False),
     Column("until_s", BigInteger, nullable=False),
 )
+push_nonces = Table(
+    "push_nonces",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),  # of the issuer
+    Column("nonce", String, primary_key=True),
+    Column("until_s", BigInteger, nullable=False, index=True),  # then what it was in is too old anyway
+)
 tokens = Table(
     "tokens",
     metadata,

@@ -46,6 +46,10 @@ orders = Table(
     Column("withdrawn_ms", BigInteger),
     Column("withdrawal_reason", Text),
     Column("withdrawal_receipt", Text),
+    # What the issuer's key has signed, so that anybody can check it again; none: it had no key.
+    Column("signed_base", LargeBinary),  # RFC 9421 §2.5; its Content-Digest is of `original`
+    Column("signature", LargeBinary),
+    Column("signing_key", LargeBinary),
     Column("confirm_by_s", BigInteger),  # of an emergency order: it lapses then, unless two persons have agreed
     UniqueConstraint("issuer", "ref"),
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice

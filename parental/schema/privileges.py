@@ -16,7 +16,8 @@ ROLES = (WEB, CONTROL, LEDGER)
 READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 COUNT = "SELECT, INSERT, UPDATE"
 # What web may write of orders: what was asked, never what is in force.
-_NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s"
+_NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s, "
+_NEW_ORDER += "signed_base, signature, signing_key"
 _PROPOSE_ORDER = f"SELECT, INSERT ({_NEW_ORDER}), UPDATE (withdrawn_ms, withdrawal_reason)"
 _NEW_ENTRY = '"order", number, value, wire, mode, status, reason, revision'  # a trigger refuses one that is in force
 _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdrawal_reason, revision)"
@@ -62,6 +63,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},
     "issuers": {WEB: READ, CONTROL: READ},  # put and disabled by commands, on the box
     "issuer_keys": {WEB: READ, CONTROL: READ},
+    "push_nonces": {WEB: "SELECT, INSERT, DELETE"},
     "staff": {WEB: "SELECT, UPDATE (last_login_s)", CONTROL: READ},  # put and disabled by `filterd staff`, on the box
     "staff_passwords": {WEB: COUNT},
     "passkeys": {WEB: f"{_USE_PASSKEY}, {_NEW_PASSKEY}", CONTROL: READ},  # control checks signatures itself

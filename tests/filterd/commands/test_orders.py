@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.mgmt.issuer import OpensslIssuer
 from support.system.daemon import Daemon
 
 
@@ -127,3 +128,44 @@ def test_a_reference_without_its_issuer_is_wrong_use_and_a_number_is_a_number(da
     assert (done.returncode, "add --issuer" in done.stderr) == (2, True)
     assert " T-10: enforced" in daemon.run("orders", "show", str(number), token=regulator).stdout
     assert "IHC 1: enforced" in daemon.run("orders", "show", "--issuer", "IHC", "1", token=regulator).stdout
+
+
+@pytest.mark.services
+def test_an_issuer_with_a_key_signs_what_it_pushes_and_withdraws(daemon: Daemon, tmp_path: Path) -> None:
+    regulator, issuer = daemon.token("regulator"), OpensslIssuer(tmp_path)
+    put = ("staff", "issuer-key", "PTA", "--hex", issuer.public_key.hex(), "--config", str(daemon.config))
+    assert daemon.run(*put).returncode == 0
+    push = ("orders", "push", "signed.test", "--issuer", "PTA", "--ref", "S-1", "--ground", "a law")
+    withdraw = ("orders", "withdraw", "--issuer", "PTA", "S-1", "--reason", "a letter")
+
+    for verb in (push, withdraw):
+        unsigned = daemon.run(*verb, token=regulator)
+        assert (unsigned.returncode, "signature" in unsigned.stderr) == (1, True), unsigned.stderr
+        signed = daemon.run(*verb, "--key", str(issuer.key), token=regulator)
+        assert (signed.returncode, signed.stderr) == (0, "")
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("content", [None, "", "-----BEGIN PRIVATE KEY-----"])
+def test_a_file_that_holds_no_key_is_said_before_anything_is_sent(
+    daemon: Daemon, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    push = (
+        "orders",
+        "push",
+        "a.test",
+        "--issuer",
+        "PTA",
+        "--ref",
+        "1",
+        "--ground",
+        "g",
+        "--key",
+        str(tmp_path / "key"),
+    )
+
+    done = daemon.run(*push, token="any")
+
+    assert (done.returncode, "nothing done; name the issuer's private key" in done.stderr) == (2, True)

@@ -48,6 +48,8 @@ REFUSED = (
     (WEB, "DELETE FROM orders"),
     (WEB, "UPDATE orders SET original = ''"),
     (WEB, "UPDATE orders SET issuer = 'other'"),
+    (WEB, "UPDATE orders SET signed_base = ''"),
+    (CONTROL, "SELECT * FROM push_nonces"),
     (WEB, "DELETE FROM entries"),
     (WEB, "UPDATE entries SET wire = ''"),
     # What is in force, control alone says.
