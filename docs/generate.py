@@ -141,7 +141,12 @@ COMMANDS_HEAD = f"""\
 where filterd is installed.
 """
 HEADS = "| key | type | default | meaning | change |\n|---|---|---|---|---|\n"
-CHAPTERS = {"dns": "DNS", "gate": "Gate", "tap": "Tap"}  # by the first word of a counter; all others are general
+CHAPTERS = {
+    "dns": "DNS",
+    "gate": "Gate",
+    "tap": "Tap",
+    "radius": "RADIUS",
+}  # by the first word of a counter; all others are general
 
 
 def pages() -> dict[str, str]:

@@ -22,6 +22,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "web": ("filterd-web", "filterd"),
     "splash": ("filterd-splash", "filterd"),
     "metrics": ("filterd-metrics", "filterd"),
+    "radius": ("filterd-radius", "filterd"),
     "reader": ("filterd-reader",),
 }
 # Socket → request → the roles that may ask it.
@@ -31,6 +32,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "policy_changed": ("web",),
         "explain": ("web",),
         "status": ("web", "metrics"),
+        "identify": ("radius",),
+        "sessions_changed": ("radius",),
         "reload": (),
         "lists_refresh": (),
         "lists_approve": (),
@@ -44,6 +47,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "find_report": ("splash",),
         "use_ticket": ("splash",),
     },
+    # What is known of sessions: for root.
+    "radius": {"sessions": (), "holder": ()},
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",)},
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},

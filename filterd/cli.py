@@ -39,6 +39,7 @@ COMMANDS = {
     "subscribers": "manage subscribers and their locks, over the API",
     "profiles": "manage what lines close for their devices, over the API",
     "devices": "manage tokens of subscribers' devices, over the API",
+    "sessions": "count sessions of network access servers, and name lines for them",
     "audit": "pull records of blocks; export, verify and count the ledger; what is kept",
     "lab": "run the demo in a laboratory of network namespaces",
     "bench": "run the benchmarks on this box",

@@ -8,7 +8,9 @@
                image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
                people-key/ of telephone numbers: web alone
                spool/      NAME/, NAME-tcp/: the worker NAME writes,                  reader.sock  readers of lists
-                           control empties
+                           control empties                                        radius/   radius.sock
+               sessions/   journal of sessions: radius alone
+               session-images/  radius writes, workers and control read
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
 """
@@ -22,8 +24,10 @@ IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "data
 DESK = "desk"  # what web alone reads: the key of the desk's secrets
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
+SESSIONS = "sessions"  # what network access servers have told
+SESSION_IMAGES = "session-images"
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
-CONTROL, DNS, SPLASH = "control", "dns", "splash"  # folders of what runs; a worker's has its name
+CONTROL, DNS, RADIUS, SPLASH = "control", "dns", "radius", "splash"  # folders of what runs; a worker's has its name
 CONTROL_FOR_SPLASH = "control-splash"
 FILE = "filterd.db"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -57,6 +61,11 @@ def control_socket(run_dir: Path) -> Path:
 def splash_socket(run_dir: Path) -> Path:
     """Where control answers the splash: in a folder of its own, so that its account can be given this one alone."""
     return run_dir / CONTROL_FOR_SPLASH / "control.sock"
+
+
+def radius_socket(run_dir: Path) -> Path:
+    """Where the role that hears network access servers says what it knows."""
+    return run_dir / RADIUS / "radius.sock"
 
 
 def reader_socket(run_dir: Path) -> Path:

@@ -36,6 +36,13 @@ class LockBit(IntEnum):
     PAUSE = L_PAUSE
 
 
+class RangeHolder(IntEnum):
+    """What a range of addresses has in the place of a subscriber; see NOT_HERE and UNASSIGNED of layout.pxd."""
+
+    NOT_HERE = 0xffffffff
+    UNASSIGNED = 0xfffffffe
+
+
 cdef str list_id_of(const ListRow* row):
     """The id of a list, without its padding.   Raises UnicodeDecodeError for what is not ASCII."""
     return PyBytes_FromStringAndSize(row.id, LIST_ID_OCTETS).rstrip(b"\0").decode("ascii")

@@ -8,7 +8,7 @@ from fastpath.images.key_table cimport KeyTable
 from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow
 from fastpath.images.names cimport Hits, NamesView, SetsView
 from fastpath.images.policy cimport PolicyView
-from fastpath.images.subscribers cimport SubscribersView
+from fastpath.images.subscribers cimport SUBSCRIBER_LEVELS, SubscribersView
 from fastpath.images.urls cimport UrlsView
 from fastpath.images.verdict cimport Decision
 from fastpath.wire.name cimport Name
@@ -26,7 +26,7 @@ cdef enum:                      # of Tables.generations: a base, and behind it t
 cdef struct Tables:
     NamesView names
     NamesView names_delta
-    SubscribersView subscribers[PEOPLE_LEVELS]      # the youngest first
+    SubscribersView subscribers[SUBSCRIBER_LEVELS]  # of lines, the youngest first, then of sessions
     PolicyView policy[PEOPLE_LEVELS]
     UrlsView urls
     UrlsView urls_delta
@@ -73,6 +73,7 @@ cdef const Tables* take_tables(Handover* h) noexcept nogil
 cdef class TableSet:
     cdef Tables tables
     cdef readonly list images   # kept alive as long as the tables point into them
+    cdef readonly list sessions     # their base, delta and young level, which may be None
     cdef readonly list list_ids
 
     cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets)

@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import final
 
 from fastpath.images.decision import Decision, ListInForce, Match
@@ -21,6 +21,8 @@ class TableSet:
         urls_delta: Image | None = None,
         subscribers_young: Image | None = None,
         policy_young: Image | None = None,
+        *,
+        sessions: Sequence[Image | None] = (),
     ) -> TableSet: ...
     def public(self) -> TableSet: ...
     @classmethod
@@ -32,6 +34,8 @@ class TableSet:
     ) -> TableSet: ...
     @property
     def images(self) -> list[Image | None]: ...
+    @property
+    def sessions(self) -> list[Image | None]: ...
     @property
     def list_ids(self) -> list[str]: ...
     @property

@@ -21,7 +21,7 @@ from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
 from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
-from fastpath.images.subscribers cimport find_subscriber
+from fastpath.images.subscribers cimport SESSION_LEVELS, find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport (
     CATEGORY_UNDECIDABLE, M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, SPLASH, T_CATEGORY, has_rule)
@@ -209,20 +209,24 @@ cdef class TableSet:
 
     def __cinit__(self, Image names=None, Image names_delta=None, Image subscribers=None, Image subscribers_delta=None,
                   Image policy=None, Image policy_delta=None, Image urls=None, Image urls_delta=None,
-                  Image subscribers_young=None, Image policy_young=None):
+                  Image subscribers_young=None, Image policy_young=None, *, sessions=()):
         global _last_ticket
         cdef uint32_t i
         cdef Image image
         self.images = [names, names_delta, subscribers, subscribers_delta, policy, policy_delta, urls, urls_delta,
                        subscribers_young, policy_young]
+        self.sessions = [*sessions, None, None, None][:SESSION_LEVELS]
         _require_chain("names", names, names_delta)
         _require_chain("urls", urls, urls_delta)
         _require_chain("subscribers", subscribers, subscribers_delta, subscribers_young)
         _require_chain("policy", policy, policy_delta, policy_young)
+        _require_chain("sessions", *self.sessions)
         open_names(names, &self.tables.names)
         open_names(names_delta, &self.tables.names_delta)
         for i, image in enumerate((subscribers_young, subscribers_delta, subscribers)):
             open_subscribers(image, &self.tables.subscribers[i])
+        for i, image in enumerate(reversed(self.sessions)):
+            open_subscribers(image, &self.tables.subscribers[PEOPLE_LEVELS + i])
         for i, image in enumerate((policy_young, policy_delta, policy)):
             open_policy(image, &self.tables.policy[i])
         open_urls(urls, &self.tables.urls)
@@ -259,7 +263,7 @@ cdef class TableSet:
         """The same images without the entries of confidential lists, which are found by nothing that is asked here.
 
         Cost: that of new views, no look at the images' octets."""
-        cdef TableSet found = TableSet(*self.images)
+        cdef TableSet found = TableSet(*self.images, sessions=self.sessions)
         found.tables.names.table.hides_digests = found.tables.names_delta.table.hides_digests = True
         found.tables.urls.table.hides_digests = found.tables.urls_delta.table.hides_digests = True
         return found

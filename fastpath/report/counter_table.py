@@ -2,19 +2,11 @@
 
 `make docs` makes the C numbers (counter_numbers.pxd) and the operator's page (docs/counters.md) from this table.
 Invariants: a row's place is its word in a counters file, which outlives an upgrade: append rows, never move or remove
-one.  The first word of a name (dns, gate, tap) is its chapter on the page; all others are in "General".
+one.  The first word of a name (dns, gate, tap, radius) is its chapter on the page; all others are in "General".
 """
 
-from typing import NamedTuple
-
-
-class Counter(NamedTuple):
-    """One counter.   counts  what it counts, one sentence: the help text of metrics;   rise  what to make of a rise"""
-
-    name: str
-    counts: str
-    rise: str
-
+from fastpath.report.counter import Counter
+from fastpath.report.radius_counters import RADIUS
 
 # By their numbers: fastpath/report/counters.pxd counts on it.
 RCODES = {
@@ -483,6 +475,7 @@ COUNTERS = (
         "Normal for connections that end at once. Many: the kernel has no connection labels, or tracks these "
         "connections by other addresses (DNAT) or in zones.",
     ),
+    *RADIUS,
 )
 NAMES = tuple(counter.name for counter in COUNTERS)
 HELP = {counter.name: counter.counts for counter in COUNTERS}

@@ -95,6 +95,7 @@ def _needs(config: Config) -> Iterator[Finding]:
         ("splash", config.splash.listen),
         ("api", config.api.listen),
         ("metrics", config.metrics.listen),
+        ("radius", config.radius.listen),
     ):
         for endpoint in endpoints:
             yield _port(kind, endpoint.host, endpoint.port)
@@ -323,7 +324,7 @@ def _port(kind: str, address: str, port: int) -> Finding:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     what, shown = f"{kind} port", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     try:
-        with socket.socket(family, socket.SOCK_DGRAM if kind == "dns" else socket.SOCK_STREAM) as probe:
+        with socket.socket(family, socket.SOCK_DGRAM if kind in ("dns", "radius") else socket.SOCK_STREAM) as probe:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if kind != "dns":

@@ -123,7 +123,8 @@ class _Listener(NamedTuple):
     protocols: frozenset[str]
 
 
-_TCP, _BOTH = frozenset({"TCP"}), frozenset({"TCP", "UDP"})
+_TCP, _UDP = frozenset({"TCP"}), frozenset({"UDP"})
+_BOTH = _TCP | _UDP
 
 
 def _listeners(config: Config) -> Iterator[_Listener]:
@@ -141,6 +142,7 @@ def _listeners(config: Config) -> Iterator[_Listener]:
         ("/api/listen", config.api.listen, _TCP),
         ("/family/listen", config.family.listen, _TCP),
         ("/metrics/listen", config.metrics.listen, _TCP),
+        ("/radius/listen", config.radius.listen, _UDP),
         ("/rpz/listen", config.rpz.listen, _BOTH),
         ("/transfers/notify", config.transfers.notify, _BOTH),
     ]
@@ -281,6 +283,17 @@ def _is_ourselves(listen: Endpoint, upstream: Upstream) -> bool:
     return here == there or (here.is_unspecified and there.is_loopback)
 
 
+def _check_radius(config: Config) -> Found:
+    radius = config.radius
+    if radius.listen and not radius.nas:
+        yield "/radius/nas", "no one may send requests", "add an entry with address, secret and pools"
+    if radius.nas and not radius.listen:
+        yield "/radius/listen", "entries of NAS, and no address where they are heard", "write listen: [ADDRESS:1813]"
+    for at, nas in enumerate(radius.nas):
+        if nas.name in {each.name for each in radius.nas[:at]}:
+            yield f"/radius/nas/{at}/name", f"'{nas.name}' is the name of an earlier one", "give each its own name"
+
+
 CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_ids,
     _check_splash_action,
@@ -294,6 +307,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_mode,
     _check_gate_ports,
     _check_rpz,
+    _check_radius,
 )
 LIST_CHECKS: tuple[Callable[[str, ListEntry], Found], ...] = (
     _check_tier,

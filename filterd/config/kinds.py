@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.text.links import target_of
+from parental.subscriber import MAX_ID
 from rules.category import CATEGORIES, NAMELESS, SERVICES
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
@@ -125,6 +126,13 @@ def whole_number(lowest: int, highest: int) -> Kind:
 
 
 port = whole_number(1, 65535)
+
+
+def profile(value: str) -> int:
+    """number of a line or a profile"""
+    if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) <= MAX_ID:
+        raise Unfit(f"{quoted(value)} is no number of a line or a profile", f"write a whole number, 1 to {MAX_ID}")
+    return int(value)
 
 
 def mark_mask(value: str) -> MarkMask:

@@ -19,7 +19,23 @@ from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.kinds import MarkMask, Octets, Seconds
 from filterd.config.pages import MAX_COMPLAINTS, SETTINGS, Complaint, StopPage
-from filterd.config.spec import ALL, CONTROL, DNS, GATE, LIVE, METRICS, SPLASH, WEB, many, one, part, parts, several
+from filterd.config.radius import Radius
+from filterd.config.spec import (
+    ALL,
+    CONTROL,
+    DNS,
+    GATE,
+    LIVE,
+    METRICS,
+    RADIUS,
+    SPLASH,
+    WEB,
+    many,
+    one,
+    part,
+    parts,
+    several,
+)
 from mgmt.settings import HELPLINES, LANGUAGES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
@@ -462,6 +478,7 @@ class Config:
     api: Api = part(Api, WEB)
     family: Family = part(Family, WEB)
     metrics: Metrics = part(Metrics, METRICS)
+    radius: Radius = part(Radius, RADIUS)
     lists: tuple[ListEntry, ...] = parts(ListEntry, MAX_LISTS, LIVE)
     transfers: Transfers = part(Transfers, LIVE)
     rpz: Rpz = part(Rpz, LIVE)

@@ -15,7 +15,8 @@ CONTROL: Restart = ("control",)
 WEB: Restart = ("web",)
 SPLASH: Restart = ("splash",)
 METRICS: Restart = ("metrics",)
-ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
+RADIUS: Restart = ("radius",)
+ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics", "radius")
 
 
 class Spec(NamedTuple):

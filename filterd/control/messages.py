@@ -4,9 +4,9 @@ Invariants: the keys are the same for every client; `filterd status --json` prin
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from filterd.process.box_state import RoleState
 from filterd.process.codec import Requests
@@ -14,6 +14,8 @@ from filterd.process.messages import Generations, Status, WorkerStatus
 from mgmt.control_protocol import Report
 
 Keys = list[str]  # paths of the configuration
+MOST_NAMES = 1000  # of a request: each may be 253 octets, and a line 1 MiB
+MOST_PREFIXES = 5000
 UNNAMED = "someone"  # who asked, where a request does not say
 
 
@@ -68,6 +70,39 @@ class UseTicket(Struct, frozen=True, tag_field="op", tag="use_ticket"):
     address: str
 
 
+class Identify(Struct, frozen=True, tag_field="op", tag="identify"):
+    """Which profiles do these names of lines stand for?   Reply: Identified.
+
+    since   a revision: also the names whose profile has changed after it;  -1: none of them"""
+
+    names: Annotated[list[str], Meta(max_length=MOST_NAMES)]
+    since: int = -1
+
+
+class Identified(Struct, frozen=True):
+    """Reply to Identify: profiles by name, as of a revision; a name that no line has is left out."""
+
+    profiles: dict[str, int]
+    revision: int
+
+
+class SessionsChanged(Struct, frozen=True, tag_field="op", tag="sessions_changed"):
+    """These prefixes have other holders in the images of sessions.   Reply: SessionsHeld.
+
+    cut      those whose connections end: another one had them
+    losers   profiles that had some of them"""
+
+    prefixes: Annotated[list[str], Meta(max_length=MOST_PREFIXES)]
+    cut: Annotated[list[str], Meta(max_length=MOST_PREFIXES)]
+    losers: Annotated[list[int], Meta(max_length=4 * MOST_PREFIXES)] = []
+
+
+class SessionsHeld(Struct, frozen=True):
+    """Reply to SessionsChanged: locks and connections are as the sessions say.   n_cut  connections ended"""
+
+    n_cut: int
+
+
 class Found(Struct, frozen=True):
     """A report.   None: there is none, or too many wait"""
 
@@ -101,9 +136,13 @@ class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
 
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
-ControlRequest = OrdersChanged | PolicyChanged | Explain | Status | Reload | ListsRequest
+SessionsRequest = Identify | SessionsChanged
+ControlRequest = OrdersChanged | PolicyChanged | Explain | Status | Reload | ListsRequest | SessionsRequest
 CONTROL_REQUESTS = Requests(
-    (OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback)
+    (
+        *(OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
+        *(Identify, SessionsChanged),
+    )
 )
 
 SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket

@@ -12,11 +12,13 @@ and gets its receipt, here alone, and once no worker refuses what holds it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from fastpath.images.image import Image
+from fastpath.images.session_levels import with_sessions
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from filterd.config.web_settings import settings_of
@@ -83,6 +85,10 @@ class Publisher:
     def generations(self) -> dict[str, tuple[int, int]]:
         """(base, delta) of each kind in force."""
         return self.tables.generations
+
+    def take_sessions(self, levels: Sequence[Image | None]) -> None:
+        """Explain with these levels of sessions, too: the workers have them by themselves."""
+        self.tables = with_sessions(self.tables, levels)
 
     def usable_base(self) -> Compiled | None:
         """The newest base on the disk; None where there is none, or it holds orders that the database does not know:
@@ -231,7 +237,8 @@ class Publisher:
             await asyncio.to_thread(write)
         known = [*self.tables.images, *(self.live.base.images if self.live else ())]
         before = self.tables.images[:2]
-        self.tables = await asyncio.to_thread(self._images.open_tables, known)
+        tables = await asyncio.to_thread(self._images.open_tables, known)
+        self.tables = with_sessions(tables, self.tables.sessions)
         self.published.set()
         if self.tables.images[:2] != before:
             self.has_new_names.set()

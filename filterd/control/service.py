@@ -3,7 +3,7 @@
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
     lists      copies taken, pulled, approved               explainer  explanations, status
-    reloader   the operator's file taken in
+    reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
 
 Invariants: a request that fails leaves what was in force, and its reply says why.
 """
@@ -30,6 +30,8 @@ from filterd.control.messages import (
     Explanation,
     FindReport,
     Found,
+    Identified,
+    Identify,
     InForce,
     ListsApprove,
     ListsRefresh,
@@ -39,6 +41,8 @@ from filterd.control.messages import (
     Probed,
     Reload,
     ReportMistake,
+    SessionsChanged,
+    SessionsHeld,
     SplashRequest,
     UseTicket,
     WhyClosed,
@@ -46,6 +50,7 @@ from filterd.control.messages import (
 from filterd.control.midnight import Midnight
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.sessions import Sessions
 from filterd.control.tickets import SplashTickets
 from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailed
@@ -68,6 +73,7 @@ class Control:
         self.publisher = Publisher(self.context, self.cuts)
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher)
+        self.sessions = Sessions(self.context, self.publisher, keeper)
         self.tickets = SplashTickets(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
@@ -92,6 +98,7 @@ class Control:
             await self.publisher.compile()
         else:
             await self.publisher.start(compiled)
+        await self.sessions.open()
 
     async def reload(self) -> InForce | Failed:
         """Take configuration and lists in again, and compile what has changed."""
@@ -107,7 +114,9 @@ class Control:
         faults = await self.lists.faults()
         return InForce(generations=self.publisher.generations, faults=faults, live=live, restart=restart)
 
-    async def answer(self, request: ControlRequest) -> Receipt | Explanation | ControlStatus | InForce | Failed:
+    async def answer(
+        self, request: ControlRequest
+    ) -> Receipt | Explanation | ControlStatus | InForce | Identified | SessionsHeld | Failed:
         """One request of control.sock."""
         match request:
             case OrdersChanged():
@@ -120,6 +129,10 @@ class Control:
                 return await self.lists.change(request)
             case Status():
                 return await self.explainer.status()
+            case Identify(names, since):
+                return await asyncio.to_thread(self.sessions.identify, names, since)
+            case SessionsChanged(prefixes, cut, losers):
+                return await self.sessions.changed(prefixes, cut, losers)
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 

@@ -9,7 +9,7 @@ Cost: an update costs what it changes, and some passes over columns: 5 ms with a
 
 import logging
 import threading
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -20,8 +20,9 @@ from filterd.kernel.cut import Means, Wanted
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
-from filterd.kernel.prefix_columns import Columns, SpanColumns, joined, networks_of_spans, spans_of
+from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
+from filterd.kernel.session_locks import SessionLocks
 from mgmt.control_protocol import Cut
 from parental.addresses import released_since
 from parental.database import reading
@@ -51,6 +52,7 @@ class LockKeeper:
     def __init__(self, engine: Engine, kernel: Kernel | None) -> None:
         self._engine, self._kernel = engine, kernel
         self._rules = Rules()
+        self.sessions = SessionLocks()
         self._table, self._revision = LockTable(), 0
         self._redirected: SpanColumns = {}  # whose DNS is: those whom the rules name, and every line
         self._sent_redirected: SpanColumns = {}
@@ -61,6 +63,7 @@ class LockKeeper:
         self._corridor: Set[Network] = frozenset()
         self._sent_corridor: Set[Network] = self._corridor
         self._is_installed = False
+        self._next_change: datetime | None = None
         self._refreshing = threading.Lock()  # an order from the API and the clock may come at once
 
     def install(self, rules: Rules, at: datetime) -> None:
@@ -78,7 +81,7 @@ class LockKeeper:
         with self._refreshing:
             self._look(at)
             self._enforce()
-            return Refreshed(self._cut(), self._table.next_change)
+            return Refreshed(self._cut(), self._next_change)
 
     def suspect(self, destinations: Set[Network]) -> None:
         """Queue every new flow to these destinations; effective at once where rules are in force.   Blocking.
@@ -95,6 +98,21 @@ class LockKeeper:
             self._corridor = destinations
             if self._is_installed:
                 self._enforce()
+
+    def move_sessions(self, moved: Set[Network], losers: Iterable[int], cut: Set[Network], at: datetime) -> int | None:
+        """Lock and unlock prefixes of sessions that have other holders, and end connections of `cut`.   Blocking.
+
+        losers   profiles that had some of them.   Returns how many connections were ended."""
+        with self._refreshing:
+            with reading(self._engine) as conn:
+                self._read_changes(conn)
+                self.sessions.move(conn, moved, losers)
+            self._advance(at)
+            self._uncut = joined(self._uncut, columns_of(cut))
+            if not self._is_installed:
+                return None
+            self._enforce()
+            return self._cut()
 
     @property
     def means(self) -> Means:
@@ -141,7 +159,7 @@ class LockKeeper:
 
     def _send_changes(self) -> None:
         if self._kernel is not None:
-            added, removed = self._table.held.differences(self._table.locked)
+            added, removed = self.sessions.differences(self._table)
             self._kernel.change_locked(added, removed)
             self._note_locked(added)
             if self._redirected != self._sent_redirected:
@@ -155,9 +173,9 @@ class LockKeeper:
     def _send_all(self) -> None:
         """Send the kernel everything: the content of its sets is unknown."""
         assert self._kernel is not None
-        added, _ = self._table.held.differences(self._table.locked)
+        added, _ = self.sessions.differences(self._table)
         try:
-            self._kernel.set_locked(self._table.held.columns(self._table.locked))
+            self._kernel.set_locked(self.sessions.locked(self._table))
             self._note_locked(added)
             self._kernel.set_subscribers(self._redirected)
             self._set_destinations()
@@ -168,7 +186,7 @@ class LockKeeper:
 
     def _apply(self) -> None:
         """Apply the rules with all locks and subscribers."""
-        locked = self._table.held.columns(self._table.locked)
+        locked = self.sessions.locked(self._table)
         if self._kernel is not None:
             self._kernel.apply(replace(self._rules, subscribers=tuple(networks_of_spans(self._redirected))), locked)
             self._set_destinations()
@@ -186,6 +204,7 @@ class LockKeeper:
         """The kernel has all locks; the connections of these are still to be cut."""
         self._uncut = joined(self._uncut, added)
         self._table.held.settle(self._table.locked)
+        self.sessions.settle()
 
     def _note_sent(self) -> None:
         self._sent_suspects, self._sent_corridor = self._suspects, self._corridor
@@ -203,7 +222,12 @@ class LockKeeper:
         """Read the changes from the database and advance the table to time `at`."""
         with reading(self._engine) as conn:
             self._read_changes(conn)
+        self._advance(at)
+
+    def _advance(self, at: datetime) -> None:
         self._table.advance(at)
+        changes = (self._table.next_change, self.sessions.advance(at))
+        self._next_change = min((change for change in changes if change is not None), default=None)
 
     def _read_changes(self, conn: Connection) -> None:
         revision, since = current_revision(conn), self._revision
@@ -215,6 +239,7 @@ class LockKeeper:
         released = released_since(conn, since) if since else ()
         if self._table.change(iter_profiles(conn, numbers), iter_held(conn, numbers), released):
             self._redirect()
+        self.sessions.read(conn, numbers)
         self._revision = revision
 
     def _redirect(self) -> None:

@@ -25,7 +25,7 @@ from filterd.process.messages import Status
 from filterd.process.readiness import unfit
 
 CONTROL_S = 5.0  # half of what Prometheus waits for us; control itself waits longer for a worker that hangs
-ROLES = ("dns", "gate")
+ROLES = ("dns", "gate", "radius")
 STREAMS = "-tcp"  # the counters of a worker's streams have its name with this ending
 
 

@@ -128,6 +128,8 @@ def _histogram(values: Mapping[str, int]) -> tuple[list[tuple[str, float]], floa
 
 
 def _counts(worker: str, counter: str) -> bool:
-    """Whether a worker counts this: dns_… is of DNS, gate_… and tap_… of the gate, the others of both."""
+    """Whether a worker counts this: dns_… is of DNS, gate_… and tap_… of the gate, radius_… of radius, the others of
+    DNS and gate."""
     role = worker.partition("-")[0]
-    return {"dns": "dns", "gate": "gate", "tap": "gate"}.get(counter.partition("_")[0], role) == role
+    of = {"dns": "dns", "gate": "gate", "tap": "gate", "radius": "radius"}.get(counter.partition("_")[0])
+    return of == role if of is not None else role != "radius"

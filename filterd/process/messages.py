@@ -47,6 +47,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
     starts: int | UnsetType = UNSET  # so far, since this box began: more than 1 means restarts
     generations: Generations
     refused: str | None  # why the newest images were not taken, or why there is no reply
+    sessions: int | UnsetType = UNSET  # generation of the newest image of sessions
     counters: dict[str, int]
     ja4_classes: dict[str, int] | UnsetType = UNSET
     upstreams: dict[str, bool] | UnsetType = UNSET  # whether each answers

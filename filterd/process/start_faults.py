@@ -9,13 +9,15 @@ from filterd.config import BadConfig
 from filterd.errors import Missing, WrongUse
 from filterd.images.compile import CompileFailed
 from filterd.lists.updater import ListsFailed
+from filterd.radius.nas import BadSecret
 from parental.errors import DatabaseFault
+from parental.sessions.journal import BadSnapshot
 from rules.errors import BadList
 
 # A plain RuntimeError is the kernel's refusal (filterd.kernel), in words.
 OF_THE_BOX = (
     *(BadCertificate, BadConfig, BadList, CompileFailed, DatabaseFault, ListsFailed, Missing, UpstreamIsOurselves),
-    WrongUse,
+    *(BadSecret, BadSnapshot, WrongUse),
 )
 
 

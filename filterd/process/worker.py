@@ -16,24 +16,32 @@ import contextlib
 import gc
 import logging
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import UNSET
+
 from dns.thread_priority import give_way
+from fastpath.images.image import Image
+from fastpath.images.session_levels import open_sessions, sessions_generation, with_sessions
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
 from filterd.accounts import trusted
 from filterd.keys import hold_image_key
-from filterd.places import IMAGES, SPOOL, counters_folder, worker_socket
+from filterd.places import IMAGES, SESSION_IMAGES, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
+from parental.sessions.level import SESSIONS_MANIFEST
 from rules.compiler.manifest import MANIFEST
 
 TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine
 TAKE_OVER_POLL_S = 0.001
+SESSIONS_S = 0.02  # between two looks at the manifest of sessions, 3 us each
+NO_SESSIONS_S = 1.0
 
 log = logging.getLogger("filterd.process.worker")
 
@@ -95,6 +103,9 @@ class Worker:
         self._state_dir, self._run_dir = state_dir, run_dir
         self._tables = TableSet()
         self._refused: str | None = None
+        self._sessions = state_dir / SESSION_IMAGES / SESSIONS_MANIFEST
+        self._seen_sessions: tuple[int, int] | None = None
+        self._refused_sessions: str | None = None
         self._using = asyncio.Lock()
         self._n_turns, self._is_taking_over = -1, False
         self._starts = 0
@@ -114,6 +125,7 @@ class Worker:
         stopping = asyncio.ensure_future(stop_requested().wait())  # noqa: TID251
         server = await serve(socket, "worker", WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
+        following = asyncio.ensure_future(self._follow_sessions())  # noqa: TID251
         try:
             while True:
                 running = self._running
@@ -123,7 +135,7 @@ class Worker:
         finally:
             server.close()
             socket.unlink(missing_ok=True)
-            for task in (living, stopping):
+            for task in (living, stopping, following):
                 task.cancel()
         if self._running.done():
             self._running.result()
@@ -157,7 +169,8 @@ class Worker:
             pid=os.getpid(),
             starts=self._starts,
             generations=self._tables.generations,
-            refused=self._refused,
+            refused=self._refused or self._refused_sessions,
+            sessions=sessions_generation(self._tables) or UNSET,
             counters=counted(self._run_dir, self.name),
             ja4_classes=classes_counted(self._run_dir, self.name),
             upstreams=self._front.upstreams(),
@@ -168,7 +181,9 @@ class Worker:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
                 hold_image_key(self._state_dir)  # control makes it, perhaps after this worker has started
-                tables = await asyncio.to_thread(_open_gently, self._images / manifest, self._tables)
+                tables = await asyncio.to_thread(
+                    _open_gently, self._images / manifest, self._tables, self._open_sessions
+                )
                 if is_running:
                     await self._front.use(tables)
                 else:
@@ -182,6 +197,53 @@ class Worker:
                 return InUse(tables.generations)
         log.warning("%s", self._refused)
         return Failed(refused=self._refused)
+
+    async def _follow_sessions(self) -> None:
+        """Serve the sessions that the radius role publishes, at every change of its manifest.
+
+        It reaches no socket here: who hears strangers needs no way to the workers."""
+        while True:
+            is_there = self._sessions.parent.exists()
+            await asyncio.sleep(SESSIONS_S if is_there else NO_SESSIONS_S)
+            is_new = is_there and self._stamp_of_sessions() != self._seen_sessions
+            if is_new and any(self._tables.images):  # what was never served waits for the first images
+                await self._take_sessions()
+
+    async def _take_sessions(self) -> None:
+        async with self._using:
+            levels = await asyncio.to_thread(self._open_sessions)
+            tables = with_sessions(self._tables, levels)
+            try:
+                await self._front.use(tables)
+            except TimeoutError:
+                self._seen_sessions = None
+                self._refused_sessions = f"worker {self.name}: its loop took no new sessions in time; tried again"
+                log.warning("%s", self._refused_sessions)
+            else:
+                self._tables = tables
+
+    def _stamp_of_sessions(self) -> tuple[int, int] | None:
+        try:
+            status = self._sessions.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _open_sessions(self) -> list[Image | None]:
+        """The levels of sessions.   Those that cannot be used keep nothing else from being served: older ones stay."""
+        give_way()  # as for all images
+        self._seen_sessions, known = self._stamp_of_sessions(), self._tables.sessions
+        if self._seen_sessions is None:
+            return known
+        try:
+            opened = open_sessions(self._sessions, known, trusted(("radius",)))
+            TableSet(sessions=opened)  # raises where they contradict each other
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as reason:
+            self._refused_sessions = f"{reason}; still serving older sessions; restart the radius role"
+            log.warning("%s", self._refused_sessions)
+            return known
+        self._refused_sessions = None
+        return opened
 
     async def _configure(self) -> Configured | Failed:
         if self._setup is None:
@@ -225,10 +287,10 @@ async def _after(before: "asyncio.Future[None]", front: Front) -> None:
     await front.run()
 
 
-def _open_gently(manifest: Path, known: TableSet) -> TableSet:
+def _open_gently(manifest: Path, known: TableSet, open_levels: Callable[[], Sequence[Image | None]]) -> TableSet:
     """Open images in this thread of a pool, behind the loop: both are on one core."""
     give_way()
-    return TableSet.open(manifest, known.images, trusted(("control",)))
+    return with_sessions(TableSet.open(manifest, known.images, trusted(("control",))), open_levels())
 
 
 def counted(run_dir: Path, name: str) -> dict[str, int]:

@@ -56,6 +56,12 @@ addresses = Table(
 )
 OWN_PROFILE = addresses.c.profile.is_not(None)  # of few addresses
 Index("addresses_by_profile", addresses.c.profile, sqlite_where=OWN_PROFILE, postgresql_where=OWN_PROFILE)
+line_names = Table(  # how a network access server calls a line, see parental.sessions
+    "line_names",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("line", Number, ForeignKey("lines.id", ondelete="CASCADE"), nullable=False, index=True),
+)
 released_addresses = Table(
     "released_addresses",
     metadata,

@@ -45,6 +45,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)"},
     "lines": {WEB: ALL, CONTROL: READ},
     "addresses": {WEB: ALL, CONTROL: READ},
+    "line_names": {CONTROL: READ},  # given by `filterd sessions`, on the box
     "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image
     "revision_times": {CONTROL: "SELECT, INSERT, DELETE"},
     "blocked_categories": {WEB: ALL, CONTROL: READ},

@@ -8,6 +8,7 @@ from filterd import accounts
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.lists.list_reader import READER_REQUESTS
 from filterd.process.messages import WORKER_REQUESTS
+from filterd.radius.messages import RADIUS_REQUESTS
 
 UIDS = {
     "filterd-control": 901,
@@ -17,6 +18,7 @@ UIDS = {
     "filterd": 905,
     "filterd-splash": 906,
     "filterd-metrics": 907,
+    "filterd-radius": 908,
 }
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,7 @@ def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
         "control": CONTROL_REQUESTS.ops,
         "splash": SPLASH_REQUESTS.ops,
         "reader": READER_REQUESTS.ops,
+        "radius": RADIUS_REQUESTS.ops,
         "worker": WORKER_REQUESTS.ops,
     }
 
@@ -69,6 +72,11 @@ def test_the_manual_has_the_same_table() -> None:
         ("control", "status", "filterd-metrics", True),
         ("control", "explain", "filterd-metrics", False),
         ("worker", "status", "filterd-metrics", False),
+        ("control", "sessions_changed", "filterd-radius", True),
+        ("control", "identify", "filterd-web", False),
+        ("control", "policy_changed", "filterd-radius", False),
+        ("worker", "use", "filterd-radius", False),
+        ("radius", "holder", "filterd-web", False),
         ("reader", "read", "filterd-control", True),
         ("reader", "read", "filterd-web", False),
         ("control", "no such request", "filterd-web", False),

@@ -51,6 +51,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],
         "filterd-metrics": [],
+        "filterd-radius": [],
         "filterd-reader@": [],
         "filterd-rules": ["CAP_NET_ADMIN"],
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],

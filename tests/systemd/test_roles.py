@@ -14,12 +14,12 @@ from support.system.units import ROLE_UNITS
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "reader")
+ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "radius", "reader")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
 chgrp filterd /etc/filterd/filterd.yaml && chmod 640 /etc/filterd/filterd.yaml
-systemctl start filterd.target
+systemctl start filterd.target filterd-radius
 """
 # As a role: path → what it may do there; "socket request" → whether it was carried out.
 PROBE = """
@@ -91,7 +91,7 @@ def tables() -> Iterator[list[str]]:
 
 
 def requests_allowed() -> dict[tuple[str, str], set[str]]:
-    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "reader", "worker")]
+    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "radius", "reader", "worker")]
     return {(door, request): set(filter(None, re.split(r", *", roles))) for door, request, roles in rows}
 
 
@@ -102,14 +102,15 @@ def paths_allowed() -> dict[str, dict[str, str]]:
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
     box.says("bash", "-c", START)
-    for unit in ROLE_UNITS:
+    for unit in (*ROLE_UNITS, "filterd-radius"):
         box.until("active", "systemctl", "is-active", unit)
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]
     doors += [("splash", "/run/filterd/control-splash/control.sock", "control")]
+    doors += [("radius", "/run/filterd/radius/radius.sock", "radius")]
     doors += [("reader", "/run/filterd/reader.sock", "reader")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 16
+    assert len(paths) > 20 and len(requests) == 20
 
     wrong = []
     for role in ROLES:
@@ -184,7 +185,7 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     start = (
         "systemctl start filterd-dns@0 && systemctl start --no-block filterd-web"  # which waits for control's database
     )
-    box.says("bash", "-c", START.replace("systemctl start filterd.target", start))
+    box.says("bash", "-c", START.replace("systemctl start filterd.target filterd-radius", start))
 
     tries = """
     for place in /run/filterd/control /run/filterd/control-splash/control.sock /run/filterd/gate-0 \\
@@ -200,6 +201,7 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
         "filterd-gate",
         "filterd-splash",
         "filterd-metrics",
+        "filterd-radius",
         "filterd-reader",
     ):
         assert box.says("bash", "-c", tries, "try", account) == ""

@@ -74,3 +74,27 @@ def test_the_families_door_needs_tls_as_the_desks_does() -> None:
     assert "/family/listen/0: 192.0.2.1:8081 without TLS" in cleartext
     assert "/family: a certificate without its key" in half
     assert read(SMALLEST + "family: {listen: ['192.0.2.1:8081'], cleartext: true}").family.cleartext
+
+
+NAS = "{name: bng, address: 192.0.2.9, secret: s, pools: [192.0.2.0/24]}"
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "found"),
+    [
+        ("radius: {listen: ['192.0.2.1:1813']}", "/radius/nas", "no one may send requests"),
+        (f"radius: {{nas: [{NAS}]}}", "/radius/listen", "no address where they are heard"),
+        (
+            f"radius: {{listen: ['192.0.2.1:1813'], nas: [{NAS}, {NAS}]}}",
+            "/radius/nas/1/name",
+            "name of an earlier one",
+        ),
+        (f"radius: {{listen: ['192.0.2.1:53'], nas: [{NAS}]}}", "/radius/listen/0", "is taken by"),
+    ],
+)
+def test_sessions_are_heard_where_someone_may_tell_of_them(said: str, path: str, found: str) -> None:
+    assert any(f" {path}: " in fault and found in fault for fault in faults_of(SMALLEST + said))
+
+
+def test_a_port_of_tcp_may_be_that_of_accounting_too() -> None:
+    assert read(SMALLEST + f"radius: {{listen: ['192.0.2.1:80'], nas: [{NAS}]}}").radius.nas[0].name == "bng"

@@ -273,3 +273,11 @@ def test_an_origin_is_what_a_browser_calls_it(written: str) -> None:
 def test_anything_else_is_no_origin(written: str) -> None:
     with pytest.raises(kinds.Unfit):
         kinds.origin(written)
+
+
+@pytest.mark.parametrize("written", ["0", "4294967294", "-1", "7x", "12345678901"])
+def test_a_profile_is_a_number_that_an_image_has_room_for(written: str) -> None:
+    assert kinds.profile("4294967293") == 4294967293
+
+    with pytest.raises(kinds.Unfit):
+        kinds.profile(written)

@@ -18,6 +18,7 @@ DNS = dict.fromkeys(NAMES, 0) | {
     "dns_took_us": 2_500_000,
     "no_tables": 6,
 }
+RADIUS = dict.fromkeys(NAMES, 0)
 GATE = dict.fromkeys(NAMES, 0) | {"gate_packets": 8, "tap_frames": 7, "no_tables": 5}
 GENERATIONS = {"names": [4, 2], "policy": [1, 0]}
 CONTROL: dict[str, Any] = {
@@ -55,7 +56,7 @@ def seen(**changed: Any) -> Look:
         "at_s": 1000.0,
         "control": CONTROL,
         "workers": WORKERS,
-        "counters": {"dns-0": DNS, "gate-0": GATE},
+        "counters": {"dns-0": DNS, "gate-0": GATE, "radius-0": RADIUS},
         "unfit": [],
         "is_other_file": True,
         "certificates": {"/api/certificate": 2000.0},

@@ -11,10 +11,12 @@ import pytest
 from support.images.opened import Images
 
 from dns.thread_priority import BEHIND_NICENESS
+from fastpath.images.session_levels import sessions_generation
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.counters import Counters
 from filterd.process.json_socket import ask_blocking
+from filterd.process.messages import Use
 from filterd.process.worker import Worker, _open_gently, classes_counted, counted, make_reporter
 
 
@@ -268,7 +270,7 @@ def test_images_are_opened_by_a_thread_that_gives_way_to_the_loop(images: Images
 
     manifest, before = publish(images, state), niceness()
     with ThreadPoolExecutor(1) as opener:
-        tables = opener.submit(_open_gently, manifest, TableSet()).result()
+        tables = opener.submit(_open_gently, manifest, TableSet(), list).result()
         gentle = opener.submit(niceness).result()
 
     assert tables.generations["names"] == (1, 0)
@@ -365,3 +367,64 @@ def test_a_front_that_was_replaced_is_forgotten_with_its_memory(state: Path) -> 
     configured(state, Front(), Fresh(), *[{"op": "configure"}] * 4)
 
     assert alive == [False] * 4
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------------
+
+
+def publish_sessions(images: Images, state: Path, subscriber: int, text: str | None = None) -> None:
+    """Put a base of sessions in force, as the radius role does; or a manifest that is none."""
+    folder = state / "session-images"
+    folder.mkdir(exist_ok=True)
+    image = images.subscribers([("192.0.2.7/32", subscriber)])
+    Path(image.path).replace(folder / Path(image.path).name)
+    part = folder / "sessions.json.part"
+    part.write_text(json.dumps({"base": Path(image.path).name}) if text is None else text)
+    part.replace(folder / "sessions.json")
+
+
+def test_sessions_are_read_at_the_start_and_followed_without_a_request(images: Images, state: Path) -> None:
+    publish(images, state)
+    publish_sessions(images, state, 7)
+    front = Front()
+
+    async def run() -> None:
+        worker = Worker("dns-0", state, state / "run", front)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            while not front.given:  # noqa: ASYNC110  # no event tells it
+                await asyncio.sleep(0.001)
+            publish_sessions(images, state, 8)
+            while len(front.given) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGTERM)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(number)
+        assert worker.status().sessions == sessions_generation(front.given[-1])
+
+    asyncio.run(run())
+
+    assert [each.subscriber_of("192.0.2.7") for each in front.given] == [7, 8]
+    assert front.given[0].images[0] is front.given[1].images[0]
+
+
+@pytest.mark.parametrize("text", ['{"base": "gone.img"}', "rubbish", '{"base": 7}', "[]"])
+def test_sessions_that_cannot_be_read_keep_nothing_else_from_being_served(
+    text: str, images: Images, state: Path
+) -> None:
+    publish(images, state)
+    publish_sessions(images, state, 7)
+    front = Front()
+    worker = Worker("dns-0", state, state / "run", front)
+
+    async def run() -> None:
+        await worker.answer(Use())
+        publish_sessions(images, state, 8, text)
+        publish(images, state, entries=[("orders", "later.test", Mode.SUBTREE)])
+        await worker.answer(Use())
+
+    asyncio.run(run())
+
+    assert front.given[-1].matched(b"later.test")
+    assert front.given[-1].subscriber_of("192.0.2.7") == 7
+    assert "still serving older sessions" in str(worker.status().refused)

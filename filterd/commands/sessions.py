@@ -1,0 +1,149 @@
+"""`filterd sessions …`: sessions that network access servers told of, and the names by which they call lines."""
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.verbs import add_verb, add_verbs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from filterd.process.codec import Message
+
+EXAMPLE = """filterd sessions count
+filterd sessions name 7 flat3@isp.example"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = add_verbs(parser)
+    count = add_verb(verbs, "count", "how many sessions there are, and what was counted", "filterd sessions count")
+    who = add_verb(verbs, "who", "which profile has an address by a session", "filterd sessions who 192.0.2.7")
+    who.add_argument("address", metavar="ADDRESS")
+    for verb in (count, who):
+        verb.add_argument("--json", action="store_true", help="one object")
+    name = add_verb(
+        verbs,
+        "name",
+        "give a line a name: a User-Name, or a Calling-Station-Id",
+        "filterd sessions name 7 flat3@isp.example",
+    )
+    name.add_argument("line", type=int, metavar="LINE")
+    name.add_argument("name", metavar="NAME", help="as the NAS sends it, letter for letter")
+    unname = add_verb(verbs, "unname", "take a name away", "filterd sessions unname flat3@isp.example")
+    unname.add_argument("name", metavar="NAME")
+    names = add_verb(verbs, "names", "give many lines their names, all or none", "filterd sessions names names.csv")
+    names.add_argument("file", metavar="FILE", help="CSV without a heading: LINE,NAME; - for stdin")
+    compact = add_verb(
+        verbs,
+        "compact",
+        "write a snapshot and a base, as the radius role's job",
+        "filterd sessions compact --snapshot 2 --base base-9.img",
+    )
+    compact.add_argument("--snapshot", type=int, required=True, metavar="N")
+    compact.add_argument("--base", type=Path, required=True, metavar="FILE")
+    for verb in verbs.choices.values():
+        verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.verb in ("count", "who"):
+        return _ask(args)
+    if args.verb == "compact":
+        _compact(args)
+        return 0
+    return _change_names(args)
+
+
+def _ask(args: argparse.Namespace) -> int:
+    from filterd.places import RADIUS, radius_socket
+    from filterd.process.json_socket import NoAnswer, ask_blocking
+    from filterd.radius.messages import AskHolder, AskSessions
+
+    request = AskSessions() if args.verb == "count" else AskHolder(args.address)
+    try:
+        reply = ask_blocking(radius_socket(loaded(args.config).run_dir), RADIUS, request)
+    except NoAnswer as reason:
+        raise Missing(f"radius: {reason}; nothing known; set /radius/listen, and start the role") from reason
+    if not reply.pop("ok"):
+        raise WrongUse(str(reply["error"]))
+    if args.json:
+        print(json.dumps(reply))
+    else:
+        print(_counted(reply) if args.verb == "count" else _held(reply))
+    return 0 if args.verb == "count" or reply["prefix"] else 1
+
+
+def _counted(reply: "Message") -> str:
+    lines = [f"sessions {reply['sessions']}", f"names without a line {reply['unidentified']}"]
+    lines += [f"{name} {n}" for name, n in reply["counters"].items() if n]
+    return "\n".join(lines + [f"fault {where}: {why}" for where, why in reply["faults"].items()])
+
+
+def _held(reply: "Message") -> str:
+    if not reply["prefix"]:
+        return "no session"
+    whose = f"profile {reply['profile']}" if reply["profile"] else "no line has the name of its session"
+    return f"{reply['prefix']}  {whose}"
+
+
+def _compact(args: argparse.Namespace) -> None:
+    import time
+
+    from filterd.places import SESSIONS
+    from filterd.radius.compaction import compact
+    from filterd.radius.nas import NasTable
+
+    config = loaded(args.config)
+    oldest_s = int(time.time()) - int(config.radius.replay_window)
+    compact(config.state_dir / SESSIONS, args.snapshot, args.base, NasTable(config.radius.nas), oldest_s)
+
+
+def _change_names(args: argparse.Namespace) -> int:
+    from filterd.database.access import opened_for_control
+    from parental.database import writing
+    from parental.errors import BadSubscriber, DatabaseFault, NoSubscriber
+
+    try:
+        with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
+            _WORK[args.verb](conn, args)
+    except DatabaseFault as reason:
+        raise Missing(f"sessions: {reason}; nothing done; run as the daemon's user") from reason
+    except NoSubscriber as reason:
+        raise Refused(str(reason)) from reason
+    except BadSubscriber as reason:
+        raise WrongUse(str(reason)) from reason
+    return 0
+
+
+def _name(conn: "Connection", args: argparse.Namespace) -> None:
+    from parental.sessions.names import put_name
+
+    put_name(conn, args.name, args.line)
+
+
+def _unname(conn: "Connection", args: argparse.Namespace) -> None:
+    from parental.sessions.names import drop_name
+
+    if not drop_name(conn, args.name):
+        raise Refused("name: no line has it; nothing done; see how the NAS writes it")
+
+
+def _names(conn: "Connection", args: argparse.Namespace) -> None:
+    from parental.sessions.names import put_name
+
+    with sys.stdin if args.file == "-" else Path(args.file).open(newline="") as file:
+        n = 0
+        for n, row in enumerate(csv.reader(file), 1):
+            if len(row) != 2 or not row[0].isdecimal():
+                raise WrongUse(f"{args.file}:{n}: is not LINE,NAME; no name was taken; correct it")
+            put_name(conn, row[1], int(row[0]))
+    print(f"{n} names")
+
+
+_WORK = {"name": _name, "unname": _unname, "names": _names}

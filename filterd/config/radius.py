@@ -1,0 +1,45 @@
+"""The part of the schema about sessions: where network access servers tell of them, and which ones may."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dns.upstreams.endpoints import Endpoint
+from filterd.config import kinds
+from filterd.config.kinds import Seconds
+from filterd.config.spec import CONTROL, RADIUS, many, one, parts
+
+MAX_NAS = 1000  # entries; behind a relay there can be more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nas:
+    """A network access server, or a relay of several."""
+
+    name: str = one(kinds.list_id)
+    """What it is called in status and log."""
+    address: str = one(kinds.prefix)
+    """Where its requests come from; others are not read."""
+    secret: Path = one(kinds.path)
+    """A file with the secret that it shares with us, 16 octets or more; only radius reads it."""
+    pools: tuple[str, ...] = many(kinds.prefix, 1)
+    """The prefixes that it gives addresses out of; what it says of others is refused."""
+    default_profile: int | None = one(kinds.profile, default=None)
+    """The number of the profile that holds in its pools where no session is known, or no line has its name: a start
+    that was lost.   Left out: none does, only what holds for everybody."""
+    identity: str = one(kinds.one_of("user-name", "calling-station-id"), default="user-name")
+    """What tells the line: see `filterd sessions name`."""
+    timestamps: bool = one(kinds.truth, default=True)
+    """Its requests say when it was (Event-Timestamp), and one that does not is refused.   false: they need not, and it
+    was when they came: a request that somebody has kept is then as good as a new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radius:
+    """Who has which address for now, by RADIUS accounting."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, restart=(*RADIUS, *CONTROL), default=())
+    """Where accounting requests are answered; none: nowhere, and all addresses of lines are static."""
+    nas: tuple[Nas, ...] = parts(Nas, MAX_NAS, (*RADIUS, *CONTROL))
+    """Who may send them; the first one whose address fits counts."""
+    replay_window: Seconds = one(kinds.duration(60, 7 * 86400), default=Seconds(900))
+    """How long a request may have been on its way, and how wrong its clock may be."""

@@ -1,0 +1,151 @@
+"""Locks of sessions: a table beside that of the lines, of what the images of sessions give to whom.
+
+    images of sessions ─→ rows, as lines have them ─→ LockTable ─→ with that of the lines, the kernel's locked sets
+
+Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none, as the
+kernel's sets know no exceptions of a pool; what the kernel is told is the difference of both tables together, so that a
+prefix which leaves one and is in the other stays.
+Cost: a change of profiles or holders, one pass over the images of sessions (50 ms for a million) where there are any,
+and 5 us for each prefix of theirs.
+"""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, summarize_address_range
+
+from sqlalchemy import Connection
+
+from fastpath.images.held_prefixes import HeldPrefixes
+from fastpath.images.session_levels import run_at, session_ranges
+from fastpath.images.tables import TableSet
+from filterd.kernel.intervals import Network
+from filterd.kernel.prefix_columns import Columns, firsts_of
+from parental.held import Held
+from parental.locks import LockTable
+from parental.profiles import iter_profiles
+
+FEW = 10_000  # profiles that are read one by one; with more, all are read
+
+Firsts = dict[tuple[int, int], set[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The tables of a moment.   lines: without sessions;   passed_over  profiles that are not locked here"""
+
+    tables: TableSet
+    lines: TableSet
+    passed_over: Container[int | None]
+
+
+class SessionLocks:
+    """Which prefixes of sessions are locked.   see: the tables of now"""
+
+    def __init__(self) -> None:
+        self.see: Callable[[], Seen] = _see_nothing
+        self._table = LockTable()
+
+    def read(self, conn: Connection, numbers: Iterable[int] | None, moved: Iterable[Network] = ()) -> None:
+        """Take in what these profiles hold by sessions, and how they are locked.   numbers None: all profiles, anew
+
+        moved   prefixes that have other holders"""
+        seen = self.see()
+        if numbers is None:
+            self._table = LockTable()
+        chosen = None if numbers is None else {number for number in numbers if number not in seen.passed_over}
+        rows = list(_rows(seen, chosen))
+        if not rows and not len(self._table.held):
+            return
+        if moved:
+            self._table.change((), (), moved)
+        its = sorted(chosen if chosen is not None else {row[3] for row in rows})
+        self._table.change(iter_profiles(conn, its if len(its) <= FEW else None), rows)
+
+    def move(self, conn: Connection, moved: Iterable[Network], losers: Iterable[int]) -> None:
+        """Take in that prefixes have other holders.   losers: profiles that had some of them"""
+        moved, tables = list(moved), self.see().tables
+        holders = {tables.subscriber_of(str(prefix.network_address)) for prefix in moved}
+        self.read(conn, {number for number in holders | set(losers) if number is not None}, moved)
+
+    def advance(self, at: datetime) -> datetime | None:
+        """Bring all locks to `at`; when one changes next."""
+        self._table.advance(at)
+        return self._table.next_change
+
+    def differences(self, lines: LockTable) -> tuple[Columns, Columns]:
+        """(added, removed) of both tables since settle()."""
+        ours, theirs = (_differences(each) for each in (self._table, lines))
+        if not len(self._table.held) and not any(ours):
+            return theirs
+        if not any((*ours, *theirs)):
+            return {}, {}
+        now, before = Union(), Union()
+        for table, (added, removed) in ((self._table, ours), (lines, theirs)):
+            its = table.held.columns(table.locked)
+            now.add(its)
+            before.add(its, without=added)
+            before.add(removed)
+        return now.less(before), before.less(now)
+
+    def locked(self, lines: LockTable) -> Columns:
+        """All that is locked in both tables, each prefix once."""
+        theirs = lines.held.columns(lines.locked)
+        if not len(self._table.held):
+            return theirs
+        found = Union()
+        found.add(theirs)
+        found.add(self._table.held.columns(self._table.locked))
+        return found.less(Union())
+
+    def settle(self) -> None:
+        """The kernel has all that is locked."""
+        self._table.held.settle(self._table.locked)
+
+
+class Union:
+    """Prefixes of several columns, each once."""
+
+    def __init__(self) -> None:
+        self._firsts: Firsts = {}
+
+    def add(self, columns: Columns, without: Columns | None = None) -> None:
+        """Take in columns but those of others."""
+        for shape, octets in columns.items():
+            left = set(firsts_of(shape[0], (without or {}).get(shape, b"")))
+            self._firsts.setdefault(shape, set()).update(set(firsts_of(shape[0], octets)) - left)
+
+    def less(self, other: "Union") -> Columns:
+        """What the other one does not have, in columns."""
+        found: Mapping[tuple[int, int], set[bytes]] = {
+            shape: firsts - other._firsts.get(shape, set()) for shape, firsts in self._firsts.items()
+        }
+        return {shape: b"".join(sorted(firsts)) for shape, firsts in found.items() if firsts}
+
+
+def _differences(table: LockTable) -> tuple[Columns, Columns]:
+    held: HeldPrefixes = table.held
+    return held.differences(table.locked)
+
+
+def _rows(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
+    """What sessions give to these profiles; None: to all.   A prefix around another one is cut into those around it."""
+    if numbers is not None and not numbers:
+        return
+    for version, first, last in session_ranges(seen.tables, numbers):
+        kind, width = (IPv4Address, 4) if version == 4 else (IPv6Address, 16)
+        at = first
+        while at <= last:
+            number, end = run_at(seen.tables, at.to_bytes(width, "big"))
+            is_chosen = number is not None and (numbers is None or number in numbers)
+            if is_chosen and number not in seen.passed_over:
+                assert number is not None
+                if run_at(seen.lines, at.to_bytes(width, "big"))[0] is None:
+                    for prefix in summarize_address_range(kind(at), kind(min(end, last))):
+                        yield version, prefix.network_address.packed, prefix.prefixlen, number
+            at = min(end, last) + 1
+
+
+def _see_nothing() -> Seen:
+    nothing = TableSet()
+    return Seen(nothing, nothing, ())

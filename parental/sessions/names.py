@@ -1,0 +1,85 @@
+"""Names of lines: how a network access server calls a line, as User-Name or Calling-Station-Id.
+
+Invariants: a name is of one line; a line whose names change is stamped as changed, and so is one that gets another
+profile, so that "whose profile has changed since revision R" is asked of rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, delete, insert, or_, select
+
+from parental.errors import BadSubscriber, NoSubscriber
+from parental.profiles import BATCH, touch
+from parental.revision import current_revision
+from parental.schema.lines import line_names, lines, profiles
+
+MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
+
+
+class Named(NamedTuple):
+    """Profiles by name, as of a revision; a name that no line has is not there."""
+
+    profiles: dict[str, int]
+    revision: int
+
+
+def put_name(conn: Connection, name: str, line: int) -> None:
+    """Give a line a name, which another one loses.   Raises BadSubscriber, NoSubscriber"""
+    if not 0 < len(name.encode()) <= MOST_OCTETS or not name.isprintable():
+        raise BadSubscriber(f"name: {name[:20]!r} is none; not taken; write 1 to {MOST_OCTETS} octets on one line")
+    row = conn.execute(select(lines.c.profile).where(lines.c.id == line)).first()
+    if row is None:
+        raise NoSubscriber(f"subscriber {line}: does not exist; not named; see the list of subscribers")
+    drop_name(conn, name)
+    conn.execute(insert(line_names).values(name=name, line=line))
+    touch(conn, row.profile)
+
+
+def drop_name(conn: Connection, name: str) -> bool:
+    """Take a name from its line; whether it had one.   Sessions that live keep what they have until they end."""
+    return bool(conn.execute(delete(line_names).where(line_names.c.name == name)).rowcount)
+
+
+def names_of(conn: Connection, line: int) -> list[str]:
+    """The names of a line."""
+    found = select(line_names.c.name).where(line_names.c.line == line).order_by(line_names.c.name)
+    return list(conn.execute(found).scalars())
+
+
+def find_profiles(conn: Connection, names: Iterable[str], since_revision: int, at_most: int) -> Named:
+    """The profiles of these names, and of those whose line changed after a revision.   conn  one transaction
+
+    since_revision  negative: of none but `names`.   at_most  of the changed ones: then there are more, after the
+    revision that is returned.   Cost: 15 us a name"""
+    found = _profiles_of(conn, list(dict.fromkeys(names)))
+    revision = current_revision(conn)
+    if since_revision > revision:  # the database was put back from a copy
+        since_revision = 0
+    if 0 <= since_revision < revision:
+        changed = _changed_since(conn, since_revision, at_most)
+        found |= {name: profile for name, profile, _ in changed}
+        if len(changed) == at_most:  # those of its last revision may be more, and come again
+            first, last = changed[0][2], changed[-1][2]
+            revision = max(first, last - 1)
+    return Named(found, revision)
+
+
+def _profiles_of(conn: Connection, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    rows = select(line_names.c.name, lines.c.profile).join(lines, lines.c.id == line_names.c.line)
+    for begin in range(0, len(names), BATCH):
+        some = rows.where(line_names.c.name.in_(names[begin : begin + BATCH]))
+        found.update({row.name: row.profile for row in conn.execute(some)})
+    return found
+
+
+def _changed_since(conn: Connection, revision: int, at_most: int) -> list[tuple[str, int, int]]:
+    """(name, profile, revision), the oldest first.
+
+    A line that turned to another profile has stamped that one; its own, too, where it turned from it."""
+    stamped = or_(profiles.c.id == lines.c.profile, profiles.c.id == lines.c.id)
+    rows = select(line_names.c.name, lines.c.profile, profiles.c.revision)
+    rows = rows.join(lines, lines.c.id == line_names.c.line).join(profiles, stamped)
+    rows = rows.where(profiles.c.revision > revision).order_by(profiles.c.revision, line_names.c.name).limit(at_most)
+    return [(row.name, row.profile, row.revision) for row in conn.execute(rows)]

@@ -1,0 +1,107 @@
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from support.control.box import play
+
+from filterd.control.messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
+from filterd.control.service import Control
+from filterd.process.codec import Failed
+from filterd.radius.images import SessionImages, write_base
+from parental.database import writing
+from parental.profile import Profile
+from parental.sessions.names import put_name
+from parental.sessions.record import slot_of
+from parental.store import pause, put_subscriber
+from parental.subscriber import Subscriber
+
+pytestmark = pytest.mark.services
+
+
+def publish(place: Path, profile: int) -> None:
+    """What the radius role would: one session."""
+    images = SessionImages(place / "state/session-images", lambda _: None)
+    base = images.next_base()
+    write_base(base, [(slot_of(ip_network("192.0.2.7/32")), profile)], {}, lambda _: None)
+    images.use_base(base, 1, "")
+    images.publish({})
+
+
+@pytest.fixture(autouse=True)
+def nas(place: Path) -> None:
+    with (place / "f.yaml").open("a") as file:
+        file.write(
+            "radius: {listen: ['127.0.0.1:1813'], nas: [{name: b, address: '::1', secret: s, pools: [192.0.2.0/24]}]}\n"
+        )
+
+
+@pytest.fixture
+def line(engine: Engine) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (), Profile()))
+        put_name(conn, "flat3", 7)
+        pause(conn, 7, datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.usefixtures("line")
+def test_names_are_answered_with_profiles_as_of_a_revision(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> list[object]:
+        return [await control.answer(Identify(["flat3", "flat4"])), await control.answer(Identify([], 0))]
+
+    first, changed = play(place, engine, work)
+
+    assert isinstance(first, Identified) and isinstance(changed, Identified)
+    assert (first.profiles, changed.profiles) == ({"flat3": 7}, {"flat3": 7})
+    assert first.revision == changed.revision > 0
+
+
+@pytest.mark.usefixtures("line")
+def test_an_explanation_knows_the_line_of_a_session_from_the_start_and_from_a_change_on(
+    place: Path, engine: Engine
+) -> None:
+    publish(place, 8)
+
+    async def work(control: Control) -> list[Explanation | SessionsHeld | Failed]:
+        explain = control.explainer.explain
+        before = explain(None, "192.0.2.7", "sni")
+        publish(place, 7)
+        held = await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        assert isinstance(held, SessionsHeld)
+        await control.locks.policy_changed()  # a publication keeps what is known of sessions
+        return [before, explain(None, "192.0.2.7", "sni"), held]
+
+    before, after, held = play(place, engine, work)
+
+    assert isinstance(before, Explanation) and isinstance(after, Explanation)
+    assert (before.subscriber, after.subscriber, after.reason) == (8, 7, "pause")
+    assert held == SessionsHeld(0)
+
+
+@pytest.mark.usefixtures("line")
+def test_images_of_sessions_that_cannot_be_read_are_a_fault_and_older_ones_stay(place: Path, engine: Engine) -> None:
+    publish(place, 7)
+
+    async def work(control: Control) -> list[object]:
+        (place / "state/session-images/sessions.json").write_text("rubbish")
+        await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        faults = dict(control.faults)
+        publish(place, 7)
+        await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        return [faults, dict(control.faults), control.explainer.explain(None, "192.0.2.7", "sni").subscriber]
+
+    broken, mended, subscriber = play(place, engine, work)
+
+    assert isinstance(broken, dict) and "older images of sessions stay" in broken["sessions"]
+    assert (mended, subscriber) == ({}, 7)
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "198.51.100.7/32", "2001:db8::/56", "rubbish"])
+def test_a_prefix_that_no_nas_may_give_is_neither_locked_nor_cut(place: Path, engine: Engine, text: str) -> None:
+    async def work(control: Control) -> None:
+        for request in (SessionsChanged([text], []), SessionsChanged([], [text])):
+            with pytest.raises(ValueError, match=text):
+                await control.answer(request)
+
+    play(place, engine, work)

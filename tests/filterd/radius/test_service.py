@@ -1,0 +1,199 @@
+"""The service in one process: requests in, table, journal and images out; control is away or a stand-in."""
+
+import os
+import time
+from collections import Counter
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from support.sessions.requests import INTERIM, ON, SECRET, START, STOP, told
+from support.sessions.waiting import running, until
+
+from fastpath.images.session_levels import open_sessions
+from fastpath.images.tables import TableSet
+from filterd.config.radius import Nas
+from filterd.process.codec import Failed
+from filterd.radius.hearing import Hearing
+from filterd.radius.identities import Identities
+from filterd.radius.images import SessionImages
+from filterd.radius.inbox import Inbox
+from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
+from filterd.radius.nas import NasTable
+from filterd.radius.service import Service
+from filterd.radius.telling import Telling
+from parental.sessions.journal import Journal, read_back
+from parental.sessions.level import SESSIONS_MANIFEST
+from parental.sessions.record import Digests
+from parental.sessions.table import SessionTable
+
+NOW = int(time.time())
+
+
+class Names(Identities):
+    """Names without control."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, folder / "revision", Digests(b"k" * 32), is_empty=True)
+        self.profiles_of = {b"flat3": 7, b"flat4": 8}
+
+    async def profiles(self, names):  # type: ignore[no-untyped-def]
+        return {name: self.profiles_of.get(name, 0) for name in names}
+
+
+class Wire:
+    """A transport that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def is_closing(self) -> bool:
+        return False
+
+    def sendto(self, octets: bytes, _: object) -> None:
+        self.sent.append(octets)
+
+
+class Room:
+    def __init__(self, folder: Path) -> None:
+        (folder / "secret").write_bytes(SECRET)
+        self.folder, self.counted, self.wire = folder, Counter[str](), Wire()
+        entry = Nas(
+            name="bng", address="198.51.100.3", secret=folder / "secret", pools=("192.0.2.0/24", "2001:db8::/32")
+        )
+        nas, digests = NasTable([entry]), Digests(b"k" * 32)
+        self.inbox = Inbox(self.count)
+        hearing = Hearing(nas, digests, 900, self.count)
+        kept = SessionTable(), Journal(folder, 1), SessionImages(folder / "images", nas.default_of)
+        self.service = Service(self.inbox, hearing, Names(folder), kept, Telling(folder), self.count)
+
+    def count(self, name: str) -> None:
+        self.counted[name] += 1
+
+    async def hear(self, *requests: bytes) -> int:
+        """Have the service hear requests of one moment; how many answers came."""
+        before = len(self.wire.sent)
+        for request in requests:
+            self.inbox.receive(request, ("198.51.100.3", 1646), self.wire)  # type: ignore[arg-type]
+        await self.service._take(self.inbox.take())
+        return len(self.wire.sent) - before
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+async def test_what_is_answered_is_in_the_journal_before(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fdatasync
+
+    def note(file: int) -> None:
+        synced.append(len(room.wire.sent))
+        real(file)
+
+    monkeypatch.setattr(os, "fdatasync", note)
+
+    answers = await room.hear(*(told(START, f"s{n}", address=f"192.0.2.{n}", at_s=NOW, identifier=n) for n in range(9)))
+
+    assert (answers, synced) == (9, [0])  # one sync for the group, and no answer before it
+    assert len(read_back(room.folder)[0]) == 9
+
+
+async def test_what_the_disk_refuses_is_not_answered_until_it_is_written(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = told(START, address="192.0.2.7", at_s=NOW)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+        assert await room.hear(request) == 0
+    assert "No space left" in room.service.faults["journal"]
+
+    assert await room.hear(request) == 1
+
+    assert room.service.faults == {}
+    assert len(read_back(room.folder)[0]) == 1
+
+
+async def test_an_update_with_nothing_new_writes_nothing(room: Room) -> None:
+    await room.hear(told(START, address="192.0.2.7", at_s=NOW - 60))
+    size = room.service.journal.n_octets
+
+    assert await room.hear(told(INTERIM, address="192.0.2.7", at_s=NOW, lasted_s=60)) == 1
+
+    assert room.service.journal.n_octets == size
+
+
+async def test_a_start_and_its_update_of_one_moment_are_one_session(room: Room) -> None:
+    start = told(START, address="192.0.2.7", at_s=NOW)
+    update = told(INTERIM, prefix="2001:db8:7::/56", at_s=NOW, lasted_s=0)
+
+    assert await room.hear(start, update) == 2
+
+    [(four, _), (six, _)] = sorted(room.service.table.holders(), key=lambda each: len(each[0]))
+    assert (four[1:], six[0]) == (ip_address("192.0.2.7").packed, 56)
+
+
+async def test_a_request_that_comes_twice_in_one_moment_is_done_once_and_later_answered_again(room: Room) -> None:
+    request = told(START, address="192.0.2.7", at_s=NOW)
+
+    assert await room.hear(request, request) == 1
+    assert await room.hear(request) == 1
+
+    assert room.counted["radius_repeated"] == 2
+    assert room.wire.sent[0] == room.wire.sent[1]
+
+
+async def test_starts_stops_and_restarts_are_counted_by_what_became_of_them(room: Room) -> None:
+    await room.hear(told(START, "a", "unknown", address="192.0.2.7", at_s=NOW - 60))
+    await room.hear(told(START, "b", address="192.0.2.7", at_s=NOW - 50))
+    await room.hear(told(STOP, "b", at_s=NOW - 70), told(START, "a", "unknown", address="192.0.2.7", at_s=NOW - 60))
+    await room.hear(told(ON, at_s=NOW))
+
+    assert room.counted["radius_unidentified"] == 1
+    assert room.counted["radius_taken_over"] == 1
+    assert room.counted["radius_out_of_order"] == 1
+    assert room.counted["radius_repeated"] == 1
+    assert room.counted["radius_nas_restarts"] == 1
+    assert len(room.service.table) == 0
+
+
+async def test_changes_are_published_and_an_address_is_found_by_the_session_around_it(room: Room) -> None:
+    async with running(room.service.publish()):
+        await room.hear(told(START, address="192.0.2.7", prefix="2001:db8:7::/56", at_s=NOW))
+        manifest = room.folder / "images" / SESSIONS_MANIFEST
+        await until(manifest.exists)
+
+    tables = TableSet(sessions=open_sessions(manifest))
+    held = await room.service.answer(AskHolder("2001:db8:7:99::1"))
+    none = await room.service.answer(AskHolder("192.0.2.8"))
+
+    assert [tables.subscriber_of(each) for each in ("192.0.2.7", "2001:db8:7:99::1", "192.0.2.8")] == [7, 7, None]
+    assert held == SessionHolder(prefix="2001:db8:7::/56", profile=7, began_s=NOW)
+    assert none == SessionHolder(prefix=None, profile=None, began_s=None)
+    assert isinstance(await room.service.answer(AskHolder("nowhere")), Failed)
+
+
+async def test_images_that_cannot_be_written_are_written_later_with_what_came_meanwhile(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.radius.service.RETRY_S", 0.01)
+    manifest = room.folder / "images" / SESSIONS_MANIFEST
+    (room.folder / "images").chmod(0o700)
+    real, failed = SessionImages.publish, 0
+
+    def publish(images: SessionImages, changed: dict[bytes, int | None]) -> None:
+        nonlocal failed
+        if failed < 2:
+            failed += 1
+            raise OSError(28, "No space left on device")
+        real(images, changed)
+
+    monkeypatch.setattr(SessionImages, "publish", publish)
+    async with running(room.service.publish()):
+        await room.hear(told(START, "a", address="192.0.2.7", at_s=NOW))
+        await until(manifest.exists)
+
+    assert TableSet(sessions=open_sessions(manifest)).subscriber_of("192.0.2.7") == 7
+    known = await room.service.answer(AskSessions())
+    assert isinstance(known, SessionsKnown) and (known.sessions, known.faults) == (1, {})

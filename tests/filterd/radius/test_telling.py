@@ -1,0 +1,51 @@
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from support.sessions.waiting import running, until
+
+from filterd.control.messages import CONTROL_REQUESTS, SessionsChanged, SessionsHeld
+from filterd.places import CONTROL, control_socket
+from filterd.process.codec import Failed
+from filterd.process.json_socket import serve
+from filterd.radius import telling as module
+from filterd.radius.telling import Telling
+from parental.sessions.record import slot_of
+
+
+def slot(n: int) -> bytes:
+    return slot_of(ip_network(f"192.0.2.{n}/32"))
+
+
+async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_PREFIXES", 2)
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    told: list[SessionsChanged] = []
+
+    async def answer(request: SessionsChanged) -> SessionsHeld | Failed:
+        told.append(request)
+        return Failed("the kernel refuses") if len(told) == 1 else SessionsHeld(0)
+
+    telling = Telling(tmp_path)
+    async with running(telling.run()):
+        telling.tell([slot(1), slot(2), slot(3)], [slot(2)])
+        await until(lambda: telling.fault)  # control is away
+        server = await serve(control_socket(tmp_path), CONTROL, CONTROL_REQUESTS, answer)
+        await until(lambda: len(told) >= 3 and telling.fault is None)
+    server.close()
+
+    taken = told[1:]
+    assert all(len(each.prefixes) <= 2 for each in told)
+    assert {prefix for each in taken for prefix in each.prefixes} == {f"192.0.2.{n}/32" for n in (1, 2, 3)}
+    assert [prefix for each in taken for prefix in each.cut] == ["192.0.2.2/32"]
+
+
+def test_a_prefix_that_is_to_be_cut_stays_so_when_it_changes_again(tmp_path: Path) -> None:
+    telling = Telling(tmp_path)
+
+    telling.tell([slot(1)], [slot(1)])
+    telling.tell([slot(1)], [])
+
+    assert telling._untold == {slot(1): True}

@@ -1,0 +1,221 @@
+"""The role as a whole: real clients and a real relay of RADIUS, queries for the addresses that they tell of."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.sessions.box import RadiusBox, radclient, relay
+from support.sessions.requests import INTERIM, OFF, ON, START, STOP, is_answer, told
+from support.system.daemon import eventually
+
+pytestmark = [pytest.mark.services, pytest.mark.long]
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadiusBox]:
+    running = RadiusBox(tmp_path_factory.mktemp("box"))
+    running.start()
+    running.line(7, "flat3")
+    running.line(8, "flat4", category="gambling")
+    yield running
+    running.stop()
+
+
+def now() -> int:
+    return int(time.time())
+
+
+def test_a_start_gives_an_address_the_profile_of_its_line_and_a_stop_takes_it_away(box: RadiusBox) -> None:
+    assert not box.is_blocked("192.0.2.7")
+
+    assert box.tell(START, "a", address="192.0.2.7", prefix="2001:db8:7::/56")
+    box.until(blocked=True, address="192.0.2.7")
+    assert box.is_blocked("2001:db8:7:99::1")
+    assert not box.is_blocked("192.0.2.70")
+    assert box.tell(STOP, "a")
+
+    box.until(blocked=False, address="192.0.2.7")
+    assert not box.is_blocked("2001:db8:7:99::1")
+
+
+def test_the_later_of_two_sessions_with_one_address_has_it(box: RadiusBox) -> None:
+    box.tell(START, "b1", "flat3", address="192.0.2.20", at_s=now() - 60)
+    box.until(blocked=True, address="192.0.2.20")
+
+    box.tell(START, "b2", "flat4", address="192.0.2.20", at_s=now() - 30)
+    box.until(blocked=False, address="192.0.2.20")
+    box.tell(INTERIM, "b1", "flat3", address="192.0.2.20", at_s=now(), lasted_s=60)
+    box.tell(STOP, "b1", "flat3", at_s=now())
+
+    assert not box.is_blocked("192.0.2.20")
+    who = box.run("sessions", "who", "192.0.2.20", "--config", str(box.config))
+    assert who.stdout == "192.0.2.20/32  profile 8\n"
+
+
+def test_a_nas_that_restarts_has_no_sessions_left_and_its_lines_come_back_with_their_starts(box: RadiusBox) -> None:
+    for n in range(1, 30):
+        box.tell(START, f"c{n}", "flat3", address=f"192.0.2.{100 + n}", nas="bng2", at_s=now() - 60)
+    box.until(blocked=True, address="192.0.2.129")
+
+    assert box.tell(ON, nas="bng2")
+    box.until(blocked=False, address="192.0.2.129")
+    assert not box.is_blocked("192.0.2.101")
+    box.tell(START, "d1", "flat3", address="192.0.2.101", nas="bng2", at_s=now() + 1)
+
+    box.until(blocked=True, address="192.0.2.101")
+    assert box.tell(OFF, nas="bng2", at_s=now() + 2)
+    box.until(blocked=False, address="192.0.2.101")
+
+
+def test_a_request_that_comes_again_is_answered_with_the_same_octets_and_done_once(box: RadiusBox) -> None:
+    request = told(START, "e", "flat3", address="192.0.2.30", at_s=now())
+    before = box.sessions()["counters"]["radius_repeated"]
+
+    answers = {box.send(request) for _ in range(3)}
+
+    [answer] = answers
+    assert answer is not None and is_answer(answer, request)
+    assert box.sessions()["counters"]["radius_repeated"] == before + 2
+
+
+@pytest.mark.parametrize(
+    ("counter", "request_"),
+    [
+        ("radius_bad_authenticator", lambda: told(START, "f", address="192.0.2.40", at_s=now(), secret=b"x" * 24)),
+        ("radius_malformed", lambda: told(START, "f", address="192.0.2.40", at_s=now())[:-1]),
+        ("radius_malformed", lambda: told(START, "f", address="198.51.100.40", at_s=now())),  # outside of its pools
+        ("radius_stale", lambda: told(START, "f", address="192.0.2.40", at_s=now() - 1000)),
+        ("radius_stale", lambda: told(START, "f", address="192.0.2.40", at_s=now() + 1000)),
+        ("radius_stale", lambda: told(START, "f", address="192.0.2.40")),
+    ],
+)
+def test_what_is_not_believed_is_counted_not_answered_and_changes_nothing(
+    box: RadiusBox, counter: str, request_: object
+) -> None:
+    before = box.sessions()["counters"][counter]
+    assert callable(request_)
+
+    assert box.send(request_(), patience_s=0.5) is None
+
+    assert box.sessions()["counters"][counter] == before + 1
+    assert not box.is_blocked("192.0.2.40")
+
+
+def test_a_stranger_is_not_read(box: RadiusBox) -> None:
+    before = box.sessions()["counters"]["radius_unknown_nas"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as strange:
+        strange.bind(("127.0.0.9", 0))
+        strange.sendto(told(START, "g", address="192.0.2.41", at_s=now()), ("127.0.0.1", box.radius))
+
+        eventually(lambda: box.sessions()["counters"]["radius_unknown_nas"] > before, "the counter")
+
+    assert not box.is_blocked("192.0.2.41")
+    assert box.log().count("requests dropped, not answered") <= 2  # one a minute
+    assert "flat" not in box.log()
+
+
+def test_a_name_that_is_given_to_a_line_later_counts_for_sessions_that_live(box: RadiusBox) -> None:
+    box.tell(START, "h", "flat9", address="192.0.2.50")
+    eventually(lambda: box.sessions()["unidentified"] == 1, "a session without a line")
+    assert not box.is_blocked("192.0.2.50")
+
+    box.line(9, "flat9")
+
+    box.until(blocked=True, address="192.0.2.50")
+
+
+def test_an_address_of_a_line_stays_that_lines_whatever_a_session_says(box: RadiusBox) -> None:
+    token = box.token("operator")
+    put = ("subscribers", "put", "12", "--label", "static", "--prefix", "192.0.2.60/32", "--category", "gambling")
+    assert box.run(*put, token=token).returncode == 0
+
+    box.tell(START, "i", "flat3", address="192.0.2.60")
+    box.tell(START, "j", "flat3", address="192.0.2.61")
+    box.until(blocked=True, address="192.0.2.61")  # published together with the other one, or after it
+
+    assert not box.is_blocked("192.0.2.60")
+
+
+def test_no_session_that_was_answered_is_lost_when_the_role_is_killed(box: RadiusBox) -> None:
+    n_before = box.sessions()["sessions"]
+    answered = 0
+    pid = box.pid_of("radius")
+    for n in range(200):
+        if n == 150:
+            os.kill(pid, signal.SIGKILL)
+        request = told(START, f"k{n}", "flat3", at_s=now(), prefix=f"2001:db8:{n + 0x100:x}::/48", nas="bng3")
+        answered += box.send(request, patience_s=0.05 if n >= 150 else 10) is not None
+
+    eventually(lambda: box.run("sessions", "count", "--config", str(box.config)).returncode == 0, "the role again")
+    assert answered >= 150
+    # One that was written and not answered any more may be there, too.
+    assert box.sessions()["sessions"] >= n_before + answered
+    assert box.is_blocked("2001:db8:100::1") and box.is_blocked("2001:db8:195::1")
+
+
+def test_freeradius_own_client_believes_the_answer(box: RadiusBox) -> None:
+    said = [
+        'User-Name = "flat3"',
+        "Acct-Status-Type = Start",
+        'Acct-Session-Id = "rc1"',
+        'NAS-Identifier = "bng1"',
+        "Framed-IP-Address = 192.0.2.80",
+        "Framed-IPv6-Prefix = 2001:db8:aa00::/64",
+        "Delegated-IPv6-Prefix = 2001:db8:bb00::/56",
+        "Framed-IPv6-Address = 2001:db8:cc00::1",
+        f"Event-Timestamp = {now()}",
+    ]
+
+    done = radclient(box.radius, *said)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for address in ("192.0.2.80", "2001:db8:aa00::9", "2001:db8:bb00:11::9", "2001:db8:cc00::1"):
+        box.until(blocked=True, address=address)
+    assert not box.is_blocked("2001:db8:cc00::2")
+
+
+@pytest.mark.skipif(shutil.which("freeradius") is None, reason="freeradius is not here; apt-get install freeradius")
+def test_a_relay_passes_requests_and_answers_on(box: RadiusBox, tmp_path: Path) -> None:
+    process, port = relay(tmp_path, box.radius)
+    try:
+        said = [
+            'User-Name = "flat3"',
+            'Acct-Session-Id = "rl1"',
+            'NAS-Identifier = "far"',
+            f"Event-Timestamp = {now()}",
+        ]
+
+        done = radclient(port, "Acct-Status-Type = Start", "Framed-IP-Address = 192.0.2.90", *said)
+        assert done.returncode == 0, done.stdout + done.stderr + (tmp_path / "relay.log").read_text()[-3000:]
+        box.until(blocked=True, address="192.0.2.90")
+        assert radclient(port, "Acct-Status-Type = Stop", *said).returncode == 0
+
+        box.until(blocked=False, address="192.0.2.90")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_lost_start_gets_the_default_profile_of_its_nas_and_a_stop_gives_it_back(tmp_path: Path) -> None:
+    box = RadiusBox(tmp_path, default_profile=7)
+    box.start()
+    try:
+        box.line(7)
+        box.line(8, "flat4", category="gambling")
+        box.until(blocked=True, address="192.0.2.77")
+
+        assert box.tell(START, "a", "flat4", address="192.0.2.77")
+        box.until(blocked=False, address="192.0.2.77")
+        assert box.is_blocked("192.0.2.78")
+        box.tell(START, "b", "unknown", address="192.0.2.79")
+        box.tell(STOP, "a", "flat4")
+
+        box.until(blocked=True, address="192.0.2.77")
+        assert box.is_blocked("192.0.2.79")
+    finally:
+        box.stop()

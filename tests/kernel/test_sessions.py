@@ -1,0 +1,196 @@
+"""Sessions in the kernel: an address that a NAS gives to a locked line is locked, and what ran there ends."""
+
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+import yaml
+from support.sessions.requests import SECRET, START, STOP, told
+
+from filterd.lab.api_desk import Desk
+from filterd.lab.clients import Download, fetch
+from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
+from filterd.lab.processes import wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+LINE, OTHER, PORT = 7, 8, 1813
+SENDING = """
+import socket, sys
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.settimeout(20)
+one.sendto(bytes.fromhex(sys.argv[1]), ("127.0.0.1", int(sys.argv[2])))
+print(len(one.recv(4096)))
+"""
+
+
+class Network:
+    """A filterd whose lines have no addresses but those of sessions."""
+
+    def __init__(self, lab: Lab, gateway: Gateway) -> None:
+        self.lab, self.gateway = lab, gateway
+        self.desk = Desk(lab, gateway.make_token("operator"))
+        self._at_s = int(time.time()) - 600
+
+    def tell(self, status: int, session: str, user: str, *, has_address: bool = True) -> None:
+        """Tell of a session of the node child, each a second later than the one before."""
+        self._at_s += 1
+        at = self.lab.addresses
+        where = (
+            {"address": at.child4, "prefix": str(ip_network(f"{at.child6}/64", strict=False))} if has_address else {}
+        )
+        request = told(status, session, user, at_s=self._at_s, **where)
+        done = self.lab.run("gateway", [sys.executable, "-c", SENDING, request.hex(), str(PORT)])
+        assert done.returncode == 0, done.stderr
+
+    def stop(self, session: str) -> None:
+        self.tell(STOP, session, "", has_address=False)
+
+    def is_open(self, family: str) -> bool:
+        """Whether the child reaches a server."""
+        return fetch(self.lab, "child", "http://allowed.test/", getattr(self.lab.addresses, family)).code == 200
+
+    def _is(self, family: str, is_open: bool) -> bool:
+        return self.is_open(family) is is_open
+
+    def wait(self, *, is_open: bool) -> None:
+        for family in ("web4", "web6"):
+            wait_until(partial(self._is, family, is_open), f"{family} open: {is_open}", 30.0)
+
+    def locked(self) -> str:
+        """What the kernel's sets of locked lines hold."""
+        names = ("locked4_32", "locked6_56", "locked6_64", "locked4", "locked6")
+        texts = (self.lab.run("gateway", ["nft", "list", "set", "inet", "filterd", name]).stdout for name in names)
+        return "".join(text.partition("elements = {")[2] for text in texts)
+
+    def pause(self, line: int) -> None:
+        self.desk.post(f"/v1/subscribers/{line}/pause", {"minutes": None})
+
+    def resume(self, line: int) -> None:
+        self.desk.post(f"/v1/subscribers/{line}/resume", {})
+
+
+@pytest.fixture(scope="module")
+def network(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    del internet
+    folder = Folder(tmp_path_factory.mktemp("sessions"))
+    gateway, at = Gateway(lab, folder), lab.addresses
+    write_orders(folder.orders, 10)
+    write_configuration(gateway, 1)
+    secret = folder.root / "secret"
+    secret.write_bytes(SECRET)
+    pools = [f"{at.child4}/32", str(ip_network(f"{at.child6}/64", strict=False))]
+    nas = {"name": "bng", "address": "127.0.0.1", "secret": str(secret), "pools": pools}
+    said = yaml.safe_load(folder.configuration.read_text())
+    said["radius"] = {"listen": [f"127.0.0.1:{PORT}"], "nas": [nas]}
+    folder.configuration.write_text(yaml.safe_dump(said))
+    gateway.make_token("operator")
+    gateway.start()
+    try:
+        found = Network(lab, gateway)
+        wait_until(found.desk.is_up, "the API", 240.0)
+        for line in (LINE, OTHER):
+            found.desk.put(f"/v1/subscribers/{line}", {"label": f"line {line}", "prefixes": []})
+            name = ("sessions", "name", str(line), f"line{line}", "--config", str(folder.configuration))
+            done = lab.run("gateway", filterd_command(*name))
+            assert done.returncode == 0, done.stderr
+        wait_until(lambda: "radius-0" in gateway.pids(), "the role", 240.0)
+        yield found
+    finally:
+        gateway.stop()
+        lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])
+
+
+def test_a_lock_closes_the_address_of_a_session_and_its_end_opens_it(network: Network) -> None:
+    network.tell(START, "a", f"line{LINE}")
+    network.wait(is_open=True)
+
+    network.pause(LINE)
+    network.wait(is_open=False)
+    assert network.lab.addresses.child4 in network.locked()
+    network.resume(LINE)
+
+    network.wait(is_open=True)
+    network.stop("a")
+
+
+def test_a_locked_line_that_gets_an_address_is_locked_there_at_once_and_what_ran_ends(
+    network: Network, internet: Internet
+) -> None:
+    network.pause(LINE)
+    network.tell(START, "b0", f"line{OTHER}")
+    network.wait(is_open=True)
+    trust = ["--cacert", str(internet.authority)]
+    download = Download(network.lab, "child", "https://video.test/big", network.lab.addresses.web4, trust)
+    try:
+        download.wait_for(1_000_000)
+        network.tell(START, "b1", f"line{LINE}")
+        download.wait_for_stop(silence_s=2.0)
+    finally:
+        download.stop()
+
+    network.wait(is_open=False)
+    network.tell(START, "b2", f"line{OTHER}")
+    network.wait(is_open=True)
+    assert network.lab.addresses.child4 not in network.locked()
+    network.stop("b2")
+    network.resume(LINE)
+
+
+def test_the_stop_of_a_session_takes_its_lock_away_and_ends_its_tracked_connections(network: Network) -> None:
+    network.pause(LINE)
+    network.tell(START, "c", f"line{LINE}")
+    wait_until(lambda: network.lab.addresses.child4 in network.locked(), "the lock", 30.0)
+
+    network.stop("c")
+
+    wait_until(lambda: network.lab.addresses.child4 not in network.locked(), "no lock", 30.0)
+    network.wait(is_open=True)
+    network.resume(LINE)
+
+
+@pytest.mark.parametrize("role", ["control-0", "radius-0"])
+def test_a_lock_of_a_session_stands_when_a_role_is_killed_and_comes_back(network: Network, role: str) -> None:
+    network.tell(START, f"d-{role}", f"line{LINE}")
+    network.pause(LINE)
+    network.wait(is_open=False)
+
+    before = network.gateway.kill(role)
+    seen_open = False
+    wait_until(lambda: network.gateway.pids().get(role) not in (None, before), "the role again", 240.0)
+    for _ in range(10):
+        seen_open |= network.is_open("web4")
+        time.sleep(0.1)
+    wait_until(network.desk.is_up, "the API", 240.0)
+
+    assert not seen_open
+    assert network.lab.addresses.child4 in network.locked()
+    network.resume(LINE)
+    network.wait(is_open=True)
+    network.stop(f"d-{role}")
+
+
+def test_a_schedule_or_pause_that_begins_while_the_radius_role_is_dead_closes_its_sessions(network: Network) -> None:
+    network.tell(START, "e", f"line{LINE}")
+    network.wait(is_open=True)
+    network.gateway.kill("radius-0")
+
+    network.pause(LINE)
+
+    network.wait(is_open=False)
+    assert network.lab.addresses.child4 in network.locked()
+    network.resume(LINE)
+    wait_until(lambda: "radius-0" in network.gateway.pids(), "the role again", 240.0)
+
+
+def test_no_name_of_a_person_is_in_the_log_or_beside_the_database(network: Network) -> None:
+    folder = network.gateway.folder
+    kept = [path for path in Path(folder.state).rglob("*") if path.is_file() and "database" not in path.parts]
+
+    assert [path for path in kept if b"line7" in path.read_bytes()] == []
