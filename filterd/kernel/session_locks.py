@@ -2,9 +2,9 @@
 
     images of sessions ─→ rows, as lines have them ─→ LockTable ─→ with that of the lines, the kernel's locked sets
 
-Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none, as the
-kernel's sets know no exceptions of a pool; what the kernel is told is the difference of both tables together, so that a
-prefix which leaves one and is in the other stays.
+Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none, as
+the kernel's sets know no exceptions of a pool; what the kernel is told is the difference of both tables together, so
+that a prefix which leaves one and is in the other stays.
 Cost: a change of profiles or holders, one pass over the images of sessions (50 ms for a million) where there are any,
 and 5 us for each prefix of theirs.
 """

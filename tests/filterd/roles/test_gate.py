@@ -20,11 +20,6 @@ def test_the_operator_s_first_language_is_that_of_who_prefers_none(first: str, o
     assert list(pages_of(Settings(first_language=first))) == order
 
 
-@pytest.mark.parametrize(("first", "order"), [("en", ["en", "ur"]), ("ur", ["ur", "en"])])
-def test_the_operator_s_first_language_is_that_of_who_prefers_none(first: str, order: list[str]) -> None:
-    assert list(pages_of(Settings(first_language=first))) == order
-
-
 def test_the_page_of_a_confidential_list_has_no_place_for_a_name() -> None:
     pages = pages_of(Settings())
 
