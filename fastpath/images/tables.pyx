@@ -17,7 +17,7 @@ from libc.string cimport memcmp, memcpy, memmove, memset
 from fastpath.base.atomic cimport load_u64, store_pointer, store_u64, swap_pointer
 from fastpath.base.cursor cimport OK, Status
 from fastpath.images.image cimport Image
-from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow, SetRow, list_id_of
+from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
 from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
@@ -38,9 +38,7 @@ from fastpath.images.verdict import Action, Mode, Reason, Tier
 
 KINDS = ("names", "subscribers", "policy", "urls")
 # In the order of TableSet's arguments.
-_PARTS = (*((kind, part) for kind in KINDS for part in ("base", "delta")),
-          ("subscribers", "young"), ("policy", "young"))
-
+_PARTS = (*((kind, part) for kind in KINDS for part in ("base", "delta")), *((kind, "young") for kind in KINDS[1:3]))
 
 cdef uint64_t _last_ticket = 0
 
@@ -223,10 +221,8 @@ cdef class TableSet:
         _require_chain("sessions", *self.sessions)
         open_names(names, &self.tables.names)
         open_names(names_delta, &self.tables.names_delta)
-        for i, image in enumerate((subscribers_young, subscribers_delta, subscribers)):
+        for i, image in enumerate((subscribers_young, subscribers_delta, subscribers, *reversed(self.sessions))):
             open_subscribers(image, &self.tables.subscribers[i])
-        for i, image in enumerate(reversed(self.sessions)):
-            open_subscribers(image, &self.tables.subscribers[PEOPLE_LEVELS + i])
         for i, image in enumerate((policy_young, policy_delta, policy)):
             open_policy(image, &self.tables.policy[i])
         open_urls(urls, &self.tables.urls)

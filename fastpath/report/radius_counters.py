@@ -21,12 +21,12 @@ RADIUS = (
     Counter(
         "radius_unknown_nas",
         "Datagrams to the accounting port from addresses that no entry of `/radius/nas` has. Not read.",
-        "A new NAS or relay: enter it. Otherwise somebody tries: close the port to strangers.",
+        "A new NAS or relay: enter it. Otherwise someone tries: close the port to strangers.",
     ),
     Counter(
         "radius_bad_authenticator",
         "Accounting requests whose authenticator does not fit the secret. Not answered.",
-        "A NAS has another secret than `/radius/nas` says; otherwise somebody forges requests.",
+        "A NAS has another secret than `/radius/nas` says; otherwise someone forges requests.",
     ),
     Counter(
         "radius_malformed",

@@ -25,12 +25,12 @@ class Nas:
     """The prefixes that it gives addresses out of; what it says of others is refused."""
     default_profile: int | None = one(kinds.profile, default=None)
     """The number of the profile that holds in its pools where no session is known, or no line has its name: a start
-    that was lost.   Left out: none does, only what holds for everybody."""
+    that was lost.   Left out: none does, only what holds for all clients."""
     identity: str = one(kinds.one_of("user-name", "calling-station-id"), default="user-name")
     """What tells the line: see `filterd sessions name`."""
     timestamps: bool = one(kinds.truth, default=True)
     """Its requests say when it was (Event-Timestamp), and one that does not is refused.   false: they need not, and it
-    was when they came: a request that somebody has kept is then as good as a new one."""
+    was when they came: a request that someone has kept is then as good as a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,8 @@ class Cuts:
                 return any(_closes(each, found) for each in of)
             return bool(of) and (found.is_judged or found.is_udp)
 
-        return self._end(Wanted(is_wanted, _beginnings(prefixes)))
+        has_sessions = any(tables.sessions)  # whose prefixes are not among those of the holders
+        return self._end(Wanted(is_wanted, () if has_sessions else _beginnings(prefixes)))
 
     def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
         """End what names close that a change has touched; None where none of them can be found.   tables  as above"""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, or_, select
 
 from parental.errors import BadSubscriber, NoSubscriber
-from parental.profiles import BATCH, touch
+from parental.held import BATCH
+from parental.profiles import touch
 from parental.revision import current_revision
 from parental.schema.lines import line_names, lines, profiles
 
@@ -27,7 +28,9 @@ class Named(NamedTuple):
 def put_name(conn: Connection, name: str, line: int) -> None:
     """Give a line a name, which another one loses.   Raises BadSubscriber, NoSubscriber"""
     if not 0 < len(name.encode()) <= MOST_OCTETS or not name.isprintable():
-        raise BadSubscriber(f"name: {name[:20]!r} is none; not taken; write 1 to {MOST_OCTETS} octets on one line")
+        raise BadSubscriber(
+            f"name: {name[:20]!r} is no name of a line; not taken; write 1 to {MOST_OCTETS} octets on one line"
+        )
     row = conn.execute(select(lines.c.profile).where(lines.c.id == line)).first()
     if row is None:
         raise NoSubscriber(f"subscriber {line}: does not exist; not named; see the list of subscribers")

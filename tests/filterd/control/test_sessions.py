@@ -67,7 +67,7 @@ def test_an_explanation_knows_the_line_of_a_session_from_the_start_and_from_a_ch
         explain = control.explainer.explain
         before = explain(None, "192.0.2.7", "sni")
         publish(place, 7)
-        held = await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        held = await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
         assert isinstance(held, SessionsHeld)
         await control.locks.policy_changed()  # a publication keeps what is known of sessions
         return [before, explain(None, "192.0.2.7", "sni"), held]
@@ -85,10 +85,10 @@ def test_images_of_sessions_that_cannot_be_read_are_a_fault_and_older_ones_stay(
 
     async def work(control: Control) -> list[object]:
         (place / "state/session-images/sessions.json").write_text("rubbish")
-        await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
         faults = dict(control.faults)
         publish(place, 7)
-        await control.answer(SessionsChanged(["192.0.2.7/32"], []))
+        await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
         return [faults, dict(control.faults), control.explainer.explain(None, "192.0.2.7", "sni").subscriber]
 
     broken, mended, subscriber = play(place, engine, work)

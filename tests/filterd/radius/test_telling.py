@@ -9,7 +9,7 @@ from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.radius import telling as module
-from filterd.radius.telling import Telling
+from filterd.radius.telling import Telling, Untold
 from parental.sessions.record import slot_of
 
 
@@ -30,7 +30,7 @@ async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
 
     telling = Telling(tmp_path)
     async with running(telling.run()):
-        telling.tell([slot(1), slot(2), slot(3)], [slot(2)])
+        telling.tell([slot(1), slot(2), slot(3)], {slot(2)}, {slot(2): 7, slot(3): 0})
         await until(lambda: telling.fault)  # control is away
         server = await serve(control_socket(tmp_path), CONTROL, CONTROL_REQUESTS, answer)
         await until(lambda: len(told) >= 3 and telling.fault is None)
@@ -40,12 +40,13 @@ async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
     assert all(len(each.prefixes) <= 2 for each in told)
     assert {prefix for each in taken for prefix in each.prefixes} == {f"192.0.2.{n}/32" for n in (1, 2, 3)}
     assert [prefix for each in taken for prefix in each.cut] == ["192.0.2.2/32"]
+    assert [loser for each in taken for loser in each.losers] == [7]
 
 
-def test_a_prefix_that_is_to_be_cut_stays_so_when_it_changes_again(tmp_path: Path) -> None:
+def test_a_prefix_that_is_to_be_cut_stays_so_when_it_changes_again_and_all_its_losers_are_told(tmp_path: Path) -> None:
     telling = Telling(tmp_path)
 
-    telling.tell([slot(1)], [slot(1)])
-    telling.tell([slot(1)], [])
+    telling.tell([slot(1)], {slot(1)}, {slot(1): 7})
+    telling.tell([slot(1)], set(), {slot(1): 8})
 
-    assert telling._untold == {slot(1): True}
+    assert telling._untold == {slot(1): Untold(True, frozenset({7, 8}))}

@@ -31,8 +31,9 @@ def test_a_start_gives_its_address_a_holder_and_the_stop_takes_it_away_and_cuts(
     assert table.put(end(1, 200)) is Effect.CHANGED
     ended = table.take_changes()
 
-    assert (list(began.holders.values()), began.cut) == ([7], set())
+    assert (list(began.holders.values()), began.cut, began.losers) == ([7], set(), {})
     assert (list(ended.holders.values()), ended.cut) == ([None], {slot_at("192.0.2.7")})
+    assert ended.losers == {slot_at("192.0.2.7"): 7}
     assert len(table) == 0
 
 
@@ -45,6 +46,7 @@ def test_of_two_sessions_with_one_address_the_later_has_it_and_the_former_is_cut
     changes = table.take_changes()
 
     assert (changes.taken_over, changes.cut) == (1, {slot_at("192.0.2.7")})
+    assert changes.losers == {slot_at("192.0.2.7"): 7}
     assert (holder(table, A), len(table)) == (8, 1)
 
 
@@ -138,6 +140,7 @@ def test_names_that_get_another_profile_change_their_sessions() -> None:
     table.put(changed)
 
     assert holder(table, A) == 12
+    assert table.take_changes().losers == {slot_at("192.0.2.7"): 0}
     assert table.of_names({(9).to_bytes(16, "big"): 12}) == []
 
 
