@@ -32,6 +32,7 @@ from mgmt.api.publications import add_publications
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, utc_now
 from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
+from mgmt.client_certificates import checks_certificates
 from mgmt.control_protocol import Control
 from mgmt.doors import Door, Hosts, admitting, checks_hosts
 from mgmt.frame.idempotency import keyed
@@ -87,7 +88,7 @@ def create_app(
     hosts     the names that it answers to; None: to any
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
-    app = web.Application(middlewares=[problems, *checks], client_max_size=MAX_BODY_OCTETS)
+    app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
     app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
     app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
     routes = routes_of(door)

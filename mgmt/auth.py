@@ -17,6 +17,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Engine, select, update
 
 from mgmt.app_context import CLOCK, ENGINE
+from mgmt.client_certificates import carries_token
 from mgmt.frame.contract import Contract
 from mgmt.ledger.event import Actor
 from mgmt.problems import Endpoint, forbidden, unauthorised
@@ -114,7 +115,7 @@ def guarded(route: Route) -> Endpoint:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         header, now = request.headers.get("Authorization", ""), request.app[CLOCK]()
         principal = await asyncio.to_thread(_principal_of, request.app[ENGINE], header, now)
-        if principal is None:
+        if principal is None or not carries_token(request, principal.issuer):
             raise unauthorised()
         reach = principal.permissions().get(route.permission)
         if reach is None:

@@ -84,6 +84,7 @@ class Settings:
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page; changed in place by serve_helplines()
     phone_key       of parental.people.phones; None: no telephone number is taken
+    has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
@@ -107,6 +108,7 @@ class Settings:
     why_host: str | None = None
     help_host: str | None = None
     desk_origin: str | None = None
+    has_client_ca: bool = False
 
     def unverified(self) -> Iterator[str]:
         """What pages name and nobody has noted to be right: one sentence each."""

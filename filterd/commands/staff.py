@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     _add_people(verbs)
     _add_issuers(verbs)
+    _add_certificates(verbs)
     what = "who may do what: people, tokens, issuers, and what needs a look; an event says who has read it"
     review = add_verb(verbs, "review", what, "filterd staff review --format json > review-2026-11.json")
     review.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
@@ -73,6 +74,17 @@ def _add_issuers(verbs: "Parsers") -> None:
     known.add_argument("name", metavar="NAME")
     known.add_argument("--hex", required=True, metavar="KEY", help="the public key, 32 octets")
     known.add_argument("--days", type=int, default=365, metavar="N", help="from now; 0 ends it; default 365")
+
+
+def _add_certificates(verbs: "Parsers") -> None:
+    what = "bind a client's certificate to an issuer or a person, where /api/client_ca demands one; or end it"
+    example = "filterd staff certificate pta.crt --issuer PTA"
+    bind = add_verb(verbs, "certificate", what, example)
+    bind.add_argument("file", type=Path, metavar="FILE", help="the certificate, PEM")
+    whose = bind.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--issuer", metavar="NAME", help="its tokens alone come with it")
+    whose.add_argument("--mail", metavar="ADDRESS", help="of a person: the person's session, and the desk's tokens")
+    whose.add_argument("--end", action="store_true", help="take it no longer")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -189,6 +201,26 @@ def _issuer_key(conn: "Connection", args: argparse.Namespace) -> None:
     print(f"issuer {args.name}: the key {'has ended' if args.days == 0 else 'is known'}")
 
 
+def _certificate(conn: "Connection", args: argparse.Namespace) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from mgmt.ledger.event import account
+    from mgmt.staff.bound_certificates import bind_certificate, end_certificate
+
+    try:
+        found = load_pem_x509_certificate(args.file.read_bytes()).public_bytes(Encoding.DER)
+    except (OSError, ValueError) as reason:
+        why = reason.strerror if isinstance(reason, OSError) else "no certificate in PEM"
+        raise WrongUse(f"{args.file}: {why}; nothing done; name the client's certificate") from reason
+    now = datetime.now(UTC)
+    if args.end:
+        end_certificate(conn, found, account(), now)
+    else:
+        bind_certificate(conn, found, args.issuer, args.mail, account(), now)
+    print(f"{args.file}: {'ended' if args.end else f'is of {args.issuer or args.mail}'}")
+
+
 def _review(conn: "Connection", args: argparse.Namespace) -> None:
     import msgspec
 
@@ -236,5 +268,6 @@ _WORK = {
     "vouch": _vouch,
     "issuer": _issuer,
     "issuer-key": _issuer_key,
+    "certificate": _certificate,
     "review": _review,
 }

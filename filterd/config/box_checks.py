@@ -124,6 +124,7 @@ def _check_dns_files(config: Config, box: Box) -> Iterator[Finding]:
 
 def _check_api(config: Config, box: Box) -> Iterator[Finding]:
     yield from _check_pair(config, box, "/api", "web", config.api.certificate, config.api.key)
+    yield from _check_client_ca(config, box)
     yield from _check_pair(config, box, "/family", "web", config.family.certificate, config.family.key)
     for listen in config.api.listen:
         if not config.family.listen and not ip_address(listen.host).is_loopback:
@@ -131,6 +132,14 @@ def _check_api(config: Config, box: Box) -> Iterator[Finding]:
             effect = "pages of families and the desk's API share listeners, names and limits"
             yield _warning("/family/listen", found, effect, "write an address for them")
             return
+
+
+def _check_client_ca(config: Config, box: Box) -> Iterator[Finding]:
+    path = config.api.client_ca
+    if path is None:
+        return
+    if reason := box.why_unreadable(path, "web", config.state_dir) or _why_no_authority(box.place(path)):
+        yield _fault("/api/client_ca", reason, "the web role does not start", "put PEM certificates there")
 
 
 def _check_pair(

@@ -95,6 +95,15 @@ def _check_api(config: Config) -> Found:
     yield from _check_door("/api", config.api)
 
 
+def _check_client_ca(config: Config) -> Found:
+    if config.api.client_ca is None:
+        return
+    if config.api.certificate is None:
+        yield "/api/client_ca", "certificates of clients without TLS", "set /api/certificate and /api/key"
+    if not config.family.listen:
+        yield "/api/client_ca", "parents come in at this door, too, and have none", "give them /family/listen"
+
+
 def _check_family(config: Config) -> Found:
     yield from _check_door("/family", config.family)
 
@@ -300,6 +309,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_tls,
     _check_upstream_ca,
     _check_api,
+    _check_client_ca,
     _check_family,
     _check_upstreams,
     _check_ports,

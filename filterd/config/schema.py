@@ -239,6 +239,10 @@ class Api:
     """PEM, with its chain; none: plain HTTP.   A new file at this path is noticed within 5 s."""
     key: Path | None = one(kinds.path, default=None)
     """The certificate's, without a password; only web reads it."""
+    client_ca: Path | None = one(kinds.path, default=None)
+    """PEM: the authorities whose certificates the desk's clients show.   With it, a connection without one is refused,
+    and each certificate is an issuer's or a person's (`filterd staff certificate`).   Needs `certificate`, and
+    `/family/listen` for the parents."""
     cleartext: bool = one(kinds.truth, default=False)
     """Without a certificate, listen on other addresses than the loopback, too: tokens then cross that network readable.
     For a network of its own, or behind a proxy that speaks TLS."""

@@ -30,12 +30,13 @@ def settings_of(config: Config) -> Settings:
         why_host=config.splash.host,
         help_host=config.splash.help_host,
         desk_origin=config.api.desk_origin,
+        has_client_ca=config.api.client_ca is not None,
     )
 
 
 def family_settings_of(config: Config) -> Settings:
     """The same at the families' door."""
-    return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None)
+    return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None, has_client_ca=False)
 
 
 def helplines_of(config: Config) -> list[Helpline]:

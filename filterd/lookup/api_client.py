@@ -30,6 +30,9 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="file with the token; default: the environment's FILTERD_TOKEN"
     )
+    parser.add_argument(
+        "--certificate", type=Path, metavar="FILE", help="PEM with certificate and key, where the API demands one"
+    )
     parser.add_argument("--ca", type=Path, metavar="FILE", help="certificate of the authority that signed the API's")
 
 
@@ -57,7 +60,9 @@ def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | 
     if getattr(args, "key", None) is not None:
         sign(headers, method, url, body or b"", args.key)
     request = urllib.request.Request(url, body, headers, method=method)
-    context = _trusting(args.ca) if args.ca else None
+    context = _trusting(args.ca) if args.ca or args.certificate else None
+    if context is not None and args.certificate:
+        _show(context, args.certificate)
     try:
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
@@ -68,7 +73,15 @@ def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | 
     return answer
 
 
-def _trusting(authority: Path) -> ssl.SSLContext:
+def _show(context: ssl.SSLContext, certificate: Path) -> None:
+    try:
+        context.load_cert_chain(certificate)
+    except OSError as reason:
+        why = "no certificate with its key in it" if isinstance(reason, ssl.SSLError) else reason.strerror
+        raise WrongUse(f"--certificate {certificate}: {why}; nothing done; name a PEM file with both") from reason
+
+
+def _trusting(authority: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=authority)
     except OSError as reason:  # SSLError is one

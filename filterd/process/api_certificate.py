@@ -25,6 +25,8 @@ def tls_of(api: Api | Family) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     _load(context, api.certificate, api.key)
+    if isinstance(api, Api) and api.client_ca is not None:
+        _demand(context, api.client_ca)
     return context
 
 
@@ -60,6 +62,20 @@ async def follow_certificate(api: Api | Family, context: ssl.SSLContext, hosts: 
             log.info("api: %s is in use from now on", files[0])
             if hosts is not None:
                 hosts.certify(names_of(api))
+
+
+def _demand(context: ssl.SSLContext, authorities: Path) -> None:
+    """Take no connection without a certificate of one of these."""
+    try:
+        context.load_verify_locations(authorities)
+    except (OSError, ValueError) as reason:
+        raise BadCertificate(
+            f"api: {authorities}: {why_not_loaded(reason)}; not started; put the certificates of the clients' "
+            "authorities there in PEM, readable by the web role"
+        ) from reason
+    context.verify_mode = ssl.CERT_REQUIRED
+    # Authorities that openssl makes without a further word have no keyUsage.  Each certificate is bound by its digest.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
 
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:

@@ -15,6 +15,7 @@ from aiohttp import web
 from sqlalchemy import Connection, Row, select
 
 from mgmt.app_context import CLOCK, ENGINE, SETTINGS, read, write
+from mgmt.client_certificates import carries_session
 from mgmt.forms import form_of, is_from_here
 from mgmt.staff.challenges import Challenges
 from mgmt.staff.login import Login, Tried, Wait, enrol, owner_of_code
@@ -191,6 +192,8 @@ async def session_of(request: web.Request) -> Session | None:
     """The session of the request's cookie; its last use is noted."""
     secret, now = request.cookies.get(cookie_name(request), ""), request.app[CLOCK]()
     session = await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
+    if session is not None and not carries_session(request, session.person.number):
+        return None
     if session is not None and not session.is_seen:
         await write(request, lambda conn: note_use(conn, secret, now))
     return session

@@ -7,6 +7,7 @@ given twice; an issuer is named by the name that its orders have, which never ch
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     LargeBinary,
@@ -34,6 +35,16 @@ issuer_keys = Table(
     Column("issuer", String, ForeignKey("issuers.name"), nullable=False, index=True),
     Column("from_s", BigInteger, nullable=False),
     Column("until_s", BigInteger, nullable=False),
+)
+client_certificates = Table(
+    "client_certificates",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),  # of the certificate, DER
+    Column("issuer", String, ForeignKey("issuers.name")),  # whose it is; else the person's
+    Column("staff", Number, ForeignKey("staff.id")),
+    Column("put_s", BigInteger, nullable=False),
+    Column("ended_s", BigInteger),
+    CheckConstraint("(issuer IS NULL) <> (staff IS NULL)", name="client_certificates_of_one"),
 )
 push_nonces = Table(
     "push_nonces",

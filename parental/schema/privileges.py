@@ -64,6 +64,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},
     "issuers": {WEB: READ, CONTROL: READ},  # put and disabled by commands, on the box
     "issuer_keys": {WEB: READ, CONTROL: READ},
+    "client_certificates": {WEB: READ},  # bound by commands, on the box
     "push_nonces": {WEB: "SELECT, INSERT, DELETE"},
     "staff": {WEB: "SELECT, UPDATE (last_login_s)", CONTROL: READ},  # put and disabled by `filterd staff`, on the box
     "staff_passwords": {WEB: COUNT},

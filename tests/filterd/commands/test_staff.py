@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from support.control.box import database_key
 from support.mgmt.events import events_of
 from support.mgmt.signing import signer
+from support.system.certificates import make_certificate
 
 from filterd.cli import main
 from filterd.config import load
@@ -165,3 +166,18 @@ def test_no_passkey_is_vouched_for_by_another_text(
     assert run(config, "vouch", MAIL, "--passkey", "0000 0000 0000 0000") == 1
 
     assert "not vouched for" in capsys.readouterr().err
+
+
+def test_a_certificate_is_bound_and_ended_by_its_file(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown, _ = make_certificate(tmp_path, "pta.example")
+    run(config, "issuer", "PTA")
+
+    assert run(config, "certificate", str(shown), "--issuer", "PTA") == 0
+    assert f"{shown}: is of PTA" in capsys.readouterr().out
+    assert run(config, "certificate", str(shown), "--mail", MAIL) == 1
+    assert run(config, "certificate", str(shown), "--end") == 0
+    assert run(config, "certificate", str(shown), "--end") == 1
+    assert run(config, "certificate", config, "--issuer", "PTA") == 2
+    assert "no certificate in PEM; nothing done" in capsys.readouterr().err

@@ -92,6 +92,16 @@ def test_authorities_that_are_none_are_a_fault(tmp_path: Path) -> None:
     assert (only.path, only.is_fault) == ("/dns/upstream_ca", True)
 
 
+def test_authorities_of_clients_that_are_none_are_a_fault(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "api.test")
+    (tmp_path / "ca.pem").write_text("junk")
+    api = "api: {certificate: dns.pem, key: dns.key, client_ca: ca.pem}\nfamily: {listen: ['127.0.0.1:8081']}\n"
+
+    faults = [each for each in found(tmp_path, api) if each.is_fault]
+
+    assert [each.path for each in faults] == ["/api/client_ca"]
+
+
 @pytest.mark.parametrize("key", ["state_dir", "run_dir"])
 def test_a_file_in_place_of_a_folder_is_a_fault(key: str, tmp_path: Path) -> None:
     (tmp_path / "there").write_text("")

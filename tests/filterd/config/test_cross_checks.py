@@ -72,6 +72,9 @@ def test_the_families_door_needs_tls_as_the_desks_does() -> None:
     (half,) = faults_of(SMALLEST + "family: {certificate: a.pem}")
 
     assert "/family/listen/0: 192.0.2.1:8081 without TLS" in cleartext
+    without_tls, without_door = faults_of(SMALLEST + "api: {client_ca: ca.pem}")
+    assert "/api/client_ca: certificates of clients without TLS" in without_tls
+    assert "give them /family/listen" in without_door
     assert "/family: a certificate without its key" in half
     assert read(SMALLEST + "family: {listen: ['192.0.2.1:8081'], cleartext: true}").family.cleartext
 

@@ -84,3 +84,14 @@ def test_without_a_token_or_an_address_nothing_is_asked(monkeypatch: pytest.Monk
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
     with pytest.raises(WrongUse, match="write http"):
         call(arguments("--api", "file:///etc/passwd"), "GET", "/")
+
+
+@pytest.mark.parametrize("content", [None, "junk"])
+def test_a_certificate_that_cannot_be_shown_is_said(url: str, tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "c.pem").write_text(content)
+    (tmp_path / "token").write_text("t")
+    asked = arguments("--api", url, "--token-file", str(tmp_path / "token"), "--certificate", str(tmp_path / "c.pem"))
+
+    with pytest.raises(WrongUse, match=r"--certificate .*; nothing done; name a PEM file with both"):
+        call(asked, "POST", "/v1/x", {})

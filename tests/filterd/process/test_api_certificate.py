@@ -79,3 +79,16 @@ async def _shown(port: int) -> bytes | None:
     shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
     return shown
+
+
+@pytest.mark.parametrize("content", [None, "", "junk"])
+def test_authorities_that_cannot_be_read_are_said_before_a_connection_is_taken(
+    tmp_path: Path, content: str | None
+) -> None:
+    certificate, key = make_certificate(tmp_path, "api.test")
+    authorities = tmp_path / "clients.pem"
+    if content is not None:
+        authorities.write_text(content)
+
+    with pytest.raises(BadCertificate, match=f"api: {authorities}: .*; not started; put the certificates"):
+        tls_of(Api(certificate=certificate, key=key, client_ca=authorities))

@@ -50,6 +50,7 @@ REFUSED = (
     (WEB, "UPDATE orders SET issuer = 'other'"),
     (WEB, "UPDATE orders SET signed_base = ''"),
     (CONTROL, "SELECT * FROM push_nonces"),
+    (WEB, "INSERT INTO client_certificates VALUES ('', 'PTA', NULL, 1, NULL)"),
     (WEB, "DELETE FROM entries"),
     (WEB, "UPDATE entries SET wire = ''"),
     # What is in force, control alone says.
