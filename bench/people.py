@@ -45,9 +45,9 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from filterd.places import IMAGES, database_file
 from parental.database import opened, writing
+from parental.migrations.revisions import find_revision
 from parental.profiles import pause, resume
 from parental.revision import REVISION, raise_revision
-from parental.schema.lines import profiles
 
 N_LINES = int(os.environ.get("BENCH_LINES", "1000000"))
 N_STORM = N_LINES // 10
@@ -65,7 +65,6 @@ CATEGORIES = ("adult", "gambling")
 def rows_of_lines() -> dict[str, Iterator[tuple[object, ...]]]:
     """All rows of the database by their statement."""
     numbers = range(1, N_LINES + 1)
-    kept = "INSERT INTO {} VALUES ({})"
     return {
         "INSERT INTO accounts (id) VALUES (?)": ((n,) for n in numbers),
         "INSERT INTO profiles (id, account, zone, paused_until_s, revision) VALUES (?, ?, 'UTC', 0, 1)": (
@@ -78,9 +77,15 @@ def rows_of_lines() -> dict[str, Iterator[tuple[object, ...]]]:
         "INSERT INTO addresses (version, first, last, prefix_length, line) VALUES (6, ?, ?, 56, ?)": (
             ((FIRST6 + (n << 72)).to_bytes(16), (FIRST6 + (n + 1 << 72) - 1).to_bytes(16), n) for n in numbers
         ),
-        kept.format("closed_intervals", "?, ?, ?, ?"): (row for n in numbers for row in intervals_of(n)),
-        kept.format("blocked_categories", "?, ?"): ((n, name) for n in numbers for name in CATEGORIES[: n % 4 // 2]),
-        kept.format("dns_wishes", "?, 'strict', 1"): ((n,) for n in numbers[::10]),
+        "INSERT INTO closed_intervals (profile, weekday, start_minute, minutes) VALUES (?, ?, ?, ?)": (
+            row for n in numbers for row in intervals_of(n)
+        ),
+        "INSERT INTO blocked_categories (profile, category) VALUES (?, ?)": (
+            (n, name) for n in numbers for name in CATEGORIES[: n % 4 // 2]
+        ),
+        "INSERT INTO dns_wishes (profile, safe_search, canaries, youtube) VALUES (?, 'strict', 1, 'off')": (
+            (n,) for n in numbers[::10]
+        ),
     }
 
 
@@ -96,13 +101,12 @@ def intervals_of(number: int) -> Iterator[tuple[int, int, int, int]]:
 
 def filled(folder: Path) -> Path:
     """A database with all lines, which an earlier run may have made."""
-    path = Path(tempfile.gettempdir(), f"filterd-bench-people-{N_LINES}.db")
+    draft = folder / "draft.db"
+    with opened(draft) as engine, writing(engine) as conn:
+        raise_revision(conn, REVISION)
+        schema = find_revision(conn).revision
+    path = Path(tempfile.gettempdir(), f"filterd-bench-people-{N_LINES}-{schema}.db")
     if not path.exists():
-        draft = folder / "draft.db"
-        with opened(draft) as engine, writing(engine) as conn:
-            raise_revision(conn, REVISION)
-            # what has no default may have come since this was written
-            assert conn.execute(profiles.select()).first() is None
         with contextlib.closing(sqlite3.connect(draft)) as raw, raw:
             raw.execute("PRAGMA synchronous = OFF")
             for statement, rows in rows_of_lines().items():

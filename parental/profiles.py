@@ -205,8 +205,8 @@ def _intervals(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) ->
     held: dict[int, list[Hours]] = {}
     closed = closed_intervals.c
     chosen = select(closed.profile, closed.weekday, closed.start_minute, closed.minutes, closed.allowed)
-    for number, *hours in conn.execute(chosen.where(closed.profile.in_(numbers))).all():
-        held.setdefault(number, []).append(tuple(hours))
+    for number, day, start, minutes, allowed in conn.execute(chosen.where(closed.profile.in_(numbers))).all():
+        held.setdefault(number, []).append((day, start, minutes, allowed))
     return held
 
 
