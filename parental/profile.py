@@ -31,7 +31,8 @@ OPENS = {  # which locks a grant of a kind opens; soft intervals are of the sche
     "open_until": frozenset({SCHEDULE, QUOTA, "closed_until"}),
 }
 MAX_HOUSEHOLD_NAMES = 200  # a family has a handful, and a school some dozens; more is a list, for its operator
-MAX_SPANS = 32  # closures and grants of one profile that have not ended: a tap every half hour of a day fits
+MAX_SPANS = 32  # closures and grants of one profile that a family may have at once: a tap every half hour of a day fits
+IMAGE_SPANS = 255  # that an image has room for; a profile that was stored with some more must not stop all others
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,7 +90,7 @@ class Profile:
         for name in self.allowed & self.denied:
             raise BadProfile(f"denied: {name} is allowed, too; not accepted; write it in one of the two")
         _require_few("allowed and denied", len(self.allowed) + len(self.denied), "names", MAX_HOUSEHOLD_NAMES)
-        _require_few("closures and grants", len(self.closures) + len(self.grants), "spans", MAX_SPANS)
+        _require_few("closures and grants", len(self.closures) + len(self.grants), "spans", IMAGE_SPANS)
         _require_few("schedule", len(self.schedule.intervals), "intervals", MAX_INTERVALS)
 
 

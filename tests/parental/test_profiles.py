@@ -1,16 +1,17 @@
 from ipaddress import ip_network
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, update
 
 from parental import profiles, store
 from parental.addresses import is_of, released_since
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.holder import Holder
-from parental.profile import Profile
+from parental.profile import MAX_SPANS, Profile
 from parental.profiles import FIRST_GIVEN
 from parental.revision import current_revision, raise_revision
 from parental.schedule import Interval, Schedule
+from parental.schema.calendar import time_spans
 from parental.schema.lines import addresses, revisions
 from parental.subscriber import MAX_ID, Subscriber, parse_prefix
 
@@ -88,3 +89,12 @@ def test_nobody_is_told_apart_from_somebody(household: Connection) -> None:
     for change in (profiles.resume, profiles.touch, profiles.get_profile):
         with pytest.raises(NoSubscriber, match="profile 9: does not exist"):
             change(household, 9)
+
+
+def test_a_profile_that_two_taps_at_once_gave_more_grants_than_one_may_have_is_still_read(
+    household: Connection,
+) -> None:
+    row = {"profile": 7, "kind": "plus", "from_s": 1, "by_kind": "caregiver", "by_name": "", "made_s": 1}
+    household.execute(insert(time_spans), [row | {"until_s": 2 + n} for n in range(MAX_SPANS + 1)])
+
+    assert len(profiles.get_profile(household, 7).grants) == MAX_SPANS + 1
