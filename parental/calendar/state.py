@@ -70,7 +70,7 @@ def state_at(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, at: 
     if reason == Reason.DEFAULT and allowed is None:
         return State(Is.OPEN, _opened_by(profile, at), None, None, until)
     state = Is.PARTLY if reason == Reason.DEFAULT else Is.CLOSED
-    why = _closed_by(profile, at) if reason == Reason.PAUSE else "schedule"
+    why = "schedule" if reason in (Reason.DEFAULT, Reason.SCHEDULE) else _closed_by(profile, at)
     card = _card_at(profile, cards, calendar, at, is_soft=state is Is.PARTLY) if why == "schedule" else None
     return State(state, why, card, allowed, until)
 
