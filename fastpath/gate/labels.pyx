@@ -19,7 +19,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport OK
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.layout cimport ListRow
-from fastpath.images.verdict cimport T_HELP, Decision
+from fastpath.images.verdict cimport T_ALLOWED, T_HELP, Decision
 from fastpath.wire.name cimport Name, name_from_wire
 from fastpath.wire.packet cimport PacketView
 
@@ -64,7 +64,8 @@ cdef void add_to_label(Labels* l, const Name* name, const Decision* d, const Lis
         l.now.three = one.three
     elif l.now.two != one.two or l.now.three != one.three:
         l.now.two = l.now.three = SEVERAL
-    if d.matched[0] | d.matched[1]:
+    # a name that the household allows is closed by no category; should it forget the name, the hashes tell
+    if d.tier != T_ALLOWED and d.matched[0] | d.matched[1]:
         _add_categories(&l.now, d, lists)
 
 

@@ -1,14 +1,15 @@
 """Which connections a change closes: a profile that was tightened, and names that orders and zones have touched.
 
-    profiles changed since the last cut ─→ their closed categories ─┐
-    names touched by a publication ──────→ what blocks them now ────┴→ filterd.kernel.cut
+    profiles changed since the last cut ─→ what they close, and names of their own ─┐
+    names touched by a publication ──────→ what blocks them now ────────────────────┴→ filterd.kernel.cut
 
 A connection is wanted where what is in force now closes it.  So nothing of before has to be known, and a cut that is
 made twice ends nothing twice.
 
 Invariants: it follows the acknowledgements of all workers, so that what ends is not let in again; what the help
 corridor lets in has no label, and is never wanted.
-Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old.
+Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old;
+soft hours that begin by the clock.
 """
 
 import logging
@@ -16,6 +17,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
@@ -29,17 +31,40 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut
 from mgmt.orders.model import is_url
 from parental.database import reading
-from parental.profile import Profile
-from parental.profiles import iter_holders
+from parental.profile import Profile, allowed_at
+from parental.profiles import changed_since, iter_profiles, prefixes_of
 from parental.revision import current_revision
 from rules.category import NUMBERS
+from rules.names.canonical import canonical_wire
 
+MOST_CHANGED = 10_000  # profiles that are looked at: 2 s; more change by the clock and by provisioning, not by a tap
 FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves
 QUIC = NUMBERS["quic"]
 CHILD = b"\x01x"  # a name below another one
 MAX_OCTETS = 255  # of a name in wire form (RFC 1035 §2.3.4)
 
 log = logging.getLogger("filterd.control.service")
+
+
+class _Closing(NamedTuple):
+    """What a profile closes at an instant.
+
+    names       denied ones;   opened  allowed ones, which end when they are allowed no more
+    open_alone  what soft hours leave open; None: there are none now"""
+
+    categories: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
+    open_alone: frozenset[int] | None = None
+
+    def is_tighter_than(self, before: "_Closing") -> bool:
+        """Whether it closes anything that another did not."""
+        if self.categories - before.categories or self.names - before.names or before.opened - self.opened:
+            return True
+        return self.open_alone is not None and (before.open_alone is None or bool(before.open_alone - self.open_alone))
+
+
+_NOTHING = _Closing()
 
 
 class Cuts:
@@ -49,7 +74,7 @@ class Cuts:
         self._engine, self._keeper = engine, keeper
         self._looking = threading.Lock()  # two taps may come at once
         self._revision = 0  # up to which profiles were looked at
-        self._closed: dict[int, frozenset[int]] = {}  # of those that have changed since the start
+        self._closing: dict[int, _Closing] = {}  # of those that have changed since the start
 
     def begin(self) -> None:
         """What is in force now was in force before: nothing of it is new."""
@@ -60,15 +85,18 @@ class Cuts:
         """End what profiles close that have changed since the last call; None where none was tightened.
 
         tables   in force in every worker;   revision  the last change of the database that they hold"""
-        closed, prefixes = self._tightened(revision)
-        if not closed or self._keeper.means is Means.NONE:
+        now = datetime.now(UTC)
+        closing, prefixes = self._tightened(revision, now)
+        if not closing or self._keeper.means is Means.NONE:
             return None
         is_labelled = self._keeper.means is not Means.LINES
+        names = {canonical_wire(name) for each in closing.values() for name in each.names}
+        named = _named(_hashed(names), tables, int(now.timestamp()))
 
         def is_wanted(found: Connection) -> bool:
-            of = [closed[n] for each in found.addresses if (n := tables.subscriber_of(each)) in closed]
+            of = [closing[n] for each in found.addresses if (n := tables.subscriber_of(each)) in closing]
             if is_labelled:
-                return any(_closes(each, found) for each in of)
+                return any(_closes(each, found) for each in of) or (bool(of) and named.is_wanted(found))
             return bool(of) and (found.is_judged or found.is_udp)
 
         has_sessions = any(tables.sessions)  # whose prefixes are not among those of the holders
@@ -76,10 +104,7 @@ class Cuts:
 
     def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
         """End what names close that a change has touched; None where none of them can be found.   tables  as above"""
-        try:
-            names = {wire: hashes_of(wire, label_key()) for wire in wires if not is_url(wire)}
-        except NoKey:
-            return None
+        names = _hashed(wire for wire in wires if not is_url(wire))
         if not names or not self.can_find_names:
             return None
         return self._end(_named(names, tables, int(datetime.now(UTC).timestamp())))
@@ -91,22 +116,28 @@ class Cuts:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _tightened(self, revision: int) -> tuple[dict[int, frozenset[int]], list[Network]]:
-        """What each profile closes that closes more than it did, and what answers to those.
+    def _tightened(self, revision: int, at: datetime) -> tuple[dict[int, _Closing], list[Network]]:
+        """What each profile closes that closes more than it did, and what answers to those; to many: nobody knows.
 
         What has changed after `revision` is looked at again, with the tables that hold it."""
-        tightened, prefixes = dict[int, frozenset[int]](), list[Network]()
+        tightened = dict[int, _Closing]()
         with self._looking, reading(self._engine) as conn:
             is_newer = current_revision(conn) > revision
-            for holder in iter_holders(conn, since_revision=self._revision):
-                closed = _numbers(holder.profile)
-                if closed - self._closed.get(holder.id, frozenset()):
-                    tightened[holder.id] = closed
-                    prefixes += holder.prefixes
+            changed = changed_since(conn, self._revision)
+            if len(changed) > MOST_CHANGED:
+                log.warning("%d profiles changed at once: what runs goes on, what begins anew is judged", len(changed))
+                changed.clear()
+            if len(self._closing) > MOST_CHANGED:
+                self._closing.clear()
+            for number, profile in iter_profiles(conn, changed):
+                before, now = self._closing.get(number, _NOTHING), _closing(profile, at)
+                if now.is_tighter_than(before):
+                    tightened[number] = now._replace(names=now.names | (before.opened - now.opened))
                 if not is_newer:
-                    self._closed[holder.id] = closed
+                    self._closing[number] = now
             self._revision = max(self._revision, revision)
-        return tightened, prefixes
+            held = prefixes_of(conn, list(tightened)) if len(tightened) <= FEW else {}
+        return tightened, [prefix for prefixes in held.values() for prefix in prefixes]
 
     def _end(self, wanted: Wanted) -> Cut | None:
         try:
@@ -119,14 +150,30 @@ class Cuts:
         return cut
 
 
-def _numbers(profile: Profile) -> frozenset[int]:
-    return frozenset(NUMBERS[name] for name in profile.blocked_categories)
+def _closing(profile: Profile, at: datetime) -> _Closing:
+    soft = allowed_at(profile, at)
+    open_alone = None if soft is None else _numbers(soft)
+    return _Closing(_numbers(profile.blocked_categories), profile.denied, profile.allowed, open_alone)
 
 
-def _closes(closed: frozenset[int], found: Connection) -> bool:
+def _numbers(categories: Iterable[str]) -> frozenset[int]:
+    return frozenset(NUMBERS[name] for name in categories)
+
+
+def _closes(closing: _Closing, found: Connection) -> bool:
     if found.label is None:
         return False
-    return found.label.has_any(closed) or (found.is_udp and QUIC in closed)
+    if closing.open_alone is not None and not found.label.has_any(closing.open_alone):
+        return True
+    return found.label.has_any(closing.categories) or (found.is_udp and QUIC in closing.categories)
+
+
+def _hashed(wires: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
+    """Names with their hashes in labels; none where this process has no key for them."""
+    try:
+        return {wire: hashes_of(wire, label_key()) for wire in wires}
+    except NoKey:
+        return {}
 
 
 def _beginnings(prefixes: list[Network]) -> list[bytes]:

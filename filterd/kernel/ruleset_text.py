@@ -104,9 +104,7 @@ table inet filterd {
     goto to_queue
   }
   chain suspects {
-    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip saddr . ip daddr @ended4 drop comment "it goes on from another port"
-    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip6 saddr . ip6 daddr @ended6 drop
-    ip daddr @suspects4_32 goto to_suspect
+%(moves)s    ip daddr @suspects4_32 goto to_suspect
     ip daddr @suspects4 goto to_suspect
     ip6 daddr @suspects6_128 goto to_suspect
     ip6 daddr @suspects6 goto to_suspect
@@ -216,6 +214,12 @@ comment "set by the gate alone"
     meta mark set meta mark & %(KEPT)s
   }
 %(labels)s%(dns)s%(untracked)s%(asymmetric)s}
+"""
+# A client of QUIC that gets no answer goes on from another port.  Where answers take another path, every packet looks
+# like the first.
+MOVES = """\
+    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip saddr . ip daddr @ended4 drop comment "it goes on from another port"
+    udp dport @quic_ports @th,64,8 & 0x80 == 0 ip6 saddr . ip6 daddr @ended6 drop
 """
 # No packet comes here.  The kernel makes room for the labels of connections where a rule says that it needs them.
 LABELS = """

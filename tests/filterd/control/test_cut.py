@@ -20,6 +20,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut, Receipt
 from parental.database import writing
 from parental.profile import Profile
+from parental.schedule import Interval, Schedule
 from parental.store import put_subscriber
 from parental.subscriber import Subscriber
 from rules.category import NUMBERS
@@ -53,10 +54,11 @@ def set_means(monkeypatch: pytest.MonkeyPatch, means: Means) -> None:
     monkeypatch.setattr(LockKeeper, "means", property(lambda _: means))
 
 
-def put(engine: Engine, *categories: str, line: int = 7) -> None:
+def put(engine: Engine, *categories: str, line: int = 7, **more: Any) -> None:
+    """more   of a Profile"""
     prefixes = (ip_network(f"192.0.2.{line}/32"),)
     with writing(engine) as conn:
-        put_subscriber(conn, Subscriber(line, "home", prefixes, Profile(frozenset(categories))))
+        put_subscriber(conn, Subscriber(line, "home", prefixes, Profile(frozenset(categories), **more)))
 
 
 def connection(name: str, *categories: str, line: str = LINE, is_udp: bool = False) -> Connection:
@@ -105,6 +107,56 @@ def test_closing_quic_ends_what_runs_over_it(place: Path, engine: Engine, wants:
 
     assert wants[0].is_wanted(connection("film.test", is_udp=True))
     assert not wants[0].is_wanted(connection("film.test"))
+
+
+def test_a_name_that_a_household_denies_ends_for_its_line_alone(place: Path, engine: Engine, wants: Wants) -> None:
+    tap(place, engine, lambda: put(engine, denied=frozenset({"bad.test"})))
+
+    assert wants[0].is_wanted(connection("www.bad.test"))
+    assert not wants[0].is_wanted(connection("www.bad.test", line=OTHER))
+    assert not wants[0].is_wanted(connection("good.test"))
+
+
+def test_a_name_that_a_household_allows_no_more_ends_where_a_category_closes_it(
+    place: Path, engine: Engine, wants: Wants
+) -> None:
+    (place / "f.yaml").write_text(
+        (place / "f.yaml")
+        .read_text()
+        .replace("}]\n", "}, {id: v, file: v.txt, tier: category, category: video, format: plain}]\n")
+    )
+    (place / "v.txt").write_text("film.test\n")
+    allowed = frozenset({"film.test", "good.test"})
+    tap(place, engine, lambda: put(engine, "video", allowed=allowed), lambda: put(engine, "video"))
+
+    assert len(wants) == 2
+    assert wants[1].is_wanted(connection("film.test"))
+    assert not wants[1].is_wanted(connection("good.test"))
+
+
+def test_soft_hours_that_a_change_begins_end_all_but_what_they_leave_open(
+    place: Path, engine: Engine, wants: Wants
+) -> None:
+    always = Schedule((Interval(0, 0, 10080, frozenset({"messaging"})),), "UTC")
+    tap(place, engine, lambda: put(engine, schedule=always))
+
+    assert wants[0].is_wanted(connection("film.test", "video"))
+    assert wants[0].is_wanted(connection("other.test"))
+    assert not wants[0].is_wanted(connection("chat.test", "messaging", "social"))
+
+
+def test_a_great_many_changes_at_once_end_nothing(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.control.cut.MOST_CHANGED", 1)
+
+    def change() -> None:
+        put(engine, "video")
+        put(engine, "video", line=8)
+
+    [receipt] = tap(place, engine, change)
+
+    assert (receipt.cut, wants) == (None, [])
 
 
 def test_a_change_that_closes_nothing_more_asks_the_kernel_nothing(place: Path, engine: Engine, wants: Wants) -> None:

@@ -288,3 +288,10 @@ def test_an_icmp_error_answers_no_datagram_that_is_shorter_than_the_longest_erro
     for name, text in chains.items():
         if "reject with icmpx" in text:
             assert text.index("jump short") < text.index("reject with icmpx"), name
+
+
+def test_what_moves_to_another_port_is_told_only_where_answers_are_seen() -> None:
+    rules = Rules(quic_ports=(443,), n_queues=1)
+
+    assert "@ended4 drop" in ruleset(rules)
+    assert "@ended" not in ruleset(replace(rules, is_asymmetric=True))
