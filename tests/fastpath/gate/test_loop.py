@@ -24,7 +24,7 @@ def reporter(tmp_path: Path) -> Reporter:
 
 
 @pytest.mark.parametrize(
-    "pages", [{Reason.ORDER: (bytes(40000), b"")}, {9: (b"page", b"")}], ids=["too long", "no reason"]
+    "pages", [{Reason.ORDER: (bytes(40000), b"")}, {len(Reason): (b"page", b"")}], ids=["too long", "no reason"]
 )
 def test_a_page_that_cannot_be_sent_is_refused_at_the_start(
     reporter: Reporter, pages: dict[int, tuple[bytes, bytes]]
