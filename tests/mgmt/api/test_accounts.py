@@ -4,6 +4,7 @@ from support.mgmt.desk import DeskOf, PlayedControl
 
 from parental.database import reading, writing
 from parental.people import accounts
+from parental.people.levels import NAMES
 
 REFUSED = (403, {"detail": "this token may not do that; nothing done; ask the operator for one that may"})
 
@@ -17,7 +18,7 @@ async def test_accounts_are_listed_and_shown_with_their_lines_and_levels(desk: D
     _, shown = await api.ask("GET", "/v1/accounts/9")
     (line,) = shown["lines"]
     assert (line["id"], line["level"], line["profile"]) == (9, "D", 9)
-    assert line["offers"] == {"rules": ["categories", "safe_search", "canaries"], "children": ["line", "device"]}
+    assert line["offers"] == {"rules": list(NAMES), "children": ["line", "device"]}
     assert (shown["children"], shown["caregivers"]) == ([], [])
 
 
