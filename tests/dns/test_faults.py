@@ -337,8 +337,8 @@ class TwoWorkers(Daemon):
         said = [(self.served(f"{number}.listed.test"), self.served(f"free{number}.test")) for number in range(16)]
         return said == [((RCODE.NOERROR, SPLASHED), (RCODE.NOERROR, UPSTREAM_ADDRESS))] * 16
 
-    def _said(self, url: str | None) -> dict[str, Any]:
-        said = super()._said(url)
+    def _said(self) -> dict[str, Any]:
+        said = super()._said()
         said["dns"]["workers"] = 2
         return said
 

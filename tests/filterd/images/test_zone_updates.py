@@ -274,9 +274,9 @@ class WithZone(Daemon):
         folder.mkdir()
         super().__init__(folder)
 
-    def _said(self, url: str | None) -> dict[str, Any]:
+    def _said(self) -> dict[str, Any]:
         (self.folder / "k").write_text(f'key "{KEY}" {{\n\talgorithm hmac-sha256;\n\tsecret "{SECRET}";\n}};\n')
-        said = json.loads(json.dumps(super()._said(url)))
+        said: dict[str, Any] = json.loads(json.dumps(super()._said()))
         zone = {
             "id": "threat",
             "zone": ZONE,

@@ -59,7 +59,7 @@ class Daemon:
     """`filterd run` in a folder.   url  of PostgreSQL's database; None: one of its own, which is SQLite's by default"""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
-        self.folder = folder
+        self.folder, self.url = folder, url
         self.config = folder / "filterd.yaml"
         self.upstream = Upstream()
         self.dns, self.api, self.splash, self.metrics = (free_port() for _ in range(4))
@@ -68,7 +68,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "pta.csv").write_text("url,reference\nhttps://listed.test/,PTA-1\n")
         (folder / "adult.txt").write_text("adult.test\n")
-        self.config.write_text(json.dumps(self._said(url)))
+        self.config.write_text(json.dumps(self._said()))
 
     def start(self, until: str = "all roles ready") -> None:
         """Start it, and wait for a line of its log."""
@@ -124,12 +124,12 @@ class Daemon:
         at = answer.index(b"\0", 12) + 5 + 12
         return answer[3] & 15, answer[at : at + 4] if n_answers else None
 
-    def _said(self, url: str | None) -> dict[str, Any]:
-        if url is None and ONLY_POSTGRESQL:
-            url = running_server().new_database_with_tables()
+    def _said(self) -> dict[str, Any]:
+        if self.url is None and ONLY_POSTGRESQL:
+            self.url = running_server().new_database_with_tables()
         return {
             "state_dir": "state",
-            **({"database": {"url": url}} if url else {}),
+            **({"database": {"url": self.url}} if self.url else {}),
             "run_dir": "run",
             "dns": {
                 "listen": [f"127.0.0.1:{self.dns}"],
