@@ -132,11 +132,11 @@ def test_a_reference_without_its_issuer_is_wrong_use_and_a_number_is_a_number(da
 
 @pytest.mark.services
 def test_an_issuer_with_a_key_signs_what_it_pushes_and_withdraws(daemon: Daemon, tmp_path: Path) -> None:
-    regulator, issuer = daemon.token("regulator"), OpensslIssuer(tmp_path)
-    put = ("staff", "issuer-key", "PTA", "--hex", issuer.public_key.hex(), "--config", str(daemon.config))
+    regulator, issuer = daemon.token("regulator", "--issuer", "SBP"), OpensslIssuer(tmp_path)
+    put = ("staff", "issuer-key", "SBP", "--hex", issuer.public_key.hex(), "--config", str(daemon.config))
     assert daemon.run(*put).returncode == 0
-    push = ("orders", "push", "signed.test", "--issuer", "PTA", "--ref", "S-1", "--ground", "a law")
-    withdraw = ("orders", "withdraw", "--issuer", "PTA", "S-1", "--reason", "a letter")
+    push = ("orders", "push", "signed.test", "--issuer", "SBP", "--ref", "S-1", "--ground", "a law")
+    withdraw = ("orders", "withdraw", "--issuer", "SBP", "S-1", "--reason", "a letter")
 
     for verb in (push, withdraw):
         unsigned = daemon.run(*verb, token=regulator)
