@@ -2,17 +2,7 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t
 
-cdef extern from *:
-    """
-    typedef unsigned __int128 address_t;
-    """
-    ctypedef unsigned long long address_t   # 128 bits: an IPv6 address, or an IPv4 address in the lowest 32
-
-
-cdef struct PrefixRow:
-    address_t first
-    uint32_t number
-    uint8_t length
+from fastpath.images.prefix_rows cimport PrefixRow, address_t
 
 
 cdef struct PrefixColumns:  # one IP version
@@ -38,4 +28,3 @@ cdef class HeldPrefixes:
 
 
 cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) noexcept nogil
-cdef void put_address(uint8_t* at, address_t address, int width) noexcept nogil

@@ -14,7 +14,9 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.images.layout cimport UNASSIGNED
+from fastpath.images.prefix_rows cimport (
+    PrefixRow, PrefixRows, address_t, compare_rows, has_row, prefix_order, push_row, put_address, read_address,
+    read_rows, sort_rows)
 
 __all__ = ["Columns", "HeldPrefixes", "Shape", "span_difference"]
 
@@ -24,12 +26,6 @@ Columns = dict[tuple[int, int], bytes]
 cdef enum:
     FILTER_BITS = 1 << 16   # of a filter of profiles: most rows are of none that is looked for
     LENGTHS = 129
-
-
-cdef struct Vector:
-    PrefixRow* at
-    size_t n
-    size_t room
 
 
 cdef struct Numbers:            # a sorted set of profiles
@@ -43,34 +39,6 @@ cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) n
     if length == 0:
         return c.top
     return first + ((<address_t>1 << (c.bits - length)) - 1)
-
-
-cdef void put_address(uint8_t* at, address_t address, int width) noexcept nogil:
-    """Write an address in network order.   width  4 or 16 octets"""
-    cdef int i
-    for i in range(width):
-        at[width - 1 - i] = <uint8_t>address
-        address >>= 8
-
-
-cdef address_t _read(const uint8_t* at, size_t width) noexcept nogil:
-    cdef address_t found = 0
-    cdef size_t i
-    for i in range(width):
-        found = found << 8 | <address_t>at[i]
-    return found
-
-
-cdef inline int _order(address_t first, uint8_t length, address_t other, uint8_t other_length) noexcept nogil:
-    if first != other:
-        return -1 if first < other else 1
-    return <int>length - <int>other_length
-
-
-cdef int _compare_rows(const void* left, const void* right) noexcept nogil:
-    cdef const PrefixRow* a = <const PrefixRow*>left
-    cdef const PrefixRow* b = <const PrefixRow*>right
-    return _order(a.first, a.length, b.first, b.length)
 
 
 cdef size_t _place(const uint32_t* sorted_, size_t n, uint32_t number) noexcept nogil:
@@ -103,80 +71,27 @@ cdef size_t _find(const PrefixColumns* c, address_t first, uint8_t length) noexc
     cdef size_t mid
     while lo < hi:
         mid = lo + (hi - lo) // 2
-        if _order(c.first[mid], c.length[mid], first, length) < 0:
+        if prefix_order(c.first[mid], c.length[mid], first, length) < 0:
             lo = mid + 1
         else:
             hi = mid
     return lo if lo < c.n and c.first[lo] == first and c.length[lo] == length else c.n
 
 
-cdef bint _find_row(const Vector* v, address_t first, uint8_t length) noexcept nogil:
-    """Whether a sorted vector has a prefix."""
-    cdef size_t lo = 0
-    cdef size_t hi = v.n
-    cdef size_t mid
-    while lo < hi:
-        mid = lo + (hi - lo) // 2
-        if _order(v.at[mid].first, v.at[mid].length, first, length) < 0:
-            lo = mid + 1
-        else:
-            hi = mid
-    return lo < v.n and v.at[lo].first == first and v.at[lo].length == length
-
-
-cdef object _push(Vector* v, address_t first, uint8_t length, uint32_t number):
-    cdef PrefixRow* grown
-    if v.n == v.room:
-        grown = <PrefixRow*>realloc(v.at, (v.room * 2 + 16) * sizeof(PrefixRow))
-        if grown == NULL:
-            raise MemoryError()
-        v.at = grown
-        v.room = v.room * 2 + 16
-    v.at[v.n].first = first
-    v.at[v.n].length = length
-    v.at[v.n].number = number
-    v.n += 1
-
-
-cdef object _sort(Vector* v):
-    """Sort by address and length.   Raises ValueError for a prefix that is there twice."""
-    cdef size_t i
-    cdef bint is_sorted = True
-    for i in range(1, v.n):
-        if _compare_rows(v.at + i - 1, v.at + i) >= 0:
-            is_sorted = False
-            break
-    if is_sorted:
-        return
-    qsort(v.at, v.n, sizeof(PrefixRow), _compare_rows)
-    for i in range(1, v.n):
-        if _compare_rows(v.at + i - 1, v.at + i) == 0:
-            raise ValueError("prefixes: one occurs twice; nothing changed; give it one subscriber")
+cdef object _grow(void** column, size_t octets):
+    cdef void* grown = realloc(column[0], octets)
+    if grown == NULL:
+        raise MemoryError()
+    column[0] = grown
 
 
 cdef object _make_room(PrefixColumns* c, size_t room):
     """Have room for so many rows.   Cost: none for what is there: pages are moved, not copied"""
-    cdef void* grown
-    grown = realloc(c.first, room * sizeof(address_t))
-    if grown == NULL:
-        raise MemoryError()
-    c.first = <address_t*>grown
-    grown = realloc(c.number, room * sizeof(uint32_t))
-    if grown == NULL:
-        raise MemoryError()
-    c.number = <uint32_t*>grown
-    grown = realloc(c.group, room * sizeof(uint32_t))
-    if grown == NULL:
-        raise MemoryError()
-    c.group = <uint32_t*>grown
-    grown = realloc(c.length, room)
-    if grown == NULL:
-        raise MemoryError()
-    c.length = <uint8_t*>grown
-    grown = realloc(c.sent, room)
-    if grown == NULL:
-        raise MemoryError()
-    c.sent = <uint8_t*>grown
+    _grow(<void**>&c.first, room * sizeof(address_t))
+    _grow(<void**>&c.number, room * sizeof(uint32_t))
+    _grow(<void**>&c.group, room * sizeof(uint32_t))
+    _grow(<void**>&c.length, room)
+    _grow(<void**>&c.sent, room)
     c.room = room
 
 
@@ -204,8 +119,8 @@ cdef inline void _set(PrefixColumns* to, size_t at, const PrefixRow* row) noexce
     to.sent[at] = False
 
 
-cdef bint _is_same(const PrefixColumns* c, const Vector* new, const Numbers* changed,
-                   const Vector* released) noexcept nogil:
+cdef bint _is_same(const PrefixColumns* c, const PrefixRows* new, const Numbers* changed,
+                   const PrefixRows* released) noexcept nogil:
     """Whether the new rows are what the changed profiles hold already, and nothing held is released."""
     cdef size_t i
     for i in range(new.n):
@@ -213,19 +128,19 @@ cdef bint _is_same(const PrefixColumns* c, const Vector* new, const Numbers* cha
             return False
     for i in range(released.n):
         if (_find(c, released.at[i].first, released.at[i].length) < c.n
-                and not _find_row(new, released.at[i].first, released.at[i].length)):
+                and not has_row(new, released.at[i].first, released.at[i].length)):
             return False
     if changed.n:
         for i in range(c.n):
-            if _holds(changed, c.number[i]) and not _find_row(new, c.first[i], c.length[i]):
+            if _holds(changed, c.number[i]) and not has_row(new, c.first[i], c.length[i]):
                 return False
     return True
 
 
-cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, const Vector* released):
+cdef object _merge(PrefixColumns* c, const PrefixRows* new, const Numbers* changed, const PrefixRows* released):
     """Put the new rows into a copy without what the changed profiles held, and take that."""
     cdef PrefixColumns to
-    cdef Vector gone
+    cdef PrefixRows gone
     cdef size_t i = 0
     cdef size_t k = 0
     cdef size_t n = 0
@@ -236,7 +151,7 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
         _make_room(&to, c.n + new.n + 1)
         while i < c.n or k < new.n:
             order = (1 if i == c.n else -1 if k == new.n else
-                     _order(c.first[i], c.length[i], new.at[k].first, new.at[k].length))
+                     prefix_order(c.first[i], c.length[i], new.at[k].first, new.at[k].length))
             if order > 0:
                 _set(&to, n, new.at + k)
                 n += 1
@@ -249,9 +164,9 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
                 k += 1
             else:
                 if (_holds(changed, c.number[i])
-                        or (released.n and _find_row(released, c.first[i], c.length[i]))):
+                        or (released.n and has_row(released, c.first[i], c.length[i]))):
                     if c.sent[i]:
-                        _push(&gone, c.first[i], c.length[i], 0)
+                        push_row(&gone, c.first[i], c.length[i], 0)
                 else:
                     _move(&to, n, c, i)
                     n += 1
@@ -262,7 +177,7 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
             if k < n:
                 to.sent[k] = True   # held again, and the kernel was not told that it had gone
             else:
-                _push(&gone, c.gone[i].first, c.gone[i].length, 0)
+                push_row(&gone, c.gone[i].first, c.gone[i].length, 0)
     except MemoryError:
         _drop(&to)
         free(gone.at)
@@ -280,7 +195,7 @@ cdef object _merge(PrefixColumns* c, const Vector* new, const Numbers* changed, 
     c.room = to.room
 
 
-cdef object _append(PrefixColumns* c, const Vector* new):
+cdef object _append(PrefixColumns* c, const PrefixRows* new):
     """Add rows that all come behind those that are held."""
     cdef size_t i
     if c.n + new.n > c.room:
@@ -290,14 +205,13 @@ cdef object _append(PrefixColumns* c, const Vector* new):
     c.n += new.n
 
 
-cdef bint _is_behind(const PrefixColumns* c, const Vector* new) noexcept nogil:
-    return _order(c.first[c.n - 1], c.length[c.n - 1], new.at[0].first, new.at[0].length) < 0
-
-
-cdef bint _replace(PrefixColumns* c, const Vector* new, const Numbers* changed, const Vector* lost) except -1:
+cdef bint _replace(PrefixColumns* c, const PrefixRows* new, const Numbers* changed, const PrefixRows* lost) except -1:
     """Do replace() for one IP version."""
     cdef size_t i
-    if new.n and c.n_gone == 0 and (c.n == 0 or (changed.n == 0 and lost.n == 0 and _is_behind(c, new))):
+    cdef bint is_behind = c.n == 0
+    if c.n and new.n and changed.n == 0 and lost.n == 0:
+        is_behind = prefix_order(c.first[c.n - 1], c.length[c.n - 1], new.at[0].first, new.at[0].length) < 0
+    if new.n and is_behind and c.n_gone == 0:
         _append(c, new)
         return True
     if not _is_same(c, new, changed, lost):
@@ -327,16 +241,15 @@ cdef class HeldPrefixes:
         return self.sides[0].n + self.sides[1].n
 
     def replace(self, rows, const uint32_t[::1] numbers=None, released=()) -> bool:
-        """Have the profiles `numbers` hold the prefixes of `rows` and no others; whether what is held is different now.
+        """Have the profiles `numbers` (rising) hold the prefixes of `rows` and no others; whether others are held now.
 
-        numbers    rising
         rows       (version, first address, length, profile), in any order; in a group that locks nothing, those that
                    were held before in theirs
         released   prefixes (ipaddress) that are held no more, unless `rows` has them
         Raises ValueError for no prefix, a prefix that occurs twice, or no number of a profile; MemoryError.
         Cost: 0.1 us a row; where anything is different, a copy of everything that is held"""
-        cdef Vector new[2]
-        cdef Vector lost[2]
+        cdef PrefixRows new[2]
+        cdef PrefixRows lost[2]
         cdef Numbers changed
         cdef bint is_different = False
         cdef int i
@@ -344,17 +257,17 @@ cdef class HeldPrefixes:
         memset(lost, 0, sizeof(lost))
         memset(&changed, 0, sizeof(changed))
         try:
-            _read_rows(new, rows)
-            for prefix in released:
-                i = 0 if prefix.version == 4 else 1
-                _push(&lost[i], _read(prefix.network_address.packed, self.sides[i].bits // 8), prefix.prefixlen, 0)
+            read_rows(new, rows)
+            for each in released:
+                i = 0 if each.version == 4 else 1
+                push_row(&lost[i], read_address(each.network_address.packed, 4 + 12 * i), each.prefixlen, 0)
             if numbers is not None and numbers.shape[0]:
                 changed.at = <uint32_t*>&numbers[0]
                 changed.n = numbers.shape[0]
                 _make_filter(&changed)
             for i in range(2):
-                _sort(&new[i])
-                qsort(lost[i].at, lost[i].n, sizeof(PrefixRow), _compare_rows)
+                sort_rows(&new[i])
+                qsort(lost[i].at, lost[i].n, sizeof(PrefixRow), compare_rows)
             for i in range(2):
                 if _replace(&self.sides[i], &new[i], &changed, &lost[i]):
                     is_different = True
@@ -450,7 +363,7 @@ cdef class HeldPrefixes:
                 if self.sides[side].group[i] > most:
                     most = self.sides[side].group[i]
         if n <= most:
-            raise ValueError(f"groups: {n} are told, a prefix is of number {most}; nothing done; tell all of them")
+            raise ValueError(f"groups: {n} are named, a prefix is of number {most}; nothing done; name all")
 
     cdef dict _columns(self, const uint8_t[::1] locked, bint is_added, bint is_removed):
         """Columns of what is locked; of that only what the kernel does not have, or else what it has too much."""
@@ -518,13 +431,13 @@ cdef size_t _cover(const PrefixColumns* c, const uint8_t* also, size_t n_also, u
     cdef address_t from_
     cdef address_t to
     while i < c.n or k < n_also:
-        if k == n_also or (i < c.n and c.first[i] <= _read(also + 2 * width * k, width)):
+        if k == n_also or (i < c.n and c.first[i] <= read_address(also + 2 * width * k, width)):
             from_ = c.first[i]
             to = end_of(c, from_, c.length[i])
             i += 1
         else:
-            from_ = _read(also + 2 * width * k, width)
-            to = (_read(also + 2 * width * k + width, width) - 1) & c.top
+            from_ = read_address(also + 2 * width * k, width)
+            to = (read_address(also + 2 * width * k + width, width) - 1) & c.top
             k += 1
         if is_open and (last == c.top or from_ <= last + 1):
             if to > last:
@@ -544,29 +457,6 @@ cdef size_t _cover(const PrefixColumns* c, const uint8_t* also, size_t n_also, u
             put_address(out + 2 * width * n + width, last + 1, width)
         n += 1
     return n
-
-
-cdef object _read_rows(Vector* into, rows):
-    cdef Py_ssize_t n
-    cdef address_t address
-    cdef address_t behind       # the bits of an address that its prefix leaves open
-    cdef int bits
-    cdef int length
-    cdef bytes first
-    for version, given, prefix_length, number in rows:
-        first = given
-        length = prefix_length
-        bits = 32 if version == 4 else 128
-        n = len(first)
-        if n * 8 != bits or not 0 <= length <= bits:
-            raise ValueError(f"prefix: {first.hex()}/{length} of version {version} is none; nothing changed")
-        if not 0 <= number <= <uint32_t>UNASSIGNED:
-            raise ValueError(f"prefix: {number} is no number of a profile; nothing changed")
-        address = _read(first, n)
-        behind = (<address_t>1 << (bits - length)) - 1 if length else ~<address_t>0
-        if address & behind:
-            raise ValueError(f"prefix: {first.hex()}/{length} has bits behind its length; nothing changed")
-        _push(&into[0 if version == 4 else 1], address, length, number)
 
 
 cdef object _make_filter(Numbers* of):

@@ -161,35 +161,13 @@ def test_the_difference_of_spans_is_that_of_sets(old: set[tuple[int, int]], new:
     assert span_difference(packed(old), packed(new), 4) == (packed(old - new), packed(new - old))
 
 
-@pytest.mark.parametrize(
-    ("rows", "why"),
-    [
-        ([(4, b"\xc0\0\2\1", 24, 1)], "has bits behind its length"),
-        ([(4, b"\x80\0\0\0", 0, 1)], "has bits behind its length"),
-        ([(4, b"\0\0\0\0", 33, 1)], "is none"),
-        ([(6, b"\xc0\0\2\1", 32, 1)], "is none"),
-        ([(4, b"\xc0\0\2\1", 32, 1)] * 2, "occurs twice"),
-        ([(4, b"\xc0\0\2\1", 32, 2**32 - 1)], "is no number"),
-        ([(4, b"\xc0\0\2\1", 32, -1)], "is no number"),
-    ],
-)
-def test_rows_that_are_no_prefixes_of_profiles_are_refused_and_nothing_changes(rows: list[Row], why: str) -> None:
-    held = HeldPrefixes()
-    held.replace([row(ip_network("192.0.2.7"), 1)])
-
-    with pytest.raises(ValueError, match=why):
-        held.replace(rows, array("I", [1]))
-
-    assert networks(held.columns(b"\1")) == [ip_network("192.0.2.7")]
-
-
 def test_groups_that_are_not_told_are_refused() -> None:
     held = HeldPrefixes()
     held.replace([row(ip_network("192.0.2.7"), 1)])
     held.assign(array("I", [1]), array("I", [3]))
 
     for ask in (held.columns, held.differences, held.settle):
-        with pytest.raises(ValueError, match="3 are told, a prefix is of number 3"):
+        with pytest.raises(ValueError, match="3 are named, a prefix is of number 3"):
             ask(bytes(3))
     with pytest.raises(ValueError, match="1 for 2 profiles"):
         held.assign(array("I", [1, 2]), array("I", [3]))

@@ -1,0 +1,1 @@
+# Nothing for Python: held_prefixes reads rows.
