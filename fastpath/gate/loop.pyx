@@ -255,7 +255,7 @@ cdef class GateLoop:
     def label(self, bytes key not None):
         cdef Labels* labels = &self._loop.gate.labels
         if len(key) != sizeof(labels.key):
-            raise ValueError(f"key of labels: {len(key)} octets; no connection is labelled; it has {sizeof(labels.key)}")
+            raise ValueError(f"key of labels: {len(key)} octets; nothing is labelled; it has {sizeof(labels.key)}")
         if not labels.is_on:        # the loop may run: a key is written once
             open_labels(labels, key)
 
