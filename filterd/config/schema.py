@@ -465,9 +465,9 @@ class Retention:
 class Config:
     """The whole configuration of the daemon."""
 
-    state_dir: Path = one(kinds.path, ALL, default=DEFAULT_STATE_DIR)
+    state_dir: Path = one(kinds.path, (*ALL, *RADIUS), default=DEFAULT_STATE_DIR)
     """Images, lists, spool, database: what must survive a restart."""
-    run_dir: Path = one(kinds.run_directory, ALL, default=Path("/run/filterd"))
+    run_dir: Path = one(kinds.run_directory, (*ALL, *RADIUS), default=Path("/run/filterd"))
     """Sockets, counters, locks: what must not."""
     when_no_images: str = one(kinds.one_of("open", "closed"), (*DNS, *GATE), default="open")
     """What a worker does while it has no images that it can read: at the first start, and after an upgrade that changes

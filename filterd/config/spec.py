@@ -16,7 +16,7 @@ WEB: Restart = ("web",)
 SPLASH: Restart = ("splash",)
 METRICS: Restart = ("metrics",)
 RADIUS: Restart = ("radius",)
-ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics", "radius")
+ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
 
 
 class Spec(NamedTuple):

@@ -16,15 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from filterd.process.codec import Failed
-from filterd.radius.hearing import Heard, Hearing
 from filterd.radius.identities import POLL_S, Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Datagram, Inbox
 from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
-from filterd.radius.telling import Telling
-from parental.sessions.accounting import answer_to
+from filterd.radius.notices import Telling
+from filterd.radius.reader import Heard, Hearing
 from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
+from parental.sessions.request import answer_to
 from parental.sessions.table import Effect, SessionTable, TooMany
 
 GATHER_S = 0.005  # requests that come within it are one group

@@ -15,14 +15,14 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from filterd.radius.compaction import compact
-from filterd.radius.hearing import Hearing
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox, listen
 from filterd.radius.messages import RADIUS_REQUESTS
 from filterd.radius.nas import NasTable
+from filterd.radius.notices import Telling
+from filterd.radius.reader import Hearing
 from filterd.radius.service import Service
-from filterd.radius.telling import Telling
 from parental.sessions.journal import Journal, journals_from, read_back
 from parental.sessions.record import Digests
 from parental.sessions.table import SessionTable

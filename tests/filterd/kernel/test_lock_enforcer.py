@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, update
-from support.images.opened import Images
 from support.system.namespace import a_network_of_its_own
 
-from fastpath.images.tables import TableSet
 from filterd.config import read_config
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
@@ -18,7 +16,6 @@ from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.prefix_columns import Columns, SpanColumns, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules, rules_of_config
-from filterd.kernel.session_locks import Seen
 from parental.database import writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
@@ -456,62 +453,3 @@ def test_the_corridor_is_put_back_where_somebody_else_has_changed_the_rules(
     keeper.refresh(NOW)
 
     assert kernel.corridor == {HELP}
-
-
-# -- sessions ----------------------------------------------------------------------------------------------------------
-
-SESSION, GONE = IPv4Network("192.0.2.77/32"), IPv4Network("192.0.2.78/32")
-
-
-@pytest.fixture
-def seen(keeper: LockKeeper, images: Images) -> None:
-    """One session of line 7."""
-    tables = TableSet(sessions=[images.subscribers([(str(SESSION), 7)])])
-    keeper.sessions.see = lambda: Seen(tables, TableSet(), ())
-
-
-@pytest.mark.usefixtures("seen")
-def test_a_pause_locks_the_address_of_a_session_and_cuts_it(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    put(engine, prefixes=())
-    keeper.install(Rules(), NOW)
-    kernel.said.clear()
-
-    tap(engine, pause, NOW + timedelta(hours=1))
-    assert keeper.refresh(NOW).next_change == NOW + timedelta(hours=1)
-    assert kernel.said == [("locked", {SESSION}, set()), ("cut", {SESSION})]
-    keeper.refresh(NOW + timedelta(hours=1))
-
-    assert kernel.locked == set()
-
-
-@pytest.mark.usefixtures("seen")
-def test_sessions_that_moved_are_locked_before_connections_are_cut(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    put(engine, prefixes=())
-    tap(engine, pause, None)
-    keeper.install(Rules(), NOW)
-    assert kernel.locked == {SESSION}  # of those that there were before the start
-    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), ())
-    kernel.said.clear()
-
-    assert keeper.move_sessions(frozenset({SESSION}), [7], frozenset({SESSION, GONE}), NOW) == 3
-
-    assert kernel.said == [("locked", set(), {SESSION}), ("cut", {SESSION, GONE})]
-    assert keeper.move_sessions(frozenset({GONE}), [], frozenset(), NOW) is None
-
-
-@pytest.mark.usefixtures("seen")
-def test_locks_of_sessions_are_among_all_that_is_sent_where_the_sets_are_unknown(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    put(engine, prefixes=(V4,))
-    tap(engine, pause, None)
-    keeper.install(Rules(), NOW)
-    kernel.faults["locked"] = [OutOfStep("changed")]
-
-    keeper.refresh(NOW)
-
-    assert kernel.locked == {V4, SESSION}

@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -8,7 +8,10 @@ from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
 from filterd.kernel.intervals import Network
-from filterd.kernel.prefix_columns import columns_of, networks_of
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.kernel.nft_sets import OutOfStep
+from filterd.kernel.prefix_columns import Columns, columns_of, networks_of
+from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import Seen, SessionLocks, Union
 from parental.database import writing
 from parental.held import iter_held
@@ -210,3 +213,105 @@ def test_a_union_has_each_prefix_once() -> None:
     found.add(columns_of([A, SIX]), without=columns_of([SIX]))
 
     assert sorted(map(str, networks_of(found.less(Union())))) == [str(A), str(B)]
+
+
+# -- as the enforcer has them ------------------------------------------------------------------------------------------
+
+SESSION, GONE = ip_network("192.0.2.77/32"), ip_network("192.0.2.78/32")
+
+
+class KernelLog:
+    """Notes what it is told of locks."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[object, ...]] = []
+        self.locked: set[Network] = set()
+        self.is_out_of_step = False
+
+    def apply(self, _: Rules, locked: Columns) -> None:
+        self.locked = set(networks_of(locked))
+
+    def set_locked(self, locked: Columns) -> None:
+        self.locked = set(networks_of(locked))
+
+    def change_locked(self, added: Columns, removed: Columns) -> None:
+        if self.is_out_of_step:
+            raise OutOfStep("changed")
+        more, less = set(networks_of(added)), set(networks_of(removed))
+        if more or less:
+            self.said.append(("locked", more, less))
+        self.locked = self.locked - less | more
+
+    def change_subscribers(self, _: object) -> None:
+        pass
+
+    def set_subscribers(self, _: object) -> None:
+        pass
+
+    def set_corridor(self, _: object) -> None:
+        pass
+
+    def cut(self, prefixes: Columns) -> int:
+        self.said.append(("cut", set(networks_of(prefixes))))
+        return 3
+
+
+@pytest.fixture
+def kernel() -> KernelLog:
+    return KernelLog()
+
+
+@pytest.fixture
+def keeper(engine: Engine, kernel: KernelLog, images: Images) -> LockKeeper:
+    """One session of line 7, which has no address of its own."""
+    tables = TableSet(sessions=[images.subscribers([(str(SESSION), 7)])])
+    found = LockKeeper(engine, kernel)  # type: ignore[arg-type]  # it stands for the kernel
+    found.sessions.see = lambda: Seen(tables, TableSet(), ())
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (), Profile()))
+    return found
+
+
+def test_a_pause_locks_the_address_of_a_session_cuts_it_and_ends_by_the_clock(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    keeper.install(Rules(), NOW)
+    with writing(engine) as conn:
+        pause(conn, 7, NOW + timedelta(hours=1))
+
+    assert keeper.refresh(NOW).next_change == NOW + timedelta(hours=1)
+    assert kernel.said == [("locked", {SESSION}, set()), ("cut", {SESSION})]
+    keeper.refresh(NOW + timedelta(hours=1))
+
+    assert kernel.locked == set()
+
+
+def test_sessions_that_moved_are_locked_before_connections_are_cut(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    with writing(engine) as conn:
+        pause(conn, 7, None)
+    keeper.install(Rules(), NOW)
+    assert kernel.locked == {SESSION}  # of those that there were before the start
+    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), ())
+    kernel.said.clear()
+
+    assert keeper.move_sessions(frozenset({SESSION}), [7], frozenset({SESSION, GONE}), NOW) == 3
+
+    assert kernel.said == [("locked", set(), {SESSION}), ("cut", {SESSION, GONE})]
+    assert keeper.move_sessions(frozenset({GONE}), [], frozenset(), NOW) is None
+
+
+def test_locks_of_sessions_are_among_all_that_is_sent_where_the_sets_are_unknown(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(8, "home", (A,), Profile()))
+        pause(conn, 7, None)
+        pause(conn, 8, None)
+    keeper.install(Rules(), NOW)
+    kernel.is_out_of_step = True
+
+    keeper.refresh(NOW)
+
+    assert kernel.locked == {A, SESSION}

@@ -14,14 +14,14 @@ from fastpath.images.session_levels import open_sessions
 from fastpath.images.tables import TableSet
 from filterd.config.radius import Nas
 from filterd.process.codec import Failed
-from filterd.radius.hearing import Hearing
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox
 from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
 from filterd.radius.nas import NasTable
+from filterd.radius.notices import Telling
+from filterd.radius.reader import Hearing
 from filterd.radius.service import Service
-from filterd.radius.telling import Telling
 from parental.sessions.journal import Journal, read_back
 from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.record import Digests

@@ -16,8 +16,8 @@ from support.sessions.requests import (
 )
 
 from filterd.config.radius import Nas
-from filterd.radius.hearing import Hearing
 from filterd.radius.nas import NasTable
+from filterd.radius.reader import Hearing
 from parental.sessions.record import ENDED, LIVES, RESTARTED, Digests
 
 NOW = 1_800_000_000

@@ -8,8 +8,8 @@ from filterd.control.messages import CONTROL_REQUESTS, SessionsChanged, Sessions
 from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
-from filterd.radius import telling as module
-from filterd.radius.telling import Telling, Untold
+from filterd.radius import notices as module
+from filterd.radius.notices import Telling, Untold
 from parental.sessions.record import slot_of
 
 

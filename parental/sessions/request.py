@@ -5,7 +5,8 @@ A datagram is read in three steps, so that each costs little to whoever may not 
 
 Invariants: a request that is not whole, or whose authenticator does not fit, has no attributes here; an address that
 no host can have is none.
-Source: RFC 2865 §3, RFC 2866, RFC 2869 §5.3 (Event-Timestamp), RFC 3162 and 4818 (prefixes), RFC 6911 (IPv6 address).
+Source: RFC 2865 §3, RFC 2866, RFC 2869 §5.3 (Event-Timestamp), RFC 3162 and RFC 4818 (prefixes), RFC 6911 (IPv6
+address).
 Cost: 35 us with its answer.
 """
 

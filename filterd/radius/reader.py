@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pyrad.packet import AcctPacket
 
 from filterd.radius.nas import KnownNas, NasTable
-from parental.sessions.accounting import Accounting, Forged, Malformed, Status, read_request
 from parental.sessions.record import ENDED, LIVES, RESTARTED, Digests, Session, Slots
+from parental.sessions.request import Accounting, Forged, Malformed, Status, read_request
 
 SAY_EVERY_S = 60.0
 STATES: dict[int, int] = {

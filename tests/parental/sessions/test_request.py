@@ -15,7 +15,7 @@ from support.sessions.requests import (
     told,
 )
 
-from parental.sessions.accounting import Accounting, Forged, Malformed, answer_to, read_request
+from parental.sessions.request import Accounting, Forged, Malformed, answer_to, read_request
 
 
 def read(datagram: bytes) -> Accounting:
