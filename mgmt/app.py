@@ -13,11 +13,9 @@ from mgmt.api import (
     accounts,
     approvals,
     audit,
-    calendar,
     caregivers,
     children,
     devices,
-    grants,
     intake,
     ledger,
     orders,
@@ -25,9 +23,9 @@ from mgmt.api import (
     reports,
     status,
     subscribers,
-    tickets,
     tokens,
 )
+from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.publications import add_publications
 from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, utc_now
 from mgmt.auth import Route, guarded

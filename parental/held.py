@@ -35,7 +35,7 @@ def iter_held(conn: Connection, numbers: Sequence[int] | None = None) -> Iterato
 
 
 def iter_tokens(conn: Connection, numbers: Sequence[int] | None = None) -> Iterator[Held]:
-    """The addresses that images have for devices with a token (parental.devices); as iter_held()."""
+    """The addresses that images have for devices with a token (parental.people.devices); as iter_held()."""
     of_lines = select(devices.c.address, lines.c.profile).join(lines, lines.c.id == devices.c.line)
     of_lines = of_lines.where(devices.c.profile.is_(None))
     of_devices = select(devices.c.address, devices.c.profile).where(devices.c.profile.is_not(None))

@@ -125,7 +125,7 @@ class Cuts:
             is_newer = current_revision(conn) > revision
             changed = changed_since(conn, self._revision)
             if len(changed) > MOST_CHANGED:
-                log.warning("%d profiles changed at once: what runs goes on, what begins anew is judged", len(changed))
+                log.warning("%d profiles changed at once: what runs goes on, new connections are judged", len(changed))
                 changed.clear()
             if len(self._closing) > MOST_CHANGED:
                 self._closing.clear()

@@ -13,7 +13,7 @@ from mgmt.auth import Principal, Route
 from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
 from mgmt.settings import Settings
-from parental import devices
+from parental.people import devices
 
 
 async def list_devices(request: web.Request, principal: Principal) -> web.Response:

@@ -42,7 +42,7 @@ from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
 from parental import schedule, store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
-from parental.household_names import ALLOWED, DENIED, household_names
+from parental.people.household_names import ALLOWED, DENIED, household_names
 from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
 from parental.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
 from parental.subscriber import MAX_ID, Subscriber, parse_prefix

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from parental.addresses import is_of, network_of
-from parental.devices import find_device
 from parental.errors import BadPerson, NoPerson
 from parental.people.accounts import get_account, one_line
+from parental.people.devices import find_device
 from parental.profile import Profile
 from parental.profiles import create_profile, new_number, touch_all
 from parental.revision import REVISION, raise_revision

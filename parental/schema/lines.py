@@ -104,7 +104,7 @@ closed_intervals = Table(
     Column("minutes", Integer, primary_key=True),
     Column("allowed", String),  # categories and services that stay open, with commas; absent: nothing does
 )
-devices = Table(  # that have a token, see parental.devices
+devices = Table(  # that have a token, see parental.people.devices
     "devices",
     metadata,
     Column("line", Number, ForeignKey("lines.id", ondelete="CASCADE"), primary_key=True),

@@ -23,12 +23,12 @@ from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import Wanted, make_token, revoke_token
 from mgmt.wrong_blocks import report_mistake
-from parental import devices, store
+from parental import store
 from parental.calendar import exceptions, plans, screen_time, tickets, weeks
 from parental.calendar.card import Card, Kind
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
-from parental.people import caregivers, children
+from parental.people import caregivers, children, devices
 from parental.people.caregivers import Caregiver
 from parental.people.household import By
 from parental.profile import Profile, Span

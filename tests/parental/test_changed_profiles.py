@@ -13,11 +13,11 @@ from fastpath.images.image import Image, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import compile, devices, profiles, revision, store
+from parental import compile, profiles, revision, store
 from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
 from parental.errors import BadPerson, BadSubscriber, DatabaseFault, NoPerson, NoSubscriber
-from parental.people import children
+from parental.people import children, devices
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
 

@@ -3,9 +3,9 @@ from ipaddress import ip_network
 from sqlalchemy import Connection
 
 from fastpath.images.subscribers import device_address
-from parental.devices import put_device
 from parental.held import BATCH, Held, iter_held, iter_tokens
 from parental.people import children
+from parental.people.devices import put_device
 from parental.profile import Profile
 from parental.store import put_subscriber
 from parental.subscriber import Subscriber, parse_prefix

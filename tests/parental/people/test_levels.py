@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental import devices, store
-from parental.people import accounts, caregivers, children
+from parental import store
+from parental.people import accounts, caregivers, children, devices
 from parental.people.children import Child
 from parental.people.levels import LOCKS, NAMES, PACKETS, Level, Offer, offers, rules_of
 from parental.profile import Profile

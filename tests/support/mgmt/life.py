@@ -12,8 +12,9 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.judge import judge_entries, parse_order
 from mgmt.wrong_blocks import report_mistake
-from parental import devices, store
+from parental import store
 from parental.database import writing
+from parental.people import devices
 from parental.profile import Profile
 from parental.schedule import Schedule, parse_interval
 from parental.subscriber import Subscriber, parse_prefix

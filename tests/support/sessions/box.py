@@ -34,8 +34,8 @@ class RadiusBox(Daemon):
         self.heard.close()
         return super().stop()
 
-    def _said(self, url: str | None) -> dict[str, Any]:
-        said = super()._said(url)
+    def _said(self) -> dict[str, Any]:
+        said = super()._said()
         said["dns"] |= {"clients": ["127.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"], "proxies": ["127.0.0.1"]}
         nas = {"name": "bng", "address": "127.0.0.1", "secret": "secret", "pools": ["192.0.2.0/24", "2001:db8::/32"]}
         return said | {"radius": {"listen": [f"127.0.0.1:{self.radius}"], "nas": [nas | self.of_nas]}}

@@ -10,9 +10,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection, Row, select
 
 from mgmt.api.accounts import number_in, own_account
-from mgmt.api.line_shapes import Day
-from mgmt.api.subscribers import live_receipt
-from mgmt.api.time_shapes import (
+from mgmt.api.hours.time_shapes import (
     CardShown,
     ChangedTime,
     ConflictShown,
@@ -22,6 +20,8 @@ from mgmt.api.time_shapes import (
     ScreenTime,
     TimeShown,
 )
+from mgmt.api.line_shapes import Day
+from mgmt.api.subscribers import live_receipt
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal
 from mgmt.errors import BadRequest

@@ -13,9 +13,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.api.accounts import number_in, own_account
-from mgmt.api.line_shapes import Day
-from mgmt.api.subscribers import live_receipt
-from mgmt.api.time_shapes import (
+from mgmt.api.hours.time_shapes import (
     Announced,
     Card,
     ChangedAnnounced,
@@ -29,7 +27,9 @@ from mgmt.api.time_shapes import (
     Season,
     ShownDates,
 )
-from mgmt.api.times import changed, require_lockable, tried
+from mgmt.api.hours.times import changed, require_lockable, tried
+from mgmt.api.line_shapes import Day
+from mgmt.api.subscribers import live_receipt
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract

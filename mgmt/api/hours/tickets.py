@@ -12,8 +12,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.api.accounts import number_in, own_account
-from mgmt.api.time_shapes import NewTickets, Ticket, TicketCode, Tickets, TicketState, UsedTicket
-from mgmt.api.times import instant_text, live, note, profile_in, tried
+from mgmt.api.hours.time_shapes import NewTickets, Ticket, TicketCode, Tickets, TicketState, UsedTicket
+from mgmt.api.hours.times import instant_text, live, note, profile_in, tried
 from mgmt.app_context import CLOCK, TICKETS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.budget import RequestBudget

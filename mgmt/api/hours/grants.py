@@ -8,8 +8,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.api.accounts import number_in
-from mgmt.api.time_shapes import ChangedTime, More, Quota, TimeShown, Until
-from mgmt.api.times import changed, profile_in, require_lockable, time_shown
+from mgmt.api.hours.time_shapes import ChangedTime, More, Quota, TimeShown, Until
+from mgmt.api.hours.times import changed, profile_in, require_lockable, time_shown
 from mgmt.app_context import CLOCK, json_response, read
 from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
@@ -51,7 +51,7 @@ async def tonight_off(request: web.Request, principal: Principal) -> web.Respons
 
 
 async def open_until(request: web.Request, principal: Principal) -> web.Response:
-    """Open until an instant, whatever the schedule says."""
+    """Open until an instant, against the schedule."""
     return await _until(request, principal, "open_until", "opened until a time")
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from parental.errors import BadProfile
-from parental.household_names import ALLOWED, DENIED, household_names
+from parental.people.household_names import ALLOWED, DENIED, household_names
 from parental.profile import Profile
 
 

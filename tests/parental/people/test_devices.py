@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 from fastpath.images.image import Image, open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import compile, devices, revision, store
+from parental import compile, revision, store
 from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
 from parental.engines import Where
 from parental.errors import BadSubscriber, NoSubscriber
+from parental.people import devices
 from parental.schema.lines import devices as rows
 from parental.subscriber import Subscriber, parse_prefix
 

@@ -1,0 +1,1 @@
+"""A family's time over the API: cards and dates, exceptions and screen time, tickets."""
