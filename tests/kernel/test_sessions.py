@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -42,7 +43,7 @@ class Network:
         """Tell of a session of the node child, each a second later than the one before."""
         self._at_s += 1
         at = self.lab.addresses
-        where = (
+        where: dict[str, Any] = (
             {"address": at.child4, "prefix": str(ip_network(f"{at.child6}/64", strict=False))} if has_address else {}
         )
         request = told(status, session, user, at_s=self._at_s, **where)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from fastpath.report.counter_table import COUNTERS, HELP, NAMES, Counter
+from fastpath.report.counter import Counter
+from fastpath.report.counter_table import COUNTERS, HELP, NAMES
 
 # The words of a counters file, which outlives an upgrade: append new ones here, never change the order.
 WORDS = """

@@ -102,7 +102,7 @@ IN_FORCE = {"ok", "generations", "faults"}
 RELOADED = IN_FORCE | {"live", "restart"}
 EXPLANATION = {
     *("ok", "action", "reason", "tier", "list", "shadow", "rule", "matches", "ede", "enforceability", "generations"),
-    *("subscriber", "name", "category", "order", "until"),
+    *("subscriber", "name", "category", "order", "until", "sentences"),
 }
 OF_AN_ORDER = {"issuer", "order_ref", "order_date", "ground"}
 STATUS = {
