@@ -25,6 +25,9 @@ WORDS = """
     dns_rcode_noerror dns_rcode_formerr dns_rcode_servfail dns_rcode_nxdomain dns_rcode_notimp dns_rcode_refused
     dns_rcode_other dns_took_1ms dns_took_4ms dns_took_16ms dns_took_64ms dns_took_256ms dns_took_1s dns_took_longer
     dns_took_us gate_unlabelled
+    radius_requests radius_answered radius_repeated radius_unknown_nas radius_bad_authenticator radius_malformed
+    radius_stale radius_out_of_order radius_unidentified radius_taken_over radius_nas_restarts radius_refused
+    radius_journal_cut
 """
 
 

@@ -255,7 +255,7 @@ def test_a_fault_moves_no_cursor() -> None:
 def test_the_shipped_example_is_good() -> None:
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    names = ["pta", "adult", "doh", "ech", "malware", "hijacked", "hole", "threat"]
+    names = ["pta", "adult", "tiktok", "doh", "ech", "malware", "hijacked", "hole", "threat"]
     assert [entry.id for entry in config.lists] == names
 
 

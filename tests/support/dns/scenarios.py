@@ -4,7 +4,7 @@
                addresses and prefixes, with an action or without
     shadow     ids of lists that are not enforced; absent: as they were before
     people     address → categories (numbers), closed ([start minute of the week, minutes]), paused_until,
-               safe_search (off, moderate, strict), canaries
+               safe_search and youtube (off, moderate, strict), canaries
     upstream   "NAME TYPE" → zone file lines; what is not there is NXDOMAIN
     steps      at (a time), lists, upstream: what is so from now on; else from, ask ("NAME TYPE"), flags (do, …), gets
     gets       any of rcode, answer ("TYPE RDATA" lines), ttl (the longest), ede (codes), name (the question's, letters
@@ -97,8 +97,9 @@ def profile_of(said: Mapping[str, Any]) -> ProfileSpec:
     mask = sum(1 << number for number in said.get("categories", ()))
     closed = tuple((start, minutes) for start, minutes in said.get("closed", ()))
     paused = instant(said["paused_until"]) if "paused_until" in said else 0
-    safe_search, has_canaries = SAFE_SEARCH.index(said.get("safe_search", "off")), said.get("canaries", False)
-    return ProfileSpec(mask, closed, paused, KARACHI_S, safe_search=safe_search, has_canaries=has_canaries)
+    safe_search, youtube = (SAFE_SEARCH.index(said.get(name, "off")) for name in ("safe_search", "youtube"))
+    wishes = {"safe_search": safe_search, "youtube": youtube, "has_canaries": said.get("canaries", False)}
+    return ProfileSpec(mask, closed, paused, KARACHI_S, **wishes)
 
 
 def load(path: Path) -> Mapping[str, Any]:

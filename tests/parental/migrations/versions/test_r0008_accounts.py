@@ -75,12 +75,12 @@ def images_of_rows(conn: Connection, since: int) -> tuple[bytes, bytes]:
     for row in conn.execute(text("SELECT * FROM blocked_categories")):
         blocked[row.subscriber].add(row.category)
     for row in conn.execute(text("SELECT * FROM dns_wishes")):
-        wishes[row.subscriber] = row.safe_search, bool(row.canaries)
+        wishes[row.subscriber] = row.safe_search, bool(row.canaries), row.safe_search  # YouTube's is a part of it
     specs: dict[ProfileSpec, int] = {}
     numbered = []
     for line in lines:
         schedule = Schedule(tuple(sorted(closed[line.id])), line.zone)
-        wished = wishes.get(line.id, (SAFE_SEARCH[0], False))
+        wished = wishes.get(line.id, (SAFE_SEARCH[0], False, SAFE_SEARCH[0]))
         profile = Profile(frozenset(blocked[line.id]), schedule, line.paused_until_s, *wished)
         numbered.append((line.id, specs.setdefault(compile.profile_spec(profile, NOON), len(specs))))
     return packed_holders(conn, {line.id for line in lines}, since), packed_policy(specs, numbered, since)

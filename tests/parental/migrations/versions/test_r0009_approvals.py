@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
 from parental.engines import Where, engine_of
@@ -53,7 +53,7 @@ def engine(empty_database: Where) -> Iterator[Engine]:
 
 def test_an_emergency_order_of_before_does_not_lapse(engine: Engine) -> None:
     with engine.begin() as conn:
-        assert conn.execute(orders.select()).one().confirm_by_s is None
+        assert conn.execute(select(orders.c.confirm_by_s)).one().confirm_by_s is None
 
 
 @pytest.mark.parametrize("status", ["enforced", "enforced_http_only", "enforced_broader"])
