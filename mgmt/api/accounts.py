@@ -136,12 +136,12 @@ def caregiver_shown(caregiver: Caregiver) -> dict[str, Any]:
 
 
 def own_account(conn: Connection, request: web.Request, principal: Principal) -> int:
-    """The account of the path, where the token may touch it."""
+    """The account of the path, where it exists and the token may touch it."""
     if principal.reach is Reach.OWN:
         own = None if principal.subscriber is None else accounts.account_of(conn, principal.subscriber)
         if own is None or request.match_info["id"] != str(own):
             raise forbidden()
-    return number_in(request, "id")
+    return int(tried(accounts.get_account, conn, number_in(request, "id")).id)
 
 
 def number_in(request: web.Request, key: str) -> int:

@@ -57,6 +57,8 @@ def decode_query(said: MultiMapping[str], shape: type[S]) -> S:
         except msgspec.ValidationError as refusal:
             advice = advice_of(inspect.type_info(known[name].type))
             raise unfit(where, _shortened(str(refusal)), advice) from refusal
+        if values[name] is None:  # msgspec reads "null" so; there is no way to write null here
+            raise unfit(where, "null", advice_of(inspect.type_info(known[name].type)))
     try:
         return msgspec.convert(values, shape)
     except msgspec.ValidationError as refusal:

@@ -122,6 +122,8 @@ def test_parameters_are_numbers_instants_and_texts() -> None:
 @pytest.mark.parametrize(
     ("said", "where"),
     [
+        ([("after", "null")], "?after"),
+        ([("after", "NULL")], "?after"),
         ([], "?name"),
         ([("name", "")], "?name"),
         ([("name", "a"), ("after", "x")], "?after"),

@@ -169,3 +169,10 @@ async def test_a_line_whose_hours_are_cards_keeps_them_when_a_week_is_put(parent
 
     status, body = await parent.ask("PUT", "/v1/subscribers/7/schedule", json={"closed": []})
     assert (status, "cards" in body["detail"]) == (422, True)
+
+
+async def test_a_household_that_does_not_exist_has_no_dates_and_gets_none(desk: DeskOf) -> None:
+    operator = desk("operator")
+
+    assert (await operator.ask("GET", "/v1/accounts/4000/dates"))[0] == 404
+    assert (await operator.ask("PUT", "/v1/accounts/4000/dates", json={}))[0] == 404
