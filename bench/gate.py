@@ -23,8 +23,9 @@ from support.packets.builders import ACCEPTED, SYN, Client, hello, records, requ
 from bench.corpus import names
 from fastpath.gate.loop import GateLoop
 from fastpath.images.image import Image, open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.report.counters import read_classes

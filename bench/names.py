@@ -23,9 +23,10 @@ from bench.corpus import N_NAMES
 from bench.corpus import names as bench_names
 from fastpath.bench.name_lookups import batch_ns, serial_ns
 from fastpath.images.image import open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.origins import write_origins
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Mode, Tier

@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fastpath.bench.url_lookups import canonical_ns, request_ns
 from fastpath.images.image import open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Mode, Tier

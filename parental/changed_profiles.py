@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
+from fastpath.people.policy_writer import ProfileSpec, pack_policy
+from fastpath.people.subscribers_writer import pack_subscribers
 from parental.addresses import released_since
 from parental.compile import profile_spec
 from parental.held import iter_held, iter_tokens

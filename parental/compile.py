@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from fastpath.images.held_prefixes import HeldPrefixes
 from fastpath.images.layout import LockBit
-from fastpath.images.policy_writer import ProfileSpec, pack_profiles
-from fastpath.images.subscribers_writer import pack_held
+from fastpath.people.held_prefixes import HeldPrefixes
+from fastpath.people.policy_writer import ProfileSpec, pack_profiles
+from fastpath.people.subscribers_writer import pack_held
 from parental import profiles
 from parental.held import iter_held, iter_tokens
 from parental.per_profile import PerProfile

@@ -1,4 +1,4 @@
-"""Everything that is held, as rows that columns are made of (fastpath.images.held_prefixes): no object for a prefix.
+"""Everything that is held, as rows that columns are made of (fastpath.people.held_prefixes): no object for a prefix.
 
 Invariants: a row names the profile that answers for its prefix: a device's, or else its line's.
 """

@@ -1,7 +1,7 @@
 """Lock table: which profiles are locked, and when that changes next, for the kernel's sets.
 
 Profiles whose times are the same are a group: one entry of the clock, however many lines have the schedule that their
-operator proposes.  What they hold is in columns (fastpath.images.held_prefixes), where each prefix has its group.
+operator proposes.  What they hold is in columns (fastpath.people.held_prefixes), where each prefix has its group.
 
 Invariants: no clock and no database; agrees with `decide()` at every second, as both read one schedule; a group is
 looked at when it is new, when its own lock changes, and when the clock goes back.
@@ -12,8 +12,8 @@ from array import array
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from fastpath.images.held_prefixes import HeldPrefixes
 from fastpath.images.verdict import Reason
+from fastpath.people.held_prefixes import HeldPrefixes
 from parental.held import Held
 from parental.per_profile import PerProfile
 from parental.profile import Profile, Span, lock_reason, next_lock_change

@@ -1,1 +1,1 @@
-"""The packet gate: flows, reassembly, verdicts, packet queue and tap loops."""
+"""The packet gate: flows, reassembly, verdicts, the loop of a packet queue."""

@@ -2,7 +2,7 @@
 
 Invariants: after open_image() every section lies inside the mapping, on a 64-octet border, and the checksum has covered
 the whole file.  The mapping lives as long as the Image; a file replaced by rename stays readable through it.
-Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.pyx and policy_writer.pyx.
+Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.pyx and people/policy_writer.pyx.
 """
 import mmap
 import os

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import pack_subscribers
 from fastpath.images.tables import TableSet
+from fastpath.people.subscribers_writer import pack_subscribers
 from filterd.errors import WrongUse
 from filterd.lookup.bulk import Asking
 from filterd.lookup.explain import CHANNELS

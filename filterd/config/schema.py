@@ -56,7 +56,7 @@ OWN_PREFIXES = (
     "fe80::/10",
 )
 MAX_FLOWS = 1 << 24  # 3.5 GiB of flows
-MAX_TAPS = 8  # what fastpath.gate.tap_loop has room for
+MAX_TAPS = 8  # what fastpath.tap.tap_loop has room for
 MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)

@@ -18,9 +18,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fastpath.images.image import Image
-from fastpath.images.session_levels import with_sessions
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
+from fastpath.people.session_levels import with_sessions
 from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
 from filterd.control.cut import Cuts

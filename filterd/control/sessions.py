@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
-from fastpath.images.session_levels import open_sessions
 from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import open_sessions
 from filterd.accounts import trusted
 from filterd.control.context import Context
 from filterd.control.messages import MOST_NAMES, Identified, SessionsHeld

@@ -13,11 +13,11 @@ from typing import Final, TypedDict
 
 from dns.loop_thread import LoopThread
 from fastpath.gate.loop import GateLoop
-from fastpath.gate.tap_loop import TapLoop
 from fastpath.gate.unfinished import octets_needed
 from fastpath.images.image_key import NoKey, label_key
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
+from fastpath.tap.tap_loop import TapLoop
 from filterd.config.schema import Gate
 from filterd.gate.ja4_file import classes_to_count
 from filterd.gate.unfinished_file import map_unfinished

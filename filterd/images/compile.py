@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from fastpath.images import image_key
-from fastpath.images.policy_writer import ListSpec
+from fastpath.images.key_builder import ListSpec
 from filterd.config import Config
 from filterd.database.access import opened_for_control
 from filterd.images.order_rails import OrderRails

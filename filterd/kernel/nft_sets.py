@@ -24,7 +24,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastpath.images.held_prefixes import span_difference
+from fastpath.people.held_prefixes import span_difference
 from filterd.kernel.intervals import Span, Spans
 from filterd.kernel.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.kernel.nft_elements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet

@@ -1,7 +1,7 @@
 """Prefixes in columns: by version and length their first addresses in network order, sorted, one behind the other.
 
 A million lines are some megabytes like this, and are sent to the kernel without an object for each
-(fastpath.images.held_prefixes makes them).  Spans of addresses are as NftSet.of_spans() takes them.
+(fastpath.people.held_prefixes makes them).  Spans of addresses are as NftSet.of_spans() takes them.
 """
 
 from bisect import bisect_left

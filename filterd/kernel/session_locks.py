@@ -16,9 +16,9 @@ from ipaddress import IPv4Address, IPv6Address, summarize_address_range
 
 from sqlalchemy import Connection
 
-from fastpath.images.held_prefixes import HeldPrefixes
-from fastpath.images.session_levels import run_at, session_ranges
 from fastpath.images.tables import TableSet
+from fastpath.people.held_prefixes import HeldPrefixes
+from fastpath.people.session_levels import run_at, session_ranges
 from filterd.kernel.intervals import Network
 from filterd.kernel.prefix_columns import Columns, firsts_of
 from parental.held import Held

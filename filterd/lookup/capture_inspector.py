@@ -1,6 +1,6 @@
 """IP packets of a capture → every name that a client asked for, over DNS, TLS, QUIC, HTTP, with the decision on it.
 
-TLS, QUIC and HTTP are read by the gate itself, which tells what it judged (fastpath.gate.passive.Replay); decide() is
+TLS, QUIC and HTTP are read by the gate itself, which tells what it judged (fastpath.tap.passive.Replay); decide() is
 the workers'.  What differs from a gate in force: every port is looked at, and a listed name does not end the search.
 Invariants: nothing a packet holds raises; what a flow's begin says is told once.
 """
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastpath.dns.query import query
-from fastpath.gate.passive import Replay
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Channel
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.trace import Sighting
+from fastpath.tap.passive import Replay
 from fastpath.wire.name import from_host, to_text
 from fastpath.wire.packet import Packet, packet
 from fastpath.wire.quic import VERSIONS

@@ -24,8 +24,8 @@ from msgspec import UNSET
 
 from dns.thread_priority import give_way
 from fastpath.images.image import Image
-from fastpath.images.session_levels import open_sessions, sessions_generation, with_sessions
 from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import open_sessions, sessions_generation, with_sessions
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
 from filterd.accounts import trusted

@@ -100,21 +100,21 @@ async def listen(places: Sequence[Endpoint], inbox: Inbox) -> list[asyncio.BaseT
     loop = asyncio.get_running_loop()
     opened: list[asyncio.BaseTransport] = []
     for place in places:
-        heard = _bound(place)
-        opened.append((await loop.create_datagram_endpoint(lambda: _Socket(inbox), sock=heard))[0])
+        bound = _bound(place)
+        opened.append((await loop.create_datagram_endpoint(lambda: _Socket(inbox), sock=bound))[0])
     return opened
 
 
 def _bound(place: Endpoint) -> socket.socket:
     family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    heard = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    listener = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         if family == socket.AF_INET6:
-            heard.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         with contextlib.suppress(OSError):
-            heard.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
-        heard.bind((place.host, place.port))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
+        listener.bind((place.host, place.port))
     except OSError as reason:
-        heard.close()
+        listener.close()
         raise OSError(reason.errno, f"{place}: {reason.strerror}") from reason
-    return heard
+    return listener

@@ -1,4 +1,4 @@
-"""Telling control which prefixes have another holder: it holds the kernel's locks, and cuts connections.
+"""Notices control which prefixes have another holder: it holds the kernel's locks, and cuts connections.
 
 Invariants: what control has not acknowledged is told again, with what came meanwhile; control looks the holders up in
 the images itself, which were published before.
@@ -26,7 +26,7 @@ class Untold(NamedTuple):
     losers: frozenset[int]
 
 
-class Telling:
+class Notices:
     """What control has not been told yet."""
 
     def __init__(self, run_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Hearing a request: from a datagram to a session, with a reason and a counter for each that is none.
+"""Reader a request: from a datagram to a session, with a reason and a counter for each that is none.
 
     datagram → NAS of the configuration? → whole? → authenticator? → time? → a session in the pools of its NAS
 
@@ -42,7 +42,7 @@ class Heard:
     is_update: bool = False
 
 
-class Hearing:
+class Reader:
     """Reads requests.   count: of a counter;   window_s  how old or new a request may be"""
 
     def __init__(self, nas: NasTable, digests: Digests, window_s: int, count: Callable[[str], None]) -> None:

@@ -20,8 +20,8 @@ from filterd.radius.identities import POLL_S, Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Datagram, Inbox
 from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
-from filterd.radius.notices import Telling
-from filterd.radius.reader import Heard, Hearing
+from filterd.radius.notices import Notices
+from filterd.radius.reader import Heard, Reader
 from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
 from parental.sessions.request import answer_to
@@ -43,15 +43,15 @@ class Service:
     def __init__(
         self,
         inbox: Inbox,
-        hearing: Hearing,
+        reader: Reader,
         identities: Identities,
         kept: tuple[SessionTable, Journal, SessionImages],
-        telling: Telling,
+        notices: Notices,
         count: Callable[[str], None],
     ) -> None:
-        self._inbox, self._hearing, self._identities = inbox, hearing, identities
+        self._inbox, self._reader, self._identities = inbox, reader, identities
         self._table, self.journal, self._images = kept
-        self._telling, self._count = telling, count
+        self._notices, self._count = notices, count
         self._changed: dict[bytes, int | None] = {}
         self._cut: set[bytes] = set()
         self._losers: dict[bytes, int] = {}
@@ -102,7 +102,7 @@ class Service:
                 await asyncio.sleep(RETRY_S)
                 continue
             self.note("images", None)
-            self._telling.tell(changed.keys(), cut, losers)
+            self._notices.tell(changed.keys(), cut, losers)
             await asyncio.sleep(PUBLISH_S)
 
     async def rotate(self, folder: Path, n: int, next_base: Callable[[], Path]) -> Path:
@@ -128,7 +128,7 @@ class Service:
                     unidentified=len(self._table.unidentified()),
                     generation=self._images.generation,
                     counters=self.counters(),
-                    faults=self.faults | ({"control": self._telling.fault} if self._telling.fault else {}),
+                    faults=self.faults | ({"control": self._notices.fault} if self._notices.fault else {}),
                 )
             case AskHolder(address):
                 try:
@@ -169,7 +169,7 @@ class Service:
             if before:
                 datagram.answer(before)
             return None
-        heard = self._hearing.hear(datagram.octets, datagram.host, time.time())
+        heard = self._reader.hear(datagram.octets, datagram.host, time.time())
         if heard is None:
             return None
         self._inbox.begin(datagram)

@@ -20,8 +20,8 @@ from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox, listen
 from filterd.radius.messages import RADIUS_REQUESTS
 from filterd.radius.nas import NasTable
-from filterd.radius.notices import Telling
-from filterd.radius.reader import Hearing
+from filterd.radius.notices import Notices
+from filterd.radius.reader import Reader
 from filterd.radius.service import Service
 from parental.sessions.journal import Journal, journals_from, read_back
 from parental.sessions.record import Digests
@@ -45,13 +45,13 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     nas, digests = NasTable(config.radius.nas), Digests(key_at(folder / "key", KEY_OCTETS))
     kept = await asyncio.to_thread(_read_back, config, nas, counters.add)
     window_s, identified = int(config.radius.replay_window), folder / "revision"
-    inbox, telling = Inbox(counters.add), Telling(config.run_dir)
+    inbox, notices = Inbox(counters.add), Notices(config.run_dir)
     identities = Identities(config.run_dir, identified, digests, is_empty=not len(kept[0]))
-    service = Service(inbox, Hearing(nas, digests, window_s, counters.add), identities, kept, telling, counters.add)
+    service = Service(inbox, Reader(nas, digests, window_s, counters.add), identities, kept, notices, counters.add)
     service.counters = lambda: {name: n for name, n in counters.values().items() if name.startswith("radius_")}
     server = await serve(radius_socket(config.run_dir), RADIUS, RADIUS_REQUESTS, service.answer)
     heard = await listen(config.radius.listen, inbox)
-    work = [service.hear(), service.publish(), service.follow_names(), telling.run()]
+    work = [service.hear(), service.publish(), service.follow_names(), notices.run()]
     work += [_renew(config, config_file, service, kept[2], nas), follow_log_level(config, config_file), tell_we_live()]
     try:
         async with asyncio.TaskGroup() as group:

@@ -41,7 +41,7 @@ from mgmt.households import record
 from mgmt.problems import Problem, forbidden
 from mgmt.staff.permissions import Reach
 from parental.calendar import weeks
-from parental.errors import BadPerson, BadSubscriber, NoPerson, NoSubscriber
+from parental.errors import BadPerson, BadProfile, BadSchedule, BadSubscriber, NoPerson, NoSubscriber, NotNow
 from parental.people import accounts, household
 from parental.people.accounts import Account
 from parental.people.caregivers import Caregiver, caregivers_of
@@ -153,12 +153,14 @@ def number_in(request: web.Request, key: str) -> int:
 
 
 def tried(make: Callable[..., T], *values: Any) -> T:
-    """make(*values), with what is not there turned into 404 and a refusal into 422."""
+    """make(*values), with what is not there turned into 404, what cannot be now into 409, and a refusal into 422."""
     try:
         return make(*values)
     except (NoPerson, NoSubscriber) as exc:
         raise Problem(404, str(exc), "account") from exc
-    except (BadPerson, BadSubscriber) as exc:
+    except NotNow as exc:
+        raise Problem(409, str(exc), "account") from exc
+    except (BadPerson, BadProfile, BadSchedule, BadSubscriber) as exc:
         raise BadRequest("/", str(exc)) from exc
 
 

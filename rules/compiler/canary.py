@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fastpath.images.image import open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.address import rule_text

@@ -6,7 +6,7 @@ Cost: some 0.7 µs a name, of which a third is the builder's.
 
 from collections.abc import Callable, Iterable
 
-from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action
 from fastpath.wire.address import rule_text

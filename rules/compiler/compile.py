@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.list_stats import tally
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.origins import write_origins
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from rules.atomic_file import writing_whole
 from rules.compiler.collector import Intake

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.key_builder import ListSpec
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action
 from rules.atomic_file import writing_whole

@@ -18,8 +18,8 @@ from support.system.ports import free_port
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.verdict import Action, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]

@@ -18,8 +18,8 @@ from dns.answers import AnswerPolicy, Splash
 from dns.front import DnsFront
 from dns.structured import StructuredErrors
 from dns.upstreams.endpoints import Endpoint
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.verdict import Action, Channel, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 

@@ -15,8 +15,8 @@ from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.special_names import special_names
 from dns.upstreams.endpoints import Endpoint
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]

@@ -16,8 +16,8 @@ from dns.special_names import (
     special_names,
     youtube_hosts,
 )
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.wire.name import to_text, to_wire
 
 STRICT, MODERATE = "192.0.2.1", "192.0.2.2"

@@ -16,8 +16,8 @@ from dns.resolver_plan import ResolverPlan
 from dns.special_names import encrypted_resolvers
 from dns.upstreams.endpoints import Endpoint
 from fastpath.dns.special_names import SpecialNames
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter
 
 ZONE = """

@@ -6,9 +6,9 @@ import pytest
 from support.gate.lab import NOW_S, Lab
 from support.images.opened import Images
 
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from support.images.prefixes import entries
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_QUEUED
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Mode, Reason
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
 

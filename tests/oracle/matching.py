@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from fastpath.images.policy_writer import ListSpec
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.verdict import Action, Mode, Tier
 
 

@@ -11,7 +11,7 @@ from oracle.precedence import Hours, Verdict, Wishes
 from support.images.opened import Images
 
 from fastpath.images.image import Image
-from fastpath.images.policy_writer import ListSpec
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire

@@ -15,7 +15,16 @@ MAY_IMPORT = {
     "filterd": {"fastpath", "rules", "parental", "dns", "mgmt"},
 }
 # The rooms of fastpath, from below: gate and dns never meet, and what is shipped uses no test double.
-FLOORS = ({"base"}, {"wire"}, {"images"}, {"report"}, {"gate", "dns"}, {"testing"}, {"bench"})
+FLOORS = (
+    {"base"},
+    {"wire"},
+    {"images"},
+    {"report", "people"},
+    {"gate", "dns"},
+    {"tap"},
+    {"testing"},
+    {"bench"},
+)
 IMPORT = re.compile(r"^[ \t]*(?:from|import|cimport)[ \t]+([^#\n]+)", re.MULTILINE)
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\S+)[ \t]+)?cimport[ \t]+(\S+)", re.MULTILINE)
 ROOM = re.compile(r"^[ \t]*(?:from|c?import)[ \t]+fastpath\.(\w+)", re.MULTILINE)

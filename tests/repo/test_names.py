@@ -20,14 +20,12 @@ SAY_NOTHING = {"user", "users", "manager", "handler", "handlers", "helper", "hel
 # A module is a noun of the field; these are, too.
 NOUNS_IN_ING = {
     "dns/streams/coalescing.py": "equal queries in flight share one answer: the field's noun",
-    "fastpath/gate/packet_ring.pyx": "a ring",
+    "fastpath/tap/packet_ring.pyx": "a ring",
     "fastpath/images/zone_listing.pyx": "a listing",
 }
 MOST_MODULES = 20
 LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
     "fastpath/dns": (25, "the path of one query, one step in each module"),
-    "fastpath/gate": (23, "the path of one packet, one step in each module"),
-    "fastpath/images": (24, "the images of names, of URLs and of people, each with its reader and its writer"),
     "filterd/commands": (28, "one module a command"),
     "rules/formats": (22, "one module a list format"),
 }

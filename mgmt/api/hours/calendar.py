@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.accounts import number_in, own_account
+from mgmt.api.accounts import number_in, own_account, tried
 from mgmt.api.hours.time_shapes import (
     Announced,
     Card,
@@ -27,7 +27,7 @@ from mgmt.api.hours.time_shapes import (
     Season,
     ShownDates,
 )
-from mgmt.api.hours.times import changed, require_lockable, tried
+from mgmt.api.hours.times import changed, require_lockable
 from mgmt.api.line_shapes import Day
 from mgmt.api.subscribers import live_receipt
 from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
@@ -117,7 +117,7 @@ async def list_packs(request: web.Request, principal: Principal) -> web.Response
 
 async def _put_card(request: web.Request, principal: Principal, action: str, number: int) -> web.Response:
     said, now = await body_of(request, Card), request.app[CLOCK]()
-    card = tried(lambda: _card(said, number))
+    card = tried(_card, said, number)
 
     def change(conn: Connection, _: int, profile: int) -> int:
         require_lockable(conn, profile, "the card is not kept")

@@ -11,9 +11,9 @@ from datetime import datetime
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.api.accounts import number_in, own_account
+from mgmt.api.accounts import number_in, own_account, tried
 from mgmt.api.hours.time_shapes import NewTickets, Ticket, TicketCode, Tickets, TicketState, UsedTicket
-from mgmt.api.hours.times import instant_text, live, note, profile_in, tried
+from mgmt.api.hours.times import instant_text, live, note, profile_in
 from mgmt.app_context import CLOCK, TICKETS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.budget import RequestBudget
@@ -38,7 +38,7 @@ async def issue(request: web.Request, principal: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> list[tickets.Ticket]:
         account = own_account(conn, request, principal)
-        made = tried(lambda: tickets.issue(conn, account, said.count, said.minutes, now))
+        made = tried(tickets.issue, conn, account, said.count, said.minutes, now)
         note_choice(conn, account, principal.actor, "tickets made", {"count": said.count}, now)
         return list(made)
 
@@ -52,7 +52,7 @@ async def revoke(request: web.Request, principal: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> list[tickets.Ticket]:
         account = own_account(conn, request, principal)
-        tried(lambda: tickets.revoke(conn, account, ticket, now))
+        tried(tickets.revoke, conn, account, ticket, now)
         note_choice(conn, account, principal.actor, "ticket revoked", {"ticket": ticket}, now)
         return tickets.tickets_of(conn, account)
 
@@ -66,7 +66,7 @@ async def use(request: web.Request, principal: Principal) -> web.Response:
     def store_it(conn: Connection) -> tuple[int, int]:
         account, profile = profile_in(conn, request, principal)
         _require_few(request, account)
-        minutes = tried(lambda: tickets.use(conn, account, profile, said.code, now))
+        minutes = tried(tickets.use, conn, account, profile, said.code, now)
         note(conn, account, profile, principal, "ticket used", now)
         return profile, minutes
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, Row, select
 
-from mgmt.api.accounts import number_in, own_account
+from mgmt.api.accounts import number_in, own_account, tried
 from mgmt.api.hours.time_shapes import (
     CardShown,
     ChangedTime,
@@ -24,7 +24,6 @@ from mgmt.api.line_shapes import Day
 from mgmt.api.subscribers import live_receipt
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal
-from mgmt.errors import BadRequest
 from mgmt.frame.shapes import Receipt
 from mgmt.households import note_choice
 from mgmt.problems import Problem
@@ -37,7 +36,6 @@ from parental.calendar.conflicts import Conflict, conflicts_of
 from parental.calendar.quota import Quota
 from parental.calendar.state import Day as DayOf
 from parental.calendar.state import Hours, preview, state_at
-from parental.errors import BadPerson, BadProfile, BadSchedule, NoPerson, NotNow
 from parental.people.levels import LOCKS, rules_of
 from parental.profiles import get_profile
 from parental.schedule import DAY_MINUTES, DAYS, minute_text
@@ -53,7 +51,7 @@ async def changed(request: web.Request, principal: Principal, action: str, chang
 
     def store_it(conn: Connection) -> tuple[int, int | None]:
         account, profile = profile_in(conn, request, principal)
-        added = tried(lambda: change(conn, account, profile))
+        added = tried(change, conn, account, profile)
         note(conn, account, profile, principal, action, request.app[CLOCK]())
         return profile, added
 
@@ -94,18 +92,6 @@ def note(conn: Connection, account: int, profile: int, principal: Principal, act
     child = conn.execute(select(children.c.id).where(children.c.profile == profile)).scalar_one_or_none()
     about = {"line": profile} if child is None else {"child": child}
     note_choice(conn, account, principal.actor, action, about, at)
-
-
-def tried(make: Callable[[], T]) -> T:
-    """make(), with what is not there turned into 404, what is refused as things are into 409, the rest into 422."""
-    try:
-        return make()
-    except NoPerson as exc:
-        raise Problem(404, str(exc), "profile") from exc
-    except NotNow as exc:
-        raise Problem(409, str(exc), "profile") from exc
-    except (BadPerson, BadProfile, BadSchedule) as exc:
-        raise BadRequest("/", str(exc)) from exc
 
 
 def time_shown(conn: Connection, profile: int, now: datetime) -> TimeShown:

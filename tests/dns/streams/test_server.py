@@ -17,9 +17,9 @@ from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.streams.server import StreamPlan
 from dns.upstreams.endpoints import Endpoint
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.subscribers import device_address
 from fastpath.images.verdict import Action, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters
 
 Program = Callable[[str], str]

@@ -14,9 +14,9 @@ from support.packets.shapes import canonical
 from fastpath.dns.inspection import Inspection, inspect
 from fastpath.dns.records import records
 from fastpath.images.layout import LockBit
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason, Tier
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.wire.name import to_text
 
 NOW_S = 1_795_000_000

@@ -17,9 +17,9 @@ from support.images.opened import Images
 
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.loop import DnsLoop
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Channel, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter, read_segment, segment_numbers, segment_path
 
 

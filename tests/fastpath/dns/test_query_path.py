@@ -8,9 +8,9 @@ from support.dns.stream_desk import CLIENT, NOW_NS, SPECS, SPLASH4, Desk, ask, d
 from support.images.opened import Images
 
 from fastpath.dns.block_answers import AnswerSpec
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from fastpath.wire.name import to_wire
 

@@ -12,9 +12,9 @@ from support.images.opened import Entry, Images
 from dns.special_names import special_names
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.device_option import option_address
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 
 CACHE = 1 << 20
 STALE_ANSWER, PROHIBITED = 3, 18

@@ -9,9 +9,9 @@ from support.images.opened import Images
 from support.packets.shapes import opt, question
 
 from fastpath.dns.special_names import SpecialNames
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 
 A, MX, AAAA, SVCB, HTTPS = 1, 15, 28, 64, 65
 NXDOMAIN = 3

@@ -10,9 +10,9 @@ from support.images.opened import Images
 
 from dns.special_names import special_names
 from fastpath.dns.admission import ClientGuard
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
+from fastpath.people.policy_writer import ProfileSpec
 
 
 def test_local_data_over_a_stream_are_not_cut_to_the_size_of_a_datagram(images: Images) -> None:

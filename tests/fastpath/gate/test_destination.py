@@ -12,10 +12,12 @@ from support.images.prefixes import entries
 from support.packets.builders import SYN, Client, request
 
 from fastpath.images.image import open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder, ProfileSpec
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Channel, Mode, Tier
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import BlockEvent, read_segment, segment_numbers, segment_path
 from fastpath.wire.name import to_wire

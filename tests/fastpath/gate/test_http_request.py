@@ -9,9 +9,9 @@ from support.images import prefixes
 from support.images.opened import NUMBER, Entry, Images
 from support.packets.builders import Client, hello, request
 
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Channel, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import read_segment
 from fastpath.wire.packet import packet as parse

@@ -14,7 +14,7 @@ from support.packets.initials import crypto, initial
 from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
 from fastpath.gate.marks import MARK_QUEUED, MARK_UNTRACKED
 from fastpath.gate.nfqueue import read_message
-from fastpath.images.policy_writer import ListSpec
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire

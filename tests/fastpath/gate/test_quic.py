@@ -26,9 +26,9 @@ from support.packets.initials import (
 )
 from support.packets.quic_hellos import CHOSEN, LISTED, LONG, OTHER, OWN, whole
 
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Channel, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from filterd.kernel.ruleset import ruleset
 from rules.category import category_number

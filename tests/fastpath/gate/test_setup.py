@@ -5,7 +5,7 @@ import resource
 import pytest
 from support.packets.builders import Client, hello
 
-from fastpath.gate.passive import Replay
+from fastpath.tap.passive import Replay
 
 
 def test_a_gate_without_flows_is_refused() -> None:

@@ -10,9 +10,9 @@ from support.packets.initials import crypto, initial
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_VERDICT
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Channel, GateCategory, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import Reporter
 from fastpath.wire.name import to_wire

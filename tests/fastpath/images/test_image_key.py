@@ -11,7 +11,7 @@ from fastpath.base.siphash import digest
 from fastpath.images import image_key
 from fastpath.images.image import BadImage, builder_key_of, open_image
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire

@@ -1,8 +1,9 @@
 import io
 from collections.abc import Iterable
 
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.list_stats import ListTally, tally
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 

@@ -7,9 +7,9 @@ from oracle.matching import Entry
 from support.images.opened import LISTS, NUMBER, Images
 
 from fastpath.images.decision import Decision
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Tier
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.wire.name import to_wire
 
 CHILD = "192.0.2.1"

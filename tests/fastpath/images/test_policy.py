@@ -7,9 +7,9 @@ import pytest
 from support.images.opened import Entry, Images
 
 from fastpath.images.decision import Decision
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason, Tier
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.wire.name import to_wire
 
 KARACHI_S = 5 * 3600

@@ -6,8 +6,9 @@ import pytest
 from support.images.opened import LISTS, NUMBER, Images
 
 from fastpath.images.image import BadImage, open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire

@@ -11,8 +11,8 @@ from support.images.opened import KEY, LISTS, NUMBER, Entry, Images
 
 from fastpath.base.siphash import digest
 from fastpath.images.image import BadImage, Image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Mode, Reason, Tier

@@ -8,10 +8,12 @@ from support.images.forged import forge
 from support.images.opened import Images
 
 from fastpath.images.image import BadImage, Image, open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder, ProfileSpec
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.wire.name import to_wire
 
 LISTS, BLOOM, LINES, COLD_AT, COLD, SET_AT, SETS, DATA_AT, DATA = range(9)

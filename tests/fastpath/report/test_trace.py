@@ -1,9 +1,9 @@
 import pytest
 from support.packets.builders import Client, hello, hello_message, request
 
-from fastpath.gate.passive import Replay
 from fastpath.images.verdict import Channel
 from fastpath.report.trace import Sighting
+from fastpath.tap.passive import Replay
 from fastpath.wire.ja4 import ja4
 
 SNI, HTTP = Channel.SNI, Channel.HTTP

@@ -13,9 +13,9 @@ from support.images.opened import Images
 
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.device_option import option_address
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 
 CHILD, ADULT, FORWARDER, STRANGER = "192.0.2.7", "192.0.2.8", "192.0.2.9", "198.51.100.7"
 CHILD6 = "2001:db8::7"

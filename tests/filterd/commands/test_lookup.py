@@ -149,7 +149,7 @@ def test_images_whose_origins_are_gone_or_broken_are_asked_all_the_same(
 def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(
     images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fastpath.images.policy_writer import ProfileSpec
+    from fastpath.people.policy_writer import ProfileSpec
 
     made = {
         "names": images.names([("adult", "adult.test", 2)]),
@@ -168,7 +168,7 @@ def test_the_policy_of_a_subscriber_counts_by_number_and_by_address(
 def test_a_schedule_is_looked_at_the_given_instant(
     images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fastpath.images.policy_writer import ProfileSpec
+    from fastpath.people.policy_writer import ProfileSpec
 
     monday_from_8_to_9 = ((8 * 60, 60),)
     made = {

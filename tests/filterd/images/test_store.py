@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from support.images.order_rails import ORDER_RAILS
 
 from fastpath.images import image_key
-from fastpath.images.policy_writer import ListSpec
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Tier
 from fastpath.wire.name import to_wire

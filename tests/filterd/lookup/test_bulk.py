@@ -3,9 +3,9 @@ import json
 import pytest
 from support.images.opened import Images
 
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.policy_writer import ProfileSpec
 from filterd.lookup.bulk import Asking
 from filterd.lookup.explain import explain_text
 from rules.errors import BadName

@@ -11,9 +11,9 @@ import pytest
 from support.images.opened import Images
 
 from dns.thread_priority import BEHIND_NICENESS
-from fastpath.images.session_levels import sessions_generation
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.people.session_levels import sessions_generation
 from fastpath.report.counters import Counters
 from filterd.process.json_socket import ask_blocking
 from filterd.process.messages import Use

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.images.session_levels import open_sessions
 from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import open_sessions
 from filterd.radius import images
 from filterd.radius.images import SessionImages, read_manifest, write_base
 from parental.sessions.level import SESSIONS_MANIFEST

@@ -9,7 +9,7 @@ from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.radius import notices as module
-from filterd.radius.notices import Telling, Untold
+from filterd.radius.notices import Notices, Untold
 from parental.sessions.record import slot_of
 
 
@@ -28,12 +28,12 @@ async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
         told.append(request)
         return Failed("the kernel refuses") if len(told) == 1 else SessionsHeld(0)
 
-    telling = Telling(tmp_path)
-    async with running(telling.run()):
-        telling.tell([slot(1), slot(2), slot(3)], {slot(2)}, {slot(2): 7, slot(3): 0})
-        await until(lambda: telling.fault)  # control is away
+    notices = Notices(tmp_path)
+    async with running(notices.run()):
+        notices.tell([slot(1), slot(2), slot(3)], {slot(2)}, {slot(2): 7, slot(3): 0})
+        await until(lambda: notices.fault)  # control is away
         server = await serve(control_socket(tmp_path), CONTROL, CONTROL_REQUESTS, answer)
-        await until(lambda: len(told) >= 3 and telling.fault is None)
+        await until(lambda: len(told) >= 3 and notices.fault is None)
     server.close()
 
     taken = told[1:]
@@ -44,9 +44,9 @@ async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
 
 
 def test_a_prefix_that_is_to_be_cut_stays_so_when_it_changes_again_and_all_its_losers_are_told(tmp_path: Path) -> None:
-    telling = Telling(tmp_path)
+    notices = Notices(tmp_path)
 
-    telling.tell([slot(1)], {slot(1)}, {slot(1): 7})
-    telling.tell([slot(1)], set(), {slot(1): 8})
+    notices.tell([slot(1)], {slot(1)}, {slot(1): 7})
+    notices.tell([slot(1)], set(), {slot(1): 8})
 
-    assert telling._untold == {slot(1): Untold(True, frozenset({7, 8}))}
+    assert notices._untold == {slot(1): Untold(True, frozenset({7, 8}))}

@@ -17,7 +17,7 @@ from support.sessions.requests import (
 
 from filterd.config.radius import Nas
 from filterd.radius.nas import NasTable
-from filterd.radius.reader import Hearing
+from filterd.radius.reader import Reader
 from parental.sessions.record import ENDED, LIVES, RESTARTED, Digests
 
 NOW = 1_800_000_000
@@ -29,10 +29,10 @@ class Ear:
         (folder / "secret").write_bytes(SECRET)
         entry = Nas(name="bng", address=HOST, secret=folder / "secret", pools=("192.0.2.0/24",), **more)  # type: ignore[arg-type]
         self.counted = Counter[str]()
-        self.hearing = Hearing(NasTable([entry]), Digests(b"k" * 32), 900, lambda name: self.counted.update([name]))
+        self.reader = Reader(NasTable([entry]), Digests(b"k" * 32), 900, lambda name: self.counted.update([name]))
 
     def hear(self, octets: bytes, host: str = HOST):  # type: ignore[no-untyped-def]
-        return self.hearing.hear(octets, host, NOW)
+        return self.reader.hear(octets, host, NOW)
 
 
 @pytest.fixture

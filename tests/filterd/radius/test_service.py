@@ -10,8 +10,8 @@ import pytest
 from support.sessions.requests import INTERIM, ON, SECRET, START, STOP, told
 from support.sessions.waiting import running, until
 
-from fastpath.images.session_levels import open_sessions
 from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import open_sessions
 from filterd.config.radius import Nas
 from filterd.process.codec import Failed
 from filterd.radius.identities import Identities
@@ -19,8 +19,8 @@ from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox
 from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
 from filterd.radius.nas import NasTable
-from filterd.radius.notices import Telling
-from filterd.radius.reader import Hearing
+from filterd.radius.notices import Notices
+from filterd.radius.reader import Reader
 from filterd.radius.service import Service
 from parental.sessions.journal import Journal, read_back
 from parental.sessions.level import SESSIONS_MANIFEST
@@ -63,9 +63,9 @@ class Room:
         )
         nas, digests = NasTable([entry]), Digests(b"k" * 32)
         self.inbox = Inbox(self.count)
-        hearing = Hearing(nas, digests, 900, self.count)
+        reader = Reader(nas, digests, 900, self.count)
         kept = SessionTable(), Journal(folder, 1), SessionImages(folder / "images", nas.default_of)
-        self.service = Service(self.inbox, hearing, Names(folder), kept, Telling(folder), self.count)
+        self.service = Service(self.inbox, reader, Names(folder), kept, Notices(folder), self.count)
 
     def count(self, name: str) -> None:
         self.counted[name] += 1

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from support.gate.tap_lab import from_server
 from support.packets.builders import Client
 
-from fastpath.gate.passive import Replay
 from fastpath.report.trace import Sighting
+from fastpath.tap.passive import Replay
 
 SEGMENT_OCTETS = 16000
 MOST_PACKETS = 64

@@ -6,8 +6,8 @@ from support.images.opened import Images
 
 from dns.special_names import EncryptedResolver, special_names
 from fastpath.dns.query import query as read_query
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
+from fastpath.people.policy_writer import ProfileSpec
 
 _FOLDER = served.FOLDER / "special_names"  # of its own: images of one number have one name
 _FOLDER.mkdir()

@@ -1,11 +1,11 @@
 """What control believes of two persons' signatures, whatever the role that takes them has written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from support.mgmt.authenticator import PRESENT, VERIFIED
 from support.mgmt.orders import NOW, publish, push, said
 from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
@@ -18,7 +18,6 @@ from mgmt.orders.signatures import APPROVED, PROPOSED
 from mgmt.orders.store import get_order
 from mgmt.staff.assertion import assertion_in
 from mgmt.staff.people import DISABLED, reset_person, set_role, set_state
-from parental.database import writing
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.staff import passkeys
 
@@ -31,22 +30,6 @@ WORDS = Proposal(
 LATER = NOW + timedelta(hours=1)
 
 Forge = Callable[[Connection, int, Signer, Signer], Any]
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
-
-
-@pytest.fixture
-def amna(conn: Connection) -> Signer:
-    return signer(conn, "amna", "compliance")
-
-
-@pytest.fixture
-def bilal(conn: Connection) -> Signer:
-    return signer(conn, "bilal", "approver")
 
 
 def is_blocked(conn: Connection) -> bool:

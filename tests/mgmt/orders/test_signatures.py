@@ -1,8 +1,6 @@
 """Signing at the desk: what is taken of whom, and what is said to whoever cannot sign."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, insert
@@ -16,7 +14,6 @@ from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propos
 from mgmt.orders.signatures import APPROVED, PROPOSED, part_due, propose_at_desk, sign, signatures_of
 from mgmt.orders.store import get_order
 from mgmt.staff.people import DISABLED, set_state
-from parental.database import writing
 from parental.schema.orders import approval_signatures
 
 WORDS = Proposal(
@@ -27,22 +24,6 @@ WORDS = Proposal(
     collateral="all of it",
     expires=NOW + timedelta(days=20),
 )
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
-
-
-@pytest.fixture
-def amna(conn: Connection) -> Signer:
-    return signer(conn, "amna", "compliance")
-
-
-@pytest.fixture
-def bilal(conn: Connection) -> Signer:
-    return signer(conn, "bilal", "approver")
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import pack_subscribers
 from fastpath.images.tables import TableSet
+from fastpath.people.subscribers_writer import pack_subscribers
 from parental.sessions.level import write_level
 from parental.sessions.record import slot_of
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from fastpath.images.policy_writer import ListSpec, NamesBuilder
+from fastpath.images.key_builder import ListSpec
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Mode, Tier
 from rules.compiler.canary import Canaries

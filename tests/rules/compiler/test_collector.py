@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fastpath.images.list_stats import tally
-from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Mode
 from rules.compiler.collector import Intake

@@ -7,7 +7,7 @@ from support.images.opened import KEY, LISTS, NUMBER, Images
 
 from fastpath.images.image import Image, open_image
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from support.images.opened import KEY, LISTS
 
-from fastpath.images.policy_writer import NamesBuilder
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from rules.compiler.manifest import (
     MANIFEST,

@@ -25,9 +25,9 @@ from dnslib import EDNS0, QTYPE, RCODE, RR, DNSHeader, DNSRecord
 from support.images import prefixes
 from support.images.opened import Entry, Images
 
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
+from fastpath.people.policy_writer import ProfileSpec
 from rules.errors import BadName
 
 KARACHI_S = 5 * 3600

@@ -22,9 +22,9 @@ from support.images.prefixes import entries
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_SHIFT
 from fastpath.gate.unfinished import octets_needed
-from fastpath.images.policy_writer import ProfileSpec
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
+from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter
 from filterd.gate.ja4_file import classes_to_count
 from filterd.gate.unfinished_file import map_unfinished

@@ -10,11 +10,11 @@ from support.gate.lab import NOW_S, state_in
 from support.images.opened import Images
 from support.packets.builders import ACK, PSH, SYN, Client
 
-from fastpath.gate.tap_loop import TapLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
+from fastpath.tap.tap_loop import TapLoop
 
 SERVER_SEQ = 77777  # what Client acknowledges
 

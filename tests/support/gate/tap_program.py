@@ -10,10 +10,10 @@ from pathlib import Path
 
 from support.images.opened import Images
 
-from fastpath.gate.tap_loop import TapLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
+from fastpath.tap.tap_loop import TapLoop
 from filterd.gate.ja4_file import classes_to_count
 
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from fastpath.images.image import Image, open_image
+from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
-from fastpath.images.policy_writer import ListSpec, NamesBuilder, ProfileSpec, pack_policy, pack_subscribers
+from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action, Tier
+from fastpath.people.policy_writer import ProfileSpec, pack_policy
+from fastpath.people.subscribers_writer import pack_subscribers
 from fastpath.wire.name import to_wire
 
 KEY = bytes(range(16))

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from fastpath.images.policy_writer import ProfileSpec, pack_policy, pack_subscribers
+from fastpath.people.policy_writer import ProfileSpec, pack_policy
+from fastpath.people.subscribers_writer import pack_subscribers
 from parental import compile
 from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, reading

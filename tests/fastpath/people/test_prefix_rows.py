@@ -2,7 +2,7 @@ from array import array
 
 import pytest
 
-from fastpath.images.held_prefixes import HeldPrefixes
+from fastpath.people.held_prefixes import HeldPrefixes
 
 Row = tuple[int, bytes, int, int]
 

@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from fastpath.images.held_prefixes import HeldPrefixes
+from fastpath.people.held_prefixes import HeldPrefixes
 
 __all__ = ["pack_held", "pack_subscribers"]
 

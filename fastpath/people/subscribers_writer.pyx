@@ -9,9 +9,9 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from fastpath.images.held_prefixes cimport HeldPrefixes, PrefixColumns, end_of
+from fastpath.people.held_prefixes cimport HeldPrefixes, PrefixColumns, end_of
 from fastpath.images.layout cimport K_SUBSCRIBERS, KEY_OCTETS, NOT_HERE, UNASSIGNED, Range4, Range6
-from fastpath.images.prefix_rows cimport address_t
+from fastpath.people.prefix_rows cimport address_t
 
 from fastpath.images.image_writer import write_image
 

@@ -19,8 +19,8 @@ from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport NOT_THIS, OK
 from fastpath.base.sockets cimport POLLIN, drain_eventfd, poll, pollfd
 from fastpath.gate.outbox cimport packets_of, send_all
-from fastpath.gate.packet_ring cimport Frame, Ring, begin_block, end_block, next_frame, take_losses
-from fastpath.gate.passive cimport watch_packet
+from fastpath.tap.packet_ring cimport Frame, Ring, begin_block, end_block, next_frame, take_losses
+from fastpath.tap.passive cimport watch_packet
 from fastpath.gate.setup cimport Limits, close_gate, open_worker_gate
 from fastpath.gate.state cimport OUTBOX_ROOM, Gate
 from fastpath.images.tables cimport Handoff, Handover, take_tables
@@ -29,7 +29,7 @@ from fastpath.report.hello_classes cimport Ja4Classes
 from fastpath.report.spool cimport Reporter
 
 from fastpath.gate.outbox import open_raw
-from fastpath.gate.packet_ring import open_ring
+from fastpath.tap.packet_ring import open_ring
 
 cdef enum:
     MOST_INTERFACES = 8     # of one tap; more links are aggregated into one before

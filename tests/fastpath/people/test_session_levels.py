@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from support.images.opened import Images
 
 from fastpath.images.image import BadImage
-from fastpath.images.session_levels import (
+from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import (
     open_sessions,
     run_at,
     session_ranges,
     sessions_generation,
     with_sessions,
 )
-from fastpath.images.tables import TableSet
 
 
 def test_an_address_of_a_line_is_that_lines_and_any_other_one_the_sessions(images: Images) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastpath.images.held_prefixes import Columns, HeldPrefixes, span_difference
+from fastpath.people.held_prefixes import Columns, HeldPrefixes, span_difference
 
 Network = IPv4Network | IPv6Network
 Row = tuple[int, bytes, int, int]

@@ -15,10 +15,10 @@ from support.packets.builders import Client, hello
 from support.system.namespace import in_a_network_of_its_own, run_ip
 
 from fastpath.gate.marks import MARK_VERDICT
-from fastpath.gate.tap_loop import TapLoop
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
+from fastpath.tap.tap_loop import TapLoop
 
 LISTED = hello(b"www.blocked.test")
 

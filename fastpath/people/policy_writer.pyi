@@ -3,12 +3,6 @@ from typing import BinaryIO, NamedTuple
 
 from typing_extensions import Buffer
 
-from fastpath.images.key_builder import ListSpec as ListSpec
-from fastpath.images.names_builder import NamesBuilder as NamesBuilder
-from fastpath.images.subscribers_writer import pack_subscribers as pack_subscribers
-
-__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_profiles", "pack_subscribers"]
-
 class ProfileSpec(NamedTuple):
     categories: int
     closed: tuple[tuple[int, int], ...]

@@ -14,7 +14,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.images.prefix_rows cimport (
+from fastpath.people.prefix_rows cimport (
     PrefixRow, PrefixRows, address_t, compare_rows, has_row, prefix_order, push_row, put_address, read_address,
     read_rows, sort_rows)
 

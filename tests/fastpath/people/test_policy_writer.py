@@ -2,12 +2,7 @@ import io
 
 import pytest
 
-from fastpath.images import key_builder, names_builder, policy_writer
-from fastpath.images.policy_writer import ProfileSpec, pack_policy
-
-
-def test_builders_are_known_by_the_name_of_the_writers_module() -> None:
-    assert (policy_writer.NamesBuilder, policy_writer.ListSpec) == (names_builder.NamesBuilder, key_builder.ListSpec)
+from fastpath.people.policy_writer import ProfileSpec, pack_policy
 
 
 def test_a_closed_interval_that_leaves_the_week_is_refused() -> None:

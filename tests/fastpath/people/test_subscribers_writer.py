@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
-from fastpath.images.subscribers_writer import pack_subscribers
 from fastpath.images.tables import TableSet
+from fastpath.people.subscribers_writer import pack_subscribers
 
 # Few addresses at both ends of the numbers, so that prefixes lie in each other and touch.
 V4 = st.builds(

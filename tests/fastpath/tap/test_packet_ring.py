@@ -14,7 +14,7 @@ from support.packets import frames as framed
 from support.packets.builders import ACK, Client, hello
 from support.system.namespace import in_a_network_of_its_own
 
-from fastpath.gate.packet_ring import open_ring
+from fastpath.tap.packet_ring import open_ring
 from fastpath.wire.packet import tcp_onward
 
 pytestmark = pytest.mark.kernel

@@ -12,11 +12,11 @@ from support.images.opened import Images
 from support.packets.builders import ACK, FIN, PSH, RST, SYN, URG, Client, hello, hello_message, records, request
 
 from fastpath.gate.marks import MARK_VERDICT
-from fastpath.gate.passive import Replay
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.report.counters import read_confidential
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from fastpath.tap.passive import Replay
 from fastpath.wire.packet import checksums_fit, packet, tcp_onward
 from filterd.lookup.pcap import Frame, iter_frames
 

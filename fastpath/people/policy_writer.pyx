@@ -1,4 +1,4 @@
-"""Writer of the policy image.  Also exports NamesBuilder, ListSpec and pack_subscribers().
+"""Writer of the policy image.
 
 Invariants: equal input in equal order gives equal bytes, in the layout of layout.pxd.
 """
@@ -15,11 +15,6 @@ from fastpath.images.layout cimport (
 from fastpath.images.policy cimport household_hash
 
 from fastpath.images.image_writer import write_image
-from fastpath.images.key_builder import ListSpec
-from fastpath.images.names_builder import NamesBuilder
-from fastpath.images.subscribers_writer import pack_subscribers
-
-__all__ = ["ListSpec", "NamesBuilder", "ProfileSpec", "pack_policy", "pack_profiles", "pack_subscribers"]
 
 _FOREVER = 2**62
 _WORD = 2**64 - 1

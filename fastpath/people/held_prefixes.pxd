@@ -2,7 +2,7 @@
 cimport cython
 from libc.stdint cimport uint8_t, uint32_t
 
-from fastpath.images.prefix_rows cimport PrefixRow, address_t
+from fastpath.people.prefix_rows cimport PrefixRow, address_t
 
 
 cdef struct PrefixColumns:  # one IP version
