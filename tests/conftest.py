@@ -34,7 +34,9 @@ def _refuse_processes(event: str, _arguments: tuple[object, ...]) -> None:
 
 sys.addaudithook(_refuse_processes)
 # No deadline by the clock: on a machine that does other work, too, any example may take longer than usual.
-hypothesis.settings.register_profile("loaded machine", deadline=None)
+# `.ci/run` sets CI: there, a change is tried with examples that follow from the tests alone, so that it is the change
+# that CI speaks of.  Everywhere else, and in `make fuzz`, examples are new each time; what they find is kept by name.
+hypothesis.settings.register_profile("loaded machine", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("loaded machine")
 
 
