@@ -265,6 +265,12 @@ cdef bint _find_place(Gate* g, Turn* t) noexcept nogil:
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         spend_flow(&g.flows, t.f, BLOCKED)
         return False
+    if is_new and t.state == UNDECIDED and not t.is_untracked and not g.shared.is_shadow:
+        # neither knows its beginning: the server may have octets ahead of these, in a body that would be skipped
+        count(g.shared.counters, CNT_GATE_FORGOTTEN, g.closed or g.port_kinds[t.p.dport] != PORT_TLS)  # see tls.pyx
+        if g.closed:
+            spend_flow(&g.flows, t.f, BLOCKED)
+            return False
     if is_new:
         begin_stream(&g.flows, t.f, t.p.seq, 0)
         t.f.heard = t.p.ack
@@ -292,9 +298,10 @@ cdef bint _find_place(Gate* g, Turn* t) noexcept nogil:
 cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
     """Whether the kernel has forgotten what it knew when this flow was judged last: its client has begun anew.
 
-    A mark advances as long as its connection lives, and packets come here in the order in which they were queued."""
+    A mark advances as long as its connection lives, and packets come here in the order in which they were queued.  What
+    was blocked begins with a SYN/ACK alone: the server may still have octets of it that were not judged."""
     cdef uint8_t before = t.f.state
-    if t.state != UNDECIDED:
+    if t.state != UNDECIDED or t.f.spent and before == BLOCKED:
         return False
     if before == RELEASED or before == ALLOWED_SPOKEN or before == PARTIAL_SPOKEN:
         return True

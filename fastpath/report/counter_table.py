@@ -342,7 +342,7 @@ COUNTERS = (
     ),
     Counter(
         "gate_forgotten",
-        "Connections blocked because the start of their hello or request is not known.",
+        "Connections whose start is not known: blocked, or under `open` read from there on where they seem to begin.",
         "Normal after a restart of a worker: browsers try again. Otherwise part of the traffic takes another path: "
         "see `/gate/routing`.",
     ),

@@ -411,6 +411,41 @@ FINDS = (
         ),
         "of a stream that goes on without its beginning only the first octets were searched for a hello",
     ),
+    Find(
+        "ahead_blocked: a request behind a body that has not come, the body is blocked, silence, the body again",
+        Program(
+            (("POST that is longer", "GET of a URL!"),),
+            (Syn(), Send(begin=60064), Send(end=21816), Others(), Send(), Wait(), Send(end=60064)),
+            reader="llhttp",
+        ),
+        "the kernel forgot that it was blocked, and what the server had of the rest was behind a body that was skipped",
+    ),
+    Find(
+        "ahead_evicted: as ahead_blocked, with a reset that the server does not get, and other connections",
+        Program(
+            (("POST that is longer", "GET of a URL!"),),
+            (
+                Syn(),
+                Send(begin=60064),
+                Control(flags="R", is_taken=False),
+                Others(n=200),
+                Wait(),
+                Send(end=60064),
+            ),
+            reader="llhttp",
+        ),
+        "a connection whose beginning neither gate nor kernel knew was read as one that begins",
+    ),
+    Find(
+        "ahead_restarted: as ahead_evicted, and the gate starts again",
+        Program(
+            (("POST that is longer", "GET of a URL!"),),
+            (Syn(), Send(begin=60064), Restart(), Control(flags="R", is_taken=False), Wait(), Send(end=60064)),
+            reader="llhttp",
+            is_closed=False,
+        ),
+        "as ahead_evicted; under open it was not counted",
+    ),
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.

@@ -97,7 +97,7 @@ def test_without_a_handshake_a_listed_host_gets_neither_a_page_nor_a_reset_of_ou
 
     assert lab.gate.injected() == []
     moved = {name for name, n in lab.reporter.counters.values().items() if n != before[name]}
-    assert moved == {"gate_packets", "gate_requests", "gate_unproven"}
+    assert moved == {"gate_packets", "gate_requests", "gate_unproven", "gate_forgotten"}
     assert read_confidential(lab.folder / "counters") == {}
 
 

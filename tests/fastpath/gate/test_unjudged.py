@@ -113,8 +113,22 @@ def test_a_syn_ack_behind_octets_without_a_beginning_blocks_them_while_they_may_
     assert lab.send(WEB, 0, FIRST, isn=False) == ALLOWED
 
     assert lab.open(Client(isn=isn, dport=80)) == BLOCKED
-    assert lab.counted("gate_forgotten") == 1
+    assert lab.counted("gate_forgotten") == 2
     assert lab.send(WEB, len(FIRST), FIRST, isn=False) == BLOCKED
+
+
+@pytest.mark.parametrize("octets", [FIRST, REAL], ids=["a request", "a hello"])
+def test_what_begins_without_a_syn_ack_is_blocked_under_closed_and_read_and_counted_under_open(
+    lab: Lab, closed_lab: Lab, octets: bytes
+) -> None:
+    client = WEB if octets is FIRST else Client()
+    opened = ALLOWED if octets is FIRST else BLOCKED
+
+    assert lab.send(client, 0, octets, isn=False) == opened
+    assert closed_lab.send(client, 0, octets, isn=False) == BLOCKED
+
+    assert lab.counted("gate_forgotten") == closed_lab.counted("gate_forgotten") == 1
+    assert closed_lab.counted("events") == 0
 
 
 def test_a_syn_ack_of_another_connection_than_octets_without_a_beginning_begins_anew(lab: Lab) -> None:
