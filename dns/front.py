@@ -73,9 +73,9 @@ def open_udp(endpoint: Endpoint) -> socket.socket:
     return opened
 
 
-def open_tcp(endpoint: Endpoint) -> socket.socket:
-    """Open a listening TCP socket.   Raises OSError with a note on where."""
-    opened = _bound(endpoint, socket.SOCK_STREAM)
+def open_tcp(endpoint: Endpoint, is_alone: bool = False) -> socket.socket:
+    """Open a listening TCP socket.   is_alone: no other has its port yet.   Raises OSError with a note on where."""
+    opened = _bound(endpoint, socket.SOCK_STREAM, is_alone)
     try:
         opened.listen(BACKLOG)
     except OSError:
@@ -90,7 +90,7 @@ def _open_both(endpoint: Endpoint) -> tuple[socket.socket, socket.socket]:
     while True:
         udp = open_udp(endpoint)
         try:
-            return udp, open_tcp(Endpoint(endpoint.host, udp.getsockname()[1]))
+            return udp, open_tcp(Endpoint(endpoint.host, udp.getsockname()[1]), is_alone=not endpoint.port)
         except OSError:
             udp.close()
             left -= 1
@@ -98,11 +98,15 @@ def _open_both(endpoint: Endpoint) -> tuple[socket.socket, socket.socket]:
                 raise
 
 
-def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
+def _bound(endpoint: Endpoint, kind: socket.SocketKind, is_alone: bool = False) -> socket.socket:
+    """Bind a socket that others can join.
+
+    Where it may be joined before it is bound, the kernel counts a port that another front has as free, too: of two
+    fronts at ports of the kernel's choice, each would get half of the other's queries."""
     family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
     opened = socket.socket(family, kind)
     opened.setblocking(False)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(not is_alone and endpoint.port != 0))
     if family == socket.AF_INET6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
@@ -111,6 +115,7 @@ def _bound(endpoint: Endpoint, kind: socket.SocketKind) -> socket.socket:
         opened.close()
         exc.add_note(f"dns listen {endpoint}: not bound; is the address on this box, and the port free and allowed")
         raise
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return opened
 
 

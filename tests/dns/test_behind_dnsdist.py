@@ -64,7 +64,7 @@ class Dnsdist:
             str(self.port),
             "-b",
             client,
-            "+time=5",
+            "+time=20",
             "+tries=1",
             *how,
             name,

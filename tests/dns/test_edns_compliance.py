@@ -58,7 +58,7 @@ async def test_the_front_is_edns_compliant(
     front: DnsFront, options: str, status: str, version: int | None, wanted: str, unwanted: str
 ) -> None:
     host, port = front.bound[0]
-    said = await _dig(f"@{host}", "-p", str(port), "+tries=1", "+time=5", *options.split(), "www.free.test", "A")
+    said = await _dig(f"@{host}", "-p", str(port), "+tries=1", "+time=20", *options.split(), "www.free.test", "A")
 
     assert f"status: {status}," in said, said
     assert (f"EDNS: version: {version}," in said) is (version is not None), said

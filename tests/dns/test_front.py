@@ -2,7 +2,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def at(front: DnsFront, family: int = 0) -> tuple[str, ...]:
 
 
 async def dig(program: Program, front: DnsFront, *question: str, family: int = 0) -> str:
-    return await told(program("dig"), *at(front, family), "+time=5", "+tries=1", *question)
+    return await told(program("dig"), *at(front, family), "+time=20", "+tries=1", *question)
 
 
 @pytest.mark.services
@@ -414,11 +414,11 @@ def test_a_front_that_cannot_have_its_second_endpoint_leaves_no_socket_of_the_fi
 def test_a_port_that_is_taken_for_tcp_is_not_chosen(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
-    def taken_once(endpoint: Endpoint) -> socket.socket:
+    def taken_once(endpoint: Endpoint, is_alone: bool) -> socket.socket:
         tried.append(endpoint.port)
         if len(tried) == 1:
             raise OSError("in use")
-        return open_tcp(endpoint)
+        return open_tcp(endpoint, is_alone)
 
     monkeypatch.setattr("dns.front.open_tcp", taken_once)
 
@@ -426,6 +426,24 @@ def test_a_port_that_is_taken_for_tcp_is_not_chosen(images: Images, monkeypatch:
 
     assert [endpoint.port for endpoint in front.bound] == tried[1:]
     front.close()
+
+
+def test_a_port_of_the_kernels_choice_is_no_other_fronts() -> None:
+    with ExitStack() as stack:
+        ports = [stack.enter_context(open_udp(Endpoint("127.0.0.1", 0))).getsockname()[1] for _ in range(800)]
+
+    assert len(set(ports)) == len(ports)
+
+
+@pytest.mark.parametrize("opens", [open_udp, open_tcp])
+def test_a_port_of_the_kernels_choice_can_be_joined(opens: Callable[[Endpoint], socket.socket]) -> None:
+    with opens(Endpoint("127.0.0.1", 0)) as first, opens(Endpoint(*first.getsockname())) as second:
+        assert first.getsockname() == second.getsockname()
+
+
+def test_tcp_does_not_join_what_another_has_at_the_port_that_the_kernel_chose_for_udp() -> None:
+    with open_tcp(Endpoint("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        open_tcp(Endpoint(*other.getsockname()), is_alone=True)
 
 
 def test_tcp_and_udp_of_an_endpoint_share_a_port_and_ipv6_takes_no_mapped_addresses(images: Images) -> None:

@@ -55,7 +55,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]
 
 async def dug(host: str, port: int, *arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        "dig", f"@{host}", "-p", str(port), "+time=5", "+tries=1", *arguments, stdout=asyncio.subprocess.PIPE
+        "dig", f"@{host}", "-p", str(port), "+time=20", "+tries=1", *arguments, stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(30):
         out, _ = await process.communicate()

@@ -34,7 +34,7 @@ async def told(*command: str) -> str:
 
 async def dig(program: Program, front: DnsFront, *question: str, family: int = 0) -> str:
     at = (f"@{front.bound[family].host}", "-p", str(front.bound[family].port))
-    return await told(program("dig"), *at, "+time=5", "+tries=1", *question)
+    return await told(program("dig"), *at, "+time=20", "+tries=1", *question)
 
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])

@@ -47,7 +47,7 @@ async def asked(images: Images, tmp_path: Path) -> AsyncIterator[Asked]:
             port = front.bound[0].port
 
             async def dig(name: str, qtype: str, *options: str) -> list[list[str]]:
-                argv = ["dig", "@" + HOST, "-p", str(port), "+noall", "+answer", "+time=3", *options, name, qtype]
+                argv = ["dig", "@" + HOST, "-p", str(port), "+noall", "+answer", "+time=20", *options, name, qtype]
                 done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, check=True)
                 return [line.split() for line in done.stdout.splitlines() if line and not line.startswith(";")]
 

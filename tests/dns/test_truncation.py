@@ -46,7 +46,7 @@ async def told(*command: str) -> str:
 
 async def dig(program: Program, front: DnsFront, *question: str) -> str:
     at = (f"@{front.bound[0].host}", "-p", str(front.bound[0].port))
-    return await told(program("dig"), *at, "+time=5", "+tries=1", "+notcp", "+ignore", *question)
+    return await told(program("dig"), *at, "+time=20", "+tries=1", "+notcp", "+ignore", *question)
 
 
 def counted(images: Images, *names: str) -> tuple[int, ...]:
@@ -109,8 +109,10 @@ async def test_an_answer_over_tls_that_a_datagram_does_not_hold_is_asked_for_who
         async with serving((), (upstream,), resolver=resolver) as front:
             cut = [await dig(program, front, "+bufsize=1232", "free.test", "TXT") for _ in range(2)]
 
-    assert all(re.search(r"flags: qr .*\btc\b", said) for said in cut)
-    assert (len(server.queries), server.n_connections) == (2, 1)
+    for said in cut:
+        assert re.search(r"flags: qr .*\btc\b", said), said
+    (n_retried,) = counted(images, "dns_retried")  # of a busy machine
+    assert (len(server.queries), server.n_connections) == (2 + n_retried, 1)
     assert counted(images, "dns_tcp_fallbacks", "dns_tcp_failed", "dns_cache_hits") == (1, 0, 1)
 
 

@@ -370,7 +370,7 @@ async def test_a_client_behind_dnsdist_has_the_rules_of_its_own_address(
             more,
         ),
     ):
-        ask = (program("dig"), "@127.0.0.1", "-p", str(port), "+time=5", "+tries=1", "www.adult.test")
+        ask = (program("dig"), "@127.0.0.1", "-p", str(port), "+time=20", "+tries=1", "www.adult.test")
         of_seven = await told(*ask, "-b", "127.0.0.7")
         of_another = await told(*ask, "-b", "127.0.0.8", "SOA")
 
@@ -385,7 +385,7 @@ async def test_a_listed_proxy_without_a_header_is_refused_and_others_need_none(
     plan = StreamPlan(proxies=(ip_network("127.0.0.9/32"),))
     async with serving(BLOCKED, plan=plan) as front:
         at = front.bound[0]
-        ask = (program("dig"), f"@{at.host}", "-p", str(at.port), "+tcp", "+time=2", "+tries=1", "+short", "n.test")
+        ask = (program("dig"), f"@{at.host}", "-p", str(at.port), "+tcp", "+time=20", "+tries=1", "+short", "n.test")
         listed = await told(*ask, "-b", "127.0.0.9")
         other = await told(*ask, "-b", "127.0.0.8")
 

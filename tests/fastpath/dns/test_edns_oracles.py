@@ -121,7 +121,7 @@ def said(program: str, port: int, *words: str) -> str:
 
 
 def dig(port: int, *words: str) -> str:
-    return said("dig", port, "+tries=1", "+time=3", *words)
+    return said("dig", port, "+tries=1", "+time=20", *words)
 
 
 # ------------------------------------------------------------------------------------------------------ clients
