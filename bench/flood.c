@@ -3,6 +3,7 @@
  *   flood flood PORT QUERIES SECONDS SOCKETS WINDOW   as many as are answered, WINDOW under way by each socket
  *   flood once  PORT QUERIES SECONDS SOCKETS WINDOW   likewise, until each was sent once
  *   flood paced PORT QUERIES SECONDS SOCKETS RATE     RATE queries a second, by the clock, whatever is answered
+ *   flood first PORT QUERIES SECONDS SOCKETS RATE     likewise, before everything else on its core, which has the rest
  *   flood echo  PORT                                  answers every question for A with one record, else with none
  *
  * QUERIES: messages behind their length, two octets each, sent in turn from 127.0.0.1 to 127.0.0.1 under ids of our own.
@@ -11,6 +12,7 @@
  * paced spins, and believes the kernel alone: an answer's time is the kernel's stamp of its arrival, so that a pause of
  * this program does not lengthen it.  What it cannot send in time it does not send later at once, which would be a load
  * of another kind: `skipped`.  Where the sending itself was held up nothing is timed: `spoiled`.
+ * first sleeps between its turns, and is woken at once where it may have a real-time policy (root may).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -34,6 +36,7 @@ enum {
     LONGEST_US = 1000000,       /* the histogram's end */
 };
 static const int64_t SECOND = 1000000000, PATIENCE = 1000000000, MILLISECOND = 1000000;
+static const struct timespec BETWEEN_TURNS = {0, 50000};
 
 struct Socket {
     int fd;
@@ -301,7 +304,13 @@ static uint32_t ask_on_time(struct Socket *s, uint32_t n)
     return sent;
 }
 
-static void pace(double seconds, double rate)
+static void come_first(void)
+{
+    struct sched_param least_urgent = {1};
+    sched_setscheduler(0, SCHED_FIFO, &least_urgent);       /* refused: what it cannot send is `skipped` */
+}
+
+static void pace(double seconds, double rate, int is_first)
 {
     int64_t begin = now(), at = begin, before = begin, end = begin + (int64_t)(seconds * 1e9), longest_pause = 0;
     uint64_t n_in_time, n_skipped = 0, allowed = (uint64_t)(rate / 1000) + 1;       /* a millisecond's */
@@ -320,6 +329,8 @@ static void pace(double seconds, double rate)
             hear(&sockets[i], 1);
             expire(&sockets[i], at);
         }
+        if (is_first)
+            nanosleep(&BETWEEN_TURNS, NULL);
     }
     n_in_time = n_answered;
     finish(1);
@@ -376,7 +387,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "echo") == 0)
         echo((uint16_t)atoi(argv[2]));
     if (argc != 7) {
-        fputs("usage: flood flood|once|paced PORT QUERIES SECONDS SOCKETS WINDOW|RATE, or flood echo PORT\n", stderr);
+        fputs("usage: flood flood|once|paced|first PORT QUERIES SECONDS SOCKETS WINDOW|RATE, or flood echo PORT\n", stderr);
         return 2;
     }
     read_queries(argv[3]);
@@ -385,7 +396,11 @@ int main(int argc, char **argv)
         flood(atof(argv[4]), (uint32_t)atoi(argv[6]), UINT64_MAX);
     else if (strcmp(argv[1], "once") == 0)
         flood(atof(argv[4]), (uint32_t)atoi(argv[6]), n_queries);
-    else
-        pace(atof(argv[4]), atof(argv[6]));
+    else if (strcmp(argv[1], "paced") == 0)
+        pace(atof(argv[4]), atof(argv[6]), 0);
+    else {
+        come_first();
+        pace(atof(argv[4]), atof(argv[6]), 1);
+    }
     return 0;
 }

@@ -89,6 +89,10 @@ class Flooder:
         """`rate` queries a second, whatever is answered, each timed."""
         return self._run("paced", port, queries, seconds, N_PACED_SOCKETS, round(rate))
 
+    def paced_first(self, port: int, queries: Path, seconds: float, rate: float) -> Figures:
+        """Likewise, on a core that others keep busy: they get what this load leaves.   Needs root."""
+        return self._run("first", port, queries, seconds, N_PACED_SOCKETS, round(rate))
+
     @contextlib.contextmanager
     def echo(self, port: int, core: int) -> Iterator[int]:
         """A server that has its answer ready, as long as the block lasts: the ceiling, or a fast upstream.

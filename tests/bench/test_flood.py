@@ -66,6 +66,16 @@ def test_paced_queries_are_sent_or_skipped_and_each_is_timed(flooder: Flooder, q
     assert 0 < found["p50_us"] <= found["p99_us"] <= 1e3 * found["longest_ms"]
 
 
+def test_a_load_that_comes_first_leaves_its_core_to_others_and_times_as_well(
+    flooder: Flooder, queries: Path, echo: int
+) -> None:
+    found = flooder.paced_first(echo, queries, SECONDS, 5000)
+
+    assert found["answered"] == found["sent"] > 0
+    assert found["sent"] + found["skipped"] <= 5000 * SECONDS
+    assert 0 < found["p50_us"] <= found["p99_us"] <= 1e3 * found["longest_ms"]
+
+
 def test_what_nobody_answers_is_lost(flooder: Flooder, queries: Path, free: socket.socket) -> None:
     found = flooder.flood(free.getsockname()[1], queries, SECONDS)
 
