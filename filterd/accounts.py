@@ -30,6 +30,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "control": {
         "orders_changed": ("web",),
         "policy_changed": ("web",),
+        "settings_changed": ("web",),
         "explain": ("web",),
         "status": ("web", "metrics"),
         "identify": ("radius",),

@@ -40,6 +40,7 @@ COMMANDS = {
     "profiles": "manage what lines close for their devices, over the API",
     "devices": "manage tokens of subscribers' devices, over the API",
     "sessions": "count sessions of network access servers, and name lines for them",
+    "settings": "what pages name: helplines, addresses, the owner of a list, languages, colours",
     "audit": "pull records of blocks; export, verify and count the ledger; what is kept",
     "lab": "run the demo in a laboratory of network namespaces",
     "bench": "run the benchmarks on this box",

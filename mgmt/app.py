@@ -25,9 +25,12 @@ from mgmt.api import (
     subscribers,
     tokens,
 )
+from mgmt.api import (
+    settings as desk_settings,
+)
 from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.publications import add_publications
-from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, utc_now
+from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, begin_settings, utc_now
 from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.client_certificates import checks_certificates
@@ -64,6 +67,7 @@ ROUTES = (
     *tickets.ROUTES,
     *intake.ROUTES,
     *reports.ROUTES,
+    *desk_settings.ROUTES,
     *audit.ROUTES,
     *ledger.ROUTES,
     *status.ROUTES,
@@ -87,7 +91,8 @@ def create_app(
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
-    app[SETTINGS], app[ENGINE], app[CONTROL], app[CLOCK] = settings, engine, control, clock
+    begin_settings(app, settings)
+    app[ENGINE], app[CONTROL], app[CLOCK] = engine, control, clock
     app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
     routes = routes_of(door)
     for route in routes:

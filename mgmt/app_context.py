@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,8 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Control
+from mgmt.desk_settings.precedence import desk_over_file
+from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.fields import sendable
-from mgmt.settings import Helpline, Settings
+from mgmt.settings import Settings
 from parental import database
 from parental.database import reading
 from rules.names.protected import Protected
@@ -22,7 +25,8 @@ from rules.names.protected import Protected
 Clock = Callable[[], datetime]
 T = TypeVar("T")
 
-SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
+SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)  # in force
+OF_FILE: web.AppKey[Settings] = web.AppKey("of_file", Settings)  # as the configuration alone has them
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
 PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
@@ -34,9 +38,15 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def serve_helplines(app: web.Application, helplines: Iterable[Helpline]) -> None:
-    """Show these helplines from now on."""
-    app[SETTINGS].helplines[:] = helplines
+def begin_settings(app: web.Application, settings: Settings) -> None:
+    """Show what the configuration has."""
+    app[SETTINGS], app[OF_FILE] = settings, replace(settings)
+
+
+def serve_pages(app: web.Application, of_file: Settings, said: DeskSettings) -> None:
+    """Show what the configuration and, above it, the desk say of the pages, from now on."""
+    app[OF_FILE].serve_pages(of_file)
+    app[SETTINGS].serve_pages(desk_over_file(of_file, said))
 
 
 async def read(request: web.Request, work: Callable[[Connection], T]) -> T:

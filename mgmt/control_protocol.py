@@ -60,6 +60,13 @@ class Receipt:
     cut: Cut | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Settings of pages that all who show one have taken, or take within a second.   refused  worker → why not"""
+
+    refused: dict[str, str]
+
+
 LAW = "law"  # the one reason that orders and confidential lists have on the splash
 
 
@@ -132,6 +139,9 @@ class Control(Protocol):
     async def policy_changed(self) -> Receipt:
         """Publish subscribers and profiles as the database has them now.   Raises ControlFailed."""
 
+    async def settings_changed(self) -> Shown:
+        """Show what the desk says of the pages, as the database has it now.   Raises ControlFailed."""
+
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         """What is decided for a name and an address; without a name only locks can speak.
 
@@ -153,6 +163,16 @@ async def receive(published: Awaitable[Receipt]) -> Receipt:
     if refusals:
         raise NotInForce("; ".join(refusals))
     return receipt
+
+
+async def show(published: Awaitable[Shown]) -> None:
+    """Wait until settings are shown.   Raises NotInForce where control or a worker has not taken them."""
+    try:
+        shown = await asyncio.wait_for(published, CONTROL_TIMEOUT_S)
+    except (ControlFailed, OSError, TimeoutError) as exc:
+        raise NotInForce(f"control: {str(exc) or 'no answer in time'}") from exc
+    if shown.refused:
+        raise NotInForce("; ".join(shown.refused.values()))
 
 
 def receipt_json(receipt: Receipt, zone: str) -> dict[str, Any]:

@@ -1,30 +1,43 @@
-"""Settings of the web role: the operator's name, addresses, and the owners of lists by law.
+"""What pages name: the operator, helplines, addresses for complaints, the owners of lists by law; and what else the
+applications know of the configuration.
 
 Invariants: agencies, numbers and addresses are values here, never literals in code or texts; what is not configured is
-left out of a page, not invented; each has the date on which it was last found to be right, or none.
+left out of a page, not invented; each has the date on which it was last found to be right, or none.  The fields of
+PAGES change while an application runs (serve_pages); the others do not.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from mgmt.frame.shapes import Line
 
 LANGUAGES = ("en", "ur")  # that pages are written in
 COUNTS_ONLY = "counts-only"
+VERIFIED_FOR = timedelta(days=180)  # numbers and addresses of agencies change; half a year is the most we vouch for
+VERIFIED_ON = "The day on which it was last found to be right, not in the future; null: never."
+
+VerifiedOn = Annotated[date | None, Meta(description=VERIFIED_ON)]
+Address = Annotated[Line, Meta(description="An e-mail address, a telephone number or a URL.")]
+Number = Annotated[str, Meta(max_length=20, pattern=r"^\+?[0-9][0-9-]{0,18}[0-9]$(?!\n)", description="As dialled.")]
+Colour = Annotated[str, Meta(max_length=7, pattern=r"^#[0-9a-f]{6}$(?!\n)", description="#rrggbb, in small letters.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Helpline:
+class Helpline(Struct, frozen=True, forbid_unknown_fields=True):
     """A number that a person in need can call.
 
     note         what else a caller should know, such as that it is free
     verified_on  when the operator last called it; None: never"""
 
-    number: str
-    name_en: str
-    name_ur: str
-    note_en: str | None = None
-    note_ur: str | None = None
-    verified_on: date | None = None
+    number: Number
+    name_en: Line
+    name_ur: Line
+    note_en: Line | None = None
+    note_ur: Line | None = None
+    verified_on: VerifiedOn = None
 
 
 # Where the operator configures none.  The first is for children; pages also name it by itself.
@@ -36,19 +49,17 @@ HELPLINES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a visitor complains about what an authority directs.   verified_on  when it last answered; None: never."""
 
-    to: str
-    verified_on: date | None = None
+    to: Address
+    verified_on: VerifiedOn = None
 
 
 COMPLAINTS = (Complaint("content-complaint@pta.gov.pk"),)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopPage:
+class StopPage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the page of confidential lists names.
 
     owner, contact   of the list;   reference  that a complaint quotes
@@ -57,23 +68,38 @@ class StopPage:
     log              what a block leaves behind; only "counts-only" lets the page say that it records no person
     verified_on      when all of it was last found to be right; None: never"""
 
-    owner: str | None = None
-    owner_ur: str | None = None
-    contact: str | None = None
-    reference: str = "STOP-1"
-    law: str | None = "PECA 2016, section 22"
-    law_ur: str | None = "پیکا 2016، دفعہ 22"
-    report_to: str | None = "reportchildporn@pta.gov.pk"
-    report_way: str = '(PTA), PTA complaint system – category "Child Abuse"'
-    report_way_ur: str | None = '(پی ٹی اے)، یا پی ٹی اے کے شکایتی نظام میں "Child Abuse" کے زمرے میں'
-    portal: str | None = None
-    take_down: str | None = "takeitdown.ncmec.org/ur"
-    self_help: str | None = None
-    log: str = COUNTS_ONLY
-    verified_on: date | None = None
+    owner: Line | None = None
+    owner_ur: Line | None = None
+    contact: Address | None = None
+    reference: Line = "STOP-1"
+    law: Line | None = "PECA 2016, section 22"
+    law_ur: Line | None = "پیکا 2016، دفعہ 22"
+    report_to: Address | None = "reportchildporn@pta.gov.pk"
+    report_way: Line = '(PTA), PTA complaint system – category "Child Abuse"'
+    report_way_ur: Line | None = '(پی ٹی اے)، یا پی ٹی اے کے شکایتی نظام میں "Child Abuse" کے زمرے میں'
+    portal: Address | None = None
+    take_down: Address | None = "takeitdown.ncmec.org/ur"
+    self_help: Address | None = None
+    log: Literal["counts-only", "recorded"] = "counts-only"
+    verified_on: VerifiedOn = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Theme(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Colours of links and buttons on light and on dark pages.   None: our own"""
+
+    accent: Colour | None = None
+    accent_dark: Colour | None = None
+
+
+STOP_PAGE, THEME = StopPage(), Theme()
+# The fields of Settings that pages show, and that the desk can change.
+PAGES = (
+    *("isp_name", "isp_name_ur", "isp_url", "isp_contact", "first_language"),
+    *("helplines", "report_url", "complaints", "stop_page", "theme"),
+)
+
+
+@dataclass(slots=True, kw_only=True)
 class Settings:
     """What API, family page and splash know of the configuration.
 
@@ -82,7 +108,7 @@ class Settings:
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
     clients         prefixes of the subscribers, whom alone the splash tells a reason
-    helplines       of the help strip of every page; changed in place by serve_helplines()
+    helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
@@ -101,22 +127,38 @@ class Settings:
     protected_names: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     phone_key: bytes | None = field(default=None, repr=False)
-    helplines: list[Helpline] = field(default_factory=lambda: list(HELPLINES))
+    helplines: tuple[Helpline, ...] = HELPLINES
     report_url: str | None = "complaint.fia.gov.pk"
     complaints: tuple[Complaint, ...] = COMPLAINTS
-    stop_page: StopPage = StopPage()
+    stop_page: StopPage = STOP_PAGE
+    theme: Theme = THEME
     why_host: str | None = None
     help_host: str | None = None
     desk_origin: str | None = None
     has_client_ca: bool = False
 
-    def unverified(self) -> Iterator[str]:
-        """What pages name and nobody has noted to be right: one sentence each."""
+    @property
+    def pages(self) -> tuple[object, ...]:
+        """What pages show of this, to be compared and to be a key."""
+        return tuple(getattr(self, name) for name in PAGES)
+
+    def serve_pages(self, other: "Settings") -> None:
+        """Show what `other` has, from now on."""
+        for name in PAGES:
+            setattr(self, name, getattr(other, name))
+
+    def unverified(self, today: date) -> Iterator[str]:
+        """What pages name and no one has found to be right for VERIFIED_FOR: one sentence each."""
         for line in self.helplines:
-            if line.verified_on is None:
-                yield f"helpline {line.number}: no date is noted on which it answered; call it and set verified_on"
+            yield from _late(f"helpline {line.number}", line.verified_on, today, "call it")
         for place in self.complaints:
-            if place.verified_on is None:
-                yield f"complaints {place.to}: no date is noted on which it answered; ask there and set verified_on"
-        if self.stop_page.verified_on is None:
-            yield "stop page: no date is noted on which its law, owner and addresses were right; set verified_on"
+            yield from _late(f"complaints {place.to}", place.verified_on, today, "ask there")
+        yield from _late("stop page", self.stop_page.verified_on, today, "look at its law, owner and addresses")
+
+
+def _late(what: str, verified_on: date | None, today: date, act: str) -> Iterator[str]:
+    if verified_on is None:
+        yield f"{what}: no date is noted on which it was right; {act} and set verified_on"
+    elif today - verified_on > VERIFIED_FOR:
+        ago = (today - verified_on).days
+        yield f"{what}: last found to be right on {verified_on}, {ago} days ago; {act} and set verified_on"

@@ -38,6 +38,10 @@ class GateLoop:
         may take another path; ja4_classes: hellos are counted by class; mark_shift: where the gate's bits of
         a packet's mark are, 0 to 24; unfinished: where unfinished connections are
         remembered, of octets_needed() octets, to outlive the loop.   Raises MemoryError, ValueError."""
+    def use_pages(self, pages: Mapping[str, Mapping[int, tuple[bytes, bytes]]]) -> None:
+        """Show these pages from the next turn of run() on; by one thread at a time.   pages: as above
+
+        Cost: the pages before them are freed at the next call.   Raises ValueError: the ones before stay."""
     def shut_without_images(self) -> None:
         """Block what would be judged until there are tables: before run()."""
     def label(self, key: bytes) -> None:

@@ -1,7 +1,8 @@
 """NFQUEUE loop of the gate: packet batch → judge_packet() → batch verdicts and injected packets.
 
 Invariants: every packet received gets a verdict, in order of arrival, so one batch verdict covers a run of equal marks.
-A refused verdict or a failed injection is counted and never ends the loop.  Tables change only between two batches.
+A refused verdict or a failed injection is counted and never ends the loop.  Tables and pages change only between two
+batches.
 The queue is about as long as the arrivals of 50 ms: a hung loop does not delay other flows for longer.
 Absent on purpose: Python while the loop runs; it is one thread without the GIL.
 Source: linux/netfilter/nfnetlink_queue.h.
@@ -15,6 +16,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from fastpath.base.atomic cimport load_pointer, store_pointer
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
 from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, mmsghdr, poll, pollfd, recvmmsg, send
@@ -49,9 +51,17 @@ cdef enum:
     FIT_NS = 50_000_000         # a hung loop delays packets of two such spans; clients retransmit after 200 ms
     POLL_MS = 100               # the longest delay of new tables without wake()
 
+cdef struct PageSet:
+    Page pages[MOST_LANGUAGES][N_REASONS]       # the operator's first language first
+    uint8_t languages[MOST_LANGUAGES * CODE_OCTETS]
+    uint8_t n_languages
+
+
 cdef struct QueueLoop:
     Gate gate
     Handover* handover
+    PageSet* given_pages        # the newest; written by another thread
+    PageSet* taken_pages        # whose texts the gate shows
     int queue_fd
     int wake_fd
     int raw4_fd
@@ -88,10 +98,22 @@ cdef void _run(QueueLoop* l) noexcept nogil:
         if fds[1].revents:
             drain_eventfd(l.wake_fd)
         l.gate.tables = take_tables(l.handover)
+        _take_pages(l)
         l.gate.now_ns = realtime_ns()
         if fds[0].revents:
             _take_batch(l)
         _fit_queue(l)
+
+
+cdef void _take_pages(QueueLoop* l) noexcept nogil:
+    """Show the newest pages from now on."""
+    cdef PageSet* given = <PageSet*>load_pointer(&l.given_pages)
+    if given == l.taken_pages:
+        return
+    memcpy(l.gate.pages, given.pages, sizeof(l.gate.pages))
+    memcpy(l.gate.languages, given.languages, sizeof(l.gate.languages))
+    l.gate.n_languages = given.n_languages
+    store_pointer(&l.taken_pages, given)
 
 
 cdef void _take_batch(QueueLoop* l) noexcept nogil:
@@ -212,12 +234,46 @@ cdef void _send_injected(QueueLoop* l) noexcept nogil:
 
 @cython.final
 @cython.auto_pickle(False)
+cdef class _Pages:
+    """Pages that the loop may show: what it has is valid as long as this lives."""
+    cdef PageSet set
+    cdef dict _texts
+
+    def __cinit__(self, pages):
+        self._texts = {language: dict(pages[language]) for language in pages}
+        for language in self._texts:
+            self._add_language(language)
+
+    cdef object _add_language(self, str language):
+        cdef bytes code = language.encode("ascii")
+        if len(code) != CODE_OCTETS or self.set.n_languages == MOST_LANGUAGES:
+            raise ValueError(f"pages in {list(self._texts)}: more than {MOST_LANGUAGES} languages, or no code of two "
+                             "letters; not shown; give pages in others")
+        memcpy(self.set.languages + self.set.n_languages * CODE_OCTETS, <const uint8_t*>code, CODE_OCTETS)
+        for reason, (before, after) in self._texts[language].items():
+            self._add_page(self.set.n_languages, reason, before, after)
+        self.set.n_languages += 1
+
+    cdef object _add_page(self, int language, int reason, bytes before, bytes after):
+        cdef Page* page
+        if not 0 <= reason < N_REASONS or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
+            raise ValueError(f"page for reason {reason}: {len(before) + len(after)} octets or an unknown reason; "
+                             f"not shown; reasons are below {N_REASONS}, pages below 32 KiB")
+        page = &self.set.pages[language][reason]
+        page.before = before
+        page.before_n = len(before)
+        page.after = after
+        page.after_n = len(after)
+
+
+@cython.final
+@cython.auto_pickle(False)
 cdef class GateLoop:
     cdef QueueLoop* _loop
     cdef Handoff _handoff
     cdef Reporter _reporter
     cdef Ja4Classes _ja4_classes
-    cdef dict _pages
+    cdef list _pages
     cdef int _overloaded_closed
     cdef uint8_t[::1] _unfinished
 
@@ -228,7 +284,7 @@ cdef class GateLoop:
         self._handoff = handoff
         self._reporter = reporter
         self._ja4_classes = ja4_classes
-        self._pages = {language: dict(pages[language]) for language in pages}
+        self._pages = []
         self._overloaded_closed = when_overloaded_closed
         self._loop = <QueueLoop*>calloc(1, sizeof(QueueLoop))
         if self._loop == NULL:
@@ -246,8 +302,17 @@ cdef class GateLoop:
         self._loop.gate.flows.is_bounding = is_asymmetric
         self._loop.gate.flows.forgotten = BLOCKED
         self._take_buffers()
-        for language in self._pages:
-            self._add_language(language)
+        self.use_pages(pages)
+        _take_pages(self._loop)
+
+    def use_pages(self, pages):
+        cdef _Pages newest = _Pages(pages)
+        cdef PageSet* taken = <PageSet*>load_pointer(&self._loop.taken_pages)
+        cdef size_t n_old = 0
+        while n_old < len(self._pages) and &(<_Pages>self._pages[n_old]).set != taken:
+            n_old += 1
+        self._pages = [*self._pages[n_old:], newest]
+        store_pointer(&self._loop.given_pages, &newest.set)
 
     def shut_without_images(self):
         self._loop.gate.is_shut_without_images = 1
@@ -292,28 +357,6 @@ cdef class GateLoop:
             l.messages[i].msg_hdr.msg_iov = &l.parts[i]
             l.messages[i].msg_hdr.msg_iovlen = 1
 
-    cdef object _add_language(self, str language):
-        cdef Gate* g = &self._loop.gate
-        cdef bytes code = language.encode("ascii")
-        if len(code) != CODE_OCTETS or g.n_languages == MOST_LANGUAGES:
-            raise ValueError(f"pages in {list(self._pages)}: more than {MOST_LANGUAGES} languages, or no code of two "
-                             "letters; not started; give pages in others")
-        memcpy(g.languages + g.n_languages * CODE_OCTETS, <const uint8_t*>code, CODE_OCTETS)
-        for reason, (before, after) in self._pages[language].items():
-            self._set_page(g.n_languages, reason, before, after)
-        g.n_languages += 1
-
-    cdef object _set_page(self, int language, int reason, bytes before, bytes after):
-        cdef Page* page
-        if not 0 <= reason < N_REASONS or len(before) + len(after) + NAME_OCTETS > PAGE_OCTETS:
-            raise ValueError(f"page for reason {reason}: {len(before) + len(after)} octets or an unknown reason; "
-                             f"not started; reasons are below {N_REASONS}, pages below 32 KiB")
-        page = &self._loop.gate.pages[language][reason]
-        page.before = before
-        page.before_n = len(before)
-        page.after = after
-        page.after_n = len(after)
-
     def run(self):
         cdef QueueLoop* l = self._loop
         with (open_queue(l.queue_number, self._overloaded_closed) as queue, open_raw(socket.AF_INET) as raw4,
@@ -341,6 +384,7 @@ cdef class GateLoop:
         if l.gate.out.room - l.gate.out.used < OUTBOX_ROOM:
             raise BufferError("outbox: full; packet not judged; take what injected() has")
         l.gate.tables = take_tables(l.handover)
+        _take_pages(l)
         l.gate.now_ns = now_s * 1_000_000_000
         return _judge(l, packet, len(packet), mark, is_summed)
 

@@ -121,7 +121,7 @@ def _accepted(source: Path, path: Path, fault: str | None) -> InForce | None:
     """The copy at `path`, where it is one of `source` and can be believed."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            reason, said = _why_not(os.fstat(file.fileno()), path), file.read(2 * SIZE_OCTETS)
+            reason, said = why_not_believed(os.fstat(file.fileno()), path), file.read(2 * SIZE_OCTETS)
             at_s = os.fstat(file.fileno()).st_mtime
     except OSError:
         return None
@@ -137,7 +137,7 @@ def _accepted(source: Path, path: Path, fault: str | None) -> InForce | None:
     return None
 
 
-def _why_not(status: os.stat_result, path: Path) -> str | None:
+def why_not_believed(status: os.stat_result, path: Path) -> str | None:
     """Why a copy is not believed."""
     if not stat.S_ISREG(status.st_mode):
         return "no regular file"

@@ -7,7 +7,6 @@ from filterd.config import kinds
 from filterd.config.spec import one
 from mgmt.settings import Settings
 
-MAX_COMPLAINTS = 4  # a page in few packets names them all
 SETTINGS = Settings()  # the pages' own defaults
 STOP_PAGE = SETTINGS.stop_page
 

@@ -8,17 +8,18 @@ field is its meaning in docs/configuration.md.  `filterd.config.load` walks thes
 conditions between keys are in `filterd.config.cross_checks`.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+
+from msgspec import structs
 
 from dns.upstreams.endpoints import Endpoint, Upstream
 from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.kinds import MarkMask, Octets, Seconds
-from filterd.config.pages import MAX_COMPLAINTS, SETTINGS, Complaint, StopPage
+from filterd.config.pages import SETTINGS, Complaint, StopPage
 from filterd.config.radius import Radius
 from filterd.config.spec import (
     ALL,
@@ -36,6 +37,7 @@ from filterd.config.spec import (
     parts,
     several,
 )
+from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.settings import HELPLINES, LANGUAGES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
@@ -63,7 +65,6 @@ FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_HOSTS = 16  # of one door
-MAX_HELPLINES = 12  # more are no help on a telephone's screen
 MAX_KEPT_S = 3660 * 86400  # ten years
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 
@@ -220,13 +221,13 @@ class Splash:
     """A name with the splash address: there a line sees what is closed for it, and why."""
     help_host: str | None = one(kinds.host, default=None)
     """A name with the splash address: there are the helplines."""
-    first_language: str = one(kinds.one_of(*LANGUAGES), (*GATE, *WEB, *SPLASH), default=SETTINGS.first_language)
+    first_language: str = one(kinds.one_of(*LANGUAGES), LIVE, default=SETTINGS.first_language)
     """Of a page where the browser asks for none that we have."""
-    report_url: str | None = one(kinds.page_address, (*GATE, *SPLASH), default=SETTINGS.report_url)
+    report_url: str | None = one(kinds.page_address, LIVE, default=SETTINGS.report_url)
     """Where crimes are reported on the web, below the helplines."""
-    complaints: tuple[Complaint, ...] = parts(Complaint, MAX_COMPLAINTS, (*GATE, *WEB, *SPLASH))
+    complaints: tuple[Complaint, ...] = parts(Complaint, MAX_COMPLAINTS, LIVE)
     """Where visitors complain about orders.   Left out: that of the telecommunication authority."""
-    stop_page: StopPage = part(StopPage, (*GATE, *WEB, *SPLASH))
+    stop_page: StopPage = part(StopPage, LIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,7 +476,7 @@ class Config:
     log_level: str = one(kinds.one_of(*LOG_LEVELS), LIVE, default="info")
     """The least that is logged; `filterd run --log-level` outranks it until it is changed."""
     database: Database = part(Database, (*CONTROL, *WEB))
-    isp: Isp = part(Isp, (*GATE, *WEB, *SPLASH))
+    isp: Isp = part(Isp, LIVE)
     dns: Dns = part(Dns, DNS)
     gate: Gate = part(Gate, GATE)
     splash: Splash = part(Splash, SPLASH)
@@ -488,7 +489,7 @@ class Config:
     rpz: Rpz = part(Rpz, LIVE)
     help_corridor: HelpCorridor = part(HelpCorridor, LIVE)
     helplines: tuple[Helpline, ...] = parts(
-        Helpline, MAX_HELPLINES, GATE, default=tuple(Helpline(**dataclasses.asdict(line)) for line in HELPLINES)
+        Helpline, MAX_HELPLINES, LIVE, default=tuple(Helpline(**structs.asdict(line)) for line in HELPLINES)
     )
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))

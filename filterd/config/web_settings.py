@@ -22,7 +22,7 @@ def settings_of(config: Config) -> Settings:
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
         clients=config.dns.clients,
-        helplines=helplines_of(config),
+        helplines=tuple(Helpline(**dataclasses.asdict(line)) for line in config.helplines),
         first_language=config.splash.first_language,
         report_url=config.splash.report_url,
         complaints=_complaints(config.splash),
@@ -37,11 +37,6 @@ def settings_of(config: Config) -> Settings:
 def family_settings_of(config: Config) -> Settings:
     """The same at the families' door."""
     return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None, has_client_ca=False)
-
-
-def helplines_of(config: Config) -> list[Helpline]:
-    """The helplines, as the pages show them."""
-    return [Helpline(**dataclasses.asdict(line)) for line in config.helplines]
 
 
 def _complaints(splash: Splash) -> tuple[Complaint, ...]:

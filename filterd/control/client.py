@@ -17,6 +17,7 @@ from filterd.control.messages import (
     PolicyChanged,
     Probed,
     ReportMistake,
+    SettingsChanged,
     UseTicket,
     WhyClosed,
 )
@@ -24,7 +25,7 @@ from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report, Ticketed
+from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report, Shown, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 
@@ -42,6 +43,9 @@ class ControlClient:
 
     async def policy_changed(self) -> Receipt:
         return await _ask(self._path, PolicyChanged(), Receipt)
+
+    async def settings_changed(self) -> Shown:
+        return await _ask(self._path, SettingsChanged(), Shown)
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         return await _ask(self._path, Explain(name, address, channel), Message)

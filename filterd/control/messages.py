@@ -27,6 +27,10 @@ class PolicyChanged(Struct, frozen=True, tag_field="op", tag="policy_changed"):
     """Put subscribers, profiles and locks in force as the database has them now.   Reply: Receipt."""
 
 
+class SettingsChanged(Struct, frozen=True, tag_field="op", tag="settings_changed"):
+    """Show what the desk says of the pages, as the database has it now.   Reply: Shown."""
+
+
 class Explain(Struct, frozen=True, tag_field="op", tag="explain"):
     """What is decided for a name, URL or address, asked by an address?   Reply: Explanation."""
 
@@ -137,11 +141,13 @@ class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
 SessionsRequest = Identify | SessionsChanged
-ControlRequest = OrdersChanged | PolicyChanged | Explain | Status | Reload | ListsRequest | SessionsRequest
+ControlRequest = (
+    OrdersChanged | PolicyChanged | SettingsChanged | Explain | Status | Reload | ListsRequest | SessionsRequest
+)
 CONTROL_REQUESTS = Requests(
     (
         *(OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
-        *(Identify, SessionsChanged),
+        *(Identify, SessionsChanged, SettingsChanged),
     )
 )
 

@@ -4,6 +4,7 @@
     midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
     lists      copies taken, pulled, approved               explainer  explanations, status
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
+    pages      what the desk says of them, given to all who show one
 
 Invariants: a request that fails leaves what was in force, and its reply says why.
 """
@@ -43,11 +44,13 @@ from filterd.control.messages import (
     ReportMistake,
     SessionsChanged,
     SessionsHeld,
+    SettingsChanged,
     SplashRequest,
     UseTicket,
     WhyClosed,
 )
 from filterd.control.midnight import Midnight
+from filterd.control.page_settings import PageSettings
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
 from filterd.control.sessions import Sessions
@@ -58,7 +61,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, Receipt, Report, Ticketed
+from mgmt.control_protocol import Closing, Receipt, Report, Shown, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
 from rules.names.canonical import canonical_name
@@ -76,6 +79,7 @@ class Control:
         self.sessions = Sessions(self.context, self.publisher, keeper)
         self.tickets = SplashTickets(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
+        self.pages = PageSettings(self.context)
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
         self.explainer = Explainer(self.context, self.publisher, self.lists, keeper)
 
@@ -116,13 +120,15 @@ class Control:
 
     async def answer(
         self, request: ControlRequest
-    ) -> Receipt | Explanation | ControlStatus | InForce | Identified | SessionsHeld | Failed:
+    ) -> Receipt | Shown | Explanation | ControlStatus | InForce | Identified | SessionsHeld | Failed:
         """One request of control.sock."""
         match request:
             case OrdersChanged():
                 return await self._with_reserve(self.publisher.names_changed)
             case PolicyChanged():
                 return await self._with_reserve(self.locks.policy_changed)
+            case SettingsChanged():
+                return await self.pages.publish()
             case Reload():
                 return await self.reload()
             case ListsRefresh() | ListsApprove() | ListsRollback():

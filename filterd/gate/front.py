@@ -76,6 +76,12 @@ class GateFront:
         self._label()
         await self._thread.use(tables)
 
+    def use_pages(self, pages: Pages) -> None:
+        """Show these pages from the loop's next turn on; a tap shows none.   Raises ValueError: those before stay"""
+        if isinstance(self._loop, GateLoop):
+            self._loop.use_pages(pages)
+            self._loop.wake()
+
     @property
     def n_turns(self) -> int:
         """Turns of the loop so far; one a second at least, as long as it lives."""

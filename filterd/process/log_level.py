@@ -1,6 +1,6 @@
-"""The log level of a role that takes little else of a changed configuration while it runs.
+"""The log level of a role that takes little else of a changed configuration while it runs, and what pages show.
 
-Invariants: it follows the accepted configuration, never the operator's file.
+Invariants: it follows the accepted configuration, never the operator's file, and what control has written of the desk.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from typing import Final
 
 from filterd.config import Config
 from filterd.config.accepted import copy_path, in_force
+from filterd.config.desk_file import desk_path
 from filterd.logs import set_log_level
 
 LOOK_EVERY_S: Final = 1.0
@@ -18,7 +19,7 @@ LOOK_EVERY_S: Final = 1.0
 async def follow_log_level(config: Config, source: Path, take: Callable[[Config], None] | None = None) -> None:
     """Log as the accepted configuration says, from each change of it on, until cancelled.
 
-    take   what else the role does with a changed one"""
+    take   what else the role does with a changed one, or with other settings of the desk"""
     level, seen = config.log_level, _stamp(config)
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
@@ -32,8 +33,12 @@ async def follow_log_level(config: Config, source: Path, take: Callable[[Config]
             take(changed)
 
 
-def _stamp(config: Config) -> int | None:
+def _stamp(config: Config) -> tuple[int, ...]:
+    return tuple(_changed_ns(path) for path in (copy_path(config), desk_path(config)))
+
+
+def _changed_ns(path: Path) -> int:
     try:
-        return copy_path(config).stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
-        return None
+        return 0

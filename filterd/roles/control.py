@@ -99,7 +99,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
-    work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake)]
+    work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -176,6 +176,13 @@ async def _tend_weeks(control: Control, wake: asyncio.Event) -> None:
         await guarded(control.faults, "weeks", tend)
         wake.set()  # the next change of a lock may be another
         await asyncio.sleep(max(wait_s, 1.0))
+
+
+async def _tend_pages(control: Control) -> None:
+    """Have shown what the desk says of the pages, where that was not done when it was said."""
+    while True:
+        await guarded(control.faults, "pages", control.pages.tend)
+        await asyncio.sleep(MEND_S)
 
 
 async def _look_at_readers(control: Control) -> None:

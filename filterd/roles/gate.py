@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastpath.images.verdict import Reason
 from filterd.config import Config
-from filterd.config.web_settings import settings_of
+from filterd.config.desk_file import page_settings_of
 from filterd.gate.front import GateFront, Pages
 from filterd.lookup.words import word
 from filterd.places import UNFINISHED
@@ -19,12 +19,27 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Judge the packets of queue first_queue + index, or a share of a tap's, until SIGTERM."""
     name = f"gate-{index}"
     reporter = make_reporter(config.state_dir, config.run_dir, name)
-    pages = pages_of(settings_of(config))
+    settings = page_settings_of(config)
     is_shut = config.when_no_images == "closed"
     unfinished = config.run_dir / name / UNFINISHED
-    front = GateFront(config.gate.first_queue + index, config.gate, pages, reporter, unfinished, is_shut)
-    await Worker(name, config.state_dir, config.run_dir, front, WorkerSetup("gate", config, config_file)).run()
+    front = GateFront(config.gate.first_queue + index, config.gate, pages_of(settings), reporter, unfinished, is_shut)
+    setup = WorkerSetup("gate", config, config_file, GatePages(front, settings).take)
+    await Worker(name, config.state_dir, config.run_dir, front, setup).run()
     return 0
+
+
+class GatePages:
+    """The pages of a running gate, made again where configuration or desk say something else of them."""
+
+    def __init__(self, front: GateFront, settings: Settings) -> None:
+        self._front, self._shown = front, settings
+
+    def take(self, _running: Config, wanted: Config) -> None:
+        """Show what pages name now; the front stays.   Raises ValueError: the pages before stay"""
+        settings = page_settings_of(wanted)
+        if settings != self._shown:
+            self._front.use_pages(pages_of(settings))
+            self._shown = settings
 
 
 def pages_of(settings: Settings) -> Pages:

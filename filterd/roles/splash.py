@@ -9,12 +9,13 @@ from pathlib import Path
 from aiohttp import web
 
 from filterd.config import Config
-from filterd.config.web_settings import helplines_of, settings_of
+from filterd.config.desk_file import read_desk
+from filterd.config.web_settings import settings_of
 from filterd.control.client import ReasonsClient
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
-from mgmt.app_context import serve_helplines
+from mgmt.app_context import serve_pages
 from mgmt.budget import N_NAMES, NameBudget
 from mgmt.control_protocol import ControlFailed
 from mgmt.splash.app import BUDGET, create_splash, serve_clients
@@ -32,6 +33,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     stopping = stop_requested()
     reasons = ReasonsClient(config.run_dir)
     app = create_splash(settings_of(config), reasons)
+    _take(app, config)
     listener = HttpListener("splash", app, LIMITS)
     await listener.bind(config.splash.listen)
     async with asyncio.TaskGroup() as group:
@@ -47,7 +49,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
 def _take(app: web.Application, changed: Config) -> None:
     serve_clients(app, changed.dns.clients)
-    serve_helplines(app, helplines_of(changed))
+    serve_pages(app, settings_of(changed), read_desk(changed))
 
 
 async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:

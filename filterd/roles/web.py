@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
+from filterd.config.desk_file import read_desk
 from filterd.config.schema import Api, Family
-from filterd.config.web_settings import family_settings_of, helplines_of, settings_of
+from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
 from filterd.keys import desk_key, people_key
@@ -22,7 +23,7 @@ from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.app import create_app
-from mgmt.app_context import serve_helplines
+from mgmt.app_context import serve_pages
 from mgmt.doors import Door, Hosts
 
 # A client may be a reverse proxy with everybody behind it.
@@ -56,8 +57,9 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
     def take(changed: Config) -> None:
         for door in doors:
-            serve_helplines(door.app, helplines_of(changed))
+            serve_pages(door.app, settings_of(changed), read_desk(changed))
 
+    take(config)
     async with asyncio.TaskGroup() as group:
         for door in doors:
             door.listener.start(group)

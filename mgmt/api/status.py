@@ -91,7 +91,9 @@ async def status(request: web.Request, _: Principal) -> web.Response:
     today = request.app[CLOCK]().astimezone(ZoneInfo(settings.zone)).date()
     late = await read(request, lambda conn: n_late(conn, today))
     late_words = [f"reports: {late} wait for an answer past its day; see GET /v1/reports"] if late else []
-    return json_response(BoxStatus(control, {status: n for status, n in counts}, [*late_words, *settings.unverified()]))
+    return json_response(
+        BoxStatus(control, {status: n for status, n in counts}, [*late_words, *settings.unverified(today)])
+    )
 
 
 async def explain(request: web.Request, _: Principal) -> web.Response:

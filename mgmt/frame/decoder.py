@@ -113,7 +113,7 @@ def _at(kind: inspect.Type, steps: Sequence[str | int]) -> Iterator[inspect.Type
             for field in each.fields:
                 if field.encode_name == steps[0]:
                     yield from _at(field.type, steps[1:])
-        elif isinstance(each, inspect.ListType):
+        elif isinstance(each, (inspect.ListType, inspect.VarTupleType)):
             yield from _at(each.item_type, steps[1:])
 
 
@@ -141,7 +141,9 @@ def _wanted(kind: inspect.Type) -> str:
             return "true or false"
         case inspect.DateTimeType():
             return "2026-08-04T10:00:00+05:00"
-        case inspect.ListType(max_length=most):
+        case inspect.DateType():
+            return "2026-08-04"
+        case inspect.ListType(max_length=most) | inspect.VarTupleType(max_length=most):
             return f"[…] with at most {most}" if most else "[…]"
         case _:
             return "{…}"

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from mgmt.app_context import CLOCK, SETTINGS, Clock, utc_now
+from mgmt.app_context import CLOCK, SETTINGS, Clock, begin_settings, utc_now
 from mgmt.body import read_form
 from mgmt.budget import NameBudget
 from mgmt.control_protocol import LAW, ControlFailed, Reasons
@@ -56,7 +56,8 @@ log = logging.getLogger(__name__)
 def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) -> web.Application:
     """The application; give its server the port-80 listeners of the splash addresses."""
     app = web.Application(middlewares=[_always_a_page])
-    app[SETTINGS], app[REASONS], app[CLOCK] = settings, reasons, clock
+    begin_settings(app, settings)
+    app[REASONS], app[CLOCK] = reasons, clock
     app[CLIENTS], app[PAGES], app[RECENT] = [], PageCache(settings), RecentAnswers(reasons)
     serve_clients(app, settings.clients)
     app[BUDGET], app[REPORTS], app[TOKENS] = NameBudget(), NameBudget(N_REPORTS), FormTokens()

@@ -13,7 +13,7 @@ Source: RFC 9112 §6.3 (a response without a length), RFC 7725, RFC 6928 (an ini
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from mgmt.settings import Settings
+from mgmt.settings import LANGUAGES, Settings
 from mgmt.splash.pages import STATUS, Facts, Form, headers, page
 
 REASON_GROUPS = (
@@ -58,6 +58,13 @@ def canned_page(reason_group: str, settings: Settings, language: str) -> tuple[b
             f"splash {reason_group}: more than {MAX_OCTETS} octets; none made; shorten the texts of /isp and /splash"
         )
     return whole
+
+
+def check_pages(settings: Settings) -> None:
+    """Make each page that the gate would show, in each language.   Raises ValueError: one cannot be made"""
+    for language in LANGUAGES:
+        for reason_group in REASON_GROUPS:
+            canned_page(reason_group, settings, language)
 
 
 def _phrase(status: int) -> str:

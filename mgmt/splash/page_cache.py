@@ -27,8 +27,8 @@ class PageCache:
         if facts != Facts(facts.reason):
             return page(facts, language, self._settings, now, form).encode()
         fields = () if form is None else (form.action, form.method, *form.fields.items())
-        # Helplines are changed in place while we run.
-        key = (facts.reason, language, now.timestamp() // MINUTE_S, fields, tuple(self._settings.helplines))
+        # What pages name changes while we run.
+        key = (facts.reason, language, now.timestamp() // MINUTE_S, fields, self._settings.pages)
         if key not in self._pages:
             if len(self._pages) >= MAX_PAGES:
                 self._pages.clear()

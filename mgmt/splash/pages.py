@@ -113,7 +113,7 @@ def page(facts: Facts, language: str, settings: Settings, now: datetime, form: F
         icon=_icon(facts, now.astimezone(here)),
         settings=settings,
         languages=languages(language),
-        help_of={t.code: _help(t, tuple(settings.helplines), settings.report_url) for t in languages(language)},
+        help_of={t.code: _help(t, settings.helplines, settings.report_url) for t in languages(language)},
         counts_only=settings.stop_page.log == COUNTS_ONLY,
         form=form if facts.reason in MISTAKABLE else None,
         ticket=form if _takes_ticket(facts.reason, form) else None,

@@ -58,6 +58,8 @@ PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "profiles.change": _all(ENGINEER),
     "reports.read": _all(COMPLIANCE, ENGINEER, SUPPORT),
     "reports.answer": _all(COMPLIANCE, SUPPORT),
+    "settings.read": _all(COMPLIANCE, ENGINEER, SUPPORT),
+    "settings.change": _all(COMPLIANCE, ENGINEER),
     "status.read": _all(COMPLIANCE, APPROVER, ENGINEER, SUPPORT),
     "decision.explain": _all(COMPLIANCE, ENGINEER, SUPPORT),
     "audit.blocks": _all(AUDITOR),

@@ -9,12 +9,25 @@ orders   what a regulator or a court directs, and what became of it
 ledger   what was done, signed, and the time by which records grow old
 records  what was blocked, and how far spools and counters have been drained
 reports  what visitors report as blocked by mistake
+settings what the desk says of the pages
 idempotency  answers to requests that may come twice
 
 A table that changes here needs a revision in parental.migrations.versions; a test compares the two.
 """
 
-from parental.schema import access, calendar, idempotency, ledger, lines, orders, people, records, reports, staff
+from parental.schema import (
+    access,
+    calendar,
+    idempotency,
+    ledger,
+    lines,
+    orders,
+    people,
+    records,
+    reports,
+    settings,
+    staff,
+)
 from parental.schema.base import metadata
 
 __all__ = [
@@ -28,5 +41,6 @@ __all__ = [
     "people",
     "records",
     "reports",
+    "settings",
     "staff",
 ]

@@ -80,6 +80,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
+    "desk_settings": {WEB: APPEND, CONTROL: READ},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box
     "ledger_salts": {WEB: APPEND, CONTROL: APPEND},
     "ledger_redactions": {WEB: READ, CONTROL: READ},

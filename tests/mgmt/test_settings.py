@@ -1,7 +1,10 @@
-from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
-from mgmt.settings import HELPLINES, Complaint, Settings, StopPage
+from msgspec.structs import replace
+
+from mgmt.settings import HELPLINES, VERIFIED_FOR, Complaint, Settings, StopPage
+
+TODAY = date(2026, 8, 1)
 
 
 def test_the_child_helpline_comes_first_and_no_number_claims_to_be_verified() -> None:
@@ -10,17 +13,20 @@ def test_the_child_helpline_comes_first_and_no_number_claims_to_be_verified() ->
 
 
 def test_what_a_page_names_and_nobody_has_checked_is_told() -> None:
-    told = list(Settings().unverified())
+    told = list(Settings().unverified(TODAY))
 
     assert [notice.partition(":")[0] for notice in told] == [
         *(f"helpline {line.number}" for line in HELPLINES),
         "complaints content-complaint@pta.gov.pk",
         "stop page",
     ]
-    day = date(2026, 8, 1)
+    day = TODAY - VERIFIED_FOR
     checked = Settings(
-        helplines=[replace(line, verified_on=day) for line in HELPLINES],
+        helplines=tuple(replace(line, verified_on=day) for line in HELPLINES),
         complaints=(Complaint("a@authority.example", day),),
         stop_page=StopPage(verified_on=day),
     )
-    assert list(checked.unverified()) == []
+    assert list(checked.unverified(TODAY)) == []
+    late = list(checked.unverified(TODAY + timedelta(days=1)))
+    assert len(late) == len(told)
+    assert late[0].startswith("helpline 1121: last found to be right on 2026-02-02, 181 days ago; call it")

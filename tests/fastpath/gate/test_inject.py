@@ -111,3 +111,30 @@ def test_a_client_that_has_not_received_its_server_s_syn_ack_gets_no_page_and_no
     assert lab.gate.injected() == []
     assert lab.counted("gate_unproven") == 1
     assert lab.counted("gate_blocked") == lab.counted("events") == lab.counted("gate_pages_sent") == 0
+
+
+def test_other_pages_are_shown_from_the_next_packet_on(tmp_path: Path, tables: TableSet) -> None:
+    handoff = Handoff()
+    handoff.give(tables)
+    reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+    gate = GateLoop(0, handoff, reporter, [443], [80], 0, {"en": {Reason.ORDER: (b"first ", b"!")}}, 64)
+
+    def seen(port: int) -> bytes:
+        asking = Client(sport=port, dport=80)
+        gate.feed(asking.accepted(), ACCEPTED, NOW_S)
+        gate.feed(asking.segment(0, request(b"blocked.test")), asking.mark(0), NOW_S)
+        page = parse(gate.injected()[0])
+        assert page is not None
+        return page.payload
+
+    assert seen(2000) == b"first blocked.test!"
+    for number in range(20):  # what is not shown any more is freed; no octet of it is read
+        gate.use_pages({"en": {Reason.ORDER: (b"%d " % number, b"?")}, "ur": {Reason.ORDER: (b"ur ", b"?")}})
+        assert seen(2001 + number) == b"%d blocked.test?" % number
+    with pytest.raises(ValueError, match="32 KiB"):
+        gate.use_pages({"en": {Reason.ORDER: (bytes(40000), b"")}})
+    assert seen(3000) == b"19 blocked.test?"
+    gate.use_pages({})
+    assert gate.feed(Client(sport=3001, dport=80).accepted(), ACCEPTED, NOW_S) is not None
+    gate.feed(Client(sport=3001, dport=80).segment(0, request(b"blocked.test")), Client(sport=3001).mark(0), NOW_S)
+    assert all(b"?" not in packet for packet in gate.injected())

@@ -80,6 +80,6 @@ def test_helplines_that_are_written_replace_the_default_and_none_may_be_left(tmp
         for text in (said, written, said + "helplines: []\n")
     )
 
-    assert default == list(HELPLINES)
-    assert own == [Helpline("0800-1", "Help", "مدد", verified_on=date(2026, 11, 2))]
-    assert none == []
+    assert default == HELPLINES
+    assert own == (Helpline("0800-1", "Help", "مدد", verified_on=date(2026, 11, 2)),)
+    assert none == ()

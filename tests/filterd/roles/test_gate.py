@@ -1,8 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from fastpath.images.verdict import Reason
-from filterd.roles.gate import pages_of
-from mgmt.settings import Settings
+from filterd.config.desk_file import page_settings_of, write_desk
+from filterd.config.load import read_config
+from filterd.gate.front import GateFront, Pages
+from filterd.roles.gate import GatePages, pages_of
+from mgmt.desk_settings.shapes import DeskSettings
+from mgmt.settings import Helpline, Settings
 
 
 @pytest.mark.parametrize("language", ["en", "ur"])
@@ -24,3 +30,26 @@ def test_the_page_of_a_confidential_list_has_no_place_for_a_name() -> None:
     pages = pages_of(Settings())
 
     assert pages["en"][Reason.CSAM][1] == pages["ur"][Reason.CSAM][1] == b""
+
+
+def test_pages_of_a_running_gate_are_made_again_only_where_they_name_something_else(tmp_path: Path) -> None:
+    shown: list[Pages] = []
+
+    class Front(GateFront):
+        def __init__(self) -> None:
+            """It has no loop."""
+
+        def use_pages(self, pages: Pages) -> None:
+            shown.append(pages)
+
+    config = read_config(b"state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n", "x", tmp_path)
+    pages = GatePages(Front(), page_settings_of(config))
+
+    pages.take(config, config)
+    assert shown == []
+    write_desk(config, DeskSettings(helplines=(Helpline("15", "police", "پولیس"),)))
+    for _ in range(2):
+        pages.take(config, config)
+
+    [made] = shown
+    assert b"tel:15" in made["en"][Reason.CSAM][0]

@@ -1,10 +1,12 @@
 import contextlib
 import http.client
+import json
 import socket
+import urllib.request
 from pathlib import Path
 
 import pytest
-from support.system.daemon import Daemon
+from support.system.daemon import Daemon, eventually
 
 N_SLOW = 1000
 N_BODIES = 100
@@ -20,10 +22,17 @@ def visited(daemon: Daemon, host: str, path: str = "/") -> tuple[int, str]:
         return answer.status, answer.read().decode()
 
 
+def pid_of(daemon: Daemon, role: str) -> str:
+    return (daemon.folder / "run" / f"{role}.pid").read_text().strip()
+
+
 def memory_of(daemon: Daemon, role: str) -> int:
     """The most that a role has had resident, in octets."""
-    pid = (daemon.folder / "run" / f"{role}.pid").read_text().strip()
-    [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    [line] = [
+        line
+        for line in Path(f"/proc/{pid_of(daemon, role)}/status").read_text().splitlines()
+        if line.startswith("VmHWM:")
+    ]
     return int(line.split()[1]) << 10
 
 
@@ -59,3 +68,32 @@ def test_visitors_get_in_while_a_thousand_are_slow_and_large_bodies_come(daemon:
 
     assert seen == [451] * 20
     assert memory_of(daemon, "splash-0") < MOST_OCTETS
+
+
+@pytest.mark.services
+def test_a_helpline_changed_at_the_desk_is_on_the_splash_and_the_family_page_and_no_role_has_restarted(
+    daemon: Daemon,
+) -> None:
+    family = f"http://127.0.0.1:{daemon.api}/family"
+
+    def are_shown(number: str) -> bool:
+        with urllib.request.urlopen(family, timeout=20) as answer:
+            return f"tel:{number}" in visited(daemon, "other.test")[1] and f"tel:{number}" in answer.read().decode()
+
+    before = [pid_of(daemon, role) for role in ("web-0", "splash-0")]
+    eventually(lambda: are_shown("1121"), "the configuration's helpline")
+    line = {"number": "0800-77777", "name_en": "shelter", "name_ur": "پناہ گاہ"}
+    asking = urllib.request.Request(
+        f"http://127.0.0.1:{daemon.api}/v1/settings",
+        json.dumps({"helplines": [line]}).encode(),
+        {"Authorization": f"Bearer {daemon.token('operator')}"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(asking, timeout=60) as answer:
+        assert answer.status == 200
+    eventually(lambda: are_shown("080077777"), "the desk's helpline")
+
+    done = daemon.run("settings", "set", "helplines", "--as-file", "--config", str(daemon.config))
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: are_shown("1121"), "the configuration's helpline again")
+    assert [pid_of(daemon, role) for role in ("web-0", "splash-0")] == before

@@ -2,9 +2,10 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from msgspec import structs
 from support.mgmt.desk import REPORT
 from support.mgmt.outline import text_of
 
@@ -50,7 +51,7 @@ def test_help_comes_before_the_reason(settings: Settings, reason: Any) -> None:
 
 
 def test_a_page_works_with_nothing_configured() -> None:
-    bare = Settings(helplines=[], complaints=(), report_url=None, stop_page=StopPage(report_to=None, law=None))
+    bare = Settings(helplines=(), complaints=(), report_url=None, stop_page=StopPage(report_to=None, law=None))
 
     for reason in STATUS:
         text = text_of(page(replace(facts(reason), category=None, until=None), "en", bare, NOW))
@@ -93,8 +94,11 @@ def test_a_page_names_no_authority_and_no_law_that_nobody_has_configured(setting
 
 
 @pytest.mark.parametrize(("log", "is_said"), [("counts-only", True), ("recorded", False)])
-def test_that_no_person_is_recorded_is_said_only_while_it_is_so(settings: Settings, log: str, is_said: bool) -> None:
-    html = page(Facts("csam"), "en", replace(settings, stop_page=replace(settings.stop_page, log=log)), NOW)
+def test_that_no_person_is_recorded_is_said_only_while_it_is_so(
+    settings: Settings, log: Literal["counts-only", "recorded"], is_said: bool
+) -> None:
+    settings.stop_page = structs.replace(settings.stop_page, log=log)
+    html = page(Facts("csam"), "en", settings, NOW)
 
     assert ("This page does not record who you are." in html) is is_said
     assert ("یہ صفحہ یہ درج نہیں کرتا کہ آپ کون ہیں۔" in html) is is_said
@@ -116,7 +120,7 @@ def test_the_answer_to_a_report_is_dated_locally(settings: Settings) -> None:
 
 
 def test_the_stop_page_is_the_agreed_text_word_for_word(settings: Settings) -> None:
-    stop = replace(settings.stop_page, portal="{iwf_portal_url}", self_help="{self_help_url}")
+    stop = structs.replace(settings.stop_page, portal="{iwf_portal_url}", self_help="{self_help_url}")
     english = text_of(
         f"<section{section(page(Facts('csam'), 'en', replace(settings, stop_page=stop), NOW), 'en')}</section>"
     )

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, Ticketed, receipt_json
+from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, Shown, Ticketed, receipt_json
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
 from rules.lists.source import describe_source
@@ -70,6 +70,11 @@ class PlayedControl:
 
     async def policy_changed(self) -> Receipt:
         return self._receipt("policy_changed")
+
+    async def settings_changed(self) -> Shown:
+        self.asked.append("settings_changed")
+        self._may_fail()
+        return Shown({} if self.refuses is None else {"gate-0": self.refuses})
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         self.asked.append((name, address, channel))

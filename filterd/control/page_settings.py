@@ -1,0 +1,53 @@
+"""Gives what the desk says of the pages to all who show one.
+
+    database → state_dir/config/desk.json → web and splash, within a second; gate workers, with an acknowledgement
+
+Invariants: the file appears whole or not at all; where the database cannot be read, what was shown stays; what was said
+while no control ran, or while a worker could not take it, is shown later without being asked for.
+"""
+
+import asyncio
+
+import msgspec
+
+from filterd.config.desk_file import write_desk
+from filterd.control.context import Context
+from filterd.process.worker_clients import configure_all, workers_of
+from mgmt.control_protocol import Shown
+from mgmt.desk_settings.shapes import DeskSettings
+from mgmt.desk_settings.store import newest_number, said_by_desk
+from parental.database import reading
+
+
+class PageSettings:
+    """What the desk says, and which of it is shown."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._publishing = context, asyncio.Lock()
+        self._shown: int | None = None  # the number of the last change that all have taken
+
+    async def publish(self) -> Shown:
+        """Have it shown as the database has it now.   Raises DatabaseFault, OSError, ValueError."""
+        async with self._publishing:
+            number, said = await asyncio.to_thread(self._read)
+            config = self._context.config
+            await asyncio.to_thread(write_desk, config, said)
+            told = await configure_all(config.run_dir, workers_of(config))
+            refused = {worker: why for worker, why in told.items() if why is not None}
+            self._shown = None if refused else number
+            return Shown(refused)
+
+    async def tend(self) -> None:
+        """Have shown what is not.   Raises OSError too: a worker has refused it"""
+        number, _ = await asyncio.to_thread(self._read)
+        if number == self._shown:
+            return
+        if refused := (await self.publish()).refused:
+            raise OSError("; ".join(refused.values()))
+
+    def _read(self) -> tuple[int, DeskSettings]:
+        with reading(self._context.engine) as conn:
+            try:
+                return newest_number(conn), said_by_desk(conn)
+            except msgspec.ValidationError as reason:
+                raise ValueError(f"desk_settings: {reason}; not shown, the last ones stay; say it again") from reason

@@ -1,0 +1,1 @@
+"""What the desk says of the pages: values with dates, above those of the configuration."""

@@ -1,0 +1,23 @@
+"""What the desk says of the pages.
+
+    desk_settings   a row for each change of a setting, as JSON; the newest of a name counts
+
+Invariants: rows are added and never changed; a value that is absent is the configuration's again.
+"""
+
+from sqlalchemy import BigInteger, Column, String, Table, Text
+
+from parental.schema.base import Number, metadata
+
+desk_settings = Table(
+    "desk_settings",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", String, nullable=False, index=True),
+    Column("value", Text),
+    Column("set_s", BigInteger, nullable=False),
+    Column("by_kind", String, nullable=False),
+    Column("by_name", String, nullable=False),
+    Column("event", BigInteger, nullable=False),  # its number in the ledger
+    sqlite_autoincrement=True,
+)

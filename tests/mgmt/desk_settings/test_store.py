@@ -1,0 +1,78 @@
+import hashlib
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW
+from support.mgmt.events import events_of
+
+from mgmt.desk_settings.shapes import DeskSettings, Languages
+from mgmt.desk_settings.store import change, newest_number, newest_rows, said_by_desk
+from mgmt.errors import BadRequest
+from mgmt.ledger.event import Actor
+from mgmt.settings import Helpline, Settings, StopPage
+from parental.database import open_database, reading, writing
+from parental.engines import Where
+
+AMNA = Actor("account", "amna")
+OF_FILE = Settings()
+LINES = (Helpline("15", "police", "پولیس"),)
+
+
+@pytest.fixture
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database)
+    yield engine
+    engine.dispose()
+
+
+def test_the_newest_value_of_each_name_counts(engine: Engine) -> None:
+    with writing(engine) as conn:
+        assert change(conn, OF_FILE, DeskSettings(helplines=LINES, languages=Languages(first="en")), AMNA, NOW)
+        assert change(conn, OF_FILE, DeskSettings(languages=Languages(first="ur")), AMNA, NOW) == ["languages"]
+
+    with reading(engine) as conn:
+        assert said_by_desk(conn) == DeskSettings(helplines=LINES, languages=Languages(first="ur"))
+        assert newest_number(conn) == 3
+
+
+def test_a_change_is_an_event_with_its_actor_and_no_value(engine: Engine) -> None:
+    with writing(engine) as conn:
+        change(conn, OF_FILE, DeskSettings(languages=Languages(first="en")), AMNA, NOW)
+        [event] = events_of(conn, "settings")
+        row = newest_rows(conn)["languages"]
+
+    assert (event["action"], event["about"]) == ("pages changed", {"setting": "languages"})
+    assert event["actor"]["name"] == row.by_name == "amna"
+    assert event["said"] == {"sha256": hashlib.sha256(b'{"first":"en"}').hexdigest()}
+    assert row.event == event["number"]
+
+
+def test_the_same_said_again_is_no_change(engine: Engine) -> None:
+    said = DeskSettings(helplines=LINES, theme=None)
+    with writing(engine) as conn:
+        assert change(conn, OF_FILE, said, AMNA, NOW) == ["helplines"]
+        assert change(conn, OF_FILE, said, AMNA, NOW + timedelta(days=1)) == []
+        assert len(events_of(conn, "settings")) == 1
+
+
+def test_null_is_the_configuration_s_value_again(engine: Engine) -> None:
+    with writing(engine) as conn:
+        change(conn, OF_FILE, DeskSettings(helplines=LINES), AMNA, NOW)
+        assert change(conn, OF_FILE, DeskSettings(helplines=None), AMNA, NOW) == ["helplines"]
+
+    with reading(engine) as conn:
+        assert said_by_desk(conn) == DeskSettings()
+        assert newest_rows(conn)["helplines"].value is None
+
+
+def test_what_would_make_a_page_too_long_for_the_gate_is_refused_and_not_stored(engine: Engine) -> None:
+    long = "ہ" * 500
+    said = DeskSettings(stop_page=StopPage(owner_ur=long, law_ur=long, report_way_ur=long, law=long, owner=long))
+
+    with pytest.raises(BadRequest, match="more than 14000 octets"), writing(engine) as conn:
+        change(conn, OF_FILE, said, AMNA, NOW)
+
+    with reading(engine) as conn:
+        assert newest_number(conn) == 0 and events_of(conn, "settings") == []
