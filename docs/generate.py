@@ -115,9 +115,9 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - What a person edits (lines, profiles, schedules, devices) has an `ETag`. With `If-Match`, a change of what another
   client has changed meanwhile is refused with 412; `If-None-Match: *` only creates. On GET, `If-None-Match` answers
   304.
-- `Idempotency-Key: "a new UUID"` on a push, a withdrawal or an answer to a report: the same request under it does
-  nothing twice and gets the same answer, for {{kept_h}} hours; another one is refused with 422, and one that still
-  runs with 409.
+- `Idempotency-Key: "a new UUID"` on any POST: the same request under it does nothing twice and gets the same answer,
+  for {{kept_h}} hours; another one is refused with 422, and one that still runs with 409. What adds something (a child,
+  a card, minutes) and was stored but not yet in force is put in force by the same request, which is answered 409.
 - A token has {{of_token}} requests in a minute, an address {{refused}} without a valid token; beyond, the answer is 429
   with `Retry-After`.
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,

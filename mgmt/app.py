@@ -36,7 +36,7 @@ from mgmt.body import MAX_BODY_OCTETS
 from mgmt.client_certificates import checks_certificates
 from mgmt.control_protocol import Control
 from mgmt.doors import Door, Hosts, admitting, checks_hosts
-from mgmt.frame.idempotency import keyed
+from mgmt.frame.idempotency import KEYED, keyed
 from mgmt.frame.openapi import add_document
 from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
@@ -120,7 +120,7 @@ def routes_of(door: Door) -> tuple[Route, ...]:
 
 def _endpoint(route: Route, door: Door) -> Endpoint:
     """The token first, then the door and its rate, then what the contract asks for, then the endpoint itself."""
-    once = route._replace(endpoint=keyed(route.endpoint)) if route.contract.is_keyed else route
+    once = route._replace(endpoint=keyed(route.endpoint, adds=route.contract.adds)) if route.method == KEYED else route
     return refusing(guarded(route._replace(endpoint=admitting(rated(framed(once)), door))))
 
 

@@ -208,7 +208,7 @@ def _iso(seconds: int | None) -> str | None:
 ROUTES = (
     Route("GET", "/v1/approvals", list_approvals, "orders.approve", Contract({200: ApprovalPage}, query=ApprovalsOf)),
     Route(
-        "POST", "/v1/approvals", propose, "orders.approve", Contract({201: Approval}, body=NewApproval, is_keyed=True)
+        "POST", "/v1/approvals", propose, "orders.approve", Contract({201: Approval}, body=NewApproval, refusals=(404,))
     ),
     Route("GET", "/v1/approvals/{id}", show_approval, "orders.approve", Contract({200: Approval})),
     Route(

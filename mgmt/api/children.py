@@ -196,7 +196,13 @@ _ONE = _ALL + "/{child}"
 _CHANGED = {200: ChangedAccount}
 _GIVEN = Contract(_CHANGED, body=Belonging, is_family=True)
 ROUTES = (
-    Route("POST", _ALL, add_child, "account.children", Contract({201: ChangedAccount}, body=NewChild, is_family=True)),
+    Route(
+        "POST",
+        _ALL,
+        add_child,
+        "account.children",
+        Contract({201: ChangedAccount}, body=NewChild, is_family=True, adds=True),
+    ),
     Route("PATCH", _ONE, change_child, "account.children", Contract(_CHANGED, body=ChildDetails, is_family=True)),
     Route("DELETE", _ONE, remove_child, "account.children", Contract(_CHANGED, is_family=True)),
     Route("POST", _ONE + "/take", take, "account.children", _GIVEN),

@@ -78,7 +78,7 @@ async def export(request: web.Request, principal: Principal) -> web.StreamRespon
 
 async def export_event(request: web.Request, principal: Principal) -> web.Response:
     """Export one event with the proof that it is in the tree."""
-    number = _number(request.match_info["id"])
+    number = _number(request.match_info["event"])
     found = await _planned(request, partial(bundle.proof_of, number=number))
     await note_pull(request, principal, "event exported", {"event": number})
     return web.Response(body=found, headers=NDJSON)
@@ -144,7 +144,7 @@ _LINES = Text(("application/x-ndjson",))
 _NEWEST = Contract({200: Text(("text/plain",), Consistency)}, query=Checkpoint, refusals=(404,))
 ROUTES = (
     Route("GET", "/v1/audit/ledger", export, "audit.ledger", Contract({200: _LINES}, query=Span, refusals=(404,))),
-    Route("GET", "/v1/audit/ledger/{id}", export_event, "audit.ledger", Contract({200: _LINES})),
+    Route("GET", "/v1/audit/ledger/{event}", export_event, "audit.ledger", Contract({200: _LINES})),
     Route("GET", "/v1/audit/checkpoint", show_checkpoint, "audit.ledger", _NEWEST),
     Route("GET", "/v1/audit/stats", stats, "audit.ledger", Contract({200: EventCounts}, query=Span)),
 )

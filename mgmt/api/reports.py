@@ -95,6 +95,6 @@ ROUTES = (
         "/v1/reports/{reference}/answer",
         answer,
         "reports.answer",
-        Contract({200: MistakeReport}, body=ReportAnswer, is_keyed=True),
+        Contract({200: MistakeReport}, body=ReportAnswer),
     ),
 )

@@ -35,7 +35,8 @@ class Contract:
     query      a Struct of the parameters;   body  a Struct; None: no body is read
     is_family  whether it stands at the families' door, too: see mgmt.doors
     is_tagged  whether what it shows or changes has an entity tag: see mgmt.frame.conditions
-    is_keyed   whether a request may have an Idempotency-Key: see mgmt.frame.idempotency
+    adds       whether what it stores adds to what is there, so that it must not be stored again: see
+               mgmt.frame.idempotency
     refusals   statuses that it has beside those that its parts bring along: see mgmt.frame.openapi
     at_most    octets of the body, which must come within within_s"""
 
@@ -44,7 +45,7 @@ class Contract:
     body: type[Any] | None = None
     is_family: bool = False
     is_tagged: bool = False
-    is_keyed: bool = False
+    adds: bool = False
     refusals: tuple[int, ...] = ()
     at_most: int = MAX_BODY_OCTETS
     within_s: float = BODY_S

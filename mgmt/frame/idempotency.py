@@ -4,29 +4,42 @@
     a row, equal    the answer that was kept; 409 while the first one runs
     a row, other    422: a key is for one request
 
-What is refused keeps no key: nothing was done, and the client may send it again, mended.
+What is refused keeps no key: nothing was done, and the client may send it again, mended.  What is stored and not yet in
+force (503) keeps none either, as doing it again changes nothing more; but where it adds to what is there, the key says
+so, and the same request has it put in force and is answered 409.
+Every POST takes one: what else changes something does nothing twice by what its method means (RFC 9110 §9.2.2).
+An answer may hold a secret that is shown once (a token, a code).  What is kept of it is sealed under the token that
+asked, of which the database has a digest alone.
 Invariants: a key belongs to the holder of a token; rows are gone after KEPT; where the process dies, the key is free
-after RUNS_AT_MOST, and what the request does must itself be safe to send again.
+after RUNS_AT_MOST, and a request that is sent again then may do again what was done.
 Source: draft-ietf-httpapi-idempotency-key-header.
 """
 
 import hashlib
 import hmac
+import os
 import re
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from aiohttp import web
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mgmt.app_context import CLOCK, write
+from mgmt.app_context import CLOCK, CONTROL, write
 from mgmt.auth import Principal, PrincipalEndpoint
+from mgmt.control_protocol import receive
+from mgmt.errors import NotInForce
 from mgmt.frame.requests import octets_of
 from mgmt.problems import KEY_REUSED, KEY_RUNS, Problem
 from parental.schema.idempotency import idempotency_keys as keys
 
 HEADER = "Idempotency-Key"
+KEYED = "POST"
+STORED = 503  # and not in force
+NONCE_OCTETS = 12
 KEPT = timedelta(hours=24)  # a client that was cut off sends again within minutes, a person the next morning
 RUNS_AT_MOST = timedelta(minutes=3)  # 60 s for a body of 16 MiB, its entries, and 15 s for control
 MAX_OF_HOLDER = 10_000  # a letter every nine seconds, all day
@@ -41,14 +54,20 @@ class _Asked(NamedTuple):
     holder: str
     key: str
     sha256: bytes
+    token: bytes
+
+    @property
+    def box(self) -> AESGCM:
+        """What seals the answer: for this token, key and request."""
+        return AESGCM(hmac.digest(self.token, b"filterd kept answer\n" + self.sha256 + self.key.encode(), "sha256"))
 
     @property
     def row(self) -> Any:
         return and_(keys.c.holder == self.holder, keys.c.key == self.key)
 
 
-def keyed(endpoint: PrincipalEndpoint) -> PrincipalEndpoint:
-    """An endpoint whose requests may have a key."""
+def keyed(endpoint: PrincipalEndpoint, *, adds: bool = False) -> PrincipalEndpoint:
+    """An endpoint whose requests may have a key.   adds  see Contract"""
 
     async def once(request: web.Request, principal: Principal) -> web.StreamResponse:
         asked = await _asked(request, principal)
@@ -58,21 +77,34 @@ def keyed(endpoint: PrincipalEndpoint) -> PrincipalEndpoint:
             known = await write(request, lambda conn: _begin(conn, asked, request.app[CLOCK]()))
         except IntegrityError as reason:
             raise _running() from reason
-        return _again(known) if known is not None else await _first(endpoint, request, principal, asked)
+        if known is None:
+            return await _first(endpoint, request, principal, asked, adds=adds)
+        return _again(asked, known) if known.status != STORED else await _enforced(request)
 
     return once
 
 
 async def _first(
-    endpoint: PrincipalEndpoint, request: web.Request, principal: Principal, asked: _Asked
+    endpoint: PrincipalEndpoint, request: web.Request, principal: Principal, asked: _Asked, *, adds: bool
 ) -> web.StreamResponse:
-    response = None
+    kept: dict[str, Any] | None = None
     try:
         response = await endpoint(request, principal)
+        if isinstance(response, web.Response) and response.status < 300:
+            kept = _kept(asked, response)
+    except NotInForce:
+        kept = {"status": STORED} if adds else None
+        raise
     finally:
-        kept = response if isinstance(response, web.Response) and response.status < 300 else None
         await write(request, lambda conn: _end(conn, asked, kept))
     return response
+
+
+async def _enforced(request: web.Request) -> web.Response:
+    """Put in force what an earlier request has stored.   Raises NotInForce, and Problem 409: it is in force"""
+    await receive(request.app[CONTROL].policy_changed())
+    detail = f"{HEADER}: it was stored when it came first, and is in force now; nothing done again; look what is there"
+    raise Problem(409, detail, HEADER)
 
 
 async def _asked(request: web.Request, principal: Principal) -> _Asked | None:
@@ -86,7 +118,7 @@ async def _asked(request: web.Request, principal: Principal) -> _Asked | None:
     actor = principal.actor
     head = f"{request.method} {request.raw_path}\n".encode("utf-8", "surrogateescape")
     digest = hashlib.sha256(head + await octets_of(request)).digest()
-    return _Asked(f"{actor.kind} {actor.name}", found[1] or found[2], digest)
+    return _Asked(f"{actor.kind} {actor.name}", found[1] or found[2], digest, _token_of(request))
 
 
 def _begin(conn: Connection, asked: _Asked, now: datetime) -> Row[Any] | None:
@@ -110,17 +142,35 @@ def _begin(conn: Connection, asked: _Asked, now: datetime) -> Row[Any] | None:
     return None
 
 
-def _end(conn: Connection, asked: _Asked, kept: web.Response | None) -> None:
-    if kept is None:
-        conn.execute(delete(keys).where(asked.row))
-        return
-    answer = {"status": kept.status, "location": kept.headers.get("Location"), "answer": kept.body}
-    conn.execute(update(keys).where(asked.row).values(**answer))
+def _end(conn: Connection, asked: _Asked, kept: dict[str, Any] | None) -> None:
+    change = delete(keys) if kept is None else update(keys).values(**kept)
+    conn.execute(change.where(asked.row))
 
 
-def _again(row: Row[Any]) -> web.Response:
+def _kept(asked: _Asked, answered: web.Response) -> dict[str, Any]:
+    """The columns of an answer."""
+    assert isinstance(answered.body, bytes)
+    nonce = os.urandom(NONCE_OCTETS)
+    sealed = nonce + asked.box.encrypt(nonce, answered.body, None)
+    return {"status": answered.status, "location": answered.headers.get("Location"), "answer": sealed}
+
+
+def _again(asked: _Asked, row: Row[Any]) -> web.Response:
+    """What was answered.   Raises Problem 409 for one that another release has kept"""
+    try:
+        body = asked.box.decrypt(row.answer[:NONCE_OCTETS], row.answer[NONCE_OCTETS:], None)
+    except (InvalidTag, ValueError) as reason:
+        detail = (
+            f"{HEADER}: it was done, and its answer cannot be read any more; nothing done again; look what is there"
+        )
+        raise Problem(409, detail, HEADER) from reason
     headers = {"Cache-Control": "no-store"} | ({"Location": row.location} if row.location else {})
-    return web.Response(status=row.status, body=row.answer, content_type="application/json", headers=headers)
+    return web.Response(status=row.status, body=body, content_type="application/json", headers=headers)
+
+
+def _token_of(request: web.Request) -> bytes:
+    """The token that the request came with (RFC 6750)."""
+    return request.headers["Authorization"].split()[-1].encode("utf-8", "surrogateescape")
 
 
 def _running() -> Problem:

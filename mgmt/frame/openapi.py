@@ -14,6 +14,7 @@ from aiohttp import web
 
 from mgmt.auth import Route
 from mgmt.frame.contract import Contract, Text
+from mgmt.frame.idempotency import KEYED
 from mgmt.frame.shapes import ProblemDetails
 from mgmt.problems import MEANINGS, TITLES, TYPE
 from mgmt.staff.permissions import PERMISSIONS
@@ -38,9 +39,11 @@ HEAD = {
     "security": [{"token": []}],
 }
 NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
+EVENT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 NAME = {"type": "string", "minLength": 1, "maxLength": 500}
 IN_PATHS = {  # what stands in a path, by its name there
     "id": ("A number.", NUMBER),
+    "event": ("The number of an event.", EVENT),
     "line": ("The number of a line.", NUMBER),
     "child": ("The number of a child.", NUMBER),
     "caregiver": ("The number of a caregiver.", NUMBER),
@@ -128,7 +131,7 @@ def _operation(route: Route) -> dict[str, Any]:
 def _refusals(route: Route) -> list[int]:
     found = {*OF_EVERY_ROUTE, *route.contract.refusals}
     found |= {*OF_A_PATH} if "{" in route.path else set()
-    found |= {*OF_A_KEY} if route.contract.is_keyed else set()
+    found |= {*OF_A_KEY} if route.method == KEYED else set()
     found |= {*OF_A_TAG} if route.contract.is_tagged and route.method != "GET" else set()
     return sorted(found | ({*OF_A_BODY} if route.contract.body is not None else set()))
 
@@ -168,7 +171,7 @@ def _header_parameters(route: Route) -> Iterator[dict[str, Any]]:
     if route.contract.is_tagged:
         for name in ("If-None-Match",) if route.method == "GET" else ("If-Match", "If-None-Match"):
             yield {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
-    if route.contract.is_keyed:
+    if route.method == KEYED:
         said = "A string in quotes, new for each request; the same request under it does nothing twice, for a day."
         schema = {"type": "string", "maxLength": 257}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "description": said, "schema": schema}

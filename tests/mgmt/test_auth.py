@@ -32,6 +32,7 @@ from parental.people import caregivers, children, devices
 from parental.people.caregivers import Caregiver
 from parental.people.household import By
 from parental.profile import Profile, Span
+from parental.schema import metadata
 from parental.schema.access import tokens
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
@@ -137,7 +138,7 @@ class Things:
             "tokens/{id}", f"tokens/{self.spare}"
         )
         path = path.replace("approvals/{id}", f"approvals/{self.approval}")
-        path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{id}", "ledger/0")
+        path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{event}", "ledger/0")
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
         path = path.replace("{child}", str(self.children[whose])).replace("{line}", str(LINES[whose]))
         path = path.replace("{caregiver}", str(self.invited[whose][0].id))
@@ -197,6 +198,33 @@ async def test_every_route_is_open_to_a_role_as_far_as_the_table_says(engine: En
             wanted[asked] = due(route, role, whose)
 
     assert found == wanted
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "POST"], ids=lambda route: route.path)
+async def test_a_post_that_comes_twice_under_one_key_is_done_once_and_another_under_it_is_refused(
+    engine: Engine, desk: DeskOf, route: Route
+) -> None:
+    role = next(iter(PERMISSIONS[route.permission]))
+    things, asking = Things(engine, role, 1), desk(role, 7 if role in HOUSEHOLD_ROLES else None)
+    path, body = things.path(route, OWN), things.body(route, OWN)
+    key = {"Idempotency-Key": "1"}
+
+    first = await asking.raw("POST", path, headers=key, data=body)
+    before = dumped(engine)
+    again = await asking.raw("POST", path, headers=key, data=body)
+    other = await asking.raw("POST", path, headers=key, data=(body or b"") + b" ")
+
+    assert first[0] < 300, first
+    assert (again[0], again[2]) == (first[0], first[2])
+    assert other[0] == 422 and b"key-reused" in other[2]
+    assert dumped(engine) == before
+
+
+def dumped(engine: Engine) -> dict[str, list[Any]]:
+    """All rows, but those that say when a token was used, and what it has asked."""
+    kept = [table for table in metadata.sorted_tables if table.name not in ("tokens", "idempotency_keys")]
+    with reading(engine) as conn:
+        return {table.name: [tuple(row) for row in conn.execute(select(table))] for table in kept}
 
 
 def test_every_permission_of_the_table_is_that_of_a_route() -> None:

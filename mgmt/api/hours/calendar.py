@@ -5,6 +5,7 @@ nothing could enforce are refused with the reason.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -187,7 +188,7 @@ _CARDS = _ONE + "/profiles/{profile}/cards"
 _PUT_CARD = Contract({200: ChangedTime}, body=Card, refusals=(409,), is_family=True)
 _PUT_DATES = Contract({200: ChangedDates}, body=HouseholdDates, is_family=True)
 ROUTES = (
-    Route("POST", _CARDS, add_card, "account.schedule", _PUT_CARD),
+    Route("POST", _CARDS, add_card, "account.schedule", replace(_PUT_CARD, adds=True)),
     Route("PUT", _CARDS + "/{card}", put_card, "account.schedule", _PUT_CARD),
     Route(
         "DELETE",

@@ -122,7 +122,7 @@ def _by(principal: Principal) -> By:
 _ONE = "/v1/accounts/{id}/profiles/{profile}"
 _REFUSABLE = Contract({200: ChangedTime}, refusals=(409,), is_family=True)
 _UNTIL = Contract({200: ChangedTime}, body=Until, refusals=(409,), is_family=True)
-_PLUS = Contract({200: ChangedTime}, body=More, is_keyed=True, refusals=(409,), is_family=True)
+_PLUS = Contract({200: ChangedTime}, body=More, refusals=(409,), is_family=True, adds=True)
 _QUOTA = Contract({200: ChangedTime}, body=Quota, refusals=(409,), is_family=True)
 _UNDO = Contract({200: ChangedTime}, is_family=True)
 ROUTES = (

@@ -120,6 +120,6 @@ ROUTES = (
         "/v1/accounts/{id}/profiles/{profile}/ticket",
         use,
         "account.pause",
-        Contract({200: UsedTicket}, body=TicketCode, refusals=(409,), is_family=True),
+        Contract({200: UsedTicket}, body=TicketCode, refusals=(409,), is_family=True, adds=True),
     ),
 )

@@ -3,11 +3,14 @@ import json
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from support.mgmt.desk import Clock, Desk, DeskOf, PlayedControl
 
 from mgmt.frame import idempotency
-from parental.database import reading
+from parental.database import reading, writing
+from parental.profiles import set_schedule
+from parental.schedule import Interval, Schedule
+from parental.schema.calendar import time_spans
 from parental.schema.idempotency import idempotency_keys
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
@@ -124,3 +127,59 @@ async def test_a_token_has_so_many_keys_at_once(desk: DeskOf, monkeypatch: pytes
     answers = [(await pushed(api, {**ORDER, "ref": key}, key))[0] for key in ("a", "b", "c")]
 
     assert answers == [201, 201, 429]
+
+
+@pytest.mark.parametrize("fault", ["fails", "refuses"])
+async def test_minutes_that_were_stored_and_not_in_force_are_not_given_twice(
+    desk: DeskOf, control: PlayedControl, engine: Engine, fault: str
+) -> None:
+    api, head = desk("parent", 7), {"Idempotency-Key": KEY}
+    path = "/v1/accounts/7/profiles/7/plus"
+
+    async def asked() -> tuple[int, Any]:
+        status, _, octets = await api.raw("POST", path, headers=head, data=b'{"minutes": 30}')
+        return status, json.loads(octets)
+
+    def spans() -> int:
+        with reading(engine) as conn:
+            return len(conn.execute(select(time_spans)).all())
+
+    with writing(engine) as conn:
+        set_schedule(conn, 7, Schedule((Interval(0, 0, 10080),)))
+    setattr(control, fault, "it is away")
+    assert [(await asked())[0] for _ in range(2)] == [503, 503]
+    setattr(control, fault, None)
+    status, body = await asked()
+
+    assert (status, body["type"]) == (409, "/v1/problems/conflict")
+    assert "it was stored when it came first, and is in force now" in body["detail"]
+    assert spans() == 1
+    assert control.asked == ["policy_changed"] * 3
+
+
+async def test_a_secret_that_is_answered_twice_is_not_readable_in_the_database(desk: DeskOf, engine: Engine) -> None:
+    said = {"headers": {"Idempotency-Key": KEY}, "data": b'{"role": "engineer"}'}
+    api = desk("operator")
+
+    answers = [await api.raw("POST", "/v1/tokens", **said) for _ in range(2)]
+
+    made = json.loads(answers[0][2])["token"]
+    assert [json.loads(octets)["token"] for _, _, octets in answers] == [made, made]
+    with reading(engine) as conn:
+        [row] = conn.execute(select(idempotency_keys)).all()
+    assert made.encode() not in row.answer
+
+
+async def test_an_answer_that_another_release_has_kept_is_said_to_be_lost_and_nothing_is_done_again(
+    desk: DeskOf, engine: Engine, control: PlayedControl
+) -> None:
+    api = desk("regulator")
+    await pushed(api)
+    with writing(engine) as conn:
+        conn.execute(update(idempotency_keys).values(answer=b'{"id": 1}'))
+
+    status, _, body = await pushed(api)
+
+    assert (status, body["where"]) == (409, "Idempotency-Key")
+    assert "it was done, and its answer cannot be read any more" in body["detail"]
+    assert control.asked == ["orders_changed"]
