@@ -4,8 +4,9 @@ A token only carries what is proposed and signed; who agrees, the signature says
 approval.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -100,18 +101,19 @@ class ApprovalsOf(After, forbid_unknown_fields=True):
 
 async def list_approvals(request: web.Request, _: Principal) -> web.Response:
     """List proposals and approvals."""
-    asked = query_of(request, ApprovalsOf)
+    asked, zone = query_of(request, ApprovalsOf), ZoneInfo(request.app[SETTINGS].zone)
 
     def load(conn: Connection) -> ApprovalPage:
         found = page_of_approvals(conn, asked.order, asked.after, PAGE)
-        return ApprovalPage([_shown(conn, row) for row in found], found[-1].id if len(found) == PAGE else None)
+        return ApprovalPage([_shown(conn, row, zone) for row in found], found[-1].id if len(found) == PAGE else None)
 
     return json_response(await read(request, load))
 
 
 async def show_approval(request: web.Request, _: Principal) -> web.Response:
     """Show a proposal or an approval, and what is to be signed."""
-    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request))))
+    zone = ZoneInfo(request.app[SETTINGS].zone)
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request), zone)))
 
 
 async def propose(request: web.Request, principal: Principal) -> web.Response:
@@ -124,7 +126,7 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
             raise Problem(404, f"order {said.order}: not found; nothing proposed; look at GET /v1/orders", "/order")
         through = f"token {principal.token}"
         made = propose_at_desk(conn, order, _proposal(said), said.proposer, through, request.app[CLOCK]())
-        return _shown(conn, made)
+        return _shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
 
     try:
         return json_response(await write(request, work), 201)
@@ -151,7 +153,7 @@ async def put_signature(request: web.Request, _: Principal) -> web.Response:
     if why is not None:
         raise Problem(422, why, "/response")
     request.app[PUBLICATIONS].ask()
-    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request))))
+    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request), ZoneInfo(settings.zone))))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def _number(request: web.Request) -> int:
     raise Problem(404, f"approval {said[:20]}: not found; nothing done; look at GET /v1/approvals", "approval")
 
 
-def _shown(conn: Connection, row: Row[Any]) -> Approval:
+def _shown(conn: Connection, row: Row[Any], zone: ZoneInfo) -> Approval:
     due = part_due(conn, row)
     challenge = None if due is None else bytes_to_base64url(challenge_of(document_of(row, due)))
     same = {name: getattr(row, name) for name in Approval.__struct_fields__ if name in row._mapping}
@@ -193,16 +195,16 @@ def _shown(conn: Connection, row: Row[Any]) -> Approval:
         "digest": row.digest.hex(),
         "due": due,
         "challenge": challenge,
-        "until": _iso(row.expires_s),
-        "proposed": _iso(row.proposed_s),
-        "approved": _iso(row.approved_s),
-        "ended": _iso(None if row.lapsed_ms is None else row.lapsed_ms // 1000),
+        "until": _iso(row.expires_s, zone),
+        "proposed": _iso(row.proposed_s, zone),
+        "approved": _iso(row.approved_s, zone),
+        "ended": _iso(None if row.lapsed_ms is None else row.lapsed_ms // 1000, zone),
     }
     return Approval(**(same | said))
 
 
-def _iso(seconds: int | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+def _iso(seconds: int | None, zone: ZoneInfo) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, zone).isoformat()
 
 
 ROUTES = (

@@ -8,8 +8,9 @@ of an order is an event of the ledger, in the same transaction, with counts and 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
@@ -221,12 +222,12 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
     return put_order(conn, Order(issuer, ref, "", "subtree", None, False, ()), (), b"", at, CONTROL)
 
 
-def order_json(conn: Connection, order: Row[Any]) -> dict[str, Any]:
-    """An order without its entries, as the API gives it."""
-    return orders_json(conn, [order])[0]
+def order_json(conn: Connection, order: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:
+    """An order without its entries, as the API gives it.   zone  of its times"""
+    return orders_json(conn, [order], zone)[0]
 
 
-def orders_json(conn: Connection, page: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def orders_json(conn: Connection, page: Sequence[Row[Any]], zone: tzinfo = UTC) -> list[dict[str, Any]]:
     """Orders without their entries, as the API gives them.   Cost: four queries, however many there are
 
     page  of so many orders as one statement may name"""
@@ -234,27 +235,32 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]]) -> list[dict[str, An
     counts, lists = _counts(conn, numbers), letters_of(conn, numbers)
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
-    return [_told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing) for order in page]
+    return [
+        _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, partial(_iso, zone=zone))
+        for order in page
+    ]
 
 
-def _told(order: Row[Any], counts: dict[str, int], lists: Iterable[Letter], is_lapsing: bool) -> dict[str, Any]:
-    """An order by the names of the API."""
+def _told(
+    order: Row[Any], counts: dict[str, int], lists: Iterable[Letter], is_lapsing: bool, iso: Callable[[int], str]
+) -> dict[str, Any]:
+    """An order by the names of the API.   iso  a time in ms as it is written"""
     return {
         "id": order.id,
         "issuer": order.issuer,
         "ref": order.ref,
         "ground": order.ground or None,  # a list's letter has none
         "scope": order.scope,
-        "deadline": None if order.deadline_s is None else _iso(order.deadline_s * 1000),
+        "deadline": None if order.deadline_s is None else iso(order.deadline_s * 1000),
         "emergency": order.is_emergency,
-        "lapses": _iso(order.confirm_by_s * 1000) if is_lapsing else None,
-        "received": _iso(order.received_ms),
+        "lapses": iso(order.confirm_by_s * 1000) if is_lapsing else None,
+        "received": iso(order.received_ms),
         "sha256": order.sha256.hex(),
         "state": state_of(order, counts),
         "counts": counts,
-        "lists": [{"list": each.list, "generation": each.generation, "since": _iso(each.served_ms)} for each in lists],
+        "lists": [{"list": each.list, "generation": each.generation, "since": iso(each.served_ms)} for each in lists],
         "receipt": None if order.receipt is None else json.loads(order.receipt),
-        "withdrawn": None if order.withdrawn_ms is None else _iso(order.withdrawn_ms),
+        "withdrawn": None if order.withdrawn_ms is None else iso(order.withdrawn_ms),
         "withdrawal_reason": order.withdrawal_reason,
         "withdrawal_receipt": None if order.withdrawal_receipt is None else json.loads(order.withdrawal_receipt),
     }
@@ -279,8 +285,8 @@ def _in_their_order(counts: dict[str, int]) -> dict[str, int]:
     return {status: counts[status] for status in STATUSES if counts.get(status)}
 
 
-def entry_json(entry: Row[Any]) -> dict[str, Any]:
-    """An entry as the API gives it."""
+def entry_json(entry: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:
+    """An entry as the API gives it.   zone  of its times"""
     return {
         "number": entry.number,
         "value": entry.value,
@@ -289,19 +295,19 @@ def entry_json(entry: Row[Any]) -> dict[str, Any]:
         "status": entry.status,
         "reason": entry.reason,
         "generation": entry.generation or None,  # 0: let in, and no worker has confirmed it
-        "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms),
-        "approval": None if entry.kind is None else _agreed(entry),
+        "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms, zone),
+        "approval": None if entry.kind is None else _agreed(entry, zone),
     }
 
 
-def _agreed(entry: Row[Any]) -> dict[str, Any]:
+def _agreed(entry: Row[Any], zone: tzinfo) -> dict[str, Any]:
     """By what two persons' approval an entry is in force."""
     return {
         "id": entry.approval,
         "kind": entry.kind,
         "reference": entry.reference,
         "collateral": entry.collateral,
-        "until": None if entry.expires_s is None else _iso(entry.expires_s * 1000),
+        "until": None if entry.expires_s is None else _iso(entry.expires_s * 1000, zone),
     }
 
 
@@ -327,5 +333,5 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+def _iso(ms: int, zone: tzinfo = UTC) -> str:
+    return datetime.fromtimestamp(ms / 1000, zone).isoformat(timespec="milliseconds")

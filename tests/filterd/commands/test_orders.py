@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_a_whole_order_is_confirmed_entry_by_entry_and_an_order_with_a_gap_is_no
     assert "T-20: enforced, 1 of 1 entries enforced\n" in confirmed.stdout
     assert "served by dns-0 since 20" in confirmed.stdout
     assert "\n  whole.test: enforced since 20" in confirmed.stdout
+    times = re.findall(r"\d{4}-\d\d-\d\dT[\d:.]+(\S{6})", confirmed.stdout)
+    assert times == ["+05:00"] * 3, "all by the operator's clocks: received, served, enforced"
 
     refused = daemon.run("orders", "confirm", "--issuer", "PTA", "T-21", "--json", token=regulator)
     assert refused.returncode == 1

@@ -49,7 +49,7 @@ async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it
         {"worker": "dns-0", "generation": 42, "ms": 3.5},
         {"worker": "gate-0", "generation": 42, "ms": 4.2},
     ]
-    assert body["deadline"] == "2026-08-05T05:00:00.000+00:00"
+    assert body["deadline"] == "2026-08-05T10:00:00.000+05:00"
     assert control.asked == ["orders_changed"]
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 1), (b"\5exact\7example\0", "exact", 1)}
 
@@ -282,7 +282,7 @@ async def test_a_letter_that_a_list_names_is_not_withdrawn_here_and_the_answer_s
     assert control.asked == []
     shown = (await api.ask("GET", f"/v1/orders/id/{number}"))[1]
     assert (shown["state"], shown["withdrawn"], shown["counts"]) == ("enforced", None, {"enforced": 7})
-    assert shown["lists"] == [{"list": "pta", "generation": 3, "since": "2026-08-03T16:00:03.000+00:00"}]
+    assert shown["lists"] == [{"list": "pta", "generation": 3, "since": "2026-08-03T21:00:03.000+05:00"}]
 
 
 async def test_a_pushed_order_that_a_list_names_too_is_not_withdrawn_before_the_list_lets_it_go(
