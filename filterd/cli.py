@@ -27,6 +27,7 @@ COMMANDS = {
     "canon": "print the canonical form of names and URLs",
     "compile": "compile lists into images",
     "lists": "show, fetch and approve lists",
+    "services": "show the services that parents can close, and their domains",
     "lookup": "show the decision for a name, and why",
     "inspect": "show the decision for each name in a capture file",
     "dns": "run the DNS front only, without a configuration file",

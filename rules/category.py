@@ -85,6 +85,12 @@ SERVICES = MappingProxyType(
         "imo": 99,
         "skype": 100,
         "zoom": 101,
+        "ary-zap": 102,
+        "foodpanda": 103,
+        "jazzcash": 104,
+        "easypaisa": 105,
+        "snack-video": 106,
+        "olx": 107,
     }
 )
 NUMBERS = MappingProxyType(CATEGORIES | SERVICES)

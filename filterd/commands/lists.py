@@ -20,6 +20,7 @@ from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.errors import Missing, Refused, WrongUse
+from filterd.lists.additions import add, show
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, shelf_of, source_of
@@ -53,6 +54,8 @@ VERBS = {
     "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
     "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
     "refresh": ("fetch the sources now; returns when the result is in force", "refresh pta"),
+    "sources": ("show the lists that filterd knows where to get, with their licences", "sources --json"),
+    "add-source": ("write such lists into the configuration", "add-source ut1-gambling youtube"),
     "pull": ("fetch the URLs of these lists in this process; control does so automatically", "pull pta"),
     "take": (
         "judge the waiting versions of these lists in this process; control does so automatically",
@@ -68,7 +71,7 @@ AT_ONCE = 8  # pulls
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     made = {name: add_verb(verbs, name, purpose, f"filterd lists {shown}") for name, (purpose, shown) in VERBS.items()}
-    listed, diff, approve, rollback, export, refresh, pull, taken = made.values()
+    listed, diff, approve, rollback, export, refresh, sources, added, pull, taken = made.values()
     for verb in (diff, approve, rollback, export):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
@@ -79,13 +82,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("lists", nargs="+", metavar="LIST")
     pull.add_argument("--confined", action="store_true", help="without any capability, as control's job")
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
-    for verb in (listed, diff, approve, rollback, export, refresh, pull, taken):
+    added.add_argument("sources", nargs="+", metavar="SOURCE", help="as `filterd lists sources` names it, or a service")
+    added.add_argument("--print", action="store_true", dest="is_shown", help="only print the lines")
+    for verb in (listed, diff, approve, rollback, export, refresh, added, pull, taken):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
-    for verb in (listed, diff, approve, rollback, refresh):
+    for verb in (listed, diff, approve, rollback, refresh, sources):
         verb.add_argument("--json", action="store_true", help="one object for each line")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.verb == "sources":
+        return show(args.json)
+    if args.verb == "add-source":
+        return add(args.config, args.sources, args.is_shown)
     config = loaded(args.config)
     entries = _chosen(config, [args.list] if "list" in args else args.lists)
     try:

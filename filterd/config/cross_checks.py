@@ -241,8 +241,6 @@ def _check_client_certificate(path: str, entry: ListEntry) -> Found:
 def _check_format(path: str, entry: ListEntry) -> Found:
     if entry.columns is not None and entry.format not in TABLES:
         yield f"{path}/columns", f"columns of a list of format {entry.format}", f"write format: {' or '.join(TABLES)}"
-    if entry.url is not None and entry.format in FOLDERS:
-        yield f"{path}/url", f"a list of format {entry.format} is a folder", "fetch it by other means; write file"
 
 
 def _check_ca(path: str, entry: ListEntry) -> Found:
@@ -255,7 +253,9 @@ def _check_ca(path: str, entry: ListEntry) -> Found:
 
 def _check_signature(path: str, entry: ListEntry) -> Found:
     for key in ("minisign", "pgp"):
-        if getattr(entry, key) is not None and (entry.zone is not None or entry.format in FOLDERS):
+        if getattr(entry, key) is not None and (
+            entry.zone is not None or (entry.file is not None and entry.format in FOLDERS)
+        ):
             yield f"{path}/{key}", "a signature of what is no single file", "remove it; a zone is signed by tsig"
     if entry.minisign is not None and entry.pgp is not None:
         yield path, "minisign and pgp: two ways of signing one list", "set one of them"

@@ -18,6 +18,7 @@ from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.text.links import target_of
 from parental.subscriber import MAX_ID
 from rules.category import CATEGORIES, NAMELESS, SERVICES
+from rules.lists import catalogue
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
 IDENTITY_OCTETS = 64  # what fastpath.dns.special_names has room for
@@ -101,6 +102,22 @@ def path(value: str) -> Path:
     if not value or "\0" in value or len(value) > TEXT_OCTETS:
         raise Unfit(f"{quoted(value)} is not a file name", "write the path of a file")
     return Path(value)
+
+
+def list_file(value: str) -> Path:
+    """path of a file or folder, or shipped:NAME for a list that filterd brings along
+
+    It becomes the path in the release that reads it, so that an upgrade brings new data."""
+    name = value.removeprefix(catalogue.SCHEME)
+    if name == value:
+        return path(value)
+    try:
+        return catalogue.shipped_path(name)
+    except KeyError:
+        known = [*catalogue.OWN_LISTS, *SERVICES]
+        raise Unfit(
+            f"filterd brings no list {quoted(name)}", f"write {catalogue.SCHEME}NAME, {nearest(name, known)}"
+        ) from None
 
 
 def run_directory(value: str) -> Path:

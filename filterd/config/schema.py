@@ -288,8 +288,9 @@ class ListEntry:
 
     id: str = one(kinds.list_id)
     """Its name in commands, records and reports."""
-    file: Path | None = one(kinds.path, default=None)
-    """Where new versions are put; noticed within a minute.   Either this, or `url`, or `zone`."""
+    file: Path | None = one(kinds.list_file, default=None)
+    """Where new versions are put; noticed within a minute.   shipped:NAME: a list that filterd brings along, see
+    `filterd lists sources`.   Either this, or `url`, or `zone`."""
     url: str | None = one(kinds.list_url, default=None)
     """Where it is pulled from."""
     zone: str | None = one(kinds.host, default=None)

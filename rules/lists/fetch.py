@@ -26,6 +26,7 @@ MAX_REDIRECTS = 3
 CONNECT_S = 20.0  # for TCP and TLS, each try
 CHUNK_OCTETS = 2**16
 PAGES = ("text/html", "application/xhtml+xml")
+GZIP, PACKED = ("gzip", "x-gzip"), (".gz", ".tgz")
 REDIRECTS = (301, 302, 303, 307, 308)
 AGENT = "filterd"
 TOO_LARGE = "raise max_octets if it is meant to be so large"
@@ -130,13 +131,19 @@ def _refuse_answer(response: aiohttp.ClientResponse, remote: Remote) -> None:
         raise FetchFailed(f"status {response.status}")
     if response.content_type in PAGES:
         raise FetchFailed(f"a web page instead of a list ({response.content_type})")
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if not _is_as_it_lies_there(response):
         raise FetchFailed("compressed without a request for it")
     length = response.content_length
     if length is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
         raise FetchFailed("no length, so that a cut-off list would look complete")
     if length is not None and length > remote.max_octets:
         raise FetchFailed(f"{length:,} octets, more than {remote.max_octets:,}; {TOO_LARGE}")
+
+
+def _is_as_it_lies_there(response: aiohttp.ClientResponse) -> bool:
+    """Whether the body is the file's own octets: some servers name the compression that a .gz has by itself."""
+    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    return encoding == "identity" or (encoding in GZIP and response.url.path.endswith(PACKED))
 
 
 def _tls(remote: Remote) -> ssl.SSLContext:

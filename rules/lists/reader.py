@@ -2,6 +2,7 @@
 
     text in UTF-8 or UTF-16, also as .gz or .xz (told by its first octets)
     a workbook, as it is
+    an archive of one category of UT1 (tar, told by its first octets)
     a folder: of UT1 (domains, urls), of a MISP feed (manifest.json and the events that it names)
 
 Invariants: no more than MAX_FILE_OCTETS are read, compressed or inflated; no line of more than MAX_RAW_LINE_OCTETS is
@@ -23,6 +24,7 @@ from rules.errors import BadList
 from rules.formats import BLOCK_FORMATS, FILE_FORMATS, FORMATS, TABLE_FORMATS
 from rules.formats.lines import UTF16_MARKS
 from rules.formats.misp import MANIFEST, read_manifest
+from rules.lists.archive import iter_parts, peek
 from rules.lists.source import Source
 from rules.rule import Rule, Skipped, UrlRule
 
@@ -57,7 +59,9 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
     if where is None:
         raise BadList("not a file; not read; its entries come over the API")
     if not where.is_dir():
-        yield from _read_file(source, where, tell, 0)
+        yield from (
+            _read_file_of_ut1(source, where, tell) if source.format == "ut1" else _read_file(source, where, tell, 0)
+        )
         return
     before = 0
     for part in _parts_of(source, where):
@@ -91,6 +95,12 @@ def octets_of(path: Path) -> int:
 @contextmanager
 def open_source(path: Path, list_format: str = "plain") -> Iterator[Reading]:
     """Open a list file for a format.   Raises BadList, without the path, where it cannot be read or is too large."""
+    with _opened(path) as file:
+        yield Reading(_readable(file, list_format), file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except OSError as exc:
@@ -98,27 +108,63 @@ def open_source(path: Path, list_format: str = "plain") -> Iterator[Reading]:
     with file:
         if path.stat().st_size > MAX_FILE_OCTETS:
             raise _too_large()
-        yield Reading(_readable(file, list_format), file)
+        yield file
 
 
 def _readable(file: BinaryIO, list_format: str) -> Iterable[bytes]:
     if list_format in FILE_FORMATS:
         return file
+    blocks = _as_utf8(_content_of(file))
+    return blocks if list_format in BLOCK_FORMATS else _lines_of(blocks)
+
+
+def _content_of(file: BinaryIO) -> Iterator[bytes]:
+    """Blocks of what is in a file, inflated, no more than MAX_FILE_OCTETS."""
     mark = file.read(len(_XZ_MARK))
     file.seek(0)
-    blocks = _as_utf8(_capped(_inflated(file, mark)))
-    return blocks if list_format in BLOCK_FORMATS else _lines_of(blocks)
+    return _capped(_inflated(file, mark))
 
 
 def _read_file(source: Source, path: Path, tell: Callable[[int], None] | None, before: int) -> Iterator[Item]:
     with open_source(path, source.format) as reading:
-        if tell is None:
-            yield from iter_source(reading.lines, source)
-            return
-        for n, item in enumerate(iter_source(reading.lines, source)):
-            if n % TELL_EVERY == 0:
-                tell(before + reading.file.tell())
-            yield item
+        yield from _telling(iter_source(reading.lines, source), reading.file, tell, before)
+
+
+def _telling(
+    items: Iterator[Item], file: BinaryIO, tell: Callable[[int], None] | None, before: int = 0
+) -> Iterator[Item]:
+    """All items, and now and then how far the file has been read."""
+    if tell is None:
+        yield from items
+        return
+    for n, item in enumerate(items):
+        if n % TELL_EVERY == 0:
+            tell(before + file.tell())
+        yield item
+
+
+def _read_file_of_ut1(source: Source, path: Path, tell: Callable[[int], None] | None) -> Iterator[Item]:
+    """An archive of one category, or one part of it alone."""
+    with _opened(path) as file:
+        is_archive, blocks = peek(_content_of(file))
+        items = _read_archive(source, blocks) if is_archive else iter_source(_lines_of(_as_utf8(blocks)), source)
+        yield from _telling(items, file, tell)
+
+
+def _read_archive(source: Source, blocks: Iterator[bytes]) -> Iterator[Item]:
+    has_part = False
+    for part, octets in iter_parts(blocks, (*UT1_PARTS, UT1_EXPRESSIONS)):
+        if part == UT1_EXPRESSIONS:
+            yield Skipped(1, 1, "", NO_EXPRESSIONS, part=part)
+            continue
+        has_part = True
+        try:
+            for item in iter_source(_lines_of(_as_utf8(octets)), source):
+                yield type(item)._make((*item[:-1], part))
+        except BadList as exc:
+            raise BadList(f"{part}: {exc}") from exc
+    if not has_part:
+        raise BadList(f"an archive without {' or '.join(UT1_PARTS)}; not read; take that of one category")
 
 
 def _parts_of(source: Source, folder: Path) -> list[str]:

@@ -49,6 +49,7 @@ SUFFIXES = {  # plain for the others
     ".netset": "addresses",
 }
 COMPRESSED = (".gz", ".xz")
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz")  # of UT1
 JSON_MARKS = {  # native for the others
     "certpl": ('"DomainAddress"', '"RegisterPositionId"'),
     "misp": ('"Event"', '"Attribute"'),
@@ -177,6 +178,8 @@ def _format_from(path: Path | None) -> str:
         return "plain"
     if path.is_dir():
         return "misp" if (path / MANIFEST).exists() else "ut1"
+    if path.name.lower().endswith(ARCHIVES):
+        return "ut1"
     name = Path(path.stem) if path.suffix.lower() in COMPRESSED else path
     found = "hosts" if name.name == "hosts" else SUFFIXES.get(name.suffix.lower(), "plain")
     return _json_format(path) if found == "native" else found

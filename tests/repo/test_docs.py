@@ -15,6 +15,7 @@ from docs.manual_page import commands_of
 from fastpath.report.counter_table import NAMES
 from filterd.cli import COMMANDS, parser_for
 from filterd.verbs import examples_of
+from rules.lists import catalogue
 
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo )make ((?:[a-z]+ ?)+)", re.MULTILINE)
@@ -112,11 +113,17 @@ def test_code_is_taken_from_blocks_and_spans() -> None:
     assert code_of("a `make x` b\n```sh\nfilterd run\n```\nmake y") == "make x\nfilterd run\n"
 
 
+def test_every_source_of_the_catalogue_is_in_the_manual(root: Path) -> None:
+    told = (root / "docs/lists.md").read_text()
+
+    assert [name for name, each in catalogue.sources().items() if "url" in each.entry and f"`{name}`" not in told] == []
+
+
 @pytest.mark.parametrize(("name", "match", "least"), [("doh-servers", "subtree", 51), ("ech-outer-names", "exact", 3)])
 def test_every_line_of_a_list_that_we_give_is_a_rule_of_its_own(
     root: Path, tmp_path: Path, name: str, match: str, least: int
 ) -> None:
-    path = root / f"docs/lists/{name}.txt"
+    path = root / f"rules/catalogue/{name}.txt"
     names = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     source = f"{path},match={match},tier=category,category=bypass"
     told = subprocess.run(

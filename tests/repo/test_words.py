@@ -11,10 +11,11 @@ import pytest
 CSAM = re.compile("child" + "[ _-]?porn", re.IGNORECASE)
 CSAM_EXCUSE = re.compile("reportchild" + "porn@|title of|statute", re.IGNORECASE)
 COLOURS = re.compile("(black|white)" + "[ _-]?list", re.IGNORECASE)
+COLOURS_EXCUSE = re.compile(r"https://dsi\.ut-capitole\.fr/")  # the address that a publisher has chosen
 PLACES = re.compile(r"(?<![\w.])/(work|farm|tmp/s)" + r"/|/root/\.|\.lib" + "rary/")
 FORBIDDEN = (
     ("say CSAM", CSAM, CSAM_EXCUSE),
-    ("say block list or allow list", COLOURS, None),
+    ("say block list or allow list", COLOURS, COLOURS_EXCUSE),
     ("a path of the machine it was written on", PLACES, None),
 )
 NOT_TEXT = {".pcap", ".pcapng", ".img", ".bin", ".png", ".ico", ".xz", ".gz", ".woff2"}

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -281,3 +282,13 @@ def test_a_profile_is_a_number_that_an_image_has_room_for(written: str) -> None:
 
     with pytest.raises(kinds.Unfit):
         kinds.profile(written)
+
+
+def test_a_list_that_filterd_brings_is_named_and_lies_in_this_release() -> None:
+    found = kinds.list_file("shipped:youtube")
+
+    assert found.is_absolute() and found.is_file()
+    assert kinds.list_file("lists/a.txt") == Path("lists/a.txt")
+    for name in ("youtub", "../category", ""):
+        with pytest.raises(kinds.Unfit, match="filterd brings no list"):
+            kinds.list_file(f"shipped:{name}")

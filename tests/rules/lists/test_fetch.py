@@ -207,6 +207,15 @@ async def test_a_compressed_body_is_refused_as_it_was_not_asked_for(get: Get) ->
         assert "compressed" in await refusal(get, url)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
+async def test_a_packed_file_is_taken_as_it_lies_there_though_its_server_names_the_packing(
+    get: Get, encoding: str
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: 3\r\n\r\n".encode()
+    async with raw(head + b"\x1f\x8b\x08") as url:
+        assert (await get(url.replace("list.txt", "adult.tar.gz")))[1] == b"\x1f\x8b\x08"
+
+
 @pytest.mark.parametrize("octets", [b"", b"\0\0\0", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"SSH-2.0-x\r\n"])
 async def test_what_is_no_http_is_refused(get: Get, octets: bytes) -> None:
     async with raw(octets) as url:
