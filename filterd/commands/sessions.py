@@ -1,9 +1,9 @@
 """`filterd sessions …`: sessions that network access servers told of, and the names by which they call lines."""
 
 import argparse
-import csv
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,13 @@ from filterd.verbs import add_verb, add_verbs
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from filterd.lookup.name_file import NameRows
     from filterd.process.codec import Message
 
 EXAMPLE = """filterd sessions count
 filterd sessions name 7 flat3@isp.example"""
+
+FIRST_LACKING = 20  # lines that a message names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     unname = add_verb(verbs, "unname", "take a name away", "filterd sessions unname flat3@isp.example")
     unname.add_argument("name", metavar="NAME")
     names = add_verb(verbs, "names", "give many lines their names, all or none", "filterd sessions names names.csv")
-    names.add_argument("file", metavar="FILE", help="CSV without a heading: LINE,NAME; - for stdin")
+    names.add_argument(
+        "file",
+        metavar="FILE",
+        help='CSV without a heading, LINE,NAME; or NDJSON, {"line": 7, "name": "…"}; - for stdin',
+    )
+    names.add_argument("--format", choices=("csv", "ndjson"), help="default: by the file's name; csv for stdin")
     compact = add_verb(
         verbs,
         "compact",
@@ -105,6 +113,8 @@ def _compact(args: argparse.Namespace) -> None:
 
 
 def _change_names(args: argparse.Namespace) -> int:
+    if args.verb == "names":
+        args.rows = _read_names(args)
     from filterd.database.access import opened_for_control
     from parental.database import writing
     from parental.errors import BadSubscriber, DatabaseFault, NoSubscriber
@@ -135,15 +145,30 @@ def _unname(conn: "Connection", args: argparse.Namespace) -> None:
 
 
 def _names(conn: "Connection", args: argparse.Namespace) -> None:
-    from parental.sessions.names import put_name
+    from parental.sessions.names import give_names
 
-    with sys.stdin if args.file == "-" else Path(args.file).open(newline="") as file:
-        n = 0
-        for n, row in enumerate(csv.reader(file), 1):
-            if len(row) != 2 or not row[0].isdecimal():
-                raise WrongUse(f"{args.file}:{n}: is not LINE,NAME; no name was taken; correct it")
-            put_name(conn, row[1], int(row[0]))
-    print(f"{n} names")
+    given = give_names(conn, {name: line for name, (line, _) in args.rows.wanted.items()})
+    if given.lacking:
+        first = ", ".join(map(str, sorted(given.lacking)[:FIRST_LACKING]))
+        raise Refused(
+            f"{args.file}: {len(given.lacking)} of its lines do not exist; no name was taken; "
+            f"create them first: {first}"
+        )
+    print(f"{len(args.rows.wanted)} names: {given.new} new, {given.moved} from another line, {given.same} as before")
+
+
+def _read_names(args: argparse.Namespace) -> "NameRows":
+    """Every row of the file, before the database is opened.   Raises WrongUse with the first rows that are bad"""
+    from filterd.lookup.line_file import is_csv_file
+    from filterd.lookup.name_file import read_names
+
+    is_csv = args.format == "csv" if args.format or args.file == "-" else is_csv_file(Path(args.file))
+    with nullcontext(sys.stdin.buffer) if args.file == "-" else Path(args.file).open("rb") as file:
+        rows = read_names(file, is_csv or (args.file == "-" and args.format is None))
+    if rows.n_bad:
+        said = "\n".join(f"{args.file}:{number}: {why}" for number, why in rows.bad)
+        raise WrongUse(f"{said}\n{rows.n_bad:,} rows cannot be taken; no name was taken; correct them")
+    return rows
 
 
 _WORK = {"name": _name, "unname": _unname, "names": _names}

@@ -54,7 +54,7 @@ def is_csv_file(path: Path) -> bool:
 
 
 def _json_rows(file: BinaryIO, refuse: Told) -> Iterator[Row]:
-    for number, line in _texts(file, refuse):
+    for number, line in texts(file, refuse):
         try:
             said = json.loads(line)
         except (ValueError, RecursionError) as reason:
@@ -68,7 +68,7 @@ def _json_rows(file: BinaryIO, refuse: Told) -> Iterator[Row]:
 
 def _csv_rows(file: BinaryIO, refuse: Told) -> Iterator[Row]:
     heading: Sequence[str] | None = None
-    for number, line in _texts(file, refuse):
+    for number, line in texts(file, refuse):
         cells = next(csv.reader([line]))
         if heading is None:
             heading = _heading(number, [cell.strip().removeprefix("\ufeff").lower() for cell in cells])
@@ -98,7 +98,7 @@ def _heading(number: int, names: list[str]) -> list[str]:
     return names
 
 
-def _texts(file: BinaryIO, refuse: Told) -> Iterator[tuple[int, str]]:
+def texts(file: BinaryIO, refuse: Told) -> Iterator[tuple[int, str]]:
     """(number, text) of every line that is not empty."""
     number = 0
     for lines in line_batches(file):

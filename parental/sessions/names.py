@@ -4,15 +4,16 @@ Invariants: a name is of one line; a line whose names change is stamped as chang
 profile, so that "whose profile has changed since revision R" is asked of rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select
 
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.held import BATCH
-from parental.profiles import touch
-from parental.revision import current_revision
+from parental.profiles import touch, touch_all
+from parental.revision import REVISION, current_revision, raise_revision
 from parental.schema.lines import line_names, lines, profiles
 
 MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
@@ -25,12 +26,55 @@ class Named(NamedTuple):
     revision: int
 
 
+@dataclass(slots=True)
+class Given:
+    """What became of names.   new: of no line before;   moved: of another one;   lacking: lines that do not exist"""
+
+    new: int = 0
+    moved: int = 0
+    same: int = 0
+    lacking: set[int] = field(default_factory=set)
+
+
+def why_no_name(name: str) -> str:
+    """Why no NAS can call a line so; "": one can."""
+    octets = len(name.encode("utf-8", "surrogatepass"))
+    if 0 < octets <= MOST_OCTETS and name.isprintable():
+        return ""
+    return f"no name of a line; not taken; write 1 to {MOST_OCTETS} octets on one line"
+
+
+def give_names(conn: Connection, wanted: Mapping[str, int]) -> Given:
+    """Give lines many names at once; what parents wish is neither read nor written.   wanted: name → line
+
+    Where lines are lacking, the transaction is to be rolled back.   Cost: 11 us a name, 4 us one that is as it was."""
+    given, names = Given(), list(wanted)
+    for begin in range(0, len(names), BATCH):
+        _give_some(conn, {name: wanted[name] for name in names[begin : begin + BATCH]}, given)
+    return given
+
+
+def _give_some(conn: Connection, wanted: Mapping[str, int], given: Given) -> None:
+    there = select(line_names.c.name, line_names.c.line).where(line_names.c.name.in_(wanted))
+    before = {row.name: row.line for row in conn.execute(there)}
+    changed = {name: line for name, line in wanted.items() if before.get(name) != line}
+    chosen = select(lines.c.id, lines.c.profile).where(lines.c.id.in_(set(changed.values())))
+    turned = {row.id: row.profile for row in conn.execute(chosen)}  # line → the profile that holds there
+    given.lacking |= set(changed.values()) - turned.keys()
+    given.same += len(wanted) - len(changed)
+    given.moved += len(changed.keys() & before.keys())
+    given.new += len(changed.keys() - before.keys())
+    if not changed or given.lacking:
+        return
+    conn.execute(delete(line_names).where(line_names.c.name.in_(changed.keys() & before.keys())))
+    conn.execute(insert(line_names), [{"name": name, "line": line} for name, line in changed.items()])
+    touch_all(conn, set(turned.values()), raise_revision(conn, REVISION))
+
+
 def put_name(conn: Connection, name: str, line: int) -> None:
     """Give a line a name, which another one loses.   Raises BadSubscriber, NoSubscriber"""
-    if not 0 < len(name.encode()) <= MOST_OCTETS or not name.isprintable():
-        raise BadSubscriber(
-            f"name: {name[:20]!r} is no name of a line; not taken; write 1 to {MOST_OCTETS} octets on one line"
-        )
+    if why := why_no_name(name):
+        raise BadSubscriber(f"name: {name[:20]!r} is {why}")
     row = conn.execute(select(lines.c.profile).where(lines.c.id == line)).first()
     if row is None:
         raise NoSubscriber(f"subscriber {line}: does not exist; not named; see the list of subscribers")

@@ -10,11 +10,14 @@ from support.sessions.requests import session
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
+from filterd.lookup.name_file import FIRST_BAD
 from parental.database import open_database, reading, writing
 from parental.engines import Where
+from parental.profile import Profile
+from parental.revision import current_revision
 from parental.sessions.journal import Journal, newest_snapshot
 from parental.sessions.names import names_of
-from parental.store import put_subscriber
+from parental.store import get_subscriber, put_subscriber
 from parental.subscriber import Subscriber
 
 
@@ -53,21 +56,103 @@ def test_a_line_is_named_and_its_name_taken_away(config: str, engine: Engine) ->
     assert run(config, "unname", "flat3@isp.example") == 1
 
 
-def test_many_lines_are_named_from_a_file_or_none(
-    config: str, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_lines_are_named_from_a_file(config: str, engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "names.csv"
     file.write_text('7,flat3\n8,"flat,4"\n7,flat5\n')
     assert run(config, "names", str(file)) == 0
     assert (names(engine, 7), names(engine, 8)) == (["flat3", "flat5"], ["flat,4"])
 
-    file.write_text("7,other\n8\n")
+    file = tmp_path / "names.ndjson"
+    file.write_text('{"line": 8, "name": "flat3"}\n{"line": 7, "name": "فلیٹ"}\n')
+    assert run(config, "names", str(file)) == 0
+    assert (names(engine, 7), names(engine, 8)) == (["flat5", "فلیٹ"], ["flat,4", "flat3"])
+
+
+def test_the_same_file_again_changes_nothing_and_says_so(
+    config: str, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text("7,flat3\n8,flat4\n")
+    run(config, "names", str(file))
+    with reading(engine) as conn:
+        before = current_revision(conn)
+    file.write_text("7,flat3\n7,flat4\n7,flat5\n7,flat5\n")
+
+    assert run(config, "names", str(file)) == 0
+    assert run(config, "names", str(file)) == 0
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == "3 names: 1 new, 1 from another line, 1 as before"
+    assert told[2] == "3 names: 0 new, 0 from another line, 3 as before"
+    with reading(engine) as conn:
+        assert current_revision(conn) == before + 1
+
+
+def test_what_parents_wish_is_as_it_was_after_an_import(config: str, engine: Engine, tmp_path: Path) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (), Profile(frozenset({"games"}), safe_search="strict")))
+        wished = get_subscriber(conn, 7)
+    (tmp_path / "names.csv").write_text("7,flat3\n8,flat4\n")
+
+    assert run(config, "names", str(tmp_path / "names.csv")) == 0
+
+    with reading(engine) as conn:
+        assert get_subscriber(conn, 7) == wished
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "7,other\n8\n", "a.csv:2: not LINE,NAME"),
+        ("a.csv", "7,other\nseven,flat\n", "a.csv:2: not LINE,NAME"),
+        ("a.csv", "7,\n", "a.csv:1: no name of a line; not taken; write 1 to 253 octets"),
+        ("a.csv", "7,other\n8,x\n8,other\n", "a.csv:3: row 1 gives this name to another line"),
+        ("a.csv", f"7,{'x' * 254}\n", "a.csv:1: no name of a line"),
+        ("a.csv", "7,a\x07b\n", "a.csv:1: no name of a line"),
+        ("a.ndjson", '{"line": 7, "name": "other"}\n{"line": true, "name": "x"}\n', 'a.ndjson:2: not {"line": NUMBER'),
+        ("a.csv", "0,flat\n", "a.csv:1: no number of a line"),
+        ("a.ndjson", '{"line": 1' + 400 * "0" + ', "name": "x"}\n', "a.ndjson:1: no number of a line"),
+        ("a.ndjson", '{"line": 7, "name": "\\ud800"}\n', "a.ndjson:1: no name of a line"),
+        ("a.ndjson", "[]\n", "a.ndjson:1: not"),
+        ("a.ndjson", "{\n", "a.ndjson:1: not"),
+    ],
+)
+def test_a_bad_row_is_told_with_its_number_and_no_name_is_taken(
+    config: str, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+
+    assert run(config, "names", str(tmp_path / name)) == 2
+
+    told = capsys.readouterr().err
+    assert said in told and "1 rows cannot be taken; no name was taken" in told
+    assert (names(engine, 7), names(engine, 8)) == ([], [])
+
+
+def test_a_million_bad_rows_are_counted_and_the_first_are_told(
+    config: str, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("7,good\n" + "x,y,z\n" * 1_000_000 + "8,good too\n")
+
     assert run(config, "names", str(file)) == 2
-    assert f"{file}:2: is not LINE,NAME; no name was taken" in capsys.readouterr().err
-    monkeypatch.setattr("sys.stdin", io.StringIO("7,other\n9,none\n"))
+
+    told = capsys.readouterr().err.splitlines()
+    assert (told[0].endswith(f"{file}:2: not LINE,NAME"), len(told)) == (True, FIRST_BAD + 1)
+    assert told[-1].startswith("1,000,000 rows cannot be taken; no name was taken")
+    assert (names(engine, 7), names(engine, 8)) == ([], [])
+
+
+def test_lines_that_do_not_exist_are_told_together_and_no_name_is_taken(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{number},name{number}\n" for number in range(7, 3000))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+
     assert run(config, "names", "-") == 1
 
-    assert names(engine, 7) == ["flat3", "flat5"]
+    assert "2991 of its lines do not exist; no name was taken; create them first: 9, 10," in capsys.readouterr().err
+    assert (names(engine, 7), names(engine, 8)) == ([], [])
 
 
 def test_without_the_role_nothing_is_known_and_the_message_says_what_to_do(
