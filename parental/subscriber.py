@@ -6,6 +6,7 @@ The number is what images, counters and records hold; the label never leaves the
 
 import ipaddress
 import itertools
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ MAX_ID = 2**32 - 3  # the two numbers above mean "nobody" and "not here" in an i
 MAX_PREFIXES = 256  # a home has one or two; a school with an address a class has dozens
 MAX_LABEL_CHARACTERS = 80
 DEVICE_KINDS = ("mac:", "cpe:")
+PROVINCE = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")  # where a line is, by ISO 3166-2, such as PK-PB
 
 
 @dataclass(frozen=True, slots=True)

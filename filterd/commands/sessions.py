@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     count = add_verb(verbs, "count", "how many sessions there are, and what was counted", "filterd sessions count")
     who = add_verb(verbs, "who", "which profile has an address by a session", "filterd sessions who 192.0.2.7")
     who.add_argument("address", metavar="ADDRESS")
-    for verb in (count, who):
+    places = add_verb(verbs, "places", "how many sessions are in each zone and province", "filterd sessions places")
+    for verb in (count, who, places):
         verb.add_argument("--json", action="store_true", help="one object")
     name = add_verb(
         verbs,
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.verb in ("count", "who"):
+    if args.verb in ("count", "who", "places"):
         return _ask(args)
     if args.verb == "compact":
         _compact(args)
@@ -71,9 +72,10 @@ def run(args: argparse.Namespace) -> int:
 def _ask(args: argparse.Namespace) -> int:
     from filterd.places import RADIUS, radius_socket
     from filterd.process.json_socket import NoAnswer, ask_blocking
-    from filterd.radius.messages import AskHolder, AskSessions
+    from filterd.radius.messages import AskHolder, AskPlaces, AskSessions
 
-    request = AskSessions() if args.verb == "count" else AskHolder(args.address)
+    asked = {"count": AskSessions(), "places": AskPlaces()}
+    request = asked[args.verb] if args.verb in asked else AskHolder(args.address)
     try:
         reply = ask_blocking(radius_socket(loaded(args.config).run_dir), RADIUS, request)
     except NoAnswer as reason:
@@ -83,8 +85,8 @@ def _ask(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(reply))
     else:
-        print(_counted(reply) if args.verb == "count" else _held(reply))
-    return 0 if args.verb == "count" or reply["prefix"] else 1
+        print(_SAID[args.verb](reply))
+    return 0 if args.verb in asked or reply["prefix"] else 1
 
 
 def _counted(reply: "Message") -> str:
@@ -97,7 +99,16 @@ def _held(reply: "Message") -> str:
     if not reply["prefix"]:
         return "no session"
     whose = f"profile {reply['profile']}" if reply["profile"] else "no line has the name of its session"
-    return f"{reply['prefix']}  {whose}"
+    where = ", ".join(reply[key] for key in ("zone", "province") if reply[key])
+    return f"{reply['prefix']}  {whose}" + (f"  in {where}" if where else "")
+
+
+def _placed(reply: "Message") -> str:
+    rows = [(each["province"] or "-", each["zone"] or "-", each["sessions"]) for each in reply["places"]]
+    return "\n".join(f"{province:<7} {zone:<24} {n}" for province, zone, n in rows) or "no session"
+
+
+_SAID = {"count": _counted, "who": _held, "places": _placed}
 
 
 def _compact(args: argparse.Namespace) -> None:

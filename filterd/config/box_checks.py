@@ -20,6 +20,7 @@ from filterd.config.cross_checks import what_can_be_said
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import Config, ListEntry
 from rules.errors import BadList
+from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
 
 ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
@@ -172,7 +173,12 @@ def _check_lists(config: Config, box: Box) -> Iterator[Finding]:
 
 def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterator[Finding]:
     wanted = "put the file there, readable by the control role"
-    if entry.file is not None and (reason := box.why_unreadable(entry.file, "control", config.state_dir)):
+    is_shipped = entry.file is not None and FOLDER in entry.file.parents  # a part of the release that reads it
+    if (
+        entry.file is not None
+        and not is_shipped
+        and (reason := box.why_unreadable(entry.file, "control", config.state_dir))
+    ):
         effect = "its last good version stays in force, where there is one"
         is_missing = not os.path.lexists(box.place(entry.file))
         yield (_warning if is_missing else _fault)(f"{path}/file", reason, effect, wanted)

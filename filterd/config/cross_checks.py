@@ -301,6 +301,11 @@ def _check_radius(config: Config) -> Found:
     for at, nas in enumerate(radius.nas):
         if nas.name in {each.name for each in radius.nas[:at]}:
             yield f"/radius/nas/{at}/name", f"'{nas.name}' is the name of an earlier one", "give each its own name"
+    for at, row in enumerate(radius.places):
+        if row.nas in {each.nas for each in radius.places[:at]}:
+            yield f"/radius/places/{at}/nas", f"'{row.nas}' has an earlier row", "write one row for each"
+        if row.zone is None and row.province is None:
+            yield f"/radius/places/{at}", "neither a zone nor a province", "write zone: NAME, or province: PK-PB"
 
 
 CHECKS: tuple[Callable[[Config], Found], ...] = (

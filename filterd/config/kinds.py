@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.text.links import target_of
-from parental.subscriber import MAX_ID
+from parental.subscriber import MAX_ID, PROVINCE
 from rules.category import CATEGORIES, NAMELESS, SERVICES
 from rules.lists import catalogue
 
@@ -150,6 +150,13 @@ def profile(value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", value) or not 1 <= int(value) <= MAX_ID:
         raise Unfit(f"{quoted(value)} is no number of a line or a profile", f"write a whole number, 1 to {MAX_ID}")
     return int(value)
+
+
+def province(value: str) -> str:
+    """province by ISO 3166-2"""
+    if not PROVINCE.fullmatch(value):
+        raise Unfit(f"{quoted(value)} is not a province", "write its code by ISO 3166-2, such as PK-PB")
+    return value
 
 
 def mark_mask(value: str) -> MarkMask:

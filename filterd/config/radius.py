@@ -9,6 +9,7 @@ from filterd.config.kinds import Seconds
 from filterd.config.spec import CONTROL, RADIUS, many, one, parts
 
 MAX_NAS = 1000  # entries; behind a relay there can be more
+MAX_PLACES = 2000  # a row is a line of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,19 @@ class Nas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NasPlace:
+    """Where the lines of a network access server are."""
+
+    nas: str = one(kinds.text)
+    """What it sends as NAS-Identifier, or else as NAS-IP-Address; or the `name` of an entry of `/radius/nas`, for all
+    of its servers that have no row."""
+    zone: str | None = one(kinds.text, default=None)
+    """Such as a city or an exchange."""
+    province: str | None = one(kinds.province, default=None)
+    """By ISO 3166-2: PK-PB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Radius:
     """Who has which address for now, by RADIUS accounting."""
 
@@ -41,5 +55,7 @@ class Radius:
     """Where accounting requests are answered; none: nowhere, and all addresses of lines are static."""
     nas: tuple[Nas, ...] = parts(Nas, MAX_NAS, (*RADIUS, *CONTROL))
     """Who may send them; the first one whose address fits counts."""
+    places: tuple[NasPlace, ...] = parts(NasPlace, MAX_PLACES, RADIUS)
+    """Zones and provinces of their lines, as `filterd sessions places` and `filterd sessions who` show them."""
     replay_window: Seconds = one(kinds.duration(60, 7 * 86400), default=Seconds(900))
     """How long a request may have been on its way, and how wrong its clock may be."""

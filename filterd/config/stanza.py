@@ -30,6 +30,7 @@ def line_of(list_id: str, entry: Mapping[str, Any]) -> str:
 
 def add_lists(path: Path, lines: Iterable[str]) -> None:
     """Add lists at the end of /lists.   Raises CannotAdd, BadConfig for a file that cannot be read or has faults"""
+    path = path.resolve()  # a link stays one
     text = octets_of(path)
     before = examine(text, str(path), path.parent.absolute()).faults
     if before:

@@ -15,6 +15,24 @@ class AskHolder(Struct, frozen=True, tag_field="op", tag="holder"):
     address: str
 
 
+class AskPlaces(Struct, frozen=True, tag_field="op", tag="places"):
+    """How many sessions are where?   Reply: PlacesKnown."""
+
+
+class SessionPlace(Struct, frozen=True):
+    """A place with its sessions.   zone, province None: no row of /radius/places has them"""
+
+    zone: str | None
+    province: str | None
+    sessions: int
+
+
+class PlacesKnown(Struct, frozen=True):
+    """Reply to AskPlaces: where the most are, first."""
+
+    places: list[SessionPlace]
+
+
 class SessionsKnown(Struct, frozen=True, kw_only=True):
     """Reply to AskSessions.
 
@@ -34,6 +52,8 @@ class SessionHolder(Struct, frozen=True, kw_only=True):
     prefix: str | None
     profile: int | None
     began_s: int | None
+    zone: str | None = None
+    province: str | None = None
 
 
-RADIUS_REQUESTS = Requests((AskSessions, AskHolder))
+RADIUS_REQUESTS = Requests((AskSessions, AskHolder, AskPlaces))

@@ -19,8 +19,17 @@ from filterd.process.codec import Failed
 from filterd.radius.identities import POLL_S, Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Datagram, Inbox
-from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
+from filterd.radius.messages import (
+    AskHolder,
+    AskPlaces,
+    AskSessions,
+    PlacesKnown,
+    SessionHolder,
+    SessionPlace,
+    SessionsKnown,
+)
 from filterd.radius.notices import Notices
+from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Heard, Reader
 from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
@@ -61,6 +70,7 @@ class Service:
         self._imaging = asyncio.Lock()  # of images
         self.faults: dict[str, str] = {}
         self.counters: Callable[[], dict[str, int]] = dict
+        self.places = PlaceTable()
 
     @property
     def table(self) -> SessionTable:
@@ -119,7 +129,9 @@ class Service:
         self.note("base", None)
         self._has_changes.set()
 
-    async def answer(self, request: AskSessions | AskHolder) -> SessionsKnown | SessionHolder | Failed:
+    async def answer(
+        self, request: AskSessions | AskHolder | AskPlaces
+    ) -> SessionsKnown | SessionHolder | PlacesKnown | Failed:
         """One request of radius.sock."""
         match request:
             case AskSessions():
@@ -130,6 +142,10 @@ class Service:
                     counters=self.counters(),
                     faults=self.faults | ({"control": self._notices.fault} if self._notices.fault else {}),
                 )
+            case AskPlaces():
+                counted = await asyncio.to_thread(self.places.count, self._table.living())
+                found = [SessionPlace(place.zone, place.province, n) for place, n in counted.items()]
+                return PlacesKnown(sorted(found, key=lambda each: -each.sessions))
             case AskHolder(address):
                 try:
                     return self._holder(address)
@@ -143,8 +159,14 @@ class Service:
         for bits in range(whole[0], -1, -1):
             slot = slot_within(whole, bits)
             if (session := self._table.holder_of(slot)) is not None:
-                profile = session.profile or None
-                return SessionHolder(prefix=str(network_of(slot)), profile=profile, began_s=session.began_s)
+                zone, province = self.places.of(session.packed())
+                return SessionHolder(
+                    prefix=str(network_of(slot)),
+                    profile=session.profile or None,
+                    began_s=session.began_s,
+                    zone=zone,
+                    province=province,
+                )
         return SessionHolder(prefix=None, profile=None, began_s=None)
 
     async def _take(self, datagrams: Sequence[Datagram]) -> None:

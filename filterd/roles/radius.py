@@ -21,6 +21,7 @@ from filterd.radius.inbox import Inbox, listen
 from filterd.radius.messages import RADIUS_REQUESTS
 from filterd.radius.nas import NasTable
 from filterd.radius.notices import Notices
+from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Reader
 from filterd.radius.service import Service
 from parental.sessions.journal import Journal, journals_from, read_back
@@ -49,6 +50,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     identities = Identities(config.run_dir, identified, digests, is_empty=not len(kept[0]))
     service = Service(inbox, Reader(nas, digests, window_s, counters.add), identities, kept, notices, counters.add)
     service.counters = lambda: {name: n for name, n in counters.values().items() if name.startswith("radius_")}
+    service.places = PlaceTable(config.radius.nas, config.radius.places, digests)
     server = await serve(radius_socket(config.run_dir), RADIUS, RADIUS_REQUESTS, service.answer)
     heard = await listen(config.radius.listen, inbox)
     work = [service.hear(), service.publish(), service.follow_names(), notices.run()]

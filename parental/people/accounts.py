@@ -18,10 +18,9 @@ from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts, caregivers, children
 from parental.store import delete_empty, leave_profile, profile_of
-from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS
+from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE
 
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # BCP 47, without its rare forms
-PROVINCE = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")  # ISO 3166-2, such as PK-PB
 
 
 @dataclass(frozen=True, slots=True)

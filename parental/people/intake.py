@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Table, insert, select, update
 from parental.addresses import holder_of, network_of
 from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.held import BATCH
-from parental.people.accounts import PROVINCE, move_line
+from parental.people.accounts import move_line
 from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, lines, profiles
 from parental.schema.people import accounts
 from parental.store import put_line
-from parental.subscriber import Network, Subscriber
+from parental.subscriber import PROVINCE, Network, Subscriber
 
 Span = tuple[int, bytes, bytes]  # version, first and last address
 

@@ -27,6 +27,14 @@ def test_what_needs_nothing_of_the_box_is_found_good(tmp_path: Path) -> None:
     assert found(tmp_path, "state_dir: state\nrun_dir: run\n") == []
 
 
+def test_a_list_that_filterd_brings_is_there_in_an_image_of_a_box_too(tmp_path: Path) -> None:
+    said = (
+        "state_dir: state\nlists: [{id: y, file: 'shipped:youtube', format: plain, tier: service, service: youtube}]\n"
+    )
+
+    assert found(tmp_path, said, base=tmp_path / "image") == []
+
+
 def test_a_certificate_and_its_key_are_good(tmp_path: Path) -> None:
     assert found(tmp_path, tls(*make_certificate(tmp_path, "dns.test"))) == []
 

@@ -80,6 +80,7 @@ def test_the_families_door_needs_tls_as_the_desks_does() -> None:
 
 
 NAS = "{name: bng, address: 192.0.2.9, secret: s, pools: [192.0.2.0/24]}"
+PLACED = f"listen: ['192.0.2.1:1813'], nas: [{NAS}], places:"
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,8 @@ NAS = "{name: bng, address: 192.0.2.9, secret: s, pools: [192.0.2.0/24]}"
             "/radius/nas/1/name",
             "name of an earlier one",
         ),
+        (f"radius: {{{PLACED} [{{nas: a, zone: b}}, {{nas: a, zone: c}}]}}", "/radius/places/1/nas", "earlier row"),
+        (f"radius: {{{PLACED} [{{nas: a}}]}}", "/radius/places/0", "neither a zone nor a province"),
         (f"radius: {{listen: ['192.0.2.1:53'], nas: [{NAS}]}}", "/radius/listen/0", "is taken by"),
     ],
 )

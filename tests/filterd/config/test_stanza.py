@@ -55,6 +55,16 @@ def test_the_mode_of_the_file_stays(tmp_path: Path) -> None:
     assert (tmp_path / "f.yaml").stat().st_mode & 0o777 == 0o640
 
 
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/f.yaml").write_text(HEAD)
+    (tmp_path / "f.yaml").symlink_to("real/f.yaml")
+
+    add_lists(tmp_path / "f.yaml", [LINE])
+
+    assert (tmp_path / "f.yaml").is_symlink() and LINE in (tmp_path / "real/f.yaml").read_text()
+
+
 @pytest.mark.parametrize("lists", [f"lists: [{OLD}]\n", "lists: []\n"])
 def test_lists_in_one_line_are_left_to_a_person(tmp_path: Path, lists: str) -> None:
     path = tmp_path / "f.yaml"

@@ -12,19 +12,28 @@ from support.sessions.waiting import running, until
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
-from filterd.config.radius import Nas
+from filterd.config.radius import Nas, NasPlace
 from filterd.process.codec import Failed
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox
-from filterd.radius.messages import AskHolder, AskSessions, SessionHolder, SessionsKnown
+from filterd.radius.messages import (
+    AskHolder,
+    AskPlaces,
+    AskSessions,
+    PlacesKnown,
+    SessionHolder,
+    SessionPlace,
+    SessionsKnown,
+)
 from filterd.radius.nas import NasTable
 from filterd.radius.notices import Notices
+from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Reader
 from filterd.radius.service import Service
 from parental.sessions.journal import Journal, read_back
 from parental.sessions.level import SESSIONS_MANIFEST
-from parental.sessions.record import Digests
+from parental.sessions.record import LIVES, Digests, Session
 from parental.sessions.table import SessionTable
 
 NOW = int(time.time())
@@ -55,17 +64,25 @@ class Wire:
 
 
 class Room:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, default_profile: int | None = None) -> None:
         (folder / "secret").write_bytes(SECRET)
         self.folder, self.counted, self.wire = folder, Counter[str](), Wire()
         entry = Nas(
-            name="bng", address="198.51.100.3", secret=folder / "secret", pools=("192.0.2.0/24", "2001:db8::/32")
+            name="bng",
+            address="198.51.100.3",
+            secret=folder / "secret",
+            pools=("192.0.2.0/24", "2001:db8::/32"),
+            default_profile=default_profile,
         )
         nas, digests = NasTable([entry]), Digests(b"k" * 32)
+        places = PlaceTable([entry], [NasPlace(nas="bng1", zone="Lahore", province="PK-PB")], digests)
+        self.whose = digests.nas("bng", b"bng1")
         self.inbox = Inbox(self.count)
         reader = Reader(nas, digests, 900, self.count)
-        kept = SessionTable(), Journal(folder, 1), SessionImages(folder / "images", nas.default_of)
+        self.table, self.images = SessionTable(), SessionImages(folder / "images", nas.default_of)
+        kept = self.table, Journal(folder, 1), self.images
         self.service = Service(self.inbox, reader, Names(folder), kept, Notices(folder), self.count)
+        self.service.places = places
 
     def count(self, name: str) -> None:
         self.counted[name] += 1
@@ -169,7 +186,7 @@ async def test_changes_are_published_and_an_address_is_found_by_the_session_arou
     none = await room.service.answer(AskHolder("192.0.2.8"))
 
     assert [tables.subscriber_of(each) for each in ("192.0.2.7", "2001:db8:7:99::1", "192.0.2.8")] == [7, 7, None]
-    assert held == SessionHolder(prefix="2001:db8:7::/56", profile=7, began_s=NOW)
+    assert held == SessionHolder(prefix="2001:db8:7::/56", profile=7, began_s=NOW, zone="Lahore", province="PK-PB")
     assert none == SessionHolder(prefix=None, profile=None, began_s=None)
     assert isinstance(await room.service.answer(AskHolder("nowhere")), Failed)
 
@@ -197,3 +214,75 @@ async def test_images_that_cannot_be_written_are_written_later_with_what_came_me
     assert TableSet(sessions=open_sessions(manifest)).subscriber_of("192.0.2.7") == 7
     known = await room.service.answer(AskSessions())
     assert isinstance(known, SessionsKnown) and (known.sessions, known.faults) == (1, {})
+
+
+async def test_an_address_and_all_sessions_are_told_with_their_place(room: Room) -> None:
+    elsewhere = told(START, "s2", "flat4", at_s=NOW, address="192.0.2.8", nas="bng2", identifier=8)
+    assert await room.hear(told(START, at_s=NOW, address="192.0.2.7"), elsewhere) == 2
+
+    holder = await room.service.answer(AskHolder("192.0.2.7"))
+    known = await room.service.answer(AskPlaces())
+
+    assert isinstance(holder, SessionHolder) and (holder.zone, holder.province) == ("Lahore", "PK-PB")
+    assert isinstance(known, PlacesKnown)
+    assert known.places == [SessionPlace("Lahore", "PK-PB", 1), SessionPlace(None, None, 1)]
+
+
+def many(n: int, whose: bytes) -> list[Session]:
+    """Sessions of one NAS, each with an IPv6 prefix."""
+    first = int.from_bytes(ip_address("2001:db8::").packed, "big")
+    slots = (b"\x38" + (first + (number << 72)).to_bytes(16, "big") for number in range(n))
+    who, began_s = bytes(16), NOW - 3600
+    return [
+        Session(LIVES, number.to_bytes(16, "big"), whose, who, 7, began_s, began_s, (b"", slot, b"", b""))
+        for number, slot in enumerate(slots, 1)
+    ]
+
+
+@pytest.mark.long
+async def test_a_nas_that_restarts_with_200000_sessions_ends_them_all_and_opens_nothing(tmp_path: Path) -> None:
+    room = Room(tmp_path, default_profile=9)
+    sessions = many(200_000, room.whose)
+    for each in sessions:
+        room.table.put(each)
+    room.images.publish(room.table.take_changes().holders)
+
+    assert await room.hear(told(ON, "", at_s=NOW, identifier=9)) == 1
+    changed, cut = room.service._changed, room.service._cut
+    room.images.publish(changed)
+    back = told(START, "again", at_s=NOW + 1, prefix="2001:db8:0:700::/56", identifier=10)
+    assert await room.hear(back) == 1
+    room.images.publish(room.service._changed)
+
+    assert len(room.table) == 1 and room.counted["radius_nas_restarts"] == 1
+    assert cut == {each.slots[1] for each in sessions}  # every connection of theirs ends
+    tables = TableSet(sessions=open_sessions(tmp_path / "images" / SESSIONS_MANIFEST))
+    held = [tables.subscriber_of(text) for text in ("2001:db8::1", "2001:db8:0:100::1", "2001:db8:30d:3f00::1")]
+    assert held == [9, 9, 9]  # the default profile, and never none
+    assert tables.subscriber_of("2001:db8:0:700::1") == 7
+    assert len(read_back(tmp_path)[0]) == 1  # after a crash, too
+
+
+async def test_a_flood_of_forged_requests_is_counted_whole_and_leaves_nothing(room: Room) -> None:
+    forged = [
+        told(START, f"s{number}", at_s=NOW, address="192.0.2.7", identifier=number % 256, secret=b"another secret....")
+        for number in range(200)
+    ]
+    for _ in range(50):
+        assert await room.hear(*forged) == 0
+
+    assert room.counted["radius_bad_authenticator"] == 10_000
+    assert (len(room.table), room.service._owed, room.wire.sent) == (0, [], [])
+    assert await room.hear(told(START, at_s=NOW, address="192.0.2.7")) == 1
+
+
+async def test_a_start_that_someone_has_kept_brings_an_ended_session_not_back(room: Room) -> None:
+    start = told(START, at_s=NOW - 60, address="192.0.2.7")
+    stop = told(STOP, at_s=NOW - 30, identifier=8)
+    await room.hear(start)
+    await room.hear(stop)
+
+    replayed = told(START, at_s=NOW - 60, address="192.0.2.7", identifier=9)
+    assert await room.hear(replayed) == 1  # answered, as a NAS must be
+
+    assert (len(room.table), room.counted["radius_out_of_order"]) == (0, 1)

@@ -1,6 +1,7 @@
 """The role as a whole: real clients and a real relay of RADIUS, queries for the addresses that they tell of."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -54,7 +55,9 @@ def test_the_later_of_two_sessions_with_one_address_has_it(box: RadiusBox) -> No
 
     assert not box.is_blocked("192.0.2.20")
     who = box.run("sessions", "who", "192.0.2.20", "--config", str(box.config))
-    assert who.stdout == "192.0.2.20/32  profile 8\n"
+    assert who.stdout == "192.0.2.20/32  profile 8  in Lahore, PK-PB\n"
+    places = box.run("sessions", "places", "--config", str(box.config))
+    assert re.search(r"^PK-PB +Lahore +[1-9]", places.stdout, re.MULTILINE), places.stderr
 
 
 def test_a_nas_that_restarts_has_no_sessions_left_and_its_lines_come_back_with_their_starts(box: RadiusBox) -> None:

@@ -38,7 +38,9 @@ class RadiusBox(Daemon):
         said = super()._said()
         said["dns"] |= {"clients": ["127.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"], "proxies": ["127.0.0.1"]}
         nas = {"name": "bng", "address": "127.0.0.1", "secret": "secret", "pools": ["192.0.2.0/24", "2001:db8::/32"]}
-        return said | {"radius": {"listen": [f"127.0.0.1:{self.radius}"], "nas": [nas | self.of_nas]}}
+        places = [{"nas": "bng1", "zone": "Lahore", "province": "PK-PB"}]
+        listen = [f"127.0.0.1:{self.radius}"]
+        return said | {"radius": {"listen": listen, "nas": [nas | self.of_nas], "places": places}}
 
     def line(self, number: int, *names: str, category: str = "adult") -> None:
         """A line, with names by which a NAS calls it."""
