@@ -16,7 +16,7 @@ from fastpath.images.verdict import Reason
 from fastpath.people.held_prefixes import HeldPrefixes
 from parental.held import Held
 from parental.per_profile import PerProfile
-from parental.profile import Profile, Span, lock_reason, next_lock_change
+from parental.profile import Profile, Span, allowed_at, lock_reason, next_lock_change, next_time_change
 from parental.schedule import Schedule
 from parental.subscriber import Network
 
@@ -27,7 +27,8 @@ FEW_GROUPS = 1000  # that may be empty before they are looked for: each pause un
 class LockTable:
     """What is held, by groups, and which of them are locked at one instant.   Memory: 42 octets a prefix, 1 KB a group.
 
-    locked   for each group 1 where it is locked, else 0, as HeldPrefixes takes it; group 0 has no profile"""
+    locked       for each group 1 where it is locked, else 0, as HeldPrefixes takes it; group 0 has no profile
+    is_tighter   whether by the last advance() soft hours have begun, or leave less open; not of groups that are new"""
 
     def __init__(self) -> None:
         self.held = HeldPrefixes()
@@ -39,7 +40,9 @@ class LockTable:
         self._fresh: set[int] = set()
         self._due: dict[int, datetime] = {}
         self._clock: list[tuple[datetime, int]] = []  # a heap; what is not in _due any more is passed over
-        self._at = datetime.min.replace(tzinfo=UTC)
+        self._at, self._behind_s = datetime.min.replace(tzinfo=UTC), 0
+        self.is_tighter = False
+        self._left_open: dict[int, frozenset[str] | None] = {}  # by groups that have soft hours; none: all of it
 
     def change(
         self, changed: Iterable[tuple[int, Profile]], held: Iterable[Held] = (), released: Iterable[Network] = ()
@@ -59,9 +62,13 @@ class LockTable:
             self._drop_empty()
         return is_different
 
-    def advance(self, at: datetime) -> None:
-        """Bring all locks to `at`.   Cost: 10 µs for each group that is new or whose lock changes"""
-        groups = self._groups.values() if at < self._at else self._fresh | self._come_due(at)
+    def advance(self, at: datetime, behind_s: int = 0) -> None:
+        """Bring all locks to `at`.   Cost: 10 µs for each group that is new or whose lock changes
+
+        behind_s   see parental.profile.lock_reason"""
+        is_set = at < self._at or behind_s != self._behind_s
+        groups = self._groups.values() if is_set else self._fresh | self._come_due(at)
+        self.is_tighter, self._behind_s = False, behind_s
         for group in groups:
             self._look_at(group, at)
         self._fresh, self._at = set(), at
@@ -74,9 +81,9 @@ class LockTable:
         return self._clock[0][0] if self._clock else None
 
     def end_of_lock(self, number: int, at: datetime) -> datetime | None:
-        """When the lock of a profile ends; None without a lock, where it does not end by itself, or where the profile
-        holds no prefix."""
-        group = self.held.group_of(number)
+        """When the lock of a profile ends; None without a lock, where it does not end by itself, where the profile
+        holds no prefix, or while the clock is doubted."""
+        group = self.held.group_of(number) if not self._behind_s else None
         profile = self._profiles[group] if group else None
         return next_lock_change(profile, at) if profile and lock_reason(profile, at) != Reason.DEFAULT else None
 
@@ -103,6 +110,7 @@ class LockTable:
                 del self._groups[times]
                 self._due.pop(group, None)
                 self._fresh.discard(group)
+                self._left_open.pop(group, None)
                 self._profiles[group], self.locked[group] = None, 0
                 self._empty.append(group)
         self._n_looked_through = max(FEW_GROUPS, len(self._groups))
@@ -118,9 +126,20 @@ class LockTable:
     def _look_at(self, group: int, at: datetime) -> None:
         profile = self._profiles[group]
         assert profile is not None
-        self.locked[group] = lock_reason(profile, at) != Reason.DEFAULT
-        change = next_lock_change(profile, at)
+        self.locked[group] = lock_reason(profile, at, self._behind_s) != Reason.DEFAULT
+        if profile.schedule.has_soft:
+            self._look_at_soft(group, profile, at)
+        is_plain = not profile.schedule.has_soft and not self._behind_s
+        change = next_lock_change(profile, at) if is_plain else next_time_change(profile, at, self._behind_s)
         self._due.pop(group, None)
         if change is not None:
             self._due[group] = change
             heapq.heappush(self._clock, (change, group))
+
+    def _look_at_soft(self, group: int, profile: Profile, at: datetime) -> None:
+        """Note what a group's soft hours leave open; under a full lock that is nothing."""
+        left = frozenset[str]() if self.locked[group] else allowed_at(profile, at, self._behind_s)
+        before, is_new = self._left_open.get(group), group in self._fresh
+        self._left_open[group] = left
+        if left is not None and not self.locked[group] and not is_new:
+            self.is_tighter |= before is None or bool(before - left)

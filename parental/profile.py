@@ -10,7 +10,7 @@ a pause, which ends when it is resumed.   Source: semantics §3, §7.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastpath.images.verdict import Reason
 from parental.errors import BadProfile
@@ -94,20 +94,27 @@ class Profile:
         _require_few("schedule", len(self.schedule.intervals), "intervals", MAX_INTERVALS)
 
 
-def lock_reason(profile: Profile, at: datetime) -> Reason:
-    """PAUSE, QUOTA or SCHEDULE of a full lock; DEFAULT where the profile has none at `at`."""
+def lock_reason(profile: Profile, at: datetime, behind_s: int = 0) -> Reason:
+    """PAUSE, QUOTA or SCHEDULE of a full lock; DEFAULT where the profile has none at `at`.
+
+    behind_s   the clock was set back by so much, which is doubted: what is closed at either time is closed"""
     at_s = at.timestamp()
     reason = _closure_reason(profile, at_s)
     if reason != Reason.DEFAULT or _opens(profile, SCHEDULE, at_s):
         return reason
-    return Reason.SCHEDULE if profile.schedule.is_closed(at) else Reason.DEFAULT
+    is_closed = any(profile.schedule.is_closed(when) for when in _readings(at, behind_s))
+    return Reason.SCHEDULE if is_closed else Reason.DEFAULT
 
 
-def allowed_at(profile: Profile, at: datetime) -> frozenset[str] | None:
-    """What a soft lock leaves open at `at`; None: no soft lock is in force, be it that a full one is."""
-    if lock_reason(profile, at) != Reason.DEFAULT or _opens(profile, SCHEDULE, at.timestamp()):
+def allowed_at(profile: Profile, at: datetime, behind_s: int = 0) -> frozenset[str] | None:
+    """What a soft lock leaves open at `at`; None: no soft lock is in force, be it that a full one is.
+
+    behind_s   as above: of two soft locks, what both allow"""
+    if lock_reason(profile, at, behind_s) != Reason.DEFAULT or _opens(profile, SCHEDULE, at.timestamp()):
         return None
-    return profile.schedule.allowed_at(at)
+    found = [profile.schedule.allowed_at(when) for when in _readings(at, behind_s)]
+    soft = [each for each in found if each is not None]
+    return frozenset.intersection(*soft) if soft else None
 
 
 def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
@@ -124,6 +131,22 @@ def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
             if change is not None and (end is None or change < end):
                 return change
     return None
+
+
+def next_time_change(profile: Profile, after: datetime, behind_s: int = 0) -> datetime | None:
+    """No later than the first instant after `after` at which any lock of the profile, full or soft, is another, in UTC;
+    None where none ever is.   Cost: a few dozen zone lookups"""
+    back = timedelta(seconds=behind_s)
+    found = _edges(profile, after)[:1]
+    for when in _readings(after, behind_s):
+        edge = profile.schedule.next_edge(when)
+        found += [] if edge is None else [edge if when == after else edge - back]
+    return min(found, default=None)
+
+
+def _readings(at: datetime, behind_s: int) -> tuple[datetime, ...]:
+    """An instant by the clock, and by that before it was set back."""
+    return (at, at + timedelta(seconds=behind_s)) if behind_s else (at,)
 
 
 def _closure_reason(profile: Profile, at_s: float) -> Reason:

@@ -11,7 +11,7 @@ Source: semantics §7.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -85,28 +85,50 @@ class Schedule:
     def allowed_at(self, at: datetime) -> frozenset[str] | None:
         """What the soft intervals at the instant `at` leave open; None: there is none, or a full one covers them."""
         at_s = _unix_s(at)
-        minute = _minute_of_week(at_s + utc_offset_s(self.zone, at_s))
-        return next(
-            (allowed for start, n, allowed in soft_minutes(self.intervals) if start <= minute < start + n), None
-        )
+        return self._left_open(at_s + utc_offset_s(self.zone, at_s))
 
     def next_change(self, after: datetime) -> datetime | None:
         """The first instant after `after` at which `is_closed` changes, in UTC; None where it never does.
 
         Cost: a few dozen zone lookups."""
         ranges = closed_minutes(self.intervals)
-        if ranges in ((), ((0, WEEK_MINUTES),)):
+        starts, ends = {start for start, _ in ranges}, {(start + minutes) % WEEK_MINUTES for start, minutes in ranges}
+        return self._next(starts ^ ends, lambda local_s: _holds(ranges, local_s), after)
+
+    def next_edge(self, after: datetime) -> datetime | None:
+        """The first instant after `after` at which a full or a soft interval can begin or end, in UTC; None: there is
+        none.   What is closed differs at none before it, and need not differ at it."""
+        soft, full = soft_minutes(self.intervals), closed_minutes(self.intervals)
+        edges = {minute % WEEK_MINUTES for minute in _borders(full) | _borders((start, n) for start, n, _ in soft)}
+        return self._next(edges, lambda local_s: (_holds(full, local_s), self._left_open(local_s)), after)
+
+    @property
+    def has_soft(self) -> bool:
+        """Whether any interval leaves something open."""
+        return any(each.allowed is not None for each in self.intervals)
+
+    def _left_open(self, local_s: int) -> frozenset[str] | None:
+        minute = _minute_of_week(local_s)
+        return next(
+            (allowed for start, n, allowed in soft_minutes(self.intervals) if start <= minute < start + n), None
+        )
+
+    def _next(self, edges: set[int], held: Callable[[int], object], after: datetime) -> datetime | None:
+        """The first of these minutes of the week after `after`, or a turn of the clocks at which `held` differs.
+
+        held   what holds at a second of the wall clock"""
+        if not edges:
             return None
         at_s = _unix_s(after)
         offset_s = utc_offset_s(self.zone, at_s)
         local_s = at_s + offset_s
         while True:
             turn = next_turn(self.zone, at_s)
-            change_s = _next_edge(ranges, at_s + offset_s) - offset_s
+            change_s = _next_edge(edges, at_s + offset_s) - offset_s
             if turn is None or change_s < turn[0]:
                 return datetime.fromtimestamp(change_s, UTC)
             at_s, offset_s = turn
-            if _holds(ranges, at_s + offset_s) != _holds(ranges, local_s):
+            if held(at_s + offset_s) != held(local_s):
                 return datetime.fromtimestamp(at_s, UTC)
 
 
@@ -140,7 +162,7 @@ def soft_minutes(intervals: tuple[Interval, ...]) -> tuple[tuple[int, int, froze
     return tuple(found)
 
 
-def _borders(ranges: Ranges) -> set[int]:
+def _borders(ranges: Iterable[tuple[int, int]]) -> set[int]:
     return {minute for start, minutes in ranges for minute in (start, start + minutes)}
 
 
@@ -258,9 +280,8 @@ def _minute_of_week(local_s: int) -> int:
     return (local_s // 60 + EPOCH_MINUTE) % WEEK_MINUTES
 
 
-def _next_edge(ranges: Ranges, local_s: int) -> int:
-    """The next second of a wall clock that never turns at which closed becomes open, or the other way round."""
+def _next_edge(edges: Iterable[int], local_s: int) -> int:
+    """The next second of a wall clock that never turns at which one of these minutes of the week begins."""
     minute = local_s // 60
     of_week = (minute + EPOCH_MINUTE) % WEEK_MINUTES
-    edges = {start for start, _ in ranges} ^ {(start + minutes) % WEEK_MINUTES for start, minutes in ranges}
     return 60 * (minute + min((edge - of_week - 1) % WEEK_MINUTES + 1 for edge in edges))

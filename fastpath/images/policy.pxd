@@ -37,6 +37,8 @@ cdef struct Policy:             # a profile at one instant, and what it says of 
     const SpanRow* spans
     const uint64_t* names       # of the household
     int64_t utc_offset_s        # in force at that instant
+    int64_t behind_s            # 0, or the clock was set back by so much: the later reading counts, too
+    int64_t later_offset_s      # in force at the later one
     uint32_t n_closed
     uint16_t n_names
     uint8_t n_spans
@@ -49,9 +51,11 @@ cdef struct Policy:             # a profile at one instant, and what it says of 
 
 
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil
-cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, Policy* out) noexcept nogil
+cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, int64_t behind_s,
+                      Policy* out) noexcept nogil
 cdef uint64_t household_hash(const uint8_t* wire, size_t n, bint is_allowed) noexcept nogil
 cdef void find_household(Policy* policy, const Name* name) noexcept nogil
+cdef bint find_left_open(const Policy* policy, int64_t now_s, uint64_t* out) noexcept nogil
 cdef bint have_household(const PolicyView* levels, uint32_t subscriber) noexcept nogil
 cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
     """The effective action of a list's entry: entries of a SHADOW list never block."""

@@ -29,6 +29,7 @@ from fastpath.images.verdict cimport (
 
 cdef enum:
     EPOCH_MINUTE = 4320     # 1 January 1970 was a Thursday: three days into a week that begins on Monday
+    READINGS = 2            # of the clock
 
 
 cdef const char* policy_fault(const PolicyView* v) noexcept nogil:
@@ -107,17 +108,19 @@ cdef const ProfileRow* _find_profile(const PolicyView* levels, uint32_t subscrib
     return NULL
 
 
-cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, Policy* out) noexcept nogil:
+cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now_s, int64_t behind_s,
+                      Policy* out) noexcept nogil:
     """Find the policy of the subscriber's profile; all zero (nothing is blocked) where no profile is known.
 
-    levels  PEOPLE_LEVELS"""
+    levels    PEOPLE_LEVELS
+    behind_s  seconds that the clock was set back by, while that is doubted; else 0"""
     cdef const PolicyView* v = NULL
     cdef const ProfileRow* row = _find_profile(levels, subscriber, &v)
     out.is_target = 0
     out.household = H_NOTHING
     if row == NULL:
         out.categories[0] = out.categories[1] = 0
-        out.paused_until_s = 0
+        out.paused_until_s = out.utc_offset_s = out.behind_s = out.later_offset_s = 0
         out.n_closed = 0
         out.n_names = 0
         out.n_spans = out.safe_search = out.youtube = out.canaries = 0
@@ -128,7 +131,9 @@ cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now
     out.safe_search = row.safe_search
     out.youtube = row.youtube
     out.canaries = row.canaries
-    out.utc_offset_s = row.next_utc_offset_s if now_s >= row.next_offset_at_s else row.utc_offset_s
+    out.utc_offset_s = _offset_at(row, now_s)
+    out.behind_s = behind_s
+    out.later_offset_s = _offset_at(row, now_s + behind_s)
     out.closed = v.closed + row.closed_at
     out.n_closed = row.n_closed
     out.allowed = v.allowed
@@ -136,6 +141,10 @@ cdef void find_policy(const PolicyView* levels, uint32_t subscriber, int64_t now
     out.n_spans = row.n_spans
     out.names = v.names + row.names_at
     out.n_names = row.n_names
+
+
+cdef inline int64_t _offset_at(const ProfileRow* row, int64_t now_s) noexcept nogil:
+    return row.next_utc_offset_s if now_s >= row.next_offset_at_s else row.utc_offset_s
 
 
 cdef bint have_household(const PolicyView* levels, uint32_t subscriber) noexcept nogil:
@@ -324,40 +333,77 @@ cdef uint8_t _lock_reason(const Policy* policy, const ListRow* lists, const Deci
     """The reason of the lock that closes this name, or R_DEFAULT.
 
     found        with the lists that match the name;   is_granted  set where a grant opens a lock that is in force"""
-    cdef const ClosedRow* hours
-    cdef uint8_t closes = L_PAUSE if now_s < policy.paused_until_s else 0
-    cdef uint8_t opens = 0
-    cdef uint8_t shut
-    cdef uint32_t i
-    for i in range(policy.n_spans):
-        if policy.spans[i].from_s <= now_s < policy.spans[i].until_s:
-            closes |= policy.spans[i].closes
-            opens |= policy.spans[i].opens
-    hours = _closed_hours(policy, now_s)
-    if hours != NULL:
-        closes |= L_SCHEDULE
-    is_granted[0] = closes & opens != 0
-    shut = closes & ~opens
+    cdef const ClosedRow* hours[READINGS]
+    cdef uint8_t shut = _shut(policy, now_s, hours, is_granted)
+    cdef uint8_t reason = R_DEFAULT
+    cdef int i
     if shut & (L_PAUSE | L_CLOSED_UNTIL):
         return R_PAUSE
     if shut & L_QUOTA:
         return R_QUOTA
     if not shut & L_SCHEDULE:
         return R_DEFAULT
-    if hours.allowed == 0:
-        return R_SCHEDULE
-    if policy.is_target or _is_left_open(policy.allowed + hours.allowed - 1, lists, found):
-        return R_DEFAULT
-    return R_SOFT_LOCK
+    for i in range(READINGS):
+        if hours[i] == NULL:
+            continue
+        if hours[i].allowed == 0:
+            return R_SCHEDULE
+        if not policy.is_target and not _is_left_open(policy.allowed + hours[i].allowed - 1, lists, found):
+            reason = R_SOFT_LOCK
+    return reason
 
 
-cdef inline const ClosedRow* _closed_hours(const Policy* policy, int64_t now_s) noexcept nogil:
-    """The closed interval of the week that the instant is in, or NULL."""
+cdef inline uint8_t _shut(const Policy* policy, int64_t now_s, const ClosedRow** hours,
+                          bint* is_granted) noexcept nogil:
+    """The locks (Lock) that are in force and that no grant opens.
+
+    hours   READINGS: the interval of the week that the instant is in by the clock, and by that before it was set back;
+            NULL: none"""
+    cdef uint8_t closes = L_PAUSE if now_s < policy.paused_until_s else 0
+    cdef uint8_t opens = 0
+    cdef uint32_t i
+    for i in range(policy.n_spans):
+        if policy.spans[i].from_s <= now_s < policy.spans[i].until_s:
+            closes |= policy.spans[i].closes
+            opens |= policy.spans[i].opens
+    hours[0] = _closed_hours(policy, now_s + policy.utc_offset_s)
+    hours[1] = NULL
+    if policy.behind_s:
+        hours[1] = _closed_hours(policy, now_s + policy.behind_s + policy.later_offset_s)
+    if hours[0] != NULL or hours[1] != NULL:
+        closes |= L_SCHEDULE
+    is_granted[0] = closes & opens != 0
+    return closes & ~opens
+
+
+cdef bint find_left_open(const Policy* policy, int64_t now_s, uint64_t* out) noexcept nogil:
+    """Whether a lock is in force, and which categories and services it leaves open.   out  128 bits; 0: nothing"""
+    cdef const ClosedRow* hours[READINGS]
+    cdef const AllowedRow* allowed
+    cdef bint is_granted
+    cdef uint8_t shut = _shut(policy, now_s, hours, &is_granted)
+    cdef int i
+    out[0] = out[1] = 0
+    if shut & ~<int>L_SCHEDULE or shut == 0:
+        return shut != 0
+    out[0] = out[1] = <uint64_t>-1
+    for i in range(READINGS):
+        if hours[i] != NULL and hours[i].allowed == 0:
+            out[0] = out[1] = 0
+        elif hours[i] != NULL:
+            allowed = policy.allowed + hours[i].allowed - 1
+            out[0] &= allowed.categories[0]
+            out[1] &= allowed.categories[1]
+    return True
+
+
+cdef inline const ClosedRow* _closed_hours(const Policy* policy, int64_t local_s) noexcept nogil:
+    """The closed interval of the week that a second of the zone's wall clock is in, or NULL."""
     cdef int64_t minute
     cdef uint32_t i
     if policy.n_closed == 0:
         return NULL
-    minute = ((now_s + policy.utc_offset_s) // 60 + EPOCH_MINUTE) % WEEK_MINUTES
+    minute = (local_s // 60 + EPOCH_MINUTE) % WEEK_MINUTES
     for i in range(policy.n_closed):
         if policy.closed[i].start <= minute < policy.closed[i].start + policy.closed[i].minutes:
             return policy.closed + i

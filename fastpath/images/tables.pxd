@@ -31,6 +31,7 @@ cdef struct Tables:
     UrlsView urls
     UrlsView urls_delta
     uint64_t generations[N_GENERATIONS]     # 0: no image
+    int64_t behind_s            # see find_policy()
     uint64_t ticket             # rises with every TableSet of this process
 
 

@@ -20,7 +20,7 @@ from fastpath.images.image cimport Image
 from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
-from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
+from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_left_open, find_policy, have_household
 from fastpath.images.subscribers cimport SESSION_LEVELS, find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport (
@@ -117,7 +117,7 @@ cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const
     is_target   it is an address, or what a name leads to that is open: see judge_target()"""
     cdef Policy policy
     cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
-    find_policy(t.policy, subscriber, now_s, &policy)
+    find_policy(t.policy, subscriber, now_s, t.behind_s, &policy)
     policy.is_target = is_target
     find_household(&policy, name)
     decide(&policy, hits, lists_of(t), now_s, out)
@@ -152,7 +152,7 @@ cdef bint closes_category(const Tables* t, const uint8_t* addr, uint8_t ip_versi
                           int64_t now_s) noexcept nogil:
     """Whether the profile of the client at `addr` closes a category.   addr, ip_version  as for judge()"""
     cdef Policy policy
-    find_policy(t.policy, _subscriber_at(t, addr, ip_version), now_s, &policy)
+    find_policy(t.policy, _subscriber_at(t, addr, ip_version), now_s, t.behind_s, &policy)
     return (policy.categories[category >> 6] >> (category & 63)) & 1
 
 
@@ -207,7 +207,7 @@ cdef class TableSet:
 
     def __cinit__(self, Image names=None, Image names_delta=None, Image subscribers=None, Image subscribers_delta=None,
                   Image policy=None, Image policy_delta=None, Image urls=None, Image urls_delta=None,
-                  Image subscribers_young=None, Image policy_young=None, *, sessions=()):
+                  Image subscribers_young=None, Image policy_young=None, *, sessions=(), int64_t behind_s=0):
         global _last_ticket
         cdef uint32_t i
         cdef Image image
@@ -240,6 +240,7 @@ cdef class TableSet:
         for i, image in ((<uint32_t>SUBSCRIBERS_AT, subscribers_young), (<uint32_t>POLICY_AT, policy_young)):
             if image is not None:
                 self.tables.generations[i + 1] = image.generation
+        self.tables.behind_s = behind_s
         _last_ticket += 1
         self.tables.ticket = _last_ticket
 
@@ -259,7 +260,7 @@ cdef class TableSet:
         """The same images without the entries of confidential lists, which are found by nothing that is asked here.
 
         Cost: that of new views, no look at the images' octets."""
-        cdef TableSet found = TableSet(*self.images, sessions=self.sessions)
+        cdef TableSet found = TableSet(*self.images, sessions=self.sessions, behind_s=self.tables.behind_s)
         found.tables.names.table.hides_digests = found.tables.names_delta.table.hides_digests = True
         found.tables.urls.table.hides_digests = found.tables.urls_delta.table.hides_digests = True
         return found
@@ -281,7 +282,7 @@ cdef class TableSet:
             file_name = (said.get(kind) or {}).get(part)
             images.append(None if file_name is None else
                           _image.open_image(os.path.join(folder, file_name), ImageKind[kind.upper()], known, owners))
-        return cls(*images)
+        return cls(*images, behind_s=said.get("behind_s", 0))
 
     @property
     def generations(self) -> dict[str, tuple[int, int]]:
@@ -308,6 +309,23 @@ cdef class TableSet:
             version = _address(address, octets)
         judge(&self.tables, &name, octets, version, now_s, &d)
         return self._value(&d, _rule_text(&name, d.rule_label) if has_rule(&d) else None)
+
+    @property
+    def behind_s(self) -> int:
+        """Seconds that the clock was set back by, while that is doubted: schedules are read at both times."""
+        return self.tables.behind_s
+
+    def left_open(self, address: str, now_s: int) -> int | None:
+        """What a lock leaves open to the client at `address`: bit n for category n; 0: nothing, None: no lock holds."""
+        cdef Policy policy
+        cdef uint8_t octets[16]
+        cdef uint64_t found[2]
+        cdef uint8_t version = _address(address, octets)
+        find_policy(self.tables.policy, _subscriber_at(&self.tables, octets, version), now_s, self.tables.behind_s,
+                    &policy)
+        if not find_left_open(&policy, now_s, found):
+            return None
+        return <object>found[1] << 64 | found[0]
 
     def decide_url(self, host_wire: bytes | None, url: bytes, address: str | None, now_s: int) -> values.Decision:
         """Decide on a URL in canonical text, and on its host, for the client at `address` (None: unknown).

@@ -116,6 +116,8 @@ def _print(found: dict[str, Any]) -> None:
         print(f"gate: {found['unjudged']} packets without a verdict: {why}")
     if (told := CUT_BY.get(found.get("cut", ""))) is not None:
         print(f"gate: a tightened rule ends {told}")
+    if found.get("connections_cut"):
+        print(f"gate: {found['connections_cut']} connections ended by tightened rules, orders and soft hours")
     if found.get("splash_probes"):
         print(f"splash: {found['splash_probes']} questions beyond what one client may ask: someone tries names")
     for worker in found["workers"]:

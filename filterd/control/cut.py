@@ -1,15 +1,16 @@
-"""Which connections a change closes: a profile that was tightened, and names that orders and zones have touched.
+"""Which connections a change closes: a profile that was tightened, soft hours that begin, and names that orders and
+zones have touched.
 
     profiles changed since the last cut ─→ what they close, and names of their own ─┐
-    names touched by a publication ──────→ what blocks them now ────────────────────┴→ filterd.kernel.cut
+    names touched by a publication ──────→ what blocks them now ────────────────────┼→ filterd.kernel.cut
+    soft hours begin by the clock ───────→ what each line's locks leave open now ───┘
 
 A connection is wanted where what is in force now closes it.  So nothing of before has to be known, and a cut that is
 made twice ends nothing twice.
 
 Invariants: it follows the acknowledgements of all workers, so that what ends is not let in again; what the help
 corridor lets in has no label, and is never wanted.
-Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old;
-soft hours that begin by the clock.
+Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old.
 """
 
 import logging
@@ -75,6 +76,7 @@ class Cuts:
         self._looking = threading.Lock()  # two taps may come at once
         self._revision = 0  # up to which profiles were looked at
         self._closing: dict[int, _Closing] = {}  # of those that have changed since the start
+        self.n_ended = 0  # connections, since the start
 
     def begin(self) -> None:
         """What is in force now was in force before: nothing of it is new."""
@@ -108,6 +110,27 @@ class Cuts:
         if not names or not self.can_find_names:
             return None
         return self._end(_named(names, tables, int(datetime.now(UTC).timestamp())))
+
+    def of_hours(self, tables: TableSet) -> Cut | None:
+        """End what the locks that are in force by now leave no more; None where nothing can be found.
+
+        tables   in force in every worker
+        Cost: that of a dump, and 2 µs for each address in it, however many lines there are"""
+        if self._keeper.means is Means.NONE:
+            return None
+        left_open = _LeftOpen(tables, int(datetime.now(UTC).timestamp()))
+        is_labelled = self._keeper.means is not Means.LINES
+
+        def is_wanted(found: Connection) -> bool:
+            left = [each for address in found.addresses if (each := left_open[address]) is not None]
+            if is_labelled:
+                return found.label is not None and any(not found.label.has_any(each) for each in left)
+            return bool(left) and (found.is_judged or found.is_udp)
+
+        cut = self._end(Wanted(is_wanted))
+        if cut is not None and cut.ended:
+            log.info("hours begin: %d connections ended, %d go on", cut.ended, cut.still_open)
+        return cut
 
     @property
     def can_find_names(self) -> bool:
@@ -145,9 +168,25 @@ class Cuts:
         except RuntimeError as reason:
             log.warning("%s", reason)
             return None
+        self.n_ended += cut.ended
         if cut.still_open:
             log.warning("a tightened rule: %d connections go on; run 'filterd doctor'", cut.still_open)
         return cut
+
+
+class _LeftOpen(dict[str, frozenset[int] | None]):
+    """What a lock that is in force leaves open to an address; None: no lock is."""
+
+    def __init__(self, tables: TableSet, now_s: int) -> None:
+        self._tables, self._now_s = tables, now_s
+        self._sets: dict[int, frozenset[int]] = {}
+
+    def __missing__(self, address: str) -> frozenset[int] | None:
+        bits = self._tables.left_open(address, self._now_s)
+        if bits is not None and bits not in self._sets:
+            self._sets[bits] = frozenset(n for n in range(bits.bit_length()) if bits >> n & 1)
+        found = self[address] = None if bits is None else self._sets[bits]
+        return found
 
 
 def _closing(profile: Profile, at: datetime) -> _Closing:

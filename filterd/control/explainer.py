@@ -16,6 +16,7 @@ from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.control.context import Context
+from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
@@ -38,8 +39,9 @@ from rules.compiler.manifest import read_manifest
 class Explainer:
     """Reads what the other parts have put in force."""
 
-    def __init__(self, context: Context, publisher: Publisher, lists: Lists, keeper: LockKeeper) -> None:
-        self._context, self._publisher, self._lists, self._keeper = context, publisher, lists, keeper
+    def __init__(self, context: Context, publisher: Publisher, lists: Lists, keeper: LockKeeper, cuts: Cuts) -> None:
+        self._context, self._publisher, self._lists = context, publisher, lists
+        self._keeper, self._cuts = keeper, cuts
         self.rpz: ZoneServer | None = None  # while zones are served to other resolvers
         self._splash_probes = 0
 
@@ -101,6 +103,7 @@ class Explainer:
             ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
             unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
             cut=self._keeper.means,
+            connections_cut=self._cuts.n_ended,
             splash_probes=self._splash_probes,
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},

@@ -3,26 +3,32 @@
     people, clock ──────→ kernel's locked sets, connections cut
     addresses of lists ─→ kernel's sets of suspects        names of the help corridor ─→ kernel's sets of its addresses
 
+Soft hours are no lock of the kernel: when they begin by the clock, what they close is cut as a tightened rule cuts it.
+
 Invariants: a lock is in the kernel before the workers know of it.
 """
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from filterd.config import Config
 from filterd.control.corridor import Corridor
+from filterd.control.cut import Cuts
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.suspect_addresses import Suspects
 from mgmt.control_protocol import Receipt
 
+SETTLED = timedelta(seconds=1)  # a worker judges a batch by the second at which it began, and writes its labels later
+
 
 class Locks:
     """The kernel's side of what the publisher puts in force."""
 
-    def __init__(self, keeper: LockKeeper, publisher: Publisher) -> None:
-        self._keeper, self._publisher = keeper, publisher
+    def __init__(self, keeper: LockKeeper, publisher: Publisher, cuts: Cuts) -> None:
+        self._keeper, self._publisher, self._cuts = keeper, publisher, cuts
+        self._cut_again: datetime | None = datetime.now(UTC)  # what has begun while control was down
         self._suspects = Suspects()
         self._corridor = Corridor()
 
@@ -38,8 +44,18 @@ class Locks:
         return replace(receipt, connections_ended=n_cut)
 
     async def refresh(self) -> datetime | None:
-        """Lock and unlock as the clock says; when the next lock changes."""
-        return (await asyncio.to_thread(self._keeper.refresh, datetime.now(UTC))).next_change
+        """Lock, unlock and cut as the clock says; when to do so next."""
+        now, again = datetime.now(UTC), self._cut_again
+
+        def look() -> tuple[datetime | None, bool]:
+            return self._keeper.refresh(now).next_change, self._keeper.take_tightened()
+
+        next_change, has_begun = await asyncio.to_thread(look)
+        if not has_begun and (again is None or now < again):
+            return min((each for each in (next_change, again) if each is not None), default=None)
+        self._cut_again = now + SETTLED if has_begun else None
+        await asyncio.to_thread(self._cuts.of_hours, self._publisher.tables)
+        return min((each for each in (next_change, self._cut_again) if each is not None), default=None)
 
     async def open_corridor(self, config: Config) -> float:
         """Have the kernel let locked lines reach the help corridor; the seconds until it is due again.

@@ -217,6 +217,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
 
     shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate
     cut                    how connections are found that a tightened rule closes: a filterd.kernel.cut.Means
+    connections_cut        how many rules, orders and soft hours have ended since control began
     splash_probes          questions to the splash beyond what one client may ask, since control began"""
 
     generations: Generations
@@ -227,6 +228,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     ways_around: dict[str, dict[str, int]]
     unjudged: int | None
     cut: str
+    connections_cut: int
     splash_probes: int
     faults: dict[str, str]
     rpz: dict[str, Any]

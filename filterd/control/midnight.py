@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
@@ -32,11 +32,13 @@ STEP_S = 2.0  # between two looks; slewing gains a fiftieth of it
 class Midnight:
     """What was done for which date.
 
-    ticks  seconds of a clock that is never set"""
+    ticks     seconds of a clock that is never set
+    behind_s  that the wall clock was set back, while that is doubted: dates go on by the time before"""
 
     engine: Engine
     publish: Callable[[], Awaitable[object]]
     ticks: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+    behind_s: int = 0
     _days: dict[str, date] = field(default_factory=dict)  # by zone
     _announced: tuple[Range, ...] | None = None
     _offset_s: float | None = None  # of the wall clock to that of ticks
@@ -52,6 +54,7 @@ class Midnight:
 
     def _tend(self, at: datetime) -> bool:
         stepped = self._look_at_clock(at)
+        at += timedelta(seconds=self.behind_s)
         with reading(self.engine) as conn:
             zones, announced = weeks.zones_of(conn), announced_of(conn)
         today = {zone: at.astimezone(ZoneInfo(zone)).date() for zone in zones}
@@ -81,6 +84,7 @@ class Midnight:
         return bool(moved)
 
     def _wait_s(self, at: datetime) -> float:
-        midnight = weeks.next_midnight(self._days, at)
-        until_s = LONGEST_SLEEP_S if midnight is None else (midnight - datetime.now(UTC)).total_seconds()
+        behind = timedelta(seconds=self.behind_s)
+        midnight = weeks.next_midnight(self._days, at + behind)
+        until_s = LONGEST_SLEEP_S if midnight is None else (midnight - behind - datetime.now(UTC)).total_seconds()
         return min(max(until_s, 0.0), LONGEST_SLEEP_S)

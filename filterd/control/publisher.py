@@ -157,6 +157,11 @@ class Publisher:
         cut = None if done.has_refused else await asyncio.to_thread(self._cuts.of_people, tables, revision)
         return replace(self._receipt("policy", began, done), cut=cut)
 
+    async def doubt_clock(self, behind_s: int) -> None:
+        """Have schedules read at the time before the clock was set back, too.   behind_s  0: no more"""
+        async with self._publishing:
+            await self._publish(partial(self._images.doubt_clock, behind_s))
+
     @property
     def has_unwritten_letters(self) -> bool:
         """Whether the database does not know yet what the base in force holds of each letter that lists name."""

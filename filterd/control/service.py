@@ -2,6 +2,7 @@
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
+    clock      hours at two times, where it was set back
     lists      copies taken, pulled, approved               explainer  explanations, status
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
     pages      what the desk says of them, given to all who show one
@@ -19,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filterd.config import Config
+from filterd.control.clock import Clock
 from filterd.control.context import Context
 from filterd.control.cut import Cuts
 from filterd.control.explainer import Explainer
@@ -71,17 +73,17 @@ class Control:
     """The control role without its socket, its clock and its drain (filterd.roles.control)."""
 
     def __init__(self, config: Config, config_file: Path, engine: Engine, keeper: LockKeeper) -> None:
-        self.context = Context(config, config_file, engine)
+        self.context, self._keeper = Context(config, config_file, engine), keeper
         self.cuts = Cuts(engine, keeper)
         self.publisher = Publisher(self.context, self.cuts)
         self.lists = Lists(self.context, self.publisher)
-        self.locks = Locks(keeper, self.publisher)
+        self.locks = Locks(keeper, self.publisher, self.cuts)
         self.sessions = Sessions(self.context, self.publisher, keeper)
         self.tickets = SplashTickets(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.pages = PageSettings(self.context)
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
-        self.explainer = Explainer(self.context, self.publisher, self.lists, keeper)
+        self.explainer = Explainer(self.context, self.publisher, self.lists, keeper, self.cuts)
 
     @property
     def config(self) -> Config:
@@ -103,6 +105,19 @@ class Control:
         else:
             await self.publisher.start(compiled)
         await self.sessions.open()
+        self._keeper.behind_s = self.midnight.behind_s = self.publisher.tables.behind_s
+
+    async def look_at_clock(self, clock: Clock) -> None:
+        """Where the wall clock was set back, close by both times, or by one again.   Raises DatabaseFault."""
+        behind_s = await asyncio.to_thread(clock.look)
+        if behind_s != self.publisher.tables.behind_s:
+            self._keeper.behind_s = self.midnight.behind_s = behind_s
+            await self.locks.refresh()
+            await self.publisher.doubt_clock(behind_s)
+        if clock.fault is None:
+            self.faults.pop("clock", None)
+        else:
+            self.faults["clock"] = clock.fault
 
     async def reload(self) -> InForce | Failed:
         """Take configuration and lists in again, and compile what has changed."""

@@ -25,6 +25,7 @@ from rules.compiler.manifest import (
     Kind,
     Levels,
     claimed_generation,
+    doubt_clock,
     image_path,
     prune,
     publish,
@@ -90,6 +91,10 @@ class ImageStore:
         }
         publish(self.directory, kinds)
         self.prune()
+
+    def doubt_clock(self, behind_s: int) -> None:
+        """Have every worker read schedules at the time before the clock was set back, too.   0: no more"""
+        doubt_clock(self.directory, behind_s)
 
     def prune(self) -> None:
         """Remove the images that nothing needs any more."""

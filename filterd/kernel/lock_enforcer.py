@@ -64,6 +64,8 @@ class LockKeeper:
         self._sent_corridor: Set[Network] = self._corridor
         self._is_installed = False
         self._next_change: datetime | None = None
+        self._has_tightened = False
+        self.behind_s = 0  # as of LockTable.advance(); takes effect with the next look
         self._refreshing = threading.Lock()  # an order from the API and the clock may come at once
 
     def install(self, rules: Rules, at: datetime) -> None:
@@ -82,6 +84,12 @@ class LockKeeper:
             self._look(at)
             self._enforce()
             return Refreshed(self._cut(), self._next_change)
+
+    def take_tightened(self) -> bool:
+        """Whether soft hours, or a lock that no set of the kernel has, have begun since the last call."""
+        with self._refreshing:
+            found, self._has_tightened = self._has_tightened, False
+            return found
 
     def suspect(self, destinations: Set[Network]) -> None:
         """Queue every new flow to these destinations; effective at once where rules are in force.   Blocking.
@@ -225,8 +233,9 @@ class LockKeeper:
         self._advance(at)
 
     def _advance(self, at: datetime) -> None:
-        self._table.advance(at)
-        changes = (self._table.next_change, self.sessions.advance(at))
+        self._table.advance(at, self.behind_s)
+        changes = (self._table.next_change, self.sessions.advance(at, self.behind_s))
+        self._has_tightened |= self._table.is_tighter or self.sessions.is_tighter
         self._next_change = min((change for change in changes if change is not None), default=None)
 
     def _read_changes(self, conn: Connection) -> None:

@@ -3,13 +3,13 @@
     images of sessions ─→ rows, as lines have them ─→ LockTable ─→ with that of the lines, the kernel's locked sets
 
 Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none, as
-the kernel's sets know no exceptions of a pool; what the kernel is told is the difference of both tables together, so
-that a prefix which leaves one and is in the other stays.
+the kernel's sets know no exceptions of a pool, but it is told when one closes more; what the kernel is told is the
+difference of both tables together, so that a prefix which leaves one and is in the other stays.
 Cost: a change of profiles or holders, one pass over the images of sessions (50 ms for a million) where there are any,
 and 5 us for each prefix of theirs.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
@@ -36,15 +36,19 @@ class Seen:
 
     tables: TableSet
     lines: TableSet
-    passed_over: Container[int | None]
+    passed_over: frozenset[int | None]
 
 
 class SessionLocks:
-    """Which prefixes of sessions are locked.   see: the tables of now"""
+    """Which prefixes of sessions are locked.
+
+    see          the tables of now
+    is_tighter   whether by the last advance() soft hours have begun, or any lock of a default profile"""
 
     def __init__(self) -> None:
         self.see: Callable[[], Seen] = _see_nothing
-        self._table = LockTable()
+        self._table, self._defaults = LockTable(), LockTable()
+        self.is_tighter = False
 
     def read(self, conn: Connection, numbers: Iterable[int] | None, moved: Iterable[Network] = ()) -> None:
         """Take in what these profiles hold by sessions, and how they are locked.   numbers None: all profiles, anew
@@ -52,7 +56,9 @@ class SessionLocks:
         moved   prefixes that have other holders"""
         seen = self.see()
         if numbers is None:
-            self._table = LockTable()
+            self._table, self._defaults = LockTable(), LockTable()
+        defaults = {each for each in seen.passed_over if each is not None}
+        self._defaults.change(iter_profiles(conn, sorted(defaults if numbers is None else defaults & {*numbers})))
         chosen = None if numbers is None else {number for number in numbers if number not in seen.passed_over}
         rows = list(_rows(seen, chosen))
         if not rows and not len(self._table.held):
@@ -68,10 +74,14 @@ class SessionLocks:
         holders = {tables.subscriber_of(str(prefix.network_address)) for prefix in moved}
         self.read(conn, {number for number in holders | set(losers) if number is not None}, moved)
 
-    def advance(self, at: datetime) -> datetime | None:
-        """Bring all locks to `at`; when one changes next."""
-        self._table.advance(at)
-        return self._table.next_change
+    def advance(self, at: datetime, behind_s: int = 0) -> datetime | None:
+        """Bring all locks to `at`; when one changes next.   behind_s  as of LockTable.advance()"""
+        tables, was = (self._table, self._defaults), bytes(self._defaults.locked)
+        for table in tables:
+            table.advance(at, behind_s)
+        has_locked = any(now and not before for now, before in zip(self._defaults.locked, was, strict=True))
+        self.is_tighter = has_locked or any(table.is_tighter for table in tables)
+        return min((table.next_change for table in tables if table.next_change is not None), default=None)
 
     def differences(self, lines: LockTable) -> tuple[Columns, Columns]:
         """(added, removed) of both tables since settle()."""
@@ -148,4 +158,4 @@ def _rows(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
 
 def _see_nothing() -> Seen:
     nothing = TableSet()
-    return Seen(nothing, nothing, ())
+    return Seen(nothing, nothing, frozenset())

@@ -65,6 +65,7 @@ GAUGES = (
         "certificate_expiry_timestamp_seconds", "key", "When the certificate of a key of the configuration ends, unix."
     ),
     _counter("gate_unjudged", "", "Packets for the gate that the kernel has passed or dropped without a verdict."),
+    _counter("connections_cut", "", "Connections that tightened rules, orders and soft hours have ended."),
     _counter("splash_probes", "", "Questions to the splash beyond what one client may ask, since control began."),
 )
 DERIVED = (

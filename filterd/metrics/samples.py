@@ -72,6 +72,7 @@ def _of_control(seen: Look) -> Iterator[Sample]:
     yield "record_lag_seconds", (), 0.0 if late_s is None else max(0.0, seen.at_s - late_s)
     yield "faults", (), len(control["faults"])
     yield "splash_probes", (), control["splash_probes"]
+    yield "connections_cut", (), control["connections_cut"]
     if control["unjudged"] is not None:
         yield "gate_unjudged", (), control["unjudged"]
     yield from (("role_up", (role["name"],), role["is_running"] and not role["fault"]) for role in control["roles"])

@@ -22,6 +22,7 @@ from filterd.audit.list_counts import drain_counted
 from filterd.audit.retention import forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
+from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
@@ -58,7 +59,8 @@ from parental.schema.privileges import LEDGER
 DRAIN_S = 0.5
 # A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.
 DRAIN_NICENESS = 19
-LONGEST_SLEEP_S = 30.0  # how long a step of the wall clock can go unseen
+LONGEST_SLEEP_S = 30.0  # between two looks at the locks
+CLOCK_S = 60.0  # between two looks at the clock that is not set
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
@@ -100,6 +102,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
     work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
+    work.append(_watch_steps(control, Clock(records), wake))
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -337,6 +340,14 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), min(max(until_s, 0.0), LONGEST_SLEEP_S))
         wake.clear()
+
+
+async def _watch_steps(control: Control, clock: Clock, wake: asyncio.Event) -> None:
+    """Look at the wall clock each minute, and whenever it is set."""
+    while True:
+        await guarded(control.faults, "looking at the clock", lambda: control.look_at_clock(clock))
+        if await until_set(CLOCK_S):
+            wake.set()
 
 
 async def _drain(control: Control, ledger: Ledger) -> None:

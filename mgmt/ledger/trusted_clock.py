@@ -22,7 +22,7 @@ from mgmt.ledger.store import append, last_time_ms
 from parental.schema.ledger import clock_marks
 from parental.schema.records import blocks
 
-TOLERANCE_S = 60.0  # between two looks, an hour apart: sixteen times what a clock that is being slewed can gain
+TOLERANCE_S = 60.0  # between two looks, an hour apart at most: sixteen times what slewing can gain in it
 MAX_OFF_S = 7 * 86_400.0  # a machine that was off for longer gets its time confirmed
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MEND = "if it is right now: filterd audit clock --confirm"
@@ -81,6 +81,16 @@ def look(conn: Connection, clocks: Clocks) -> Trusted:
             )
     _remember(conn, clocks._replace(wall_s=known_s), mark.ahead_since_s)
     return Trusted(known_s, step_s)
+
+
+def behind(conn: Connection, clocks: Clocks) -> float:
+    """Seconds that the wall clock is behind what is known, at least; 0.0: it is not.   Else as look()."""
+    try:
+        return max(0.0, -look(conn, clocks).step_s)
+    except ClockStepped:
+        mark = _mark(conn, clocks.node)
+        assert mark is not None
+        return max(0.0, float(mark.time_s) + clocks.boot_s - clocks.wall_s)  # for as long it has run since
 
 
 def confirm(conn: Connection, clocks: Clocks, by: Actor) -> None:

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,12 +49,13 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is in force."""
+    """What is in force.   behind_s  of the clock, while that is doubted: see filterd.control.clock"""
 
     names: Levels = Levels()
     urls: Levels = Levels()
     subscribers: Levels = Levels()
     policy: Levels = Levels()
+    behind_s: int = field(default=0, kw_only=True)
 
     def levels(self, kind: Kind) -> Levels:
         """The images of one kind."""
@@ -72,7 +73,8 @@ def read_manifest(images_dir: Path) -> Manifest:
     except ValueError as exc:
         raise ValueError(f"{path}: is not JSON; not read; publish again") from exc
     try:
-        return Manifest(**{kind: Levels(**said[kind]) for kind in KINDS if said.get(kind)})
+        levels = (Levels(**(said.get(kind) or {})) for kind in KINDS)
+        return Manifest(*levels, behind_s=int(said.get("behind_s", 0)))
     except (AttributeError, TypeError) as exc:
         raise ValueError(f"{path}: is not a manifest; not read; publish again") from exc
 
@@ -96,7 +98,17 @@ def publish(images_dir: Path, kinds: Mapping[Kind, Levels]) -> Manifest:
     for name in (name for levels in kinds.values() for name in asdict(levels).values()):
         if name is not None and not (images_dir / name).is_file():
             raise ValueError(f"{images_dir / name}: does not exist; not published; write the image there first")
-    manifest = replace(read_manifest(images_dir), **{str(kind): levels for kind, levels in kinds.items()})
+    before = read_manifest(images_dir)
+    levels = (kinds.get(kind, before.levels(kind)) for kind in KINDS)
+    return _write(images_dir, Manifest(*levels, behind_s=before.behind_s))
+
+
+def doubt_clock(images_dir: Path, behind_s: int) -> Manifest:
+    """Have schedules read at two times from now on, as far apart as the clock was set back; 0: at one again."""
+    return _write(images_dir, replace(read_manifest(images_dir), behind_s=behind_s))
+
+
+def _write(images_dir: Path, manifest: Manifest) -> Manifest:
     with writing_whole(images_dir / MANIFEST) as file:
         file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
     return manifest

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orde
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
+from parental.schedule import DAYS
 
 pytestmark = pytest.mark.kernel
 
@@ -23,6 +25,7 @@ CHILD, ADULT = 7, 8
 HELP = "1121.test"
 CUT_S = 1.0  # from the tap to the last octet
 ORDER_S = 3.0  # from the push of an order
+HOURS_S = 60.0  # from second 0 of the minute at which hours begin, on a busy machine
 SILENCE_S = 2.0
 START_S = 240.0  # of a busy machine
 FAMILIES = pytest.mark.parametrize("family", ["4", "6"])
@@ -53,6 +56,12 @@ class Box:
         said = {"label": str(line), "prefixes": prefixes, "categories": list(categories)}
         receipt: dict[str, Any] = self.operator.put(f"/v1/subscribers/{line}", said)["receipt"]
         return receipt
+
+    def close_softly(self, at: datetime, opened: str) -> None:
+        """The child's line leaves one category open for an hour from a minute on (UTC)."""
+        until = at + timedelta(hours=1)
+        hours = {"day": DAYS[at.weekday()], "from": f"{at:%H:%M}", "to": f"{until:%H:%M}", "open": [opened]}
+        self.operator.put(f"/v1/subscribers/{CHILD}/schedule", {"closed": [hours], "zone": "UTC"})
 
     @contextmanager
     def running(self, family: str, *wanted: tuple[str, str, str]) -> Iterator[list[Download]]:
@@ -139,3 +148,24 @@ def test_an_order_ends_what_runs_of_its_name_for_every_line_and_all_else_goes_on
         assert max(last_s) - began_s <= ORDER_S
         assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
         go_on(found[len(closing) :])
+
+
+@FAMILIES
+def test_soft_hours_that_begin_by_the_clock_end_what_they_close_and_nothing_else(box: Box, family: str) -> None:
+    box.close()
+    closing = [("child", protocol, "allowed.test") for protocol in ("https", "http", "quic")]
+    others = [("child", "https", "video.test"), ("child", "quic", "video.test"), ("child", "https", HELP)]
+    others += [("adult", "https", "allowed.test"), ("adult", "quic", "allowed.test")]
+    try:
+        with box.running(family, *closing, *others) as found:
+            begins = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
+            box.close_softly(begins, "video")
+            go_on(found)
+            assert datetime.now(UTC) < begins
+
+            time.sleep((begins - datetime.now(UTC)).total_seconds())
+            for each in found[: len(closing)]:
+                each.wait_for_stop(SILENCE_S, HOURS_S)
+            go_on(found[len(closing) :])
+    finally:
+        box.operator.put(f"/v1/subscribers/{CHILD}/schedule", {"closed": []})

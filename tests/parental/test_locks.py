@@ -10,7 +10,7 @@ from fastpath.images.verdict import Reason
 from parental import locks
 from parental.held import Held
 from parental.locks import LockTable
-from parental.profile import UNTIL_RESUMED, Profile, Span, lock_reason
+from parental.profile import UNTIL_RESUMED, Profile, Span, allowed_at, lock_reason
 from parental.schedule import Interval, Schedule
 from parental.subscriber import Network
 
@@ -186,13 +186,77 @@ def test_after_any_turns_of_lines_and_clock_those_are_locked_whose_profile_says_
         }
 
 
-def test_soft_hours_are_no_lock_of_the_kernel_and_nothing_to_wake_up_for() -> None:
+def test_soft_hours_are_no_lock_of_the_kernel() -> None:
     study = Interval(0, 0, 1440, frozenset({"education"}))
     table = table_of({1: Profile(schedule=Schedule((study,), "UTC"))})
 
     table.advance(NOON)
 
-    assert (locked(table), table.next_change) == (set(), None)
+    assert (locked(table), table.next_change) == (set(), NOON + timedelta(hours=12))
+
+
+def tightenings(profile: Profile, hours: int) -> list[int]:
+    """The minutes from NOON at which a table that looks when it has to says that soft hours close more."""
+    table, found, at = table_of({1: profile}), [], NOON
+    table.advance(at)
+    while (change := table.next_change) is not None and change <= NOON + timedelta(hours=hours):
+        at = change
+        table.advance(at)
+        if table.is_tighter:
+            found.append((at - NOON) // MINUTE)
+    return found
+
+
+def test_soft_hours_are_tighter_when_they_begin_and_when_they_leave_less_and_at_no_other_minute() -> None:
+    study, chat = frozenset({"education"}), frozenset({"education", "messaging"})
+    hours = (Interval(0, 13 * 60, 60, chat), Interval(0, 14 * 60, 60, study), Interval(0, 15 * 60, 60, chat))
+
+    assert tightenings(Profile(schedule=Schedule(hours, "UTC")), 5) == [60, 120]
+
+
+def test_the_end_of_a_grant_over_soft_hours_and_of_no_full_lock_is_a_tightening() -> None:
+    now_s, study = int(NOON.timestamp()), frozenset({"education"})
+    always, full = Interval(0, 0, 10080, study), Interval(0, 14 * 60, 60)
+    profile = Profile(schedule=Schedule((always, full), "UTC"), grants=(Span(now_s - 60, now_s + 1800, "tonight_off"),))
+
+    assert tightenings(profile, 4) == [30]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1439), st.integers(1, 900), st.booleans()), max_size=4))
+def test_no_tightening_of_soft_hours_is_missed(parts: list[tuple[int, int, int, bool]]) -> None:
+    sets = (frozenset({"education"}), frozenset({"education", "messaging"}))
+    unique = {part[:3]: part for part in parts}
+    hours = tuple(Interval(day, start, n, sets[is_more]) for day, start, n, is_more in unique.values())
+    profile, day = Profile(schedule=Schedule(hours, "UTC")), 24 * 60
+
+    expected, before = [], allowed_at(profile, NOON)
+    for minute in range(1, day + 1):
+        left = allowed_at(profile, NOON + minute * MINUTE)
+        if left is not None and (before is None or before - left):
+            expected.append(minute)
+        before = left
+
+    assert tightenings(profile, 24) == expected
+
+
+def test_a_clock_that_was_set_back_unlocks_nothing_until_it_is_believed() -> None:
+    evening = Interval(0, 13 * 60, 60)  # from an hour behind NOON
+    table = table_of({1: Profile(schedule=Schedule((evening,), "UTC"))})
+    later = NOON + timedelta(hours=1, minutes=30)
+    table.advance(later)
+    assert locked(table)
+
+    seen = []
+    for at, behind_s in ((NOON, 5400), (NOON + 29 * MINUTE, 5400), (NOON + 30 * MINUTE, 5400), (NOON, 0)):
+        table.advance(at, behind_s)
+        seen.append((bool(locked(table)), table.next_change))
+    assert seen == [
+        (True, NOON + 30 * MINUTE),
+        (True, NOON + 30 * MINUTE),
+        (False, NOON + timedelta(hours=1)),
+        (False, NOON + timedelta(hours=1)),
+    ]
 
 
 def test_a_grant_opens_the_kernels_lock_and_its_end_closes_it_again() -> None:

@@ -13,7 +13,7 @@ from support.images.opened import Images
 from fastpath.images.image import Image
 from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
-from fastpath.images.verdict import Action, Mode, Tier
+from fastpath.images.verdict import Action, Mode, Reason, Tier
 from fastpath.wire.name import to_wire
 from parental.compile import profile_spec
 from parental.profile import CLOSURES, OPENS, Profile, Span, allowed_at, lock_reason
@@ -165,3 +165,42 @@ def test_a_clock_that_is_set_back_opens_nothing(images: Images, names: Image) ->
     for earlier in (NOW - timedelta(seconds=90), NOW - timedelta(days=3)):
         assert not decided(closed, "free.test", earlier).is_open
         assert not decided(granted, "free.test", earlier).is_open
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wishes, st.integers(-150, 150), st.sampled_from([0, 60, 3600, 40_000, 700_000]))
+def test_what_the_image_leaves_open_is_what_the_locks_of_both_times_leave(
+    images: Images, names: Image, wishes: Wishes, later_s: int, behind_s: int
+) -> None:
+    at, profile = NOW + timedelta(seconds=later_s), profile_of(wishes)
+    tables = TableSet(*tables_of(images, names, profile, at).images, behind_s=behind_s)
+
+    left = tables.left_open(CHILD, int(at.timestamp()))
+
+    reason, allowed = lock_reason(profile, at, behind_s), allowed_at(profile, at, behind_s)
+    assert left == (0 if reason is not Reason.DEFAULT else None if allowed is None else bits(allowed))
+    assert tables.left_open("198.51.100.1", int(at.timestamp())) is None
+    for held, name in NAMES.items():
+        if not held & {"csam", "orders", "help"}:
+            is_left = left is None or bool(left & bits(held & {*NAMED}))
+            assert (tables.decide(to_wire(name.encode()), CHILD, int(at.timestamp())).tier is Tier.LOCK) != is_left
+
+
+@settings(deadline=None, max_examples=200)
+@given(wishes, st.integers(-150, 150), st.sampled_from([60, 3600, 40_000, 700_000]))
+def test_what_either_time_closes_is_closed_while_the_clock_is_doubted(
+    wishes: Wishes, later_s: int, behind_s: int
+) -> None:
+    at, schedule = NOW + timedelta(seconds=later_s), profile_of(wishes).schedule
+    profile, times = Profile(schedule=schedule), (at, at + timedelta(seconds=behind_s))
+
+    locked = [lock_reason(profile, each) is not Reason.DEFAULT for each in times]
+    soft = [each for each in (allowed_at(profile, each) for each in times) if each is not None]
+
+    assert (lock_reason(profile, at, behind_s) is not Reason.DEFAULT) == any(locked)
+    if not any(locked):
+        assert allowed_at(profile, at, behind_s) == (frozenset.intersection(*soft) if soft else None)
+
+
+def bits(names: frozenset[str]) -> int:
+    return sum(1 << NUMBERS[each] for each in names)

@@ -1,5 +1,6 @@
 """Which connections control wants ended after a change."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -18,8 +19,10 @@ from filterd.control.service import Control
 from filterd.kernel.cut import Connection, Label, Means, Wanted
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut, Receipt
+from parental.calendar import exceptions
 from parental.database import writing
-from parental.profile import Profile
+from parental.people.household import By
+from parental.profile import Profile, Span
 from parental.schedule import Interval, Schedule
 from parental.store import put_subscriber
 from parental.subscriber import Subscriber
@@ -296,3 +299,78 @@ def test_names_that_changed_before_the_rules_were_in_force_are_cut_with_them(
     play(place, engine, work)
 
     assert [wanted.is_wanted(connection("bad.test")) for wanted in wants] == [True]
+
+
+ALWAYS = Schedule((Interval(0, 0, 10080, frozenset({"messaging"})),), "UTC")
+
+
+def grant(engine: Engine, seconds: int) -> None:
+    """Let line 7 have its hours opened from a minute ago on, for some seconds more."""
+    now = datetime.now(UTC)
+    span = Span(int(now.timestamp()) - 60, int(now.timestamp()) + seconds, "plus")
+    with writing(engine) as conn:
+        exceptions.add(conn, 7, span, By("x", ""), now)
+
+
+def by_the_clock(place: Path, engine: Engine, *changes: Callable[[], object]) -> Cut | None:
+    """What became of a cut by the clock after changes that were in force before control began."""
+    for change in changes:
+        change()
+
+    async def work(control: Control) -> Cut | None:
+        return control.cuts.of_hours(control.publisher.tables)
+
+    return play(place, engine, work)
+
+
+def test_soft_hours_that_begin_by_the_clock_end_all_but_what_they_leave_open_for_their_lines_alone(
+    place: Path, engine: Engine, wants: Wants
+) -> None:
+    cut = by_the_clock(place, engine, lambda: put(engine, schedule=ALWAYS), lambda: put(engine, line=8))
+
+    assert cut == Cut(ASKED, 1, 0)
+    assert wants[0].is_wanted(connection("film.test", "video"))
+    assert wants[0].is_wanted(connection("other.test"))
+    assert not wants[0].is_wanted(connection("chat.test", "messaging", "social"))
+    assert not wants[0].is_wanted(connection("film.test", "video", line=OTHER))
+    assert not wants[0].is_wanted(connection("film.test")._replace(label=None))  # the help corridor's
+
+
+def test_a_grant_over_soft_hours_lets_what_runs_go_on(place: Path, engine: Engine, wants: Wants) -> None:
+    by_the_clock(place, engine, lambda: put(engine, schedule=ALWAYS), lambda: grant(engine, 3600))
+
+    assert not wants[0].is_wanted(connection("film.test", "video"))
+
+
+@pytest.mark.parametrize(("means", "n_cuts"), [(Means.LINES, 1), (Means.NONE, 0)])
+def test_without_labels_hours_that_begin_end_every_judged_connection_of_their_lines(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch, means: Means, n_cuts: int
+) -> None:
+    set_means(monkeypatch, means)
+    by_the_clock(place, engine, lambda: put(engine, schedule=ALWAYS))
+
+    judged = connection("chat.test")._replace(label=None)
+    assert [each.is_wanted(judged) for each in wants] == [True] * n_cuts
+    assert not any(each.is_wanted(judged._replace(addresses=(OTHER, SERVER))) for each in wants)
+
+
+def test_the_end_of_a_grant_over_soft_hours_is_cut_by_the_clock_without_a_change(
+    place: Path, engine: Engine, wants: Wants
+) -> None:
+    async def work(control: Control) -> None:
+        while not wants:  # what began while control was down is cut at its start
+            await control.locks.refresh()
+        wants.clear()
+        put(engine, schedule=ALWAYS)
+        grant(engine, 3)
+        receipt = await control.locks.policy_changed()
+        assert (receipt.cut, wants) == (None, [])
+        while not wants:
+            due = await control.locks.refresh()
+            assert due is not None
+            await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
+
+    play(place, engine, work)
+
+    assert wants[0].is_wanted(connection("film.test", "video"))
+    assert not wants[0].is_wanted(connection("chat.test", "messaging"))

@@ -143,3 +143,16 @@ async def test_a_clock_that_is_set_forward_or_slewed_moves_nothing(box: Box) -> 
     await box.midnight.tend(box.clocks.forward(timedelta(minutes=1), by_the_wall=timedelta(minutes=20)))
 
     assert (box.profile().closures, box.published) == (before, published)
+
+
+async def test_dates_go_on_by_the_time_before_where_the_clock_was_set_back(box: Box) -> None:
+    holiday = Calendar(ranges=(Range(DaySet.HOLIDAYS, date(2026, 8, 10), date(2026, 8, 10)),))
+    with writing(box.engine) as conn:
+        plans.put_calendar(conn, 7, holiday, follows_announced=True)
+    await box.midnight.tend(at(0, 0, 4))
+    assert (box.published, box.is_closed(at(22, 0, 10))) == (1, False)
+
+    box.midnight.behind_s = 86_400
+    await box.midnight.tend(at(0, 5, 3))
+
+    assert (box.published, box.is_closed(at(22, 0, 10))) == (1, False)

@@ -453,3 +453,31 @@ def test_the_corridor_is_put_back_where_somebody_else_has_changed_the_rules(
     keeper.refresh(NOW)
 
     assert kernel.corridor == {HELP}
+
+
+def test_a_line_stays_locked_in_the_kernel_while_a_clock_that_was_set_back_is_doubted(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    put(engine, Schedule((Interval(NOW.weekday(), 13 * 60, 60),), "UTC"))
+    keeper.install(Rules(), NOW + timedelta(hours=1))
+    assert kernel.locked == {V4, V6}
+
+    keeper.behind_s = 3600
+    keeper.refresh(NOW)
+    assert kernel.locked == {V4, V6}
+    keeper.behind_s = 0
+    keeper.refresh(NOW)
+
+    assert kernel.locked == set()
+
+
+def test_soft_hours_that_begin_by_the_clock_are_told_once_and_lock_nothing(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    put(engine, Schedule((Interval(NOW.weekday(), 13 * 60, 60, frozenset({"education"})),), "UTC"))
+    keeper.install(Rules(), NOW)
+    assert (keeper.refresh(NOW).next_change, keeper.take_tightened()) == (NOW + timedelta(hours=1), False)
+
+    keeper.refresh(NOW + timedelta(hours=1))
+
+    assert (keeper.take_tightened(), keeper.take_tightened(), kernel.locked) == (True, False, set())

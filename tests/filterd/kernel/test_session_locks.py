@@ -18,6 +18,7 @@ from parental.held import iter_held
 from parental.locks import LockTable
 from parental.profile import Profile
 from parental.profiles import iter_profiles
+from parental.schedule import Interval, Schedule
 from parental.store import pause, put_subscriber, resume
 from parental.subscriber import Subscriber
 
@@ -41,7 +42,7 @@ class Box:
     def see(self) -> Seen:
         lines = self.images.subscribers(self.static)
         tables = TableSet(subscribers=lines, sessions=[self.images.subscribers(self.sessions)])
-        return Seen(tables, TableSet(subscribers=lines), {DEFAULT})
+        return Seen(tables, TableSet(subscribers=lines), frozenset({DEFAULT}))
 
     def lock(self, *numbers: int) -> None:
         for number in numbers:
@@ -266,7 +267,7 @@ def keeper(engine: Engine, kernel: KernelLog, images: Images) -> LockKeeper:
     """One session of line 7, which has no address of its own."""
     tables = TableSet(sessions=[images.subscribers([(str(SESSION), 7)])])
     found = LockKeeper(engine, kernel)  # type: ignore[arg-type]  # it stands for the kernel
-    found.sessions.see = lambda: Seen(tables, TableSet(), ())
+    found.sessions.see = lambda: Seen(tables, TableSet(), frozenset())
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(7, "home", (), Profile()))
     return found
@@ -293,7 +294,7 @@ def test_sessions_that_moved_are_locked_before_connections_are_cut(
         pause(conn, 7, None)
     keeper.install(Rules(), NOW)
     assert kernel.locked == {SESSION}  # of those that there were before the start
-    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), ())
+    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), frozenset())
     kernel.said.clear()
 
     assert keeper.move_sessions(frozenset({SESSION}), [7], frozenset({SESSION, GONE}), NOW) == 3
@@ -315,3 +316,20 @@ def test_locks_of_sessions_are_among_all_that_is_sent_where_the_sets_are_unknown
     keeper.refresh(NOW)
 
     assert kernel.locked == {A, SESSION}
+
+
+@pytest.mark.parametrize("allowed", [None, frozenset({"education"})])
+def test_a_default_profile_that_closes_by_the_clock_locks_nothing_here_and_is_told(
+    box: Box, allowed: frozenset[str] | None
+) -> None:
+    hours = Schedule((Interval(NOW.weekday(), 13 * 60, 60, allowed),), "UTC")
+    put_subscriber(box.conn, Subscriber(DEFAULT, "pool", (), Profile(schedule=hours)))
+    box.locks.read(box.conn, None)
+    one = NOW + timedelta(hours=1)
+
+    assert (box.locks.advance(NOW), box.locks.is_tighter) == (one, False)
+    box.locks.advance(one)
+
+    assert (box.locks.is_tighter, box.locked()) == (True, set())
+    box.locks.advance(one)
+    assert not box.locks.is_tighter

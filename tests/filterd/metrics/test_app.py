@@ -19,6 +19,7 @@ CONTROL: Message = {
     "ways_around": {},
     "records_late_since_s": None,
     "faults": {},
+    "connections_cut": 0,
     "splash_probes": 0,
     "unjudged": None,
     "roles": [],

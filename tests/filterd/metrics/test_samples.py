@@ -30,6 +30,7 @@ CONTROL: dict[str, Any] = {
     "ways_around": {"vpn": {"sni": 1}},
     "records_late_since_s": 940.0,
     "faults": {"lists": "a sentence about worse.test"},
+    "connections_cut": 12,
     "splash_probes": 11,
     "unjudged": None,
     "roles": [

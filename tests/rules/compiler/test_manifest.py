@@ -11,6 +11,7 @@ from rules.compiler.manifest import (
     Levels,
     Manifest,
     claimed_generation,
+    doubt_clock,
     image_path,
     next_generation,
     prune,
@@ -49,6 +50,17 @@ def test_a_new_base_takes_the_old_deltas_place(tmp_path: Path) -> None:
     assert read_manifest(tmp_path).names == Levels("names-3.img", None)
 
 
+def test_a_doubted_clock_is_told_and_what_is_published_meanwhile_leaves_it_so(tmp_path: Path) -> None:
+    publish_base(tmp_path, "names", write(tmp_path, 1))
+
+    doubt_clock(tmp_path, 3600)
+    publish_base(tmp_path, "names", write(tmp_path, 2))
+
+    assert (read_manifest(tmp_path).behind_s, TableSet.open(tmp_path / MANIFEST).behind_s) == (3600, 3600)
+    doubt_clock(tmp_path, 0)
+    assert TableSet.open(tmp_path / MANIFEST).behind_s == 0
+
+
 def test_kinds_do_not_touch_each_other(tmp_path: Path) -> None:
     publish_base(tmp_path, "names", write(tmp_path, 1))
     image_path(tmp_path, "policy", 4).write_bytes(b"")
@@ -60,6 +72,7 @@ def test_kinds_do_not_touch_each_other(tmp_path: Path) -> None:
         "urls": {"base": None, "delta": None, "young": None},
         "subscribers": {"base": None, "delta": None, "young": None},
         "policy": {"base": "policy-4.img", "delta": None, "young": None},
+        "behind_s": 0,
     }
     assert next_generation(tmp_path, "policy") == 5
     assert next_generation(tmp_path, "names") == 2
