@@ -10,7 +10,8 @@ made twice ends nothing twice.
 
 Invariants: it follows the acknowledgements of all workers, so that what ends is not let in again; what the help
 corridor lets in has no label, and is never wanted.
-Absent on purpose: URLs, as a label has only a host; what a whole new list brings, which is not compared with the old.
+A label has a host and no URL: for a URL, what runs over HTTP to its host ends, and may begin again for another page.
+Absent on purpose: what a whole new list brings, which is not compared with the old.
 """
 
 import logging
@@ -37,11 +38,13 @@ from parental.profiles import changed_since, iter_profiles, prefixes_of
 from parental.revision import current_revision
 from rules.category import NUMBERS
 from rules.names.canonical import canonical_wire
+from rules.names.urls import read_url
 
 MOST_CHANGED = 10_000  # profiles that are looked at: 2 s; more change by the clock and by provisioning, not by a tap
 FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves
 QUIC = NUMBERS["quic"]
 CHILD = b"\x01x"  # a name below another one
+HTTP_PORT = 80
 MAX_OCTETS = 255  # of a name in wire form (RFC 1035 §2.3.4)
 
 log = logging.getLogger("filterd.control.service")
@@ -106,10 +109,19 @@ class Cuts:
 
     def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
         """End what names close that a change has touched; None where none of them can be found.   tables  as above"""
-        names = _hashed(wire for wire in wires if not is_url(wire))
-        if not names or not self.can_find_names:
+        wires = list(wires)
+        names, pages = _hashed(wire for wire in wires if not is_url(wire)), _pages(filter(is_url, wires))
+        hosts, now_s = _hashed(pages), int(datetime.now(UTC).timestamp())
+        if not (names or hosts) or not self.can_find_names:
             return None
-        return self._end(_named(names, tables, int(datetime.now(UTC).timestamp())))
+        of_names, of_pages = _named(names, tables, now_s), _paged(hosts, pages, tables, now_s)
+        signs = [*of_names.signs, *of_pages.signs]
+        return self._end(
+            Wanted(
+                lambda found: of_names.is_wanted(found) or of_pages.is_wanted(found),
+                signs if len(signs) <= FEW and all(each.signs for each in (of_names, of_pages)) else (),
+            )
+        )
 
     def of_hours(self, tables: TableSet) -> Cut | None:
         """End what the locks that are in force by now leave no more; None where nothing can be found.
@@ -220,6 +232,38 @@ def _beginnings(prefixes: list[Network]) -> list[bytes]:
     return found if len(found) <= FEW else []
 
 
+def _pages(urls: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """URLs by their hosts, in wire form; what has no host by name is left out, as no label tells it."""
+    found: dict[bytes, list[bytes]] = {}
+    for text in urls:
+        url = read_url(text)
+        if url.wire is not None:
+            found.setdefault(url.wire, []).append(url.text)
+    return found
+
+
+def _paged(
+    hosts: dict[bytes, tuple[int, int]], pages: dict[bytes, list[bytes]], tables: TableSet, now_s: int
+) -> Wanted:
+    """Connections over HTTP whose host is one of these, where a page of it is blocked for one of their addresses."""
+    known: dict[tuple[bytes, str], bool] = {}
+
+    def is_blocked(host: bytes, address: str) -> bool:
+        if (host, address) not in known:
+            actions = (tables.decide_url(host, url, address, now_s).action for url in pages[host])
+            known[host, address] = any(each not in (Action.PASSTHRU, Action.TCP_ONLY) for each in actions)
+        return known[host, address]
+
+    def is_wanted(found: Connection) -> bool:
+        label = found.label
+        if label is None or found.is_udp or found.port != HTTP_PORT:
+            return False
+        its = [host for host, hashes in hosts.items() if label.may_be(*hashes)]
+        return any(is_blocked(host, address) for host in its for address in found.addresses)
+
+    return Wanted(is_wanted, _signs({two for two, _ in hosts.values()}))
+
+
 def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) -> Wanted:
     """Connections whose name is one of these, or below it, and is blocked for one of their addresses."""
     by_two: dict[int, list[bytes]] = {}
@@ -247,5 +291,10 @@ def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) ->
                     return True
         return False
 
-    hashes = [two.to_bytes(4, sys.byteorder) for two in (*by_two, ALL_NAMES)]
-    return Wanted(is_wanted, hashes if len(hashes) <= FEW else [])
+    return Wanted(is_wanted, _signs(by_two))
+
+
+def _signs(hashes: Iterable[int]) -> list[bytes]:
+    """Octets of which every label with one of these hashes has some."""
+    found = [two.to_bytes(4, sys.byteorder) for two in (*hashes, ALL_NAMES)]
+    return found if len(found) <= FEW else []

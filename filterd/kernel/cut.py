@@ -29,6 +29,7 @@ from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES
 from fastpath.gate.marks import MARK_STATE, FlowState
 from filterd.kernel.conntrack import (
     AT_ONCE,
+    DESTINATION_PORT,
     FAMILIES,
     GET,
     SUBSYSTEM,
@@ -88,12 +89,14 @@ class Connection(NamedTuple):
     """One that the kernel tracks.
 
     addresses  of both tuples, which differ where this box does NAT
-    label      None: none;   state  by its mark"""
+    label      None: none;   state  by its mark
+    port       where its client has connected to"""
 
     addresses: tuple[str, ...]
     is_udp: bool
     state: int
     label: Label | None
+    port: int = 0
 
     @property
     def is_judged(self) -> bool:
@@ -177,7 +180,7 @@ def _wanted_in(
     chunk: bytes, at: int, end: int, wanted: Wanted, mark_shift: int
 ) -> tuple[bytes, tuple[str, str] | None] | None:
     """Of a connection what Found has of it; None: it is not wanted, or has ended."""
-    label, state, protocol, identity, addresses = None, 0, 0, b"", list[bytes]()
+    label, state, protocol, port, identity, addresses = None, 0, 0, 0, b"", list[bytes]()
     for kind, first, last in attributes(chunk, at, end):
         if kind == LABELS:
             label = Label(*_LABEL.unpack_from(chunk, first))
@@ -190,13 +193,14 @@ def _wanted_in(
                 if inner == TUPLE_IP:
                     addresses += (chunk[a:b] for _, a, b in attributes(chunk, begin, behind))
                 elif inner == TUPLE_PROTO:
-                    protocol = next(
-                        (chunk[a] for which, a, _ in attributes(chunk, begin, behind) if which == NUMBER), 0
-                    )
+                    ports = {which: chunk[a:b] for which, a, b in attributes(chunk, begin, behind)}
+                    protocol = ports.get(NUMBER, b"\0")[0]
+                    if kind == TUPLE_ORIGINAL:
+                        port = int.from_bytes(ports.get(DESTINATION_PORT, b""), "big")
     if state in _ENDED:
         return None
     texts = tuple(str(ipaddress.ip_address(each)) for each in addresses)
-    found = Connection(tuple(dict.fromkeys(texts)), protocol == socket.IPPROTO_UDP, state, label)
+    found = Connection(tuple(dict.fromkeys(texts)), protocol == socket.IPPROTO_UDP, state, label, port)
     if not wanted.is_wanted(found):
         return None
     return identity, (texts[0], texts[2]) if found.is_udp and len(texts) == SIDES else None

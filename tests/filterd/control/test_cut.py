@@ -235,8 +235,44 @@ def test_a_connection_of_several_names_ends_with_every_order(place: Path, engine
     assert wants[0].is_wanted(connection("good.test")._replace(label=label))
 
 
-def test_an_order_of_a_url_alone_ends_nothing(place: Path, engine: Engine, wants: Wants) -> None:
+def with_a_gate(place: Path) -> None:
+    """Without one, no URL is in force."""
+    said = (place / "f.yaml").read_text()
+    (place / "f.yaml").write_text(said.replace("gate: {workers: 0}", "gate: {workers: 1}"))
+
+
+def test_an_order_of_a_url_ends_what_runs_over_http_to_its_host_alone(
+    place: Path, engine: Engine, wants: Wants
+) -> None:
+    with_a_gate(place)
     receipt = ordered(place, engine, ("bad.test/page", "url"))
+
+    [wanted] = wants
+    assert receipt.cut == Cut(ASKED, 1, 0)
+    plain = connection("bad.test", line=OTHER)._replace(port=80)
+    assert wanted.is_wanted(plain)
+    for other in (plain._replace(port=443), plain._replace(is_udp=True), plain._replace(label=None)):
+        assert not wanted.is_wanted(other)
+    assert not wanted.is_wanted(connection("good.test")._replace(port=80))
+    two = hashes_of(to_wire(b"bad.test"), label_key())[0]
+    assert wanted.may_be_in(b"x" + two.to_bytes(4, "little"))
+    assert not wanted.may_be_in(bytes(1000))
+
+
+def test_an_order_of_a_name_and_a_url_ends_the_connections_of_both(place: Path, engine: Engine, wants: Wants) -> None:
+    with_a_gate(place)
+    ordered(place, engine, ("bad.test/page", "url"), ("worse.test", "subtree"))
+
+    for found, is_wanted in (
+        (connection("bad.test")._replace(port=80), True),
+        (connection("bad.test")._replace(port=443), False),
+        (connection("worse.test")._replace(port=443), True),
+    ):
+        assert wants[0].is_wanted(found) is is_wanted
+
+
+def test_an_order_of_a_url_of_an_address_finds_no_connection(place: Path, engine: Engine, wants: Wants) -> None:
+    receipt = ordered(place, engine, ("192.0.2.80/page", "url"))
 
     assert receipt.cut is None
     assert wants == []
