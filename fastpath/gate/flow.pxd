@@ -85,7 +85,7 @@ cdef struct Payer:          # account of one subscriber
 
 
 cdef struct FlowTable:
-    Flow* flows             # n_flows, then the two list heads
+    Flow* flows             # n_flows, then the heads of the lists
     uint32_t* buckets
     Payer* payers
     uint32_t* large_holders     # by large piece: index + 1 of the flow that took it last
@@ -124,5 +124,5 @@ cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef bint is_unjudged(const Flow* f) noexcept nogil
 cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil
-cdef void charge_window(FlowTable* t, const Flow* f, const Window* before) noexcept nogil
+cdef void charge_window(FlowTable* t, Flow* f, const Window* before) noexcept nogil
 cdef void discard_octets(FlowTable* t, Flow* f) noexcept nogil

@@ -1,7 +1,7 @@
 """Flow table: connections, and the memory that each subscriber's hold.  All memory is taken once, by open_flows().
 
-Invariants: a flow is in exactly one of two lists: live, or spent (decided for good, or evicted).  Only live flows hold
-octets.
+Invariants: a flow is in exactly one of three lists: live without octets, live with octets, or spent (decided for good, or
+evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it.
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
 A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever
 holds most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S
@@ -25,6 +25,9 @@ cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
     LINE_OCTETS = 64    # of a cache
     LINES_OF_STREAM = 3  # of a flow's four: what is behind them is QUIC's
+    SPENT = 1           # lists, by their heads behind the last flow; 0: live flows without octets
+    HOLDING = 2         # live flows with octets
+    N_LISTS = 3
     SAMPLE = 64         # flows silent for longest of which one is evicted
     IN_QUEUE_S = 10     # a packet waits less for its verdict, in the kernel's queue
 
@@ -45,7 +48,7 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
     t.share = share
     memcpy(t.key, key, sizeof(t.key))
     t.bucket_mask = n_buckets - 1
-    t.flows = <Flow*>calloc(<size_t>n_flows + 2, sizeof(Flow))
+    t.flows = <Flow*>calloc(<size_t>n_flows + N_LISTS, sizeof(Flow))
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
     t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
     t.large_holders = <uint32_t*>calloc(n_large, sizeof(uint32_t))
@@ -53,7 +56,7 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
             or t.large_holders == NULL):
         close_flows(t)
         return -1
-    for i in range(n_flows, n_flows + 2):
+    for i in range(n_flows, n_flows + N_LISTS):
         t.flows[i].newer = i
         t.flows[i].older = i
     return 0
@@ -138,7 +141,7 @@ cdef void touch_flow(FlowTable* t, Flow* f, int64_t now_s) noexcept nogil:
     cdef uint32_t i = <uint32_t>(f - t.flows)
     f.used_s = now_s
     _unlink(t, i)
-    _link(t, i, t.n_flows)
+    _link(t, i, t.n_flows + (HOLDING if f.w.room else 0))
     if not f.spent:
         _leave_own(t, f)
     f.spent = 0
@@ -154,7 +157,7 @@ cdef void spend_flow(FlowTable* t, Flow* f, uint8_t state) noexcept nogil:
         _leave_own(t, f)
     f.spent = 1
     _unlink(t, i)
-    _link(t, i, t.n_flows + 1)
+    _link(t, i, t.n_flows + SPENT)
 
 
 cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil:
@@ -180,11 +183,10 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
     if t.n_begun < t.n_flows:
         t.n_begun += 1
         return t.n_begun - 1
-    i = t.flows[t.n_flows + 1].newer    # the head's newer neighbour is the oldest of the list
-    if i == t.n_flows + 1:
-        i = _heaviest(t, NULL)
-        _evict(t, i, now_s)
-        i = t.flows[t.n_flows + 1].newer
+    i = t.flows[t.n_flows + SPENT].newer    # the head's newer neighbour is the oldest of the list
+    if i == t.n_flows + SPENT:
+        _evict(t, _heaviest_live(t), now_s)
+        i = t.flows[t.n_flows + SPENT].newer
     _leave_bucket(t, i)
     _unlink(t, i)
     return i
@@ -192,12 +194,22 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
 
 cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
     cdef uint32_t i
-    cdef int _n
-    for _n in range(IDLE_AT_ONCE):
-        i = t.flows[t.n_flows].newer
+    cdef int n = 0
+    while n < IDLE_AT_ONCE:
+        i = _longest_silent(t)
         if i == t.n_flows or now_s - t.flows[i].used_s <= IDLE_S:
             return
         _evict(t, i, now_s)
+        n += 1
+
+
+cdef uint32_t _longest_silent(const FlowTable* t) noexcept nogil:
+    """The live flow silent for longest; n_flows where there is none."""
+    cdef uint32_t i = t.flows[t.n_flows].newer
+    cdef uint32_t holder = t.flows[t.n_flows + HOLDING].newer
+    if holder == t.n_flows + HOLDING:
+        return i
+    return holder if i == t.n_flows or t.flows[holder].used_s < t.flows[i].used_s else i
 
 
 cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
@@ -207,7 +219,7 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     whatever the kernel knows of it (E12).  So does one that was judged just now: the mark of packets that were queued
     before is older.  Its record outlives them, as there are more records than packets in the kernel's queue."""
     cdef Flow* f = &t.flows[i]
-    cdef uint32_t head = t.n_flows + 1
+    cdef uint32_t head = t.n_flows + SPENT
     cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
     if t.forgotten and is_unjudged(f):
@@ -375,37 +387,67 @@ cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
     if octets <= f.w.room:
         return True
     while payer.pieces >= t.share:
-        i = payer.oldest - 1
+        i = _oldest_holder(t, payer)
         if &t.flows[i] == f:
             return False
         t.beyond += f.used_s - t.flows[i].used_s <= IDLE_S
         _evict(t, i, f.used_s)
     while not is_enough(&t.memory, &f.w, octets):
-        i = _heaviest(t, f) if octets <= SMALL_OCTETS else _heaviest_of_large(t, f)
+        i = _heaviest(t, f, t.n_flows + HOLDING) if octets <= SMALL_OCTETS else _heaviest_of_large(t, f)
         if i == t.n_flows:
             return False
         _evict(t, i, f.used_s)
     return widen(&t.memory, &f.w, octets)
 
 
-cdef uint32_t _heaviest(const FlowTable* t, const Flow* f) noexcept nogil:
-    """Of the SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where there is none.
+cdef uint32_t _oldest_holder(const FlowTable* t, const Payer* payer) noexcept nogil:
+    """Of an account's SAMPLE live flows silent for longest, the first with octets; without one, the first of all."""
+    cdef uint32_t number = payer.oldest
+    cdef int _n
+    for _n in range(SAMPLE):
+        if number == 0:
+            break
+        if t.flows[number - 1].w.room:
+            return number - 1
+        number = t.flows[number - 1].own_newer
+    return payer.oldest - 1
+
+
+cdef uint32_t _heaviest_live(const FlowTable* t) noexcept nogil:
+    """The flow whose record another one is to have, where none is spent."""
+    cdef uint32_t i = _heaviest(t, NULL, t.n_flows)
+    cdef uint32_t holder = _heaviest(t, NULL, t.n_flows + HOLDING)
+    cdef uint32_t weight, other
+    if i == t.n_flows or holder == t.n_flows:
+        return holder if i == t.n_flows else i
+    weight = _weight_of(t, &t.flows[i])
+    other = _weight_of(t, &t.flows[holder])
+    return holder if other > weight or other == weight and t.flows[holder].used_s < t.flows[i].used_s else i
+
+
+cdef uint32_t _heaviest(const FlowTable* t, const Flow* f, uint32_t head) noexcept nogil:
+    """Of a list's SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where there is none.
 
     A sample, as a flood is the better part of it; among equals the one silent for longest."""
     cdef uint32_t found = t.n_flows
     cdef uint32_t most = 0
-    cdef uint32_t i = t.flows[t.n_flows].newer
-    cdef const Payer* payer
+    cdef uint32_t i = t.flows[head].newer
+    cdef uint32_t weight
     cdef int _n
     for _n in range(SAMPLE):
-        if i == t.n_flows:
+        if i == head:
             break
-        payer = &t.payers[t.flows[i].payer]
-        if &t.flows[i] != f and payer.pieces + payer.n_live > most:
-            most = payer.pieces + payer.n_live
+        weight = _weight_of(t, &t.flows[i])
+        if &t.flows[i] != f and weight > most:
+            most = weight
             found = i
         i = t.flows[i].newer
     return found
+
+
+cdef inline uint32_t _weight_of(const FlowTable* t, const Flow* f) noexcept nogil:
+    """What the payer of a flow holds: records and memory."""
+    return t.payers[f.payer].pieces + t.payers[f.payer].n_live
 
 
 cdef uint32_t _heaviest_of_large(const FlowTable* t, const Flow* f) noexcept nogil:
@@ -430,14 +472,17 @@ cdef bint _is_heavier(const FlowTable* t, const Flow* one, const Flow* other) no
     return n_large > n_other or n_large == n_other and one.used_s < other.used_s
 
 
-cdef void charge_window(FlowTable* t, const Flow* f, const Window* before) noexcept nogil:
-    """Charge what the flow's window holds now, and no longer holds, to its payer."""
+cdef void charge_window(FlowTable* t, Flow* f, const Window* before) noexcept nogil:
+    """Charge what the window of a live flow holds now, and no longer holds, to its payer."""
     cdef Payer* payer = &t.payers[f.payer]
     cdef const Pieces* pool = &t.memory.large
     payer.pieces += weight_of(&f.w) - weight_of(before)
     payer.n_large += n_large_of(&f.w) - n_large_of(before)
     if f.w.room == LARGE_OCTETS:
         t.large_holders[(f.w.at - pool.at) // LARGE_OCTETS] = <uint32_t>(f - t.flows) + 1
+    if (f.w.room > 0) != (before.room > 0):
+        _unlink(t, <uint32_t>(f - t.flows))
+        _link(t, <uint32_t>(f - t.flows), t.n_flows + (HOLDING if f.w.room else 0))
 
 
 cdef void discard_octets(FlowTable* t, Flow* f) noexcept nogil:

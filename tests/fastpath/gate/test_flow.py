@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.gate.lab import ALLOWED, APPDATA, BLOCKED, CCS, DECOY, PARTIAL, REAL, RELEASED, SPOKEN, Lab
+from support.gate.lab import ALLOWED, APPDATA, BLOCKED, CCS, DECOY, OPENED, PARTIAL, REAL, RELEASED, SPOKEN, Lab
 from support.images.opened import Images
 from support.packets.builders import Client, hello
 
@@ -121,3 +121,33 @@ def test_of_many_households_that_hold_large_pieces_who_holds_most_loses(tmp_path
 
     assert lab.counted("gate_flows_evicted") > 300
     assert lab.send(quiet, 5000, whole[5000:], PARTIAL) == ALLOWED
+
+
+def test_memory_is_taken_from_who_holds_some_and_never_from_a_connection_that_has_sent_nothing_yet(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64)
+    waiting = [Client("203.0.113.200", sport=number) for number in range(1, 101)]
+    for client in waiting:
+        assert lab.open(client) == OPENED
+    for number in range(100):
+        assert lab.send(Client(f"203.0.113.{number}", sport=number + 1), 0, DECOY) == ALLOWED
+
+    assert lab.counted("gate_flows_evicted") == 36
+    assert {lab.send(client, 0, DECOY, OPENED) for client in waiting} == {ALLOWED}
+    assert lab.counted("gate_forgotten") == 0
+
+
+def test_who_holds_his_whole_share_loses_a_hello_before_a_connection_that_has_sent_nothing_yet(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Lab(tmp_path, tables, n_flows=4096, n_windows=64, share=10)
+    waiting = [Client(sport=number) for number in range(1, 51)]
+    for client in waiting:
+        assert lab.open(client) == OPENED
+    for number in range(100, 120):
+        assert lab.send(Client(sport=number), 0, DECOY) == ALLOWED
+
+    assert lab.counted("gate_beyond_share") == 10
+    assert {lab.send(client, 0, DECOY, OPENED) for client in waiting} == {ALLOWED}
+    assert lab.counted("gate_forgotten") == 0
