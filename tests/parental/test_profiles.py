@@ -43,6 +43,20 @@ def test_a_profile_comes_back_as_it_was_made_and_as_it_was_put(household: Connec
     assert profiles.get_profile(household, number) == Profile()
 
 
+def test_hours_are_read_as_they_were_written_whether_all_nothing_or_something_is_closed_in_them(
+    household: Connection,
+) -> None:
+    number = given(household)
+    names = (None, frozenset[str](), frozenset({"social"}), frozenset({"gambling", "social"}))
+    week = tuple(Interval(day, 60 * day, 30, names[day % 4]) for day in range(7))
+    wanted = Profile(frozenset({"adult", "gambling"}), Schedule(week, "Asia/Karachi"))
+
+    profiles.put_profile(household, number, wanted)
+
+    assert profiles.get_profile(household, number) == wanted
+    assert dict(profiles.iter_profiles(household))[number] == wanted
+
+
 def test_numbers_that_are_given_are_above_the_operators_and_never_the_same(household: Connection) -> None:
     store.put_subscriber(household, Subscriber(FIRST_GIVEN + 1, "of a large number", ()))
 
