@@ -5,6 +5,12 @@ from libc.stdint cimport uint8_t, uint32_t
 from fastpath.people.prefix_rows cimport PrefixRow, address_t
 
 
+cdef struct Places:         # of rows
+    size_t* at
+    size_t n
+    size_t room
+
+
 cdef struct PrefixColumns:  # one IP version
     address_t* first        # sorted, and then by length
     uint32_t* number        # of the profile
@@ -24,7 +30,8 @@ cdef class HeldPrefixes:
     cdef PrefixColumns sides[2]     # IPv4, IPv6
 
     cdef object _require_groups(self, const uint8_t[::1] locked)
-    cdef dict _columns(self, const uint8_t[::1] locked, bint is_added, bint is_removed)
+    cdef object _raise(self, int fault, size_t n)
+    cdef dict _columns(self, const Places* chosen, bint has_gone)
 
 
 cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) noexcept nogil

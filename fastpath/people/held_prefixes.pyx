@@ -28,6 +28,12 @@ cdef enum:
     LENGTHS = 129
 
 
+cdef enum:                      # what a pass may find
+    FINE
+    NO_GROUP
+    NO_MEMORY
+
+
 cdef struct Numbers:            # a sorted set of profiles
     uint32_t* at
     size_t n
@@ -332,44 +338,83 @@ cdef class HeldPrefixes:
     def differences(self, const uint8_t[::1] locked) -> tuple[Columns, Columns]:
         """What the kernel has to lock and to unlock, in columns.   locked  for each group, 1 where it is, else 0
 
-        Raises ValueError where a group is missing there"""
-        self._require_groups(locked)
-        return self._columns(locked, True, False), self._columns(locked, False, True)
+        Raises ValueError where a group is missing there.   Cost: a pass"""
+        cdef const uint8_t* of = &locked[0] if locked.shape[0] else NULL
+        cdef size_t n = locked.shape[0]
+        cdef Places added[2]
+        cdef Places removed[2]
+        cdef int side
+        cdef int fault = FINE
+        memset(added, 0, sizeof(added))
+        memset(removed, 0, sizeof(removed))
+        try:
+            with nogil:
+                for side in range(2):
+                    if fault == FINE:
+                        fault = _compare(&self.sides[side], of, n, &added[side], &removed[side])
+            self._raise(fault, n)
+            return self._columns(added, False), self._columns(removed, True)
+        finally:
+            for side in range(2):
+                free(added[side].at)
+                free(removed[side].at)
 
     def settle(self, const uint8_t[::1] locked) -> None:
-        """Note that the kernel has locked these groups, and no others.   Raises as differences()"""
+        """Note that the kernel has locked these groups, and no others.   Raises as differences()
+
+        Cost: two passes"""
+        cdef const uint8_t* of = &locked[0] if locked.shape[0] else NULL
         cdef PrefixColumns* c
         cdef size_t i
         cdef int side
         self._require_groups(locked)
-        for side in range(2):
-            c = &self.sides[side]
-            for i in range(c.n):
-                c.sent[i] = locked[c.group[i]]
-            c.n_gone = 0
+        with nogil:
+            for side in range(2):
+                c = &self.sides[side]
+                for i in range(c.n):
+                    c.sent[i] = of[c.group[i]]
+                c.n_gone = 0
 
     def columns(self, const uint8_t[::1] locked) -> Columns:
         """Everything of these groups, in columns.   Raises as differences()"""
-        self._require_groups(locked)
-        return self._columns(locked, False, False)
+        cdef const uint8_t* of = &locked[0] if locked.shape[0] else NULL
+        cdef size_t n = locked.shape[0]
+        cdef Places chosen[2]
+        cdef int side
+        cdef int fault = FINE
+        memset(chosen, 0, sizeof(chosen))
+        try:
+            with nogil:
+                for side in range(2):
+                    if fault == FINE:
+                        fault = _choose(&self.sides[side], of, n, &chosen[side])
+            self._raise(fault, n)
+            return self._columns(chosen, False)
+        finally:
+            for side in range(2):
+                free(chosen[side].at)
 
     cdef object _require_groups(self, const uint8_t[::1] locked):
         cdef size_t n = locked.shape[0]
-        cdef uint32_t most = 0
-        cdef size_t i
-        cdef int side
-        for side in range(2):
-            for i in range(self.sides[side].n):
-                if self.sides[side].group[i] > most:
-                    most = self.sides[side].group[i]
+        cdef uint32_t most
+        with nogil:
+            most = max(_most(&self.sides[0]), _most(&self.sides[1]))
         if n <= most:
+            self._raise(NO_GROUP, n)
+
+    cdef object _raise(self, int fault, size_t n):
+        if fault == NO_MEMORY:
+            raise MemoryError()
+        if fault == NO_GROUP:
+            most = max(_most(&self.sides[0]), _most(&self.sides[1]))
             raise ValueError(f"groups: {n} are named, a prefix is of number {most}; nothing done; name all")
 
-    cdef dict _columns(self, const uint8_t[::1] locked, bint is_added, bint is_removed):
-        """Columns of what is locked; of that only what the kernel does not have, or else what it has too much."""
+    cdef dict _columns(self, const Places* chosen, bint has_gone):
+        """Columns of chosen rows of each IP version.   has_gone  with what is held no more"""
         cdef size_t count[LENGTHS]
         cdef uint8_t* at[LENGTHS]
         cdef PrefixColumns* c
+        cdef size_t n_gone
         cdef size_t i
         cdef int side
         cdef int width
@@ -379,26 +424,25 @@ cdef class HeldPrefixes:
         for side in range(2):
             c = &self.sides[side]
             width = c.bits // 8
+            n_gone = c.n_gone if has_gone else 0
             memset(count, 0, sizeof(count))
-            for i in range(c.n):
-                count[c.length[i]] += _is_wanted(c, i, locked[c.group[i]], is_added, is_removed)
-            if is_removed:
-                for i in range(c.n_gone):
-                    count[c.gone[i].length] += 1
+            for i in range(chosen[side].n):
+                count[c.length[chosen[side].at[i]]] += 1
+            for i in range(n_gone):
+                count[c.gone[i].length] += 1
             for length in range(LENGTHS):
                 at[length] = NULL
                 if count[length]:
                     octets = bytes(count[length] * width)
                     found[(4 if side == 0 else 6, length)] = octets
                     at[length] = <uint8_t*><char*>octets
-            for i in range(c.n):
-                if _is_wanted(c, i, locked[c.group[i]], is_added, is_removed):
-                    put_address(at[c.length[i]], c.first[i], width)
-                    at[c.length[i]] += width
-            if is_removed:
-                for i in range(c.n_gone):
-                    put_address(at[c.gone[i].length], c.gone[i].first, width)
-                    at[c.gone[i].length] += width
+            for i in range(chosen[side].n):
+                length = c.length[chosen[side].at[i]]
+                put_address(at[length], c.first[chosen[side].at[i]], width)
+                at[length] += width
+            for i in range(n_gone):
+                put_address(at[c.gone[i].length], c.gone[i].first, width)
+                at[c.gone[i].length] += width
         return found
 
     def spans(self, int version, bytes also not None=b"") -> bytes:
@@ -412,11 +456,52 @@ cdef class HeldPrefixes:
         return found
 
 
-cdef inline bint _is_wanted(const PrefixColumns* c, size_t i, bint is_locked, bint is_added,
-                            bint is_removed) noexcept nogil:
-    if is_removed:
-        return c.sent[i] and not is_locked
-    return is_locked and not (is_added and c.sent[i])
+cdef int _push(Places* v, size_t i) noexcept nogil:
+    cdef size_t room = 2 * v.room if v.room else 64
+    cdef void* grown
+    if v.n == v.room:
+        grown = realloc(v.at, room * sizeof(size_t))
+        if grown == NULL:
+            return NO_MEMORY
+        v.at = <size_t*>grown
+        v.room = room
+    v.at[v.n] = i
+    v.n += 1
+    return FINE
+
+
+cdef int _compare(const PrefixColumns* c, const uint8_t* locked, size_t n_groups, Places* added,
+                  Places* removed) noexcept nogil:
+    """Find the rows that are locked where the kernel does not know it, and the other way round."""
+    cdef size_t i
+    cdef bint is_locked
+    for i in range(c.n):
+        if c.group[i] >= n_groups:
+            return NO_GROUP
+        is_locked = locked[c.group[i]] != 0
+        if is_locked != (c.sent[i] != 0) and _push(added if is_locked else removed, i) != FINE:
+            return NO_MEMORY
+    return FINE
+
+
+cdef int _choose(const PrefixColumns* c, const uint8_t* locked, size_t n_groups, Places* chosen) noexcept nogil:
+    """Find the rows that are locked."""
+    cdef size_t i
+    for i in range(c.n):
+        if c.group[i] >= n_groups:
+            return NO_GROUP
+        if locked[c.group[i]] and _push(chosen, i) != FINE:
+            return NO_MEMORY
+    return FINE
+
+
+cdef uint32_t _most(const PrefixColumns* c) noexcept nogil:
+    """The highest group of any row."""
+    cdef uint32_t most = 0
+    cdef size_t i
+    for i in range(c.n):
+        most = max(most, c.group[i])
+    return most
 
 
 cdef size_t _cover(const PrefixColumns* c, const uint8_t* also, size_t n_also, uint8_t* out) noexcept nogil:

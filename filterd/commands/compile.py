@@ -19,7 +19,7 @@ from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import compile_sources
-from rules.compiler.manifest import Levels, claimed_generation, publish
+from rules.compiler.manifest import Levels, claimed_generation, publish, settle
 from rules.compiler.report import CompileReport, render_report, report_as_json
 from rules.errors import BadList, BadSource
 from rules.lists.source import parse_source
@@ -95,6 +95,7 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     with writing_whole(out / REPORT) as file:  # what the lists and their parts are called, for lookup
         file.write(json.dumps(report_as_json(report)).encode())
     publish(out, {"names": Levels(report.path.name), "urls": Levels(report.urls_path.name)})
+    settle(out)
     return report
 
 

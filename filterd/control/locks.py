@@ -5,10 +5,11 @@
 
 Soft hours are no lock of the kernel: when they begin by the clock, what they close is cut as a tightened rule cuts it.
 
-Invariants: a lock is in the kernel before the workers know of it.
+Invariants: a lock is in the kernel before the workers know of it; its connections end while they are told.
 """
 
 import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,20 +32,34 @@ class Locks:
         self._cut_again: datetime | None = datetime.now(UTC)  # what has begun while control was down
         self._suspects = Suspects()
         self._corridor = Corridor()
+        self._cutting = ThreadPoolExecutor(1, "cut")
+        self._has_looked, self._next_look = False, datetime.max.replace(tzinfo=UTC)
 
     async def policy_changed(self) -> Receipt:
         """Put subscribers, profiles and locks in force as the database has them; the kernel first: a lock hurries."""
-        n_cut: int | None = None
+        cuts: list[Future[int | None]] = []
 
         def lock() -> None:
-            nonlocal n_cut
-            n_cut = self._keeper.refresh(datetime.now(UTC)).n_cut
+            self._keeper.lock(datetime.now(UTC))
+            cuts.append(self._cutting.submit(self._keeper.cut))
 
         receipt = await self._publisher.people_changed(lock)
-        return replace(receipt, connections_ended=n_cut)
+        return replace(receipt, connections_ended=await asyncio.wrap_future(cuts[0]))
+
+    @property
+    def is_due_earlier(self) -> bool:
+        """Whether refresh() is due before it has said: a tap has moved something, or the last one has failed."""
+        due = self._keeper.next_change
+        return self._keeper.has_tightened or not self._has_looked or (due is not None and due < self._next_look)
 
     async def refresh(self) -> datetime | None:
         """Lock, unlock and cut as the clock says; when to do so next."""
+        self._has_looked = False
+        next_look = await self._refresh()
+        self._has_looked, self._next_look = True, next_look or datetime.max.replace(tzinfo=UTC)
+        return next_look
+
+    async def _refresh(self) -> datetime | None:
         now, again = datetime.now(UTC), self._cut_again
 
         def look() -> tuple[datetime | None, bool]:

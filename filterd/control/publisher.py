@@ -5,8 +5,9 @@
     subscribers ─young──┘  (on a base and a delta that jobs write in the background)
 
 Invariants: one publication and one compilation at a time; the manifest is written before the workers are asked to use
-it, so a worker that starts meanwhile is right, too; a failure leaves what was in force; an order is called enforced,
-and gets its receipt, here alone, and once no worker refuses what holds it.
+it, so a worker that starts meanwhile is right, too; an order is on the disk before, and a tap right after; a failure
+leaves what was in force; an order is called enforced, and gets its receipt, here alone, and once no worker refuses what
+holds it.
 """
 
 import asyncio
@@ -75,6 +76,7 @@ class Publisher:
         self.published = asyncio.Event()  # tables are others than when it was cleared
         self.has_new_names = asyncio.Event()  # the kernel's suspect addresses must be set again
         self.has_grown_people = asyncio.Event()  # their young level: tend_people() has work
+        self.has_unsettled = asyncio.Event()  # what a tap has put in force is not on the disk yet: settle() has work
         self._context, self._cuts = context, cuts
         self._images = ImageStore(context.config.state_dir)
         self._letters_generation = 0  # of the base whose letters are in the database
@@ -150,8 +152,9 @@ class Publisher:
         """Do `first`, then put subscribers and profiles in force as the database has them now."""
         began = time.monotonic()
         async with self._publishing:
-            done = await self._publish(*first, self._write_people)
+            done = await self._publish(*first, self._write_people, hurries=True)
             tables, revision = self.tables, self._images.people.revision
+        self.has_unsettled.set()
         if self._images.people.overgrown:
             self.has_grown_people.set()
         cut = None if done.has_refused else await asyncio.to_thread(self._cuts.of_people, tables, revision)
@@ -182,6 +185,15 @@ class Publisher:
         level: Level | None = "base" if is_old else people.overgrown
         if level is not None:
             await self._renew_people(level)
+
+    async def settle(self) -> None:
+        """Have what is in force survive a power cut; the workers have it already.   Raises OSError: there is work still"""
+        self.has_unsettled.clear()
+        try:
+            await asyncio.to_thread(self._images.settle)
+        except OSError:
+            self.has_unsettled.set()
+            raise
 
     def forget_released(self, now_s: int, before_s: int) -> None:
         """Drop addresses released before a time (unix seconds), as far as no image needs them."""
@@ -235,10 +247,12 @@ class Publisher:
         n_names, seconds = compiled.report["names"], compiled.report["seconds"]
         log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
 
-    async def _publish(self, *writers: Writer) -> _Done:
-        """Write images, then have the workers use them.   The caller has the lock."""
+    async def _publish(self, *writers: Writer, hurries: bool = False) -> _Done:
+        """Write images, then have the workers use them.   The caller has the lock.
+
+        hurries   the workers first, the disk later: settle()"""
         asked = time.monotonic()
-        for write in writers:
+        for write in (*writers, *(() if hurries else (self._images.settle,))):
             await asyncio.to_thread(write)
         known = [*self.tables.images, *(self.live.base.images if self.live else ())]
         before = self.tables.images[:2]
@@ -357,9 +371,7 @@ class Publisher:
     def _write_people(self) -> None:
         with reading(self._context.engine) as conn:
             self._images.people.publish(conn, datetime.now(UTC))
-        self._images.prune()
 
     def _take_people(self) -> None:
         with reading(self._context.engine) as conn:
             self._images.people.take_levels(conn, datetime.now(UTC))
-        self._images.prune()

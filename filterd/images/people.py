@@ -9,6 +9,8 @@ costs the same after one and after ten thousand.
 
 Invariants: one writer of each level; a base or delta that was noted is whole; what is noted outlives the process, so a
 start reads only what changed since.
+The young level is not synced here: the database holds all of it, control writes it again at each start, and until then
+a worker whose young level a power cut has torn serves what ImageStore.settle() has had on the disk.
 """
 
 import json
@@ -208,7 +210,7 @@ def _writers_of_base(conn: Connection, at: datetime) -> tuple[Write, Write]:
 def _write(directory: Path, kind: Kind, write: Write, below: str) -> str:
     with claimed_generation(directory, kind) as generation:
         path = image_path(directory, kind, generation)
-        with writing_whole(path) as out:
+        with writing_whole(path, is_synced=False) as out:
             write(out, generation, generation_of(below))
     return path.name
 

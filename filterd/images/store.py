@@ -8,6 +8,7 @@ Invariants: what the manifest names is whole and belongs together; generations o
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from rules.compiler.manifest import (
     image_path,
     prune,
     publish,
+    settle,
 )
 
 log = logging.getLogger("filterd.images.store")
@@ -43,6 +45,7 @@ class ImageStore:
         self.manifest = self.directory / MANIFEST
         make_image_key(state_dir)
         self.people = PeopleImages(self.directory)
+        self._settling = threading.Lock()
 
     def compiled(self) -> Compiled | None:
         """The newest names base, where its file is good and we know what it is made of; None: compile one."""
@@ -75,7 +78,7 @@ class ImageStore:
             return None
 
     def publish_names(self, live: LiveDelta) -> None:
-        """Put a live delta in force, and its base, where it is not yet.
+        """Put a live delta in force, and its base, where it is not yet; settle() has to follow.
 
         Raises OSError: nothing has changed then."""
         names, urls = (image_path(self.directory, kind, live.compiled.generation).name for kind in COMPILED)
@@ -90,15 +93,16 @@ class ImageStore:
             "urls": Levels(urls, urls_delta.name if live.has_urls else None),
         }
         publish(self.directory, kinds)
-        self.prune()
 
     def doubt_clock(self, behind_s: int) -> None:
         """Have every worker read schedules at the time before the clock was set back, too.   0: no more"""
         doubt_clock(self.directory, behind_s)
 
-    def prune(self) -> None:
-        """Remove the images that nothing needs any more."""
-        prune(self.directory, also=self.people.noted)
+    def settle(self) -> None:
+        """Have what is in force survive a power cut, and remove the images that nothing needs any more.   Any thread"""
+        with self._settling:
+            prune(self.directory, also=self.people.noted)
+            settle(self.directory)
 
 
 COMPILED: tuple[Kind, ...] = ("names", "urls")

@@ -1,6 +1,6 @@
-"""Bulk deletion of conntrack entries: one pass over the kernel's table for any number of prefixes.
+"""Bulk deletion of conntrack entries: one pass over the kernel's table for any number of prefixes of both families.
 
-    dump of a family → addresses of both tuples → one of ours?  yes: delete by tuple, zone and id
+    dump → family of each entry → addresses of both tuples → one of ours?  yes: delete by tuple, zone and id
 
 The tuples differ where this box does NAT: a line's own address is then in one of the two.
 
@@ -21,6 +21,7 @@ from filterd.kernel.prefix_columns import WIDTH, Prefixes, columns_of, firsts_of
 SUBSYSTEM = 1  # NFNL_SUBSYS_CTNETLINK
 GET, DELETE, GET_STATS = SUBSYSTEM << 8 | 1, SUBSYSTEM << 8 | 2, SUBSYSTEM << 8 | 5
 FAMILIES = {4: 2, 6: 10}  # NFPROTO_IPV4, NFPROTO_IPV6
+BOTH = 0  # NFPROTO_UNSPEC
 TUPLE_ORIGINAL, TUPLE_REPLY, ID, ZONE = 1, 2, 12, 18
 TUPLE_IP, SOURCE = 1, {4: 1, 6: 3}
 TUPLE_PROTO, SOURCE_PORT, DESTINATION_PORT = 2, 2, 3
@@ -29,6 +30,8 @@ STATS_ENTRIES = 1
 FEW = 16  # prefixes of a family: with more, searching each chunk of a dump for them costs more than it saves
 AT_ONCE = 1000  # deletions of one datagram: the kernel's error reports for all of them fit into the socket
 
+_LENGTH = struct.Struct("=I")
+FAMILY_AT = 16  # in a message: behind netlink's header
 # A nested tuple: its header, those of the addresses and of the source, the source, a header, the destination.
 _REPLY = {version: struct.Struct(f"=4x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
 _ORIGINAL = {version: struct.Struct(f"=I 16x H 2x 8s {width}s 4x {width}s") for version, width in WIDTH.items()}
@@ -73,7 +76,7 @@ def forget(prefixes: Prefixes) -> int:
         by_version[version][length] = octets
     try:
         with Netlink() as link:
-            return sum(_forget(link, version, found) for version, found in by_version.items() if found)
+            return _forget(link, {version: _Ours(version, found) for version, found in by_version.items() if found})
     except OSError as reason:
         effect = "some connections of locked lines may stay tracked, but stay locked"
         raise RuntimeError(f"conntrack: {reason.strerror}; {effect}; run 'filterd doctor'") from reason
@@ -102,10 +105,20 @@ def n_tracked() -> int:
     raise OSError(errno.EPROTO, "the kernel sent no number of connections")
 
 
-def _forget(link: Netlink, version: int, by_length: Mapping[int, bytes]) -> int:
-    family, ours = FAMILIES[version], _Ours(version, by_length)
-    chunks = link.dump(message(GET, F_DUMP, 1, family))
-    deletions = [deletion for chunk in chunks for deletion in _deletions(chunk, version, ours)]
+def _forget(link: Netlink, ours: Mapping[int, _Ours]) -> int:
+    """The kernel walks its whole table for a dump, of one family or of both."""
+    if not ours:
+        return 0
+    family = FAMILIES[min(ours)] if len(ours) == 1 else BOTH
+    found: dict[int, list[bytes]] = {version: [] for version in ours}
+    for chunk in link.dump(message(GET, F_DUMP, 1, family)):
+        for version, its in ours.items():
+            found[version] += _deletions(chunk, version, its)
+    return sum(_delete_all(link, FAMILIES[version], deletions) for version, deletions in found.items())
+
+
+def _delete_all(link: Netlink, family: int, deletions: list[bytes]) -> int:
+    """Delete connections; returns how many."""
     done = 0
     for at in range(0, len(deletions), AT_ONCE):
         part = deletions[at : at + AT_ONCE]
@@ -155,7 +168,11 @@ def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
     if not ours.may_be_in(chunk):
         return
     first, second, head, at = _ORIGINAL[version], _REPLY[version], _HEAD[version], 0
+    other = FAMILIES[10 - version].to_bytes()
     while at < len(chunk):
+        if chunk[at + FAMILY_AT : at + FAMILY_AT + 1] == other:
+            at += _octets_of(chunk, at)
+            continue
         if at + first.size > len(chunk):
             raise OSError(errno.EPROTO, "the kernel sent a truncated connection")
         length, original_octets, original_head, source, destination = first.unpack_from(chunk, at)
@@ -168,6 +185,14 @@ def _deletions(chunk: bytes, version: int, ours: _Ours) -> Iterator[bytes]:
         if ours[source] or ours[destination] or ours[reply_source] or ours[reply_destination]:
             yield _deletion(chunk, original, at + length)
         at += (length + 3) & ~3
+
+
+def _octets_of(chunk: bytes, at: int) -> int:
+    """The octets of the message there, padded."""
+    length: int = _LENGTH.unpack_from(chunk, at)[0]
+    if not HEADER_OCTETS <= length <= len(chunk) - at:
+        raise OSError(errno.EPROTO, "the kernel sent a truncated connection")
+    return (length + 3) & ~3
 
 
 def _deletion(chunk: bytes, at: int, end: int) -> bytes:

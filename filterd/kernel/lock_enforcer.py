@@ -80,10 +80,29 @@ class LockKeeper:
 
     def refresh(self, at: datetime) -> Refreshed:
         """Update the kernel's sets to the locks at time `at`, from the database as it is now.   Blocking."""
+        self.lock(at)
+        return Refreshed(self.cut(), self._next_change)
+
+    def lock(self, at: datetime) -> None:
+        """Do refresh() but for the cut, which takes longer and hurries less: what is locked is rejected.   Blocking."""
         with self._refreshing:
             self._look(at)
             self._enforce()
-            return Refreshed(self._cut(), self._next_change)
+
+    def cut(self) -> int | None:
+        """End the connections of what was locked; how many, None where no line became locked.   Blocking."""
+        with self._refreshing:
+            return self._cut()
+
+    @property
+    def next_change(self) -> datetime | None:
+        """When to refresh again, as the last look at the clock has it; None: never."""
+        return self._next_change
+
+    @property
+    def has_tightened(self) -> bool:
+        """Whether take_tightened() has something to tell."""
+        return self._has_tightened
 
     def take_tightened(self) -> bool:
         """Whether soft hours, or a lock that no set of the kernel has, have begun since the last call."""

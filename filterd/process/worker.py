@@ -1,7 +1,8 @@
 """Control side of a worker: it opens images for its front, and answers worker.sock.
 
 A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
-Invariants: the worker reads the manifest itself at its start, so control may be dead; an image that it serves already
+Invariants: the worker reads the manifest itself at its start, so control may be dead; where that, or what it names, is
+torn, the last one that was on the disk (settled.json); an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
 nothing, and stands in every status until a good one comes; `use` says ok only once the loop itself has swapped.
 What the front does for connections of clients is no part of its turns: it hangs without ending the worker.
@@ -36,7 +37,7 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
 from parental.sessions.level import SESSIONS_MANIFEST
-from rules.compiler.manifest import MANIFEST
+from rules.compiler.manifest import MANIFEST, SETTLED
 
 TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine
 TAKE_OVER_POLL_S = 0.001
@@ -115,7 +116,7 @@ class Worker:
         socket = worker_socket(self._run_dir, self.name)
         self._starts = counted_start(socket.with_name("starts"))
         if (self._images / MANIFEST).exists():
-            await self._use(MANIFEST, is_running=False)
+            await self._use_first()
         else:
             self._refused = (
                 f"images: {self._images / MANIFEST} does not exist; when_no_images decides; wait for control to compile"
@@ -176,6 +177,15 @@ class Worker:
             upstreams=self._front.upstreams(),
             connections=self._front.connections(),
         )
+
+    async def _use_first(self) -> None:
+        """Serve what the manifest names; where a power cut has torn that, what was on the disk before."""
+        await self._use(MANIFEST, is_running=False)
+        if self._refused is not None and (self._images / SETTLED).exists():
+            why = self._refused
+            if not isinstance(await self._use(SETTLED, is_running=False), Failed):
+                self._refused = f"{why}; now those of {SETTLED}, without the last changes; control writes them again"
+                log.warning("%s", self._refused)
 
     async def _use(self, manifest: str, is_running: bool = True) -> InUse | Failed:
         async with self._using:  # tables must be given in the order in which they were opened

@@ -64,6 +64,7 @@ CLOCK_S = 60.0  # between two looks at the clock that is not set
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
+SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
@@ -88,8 +89,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
     async def answer(request: ControlRequest) -> object:
         reply = await control.answer(request)
-        if isinstance(request, PolicyChanged):
-            wake.set()  # the next change of a lock may come sooner now
+        if isinstance(request, PolicyChanged) and control.locks.is_due_earlier:
+            wake.set()
         return reply
 
     place = control_socket(config.run_dir)
@@ -102,7 +103,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
     work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
-    work.append(_watch_steps(control, Clock(records), wake))
+    work += [_watch_steps(control, Clock(records), wake), _settle(control)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -165,6 +166,14 @@ async def _tend_people(control: Control) -> None:
         await guarded(control.faults, "policy", lambda: publisher.tend_people(datetime.now(UTC)))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(publisher.has_grown_people.wait(), MEND_S)
+
+
+async def _settle(control: Control) -> None:
+    """Have each tap on the disk soon after it is in force; with others, where they come faster than the disk writes."""
+    while True:
+        await control.publisher.has_unsettled.wait()
+        await guarded(control.faults, "images on the disk", control.publisher.settle)
+        await asyncio.sleep(SETTLE_S)
 
 
 async def _tend_weeks(control: Control, wake: asyncio.Event) -> None:

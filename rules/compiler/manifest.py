@@ -3,6 +3,8 @@
 images/current.json names the images of each kind: a base, a delta that stands on it and, of subscribers and policy, a
 young level that stands on the delta, or on the base where there is no delta.  It is written whole, so that a worker
 which starts at any moment, with the control plane dead, finds a set of images that belong together.
+It is not synced, so that a tap waits for no disk: after a power cut it, or a young level, may be anything.
+settled.json says the same once all of it is on the disk, and is what a worker serves where the manifest leads nowhere.
 One compilation makes names-N, urls-N and origins-N (which rule stands in which line; for explain, never for workers).
 
 Invariants: one writer of the manifest; a generation is given once, also to several processes that write images at the
@@ -19,12 +21,13 @@ from pathlib import Path
 from typing import Literal
 
 from fastpath.images.image import BadImage, base_generation_of
-from rules.atomic_file import writing_whole
+from rules.atomic_file import sync, writing_whole
 
 Kind = Literal["names", "urls", "subscribers", "policy"]
 
 KINDS: tuple[Kind, ...] = ("names", "urls", "subscribers", "policy")
 MANIFEST = "current.json"
+SETTLED = "settled.json"
 ORIGINS = "origins"
 N_LEVELS = 3
 KEPT_GENERATIONS = 10  # of a kind, so that a rollback finds what it needs
@@ -64,8 +67,18 @@ class Manifest:
 
 
 def read_manifest(images_dir: Path) -> Manifest:
-    """The manifest in force; empty before the first publication.   Raises ValueError for a broken file."""
-    path = images_dir / MANIFEST
+    """The manifest in force; empty before the first publication; the settled one where a power cut has torn it.
+
+    Raises ValueError where neither can be read."""
+    try:
+        return _read(images_dir / MANIFEST)
+    except ValueError:
+        if not (images_dir / SETTLED).is_file():
+            raise
+        return _read(images_dir / SETTLED)
+
+
+def _read(path: Path) -> Manifest:
     try:
         said = json.loads(path.read_bytes())
     except FileNotFoundError:
@@ -93,8 +106,9 @@ def publish_delta(images_dir: Path, kind: Kind, delta: Path) -> Manifest:
 
 
 def publish(images_dir: Path, kinds: Mapping[Kind, Levels]) -> Manifest:
-    """Put images of several kinds in force at one moment; the other kinds stay.   Raises ValueError for a file that
-    does not exist."""
+    """Put images of several kinds in force at one moment; the other kinds stay; settle() has to follow.
+
+    Raises ValueError for a file that does not exist."""
     for name in (name for levels in kinds.values() for name in asdict(levels).values()):
         if name is not None and not (images_dir / name).is_file():
             raise ValueError(f"{images_dir / name}: does not exist; not published; write the image there first")
@@ -109,9 +123,24 @@ def doubt_clock(images_dir: Path, behind_s: int) -> Manifest:
 
 
 def _write(images_dir: Path, manifest: Manifest) -> Manifest:
-    with writing_whole(images_dir / MANIFEST) as file:
-        file.write(json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+    with writing_whole(images_dir / MANIFEST, is_synced=False) as file:
+        file.write(_text(manifest))
     return manifest
+
+
+def settle(images_dir: Path) -> None:
+    """Have what is in force survive a power cut.   One caller at a time, beside whoever publishes.
+
+    Cost: what the disk takes to write young levels and two small files"""
+    manifest = read_manifest(images_dir)
+    young = [images_dir / levels.young for kind in KINDS if (levels := manifest.levels(kind)).young is not None]
+    sync([*young, images_dir / MANIFEST])
+    with writing_whole(images_dir / SETTLED) as file:
+        file.write(_text(manifest))
+
+
+def _text(manifest: Manifest) -> bytes:
+    return json.dumps(asdict(manifest), indent=1).encode() + b"\n"
 
 
 def next_generation(images_dir: Path, kind: Kind) -> int:
@@ -159,11 +188,12 @@ def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS, also: Coll
 
     kept_generations  of each kind, at least 1;   also  names of images that will be in force
     Cost: the header of every image kept"""
-    manifest = read_manifest(images_dir)
+    manifest, settled = read_manifest(images_dir), _settled(images_dir)
     removed = []
     for kind in KINDS:
         newest = sorted(_files(images_dir, kind, "img"), key=lambda path: generation_of(path.name), reverse=True)
-        kept = {path.name for path in newest[:kept_generations]} | set(asdict(manifest.levels(kind)).values()) | {*also}
+        kept: set[str | None] = {*also, *(path.name for path in newest[:kept_generations])}
+        kept |= {*asdict(manifest.levels(kind)).values(), *asdict(settled.levels(kind)).values()}
         for _ in range(N_LEVELS - 1):  # what a kept one stands on, down to the base
             kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
         in_force = generation_of(manifest.levels(kind).base)
@@ -182,6 +212,13 @@ def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS, also: Coll
     for path in lone:
         path.unlink(missing_ok=True)
     return removed + lone
+
+
+def _settled(images_dir: Path) -> Manifest:
+    try:
+        return _read(images_dir / SETTLED)
+    except ValueError:  # written again soon
+        return Manifest()
 
 
 def _files(images_dir: Path, kind: str, suffix: str) -> list[Path]:

@@ -43,6 +43,52 @@ def test_a_pause_locks_and_says_until_when(place: Path, engine: Engine) -> None:
     assert other.reason == "default"
 
 
+def test_a_tap_has_the_clock_looked_at_again_only_where_that_is_due_earlier_or_has_failed(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (IPv4Network("192.0.2.7/32"),), Profile()))
+    taps = (None, datetime(2100, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC))
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("nft: refused")
+
+    async def work(control: Control) -> list[bool]:
+        locks, found = control.locks, []
+        for until in taps:
+            await locks.refresh()
+            with writing(engine) as conn:
+                pause(conn, 7, until)
+            await locks.policy_changed()
+            found.append(locks.is_due_earlier)
+        monkeypatch.setattr(LockKeeper, "refresh", refuse)
+        with pytest.raises(RuntimeError):
+            await locks.refresh()
+        return [*found, locks.is_due_earlier]
+
+    assert play(place, engine, work) == [False, True, False, True, True]
+
+
+def test_a_cut_that_the_kernel_refuses_is_told_and_keeps_no_pause_from_the_workers(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: LockKeeper) -> int:
+        raise RuntimeError("conntrack: no memory")
+
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (IPv4Network("192.0.2.7/32"),), Profile()))
+    monkeypatch.setattr(LockKeeper, "cut", refuse)
+
+    async def work(control: Control) -> Explanation:
+        with writing(engine) as conn:
+            pause(conn, 7, None)
+        with pytest.raises(RuntimeError, match="no memory"):
+            await control.locks.policy_changed()
+        return control.explainer.explain(None, "192.0.2.7", "sni")
+
+    assert play(place, engine, work).reason == "pause"
+
+
 def test_what_the_corridor_has_found_is_open_even_where_a_name_could_not_be_asked(
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

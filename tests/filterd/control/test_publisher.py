@@ -54,6 +54,59 @@ def test_an_order_is_in_force_when_its_receipt_comes_and_is_gone_with_the_next(p
     assert later == "default"
 
 
+def test_a_tap_waits_for_no_disk_and_is_on_it_soon_after_and_an_order_is_on_it_first(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(engine, 7)
+    images, synced = place / "state/images", list[int]()
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        synced.append(descriptor)
+        fsync(descriptor)
+
+    def is_settled() -> bool:
+        return (images / "settled.json").read_bytes() == (images / "current.json").read_bytes()
+
+    async def work(control: Control) -> list[tuple[int, bool]]:
+        found = [(0, is_settled())]
+        monkeypatch.setattr(os, "fsync", counted)
+        with writing(engine) as conn:
+            pause(conn, 7, None)
+        await control.publisher.people_changed()
+        found.append((len(synced), is_settled()))
+        await asyncio.wait_for(control.publisher.has_unsettled.wait(), 60)
+        await control.publisher.settle()
+        found.append((min(len(synced), 1), is_settled()))
+        push(engine, "ordered.test")
+        await control.publisher.names_changed()
+        return [*found, (1, is_settled())]
+
+    assert play(place, engine, work) == [(0, True), (0, False), (1, True), (1, True)]
+
+
+def test_control_starts_where_a_power_cut_has_torn_what_taps_had_written(place: Path, engine: Engine) -> None:
+    put(engine, 7)
+
+    async def tap(control: Control) -> None:
+        with writing(engine) as conn:
+            pause(conn, 7, None)
+        await control.publisher.people_changed()
+
+    async def look(control: Control) -> str:
+        return str(control.explainer.explain(None, "192.0.2.7", "sni").reason)
+
+    play(place, engine, tap)
+    manifest = read_manifest(place / "state/images")
+    assert manifest.policy.young and manifest.subscribers.young
+    (place / "state/images" / manifest.policy.young).unlink()
+    (place / "state/images" / manifest.subscribers.young).write_bytes(b"")
+    assert play(place, engine, look) == "pause"
+
+    (place / "state/images/current.json").write_bytes(b"")
+    assert play(place, engine, look) == "pause"
+
+
 def test_a_base_that_went_bad_on_the_disk_is_compiled_again(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> tuple[int, int, str]:
         publisher = control.publisher

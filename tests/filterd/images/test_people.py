@@ -207,9 +207,9 @@ def test_a_level_that_a_job_has_written_is_not_pruned_before_it_is_in_force(tmp_
     write_levels(store.directory, "delta", engine, NOW)
     for _ in range(15):
         publish(store.people, engine)
-        store.prune()
+        store.settle()
     take(store.people, engine)
-    store.prune()
+    store.settle()
 
     assert tables(store.directory).subscriber_of("192.0.2.7") == 7
     assert len(list(store.directory.glob("policy-*.img"))) == 13  # base, two deltas, ten young ones

@@ -93,6 +93,24 @@ def test_connections_from_and_to_a_prefix_are_forgotten_and_counted_and_no_other
     assert there(forget, [ip_network("127.0.1.0/24")]) == 0
 
 
+def test_the_kernel_walks_its_table_once_for_both_families(
+    there: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    dump = Netlink.dump
+
+    def noted(link: Netlink, request: bytes) -> Iterator[bytes]:
+        asked.append(request)
+        return dump(link, request)
+
+    monkeypatch.setattr(Netlink, "dump", noted)
+    there(send, "127.0.1.1", "127.0.2.1")
+    there(send, "2001:db8:1::1", "2001:db8:2::1")
+
+    assert there(forget, [ip_network("127.0.1.0/24"), ip_network("2001:db8:1::/56")]) == 2
+    assert len(asked) == 1
+
+
 def test_one_address_is_no_other(there: Callable[..., Any]) -> None:
     there(send, "127.0.1.1", "127.0.2.1")
     there(send, "127.0.1.17", "127.0.2.1")

@@ -94,6 +94,32 @@ def test_a_worker_reads_the_manifest_itself_at_its_start(images: Images, state: 
     assert status["ja4_classes"] == {}
 
 
+@pytest.mark.parametrize("torn", ["", "\0" * 200, '{"names": {"base": "gone.img"}}'])
+def test_where_a_power_cut_has_torn_the_manifest_a_worker_starts_with_what_was_on_the_disk_and_says_so(
+    images: Images, state: Path, torn: str
+) -> None:
+    publish(images, state, "settled.json")
+    (state / "images/current.json").write_text(torn)
+    front = Front()
+
+    (status,) = play(state, front, {"op": "status"})
+
+    assert front.n_given_first == 1
+    assert status["generations"]["names"] == [1, 0]
+    assert "now those of settled.json" in status["refused"]
+
+
+def test_where_both_are_torn_a_worker_says_that_it_serves_nothing(state: Path) -> None:
+    for name in ("current.json", "settled.json"):
+        (state / "images" / name).write_text("")
+    front = Front()
+
+    (status,) = play(state, front, {"op": "status"})
+
+    assert (front.given, status["generations"]["names"]) == ([], [0, 0])
+    assert "still serving names 0/0" in status["refused"]
+
+
 def test_the_images_are_open_before_the_front_serves(images: Images, state: Path) -> None:
     publish(images, state)
     front = Front()

@@ -8,6 +8,7 @@ from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
 from rules.compiler.manifest import (
     MANIFEST,
+    SETTLED,
     Levels,
     Manifest,
     claimed_generation,
@@ -19,6 +20,7 @@ from rules.compiler.manifest import (
     publish_base,
     publish_delta,
     read_manifest,
+    settle,
 )
 
 
@@ -177,6 +179,40 @@ def test_pruning_keeps_a_base_that_is_about_to_be_in_force_and_what_belongs_to_i
 
     left = {path.name for path in tmp_path.glob("*.img")}
     assert left == {"names-1.img", "names-2.img", "names-6.img", "names-7.img", "origins-1.img", "origins-2.img"}
+
+
+def test_what_was_in_force_when_it_was_settled_is_said_apart_and_never_pruned(tmp_path: Path) -> None:
+    publish_base(tmp_path, "names", write(tmp_path, 1))
+    settled = publish_delta(tmp_path, "names", write(tmp_path, 2, 1))
+    settle(tmp_path)
+    newer = publish_base(tmp_path, "names", write(tmp_path, 3))
+
+    prune(tmp_path, kept_generations=1)
+
+    assert read_manifest(tmp_path) == newer != settled
+    assert TableSet.open(tmp_path / SETTLED).generations["names"] == (1, 2)
+    settle(tmp_path)
+    prune(tmp_path, kept_generations=1)
+    assert [path.name for path in tmp_path.glob("*.img")] == ["names-3.img"]
+
+
+@pytest.mark.parametrize("torn", [b"", b"\0" * 300, b"[]", b'{"names": {"base": "nam'])
+def test_where_the_manifest_is_torn_the_settled_one_is_gone_on_from(tmp_path: Path, torn: bytes) -> None:
+    publish_base(tmp_path, "names", write(tmp_path, 1))
+    settle(tmp_path)
+    (tmp_path / MANIFEST).write_bytes(torn)
+
+    assert publish_delta(tmp_path, "names", write(tmp_path, 2, 1)).names == Levels("names-1.img", "names-2.img")
+
+
+def test_where_the_settled_manifest_is_torn_it_is_written_again(tmp_path: Path) -> None:
+    publish_base(tmp_path, "names", write(tmp_path, 1))
+    (tmp_path / SETTLED).write_bytes(b"")
+
+    prune(tmp_path)
+    settle(tmp_path)
+
+    assert (tmp_path / SETTLED).read_bytes() == (tmp_path / MANIFEST).read_bytes()
 
 
 def test_pruning_removes_origins_with_their_names_and_claims_of_the_dead(tmp_path: Path) -> None:
