@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,8 @@ def _print(found: dict[str, Any]) -> None:
     for kind, (base, delta) in found.get("generations", {}).items():
         age_s = found["ages_s"].get(kind)
         print(f"images {kind}: generation {base}/{delta}" + (f", {age_s:.0f} s old" if age_s is not None else ""))
+    for each in found.get("levels", []):
+        print(_level(each))
     for each in found.get("lists", []):
         print(f"list {each['id']}: {each['rules']} rules, {each['skipped']} lines not enforced")
     for list_id, channels in found.get("shadowed", {}).items():
@@ -131,6 +134,12 @@ def _print(found: dict[str, Any]) -> None:
         print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))
     for line in _faults(found):
         print(line)
+
+
+def _level(each: dict[str, Any]) -> str:
+    rows = "" if each["rows"] is None else f"{each['rows']} rows that are not below it, "
+    age_s = max(0.0, time.time() - each["written_s"])
+    return f"level {each['kind']} {each['level']}: {rows}{each['octets'] / 1e6:.2f} MB, {age_s:.0f} s old"
 
 
 def _by_channel(counts: dict[str, int]) -> str:

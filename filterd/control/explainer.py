@@ -97,6 +97,7 @@ class Explainer:
         return ControlStatus(
             generations=publisher.generations,
             delta_names=publisher.live.n_names if publisher.live else 0,
+            levels=await asyncio.to_thread(publisher.level_states),
             ages_s={kind: round(_age_s(images, kind), 1) for kind in publisher.generations},
             lists=[ListRules(each["list"], each["rules"], sum(each["skipped"].values())) for each in listed],
             shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),

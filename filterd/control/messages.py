@@ -208,6 +208,19 @@ class ListRules(Struct, frozen=True):
     skipped: int
 
 
+class LevelState(Struct, frozen=True, kw_only=True):
+    """A level of the images in force.   kind  names (with URLs), people;   level  base, delta, young
+
+    rows        beyond the level below, of which status knows how many; None: all that there are, of a base
+    written_s   when, unix;   octets  of its images together"""
+
+    kind: str
+    level: str
+    rows: int | None
+    octets: int
+    written_s: float
+
+
 class ControlStatus(Struct, frozen=True, kw_only=True):
     """Generations, ages, lists, workers, roles, and every fault that stands.
 
@@ -222,6 +235,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
 
     generations: Generations
     delta_names: int
+    levels: list[LevelState]
     ages_s: dict[str, float]
     lists: list[ListRules]
     shadowed: dict[str, dict[str, int]]

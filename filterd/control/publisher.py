@@ -25,8 +25,10 @@ from fastpath.people.session_levels import with_sessions
 from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
 from filterd.control.cut import Cuts
+from filterd.control.messages import LevelState
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
+from filterd.images.level_states import level_states
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import Level, write_levels
 from filterd.images.store import ImageStore
@@ -186,8 +188,14 @@ class Publisher:
         if level is not None:
             await self._renew_people(level)
 
+    def level_states(self) -> list[LevelState]:
+        """What the levels in force are.   Blocking"""
+        rows = {("people", level): n for level, n in self._images.people.rows.items()}
+        rows["names", "delta"] = 0 if self.live is None else self.live.n_names
+        return level_states(self._images.directory, rows)
+
     async def settle(self) -> None:
-        """Have what is in force survive a power cut; the workers have it already.   Raises OSError: there is work still"""
+        """Have what is in force survive a power cut; the workers have it.   Raises OSError: there is work still"""
         self.has_unsettled.clear()
         try:
             await asyncio.to_thread(self._images.settle)

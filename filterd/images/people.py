@@ -98,6 +98,12 @@ class PeopleImages:
         return "base" if self._delta is not None and self._delta.rows > DELTA_ROWS else "delta"
 
     @property
+    def rows(self) -> dict[str, int]:
+        """Rows of the levels above the base."""
+        delta = {} if self._delta is None else {"delta": self._delta.rows}
+        return delta | {"young": len(self._young)}
+
+    @property
     def revision(self) -> int:
         """The last change of the database that is in what was published."""
         return self._young.revision

@@ -73,6 +73,22 @@ def test_lists_in_the_shadow_are_told_with_what_they_would_have_blocked(
     ]
 
 
+def test_each_level_is_told_with_its_size_and_what_is_outstanding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    base = {"kind": "people", "level": "base", "rows": None, "octets": 40_000_000, "written_s": 0.0}
+    young = {"kind": "people", "level": "young", "rows": 3, "octets": 4_096, "written_s": 2.0**40}
+    said = {"ok": True, "workers": [], "levels": [base, young]}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: said)
+
+    assert main(["status", "--config", str(config)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("level people base: 40.00 MB, ")
+    assert second == "level people young: 3 rows that are not below it, 0.00 MB, 0 s old"
+
+
 def test_ways_around_are_told_by_list(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

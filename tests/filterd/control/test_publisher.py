@@ -14,7 +14,7 @@ from support.control.box import play, push, reason
 from fastpath.images.image import BadImage
 from fastpath.images.tables import TableSet
 from filterd.config import load
-from filterd.control.messages import ControlStatus, Explanation
+from filterd.control.messages import ControlStatus, Explanation, LevelState
 from filterd.control.retries import settle
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed, compile_config
@@ -83,6 +83,30 @@ def test_a_tap_waits_for_no_disk_and_is_on_it_soon_after_and_an_order_is_on_it_f
         return [*found, (1, is_settled())]
 
     assert play(place, engine, work) == [(0, True), (0, False), (1, True), (1, True)]
+
+
+def test_status_tells_how_large_each_level_is_and_what_is_outstanding_since_when(place: Path, engine: Engine) -> None:
+    put(engine, 7)
+
+    async def work(control: Control) -> list[LevelState]:
+        for number in (8, 9):
+            put(engine, number)
+        push(engine, "ordered.test")
+        await control.publisher.people_changed()
+        await control.publisher.names_changed()
+        return (await control.explainer.status()).levels
+
+    levels = play(place, engine, work)
+
+    assert [(each.kind, each.level, each.rows) for each in levels] == [
+        ("names", "base", None),
+        ("names", "delta", 1),
+        ("people", "base", None),
+        ("people", "delta", 0),
+        ("people", "young", 2),
+    ]
+    assert all(each.octets > 0 for each in levels)
+    assert levels[2].written_s <= levels[4].written_s
 
 
 def test_control_starts_where_a_power_cut_has_torn_what_taps_had_written(place: Path, engine: Engine) -> None:
