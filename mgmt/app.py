@@ -41,8 +41,9 @@ from mgmt.frame.openapi import add_document
 from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
 from mgmt.portal.captive import add_captive
-from mgmt.portal.pages import PATH as PORTAL
-from mgmt.portal.pages import add_portal
+from mgmt.portal.frame import PATH as PORTAL
+from mgmt.portal.routes import add_portal
+from mgmt.portal.sms import Sms
 from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
 from mgmt.staff.approval_pages import add_approvals
@@ -84,11 +85,13 @@ def create_app(
     door: Door = Door.BOTH,
     hosts: Hosts | None = None,
     desk_key: bytes | None = None,
+    sms: Sms | None = None,
 ) -> web.Application:
     """The application of a door over an engine of parental.database.open_database.
 
     hosts     the names that it answers to; None: to any
-    desk_key  of mgmt.staff.secret_box; None: the desk has no pages here"""
+    desk_key  of mgmt.staff.secret_box; None: the desk has no pages here
+    sms       what takes messages to caregivers; None: nothing does, and tokens alone open the family pages"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
     begin_settings(app, settings)
@@ -106,7 +109,7 @@ def create_app(
         add_ceremonies(app)
         add_approvals(app)
     if door is not Door.DESK:
-        add_portal(app)
+        add_portal(app, sms)
         add_captive(app, PORTAL)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)

@@ -110,6 +110,7 @@ class Settings:
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
+    country         of telephone numbers that are written without one
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
@@ -128,6 +129,7 @@ class Settings:
     clients: tuple[str, ...] = ()
     phone_key: bytes | None = field(default=None, repr=False)
     helplines: tuple[Helpline, ...] = HELPLINES
+    country: str = "+92"
     report_url: str | None = "complaint.fia.gov.pk"
     complaints: tuple[Complaint, ...] = COMPLAINTS
     stop_page: StopPage = STOP_PAGE

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from itertools import combinations
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from filterd.config.family import Family
 from filterd.config.kinds import nearest
-from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Api, Config, Family, ListEntry, RpzZone
+from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Api, Config, ListEntry, RpzZone
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -106,6 +108,15 @@ def _check_client_ca(config: Config) -> Found:
 
 def _check_family(config: Config) -> Found:
     yield from _check_door("/family", config.family)
+    sms = config.family.sms
+    if sms.gateway is not None and sms.outbox is not None:
+        yield "/family/sms", "a gateway and an outbox", "leave one of them out"
+    for at, said in enumerate(sms.fields):
+        if not said.partition("=")[0] or "=" not in said:
+            yield f"/family/sms/fields/{at}", f"{said[:40]!r} names no field", "write NAME=VALUE"
+    is_local = sms.gateway is not None and urlsplit(sms.gateway).hostname in ("localhost", "127.0.0.1", "::1")
+    if sms.gateway is not None and not sms.gateway.startswith("https:") and not is_local:
+        yield "/family/sms/gateway", "numbers and codes would cross the network readable", "write https://…"
 
 
 def _check_door(path: str, door: Api | Family) -> Found:

@@ -18,6 +18,7 @@ from dns.upstreams.endpoints import Endpoint, Upstream
 from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
+from filterd.config.family import MAX_HOSTS, Family
 from filterd.config.kinds import MarkMask, Octets, Seconds
 from filterd.config.pages import SETTINGS, Complaint, StopPage
 from filterd.config.radius import Radius
@@ -64,7 +65,6 @@ TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
-MAX_HOSTS = 16  # of one door
 MAX_KEPT_S = 3660 * 86400  # ten years
 MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
 
@@ -256,22 +256,6 @@ class Api:
     approvals_by_name: bool = one(kinds.truth, LIVE, default=False)
     """For an emergency in which no passkey can be used: with `desk_origin`, also take approvals by `filterd orders
     approve`, which proves no person.   They end when this is taken out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """The parents' pages, and their API."""
-
-    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
-    """A door of their own.   none: parents come in where `/api/listen` is, as before there were two doors."""
-    certificate: Path | None = one(kinds.path, default=None)
-    """PEM, with its chain; none: plain HTTP.   A new file at this path is noticed within 5 s."""
-    key: Path | None = one(kinds.path, default=None)
-    """The certificate's, without a password; only web reads it."""
-    cleartext: bool = one(kinds.truth, default=False)
-    """As `/api/cleartext`."""
-    hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
-    """As `/api/hosts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

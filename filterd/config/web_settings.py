@@ -31,6 +31,7 @@ def settings_of(config: Config) -> Settings:
         help_host=config.splash.help_host,
         desk_origin=config.api.desk_origin,
         has_client_ca=config.api.client_ca is not None,
+        country=config.family.sms.country,
     )
 
 

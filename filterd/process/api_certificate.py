@@ -13,7 +13,8 @@ from cryptography import x509
 
 from dns.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_loaded
 from dns.errors import BadCertificate
-from filterd.config.schema import Api, Family
+from filterd.config.family import Family
+from filterd.config.schema import Api
 from mgmt.doors import Hosts
 
 log = logging.getLogger("filterd.web")

@@ -13,7 +13,9 @@ from sqlalchemy import Engine
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
 from filterd.config.desk_file import read_desk
-from filterd.config.schema import Api, Family
+from filterd.config.family import Family
+from filterd.config.schema import Api
+from filterd.config.sms import sms_of
 from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
@@ -95,6 +97,7 @@ async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
         door=door,
         hosts=None if is_nameless else hosts,
         desk_key=None if is_family else desk_key(config.state_dir),
+        sms=None if door is Door.DESK else sms_of(config),
     )
     name = "family" if is_family else "api"
     listener = HttpListener(name, app, FAMILY_LIMITS if is_family else DESK_LIMITS, tls)

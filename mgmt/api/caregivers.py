@@ -14,6 +14,7 @@ from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
 from mgmt.households import record
+from mgmt.portal import pin
 from mgmt.problems import Problem, forbidden
 from mgmt.staff.permissions import Reach
 from parental.people import caregivers
@@ -79,6 +80,19 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
     return json_response(await read(request, lambda conn: account_shown(conn, account)))
 
 
+async def remove_pin(request: web.Request, principal: Principal) -> web.Response:
+    """Have a household that has forgotten its PIN set another."""
+
+    def store_it(conn: Connection) -> WholeAccount:
+        account, now = own_account(conn, request, principal), request.app[CLOCK]()
+        if not pin.remove_pin(conn, account):
+            raise Problem(404, f"account {account}: has no PIN; nothing done", "pin")
+        record(conn, account, principal.actor, "pin removed", {}, now)
+        return account_shown(conn, account)
+
+    return json_response(await write(request, store_it))
+
+
 def _role(principal: Principal, role: str) -> str:
     if role == SCHOOL and principal.reach is Reach.OWN:
         raise forbidden()
@@ -114,5 +128,6 @@ ROUTES = (
         "POST", "/v1/accounts/{id}/accept", accept, "account.caregivers", Contract(_CHANGED, body=Code, is_family=True)
     ),
     Route("PATCH", _ONE, change_role, "account.caregivers", Contract(_CHANGED, body=RoleChange, is_family=True)),
+    Route("DELETE", "/v1/accounts/{id}/pin", remove_pin, "account.pin", Contract({200: WholeAccount})),
     Route("DELETE", _ONE, remove, "account.caregivers", Contract({200: WholeAccount}, is_family=True)),
 )

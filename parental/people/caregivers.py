@@ -2,6 +2,8 @@
 
     invited → active → removed
 
+Who was invited becomes active with the code, or by signing in with the telephone that the invitation names.
+
 Invariants: an account that has an active owner never loses its last one; a code is shown once, is stored as SHA-256
 and ends after INVITATION; who was removed keeps a nickname and nothing else, as what was done names them.
 """
@@ -83,6 +85,26 @@ def accept(conn: Connection, code: str, at: datetime) -> Caregiver:
     values = {"state": ACTIVE, "invitation": None, "invitation_ends_s": None}
     conn.execute(update(caregivers).where(caregivers.c.id == row.id).values(**values))
     return get_caregiver(conn, row.account, row.id)
+
+
+def by_phone(conn: Connection, digest: bytes, at: datetime) -> list[Caregiver]:
+    """Who has a telephone number, active or with an invitation that holds, in the order of the invitations."""
+    chosen = select(caregivers).where(caregivers.c.phone_digest == digest).order_by(caregivers.c.id)
+    invited = (caregivers.c.state == INVITED) & (caregivers.c.invitation_ends_s > at.timestamp())
+    return [_of(row) for row in conn.execute(chosen.where((caregivers.c.state == ACTIVE) | invited))]
+
+
+def with_same_phone(conn: Connection, caregiver: int) -> list[Caregiver]:
+    """The active caregivers of all households that have the telephone of one, who is among them."""
+    own = select(caregivers.c.phone_digest).where(caregivers.c.id == caregiver).scalar_subquery()
+    chosen = select(caregivers).where(caregivers.c.phone_digest == own, caregivers.c.state == ACTIVE)
+    return [_of(row) for row in conn.execute(chosen.order_by(caregivers.c.id))]
+
+
+def accept_by_phone(conn: Connection, caregiver: int) -> None:
+    """Make one who was invited, and has proven to hold the telephone that was named, active."""
+    one = caregivers.c.id == caregiver, caregivers.c.state == INVITED
+    conn.execute(update(caregivers).where(*one).values(state=ACTIVE, invitation=None, invitation_ends_s=None))
 
 
 def change_role(conn: Connection, account: int, caregiver: int, role: str) -> Caregiver:

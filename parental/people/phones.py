@@ -19,7 +19,25 @@ from parental.errors import BadPerson
 KEY_OCTETS = 32
 NONCE_OCTETS = 12
 NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
+MOST_CHARACTERS = 40  # of a number as it is typed, with what is between its digits
 FILLERS = str.maketrans("", "", " -()")
+
+
+def plain_number(number: str) -> str:
+    """A number with its country, without what is between its digits.   Raises BadPerson, which does not repeat it"""
+    plain = number.translate(FILLERS)
+    if not NUMBER.fullmatch(plain):
+        raise BadPerson("phone: not a number with its country; not accepted; write +923001234567")
+    return plain
+
+
+def international(said: str, country: str) -> str:
+    """A number as people write it ('0300 1234567', '0092…') with its country; others as they are.   country  '+92'"""
+    plain = "".join(str(int(each)) if each.isdecimal() else each for each in said[:MOST_CHARACTERS])
+    plain = plain.translate(FILLERS)
+    if plain.startswith("00"):
+        return "+" + plain[2:]
+    return country + plain[1:] if plain.startswith("0") else plain
 
 
 class SealedPhone(NamedTuple):
@@ -37,15 +55,22 @@ class Phones:
             raise ValueError(f"phones: a key of {len(key)} octets, {KEY_OCTETS} were expected; not used")
         self._seal = AESGCM(hmac.digest(key, b"seal", hashlib.sha256))
         self._digest_key = hmac.digest(key, b"digest", hashlib.sha256)
+        self._code_key = hmac.digest(key, b"code", hashlib.sha256)
 
     def seal(self, number: str) -> SealedPhone:
         """'+92 300 1234567' as rows have it.   Raises BadPerson, which does not repeat the number"""
-        plain = number.translate(FILLERS)
-        if not NUMBER.fullmatch(plain):
-            raise BadPerson("phone: not a number with its country; not accepted; write +923001234567")
+        plain = plain_number(number)
         nonce = secrets.token_bytes(NONCE_OCTETS)
         octets = nonce + self._seal.encrypt(nonce, plain.encode("ascii"), None)
-        return SealedPhone(octets, hmac.digest(self._digest_key, plain.encode("ascii"), hashlib.sha256))
+        return SealedPhone(octets, self.digest(plain))
+
+    def digest(self, plain: str) -> bytes:
+        """By which a number is found.   plain  of plain_number()"""
+        return hmac.digest(self._digest_key, plain.encode("ascii"), hashlib.sha256)
+
+    def code_digest(self, asked_by: bytes, code: str) -> bytes:
+        """A one-time code as rows have it: of six digits, all of which could be tried without the key."""
+        return hmac.digest(self._code_key, asked_by + code.encode("utf-8", "replace"), hashlib.sha256)
 
     def open(self, octets: bytes) -> str:
         """The number.   Raises ValueError where another key has sealed it"""

@@ -1,7 +1,12 @@
-"""Tokens of the API, sessions of the family page, and the issuers for whom regulators' tokens speak.
+"""Tokens of the API, what families sign in with, and the issuers for whom regulators' tokens speak.
 
-Invariants: tokens and sessions are stored as SHA-256 only; the number of a token stands in the ledger and is never
-given twice; an issuer is named by the name that its orders have, which never changes.
+    sessions      who is signed in at the family pages: a caregiver, or the household of a token
+    login_codes   one-time codes sent to telephones, each for the browser that asked
+    family_pins   what a household proves before a rule is loosened
+
+Invariants: tokens and sessions are stored as SHA-256 only, one-time codes as keyed digests, PINs by Argon2id;
+the number of a token stands in the ledger and is never given twice; an issuer is named by the name that its orders
+have, which never changes.
 """
 
 from sqlalchemy import (
@@ -10,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -73,7 +79,28 @@ sessions = Table(
     "sessions",
     metadata,
     Column("sha256", LargeBinary, primary_key=True),
-    Column("token", Number, ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False),
+    Column("token", Number, ForeignKey("tokens.id", ondelete="CASCADE")),  # by which its household came in
+    Column("caregiver", Number, ForeignKey("caregivers.id", ondelete="CASCADE")),  # or who did
     Column("expires_s", BigInteger, nullable=False, index=True),
+    Column("pin_until_s", BigInteger, nullable=False, server_default="0"),  # until then its PIN is not asked again
     Column("receipt", Text),  # what the last tap has done, shown until the next one
+    CheckConstraint("(token IS NULL) <> (caregiver IS NULL)", name="sessions_of_one"),
+)
+login_codes = Table(
+    "login_codes",
+    metadata,
+    Column("asked_by", LargeBinary, primary_key=True),  # SHA-256 of the cookie of the browser that asked
+    Column("phone_digest", LargeBinary, nullable=False, index=True),
+    Column("code", LargeBinary, nullable=False),  # a keyed digest
+    Column("asked_s", BigInteger, nullable=False, index=True),
+    Column("tries", Integer, nullable=False),
+)
+family_pins = Table(
+    "family_pins",
+    metadata,
+    Column("account", Number, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("hash", String, nullable=False),
+    Column("set_s", BigInteger, nullable=False),
+    Column("wrong", Integer, nullable=False),  # tries since it was right
+    Column("waits_until_s", BigInteger, nullable=False),
 )

@@ -72,6 +72,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "enrolment_codes": {WEB: "SELECT, DELETE, UPDATE (totp)"},
     "staff_sessions": {WEB: ALL},
     "sessions": {WEB: ALL},
+    "login_codes": {WEB: ALL},
+    "family_pins": {WEB: ALL},
     "idempotency_keys": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},

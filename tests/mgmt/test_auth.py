@@ -26,14 +26,14 @@ from mgmt.wrong_blocks import report_mistake
 from parental import store
 from parental.calendar import exceptions, plans, screen_time, tickets, weeks
 from parental.calendar.card import Card, Kind
-from parental.database import reading, writing
+from parental.database import reading, upsert, writing
 from parental.errors import DatabaseFull
 from parental.people import caregivers, children, devices
 from parental.people.caregivers import Caregiver
 from parental.people.household import By
 from parental.profile import Profile, Span
 from parental.schema import metadata
-from parental.schema.access import tokens
+from parental.schema.access import family_pins, tokens
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
 
@@ -97,6 +97,8 @@ class Things:
             for whose, number in LINES.items():
                 store.put_line(conn, Subscriber(number, "Home", (parse_prefix(f"192.0.2.{number}"),)))
                 devices.put_device(conn, number, "phone")
+                put = upsert(conn, family_pins).values(account=number, hash="", set_s=0, wrong=0, waits_until_s=0)
+                conn.execute(put.on_conflict_do_nothing())
                 self.children[whose] = self._child(conn, number)
                 self.times[whose] = Times(conn, number, self.children[whose])
                 self.invited[whose] = caregivers.invite(conn, number, "Ali", "parent", NOW)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,12 +13,14 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sqlalchemy import Engine
 from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
 from mgmt.app import create_app
 from mgmt.control_protocol import Closing
 from mgmt.ledger.event import CONTROL
+from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings, StopPage
 from mgmt.splash.app import create_splash
 from mgmt.splash.canned import REASON_GROUPS, canned_page
@@ -24,6 +28,10 @@ from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
 from parental import store
 from parental.database import open_database, writing
+from parental.people import caregivers, children
+from parental.people.phones import Phones
+from parental.profile import Profile
+from parental.profiles import set_schedule
 from parental.schedule import Schedule, parse_interval
 from parental.subscriber import Subscriber, parse_prefix
 
@@ -35,6 +43,7 @@ SETTINGS = Settings(
     clients=("127.0.0.0/8",),
     why_host="why.isp.example",
     help_host="help.isp.example",
+    phone_key=bytes(32),
     stop_page=StopPage(
         owner="The list's owner",
         owner_ur="فہرست کا مالک",
@@ -78,10 +87,40 @@ class Reasons(PlayedReasons):
 
 @dataclass(frozen=True)
 class Served:
-    """rules  for the browser: which name is where;   token  that opens the family page"""
+    """rules  for the browser: which name is where;   token  that opens the family pages
+
+    outbox  where messages to caregivers arrive"""
 
     rules: str
     token: str
+    engine: Engine
+    outbox: Path
+
+    def household(self, number: str) -> None:
+        """A home with one line, a child with a phone of its own, hours of sleep, and a mother with a telephone."""
+        with writing(self.engine) as conn:
+            account = 100 + len(list(store.iter_subscribers(conn)))
+            held = (parse_prefix(f"198.51.100.{account - 100}"), parse_prefix(f"2001:db8:{account}::/48"))
+            store.put_subscriber(conn, Subscriber(account, "Home", held))
+            said = {"nickname": "Ayesha", "birth_year": 2015, "drawing": "kite"}
+            child = children.add_child(conn, account, said, Profile())
+            children.assign_prefix(conn, account, account, held[0], child)
+            hours = Schedule((parse_interval("mon", "20:30", "06:30"),))
+            set_schedule(conn, child.profile, hours)
+            phone = Phones(bytes(32)).seal(number)
+            invited = caregivers.invite(conn, account, "Sana", "owner", NIGHT, phone=phone)
+            caregivers.accept(conn, invited[1], NIGHT)
+
+    def message_to(self, number: str) -> str:
+        """The digits of the message that comes to a telephone, once it does."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            for path in self.outbox.glob("*.json"):
+                said = json.loads(path.read_text())
+                if said["to"] == number:
+                    return str(said["text"][:6]) if said["text"][:6].isdigit() else str(said["text"][-6:])
+            time.sleep(0.05)
+        raise AssertionError("no message came")
 
 
 @contextlib.contextmanager
@@ -94,14 +133,16 @@ def served(folder: Path) -> Iterator[Served]:
         "ABCD2345": replace(REPORT, outcome="opened", answered=NIGHT, due=date(2026, 8, 5)),
     }
     engine = open_database(folder / "filterd.db")
-    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT)
+    outbox = folder / "outbox"
+    outbox.mkdir()
+    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT, sms=Outbox(outbox))
     with _running(create_splash(SETTINGS, reasons, lambda: NIGHT), family) as (splash, home, gate):
         with writing(engine) as conn:
             store.put_subscriber(conn, Subscriber(7, "Ayesha", (parse_prefix("192.0.2.7"),)))
             store.set_schedule(conn, 7, Schedule((parse_interval("mon", "22:00", "06:30"),)))
             token = create_token(conn, "parent", 7, CONTROL)
         rules = {"family.isp.example": home, "*.gate.example": gate, "*": splash}
-        yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token)
+        yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token, engine, outbox)
     engine.dispose()
 
 

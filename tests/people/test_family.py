@@ -1,4 +1,10 @@
-"""The family page on a phone: signing in, the card, pause and resume."""
+"""The family pages on a phone: signing in by a message, a tap that closes, its receipt, the PIN, help.
+
+Taps are counted as a person makes them; what is typed (a number, six digits, a PIN) is none.
+"""
+
+from itertools import count
+from typing import Any
 
 import pytest
 from people.conftest import OpenPhone
@@ -7,34 +13,131 @@ from people.served import Served
 
 pytestmark = pytest.mark.people
 HOME = "http://family.isp.example/family"
-MAX_OCTETS = 60_000
+MAX_FIRST_VIEW = 60_000
+MAX_LATER_VIEW = 20_000
+_numbers = count(3_001_000_000)
+
+
+class Parent:
+    """A mother with a phone.   n_taps  that she has made"""
+
+    def __init__(self, page: Any, site: Served, axe: str | None) -> None:
+        self.page, self.site, self.axe = page, site, axe
+        self.number = f"+92{next(_numbers)}"
+        self.n_taps = 0
+        site.household(self.number)
+
+    def tap(self, selector: str) -> None:
+        self.n_taps += 1
+        press(self.page, selector)
+
+    def sign_in(self) -> None:
+        self.page.goto(HOME)
+        self.page.fill("input[name=phone]", "0" + self.number[3:])
+        self.tap("button.big")
+        self.page.fill("input[name=code]", self.site.message_to(self.number))
+        self.tap("button.big")
+
+    def look(self, name: str, language: str, scheme: str) -> None:
+        assert len(self.page.content().encode()) <= MAX_LATER_VIEW
+        assert self.page.get_attribute("html", "lang") == language
+        shoot(self.page, f"family-{name}.{language}.{scheme}")
+        check_layout(self.page, language)
+        if self.axe is not None:
+            check_axe(self.page, self.axe)
+
+    def says(self) -> str:
+        return str(self.page.inner_text("main"))
 
 
 @pytest.mark.parametrize("has_script", [True, False])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "ur"])
-def test_a_parent_signs_in_pauses_in_one_tap_reads_the_receipt_and_resumes(
+def test_a_mother_signs_in_by_a_message_closes_in_one_tap_and_opens_with_her_pin(
     phone: OpenPhone, axe: str, site: Served, language: str, scheme: str, has_script: bool
 ) -> None:
-    page = phone(language, scheme, has_script=has_script)
-
-    def look(name: str) -> None:
-        assert len(page.content().encode()) <= MAX_OCTETS
-        assert page.get_attribute("html", "lang") == language
-        shoot(page, f"family-{name}.{language}.{scheme}")
-        check_layout(page, language)
-        if has_script:
-            check_axe(page, axe)
+    parent = Parent(phone(language, scheme, has_script=has_script), site, axe if has_script else None)
+    page = parent.page
 
     page.goto(HOME)
-    look("sign-in")
+    parent.look("sign-in", language, scheme)
+    parent.sign_in()
+    assert parent.n_taps == 2
+    parent.look("home", language, scheme)
+    home = page.locator("article").last  # the rest of the home is open
+
+    parent.n_taps = 0
+    parent.tap("article:last-of-type form[action*='/pause'] button")
+    assert parent.n_taps == 1 and "✔" in home.inner_text()
+    parent.look("paused", language, scheme)
+    parent.tap("form[action*='/undo'] button")
+    assert parent.n_taps == 2 and "⏸" in home.inner_text()
+
+    parent.n_taps = 0
+    parent.tap("article:first-of-type form[action*='/tonight'] button")
+    parent.look("pin", language, scheme)
+    page.fill("input[name=pin]", "2468")
+    page.fill("input[name=again]", "2468")
+    parent.tap("button.big")
+    assert parent.n_taps == 2 and "✔" in parent.says()
+    parent.look("tonight-off", language, scheme)
+
+    parent.tap("nav a[href*='/changes']")
+    assert "Sana" in parent.says()
+    parent.look("changes", language, scheme)
+    parent.tap("nav a[href*='/help']")
+    parent.look("help", language, scheme)
+    parent.tap("nav a >> nth=0")
+    parent.tap("form[action*=logout] button")
+    assert page.is_visible("input[name=phone]")
+
+
+@pytest.mark.parametrize("language", ["en", "ur"])
+def test_thirty_minutes_are_one_tap_for_a_mother_whose_phone_is_hers_alone(
+    phone: OpenPhone, site: Served, language: str
+) -> None:
+    parent = Parent(phone(language, has_script=False), site, None)
+    parent.sign_in()
+    parent.tap("article:first-of-type form[action*='/plus'] button")
+    parent.page.fill("input[name=pin]", "2468")
+    parent.page.fill("input[name=again]", "2468")
+    parent.page.check("input[name=alone]")
+    parent.tap("button.big")
+    parent.tap("article:first-of-type form[action*='/close'] button")
+
+    parent.n_taps = 0
+    parent.tap("article:first-of-type form[action*='/plus'] button")
+
+    assert parent.n_taps == 1 and "✔" in parent.says()
+
+
+def test_everyone_is_paused_in_two_taps(phone: OpenPhone, site: Served) -> None:
+    parent = Parent(phone("ur", has_script=False), site, None)
+    parent.sign_in()
+
+    parent.page.click("summary")
+    parent.tap("form[action*='/everyone'] button")
+
+    assert parent.page.locator("form[action*='/resume']").count() == 2
+
+
+def test_the_first_view_is_small_and_asks_no_other_host(phone: OpenPhone, site: Served) -> None:
+    parent = Parent(phone("ur"), site, None)
+    got: list[tuple[str, int]] = []
+    parent.page.on("response", lambda answer: got.append((answer.url, len(answer.body()))))
+
+    parent.page.goto(HOME)
+    parent.page.wait_for_load_state("networkidle")
+
+    assert sum(octets for _, octets in got) <= MAX_FIRST_VIEW
+    assert all(url.startswith("http://family.isp.example/") for url, _ in got)
+
+
+def test_a_household_without_a_phone_signs_in_with_its_code(phone: OpenPhone, site: Served) -> None:
+    page = phone("en", has_script=False)
+    page.goto(HOME)
+    page.click("summary")
     page.fill("input[name=token]", site.token)
-    press(page, "button")
-    look("open")
-    press(page, "form[action*=pause] button")
-    assert "✔" in page.inner_text("main")
-    look("paused")
-    press(page, "form[action*=resume] button")
-    assert "⏸" in page.inner_text("main")
-    press(page, "form[action*=logout] button")
-    assert page.is_visible("input[name=token]")
+    press(page, "form[action*='/login'] button")
+
+    assert "Ayesha" in page.inner_text("main")

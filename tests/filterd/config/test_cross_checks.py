@@ -104,3 +104,19 @@ def test_sessions_are_heard_where_someone_may_tell_of_them(said: str, path: str,
 
 def test_a_port_of_tcp_may_be_that_of_accounting_too() -> None:
     assert read(SMALLEST + f"radius: {{listen: ['192.0.2.1:80'], nas: [{NAS}]}}").radius.nas[0].name == "bng"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("gateway: 'https://sms.example/', outbox: /tmp", "/family/sms: a gateway and an outbox"),
+        ("gateway: 'http://sms.example/'", "/family/sms/gateway: numbers and codes would cross the network readable"),
+        ("fields: [from]", "/family/sms/fields/0: 'from' names no field"),
+        ("fields: ['=x']", "/family/sms/fields/0: '=x' names no field"),
+    ],
+)
+def test_messages_to_parents_have_one_way_that_others_do_not_read(said: str, found: str) -> None:
+    (fault,) = faults_of(SMALLEST + f"family: {{sms: {{{said}}}}}")
+
+    assert found in fault
+    read(SMALLEST + "family: {sms: {gateway: 'http://127.0.0.1:8000/send', fields: [from=EXAMPLE]}}")

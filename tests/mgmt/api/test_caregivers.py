@@ -1,15 +1,30 @@
 import json
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 from support.mgmt.desk import Desk, DeskOf
 
-from parental.database import reading
+from parental.database import reading, writing
 from parental.people.phones import Phones
+from parental.schema.access import family_pins
 from parental.schema.people import caregivers
 
 PATH = "/v1/accounts/7/caregivers"
 PHONE = "+923339876543"
+
+
+async def test_a_pin_that_a_household_has_forgotten_is_removed_by_the_desk_and_written_down(
+    desk: DeskOf, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        conn.execute(insert(family_pins).values(account=7, hash="x", set_s=0, wrong=9, waits_until_s=0))
+
+    assert (await desk("parent", 7).ask("DELETE", "/v1/accounts/7/pin"))[0] == 403
+    assert (await desk("operator").ask("DELETE", "/v1/accounts/7/pin"))[0] == 200
+    assert (await desk("operator").ask("DELETE", "/v1/accounts/7/pin"))[0] == 404
+
+    history = (await desk("parent", 7).ask("GET", "/v1/accounts/7/history"))[1]["events"]
+    assert history[0]["action"] == "pin removed"
 
 
 async def owner(api: Desk) -> int:

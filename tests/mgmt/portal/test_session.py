@@ -1,14 +1,26 @@
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, select
+import pytest
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.exc import IntegrityError
 from support.mgmt.desk import TokenOf
+from support.mgmt.phone import add_caregiver
 from support.present import present
 
 from mgmt.auth import find_principal
 from mgmt.ledger.event import CONTROL
-from mgmt.portal.session import begin_session, csrf_of, end_session, find_session, keep_receipt
+from mgmt.portal.session import (
+    begin_for,
+    begin_session,
+    csrf_of,
+    end_session,
+    find_session,
+    keep_pin,
+    keep_receipt,
+)
 from mgmt.staff.tokens import revoke_token
 from parental.database import writing
+from parental.people import caregivers
 from parental.schema.access import sessions
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
@@ -35,23 +47,49 @@ def test_a_session_ends_with_its_token_with_its_time_and_by_hand(engine: Engine,
         assert find_session(conn, secrets[2], NOW + timedelta(days=30)) is None
 
 
-def test_sessions_that_have_ended_are_cleared_at_the_next_login(engine: Engine, token: TokenOf) -> None:
+def test_a_caregivers_session_has_its_role_and_ends_with_the_caregiver(engine: Engine) -> None:
+    owner, helper = add_caregiver(engine), add_caregiver(engine, "helper", number="+923007654321", name="Zara")
+    with writing(engine) as conn:
+        secret = begin_for(conn, helper, NOW)
+        found = present(find_session(conn, secret, NOW))
+        assert (found.account, found.name, found.caregiver) == (7, "Zara", helper)
+        assert (found.actor.kind, found.actor.name, found.actor.role) == ("caregiver", str(helper), "helper")
+        assert found.may("account.pause") and not found.may("account.open")
+        assert present(find_session(conn, begin_for(conn, owner, NOW), NOW)).may("account.open")
+
+        caregivers.remove_caregiver(conn, 7, helper)
+        assert find_session(conn, secret, NOW) is None
+
+
+def test_a_session_is_of_a_token_or_of_a_caregiver(engine: Engine) -> None:
+    with pytest.raises(IntegrityError), writing(engine) as conn:
+        conn.execute(insert(sessions).values(sha256=b"x", expires_s=1))
+
+
+def test_sessions_that_have_ended_are_cleared_at_the_next_login_and_the_browsers_own_before_too(
+    engine: Engine, token: TokenOf
+) -> None:
     text = token("parent", 7)
     with writing(engine) as conn:
         begin_session(conn, text, NOW)
-        begin_session(conn, text, NOW + timedelta(days=31))
+        before = present(begin_session(conn, text, NOW + timedelta(days=31)))
+        assert len(conn.execute(select(sessions)).all()) == 1
+        begin_session(conn, text, NOW + timedelta(days=31), before)
 
         assert len(conn.execute(select(sessions)).all()) == 1
+        assert find_session(conn, before, NOW) is None
 
 
-def test_a_receipt_is_kept_for_its_session_only(engine: Engine, token: TokenOf) -> None:
+def test_a_receipt_and_a_pin_are_kept_for_their_session_only(engine: Engine, token: TokenOf) -> None:
     text = token("parent", 7)
     with writing(engine) as conn:
         first, second = (present(begin_session(conn, text, NOW)) for _ in range(2))
         keep_receipt(conn, first, {"did": "pause"})
+        keep_pin(conn, first, NOW)
 
-        assert present(find_session(conn, first, NOW)).receipt == {"did": "pause"}
-        assert present(find_session(conn, second, NOW)).receipt is None
+        found = [present(find_session(conn, each, NOW)) for each in (first, second)]
+        assert [each.receipt for each in found] == [{"did": "pause"}, None]
+        assert [each.pin_until_s for each in found] == [int(NOW.timestamp()), 0]
 
 
 def test_the_form_token_follows_from_the_secret_and_does_not_show_it() -> None:

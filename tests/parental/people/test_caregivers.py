@@ -103,3 +103,27 @@ def test_unknown_roles_empty_names_and_one_too_many_are_refused(household: Conne
         caregivers.invite(household, 7, "Teacher", "helper", NOON)
     with pytest.raises(BadPerson, match="one too many; not invited"):
         caregivers.invite(household, 7, "Teacher", "helper", NOON)
+
+
+def test_a_telephone_finds_its_caregivers_of_all_households_while_they_may_come_in(household: Connection) -> None:
+    phone = PHONES.seal("+923001234567")
+    first, code = caregivers.invite(household, 7, "Sana", "owner", NOON, phone=phone)
+    caregivers.accept(household, code, NOON)
+    second, _ = caregivers.invite(household, 8, "Sana", "helper", NOON, phone=phone)
+
+    found = caregivers.by_phone(household, phone.digest, NOON)
+    assert [(each.id, each.state) for each in found] == [(first.id, ACTIVE), (second.id, INVITED)]
+    assert [each.id for each in caregivers.by_phone(household, phone.digest, NOON + INVITATION)] == [first.id]
+    assert [each.id for each in caregivers.with_same_phone(household, first.id)] == [first.id]
+
+    caregivers.accept_by_phone(household, second.id)
+    assert [each.id for each in caregivers.with_same_phone(household, first.id)] == [first.id, second.id]
+    caregivers.remove_caregiver(household, 8, second.id)
+    caregivers.accept_by_phone(household, second.id)
+    assert [each.id for each in caregivers.by_phone(household, phone.digest, NOON)] == [first.id]
+
+
+def test_who_has_no_telephone_shares_it_with_no_one(household: Connection) -> None:
+    one, other = active(household), active(household)
+
+    assert caregivers.with_same_phone(household, one) == [] == caregivers.with_same_phone(household, other)

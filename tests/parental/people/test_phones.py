@@ -1,7 +1,7 @@
 import pytest
 
 from parental.errors import BadPerson
-from parental.people.phones import Phones
+from parental.people.phones import Phones, international, plain_number
 
 PHONES = Phones(bytes(32))
 
@@ -33,3 +33,34 @@ def test_what_is_no_number_is_refused_and_not_repeated(number: str) -> None:
 def test_a_key_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="a key of 3 octets"):
         Phones(b"key")
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("0300 1234567", "+923001234567"),
+        ("0300-1234567", "+923001234567"),
+        ("+92 (300) 1234567", "+923001234567"),
+        ("0092 300 1234567", "+923001234567"),
+        ("+44 7700 900123", "+447700900123"),
+        ("۰۳۰۰ ۱۲۳۴۵۶۷", "+923001234567"),
+        ("1121", "1121"),
+        ("", ""),
+    ],
+)
+def test_a_number_as_people_write_it_gets_its_country(said: str, plain: str) -> None:
+    assert international(said, "+92") == plain
+
+
+def test_a_number_is_found_by_the_digest_that_it_is_sealed_with() -> None:
+    phones = Phones(bytes(32))
+
+    assert phones.digest(plain_number("+92 300 1234567")) == phones.seal("+923001234567").digest
+
+
+def test_a_one_time_code_has_another_digest_in_each_browser_and_under_each_key() -> None:
+    phones = Phones(bytes(32))
+
+    assert phones.code_digest(b"a", "123456") == phones.code_digest(b"a", "123456")
+    others = (phones.code_digest(b"b", "123456"), Phones(bytes([1]) * 32).code_digest(b"a", "123456"))
+    assert phones.code_digest(b"a", "123456") not in others

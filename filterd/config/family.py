@@ -1,0 +1,52 @@
+"""The part of the schema about the families' door, and about the messages by which parents sign in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dns.upstreams.endpoints import Endpoint
+from filterd.config import kinds
+from filterd.config.spec import many, one, part, several
+
+MAX_HOSTS = 16  # of one door
+MAX_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sms:
+    """Short messages to caregivers: the one-time codes by which they sign in.   Without `gateway` and `outbox` there
+    are none, and tokens alone open the family pages."""
+
+    gateway: str | None = one(kinds.url, default=None)
+    """Where messages are posted, such as https://sms.isp.example/send.   2xx: taken; any other answer: once more."""
+    form: str = one(kinds.one_of("urlencoded", "json"), default="urlencoded")
+    """What is posted."""
+    to: str = one(kinds.text, default="to")
+    """What the gateway calls the number, which is sent as +923001234567."""
+    text: str = one(kinds.text, default="text")
+    """What it calls the message."""
+    fields: tuple[str, ...] = several(kinds.text, MAX_FIELDS, default=())
+    """What else it wants, each as NAME=VALUE; no secrets, which go into `authorization`."""
+    authorization: Path | None = one(kinds.path, default=None)
+    """A file with the value of the Authorization header; only web reads it."""
+    outbox: Path | None = one(kinds.path, default=None)
+    """In the place of a gateway, a folder: one file a message, {"to", "text"}; for a lab, or for a program that
+    fetches and deletes them.   web must be able to write there, and codes are readable there."""
+    country: str = one(kinds.telephone, default="+92")
+    """Of numbers that parents write without one: 0300 1234567 is +92 300 1234567."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The parents' pages, and their API."""
+
+    listen: tuple[Endpoint, ...] = many(kinds.endpoint, default=())
+    """A door of their own.   none: parents come in where `/api/listen` is, as before there were two doors."""
+    certificate: Path | None = one(kinds.path, default=None)
+    """PEM, with its chain; none: plain HTTP.   A new file at this path is noticed within 5 s."""
+    key: Path | None = one(kinds.path, default=None)
+    """The certificate's, without a password; only web reads it."""
+    cleartext: bool = one(kinds.truth, default=False)
+    """As `/api/cleartext`."""
+    hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
+    """As `/api/hosts`."""
+    sms: Sms = part(Sms)

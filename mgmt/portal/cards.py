@@ -1,0 +1,212 @@
+"""The card of a child, or of the whole home: its state in words, and the one button that the state asks for.
+
+Invariants: what nothing of the child's can enforce is not offered: a sentence stands in its place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.portal.session import Session
+from mgmt.portal.taps import HOURS_OPEN, TAPS, can_undo, revision_of
+from mgmt.text.language import Language
+from mgmt.text.times import state_words
+from parental.calendar import exceptions, plans, screen_time
+from parental.calendar.card import Card as Hours
+from parental.calendar.day_sets import Calendar
+from parental.calendar.quota import Quota
+from parental.calendar.state import Is, State, state_at
+from parental.errors import NotNow
+from parental.people.accounts import get_account, lines_of
+from parental.people.caregivers import with_same_phone
+from parental.people.children import Child, children_of
+from parental.people.levels import LOCKS, Level, offers, rules_of
+from parental.profile import Profile
+from parental.profiles import get_profile
+
+DRAWINGS = ("kite", "boat", "flower", "ball", "star", "cat")  # of templates/drawings.html
+HOME = "home"
+SIGNS = {
+    "pause": "⏸",
+    "resume": "▶",
+    "plus": "⏱",
+    "tonight": "🌙",
+    "open": "🔓",
+    "reopen": "▶",
+    "close": "🔒",
+    "start": "▶",
+    "stop": "⏹",
+}
+STATE_SIGNS = {
+    "pause": "⏸",
+    "quota": "⏳",
+    "closed_until": "🔒",
+    "schedule": "🌙",
+}
+OPEN_SIGN, PARTLY_SIGN = "✅", "📚"
+
+
+class Button(NamedTuple):
+    """did  of TAPS;   hours  to choose from, of "open for" """
+
+    did: str
+    sign: str
+    hours: tuple[tuple[int, timedelta], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a card shows.
+
+    icon, words   what holds;   big  None: nothing can be done here;   small  the other buttons
+    receipt       of the last tap, where it was on this card;   has_undo  whether it can be taken back
+    revision      of its last change"""
+
+    profile: int
+    name: str
+    drawing: str
+    icon: str
+    words: Markup
+    big: Button | None
+    small: tuple[Button, ...]
+    receipt: Markup | None
+    has_undo: bool
+    revision: int
+
+    @property
+    def can_be_paused(self) -> bool:
+        """Whether "pause everyone" closes something here."""
+        return self.big is not None and self.big.did != "resume"
+
+
+class Home(NamedTuple):
+    """What a household's page shows.
+
+    level   of its first line;   elsewhere  other households of the same telephone: caregiver there, and their name"""
+
+    level: Level
+    cards: list[Card]
+    elsewhere: list[tuple[int, str]]
+
+
+def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> Home:
+    """The page of a household.   Cost: some ms a card"""
+    calendar = plans.calendar_of(conn, session.account)
+    lines = lines_of(conn, session.account)
+    whose = [(child.profile, child.nickname, drawing_of(child)) for child in children_of(conn, session.account)]
+    whose += [(line.id, line.label, HOME) for line in lines if line.profile == line.id]
+    cards = [_card(conn, session, calendar, each, t, now) for each in whose]
+    level = offers(conn, lines[0].id).level if lines else Level.HOME
+    return Home(level, cards, _elsewhere(conn, session))
+
+
+def drawing_of(child: Child) -> str:
+    """The child's picture; of one without, or with one that this release does not have, any."""
+    return child.drawing if child.drawing in DRAWINGS else DRAWINGS[child.id % len(DRAWINGS)]
+
+
+def receipt_words(receipt: Mapping[str, Any], t: Language) -> Markup:
+    """'closed 9:00:03 pm, 14 connections ended, 0 still open': what the last tap has done, by the workers' word."""
+    at = t.clock(datetime.fromisoformat(receipt["at"]), seconds=True)
+    said = [t.say(f"family.receipt.{receipt['did']}", time=at)]
+    if receipt.get("connections_ended") is not None and receipt["did"] in ("pause", "close"):
+        said.append(t.say("family.receipt.cut", count=receipt["connections_ended"]))
+    if receipt.get("cut") is not None:
+        said.append(t.say("family.receipt.still", count=receipt["cut"]["still_open"]))
+    return t.say("list.between").join(said)
+
+
+def _elsewhere(conn: Connection, session: Session) -> list[tuple[int, str]]:
+    others = [] if session.caregiver is None else with_same_phone(conn, session.caregiver)
+    there = [each for each in others if each.account != session.account]
+    return [(each.id, get_account(conn, each.account).name or str(each.account)) for each in there]
+
+
+def _card(
+    conn: Connection, session: Session, calendar: Calendar, whose: tuple[int, str, str], t: Language, now: datetime
+) -> Card:
+    profile, name, drawing = whose
+    rules, hours = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
+    state, bucket = state_at(rules, hours, calendar, now), screen_time.quota_of(conn, profile)
+    here = now.astimezone(ZoneInfo(rules.schedule.zone))
+    words = state_words(state, here, t, _left(conn, profile, bucket, state, now))
+    big: Button | None
+    big, small = _Choice(rules, hours, calendar, state, bucket, now).buttons()
+    if not set(LOCKS) <= set(rules_of(conn, profile)):
+        words, big, small = t.say("family.nothing"), None, []
+    may = [each for each in small if session.may(TAPS[each.did].permission)]
+    receipt = session.receipt if session.receipt and profile in session.receipt.get("profiles", ()) else None
+    said = None if receipt is None or "at" not in receipt else receipt_words(receipt, t)
+    has_undo = receipt is not None and can_undo(receipt, now)
+    revision = revision_of(conn, profile)
+    return Card(profile, name, drawing, _icon(state), words, big, tuple(may), said, has_undo, revision)
+
+
+class _Choice(NamedTuple):
+    """What a card offers, by what holds."""
+
+    rules: Profile
+    hours: tuple[Hours, ...]
+    calendar: Calendar
+    state: State
+    bucket: Quota | None
+    now: datetime
+
+    def buttons(self) -> tuple[Button, list[Button]]:
+        """The big one, and the small ones."""
+        why = self.state.why
+        if why == "pause":
+            return _button("resume"), []
+        if self.state.state is Is.OPEN:
+            return _button("pause"), self._of_open()
+        if why == "closed_until":
+            return _button("reopen"), [_button("pause")]
+        small = [*self._tonight(), Button("open", SIGNS["open"], tuple((n, timedelta(hours=n)) for n in HOURS_OPEN))]
+        if why == "quota":
+            return _button(self._of_quota()), [_button("plus"), *small] if self._of_quota() == "start" else small
+        return _button("plus"), [*small, *([_button("pause")] if self.state.state is Is.PARTLY else [])]
+
+    def _of_open(self) -> list[Button]:
+        if self.state.why in ("plus", "ticket", "tonight_off", "open_until"):
+            return [_button("close")]
+        is_running = self.bucket is not None and self.bucket.is_running(int(self.now.timestamp()))
+        return [
+            *([_button("stop")] if is_running else []),
+            *([_button("plus")] if self.state.until is not None else []),
+            *self._tonight(),
+        ]
+
+    def _tonight(self) -> list[Button]:
+        try:
+            exceptions.tonight_off(self.rules, self.hours, self.calendar, self.now)
+        except NotNow:
+            return []
+        return [_button("tonight")]
+
+    def _of_quota(self) -> str:
+        """Screen time is started where some of it is left."""
+        assert self.bucket is not None
+        today = self.now.astimezone(ZoneInfo(self.rules.schedule.zone)).date()
+        return "start" if self.bucket.left_s(int(self.now.timestamp()), today) >= 60 else "plus"
+
+
+def _button(did: str) -> Button:
+    return Button(did, SIGNS[did])
+
+
+def _left(conn: Connection, profile: int, bucket: Quota | None, state: State, now: datetime) -> timedelta | None:
+    """What is left of today's screen time, where that is what the card is about."""
+    if bucket is None or not (bucket.is_running(int(now.timestamp())) or state.why == "quota"):
+        return None
+    return timedelta(seconds=screen_time.left_s(conn, profile, bucket, now))
+
+
+def _icon(state: State) -> str:
+    if state.state is Is.OPEN:
+        return OPEN_SIGN
+    return PARTLY_SIGN if state.state is Is.PARTLY else STATE_SIGNS[state.why]

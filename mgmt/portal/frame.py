@@ -1,0 +1,164 @@
+"""What every family page has: its language, its head fields, its cookies, and who sends its forms.
+
+No JavaScript; forms and redirects only, so that a reload sends nothing again.
+Invariants: nothing changes without the session's cookie, its form token and a request from our own page; a page has no
+style and no script of its own, and asks no other host for anything.
+Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.
+"""
+
+import functools
+import hashlib
+import hmac
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from mgmt.app_context import CLOCK, SETTINGS, read
+from mgmt.forms import form_of, is_from_here
+from mgmt.portal.session import LIFE, Session, find_session
+from mgmt.settings import LANGUAGES, Theme
+from mgmt.text.accept import preferred_language
+from mgmt.text.environment import SHARED, environment
+from mgmt.text.language import Language, language, languages
+
+PATH = "/family"
+FOLDER = Path(__file__).parent / "templates"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: with it a browser sends `Origin: null` from our own forms (Fetch §3.2).
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+MAX_FIELD_CHARACTERS = 200
+STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text()
+FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+_templates = environment(FOLDER)
+
+
+class Sent(NamedTuple):
+    """A form that was really sent from our page, by somebody who is signed in.   secret  of the session's cookie"""
+
+    session: Session
+    secret: str
+    fields: defaultdict[str, str]
+
+
+def add_style(app: web.Application) -> None:
+    """Put the style sheet into the web role's application."""
+
+    async def style(request: web.Request) -> web.Response:
+        name, text = style_of(request.app[SETTINGS].theme)
+        headers = HEADERS | (FOR_A_YEAR if request.path == name else {})
+        return web.Response(text=text, content_type="text/css", charset="utf-8", headers=headers)
+
+    app.router.add_get(PATH + "/{digest:[0-9a-f]{12}}.css", style)
+
+
+@functools.cache
+def style_of(theme: Theme) -> tuple[str, str]:
+    """The address of the style sheet with the operator's colours, and its text; another text has another address."""
+    text = STYLE + _templates.get_template("theme.css").render(theme=theme)
+    return f"{PATH}/{hashlib.sha256(text.encode()).hexdigest()[:12]}.css", text
+
+
+async def session_of(request: web.Request) -> Session | None:
+    """The session of the request's cookie, if there is one that holds."""
+    secret, now = secret_of(request), request.app[CLOCK]()
+    return await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
+
+
+async def sent(request: web.Request) -> Sent | None:
+    """What a form of ours says; None for anything else."""
+    session = await session_of(request)
+    if session is None or not is_from_here(request):
+        return None
+    fields = await fields_of(request)
+    is_ours = hmac.compare_digest(fields["csrf"].encode("utf-8", "replace"), session.csrf.encode())
+    return Sent(session, secret_of(request), fields) if is_ours else None
+
+
+async def fields_of(request: web.Request) -> defaultdict[str, str]:
+    """The fields of a form; '' where one is absent."""
+    fields = await form_of(request)
+    return defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
+
+
+def language_of(request: web.Request) -> Language:
+    """The language that the address names, or else the one that the browser prefers."""
+    asked = request.query.get("lang", "")
+    if asked in LANGUAGES:
+        return language(asked)
+    first = request.app[SETTINGS].first_language
+    return language(preferred_language(request.headers.get("Accept-Language", ""), first))
+
+
+def page(
+    request: web.Request, template: str, status: int = 200, *, session: Session | None = None, **values: Any
+) -> web.Response:
+    """A page of the family's.   session  of whoever reads it;   values  what the template shows"""
+    t = language_of(request)
+    text = _templates.get_template(template).render(
+        t=t,
+        others=languages(t.code)[1:],
+        settings=request.app[SETTINGS],
+        path=PATH,
+        here=request.path if request.method == "GET" else PATH,
+        style=style_of(request.app[SETTINGS].theme)[0],
+        session=session,
+        csrf="" if session is None else session.csrf,
+        **values,
+    )
+    return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)
+
+
+def moved(request: web.Request, where: str = "") -> web.Response:
+    """To another page of the family's, so that a reload sends nothing again."""
+    asked = request.query.get("lang", "")
+    to = f"{PATH}{where}?lang={asked}" if asked in LANGUAGES else PATH + where
+    return web.Response(status=303, headers={**HEADERS, "Location": to})
+
+
+def secret_of(request: web.Request) -> str:
+    """The value of the session's cookie, or ''."""
+    return request.cookies.get(_name(request, "family"), "")
+
+
+def asked_by(request: web.Request) -> str:
+    """The value of the cookie of whoever has asked for a one-time code, or ''."""
+    return request.cookies.get(_name(request, "family-code"), "")
+
+
+def give_session(request: web.Request, response: web.Response, secret: str) -> web.Response:
+    """The response with the session's cookie, and without the one by which the code was asked for."""
+    response.set_cookie(_name(request, "family"), secret, max_age=int(LIFE.total_seconds()), **_cookie(request))
+    response.del_cookie(_name(request, "family-code"), **_cookie(request))
+    return response
+
+
+def give_asked(request: web.Request, response: web.Response, secret: str, life_s: int) -> web.Response:
+    """The response with the cookie of a browser that has asked for a code."""
+    response.set_cookie(_name(request, "family-code"), secret, max_age=life_s, **_cookie(request))
+    return response
+
+
+def take_session(request: web.Request, response: web.Response) -> web.Response:
+    """The response that takes the session's cookie away."""
+    response.del_cookie(_name(request, "family"), **_cookie(request))
+    return response
+
+
+def _name(request: web.Request, plain: str) -> str:
+    """A cookie's name: with https the prefix binds it to this very host."""
+    return f"__Host-{plain}" if request.app[SETTINGS].has_tls else plain
+
+
+def _cookie(request: web.Request) -> dict[str, Any]:
+    return {"path": "/", "httponly": True, "samesite": "Strict", "secure": request.app[SETTINGS].has_tls}

@@ -1,0 +1,148 @@
+"""The PIN of a household: four to six digits, which are asked before a rule is loosened, and never to tighten one.
+
+A telephone lies about at home: who has it in hand can read the code that signs in, and knows no PIN by it.
+Invariants: a try is counted before it is judged, so that many at once are no more than one after another; after FREE
+wrong ones each takes longer, for the household as a whole, whichever phone tries; the first wait is written into the
+household's record; a PIN is stored by Argon2id and shown nowhere.
+Source: RFC 9106 (Argon2id), NIST SP 800-63B-4 §3.2.2 (how often may be tried).
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from aiohttp import web
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, Row, delete, select, update
+
+from mgmt.app_context import CLOCK, read, write
+from mgmt.households import note_choice
+from mgmt.portal.frame import Sent
+from mgmt.portal.session import LIFE, Session, keep_pin
+from mgmt.staff.passwords import HASHER
+from parental.database import upsert
+from parental.people.login_codes import plain_digits
+from parental.schema.access import family_pins
+
+DIGITS = range(4, 7)
+FREE = 5  # wrong tries in a row without a wait: a person who mixes up two PINs
+FIRST_WAIT_S, LONGEST_WAIT_S = 60, 3600  # at an hour a try, all of 10,000 PINs take more than a year
+FRESH = timedelta(minutes=5)  # in which a person taps again
+HASHES_AT_ONCE = 2  # 64 MiB and a core each
+
+HASHES: web.AppKey[asyncio.Semaphore] = web.AppKey("family_hashes", asyncio.Semaphore)
+
+
+class Refused(Exception):
+    """A PIN that does not open.   message  of the catalogue;   minutes  to wait, where that is why"""
+
+    def __init__(self, message: str, minutes: int = 0) -> None:
+        super().__init__(message)
+        self.message, self.minutes = message, minutes
+
+
+def add_pins(app: web.Application) -> None:
+    """What PINs need of the application."""
+    app[HASHES] = asyncio.Semaphore(HASHES_AT_ONCE)
+
+
+def is_fresh(session: Session, now: datetime) -> bool:
+    """Whether the PIN was right here a moment ago, or this phone is its owner's alone."""
+    return now.timestamp() < session.pin_until_s
+
+
+async def has_pin(request: web.Request, account: int) -> bool:
+    """Whether a household has a PIN."""
+    return await read(request, lambda conn: _row(conn, account)) is not None
+
+
+async def prove(request: web.Request, form: Sent) -> None:
+    """Judge the PIN of a form, or set the household's first; then it is not asked again for a while.
+
+    Raises Refused"""
+    now, account = request.app[CLOCK](), form.session.account
+    typed = plain_digits(form.fields["pin"])
+    if await has_pin(request, account):
+        hashed = await write(request, lambda conn: _count(conn, form.session, now))
+        if not await _hashed(request, lambda: _is_right(typed, hashed)):
+            raise Refused("family.pin.wrong")
+        await write(request, lambda conn: _forgive(conn, account))
+    else:
+        await set_pin(request, form.session, typed, plain_digits(form.fields["again"]))
+    until = now + (LIFE if form.fields["alone"] else FRESH)
+    await write(request, lambda conn: keep_pin(conn, form.secret, until))
+
+
+async def set_pin(request: web.Request, session: Session, typed: str, again: str, *, is_first: bool = True) -> None:
+    """Give a household a PIN.   is_first  it has none.   Raises Refused"""
+    if not session.may("account.open"):
+        raise Refused("family.pin.ask")
+    if typed != again:
+        raise Refused("family.pin.differ")
+    if len(typed) not in DIGITS or not typed.isascii() or not typed.isdigit():
+        raise Refused("family.pin.digits")
+    if _is_easy(typed):
+        raise Refused("family.pin.easy")
+    hashed, now = await _hashed(request, lambda: HASHER.hash(typed)), request.app[CLOCK]()
+
+    def store_it(conn: Connection) -> None:
+        if is_first and _row(conn, session.account) is not None:
+            raise Refused("family.pin.taken")  # another caregiver was quicker
+        row = {"hash": hashed, "set_s": int(now.timestamp()), "wrong": 0, "waits_until_s": 0}
+        put = upsert(conn, family_pins).values(account=session.account, **row)
+        conn.execute(put.on_conflict_do_update(index_elements=["account"], set_=row))
+        note_choice(conn, session.account, session.actor, "pin set", {}, now)
+
+    await write(request, store_it)
+
+
+def remove_pin(conn: Connection, account: int) -> bool:
+    """Have a household set a new one; whether it had one."""
+    return conn.execute(delete(family_pins).where(family_pins.c.account == account)).rowcount > 0
+
+
+def _count(conn: Connection, session: Session, now: datetime) -> str:
+    """Count a try; the hash to judge it by.   Raises Refused while tries have to wait"""
+    mine, now_s = family_pins.c.account == session.account, int(now.timestamp())
+    # A wait that is longer than any is of a clock that went back since.
+    is_over = (family_pins.c.waits_until_s <= now_s) | (family_pins.c.waits_until_s > now_s + LONGEST_WAIT_S)
+    counted = update(family_pins).where(mine, is_over)
+    counted = counted.values(wrong=family_pins.c.wrong + 1)
+    row = conn.execute(counted.returning(family_pins.c.wrong, family_pins.c.hash)).one_or_none()
+    if row is None:
+        held = _row(conn, session.account)
+        raise Refused("family.pin.wait", 1 if held is None else -(-(held.waits_until_s - now_s) // 60))
+    if row.wrong >= FREE:
+        wait_s = min(FIRST_WAIT_S * 2 ** min(row.wrong - FREE, 10), LONGEST_WAIT_S)
+        conn.execute(update(family_pins).where(mine).values(waits_until_s=now_s + wait_s))
+    if row.wrong == FREE:
+        note_choice(conn, session.account, session.actor, "pin wrong", {"times": row.wrong}, now)
+    return str(row.hash)
+
+
+def _forgive(conn: Connection, account: int) -> None:
+    conn.execute(update(family_pins).where(family_pins.c.account == account).values(wrong=0, waits_until_s=0))
+
+
+def _row(conn: Connection, account: int) -> Row[Any] | None:
+    return conn.execute(select(family_pins).where(family_pins.c.account == account)).one_or_none()
+
+
+async def _hashed(request: web.Request, work: Any) -> Any:
+    """Hash in a thread, when it is this one's turn."""
+    async with request.app[HASHES]:
+        return await asyncio.to_thread(work)
+
+
+def _is_right(typed: str, hashed: str) -> bool:
+    try:
+        return HASHER.verify(hashed, typed)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _is_easy(pin: str) -> bool:
+    """One digit again and again, or digits in their order: what a child tries first."""
+    steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
+    return len(steps) == 1 and steps <= {0, 1, 9}

@@ -1,0 +1,21 @@
+"""The family pages' routes, put into the web role's application."""
+
+from aiohttp import web
+
+from mgmt.portal.changes import add_changes
+from mgmt.portal.frame import add_style
+from mgmt.portal.help import add_help
+from mgmt.portal.home import add_home
+from mgmt.portal.pin import add_pins
+from mgmt.portal.sign_in import add_sign_in
+from mgmt.portal.sms import Sms
+
+
+def add_portal(app: web.Application, sms: Sms | None) -> None:
+    """Put all of them into it.   sms  what takes messages; None: nothing does"""
+    add_style(app)
+    add_pins(app)
+    add_sign_in(app, sms)
+    add_home(app)
+    add_changes(app)
+    add_help(app)

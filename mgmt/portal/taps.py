@@ -1,0 +1,195 @@
+"""Taps: what one button of a card does to a profile, and how it is taken back.
+
+Invariants: a tap is one transaction, with its line in the household's record; what it changed is taken back exactly,
+and only while no one has changed the profile since, so that undoing opens nothing that was closed before the tap.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from mgmt.households import note_choice
+from mgmt.portal.session import Session
+from parental.calendar import exceptions, plans, screen_time
+from parental.errors import NoPerson, NotNow
+from parental.people.household import By
+from parental.people.levels import LOCKS, rules_of
+from parental.profile import UNTIL_RESUMED
+from parental.profiles import get_profile, pause, resume, touch
+from parental.schema.lines import profiles
+from parental.schema.people import children
+
+MINUTES = 30  # of one tap
+UNDO = timedelta(seconds=60)  # the bar that takes the last tap back
+HOURS_OPEN = (1, 2, 3)  # of "open for"
+
+Undo = Mapping[str, int]
+
+
+class Done(NamedTuple):
+    """What a tap has to know.   by  who taps;   fields  of the form"""
+
+    conn: Connection
+    profile: int
+    by: By
+    fields: Mapping[str, str]
+    now: datetime
+
+
+class Tap(NamedTuple):
+    """A button.
+
+    permission  that it takes;   loosens  whether the PIN is asked
+    action      what the household's record says;   change  makes it, and says how it is undone"""
+
+    permission: str
+    loosens: bool
+    action: str
+    change: Callable[[Done], Undo]
+
+
+def make(conn: Connection, session: Session, did: str, profile: int, fields: Mapping[str, str], now: datetime) -> Undo:
+    """Do a tap; how it is undone.   Raises NoPerson for a profile of another household; NotNow, BadProfile"""
+    require_own(conn, session.account, profile)
+    actor, tap = session.actor, TAPS[did]
+    undo = tap.change(Done(conn, profile, By(actor.kind, actor.name, actor.role), fields, now))
+    note_choice(conn, session.account, actor, tap.action, about(conn, profile), now)
+    return undo
+
+
+def take_back(conn: Connection, session: Session, receipt: Mapping[str, Any], now: datetime) -> None:
+    """Undo the last tap of a session, exactly.   Raises NotNow where it is too long ago"""
+    if not can_undo(receipt, now):
+        raise NotNow("the last tap is too long ago to be taken back; nothing changed")
+    for profile, undo, revision in receipt["undo"]:
+        require_own(conn, session.account, profile)
+        if revision_of(conn, profile) != revision:
+            raise NotNow("it was changed since by someone else; not taken back; look at it again")
+        for kind, value in undo.items():
+            _UNDO[kind](conn, profile, value, now)
+        note_choice(conn, session.account, session.actor, "tap undone", about(conn, profile), now)
+
+
+def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a receipt's tap can be taken back."""
+    return bool(receipt.get("undo")) and 0 <= now.timestamp() - receipt["tapped_s"] < UNDO.total_seconds()
+
+
+def revision_of(conn: Connection, profile: int) -> int:
+    """The revision of the last change of a profile: another one later means another change."""
+    return int(conn.execute(select(profiles.c.revision).where(profiles.c.id == profile)).scalar_one())
+
+
+def require_own(conn: Connection, account: int, profile: int) -> None:
+    """Raises NoPerson for a profile of another household"""
+    chosen = select(profiles.c.id).where(profiles.c.id == profile, profiles.c.account == account)
+    if conn.execute(chosen).first() is None:
+        raise NoPerson(f"profile {profile}: not one of account {account}; nothing done")
+
+
+def about(conn: Connection, profile: int) -> dict[str, int]:
+    """Whose profile it is, as the household's record has it: a child's number, or a line's."""
+    child = conn.execute(select(children.c.id).where(children.c.profile == profile)).scalar_one_or_none()
+    return {"line": profile} if child is None else {"child": child}
+
+
+def _pause(done: Done) -> Undo:
+    if not set(LOCKS) <= set(rules_of(done.conn, done.profile)):
+        raise NotNow("nothing of the child's can be closed; nothing changed")
+    before = get_profile(done.conn, done.profile).paused_until_s
+    pause(done.conn, done.profile, None)
+    return {"paused": before}
+
+
+def _resume(done: Done) -> Undo:
+    before = get_profile(done.conn, done.profile).paused_until_s
+    if before <= done.now.timestamp():
+        raise NotNow("it is not paused; nothing changed")
+    resume(done.conn, done.profile)
+    return {"paused": before}
+
+
+def _plus(done: Done) -> Undo:
+    span = exceptions.more(get_profile(done.conn, done.profile), "plus", MINUTES, done.now)
+    return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
+
+
+def _tonight_off(done: Done) -> Undo:
+    account = done.conn.execute(select(profiles.c.account).where(profiles.c.id == done.profile)).scalar_one()
+    cards = plans.cards_of(done.conn, [done.profile]).get(done.profile, ())
+    rules = get_profile(done.conn, done.profile)
+    span = exceptions.tonight_off(rules, cards, plans.calendar_of(done.conn, account), done.now)
+    return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
+
+
+def _open_for(done: Done) -> Undo:
+    said = done.fields.get("hours", "")
+    hours = int(said) if said in map(str, HOURS_OPEN) else HOURS_OPEN[0]
+    rules = get_profile(done.conn, done.profile)
+    end = done.now.astimezone(ZoneInfo(rules.schedule.zone)) + timedelta(hours=hours)
+    span = exceptions.until(rules, "open_until", end, done.now)
+    return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
+
+
+def _end_closing(done: Done) -> Undo:
+    """End what a person has closed until a time."""
+    held = [row for row in exceptions.held(done.conn, done.profile, done.now) if row.kind == "closed_until"]
+    if not held:
+        raise NotNow("no one has closed it until a time; nothing changed")
+    for row in held:
+        exceptions.undo(done.conn, done.profile, row.id)
+    return {}
+
+
+def _end_opening(done: Done) -> Undo:
+    """End what was opened for a while: the hours hold again."""
+    held = [row for row in exceptions.held(done.conn, done.profile, done.now) if row.kind != "closed_until"]
+    if not held:
+        raise NotNow("nothing is opened for a while; nothing changed")
+    for row in held:
+        exceptions.undo(done.conn, done.profile, row.id)
+    return {}
+
+
+def _start(done: Done) -> Undo:
+    screen_time.start(done.conn, done.profile, done.now)
+    return {}
+
+
+def _stop(done: Done) -> Undo:
+    screen_time.stop(done.conn, done.profile, done.now)
+    return {}
+
+
+TAPS: Mapping[str, Tap] = {
+    "pause": Tap("account.pause", False, "paused", _pause),
+    "resume": Tap("account.pause", True, "resumed", _resume),
+    "plus": Tap("account.pause", True, "minutes given", _plus),
+    "tonight": Tap("account.open", True, "tonight off", _tonight_off),
+    "open": Tap("account.open", True, "opened until a time", _open_for),
+    "reopen": Tap("account.pause", True, "exception undone", _end_closing),
+    "close": Tap("account.pause", False, "exception undone", _end_opening),
+    "start": Tap("account.pause", False, "screen time started", _start),
+    "stop": Tap("account.pause", False, "screen time stopped", _stop),
+}
+
+
+def _restore_pause(conn: Connection, profile: int, until_s: int, now: datetime) -> None:
+    """Have a pause end when it did before the tap; one that has ended meanwhile stays so."""
+    touch(conn, profile, paused_until_s=0 if until_s <= now.timestamp() else min(until_s, UNTIL_RESUMED))
+
+
+def _drop_exception(conn: Connection, profile: int, number: int, _: datetime) -> None:
+    try:
+        exceptions.undo(conn, profile, number)
+    except NoPerson as exc:
+        raise NotNow("it was taken back already; nothing changed") from exc
+
+
+_UNDO: Mapping[str, Callable[[Connection, int, int, datetime], None]] = {
+    "paused": _restore_pause,
+    "exception": _drop_exception,
+}

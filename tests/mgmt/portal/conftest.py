@@ -1,0 +1,30 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock, PlayedControl
+from support.mgmt.phone import Phone
+
+from mgmt.app import create_app
+from mgmt.portal.sms import Outbox
+from mgmt.settings import Settings
+from parental.engines import Where, engine_of
+from parental.schema.privileges import WEB
+
+
+@pytest.fixture
+async def phone(
+    settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Clock, tmp_path: Path
+) -> AsyncIterator[Phone]:
+    """A telephone at the pages, which act as the role web may."""
+    del engine  # it has made the tables and the lines
+    of_web = engine_of(database, WEB)
+    outbox = tmp_path / "outbox"
+    outbox.mkdir()
+    app = create_app(settings, of_web, control, clock, sms=Outbox(outbox))
+    async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
+        yield Phone(client, outbox)
+    of_web.dispose()

@@ -1,0 +1,34 @@
+"""Families sign in by telephone with the twentieth revision; who is signed in stays so."""
+
+import time
+
+from sqlalchemy import inspect, text
+
+from parental.database import reading, writing
+from parental.engines import Where, engine_of
+from parental.migrations.revisions import upgrade
+from parental.migrations.versions import r0020_family_sign_in as twentieth
+
+
+def test_the_twentieth_revision_adds_codes_and_pins_and_keeps_who_is_signed_in(empty_database: Where) -> None:
+    upgrade(empty_database, twentieth.down_revision)
+    engine = engine_of(empty_database)
+    before = set(inspect(engine).get_table_names())
+    with writing(engine) as conn:
+        conn.execute(
+            text(
+                "INSERT INTO tokens (id, sha256, roles, label, created_s, expires_s, made_by) "
+                "VALUES (1, :octets, 'parent', '', 1, :ends, '')"
+            ),
+            {"octets": b"t", "ends": int(time.time()) + 1000},
+        )
+        signed_in = text("INSERT INTO sessions (sha256, token, expires_s, receipt) VALUES (:octets, 1, 9, '{}')")
+        conn.execute(signed_in, {"octets": b"s"})
+
+    upgrade(empty_database, twentieth.revision)
+
+    assert set(inspect(engine).get_table_names()) - before == {"login_codes", "family_pins"}
+    with reading(engine) as conn:
+        (row,) = conn.execute(text("SELECT token, caregiver, pin_until_s, receipt FROM sessions")).all()
+    assert tuple(row) == (1, None, 0, None)
+    engine.dispose()
