@@ -27,7 +27,7 @@ from parental.people.caregivers import with_same_phone
 from parental.people.children import Child, children_of
 from parental.people.levels import LOCKS, Level, offers, rules_of
 from parental.profile import Profile
-from parental.profiles import get_profile
+from parental.profiles import load_profiles
 
 DRAWINGS = ("kite", "boat", "flower", "ball", "star", "cat")  # of templates/drawings.html
 HOME = "home"
@@ -95,12 +95,16 @@ class Home(NamedTuple):
 
 
 def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> Home:
-    """The page of a household.   Cost: some ms a card"""
+    """The page of a household.   Cost: some ms"""
     calendar = plans.calendar_of(conn, session.account)
     lines = lines_of(conn, session.account)
     whose = [(child.profile, child.nickname, drawing_of(child)) for child in children_of(conn, session.account)]
     whose += [(line.id, line.label, HOME) for line in lines if line.profile == line.id]
-    cards = [_card(conn, session, calendar, each, t, now) for each in whose]
+    numbers = [profile for profile, _, _ in whose]
+    rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
+    cards = [
+        _card(conn, session, (*each, _Held(rules[each[0]], hours.get(each[0], ()), calendar)), t, now) for each in whose
+    ]
     level = offers(conn, lines[0].id).level if lines else Level.HOME
     return Home(level, cards, _elsewhere(conn, session))
 
@@ -127,11 +131,16 @@ def _elsewhere(conn: Connection, session: Session) -> list[tuple[int, str]]:
     return [(each.id, get_account(conn, each.account).name or str(each.account)) for each in there]
 
 
-def _card(
-    conn: Connection, session: Session, calendar: Calendar, whose: tuple[int, str, str], t: Language, now: datetime
-) -> Card:
-    profile, name, drawing = whose
-    rules, hours = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
+class _Held(NamedTuple):
+    """What a profile's state follows from."""
+
+    rules: Profile
+    hours: tuple[Hours, ...]
+    calendar: Calendar
+
+
+def _card(conn: Connection, session: Session, whose: tuple[int, str, str, _Held], t: Language, now: datetime) -> Card:
+    profile, name, drawing, (rules, hours, calendar) = whose
     state, bucket = state_at(rules, hours, calendar, now), screen_time.quota_of(conn, profile)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
     words = state_words(state, here, t, _left(conn, profile, bucket, state, now))
