@@ -1,7 +1,7 @@
 """Flow table: connections, and the memory that each subscriber's hold.  All memory is taken once, by open_flows().
 
-Invariants: a flow is in exactly one of three lists: live without octets, live with octets, or spent (decided for good, or
-evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it.
+Invariants: a flow is in exactly one of three lists: live without octets, live with octets, or spent (decided for good,
+or evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it.
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
 A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever
 holds most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S

@@ -29,6 +29,9 @@ UNDER_EVERY_POLICY = (
     "E63 behind the body of GET",
 )
 
+# What counts it where the policy is open and nothing tells a worker what another has read (docs/gate-rules.md).
+UNDECIDED = {"half a head": "gate_malformed", "half a hello": "gate_not_tls", "between two hellos": "gate_forgotten"}
+
 
 @pytest.fixture(scope="module", params=WAYS)
 def way(
@@ -144,6 +147,32 @@ def test_a_hello_whose_other_half_comes_to_another_gate_is_not_served(way: Passa
 
 def test_a_second_hello_is_judged_by_another_gate(way: Passage) -> None:
     assert_stopped(way, way.play("between two hellos", way.restart))
+
+
+@pytest.mark.parametrize("row", ["half a head", "half a hello", "between two hellos"])
+def test_what_one_worker_has_begun_to_judge_and_another_goes_on_with_is_not_served_or_counted(
+    way: Passage, row: str
+) -> None:
+    try:
+        played = way.play(row, way.move, families=(False,))
+        if way.way == "asymmetric open":
+            assert way.second is not None and way.second.counted(UNDECIDED[row]) == 1
+        else:
+            assert_stopped(way, played)
+    finally:
+        way.stop()
+        way.start()
+
+
+@pytest.mark.parametrize("row", ["half a head", "half a hello", "between two hellos"])
+def test_what_is_listed_by_the_time_it_is_whole_is_not_served(way: Passage, row: str) -> None:
+    way.stop()
+    way.start(is_late=True)
+    try:
+        assert_stopped(way, way.play(row, way.publish, families=(False,)))
+    finally:
+        way.stop()
+        way.start()
 
 
 # -- what the gateway does not see -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +12,9 @@ from typing import TypedDict
 
 from support.evasion.campaign import BELOW, END_PORT, FIRST_PORT, FORBIDDEN, MULTIPATH, PORTS, Field
 from support.gate.detour import detour
-from support.gate.program import PYTHON, ROOT, Gate
+from support.gate.program import PYTHON, ROOT, START_S, Gate
+
+from filterd.lab.processes import wait_until
 
 WAYS = ("no gate", "symmetric open", "symmetric closed", "asymmetric open", "asymmetric closed")
 N_PORTS = 80  # of a row in one family
@@ -50,17 +53,28 @@ class Passage:
         self.field, self.lab, self.way, self._folder = field, field.lab, way, folder
         self._gates = itertools.count(1)
         self.gate: Gate | None = None
+        self.second: Gate | None = None
         self.start()
 
     @property
     def is_bare(self) -> bool:
         return self.way == WAYS[0]
 
-    def start(self) -> None:
-        """Start a gate, where the way has one."""
+    def start(self, is_late: bool = False) -> None:
+        """Start a gate, where the way has one.   is_late: nothing is listed before publish()"""
         if not self.is_bare:
             routing, policy = self.way.split()
-            self.gate = Gate(self.lab, self._folder / f"gate-{next(self._gates)}", policy, routing)
+            folder = self._folder / f"gate-{next(self._gates)}"
+            if is_late:
+                folder.mkdir()
+                (folder / "late").touch()
+            self.gate = Gate(self.lab, folder, policy, routing)
+
+    def publish(self) -> None:
+        """Have the gate take images that list what it shall stop."""
+        if self.gate is not None:
+            self.gate.program.send_signal(signal.SIGHUP)
+            wait_until((self.gate.folder / "published").exists, "other images", START_S)
 
     def restart(self) -> None:
         """Kill the gate and start another; the kernel keeps what it remembers."""
@@ -69,9 +83,21 @@ class Passage:
             self.gate.program.wait()
         self.start()
 
+    def move(self) -> None:
+        """Start a second gate, to whose queue everything goes from now on, as if the kernel spread flows otherwise.
+
+        The first one stays, with all that it remembers; stop() ends both."""
+        if not self.is_bare:
+            folder = self._folder / f"second-{next(self._gates)}" / "gate"
+            folder.mkdir(parents=True)
+            (folder / "queue").write_text("1")
+            self.second = Gate(self.lab, folder, *reversed(self.way.split()))
+
     def stop(self) -> None:
-        if self.gate is not None:
-            self.gate.stop()
+        for gate in (self.gate, self.second):
+            if gate is not None:
+                gate.stop()
+        self.gate = self.second = None
 
     def play(
         self,

@@ -6,7 +6,9 @@ POLICY is closed, open, or overloaded: open, and open to what overruns its queue
 
 It ends with SIGTERM.  FOLDER/ready appears once it serves.   blocked.test and what is below is on an order.  The
 addresses LISTED are closed to those of the CHILD, by a category.   FOLDER/ja4.txt, where it is there, has the classes
-that hellos are counted by; FOLDER/mark_shift, likewise, where the gate's bits of marks begin.
+that hellos are counted by; FOLDER/mark_shift, likewise, where the gate's bits of marks begin; FOLDER/queue, the queue
+that it serves and to which its rules send all packets, where that is not the first.  With FOLDER/late, the order comes
+with SIGHUP; FOLDER/published appears once it is in force.
 What servers may still wait for is remembered beside FOLDER, so that a gate in another one knows it.
 """
 
@@ -37,10 +39,10 @@ N_FLOWS = 262144
 PAGE = b"HTTP/1.1 451 Unavailable For Legal Reasons\r\nConnection: close\r\n\r\nstopped: "
 
 
-def tables_of(folder: Path, child: list[str], listed: list[str]) -> TableSet:
+def tables_of(folder: Path, child: list[str], listed: list[str], ordered: str = "blocked.test") -> TableSet:
     images = Images(folder)
     names = images.names(
-        [("orders", "blocked.test", Mode.SUBTREE), *(entry for each in listed for entry in entries("adult", each))]
+        [("orders", ordered, Mode.SUBTREE), *(entry for each in listed for entry in entries("adult", each))]
     )
     if not child:
         return TableSet(names)
@@ -48,22 +50,30 @@ def tables_of(folder: Path, child: list[str], listed: list[str]) -> TableSet:
     return TableSet(names, subscribers=subscribers, policy=images.policy([(1, ProfileSpec(1 << 1, (), 0, 0))]))
 
 
+def number_in(file: Path, without: int) -> int:
+    return int(file.read_text()) if file.exists() else without
+
+
 def serve(folder: Path, policy: str, routing: str, child: list[str], listed: list[str]) -> None:
-    """Put the rules in force and serve queue 0 until SIGTERM."""
-    stopped = threading.Event()
+    """Put the rules in force and serve a queue until SIGTERM."""
+    stopped, published = threading.Event(), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGHUP, lambda *_: published.set())
     handoff, reporter = Handoff(), Reporter(folder / "counters", folder / "spool")
     tables = tables_of(folder, child, listed)
-    handoff.give(tables)
-    said = folder / "mark_shift"
-    mark_shift = int(said.read_text()) if said.exists() else MARK_SHIFT
+    if (folder / "late").exists():
+        (folder / "before").mkdir()
+        handoff.give(tables_of(folder / "before", child, listed, "other.test"))
+    else:
+        handoff.give(tables)
+    mark_shift, queue = number_in(folder / "mark_shift", MARK_SHIFT), number_in(folder / "queue", 0)
     is_closed, is_asymmetric = policy == "closed", routing == "asymmetric"
     pages: dict[str, dict[int, tuple[bytes, bytes]]] = {"en": {Reason.ORDER: (PAGE, b"x" * 4000 + b" END")}}
     # what overruns the queue of a busy machine is sent again, and not let through unjudged
     is_shut = policy != "overloaded"
     classes = classes_to_count(folder / "ja4.txt") if (folder / "ja4.txt").exists() else None
     gate = GateLoop(
-        0,
+        queue,
         handoff,
         reporter,
         [443],
@@ -77,19 +87,25 @@ def serve(folder: Path, policy: str, routing: str, child: list[str], listed: lis
         mark_shift=mark_shift,
         unfinished=map_unfinished(folder.parent / "unfinished", octets_needed(N_FLOWS)),
     )
-    overrun = Overrun(0, reporter.counters)
+    overrun = Overrun(queue, reporter.counters)
     loop = threading.Thread(target=gate.run)
     loop.start()
     kernel = Kernel()
     rules = Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, is_open_when_dead=not is_closed)
-    kernel.apply(replace(rules, is_asymmetric=is_asymmetric, mark_shift=mark_shift))
-    kernel.set_suspects(Suspects().of(tables))
-    while loop.is_alive() and not QUEUES.read_text():
+    while loop.is_alive() and not any(line.split()[0] == str(queue) for line in QUEUES.read_text().splitlines()):
         stopped.wait(0.01)
+    kernel.apply(replace(rules, is_asymmetric=is_asymmetric, mark_shift=mark_shift, first_queue=queue))
+    kernel.set_suspects(Suspects().of(tables))
     (folder / "ready").touch()
     while loop.is_alive() and not stopped.wait(0.1):
         reporter.tend()
         overrun.tend()
+        if published.is_set():
+            published.clear()
+            number = handoff.give(tables)
+            while handoff.taken() < number:
+                stopped.wait(0.01)
+            (folder / "published").touch()
     kernel.remove()
     gate.stop()
     loop.join()

@@ -43,7 +43,7 @@ class Gate:
 
     def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
         """Run one line of Python with `kernel` and `net` in the gateway."""
-        done = self.lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"])
+        done = self.lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"], timeout_s=2 * START_S)
         assert done.returncode == 0, done.stderr
         return done
 
