@@ -73,6 +73,7 @@ def write_asked(path: Path, listed: Iterator[str]) -> None:
 def kill_in_turn(box: Box) -> None:
     for worker in itertools.islice(itertools.cycle(box.workers), N_KILLS):
         time.sleep(LIVES_S)
+        box.wait_until_filtering()  # on a loaded machine, the one before may still be starting
         os.kill(box.pid(worker), signal.SIGKILL)
     time.sleep(LIVES_S)
     box.wait_until_filtering()
