@@ -28,6 +28,7 @@ N_KILLS = 6
 LIVES_S = 2.0  # a worker, until it is killed
 RATE = 5_000  # of UDP; the streams' queries are as many as are answered
 WORKERS = 2
+N_TRANSPORTS, ASKED_S = 4, 120.0
 # dnsperf 2.14 loses answers that come together over HTTPS.
 ONE = ("-q", "1")
 
@@ -50,8 +51,10 @@ def drill(folder: Path) -> str:
             write_asked(folder / "asked", filter(box.blocks, listed))
             with asking(box) as kills:
                 kill_in_turn(box)
+                wait_until_asked(kills)
         with asking(box) as restart, box.running():
             time.sleep(LIVES_S)
+            wait_until_asked(restart)
         with box.running():
             n_restarts, n_without = box.n_restarts(box.workers), box.counted()["no_tables"]
     both = [*kills.values(), *restart.values()]
@@ -81,7 +84,7 @@ def kill_in_turn(box: Box) -> None:
 
 @contextlib.contextmanager
 def asking(box: Box) -> Iterator[dict[str, Counted]]:
-    """Ask as long as the block lasts, over all transports at once; then the dict has what was counted by transport."""
+    """Ask as long as the block lasts, over all transports at once; the dict has what was counted, by transport."""
     found, over = dict[str, Counted](), threading.Event()
     ways = {
         "UDP": ["-p", str(box.port), "-q", "20", "-Q", str(RATE)],
@@ -91,7 +94,8 @@ def asking(box: Box) -> Iterator[dict[str, Counted]]:
     }
 
     def ask(transport: str, how: list[str]) -> None:
-        found[transport] = ask_on(box.folder / "asked", how, over)
+        for total in ask_on(box.folder / "asked", how, over):
+            found[transport] = total
 
     threads = [threading.Thread(target=ask, args=way) for way in ways.items()]
     for thread in threads:
@@ -104,14 +108,25 @@ def asking(box: Box) -> Iterator[dict[str, Counted]]:
             thread.join()
 
 
-def ask_on(queries: Path, how: list[str], over: threading.Event) -> Counted:
-    """Run dnsperf again and again: each time with new connections, which a worker that starts meets first."""
+def wait_until_asked(found: dict[str, Counted]) -> None:
+    """Until every transport has been asked: on a loaded machine, handshakes take longer.   Raises TimeoutError."""
+    deadline = time.monotonic() + ASKED_S
+    while len(found) < N_TRANSPORTS or not all(each.n_sent for each in found.values()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"hostile images: asked so far: {found}; given up; is the machine busy")
+        time.sleep(0.05)
+
+
+def ask_on(queries: Path, how: list[str], over: threading.Event) -> Iterator[Counted]:
+    """Run dnsperf again and again: each time with new connections, which a worker that starts meets first.
+
+    Gives the sum after each."""
     total = Counted(0, 0, 0)
     command = ["taskset", "-c", str(OTHER_CORE), "dnsperf", "-s", "127.0.0.1", "-d", str(queries), "-t", "1", "-l", "1"]
     while not over.wait(0.02):
         said = subprocess.run([*command, *how], capture_output=True, text=True, check=False).stdout
         total = Counted(*map(sum, zip(total, counted(said), strict=True)))
-    return total
+        yield total
 
 
 def counted(said: str) -> Counted:
