@@ -1,8 +1,10 @@
 import errno
 import json
 import socket
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.system.certificates import make_certificate
@@ -10,8 +12,12 @@ from support.system.certificates import make_certificate
 from filterd.cli import main
 from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
+from filterd.config.desk_file import write_desk
+from filterd.config.load import read_config
 from filterd.kernel.firewall import Done
 from filterd.kernel.nft_sets import PrefixSets
+from mgmt.desk_settings.shapes import DeskSettings
+from mgmt.settings import Helpline, StopPage
 
 
 @pytest.mark.services
@@ -156,3 +162,19 @@ def test_a_certificate_is_tried_with_its_key(tmp_path: Path) -> None:
     assert _certificate(certificate, key).cure == ""
     finding = _certificate(certificate, other_key)
     assert "KEY_VALUES_MISMATCH" in finding.found and finding.cure.startswith("put a PEM certificate")
+
+
+def test_a_number_of_a_page_that_no_one_has_called_for_half_a_year_is_a_finding(tmp_path: Path) -> None:
+    config = read_config(b"state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n", "x", tmp_path)
+    today = datetime.now(ZoneInfo(config.parental.timezone)).date()
+    never, of_today, late = (
+        Helpline(number, "a", "b", verified_on=day)
+        for number, day in (("11", None), ("12", today), ("13", today - timedelta(days=200)))
+    )
+    write_desk(config, DeskSettings(helplines=(never, of_today, late), stop_page=StopPage(verified_on=today)))
+
+    found = {finding.what: finding for finding in doctor._pages(config)}
+
+    assert set(found) == {"helpline 11", "helpline 13", "complaints content-complaint@pta.gov.pk"}
+    assert found["helpline 13"].found.endswith("200 days ago")
+    assert found["helpline 11"].cure == "call it and set verified_on, in the configuration or by filterd settings"

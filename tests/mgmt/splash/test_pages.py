@@ -9,7 +9,7 @@ from msgspec import structs
 from support.mgmt.desk import REPORT
 from support.mgmt.outline import text_of
 
-from mgmt.settings import Settings, StopPage
+from mgmt.settings import Settings, StopPage, Theme
 from mgmt.splash.pages import ICONS, MISTAKABLE, NAMELESS, STATUS, Facts, Form, headers, is_night, page
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)  # Monday, 21:00 in Karachi
@@ -136,3 +136,19 @@ def test_the_stop_page_is_the_agreed_text_word_for_word(settings: Settings) -> N
 
     for line in agreed.splitlines():
         assert " ".join(line.split()) in english
+
+
+def test_the_operator_s_colours_are_used_on_light_and_dark_pages_each_where_it_is_set(settings: Settings) -> None:
+    plain = page(Facts("none"), "en", settings, NOW)
+    settings.theme = Theme(accent="#123456")
+    light = page(Facts("none"), "en", settings, NOW)
+    settings.theme = Theme(accent="#123456", accent_dark="#abcdef")
+    both = page(Facts("none"), "en", settings, NOW)
+
+    on_light = "@media(prefers-color-scheme:light){:root{--link:#123456;--deed:#123456}}"
+    on_dark = "@media(prefers-color-scheme:dark){:root{--link:#abcdef;--deed:#abcdef}}"
+    assert [[css in html for css in (on_light, on_dark)] for html in (plain, light, both)] == [
+        [False, False],
+        [True, False],
+        [True, True],
+    ]
