@@ -30,6 +30,7 @@ from parental.schema.orders import approvals
 
 PAGE = 100
 MAX_NUMBER_DIGITS = 10
+MAX_SIGNED_OCTETS = 6 * MAX_RESPONSE_CHARACTERS + 4096  # each may be written as \uXXXX
 Kind = Annotated[
     Literal["broader", "held", "emergency"],
     Meta(
@@ -218,6 +219,6 @@ ROUTES = (
         "/v1/approvals/{id}/signatures",
         put_signature,
         "orders.approve",
-        Contract({200: Approval}, body=NewSignature, refusals=(409,)),
+        Contract({200: Approval}, body=NewSignature, refusals=(409,), at_most=MAX_SIGNED_OCTETS),
     ),
 )
