@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from filterd.commands.order_approvals import add_approve, run_approve
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call, call_pages
+from filterd.lookup.order_approvals import add_approve, run_approve
 from filterd.verbs import add_verb, add_verbs
 from mgmt.api.order_shapes import MAX_WAIT_S
 
