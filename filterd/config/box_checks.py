@@ -22,6 +22,7 @@ from filterd.config.schema import Config, ListEntry
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
+from rules.watch.files import read_watch_list
 
 ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
 STALE_DAYS = 180  # of a list of shared hosting: clouds add ranges each month
@@ -197,6 +198,7 @@ def _check_zones(config: Config, box: Box) -> Iterator[Finding]:
 
 
 def _check_protected(config: Config, box: Box) -> Iterator[Finding]:
+    yield from _check_watch(config, box)
     key, held = "/protected/shared_hosting", "every address of an order waits for two persons"
     for path in config.protected.shared_hosting:
         try:
@@ -210,6 +212,21 @@ def _check_protected(config: Config, box: Box) -> Iterator[Finding]:
             yield _warning(key, reason, held, "put a list there, readable by the control role: docs/orders.md")
         elif day is not None and (age := (datetime.now(UTC).date() - day).days) > STALE_DAYS:
             yield _warning(key, f"{path} is {age} days old", "it decides as it is", "put a newer one there")
+
+
+def _check_watch(config: Config, box: Box) -> Iterator[Finding]:
+    effect = "no list is compiled until it can be read"
+    for at, path in enumerate(config.protected.watch):
+        try:
+            reason = box.why_unreadable(path, "control", config.state_dir)
+            if reason is None:
+                read_watch_list(box.place(path), config.protected.watch_top)
+        except PermissionError:
+            continue  # the role can read it, and this account cannot
+        except BadList as why:
+            reason = str(why)
+        if reason is not None:
+            yield _fault(f"/protected/watch/{at}", reason, effect, "a list that control can read: docs/lists.md")
 
 
 CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (

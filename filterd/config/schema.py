@@ -21,6 +21,7 @@ from filterd.config import kinds
 from filterd.config.family import MAX_HOSTS, Family
 from filterd.config.kinds import MarkMask, Octets, Seconds
 from filterd.config.pages import SETTINGS, Complaint, StopPage
+from filterd.config.protected import Protected
 from filterd.config.radius import Radius
 from filterd.config.spec import (
     ALL,
@@ -311,6 +312,9 @@ class ListEntry:
     """A version that lost more of its rules than this waits for approval."""
     grow_percent: int = one(kinds.whole_number(0, 1_000_000), default=400)
     """A version that grew by more than this waits for approval."""
+    added_percent: int | None = one(kinds.whole_number(0, 100), default=None)
+    """A version with more new rules than this share of the last good one, and more than 500, waits for approval; 100:
+    any number may be new.   none: 5 in the tiers csam and order, else 100."""
     first_rules: int = one(kinds.whole_number(0, 10_000_000), default=500_000)
     """A first version with more rules waits for approval: there is nothing yet that it could be compared with."""
     unreadable_percent: int = one(kinds.whole_number(0, 100), default=50)
@@ -382,19 +386,6 @@ class HelpCorridor:
     written by itself."""
     addresses: tuple[str, ...] = many(kinds.prefix, default=())
     """Under a lock, all packets pass to these."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
-    """What no list and no order may block."""
-
-    names: tuple[str, ...] = many(kinds.host, default=())
-    """Each with everything below it."""
-    prefixes: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
-    """Addresses; the splash, `/dns/listen`, `/dns/upstreams` and the primaries of zones are protected without it."""
-    shared_hosting: tuple[Path, ...] = many(kinds.path, restart=LIVE, default=())
-    """Files of prefixes behind which many sites are: an order for an address in one waits for two persons.   A list of
-    MISP of type cidr, or a text that begins with `# NAME, 2026-11-27`.   none: every address waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from filterd.lists.jobs import take
 from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
 from filterd.lists.status import waiting
+from filterd.lists.watch import watch_inputs
 from filterd.places import IMAGES
 from filterd.process.jobs import run_job
 from mgmt.orders.live import live_entries, orders_revision
@@ -61,11 +62,12 @@ class Compiled:
 
 
 def inputs_of(config: Config) -> list[Any]:
-    """What the base is made of, to be compared: lists, their last good copies, names held open or protected, and how
-    lines are read."""
+    """What the base is made of, to be compared: lists, their last good copies, names held open, protected or watched,
+    and how lines are read."""
     listed = [str(source) for source in config_sources(config)]  # a copy's path holds its digest
     protected = [*config.protected.names, *protected_prefixes(config)]
-    return [listed, [rule.wire.hex() for rule in help_rules(config)], protected, READING]
+    helping = [rule.wire.hex() for rule in help_rules(config)]
+    return [listed, helping, protected, watch_inputs(config), READING]
 
 
 def remembered(images_dir: Path) -> Compiled | None:

@@ -26,12 +26,13 @@ from parental.database import writing
 from rules.compiler.guards import Rails
 from rules.lists.source import Source
 from rules.names.canonical import canonical_octets
-from rules.names.hosts_of_many import NO_LISTS, Hosting
+from rules.names.hosts_of_many import NO_LISTS, Hosting, is_hosting_reason
 from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import PRIVATE_SUFFIX
 from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
+from rules.watch.watched import is_watch_reason
 
 MALFORMED = "is not one canonical name, URL or prefix in a mode that orders have"
 TOO_WIDE = "covers more addresses than one order closes (shorter than /24, IPv6: /48): held"
@@ -77,7 +78,7 @@ class OrderRails:
 
     def is_held(self, reason: str) -> bool:
         """Whether two persons may let in what is refused for this reason."""
-        return reason in (PRIVATE_SUFFIX, TOO_WIDE) or self._hosting.is_its_reason(reason)
+        return reason in (PRIVATE_SUFFIX, TOO_WIDE) or is_watch_reason(reason) or is_hosting_reason(reason)
 
     def settle(self, conn: Connection, since: int) -> list[Ruling]:
         """Decide on what has changed after a revision of the orders.   conn: may write"""
@@ -99,7 +100,9 @@ class OrderRails:
         if network is not None:
             return self._reason_of_network(network, is_approved)
         reason = self._rails.refusal(rule.wire, rule.mode, rule.action)
-        return None if reason is not None and is_approved and self.is_held(reason) else reason
+        if reason is None or not is_approved or not self.is_held(reason):
+            return reason
+        return PROTECTED if self._protected.is_hit(rule.wire, rule.mode) else None  # no one can approve that
 
     def _reason_of_network(self, network: Network, is_approved: bool) -> str | None:
         if not is_public_network(network):

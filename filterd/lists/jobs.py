@@ -29,6 +29,7 @@ from rules.lists.source import Source
 from rules.lists.versions import Kept, Shelf, Version, accepted, arrived, held_back, refused
 
 COPY_OCTETS = 1 << 20
+DIRECTED_PERCENT = 5  # new rules of a list that others direct: more are a wrong file more often than news
 
 log = logging.getLogger("filterd.lists.jobs")
 
@@ -142,7 +143,7 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
 def _judged(
     entry: ListEntry, source: Source, copy: Path, last: Version | None, door: Path
 ) -> tuple[Examined, Judgement]:
-    limits = Limits(entry.shrink_percent, entry.grow_percent, entry.unreadable_percent, entry.first_rules)
+    limits = _limits(entry)
     try:
         found = read_apart(copy, source, door)
     except BadList as reason:
@@ -152,6 +153,13 @@ def _judged(
     except ReaderFailed as reason:
         return Examined(), Judgement(Verdict.REFUSED, str(reason))
     return found, judge(found, source, last, limits)
+
+
+def _limits(entry: ListEntry) -> Limits:
+    added_percent = entry.added_percent
+    if added_percent is None:
+        added_percent = DIRECTED_PERCENT if entry.tier in ("csam", "order") else 100
+    return Limits(entry.shrink_percent, entry.grow_percent, added_percent, entry.unreadable_percent, entry.first_rules)
 
 
 def _step(judgement: Judgement) -> Callable[..., Kept]:

@@ -1,4 +1,4 @@
-"""The rails of a configuration: what is protected, where many sites are, and what holds for orders.
+"""The rails of a configuration: what is protected or watched, where many sites are, and what holds for orders.
 
 Invariants: the box's own infrastructure is protected without being named: a list that closed it would close everything.
 """
@@ -12,6 +12,7 @@ from filterd.config import Config
 from filterd.config.web_settings import settings_of
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import orders_source
+from filterd.lists.watch import State, state_of, watched_of
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting
@@ -22,8 +23,8 @@ _ANY = ("0.0.0.0", "::")  # of a listener: every address of the box
 
 
 def protected_of(config: Config) -> Protected:
-    """Names and prefixes that no list and no order may block."""
-    return Protected(config.protected.names, protected_prefixes(config))
+    """Names and prefixes that no list and no order may block, and the names that are watched.   Raises BadList."""
+    return Protected(config.protected.names, protected_prefixes(config), watched_of(config), _hosting_of(config))
 
 
 def protected_prefixes(config: Config) -> list[str]:
@@ -32,12 +33,11 @@ def protected_prefixes(config: Config) -> list[str]:
 
 
 def order_rails_of(config: Config) -> OrderRails:
-    """The rails of the orders.   A list of shared hosting is read again where its file has changed."""
-    hosting = _hosting(tuple((path, _state(path)) for path in config.protected.shared_hosting))
+    """The rails of the orders.   A list is read again where its file has changed.   Raises BadList"""
     return OrderRails(
         orders_source(config),
         protected_of(config),
-        hosting,
+        _hosting_of(config),
         has_gate=settings_of(config).has_gate,
         proof=proof_of(config),
     )
@@ -51,21 +51,16 @@ def proof_of(config: Config) -> Proof:
     return Proof(Party(origin, config.isp.name), takes_names=config.api.approvals_by_name)
 
 
+def _hosting_of(config: Config) -> Hosting:
+    return _hosting(tuple((path, state_of(path)) for path in config.protected.shared_hosting))
+
+
 @lru_cache(maxsize=2)  # a publication takes milliseconds, and the lists of a cloud have megabytes
-def _hosting(files: tuple[tuple[Path, tuple[int, ...]], ...]) -> Hosting:
+def _hosting(files: tuple[tuple[Path, State], ...]) -> Hosting:
     hosting = read_hosting(path for path, _ in files)
     if hosting.fault is not None:
         log.warning("%s", hosting.fault)
     return hosting
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes with a file's content; nothing: it is not there."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _own(config: Config) -> Iterator[str]:

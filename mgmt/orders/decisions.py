@@ -319,7 +319,9 @@ def _read_again(row: Any, has_gate: bool) -> Entry:
 def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:
     """Whether the host of a URL may be blocked whole; then it is a part of its entry."""
     host = host_of_entry(str(row.value))
-    if host is None or row.mode not in (*_URL_MODES, None) or rails.refusal(Live(host, "exact", row.order)) is not None:
+    if host is None or row.mode not in (*_URL_MODES, None):
+        return False
+    if rails.refusal(Live(host, "exact", row.order, is_approved=True)) is not None:
         return False
     _put_parts(conn, row, is_host=True)
     return True

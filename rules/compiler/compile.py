@@ -62,7 +62,7 @@ def compile_sources(
         image_path(out_dir, "origins", generation),
         generation,
     )
-    rail = protected or Protected()
+    rail = Protected() if protected is None else protected
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
         report.sources.append(SourceReport(source.id, source.path, source.confidential))

@@ -24,10 +24,12 @@ from rules.formats import (
 )
 from rules.lists.reader import NO_EXPRESSIONS
 from rules.names.canonical import ENDS_IN_NUMBER, HAS_PORT, IS_ADDRESS
+from rules.names.hosts_of_many import is_hosting_reason
 from rules.names.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
 from rules.names.urls import IS_FRAGMENT
+from rules.watch.watched import is_watch_reason
 
 
 class Enforceability(StrEnum):
@@ -81,4 +83,6 @@ _STATES = MappingProxyType(
 
 def enforceability_of(reason: str) -> Enforceability:
     """The state of what was skipped for `reason`; one that is not known here is a fault of the entry."""
+    if is_watch_reason(reason) or is_hosting_reason(reason):
+        return Enforceability.PENDING_REVIEW
     return _STATES.get(reason, Enforceability.INVALID)

@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 from fastpath.images.list_stats import ListTally
 from rules.compiler.enforceability import Enforceability, enforceability_of
 from rules.errors import BadList
+from rules.names.hosts_of_many import is_hosting_reason
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import PRIVATE_SUFFIX
 from rules.rule import Skipped
+from rules.watch.watched import is_watch_reason
 
 SAMPLES = 20  # of one reason in one list
 MAX_REASONS = 64  # of one list: the formats have some twenty
@@ -84,7 +86,7 @@ class SourceReport:
     @property
     def n_held(self) -> int:
         """Entries that wait for review."""
-        return sum(n for reason, n in self.skipped.items() if reason in HELD)
+        return sum(n for reason, n in self.skipped.items() if _is_held(reason))
 
     @property
     def n_duplicates(self) -> int:
@@ -243,3 +245,7 @@ def _remarks(source: SourceReport) -> Iterator[str]:
 
 def _lines_per_s(source: SourceReport) -> int:
     return round((source.n_rules + source.n_skipped) / source.seconds) if source.seconds else 0
+
+
+def _is_held(reason: str) -> bool:
+    return reason in HELD or is_watch_reason(reason) or is_hosting_reason(reason)

@@ -24,6 +24,7 @@ from rules.rule import Rule, Skipped
 SKETCH = 256  # hashes of a version that are kept, 5 KiB of state.json: tell a share to 3 % (1/sqrt(4 SKETCH))
 FEW_RULES = 10  # fewer rules than these come and go with a person's edit of a small list
 MANY_RULES = 1000  # a small list may grow by any factor
+MANY_ADDED = 500  # new rules of one version, which a person can look through
 # most lines of such a list are no rules here by design: for browsers, history, addresses and file hashes
 TOLERANT = frozenset({"adblock", "certpl", "misp", "stix"})
 _TOP = 2**64
@@ -50,6 +51,7 @@ class Limits:
 
     shrink_percent: int = 20
     grow_percent: int = 400
+    added_percent: int = 100  # of rules that are new, whatever went; 100: any number
     unreadable_percent: int = 50
     first_rules: int = 500_000  # of a version that there is nothing to compare with
 
@@ -150,6 +152,10 @@ def _compare(found: Examined, last: Version, limits: Limits) -> Judgement:
     gone = share_gone(last.sketch, found.sketch)
     if gone * _size(last.sketch) >= FEW_RULES and gone * 100 > limits.shrink_percent:
         return Judgement(Verdict.HELD, f"about {gone * 100:.0f} % of the last good version's rules are missing")
+    added = share_gone(found.sketch, last.sketch) * found.n_rules if last.sketch else 0
+    most = limits.added_percent
+    if most < 100 and added > max(MANY_ADDED, last.n_rules * most / 100):
+        return Judgement(Verdict.HELD, f"about {added:,.0f} rules are new, more than {most} %: {counts}")
     return Judgement(Verdict.GOOD)
 
 

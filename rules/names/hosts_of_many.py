@@ -56,9 +56,10 @@ class Hosting:
             return None
         return f"{HELD} ({spans[at][2]}): held"
 
-    def is_its_reason(self, reason: str) -> bool:
-        """Whether refusal() gives such a reason."""
-        return reason == UNKNOWN or reason.startswith(HELD)
+
+def is_hosting_reason(reason: str) -> bool:
+    """Whether Hosting.refusal() gives such a reason."""
+    return reason == UNKNOWN or reason.startswith(HELD)
 
 
 def read_hosting(paths: Iterable[Path]) -> Hosting:

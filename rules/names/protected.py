@@ -11,7 +11,9 @@ from ipaddress import ip_network
 
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
+from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, Hosting
 from rules.names.prefixes import Network
+from rules.watch.watched import NONE_WATCHED, Watched
 
 PROTECTED = "would block a protected name: held"
 
@@ -21,10 +23,18 @@ class Protected:
 
     names    canonical or not.   Raises BadName for one that is none.
     prefixes   as ipaddress reads them, without bits after their length
+    watched, hosting   what is not protected, and held until a person has looked: names, and addresses of many
     around   the protected names and their parents;   ends  what every name at or below one ends with, the last
              `end_octets` of its wire form: a name that is in neither is no hit"""
 
-    def __init__(self, names: Iterable[str] = (), prefixes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str] = (),
+        prefixes: Iterable[str] = (),
+        watched: Watched = NONE_WATCHED,
+        hosting: Hosting = NO_LISTS,
+    ) -> None:
+        self.watched, self._hosting = watched, hosting
         self._networks = tuple(map(ip_network, prefixes))
         self._names = frozenset(canonical_wire(name) for name in names)
         self.around = frozenset(suffix for wire in self._names for suffix in _suffixes(wire))
@@ -38,6 +48,11 @@ class Protected:
     def covers(self, network: Network) -> bool:
         """Whether a blocking rule of this prefix would block something protected.   Cost: 1 µs each that is known."""
         return any(network.version == each.version and network.overlaps(each) for each in self._networks)
+
+    def why_shared(self, network: Network) -> str | None:
+        """Why a blocking rule of a list is held, if many sites are behind its prefix as far as this box knows."""
+        reason = self._hosting.refusal(network)
+        return None if reason == UNKNOWN and self._hosting.fault is None else reason
 
     def is_hit(self, wire: bytes, mode: Mode) -> bool:
         """Whether a blocking rule of this name and mode would block something protected."""

@@ -91,8 +91,11 @@ def test_controls_job_compiles_without_network_capabilities_and_other_files(tmp_
     (tmp_path / "f.yaml").write_text(
         'state_dir: state\nrun_dir: run\ndns: {upstreams: ["192.0.2.53:53"]}\n'
         "lists: [{id: pta, tier: order, file: pta.txt, format: plain}]\n"
+        "protected: {watch: [watch.txt], shared_hosting: [cloud.txt]}\n"
     )
-    (tmp_path / "pta.txt").write_text("listed.test\n")
+    (tmp_path / "pta.txt").write_text("listed.test\nwatched.test\n")
+    (tmp_path / "watch.txt").write_text("# names outside of the state directory\nwatched.test\n")
+    (tmp_path / "cloud.txt").write_text("# a cloud, 2026-11-01\n198.51.100.0/28\n")
     assert main(["compile", "--config", str(tmp_path / "f.yaml")]) == 0
     after = """
 import socket, sys
@@ -114,6 +117,7 @@ for work in (socket.socket, Path(sys.argv[3]).read_text, lambda: Path("/proc/1/s
     )
 
     assert done.stdout.splitlines()[-4:] == ["0", *["refused"] * 3], done.stderr
+    assert "is watched (names outside of the state directory)" in done.stdout and "cloud.txt" not in done.stderr
     assert len(list((tmp_path / "state/images").glob("names-*.img"))) == 2
 
 

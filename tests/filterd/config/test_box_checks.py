@@ -174,6 +174,22 @@ def test_a_list_of_shared_hosting_that_is_missing_no_list_or_old_is_a_warning(
     assert all(str(told) in each.found for each in warnings)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(None, "own.txt"), ("no name", "the first line has no name"), ("# own\na.test\n", None)],
+)
+def test_a_list_of_watched_names_that_is_missing_or_no_list_is_a_fault(
+    tmp_path: Path, text: str | None, told: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / "own.txt").write_text(text)
+
+    faults = found(tmp_path, "protected: {watch: [own.txt]}\n")
+
+    assert [(each.path, each.is_fault) for each in faults] == ([] if told is None else [("/protected/watch/0", True)])
+    assert all(str(told) in each.found for each in faults)
+
+
 @AS_ROOT
 def test_a_file_is_judged_as_the_account_of_the_role_that_reads_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,12 @@ def test_what_a_rail_refuses_is_no_rule_and_has_the_rails_reason() -> None:
     assert rails.rule(Live(BAD, "exact", 7)) is None
 
 
+def test_what_two_persons_let_in_is_still_not_what_is_protected() -> None:
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected(["github.io"]))
+
+    assert rails.refusal(Live(to_wire(b"github.io"), "subtree", 7, is_approved=True)) == PROTECTED
+
+
 @pytest.mark.parametrize(
     "row",
     [

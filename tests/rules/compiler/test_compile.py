@@ -22,6 +22,7 @@ from rules.names.canonical import LABEL_TOO_LONG
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
 from rules.rule import Rule
+from rules.watch.watched import Watched, WatchList
 
 KEY = bytes(range(16))
 
@@ -55,6 +56,22 @@ def test_every_format_ends_in_one_image(tmp_path: Path) -> None:
         ("adult", Mode.SUBTREE, Action.SPLASH, 0),
     ]
     assert ("hosts", Mode.EXACT, Action.NXDOMAIN, 0) in matches(report.path, "a.example")
+
+
+def test_a_watched_name_is_not_compiled_where_nothing_else_is_protected(tmp_path: Path) -> None:
+    watched = Watched([WatchList("shops", below=frozenset([to_wire(b"shop.example")]))])
+
+    report = compile_sources(
+        [source(tmp_path, "bad.txt", "shop.example\na.example\n")],
+        tmp_path,
+        KEY,
+        1,
+        protected=Protected(watched=watched),
+    )
+
+    assert matches(report.path, "shop.example") == []
+    assert report.sources[0].skipped == {"is watched (shops): held for review": 1}
+    assert report.sources[0].enforceability["pending_review"] == report.sources[0].n_held == 1
 
 
 def test_what_a_list_may_not_hold_is_reported_and_not_compiled(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import date
 from ipaddress import ip_network
 
 import pytest
@@ -8,9 +9,11 @@ from fastpath.images.verdict import Action, Mode
 from rules.compiler.guards import Rails
 from rules.lists.source import Source, parse_source
 from rules.names.canonical import canonical_wire
+from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.prefixes import NOT_PUBLIC, wires_of
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
+from rules.watch.watched import Watched, WatchList
 
 BLOCKING = Source("x", None)
 BANK = Protected(["bank.example"])
@@ -106,3 +109,56 @@ def test_a_rule_that_touches_a_protected_prefix_is_held_and_one_that_opens_it_is
 
     assert [rails.refusal(wire, mode, Action.NO_ACTION) for wire, mode in rules] == [PROTECTED if is_held else None]
     assert [rails.refusal(wire, mode, Action.PASSTHRU) for wire, mode in rules] == [None]
+
+
+WATCHED = Protected(
+    ["bank.example"], watched=Watched([WatchList("shops", below=frozenset([canonical_wire("shop.example")]))])
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_held"),
+    [
+        ("x.txt,tier=csam", True),
+        ("x.txt,tier=order", True),
+        ("x.txt,tier=security", True),
+        ("x.txt,category=social", False),
+        ("x.txt,tier=help", False),
+    ],
+)
+def test_a_list_that_blocks_for_all_does_not_block_a_watched_name(source: str, is_held: bool) -> None:
+    said = refusal("pay.shop.example", source=parse_source(source), protected=WATCHED)
+
+    assert said == ("is watched (shops): held for review" if is_held else None)
+
+
+def test_a_watched_name_may_be_opened_and_a_protected_one_stays_protected() -> None:
+    assert refusal("shop.example", action=Action.PASSTHRU, protected=WATCHED) is None
+    assert refusal("example", protected=WATCHED, source=parse_source("x.txt,allow_public_suffix=yes")) == PROTECTED
+
+
+@pytest.mark.parametrize(
+    ("source", "prefix", "is_held"),
+    [
+        ("x.ipset,tier=order", "198.51.100.7/32", True),
+        ("x.ipset,tier=order", "198.51.0.0/16", True),
+        ("x.ipset,tier=order", "192.0.2.7/32", False),
+        ("x.ipset,tier=security", "198.51.100.7/32", False),
+    ],
+)
+def test_a_list_of_orders_does_not_close_an_address_that_many_sites_share(
+    source: str, prefix: str, is_held: bool
+) -> None:
+    cloud = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
+    rails = Rails(parse_source(source), Protected(hosting=cloud))
+    reasons = {rails.refusal(wire, mode, Action.NO_ACTION) for wire, mode in wires_of(ip_network(prefix))}
+
+    assert reasons == {"many sites are behind it (a cloud of 2026-08-01): held" if is_held else None}
+
+
+def test_a_list_of_shared_hosting_that_cannot_be_read_takes_nothing_away() -> None:
+    ((wire, mode),) = wires_of(ip_network("198.51.100.7/32"))
+    source = parse_source("x.ipset,tier=order")
+
+    assert Rails(source, Protected(hosting=Hosting(fault="cloud.txt: gone"))).refusal(wire, mode, Action.NO_ACTION)
+    assert Rails(source, Protected()).refusal(wire, mode, Action.NO_ACTION) is None

@@ -150,3 +150,25 @@ def test_a_sketch_does_not_depend_on_order_or_repetition() -> None:
 
 def test_of_nothing_nothing_can_be_gone() -> None:
     assert share_gone((), (1, 2)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("new", "percent", "expected"),
+    [(400, 5, Verdict.GOOD), (800, 5, Verdict.HELD), (800, 100, Verdict.GOOD), (800, 40, Verdict.GOOD)],
+)
+def test_a_version_with_many_new_rules_is_held_where_others_direct_the_list(
+    read: Read, new: int, percent: int, expected: Verdict
+) -> None:
+    last = version(read(names(range(4000))))
+
+    said = verdict(read(names(range(4000 + new))), last, Limits(added_percent=percent))
+
+    assert said.verdict is expected
+
+
+def test_rules_that_take_the_place_of_others_are_new_rules(read: Read) -> None:
+    limits = Limits(shrink_percent=100, added_percent=5)
+
+    said = verdict(read(names(range(5000, 9000))), version(read(names(range(4000)))), limits)
+
+    assert said.verdict is Verdict.HELD and "about 4,000 rules are new, more than 5 %" in said.why

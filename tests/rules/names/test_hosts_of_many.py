@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rules.errors import BadList
-from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, read_hosting, read_hosting_list
+from rules.names.hosts_of_many import UNKNOWN, Hosting, is_hosting_reason, read_hosting, read_hosting_list
 
 TEXT = "# a cloud, 2026-11-01\n198.51.100.0/25\n2001:db8:c::/48  # of examples\n\n"
 MISP = {"name": "List of a cloud's ranges", "version": 20261101, "type": "cidr", "list": ["203.0.113.0/24"]}
@@ -25,7 +25,7 @@ def test_a_text_and_a_list_of_misp_are_read_with_their_name_and_day(tmp_path: Pa
 
     said = hosting.refusal(ip_network("198.51.100.7/32"))
     assert said == "many sites are behind it (a cloud of 2026-11-01): held"
-    assert hosting.is_its_reason(str(said))
+    assert is_hosting_reason(str(said))
     assert "List of a cloud's ranges of 2026-11-01" in str(hosting.refusal(ip_network("203.0.113.0/30")))
 
 
@@ -55,8 +55,8 @@ def test_spans_that_lie_in_one_another_are_all_found(tmp_path: Path) -> None:
 
 
 def test_without_any_list_every_address_is_held() -> None:
-    assert NO_LISTS.refusal(ip_network("192.0.2.7/32")) == UNKNOWN
-    assert NO_LISTS.is_its_reason(UNKNOWN)
+    assert Hosting().refusal(ip_network("192.0.2.7/32")) == UNKNOWN
+    assert is_hosting_reason(UNKNOWN)
 
 
 def test_a_file_that_cannot_be_read_holds_every_address(tmp_path: Path, text: Path) -> None:

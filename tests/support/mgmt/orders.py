@@ -27,10 +27,10 @@ PROTECTED = Protected(["bank.test"], ["203.0.113.53/32"])
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 
 
-def rails(*, has_gate: bool = True, proof: Proof = BY_NAMES) -> OrderRails:
+def rails(*, has_gate: bool = True, proof: Proof = BY_NAMES, protected: Protected = PROTECTED) -> OrderRails:
     """Control's, with a protected name, a protected address and a host of many sites."""
     source = describe_source(ORDERS_LIST, None, {"tier": "order"})
-    return OrderRails(source, PROTECTED, HOSTING, has_gate=has_gate, proof=proof)
+    return OrderRails(source, protected, HOSTING, has_gate=has_gate, proof=proof)
 
 
 def push(
