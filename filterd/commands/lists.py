@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-import itertools
+import hashlib
 import json
 import os
 import pwd
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from filterd.errors import Missing, Refused, WrongUse
 from filterd.lists.additions import add, show
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.rails import protected_of
-from filterd.lists.sources import described, shelf_of, source_of
+from filterd.lists.sources import described, reading_of, shelf_of, source_of
 from filterd.lists.status import instant, list_faults, max_age_s
 from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.places import CONTROL, control_socket
@@ -34,14 +35,13 @@ from filterd.process.lifecycle import keep_memory_private
 from filterd.verbs import add_verb, add_verbs
 from rules.atomic_file import writing_whole
 from rules.compiler.export import export_source
+from rules.compiler.guards import Rails
 from rules.errors import BadList, BadSource
 from rules.lists.diff import Change, iter_changes
+from rules.lists.dry_run import DryRun, dry_run
 from rules.lists.reader import read_source
 from rules.lists.versions import Kept, Version
 from rules.lists.zone_copy import ZoneTimers
-from rules.names.protected import PROTECTED
-from rules.names.public_suffixes import public_suffixes
-from rules.rule import Rule
 
 EXAMPLE = """filterd lists list
 filterd lists diff pta
@@ -49,7 +49,10 @@ filterd lists approve pta --version 3f2a91c0"""
 # Verb → (what it is for, its example).
 VERBS = {
     "list": ("show every list: its last good version, what is held, what is wrong", "list --json"),
-    "diff": ("show what the held version would change, or what the last good one changed", "diff pta --all"),
+    "diff": (
+        "show what the held version, or a file, would change, or what the last good one changed; stopped rules first",
+        "diff pta --file next.csv",
+    ),
     "approve": ("accept the held version; returns when it is in force", "approve pta --version 3f2a91c0"),
     "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
     "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
@@ -75,7 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (diff, approve, rollback, export):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
-    diff.add_argument("--all", action="store_true", help=f"all changes, not the first {SHOWN} of each kind")
+    diff.add_argument("--file", type=Path, metavar="FILE", help="a version that has not come yet")
+    diff.add_argument("--all", action="store_true", help=f"all changes, not {SHOWN} of each kind")
     for verb in (listed, refresh):
         verb.add_argument("lists", nargs="*", metavar="LIST", help="default: all")
     for verb in (pull, taken):
@@ -238,29 +242,38 @@ def _line(version: Version) -> str:
 
 
 def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
-    kept = shelf_of(config, entry).kept()
-    new = kept.held or kept.good
-    old = kept.good if kept.held else next(iter(kept.older), None)
-    if new is None or old is None:
-        raise Refused(f"list {entry.id}: one version or none is kept; nothing compared; see: filterd lists list")
+    source = described(config, entry)
+    old, new = _compared(config, entry, args.file)
     readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
+    if args.file:
+        readers[1] = partial(read_source, replace(source, path=args.file))
     try:
-        found = _Found(config, entry, iter_changes(*readers))
+        rails = Rails(source, protected_of(config))
+        found = dry_run(iter_changes(*readers), rails, None if args.json or args.all else SHOWN)
     except BadList as reason:
         raise Refused(f"list {entry.id}: {reason}") from reason
-    is_secret = described(config, entry).confidential
-    shown = [] if is_secret else found.changes if args.json or args.all else found.first(SHOWN)
     head = {"list": entry.id, "from": old.sha256, "to": new.sha256, "added": found.n_added, "removed": found.n_removed}
-    print(json.dumps(head) if args.json else _head(entry, old, new, found))
-    for change in shown:
-        said = _change(change, found.why(change))
+    head |= {"held": found.held, "kinds": found.kinds}
+    print(json.dumps(head) if args.json else "\n".join(_head(entry, old, new, found)))
+    for change, why in [] if source.confidential else found.told:
+        said = _change(change, why)
         print(
             json.dumps(said)
             if args.json
             else f"  {'+' if change.is_added else '-'} {said['value']} "
             f"({said['mode']})" + (f": {said['why']}" if said["why"] else "")
         )
-    return 1 if found.changes else 0
+    return 1 if found.n_added or found.n_removed else 0
+
+
+def _compared(config: Config, entry: ListEntry, file: Path | None) -> tuple[Version, Version]:
+    """The two versions to compare.   file  a version that has not come yet.   Raises Refused"""
+    kept = shelf_of(config, entry).kept()
+    new = kept.held or kept.good if file is None else _version_in(entry, file)
+    old = kept.good if kept.held or file else next(iter(kept.older), None)
+    if new is None or old is None:
+        raise Refused(f"list {entry.id}: one version or none is kept; nothing compared; see: filterd lists list")
+    return old, new
 
 
 def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
@@ -276,38 +289,24 @@ def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
     return 0
 
 
-class _Found:
-    """The changes between two versions, those that need review first."""
-
-    def __init__(self, config: Config, entry: ListEntry, changes: Iterator[Change]) -> None:
-        self._protected = protected_of(config)
-        self._may_cover = entry.allow_public_suffix
-        self.changes = sorted(changes, key=lambda change: self.why(change) is None)
-        self.n_added = sum(change.is_added for change in self.changes)
-        self.n_removed = len(self.changes) - self.n_added
-
-    def why(self, change: Change) -> str | None:
-        """The reason why the compiler does not enforce a rule."""
-        rule = change.rule
-        if not isinstance(rule, Rule):
-            return None
-        if self._protected.is_hit(rule.wire, rule.mode):
-            return PROTECTED
-        reaches_below = rule.mode.name != "EXACT"
-        return public_suffixes().refusal(rule.wire) if reaches_below and not self._may_cover else None
-
-    def first(self, most: int) -> list[Change]:
-        """The first few of each kind."""
-        added = itertools.islice((each for each in self.changes if each.is_added), most)
-        removed = itertools.islice((each for each in self.changes if not each.is_added), most)
-        return [*added, *removed]
+def _version_in(entry: ListEntry, file: Path) -> Version:
+    """A file as the list's next version.   Raises Refused."""
+    try:
+        with file.open("rb") as octets:
+            digest = hashlib.file_digest(octets, "sha256").hexdigest()
+        return Version(digest, file.stat().st_size, str(file), reading_of(entry), file.stat().st_mtime)
+    except OSError as reason:
+        raise Refused(f"{file}: {reason.strerror or reason}; nothing compared; check path and permissions") from reason
 
 
-def _head(entry: ListEntry, old: Version, new: Version, found: _Found) -> str:
-    return (
-        f"{entry.id}: {old.sha256[:16]} ({old.n_rules:,} rules) to {new.sha256[:16]} ({new.n_rules:,} rules): "
+def _head(entry: ListEntry, old: Version, new: Version, found: DryRun) -> Iterator[str]:
+    yield (
+        f"{entry.id}: {old.sha256[:16]} ({old.n_rules:,} rules) to {new.sha256[:16]}: "
         f"{found.n_added:,} added, {found.n_removed:,} removed"
     )
+    if found.kinds:
+        yield "  added: " + ", ".join(f"{n:,} {kind}" for kind, n in sorted(found.kinds.items()))
+    yield from (f"  {n:,} not enforced: {why}" for why, n in sorted(found.held.items()))
 
 
 def _change(change: Change, why: str | None) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 Invariant: a rule is its name or URL with its mode and action; the order of lines, and what else stands in them, make
 no difference.
-Cost: two readings of each version, and some 70 octets of memory a rule.
+Cost: a reading of the new version, and two of the old one where rules are gone; some 140 octets of memory a rule;
+bench/desk.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-import xxhash
+from xxhash import xxh3_64_intdigest
 
 from fastpath.wire.address import rule_text
 from rules.rule import Rule, Skipped, UrlRule
@@ -30,20 +31,30 @@ class Change(NamedTuple):
 
 
 def iter_changes(old: ReadAgain, new: ReadAgain) -> Iterator[Change]:
-    """What the new version adds, then what it removes, each in the order of its file."""
-    yield from (Change(True, rule) for rule in _absent(new(), old()))
-    yield from (Change(False, rule) for rule in _absent(old(), new()))
+    """What the new version adds, then what it removes, each in the order of its file and each once."""
+    before = {_key(item) for item in old() if not isinstance(item, Skipped)}
+    stayed, added = set[int](), set[int]()
+    for item in new():
+        if isinstance(item, Skipped):
+            continue
+        key = _key(item)
+        if key in before:
+            stayed.add(key)
+        elif key not in added:
+            added.add(key)
+            yield Change(True, item)
+    gone = before - stayed
+    if gone:
+        yield from (Change(False, rule) for rule in _among(old(), gone))
 
 
-def _absent(items: Items, others: Items) -> Iterator[Rule | UrlRule]:
-    """The rules of `items` that `others` does not hold, each once."""
-    seen = {_key(other) for other in others if not isinstance(other, Skipped)}
+def _among(items: Items, keys: set[int]) -> Iterator[Rule | UrlRule]:
+    """The rules with these keys, each once."""
     for item in items:
-        if not isinstance(item, Skipped) and (key := _key(item)) not in seen:
-            seen.add(key)
+        if not isinstance(item, Skipped) and (key := _key(item)) in keys:
+            keys.discard(key)
             yield item
 
 
 def _key(rule: Rule | UrlRule) -> int:
-    octets = rule.wire if isinstance(rule, Rule) else rule.url
-    return xxhash.xxh3_64_intdigest(octets + bytes((rule.mode, rule.action)))
+    return xxh3_64_intdigest(rule[0], rule[1] << 8 | rule[2])

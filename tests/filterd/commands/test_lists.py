@@ -150,9 +150,9 @@ def test_a_terminal_gets_the_first_changes_of_each_kind_and_all_on_request(
     drop(place, names(range(50, 100)) + names(range(1000, 1060)))
 
     run(place, "diff", "pta")
-    assert len(capsys.readouterr().out.splitlines()) == 41
+    assert len(capsys.readouterr().out.splitlines()) == 42
     run(place, "diff", "pta", "--all")
-    assert len(capsys.readouterr().out.splitlines()) == 111
+    assert len(capsys.readouterr().out.splitlines()) == 112
 
 
 def test_of_a_confidential_list_only_counts_are_told(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,6 +165,44 @@ def test_of_a_confidential_list_only_counts_are_told(place: Path, capsys: pytest
     told = capsys.readouterr()
     assert "marker" not in told.out + told.err
     assert "1 added, 0 removed" in told.out
+
+
+def test_a_file_is_tried_before_it_comes_and_nothing_is_changed(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "next.txt").write_text(names(range(101)) + "nadra.gov.pk\nwww.isp.example\n198.51.100.7\n")
+
+    assert run(place, "diff", "pta", "--file", str(place / "next.txt"), "--json") == 1
+    head, *changes = told(capsys)
+    assert (head["added"], head["removed"], head["kinds"]) == (3, 0, {"subtree": 3})
+    assert head["held"] == {
+        "is watched (pk-critical, government): held for review": 1,
+        "would block a protected name: held": 1,
+    }
+    assert [bool(each["why"]) for each in changes] == [True, True, False]
+    run(place, "diff", "pta", "--file", str(place / "next.txt"))
+    assert "1 not enforced: is watched (pk-critical, government): held for review" in capsys.readouterr().out
+    run(place, "list", "pta", "--json")
+    assert told(capsys)[0]["good"]["rules"] == 100
+
+
+def test_a_watched_name_shows_in_the_difference_by_the_list_that_watches_it(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop(place, names(range(101)))
+    (place / "own.txt").write_text("# own\na.test\n")
+    (place / "f.yaml").write_text(SAID.replace("names: [isp.example]", "watch: [own.txt]"))
+    assert run(place, "diff", "pta") == 1
+    (place / "own.txt").write_text("# other\nn100.test\n")
+    capsys.readouterr()
+
+    assert run(place, "diff", "pta") == 1
+    assert "n100.test (subtree): is watched (other): held for review" in capsys.readouterr().out
+
+
+def test_a_file_to_try_that_cannot_be_read_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(place, "diff", "pta", "--file", str(place / "none.txt")) == 1
+    assert "none.txt: No such file or directory; nothing compared" in capsys.readouterr().err
 
 
 def test_one_version_alone_has_no_difference(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
