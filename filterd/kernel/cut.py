@@ -38,6 +38,7 @@ from filterd.kernel.conntrack import (
     TUPLE_PROTO,
     TUPLE_REPLY,
     ZONE,
+    addresses_at,
     copied,
 )
 from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, Netlink, attribute, attributes, message, split
@@ -109,14 +110,21 @@ class Wanted:
     """Which connections a cut ends.
 
     is_wanted   of one that goes on
-    signs       octets of which a dump's part has some wherever it has a wanted connection; none: nobody knows"""
+    signs       octets of which a dump's part has some wherever it has a wanted connection; none: nobody knows
+    may_have    whether a connection with an address (in network order) can be wanted; None: nobody knows"""
 
     is_wanted: Callable[[Connection], bool]
     signs: Sequence[bytes] = ()
+    may_have: Callable[[bytes], bool] | None = None
 
     def may_be_in(self, chunk: bytes) -> bool:
         """Whether a part of a dump has to be parsed."""
         return not self.signs or any(sign in chunk for sign in self.signs)
+
+    def may_be_at(self, chunk: bytes, at: int, version: int) -> bool:
+        """Whether the connection whose message begins there has to be parsed."""
+        its = None if self.may_have is None else addresses_at(chunk, at, version)
+        return its is None or self.may_have is None or any(map(self.may_have, its))
 
 
 class Found(NamedTuple):
@@ -166,11 +174,13 @@ def end_connections(wanted: Wanted, mark_shift: int, refuse_moves: Callable[[Seq
 
 def _going_on(link: Netlink, wanted: Wanted, mark_shift: int) -> Iterator[Found]:
     """Each wanted connection that is not blocked."""
-    for family in FAMILIES.values():
+    for version, family in FAMILIES.items():
         for chunk in link.dump(message(GET, F_DUMP, 1, family)):
             if not wanted.may_be_in(chunk):
                 continue
             for one in split(chunk):
+                if not wanted.may_be_at(chunk, one.at, version):
+                    continue
                 found = _wanted_in(chunk, one.at + HEADER_OCTETS, one.end, wanted, mark_shift)
                 if found is not None:
                     yield Found(family, *found)

@@ -370,6 +370,9 @@ def test_soft_hours_that_begin_by_the_clock_end_all_but_what_they_leave_open_for
     assert not wants[0].is_wanted(connection("chat.test", "messaging", "social"))
     assert not wants[0].is_wanted(connection("film.test", "video", line=OTHER))
     assert not wants[0].is_wanted(connection("film.test")._replace(label=None))  # the help corridor's
+    may_have = wants[0].may_have
+    assert may_have is not None
+    assert [may_have(bytes([192, 0, 2, last])) for last in (7, 8, 9)] == [True, False, False]
 
 
 def test_a_grant_over_soft_hours_lets_what_runs_go_on(place: Path, engine: Engine, wants: Wants) -> None:
