@@ -1,11 +1,10 @@
 """Which connections control wants ended after a change."""
 
-import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from sqlalchemy import Engine
@@ -393,23 +392,33 @@ def test_without_labels_hours_that_begin_end_every_judged_connection_of_their_li
     assert not any(each.is_wanted(judged._replace(addresses=(OTHER, SERVER))) for each in wants)
 
 
-def test_the_end_of_a_grant_over_soft_hours_is_cut_by_the_clock_without_a_change(
-    place: Path, engine: Engine, wants: Wants
+def set_clock_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(seconds=seconds)
+
+    for module in ("locks", "cut"):
+        monkeypatch.setattr(f"filterd.control.{module}.datetime", Later)
+
+
+def test_the_end_of_a_grant_over_soft_hours_is_cut_by_the_clock_twice_and_without_a_change(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def work(control: Control) -> None:
-        while not wants:  # what began while control was down is cut at its start
-            await control.locks.refresh()
+    async def work(control: Control) -> list[int]:
+        await control.locks.refresh()  # what began while control was down
         wants.clear()
         put(engine, schedule=ALWAYS)
-        grant(engine, 3)
+        grant(engine, 3600)
         receipt = await control.locks.policy_changed()
-        assert (receipt.cut, wants) == (None, [])
-        while not wants:
-            due = await control.locks.refresh()
-            assert due is not None
-            await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
+        assert (receipt.cut, await control.locks.refresh() is not None) == (None, True)
+        found = [len(wants)]
+        for ahead_s in (3600, 3602, 3604):
+            set_clock_ahead(monkeypatch, ahead_s)
+            await control.locks.refresh()
+            found.append(len(wants))
+        return found
 
-    play(place, engine, work)
-
+    assert play(place, engine, work) == [0, 1, 2, 2]
     assert wants[0].is_wanted(connection("film.test", "video"))
     assert not wants[0].is_wanted(connection("chat.test", "messaging"))
