@@ -20,7 +20,8 @@ from fastpath.images.image cimport Image
 from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
-from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_left_open, find_policy, have_household
+from fastpath.images.policy cimport (
+    Policy, action_of, decide, find_household, find_left_open, find_policy, have_household)
 from fastpath.images.subscribers cimport SESSION_LEVELS, find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport (
