@@ -20,8 +20,7 @@ from fastpath.images.image cimport Image
 from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
     BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
-from fastpath.images.policy cimport (
-    Policy, action_of, decide, find_household, find_left_open, find_policy, have_household)
+from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
 from fastpath.images.subscribers cimport SESSION_LEVELS, find_subscriber
 from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport (
@@ -304,29 +303,10 @@ cdef class TableSet:
         cdef Name name
         cdef Decision d
         cdef uint8_t octets[16]
-        cdef uint8_t version = 0
+        cdef uint8_t version = _address(address, octets) if address is not None else 0
         _name(wire if wire is not None else b"\0", &name)
-        if address is not None:
-            version = _address(address, octets)
         judge(&self.tables, &name, octets, version, now_s, &d)
         return self._value(&d, _rule_text(&name, d.rule_label) if has_rule(&d) else None)
-
-    @property
-    def behind_s(self) -> int:
-        """Seconds that the clock was set back by, while that is doubted: schedules are read at both times."""
-        return self.tables.behind_s
-
-    def left_open(self, address: str, now_s: int) -> int | None:
-        """What a lock leaves open to the client at `address`: bit n for category n; 0: nothing, None: no lock holds."""
-        cdef Policy policy
-        cdef uint8_t octets[16]
-        cdef uint64_t found[2]
-        cdef uint8_t version = _address(address, octets)
-        find_policy(self.tables.policy, _subscriber_at(&self.tables, octets, version), now_s, self.tables.behind_s,
-                    &policy)
-        if not find_left_open(&policy, now_s, found):
-            return None
-        return <object>found[1] << 64 | found[0]
 
     def decide_url(self, host_wire: bytes | None, url: bytes, address: str | None, now_s: int) -> values.Decision:
         """Decide on a URL in canonical text, and on its host, for the client at `address` (None: unknown).

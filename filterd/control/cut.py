@@ -28,6 +28,7 @@ from fastpath.gate.labels import ALL_NAMES, hashes_of
 from fastpath.images.image_key import NoKey, label_key
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
+from fastpath.people.left_open import left_open
 from filterd.kernel.cut import Connection, Means, Wanted
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
@@ -131,16 +132,16 @@ class Cuts:
         Cost: that of a dump, and 6 µs for each address in it, however many lines there are"""
         if self._keeper.means is Means.NONE:
             return None
-        left_open = _LeftOpen(tables, int(datetime.now(UTC).timestamp()))
+        left_now = _LeftOpen(tables, int(datetime.now(UTC).timestamp()))
         is_labelled = self._keeper.means is not Means.LINES
 
         def is_wanted(found: Connection) -> bool:
-            left = [each for address in found.addresses if (each := left_open[address]) is not None]
+            left = [each for address in found.addresses if (each := left_now[address]) is not None]
             if is_labelled:
                 return found.label is not None and any(not found.label.has_any(each) for each in left)
             return bool(left) and (found.is_judged or found.is_udp)
 
-        cut = self._end(Wanted(is_wanted, may_have=left_open.is_locked))
+        cut = self._end(Wanted(is_wanted, may_have=left_now.is_locked))
         if cut is not None and cut.ended:
             log.info("hours begin: %d connections ended, %d go on", cut.ended, cut.still_open)
         return cut
@@ -203,7 +204,7 @@ class _LeftOpen(dict[str, frozenset[int] | None]):
         return found
 
     def __missing__(self, address: str) -> frozenset[int] | None:
-        bits = self._tables.left_open(address, self._now_s)
+        bits = left_open(self._tables, address, self._now_s)
         if bits is not None and bits not in self._sets:
             self._sets[bits] = frozenset(n for n in range(bits.bit_length()) if bits >> n & 1)
         found = self[address] = None if bits is None else self._sets[bits]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from fastpath.people.left_open import behind_s as doubted_s
 from filterd.config import Config
 from filterd.control.clock import Clock
 from filterd.control.context import Context
@@ -105,12 +106,12 @@ class Control:
         else:
             await self.publisher.start(compiled)
         await self.sessions.open()
-        self._keeper.behind_s = self.midnight.behind_s = self.publisher.tables.behind_s
+        self._keeper.behind_s = self.midnight.behind_s = doubted_s(self.publisher.tables)
 
     async def look_at_clock(self, clock: Clock) -> None:
         """Where the wall clock was set back, close by both times, or by one again.   Raises DatabaseFault."""
         behind_s = await asyncio.to_thread(clock.look)
-        if behind_s != self.publisher.tables.behind_s:
+        if behind_s != doubted_s(self.publisher.tables):
             self._keeper.behind_s = self.midnight.behind_s = behind_s
             await self.locks.refresh()
             await self.publisher.doubt_clock(behind_s)

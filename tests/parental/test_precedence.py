@@ -14,6 +14,7 @@ from fastpath.images.image import Image
 from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason, Tier
+from fastpath.people.left_open import left_open
 from fastpath.wire.name import to_wire
 from parental.compile import profile_spec
 from parental.profile import CLOSURES, OPENS, Profile, Span, allowed_at, lock_reason
@@ -175,11 +176,11 @@ def test_what_the_image_leaves_open_is_what_the_locks_of_both_times_leave(
     at, profile = NOW + timedelta(seconds=later_s), profile_of(wishes)
     tables = TableSet(*tables_of(images, names, profile, at).images, behind_s=behind_s)
 
-    left = tables.left_open(CHILD, int(at.timestamp()))
+    left = left_open(tables, CHILD, int(at.timestamp()))
 
     reason, allowed = lock_reason(profile, at, behind_s), allowed_at(profile, at, behind_s)
     assert left == (0 if reason is not Reason.DEFAULT else None if allowed is None else bits(allowed))
-    assert tables.left_open("198.51.100.1", int(at.timestamp())) is None
+    assert left_open(tables, "198.51.100.1", int(at.timestamp())) is None
     for held, name in NAMES.items():
         if not held & {"csam", "orders", "help"}:
             is_left = left is None or bool(left & bits(held & {*NAMED}))

@@ -11,6 +11,7 @@ from oracle.calendar import FULL, OPEN, ZONES, kind_of
 from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
+from fastpath.people.left_open import left_open
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import week_of
@@ -92,7 +93,7 @@ class Box:
         """(what the image leaves open, whether the kernel is locked)"""
         group = self.locks.held.group_of(NUMBER)
         assert group is not None
-        return self.tables.left_open(CHILD, at_s), bool(self.locks.locked[group])
+        return left_open(self.tables, CHILD, at_s), bool(self.locks.locked[group])
 
 
 def some_cards(random: Random) -> Iterator[Card]:

@@ -6,6 +6,7 @@ from support.images.opened import KEY, LISTS
 
 from fastpath.images.names_builder import NamesBuilder
 from fastpath.images.tables import TableSet
+from fastpath.people.left_open import behind_s
 from rules.compiler.manifest import (
     MANIFEST,
     SETTLED,
@@ -58,9 +59,9 @@ def test_a_doubted_clock_is_told_and_what_is_published_meanwhile_leaves_it_so(tm
     doubt_clock(tmp_path, 3600)
     publish_base(tmp_path, "names", write(tmp_path, 2))
 
-    assert (read_manifest(tmp_path).behind_s, TableSet.open(tmp_path / MANIFEST).behind_s) == (3600, 3600)
+    assert (read_manifest(tmp_path).behind_s, behind_s(TableSet.open(tmp_path / MANIFEST))) == (3600, 3600)
     doubt_clock(tmp_path, 0)
-    assert TableSet.open(tmp_path / MANIFEST).behind_s == 0
+    assert behind_s(TableSet.open(tmp_path / MANIFEST)) == 0
 
 
 def test_kinds_do_not_touch_each_other(tmp_path: Path) -> None:
