@@ -173,9 +173,10 @@ def _read_names(args: argparse.Namespace) -> "NameRows":
     from filterd.lookup.line_file import is_csv_file
     from filterd.lookup.name_file import read_names
 
-    is_csv = args.format == "csv" if args.format or args.file == "-" else is_csv_file(Path(args.file))
-    with nullcontext(sys.stdin.buffer) if args.file == "-" else Path(args.file).open("rb") as file:
-        rows = read_names(file, is_csv or (args.file == "-" and args.format is None))
+    is_stdin = args.file == "-"
+    is_csv = args.format == "csv" if args.format else is_stdin or is_csv_file(Path(args.file))
+    with nullcontext(sys.stdin.buffer) if is_stdin else Path(args.file).open("rb") as file:
+        rows = read_names(file, is_csv)
     if rows.n_bad:
         said = "\n".join(f"{args.file}:{number}: {why}" for number, why in rows.bad)
         raise WrongUse(f"{said}\n{rows.n_bad:,} rows cannot be taken; no name was taken; correct them")

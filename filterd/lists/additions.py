@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from filterd.config import BadConfig, load
@@ -24,7 +23,7 @@ def show(is_json: bool) -> int:
     print(HEAD)
     for each in sources().values():
         if each.name not in SERVICES:
-            print("\n".join(_lines(each)))
+            print(_line(each))
     print(f"and {len(SERVICES)} services, each a list by itself: filterd services list")
     return 0
 
@@ -59,10 +58,10 @@ def _source(name: str) -> CataloguedSource:
     return found
 
 
-def _lines(each: CataloguedSource) -> Iterator[str]:
+def _line(each: CataloguedSource) -> str:
     what = each.entry.get("category") or each.entry["tier"]
     rules = f"{each.rules:,}" if each.rules else "?"
-    yield f"{each.name:<22} {what:<13} {rules:>9}  {each.licence:<13.13} {each.publisher}"
+    return f"{each.name:<22} {what:<13} {rules:>9}  {each.licence:<13.13} {each.publisher}"
 
 
 def _as_json(each: CataloguedSource) -> dict[str, object]:
