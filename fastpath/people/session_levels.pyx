@@ -34,7 +34,7 @@ def with_sessions(TableSet tables not None, levels) -> TableSet:
     """The same images of lines, with other levels of sessions.   Raises BadImage
 
     Cost: that of new views, no look at the images' octets."""
-    return TableSet(*tables.images, sessions=levels, behind_s=tables.behind_s)
+    return TableSet(*tables.images, sessions=levels, behind_s=tables.tables.behind_s)
 
 
 def sessions_generation(TableSet tables not None) -> int:

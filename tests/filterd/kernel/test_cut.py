@@ -6,6 +6,7 @@ import struct
 import subprocess
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +44,7 @@ pytestmark = pytest.mark.kernel
 
 
 def _prepare() -> None:
+    Path("/proc/sys/net/netfilter/nf_conntrack_udp_timeout").write_text("3600")  # on a busy machine 30 s are too short
     subprocess.run(["nft", "-f", "-"], input=RULES, check=True, text=True)
     for number in (1, 2):
         run_ip("addr", "add", f"2001:db8:{number}::1/128", "dev", "lo", "nodad")
