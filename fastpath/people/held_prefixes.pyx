@@ -14,6 +14,8 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from fastpath.people.held_passes cimport (
+    FILTER_BITS, FINE, NO_GROUP, NO_MEMORY, Numbers, choose, compare, find, highest_group, holds, may_hold, place)
 from fastpath.people.prefix_rows cimport (
     PrefixRow, PrefixRows, address_t, compare_rows, has_row, prefix_order, push_row, put_address, read_address,
     read_rows, sort_rows)
@@ -24,20 +26,7 @@ Shape = tuple[int, int]             # version and length
 Columns = dict[tuple[int, int], bytes]
 
 cdef enum:
-    FILTER_BITS = 1 << 16   # of a filter of profiles: most rows are of none that is looked for
     LENGTHS = 129
-
-
-cdef enum:                      # what a pass may find
-    FINE
-    NO_GROUP
-    NO_MEMORY
-
-
-cdef struct Numbers:            # a sorted set of profiles
-    uint32_t* at
-    size_t n
-    uint8_t* filter
 
 
 cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) noexcept nogil:
@@ -45,43 +34,6 @@ cdef address_t end_of(const PrefixColumns* c, address_t first, uint8_t length) n
     if length == 0:
         return c.top
     return first + ((<address_t>1 << (c.bits - length)) - 1)
-
-
-cdef size_t _place(const uint32_t* sorted_, size_t n, uint32_t number) noexcept nogil:
-    """Where a number stands; n where it does not."""
-    cdef size_t lo = 0
-    cdef size_t hi = n
-    cdef size_t mid
-    while lo < hi:
-        mid = lo + (hi - lo) // 2
-        if sorted_[mid] < number:
-            lo = mid + 1
-        else:
-            hi = mid
-    return lo if lo < n and sorted_[lo] == number else n
-
-
-cdef inline bint _may_hold(const Numbers* s, uint32_t number) noexcept nogil:
-    cdef uint32_t bit = number % FILTER_BITS
-    return s.n and (s.filter[bit >> 3] >> (bit & 7)) & 1
-
-
-cdef inline bint _holds(const Numbers* s, uint32_t number) noexcept nogil:
-    return _may_hold(s, number) and _place(s.at, s.n, number) < s.n
-
-
-cdef size_t _find(const PrefixColumns* c, address_t first, uint8_t length) noexcept nogil:
-    """The row of a prefix; n where it is not held."""
-    cdef size_t lo = 0
-    cdef size_t hi = c.n
-    cdef size_t mid
-    while lo < hi:
-        mid = lo + (hi - lo) // 2
-        if prefix_order(c.first[mid], c.length[mid], first, length) < 0:
-            lo = mid + 1
-        else:
-            hi = mid
-    return lo if lo < c.n and c.first[lo] == first and c.length[lo] == length else c.n
 
 
 cdef object _grow(void** column, size_t octets):
@@ -130,15 +82,15 @@ cdef bint _is_same(const PrefixColumns* c, const PrefixRows* new, const Numbers*
     """Whether the new rows are what the changed profiles hold already, and nothing held is released."""
     cdef size_t i
     for i in range(new.n):
-        if _find(c, new.at[i].first, new.at[i].length) == c.n:
+        if find(c, new.at[i].first, new.at[i].length) == c.n:
             return False
     for i in range(released.n):
-        if (_find(c, released.at[i].first, released.at[i].length) < c.n
+        if (find(c, released.at[i].first, released.at[i].length) < c.n
                 and not has_row(new, released.at[i].first, released.at[i].length)):
             return False
     if changed.n:
         for i in range(c.n):
-            if _holds(changed, c.number[i]) and not has_row(new, c.first[i], c.length[i]):
+            if holds(changed, c.number[i]) and not has_row(new, c.first[i], c.length[i]):
                 return False
     return True
 
@@ -169,7 +121,7 @@ cdef object _merge(PrefixColumns* c, const PrefixRows* new, const Numbers* chang
                 i += 1
                 k += 1
             else:
-                if (_holds(changed, c.number[i])
+                if (holds(changed, c.number[i])
                         or (released.n and has_row(released, c.first[i], c.length[i]))):
                     if c.sent[i]:
                         push_row(&gone, c.first[i], c.length[i], 0)
@@ -179,7 +131,7 @@ cdef object _merge(PrefixColumns* c, const PrefixRows* new, const Numbers* chang
                 i += 1
         to.n = n
         for i in range(c.n_gone):
-            k = _find(&to, c.gone[i].first, c.gone[i].length)
+            k = find(&to, c.gone[i].first, c.gone[i].length)
             if k < n:
                 to.sent[k] = True   # held again, and the kernel was not told that it had gone
             else:
@@ -224,7 +176,7 @@ cdef bint _replace(PrefixColumns* c, const PrefixRows* new, const Numbers* chang
         _merge(c, new, changed, lost)
         return True
     for i in range(new.n):
-        c.number[_find(c, new.at[i].first, new.at[i].length)] = new.at[i].number
+        c.number[find(c, new.at[i].first, new.at[i].length)] = new.at[i].number
     return False
 
 
@@ -306,8 +258,8 @@ cdef class HeldPrefixes:
                 for side in range(2):
                     c = &self.sides[side]
                     for i in range(c.n):
-                        if _may_hold(&chosen, c.number[i]):
-                            at = _place(chosen.at, chosen.n, c.number[i])
+                        if may_hold(&chosen, c.number[i]):
+                            at = place(chosen.at, chosen.n, c.number[i])
                             if at < chosen.n:
                                 c.group[i] = groups[at]
         finally:
@@ -351,7 +303,7 @@ cdef class HeldPrefixes:
             with nogil:
                 for side in range(2):
                     if fault == FINE:
-                        fault = _compare(&self.sides[side], of, n, &added[side], &removed[side])
+                        fault = compare(&self.sides[side], of, n, &added[side], &removed[side])
             self._raise(fault, n)
             return self._columns(added, False), self._columns(removed, True)
         finally:
@@ -387,7 +339,7 @@ cdef class HeldPrefixes:
             with nogil:
                 for side in range(2):
                     if fault == FINE:
-                        fault = _choose(&self.sides[side], of, n, &chosen[side])
+                        fault = choose(&self.sides[side], of, n, &chosen[side])
             self._raise(fault, n)
             return self._columns(chosen, False)
         finally:
@@ -398,7 +350,7 @@ cdef class HeldPrefixes:
         cdef size_t n = locked.shape[0]
         cdef uint32_t most
         with nogil:
-            most = max(_most(&self.sides[0]), _most(&self.sides[1]))
+            most = max(highest_group(&self.sides[0]), highest_group(&self.sides[1]))
         if n <= most:
             self._raise(NO_GROUP, n)
 
@@ -406,7 +358,7 @@ cdef class HeldPrefixes:
         if fault == NO_MEMORY:
             raise MemoryError()
         if fault == NO_GROUP:
-            most = max(_most(&self.sides[0]), _most(&self.sides[1]))
+            most = max(highest_group(&self.sides[0]), highest_group(&self.sides[1]))
             raise ValueError(f"groups: {n} are named, a prefix is of number {most}; nothing done; name all")
 
     cdef dict _columns(self, const Places* chosen, bint has_gone):
@@ -454,54 +406,6 @@ cdef class HeldPrefixes:
         cdef bytes found = bytes(n * (c.bits // 4))
         _cover(c, also, len(also) // (c.bits // 4), <uint8_t*><char*>found)
         return found
-
-
-cdef int _push(Places* v, size_t i) noexcept nogil:
-    cdef size_t room = 2 * v.room if v.room else 64
-    cdef void* grown
-    if v.n == v.room:
-        grown = realloc(v.at, room * sizeof(size_t))
-        if grown == NULL:
-            return NO_MEMORY
-        v.at = <size_t*>grown
-        v.room = room
-    v.at[v.n] = i
-    v.n += 1
-    return FINE
-
-
-cdef int _compare(const PrefixColumns* c, const uint8_t* locked, size_t n_groups, Places* added,
-                  Places* removed) noexcept nogil:
-    """Find the rows that are locked where the kernel does not know it, and the other way round."""
-    cdef size_t i
-    cdef bint is_locked
-    for i in range(c.n):
-        if c.group[i] >= n_groups:
-            return NO_GROUP
-        is_locked = locked[c.group[i]] != 0
-        if is_locked != (c.sent[i] != 0) and _push(added if is_locked else removed, i) != FINE:
-            return NO_MEMORY
-    return FINE
-
-
-cdef int _choose(const PrefixColumns* c, const uint8_t* locked, size_t n_groups, Places* chosen) noexcept nogil:
-    """Find the rows that are locked."""
-    cdef size_t i
-    for i in range(c.n):
-        if c.group[i] >= n_groups:
-            return NO_GROUP
-        if locked[c.group[i]] and _push(chosen, i) != FINE:
-            return NO_MEMORY
-    return FINE
-
-
-cdef uint32_t _most(const PrefixColumns* c) noexcept nogil:
-    """The highest group of any row."""
-    cdef uint32_t most = 0
-    cdef size_t i
-    for i in range(c.n):
-        most = max(most, c.group[i])
-    return most
 
 
 cdef size_t _cover(const PrefixColumns* c, const uint8_t* also, size_t n_also, uint8_t* out) noexcept nogil:
