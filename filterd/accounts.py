@@ -49,7 +49,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "use_ticket": ("splash",),
     },
     # What is known of sessions: for root.
-    "radius": {"sessions": (), "holder": ()},
+    "radius": {"sessions": (), "holder": (), "places": ()},
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",)},
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},

@@ -18,6 +18,8 @@ from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.desk_settings.store import newest_number, said_by_desk
 from parental.database import reading
 
+GATE = "gate"  # the role whose workers show pages
+
 
 class PageSettings:
     """What the desk says, and which of it is shown."""
@@ -32,7 +34,7 @@ class PageSettings:
             number, said = await asyncio.to_thread(self._read)
             config = self._context.config
             await asyncio.to_thread(write_desk, config, said)
-            told = await configure_all(config.run_dir, workers_of(config))
+            told = await configure_all(config.run_dir, workers_of(config), GATE)
             refused = {worker: why for worker, why in told.items() if why is not None}
             self._shown = None if refused else number
             return Shown(refused)

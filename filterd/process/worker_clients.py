@@ -36,21 +36,23 @@ async def tell_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | No
     return {name: reply.reason if isinstance(reply, Failed) else None for name, reply in replies.items()}
 
 
-async def configure_all(run_dir: Path, expected: Iterable[str]) -> dict[str, str | None]:
+async def configure_all(run_dir: Path, expected: Iterable[str], role: str | None = None) -> dict[str, str | None]:
     """Make every worker that runs take the accepted configuration: worker → None, else why it has not.
 
-    One that does not run is left out: it reads the configuration when it starts."""
-    names = sorted({*worker_sockets(run_dir), *expected})
-    found = await asyncio.gather(*(_configured(run_dir, name) for name in names))
-    return {name: why for name, why in zip(names, found, strict=True) if why is not UNSET}
+    One that does not run, or ends meanwhile, is left out: it reads the configuration when it starts.
+    role   of these workers; None: of all"""
+    known = {*worker_sockets(run_dir), *expected}
+    names = sorted(name for name in known if role is None or role_of(name) == role)
+    told = await asyncio.gather(*(_configured(run_dir, name) for name in names))
+    return {name: why for name, why in zip(names, told, strict=True) if why is not UNSET}
 
 
 async def _configured(run_dir: Path, name: str) -> str | UnsetType | None:
-    """Why a worker has not taken the configuration; None: it has;  UNSET: it does not run."""
+    """Why a worker has not taken the configuration; None: it has;  UNSET: it does not run, or has ended meanwhile."""
     try:
         reply = await ask(worker_socket(run_dir, name), role_of(name), Configure(), Configured, CONFIGURE_TIMEOUT_S)
     except NoAnswer as why:
-        is_away = isinstance(why.__cause__, FileNotFoundError | ConnectionRefusedError)
+        is_away = isinstance(why.__cause__, FileNotFoundError | ConnectionError)
         return UNSET if is_away else f"worker {name}: {why}"
     return reply.reason if isinstance(reply, Failed) else None
 

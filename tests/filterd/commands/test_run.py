@@ -83,7 +83,8 @@ def test_a_taken_port_of_the_pages_leaves_dns_ready_and_is_said_in_one_sentence(
         )
         taken.close()
     eventually(lambda: "all roles ready" in own.log(), "the splash")
-    assert own.run("status", "--config", str(own.config)).returncode == 0
+    mended = own.run("status", "--config", str(own.config))
+    assert mended.returncode == 0, mended.stdout
     own.stop()
 
 
@@ -107,7 +108,8 @@ def test_a_saved_fault_and_the_death_of_a_worker_are_no_outage(tmp_path: Path) -
     assert said.returncode == 1
     assert "/dns/upsteams: no such key; not loaded; write 'upstreams'" in said.stdout
     own.config.write_text(good)
-    assert own.run("status", "--config", str(own.config)).returncode == 0
+    mended = own.run("status", "--config", str(own.config))
+    assert mended.returncode == 0, mended.stdout
     own.stop()
 
 

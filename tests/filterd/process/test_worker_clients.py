@@ -7,8 +7,8 @@ from filterd.config import read_config
 from filterd.places import worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
-from filterd.process.messages import WORKER_REQUESTS, InUse, Status, Use, WorkerStatus
-from filterd.process.worker_clients import ask_status, tell_all, workers_of
+from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
+from filterd.process.worker_clients import ask_status, configure_all, tell_all, workers_of
 
 T = TypeVar("T")
 TAKEN = InUse({"names": (1, 0)})
@@ -59,6 +59,27 @@ def test_a_worker_that_is_gone_counts_as_refusing_and_delays_no_other(tmp_path: 
 
     assert said["dns-0"] is None
     assert "gate-0/worker.sock" in str(said["gate-0"])
+
+
+def test_the_configuration_is_for_the_workers_of_a_role_or_for_all(tmp_path: Path) -> None:
+    workers = {"dns-0": Configured(digest="0" * 64), "gate-0": Failed(refused="no such queue")}
+
+    of_gate, asked = play(tmp_path, workers, lambda: configure_all(tmp_path, ("dns-0",), "gate"))
+    of_all, _ = play(tmp_path, workers, lambda: configure_all(tmp_path, ()))
+
+    assert (of_gate, asked) == ({"gate-0": "no such queue"}, [Configure()])
+    assert of_all == {"dns-0": None, "gate-0": "no such queue"}
+
+
+def test_a_worker_that_ends_while_it_is_told_the_configuration_has_not_refused_it(tmp_path: Path) -> None:
+    async def run() -> dict[str, str | None]:
+        place = worker_socket(tmp_path, "dns-0")
+        place.parent.mkdir()
+        dying = await asyncio.start_unix_server(lambda _, writer: writer.transport.abort(), place)
+        async with dying:
+            return await configure_all(tmp_path, ())
+
+    assert asyncio.run(run()) == {}
 
 
 def test_a_status_is_passed_on_and_a_silent_worker_has_one_too(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String
 
-revision = "0020"
+revision = "0017"
 down_revision = "0016"
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
