@@ -11,19 +11,18 @@ from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InU
 from filterd.process.worker_clients import ask_status, configure_all, tell_all, workers_of
 
 T = TypeVar("T")
+Request = Status | Use | Configure
 TAKEN = InUse({"names": (1, 0)})
 
 
-def play(
-    tmp_path: Path, workers: Mapping[str, object], call: Callable[[], Awaitable[T]]
-) -> tuple[T, list[Status | Use]]:
+def play(tmp_path: Path, workers: Mapping[str, object], call: Callable[[], Awaitable[T]]) -> tuple[T, list[Request]]:
     """(what `call` gives, what the workers were asked).   workers  name → reply to everything"""
 
-    async def run() -> tuple[T, list[Status | Use]]:
-        seen: list[Status | Use] = []
+    async def run() -> tuple[T, list[Request]]:
+        seen: list[Request] = []
 
-        def answering(reply: object) -> Callable[[Status | Use], Awaitable[object]]:
-            async def answer(request: Status | Use) -> object:
+        def answering(reply: object) -> Callable[[Request], Awaitable[object]]:
+            async def answer(request: Request) -> object:
                 seen.append(request)
                 return reply
 
