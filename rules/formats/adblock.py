@@ -30,7 +30,7 @@ from fastpath.wire.name import to_text
 from rules.errors import BadList, BadName
 from rules.formats import hosts
 from rules.formats.lines import fault_of, open_list, without_comment
-from rules.names.canonical import canonical_octets
+from rules.names.canonical import canonical_octets, with_parents
 from rules.names.public_suffixes import public_suffixes
 from rules.names.urls import read_entry_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
@@ -316,9 +316,4 @@ def _why_not(pattern: bytes) -> str:
 
 def _is_below(wire: bytes, top: bytes) -> bool:
     """Whether a name lies below another one, on a label's border."""
-    at = 0
-    while wire[at]:
-        at += wire[at] + 1
-        if wire[at:] == top:
-            return True
-    return False
+    return top in with_parents(wire)[1:]

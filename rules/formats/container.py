@@ -1,7 +1,7 @@
 """The container of an Excel workbook, a zip archive, looked at before anything of it is inflated.
 
-Invariants: the directory is small before it is read, the members are few, unencrypted and of one name each, and what
-they say that they inflate to is little, in sum and beside what they take; none inflates to more than it says.
+Invariants: the directory is small before it is read, the members are few, unencrypted and of one name and place each,
+and what they say that they inflate to is little, in sum and beside what they take; none inflates to more than it says.
 An archive inside of the archive is a member like any other: nothing opens it.
 Source: APPNOTE.TXT 6.3 §4.3, §4.4.4.
 """
@@ -91,6 +91,7 @@ def _checked_members(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInf
     faults: tuple[tuple[bool, str], ...] = (
         (len(members) > MAX_MEMBERS, f"more than {MAX_MEMBERS:,} members"),
         (len(by_name) < len(members), "two members of one name"),
+        (len({member.header_offset for member in members}) < len(members), "two members in one place"),
         (any(member.flag_bits & _IS_ENCRYPTED for member in members), "a password"),
         (
             any(m.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for m in members),

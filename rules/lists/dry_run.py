@@ -47,7 +47,7 @@ class DryRun:
 
 def dry_run(changes: Iterable[Change], rails: Rails, most: int | None) -> DryRun:
     """Try a version.   most  of each of the three kinds to keep, the added ones as a fair sample; None: all"""
-    found, chance = DryRun(), random.Random(0)  # equal versions give an equal sample
+    found, chance, n_passed = DryRun(), random.Random(0), 0  # equal versions give an equal sample
     for change in changes:
         told = Told(change, _why(change, rails))
         if not change.is_added:
@@ -60,9 +60,11 @@ def dry_run(changes: Iterable[Change], rails: Rails, most: int | None) -> DryRun
         if told.why is not None:
             found.held[told.why] = found.held.get(told.why, 0) + 1
             _keep(found.stopped, told, most)
-        elif most is None or len(found.added) < most:
+            continue
+        n_passed += 1
+        if most is None or len(found.added) < most:
             found.added.append(told)
-        elif (place := chance.randrange(found.n_added)) < most:
+        elif (place := chance.randrange(n_passed)) < most:
             found.added[place] = told
     return found
 

@@ -82,6 +82,15 @@ def canonical_octets(text: bytes) -> bytes:
     return _the_long_way(text)
 
 
+def with_parents(wire: bytes) -> list[bytes]:
+    """A wire name and its parents, the longest first, without the root."""
+    found, at = [], 0
+    while wire[at]:
+        found.append(wire[at:])
+        at += wire[at] + 1
+    return found
+
+
 def listed_octets(text: bytes) -> bytes:
     """The same of a name in a format that knows names alone: with a port it is narrower than its name, and refused."""
     wire = canonical_octets(text)

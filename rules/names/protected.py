@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 
 from fastpath.images.verdict import Mode
-from rules.names.canonical import canonical_wire
+from rules.names.canonical import canonical_wire, with_parents
 from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, Hosting
 from rules.names.prefixes import Network
 from rules.watch.watched import NONE_WATCHED, Watched
@@ -37,7 +37,7 @@ class Protected:
         self.watched, self._hosting = watched, hosting
         self._networks = tuple(map(ip_network, prefixes))
         self._names = frozenset(canonical_wire(name) for name in names)
-        self.around = frozenset(suffix for wire in self._names for suffix in _suffixes(wire))
+        self.around = frozenset(suffix for wire in self._names for suffix in with_parents(wire))
         # what is at or below a protected name ends like it: one look-up turns nearly every rule away
         self.end_octets = min(map(len, self._names), default=0)
         self.ends = frozenset(wire[-self.end_octets :] for wire in self._names)
@@ -60,14 +60,4 @@ class Protected:
             return True
         if wire[-self.end_octets :] not in self.ends:
             return False
-        return any(suffix in self._names for suffix in _suffixes(wire))
-
-
-def _suffixes(wire: bytes) -> list[bytes]:
-    """The name and its parents, without the root."""
-    found = []
-    at = 0
-    while wire[at]:
-        found.append(wire[at:])
-        at += wire[at] + 1
-    return found
+        return any(suffix in self._names for suffix in with_parents(wire))

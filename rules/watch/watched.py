@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fastpath.images.verdict import Mode
+from rules.names.canonical import with_parents
 from rules.names.public_suffixes import PRIVATE_SUFFIX, public_suffixes
 
 WATCHED = "is watched ("
@@ -52,7 +53,7 @@ class Watched:
         for wire in of.below | of.alone:
             self._at.setdefault(wire, reason)
             self._at.setdefault(_WWW + wire, reason)
-            for parent in _suffixes(wire)[1:]:
+            for parent in with_parents(wire)[1:]:
                 self._above.setdefault(parent, reason)
         for wire in of.below:
             if public_suffixes().refusal(wire) != PRIVATE_SUFFIX:
@@ -64,8 +65,8 @@ class Watched:
         if reason is None and mode is not Mode.EXACT:
             reason = self._at.get(wire) or self._above.get(wire)
         if reason is None and wire[-self.end_octets :] in self.ends:
-            reason = next((self._below[each] for each in _suffixes(wire) if each in self._below), None)
-        if reason is None or (self._released and any(each in self._released for each in _suffixes(wire))):
+            reason = next((self._below[each] for each in with_parents(wire) if each in self._below), None)
+        if reason is None or (self._released and any(each in self._released for each in with_parents(wire))):
             return None
         return reason
 
@@ -73,16 +74,6 @@ class Watched:
 def is_watch_reason(reason: str) -> bool:
     """Whether Watched.refusal() gives such a reason."""
     return reason.startswith(WATCHED)
-
-
-def _suffixes(wire: bytes) -> list[bytes]:
-    """The name and its parents, without the root."""
-    found = []
-    at = 0
-    while wire[at]:
-        found.append(wire[at:])
-        at += wire[at] + 1
-    return found
 
 
 NONE_WATCHED = Watched()

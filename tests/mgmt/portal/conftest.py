@@ -1,16 +1,19 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
-from sqlalchemy import Engine
-from support.mgmt.desk import Clock, PlayedControl
-from support.mgmt.phone import Phone
+from sqlalchemy import Connection, Engine
+from support.mgmt.desk import NOW, Clock, PlayedControl
+from support.mgmt.phone import Phone, add_caregiver
+from support.present import present
 
 from mgmt.app import create_app
+from mgmt.portal.session import Session, begin_for, find_session
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings
+from parental.database import writing
 from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
 
@@ -28,3 +31,19 @@ async def phone(
     async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
         yield Phone(client, outbox)
     of_web.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Session:
+    """A parent who has signed in."""
+    caregiver = add_caregiver(engine)
+    with writing(engine) as conn:
+        return present(find_session(conn, begin_for(conn, caregiver, NOW), NOW))
+
+
+@pytest.fixture
+def conn(engine: Engine, session: Session) -> Iterator[Connection]:
+    """A transaction after that."""
+    del session  # it has written before: a writer is alone
+    with writing(engine) as conn:
+        yield conn

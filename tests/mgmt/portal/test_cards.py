@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,12 +6,11 @@ import pytest
 from sqlalchemy import Connection, Engine
 from support.mgmt.desk import NOW
 from support.mgmt.outline import text_of
-from support.mgmt.phone import add_caregiver, add_child
-from support.present import present
+from support.mgmt.phone import add_child
 
 from mgmt.portal.cards import DRAWINGS, Card, drawing_of, home_of, receipt_words
 from mgmt.portal.frame import FOLDER
-from mgmt.portal.session import Session, begin_for, find_session
+from mgmt.portal.session import Session
 from mgmt.text.environment import environment
 from mgmt.text.language import language
 from parental.calendar import exceptions, screen_time
@@ -27,20 +25,6 @@ from parental.store import set_schedule
 
 EN, UR = language("en"), language("ur")
 AT = "2026-08-03T21:00:03.000+05:00"
-
-
-@pytest.fixture
-def session(engine: Engine) -> Session:
-    caregiver = add_caregiver(engine)
-    with writing(engine) as conn:
-        return present(find_session(conn, begin_for(conn, caregiver, NOW), NOW))
-
-
-@pytest.fixture
-def conn(engine: Engine, session: Session) -> Iterator[Connection]:
-    del session  # it has written before: a writer is alone
-    with writing(engine) as conn:
-        yield conn
 
 
 def card(conn: Connection, session: Session, at: datetime = NOW) -> Card:

@@ -1,13 +1,12 @@
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine
 from support.mgmt.desk import NOW
-from support.mgmt.phone import add_caregiver, add_child
+from support.mgmt.phone import add_child
 from support.present import present
 
-from mgmt.portal.session import Session, begin_for, find_session
+from mgmt.portal.session import Session
 from mgmt.portal.taps import TAPS, UNDO, can_undo, make, revision_of, take_back
 from mgmt.staff.permissions import PERMISSIONS
 from parental.calendar import exceptions, screen_time
@@ -20,20 +19,6 @@ from parental.schedule import Schedule, parse_interval
 from parental.store import set_schedule
 
 LATER = NOW + timedelta(seconds=5)
-
-
-@pytest.fixture
-def session(engine: Engine) -> Session:
-    caregiver = add_caregiver(engine)
-    with writing(engine) as conn:
-        return present(find_session(conn, begin_for(conn, caregiver, NOW), NOW))
-
-
-@pytest.fixture
-def conn(engine: Engine, session: Session) -> Iterator[Connection]:
-    del session  # it has written before: a writer is alone
-    with writing(engine) as conn:
-        yield conn
 
 
 def tap(conn: Connection, session: Session, did: str, profile: int = 7, at: datetime = NOW, **fields: str) -> object:

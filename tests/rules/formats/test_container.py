@@ -77,6 +77,15 @@ def test_two_members_of_one_name_are_refused() -> None:
         Container(out)
 
 
+def test_two_members_in_one_place_are_refused() -> None:
+    octets = bytearray(archive({"x": b"y", "z": b"y"}))
+    at = octets.rindex(b"PK\x01\x02") + 42  # where the directory says that the second member is (APPNOTE §4.3.12)
+    octets[at : at + 4] = bytes(4)
+
+    with pytest.raises(BadList, match="two members in one place"):
+        Container(io.BytesIO(octets))
+
+
 def test_other_compressions_and_passwords_are_refused() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as file:

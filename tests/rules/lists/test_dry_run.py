@@ -41,6 +41,15 @@ def test_of_many_changes_a_fair_sample_is_kept_and_the_same_each_time() -> None:
     assert any(told.change.value not in {f"n{number}.example" for number in range(100)} for told in first.added)
 
 
+def test_what_a_rail_stops_takes_no_place_of_the_sample() -> None:
+    stopped = [added("bank.example") for _ in range(5000)]
+    changes = [added(f"n{number}.example") for number in range(200)]
+
+    found = dry_run([*stopped, *changes], RAILS, 20)
+
+    assert sum(told.change in changes[100:] for told in found.added) >= 5  # half of 20, but for chance
+
+
 def test_each_kind_of_rule_is_counted() -> None:
     address, prefix = (next(wires_of(ip_network(text))) for text in ("192.0.2.7/32", "192.0.2.0/24"))
     rules = [

@@ -18,6 +18,7 @@ from rules.names.canonical import (
     canonical_name,
     canonical_octets,
     canonical_wire,
+    with_parents,
 )
 
 LABELS = st.text(string.ascii_lowercase + string.digits + "-_", min_size=1, max_size=63)
@@ -281,3 +282,15 @@ def test_an_international_name_that_no_browser_takes_is_refused(label: str, reas
 
 def test_a_joiner_that_shapes_its_letters_is_a_part_of_the_name() -> None:
     assert canonical_name("نامه\u200cای.example") == "xn--mgba3gch31f060k.example"
+
+
+@pytest.mark.parametrize(
+    ("wire", "found"),
+    [
+        (b"\0", []),
+        (b"\4test\0", [b"\4test\0"]),
+        (b"\1a\1b\4test\0", [b"\1a\1b\4test\0", b"\1b\4test\0", b"\4test\0"]),
+    ],
+)
+def test_a_name_and_its_parents_come_longest_first_without_the_root(wire: bytes, found: list[bytes]) -> None:
+    assert with_parents(wire) == found
