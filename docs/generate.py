@@ -66,6 +66,10 @@ A SYN/ACK counts only where its client has sent a SYN since the connection was m
 nothing. The gate keeps the client's initial sequence number, which it tells. What a server's packet changes is believed
 only from the interface that leads to its source. A SYN with payload is dropped.
 
+A client's SYN of a connection that the kernel knows waits behind what is queued of that connection, so that the server
+has that first. What the client sends after a SYN with another number is dropped until a SYN/ACK comes. A queued packet
+is dropped where its connection's entry was taken out meanwhile.
+
 Where the gate needs to know how far a server has received, or what it says to early data, a verdict asks for the
 server's next packets: they are queued, too, until a verdict asks no longer.
 """

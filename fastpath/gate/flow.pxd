@@ -20,6 +20,12 @@ cdef enum Stage:
     EARLY = 4           # TLS: as FOLLOWING, and the client may send encrypted records before a second hello
 
 
+cdef enum Beginning:    # what is known of where a stream begins
+    UNKNOWN = 0         # position 0 is only the first octet seen
+    KNOWN = 1
+    BEGUN_AGAIN = 2     # its client has sent another SYN, which no SYN/ACK has answered yet
+
+
 cdef enum Doubt:        # of a flow that is spent
     DECIDED = 0
     UNJUDGED = 1        # evicted with unjudged octets: blocked, and not counted yet
@@ -50,7 +56,7 @@ cdef struct Flow:
     uint32_t own_older
     uint32_t isn            # low 24 bits of the sequence number at stream position 0
     uint16_t payer          # the account that its memory counts against
-    uint8_t is_isn_known    # 0: position 0 is only the first octet seen
+    uint8_t is_isn_known    # Beginning
     uint8_t in_use
     uint8_t spent           # decided for good: `state` is the verdict of every packet
     uint8_t state           # FlowState

@@ -16,8 +16,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from fastpath.base.cursor cimport OK
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, PASSED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow, is_unjudged, spend_flow,
-    touch_flow)
+    BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, PASSED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow,
+    is_unjudged, spend_flow, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -134,7 +134,10 @@ cdef bint _has_overtaken(const Turn* t) noexcept nogil:
 cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     # the kernel's rules drop a SYN with payload: it belongs to the stream only if the server acknowledges it
-    if t.p.flags & (FLAG_SYN | FLAG_RST) or g.port_kinds[t.p.dport] == PORT_NEITHER:
+    if t.p.flags & FLAG_SYN:
+        _note_syn(g, t)
+        return GO_ON
+    if t.p.flags & FLAG_RST or g.port_kinds[t.p.dport] == PORT_NEITHER:
         return GO_ON
     if t.p.payload_n == 0 and not (t.p.flags & FLAG_FIN and g.port_kinds[t.p.dport] & PORT_HTTP):
         return GO_ON
@@ -148,7 +151,7 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
             return DROP         # its mark is older than the verdict; its client sends it again
         t.state = t.f.state
         return GO_ON
-    if _is_old(t) or _is_before_stream(g, t):
+    if t.f.is_isn_known == BEGUN_AGAIN or _is_old(t) or _is_before_stream(g, t):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     verdict = _judge_octets(g, t)
@@ -162,6 +165,15 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     if verdict == BLOCK or verdict == RELEASE or verdict == ANSWER_PAGE:
         spend_flow(&g.flows, t.f, t.f.state)
     return verdict
+
+
+cdef void _note_syn(Gate* g, Turn* t) noexcept nogil:
+    """Take a SYN of a connection that the kernel knows: a client that begins again, or its SYN once more.
+
+    What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK."""
+    t.f = find_flow(&g.flows, &t.p)
+    if t.f != NULL and not t.is_untracked and t.f.is_isn_known == KNOWN and (t.p.seq + 1) & 0xffffff != t.f.isn:
+        t.f.is_isn_known = BEGUN_AGAIN
 
 
 cdef Verdict _judge_unknown_end(Gate* g, Turn* t) noexcept nogil:

@@ -123,6 +123,8 @@ table inet filterd {
     ct mark & %(STATE)s != %(UNDECIDED)s ct mark set ct mark | %(SYN)s
     jump suspects
     ct state untracked meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_queue
+    ct status & confirmed == confirmed meta mark set meta mark & %(KEPT)s | %(QUEUED)s goto to_queue \
+comment "behind what waits there: its server would take that for the new connection's"
     accept
   }
   chain opening_server {
@@ -203,6 +205,7 @@ comment "set by the gate alone"
 
 %(keeping)s  chain judged {
     counter name n_judged
+    ct status & dying == dying drop comment "another connection may have its ports by now"
     meta mark & %(ASK)s == %(ASK)s ct mark set ct mark | %(ASKED)s
     ct mark & %(ASKED)s == %(ASKED)s meta mark & %(ASK)s == 0 ct mark set ct mark & %(NOT_ASKED)s
     meta mark & %(STATE)s vmap {

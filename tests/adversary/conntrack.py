@@ -102,6 +102,10 @@ class Conntrack:
             return None
         return entry
 
+    def is_dying(self, port: int, entry: Entry) -> bool:
+        """Whether an entry was taken out while a packet of it waited."""
+        return entry.is_confirmed and self.entries.get(port) is not entry
+
     def confirm(self, port: int, entry: Entry, now_s: int) -> bool:
         """Keep the entry of a packet that has passed.   False: there is another one by now"""
         if not entry.is_confirmed:

@@ -169,7 +169,10 @@ class Gateway:
             return  # no server opens like this
         elif state != FlowState.UNDECIDED:
             entry.mark |= MARK_SYN
-        self._pass(p, entry)
+        if entry.is_confirmed and not p.flags & ACK:
+            self._queue(p, entry, MARK_QUEUED)  # behind what waits there
+        else:
+            self._pass(p, entry)
 
     def _judged_port(self, p: Segment, entry: Entry) -> None:
         """What is neither a SYN nor invalid, by the state of its connection."""
@@ -217,7 +220,7 @@ class Gateway:
         """The chain judged: what the verdict makes of the connection's mark, and of the packet."""
         before = entry.mark & MARK_STATE if entry is not None else 0
         self.steps.add((entry.state if entry is not None else "", before, verdict, p.is_client, len(p.octets) > 0))
-        if verdict == MARK_DROPPED:
+        if verdict == MARK_DROPPED or (entry is not None and self.conntrack.is_dying(p.port, entry)):
             return
         if entry is None:
             if verdict in (FlowState.BLOCKED, FlowState.ANSWERED):
