@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check unit test kernel people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
+	bench-packages demo check unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -84,6 +84,10 @@ test: build test-packages ## the tests that need no root: `unit`, and real serve
 kernel: build kernel-packages ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
 	$(BIN)/pytest -q -m kernel --durations=10
+
+units: build kernel-packages ## the units under a systemd of their own: start, stop, each role as its account against all others; needs root
+	@test "$$(id -u)" = 0 || { echo "units: these tests start a system of their own; not run as $$(id -un); run them as root" >&2; exit 3; }
+	$(BIN)/pytest -q tests/systemd --durations=10
 
 people: build people-packages ## every page in a browser on a phone's screen, with screenshots in build/shots; no root
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[people]'

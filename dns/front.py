@@ -22,6 +22,7 @@ from typing import Final
 from dns.answers import AnswerPolicy
 from dns.errors import UpstreamFailed
 from dns.loop_thread import LoopThread
+from dns.real_time import RealTime
 from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath
@@ -189,7 +190,8 @@ class DnsFront:
         )
         if resolver.is_shut_without_images:
             self._loop.shut_without_images()
-        self._thread = LoopThread(self._loop, self._handoff, "dns-loop")
+        self._real_time = RealTime()
+        self._thread = LoopThread(self._loop, self._handoff, "dns-loop", self._real_time.begin)
 
     def _open_all(self, listen: Sequence[Endpoint], plan: StreamPlan) -> None:
         try:
@@ -270,6 +272,7 @@ class DnsFront:
         self._main = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stream_thread.run())
+            group.create_task(self._real_time.watch())
             group.create_task(self._connect())
             group.create_task(self._rotate())
             group.create_task(self._tend())

@@ -7,7 +7,7 @@ Invariants: what ends the loop is raised as it is; the loop is stopped and its t
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from dns.thread_priority import come_first
@@ -35,10 +35,12 @@ class Loop(Protocol):
 
 
 class LoopThread:
-    """One loop, the thread that it runs in, and the tables that it serves."""
+    """One loop, the thread that it runs in, and the tables that it serves.
 
-    def __init__(self, loop: Loop, handoff: Handoff, name: str) -> None:
-        self._loop, self._handoff, self._name = loop, handoff, name
+    begin   what its thread does first: how it is scheduled"""
+
+    def __init__(self, loop: Loop, handoff: Handoff, name: str, begin: Callable[[], None] = come_first) -> None:
+        self._loop, self._handoff, self._name, self._begin = loop, handoff, name, begin
 
     def give(self, tables: TableSet) -> None:
         """Serve `tables` from the first turn on: before run()."""
@@ -75,7 +77,7 @@ class LoopThread:
             thread.join()
 
     def _serve(self, main: asyncio.AbstractEventLoop, ended: "asyncio.Future[None]") -> None:
-        come_first()
+        self._begin()
         try:
             self._loop.run()
         except Exception as reason:  # the thread's edge: run() raises it again

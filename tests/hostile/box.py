@@ -71,8 +71,14 @@ class Box:
         command = ["taskset", "-c", str(SERVER_CORE), sys.executable, "-P", "-m", "filterd", "run"]
         env = os.environ | {"PYTHONPATH": str(ROOT), "FILTERD_PARENT": str(os.getpid())}
         with (self.folder / "log").open("ab") as log:
+            # A session, as a service has a control group: the kernel divides cores between these, and else it would
+            # count attackers and filterd as one.
             process = subprocess.Popen(
-                [*command, "--config", str(self.folder / "filterd.yaml")], env=env, stdout=log, stderr=log
+                [*command, "--config", str(self.folder / "filterd.yaml")],
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self.wait_until_filtering()

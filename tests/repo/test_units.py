@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dns.real_time import PRIORITY
 from filterd.lists.updater import TAKE_S
 from filterd.places import reader_socket
 from filterd.process.supervisor import WATCHDOG_S
@@ -57,6 +58,17 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],
         "filterd-web": [],
     }
+
+
+def test_only_dns_workers_may_have_a_real_time_priority_and_only_the_lowest(root: Path) -> None:
+    allowed = {
+        unit.stem: line
+        for unit in root.glob("systemd/*.service")
+        for line in unit.read_text().splitlines()
+        if line.startswith("LimitRTPRIO=")
+    }
+
+    assert allowed == {"filterd-dns@": f"LimitRTPRIO={PRIORITY}"}
 
 
 def test_no_unit_runs_anything_beside_its_account(root: Path) -> None:
