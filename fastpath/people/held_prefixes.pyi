@@ -4,7 +4,7 @@ from typing import final
 
 from typing_extensions import Buffer
 
-__all__ = ["Columns", "HeldPrefixes", "Shape", "span_difference"]
+__all__ = ["Columns", "HeldPrefixes", "Shape"]
 
 Shape = tuple[int, int]
 Columns = dict[Shape, bytes]
@@ -25,5 +25,3 @@ class HeldPrefixes:
     def settle(self, locked: bytes | bytearray) -> None: ...
     def columns(self, locked: bytes | bytearray) -> Columns: ...
     def spans(self, version: int, also: bytes = ...) -> bytes: ...
-
-def span_difference(old: bytes, new: bytes, width: int) -> tuple[bytes, bytes]: ...

@@ -12,7 +12,7 @@ slower for what has changed before.
 """
 from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport free, malloc, qsort, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memset
 
 from fastpath.people.held_passes cimport (
     FILTER_BITS, FINE, NO_GROUP, NO_MEMORY, Numbers, choose, compare, find, highest_group, holds, may_hold, place)
@@ -20,7 +20,7 @@ from fastpath.people.prefix_rows cimport (
     PrefixRow, PrefixRows, address_t, compare_rows, has_row, prefix_order, push_row, put_address, read_address,
     read_rows, sort_rows)
 
-__all__ = ["Columns", "HeldPrefixes", "Shape", "span_difference"]
+__all__ = ["Columns", "HeldPrefixes", "Shape"]
 
 Shape = tuple[int, int]             # version and length
 Columns = dict[tuple[int, int], bytes]
@@ -458,32 +458,3 @@ cdef object _make_filter(Numbers* of):
     for i in range(of.n):
         bit = of.at[i] % FILTER_BITS
         of.filter[bit >> 3] |= 1 << (bit & 7)
-
-
-def span_difference(bytes old not None, bytes new not None, int width) -> tuple[bytes, bytes]:
-    """Compare two lists of spans, each sorted: (those of `old` alone, those of `new` alone).   width  of an address"""
-    cdef bytes gone = bytes(len(old))
-    cdef bytes come = bytes(len(new))
-    cdef const uint8_t* a = old
-    cdef const uint8_t* b = new
-    cdef const uint8_t* a_end = a + len(old)
-    cdef const uint8_t* b_end = b + len(new)
-    cdef uint8_t* to_gone = <uint8_t*><char*>gone
-    cdef uint8_t* to_come = <uint8_t*><char*>come
-    cdef uint8_t* gone_at = to_gone
-    cdef uint8_t* come_at = to_come
-    cdef int size = 2 * width
-    cdef int order
-    while a < a_end or b < b_end:
-        order = 1 if a == a_end else -1 if b == b_end else memcmp(a, b, size)
-        if order < 0:
-            memcpy(gone_at, a, size)
-            gone_at += size
-        elif order > 0:
-            memcpy(come_at, b, size)
-            come_at += size
-        if order <= 0:
-            a += size
-        if order >= 0:
-            b += size
-    return gone[:gone_at - to_gone], come[:come_at - to_come]

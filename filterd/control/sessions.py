@@ -2,24 +2,25 @@
 
     sessions_changed ─→ images of sessions, opened ─→ kernel's locked sets ─→ connections cut ─→ reply
 
-Invariants: who holds an address is read from the images, never from the request; a default profile's lock is held by
-DNS and gate alone, as the kernel's sets know no exception of a pool.
+Invariants: who holds an address is read from the images, never from the request.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
 from filterd.accounts import trusted
+from filterd.config.radius import Nas
 from filterd.control.context import Context
 from filterd.control.messages import MOST_NAMES, Identified, SessionsHeld
 from filterd.control.publisher import Publisher
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.kernel.pool_locks import Pool
 from filterd.kernel.session_locks import Seen
 from filterd.places import SESSION_IMAGES
 from filterd.radius.nas import is_in
@@ -37,6 +38,7 @@ class Sessions:
         self._context, self._publisher, self._keeper = context, publisher, keeper
         self._manifest = context.config.state_dir / SESSION_IMAGES / SESSIONS_MANIFEST
         self._static = TableSet()
+        self._pools = tuple(_pools(context.config.radius.nas))
         keeper.sessions.see = self._see
 
     async def open(self) -> None:
@@ -74,11 +76,19 @@ class Sessions:
         return prefix
 
     def _see(self) -> Seen:
-        """The tables of this moment, and the profiles that no lock of the kernel is for."""
+        """The tables of this moment, and the pools."""
         tables = self._publisher.tables
         lines = [tables.images[at] for at in (2, 3, 8)]
         if [self._static.images[at] for at in (2, 3, 8)] != lines:
             base, delta, young = lines
             self._static = TableSet(subscribers=base, subscribers_delta=delta, subscribers_young=young)
-        defaults = frozenset(each.default_profile for each in self._context.config.radius.nas)
-        return Seen(tables, self._static, defaults)
+        return Seen(tables, self._static, self._pools)
+
+
+def _pools(entries: Iterable[Nas]) -> Iterator[Pool]:
+    """Every pool once, with its default profile: that of the first entry counts."""
+    found: dict[Network, int | None] = {}
+    for nas in entries:
+        for pool in map(ip_network, nas.pools):
+            found.setdefault(pool, nas.default_profile)
+    yield from found.items()

@@ -9,6 +9,7 @@ Source: nft(8), conntrack(8).
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from filterd.kernel.conntrack import forget, forget_redirected
 from filterd.kernel.cut import Wanted, end_connections, moves_text
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
-from filterd.kernel.nft_sets import CORRIDOR, LOCKED, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import CORRIDOR, LOCKED, POOLS, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
 from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
 from filterd.kernel.ruleset_text import LABELS_TRIAL
@@ -62,6 +63,7 @@ class Kernel:
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
+        self._sets.replace_spans(POOLS, spans_of(rules.locked_pools))
         self._sets.replace_spans(SUBSCRIBERS, spans_of(rules.subscribers))
 
     def remove(self) -> None:
@@ -78,6 +80,8 @@ class Kernel:
             self._sets.replace_spans(SUBSCRIBERS, {})
         except SetsGone:
             return
+        with suppress(SetsGone):  # rules of an earlier release have no pools
+            self._sets.replace_spans(POOLS, {})
         self._must(["nft", "-f", "-"], WITHOUT_RESOLVER)
 
     def forget_redirected(self, port: int) -> int:
@@ -87,6 +91,14 @@ class Kernel:
     def set_locked(self, locked: Prefixes) -> None:
         """Replace the locked prefixes, in one transaction.   Raises SetsGone where the rules are not in force."""
         self._sets.replace(LOCKED, locked)
+
+    def set_locked_pools(self, spans: SpanColumns) -> None:
+        """Replace the locked addresses of pools; raises as set_locked()."""
+        self._sets.replace_spans(POOLS, spans)
+
+    def change_locked_pools(self, spans: SpanColumns) -> None:
+        """Do set_locked_pools(), and send the kernel only the difference; raises as change_locked()."""
+        self._sets.change_spans(POOLS, spans)
 
     def set_subscribers(self, spans: SpanColumns) -> None:
         """Replace the addresses whose DNS is redirected; raises as set_locked()."""

@@ -1,4 +1,5 @@
-"""Lock enforcement: keeps the kernel's sets of locked lines, redirected subscribers, suspects and the help corridor.
+"""Lock enforcement: keeps the kernel's sets of locked lines and pools, redirected subscribers, suspects and the help
+corridor.
 
 Invariants: the kernel's sets hold what parental.locks says of one instant, and nothing else.  Where another program has
 changed rules, the sets are replaced; where they are gone, all rules are applied again.
@@ -16,11 +17,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
+from fastpath.people.spans import spans_without
 from filterd.kernel.cut import Means, Wanted
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
-from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
+from filterd.kernel.pool_locks import NOTHING
+from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import SessionLocks
 from mgmt.control_protocol import Cut
@@ -56,8 +59,11 @@ class LockKeeper:
         self._table, self._revision = LockTable(), 0
         self._redirected: SpanColumns = {}  # whose DNS is: those whom the rules name, and every line
         self._sent_redirected: SpanColumns = {}
+        self._pools: SpanColumns = NOTHING  # of default profiles, where they are locked
+        self._sent_pools: SpanColumns = NOTHING
         self._is_in_step = True  # with the kernel's sets, as far as is known here
         self._uncut: Columns = {}
+        self._uncut_spans: list[SpanColumns] = []
         self._suspects: Set[Network] = frozenset()
         self._sent_suspects: Set[Network] = frozenset()
         self._corridor: Set[Network] = frozenset()
@@ -189,6 +195,8 @@ class LockKeeper:
             added, removed = self.sessions.differences(self._table)
             self._kernel.change_locked(added, removed)
             self._note_locked(added)
+            if self._pools != self._sent_pools:
+                self._kernel.change_locked_pools(self._pools)
             if self._redirected != self._sent_redirected:
                 self._kernel.change_subscribers(self._redirected)
             if self._suspects is not self._sent_suspects and self._rules.n_queues:
@@ -204,6 +212,7 @@ class LockKeeper:
         try:
             self._kernel.set_locked(self.sessions.locked(self._table))
             self._note_locked(added)
+            self._kernel.set_locked_pools(self._pools)
             self._kernel.set_subscribers(self._redirected)
             self._set_destinations()
         except SetsGone as reason:
@@ -215,7 +224,8 @@ class LockKeeper:
         """Apply the rules with all locks and subscribers."""
         locked = self.sessions.locked(self._table)
         if self._kernel is not None:
-            self._kernel.apply(replace(self._rules, subscribers=tuple(networks_of_spans(self._redirected))), locked)
+            subscribers, pools = (tuple(networks_of_spans(each)) for each in (self._redirected, self._pools))
+            self._kernel.apply(replace(self._rules, subscribers=subscribers, locked_pools=pools), locked)
             self._set_destinations()
         self._uncut = {}
         self._note_locked(locked)
@@ -234,11 +244,18 @@ class LockKeeper:
         self.sessions.settle()
 
     def _note_sent(self) -> None:
+        """The kernel has all spans, too; what came to the locked ones is still to be cut."""
+        come = {v: spans_without(its, self._sent_pools[v], WIDTH[v]) for v, its in self._pools.items() if its}
+        self._uncut_spans += [come] if any(come.values()) else []
+        self._sent_pools = self._pools
         self._sent_suspects, self._sent_corridor = self._suspects, self._corridor
         self._sent_redirected = self._redirected
 
     def _cut(self) -> int | None:
         """Cut the lines that became locked; returns the number of connections, None without such lines."""
+        for spans in self._uncut_spans:
+            self._uncut = joined(self._uncut, columns_of(networks_of_spans(spans)))
+        self._uncut_spans.clear()
         if self._kernel is None or not self._uncut:
             return None
         n_cut = self._kernel.cut(self._uncut)
@@ -254,6 +271,7 @@ class LockKeeper:
     def _advance(self, at: datetime) -> None:
         self._table.advance(at, self.behind_s)
         changes = (self._table.next_change, self.sessions.advance(at, self.behind_s))
+        self._pools = self.sessions.pools(self._table)
         self._has_tightened |= self._table.is_tighter or self.sessions.is_tighter
         self._next_change = min((change for change in changes if change is not None), default=None)
 

@@ -24,7 +24,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fastpath.people.held_prefixes import span_difference
+from fastpath.people.spans import span_difference
 from filterd.kernel.intervals import Span, Spans
 from filterd.kernel.netlink import F_ACK, F_CREATE, HEADER_OCTETS, Netlink, attribute, attributes, message
 from filterd.kernel.nft_elements import DELETE_ELEMENTS, NEW_ELEMENTS, Change, NftSet
@@ -99,6 +99,11 @@ class Group:
                 found[version] = self.entrance.hashed[version]
         return found
 
+    def leads_to_spans(self, covers: Mapping[NftSet, bytes]) -> dict[int, str]:
+        """Do leads_to() where the interval sets are given whole, and there is no hash set."""
+        its = self.entrance.wide if self.entrance is not None else {}
+        return {version: chain for version, chain in its.items() if covers.get(self.wide[version])}
+
     def lead_to(self, chains: Mapping[int, str]) -> list[Change]:
         """The changes that make the entrance lead to these chains."""
         if self.entrance is None:
@@ -115,6 +120,11 @@ LOCKED = Group(
     },
     {4: NftSet(TABLE, "locked4", 4), 6: NftSet(TABLE, "locked6", 16)},
     Entrance(NftChain(TABLE, "locking"), {4: "locks4", 6: "locks6"}, {4: "locks4_wide", 6: "locks6_wide"}),
+)
+POOLS = Group(
+    {},
+    {4: NftSet(TABLE, "pools4", 4), 6: NftSet(TABLE, "pools6", 16)},
+    Entrance(NftChain(TABLE, "pool_locking"), {}, {4: "pool_locks4", 6: "pool_locks6"}),
 )
 SUBSCRIBERS = Group({}, {4: NftSet(TABLE, "subscribers4", 4), 6: NftSet(TABLE, "subscribers6", 16)})
 
@@ -177,7 +187,7 @@ class PrefixSets:
         changes = [each.flush() for each in covers]
         for each, cover in covers.items():
             changes += each.of_spans(NEW_ELEMENTS, cover)
-        self._commit_anyway(changes)
+        self._commit_anyway([*changes, *group.lead_to(group.leads_to_spans(covers))])
         self._covers |= covers
 
     def change_spans(self, group: Group, spans: SpanColumns) -> None:
@@ -190,7 +200,8 @@ class PrefixSets:
             old, new = span_difference(self._covers[each], cover, each.width)
             gone += each.of_spans(DELETE_ELEMENTS, old)
             come += each.of_spans(NEW_ELEMENTS, new)
-        self._commit_in_step([*gone, *come])
+        before, after = group.leads_to_spans(self._covers), group.leads_to_spans(covers)
+        self._commit_in_step([*gone, *come, *(group.lead_to(after) if before != after else ())])
         self._covers |= covers
 
     def fill(self, chain: NftChain, rules: Iterable[Iterable[bytes]]) -> None:

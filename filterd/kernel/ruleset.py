@@ -113,6 +113,7 @@ class Rules:
     untracked         UDP ports of this box with so many queries that conntrack's table would fill up;
                       never dns_port: NAT of redirected queries needs the conntrack entry
     subscribers       whose DNS comes here, whether they are provisioned or not
+    locked_pools      addresses without a session or a line, where a default profile is locked
     resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
     is_asymmetric     answers may take another path: connections to `ports` are not tracked
@@ -131,6 +132,7 @@ class Rules:
     is_labelled: bool = False
     always_open: tuple[Network, ...] = ()
     subscribers: tuple[Network, ...] = ()
+    locked_pools: tuple[Network, ...] = ()
     resolvers: tuple[Network, ...] = ()
     dns_port: int | None = None
     untracked: tuple[int, ...] = ()
@@ -198,7 +200,10 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "refused_udp": REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
         "locked6": _elements(_of_version(6, locked)),
-        "locking": "".join(f"meta nfproto ipv{version} goto locks{version}_wide; " for version in _versions(locked)),
+        "locking": _entrance("locks{}_wide", locked),
+        "pools4": _elements(_of_version(4, rules.locked_pools)),
+        "pools6": _elements(_of_version(6, rules.locked_pools)),
+        "pool_locking": _entrance("pool_locks{}", rules.locked_pools),
         "subscribers4": _elements(_of_version(4, rules.subscribers)),
         "subscribers6": _elements(_of_version(6, rules.subscribers)),
         "resolvers4": _elements(_of_version(4, rules.resolvers)),
@@ -276,8 +281,10 @@ def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
     return [network for network in networks if network.version == version]
 
 
-def _versions(networks: Iterable[Network]) -> list[int]:
-    return sorted({network.version for network in networks})
+def _entrance(chain: str, networks: Iterable[Network]) -> str:
+    """The rules that lead to a chain of each IP version that has networks."""
+    versions = sorted({network.version for network in networks})
+    return "".join(f"meta nfproto ipv{version} goto {chain.format(version)}; " for version in versions)
 
 
 def _networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -15,6 +15,8 @@ table inet filterd {
   set locked4_32 { type ipv4_addr; comment "hash sets: they change fast, and interval sets do not"; }
   set locked6_56 { type ipv6_addr; }
   set locked6_64 { type ipv6_addr; }
+  set pools4 { type ipv4_addr; flags interval; auto-merge; %(pools4)s }
+  set pools6 { type ipv6_addr; flags interval; auto-merge; %(pools6)s }
   set subscribers4 { type ipv4_addr; flags interval; auto-merge; %(subscribers4)s }
   set subscribers6 { type ipv6_addr; flags interval; auto-merge; %(subscribers6)s }
   set resolvers4 { type ipv4_addr; flags interval; auto-merge; %(resolvers4)s }
@@ -191,9 +193,19 @@ comment "behind what waits there: its server would take that for the new connect
     goto locks6
   }
   chain locking { %(locking)s}
+  chain pool_locks4 {
+    ip saddr @pools4 ip daddr != @open4 goto locked_from
+    ip daddr @pools4 ip saddr != @open4 goto locked_to
+  }
+  chain pool_locks6 {
+    ip6 saddr @pools6 ip6 daddr != @open6 goto locked_from
+    ip6 daddr @pools6 ip6 saddr != @open6 goto locked_to
+  }
+  chain pool_locking { %(pool_locking)s}
   chain before {
     type filter hook forward priority -160; policy accept;
     jump locking
+    jump pool_locking
 %(refused_udp)s    meta mark & %(NO_ANSWER)s == %(VERDICT)s goto judged \
 comment "set by the gate alone"
     tcp flags & syn == syn jump opening

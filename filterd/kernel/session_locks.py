@@ -2,14 +2,14 @@
 
     images of sessions ─→ rows, as lines have them ─→ LockTable ─→ with that of the lines, the kernel's locked sets
 
-Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none, as
-the kernel's sets know no exceptions of a pool, but it is told when one closes more; what the kernel is told is the
-difference of both tables together, so that a prefix which leaves one and is in the other stays.
+Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none: what
+it locks are spans (pool_locks.py); what the kernel is told is the difference of both tables together, so that a prefix
+which leaves one and is in the other stays.
 Cost: a change of profiles or holders, one pass over the images of sessions (50 ms for a million) where there are any,
 and 5 us for each prefix of theirs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, summarize_address_range
@@ -20,7 +20,8 @@ from fastpath.images.tables import TableSet
 from fastpath.people.held_prefixes import HeldPrefixes
 from fastpath.people.session_levels import run_at, session_ranges
 from filterd.kernel.intervals import Network
-from filterd.kernel.prefix_columns import Columns, firsts_of
+from filterd.kernel.pool_locks import Pool, PoolLocks
+from filterd.kernel.prefix_columns import Columns, SpanColumns, firsts_of
 from parental.held import Held
 from parental.locks import LockTable
 from parental.profiles import iter_profiles
@@ -32,11 +33,16 @@ Firsts = dict[tuple[int, int], set[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The tables of a moment.   lines: without sessions;   passed_over  profiles that are not locked here"""
+    """The tables of a moment.   lines: without sessions;   pools  with default profiles, each once"""
 
     tables: TableSet
     lines: TableSet
-    passed_over: frozenset[int | None]
+    pools: Sequence[Pool] = ()
+
+    @property
+    def defaults(self) -> frozenset[int]:
+        """The default profiles, which have no rows."""
+        return frozenset(number for _, number in self.pools if number is not None)
 
 
 class SessionLocks:
@@ -47,7 +53,7 @@ class SessionLocks:
 
     def __init__(self) -> None:
         self.see: Callable[[], Seen] = _see_nothing
-        self._table, self._defaults = LockTable(), LockTable()
+        self._table, self._pools = LockTable(), PoolLocks()
         self.is_tighter = False
 
     def read(self, conn: Connection, numbers: Iterable[int] | None, moved: Iterable[Network] = ()) -> None:
@@ -56,10 +62,9 @@ class SessionLocks:
         moved   prefixes that have other holders"""
         seen = self.see()
         if numbers is None:
-            self._table, self._defaults = LockTable(), LockTable()
-        defaults = {each for each in seen.passed_over if each is not None}
-        self._defaults.change(iter_profiles(conn, sorted(defaults if numbers is None else defaults & {*numbers})))
-        chosen = None if numbers is None else {number for number in numbers if number not in seen.passed_over}
+            self._table = LockTable()
+        self._pools.read(conn, numbers, seen.pools)
+        chosen = None if numbers is None else {*numbers} - seen.defaults
         rows = list(_rows(seen, chosen))
         if not rows and not len(self._table.held):
             return
@@ -76,12 +81,15 @@ class SessionLocks:
 
     def advance(self, at: datetime, behind_s: int = 0) -> datetime | None:
         """Bring all locks to `at`; when one changes next.   behind_s  as of LockTable.advance()"""
-        tables, was = (self._table, self._defaults), bytes(self._defaults.locked)
-        for table in tables:
-            table.advance(at, behind_s)
-        has_locked = any(now and not before for now, before in zip(self._defaults.locked, was, strict=True))
-        self.is_tighter = has_locked or any(table.is_tighter for table in tables)
-        return min((table.next_change for table in tables if table.next_change is not None), default=None)
+        self._table.advance(at, behind_s)
+        pools_change, has_begun = self._pools.advance(at, behind_s)
+        self.is_tighter = has_begun or self._table.is_tighter
+        changes = self._table.next_change, pools_change
+        return min((change for change in changes if change is not None), default=None)
+
+    def pools(self, lines: LockTable) -> SpanColumns:
+        """The locked addresses of pools, where neither a line nor a session is."""
+        return self._pools.spans(lines.held, self._table.held)
 
     def differences(self, lines: LockTable) -> tuple[Columns, Columns]:
         """(added, removed) of both tables since settle()."""
@@ -142,13 +150,14 @@ def _rows(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
     """What sessions give to these profiles; None: to all.   A prefix around another one is cut into those around it."""
     if numbers is not None and not numbers:
         return
+    defaults = seen.defaults
     for version, first, last in session_ranges(seen.tables, numbers):
         kind, width = (IPv4Address, 4) if version == 4 else (IPv6Address, 16)
         at = first
         while at <= last:
             number, end = run_at(seen.tables, at.to_bytes(width, "big"))
             is_chosen = number is not None and (numbers is None or number in numbers)
-            if is_chosen and number not in seen.passed_over:
+            if is_chosen and number not in defaults:
                 assert number is not None
                 if run_at(seen.lines, at.to_bytes(width, "big"))[0] is None:
                     for prefix in summarize_address_range(kind(at), kind(min(end, last))):
@@ -158,4 +167,4 @@ def _rows(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
 
 def _see_nothing() -> Seen:
     nothing = TableSet()
-    return Seen(nothing, nothing, frozenset())
+    return Seen(nothing, nothing)

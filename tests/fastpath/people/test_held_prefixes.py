@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fastpath.people.held_prefixes import Columns, HeldPrefixes, span_difference
+from fastpath.people.held_prefixes import Columns, HeldPrefixes
 
 Network = IPv4Network | IPv6Network
 Row = tuple[int, bytes, int, int]
@@ -149,16 +149,6 @@ def test_other_spans_are_covered_with_what_is_held() -> None:
         "192.0.2.128/31",
         "255.255.255.254/31",
     ]
-
-
-@given(
-    st.sets(st.tuples(st.integers(0, 40), st.integers(0, 3))), st.sets(st.tuples(st.integers(0, 40), st.integers(0, 3)))
-)
-def test_the_difference_of_spans_is_that_of_sets(old: set[tuple[int, int]], new: set[tuple[int, int]]) -> None:
-    def packed(spans: Iterable[tuple[int, int]]) -> bytes:
-        return b"".join(number.to_bytes(4) for span in sorted(spans) for number in span)
-
-    assert span_difference(packed(old), packed(new), 4) == (packed(old - new), packed(new - old))
 
 
 def test_groups_that_are_not_told_are_refused() -> None:

@@ -11,7 +11,7 @@ from support.gate.full_rules import CHILD4, CHILD6, FULL
 from filterd.kernel.firewall import Done, Kernel, sysctl_faults
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain, queue
-from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, Group, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
@@ -82,7 +82,7 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
 
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
     assert sets.filled == [(chains[0], [expressions]), (chains[1], [quic])]
-    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, "fill", "fill", "sets", "sets"]
+    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, "fill", "fill", *["sets"] * 3]
 
 
 def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
@@ -91,11 +91,25 @@ def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
 
     Kernel(recorder, sets).keep_gate()
 
-    assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set())]
+    assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set()), (POOLS, set(), set())]
     [text] = [text for line, text in recorder.ran if line == "nft -f -"]
     deleted = [line.split()[-1] for line in text.splitlines() if line.startswith("delete chain")]
     assert deleted == ["dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers"]
     assert "delete table" not in text
+
+
+def test_a_gate_whose_rules_are_of_an_earlier_release_keeps_no_redirection_either() -> None:
+    class Earlier(SetsLog):
+        def replace_spans(self, group: Group, spans: SpanColumns) -> None:
+            if group is POOLS:
+                raise SetsGone("no such set")
+            super().replace_spans(group, spans)
+
+    recorder, sets = Recorder(), Earlier()
+    Kernel(recorder, sets).keep_gate()
+
+    assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set())]
+    assert [line for line, _ in recorder.ran] == ["nft -f -"]
 
 
 def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
@@ -128,7 +142,7 @@ def test_without_workers_nothing_is_queued() -> None:
     recorder = Recorder()
     Kernel(recorder, SetsLog(recorder.ran)).apply(Rules())
 
-    assert [line for line, _ in recorder.ran] == ["nft -f -", "sets", "sets"]
+    assert [line for line, _ in recorder.ran] == ["nft -f -", *["sets"] * 3]
 
 
 def test_where_nothing_can_be_queued_the_rules_stay() -> None:
@@ -145,7 +159,7 @@ def test_after_the_rules_the_sets_are_filled_as_later_changes_expect_them() -> N
     Kernel(recorder, sets).apply(FULL, iter([CHILD4]))
 
     assert ("nft -f -", ruleset(replace(FULL, is_labelled=True), [CHILD4])) in recorder.ran
-    assert sets.told == [(LOCKED, {CHILD4}, set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
+    assert sets.told == [(LOCKED, {CHILD4}, set()), (POOLS, set(), set()), (SUBSCRIBERS, {CHILD4, CHILD6}, set())]
 
 
 def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_without_a_program() -> None:
@@ -155,12 +169,16 @@ def test_who_is_locked_and_whose_dns_is_redirected_are_told_to_their_sets_withou
     kernel.change_locked([CHILD6], [CHILD4])
     kernel.set_subscribers(spans_of([CHILD6]))
     kernel.change_subscribers(spans_of([CHILD4]))
+    kernel.set_locked_pools(spans_of([CHILD4]))
+    kernel.change_locked_pools(spans_of([CHILD6]))
 
     assert sets.told == [
         (LOCKED, {CHILD4}, set()),
         (LOCKED, {CHILD6}, {CHILD4}),
         (SUBSCRIBERS, {CHILD6}, set()),
         (SUBSCRIBERS, {CHILD4}, set()),
+        (POOLS, {CHILD4}, set()),
+        (POOLS, {CHILD6}, set()),
     ]
     assert recorder.ran == []
 

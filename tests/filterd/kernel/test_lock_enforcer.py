@@ -51,6 +51,9 @@ class KernelLog:
         self.note("all locked", set(networks_of(locked)))
         self.locked = set(networks_of(locked))
 
+    def set_locked_pools(self, spans: SpanColumns) -> None:
+        pass
+
     def set_subscribers(self, spans: SpanColumns) -> None:
         self.note("all subscribers", set(networks_of_spans(spans)))
         self.subscribers = set(networks_of_spans(spans))

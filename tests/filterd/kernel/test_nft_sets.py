@@ -25,7 +25,7 @@ from filterd.kernel import nft_rules
 from filterd.kernel.intervals import Network
 from filterd.kernel.netlink import Answer, Netlink
 from filterd.kernel.nft_rules import NftChain, queue
-from filterd.kernel.nft_sets import LOCKED, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
@@ -83,9 +83,9 @@ def _prefixes(element: Any, length: int | None) -> list[Network]:
     return [*summarize_address_range(IPv4Address(first), IPv4Address(last))]
 
 
-def led() -> dict[str, str]:
+def led(entrance: str = "locking") -> dict[str, str]:
     """The chains that look for locks, by the version of the packets that are led there."""
-    shown = json.loads(nft("-j", "list", "chain", "inet", "filterd", "locking"))["nftables"]
+    shown = json.loads(nft("-j", "list", "chain", "inet", "filterd", entrance))["nftables"]
     rules = [part["rule"]["expr"] for part in shown if "rule" in part]
     return {rule[0]["match"]["right"]: rule[1]["goto"]["target"] for rule in rules}
 
@@ -155,6 +155,7 @@ def test_a_replacement_leaves_nothing_of_what_was_there(
 
 
 SUBSCRIBER_SETS = ("subscribers4", "subscribers6")
+POOL_SETS = ("pools4", "pools6")
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -169,6 +170,22 @@ def test_after_every_change_of_spans_exactly_these_are_in_the_kernel(
             there(sets.change_spans, SUBSCRIBERS, spans_of(wanted))
 
             assert there(held, *SUBSCRIBER_SETS) == fewest(wanted)
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sets(SOME, max_size=4), min_size=2, max_size=4))
+def test_packets_are_led_to_locked_pools_of_their_version_while_there_are_any(
+    there: Callable[..., Any], turns: list[set[Network]]
+) -> None:
+    with closing(PrefixSets()) as sets:
+        there(sets.replace_spans, POOLS, spans_of(turns[0]))
+        for number, wanted in enumerate(turns):
+            if number:
+                there(sets.change_spans, POOLS, spans_of(wanted))
+
+            assert there(held, *POOL_SETS) == fewest(wanted)
+            versions = {each.version for each in wanted}
+            assert there(led, "pool_locking") == {f"ipv{each}": f"pool_locks{each}" for each in versions}
 
 
 def test_spans_are_not_changed_where_somebody_else_has_changed_the_rules(

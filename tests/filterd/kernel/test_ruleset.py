@@ -126,6 +126,14 @@ def test_a_lock_survives_the_replacement_of_the_rules() -> None:
     assert "chain locking { meta nfproto ipv4 goto locks4_wide; meta nfproto ipv6 goto locks6_wide; }" in text
 
 
+def test_a_locked_pool_survives_it_too_and_leads_packets_of_its_version_to_it() -> None:
+    text = ruleset(replace(FULL, locked_pools=(CHILD4,)))
+
+    assert "set pools4 { type ipv4_addr; flags interval; auto-merge; elements = { 198.51.100.0/28 }; }" in text
+    assert "chain pool_locking { meta nfproto ipv4 goto pool_locks4; }" in text
+    assert "chain pool_locking { }" in ruleset(FULL)
+
+
 @pytest.mark.parametrize(
     ("rules", "ports"),
     [
@@ -154,6 +162,7 @@ def test_locks_stand_before_everything_else_and_decided_flows_before_the_gate() 
     lines = [line.strip() for line in ruleset(LOW).partition("chain before {")[2].splitlines()]
     order = [
         "jump locking",
+        "jump pool_locking",
         "tcp flags & syn == syn jump opening",
         "ct mark & 0xf == 0x1 accept",
         "ct state invalid",

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from ipaddress import IPv4Network, collapse_addresses, ip_network
 
 import pytest
 from sqlalchemy import Connection, Engine
@@ -10,7 +10,7 @@ from fastpath.images.tables import TableSet
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.nft_sets import OutOfStep
-from filterd.kernel.prefix_columns import Columns, columns_of, networks_of
+from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import Seen, SessionLocks, Union
 from parental.database import writing
@@ -19,12 +19,19 @@ from parental.locks import LockTable
 from parental.profile import Profile
 from parental.profiles import iter_profiles
 from parental.schedule import Interval, Schedule
-from parental.store import pause, put_subscriber, resume
+from parental.store import delete_subscriber, pause, put_subscriber, resume
 from parental.subscriber import Subscriber
 
 A, B, SIX = (ip_network(each) for each in ("192.0.2.7/32", "192.0.2.8/32", "2001:db8:7::/56"))
-DEFAULT = 9
+DEFAULT, POOL = 9, ip_network("192.0.2.0/24")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def without(pool: Network, *held: Network) -> Iterator[Network]:
+    """The fewest prefixes of a pool in which none of the others is."""
+    assert isinstance(pool, IPv4Network)
+    its = {int(each.network_address) for each in held}
+    yield from collapse_addresses(IPv4Network(n) for n in range(int(pool[0]), int(pool[-1]) + 1) if n not in its)
 
 
 class Box:
@@ -34,6 +41,7 @@ class Box:
         self.images, self.conn, self.locks = images, conn, SessionLocks()
         self.static: list[tuple[str, int]] = []
         self.sessions: list[tuple[str, int | None]] = []
+        self.pools: list[tuple[Network, int | None]] = [(POOL, DEFAULT)]
         self.locks.see = self.see
         self.lines = LockTable()
         for number in (5, 7, 8, DEFAULT):
@@ -42,7 +50,7 @@ class Box:
     def see(self) -> Seen:
         lines = self.images.subscribers(self.static)
         tables = TableSet(subscribers=lines, sessions=[self.images.subscribers(self.sessions)])
-        return Seen(tables, TableSet(subscribers=lines), frozenset({DEFAULT}))
+        return Seen(tables, TableSet(subscribers=lines), self.pools)
 
     def lock(self, *numbers: int) -> None:
         for number in numbers:
@@ -69,6 +77,16 @@ class Box:
         self.locks.settle()
         self.lines.held.settle(self.lines.locked)
         return found
+
+    def hold(self, line: int, *prefixes: Network) -> None:
+        """Have a line hold prefixes by itself."""
+        put_subscriber(self.conn, Subscriber(line, "home", prefixes, Profile()))
+        self.lines.change(iter_profiles(self.conn, [line]), iter_held(self.conn, [line]))
+
+    def closed(self) -> set[Network]:
+        """What is locked of pools now."""
+        self.locks.advance(NOW)
+        return set(networks_of_spans(self.locks.pools(self.lines)))
 
     def locked(self) -> set[Network]:
         return set(networks_of(self.locks.locked(self.lines)))
@@ -190,13 +208,68 @@ def test_what_a_locked_line_has_taken_since_is_not_unlocked_with_its_session(box
     assert box.locked() == {A}
 
 
-def test_a_pool_whose_default_profile_is_locked_is_not_locked_in_the_kernel(box: Box) -> None:
-    box.sessions = [("192.0.2.0/24", DEFAULT), (str(A), 7)]
+def test_a_lock_of_a_default_profile_closes_its_pool_but_for_sessions_and_lines(box: Box) -> None:
+    box.sessions = [(str(POOL), DEFAULT), (str(A), 7)]
+    box.move(A)
+    box.hold(5, B)
+    assert box.closed() == set()
 
     box.lock(DEFAULT)
-    box.move(A, B)
 
+    assert box.closed() == {*without(POOL, A, B)}
     assert box.sent() == (set(), set())
+    box.unlock(DEFAULT)
+    assert box.closed() == set()
+
+
+def test_a_session_that_comes_opens_its_address_and_its_end_closes_it_again(box: Box) -> None:
+    box.sessions = [(str(POOL), DEFAULT)]
+    box.lock(DEFAULT)
+    assert box.closed() == {POOL}
+
+    box.sessions = [(str(POOL), DEFAULT), (str(A), 7)]
+    box.move(A)
+    assert box.closed() == {*without(POOL, A)}
+    box.sessions = [(str(POOL), DEFAULT)]
+    box.move(A, losers=(7,))
+
+    assert box.closed() == {POOL}
+
+
+def test_a_session_of_a_name_that_no_line_has_is_closed_as_its_pool_is(box: Box) -> None:
+    box.sessions = [(str(POOL), DEFAULT), (str(A), DEFAULT)]
+
+    box.lock(DEFAULT)
+    box.move(A)
+
+    assert box.closed() == {POOL}
+
+
+@pytest.mark.parametrize(("inner", "is_locked"), [(8, False), (8, True), (None, False)])
+def test_of_a_pool_in_another_one_its_own_default_profile_counts(box: Box, inner: int | None, is_locked: bool) -> None:
+    half = ip_network("192.0.2.128/25")
+    box.pools.append((half, inner))
+    box.lock(DEFAULT, *([8] if is_locked else []))
+
+    assert box.closed() == ({POOL} if is_locked else {ip_network("192.0.2.0/25")})
+
+
+def test_a_pool_in_a_pool_is_closed_alone_where_the_one_around_it_is_open(box: Box) -> None:
+    around = ip_network("192.0.0.0/16")
+    box.pools = [(around, 8), (POOL, DEFAULT), (SIX, None)]
+    box.lock(DEFAULT)
+
+    assert box.closed() == {POOL}
+
+
+def test_a_default_profile_that_is_deleted_closes_nothing_more(box: Box) -> None:
+    box.lock(DEFAULT)
+    assert box.closed() == {POOL}
+
+    delete_subscriber(box.conn, DEFAULT)
+    box.locks.read(box.conn, [DEFAULT])
+
+    assert box.closed() == set()
 
 
 def test_what_was_not_sent_is_sent_the_next_time(box: Box) -> None:
@@ -226,11 +299,11 @@ class KernelLog:
 
     def __init__(self) -> None:
         self.said: list[tuple[object, ...]] = []
-        self.locked: set[Network] = set()
+        self.locked, self.pools = set[Network](), set[Network]()
         self.is_out_of_step = False
 
-    def apply(self, _: Rules, locked: Columns) -> None:
-        self.locked = set(networks_of(locked))
+    def apply(self, rules: Rules, locked: Columns) -> None:
+        self.locked, self.pools = set(networks_of(locked)), set(rules.locked_pools)
 
     def set_locked(self, locked: Columns) -> None:
         self.locked = set(networks_of(locked))
@@ -242,6 +315,12 @@ class KernelLog:
         if more or less:
             self.said.append(("locked", more, less))
         self.locked = self.locked - less | more
+
+    def change_locked_pools(self, spans: SpanColumns) -> None:
+        self.said.append(("pools", set(networks_of_spans(spans))))
+
+    def set_locked_pools(self, spans: SpanColumns) -> None:
+        self.said.append(("all pools", set(networks_of_spans(spans))))
 
     def change_subscribers(self, _: object) -> None:
         pass
@@ -267,7 +346,7 @@ def keeper(engine: Engine, kernel: KernelLog, images: Images) -> LockKeeper:
     """One session of line 7, which has no address of its own."""
     tables = TableSet(sessions=[images.subscribers([(str(SESSION), 7)])])
     found = LockKeeper(engine, kernel)  # type: ignore[arg-type]  # it stands for the kernel
-    found.sessions.see = lambda: Seen(tables, TableSet(), frozenset())
+    found.sessions.see = lambda: Seen(tables, TableSet(), [(POOL, DEFAULT)])
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(7, "home", (), Profile()))
     return found
@@ -294,7 +373,7 @@ def test_sessions_that_moved_are_locked_before_connections_are_cut(
         pause(conn, 7, None)
     keeper.install(Rules(), NOW)
     assert kernel.locked == {SESSION}  # of those that there were before the start
-    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), frozenset())
+    keeper.sessions.see = lambda: Seen(TableSet(), TableSet())
     kernel.said.clear()
 
     assert keeper.move_sessions(frozenset({SESSION}), [7], frozenset({SESSION, GONE}), NOW) == 3
@@ -318,8 +397,52 @@ def test_locks_of_sessions_are_among_all_that_is_sent_where_the_sets_are_unknown
     assert kernel.locked == {A, SESSION}
 
 
+def test_a_lock_of_a_default_profile_ends_what_runs_in_its_pool_where_no_session_is(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(DEFAULT, "pool", (), Profile()))
+    keeper.install(Rules(), NOW)
+    with writing(engine) as conn:
+        pause(conn, DEFAULT, NOW + timedelta(hours=1))
+    closed = {*without(POOL, SESSION)}
+
+    assert keeper.refresh(NOW).next_change == NOW + timedelta(hours=1)
+    assert kernel.said == [("pools", closed), ("cut", closed)]
+    tables = keeper.sessions.see().tables
+    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), [(POOL, DEFAULT)])
+    kernel.said.clear()
+
+    keeper.move_sessions(frozenset({SESSION}), [7], frozenset(), NOW)
+    assert kernel.said == [("pools", {POOL}), ("cut", {SESSION})]  # what was closed is not cut once more
+    keeper.sessions.see = lambda: Seen(tables, TableSet(), [(POOL, DEFAULT)])
+    kernel.said.clear()
+
+    assert keeper.move_sessions(frozenset({SESSION}), [DEFAULT], frozenset(), NOW) is None
+    assert kernel.said == [("pools", closed)]
+    kernel.said.clear()
+    keeper.refresh(NOW + timedelta(hours=1))
+    assert kernel.said == [("pools", set())]
+
+
+def test_pools_are_among_all_that_is_sent_where_the_sets_are_unknown(
+    engine: Engine, kernel: KernelLog, keeper: LockKeeper
+) -> None:
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(DEFAULT, "pool", (), Profile()))
+        pause(conn, DEFAULT, None)
+    keeper.install(Rules(), NOW)
+    assert kernel.pools == {*without(POOL, SESSION)}
+    kernel.said.clear()
+    kernel.is_out_of_step = True
+
+    keeper.refresh(NOW)
+
+    assert kernel.said == [("all pools", {*without(POOL, SESSION)})]
+
+
 @pytest.mark.parametrize("allowed", [None, frozenset({"education"})])
-def test_a_default_profile_that_closes_by_the_clock_locks_nothing_here_and_is_told(
+def test_full_hours_of_a_default_profile_close_its_pool_by_the_clock_and_soft_ones_are_told(
     box: Box, allowed: frozenset[str] | None
 ) -> None:
     hours = Schedule((Interval(NOW.weekday(), 13 * 60, 60, allowed),), "UTC")
@@ -330,6 +453,8 @@ def test_a_default_profile_that_closes_by_the_clock_locks_nothing_here_and_is_to
     assert (box.locks.advance(NOW), box.locks.is_tighter) == (one, False)
     box.locks.advance(one)
 
+    closed = set(networks_of_spans(box.locks.pools(box.lines)))
     assert (box.locks.is_tighter, box.locked()) == (True, set())
+    assert closed == (set() if allowed else {POOL})
     box.locks.advance(one)
     assert not box.locks.is_tighter
