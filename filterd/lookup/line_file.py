@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import msgspec
+
 from filterd.errors import WrongUse
 from filterd.lookup.line_io import line_batches
 
@@ -19,12 +21,19 @@ BATCH_ROWS, BATCH_OCTETS = 1000, 900_000  # the API's limits, with room for what
 COLUMNS = ("id", "label", "prefixes", "province", "account")
 NEEDED = COLUMNS[:3]
 MAX_ROW_OCTETS = 64 * 2**10  # a line with 256 prefixes is a fifth of it
+MOST_DIGITS = 18  # of a number that the API shall judge; a longer one is a text to it
+
+_Scalar = str | int | float | bool | None
+# Nothing else is sent: one row that is no JSON to the API would have all rows of its request refused.
+_ROW = msgspec.json.Decoder(dict[str, _Scalar | list[_Scalar]])
 
 Told = Callable[[int, str], None]  # the number of a row, from 1, and what is wrong with it
 
 
 class Row(NamedTuple):
-    """A row as the API takes it.   number  in the file, from 1, the heading of a CSV file included"""
+    """A row as the API takes it.
+
+    number  in the file, from 1, the heading of a CSV file included;   octets  of its JSON"""
 
     number: int
     said: dict[str, Any]
@@ -56,26 +65,37 @@ def is_csv_file(path: Path) -> bool:
 def _json_rows(file: BinaryIO, refuse: Told) -> Iterator[Row]:
     for number, line in texts(file, refuse):
         try:
-            said = json.loads(line)
-        except (ValueError, RecursionError) as reason:
+            yield _row(number, _ROW.decode(line))
+        except msgspec.ValidationError:
+            refuse(number, 'not a row; not taken; write {"id": …, "label": …, "prefixes": […]}')
+        except msgspec.DecodeError as reason:
             refuse(number, f"not JSON ({reason}); not taken; write one object a line")
-            continue
-        if not isinstance(said, dict):
-            refuse(number, 'not an object; not taken; write {"id": …, "label": …, "prefixes": […]}')
-            continue
-        yield Row(number, said, len(line))
+
+
+def _row(number: int, said: dict[str, Any]) -> Row:
+    return Row(number, said, len(json.dumps(said)))
 
 
 def _csv_rows(file: BinaryIO, refuse: Told) -> Iterator[Row]:
     heading: Sequence[str] | None = None
     for number, line in texts(file, refuse):
-        cells = next(csv.reader([line]))
-        if heading is None:
+        cells = cells_of(line)
+        if cells is None:
+            refuse(number, "an end of line within a field; not taken; write one row a line")
+        elif heading is None:
             heading = _heading(number, [cell.strip().removeprefix("\ufeff").lower() for cell in cells])
         elif len(cells) != len(heading):
             refuse(number, f"{len(cells)} fields, the heading has {len(heading)}; not taken; look for a stray comma")
         else:
-            yield Row(number, _said(dict(zip(heading, map(str.strip, cells), strict=True))), 2 * len(line) + 100)
+            yield _row(number, _said(dict(zip(heading, map(str.strip, cells), strict=True))))
+
+
+def cells_of(line: str) -> list[str] | None:
+    """The fields of a line of CSV; None: it is no row."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return None
 
 
 def _said(cells: dict[str, str]) -> dict[str, Any]:
@@ -83,8 +103,9 @@ def _said(cells: dict[str, str]) -> dict[str, Any]:
     said: dict[str, Any] = {key: text for key, text in cells.items() if text}
     said["prefixes"] = cells["prefixes"].split()
     for key in ("id", "account"):
-        if said.get(key, "").isascii() and said.get(key, "").isdigit():
-            said[key] = int(said[key])
+        text = cells.get(key, "")
+        if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
+            said[key] = int(text)
     return said
 
 
@@ -105,7 +126,7 @@ def texts(file: BinaryIO, refuse: Told) -> Iterator[tuple[int, str]]:
         for line in lines:
             number += 1
             if len(line) > MAX_ROW_OCTETS:
-                refuse(number, f"{len(line)} octets; not taken; a row has at most {MAX_ROW_OCTETS}")
+                refuse(number, f"too long; not taken; a row has at most {MAX_ROW_OCTETS}")
                 continue
             try:
                 text = line.decode("utf-8")

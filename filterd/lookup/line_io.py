@@ -8,19 +8,22 @@ import json
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+MAX_LINE_OCTETS = 2**20  # a file that has no lines is not kept in memory as a whole
 READ_OCTETS = 2**18  # some 10,000 names: large enough that the cost of a read and a write vanishes
 
 
 def line_batches(file: BinaryIO) -> Iterator[list[bytes]]:
     """The lines of each read, without their ends; a line that a read has cut comes with the next one.
 
+    Of a line that is longer than MAX_LINE_OCTETS, some octets are left out: it is longer than that still.
     file  a buffered one, as sys.stdin.buffer is"""
     read1: Callable[[int], bytes] = file.read1  # type: ignore[attr-defined]  # typeshed: not of every BinaryIO
     begun: list[bytes] = []
     while octets := read1(READ_OCTETS):
         head, end, rest = octets.rpartition(b"\n")
         if not end:
-            begun.append(rest)
+            if sum(map(len, begun)) <= MAX_LINE_OCTETS:
+                begun.append(rest)
             continue
         yield _lines(b"".join([*begun, head]))
         begun = [rest] if rest else []

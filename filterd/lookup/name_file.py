@@ -7,13 +7,12 @@ Invariants: every row is read before one of them counts; of rows that cannot be 
 are counted.   Memory: some 200 octets a row.
 """
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from filterd.lookup.line_file import texts
+from filterd.lookup.line_file import cells_of, texts
 from parental.sessions.names import why_no_name
 from parental.subscriber import MAX_ID
 
@@ -60,8 +59,8 @@ def read_names(file: BinaryIO, is_csv: bool) -> NameRows:
 
 def _csv_rows(file: BinaryIO, found: NameRows) -> Iterator[tuple[int, int, str]]:
     for number, text in texts(file, found.refuse):
-        cells = next(csv.reader([text.removeprefix("\ufeff")]), [])
-        if len(cells) != 2 or not _is_number(cells[0]):
+        cells = cells_of(text.removeprefix("\ufeff"))
+        if cells is None or len(cells) != 2 or not _is_number(cells[0]):
             found.refuse(number, "not LINE,NAME")
         else:
             yield number, int(cells[0]), cells[1]

@@ -1,9 +1,14 @@
 import json
+import os
 import subprocess
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from support.system.daemon import Daemon
+
+from filterd.lookup.line_import import MAX_SHOWN
 
 pytestmark = pytest.mark.services
 
@@ -47,3 +52,64 @@ def test_a_file_of_no_known_kind_and_stdin_without_one_are_refused(daemon: Daemo
         2,
     )
     assert run(daemon, "import", str(tmp_path / "none.csv")).returncode == 3
+
+
+FREE, TAKEN = "203.0.113.77", "203.0.113.1"  # the last good row's, the first one's
+MOST_KIB = 300 * 2**10
+
+
+def bad_rows(kind: str) -> Iterator[str]:
+    """Endlessly, rows that cannot be taken, each for another reason than the one before it."""
+    csv = ("x,Flat,", "5{n},Flat,192.0.2.1/24", "5{n},,", "5{n}", "5{n},a\rb,", f"5{{n}},Flat,{FREE} {TAKEN}", "0,a,")
+    ndjson = (
+        '{{"id": "x", "label": "Flat"}}',
+        '{{"id": 5{n}, "label": "Flat", "prefixes": ["192.0.2.1/24"]}}',
+        '{{"id": 5{n}, "label": "Flat", "paused": true}}',
+        "5{n}",
+        '{{"id": NaN, "label": "Flat"}}',
+        f'{{{{"id": 5{{n}}, "label": "Flat", "prefixes": ["{FREE}", "{TAKEN}"]}}}}',
+        '{{"id": 5{n}, "label": "Flat"',
+    )
+    number = 0
+    while True:
+        for row in csv if kind == "csv" else ndjson:
+            number += 1
+            yield row.format(n=f"{number:07}") + "\n"
+
+
+def good_row(kind: str, number: int, address: str) -> str:
+    if kind == "csv":
+        return f"{number},Flat,{address}\n"
+    return json.dumps({"id": number, "label": "Flat", "prefixes": [address]}) + "\n"
+
+
+@pytest.mark.parametrize("n_bad", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_of_a_file_of_bad_rows_all_are_counted_the_first_are_told_and_the_good_ones_are_taken_whole(
+    daemon: Daemon, tmp_path: Path, kind: str, n_bad: int
+) -> None:
+    file, out = tmp_path / f"lines.{kind}", tmp_path / "out"
+    with file.open("w") as into:
+        into.write("id,label,prefixes\n" if kind == "csv" else "\n")
+        into.write(good_row(kind, 9001, TAKEN))
+        into.writelines(islice(bad_rows(kind), n_bad))
+        into.write(good_row(kind, 9002, FREE))
+    env = daemon.env(FILTERD_API=f"http://127.0.0.1:{daemon.api}", FILTERD_TOKEN=daemon.token("operator"))
+
+    with (
+        out.open("w") as told,
+        subprocess.Popen(
+            daemon.command("subscribers", "import", str(file)), env=env, stdout=told, stderr=told
+        ) as program,
+    ):
+        _, status, used = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+
+    said = out.read_text().splitlines()
+    assert (program.returncode, said[-1]) == (1, f"2 new, 0 changed, 0 same, {n_bad} refused")
+    assert said[-2] == f"and {n_bad - MAX_SHOWN} more refused; --json shows all"
+    assert (said[0][:7], len(said)) == ("row 6: ", MAX_SHOWN + 2)
+    assert used.ru_maxrss < MOST_KIB
+    assert [run(daemon, "show", f"5{n:07}").returncode for n in (2, 6)] == [1, 1]
+    for number in (9001, 9002):
+        assert run(daemon, "delete", str(number)).returncode == 0
