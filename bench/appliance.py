@@ -30,6 +30,7 @@ class Appliance:
         self.folder, self.port, self.n_workers = folder, free_port(), workers
         self.state, self.run_dir, self.config = folder / "state", folder / "run", folder / "filterd.yaml"
         self.pids: list[int] = []  # of all its processes, while it runs
+        self.also: tuple[str, ...] = ()  # roles beside control and the workers
         self._tables: TableSet | None = None
         with (folder / "names.txt").open("w") as file:
             file.writelines(f"{name}\n" for name in listed)
@@ -63,7 +64,8 @@ class Appliance:
         aside = ["unshare", "--net"] if is_apart and os.geteuid() == 0 else []
         processes = []
         with (self.folder / "log").open("wb") as log:
-            for role, index in [("control", 0), *(("dns", index) for index in range(self.n_workers))]:
+            workers = [("dns", index) for index in range(self.n_workers)]
+            for role, index in [("control", 0), *workers, *((role, 0) for role in self.also)]:
                 command = [
                     sys.executable,
                     "-P",
@@ -78,7 +80,8 @@ class Appliance:
                     str(index),
                 ]
                 env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "FILTERD_PARENT": str(os.getpid())}
-                processes.append(subprocess.Popen([*(held if role == "dns" else aside), *command], env=env, stderr=log))
+                around = held if role == "dns" else aside if role == "control" else []
+                processes.append(subprocess.Popen([*around, *command], env=env, stderr=log))
         self.pids = [process.pid for process in processes]
         try:
             self._wait()

@@ -18,6 +18,7 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlencode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -30,6 +31,14 @@ from bench.splash_speed import cpu_s, parent_of_a_line, running
 N_PAGES = 2000
 N_TIMED, PER_S = 500, 50
 N_TAPS = 50
+
+
+class HasApi(Protocol):
+    """Something with family pages.   api  their port"""
+
+    api: int
+
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -60,11 +69,7 @@ def pages(daemon: Daemon, browser: "Browser") -> dict[str, float]:
 
 def taps(browser: "Browser", home: bytes) -> dict[str, float]:
     """Pause, undo, pause, …; the taps alone are timed, each to the answer that leads to the receipt."""
-    said = {
-        "csrf": _one(r'name="csrf" value="([0-9a-f]+)"', home),
-        "profile": _one(r'name="profile" value="(\d+)"', home),
-    }
-    took = []
+    said, took = form_of(home), []
     for _ in range(N_TAPS):
         began = time.perf_counter()
         assert browser.post("/family/pause?lang=ur", said) == 303
@@ -73,10 +78,16 @@ def taps(browser: "Browser", home: bytes) -> dict[str, float]:
     return {"tap_receipt_ms": _p99(took)}
 
 
+def form_of(home: bytes) -> dict[str, str]:
+    """What the buttons of the first card send."""
+    patterns = {"csrf": r'name="csrf" value="([0-9a-f]+)"', "profile": r'name="profile" value="(\d+)"'}
+    return {name: _one(pattern, home) for name, pattern in patterns.items()}
+
+
 class Browser:
     """One connection that stays open, with a cookie."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: HasApi) -> None:
         self._to = http.client.HTTPConnection("127.0.0.1", daemon.api, timeout=60)
         self._cookie = ""
 
