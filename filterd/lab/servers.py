@@ -35,6 +35,21 @@ OPEN_ZONE = "many.test"
 BIG_OCTETS = 500_000_000
 BIG_RATE = "2m"  # octets a second of one connection: a film, and minutes of it
 TTL_S = 30
+# Reads /big of its own site as players read a film, says how far it is, and begins again where it was stopped.
+PLAYER = """\
+<!doctype html><title>player</title><script>
+async function watch() {
+  const reader = (await fetch("/big?" + Date.now())).body.getReader();
+  for (let n = 0, piece; !(piece = await reader.read()).done; console.log("octets " + n)) n += piece.value.length;
+}
+(async () => {
+  for (;;) {
+    await watch().catch(fault => console.log("stopped " + fault));
+    await new Promise(again => setTimeout(again, 500));
+  }
+})();
+</script>
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,7 @@ def start_web(place: Place, folder: Path) -> Running:
     pages.mkdir(exist_ok=True)
     with (pages / "big").open("wb") as big:
         big.truncate(BIG_OCTETS)  # sparse: no room on the disk
+    (pages / "watch").write_text(PLAYER)
     configuration = folder / "nginx.conf"
     configuration.write_text(web_configuration(place.addresses, folder))
     argv = [_found("nginx"), "-p", str(folder), "-c", str(configuration), "-e", "stderr"]
@@ -124,6 +140,7 @@ http {{
     ssl_certificate_key {folder}/web.key;
     root {folder}/pages;
     location = /big {{ limit_rate {BIG_RATE}; }}
+    location = /watch {{ default_type text/html; }}
     location / {{ return 200 "origin sni=$ssl_server_name host=$host\\n"; }}
   }}
 }}

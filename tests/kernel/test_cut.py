@@ -1,7 +1,10 @@
 """The cut, as a whole filterd makes it: what a tightened rule closes ends while it runs, and nothing else does."""
 
+import base64
+import hashlib
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 from support.gate.program import PYTHON, ROOT
 
 from filterd.lab.api_desk import Desk
@@ -16,18 +21,20 @@ from filterd.lab.clients import Download
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
-from filterd.lab.topology import Lab
+from filterd.lab.topology import NETNS_FILES, Lab
 from parental.schedule import DAYS
 
 pytestmark = pytest.mark.kernel
 
 CHILD, ADULT = 7, 8
 HELP = "1121.test"
+FILMS, CALLS = "www.video.test", "cdn.allowed.test"  # of two services
 CUT_S = 1.0  # from the tap to the last octet
 ORDER_S = 3.0  # from the push of an order
 HOURS_S = 60.0  # from second 0 of the minute at which hours begin, on a busy machine
 SILENCE_S = 2.0
 START_S = 240.0  # of a busy machine
+BROWSER_S = 120.0  # a cold browser on one
 FAMILIES = pytest.mark.parametrize("family", ["4", "6"])
 QUIC_PROGRAM = str(ROOT / "tests/support/gate/quic_stream.py")
 
@@ -49,11 +56,12 @@ class Box:
     def __init__(self, lab: Lab, internet: Internet, operator: Desk, regulator: Desk) -> None:
         self.lab, self.internet, self.operator, self.regulator = lab, internet, operator, regulator
 
-    def close(self, *categories: str, line: int = CHILD) -> dict[str, Any]:
+    def close(self, *categories: str, services: Sequence[str] = (), line: int = CHILD) -> dict[str, Any]:
         """What a line closes from now on; the receipt."""
         at = self.lab.addresses
         prefixes = [at.child4, f"{at.child6}/128"] if line == CHILD else [at.adult4, f"{at.adult6}/128"]
         said = {"label": str(line), "prefixes": prefixes, "categories": list(categories)}
+        said["services"] = list(services)
         receipt: dict[str, Any] = self.operator.put(f"/v1/subscribers/{line}", said)["receipt"]
         return receipt
 
@@ -89,9 +97,13 @@ def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) 
     write_orders(folder.orders, 10)
     write_configuration(gateway, 1)
     said = yaml.safe_load(folder.configuration.read_text())
-    (folder.root / "video.txt").write_text(f"video.test\n{HELP}\n")
-    said["lists"].append({"id": "video", "file": "video.txt", "format": "plain", "tier": "category"})
-    said["lists"][-1]["category"] = "video"
+    for tier, name, names in (
+        ("category", "video", f"video.test\n{HELP}"),
+        ("service", "youtube", FILMS),
+        ("service", "whatsapp", CALLS),
+    ):
+        (folder.root / f"{name}.txt").write_text(f"{names}\n")
+        said["lists"].append({"id": name, "file": f"{name}.txt", "format": "plain", "tier": tier, tier: name})
     folder.configuration.write_text(yaml.safe_dump(said))
     operator, regulator = gateway.make_token("operator"), gateway.make_token("regulator", "--issuer", "PTA")
     gateway.start()
@@ -169,3 +181,78 @@ def test_soft_hours_that_begin_by_the_clock_end_what_they_close_and_nothing_else
             go_on(found[len(closing) :])
     finally:
         box.operator.put(f"/v1/subscribers/{CHILD}/schedule", {"closed": []})
+
+
+# -- a real browser, with names as filterd's DNS answers them ----------------------------------------------------------
+
+
+@pytest.fixture
+def browsing(box: Box, tmp_path: Path) -> Iterator[list[str]]:
+    """A command of the child's: Chromium, which asks the gateway for names and knows the servers' key."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not on this box; apt-get install it where there is one")
+    names = NETNS_FILES / box.lab.namespace("child") / "resolv.conf"
+    names.write_text(f"nameserver {box.lab.addresses.gateway4}\n")
+    certificate = load_pem_x509_certificate((box.lab.directory / "internet" / "web.pem").read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    known = base64.b64encode(hashlib.sha256(key).digest()).decode()
+    quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run", "--disable-sync"]
+    argv = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", *quiet]
+    yield ["env", f"HOME={tmp_path}", *argv, f"--ignore-certificate-errors-spki-list={known}"]
+    names.unlink()
+
+
+def test_under_a_full_lock_a_browser_and_curl_open_a_help_site_by_its_name_and_nothing_else(
+    box: Box, browsing: list[str]
+) -> None:
+    lab, trust = box.lab, ["--cacert", str(box.internet.authority)]
+
+    def pages(name: str) -> tuple[bool, bool]:
+        """Whether the site's own page comes: in curl, in Chromium."""
+        own = f"origin sni={name} host={name}"
+        by_curl = lab.run("child", ["curl", "-sS", "-m", "20", "--noproxy", "*", *trust, f"https://{name}/"])
+        by_browser = lab.run("child", [*browsing, "--dump-dom", f"https://{name}/"], timeout_s=BROWSER_S)
+        return own in by_curl.stdout, own in by_browser.stdout
+
+    box.close()
+    assert pages("allowed.test") == (True, True)
+    box.operator.post(f"/v1/subscribers/{CHILD}/pause", {"minutes": None})
+    try:
+        found = {name: pages(name) for name in (HELP, "allowed.test", FILMS)}
+    finally:
+        box.operator.post(f"/v1/subscribers/{CHILD}/resume", {})
+
+    assert found == {HELP: (True, True), "allowed.test": (False, False), FILMS: (False, False)}
+
+
+def test_a_film_in_a_browser_ends_when_its_service_closes_and_a_call_of_another_one_goes_on(
+    box: Box, browsing: list[str]
+) -> None:
+    box.close()
+    log = box.lab.programs.logs / "child-film.log"
+    log.unlink(missing_ok=True)
+    calls = [("child", "https", CALLS), ("child", "quic", CALLS)]
+
+    def said(word: str) -> int:
+        return log.read_text(errors="replace").count(f'"{word} ')
+
+    options = ["--enable-logging=stderr", "--remote-debugging-port=0", f"https://{FILMS}/watch"]
+    with box.running("4", *calls) as found:
+        browser = box.lab.popen("child", [*browsing, *options], "film")
+        try:
+            wait_until(lambda: said("octets") > 20, "the film", BROWSER_S)
+            receipt = box.close(services=["youtube"])
+            wait_until(lambda: said("stopped") > 2, "the end of the film, and of what begins again", BROWSER_S)
+            so_far = said("octets")
+            go_on(found)
+            stopped = said("stopped")
+            wait_until(lambda: said("stopped") > stopped, "another try", BROWSER_S)
+
+            assert said("octets") == so_far
+            assert receipt["cut"]["ended"] >= 1  # a browser may have opened more than it uses
+            assert receipt["cut"]["still_open"] == 0
+            box.close()
+            wait_until(lambda: said("octets") > so_far, "the film again", BROWSER_S)
+            go_on(found)
+        finally:
+            box.lab.stop(browser)
