@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,52 @@ def test_a_lost_start_gets_the_default_profile_of_its_nas_and_a_stop_gives_it_ba
         assert box.is_blocked("192.0.2.79")
     finally:
         box.stop()
+
+
+FLOOD_S = 30.0
+MOST_MORE_MIB = 64  # what waits and what was answered have limits; ten million requests more have the same
+
+
+def resident_mib(pid: int) -> float:
+    [line] = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024
+
+
+def test_whatever_is_sent_for_half_a_minute_moves_nothing_and_is_counted_and_memory_has_its_limit(
+    box: RadiusBox,
+) -> None:
+    began = now()
+    start = told(START, "h", "flat3", address="192.0.2.60", at_s=began)
+    assert box.send(start)
+    box.until(blocked=True, address="192.0.2.60")
+    pid, before, sessions = box.pid_of("radius"), box.sessions()["counters"], box.sessions()["sessions"]
+    memory = resident_mib(pid)
+    late = [told(status, "h", "flat4", address="192.0.2.60", at_s=began - 60) for status in (INTERIM, START)]
+    kinds = [
+        *[(b"\4" + os.urandom(99), "127.0.0.1") for _ in range(50)],
+        *[(told(STOP, "h", at_s=began + n, secret=b"another secret of 24 oct"), "127.0.0.1") for n in range(50)],
+        *[(told(STOP, "h", at_s=began + n), "127.0.0.99") for n in range(50)],  # of no NAS
+        *[(told(OFF, at_s=began - 5000 - n), "127.0.0.1") for n in range(50)],  # kept since then
+        *[(told(START, f"h{n}", "flat4", address=f"198.51.100.{n}", at_s=began), "127.0.0.1") for n in range(50)],
+        *[(each, "127.0.0.1") for each in (start, *late) for _ in range(20)],
+    ]
+    n_sent, until = 0, time.monotonic() + FLOOD_S
+    with ExitStack() as stack:
+        by_host = {host: stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _, host in kinds}
+        for host, each in by_host.items():
+            each.bind((host, 0))
+        while time.monotonic() < until:
+            for octets, host in kinds:
+                by_host[host].sendto(octets, ("127.0.0.1", box.radius))
+            n_sent += len(kinds)
+    eventually(lambda: box.tell(START, "i", "flat3", address="192.0.2.61"), "an answer after it")
+
+    after = box.sessions()
+    more = {name: n - before[name] for name, n in after["counters"].items()}
+    told_apart = ("radius_unknown_nas", "radius_bad_authenticator", "radius_malformed", "radius_stale")
+    assert all(more[name] > 0 for name in (*told_apart, "radius_repeated"))
+    assert (box.pid_of("radius"), after["sessions"]) == (pid, sessions + 1)
+    assert 0 < more["radius_requests"] <= n_sent + 100
+    assert resident_mib(pid) - memory < MOST_MORE_MIB
+    assert box.is_blocked("192.0.2.60")
+    box.until(blocked=True, address="192.0.2.61")
