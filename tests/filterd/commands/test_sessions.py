@@ -129,16 +129,38 @@ def test_a_bad_row_is_told_with_its_number_and_no_name_is_taken(
     assert (names(engine, 7), names(engine, 8)) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad", "why"),
+    [
+        ("csv", ("7,good\n", "8,good too\n"), "x,y,z\n", "not LINE,NAME"),
+        ("csv", ("7,good\n", "8,good too\n"), "8,a\rb\n", "not LINE,NAME"),
+        (
+            "ndjson",
+            ('{"line": 7, "name": "good"}\n', '{"line": 8, "name": "good too"}\n'),
+            '{"line": 7}\n',
+            'not {"line": NUMBER, "name": "…"}',
+        ),
+    ],
+    ids=["csv", "csv, an end of line in a field", "ndjson"],
+)
 def test_a_million_bad_rows_are_counted_and_the_first_are_told(
-    config: str, engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    config: str,
+    engine: Engine,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    good: tuple[str, str],
+    bad: str,
+    why: str,
 ) -> None:
-    file = tmp_path / "a.csv"
-    file.write_text("7,good\n" + "x,y,z\n" * 1_000_000 + "8,good too\n")
+    file = tmp_path / f"a.{kind}"
+    with file.open("w", newline="") as out:
+        out.write(good[0] + bad * 1_000_000 + good[1])
 
     assert run(config, "names", str(file)) == 2
 
     told = capsys.readouterr().err.splitlines()
-    assert (told[0].endswith(f"{file}:2: not LINE,NAME"), len(told)) == (True, FIRST_BAD + 1)
+    assert (told[0].endswith(f"{file}:2: {why}"), len(told)) == (True, FIRST_BAD + 1)
     assert told[-1].startswith("1,000,000 rows cannot be taken; no name was taken")
     assert (names(engine, 7), names(engine, 8)) == ([], [])
 
