@@ -16,6 +16,7 @@ from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import Reporter
 from fastpath.wire.name import to_wire
+from rules.category import category_number
 
 UNDECIDABLE = [
     ("not TLS", b"SSH-2.0-client\r\n", "gate_not_tls"),
@@ -153,6 +154,18 @@ def test_a_soft_lock_lets_through_what_its_categories_hold_and_nothing_without_a
 
     assert states == [ALLOWED, BLOCKED, BLOCKED, ALLOWED]
     assert lab.send(Client("192.0.2.8"), 0, hello(b"free.test")) == ALLOWED
+
+
+@pytest.mark.parametrize(("why", "octets", "counter"), UNDECIDABLE)
+def test_a_profile_that_closes_what_cannot_be_decided_gets_none_of_it_and_others_do(
+    tmp_path: Path, images: Images, why: str, octets: bytes, counter: str
+) -> None:
+    lab = own_lab(tmp_path, images, ProfileSpec(1 << category_number("undecidable"), (), 0, 0))
+
+    assert lab.send(Client("192.0.2.7"), 0, octets) == BLOCKED
+    assert lab.send(Client("192.0.2.8"), 0, octets) == ALLOWED
+    assert lab.counted(counter) == 2
+    assert lab.send(Client("192.0.2.7", sport=1), 0, hello(b"free.test")) == ALLOWED
 
 
 def test_a_households_own_names_are_judged_in_a_hello(tmp_path: Path, images: Images) -> None:
