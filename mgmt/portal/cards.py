@@ -42,6 +42,7 @@ SIGNS = {
     "start": "▶",
     "stop": "⏹",
 }
+CUTTING = ("pause", "close")  # deeds whose receipt says how many connections they ended
 STATE_SIGNS = {
     "pause": "⏸",
     "quota": "⏳",
@@ -118,11 +119,19 @@ def receipt_words(receipt: Mapping[str, Any], t: Language) -> Markup:
     """'closed 9:00:03 pm, 14 connections ended, 0 still open': what the last tap has done, by the workers' word."""
     at = t.clock(datetime.fromisoformat(receipt["at"]), seconds=True)
     said = [t.say(f"family.receipt.{receipt['did']}", time=at)]
-    if receipt.get("connections_ended") is not None and receipt["did"] in ("pause", "close"):
+    if receipt.get("connections_ended") is not None and receipt["did"] in CUTTING:
         said.append(t.say("family.receipt.cut", count=receipt["connections_ended"]))
     if receipt.get("cut") is not None:
         said.append(t.say("family.receipt.still", count=receipt["cut"]["still_open"]))
     return t.say("list.between").join(said)
+
+
+def receipt_of(session: Session, profile: int, t: Language, now: datetime) -> tuple[Markup | None, bool]:
+    """The receipt of the session's last deed in words, where it was of this profile, and whether it can be undone."""
+    receipt = session.receipt
+    if receipt is None or profile not in receipt.get("profiles", ()):
+        return None, False
+    return receipt_words(receipt, t) if "at" in receipt else None, can_undo(receipt, now)
 
 
 def _elsewhere(conn: Connection, session: Session) -> list[tuple[int, str]]:
@@ -149,9 +158,7 @@ def _card(conn: Connection, session: Session, whose: tuple[int, str, str, _Held]
     if not set(LOCKS) <= set(rules_of(conn, profile)):
         words, big, small = t.say("family.nothing"), None, []
     may = [each for each in small if session.may(TAPS[each.did].permission)]
-    receipt = session.receipt if session.receipt and profile in session.receipt.get("profiles", ()) else None
-    said = None if receipt is None or "at" not in receipt else receipt_words(receipt, t)
-    has_undo = receipt is not None and can_undo(receipt, now)
+    said, has_undo = receipt_of(session, profile, t, now)
     revision = revision_of(conn, profile)
     return Card(profile, name, drawing, _icon(state), words, big, tuple(may), said, has_undo, revision)
 

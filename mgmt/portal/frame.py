@@ -91,6 +91,11 @@ async def fields_of(request: web.Request) -> defaultdict[str, str]:
     return defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
 
 
+def number_of(said: str) -> int:
+    """A number that a form or an address says; 0, which is no one's, for anything else."""
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else 0
+
+
 def language_of(request: web.Request) -> Language:
     """The language that the address names, or else the one that the browser prefers."""
     asked = request.query.get("lang", "")
@@ -101,16 +106,25 @@ def language_of(request: web.Request) -> Language:
 
 
 def page(
-    request: web.Request, template: str, status: int = 200, *, session: Session | None = None, **values: Any
+    request: web.Request,
+    template: str,
+    status: int = 200,
+    *,
+    session: Session | None = None,
+    here: str = "",
+    **values: Any,
 ) -> web.Response:
-    """A page of the family's.   session  of whoever reads it;   values  what the template shows"""
+    """A page of the family's.
+
+    session  of whoever reads it;   here  below PATH: what can be opened again, in another language, say, where a form
+    was sent;   values  what the template shows"""
     t = language_of(request)
     text = _templates.get_template(template).render(
         t=t,
         others=languages(t.code)[1:],
         settings=request.app[SETTINGS],
         path=PATH,
-        here=request.path if request.method == "GET" else PATH,
+        here=request.path if request.method == "GET" else PATH + here,
         style=style_of(request.app[SETTINGS].theme)[0],
         session=session,
         csrf="" if session is None else session.csrf,

@@ -6,6 +6,8 @@ from mgmt.portal.changes import add_changes
 from mgmt.portal.frame import add_style
 from mgmt.portal.help import add_help
 from mgmt.portal.home import add_home
+from mgmt.portal.hours.dates import add_dates
+from mgmt.portal.hours.pages import add_hours
 from mgmt.portal.pin import add_pins
 from mgmt.portal.sign_in import add_sign_in
 from mgmt.portal.sms import Sms
@@ -17,5 +19,7 @@ def add_portal(app: web.Application, sms: Sms | None) -> None:
     add_pins(app)
     add_sign_in(app, sms)
     add_home(app)
+    add_hours(app)
+    add_dates(app)
     add_changes(app)
     add_help(app)

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from mgmt.households import note_choice
+from mgmt.portal.hours import calendars, edits
 from mgmt.portal.session import Session
+from mgmt.portal.whose import about, require_own
 from parental.calendar import exceptions, plans, screen_time
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By
@@ -20,13 +22,12 @@ from parental.people.levels import LOCKS, rules_of
 from parental.profile import UNTIL_RESUMED
 from parental.profiles import get_profile, pause, resume, touch
 from parental.schema.lines import profiles
-from parental.schema.people import children
 
 MINUTES = 30  # of one tap
 UNDO = timedelta(seconds=60)  # the bar that takes the last tap back
 HOURS_OPEN = (1, 2, 3)  # of "open for"
 
-Undo = Mapping[str, int]
+Undo = Mapping[str, Any]
 
 
 class Done(NamedTuple):
@@ -81,19 +82,6 @@ def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:
 def revision_of(conn: Connection, profile: int) -> int:
     """The revision of the last change of a profile: another one later means another change."""
     return int(conn.execute(select(profiles.c.revision).where(profiles.c.id == profile)).scalar_one())
-
-
-def require_own(conn: Connection, account: int, profile: int) -> None:
-    """Raises NoPerson for a profile of another household"""
-    chosen = select(profiles.c.id).where(profiles.c.id == profile, profiles.c.account == account)
-    if conn.execute(chosen).first() is None:
-        raise NoPerson(f"profile {profile}: not one of account {account}; nothing done")
-
-
-def about(conn: Connection, profile: int) -> dict[str, int]:
-    """Whose profile it is, as the household's record has it: a child's number, or a line's."""
-    child = conn.execute(select(children.c.id).where(children.c.profile == profile)).scalar_one_or_none()
-    return {"line": profile} if child is None else {"child": child}
 
 
 def _pause(done: Done) -> Undo:
@@ -189,7 +177,9 @@ def _drop_exception(conn: Connection, profile: int, number: int, _: datetime) ->
         raise NotNow("it was taken back already; nothing changed") from exc
 
 
-_UNDO: Mapping[str, Callable[[Connection, int, int, datetime], None]] = {
+_UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {
     "paused": _restore_pause,
     "exception": _drop_exception,
+    "card": edits.restore,
+    "calendar": calendars.restore,
 }

@@ -3,51 +3,14 @@
 Taps are counted as a person makes them; what is typed (a number, six digits, a PIN) is none.
 """
 
-from itertools import count
-from typing import Any
-
 import pytest
 from people.conftest import OpenPhone
-from people.looks import check_axe, check_layout, press, shoot
+from people.looks import press
+from people.parents import HOME, Parent
 from people.served import Served
 
 pytestmark = pytest.mark.people
-HOME = "http://family.isp.example/family"
 MAX_FIRST_VIEW = 60_000
-MAX_LATER_VIEW = 20_000
-_numbers = count(3_001_000_000)
-
-
-class Parent:
-    """A mother with a phone.   n_taps  that she has made"""
-
-    def __init__(self, page: Any, site: Served, axe: str | None) -> None:
-        self.page, self.site, self.axe = page, site, axe
-        self.number = f"+92{next(_numbers)}"
-        self.n_taps = 0
-        site.household(self.number)
-
-    def tap(self, selector: str) -> None:
-        self.n_taps += 1
-        press(self.page, selector)
-
-    def sign_in(self) -> None:
-        self.page.goto(HOME)
-        self.page.fill("input[name=phone]", "0" + self.number[3:])
-        self.tap("button.big")
-        self.page.fill("input[name=code]", self.site.message_to(self.number))
-        self.tap("button.big")
-
-    def look(self, name: str, language: str, scheme: str) -> None:
-        assert len(self.page.content().encode()) <= MAX_LATER_VIEW
-        assert self.page.get_attribute("html", "lang") == language
-        shoot(self.page, f"family-{name}.{language}.{scheme}")
-        check_layout(self.page, language)
-        if self.axe is not None:
-            check_axe(self.page, self.axe)
-
-    def says(self) -> str:
-        return str(self.page.inner_text("main"))
 
 
 @pytest.mark.parametrize("has_script", [True, False])

@@ -1,0 +1,59 @@
+"""Deeds: the PIN before what opens, publication after what is stored, and how the last one is taken back.
+
+Invariants: what a deed has done is kept as control and the workers said it, never as it was wished.
+"""
+
+from typing import Any
+
+from aiohttp import web
+
+from mgmt.app_context import CLOCK, SETTINGS, write
+from mgmt.control_protocol import receipt_json
+from mgmt.errors import NotInForce
+from mgmt.portal import taps
+from mgmt.portal.frame import Sent, page
+from mgmt.portal.in_force import publish
+from mgmt.portal.pin import Refused, has_pin, prove
+from mgmt.portal.session import keep_receipt
+
+
+async def ask_pin(
+    request: web.Request, form: Sent, action: str, label: str, back: str = "", why: str = ""
+) -> web.Response | None:
+    """The page that asks for the PIN and does the same then; None: the PIN is right.
+
+    action  below PATH/;   back  below PATH;   label  the button's message;   why  a message: what it is asked for"""
+    refused = None
+    if "pin" in form.fields:
+        try:
+            await prove(request, form)
+            return None
+        except Refused as reason:
+            refused = reason
+    kept = {key: value for key, value in form.fields.items() if key not in ("csrf", "pin", "again", "alone")}
+    is_new = not await has_pin(request, form.session.account)
+    shown = {"action": action, "label": label, "back": back, "why": why, "kept": kept}
+    status = 200 if refused is None else 403
+    return page(request, "pin.html", status, session=form.session, here=back, refused=refused, is_new=is_new, **shown)
+
+
+async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int], undo: list[list[Any]]) -> bool:
+    """Have a deed published and keep its receipt; False: it is stored, and not in force yet.
+
+    did  of the receipt's messages;   undo  [profile, how, revision], of mgmt.portal.taps.take_back()"""
+    tapped_s = int(request.app[CLOCK]().timestamp())
+    kept: dict[str, Any] = {"did": did, "profiles": profiles, "undo": undo, "tapped_s": tapped_s}
+    is_live = True
+    try:
+        kept |= receipt_json(await publish(request), request.app[SETTINGS].zone)
+    except NotInForce:
+        is_live = False
+    await write(request, lambda conn: keep_receipt(conn, form.secret, kept))
+    return is_live
+
+
+async def undone(request: web.Request, form: Sent) -> bool:
+    """Take the last deed of a session back, and have that published; as go_live().   Raises NotNow, NoPerson"""
+    now, receipt = request.app[CLOCK](), form.session.receipt or {}
+    await write(request, lambda conn: taps.take_back(conn, form.session, receipt, now))
+    return await go_live(request, form, "undo", receipt.get("profiles", []), [])

@@ -1,0 +1,85 @@
+"""A household's dates, changed from its page: which days have school, its holidays, Ramadan and exams.
+
+Invariants: one transaction, with its line in the household's record; what opens anything of a child's or the home's
+within AHEAD_DAYS is refused without the PIN; it is taken back as a whole.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from mgmt.households import note_choice
+from mgmt.portal.hours.edits import NeedsPin
+from mgmt.portal.hours.openings import dates_loosen
+from mgmt.portal.session import Session
+from parental.calendar import plans, weeks
+from parental.calendar.day_sets import MAX_DAYS, Calendar, DaySet, Range, own_first
+from parental.schema.lines import profiles
+
+AHEAD_DAYS = MAX_DAYS  # no range is longer
+Undo = Mapping[str, Any]
+
+
+def put_dates(
+    conn: Connection, session: Session, calendar: Calendar, follows: bool, now: datetime, zone: str, *, is_proven: bool
+) -> list[tuple[int, Undo]]:
+    """Replace a household's dates; the profiles that it can concern, the first with how it is undone.
+
+    follows  the operator's dates;   is_proven  the PIN was right.   Raises NeedsPin, BadSchedule"""
+    account = session.account
+    before, followed = plans.calendar_of(conn, account), plans.follows_announced(conn, account)
+    plans.put_calendar(conn, account, calendar, follows)
+    if not is_proven and _opens(conn, account, before, now.astimezone(ZoneInfo(zone)).date()):
+        raise NeedsPin  # the transaction ends with it
+    weeks.renew_account(conn, account, now)
+    note_choice(conn, account, session.actor, "dates changed", {}, now)
+    undo = {"calendar": {"follows": followed, **_said(before)}}
+    return [(number, undo if at == 0 else {}) for at, number in enumerate(_profiles(conn, account))]
+
+
+def restore(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
+    """Give a household the dates that it had.   profile  any of its own"""
+    account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one()
+    ranges = tuple(_range(*each) for each in said["ranges"])
+    calendar = Calendar(frozenset(said["school_days"]), ranges, (), said["shift_days"])
+    plans.put_calendar(conn, account, calendar, said["follows"])
+    weeks.renew_account(conn, account, now)
+
+
+def with_range(calendar: Calendar, more: Range) -> Calendar:
+    """The same dates and some more.   Raises BadSchedule"""
+    ranges = own_first((*calendar.ranges, more))
+    return Calendar(calendar.school_days, ranges, calendar.announced, calendar.shift_days)
+
+
+def without_range(calendar: Calendar, less: Range) -> Calendar:
+    ranges = tuple(each for each in calendar.ranges if each != less)
+    return Calendar(calendar.school_days, ranges, calendar.announced, calendar.shift_days)
+
+
+def _opens(conn: Connection, account: int, before: Calendar, today: date) -> bool:
+    after = plans.calendar_of(conn, account)
+    days = [today + timedelta(days=n) for n in range(-1, AHEAD_DAYS)]
+    changed = [day for day in days if before.sets_of(day) != after.sets_of(day)]
+    planned = plans.cards_of(conn, _profiles(conn, account))
+    return any(dates_loosen(cards, before, after, changed) for cards in planned.values())
+
+
+def _profiles(conn: Connection, account: int) -> list[int]:
+    return list(
+        conn.execute(select(profiles.c.id).where(profiles.c.account == account).order_by(profiles.c.id)).scalars()
+    )
+
+
+def _said(calendar: Calendar) -> dict[str, Any]:
+    ranges = [
+        [str(each.day_set), each.first.isoformat(), each.last and each.last.isoformat()] for each in calendar.ranges
+    ]
+    return {"school_days": sorted(calendar.school_days), "ranges": ranges, "shift_days": calendar.shift_days}
+
+
+def _range(day_set: str, first: str, last: str | None) -> Range:
+    return Range(DaySet(day_set), date.fromisoformat(first), None if last is None else date.fromisoformat(last))

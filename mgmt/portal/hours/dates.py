@@ -1,0 +1,193 @@
+"""/family/days: the kinds of days of a household: school days, holidays, Ramadan and exams.
+
+Invariants: Ramadan follows the moon: dates that the operator announces or a person gives, moved by a day where the
+family says so; nothing is computed.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.portal.cards import receipt_of
+from mgmt.portal.deeds import ask_pin, go_live, undone
+from mgmt.portal.frame import PATH, Sent, language_of, moved, page, sent, session_of
+from mgmt.portal.hours import calendars
+from mgmt.portal.hours.edits import NeedsPin
+from mgmt.portal.in_force import IN_FORCE, catch_up
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.session import Session
+from mgmt.portal.sign_in import sign_in_page
+from mgmt.portal.taps import revision_of
+from mgmt.text.language import Language
+from parental.calendar import plans
+from parental.calendar.day_sets import MOST_SHIFT, Calendar, DaySet, Range
+from parental.errors import BadSchedule, NoPerson, NotNow
+from parental.people.accounts import lines_of
+from parental.people.children import children_of
+
+DAYS = PATH + "/days"
+KINDS = (DaySet.HOLIDAYS, DaySet.RAMADAN, DaySet.EXAMS)
+SHIFTS = range(-MOST_SHIFT, MOST_SHIFT + 1)
+NEEDED = "account.schedule"
+Change = Callable[[Calendar], Calendar]
+
+
+class ShownRange(NamedTuple):
+    """Dates of one kind.   key  by which they are removed"""
+
+    words: Markup
+    key: str
+
+
+class ShownDates(NamedTuple):
+    """What the page shows.   today  the kind of today"""
+
+    today: Markup
+    school_days: frozenset[int]
+    follows: bool
+    shift: int
+    announced: list[Markup]
+    own: list[ShownRange]
+    receipt: Markup | None
+    has_undo: bool
+    revision: int
+
+
+def add_dates(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(DAYS, show)
+    for did in ("save", "add", "remove"):
+        app.router.add_post(f"{DAYS}/{did}", change)
+    app.router.add_post(DAYS + "/undo", undo)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /family/days"""
+    session = await session_of(request)
+    return sign_in_page(request) if session is None else await _page(request, session)
+
+
+async def change(request: web.Request) -> web.Response:
+    """POST /family/days/save, add, remove"""
+    form, did = await sent(request), request.path.rpartition("/")[2]
+    if form is None:
+        return sign_in_page(request, 403)
+    if not form.session.may(NEEDED):
+        return await _page(request, form.session, 403, alert="family.tap.forbidden")
+    try:
+        return await _make(request, form, did, is_proven=is_fresh(form.session, request.app[CLOCK]()))
+    except NeedsPin:
+        asked = await ask_pin(request, form, f"days/{did}", f"family.days.{did}", "/days", "family.hours.opens")
+        return asked or await _make(request, form, did, is_proven=True)
+
+
+async def undo(request: web.Request) -> web.Response:
+    """POST /family/days/undo"""
+    form = await sent(request)
+    if form is None:
+        return sign_in_page(request, 403)
+    try:
+        await undone(request, form)
+    except (NotNow, NoPerson):
+        return await _page(request, form.session, 409, alert="family.undo.late")
+    return moved(request, "/days")
+
+
+async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) -> web.Response:
+    """Raises NeedsPin"""
+    now, zone, session = request.app[CLOCK](), request.app[SETTINGS].zone, form.session
+
+    def store_it(conn: Connection) -> list[list[object]]:
+        calendar = plans.calendar_of(conn, session.account)
+        follows = bool(form.fields["follows"]) if did == "save" else plans.follows_announced(conn, session.account)
+        after = _CHANGES[did](form, calendar)
+        made = calendars.put_dates(conn, session, after, follows, now, zone, is_proven=is_proven)
+        return [[profile, how, revision_of(conn, profile)] for profile, how in made]
+
+    try:
+        made = await write(request, store_it)
+    except (BadSchedule, ValueError):
+        return await _page(request, session, 422, alert="family.days.wrong")
+    await go_live(request, form, "hours", [each[0] for each in made], made)  # type: ignore[misc]
+    return moved(request, "/days")
+
+
+def _saved(form: Sent, calendar: Calendar) -> Calendar:
+    school = frozenset(day for day in range(7) if form.fields[f"school{day}"])
+    shift = {str(n): n for n in SHIFTS}.get(form.fields["shift"], 0)
+    return Calendar(school, calendar.ranges, calendar.announced, shift)
+
+
+def _more(form: Sent, calendar: Calendar) -> Calendar:
+    """Raises ValueError where a form of ours would have said dates"""
+    first, last = date.fromisoformat(form.fields["first"]), form.fields["last"] or form.fields["first"]
+    return calendars.with_range(calendar, Range(DaySet(form.fields["kind"]), first, date.fromisoformat(last)))
+
+
+def _less(form: Sent, calendar: Calendar) -> Calendar:
+    kept = [each for each in calendar.ranges if _key(each) == form.fields["range"]]
+    return calendars.without_range(calendar, kept[0]) if kept else calendar
+
+
+_CHANGES: dict[str, Callable[[Sent, Calendar], Calendar]] = {"save": _saved, "add": _more, "remove": _less}
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    t = language_of(request)
+    now = request.app[CLOCK]()
+    today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
+
+    def load(conn: Connection) -> ShownDates:
+        calendar = plans.calendar_of(conn, session.account)
+        mine = [each.profile for each in children_of(conn, session.account)]
+        mine += [each.id for each in lines_of(conn, session.account)]
+        receipts = [receipt_of(session, profile, t, now) for profile in mine] or [(None, False)]
+        receipt, has_undo = next((each for each in receipts if each[0] or each[1]), (None, False))
+        return ShownDates(
+            today=t.say(f"time.days.{calendar.sets_of(today)[0]}"),
+            school_days=calendar.school_days,
+            follows=plans.follows_announced(conn, session.account),
+            shift=calendar.shift_days,
+            announced=[_words(each, t) for each in plans.announced_of(conn)],
+            own=[ShownRange(_words(each, t), _key(each)) for each in calendar.ranges],
+            receipt=receipt,
+            has_undo=has_undo,
+            revision=max((revision_of(conn, profile) for profile in mine), default=0),
+        )
+
+    dates = await read(request, load)
+    if status == 200:
+        await catch_up(request, dates.revision)
+    return page(
+        request,
+        "days.html",
+        status,
+        session=session,
+        here="/days",
+        dates=dates,
+        may=session.may(NEEDED),
+        kinds=KINDS,
+        shifts=SHIFTS,
+        alert=alert,
+        in_force=request.app[IN_FORCE].revision,
+        today=today.isoformat(),
+    )
+
+
+def _words(each: Range, t: Language) -> Markup:
+    kind, first = t.say(f"time.days.{each.day_set}"), t.date(each.first)
+    if each.last is None:
+        return t.say("family.days.from", kind=kind, first=first)
+    if each.last == each.first:
+        return t.say("family.days.one", kind=kind, first=first)
+    return t.say("family.days.range", kind=kind, first=first, last=t.date(each.last))
+
+
+def _key(each: Range) -> str:
+    return f"{each.day_set} {each.first} {each.last}"

@@ -1,0 +1,130 @@
+"""Edits of cards: one is added, changed, switched or removed; and how that is taken back.
+
+Invariants: a transaction each, with its line in the household's record; what opens anything is refused without the PIN,
+judged in the transaction of the change; an edit is taken back exactly, and only where the card is still as it was left.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from mgmt.households import note_choice
+from mgmt.portal.hours.openings import cards_loosen
+from mgmt.portal.session import Session
+from mgmt.portal.whose import about, require_own
+from parental.calendar import plans, weeks
+from parental.calendar.card import Card, Kind
+from parental.calendar.day_sets import DaySet
+from parental.errors import NoPerson, NotNow
+from parental.people.levels import LOCKS, rules_of
+from parental.profiles import get_profile, put_week
+from parental.schedule import Interval
+
+Undo = Mapping[str, Any]
+
+
+class NeedsPin(Exception):
+    """What was to be done opens something."""
+
+
+class Edit(NamedTuple):
+    """action  of the household's record;   card  the number of the one it is about, 0: a new one
+
+    becomes  what is made of it; None: it is removed"""
+
+    action: str
+    card: int
+    becomes: Callable[[Card | None], Card | None]
+
+
+def put(card: Card) -> Edit:
+    """Add a card, or have it take the place of the one of its number."""
+    return Edit("card changed" if card.id else "card added", card.id, lambda _: card)
+
+
+def switch(card: int, *, is_on: bool) -> Edit:
+    """Have a card count, or not."""
+    return Edit("card changed", card, lambda before: before and replace(before, is_on=is_on))
+
+
+def remove(card: int) -> Edit:
+    return Edit("card removed", card, lambda _: None)
+
+
+def make(conn: Connection, session: Session, profile: int, edit: Edit, now: datetime, *, is_proven: bool) -> Undo:
+    """Do an edit; how it is undone.   is_proven  the PIN was right
+
+    Raises NeedsPin; NoPerson, BadSchedule; NotNow where nothing can be closed"""
+    require_own(conn, session.account, profile)
+    if not set(LOCKS) <= set(rules_of(conn, profile)):
+        raise NotNow("nothing of the child's can be closed; nothing changed")
+    cards = plans.cards_of(conn, [profile]).get(profile, ())
+    before = _of(cards, edit.card)
+    if edit.card and before is None:
+        raise NoPerson(f"card {edit.card}: not one of this profile; nothing done; see its cards")
+    week = get_profile(conn, profile).schedule.intervals
+    after = edit.becomes(before)
+    kept = [each for each in cards if each is not before]
+    if not is_proven and cards_loosen(cards, week, kept if after is None else [*kept, after]):
+        raise NeedsPin
+    stored = _store(conn, profile, edit.card, after)
+    weeks.renew(conn, [profile], now)
+    note_choice(conn, session.account, session.actor, edit.action, about(conn, profile), now)
+    return {"card": {"was": _said(before), "is": _said(stored), "week": [] if cards else _rows(week)}}
+
+
+def restore(conn: Connection, profile: int, undo: Undo, now: datetime) -> None:
+    """Take an edit back.   undo  of make().   Raises NotNow"""
+    was, left = _card(undo["was"]), _card(undo["is"])
+    cards = plans.cards_of(conn, [profile]).get(profile, ())
+    if left is not None and _of(cards, left.id) != left:
+        raise NotNow("the hours were changed since by someone else; not taken back; look at them again")
+    if was is None and left is not None:
+        plans.remove_card(conn, profile, left.id)
+    elif was is not None:
+        plans.put_card(conn, profile, was if left is not None else replace(was, id=0))
+    if undo["week"]:
+        put_week(conn, profile, [_interval(each) for each in undo["week"]])
+    weeks.renew(conn, [profile], now)
+
+
+def _store(conn: Connection, profile: int, number: int, card: Card | None) -> Card | None:
+    if card is not None:
+        return plans.put_card(conn, profile, card)
+    plans.remove_card(conn, profile, number)
+    return None
+
+
+def _of(cards: tuple[Card, ...], number: int) -> Card | None:
+    return next((each for each in cards if each.id == number), None)
+
+
+def _said(card: Card | None) -> dict[str, Any] | None:
+    """A card as JSON has it."""
+    if card is None:
+        return None
+    lists = {"days": sorted(card.days), "day_sets": sorted(card.day_sets)}
+    return asdict(card) | lists | {"allowed": None if card.allowed is None else sorted(card.allowed)}
+
+
+def _card(said: Mapping[str, Any] | None) -> Card | None:
+    if said is None:
+        return None
+    sets = {"days": frozenset(said["days"]), "day_sets": frozenset(map(DaySet, said["day_sets"]))}
+    allowed = None if said["allowed"] is None else frozenset(said["allowed"])
+    return Card(**{**said, **sets, "kind": Kind(said["kind"]), "allowed": allowed})
+
+
+def _rows(week: tuple[Interval, ...]) -> list[list[Any]]:
+    return [
+        [each.weekday, each.start_minute, each.minutes, None if each.allowed is None else sorted(each.allowed)]
+        for each in week
+    ]
+
+
+def _interval(row: list[Any]) -> Interval:
+    weekday, start, minutes, allowed = row
+    return Interval(weekday, start, minutes, None if allowed is None else frozenset(allowed))

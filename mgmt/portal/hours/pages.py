@@ -1,0 +1,320 @@
+"""/family/hours/PROFILE: the closed hours of a child, or of the home, as cards like alarms.
+
+    the list ─→ a card's form ─→ steps of minutes (nothing is stored) ─→ save ─→ the list, with receipt and undo
+
+Invariants: a card is changed by the form's buttons alone, without a drag and without a script; what closes more never
+takes the PIN, what opens anything does.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, read, write
+from mgmt.portal.cards import drawing_of, receipt_of
+from mgmt.portal.deeds import ask_pin, go_live, undone
+from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, sent, session_of
+from mgmt.portal.hours import edits
+from mgmt.portal.hours.draft import SOFT_KINDS, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
+from mgmt.portal.hours.edits import Edit, NeedsPin
+from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.in_force import IN_FORCE, catch_up
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.session import Session
+from mgmt.portal.sign_in import sign_in_page
+from mgmt.portal.taps import revision_of
+from mgmt.portal.whose import named, require_own
+from mgmt.text.language import Language
+from mgmt.text.times import card_words, conflict_words, hours_words
+from parental.calendar import plans
+from parental.calendar.card import EVERY_DAY, Card, Kind
+from parental.calendar.conflicts import conflicts_of
+from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.packs import provinces
+from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
+from parental.people.levels import LOCKS, rules_of
+from parental.profile import Profile
+from parental.profiles import get_profile
+
+HOURS = PATH + "/hours/{profile:[0-9]{1,12}}"
+SIGNS = {Kind.SLEEP: "🌙", Kind.HOMEWORK: "📚", Kind.SCHOOL: "🏫", Kind.PRAYER: "🕌", Kind.OTHER: "⏰"}
+NEEDED = "account.schedule"
+
+
+class Shown(NamedTuple):
+    """A card of the list.   days  on which, and of which kinds"""
+
+    number: int
+    sign: str
+    name: Markup
+    hours: Markup
+    days: Markup
+    is_on: bool
+
+
+class Plan(NamedTuple):
+    """What the list shows.   can_lock  whether anything could be closed;   revision  of the profile's last change"""
+
+    name: str
+    drawing: str
+    cards: list[Shown]
+    conflicts: list[Markup]
+    week: list[Row]
+    has_other_hours: bool
+    can_lock: bool
+    receipt: Markup | None
+    has_undo: bool
+    revision: int
+
+
+def add_hours(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(HOURS, show)
+    app.router.add_get(HOURS + "/new/{kind:[a-z]{1,12}}", begin)
+    app.router.add_get(HOURS + "/card/{card:[0-9]{1,12}}", open_card)
+    app.router.add_post(HOURS + "/draft", step)
+    for did in ("save", "on", "off", "remove"):
+        app.router.add_post(f"{HOURS}/{did}", change)
+    app.router.add_post(HOURS + "/undo", undo)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /family/hours/PROFILE"""
+    session = await session_of(request)
+    return sign_in_page(request) if session is None else await _list(request, session)
+
+
+async def begin(request: web.Request) -> web.Response:
+    """GET …/new/KIND: the form of a new card, with usual hours."""
+    session, kind = await session_of(request), request.match_info["kind"]
+    if session is None:
+        return sign_in_page(request)
+    return await _form(request, session, lambda _: USUAL.get(Kind(kind)) if kind in set(Kind) else None)
+
+
+async def open_card(request: web.Request) -> web.Response:
+    """GET …/card/NUMBER: the form of a card."""
+    session, number = await session_of(request), number_of(request.match_info["card"])
+    if session is None:
+        return sign_in_page(request)
+
+    def find(cards: tuple[Card, ...]) -> Draft | None:
+        return next((draft_of_card(each) for each in cards if each.id == number), None)
+
+    return await _form(request, session, find)
+
+
+async def step(request: web.Request) -> web.Response:
+    """POST …/draft: the form with its times changed; nothing is stored."""
+    form = await sent(request)
+    if form is None:
+        return sign_in_page(request, 403)
+    draft = draft_of(form.fields).stepped(form.fields["step"])
+    return await _form(request, form.session, lambda _: draft)
+
+
+async def change(request: web.Request) -> web.Response:
+    """POST …/save, on, off, remove: change a card."""
+    form, did = await sent(request), request.path.rpartition("/")[2]
+    if form is None:
+        return sign_in_page(request, 403)
+    if not form.session.may(NEEDED):
+        return await _list(request, form.session, 403, alert="family.tap.forbidden")
+    number = number_of(form.fields["card"])
+    try:
+        edit = await _saved(request, form) if did == "save" else _EDITS[did](number)
+    except Unfit as reason:
+        draft = draft_of(form.fields)
+        return await _form(request, form.session, lambda _: draft, 422, alert=reason.message)
+    is_proven = is_fresh(form.session, request.app[CLOCK]())
+    try:
+        return await _make(request, form, edit, is_proven=is_proven)
+    except NeedsPin:
+        where = f"/hours/{_profile(request)}"
+        asked = await ask_pin(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, "family.hours.opens")
+    return asked or await _make(request, form, edit, is_proven=True)
+
+
+async def undo(request: web.Request) -> web.Response:
+    """POST …/undo: take the last change back."""
+    form = await sent(request)
+    if form is None:
+        return sign_in_page(request, 403)
+    try:
+        await undone(request, form)
+    except (NotNow, NoPerson):
+        return await _list(request, form.session, 409, alert="family.undo.late")
+    return moved(request, f"/hours/{_profile(request)}")
+
+
+_EDITS: dict[str, Callable[[int], Edit]] = {
+    "on": lambda number: edits.switch(number, is_on=True),
+    "off": lambda number: edits.switch(number, is_on=False),
+    "remove": edits.remove,
+}
+
+
+async def _saved(request: web.Request, form: Sent) -> Edit:
+    """The edit that a form asks for.   Raises Unfit"""
+    draft, profile = draft_of(form.fields), _profile(request)
+    cards = await read(request, lambda conn: plans.cards_of(conn, [profile]).get(profile, ()))
+    return edits.put(draft.card(next((each for each in cards if each.id == draft.id), None)))
+
+
+async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool) -> web.Response:
+    """Raises NeedsPin"""
+    profile, now, session = _profile(request), request.app[CLOCK](), form.session
+
+    def store_it(conn: Connection) -> list[Any]:
+        how = edits.make(conn, session, profile, edit, now, is_proven=is_proven)
+        return [profile, how, revision_of(conn, profile)]
+
+    try:
+        made = await write(request, store_it)
+    except (NoPerson, NoSubscriber):
+        return await _list(request, session, 404, alert="family.tap.gone")
+    except NotNow:
+        return await _list(request, session, 409, alert="family.nothing")
+    except BadSchedule:
+        return await _list(request, session, 409, alert="family.hours.many")
+    await go_live(request, form, "hours", [profile], [made])
+    return moved(request, f"/hours/{profile}")  # a page that says itself what is not in force yet
+
+
+async def _list(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    t, now, profile = language_of(request), request.app[CLOCK](), _profile(request)
+    try:
+        plan = await read(request, lambda conn: plan_of(conn, session, profile, t, now))
+    except (NoPerson, NoSubscriber):
+        return page(request, "gone.html", 404, session=session)
+    if status == 200:
+        await catch_up(request, plan.revision)
+    return page(
+        request,
+        "hours.html",
+        status,
+        session=session,
+        here=f"/hours/{profile}",
+        plan=plan,
+        profile=profile,
+        in_force=request.app[IN_FORCE].revision,
+        alert=alert,
+        kinds=[(kind, sign) for kind, sign in SIGNS.items()],
+        may=session.may(NEEDED) and plan.can_lock,
+    )
+
+
+def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Plan:
+    """What the list of a profile shows.   Raises NoPerson"""
+    require_own(conn, session.account, profile)
+    rules, calendar = get_profile(conn, profile), plans.calendar_of(conn, session.account)
+    cards = plans.cards_of(conn, [profile]).get(profile, ())
+    today = now.astimezone(ZoneInfo(rules.schedule.zone)).date()
+    child = named(conn, profile)
+    receipt, has_undo = receipt_of(session, profile, t, now)
+    return Plan(
+        name=child.name,
+        drawing=drawing_of(child.child) if child.child else "home",
+        cards=[_shown(card, t) for card in cards],
+        conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today)],
+        week=week_of(rules, cards, calendar, today, t),
+        has_other_hours=bool(rules.schedule.intervals) and not cards,
+        can_lock=set(LOCKS) <= set(rules_of(conn, profile)),
+        receipt=receipt,
+        has_undo=has_undo,
+        revision=revision_of(conn, profile),
+    )
+
+
+def days_words(days: frozenset[int], t: Language) -> Markup:
+    """'every day', or the weekdays."""
+    if days == EVERY_DAY:
+        return t.say("family.hours.every.day")
+    return t.say("list.between").join(t.weekday(day) for day in sorted(days))
+
+
+def _shown(card: Card, t: Language) -> Shown:
+    hours = hours_words(card.start_minute, card.start_minute + card.minutes, t)
+    kinds = [t.say(f"time.days.{each}") for each in DaySet if each in card.day_sets]
+    days = days_words(card.days, t)
+    if len(kinds) < len(DaySet):
+        days = Markup("{} · {}").format(days, t.say("list.between").join(kinds))
+    return Shown(card.id, SIGNS[card.kind], card_words(card, t), hours, days, card.is_on)
+
+
+async def _form(
+    request: web.Request,
+    session: Session,
+    find: Callable[[tuple[Card, ...]], Draft | None],
+    status: int = 200,
+    *,
+    alert: str = "",
+) -> web.Response:
+    """The form of a card.   find  it among the profile's cards; None: there is no such card"""
+    if not session.may(NEEDED):
+        return await _list(request, session, 403, alert="family.tap.forbidden")
+    t, profile, now = language_of(request), _profile(request), request.app[CLOCK]()
+
+    def load(conn: Connection) -> tuple[tuple[Card, ...], Profile, Calendar]:
+        require_own(conn, session.account, profile)
+        cards = plans.cards_of(conn, [profile]).get(profile, ())
+        return cards, get_profile(conn, profile), plans.calendar_of(conn, session.account)
+
+    try:
+        cards, rules, _ = await read(request, load)
+    except (NoPerson, NoSubscriber):
+        return page(request, "gone.html", 404, session=session)
+    draft = find(cards)
+    if draft is None:
+        return await _list(request, session, 404, alert="family.tap.gone")
+    today = now.astimezone(ZoneInfo(rules.schedule.zone)).date()
+    return page(
+        request,
+        "card.html",
+        status,
+        session=session,
+        here=f"/hours/{profile}",
+        draft=draft,
+        profile=profile,
+        sign=SIGNS[draft.kind],
+        steps=STEPS,
+        hours=hours_words(draft.start, draft.start + draft.minutes, t),
+        days=sorted(EVERY_DAY),
+        day_sets=list(DaySet),
+        packs=_packs(t) if draft.kind is Kind.SCHOOL else [],
+        soft_kinds=SOFT_KINDS,
+        conflicts=_odd(draft, cards, today, t),
+        alert=alert,
+    )
+
+
+def _odd(draft: Draft, cards: tuple[Card, ...], today: Any, t: Language) -> list[Markup]:
+    """What would be odd with the card as it is now."""
+    before = next((each for each in cards if each.id == draft.id), None)
+    try:
+        card = draft.card(before)
+    except Unfit:
+        return []
+    others = tuple(each for each in cards if each is not before)
+    known = {conflict_words(each, t) for each in conflicts_of(others, today)}
+    return [words for each in conflicts_of((*others, card), today) if (words := conflict_words(each, t)) not in known]
+
+
+def _packs(t: Language) -> list[tuple[str, Markup]]:
+    """The school hours that are known: a pack's name, and the province's with the school's."""
+    return [
+        (f"{each.province}/{name}", Markup("{} · {}").format(
+            t.say(f"family.province.{each.province}"), t.pick(school.name["en"], school.name.get("ur"))
+        ))
+        for each in provinces().values()
+        for name, school in each.schools.items()
+    ]  # fmt: skip
+
+
+def _profile(request: web.Request) -> int:
+    return number_of(request.match_info["profile"])

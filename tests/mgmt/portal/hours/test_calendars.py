@@ -1,0 +1,36 @@
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection
+from support.mgmt.desk import NOW
+
+from mgmt.portal.hours.calendars import put_dates, restore, with_range, without_range
+from mgmt.portal.hours.edits import NeedsPin
+from mgmt.portal.session import Session
+from parental.calendar import plans
+from parental.calendar.card import Card, Kind
+from parental.calendar.day_sets import Calendar, DaySet, Range
+
+ZONE = "Asia/Karachi"
+RAMADAN = Range(DaySet.RAMADAN, date(2027, 2, 8), date(2027, 3, 9))
+
+
+def test_dates_of_a_year_ahead_are_judged_and_those_of_no_card_open_nothing(conn: Connection, session: Session) -> None:
+    more = with_range(Calendar(), RAMADAN)
+    put_dates(conn, session, more, True, NOW, ZONE, is_proven=False)
+    put_dates(conn, session, without_range(more, RAMADAN), True, NOW, ZONE, is_proven=False)
+
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1260, 600, day_sets=frozenset({DaySet.SCHOOL})))
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1380, 300, day_sets=frozenset({DaySet.RAMADAN})))
+    with pytest.raises(NeedsPin):
+        put_dates(conn, session, more, True, NOW, ZONE, is_proven=False)
+
+
+def test_dates_are_taken_back_as_a_whole(conn: Connection, session: Session) -> None:
+    before = with_range(Calendar(frozenset(range(6)), shift_days=1), RAMADAN)
+    put_dates(conn, session, before, False, NOW, ZONE, is_proven=True)
+
+    (profile, undo), *_ = put_dates(conn, session, Calendar(), True, NOW, ZONE, is_proven=True)
+    restore(conn, profile, undo["calendar"], NOW)
+
+    assert plans.calendar_of(conn, 7) == before and not plans.follows_announced(conn, 7)

@@ -1,0 +1,119 @@
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock
+from support.mgmt.outline import text_of
+from support.mgmt.phone import Phone, add_caregiver
+
+from parental.calendar import plans
+from parental.calendar.card import Card, Kind
+from parental.calendar.day_sets import Calendar, DaySet
+from parental.database import reading, writing
+
+PIN = {"pin": "2468", "again": "2468"}
+WEEK = {f"school{day}": "1" for day in range(6)}
+AUGUST = {"kind": "holidays", "first": "2026-08-10", "last": "2026-08-14"}
+
+
+def calendar(engine: Engine) -> Calendar:
+    with reading(engine) as conn:
+        return plans.calendar_of(conn, 7)
+
+
+def add_homework(engine: Engine) -> None:
+    with writing(engine) as conn:
+        for kind, sets in ((Kind.HOMEWORK, {DaySet.SCHOOL}), (Kind.PRAYER, {DaySet.HOLIDAYS})):
+            plans.put_card(conn, 7, Card(kind, 1000, 60, day_sets=frozenset(sets)))
+
+
+async def send(phone: Phone, did: str, **fields: Any) -> tuple[int, str]:
+    status, text = await phone.send(f"days/{did}", csrf=await phone.csrf(), **fields)
+    return status, text_of(text)
+
+
+@pytest.fixture
+async def parent(phone: Phone, engine: Engine) -> Phone:
+    add_caregiver(engine)
+    await phone.with_number()
+    return phone
+
+
+async def test_a_family_says_which_days_have_school_and_whose_ramadan_it_follows(parent: Phone, engine: Engine) -> None:
+    assert "Today is: School days" in await parent.words("/days")
+
+    status, said = await send(parent, "save", shift="1", **WEEK)
+
+    assert status == 200 and "saved" in said
+    found = calendar(engine)
+    assert found.school_days == frozenset(range(6)) and found.shift_days == 1
+    with reading(engine) as conn:
+        assert not plans.follows_announced(conn, 7)
+
+
+async def test_holidays_are_added_and_removed_and_taken_back(parent: Phone, engine: Engine) -> None:
+    _, said = await send(parent, "add", **AUGUST)
+    assert "Holiday: Monday, 10 August 2026 – Friday, 14 August 2026" in said
+    (held,) = calendar(engine).ranges
+
+    _, said = await send(parent, "remove", range=f"holidays {held.first} {held.last}")
+    assert "10 August" not in said and calendar(engine).ranges == ()
+    _, said = await send(parent, "undo")
+    assert "taken back" in said and calendar(engine).ranges == (held,)
+
+
+async def test_dates_on_which_less_is_closed_take_the_pin_and_others_do_not(parent: Phone, engine: Engine) -> None:
+    add_homework(engine)
+    with writing(engine) as conn:
+        plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+
+    _, said = await send(parent, "add", **AUGUST)
+    assert "Choose a family PIN" in said and calendar(engine).ranges == ()
+    await send(parent, "add", **AUGUST, **PIN)
+    assert len(calendar(engine).ranges) == 1
+
+
+async def test_more_school_days_take_no_pin(parent: Phone, engine: Engine, clock: Clock) -> None:
+    with writing(engine) as conn:
+        plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+
+    assert "PIN" not in (await send(parent, "save", follows="1", **WEEK))[1]
+    assert calendar(engine).school_days == frozenset(range(6))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"last": "2026-08-01"},
+        {"last": "2028-08-01"},
+        {"first": "x"},
+        {"kind": "school"},
+        {"kind": "x"},
+        {"first": ""},
+    ],
+)
+async def test_dates_that_do_not_fit_are_refused_in_a_sentence(
+    parent: Phone, engine: Engine, wrong: dict[str, str]
+) -> None:
+    status, said = await send(parent, "add", **{**AUGUST, **wrong})
+
+    assert status == 422 and "These dates do not fit" in said and calendar(engine).ranges == ()
+
+
+async def test_a_helper_sees_the_dates_and_changes_none(phone: Phone, engine: Engine) -> None:
+    add_caregiver(engine, "helper")
+    await phone.with_number()
+
+    assert "Today is" in await phone.words("/days") and "Save" not in await phone.words("/days")
+    for did in ("save", "add", "remove"):
+        assert (await send(phone, did, **AUGUST))[0] == 403
+    assert calendar(engine) == Calendar()
+
+
+async def test_from_another_site_or_without_a_session_nothing_is_changed(parent: Phone, engine: Engine) -> None:
+    csrf = await parent.csrf()
+    for did in ("save", "add", "remove", "undo"):
+        assert (await parent.send(f"days/{did}", csrf=csrf, origin="https://evil.example", **AUGUST))[0] == 403
+    parent.client.session.cookie_jar.clear()
+    assert "Your mobile number" in await parent.words("/days")
+    assert calendar(engine) == Calendar()
