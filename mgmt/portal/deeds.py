@@ -6,6 +6,7 @@ Invariants: what a deed has done is kept as control and the workers said it, nev
 from typing import Any
 
 from aiohttp import web
+from markupsafe import Markup
 
 from mgmt.app_context import CLOCK, SETTINGS, write
 from mgmt.control_protocol import receipt_json
@@ -18,11 +19,11 @@ from mgmt.portal.session import keep_receipt
 
 
 async def ask_pin(
-    request: web.Request, form: Sent, action: str, label: str, back: str = "", why: str = ""
+    request: web.Request, form: Sent, action: str, label: str, back: str = "", why: Markup | None = None
 ) -> web.Response | None:
     """The page that asks for the PIN and does the same then; None: the PIN is right.
 
-    action  below PATH/;   back  below PATH;   label  the button's message;   why  a message: what it is asked for"""
+    action  below PATH/;   back  below PATH;   label  the button's message;   why  what it is asked for"""
     refused = None
     if "pin" in form.fields:
         try:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from mgmt.households import note_choice
 from mgmt.portal.hours import calendars, edits
+from mgmt.portal.rules import edits as rule_edits
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
 from parental.calendar import exceptions, plans, screen_time
@@ -182,4 +183,5 @@ _UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {
     "exception": _drop_exception,
     "card": edits.restore,
     "calendar": calendars.restore,
+    "rules": rule_edits.restore,
 }

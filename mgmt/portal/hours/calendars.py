@@ -5,6 +5,7 @@ within AHEAD_DAYS is refused without the PIN; it is taken back as a whole.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,20 +45,19 @@ def restore(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
     """Give a household the dates that it had.   profile  any of its own"""
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one()
     ranges = tuple(_range(*each) for each in said["ranges"])
-    calendar = Calendar(frozenset(said["school_days"]), ranges, (), said["shift_days"])
+    held = plans.calendar_of(conn, account)
+    calendar = replace(held, school_days=frozenset(said["school_days"]), ranges=ranges, shift_days=said["shift_days"])
     plans.put_calendar(conn, account, calendar, said["follows"])
     weeks.renew_account(conn, account, now)
 
 
 def with_range(calendar: Calendar, more: Range) -> Calendar:
     """The same dates and some more.   Raises BadSchedule"""
-    ranges = own_first((*calendar.ranges, more))
-    return Calendar(calendar.school_days, ranges, calendar.announced, calendar.shift_days)
+    return replace(calendar, ranges=own_first((*calendar.ranges, more)))
 
 
 def without_range(calendar: Calendar, less: Range) -> Calendar:
-    ranges = tuple(each for each in calendar.ranges if each != less)
-    return Calendar(calendar.school_days, ranges, calendar.announced, calendar.shift_days)
+    return replace(calendar, ranges=tuple(each for each in calendar.ranges if each != less))
 
 
 def _opens(conn: Connection, account: int, before: Calendar, today: date) -> bool:

@@ -5,6 +5,7 @@ family says so; nothing is computed.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -83,7 +84,8 @@ async def change(request: web.Request) -> web.Response:
     try:
         return await _make(request, form, did, is_proven=is_fresh(form.session, request.app[CLOCK]()))
     except NeedsPin:
-        asked = await ask_pin(request, form, f"days/{did}", f"family.days.{did}", "/days", "family.hours.opens")
+        why = language_of(request).say("family.hours.opens")
+        asked = await ask_pin(request, form, f"days/{did}", f"family.days.{did}", "/days", why)
         return asked or await _make(request, form, did, is_proven=True)
 
 
@@ -121,7 +123,7 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
 def _saved(form: Sent, calendar: Calendar) -> Calendar:
     school = frozenset(day for day in range(7) if form.fields[f"school{day}"])
     shift = {str(n): n for n in SHIFTS}.get(form.fields["shift"], 0)
-    return Calendar(school, calendar.ranges, calendar.announced, shift)
+    return replace(calendar, school_days=school, shift_days=shift)
 
 
 def _more(form: Sent, calendar: Calendar) -> Calendar:

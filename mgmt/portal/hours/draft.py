@@ -5,6 +5,7 @@ Invariants: any form is read without a fault; what makes no card is named in a s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from mgmt.portal.frame import number_of
 from parental.calendar.card import EVERY_DAY, MAX_LABEL, Card, Kind
@@ -69,18 +70,19 @@ class Draft:
             raise Unfit("family.hours.no.kind")
         if self.kind is Kind.OTHER and not self.label:
             raise Unfit("family.hours.no.name")
-        return Card(
-            kind=self.kind,
-            start_minute=self.start,
-            minutes=self.minutes,
-            days=self.days,
-            day_sets=self.day_sets,
-            label=self.label if self.kind is Kind.OTHER else "",
-            is_on=self.is_on,
-            allowed=self._allowed(before),
-            pack=self.pack or None,
-            id=self.id,
-        )
+        said: dict[str, Any] = {
+            "kind": self.kind,
+            "start_minute": self.start,
+            "minutes": self.minutes,
+            "days": self.days,
+            "day_sets": self.day_sets,
+            "label": self.label if self.kind is Kind.OTHER else "",
+            "is_on": self.is_on,
+            "allowed": self._allowed(before),
+            "pack": self.pack or None,
+            "id": self.id,
+        }
+        return Card(**said) if before is None else replace(before, **said)
 
     def _allowed(self, before: Card | None) -> frozenset[str] | None:
         if not self.can_be_soft:

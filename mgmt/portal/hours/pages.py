@@ -135,8 +135,8 @@ async def change(request: web.Request) -> web.Response:
     try:
         return await _make(request, form, edit, is_proven=is_proven)
     except NeedsPin:
-        where = f"/hours/{_profile(request)}"
-        asked = await ask_pin(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, "family.hours.opens")
+        where, why = f"/hours/{_profile(request)}", language_of(request).say("family.hours.opens")
+        asked = await ask_pin(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, why)
     return asked or await _make(request, form, edit, is_proven=True)
 
 

@@ -20,6 +20,7 @@ BUILT = (
     "family.who.",
     "family.help.",
     "family.hours.",
+    "family.rules.",
     "family.days.",
     "family.step.",
     "family.province.",

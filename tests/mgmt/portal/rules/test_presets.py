@@ -1,0 +1,32 @@
+from itertools import pairwise
+
+from mgmt.portal.rules.presets import PRESETS, preset_of
+from parental.profile import SAFE_SEARCH, Profile
+from rules.category import CATEGORIES
+
+
+def test_an_older_age_closes_no_more_than_a_younger_one() -> None:
+    for younger, older in pairwise(PRESETS.values()):
+        assert older.closed <= younger.closed
+        for each in ("safe_search", "youtube"):
+            assert SAFE_SEARCH.index(getattr(older, each)) <= SAFE_SEARCH.index(getattr(younger, each))
+
+
+def test_a_preset_closes_kinds_that_exist_and_no_learning_and_no_packets() -> None:
+    for preset in PRESETS.values():
+        assert preset.closed <= CATEGORIES.keys() - {"education", "quic", "undecidable", "video", "music"}
+
+
+def test_services_own_names_and_packets_stay_as_they_are() -> None:
+    before = Profile(frozenset({"tiktok", "quic", "music"}), allowed=frozenset({"a.example"}), canaries=True)
+    after = PRESETS["10-12"].applied(before)
+
+    assert {"tiktok", "quic"} <= after.blocked_categories and "music" not in after.blocked_categories
+    assert after.allowed == before.allowed and after.canaries and after.safe_search == "strict"
+
+
+def test_the_preset_that_holds_is_found_and_a_familys_own_rules_are_none() -> None:
+    for ages, preset in PRESETS.items():
+        assert preset_of(preset.applied(Profile())) == ages
+    assert preset_of(Profile()) is None
+    assert preset_of(Profile(frozenset({"games"}))) is None
