@@ -3,11 +3,12 @@
 Invariants: a row names the profile that answers for its prefix: a device's, or else its line's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from socket import AF_INET6, inet_pton
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, union_all
+from sqlalchemy import BindParameter, CompoundSelect, Connection, Select, bindparam, func, select, union_all
 
 from parental.schema.lines import addresses, devices, lines
 
@@ -26,12 +27,18 @@ def iter_held(conn: Connection, numbers: Sequence[int] | None = None) -> Iterato
         its = func.coalesce(addresses.c.profile, lines.c.profile)
         yield from _streamed(conn, select(*_PREFIX, its).join(lines, lines.c.id == addresses.c.line))
         return
-    of_lines = select(*_PREFIX, lines.c.profile).join(lines, lines.c.id == addresses.c.line)
-    of_lines = of_lines.where(addresses.c.profile.is_(None))
-    of_devices = select(*_PREFIX, addresses.c.profile)
     for some in _batches(numbers):
-        chosen = of_lines.where(lines.c.profile.in_(some)), of_devices.where(addresses.c.profile.in_(some))
-        yield from _streamed(conn, union_all(*chosen))
+        yield from _streamed(conn, _of_numbers(), {"numbers": some})
+
+
+@cache
+def _of_numbers() -> CompoundSelect[Any]:
+    """Asks for the prefixes of some profiles; made once."""
+    numbers: BindParameter[Any] = bindparam("numbers", expanding=True)
+    of_lines = select(*_PREFIX, lines.c.profile).join(lines, lines.c.id == addresses.c.line)
+    of_lines = of_lines.where(addresses.c.profile.is_(None), lines.c.profile.in_(numbers))
+    of_devices = select(*_PREFIX, addresses.c.profile).where(addresses.c.profile.in_(numbers))
+    return union_all(of_lines, of_devices)
 
 
 def iter_tokens(conn: Connection, numbers: Sequence[int] | None = None) -> Iterator[Held]:
@@ -51,6 +58,6 @@ def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[at : at + BATCH] for at in range(0, len(numbers), BATCH))
 
 
-def _streamed(conn: Connection, chosen: Select[Any] | Any) -> Iterator[Any]:
-    for rows in conn.execute(chosen, execution_options={"yield_per": AT_ONCE}).partitions():
+def _streamed(conn: Connection, chosen: Select[Any] | Any, said: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    for rows in conn.execute(chosen, said, execution_options={"yield_per": AT_ONCE}).partitions():
         yield from rows

@@ -9,11 +9,24 @@ profile that loses or gets a prefix is stamped, too.
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, String, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.held import BATCH, iter_held
@@ -71,17 +84,45 @@ def get_profile(conn: Connection, number: int) -> Profile:
 
 def load_profiles(conn: Connection, numbers: Sequence[int] | Select[tuple[int]]) -> dict[int, Profile]:
     """The profiles of some numbers, by rising number.   numbers  at most BATCH, or the query that finds them"""
-    blocked = blocked_categories.c
-    categories = _joined(conn, blocked.profile, blocked.category, numbers)
-    intervals = _joined(conn, closed_intervals.c.profile, _hours(), numbers)
-    own, spans = _own_names(conn, numbers), _spans(conn, numbers)
+    asked, said = (_questions(numbers), {}) if isinstance(numbers, Select) else (_of_numbers(), {"numbers": numbers})
+    categories: dict[int, str] = dict(conn.execute(asked.categories, said).all())
+    intervals: dict[int, str] = dict(conn.execute(asked.intervals, said).all())
+    own, spans = _own_names(conn.execute(asked.names, said)), _spans(conn.execute(asked.spans, said))
     found = {}
-    for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(_wished(numbers)).all():
+    for number, zone, paused_until_s, safe_search, canaries, youtube in conn.execute(asked.wishes, said).all():
         its = categories.get(number, ""), intervals.get(number, "")
         wished = (NO_SAFE_SEARCH, False, NO_SAFE_SEARCH) if safe_search is None else (safe_search, canaries, youtube)
         parts = *own.get(number, _NO_NAMES), *spans.get(number, _NO_SPANS)
         found[number] = _shared(*its, zone, paused_until_s, *wished, *parts)
     return found
+
+
+class _Questions(NamedTuple):
+    """What is asked of profiles."""
+
+    categories: Select[int, str]
+    intervals: Select[int, str]
+    names: Select[Any]
+    spans: Select[Any]
+    wishes: Select[Any]
+
+
+def _questions(among: Select[tuple[int]] | BindParameter[Any]) -> _Questions:
+    """among  which profiles"""
+    blocked, closed = blocked_categories.c, closed_intervals.c
+    return _Questions(
+        _joined(blocked.profile, blocked.category, among),
+        _joined(closed.profile, _hours(), among),
+        select(household_names).where(household_names.c.profile.in_(among)),
+        select(time_spans).where(time_spans.c.profile.in_(among)).order_by(time_spans.c.id),
+        _wished(among),
+    )
+
+
+@cache
+def _of_numbers() -> _Questions:
+    """Those of `numbers`, made once: to make them costs more than to ask them."""
+    return _questions(bindparam("numbers", expanding=True))
 
 
 @lru_cache(maxsize=SHARED)
@@ -177,33 +218,29 @@ def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
     _stamp(conn, list(numbers), revision)
 
 
-def _spans(
-    conn: Connection, numbers: Sequence[int] | Select[tuple[int]]
-) -> dict[int, tuple[tuple[Span, ...], tuple[Span, ...]]]:
+def _spans(rows: Iterable[Any]) -> dict[int, tuple[tuple[Span, ...], tuple[Span, ...]]]:
     """The closures, and the grants, of those that have any."""
     found: dict[int, tuple[tuple[Span, ...], tuple[Span, ...]]] = {}
-    chosen = select(time_spans).where(time_spans.c.profile.in_(numbers)).order_by(time_spans.c.id)
-    for row in conn.execute(chosen).all():
+    for row in rows:
         span, (closures, grants) = Span(row.from_s, row.until_s, row.kind), found.get(row.profile, ((), ()))
         is_closure = row.kind in CLOSURES
         found[row.profile] = ((*closures, span), grants) if is_closure else (closures, (*grants, span))
     return found
 
 
-def _wished(numbers: Sequence[int] | Select[tuple[int]]) -> Select[Any]:
+def _wished(among: Select[tuple[int]] | BindParameter[Any]) -> Select[Any]:
     """Chooses what stands once in a profile; no safe search where nothing is wished of DNS."""
     wishes = dns_wishes.c.safe_search, dns_wishes.c.canaries, dns_wishes.c.youtube
     chosen = select(profiles.c.id, profiles.c.zone, profiles.c.paused_until_s, *wishes)
     chosen = chosen.outerjoin(dns_wishes, dns_wishes.c.profile == profiles.c.id)
-    return chosen.where(profiles.c.id.in_(numbers)).order_by(profiles.c.id)
+    return chosen.where(profiles.c.id.in_(among)).order_by(profiles.c.id)
 
 
 def _joined(
-    conn: Connection, profile: ColumnElement[int], said: ColumnElement[str], numbers: Sequence[int] | Select[tuple[int]]
-) -> dict[int, str]:
+    profile: ColumnElement[int], said: ColumnElement[str], among: Select[tuple[int]] | BindParameter[Any]
+) -> Select[int, str]:
     """What the rows of each profile say, in no order, for _parts().   Joined by the database, which costs a third."""
-    chosen = select(profile, func.aggregate_strings(said, ";")).where(profile.in_(numbers)).group_by(profile)
-    return dict(conn.execute(chosen).all())
+    return select(profile, func.aggregate_strings(said, ";")).where(profile.in_(among)).group_by(profile)
 
 
 def _hours() -> ColumnElement[str]:
@@ -223,13 +260,10 @@ def _parts(joined: str) -> list[str]:
     return joined.split(";") if joined else []
 
 
-def _own_names(
-    conn: Connection, numbers: Sequence[int] | Select[tuple[int]]
-) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
+def _own_names(rows: Iterable[Any]) -> dict[int, tuple[frozenset[str], frozenset[str]]]:
     """The names that are allowed, and those that are denied, of profiles that have any."""
     held: dict[int, tuple[set[str], set[str]]] = {}
-    chosen = select(household_names).where(household_names.c.profile.in_(numbers))
-    for number, name, is_allowed in conn.execute(chosen).all():
+    for number, name, is_allowed in rows:
         held.setdefault(number, (set(), set()))[0 if is_allowed else 1].add(name)
     return {number: (frozenset(allowed), frozenset(denied)) for number, (allowed, denied) in held.items()}
 

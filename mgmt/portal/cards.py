@@ -25,7 +25,7 @@ from parental.errors import NotNow
 from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
 from parental.people.children import Child, children_of
-from parental.people.levels import LOCKS, Level, offers, rules_of
+from parental.people.levels import LOCKS, Level, level_of, rules_of
 from parental.profile import Profile
 from parental.profiles import load_profiles
 
@@ -106,7 +106,7 @@ def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> H
     cards = [
         _card(conn, session, (*each, _Held(rules[each[0]], hours.get(each[0], ()), calendar)), t, now) for each in whose
     ]
-    level = offers(conn, lines[0].id).level if lines else Level.HOME
+    level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     return Home(level, cards, _elsewhere(conn, session))
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from mgmt.households import note_choice
 from mgmt.portal.hours import calendars, edits
@@ -27,6 +27,8 @@ from parental.schema.lines import profiles
 MINUTES = 30  # of one tap
 UNDO = timedelta(seconds=60)  # the bar that takes the last tap back
 HOURS_OPEN = (1, 2, 3)  # of "open for"
+
+_REVISION = select(profiles.c.revision).where(profiles.c.id == bindparam("profile"))
 
 Undo = Mapping[str, Any]
 
@@ -82,7 +84,7 @@ def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:
 
 def revision_of(conn: Connection, profile: int) -> int:
     """The revision of the last change of a profile: another one later means another change."""
-    return int(conn.execute(select(profiles.c.revision).where(profiles.c.id == profile)).scalar_one())
+    return int(conn.execute(_REVISION, {"profile": profile}).scalar_one())
 
 
 def _pause(done: Done) -> Undo:

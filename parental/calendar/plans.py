@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from parental.calendar.card import Card, Kind, check_number
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range, own_first
@@ -19,13 +19,14 @@ from parental.errors import BadSchedule, NoPerson
 from parental.profiles import put_week
 from parental.schema.calendar import cards, day_ranges, household_calendars
 
+_CARDS = select(cards).where(cards.c.profile.in_(bindparam("numbers", expanding=True))).order_by(cards.c.id)
 FOLLOWS = True  # a household that has said nothing follows what the operator announces
 
 
 def cards_of(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[Card, ...]]:
     """The cards of at most BATCH profiles, by the profile; those without are not in it."""
     found: dict[int, tuple[Card, ...]] = {}
-    for row in conn.execute(select(cards).where(cards.c.profile.in_(numbers)).order_by(cards.c.id)):
+    for row in conn.execute(_CARDS, {"numbers": numbers}):
         found[row.profile] = (*found.get(row.profile, ()), _card(row))
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from parental.errors import BadPerson, NoPerson
 from parental.held import BATCH
@@ -20,6 +20,7 @@ from parental.schema.people import accounts, caregivers, children
 from parental.store import delete_empty, leave_profile, profile_of
 from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE
 
+_LINES = select(lines).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # BCP 47, without its rare forms
 
 
@@ -75,7 +76,7 @@ def account_of(conn: Connection, line: int) -> int | None:
 
 def lines_of(conn: Connection, account: int) -> list[Row[Any]]:
     """The rows of an account's lines, by rising number."""
-    return list(conn.execute(select(lines).where(lines.c.account == account).order_by(lines.c.id)))
+    return list(conn.execute(_LINES, {"account": account}))
 
 
 def set_province(conn: Connection, line: int, province: str | None) -> None:

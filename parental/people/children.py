@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from parental.addresses import is_of, network_of
 from parental.errors import BadPerson, NoPerson
@@ -26,6 +26,8 @@ from parental.subscriber import Network
 MAX_CHILDREN = 64  # a family has a handful; a school has a profile a class
 YEARS = range(1990, 2101)
 DRAWING = re.compile("[a-z][a-z0-9-]{0,30}")
+
+_OF_ACCOUNT = select(children).where(children.c.account == bindparam("account")).order_by(children.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def get_child(conn: Connection, account: int, child: int) -> Child:
 
 def children_of(conn: Connection, account: int) -> list[Child]:
     """The children of an account, in the order in which they were added."""
-    found = conn.execute(select(children).where(children.c.account == account).order_by(children.c.id))
+    found = conn.execute(_OF_ACCOUNT, {"account": account})
     return [Child(**row._mapping) for row in found]
 
 

@@ -13,7 +13,7 @@ import enum
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from fastpath.dns.device_option import is_device
 from parental.addresses import network_of
@@ -38,6 +38,15 @@ class Level(enum.Enum):
     SCHOOL = "S"
 
 
+_HELD = select(addresses).where(addresses.c.line == bindparam("line"))
+_OWNERS = select(
+    exists().where(
+        caregivers.c.account == bindparam("account"), caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
+    ),
+    exists().where(children.c.profile == bindparam("profile")),
+)
+
+
 class Offer(NamedTuple):
     """What a line can be used for.
 
@@ -50,16 +59,26 @@ class Offer(NamedTuple):
 
 
 def offers(conn: Connection, line: int) -> Offer:
-    """What a line can be offered.   Cost: five index look-ups"""
+    """What a line can be offered.   Cost: six index look-ups"""
     row = conn.execute(select(lines).where(lines.c.id == line)).one()
     held = conn.execute(select(addresses).where(addresses.c.line == line)).all()
     has_tokens = conn.execute(select(devices.c.name).where(devices.c.line == line).limit(1)).first() is not None
-    named = [each for each in held if _is_named(network_of(each))]
-    apart = bool(named) or any(each.profile is not None for each in held)
-    level = _level(conn, row.account, row.profile, apart)
+    apart = any(each.profile is not None or _is_named(network_of(each)) for each in held)
+    level = level_of(conn, line, row.account, row.profile)
     rules = _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
     given = [*(["line"] if held else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
     return Offer(level, rules, tuple(given))
+
+
+def level_of(conn: Connection, line: int, account: int, profile: int) -> Level:
+    """What a line is.   account, profile  of the line.   Cost: two statements, which are made once"""
+    held = [row.profile is not None or _is_named(network_of(row)) for row in conn.execute(_HELD, {"line": line})]
+    is_school, is_childs = conn.execute(_OWNERS, {"account": account, "profile": profile}).one()
+    if is_school:
+        return Level.SCHOOL
+    if any(held):
+        return Level.DEVICES
+    return Level.KIDS if is_childs else Level.HOME
 
 
 def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
@@ -71,16 +90,6 @@ def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
     of_line = select(devices.c.name).join(lines, lines.c.id == devices.c.line)
     of_line = of_line.where(lines.c.profile == profile, devices.c.profile.is_(None)).limit(1)
     return NAMES if own is not None or conn.execute(of_line).first() is not None else ()
-
-
-def _level(conn: Connection, account: int, profile: int, apart: bool) -> Level:
-    of_school = caregivers.c.account == account, caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
-    if conn.execute(select(caregivers.c.id).where(*of_school).limit(1)).first() is not None:
-        return Level.SCHOOL
-    if apart:
-        return Level.DEVICES
-    is_childs = conn.execute(select(children.c.id).where(children.c.profile == profile)).first() is not None
-    return Level.KIDS if is_childs else Level.HOME
 
 
 def _rules(prefixes: Iterable[Network]) -> tuple[str, ...]:
