@@ -8,6 +8,7 @@ from mgmt.portal.help import add_help
 from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
 from mgmt.portal.hours.pages import add_hours
+from mgmt.portal.manifest import add_manifest
 from mgmt.portal.pin import add_pins
 from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
@@ -17,6 +18,7 @@ from mgmt.portal.sms import Sms
 def add_portal(app: web.Application, sms: Sms | None) -> None:
     """Put all of them into it.   sms  what takes messages; None: nothing does"""
     add_style(app)
+    add_manifest(app)
     add_pins(app)
     add_sign_in(app, sms)
     add_home(app)

@@ -104,3 +104,17 @@ def test_a_household_without_a_phone_signs_in_with_its_code(phone: OpenPhone, si
     press(page, "form[action*='/login'] button")
 
     assert "Ayesha" in page.inner_text("main")
+
+
+@pytest.mark.parametrize("language", ["en", "ur"])
+def test_a_phone_can_keep_the_pages_on_its_first_screen(phone: OpenPhone, site: Served, language: str) -> None:
+    page = phone(language)
+    page.goto(HOME)
+    asked = page.context.new_cdp_session(page)
+
+    manifest = asked.send("Page.getAppManifest")
+    lacks = asked.send("Page.getInstallabilityErrors")["installabilityErrors"]
+
+    assert manifest["errors"] == [] and f'"lang": "{language}"' in manifest["data"]
+    # the pages are served without TLS here
+    assert {each["errorId"] for each in lacks} <= {"not-from-secure-origin", "in-incognito"}
