@@ -9,6 +9,7 @@ from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
 from mgmt.portal.hours.pages import add_hours
 from mgmt.portal.manifest import add_manifest
+from mgmt.portal.people import add_people
 from mgmt.portal.pin import add_pins
 from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
@@ -25,5 +26,6 @@ def add_portal(app: web.Application, sms: Sms | None) -> None:
     add_hours(app)
     add_dates(app)
     add_rules(app)
+    add_people(app)
     add_changes(app)
     add_help(app)

@@ -118,3 +118,23 @@ def test_a_phone_can_keep_the_pages_on_its_first_screen(phone: OpenPhone, site: 
     assert manifest["errors"] == [] and f'"lang": "{language}"' in manifest["data"]
     # the pages are served without TLS here
     assert {each["errorId"] for each in lacks} <= {"not-from-secure-origin", "in-incognito"}
+
+
+@pytest.mark.parametrize(("language", "scheme", "has_script"), [("en", "light", False), ("ur", "dark", True)])
+def test_a_sister_is_invited_from_the_page(
+    phone: OpenPhone, axe: str, site: Served, language: str, scheme: str, has_script: bool
+) -> None:
+    parent = Parent(phone(language, scheme, has_script=has_script), site, axe if has_script else None)
+    page = parent.page
+    parent.sign_in()
+    parent.tap("nav a[href*='/people']")
+    page.fill("input[name=name]", "Hina")
+    page.fill("input[name=phone]", f"0{int(parent.number[3:]) + 100_000_000}")
+    parent.look("people", language, scheme)
+    parent.tap("button.big")
+    page.fill("input[name=pin]", "2468")
+    page.fill("input[name=again]", "2468")
+    parent.tap("button.big")
+
+    assert "Hina" in parent.says()
+    parent.look("people-invited", language, scheme)

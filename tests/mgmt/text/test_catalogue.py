@@ -20,6 +20,8 @@ BUILT = (
     "family.who.",
     "family.help.",
     "family.hours.",
+    "family.people.",
+    "family.role.",
     "family.rules.",
     "family.days.",
     "family.step.",

@@ -1,0 +1,126 @@
+"""/family/people: who takes care of the household: who is in it, an invitation by telephone number, and its end.
+
+Invariants: each of these takes the PIN, for it gives or takes the power to open; all caregivers see who did it and
+when; a number is taken and never shown; the last owner stays; the role `school` is the operator's to give.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.households import record
+from mgmt.portal.deeds import ask_pin
+from mgmt.portal.frame import PATH, Sent, moved, number_of, page, sent, session_of
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.session import Session
+from mgmt.portal.sign_in import sign_in_page
+from parental.errors import BadPerson, NoPerson
+from parental.people.caregivers import HELPER, PARENT, Caregiver, caregivers_of, invite, remove_caregiver
+from parental.people.phones import Phones, SealedPhone, international
+
+PEOPLE = PATH + "/people"
+ROLES = (PARENT, HELPER)  # to choose from
+NEEDED = "account.caregivers"
+
+
+class Done(NamedTuple):
+    """action  of the records;   who  it was done to"""
+
+    action: str
+    who: Caregiver
+
+
+Deed = Callable[[Connection, Session, datetime], Done]
+
+
+def add_people(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(PEOPLE, show)
+    for did in ("invite", "remove"):
+        app.router.add_post(f"{PEOPLE}/{did}", change)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /family/people"""
+    session = await session_of(request)
+    return sign_in_page(request) if session is None else await _page(request, session)
+
+
+async def change(request: web.Request) -> web.Response:
+    """POST /family/people/invite, remove"""
+    form, did = await sent(request), request.path.rpartition("/")[2]
+    if form is None:
+        return sign_in_page(request, 403)
+    if not form.session.may(NEEDED):
+        return await _page(request, form.session, 403, alert="family.tap.forbidden")
+    try:
+        deed = _invitation(request, form) if did == "invite" else _removal(form)
+    except BadPerson:
+        return await _page(request, form.session, 422, alert="family.phone.wrong")
+    if not is_fresh(form.session, request.app[CLOCK]()):
+        asked = await ask_pin(request, form, f"people/{did}", f"family.people.{did}", "/people")
+        if asked is not None:
+            return asked
+    return await _do(request, form.session, deed)
+
+
+async def _do(request: web.Request, session: Session, deed: Deed) -> web.Response:
+    now = request.app[CLOCK]()
+
+    def store_it(conn: Connection) -> None:
+        done = deed(conn, session, now)
+        record(conn, session.account, session.actor, done.action, {"caregiver": done.who.id}, now)
+
+    try:
+        await write(request, store_it)
+    except NoPerson:
+        return await _page(request, session, 404, alert="family.people.gone")
+    except BadPerson:
+        return await _page(request, session, 409, alert="family.people.kept")
+    return moved(request, "/people")
+
+
+def _invitation(request: web.Request, form: Sent) -> Deed:
+    """Raises BadPerson for what is no telephone number"""
+    phone, name = _sealed(request, form.fields["phone"]), " ".join(form.fields["name"].split())
+    role = form.fields["role"] if form.fields["role"] in ROLES else HELPER
+
+    def deed(conn: Connection, session: Session, now: datetime) -> Done:
+        who, _ = invite(conn, session.account, name, role, now, phone=phone, by=session.caregiver)
+        return Done("caregiver invited", who)
+
+    return deed
+
+
+def _removal(form: Sent) -> Deed:
+    number = number_of(form.fields["caregiver"])
+    return lambda conn, session, _: Done("caregiver removed", remove_caregiver(conn, session.account, number))
+
+
+def _sealed(request: web.Request, said: str) -> SealedPhone:
+    settings = request.app[SETTINGS]
+    if settings.phone_key is None:
+        raise BadPerson("phone: this box has no key for telephone numbers; nothing done; see docs")
+    return Phones(settings.phone_key).seal(international(said, settings.country))
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    found = await read(request, lambda conn: caregivers_of(conn, session.account))
+    may = session.may(NEEDED)
+    can_invite = may and request.app[SETTINGS].phone_key is not None
+    return page(
+        request,
+        "people.html",
+        status,
+        session=session,
+        here="/people",
+        people=found,
+        roles=ROLES,
+        may=may,
+        can_invite=can_invite,
+        alert=alert,
+    )

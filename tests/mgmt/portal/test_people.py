@@ -1,0 +1,110 @@
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock
+from support.mgmt.outline import text_of
+from support.mgmt.phone import Phone, add_caregiver
+
+from parental.database import reading
+from parental.people.caregivers import Caregiver, caregivers_of
+from parental.people.household import history
+
+PIN = {"pin": "2468", "again": "2468"}
+SISTER = {"name": "  Hina ", "phone": "0301 7654321", "role": "helper"}
+
+
+def people(engine: Engine, account: int = 7) -> list[Caregiver]:
+    with reading(engine) as conn:
+        return caregivers_of(conn, account)
+
+
+async def send(at: Phone, did: str, **fields: Any) -> tuple[int, str]:
+    status, text = await at.send(f"people/{did}", csrf=await at.csrf(), **fields)
+    return status, text_of(text)
+
+
+@pytest.fixture
+async def parent(phone: Phone, engine: Engine) -> Phone:
+    add_caregiver(engine)
+    await phone.with_number()
+    return phone
+
+
+async def test_a_sister_is_invited_with_the_pin_and_signs_in_with_her_own_number(parent: Phone, engine: Engine) -> None:
+    status, said = await send(parent, "invite", **SISTER)
+    assert "Choose a family PIN" in said and len(people(engine)) == 1
+    status, said = await send(parent, "invite", **SISTER, **PIN)
+    assert status == 200 and "Hina · Helper" in said and "Invited" in said and "7654321" not in said
+    with reading(engine) as conn:
+        assert history(conn, 7)[0].action == "caregiver invited"
+
+    await parent.send("logout", csrf=await parent.csrf())
+    await parent.with_number("0301 7654321")
+    assert "Home 7" in await parent.words() and [each.state for each in people(engine)] == ["active", "active"]
+
+
+async def test_a_caregiver_is_removed_with_the_pin_and_all_read_it(parent: Phone, engine: Engine) -> None:
+    hina = add_caregiver(engine, "parent", number="+923017654321", name="Hina")
+
+    _, said = await send(parent, "remove", caregiver=str(hina))
+    assert "Choose a family PIN" in said and len(people(engine)) == 2
+    await send(parent, "remove", caregiver=str(hina), **PIN)
+    assert [each.nickname for each in people(engine)] == ["Sana"]
+    assert "Caregiver removed" in await parent.words("/changes")
+
+
+async def test_a_child_with_the_phone_but_without_the_pin_invites_no_one(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    await send(parent, "invite", **SISTER, **PIN)
+    clock.forward(minutes=6)
+
+    status, said = await send(parent, "invite", name="Me", phone="0302 1111111", role="parent", pin="1357")
+
+    assert status == 403 and "This is not the PIN" in said and len(people(engine)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [({"phone": "12"}, 422), ({"phone": ""}, 422), ({"name": " "}, 409), ({"phone": "0300 1234567"}, 409)],
+)
+async def test_what_is_no_number_or_no_name_or_is_used_is_refused(
+    parent: Phone, engine: Engine, wrong: dict[str, str], status: int
+) -> None:
+    assert (await send(parent, "invite", **{**SISTER, **wrong}, **PIN))[0] == status
+    assert len(people(engine)) == 1
+
+
+@pytest.mark.parametrize("role", ["owner", "school", "x", ""])
+async def test_no_role_is_given_that_the_page_does_not_offer(parent: Phone, engine: Engine, role: str) -> None:
+    await send(parent, "invite", **{**SISTER, "role": role}, **PIN)
+
+    assert people(engine)[-1].role == "helper"
+
+
+async def test_the_last_owner_stays_and_those_of_another_household_are_not_found(parent: Phone, engine: Engine) -> None:
+    other = add_caregiver(engine, account=8, number="+923017654321")
+
+    assert (await send(parent, "remove", caregiver=str(people(engine)[0].id), **PIN))[0] == 409
+    for number in (str(other), "0", "x"):
+        assert (await send(parent, "remove", caregiver=number))[0] == 404
+    assert len(people(engine)) == 1 and len(people(engine, 8)) == 1
+
+
+async def test_a_helper_sees_who_is_there_and_changes_no_one(phone: Phone, engine: Engine) -> None:
+    helper = add_caregiver(engine, "helper")
+    await phone.with_number()
+
+    said = await phone.words("/people")
+    assert "Sana · Helper" in said and "Invite" not in said and "Remove" not in said
+    assert (await send(phone, "invite", **SISTER, **PIN))[0] == 403
+    assert (await send(phone, "remove", caregiver=str(helper)))[0] == 403
+
+
+async def test_from_another_site_or_without_a_session_no_one_is_invited(parent: Phone, engine: Engine) -> None:
+    csrf = await parent.csrf()
+    for did in ("invite", "remove"):
+        assert (await parent.send(f"people/{did}", csrf=csrf, origin="https://evil.example", **SISTER))[0] == 403
+    parent.client.session.cookie_jar.clear()
+    assert "Your mobile number" in await parent.words("/people") and len(people(engine)) == 1
