@@ -3,12 +3,14 @@
 Invariants: every packet received gets a verdict, in order of arrival, so one batch verdict covers a run of equal marks.
 A refused verdict or a failed injection is counted and never ends the loop.  Tables and pages change only between two
 batches.
+At moderate load most batches are one packet, and their system calls are most of a packet's cost: one waits and
+receives, one sends verdicts and labels.  So nothing else is waited for: who wakes the loop has the kernel answer at the
+queue's own socket.
 The queue is about as long as the arrivals of 50 ms: a hung loop does not delay other flows for longer.
 Absent on purpose: Python while the loop runs; it is one thread without the GIL.
 Source: linux/netfilter/nfnetlink_queue.h.
 Cost: bench/gate_queue.py.
 """
-import os
 import socket
 
 cimport cython
@@ -19,11 +21,11 @@ from libc.string cimport memcpy, memset
 from fastpath.base.atomic cimport load_pointer, store_pointer
 from fastpath.base.clock cimport realtime_ns
 from fastpath.base.cursor cimport MALFORMED, OK, Status
-from fastpath.base.sockets cimport MSG_DONTWAIT, POLLIN, drain_eventfd, iovec, mmsghdr, poll, pollfd, recvmmsg, send
+from fastpath.base.sockets cimport iovec, mmsghdr, recvmmsg, send
 from fastpath.gate.asymmetric cimport judge_asymmetric
 from fastpath.gate.flow cimport Path, expect_bucket, fetch_flow
 from fastpath.gate.judge cimport judge_packet
-from fastpath.gate.labels cimport Labels, open_labels
+from fastpath.gate.labels cimport LABELS_ROOM, Labels, open_labels
 from fastpath.gate.nfqueue cimport (
     LEAST_MAXLEN, MAXLEN_OCTETS, VERDICT_OCTETS, Queued, fit_maxlen, parse_queued, write_maxlen, write_verdict)
 from fastpath.gate.outbox cimport packets_of, send_all
@@ -41,15 +43,17 @@ from fastpath.wire.name cimport NAME_OCTETS
 from fastpath.wire.packet cimport PacketView, parse_packet, turn_packet
 
 from fastpath.gate.marks import MARK_SHIFT as _MARK_SHIFT
-from fastpath.gate.nfqueue import open_queue
+from fastpath.gate.nfqueue import open_queue, wake_message
 from fastpath.gate.outbox import open_raw
 from fastpath.gate.unfinished import octets_needed
+
+cdef extern from "<sys/socket.h>" nogil:
+    const int MSG_WAITFORONE    # block for the first packet only
 
 cdef enum:
     BATCH = 64                  # 256 was no faster
     BUFFER_OCTETS = 69632       # 68 KiB: a GSO packet of 64 KiB with its netlink attributes
     FIT_NS = 50_000_000         # a hung loop delays packets of two such spans; clients retransmit after 200 ms
-    POLL_MS = 100               # the longest delay of new tables without wake()
 
 cdef struct PageSet:
     Page pages[MOST_LANGUAGES][N_REASONS]       # the operator's first language first
@@ -62,8 +66,7 @@ cdef struct QueueLoop:
     Handover* handover
     PageSet* given_pages        # the newest; written by another thread
     PageSet* taken_pages        # whose texts the gate shows
-    int queue_fd
-    int wake_fd
+    int queue_fd                # -1: not open
     int raw4_fd
     int raw6_fd
     uint16_t queue_number
@@ -75,7 +78,7 @@ cdef struct QueueLoop:
     Path paths[BATCH]           # of the packets in them, or in those of an earlier batch
     mmsghdr messages[BATCH]
     iovec parts[BATCH]
-    uint8_t verdicts[BATCH * VERDICT_OCTETS]
+    uint8_t verdicts[BATCH * VERDICT_OCTETS + LABELS_ROOM]
     size_t verdicts_n
     uint32_t run_id             # last packet of the run of equal marks whose verdict is not written yet
     uint32_t run_mark           # 0: no run
@@ -85,23 +88,15 @@ cdef struct QueueLoop:
 
 
 cdef void _run(QueueLoop* l) noexcept nogil:
-    cdef pollfd fds[2]
-    fds[0].fd = l.queue_fd
-    fds[0].events = POLLIN
-    fds[1].fd = l.wake_fd
-    fds[1].events = POLLIN
+    cdef int n
     while not l.stopping:
-        fds[0].revents = 0
-        fds[1].revents = 0
-        poll(fds, 2, POLL_MS)
+        n = recvmmsg(l.queue_fd, l.messages, BATCH, MSG_WAITFORONE, NULL)
         l.n_turns += 1
-        if fds[1].revents:
-            drain_eventfd(l.wake_fd)
         l.gate.tables = take_tables(l.handover)
         _take_pages(l)
         l.gate.now_ns = realtime_ns()
-        if fds[0].revents:
-            _take_batch(l)
+        if n > 0:
+            _take_batch(l, n)
         _fit_queue(l)
 
 
@@ -116,11 +111,8 @@ cdef void _take_pages(QueueLoop* l) noexcept nogil:
     store_pointer(&l.taken_pages, given)
 
 
-cdef void _take_batch(QueueLoop* l) noexcept nogil:
+cdef void _take_batch(QueueLoop* l, int n) noexcept nogil:
     cdef int i
-    cdef int n = recvmmsg(l.queue_fd, l.messages, BATCH, MSG_DONTWAIT, NULL)
-    if n < 0:
-        return
     l.n_taken += n
     if n > 1:
         _expect_flows(l, n)
@@ -128,8 +120,8 @@ cdef void _take_batch(QueueLoop* l) noexcept nogil:
         l.gate.flows.expected = l.paths[i]
         _take_datagram(l, l.buffers + <size_t>i * BUFFER_OCTETS, l.messages[i].msg_len)
     _end_run(l)
+    _add_labels(l)
     _send_verdicts(l)
-    _send_labels(l)
     _send_injected(l)
 
 
@@ -208,7 +200,7 @@ cdef uint32_t _judge(QueueLoop* l, const uint8_t* packet, size_t n, uint32_t mar
 cdef void _end_run(QueueLoop* l) noexcept nogil:
     if l.run_mark == 0:
         return
-    if l.verdicts_n == sizeof(l.verdicts):
+    if l.verdicts_n == BATCH * VERDICT_OCTETS:
         _send_verdicts(l)
     l.verdicts_n += write_verdict(l.verdicts + l.verdicts_n, l.queue_number, l.run_id, l.run_mark)
     l.run_mark = 0
@@ -220,11 +212,11 @@ cdef void _send_verdicts(QueueLoop* l) noexcept nogil:
     l.verdicts_n = 0
 
 
-cdef void _send_labels(QueueLoop* l) noexcept nogil:
+cdef void _add_labels(QueueLoop* l) noexcept nogil:
     """Behind the verdicts: only what a packet has passed with is a connection that the kernel finds."""
     cdef Labels* labels = &l.gate.labels
-    if labels.used and send(l.queue_fd, labels.messages, labels.used, 0) < 0:
-        count(l.gate.shared.counters, CNT_GATE_UNLABELLED, 1)
+    memcpy(l.verdicts + l.verdicts_n, labels.messages, labels.used)
+    l.verdicts_n += labels.used
     labels.used = labels.last = 0
 
 
@@ -289,7 +281,7 @@ cdef class GateLoop:
         self._loop = <QueueLoop*>calloc(1, sizeof(QueueLoop))
         if self._loop == NULL:
             raise MemoryError
-        self._loop.wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._loop.queue_fd = -1
         self._loop.queue_number = queue_number
         self._loop.handover = &handoff.h
         if not 0 <= mark_shift <= 24:
@@ -336,7 +328,6 @@ cdef class GateLoop:
             return
         close_gate(&l.gate)
         free(l.buffers)
-        os.close(l.wake_fd)
         free(l)
 
     cdef object _take_unfinished(self, uint8_t[::1] memory):
@@ -367,6 +358,7 @@ cdef class GateLoop:
             l.raw6_fd = raw6.fileno()
             with nogil:
                 _run(l)
+            l.queue_fd = -1
 
     def stop(self):
         self._loop.stopping = 1
@@ -377,7 +369,9 @@ cdef class GateLoop:
         return self._loop.n_turns
 
     def wake(self):
-        os.eventfd_write(self._loop.wake_fd, 1)
+        cdef bytes message = wake_message()
+        if self._loop.queue_fd >= 0:    # else the loop has not begun, or has ended
+            send(self._loop.queue_fd, <const uint8_t*>message, len(message), 0)
 
     def feed(self, bytes packet, uint32_t mark, int64_t now_s, is_summed=0):
         cdef QueueLoop* l = self._loop

@@ -6,6 +6,7 @@ NETLINK_NO_ENOBUFS: int
 SO_RCVBUFFORCE: int
 RECEIVE_BUFFER: int
 FIRST_MAXLEN: int
+WAIT_US: int
 COPY_RANGE: int
 CFG_CMD: int
 CFG_PARAMS: int
@@ -31,5 +32,10 @@ def fitted_maxlen(maxlen: int, n_packets: int) -> int:
 def maxlen_message(queue: int, maxlen: int) -> bytes:
     """The request that sets the queue's length."""
 
+def wake_message() -> bytes:
+    """The request for an acknowledgement alone, which wakes whoever waits at the socket that it is sent through."""
+
 def open_queue(number: int, when_overloaded_closed: int = 0) -> socket.socket:
-    """Bind queue `number` of this network namespace.   Raises OSError: another process has it, or no CAP_NET_ADMIN."""
+    """Bind queue `number` of this network namespace.   Raises OSError: another process has it, or no CAP_NET_ADMIN.
+
+    Who receives from the socket waits for WAIT_US at most."""

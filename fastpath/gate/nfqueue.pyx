@@ -39,6 +39,7 @@ NETLINK_NO_ENOBUFS = 5
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 32 << 20
 FIRST_MAXLEN = LEAST_MAXLEN     # the loop adapts it
+WAIT_US = 100_000               # the longest that the loop waits for packets; new tables wake it
 COPY_RANGE = 0xffff
 CFG_CMD, CFG_PARAMS, CFG_QUEUE_MAXLEN, CFG_MASK, CFG_FLAGS = 1, 2, 3, 4, 5
 CMD_BIND = 1
@@ -203,6 +204,11 @@ def maxlen_message(int queue, unsigned int maxlen):
     return out[:write_maxlen(out, queue, maxlen)]
 
 
+def wake_message():
+    """A request for nothing but its acknowledgement: it wakes whoever waits at the queue's socket."""
+    return struct.pack("=IHHII", NLMSG_HEADER, 1, 5, 0, 0)      # NLMSG_NOOP; 5: REQUEST | ACK
+
+
 def open_queue(number, when_overloaded_closed=0):
     """Bind queue `number` of this network namespace; returns the socket.  OSError when it cannot be had."""
     if not 0 <= number <= 0xffff:
@@ -212,6 +218,7 @@ def open_queue(number, when_overloaded_closed=0):
         queue.bind((0, 0))
         queue.setsockopt(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1)
         queue.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+        queue.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, WAIT_US))
         flags = F_GSO if when_overloaded_closed else F_GSO | F_FAIL_OPEN
         _configure(queue, number, _attribute(CFG_CMD, struct.pack(">BxH", CMD_BIND, 0)))
         _configure(queue, number, _attribute(CFG_PARAMS, struct.pack(">IB", COPY_RANGE, COPY_PACKET)))

@@ -1,6 +1,7 @@
 """The loop's Python side: what it refuses, how it ends.  What it does with packets: the two test_gate.py."""
 
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.packets.builders import ACCEPTED, Client, hello, request
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_VERDICT
+from fastpath.gate.nfqueue import open_queue, read_message, wake_message
 from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode, Reason
 from fastpath.report.spool import Reporter
@@ -116,3 +118,14 @@ def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Rep
     assert not thread.is_alive()
     assert handoff.taken() == ticket
     assert gate.n_turns > turns
+
+
+@pytest.mark.kernel
+@needs_root
+def test_who_waits_at_a_queue_is_woken_by_a_message_through_its_socket() -> None:
+    with open_queue(65019) as queue:
+        with pytest.raises(BlockingIOError):  # nothing comes by itself, and the wait has an end
+            queue.recv(4096)
+        queue.send(wake_message())
+
+        assert read_message(queue.recv(4096, socket.MSG_DONTWAIT)) is None
