@@ -36,11 +36,13 @@ class Cut:
 
     at          when the kernel was asked which of them go on (aware)
     ended       those that went on until then
-    still_open  those that it names; every one is closed where this is 0"""
+    still_open  those that it names; every one is closed where this is 0
+    by          what could be found: a filterd.kernel.cut.Means.  "quic": nothing over TCP, which goes on"""
 
     at: datetime
     ended: int
     still_open: int
+    by: str = "labels"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ The kernel keeps 128 bits for each connection that it tracks, for as long as it 
 to end exactly the connections that a change closes: which categories match the name, and the name's last two and last
 three labels as keyed hashes.  The gate writes them with the verdict that allows the name.
 
-Invariants: what the help corridor allows has no label, so no change of a rule ends it.  A hash is of no use to whoever
+Invariants: what the help corridor allows has no label, so no change of a rule ends it.  What was allowed although it
+could not be judged has the category *undecidable*, and no hashes where it has no name.  A hash is of no use to whoever
 has not the key of this box.  A label says more than is so, never less: more names than one are SEVERAL, which every
 name is taken to match, and more categories than fit are MORE, which every category is.
 Absent on purpose: NFQA_CT, which carries a label with a verdict: the kernel may be built without it.  A message of its
@@ -69,6 +70,11 @@ cdef void add_to_label(Labels* l, const Name* name, const Decision* d, const Lis
         _add_categories(&l.now, d, lists)
 
 
+cdef void add_category(Labels* l, uint8_t category) noexcept nogil:
+    """Add a category to the label of what is judged now, whether it has a name or none."""
+    _add_category(&l.now, category + 1)
+
+
 cdef void _hash_name(const uint64_t* key, const Name* name, Label* out) noexcept nogil:
     out.two = _hash_behind(key, name, name.n_labels - 2 if name.n_labels > 2 else 0)
     out.three = _hash_behind(key, name, name.n_labels - 3) if name.n_labels > 2 else 0
@@ -110,7 +116,7 @@ cdef bint put_label(Labels* l, const PacketView* p) noexcept nogil:
     """Put the message that labels the connection of a client's packet; of one packet, the last.   False: no room."""
     cdef uint32_t n = OCTETS4 if p.version == 4 else OCTETS6
     cdef uint8_t* at
-    if not l.is_on or l.now.two == 0:
+    if not l.is_on or l.now.two == 0 and l.now.categories[0] == 0:
         return True
     if LABELS_ROOM - l.used < n:
         return False

@@ -9,13 +9,14 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING, Flow, find_flow, is_unjudged
-from fastpath.gate.labels cimport add_to_label, begin_label, put_label
+from fastpath.gate.labels cimport add_category, add_to_label, begin_label, put_label
 from fastpath.gate.state cimport (
-    ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL_SPOKEN, WAIT, Gate, Turn, Verdict)
+    ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL, PARTIAL_SPOKEN, UNDECIDED, WAIT, Gate, Turn,
+    Verdict)
 from fastpath.images.layout cimport ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
-    CATEGORY_BYPASS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
+    CATEGORY_BYPASS, CATEGORY_UNDECIDABLE, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
 from fastpath.report.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_FORGOTTEN, CNT_GATE_MALFORMED,
     CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG,
@@ -61,9 +62,11 @@ cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, 
     """The verdict where no name blocks: ALLOW, or undecidable()'s.
 
     counter   for undecidable();  shadow: the list that would have blocked a name, or NO_LIST"""
-    cdef Verdict verdict = undecidable(g, t, counter) if is_undecidable else ALLOW
+    cdef Verdict verdict = _judge_undecidable(g, t, counter) if is_undecidable else ALLOW
     if verdict != BLOCK:
         note_shadow(g.shared, shadow, channel)
+        if is_undecidable:
+            add_category(&g.labels, CATEGORY_UNDECIDABLE)
         _label(g, t)
     return verdict
 
@@ -124,7 +127,18 @@ cdef void count_bypass(Gate* g, const Turn* t, const Decision* d, uint8_t channe
 
 
 cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
-    """Count undecidable input; returns BLOCK or ALLOW by the subscriber's lock and the policy."""
+    """Count undecidable input; returns BLOCK or ALLOW by the subscriber's lock and the policy.
+
+    The first of a connection labels it; where something of it was allowed before, it keeps the label of that."""
+    cdef Verdict verdict = _judge_undecidable(g, t, counter)
+    if verdict != BLOCK and (t.state == UNDECIDED or t.state == PARTIAL):
+        begin_label(&g.labels)
+        add_category(&g.labels, CATEGORY_UNDECIDABLE)
+        _label(g, t)
+    return verdict
+
+
+cdef Verdict _judge_undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
     cdef Decision d
     count(g.shared.counters, counter, 1)
     note_undecidable(g.trace, counter)

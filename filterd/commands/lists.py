@@ -163,6 +163,8 @@ def _ask(config: Config, args: argparse.Namespace) -> int:
         raise Refused(str(reply.get("error", "refused without a reason")))
     print(json.dumps(reply) if args.json else f"done: names {'/'.join(map(str, reply['generations']['names']))}")
     if not args.json:
+        if (cut := reply.get("cut")) is not None:
+            print(f"what runs of new names: {cut['ended']} connections ended, {cut['still_open']} go on")
         for where, fault in reply["faults"].items():
             print(f"{where}: {fault}")
     return 1 if args.verb == "refresh" and _of(reply["faults"], args.lists) else 0

@@ -46,7 +46,7 @@ class Context:
         log.warning("%s: %s", where, reason)
 
 
-async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitable[None]]) -> None:
+async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitable[object]]) -> None:
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()

@@ -1,5 +1,5 @@
-"""Which connections a change closes: a profile that was tightened, soft hours that begin, and names that orders and
-zones have touched.
+"""Which connections a change closes: a profile that was tightened, soft hours that begin, and names that orders, zones
+and new versions of lists have touched.
 
     profiles changed since the last cut ─→ what they close, and names of their own ─┐
     names touched by a publication ──────→ what blocks them now ────────────────────┼→ filterd.kernel.cut
@@ -11,7 +11,7 @@ made twice ends nothing twice.
 Invariants: it follows the acknowledgements of all workers, so that what ends is not let in again; what the help
 corridor lets in has no label, and is never wanted.
 A label has a host and no URL: for a URL, what runs over HTTP to its host ends, and may begin again for another page.
-Absent on purpose: what a whole new list brings, which is not compared with the old.
+What lists bring has a limit of its own: filterd.images.brought_names.
 """
 
 import logging
@@ -47,6 +47,7 @@ FEW = 16  # octets to search each part of a dump for: with more, that costs more
 QUIC = NUMBERS["quic"]
 CHILD = b"\x01x"  # a name below another one
 HTTP_PORT = 80
+MOST_SEVERAL = 100  # names of a change that a connection of several names is held against: some 5 µs each
 MAX_OCTETS = 255  # of a name in wire form (RFC 1035 §2.3.4)
 
 log = logging.getLogger("filterd.control.service")
@@ -279,6 +280,7 @@ def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) ->
     by_two: dict[int, list[bytes]] = {}
     for wire, (two, _) in names.items():
         by_two.setdefault(two, []).append(wire)
+    several = list(names)[:MOST_SEVERAL]
     known: dict[tuple[bytes, str], bool] = {}
 
     def is_blocked(wire: bytes, address: str) -> bool:
@@ -293,7 +295,7 @@ def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) ->
         label = found.label
         if label is None:
             return False
-        for wire in names if label.two == ALL_NAMES else by_two.get(label.two, ()):
+        for wire in several if label.two == ALL_NAMES else by_two.get(label.two, ()):
             is_it = label.two == ALL_NAMES or (label.two, label.three) == names[wire]
             may_be_below = label.may_be(*names[wire])
             for address in found.addresses:

@@ -24,6 +24,7 @@ from filterd.lists.status import SETTLE_S
 from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
 from filterd.process.codec import Failed
 from filterd.process.jobs import together
+from mgmt.control_protocol import Cut
 from mgmt.ledger.event import SETTINGS, Actor, Event
 from rules.names.canonical import canonical_wire
 
@@ -41,11 +42,13 @@ class Lists:
         """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailed."""
         await self._updater.take(self._context.config, settle_s)
 
-    async def compile_if_changed(self, settle_s: float = 0.0) -> None:
-        """Take in new versions, and compile where the good copies have changed.   Raises CompileFailed, ListsFailed."""
+    async def compile_if_changed(self, settle_s: float = 0.0) -> Cut | None:
+        """Take in new versions, and compile where the good copies have changed: Publisher.compile().
+
+        Raises CompileFailed, ListsFailed."""
         await self.take(settle_s)
         await self.faults()  # new ones are logged
-        await self._publisher.compile_if_changed()
+        return await self._publisher.compile_if_changed()
 
     async def tend(self) -> None:
         """Take in files that were dropped, and what was pulled.   Raises CompileFailed, ListsFailed."""
@@ -77,7 +80,7 @@ class Lists:
             changed = await self._decide(request)
             if changed:
                 await asyncio.to_thread(self._note, request, changed)
-            await self.compile_if_changed()
+            cut = await self.compile_if_changed()
         except ListsRefused as reason:
             return Failed(str(reason))
         except (CompileFailed, ListsFailed) as reason:
@@ -87,6 +90,7 @@ class Lists:
             list=changed.get("list", UNSET),
             version=changed.get("version", UNSET),
             generations=self._publisher.generations,
+            cut=UNSET if cut is None else cut,
             faults=await self.faults(),
         )
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from filterd.process.box_state import RoleState
 from filterd.process.codec import Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
-from mgmt.control_protocol import Report
+from mgmt.control_protocol import Cut, Report
 
 Keys = list[str]  # paths of the configuration
 MOST_NAMES = 1000  # of a request: each may be 253 octets, and a line 1 MiB
@@ -160,12 +160,14 @@ class InForce(Struct, frozen=True, kw_only=True):
     """Configuration and lists were read and are in force.
 
     faults   of lists, by "list ID";   list, version  the one that a person changed, and what is good of it now
+    cut      what became of connections that new names of lists close; absent where there were none
     live     keys of the configuration that a reload has put in force;   restart  role → those that need its restart"""
 
     list: str | UnsetType = UNSET
     version: str | UnsetType = UNSET
     generations: Generations
     faults: dict[str, str]
+    cut: Cut | UnsetType = UNSET
     live: Keys | UnsetType = UNSET
     restart: dict[str, Keys] | UnsetType = UNSET
 

@@ -27,6 +27,7 @@ from filterd.control.context import Context
 from filterd.control.cut import Cuts
 from filterd.control.messages import LevelState
 from filterd.images.attribution import Attribution
+from filterd.images.brought_names import take_brought
 from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
 from filterd.images.level_states import level_states
 from filterd.images.live_delta import LiveDelta
@@ -109,17 +110,20 @@ class Publisher:
         async with self._publishing:
             await self._publish(partial(self._write, self._beside(compiled)), self._take_people)
 
-    async def compile(self) -> None:
-        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed."""
-        async with self._compiling:
-            await self._compile_now()
+    async def compile(self) -> Cut | None:
+        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed.
 
-    async def compile_if_changed(self) -> None:
-        """Compile where the good copies are not what the base was made of.   Raises CompileFailed."""
+        Returns what became of connections that new names close; None where there were none."""
+        async with self._compiling:
+            return await self._compile_now()
+
+    async def compile_if_changed(self) -> Cut | None:
+        """The same where the good copies are not what the base was made of.   Raises CompileFailed."""
         async with self._compiling:  # what is being compiled now may be it
             inputs = await asyncio.to_thread(inputs_of, self._context.config)
             if self.live is None or inputs != self.live.compiled.inputs:
-                await self._compile_now()
+                return await self._compile_now()
+        return None
 
     async def mend(self) -> None:
         """Compile again where a base on the disk has gone bad: a worker that starts must find a good one.
@@ -237,7 +241,7 @@ class Publisher:
         with reading(self._context.engine) as conn:
             return count_profiles(conn)
 
-    async def _compile_now(self) -> None:
+    async def _compile_now(self) -> Cut | None:
         """The caller has the lock."""
         context = self._context
         log.info("compiling %d lists", len(context.config.lists))
@@ -249,11 +253,14 @@ class Publisher:
         if people:
             await self._find_people()
         async with self._publishing:
-            await self._publish(partial(self._write, live), *people)
+            done = await self._publish(partial(self._write, live), *people)
             await asyncio.to_thread(shorten_journals, context.config, live)
         context.faults.pop("lists", None)
         n_names, seconds = compiled.report["names"], compiled.report["seconds"]
         log.info("names %d in force: %d names, %.1f s", compiled.generation, n_names, seconds)
+        if done.cut is not None and done.cut.ended:
+            log.info("lists have brought names: %d connections ended, %d go on", done.cut.ended, done.cut.still_open)
+        return done.cut
 
     async def _publish(self, *writers: Writer, hurries: bool = False) -> _Done:
         """Write images, then have the workers use them.   The caller has the lock.
@@ -357,7 +364,13 @@ class Publisher:
         base, rails = self._images.open_base(compiled), order_rails_of(self._context.config)
         rails.settle_all(self._context.engine)
         with reading(self._context.engine) as conn:
-            return LiveDelta(base, compiled, conn, rails)
+            live = LiveDelta(base, compiled, conn, rails)
+        brought = take_brought(self._context.config)
+        live.touched.update(brought.wires, self.live.touched if self.live else ())
+        if brought.beyond:
+            lists = ", ".join(brought.beyond)
+            log.warning("%s: too much is new: what runs goes on, new connections are judged", lists)
+        return live
 
     def _write(self, live: LiveDelta) -> None:
         live.rails = order_rails_of(self._context.config)

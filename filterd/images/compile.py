@@ -22,6 +22,7 @@ from fastpath.images import image_key
 from fastpath.images.key_builder import ListSpec
 from filterd.config import Config
 from filterd.database.access import opened_for_control
+from filterd.images.brought_names import write_brought
 from filterd.images.order_rails import OrderRails
 from filterd.images.people import Level
 from filterd.keys import make_image_key
@@ -122,6 +123,7 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> C
     images.mkdir(parents=True, exist_ok=True)
     make_image_key(config.state_dir)
     sources, inputs = config_sources(config), inputs_of(config)
+    before = remembered(images)
     # The generation is claimed: the control role writes deltas meanwhile.
     with claimed_generation(images, "names") as generation:
         orders = OrdersInForce(engine, order_rails_of(config))
@@ -136,6 +138,8 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> C
             number_order=lambda source, ref: _number_of(engine, source, ref),
         )
         specs, said = list_specs(sources), report_as_json(report)
+        if before is not None:
+            write_brought(config, sources, before.lists, before.report)
         remember(images, Compiled(generation, inputs, specs, said, orders.revision))
     return report
 

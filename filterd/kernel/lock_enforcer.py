@@ -159,7 +159,7 @@ class LockKeeper:
     def end_connections(self, wanted: Wanted) -> Cut:
         """As Kernel.end_connections(), where there are any means.   Blocking."""
         assert self._kernel is not None
-        return self._kernel.end_connections(wanted)
+        return replace(self._kernel.end_connections(wanted), by=self.means.value)
 
     def n_unjudged(self) -> int | None:
         """As Kernel.n_unjudged(); None too where there is no gate.   Blocking."""

@@ -1,7 +1,7 @@
 """Types that several routes share: texts with their limits, cursors, receipts, problems."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -36,7 +36,11 @@ class Cut(Struct):
 
     at: Annotated[str, Meta(description="When the kernel was asked which of them go on; RFC 3339.")]
     ended: Annotated[int, Meta(description="Those that went on until then.")]
-    still_open: Annotated[int, Meta(description="Those that go on; 0: every one is closed.")]
+    still_open: Annotated[int, Meta(description="Those that go on of what could be found; 0: every one is closed.")]
+    by: Annotated[
+        Literal["labels", "quic", "lines"],
+        Meta(description="What could be found: by name · over QUIC alone, TCP goes on · every one of the line."),
+    ] = "labels"
 
 
 class Receipt(Struct):

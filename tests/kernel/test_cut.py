@@ -4,126 +4,33 @@ import base64
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
-from support.gate.program import PYTHON, ROOT
+from support.gate.cut_box import CALLS, CHILD, FILMS, HELP, NAMELESS, Box, a_box, go_on
 
-from filterd.lab.api_desk import Desk
-from filterd.lab.clients import Download
-from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import NETNS_FILES, Lab
-from parental.schedule import DAYS
 
 pytestmark = pytest.mark.kernel
 
-CHILD, ADULT = 7, 8
-HELP = "1121.test"
-FILMS, CALLS = "www.video.test", "cdn.allowed.test"  # of two services
 CUT_S = 1.0  # from the tap to the last octet
 ORDER_S = 3.0  # from the push of an order
 HOURS_S = 60.0  # from second 0 of the minute at which hours begin, on a busy machine
 SILENCE_S = 2.0
-START_S = 240.0  # of a busy machine
 BROWSER_S = 120.0  # a cold browser on one
 FAMILIES = pytest.mark.parametrize("family", ["4", "6"])
-QUIC_PROGRAM = str(ROOT / "tests/support/gate/quic_stream.py")
-
-
-class QuicStream(Download):
-    """As a download, over QUIC: its file grows with each piece."""
-
-    def __init__(self, place: Lab, node: str, name: str, address: str) -> None:
-        self.file = place.directory / "downloads" / f"quic-{node}-{time.monotonic_ns()}"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._place = place
-        argv = [*PYTHON, QUIC_PROGRAM, "read", name, address, str(self.file)]
-        self.program = place.popen(node, argv, "quic-stream")
-
-
-class Box:
-    """A filterd whose child and adult have a line each, and its API."""
-
-    def __init__(self, lab: Lab, internet: Internet, operator: Desk, regulator: Desk) -> None:
-        self.lab, self.internet, self.operator, self.regulator = lab, internet, operator, regulator
-
-    def close(self, *categories: str, services: Sequence[str] = (), line: int = CHILD) -> dict[str, Any]:
-        """What a line closes from now on; the receipt."""
-        at = self.lab.addresses
-        prefixes = [at.child4, f"{at.child6}/128"] if line == CHILD else [at.adult4, f"{at.adult6}/128"]
-        said = {"label": str(line), "prefixes": prefixes, "categories": list(categories)}
-        said["services"] = list(services)
-        receipt: dict[str, Any] = self.operator.put(f"/v1/subscribers/{line}", said)["receipt"]
-        return receipt
-
-    def close_softly(self, at: datetime, opened: str) -> None:
-        """The child's line leaves one category open for an hour from a minute on (UTC)."""
-        until = at + timedelta(hours=1)
-        hours = {"day": DAYS[at.weekday()], "from": f"{at:%H:%M}", "to": f"{until:%H:%M}", "open": [opened]}
-        self.operator.put(f"/v1/subscribers/{CHILD}/schedule", {"closed": [hours], "zone": "UTC"})
-
-    @contextmanager
-    def running(self, family: str, *wanted: tuple[str, str, str]) -> Iterator[list[Download]]:
-        """Downloads of (node, protocol, name) that have begun."""
-        address = getattr(self.lab.addresses, f"web{family}")
-        trust = ["--cacert", str(self.internet.authority)]
-        with ExitStack() as stack:
-            found: list[Download] = []
-            for node, protocol, name in wanted:
-                if protocol == "quic":
-                    one: Download = QuicStream(self.lab, node, name, address)
-                else:
-                    one = Download(self.lab, node, f"{protocol}://{name}/big", address, trust)
-                stack.callback(one.stop)
-                found.append(one)
-            for each in found:
-                each.wait_for(10, 30.0)
-            yield found
 
 
 @pytest.fixture(scope="module")
 def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    folder = Folder(tmp_path_factory.mktemp("cut"))
-    gateway, at = Gateway(lab, folder), lab.addresses
-    write_orders(folder.orders, 10)
-    write_configuration(gateway, 1)
-    said = yaml.safe_load(folder.configuration.read_text())
-    for tier, name, names in (
-        ("category", "video", f"video.test\n{HELP}"),
-        ("service", "youtube", FILMS),
-        ("service", "whatsapp", CALLS),
-    ):
-        (folder.root / f"{name}.txt").write_text(f"{names}\n")
-        said["lists"].append({"id": name, "file": f"{name}.txt", "format": "plain", "tier": tier, tier: name})
-    folder.configuration.write_text(yaml.safe_dump(said))
-    operator, regulator = gateway.make_token("operator"), gateway.make_token("regulator", "--issuer", "PTA")
-    gateway.start()
-    certificate = [str(lab.directory / "internet" / f"web.{kind}") for kind in ("pem", "key")]
-    server = lab.popen("internet", [*PYTHON, QUIC_PROGRAM, "serve", *certificate, at.web4, at.web6], "quic-server")
-    try:
-        found = Box(lab, internet, Desk(lab, operator), Desk(lab, regulator))
-        wait_until(found.operator.is_up, "the API", START_S)
-        found.close(line=CHILD)
-        found.close(line=ADULT)
+    with a_box(lab, internet, tmp_path_factory.mktemp("cut")) as found:
         yield found
-    finally:
-        lab.stop(server)
-        gateway.stop()
-        lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])
-
-
-def go_on(downloads: list[Download]) -> None:
-    for each in downloads:
-        each.wait_for(10, 10.0)
 
 
 @FAMILIES
@@ -138,7 +45,7 @@ def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, famil
 
         last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
         assert max(last_s) - began_s <= CUT_S
-        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0}
+        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
         assert receipt["cut"]["at"] >= receipt["at"]
         go_on(found[len(closing) :])
 
@@ -158,6 +65,40 @@ def test_an_order_ends_what_runs_of_its_name_for_every_line_and_all_else_goes_on
 
         last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
         assert max(last_s) - began_s <= ORDER_S
+        assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
+        go_on(found[len(closing) :])
+
+
+@FAMILIES
+def test_a_new_version_of_a_list_ends_what_runs_of_its_new_names_and_all_else_goes_on(box: Box, family: str) -> None:
+    box.close()
+    box.give_list("malware.test")
+    name = "www.video.test"
+    closing = [("child", "https", name), ("adult", "http", name), ("child", "quic", name), ("adult", "quic", name)]
+    others = [("child", "https", "allowed.test"), ("adult", "quic", "allowed.test"), ("child", "https", HELP)]
+    with box.running(family, *closing, *others) as found:
+        before = box.n_cut()
+        box.give_list("malware.test", name)
+
+        for each in found[: len(closing)]:
+            each.wait_for_stop(SILENCE_S)
+        assert box.n_cut() - before == len(closing)
+        go_on(found[len(closing) :])
+
+
+@FAMILIES
+def test_what_has_no_name_ends_where_a_line_closes_what_cannot_be_judged_and_all_else_goes_on(
+    box: Box, family: str
+) -> None:
+    box.close()
+    closing = [("child", "https", NAMELESS)]
+    others = [("child", "https", "allowed.test"), ("child", "quic", "allowed.test"), ("child", "https", HELP)]
+    others += [("adult", "https", NAMELESS)]
+    with box.running(family, *closing, *others) as found:
+        began_s = time.time()
+        receipt = box.close("undecidable")
+
+        assert found[0].wait_for_stop(SILENCE_S) - began_s <= CUT_S
         assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
         go_on(found[len(closing) :])
 

@@ -19,6 +19,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 from filterd.kernel.netlink import HEADER_OCTETS, attributes, split
+from rules.category import NUMBERS as CATEGORIES_OF
 
 KEY = bytes(range(16))
 NOW_S = 1_700_000_000
@@ -145,6 +146,35 @@ def test_labels_beyond_the_room_of_a_batch_are_counted(labelling: Lab) -> None:
         labelling.send(Client(sport=sport), 0, hello(b"www.games.test"))
 
     assert labelling.counted("gate_unlabelled") == 64 + 30 - len(told(labelling)) > 0
+
+
+@pytest.mark.parametrize("octets", [hello(), b"SSH-2.0-OpenSSH_9.2\r\n" + bytes(40)])
+def test_what_was_allowed_though_it_cannot_be_judged_has_the_category_of_that_and_no_name(
+    labelling: Lab, octets: bytes
+) -> None:
+    labelling.send(Client(sport=4000), 0, octets)
+
+    [one] = told(labelling)
+    assert (one.two, one.three, one.categories) == (0, 0, [CATEGORIES_OF["undecidable"]])
+
+
+def test_a_hello_with_a_name_that_is_none_has_the_category_beside_those_of_its_names(labelling: Lab) -> None:
+    labelling.send(Client(), 0, hello(b"www.games.test", b"*"))
+
+    [one] = told(labelling)
+    assert (one.two, one.three) == hashed(b"www.games.test")
+    assert sorted(one.categories) == sorted([70, CATEGORIES_OF["undecidable"]])
+
+
+def test_what_cannot_be_judged_later_leaves_the_label_of_what_was_allowed(labelling: Lab) -> None:
+    client = Client(sport=4000, dport=80)
+    first = request(b"www.games.test")
+    labelling.send(client, 0, first)
+    before = told(labelling)
+    labelling.send(client, len(first), b"\x00no request\r\n\r\n" * 10)
+
+    assert [one.two for one in before] == [hashed(b"www.games.test")[0]]
+    assert [one.two for one in told(labelling)] in ([], [hashed(b"www.games.test")[0]])
 
 
 @pytest.mark.parametrize(("one", "other", "is_two", "is_three"), [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from support.control.cuts import Wants, noted_cuts
 
 from filterd.places import database_file
 from parental.database import open_database
@@ -17,3 +18,9 @@ def engine(place: Path, database: Where) -> Iterator[Engine]:
     opened = open_database(database if isinstance(database, str) else database_file(place / "state"))
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def wants(monkeypatch: pytest.MonkeyPatch) -> Wants:
+    """What was to be ended, cut by cut."""
+    return noted_cuts(monkeypatch)

@@ -2,72 +2,29 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 from sqlalchemy import Engine
 from support.control.box import play, push
+from support.control.cuts import ASKED, OTHER, SERVER, Wants, connection, put, set_means
 
 from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
 from fastpath.gate.marks import FlowState
 from fastpath.images.image_key import label_key
 from fastpath.wire.name import to_wire
 from filterd.control.service import Control
-from filterd.kernel.cut import Connection, Label, Means, Wanted
+from filterd.kernel.cut import Label, Means
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut, Receipt
 from parental.calendar import exceptions
 from parental.database import writing
 from parental.people.household import By
-from parental.profile import Profile, Span
+from parental.profile import Span
 from parental.schedule import Interval, Schedule
-from parental.store import put_subscriber
-from parental.subscriber import Subscriber
-from rules.category import NUMBERS
 
 pytestmark = pytest.mark.services
-
-LINE, OTHER, SERVER = "192.0.2.7", "192.0.2.8", "198.51.100.1"
-ASKED = datetime(2026, 11, 27, tzinfo=UTC)
-Wants = list[Wanted]
-
-
-@pytest.fixture
-def wants(monkeypatch: pytest.MonkeyPatch) -> Wants:
-    """What was to be ended, cut by cut."""
-    found: Wants = []
-
-    def end(_: LockKeeper, wanted: Wanted) -> Cut:
-        found.append(wanted)
-        return Cut(ASKED, 1, 0)
-
-    async def acknowledge(*_: Any) -> dict[str, None]:
-        return {"dns-0": None}
-
-    monkeypatch.setattr(LockKeeper, "end_connections", end)
-    monkeypatch.setattr("filterd.control.publisher.tell_all", acknowledge)
-    set_means(monkeypatch, Means.LABELS)
-    return found
-
-
-def set_means(monkeypatch: pytest.MonkeyPatch, means: Means) -> None:
-    monkeypatch.setattr(LockKeeper, "means", property(lambda _: means))
-
-
-def put(engine: Engine, *categories: str, line: int = 7, **more: Any) -> None:
-    """more   of a Profile"""
-    prefixes = (ip_network(f"192.0.2.{line}/32"),)
-    with writing(engine) as conn:
-        put_subscriber(conn, Subscriber(line, "home", prefixes, Profile(frozenset(categories), **more)))
-
-
-def connection(name: str, *categories: str, line: str = LINE, is_udp: bool = False) -> Connection:
-    """One that the gate has allowed."""
-    numbers = bytes(NUMBERS[each] + 1 for each in categories).ljust(8, b"\0")
-    label = Label(*hashes_of(to_wire(name.encode()), label_key()), numbers)
-    return Connection((line, SERVER), is_udp, FlowState.RELEASED, label)
 
 
 def tap(place: Path, engine: Engine, *changes: Callable[[], object]) -> list[Receipt]:
@@ -230,8 +187,19 @@ def test_an_order_of_one_name_alone_ends_nothing_below_it(place: Path, engine: E
 def test_a_connection_of_several_names_ends_with_every_order(place: Path, engine: Engine, wants: Wants) -> None:
     ordered(place, engine, ("bad.test", "subtree"))
 
-    label = Label(ALL_NAMES, ALL_NAMES, bytes(8))
-    assert wants[0].is_wanted(connection("good.test")._replace(label=label))
+    several = connection("good.test")._replace(label=Label(ALL_NAMES, ALL_NAMES, bytes(8)))
+    assert wants[0].is_wanted(several)
+
+
+def test_a_connection_of_several_names_is_held_against_so_many_of_a_change(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.control.cut.MOST_SEVERAL", 0)
+    ordered(place, engine, ("bad.test", "subtree"))
+
+    several = connection("good.test")._replace(label=Label(ALL_NAMES, ALL_NAMES, bytes(8)))
+    assert not wants[0].is_wanted(several)
+    assert wants[0].is_wanted(connection("bad.test"))
 
 
 def with_a_gate(place: Path) -> None:
