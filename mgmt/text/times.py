@@ -23,6 +23,16 @@ def hours_words(start: int, end: int, t: Language) -> Markup:
     return t.say("time.hours", start=t.clock(_clock(start)), end=t.clock(_clock(end)))
 
 
+def card_hours_words(card: Card, t: Language) -> Markup:
+    """A card's own hours: '9:30 pm to 6:30 am', or 'iftar to 9:00 pm'."""
+    start, end = t.clock(_clock(card.start_minute)), t.clock(_clock(card.start_minute + card.minutes))
+    return t.say(
+        "time.hours",
+        start=start if card.begins is None else t.say(f"time.sun.{card.begins}"),
+        end=end if card.ends is None else t.say(f"time.sun.{card.ends}"),
+    )
+
+
 def conflict_words(conflict: Conflict, t: Language) -> Markup:
     """What is odd, in a sentence."""
     days = _days_words(conflict, t)

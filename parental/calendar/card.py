@@ -8,6 +8,7 @@ import enum
 from dataclasses import dataclass
 
 from parental.calendar.day_sets import DaySet
+from parental.calendar.sun import Turn
 from parental.errors import BadSchedule
 from parental.schedule import DAY_MINUTES
 
@@ -36,6 +37,7 @@ class Card:
     day_sets      the kinds of days that it is for
     allowed       what stays open; None: nothing
     pack          school hours that come in place of its own where they are known (parental.calendar.packs)
+    begins, ends  of days in Ramadan: a time of the sun in place of its own, where the household's city is known
     id            0: not stored yet"""
 
     kind: Kind
@@ -47,6 +49,8 @@ class Card:
     is_on: bool = True
     allowed: frozenset[str] | None = None
     pack: str | None = None
+    begins: Turn | None = None
+    ends: Turn | None = None
     id: int = 0
 
     def __post_init__(self) -> None:
@@ -66,6 +70,11 @@ class Card:
             )
         if self.pack is not None and self.kind is not Kind.SCHOOL:
             raise BadSchedule(f"card: {self.kind} has no school hours; not accepted; leave the pack out")
+        if (self.begins or self.ends) and (self.pack is not None or self.day_sets != {DaySet.RAMADAN}):
+            raise BadSchedule(
+                "card: suhoor and iftar are of Ramadan alone, and of no pack; not accepted; "
+                "make a card whose only kind of days is ramadan"
+            )
         if self.allowed is not None and len(self.allowed) > MAX_ALLOWED:
             raise BadSchedule(f"card: {len(self.allowed)} things stay open; not accepted; name at most {MAX_ALLOWED}")
 

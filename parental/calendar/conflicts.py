@@ -1,6 +1,7 @@
 """Conflicts: cards that say the same thing twice, or of which one wins; told, never refused, as the union always holds.
 
-Invariants: no clock and no database; what is told is true of every day that is named.
+Invariants: no clock and no database; what is told is true of every day that is named; of a card by the sun the hours
+are those of the first.
 """
 
 import enum
@@ -34,30 +35,36 @@ class Conflict(NamedTuple):
     second: Closing | None = None
 
 
-def conflicts_of(cards: tuple[Card, ...], today: date) -> list[Conflict]:
-    """Everything that is odd, kind of days by kind, each once.   today  for the hours of packs"""
+def conflicts_of(cards: tuple[Card, ...], today: date, city: str | None = None) -> list[Conflict]:
+    """Everything that is odd, kind of days by kind, each once.   today, city  for the hours of packs and of the sun"""
     used = {each for card in cards for each in card.day_sets}
-    return [conflict for day_set in DaySet if day_set in used for conflict in _of_set(cards, day_set, today)]
+    return [conflict for day_set in DaySet if day_set in used for conflict in _of_set(cards, day_set, today, city)]
 
 
-def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date) -> Iterator[Conflict]:
+def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date, city: str | None) -> Iterator[Conflict]:
     days = [today + timedelta(days=n) for n in range(WEEK_DAYS)]
-    calendar = _only(day_set, today)
-    found: dict[tuple[Sort, Closing, Closing], list[int]] = {}
+    calendar = _only(day_set, today, city)
+    found: dict[tuple[Sort, Closing | Card, Closing | Card], Conflict] = {}
     for day in days:
         for sort, first, second in _pairs(cards, calendar, day):
-            found.setdefault((sort, first, second), []).append(day.weekday())
-    for (sort, first, second), weekdays in found.items():
-        yield Conflict(sort, day_set, tuple(sorted(weekdays)), first, second)
+            key = (sort, _one_of(first), _one_of(second))
+            said = found.get(key) or Conflict(sort, day_set, (), first, second)
+            found[key] = said._replace(weekdays=tuple(sorted((*said.weekdays, day.weekday()))))
+    yield from found.values()
     pieces = pieces_of(cards, calendar, today)
     if [(p.start, p.end, p.allowed) for p in pieces] == [(0, WEEK_DAYS * DAY_MINUTES, None)]:
         yield Conflict(Sort.NEVER_OPEN, day_set, tuple(range(7)))
 
 
-def _only(day_set: DaySet, today: date) -> Calendar:
+def _one_of(closing: Closing) -> Closing | Card:
+    """What is told once.   By the sun a card has other hours on every day."""
+    return closing.card if closing.card.begins or closing.card.ends else closing
+
+
+def _only(day_set: DaySet, today: date, city: str | None) -> Calendar:
     """Dates of which every one is of this kind."""
     around = Range(day_set, today - timedelta(days=2), today + timedelta(days=30)) if day_set != DaySet.SCHOOL else None
-    return Calendar(frozenset(range(7)), () if around is None else (around,))
+    return Calendar(frozenset(range(7)), () if around is None else (around,), city=city)
 
 
 def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, Closing]]:

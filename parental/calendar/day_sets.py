@@ -4,7 +4,7 @@ A date can be of several kinds, exams in Ramadan say; they are given in the orde
 (parental.calendar.resolution).
 
 Invariants: no clock and no database; a school day is what is left, so that every date has a kind; the moon is sighted,
-so Ramadan is dates that a person or the operator gives, and nothing is computed.
+so Ramadan is dates that a person or the operator gives, and no date is computed.
 Source: semantics §7.
 """
 
@@ -59,12 +59,14 @@ class Calendar:
 
     school_days  weekdays (0 = Monday) with school;   ranges  its own dates
     announced    the operator's dates, where the household follows them
-    shift_days   by which its Ramadan is later than announced, −1 to 1"""
+    shift_days   by which its Ramadan is later than announced, −1 to 1
+    city         whose suhoor and iftar hold (parental.calendar.sun); None: not said"""
 
     school_days: frozenset[int] = frozenset(range(5))
     ranges: tuple[Range, ...] = ()
     announced: tuple[Range, ...] = ()
     shift_days: int = 0
+    city: str | None = None
 
     def __post_init__(self) -> None:
         if not self.school_days <= set(range(7)):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from parental.calendar.card import Card, Kind, check_number
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range, own_first
 from parental.calendar.packs import find_school
+from parental.calendar.sun import Turn, find_city
 from parental.errors import BadSchedule, NoPerson
 from parental.profiles import put_week
 from parental.schema.calendar import cards, day_ranges, household_calendars
@@ -71,14 +72,18 @@ def calendars_of(conn: Connection, accounts: Sequence[int], announced: tuple[Ran
     found = {each: Calendar(ranges=ranges.get(each, ()), announced=announced) for each in accounts}
     for row in conn.execute(select(household_calendars).where(household_calendars.c.account.in_(accounts))):
         days, theirs = frozenset(_days(row.school_days)), announced if row.follows_announced else ()
-        found[row.account] = Calendar(days, ranges.get(row.account, ()), theirs, row.shift_days)
+        found[row.account] = Calendar(days, ranges.get(row.account, ()), theirs, row.shift_days, row.city)
     return found
 
 
 def put_calendar(conn: Connection, account: int, calendar: Calendar, follows_announced: bool) -> None:
-    """Replace a household's dates; what `calendar` has of announced ones is not stored."""
+    """Replace a household's dates; what `calendar` has of announced ones is not stored.
+
+    Raises BadSchedule for a city that is not known."""
+    if calendar.city is not None:
+        find_city(calendar.city)
     conn.execute(delete(household_calendars).where(household_calendars.c.account == account))
-    row = {"school_days": _mask(calendar.school_days), "follows_announced": follows_announced}
+    row = {"school_days": _mask(calendar.school_days), "follows_announced": follows_announced, "city": calendar.city}
     conn.execute(insert(household_calendars).values(account=account, shift_days=calendar.shift_days, **row))
     _put_ranges(conn, account, calendar.ranges)
 
@@ -150,6 +155,8 @@ def _row(card: Card) -> dict[str, Any]:
         "is_on": card.is_on,
         "allowed": None if card.allowed is None else json.dumps(sorted(card.allowed)),
         "pack": card.pack,
+        "begins": None if card.begins is None else str(card.begins),
+        "ends": None if card.ends is None else str(card.ends),
     }
 
 
@@ -164,6 +171,8 @@ def _card(row: Row[Any]) -> Card:
         is_on=row.is_on,
         allowed=None if row.allowed is None else frozenset(json.loads(row.allowed)),
         pack=row.pack,
+        begins=None if row.begins is None else Turn(row.begins),
+        ends=None if row.ends is None else Turn(row.ends),
         id=row.id,
     )
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import hours_of
+from parental.calendar.sun import minute_of
 from parental.schedule import DAY_MINUTES, MAX_INTERVALS, WEEK_MINUTES, Interval
 
 WEEK_DAYS = 7
@@ -52,7 +53,8 @@ def closings_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Cl
     cards = tuple(cards)
     held = set_of(cards, calendar, day)
     on = (card for card in cards if card.is_on and held in card.day_sets and day.weekday() in card.days)
-    found = [Closing(card, *_hours(card, day, held)) for card in on]
+    found = [Closing(card, *_hours(card, day, held, calendar.city)) for card in on]
+    found = [each for each in found if each.start < each.end]  # iftar can come after a card's own end
     return sorted(found, key=lambda each: (each.start, each.end, each.card.id))
 
 
@@ -79,10 +81,18 @@ def week_of(cards: Iterable[Card], calendar: Calendar, today: date) -> tuple[Int
     return tuple(sorted(_interval(piece) for piece in _around(pieces, first)))
 
 
-def _hours(card: Card, day: date, held: DaySet) -> tuple[int, int]:
-    """When a card begins and ends: by its pack, where that knows."""
+def _hours(card: Card, day: date, held: DaySet, city: str | None) -> tuple[int, int]:
+    """When a card begins and ends: by its pack or the sun, where they are known."""
     known = None if card.pack is None else hours_of(card.pack, day, held is DaySet.RAMADAN)
-    return known or (card.start_minute, card.start_minute + card.minutes)
+    start, end = known or (card.start_minute, card.start_minute + card.minutes)
+    later = end > DAY_MINUTES  # its end is on the next day, whichever it is
+    if card.ends is not None and city is not None:
+        found = minute_of(card.ends, city, day + timedelta(days=later))
+        end = end if found is None else found + later * DAY_MINUTES
+    if card.begins is not None and city is not None:
+        found = minute_of(card.begins, city, day)
+        start = start if found is None else found
+    return start, min(end, start + DAY_MINUTES)
 
 
 def _split(spans: list[Piece]) -> Iterator[Piece]:

@@ -29,6 +29,7 @@ household_calendars = Table(
     Column("school_days", Integer, nullable=False),  # bit 0 is Monday
     Column("follows_announced", Boolean, nullable=False),
     Column("shift_days", Integer, nullable=False),
+    Column("city", String),  # whose suhoor and iftar hold
 )
 day_ranges = Table(
     "day_ranges",
@@ -53,6 +54,8 @@ cards = Table(
     Column("is_on", Boolean, nullable=False),
     Column("allowed", Text),  # absent: nothing stays open
     Column("pack", String),
+    Column("begins", String),  # suhoor or iftar, in place of its own
+    Column("ends", String),
     sqlite_autoincrement=True,
 )
 time_spans = Table(

@@ -6,7 +6,7 @@ nothing could enforce are refused with the reason.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from mgmt.api.hours.time_shapes import (
     ChangedAnnounced,
     ChangedDates,
     ChangedTime,
+    City,
     Dates,
     HouseholdDates,
     Pack,
@@ -44,7 +45,9 @@ from parental.calendar.card import Kind
 from parental.calendar.clock import minutes_between, parse_clock
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.packs import Province, School, provinces
-from parental.schedule import DAYS
+from parental.calendar.sun import City as CityOf
+from parental.calendar.sun import Turn, cities, minute_of
+from parental.schedule import DAYS, minute_text
 
 
 async def add_card(request: web.Request, principal: Principal) -> web.Response:
@@ -84,8 +87,8 @@ async def put_dates(request: web.Request, principal: Principal) -> web.Response:
     def store_it(conn: Connection) -> int:
         account = own_account(conn, request, principal)
         days = frozenset(DAYS.index(day) for day in said.school_days)
-        calendar = tried(lambda: Calendar(days, tuple(_ranges(said.dates)), (), said.shift_days))
-        plans.put_calendar(conn, account, calendar, said.follows_announced)
+        calendar = tried(lambda: Calendar(days, tuple(_ranges(said.dates)), (), said.shift_days, said.city))
+        tried(plans.put_calendar, conn, account, calendar, said.follows_announced)
         weeks.renew_account(conn, account, now)
         note_choice(conn, account, principal.actor, "dates changed", {}, now)
         return account
@@ -110,10 +113,11 @@ async def announce(request: web.Request, principal: Principal) -> web.Response:
 
 
 async def list_packs(request: web.Request, principal: Principal) -> web.Response:
-    """List the school hours that are known, with their sources."""
+    """List the school hours and the cities that are known."""
     await read(request, lambda conn: own_account(conn, request, principal))
     found = [_pack(each, name, school) for each in provinces().values() for name, school in each.schools.items()]
-    return json_response(Packs(found))
+    today = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
+    return json_response(Packs(found, [_city(name, each, today) for name, each in cities().items()]))
 
 
 async def _put_card(request: web.Request, principal: Principal, action: str, number: int) -> web.Response:
@@ -141,6 +145,8 @@ def _card(said: Card, number: int) -> CardOf:
         is_on=said.is_on,
         allowed=None if said.allowed is None else frozenset(said.allowed),
         pack=said.pack,
+        begins=None if said.begins is None else Turn(said.begins),
+        ends=None if said.ends is None else Turn(said.ends),
         id=number,
     )
 
@@ -156,6 +162,7 @@ def _dates_shown(conn: Connection, account: int, now: datetime, zone: str) -> Sh
         dates=_shown(calendar.ranges),
         follows_announced=plans.follows_announced(conn, account),
         shift_days=calendar.shift_days,
+        city=calendar.city,
         announced=_shown(calendar.announced),
         today=calendar.sets_of(now.astimezone(ZoneInfo(zone)).date())[0].value,
     )
@@ -181,6 +188,11 @@ def _pack(province: Province, name: str, school: School) -> Pack:
     return Pack(
         pack=pack, province=province.province, name=school.name, verified_on=province.verified_on, seasons=seasons
     )
+
+
+def _city(name: str, city: CityOf, today: date) -> City:
+    suhoor, iftar = (minute_text(minute_of(turn, name, today) or 0) for turn in (Turn.SUHOOR, Turn.IFTAR))
+    return City(city=name, name=city.name, suhoor=suhoor, iftar=iftar)
 
 
 _ONE = "/v1/accounts/{id}"

@@ -16,6 +16,7 @@ from parental.calendar.tickets import MAX_AT_ONCE
 EVERY_DAY: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DaySetName = Literal["school", "holidays", "ramadan", "exams"]
 RangeName = Literal["holidays", "ramadan", "exams"]
+TurnName = Literal["suhoor", "iftar"]
 KindName = Literal["sleep", "homework", "school", "prayer", "other"]
 Clock = Annotated[str, Meta(max_length=8, description="9:30 pm, or 21:30.")]
 Weekdays = Annotated[list[Day], Meta(min_length=1, max_length=7)]
@@ -42,6 +43,8 @@ class Card(Struct, forbid_unknown_fields=True, kw_only=True):
         Annotated[str, Meta(max_length=60)] | None,
         Meta(description="Of a school: hours of a pack in place of its own, where it knows them."),
     ] = None
+    begins: Annotated[TurnName | None, Meta(description="In place of `from`, where the city is known.")] = None
+    ends: Annotated[TurnName | None, Meta(description="In place of `to`, on the same of the two days.")] = None
 
 
 class CardShown(Struct, kw_only=True):
@@ -59,6 +62,8 @@ class CardShown(Struct, kw_only=True):
     is_on: bool
     allowed: list[str] | None
     pack: str | None
+    begins: TurnName | None
+    ends: TurnName | None
 
 
 class Dates(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -84,6 +89,9 @@ class HouseholdDates(Struct, forbid_unknown_fields=True, kw_only=True):
         Annotated[int, Meta(ge=-MOST_SHIFT, le=MOST_SHIFT)],
         Meta(description="By which the moon is sighted later than announced."),
     ] = 0
+    city: Annotated[
+        Annotated[str, Meta(max_length=40)] | None, Meta(description="Whose suhoor and iftar hold; null: not said.")
+    ] = None
 
 
 class Announced(Struct, forbid_unknown_fields=True):
@@ -99,6 +107,7 @@ class ShownDates(Struct, kw_only=True):
     dates: list[Dates]
     follows_announced: bool
     shift_days: int
+    city: str | None
     announced: list[Dates]
     today: Annotated[DaySetName, Meta(description="The kind of today, before cards are asked.")]
 
@@ -138,10 +147,20 @@ class Pack(Struct, kw_only=True):
     seasons: list[Season]
 
 
+class City(Struct, kw_only=True):
+    """A city, with its suhoor and iftar of today."""
+
+    city: str
+    name: Words
+    suhoor: Annotated[str, Meta(description="HH:MM, when it ends.")]
+    iftar: Annotated[str, Meta(description="HH:MM, when it begins.")]
+
+
 class Packs(Struct):
-    """Every pack."""
+    """Every pack, and every city whose suhoor and iftar are known."""
 
     packs: list[Pack]
+    cities: list[City]
 
 
 class More(Struct, forbid_unknown_fields=True):

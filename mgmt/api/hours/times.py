@@ -29,7 +29,7 @@ from mgmt.households import note_choice
 from mgmt.problems import Problem
 from mgmt.settings import LANGUAGES
 from mgmt.text.language import Language, language
-from mgmt.text.times import card_words, conflict_words, hours_words, plain, state_words
+from mgmt.text.times import card_hours_words, card_words, conflict_words, plain, state_words
 from parental.calendar import exceptions, plans, screen_time
 from parental.calendar.card import Card
 from parental.calendar.conflicts import Conflict, conflicts_of
@@ -116,7 +116,7 @@ def time_shown(conn: Connection, profile: int, now: datetime) -> TimeShown:
         screen_time=spent,
         exceptions=[_exemption(row) for row in exceptions.held(conn, profile, now)],
         cards=[card_shown(card) for card in cards],
-        conflicts=[_conflict(each) for each in conflicts_of(cards, here.date())],
+        conflicts=[_conflict(each) for each in conflicts_of(cards, here.date(), calendar.city)],
         week=[_day(each) for each in preview(rules, cards, calendar, here.date())],
     )
 
@@ -132,11 +132,13 @@ def card_shown(card: Card) -> CardShown:
         days=[cast(Day, DAYS[day]) for day in sorted(card.days)],
         from_=minute_text(card.start_minute),
         to=_end_text(end),
-        hours=in_words(lambda t: hours_words(card.start_minute, end, t)),
+        hours=in_words(lambda t: card_hours_words(card, t)),
         day_sets=[each.value for each in sorted(card.day_sets)],
         is_on=card.is_on,
         allowed=None if card.allowed is None else sorted(card.allowed),
         pack=card.pack,
+        begins=None if card.begins is None else card.begins.value,
+        ends=None if card.ends is None else card.ends.value,
     )
 
 

@@ -57,6 +57,8 @@ async def test_a_card_is_changed_and_removed(parent: Desk) -> None:
         {"pack": "pk-pb/single-boys"},
         {"kind": "school", "pack": "pk-pb/night"},
         {"allowed": ["everything"]},
+        {"begins": "iftar"},
+        {"begins": "noon", "day_sets": ["ramadan"]},
         {"more": 1},
     ],
 )
@@ -105,6 +107,29 @@ async def test_the_coming_week_says_which_day_is_what_and_what_is_closed(parent:
     assert body["week"][0]["closed"][0]["next_day"] is True
 
 
+async def test_a_card_of_ramadan_begins_with_iftar_in_the_city_of_the_household(parent: Desk) -> None:
+    dinner = {"kind": "prayer", "from": "6:30 pm", "to": "8 pm", "day_sets": ["ramadan"], "begins": "iftar"}
+    dates = {"dates": [{"day_set": "ramadan", "first": "2026-08-01"}]}
+    await parent.ask("PUT", "/v1/accounts/7/dates", json=dates)
+    _, body = await parent.ask("POST", CARDS, json=dinner)
+    assert {day["closed"][0]["from"] for day in body["time"]["week"]} == {"18:30"}
+    assert body["time"]["cards"][0]["hours"] == {"en": "iftar to 8:00 pm", "ur": "افطار سے رات 8:00 تک"}
+
+    status, body = await parent.ask("PUT", "/v1/accounts/7/dates", json=dates | {"city": "lahore"})
+    assert (status, body["dates"]["city"]) == (200, "lahore")
+    _, body = await parent.ask("GET", "/v1/accounts/7/profiles/7/time")
+    cities = {each["city"]: each for each in (await parent.ask("GET", "/v1/accounts/7/packs"))[1]["cities"]}
+    assert body["week"][0]["closed"][0]["from"] == cities["lahore"]["iftar"] != cities["karachi"]["iftar"]
+    assert body["cards"][0]["begins"] == "iftar"
+    assert cities["lahore"]["name"] == {"en": "Lahore", "ur": "لاہور"}
+
+
+async def test_a_city_that_is_not_known_is_refused(parent: Desk) -> None:
+    status, body = await parent.ask("PUT", "/v1/accounts/7/dates", json={"city": "atlantis"})
+
+    assert (status, "see the list of cities" in body["detail"]) == (422, True)
+
+
 async def test_the_dates_of_a_household_are_kept_and_those_announced_are_shown(parent: Desk, desk: DeskOf) -> None:
     announced = [{"day_set": "ramadan", "first": "2027-02-09", "last": "2027-03-10"}]
     assert (await desk("engineer").ask("PUT", "/v1/dates", json={"dates": announced}))[0] == 200
@@ -116,6 +141,7 @@ async def test_the_dates_of_a_household_are_kept_and_those_announced_are_shown(p
         **said,
         "follows_announced": True,
         "shift_days": 1,
+        "city": None,
         "announced": announced,
         "today": "exams",
     }
