@@ -3,6 +3,8 @@ calendar."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from math import inf
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -26,37 +28,45 @@ pytestmark = pytest.mark.long
 FIRST, YEARS = date(2026, 1, 1), 10
 CHILD, NUMBER = "192.0.2.1", 1
 HELD = [(4, bytes([192, 0, 2, 1]), 32, NUMBER)]
+BLOCK_S = 900  # no zone turns its clocks, and none begins a day, at another time than a quarter of an hour
+Left = frozenset[str] | None
+Held = tuple[int | None, bool]
 STAYS_OPEN = (None, None, frozenset({"games"}), frozenset({"games", "social"}), frozenset[str]())
 
 
 class Dull:
-    """What is closed at a minute, asked of the cards of a date and of the date before."""
+    """What is closed in each minute of a date, asked of the cards of that date and of the date before."""
 
     def __init__(self, cards: tuple[Card, ...], calendar: Calendar) -> None:
         self._cards, self._calendar = cards, calendar
-        self._of: dict[int, list[tuple[int, int, frozenset[str] | None]]] = {}
+        self._of: dict[int, list[tuple[int, int, Left]]] = {}
 
-    def held_at(self, wall: datetime) -> frozenset[str] | None:
-        """OPEN, FULL, or what stays open."""
-        minute, left = wall.hour * 60 + wall.minute, OPEN
-        for ago in (0, 1):
-            for start, end, allowed in self._on(wall.toordinal() - ago):
-                if start <= minute + ago * DAY_MINUTES < end:
-                    if allowed is None:
-                        return FULL
-                    left = allowed if left is None else left & allowed
-        return left
+    def day(self, ordinal: int) -> list[Held]:
+        """(what the image leaves open, whether the kernel is locked) minute by minute."""
+        minutes: list[Left] = [OPEN] * DAY_MINUTES
+        for ago in (1, 0):
+            for start, end, allowed in self._on(ordinal - ago):
+                begin, behind = max(0, start - ago * DAY_MINUTES), min(end - ago * DAY_MINUTES, DAY_MINUTES)
+                for minute in range(begin, behind):
+                    minutes[minute] = _both(minutes[minute], allowed)
+        return [expected(each) for each in minutes]
 
-    def _on(self, ordinal: int) -> list[tuple[int, int, frozenset[str] | None]]:
+    def _on(self, ordinal: int) -> list[tuple[int, int, Left]]:
         if ordinal not in self._of:
             day = date.fromordinal(ordinal)
             kind = kind_of(self._cards, self._calendar, day)
             self._of[ordinal] = [
-                (card.start_minute, card.start_minute + card.minutes, card.allowed)
+                (card.start_minute, card.start_minute + card.minutes, FULL if card.allowed is None else card.allowed)
                 for card in self._cards
                 if card.is_on and kind in card.day_sets and day.weekday() in card.days
             ]
         return self._of[ordinal]
+
+
+def _both(one: Left, other: Left) -> Left:
+    if one is FULL or other is FULL:
+        return FULL
+    return other if one is OPEN or other is OPEN else one & other
 
 
 class Box:
@@ -65,35 +75,34 @@ class Box:
     def __init__(self, images: Images, cards: tuple[Card, ...], calendar: Calendar, zone: str) -> None:
         self._images, self._cards, self._calendar, self._zone = images, cards, calendar, zone
         self._today, self._policy, self.locks = 0, object(), LockTable()
-        self.n_weeks, self._is_fresh = 0, False
+        self.n_weeks, self._due_s, self._is_locked = 0, 0.0, False
 
-    def go_on(self, at: datetime, wall: datetime) -> None:
-        """Make the week at a midnight, and advance the locks where they are due."""
-        if wall.toordinal() != self._today:
-            self._today = wall.toordinal()
-            week = week_of(self._cards, self._calendar, wall.date())
-            self._publish(Profile(schedule=Schedule(week, self._zone)), at)
-        due = self.locks.next_change
-        if due is None or due <= at or self._is_fresh:
-            self.locks.advance(at)
-            self._is_fresh = False
-
-    def _publish(self, profile: Profile, at: datetime) -> None:
+    def begin(self, today: date, at_s: int) -> None:
+        """Make the week, where it is another date."""
+        if today.toordinal() == self._today:
+            return
+        self._today = today.toordinal()
+        week = week_of(self._cards, self._calendar, today)
+        profile = Profile(schedule=Schedule(week, self._zone))
         self.locks.change([(NUMBER, profile)], HELD)
-        self._is_fresh = True
-        spec = profile_spec(profile, at)
+        self._due_s = at_s
+        spec = profile_spec(profile, datetime.fromtimestamp(at_s, UTC))
         if spec != self._policy:
             self._policy, self.n_weeks = spec, self.n_weeks + 1
             policy = self._images.policy([(NUMBER, spec)])
-            self.tables = TableSet(subscribers=self._images.subscribers([(CHILD, NUMBER)]), policy=policy)
+            self._tables = TableSet(subscribers=self._images.subscribers([(CHILD, NUMBER)]), policy=policy)
             for path in self._images.folder.iterdir():  # they are open
                 path.unlink()
 
-    def held(self, at_s: int) -> tuple[int | None, bool]:
-        """(what the image leaves open, whether the kernel is locked)"""
-        group = self.locks.held.group_of(NUMBER)
-        assert group is not None
-        return left_open(self.tables, CHILD, at_s), bool(self.locks.locked[group])
+    def held(self, at_s: int) -> Held:
+        """The locks advance where they are due."""
+        if self._due_s <= at_s:
+            self.locks.advance(datetime.fromtimestamp(at_s, UTC))
+            due, group = self.locks.next_change, self.locks.held.group_of(NUMBER)
+            assert group is not None
+            self._due_s = inf if due is None else due.timestamp()
+            self._is_locked = bool(self.locks.locked[group])
+        return left_open(self._tables, CHILD, at_s), self._is_locked
 
 
 def some_cards(random: Random) -> Iterator[Card]:
@@ -123,7 +132,8 @@ def some_dates(random: Random) -> Calendar:
     return Calendar(frozenset({0, 1, 2, 3, 4}), tuple(own), tuple(announced), random.choice([-1, 0, 1]))
 
 
-def expected(held: frozenset[str] | None) -> tuple[int | None, bool]:
+@cache
+def expected(held: Left) -> Held:
     if held is FULL:
         return 0, True
     return (None if held is OPEN else sum(1 << NUMBERS[each] for each in held)), False
@@ -136,16 +146,22 @@ def test_at_every_minute_of_ten_years_what_is_closed_is_what_the_cards_of_the_da
     random, of_zone = Random(seed), ZoneInfo(zone)
     cards, calendar = tuple(some_cards(random)), some_dates(random)
     dull, box = Dull(cards, calendar), Box(images, cards, calendar, zone)
-    first_s = int(datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC).timestamp())
-    end_s = int(datetime(FIRST.year + YEARS, FIRST.month, FIRST.day, tzinfo=UTC).timestamp())
+    first_s, end_s = (int(datetime(FIRST.year + n, 1, 1, tzinfo=UTC).timestamp()) for n in (0, YEARS))
 
-    n_closed = 0
-    for at_s in range(first_s, end_s, 60):
-        wall = datetime.fromtimestamp(at_s, of_zone)
-        box.go_on(datetime.fromtimestamp(at_s, UTC), wall)
-        held = dull.held_at(wall)
-        n_closed += held is not OPEN
-        assert box.held(at_s) == expected(held), (zone, seed, wall)
+    n_minutes, n_closed, today, wanted = 0, 0, 0, list[Held]()
+    for block_s in range(first_s, end_s, BLOCK_S):
+        wall = datetime.fromtimestamp(block_s, of_zone)
+        if wall.toordinal() != today:
+            today = wall.toordinal()
+            wanted = dull.day(today)
+            n_closed += sum(each != expected(OPEN) for each in wanted)
+        box.begin(wall.date(), block_s)
+        minute = wall.hour * 60 + wall.minute
+        for n in range(BLOCK_S // 60):
+            found = box.held(block_s + 60 * n)
+            assert found == wanted[minute + n], (zone, seed, wall, n)
+            n_minutes += 1
 
-    assert 0 < n_closed < (end_s - first_s) // 60
+    assert n_minutes == (end_s - first_s) // 60
+    assert 0 < n_closed < n_minutes
     assert box.n_weeks > 52
