@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,17 @@ def test_a_new_reporter_lays_one_segment_ready(tmp_path: Path) -> None:
 
     assert segment_numbers(str(tmp_path / "spool")) == [1]
     assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10).events == []
+
+
+def test_what_a_loop_writes_first_is_mapped_before_it_does(tmp_path: Path) -> None:
+    if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (5, 14):
+        pytest.skip("this kernel maps nothing ahead of a write")
+    reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+
+    mapped = Path("/proc/self/smaps").read_text().partition(str(segment_path(str(tmp_path / "spool"), 1)))[2]
+
+    assert int(mapped.partition("Private_Dirty:")[2].split()[0]) >= 1024  # KiB
+    del reporter
 
 
 def test_the_next_process_begins_a_segment_of_its_own(tmp_path: Path) -> None:
