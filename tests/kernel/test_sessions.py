@@ -23,6 +23,7 @@ from filterd.lab.topology import Lab
 pytestmark = pytest.mark.kernel
 
 LINE, OTHER, DEFAULT, PORT = 7, 8, 9, 1813
+WAIT_S = 120.0  # of a busy machine, whose control may have to come up first
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SENDING = """
 import socket, sys
@@ -72,7 +73,7 @@ class Network:
 
     def wait(self, *, is_open: bool) -> None:
         for family in ("web4", "web6"):
-            wait_until(partial(self._is, family, is_open), f"{family} open: {is_open}", 30.0)
+            wait_until(partial(self._is, family, is_open), f"{family} open: {is_open}", WAIT_S)
 
     def reaches(self) -> bool:
         """Whether an echo of ICMP, which no gate sees, comes back from a server to the child."""
@@ -176,7 +177,7 @@ def test_a_lock_of_the_default_profile_closes_what_no_session_names_and_opens_it
 
     network.tell(START, "f", f"line{LINE}")  # the start that was lost comes at last
     network.wait(is_open=True)
-    wait_until(network.reaches, "the server by its address", 30.0)
+    wait_until(network.reaches, "the server by its address", WAIT_S)
     assert network.lab.addresses.child4 not in network.locked()
 
     network.stop("f")
