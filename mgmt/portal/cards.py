@@ -121,7 +121,7 @@ def receipt_words(receipt: Mapping[str, Any], t: Language) -> Markup:
     said = [t.say(f"family.receipt.{receipt['did']}", time=at)]
     if receipt.get("connections_ended") is not None and receipt["did"] in CUTTING:
         said.append(t.say("family.receipt.cut", count=receipt["connections_ended"]))
-    if receipt.get("cut") is not None:
+    if receipt.get("cut") is not None and receipt["cut"].get("by") != "quic":  # then TCP goes on, and is not counted
         said.append(t.say("family.receipt.still", count=receipt["cut"]["still_open"]))
     return t.say("list.between").join(said)
 

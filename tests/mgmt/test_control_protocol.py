@@ -60,4 +60,4 @@ def test_a_receipt_is_told_in_the_zone_of_the_place() -> None:
 def test_a_receipt_tells_what_a_tightened_rule_has_ended_and_what_goes_on() -> None:
     told = receipt_json(Receipt(7, (), 2.0, NOW, None, Cut(NOW, 5, 0)), "Asia/Karachi")
 
-    assert told["cut"] == {"at": "2026-08-03T21:00:03.120+05:00", "ended": 5, "still_open": 0}
+    assert told["cut"] == {"at": "2026-08-03T21:00:03.120+05:00", "ended": 5, "still_open": 0, "by": "labels"}

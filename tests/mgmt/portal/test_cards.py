@@ -123,6 +123,10 @@ def test_a_child_without_a_picture_has_one_that_stays() -> None:
             {"did": "pause", "at": AT, "connections_ended": 14, "cut": {"ended": 14, "still_open": 0}},
             "closed 9:00:03 pm, 14 live connections ended, 0 still open",
         ),
+        (  # what runs over TCP is not known there
+            {"did": "pause", "at": AT, "connections_ended": None, "cut": {"ended": 1, "still_open": 0, "by": "quic"}},
+            "closed 9:00:03 pm",
+        ),
         ({"did": "plus", "at": AT, "connections_ended": None}, "30 minutes given 9:00:03 pm"),
         ({"did": "resume", "at": AT, "connections_ended": 0}, "pause ended 9:00:03 pm"),
     ],
