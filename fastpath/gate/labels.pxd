@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef packed struct Label:   # 16 octets, as they are in the kernel, in this machine's order
-    uint32_t two            # keyed hash of the name's last two labels; 0: no name (undecidable), SEVERAL: of different names
+    uint32_t two            # keyed hash of the name's last two labels; 0: no name, SEVERAL: of different ones
     uint32_t three          # of its last three; 0: it has no more than two
     uint8_t categories[LABEL_CATEGORIES]    # of the lists that match it, each plus one; 0: none
 
