@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
+from parental.calendar.sun import Turn
 from parental.errors import BadSchedule, NoPerson
 
 MONDAY = date(2026, 8, 3)
@@ -25,12 +26,14 @@ def test_a_card_and_dates_come_back_as_they_were_given(household: Connection) ->
         False,
         frozenset({"video"}),
     )
-    kept = plans.put_card(household, 7, card)
-    calendar = Calendar(frozenset({0, 5}), (Range(DaySet.EXAMS, MONDAY, None),), shift_days=-1)
+    by_sun = Card(Kind.SLEEP, 1380, 360, day_sets=frozenset({DaySet.RAMADAN}), begins=Turn.IFTAR, ends=Turn.SUHOOR)
+    kept, other = plans.put_card(household, 7, card), plans.put_card(household, 8, by_sun)
+    calendar = Calendar(frozenset({0, 5}), (Range(DaySet.EXAMS, MONDAY, None),), shift_days=-1, city="quetta")
     plans.put_calendar(household, 7, calendar, follows_announced=False)
 
-    assert plans.cards_of(household, [7, 8]) == {7: (kept,)}
+    assert plans.cards_of(household, [7, 8]) == {7: (kept,), 8: (other,)}
     assert kept == Card(**{name: getattr(card, name) for name in card.__slots__} | {"id": kept.id})
+    assert (other.begins, other.ends) == (Turn.IFTAR, Turn.SUHOOR)
     assert plans.calendar_of(household, 7) == calendar
     assert (plans.follows_announced(household, 7), plans.follows_announced(household, 8)) == (False, True)
 
