@@ -59,7 +59,7 @@ def minute_of(turn: Turn, city: str, day: date) -> int | None:
     place = cities().get(city)
     if place is None:
         return None
-    return math.floor(_dawn(place, day)) if turn is Turn.SUHOOR else math.floor(_minutes(sunset, place, day)) + 1
+    return math.floor(_dawn(place, day)) if turn == Turn.SUHOOR else math.floor(_minutes(sunset, place, day)) + 1
 
 
 def _dawn(place: City, day: date) -> float:

@@ -30,7 +30,7 @@ from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import revision_of
 from mgmt.portal.whose import named, require_own
 from mgmt.text.language import Language
-from mgmt.text.times import card_words, conflict_words, hours_words
+from mgmt.text.times import card_hours_words, card_words, conflict_words, hours_words
 from parental.calendar import plans
 from parental.calendar.card import EVERY_DAY, Card, Kind
 from parental.calendar.conflicts import conflicts_of
@@ -239,7 +239,7 @@ def days_words(days: frozenset[int], t: Language) -> Markup:
 
 
 def _shown(card: Card, t: Language) -> Shown:
-    hours = hours_words(card.start_minute, card.start_minute + card.minutes, t)
+    hours = card_hours_words(card, t)
     kinds = [t.say(f"time.days.{each}") for each in DaySet if each in card.day_sets]
     days = days_words(card.days, t)
     if len(kinds) < len(DaySet):
