@@ -43,6 +43,14 @@ class HeldByList(Struct):
     since: str
 
 
+class StepTaken(Struct):
+    """A step of an order."""
+
+    state: Annotated[str, Meta(description="received, validated, approved, enforced, verified, confirmed, …")]
+    at: str
+    by: Annotated[str, Meta(description="The part of filterd that took it.")]
+
+
 class Order(Struct, kw_only=True):
     """An order without its entries."""
 
@@ -57,6 +65,7 @@ class Order(Struct, kw_only=True):
     received: str
     sha256: Annotated[str, Meta(description="Of what the order says, however it was spaced.")]
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
+    steps: Annotated[list[StepTaken], Meta(description="How far it has come, the oldest first; none: only received.")]
     counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
     lists: list[HeldByList]
     receipt: Annotated[Receipt | None, Meta(description="null: not every worker has confirmed it yet.")]

@@ -43,6 +43,7 @@ from mgmt.orders.model import (
 )
 from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.signatures import signed_by_two
+from mgmt.orders.states import follow
 from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
 from parental.column_types import is_octets
 from parental.revision import raise_revision
@@ -101,8 +102,9 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
     believed, ended = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
-    rulings = []
+    rulings, looked_at = [], set()
     for row in _candidates(conn, since, now_s, ended, confirmed):
+        looked_at.add(row.order)
         ruling = _rule_on(conn, row, rails, believed, now_s)
         # An undecided one that says it is old gets a new revision: else it would be in no image.
         is_undecided = row.generation is None and row.status == PENDING
@@ -111,6 +113,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
             rulings.append(ruling)
     _write(conn, rulings, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
+    follow(conn, looked_at, at)
     return rulings
 
 
@@ -158,6 +161,7 @@ def confirm(conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datet
     """Every worker serves a publication: what it holds is in force, and who waits gets the receipt."""
     generation = int(receipt["generation"])
     mark_enforced(conn, held.revision, generation, at)
+    follow(conn, held.pushed + held.withdrawn, at)
     said: dict[str, Value] = {"generation": generation, "workers": len(receipt["workers"])}
     for column, which, action in (
         (orders.c.receipt, held.pushed, "confirmed"),
@@ -184,6 +188,7 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     n_enforced = conn.execute(changed).rowcount
     for order, count in due:
         note_order(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
+    follow(conn, [order for order, _ in due], at)
     return n_enforced
 
 

@@ -5,6 +5,7 @@
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
     approvals     what two persons agree to: of one entry, or of an emergency order as a whole
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
+    order_steps   how far an order has come, step by step
     letters       what list files hold of an order, counted; each base that all workers serve replaces all of them
 
 Invariants: nothing is deleted; the number of an order stands in records and is never given twice; a new entry is never
@@ -53,6 +54,20 @@ orders = Table(
     Column("confirm_by_s", BigInteger),  # of an emergency order: it lapses then, unless two persons have agreed
     UniqueConstraint("issuer", "ref"),
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice
+)
+order_steps = Table(
+    "order_steps",
+    metadata,
+    Column("order", Number, ForeignKey("orders.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),  # from 1
+    Column("state", String, nullable=False),  # see mgmt.orders.states
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String, nullable=False),  # the part of filterd that took it
+    CheckConstraint(
+        "state IN ('received', 'validated', 'pending_approval', 'approved', 'canary', 'enforced', 'verified', "
+        "'confirmed', 'rejected', 'held_by_rail', 'partially_enforced', 'rolled_back', 'withdrawn', 'expired')",
+        name="order_steps_states",
+    ),
 )
 letters = Table(
     "letters",

@@ -78,6 +78,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "entry_parts": {WEB: READ, CONTROL: APPEND},
+    "order_steps": {WEB: READ, CONTROL: APPEND},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it

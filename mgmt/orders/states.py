@@ -1,0 +1,159 @@
+"""How far an order has come: its states, which may follow which, and the steps that it has taken.
+
+    received → validated → pending_approval → approved → canary → enforced → verified → confirmed
+    beside them: rejected, held_by_rail, partially_enforced, rolled_back, withdrawn, expired
+
+Control writes the steps up to enforced from what it has decided itself (follow()); who asks the traffic whether an
+order holds writes verified, and who answers the issuer confirmed (step()).  An order that control has not looked at is
+received; one that only a list names has no state.
+Invariants: a step that NEXT does not hold is not written; steps are added and never changed; what was verified is not
+verified any more once other entries are in force.
+Source: docs/orders.md.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, insert, select
+
+from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
+from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
+from parental.schema.orders import approvals, entries, order_steps, orders
+
+_BATCH = 500
+_ENFORCED = frozenset({ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER})
+_AS_DIRECTED = _ENFORCED | {DUPLICATE, ENTRY_WITHDRAWN, EXPIRED}
+
+
+class State(enum.StrEnum):
+    """How far an order has come."""
+
+    RECEIVED = "received"
+    VALIDATED = "validated"  # each entry was judged
+    PENDING_APPROVAL = "pending_approval"  # one person has proposed, another has to agree
+    APPROVED = "approved"  # control has let entries in; workers get them
+    CANARY = "canary"  # in force on one gateway, before the others
+    ENFORCED = "enforced"  # every worker serves it
+    VERIFIED = "verified"  # the traffic was asked
+    CONFIRMED = "confirmed"  # the issuer has its answer
+    REJECTED = "rejected"  # nothing of it can be in force
+    HELD_BY_RAIL = "held_by_rail"  # two persons have to look at it
+    PARTIALLY_ENFORCED = "partially_enforced"  # each entry says why it is not
+    ROLLED_BACK = "rolled_back"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Step(NamedTuple):
+    """A step of an order.   by  the part of filterd that took it"""
+
+    state: State
+    at_ms: int
+    by: str
+
+
+class NoStep(ValueError):
+    """A state does not follow on the one that an order is in; the message says which do."""
+
+
+_S = State
+_ENDS = frozenset({_S.WITHDRAWN, _S.EXPIRED})
+_DECIDED = frozenset({_S.PENDING_APPROVAL, _S.APPROVED, _S.HELD_BY_RAIL, _S.REJECTED}) | _ENDS
+_SERVED = frozenset({_S.ENFORCED, _S.PARTIALLY_ENFORCED})
+_AFTER_SERVED = _SERVED | _DECIDED | {_S.VERIFIED, _S.ROLLED_BACK}
+
+# state → what may follow
+NEXT: Mapping[State, frozenset[State]] = {
+    _S.RECEIVED: frozenset({_S.VALIDATED}),
+    _S.VALIDATED: _DECIDED,
+    _S.PENDING_APPROVAL: _DECIDED - {_S.PENDING_APPROVAL},
+    _S.HELD_BY_RAIL: _DECIDED - {_S.HELD_BY_RAIL},
+    _S.REJECTED: _DECIDED - {_S.REJECTED},  # the rails have changed
+    _S.APPROVED: _SERVED | _DECIDED - {_S.APPROVED} | {_S.CANARY},
+    _S.CANARY: _SERVED | _ENDS | {_S.ROLLED_BACK},
+    _S.ROLLED_BACK: _ENDS | {_S.APPROVED},
+    _S.ENFORCED: _AFTER_SERVED - {_S.ENFORCED},
+    _S.PARTIALLY_ENFORCED: _AFTER_SERVED - {_S.PARTIALLY_ENFORCED},
+    _S.VERIFIED: _AFTER_SERVED - {_S.VERIFIED} | {_S.CONFIRMED},
+    _S.CONFIRMED: _AFTER_SERVED,
+    _S.EXPIRED: frozenset({_S.WITHDRAWN}),
+    _S.WITHDRAWN: frozenset(),
+}
+
+
+def step(conn: Connection, order: int, state: State, at: datetime, by: str) -> None:
+    """Write that an order has come to a state.   at  aware;   by  see Step.   Raises NoStep."""
+    taken = steps_of(conn, [order]).get(order, [])
+    now = taken[-1].state if taken else State.RECEIVED
+    if state not in NEXT[now]:
+        after = ", ".join(sorted(NEXT[now])) or "nothing"
+        raise NoStep(f"order {order}: {now}, and {state} does not follow; not written; what follows is {after}")
+    _append(conn, order, len(taken), [state], at, by)
+
+
+def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
+    """Order → its steps, the oldest first.   numbers  at most a page of orders"""
+    chosen = select(order_steps).where(order_steps.c.order.in_(numbers)).order_by(order_steps.c.order, order_steps.c.n)
+    found: dict[int, list[Step]] = {}
+    for row in conn.execute(chosen):
+        found.setdefault(row.order, []).append(Step(State(row.state), row.at_ms, row.by))
+    return found
+
+
+def follow(conn: Connection, numbers: Iterable[int], at: datetime) -> None:
+    """Write the steps of orders whose entries have changed, as control has decided.   Cost: 4 queries for 500"""
+    chosen = sorted(set(numbers))
+    for first in range(0, len(chosen), _BATCH):
+        _follow(conn, chosen[first : first + _BATCH], at)
+
+
+def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
+    taken, counts = steps_of(conn, numbers), _counts(conn, numbers)
+    proposed = select(approvals.c.order).where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))
+    waiting = frozenset(conn.execute(proposed.where(approvals.c.order.in_(numbers))).scalars())
+    asked_back = select(orders.c.id).where(orders.c.id.in_(numbers), orders.c.withdrawn_ms.is_not(None))
+    withdrawn = frozenset(conn.execute(asked_back).scalars())
+    for order, held in counts.items():
+        steps = taken.get(order, [])
+        target = _state_by(held, is_withdrawn=order in withdrawn, is_proposed=order in waiting)
+        base = next((each.state for each in reversed(steps) if each.state not in _ASKED), None)
+        if not steps:
+            _append(conn, order, 0, [_S.RECEIVED, _S.VALIDATED, target], at, CONTROL_ROLE)
+        elif target is not base and target in NEXT[steps[-1].state]:
+            _append(conn, order, len(steps), [target], at, CONTROL_ROLE)
+
+
+_ASKED = frozenset({_S.VERIFIED, _S.CONFIRMED})  # others than control write them
+CONTROL_ROLE = "control"
+
+
+def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool) -> State:
+    """The state of an order by its entries."""
+    if PENDING in counts:
+        return _S.APPROVED
+    if not _ENFORCED.isdisjoint(counts):
+        return _S.ENFORCED if counts.keys() <= _AS_DIRECTED else _S.PARTIALLY_ENFORCED
+    if is_withdrawn or counts.keys() <= {ENTRY_WITHDRAWN, DUPLICATE}:
+        return _S.WITHDRAWN
+    if PENDING_REVIEW in counts or is_proposed:
+        return _S.PENDING_APPROVAL if is_proposed else _S.HELD_BY_RAIL
+    return _S.EXPIRED if EXPIRED in counts else _S.REJECTED
+
+
+def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+    chosen = select(entries.c.order, entries.c.status, func.count()).where(entries.c.order.in_(numbers))
+    found: dict[int, dict[str, int]] = {}
+    for order, status, n in conn.execute(chosen.group_by(entries.c.order, entries.c.status)):
+        found.setdefault(order, {})[str(status)] = n
+    return found
+
+
+def _append(conn: Connection, order: int, after: int, states: Sequence[State], at: datetime, by: str) -> None:
+    at_ms = int(at.timestamp() * 1000)
+    rows = [
+        {"order": order, "n": n, "state": state.value, "at_ms": at_ms, "by": by}
+        for n, state in enumerate(states, after + 1)
+    ]
+    conn.execute(insert(order_steps), rows)
