@@ -11,6 +11,7 @@ from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.lookup.order_approvals import add_approve, run_approve
 from filterd.verbs import add_verb, add_verbs
+from filterd.verifier.command import add_verify, run_verify
 from mgmt.api.order_shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         verb.add_argument("--issuer", help="who gave the order")
     add_approve(verbs)
+    add_verify(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
     for verb in (push, withdraw):
@@ -82,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
             _list(args)
         case "approve":
             return run_approve(args)
+        case "verify":
+            return run_verify(args)
         case "show":
             _show(args, call(args, "GET", _path(args)))
         case "confirm":

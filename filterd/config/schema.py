@@ -39,6 +39,7 @@ from filterd.config.spec import (
     parts,
     several,
 )
+from filterd.config.verifier import Verifier
 from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.settings import HELPLINES, LANGUAGES
 
@@ -470,3 +471,4 @@ class Config:
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))
     retention: Retention = part(Retention, LIVE)
+    verifier: Verifier = part(Verifier, LIVE)

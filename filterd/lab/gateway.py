@@ -20,6 +20,7 @@ import filterd
 from filterd.errors import Missing
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
+from filterd.lab.topology import MOUNTS, Lab
 from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.json_socket import ask_blocking
 
@@ -153,8 +154,22 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
         ],
         "help_corridor": {"names": ["1121.test"]},
         "protected": {"names": ["isp.example"]},
-    }
+    } | ({"verifier": verifier_of(gateway.place)} if isinstance(gateway.place, Lab) else {})
     folder.configuration.write_text(yaml.safe_dump(said, sort_keys=False))
+
+
+def verifier_of(place: Lab) -> dict[str, str]:
+    """The verifier's part of the configuration: it asks from the child's line, and what it sends arrives in the
+    internet, at an address of a resolver that serves no web."""
+    at = place.addresses
+    return {
+        "probe": str(MOUNTS / place.namespace("child")),
+        "sink": str(MOUNTS / place.namespace("internet")),
+        "sink4": at.foreign4,
+        "sink6": at.foreign6,
+        "dns4": at.gateway4,
+        "dns6": at.gateway6,
+    }
 
 
 def write_orders(path: Path, n_names: int = N_NAMES) -> tuple[str, ...]:

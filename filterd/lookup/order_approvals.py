@@ -95,13 +95,13 @@ def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["R
 
     at = datetime.now(UTC)
     if args.list:
-        return list(approvals_of(conn, None if args.ref is None else _order(conn, args).id))
+        return list(approvals_of(conn, None if args.ref is None else find_named(conn, args.ref, args.issuer).id))
     by = Person(args.name, args.group, account().name)
     if args.number is not None:
         return [approve(conn, args.number, by, at)]
     if args.kind is None or (args.kind != "emergency" and args.entry is None):
         raise WrongUse("approve: not said of what; nothing done; give --as, and --entry of an entry")
-    order = _order(conn, args)
+    order = find_named(conn, args.ref, args.issuer)
     proposal = Proposal(
         kind=args.kind,
         number=None if args.kind == "emergency" else args.entry,
@@ -115,12 +115,13 @@ def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["R
     return [row for row in approvals_of(conn, order.id) if row.id == number]
 
 
-def _order(conn: "Connection", args: argparse.Namespace) -> "Row[Any]":
+def find_named(conn: "Connection", ref: str | None, issuer: str | None) -> "Row[Any]":
+    """The order of a reference with its issuer, or of a number.   Raises WrongUse."""
     from mgmt.orders.store import find_order, find_order_by_id
 
-    ref = args.ref or ""
-    if args.issuer is not None:
-        found = find_order(conn, args.issuer, ref)
+    ref = ref or ""
+    if issuer is not None:
+        found = find_order(conn, issuer, ref)
     else:
         found = find_order_by_id(conn, int(ref)) if ref.isascii() and ref.isdigit() and len(ref) < 10 else None
     if found is None:

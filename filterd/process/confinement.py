@@ -43,20 +43,28 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def confine(
-    read: Iterable[Path], write: Iterable[Path], *, memory_octets: int | None, becomes_another: bool = False
+    read: Iterable[Path],
+    write: Iterable[Path],
+    *,
+    memory_octets: int | None,
+    becomes_another: bool = False,
+    keeps_network: bool = False,
 ) -> list[str]:
     """Give up everything but to read below `read` and to write below `write`; the measures that could not be taken.
 
     The caller is one thread, and starts neither threads nor processes afterwards.
 
     memory_octets    of address space; None: no limit
-    becomes_another  it goes on as a program below `read`, by execve(2)"""
+    becomes_another  it goes on as a program below `read`, by execve(2)
+    keeps_network    it asks, or answers, over the network of its namespace"""
+    network = () if keeps_network else NETWORK
+    programs = () if becomes_another else PROGRAMS
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("no new privileges", _no_new_privileges),
         ("no capabilities", drop_capabilities),
         ("limits", lambda: _limit(memory_octets)),
-        ("Landlock", lambda: _landlock([*read, *needed_by_python()], write)),
-        ("seccomp", lambda: _seccomp((*NEVER, *NETWORK, *PROCESSES, *(() if becomes_another else PROGRAMS)))),
+        ("Landlock", lambda: _landlock([*read, *needed_by_python()], write, keeps_network=keeps_network)),
+        ("seccomp", lambda: _seccomp((*NEVER, *network, *PROCESSES, *programs))),
     )
     missing = []
     for name, step in steps:
@@ -99,10 +107,12 @@ def _limit(memory_octets: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_octets, memory_octets))
 
 
-def _landlock(read: Iterable[Path], write: Iterable[Path]) -> None:
+def _landlock(read: Iterable[Path], write: Iterable[Path], *, keeps_network: bool) -> None:
     version = _checked(_libc.syscall(SYS_LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION))
     rights = FILE_RIGHTS.get(version, FILE_RIGHTS_5)
-    handled = struct.pack("=QQQ", rights, NET_RIGHTS if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    handled = struct.pack(
+        "=QQQ", rights, 0 if keeps_network or version < 4 else NET_RIGHTS, SCOPES if version >= 6 else 0
+    )
     length = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _checked(_libc.syscall(SYS_LANDLOCK_CREATE_RULESET, handled, length, 0))
     try:

@@ -6,6 +6,7 @@ calendar cards, dates, closures and grants, screen time, tickets
 access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
+confirmations  what the traffic said of orders, and what issuers are answered
 ledger   what was done, signed, and the time by which records grow old
 records  what was blocked, and how far spools and counters have been drained
 reports  what visitors report as blocked by mistake
@@ -18,6 +19,7 @@ A table that changes here needs a revision in parental.migrations.versions; a te
 from parental.schema import (
     access,
     calendar,
+    confirmations,
     idempotency,
     ledger,
     lines,
@@ -33,6 +35,7 @@ from parental.schema.base import metadata
 __all__ = [
     "access",
     "calendar",
+    "confirmations",
     "idempotency",
     "ledger",
     "lines",

@@ -82,6 +82,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it
+    "verifications": {WEB: READ, CONTROL: READ},  # written by `filterd orders verify`, on the box
+    "confirmations": {WEB: READ, CONTROL: APPEND},  # control alone signs
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
     "desk_settings": {WEB: APPEND, CONTROL: READ},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box

@@ -1,0 +1,142 @@
+"""`filterd orders verify`: ask the traffic whether an order holds; on the box, as root."""
+
+import argparse
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.config import Config
+from filterd.errors import Missing, Refused, WrongUse
+from filterd.verbs import add_verb
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from filterd.verifier.verification import Place
+    from mgmt.confirmation.verifications import Verification
+
+EXAMPLE = "filterd orders verify --issuer PTA PTA-2026-17\nfilterd orders verify --watch"
+EVERY_S = 1.0  # between two looks for what is new
+AGAIN = timedelta(minutes=10)  # an order that was found wanting
+AT_ONCE = 20  # orders of one look
+SAID = {
+    "verified": "blocked by this box on every channel, and its neighbours are open",
+    "open": "something of it is open, or blocked by others",
+    "too_wide": "names that it does not hold are blocked by it",
+    "incomplete": "something could not be asked",
+}
+
+
+def add_verify(verbs: Any) -> None:
+    """The verb and its arguments."""
+    verify = add_verb(
+        verbs, "verify", "ask the traffic whether an order holds, on the box; exit 1 unless it does", EXAMPLE
+    )
+    verify.add_argument("ref", nargs="?", metavar="REF|NUMBER", help="of the order; without --issuer its number")
+    verify.add_argument("--issuer", help="who gave the order")
+    verify.add_argument("--watch", action="store_true", help="each order as it comes in force, until stopped")
+    verify.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+    verify.add_argument("--json", action="store_true", help="one object a line, with every outcome")
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    from filterd.database.access import opened_for_control
+    from parental.errors import DatabaseFault
+
+    if (args.ref is None) != args.watch:
+        raise WrongUse("verify: no order; nothing asked; name one, or give --watch")
+    config = loaded(args.config)
+    place = _place(config)
+    try:
+        with opened_for_control(config, acts_as="") as engine:
+            if args.watch:
+                _watch(config, engine, place, as_json=args.json)
+            return _verify_one(config, engine, place, args)
+    except DatabaseFault as reason:
+        raise Missing(f"verify: {reason}; nothing asked; run as root") from reason
+
+
+def _place(config: Config) -> "Place":
+    try:
+        from filterd.verifier.verification import place_of
+    except ModuleNotFoundError as reason:
+        raise Missing(f"verify: {reason.name} is missing; nothing asked; pip install 'filterd[verifier]'") from reason
+    return place_of(config)
+
+
+def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse.Namespace) -> int:
+    from filterd.lookup.order_approvals import find_named
+    from parental.database import reading
+
+    with reading(engine) as conn:
+        number = int(find_named(conn, args.ref, args.issuer).id)
+    found = verify_order(config, engine, place, number)
+    _show(found, as_json=args.json)
+    return 0 if found.state == "verified" else 1
+
+
+def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -> None:
+    from mgmt.confirmation.verifications import due
+    from parental.database import reading
+
+    while True:
+        with reading(engine) as conn:
+            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE)
+        for number in numbers:
+            try:
+                _show(verify_order(config, engine, place, number), as_json=as_json)
+            except Refused as reason:
+                print(reason, flush=True)
+        time.sleep(EVERY_S)
+
+
+def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
+    """Ask, and keep what was found.   Raises Refused: nothing of it is in force;  Missing."""
+    from filterd.verifier.verification import verify
+    from mgmt.confirmation.verifications import in_force, put_verification, revision_of
+    from mgmt.ledger.event import account
+    from mgmt.orders.store import get_order
+    from parental.database import reading, writing
+
+    with reading(engine) as conn:
+        order, rows, revision = get_order(conn, number), in_force(conn, number), revision_of(conn, number)
+    if not rows:
+        raise Refused(f"order {number}: nothing of it is in force; nothing asked; look at filterd orders show {number}")
+    found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))
+    with writing(engine) as conn:
+        put_verification(conn, found, account())
+    return found
+
+
+def _is_of_another(config: Config, name: str, order: int) -> bool:
+    """Whether control says that a name is blocked by something else than this order; this only ever excuses."""
+    from filterd.control.messages import Explain
+    from filterd.places import CONTROL, control_socket
+    from filterd.process.json_socket import NoAnswer, ask_blocking
+
+    try:
+        said = ask_blocking(control_socket(config.run_dir), CONTROL, Explain(name, None, "sni"))
+    except NoAnswer:
+        return False
+    return said.get("action") not in (None, "allow") and said.get("order") != order
+
+
+def _show(found: "Verification", *, as_json: bool) -> None:
+    report = json.loads(found.report)
+    if as_json:
+        said = {"order": found.order, "state": found.state, "at": found.at.isoformat(timespec="milliseconds")}
+        print(json.dumps(said | {"took_ms": found.took_ms} | report), flush=True)
+        return
+    print(f"order {found.order}: {found.state}, {SAID[found.state]}; {report['asked']} of {report['entries']} entries")
+    print(f"  over {', '.join(report['ways'])} in {found.took_ms} ms: {_counts(found)}", flush=True)
+    for each in report["not_here"][:20]:
+        print(f"  entry {each['number']} over {each['way']}: {each['seen']}", flush=True)
+    for each in report["too_wide"]:
+        print(f"  next to entry {each['number']}: {each['name']} is blocked", flush=True)
+
+
+def _counts(found: "Verification") -> str:
+    return ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.counts.items()))

@@ -1,0 +1,1 @@
+"""What the traffic said of orders, and what their issuers are answered."""

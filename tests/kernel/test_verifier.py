@@ -1,0 +1,102 @@
+"""The verifier in the lab: what it says of an order is what the traffic does, and nothing else."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+import yaml
+
+from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
+from filterd.lab.processes import wait_until
+from filterd.lab.servers import Internet
+from filterd.lab.topology import Lab
+
+pytestmark = pytest.mark.kernel
+
+START_S = 240.0  # of a busy machine
+OF_DNS = {f"{channel}-{family}" for channel in ("dns-udp", "dns-tcp", "dns-tls", "dns-https") for family in (4, 6)}
+OF_PACKETS = {f"{channel}-{family}" for channel in ("tls", "quic", "http") for family in (4, 6)}
+
+
+@pytest.fixture(scope="module")
+def gateway(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """filterd with all of its roles; its DNS answers over every transport."""
+    running = Gateway(lab, Folder(tmp_path_factory.mktemp("verifier")))
+    write_orders(running.folder.orders, 100)
+    write_configuration(running, 1)
+    said = yaml.safe_load(running.folder.configuration.read_text())
+    certificate, key = (str(internet.authority.with_name(name)) for name in ("web.pem", "web.key"))
+    both = [lab.addresses.gateway4, f"[{lab.addresses.gateway6}]"]
+    said["dns"]["tls"] = {"listen": [f"{each}:853" for each in both], "certificate": certificate, "key": key}
+    said["dns"]["https"] = {"listen": [f"{each}:8443" for each in both]}
+    running.folder.configuration.write_text(yaml.safe_dump(said))
+    running.start()
+    yield running
+    running.stop()
+
+
+def push(gateway: Gateway, ref: str, *values: str) -> None:
+    """Push an order over the API, and wait until it is in force."""
+    said = ("--issuer", "PTA", "--ref", ref, "--ground", "PECA 37", *values)
+    command = filterd_command("orders", "push", "--api", gateway.place.addresses.api, "--json", *said)
+    token = f"FILTERD_TOKEN={gateway.make_token('operator')}"
+
+    def is_in_force() -> bool:
+        done = gateway.place.run("gateway", ["env", token, *command])
+        return bool(done.stdout) and json.loads(done.stdout)["state"] == "enforced"
+
+    wait_until(is_in_force, f"order {ref}", START_S)
+
+
+def verify(gateway: Gateway, ref: str) -> tuple[int, dict[str, Any]]:
+    """`filterd orders verify`, on the box: its exit code and object."""
+    command = filterd_command("orders", "verify", "--json", "--config", str(gateway.folder.configuration))
+    done = gateway.place.run("gateway", [*command, "--issuer", "PTA", ref], timeout_s=START_S)
+    return done.returncode, json.loads(done.stdout)
+
+
+def outcomes(found: dict[str, Any], ways: set[str]) -> list[set[str]]:
+    """Of each entry, what came of these ways."""
+    return [{each["ways"][way] for way in ways} for each in found["results"]]
+
+
+def test_names_are_verified_on_every_channel_and_their_neighbours_are_open(gateway: Gateway) -> None:
+    push(gateway, "V-1", "order.test", "a.many.test")
+
+    code, found = verify(gateway, "V-1")
+
+    assert (code, found["state"], found["not_here"], found["too_wide"]) == (0, "verified", [], [])
+    assert [set(each["ways"]) for each in found["results"]] == [OF_DNS | OF_PACKETS] * 2
+    assert outcomes(found, OF_DNS | OF_PACKETS) == [{"here"}, {"here"}]
+
+
+def test_a_url_is_verified_over_http_alone_and_the_rest_of_its_site_is_open(gateway: Gateway) -> None:
+    push(gateway, "V-2", "http://video.test/film?n=1")
+
+    code, found = verify(gateway, "V-2")
+
+    assert (code, found["state"], found["too_wide"]) == (0, "verified", [])
+    assert found["results"][0]["ways"] == {"http-4": "here", "http-6": "here"}
+
+
+def test_a_neighbour_that_another_order_blocks_is_not_held_against_this_one(gateway: Gateway) -> None:
+    push(gateway, "V-3", "wide.many.test")
+    push(gateway, "V-4", "below.wide.many.test")
+
+    assert verify(gateway, "V-4")[1]["state"] == "verified"
+
+
+def test_what_is_open_is_found_open_whatever_its_row_says(gateway: Gateway) -> None:
+    push(gateway, "V-5", "third.test")
+    file = gateway.folder.state / "database/filterd.db"
+    with closing(sqlite3.connect(file, timeout=60)) as database, database:
+        of_order = "\"order\" = (SELECT id FROM orders WHERE ref = 'V-5')"
+        database.execute(f"UPDATE entries SET wire = ? WHERE {of_order}", (b"\x04open\x04many\x04test\0",))
+
+    code, found = verify(gateway, "V-5")
+
+    assert (code, found["state"]) == (1, "open")
+    assert outcomes(found, OF_DNS | OF_PACKETS) == [{"open"}]

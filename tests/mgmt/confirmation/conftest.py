@@ -1,0 +1,15 @@
+"""A database with a transaction that stands."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from parental.database import writing
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Any]:
+    with writing(engine) as conn:
+        yield conn
