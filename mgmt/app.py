@@ -15,6 +15,7 @@ from mgmt.api import (
     audit,
     caregivers,
     children,
+    confirmations,
     devices,
     intake,
     ledger,
@@ -56,6 +57,7 @@ HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 
 ROUTES = (
     *orders.ROUTES,
+    *confirmations.ROUTES,
     *approvals.ROUTES,
     *subscribers.ROUTES,
     *profiles.ROUTES,

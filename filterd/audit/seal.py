@@ -56,6 +56,11 @@ class Seal:
         self._tree: Frontier | None = None
 
     @property
+    def signer(self) -> Signer:
+        """The key, for what else control signs."""
+        return self._signer
+
+    @property
     def vkey(self) -> str:
         """What verifies it."""
         return self._signer.vkey

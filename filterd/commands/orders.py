@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call, call_pages
+from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
 from filterd.lookup.order_approvals import add_approve, run_approve
 from filterd.verbs import add_verb, add_verbs
 from filterd.verifier.command import add_verify, run_verify
@@ -17,6 +18,8 @@ from mgmt.api.order_shapes import MAX_WAIT_S
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
 ENFORCED = ("enforced", "enforced_http_only", "enforced_broader")
+CONFIRM = """filterd orders confirm --issuer PTA PTA-2026-17
+filterd orders confirm --issuer PTA PTA-2026-17 --format pdf --output answer.pdf"""
 EXAMPLE = f"{PUSH}\n{WITHDRAW}"
 
 
@@ -42,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verbs,
         "confirm",
         "print what to answer the issuer: since when each entry is enforced; exit 1 unless all are",
-        "filterd orders confirm --issuer PTA PTA-2026-17",
+        CONFIRM,
     )
+    add_confirmation(confirm)
     for verb in (show, withdraw, confirm):
         verb.add_argument(
             "ref", metavar="REF|NUMBER", help="the reference that --issuer gave; without --issuer its number"
@@ -88,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
             return run_verify(args)
         case "show":
             _show(args, call(args, "GET", _path(args)))
+        case "confirm" if args.format is not None:
+            take_confirmation(args, _path(args, "/confirmation"))
         case "confirm":
             order = _with_all_entries(args)
             print(json.dumps(order) if args.json else _confirmation(order))

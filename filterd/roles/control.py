@@ -50,8 +50,10 @@ from filterd.places import (
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from mgmt.confirmation.replies import confirm, due
+from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
-from parental.database import writing
+from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.reserve import Reserve
 from parental.schema.privileges import LEDGER
@@ -66,6 +68,7 @@ RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
+CONFIRMED_AT_ONCE = 20  # orders of one look
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control.service")
@@ -304,10 +307,20 @@ async def _seal(control: Control, engine: Engine) -> None:
         if not seals:
             seals.append(Seal(engine, keys_folder(control.config.state_dir), socket.gethostname()))
         seals[0].seal(datetime.now(UTC))
+        _confirm(engine, seals[0].signer)
 
     while True:
         await guarded(control.faults, "ledger", lambda: asyncio.to_thread(seal))
         await asyncio.sleep(MEND_S if "ledger" in control.faults else SEAL_S)
+
+
+def _confirm(engine: Engine, signer: Signer) -> None:
+    """Answer the issuers of orders that the traffic has confirmed."""
+    with reading(engine) as conn:
+        found = due(conn, CONFIRMED_AT_ONCE)
+    for each in found:
+        with writing(engine) as conn:
+            confirm(conn, each, signer, datetime.now(UTC))
 
 
 async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -152,7 +152,7 @@ async def show_order(request: web.Request, principal: Principal) -> web.Response
     """Show an order with a page of its entries."""
     after = (query_of(request, AfterEntry) if "id" in request.match_info else query_of(request, OrderPart)).after
     return json_response(
-        await read(request, lambda conn: _shown(conn, _one(conn, request, principal).id, after, _zone(request)))
+        await read(request, lambda conn: _shown(conn, find_shown(conn, request, principal).id, after, _zone(request)))
     )
 
 
@@ -165,7 +165,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
         signed = await _signed(request, principal, principal.issuer)
 
     def store(conn: Connection) -> tuple[int, int]:
-        order, at, by = _one(conn, request), request.app[CLOCK](), principal.actor
+        order, at, by = find_shown(conn, request), request.app[CLOCK](), principal.actor
         if not principal.may_order_for(order.issuer):
             raise _of_another(principal, order.issuer)
         if signed is not None:
@@ -283,7 +283,7 @@ def _of_lists(conn: Connection, order: Row[Any], zone: ZoneInfo) -> Problem:
     return Problem(409, detail, "order", order=there)
 
 
-def _one(conn: Connection, request: web.Request, reader: Principal | None = None) -> Row[Any]:
+def find_shown(conn: Connection, request: web.Request, reader: Principal | None = None) -> Row[Any]:
     """The order that path and query name.   Raises BadRequest, Problem 404.
 
     reader  for whom an order of another issuer does not exist; None: the caller asks"""

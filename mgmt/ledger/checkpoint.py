@@ -29,6 +29,9 @@ class Signer:
 
     def sign(self, size: int, root: bytes) -> str:
         """The checkpoint of a tree."""
-        text = f"{self.name}\n{size}\n{base64.b64encode(root).decode()}\n"
+        return self.sign_text(f"{self.name}\n{size}\n{base64.b64encode(root).decode()}\n")
+
+    def sign_text(self, text: str) -> str:
+        """A signed note of another text, whose first line is no name of a log.   text  whole lines"""
         signature = base64.b64encode(self._id + self._key.sign(text.encode())).decode()
         return f"{text}\n{SIGNATURE}{self.name} {signature}\n"

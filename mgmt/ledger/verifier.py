@@ -147,15 +147,21 @@ def read_key(vkey: str) -> tuple[str, bytes, Ed25519PublicKey]:
 
 def open_note(note: str, vkeys: Sequence[str]) -> Checkpoint:
     """The checkpoint in a note, which one of the keys has signed.   Raises ValueError."""
+    text = open_text(note, vkeys)
+    origin, size, root, *_ = [*text.split("\n"), "", "", ""]
+    if not origin or not (size.isascii() and size.isdigit() and str(int(size)) == size) or len(_octets(root)) != 32:
+        raise ValueError("is signed, and no checkpoint")
+    return Checkpoint(origin, int(size), _octets(root))
+
+
+def open_text(note: str, vkeys: Sequence[str]) -> str:
+    """The text of a note, which one of the keys has signed.   Raises ValueError."""
     text, gap, signatures = note.rpartition("\n\n")
     text += "\n"
     known = {(name, key_id(name, public)): key for name, public, key in map(read_key, vkeys)}
     if not gap or not signatures.endswith("\n") or not _is_signed(text, signatures[:-1].split("\n"), known):
         raise ValueError("is not signed by a known key")
-    origin, size, root, *_ = [*text.split("\n"), "", "", ""]
-    if not origin or not (size.isascii() and size.isdigit() and str(int(size)) == size) or len(_octets(root)) != 32:
-        raise ValueError("is signed, and no checkpoint")
-    return Checkpoint(origin, int(size), _octets(root))
+    return text
 
 
 def _is_signed(text: str, lines: list[str], known: dict[tuple[str, bytes], Ed25519PublicKey]) -> bool:

@@ -38,17 +38,21 @@ def gateway(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFacto
     running.stop()
 
 
-def push(gateway: Gateway, ref: str, *values: str) -> None:
-    """Push an order over the API, and wait until it is in force."""
-    said = ("--issuer", "PTA", "--ref", ref, "--ground", "PECA 37", *values)
-    command = filterd_command("orders", "push", "--api", gateway.place.addresses.api, "--json", *said)
-    token = f"FILTERD_TOKEN={gateway.make_token('operator')}"
+def ask(gateway: Gateway, token: str, *arguments: str) -> dict[str, Any]:
+    """`filterd orders`, over the API: its object; {} where there is none."""
+    command = filterd_command("orders", *arguments, "--api", gateway.place.addresses.api)
+    done = gateway.place.run("gateway", ["env", f"FILTERD_TOKEN={token}", *command], timeout_s=START_S)
+    found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+    return found
 
-    def is_in_force() -> bool:
-        done = gateway.place.run("gateway", ["env", token, *command])
-        return bool(done.stdout) and json.loads(done.stdout)["state"] == "enforced"
 
-    wait_until(is_in_force, f"order {ref}", START_S)
+def push(gateway: Gateway, ref: str, *values: str) -> str:
+    """Push an order over the API, and wait until it is in force; the token that may do so."""
+    made = filterd_command("token", "operator", "--config", str(gateway.folder.configuration))
+    token = gateway.place.run("gateway", made, timeout_s=START_S).stdout.strip()
+    said = ("push", "--json", "--issuer", "PTA", "--ref", ref, "--ground", "PECA 37", *values)
+    wait_until(lambda: ask(gateway, token, *said).get("state") == "enforced", f"order {ref}", START_S)
+    return token
 
 
 def verify(gateway: Gateway, ref: str) -> tuple[int, dict[str, Any]]:
@@ -64,13 +68,19 @@ def outcomes(found: dict[str, Any], ways: set[str]) -> list[set[str]]:
 
 
 def test_names_are_verified_on_every_channel_and_their_neighbours_are_open(gateway: Gateway) -> None:
-    push(gateway, "V-1", "order.test", "a.many.test")
+    token = push(gateway, "V-1", "order.test", "a.many.test")
 
     code, found = verify(gateway, "V-1")
 
     assert (code, found["state"], found["not_here"], found["too_wide"]) == (0, "verified", [], [])
     assert [set(each["ways"]) for each in found["results"]] == [OF_DNS | OF_PACKETS] * 2
     assert outcomes(found, OF_DNS | OF_PACKETS) == [{"here"}, {"here"}]
+    # control answers the issuer by itself
+    confirm = ("confirm", "--issuer", "PTA", "V-1", "--format", "json")
+    wait_until(lambda: ask(gateway, token, *confirm) != {}, "the confirmation", START_S)
+    answer = ask(gateway, token, *confirm)
+    assert [each["verified"] for each in answer["statement"]["entries"]] == [True, True]
+    assert answer["note"].startswith("filterd-confirmation/1\n")
 
 
 def test_a_url_is_verified_over_http_alone_and_the_rest_of_its_site_is_open(gateway: Gateway) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select
+from support.mgmt.confirmed import answer
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, TokenOf
 from support.mgmt.signing import ORIGIN, answer_of, proposed, signer
 from support.present import present
@@ -105,6 +106,7 @@ class Things:
                 order = parse_order(json.dumps(self.order(whose, f"ref{n}")).encode())
                 judged = list(judge_entries(order, Protected(())))
                 self.orders[whose] = orders.put_order(conn, order, judged, b"", NOW, CONTROL)
+                answer(conn, self.orders[whose])
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
             self.approval = self._proposal(conn)
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number

@@ -12,6 +12,7 @@ MGMT = Path(__file__).parents[3] / "mgmt"
 # A message that a template or a module asks for by its whole name.
 ASKED = re.compile(r"""["']((?:splash|report|family|help|button|language|list|category|time)\.[a-z.]+[a-z])["']""")
 BUILT = (
+    "confirmation.",
     "category.",
     "family.receipt.",
     "family.tap.",

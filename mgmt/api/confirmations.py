@@ -1,0 +1,86 @@
+"""/v1/orders/…/confirmation: what control has answered about an order, signed, in the form that is asked for."""
+
+from typing import Literal
+
+from aiohttp import web
+from msgspec import Struct
+
+from mgmt.api.order_shapes import Issuer
+from mgmt.api.orders import find_shown
+from mgmt.app_context import CLOCK, read, write
+from mgmt.auth import Principal, Route
+from mgmt.confirmation.forms import csv_of, workbook_of
+from mgmt.confirmation.page import page_of
+from mgmt.confirmation.pdf import NoPdf, pdf_of
+from mgmt.confirmation.replies import last_confirmation
+from mgmt.confirmation.signed import digest_of, document_of
+from mgmt.frame.contract import Contract, Text
+from mgmt.frame.requests import query_of
+from mgmt.ledger.event import PULLS, Event
+from mgmt.ledger.store import append
+from mgmt.problems import Problem
+
+Form = Literal["json", "csv", "xlsx", "pdf"]
+MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
+}
+
+
+class InForm(Struct, forbid_unknown_fields=True):
+    """As what it is given."""
+
+    format: Form = "json"
+
+
+class OfIssuer(InForm, forbid_unknown_fields=True):
+    """The same of an order by the reference that its issuer gave."""
+
+    issuer: Issuer = ""
+
+
+async def show_confirmation(request: web.Request, principal: Principal) -> web.Response:
+    """Give the signed confirmation of an order: its newest one."""
+    form = query_of(request, InForm if "id" in request.match_info else OfIssuer).format
+    order = await read(request, lambda conn: find_shown(conn, request, principal))
+    found = await read(request, lambda conn: last_confirmation(conn, order.id))
+    if found is None:
+        detail = f"order {order.id}: not confirmed; nothing given; it is once the traffic has verified it"
+        raise Problem(409, detail, "order")
+    octets = await _in_form(form, found.text, found.note)
+    digest = digest_of(found.text)
+    event = Event(
+        PULLS, "confirmation pulled", principal.actor, {"order": order.id}, {"format": form, "sha256": digest}
+    )
+    await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
+    name = f"confirmation-{order.id}-{digest[:12]}.{form}"
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
+    return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
+
+
+async def _in_form(form: str, text: str, note: str) -> bytes:
+    """Raises Problem where this box cannot make it."""
+    match form:
+        case "json":
+            return document_of(text, note)
+        case "csv":
+            return csv_of(text, note)
+        case "xlsx":
+            return workbook_of(text, note)
+        case _:
+            try:
+                return await pdf_of(page_of(text, note))
+            except NoPdf as reason:
+                raise Problem(503, str(reason), "?format") from reason
+
+
+def _contract(query: type[Struct]) -> Contract:
+    return Contract({200: Text(tuple(MEDIA_TYPES.values()))}, query=query, refusals=(409, 503))
+
+
+ROUTES = (
+    Route("GET", "/v1/orders/{ref}/confirmation", show_confirmation, "orders.read", _contract(OfIssuer)),
+    Route("GET", "/v1/orders/id/{id}/confirmation", show_confirmation, "orders.read", _contract(InForm)),
+)

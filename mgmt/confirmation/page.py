@@ -1,0 +1,50 @@
+"""A confirmation as a page in English and Urdu, from which its PDF is made.
+
+Invariants: what an issuer has written is escaped; nothing is loaded; equal statements give equal pages.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mgmt.confirmation.signed import digest_of
+from mgmt.settings import LANGUAGES
+from mgmt.text.catalogue import catalogue
+from mgmt.text.environment import environment
+
+MOST_ENTRIES = 2000  # of a page: a PDF of more takes minutes, and CSV and workbook have all
+
+_templates = environment(Path(__file__).with_name("templates"))
+
+
+def page_of(statement: str, note: str) -> str:
+    """HTML."""
+    said = json.loads(statement)
+    entries = said["entries"]
+    return _templates.get_template("confirmation.html").render(
+        said=said,
+        languages=[(language, catalogue(language).texts) for language in LANGUAGES],
+        facts=list(_facts(said)),
+        entries=entries[:MOST_ENTRIES],
+        n_left=max(0, len(entries) - MOST_ENTRIES),
+        digest=digest_of(statement),
+        signature=" ".join(note.split()),
+    )
+
+
+def _facts(said: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Message and value."""
+    order, times, coverage = said["order"], said["times"], said["coverage"]
+    yield "issuer", order["issuer"]
+    yield "reference", order["ref"]
+    yield "ground", order["ground"]
+    yield "received", times["received"]
+    if said["deadline"]:
+        yield "deadline", said["deadline"]["at"]
+    yield "enforced", times["last_enforced"] or ""
+    yield "asked", times["verified"]
+    yield "confirmed", times["confirmed"]
+    yield "coverage", f"{coverage['asked']} / {coverage['in_force']} / {coverage['entries']}"
+    yield "channels", " ".join(coverage["ways"])
+    yield "original", order["original_sha256"]

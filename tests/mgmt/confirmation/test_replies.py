@@ -1,0 +1,61 @@
+"""Control answers issuers."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, select
+from support.mgmt.confirmed import SIGNER, confirmed, verified
+from support.mgmt.orders import NOW, publish, push, said
+
+from mgmt.confirmation.replies import confirm, due, last_confirmation
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.states import steps_of
+from mgmt.orders.store import withdraw_order
+from parental.schema.confirmations import confirmations
+
+
+def test_a_verified_order_is_confirmed_once_with_a_step_and_an_event(conn: Connection) -> None:
+    order = confirmed(conn)
+
+    assert due(conn, 9) == []
+    assert [(each.state.value, each.by) for each in steps_of(conn, [order])[order]][-2:] == [
+        ("verified", "verifier"),
+        ("confirmed", "control"),
+    ]
+    event = said(conn)[-1]
+    assert (event["action"], event["said"]["verification"], len(event["said"]["sha256"])) == (
+        "confirmation signed",
+        1,
+        64,
+    )
+    assert "example" not in str(event)
+
+
+def test_an_order_that_is_open_has_no_answer(conn: Connection) -> None:
+    order = push(conn, "bad.example")
+    publish(conn)
+    assert due(conn, 9) == [] and last_confirmation(conn, order) is None
+    verified(conn, order, "open")
+    assert due(conn, 9) == []
+
+
+def test_an_order_that_has_changed_since_it_was_verified_has_no_answer(conn: Connection) -> None:
+    order = push(conn, "bad.example")
+    publish(conn)
+    verified(conn, order)
+    (found,) = due(conn, 9)
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+
+    assert not confirm(conn, found, SIGNER, NOW)
+    assert conn.execute(select(confirmations)).all() == []
+
+
+def test_an_order_that_is_verified_again_is_answered_again_and_the_newest_answer_is_given(conn: Connection) -> None:
+    order = confirmed(conn, "bad.example")
+    first = last_confirmation(conn, order)
+    verified(conn, order, "open")
+    verified(conn, order)
+    (found,) = due(conn, 9)
+
+    assert confirm(conn, found, SIGNER, NOW + timedelta(hours=1))
+    newest = last_confirmation(conn, order)
+    assert first is not None and newest is not None and newest.id > first.id
