@@ -56,7 +56,7 @@ def read_answer(named: Named, octets: bytes) -> Seen:
         ede = [int.from_bytes(bytes(each.data)[:2]) for each in options if each.code == EDE_OPTION]
         data = [str(each.rdata) for each in record.rr]
         name = str(record.q.qname).rstrip(".").lower()
-    except (DNSError, ValueError, IndexError, struct.error) as reason:
+    except (DNSError, ValueError, LookupError, AttributeError, struct.error) as reason:  # an answer without a question
         return Seen(named.at, FAULT, _now(), said=f"answer: {type(reason).__name__}")
     if name != named.name:
         return Seen(named.at, FAULT, _now(), said="answer to another question")

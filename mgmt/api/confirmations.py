@@ -1,5 +1,6 @@
 """/v1/orders/…/confirmation: what control has answered about an order, signed, in the form that is asked for."""
 
+import asyncio
 from typing import Literal
 
 from aiohttp import web
@@ -66,12 +67,12 @@ async def _in_form(form: str, text: str, note: str) -> bytes:
         case "json":
             return document_of(text, note)
         case "csv":
-            return csv_of(text, note)
+            return await asyncio.to_thread(csv_of, text, note)
         case "xlsx":
-            return workbook_of(text, note)
+            return await asyncio.to_thread(workbook_of, text, note)
         case _:
             try:
-                return await pdf_of(page_of(text, note))
+                return await pdf_of(await asyncio.to_thread(page_of, text, note))
             except NoPdf as reason:
                 raise Problem(503, str(reason), "?format") from reason
 

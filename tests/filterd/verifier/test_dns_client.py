@@ -31,6 +31,10 @@ def test_an_answer_that_is_cut_off_is_a_fault_or_says_less_and_never_raises(cut:
     assert read_answer(BAD, answer_to(message_of(BAD, 9), ede=16)[:cut]).kind in ("fault", "answer")
 
 
+def test_an_answer_without_a_question_is_a_fault() -> None:
+    assert read_answer(BAD, b"\0\t\x81\x80" + bytes(8)).kind == "fault"
+
+
 def test_an_answer_to_another_question_is_a_fault() -> None:
     assert read_answer(BAD, answer_to(message_of(Named(1, "other.example"), 9))).kind == "fault"
 
