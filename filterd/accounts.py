@@ -51,7 +51,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # What is known of sessions: for root.
     "radius": {"sessions": (), "holder": (), "places": ()},
     # systemd listens there, and starts a reader for each connection.
-    "reader": {"read": ("control",)},
+    "reader": {"read": ("control",), "read_letter": ("web",)},
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

@@ -30,8 +30,20 @@ from mgmt.api import (
     settings as desk_settings,
 )
 from mgmt.api.hours import calendar, grants, tickets
+from mgmt.api.letters import files, refusals
 from mgmt.api.publications import add_publications
-from mgmt.app_context import CLOCK, CONTROL, ENGINE, PROTECTED, SETTINGS, TICKETS, Clock, begin_settings, utc_now
+from mgmt.app_context import (
+    CLOCK,
+    CONTROL,
+    ENGINE,
+    LETTERS,
+    PROTECTED,
+    SETTINGS,
+    TICKETS,
+    Clock,
+    begin_settings,
+    utc_now,
+)
 from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.client_certificates import checks_certificates
@@ -41,6 +53,7 @@ from mgmt.frame.idempotency import KEYED, keyed
 from mgmt.frame.openapi import add_document
 from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
+from mgmt.orders.letter_file import Letters, ReadsLetters
 from mgmt.portal.captive import add_captive
 from mgmt.portal.frame import PATH as PORTAL
 from mgmt.portal.routes import add_portal
@@ -56,6 +69,8 @@ from rules.names.public_suffixes import public_suffixes
 HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 
 ROUTES = (
+    *files.ROUTES,
+    *refusals.ROUTES,
     *orders.ROUTES,
     *confirmations.ROUTES,
     *approvals.ROUTES,
@@ -88,17 +103,20 @@ def create_app(
     hosts: Hosts | None = None,
     desk_key: bytes | None = None,
     sms: Sms | None = None,
+    letters: ReadsLetters | None = None,
 ) -> web.Application:
     """The application of a door over an engine of parental.database.open_database.
 
     hosts     the names that it answers to; None: to any
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here
-    sms       what takes messages to caregivers; None: nothing does, and tokens alone open the family pages"""
+    sms       what takes messages to caregivers; None: nothing does, and tokens alone open the family pages
+    letters   what reads the files of letters; None: nothing does, and such orders are not taken"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
     begin_settings(app, settings)
     app[ENGINE], app[CONTROL], app[CLOCK] = engine, control, clock
     app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
+    app[LETTERS] = Letters(letters)
     routes = routes_of(door)
     for route in routes:
         app.router.add_route(route.method, route.path, _endpoint(route, door))

@@ -17,6 +17,7 @@ from mgmt.control_protocol import Control
 from mgmt.desk_settings.precedence import desk_over_file
 from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.fields import sendable
+from mgmt.orders.letter_file import Letters
 from mgmt.settings import Settings
 from parental import database
 from parental.database import reading
@@ -31,6 +32,7 @@ ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
 PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+LETTERS: web.AppKey[Letters] = web.AppKey("letters", Letters)
 TICKETS: web.AppKey[RequestBudget] = web.AppKey("tickets", RequestBudget)  # tries of their codes
 
 

@@ -11,6 +11,8 @@ from filterd.errors import WrongUse
 from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
 from filterd.lookup.order_approvals import add_approve, run_approve
+from filterd.lookup.order_collect import add_collect, run_collect
+from filterd.lookup.order_file import add_import, run_import
 from filterd.verbs import add_verb, add_verbs
 from filterd.verifier.command import add_verify, run_verify
 from mgmt.api.order_shapes import MAX_WAIT_S
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--ground", required=True, help="the legal ground")
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
     push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
+    brought, collected = add_import(verbs), add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
     withdraw = add_verb(verbs, "withdraw", "end an order, or some of its entries", WITHDRAW)
@@ -57,11 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_verify(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
-    for verb in (push, withdraw):
+    for verb in (push, brought, withdraw):
         verb.add_argument(
             "--key", type=Path, metavar="FILE", help="the issuer's private key (Ed25519, PEM), to sign with"
         )
-    for verb in (push, listed, show, withdraw, confirm):
+    for verb in (push, brought, collected, listed, show, withdraw, confirm):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
@@ -84,6 +87,10 @@ def run(args: argparse.Namespace) -> int:
             if "detail" in order:
                 print(f"push: {order['detail']}", file=sys.stderr)
             return 0 if _is_whole(order) else 1
+        case "import":
+            return run_import(args)
+        case "collect":
+            return run_collect(args)
         case "list":
             _list(args)
         case "approve":

@@ -2,12 +2,13 @@
 
     reader_client ─ Read; of each file: Part, its octets; end → python -m filterd.lists.list_reader
     reader_client ← Answer: counts, reasons, sketch ─────────   (lines of JSON: filterd.process.codec)
+    letter_client ─ ReadLetter; Part, its octets; end → the same;  ← LetterRead: its rows
 
 Its standard input is the connection, whoever started it: systemd for filterd-reader.socket, with an account that owns
 nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else before it
 is judged.
 Invariants: the reader gets octets and no path; it reads Python's libraries, writes into its temporary folder, has no
-network, no capability and no more memory than MEMORY_OCTETS; it answers control alone.
+network, no capability and no more memory than MEMORY_OCTETS; it answers whom filterd.accounts names alone.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import os
 import socket
 import sys
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,8 +26,10 @@ from msgspec import Struct
 from filterd.accounts import may_ask, name_of, peer_of
 from filterd.process.codec import Failed, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
+from mgmt.orders.sealed import why_sealed
 from rules.errors import BadList
 from rules.lists.acceptance import examine
+from rules.lists.letter import Row, read_letter
 from rules.lists.source import Source
 
 DOOR: Final = "reader"  # a key of filterd.accounts.RULES
@@ -40,6 +44,12 @@ class Read(Struct, frozen=True, tag_field="op", tag="read"):
 
     source: Source
     folder: bool = False
+
+
+class ReadLetter(Struct, frozen=True, tag_field="op", tag="read_letter"):
+    """Read the file that follows as the table of a letter.   encoding  of rules.lists.letter; None: found"""
+
+    encoding: str | None = None
 
 
 class Part(Struct, frozen=True):
@@ -60,19 +70,29 @@ class Answer(Struct, forbid_unknown_fields=True):
     missing: list[str] = []  # measures of the confinement that this system does not have
 
 
+class LetterRead(Struct, forbid_unknown_fields=True):
+    """What the reader says of a letter.   bad: why it is none;   failed, missing  as Answer has them"""
+
+    encoding: str = ""
+    rows: list[Row] = []
+    bad: str = ""
+    failed: str = ""
+    missing: list[str] = []
+
+
 # Another reply is Failed: nothing was read, and nothing is known of the list.
-READER_REQUESTS = Requests((Read,))
+READER_REQUESTS = Requests((Read, ReadLetter))
 
 
 def main() -> None:
     """The reader."""
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as connection, connection.makefile("rb") as stream:
         uid, folder = peer_of(connection), Path(tempfile.gettempdir())
-        is_allowed = may_ask(DOOR, "read", uid)  # before the confinement, which hides the accounts
+        allowed = {op for op in READER_REQUESTS.ops if may_ask(DOOR, op, uid)}  # the confinement hides the accounts
         who = name_of(uid)
         missing = confine([], [folder], memory_octets=MEMORY_OCTETS)
-        reply = _replied(stream, folder) if is_allowed else _refused(who)
-        if isinstance(reply, Answer):
+        reply = _replied(stream, folder, allowed, who)
+        if not isinstance(reply, Failed):
             reply.missing = missing
         with contextlib.suppress(ConnectionError):  # whoever asked has gone
             connection.sendall(encode_reply(reply))
@@ -91,13 +111,31 @@ def answer_of(copy: Path, source: Source) -> Answer:
     return Answer(found.n_rules, found.skipped, list(found.sketch))
 
 
-def _refused(who: str) -> Failed:
-    return Failed(f"reader of lists: account {who} may not ask read; nothing done; docs/roles.md says who may")
-
-
-def _replied(stream: BinaryIO, folder: Path) -> Answer | Failed:
+def letter_read(file: Path, encoding: str | None) -> LetterRead:
+    """Read the letter here; what the reader says of it."""
     try:
-        order: Read = READER_REQUESTS.decode(stream.readline(LINE_OCTETS))
+        found = read_letter(file.read_bytes(), encoding, why_sealed)
+    except BadList as reason:
+        return LetterRead(bad=str(reason))
+    except MemoryError:
+        return LetterRead(failed=NO_MEMORY)
+    except Exception as reason:  # the edge: what is wrong with the reader is said of this file alone
+        return LetterRead(failed=f"its reader failed ({type(reason).__name__})")
+    return LetterRead(found.encoding, found.rows)
+
+
+def _refused(who: str, op: str) -> Failed:
+    return Failed(f"reader of lists: account {who} may not ask {op}; nothing done; docs/roles.md says who may")
+
+
+def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Answer | LetterRead | Failed:
+    if not allowed:
+        return _refused(who, "read")
+    try:
+        asked: Read | ReadLetter = READER_REQUESTS.decode(stream.readline(LINE_OCTETS))
+        op = str(asked.__struct_config__.tag)
+        if op not in allowed:
+            return _refused(who, op)
         copy = folder / "list"
         copy.mkdir()
         names = _received(stream, copy)
@@ -105,7 +143,9 @@ def _replied(stream: BinaryIO, folder: Path) -> Answer | Failed:
         return Failed(str(reason))
     except OSError as reason:
         return Failed(f"no copy in {folder} ({reason.strerror})")
-    return answer_of(copy if order.folder else copy / names[0], order.source)
+    if isinstance(asked, ReadLetter):
+        return letter_read(copy / names[0], asked.encoding)
+    return answer_of(copy if asked.folder else copy / names[0], asked.source)
 
 
 def _received(stream: BinaryIO, folder: Path) -> list[str]:

@@ -15,10 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
 from filterd.process.codec import ERROR_CHARACTERS, Failed, decode_reply, encode_request
@@ -28,6 +30,7 @@ from rules.lists.acceptance import SKETCH, Examined
 from rules.lists.source import Source, describe_source
 
 ACCOUNT: Final = "filterd-reader"
+T = TypeVar("T")
 
 
 class ReaderFailed(Exception):
@@ -60,14 +63,23 @@ def measures_missing(door: Path) -> list[str]:
 
 def ask_reader(copy: Path, source: Source, door: Path) -> Answer:
     """Have a reader read; its answer, or how it ended.   Raises OSError."""
+    is_folder = copy.is_dir()
+    paths = sorted(filter(Path.is_file, copy.iterdir())) if is_folder else [copy]
+    request = Read(replace(source, path=None), is_folder)
+    with reader_at(door) as (connection, how_it_ended):
+        answer = asked_of(connection, request, paths, Answer)
+    return answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}")
+
+
+@contextlib.contextmanager
+def reader_at(door: Path) -> Iterator[tuple[socket.socket, Callable[[], str]]]:
+    """A reader, and what says how it ended once it has.   Raises OSError: none is there."""
     if door.exists():
         with _connected(door) as connection:
-            return _asked(connection, copy, source) or Answer(
-                failed="its reader ended without an answer; see journalctl -u 'filterd-reader@*'"
-            )
+            yield connection, lambda: "; see journalctl -u 'filterd-reader@*'"
+        return
     with _child() as (process, connection):
-        answer = _asked(connection, copy, source)
-    return answer or Answer(failed=f"its reader ended without an answer ({process.returncode})")
+        yield connection, lambda: f" ({_ended(process)})"
 
 
 def _connected(door: Path) -> socket.socket:
@@ -81,6 +93,12 @@ def _connected(door: Path) -> socket.socket:
             f"{door}: no reader ({reason.strerror or reason}); its version waits; look at filterd-reader.socket"
         ) from reason
     return connection
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """How a reader ended, which says nothing that is an answer."""
+    process.kill()
+    return process.wait()
 
 
 @contextlib.contextmanager
@@ -119,13 +137,21 @@ def _account() -> int | None:
         return None
 
 
-def _asked(connection: socket.socket, copy: Path, source: Source) -> Answer | None:
-    """The answer; None: none came.   Raises OSError: the reader has not begun."""
+def asked_of(
+    connection: socket.socket,
+    request: Struct,
+    paths: Iterable[Path],
+    kind: type[T],
+    at_most: int = LINE_OCTETS,
+) -> T | None:
+    """The answer to a request with files; None: none came.   at_most: octets of it
+
+    Raises OSError: the reader has not begun."""
     with contextlib.suppress(ConnectionError):  # it may have answered all the same
-        _send(connection, copy, source)
+        _send(connection, request, paths)
     try:
         with connection.makefile("rb") as stream:
-            reply = decode_reply(stream.readline(LINE_OCTETS), Answer)
+            reply = decode_reply(stream.readline(at_most), kind)
     except (ConnectionError, ValueError):
         return None
     if isinstance(reply, Failed):
@@ -133,10 +159,9 @@ def _asked(connection: socket.socket, copy: Path, source: Source) -> Answer | No
     return reply
 
 
-def _send(connection: socket.socket, copy: Path, source: Source) -> None:
-    is_folder = copy.is_dir()
-    connection.sendall(encode_request(Read(replace(source, path=None), is_folder)))
-    for path in sorted(filter(Path.is_file, copy.iterdir())) if is_folder else [copy]:
+def _send(connection: socket.socket, request: Struct, paths: Iterable[Path]) -> None:
+    connection.sendall(encode_request(request))
+    for path in paths:
         with path.open("rb") as file:
             octets = os.fstat(file.fileno()).st_size
             connection.sendall(encode_request(Part(path.name, octets)))

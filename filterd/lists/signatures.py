@@ -11,6 +11,7 @@ import hashlib
 import re
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -23,7 +24,7 @@ CHECK_S: Final = 60.0
 # MD5, SHA-1 and RIPEMD-160: gpgv takes a signature over the last two.
 WEAK_DIGESTS: Final = frozenset({"1", "2", "3"})
 # What gpgv says of a good signature, and of every other one.
-_VALID: Final = re.compile(rb"^\[GNUPG:\] VALIDSIG (?:\S+ ){7}(\d+) ", re.MULTILINE)
+_VALID: Final = re.compile(rb"^\[GNUPG:\] VALIDSIG (?:\S+ ){2}(\d+) (?:\S+ ){4}(\d+) ", re.MULTILINE)
 _GOOD: Final = re.compile(rb"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
 _NOT_GOOD: Final = re.compile(rb"^\[GNUPG:\] (?:BAD|ERR|EXP|EXPKEY|REVKEY)SIG ", re.MULTILINE)
 
@@ -66,7 +67,7 @@ class Signing:
         """Let the file `octets` pass if `signature` is one of its octets by the key.   Raises NotSigned."""
         try:
             fits = (
-                _fits_pgp(octets, signature, self.key)
+                pgp_signed_at(octets, signature, self.key) is not None
                 if isinstance(self.key, Path)
                 else _fits(octets, signature, self.key)
             )
@@ -92,10 +93,15 @@ def _fits(octets: Path, signature: Path, key: str) -> bool:
     return run_confined(command, [octets, signature], CHECK_S).returncode == 0
 
 
-def _fits_pgp(octets: Path, signature: Path, keys: Path) -> bool:
-    """One good signature at least, and none that is not: a second one, by whomever, must not be overlooked."""
+def pgp_signed_at(octets: Path, signature: Path, keys: Path) -> datetime | None:
+    """When `octets` were signed; None: they are not.   Raises FileNotFoundError, TimeoutExpired.
+
+    One good signature at least, and none that is not: a second one, by whomever, must not be overlooked."""
     command = ["gpgv", "--status-fd", "1", "--keyring", str(keys), str(signature), str(octets)]
     done = run_confined(command, [octets, signature, keys], CHECK_S)
-    digests = {digest.decode() for digest in _VALID.findall(done.stdout)}
+    found = _VALID.findall(done.stdout)
+    digests = {digest.decode() for _, digest in found}
     is_good = done.returncode == 0 and _GOOD.search(done.stdout) is not None and bool(digests)
-    return is_good and not _NOT_GOOD.search(done.stdout) and not digests & WEAK_DIGESTS
+    if not is_good or _NOT_GOOD.search(done.stdout) or digests & WEAK_DIGESTS:
+        return None
+    return datetime.fromtimestamp(min(int(at) for at, _ in found), UTC)

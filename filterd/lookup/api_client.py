@@ -6,10 +6,11 @@ Invariant: an answer of 400 and above is told with its own words, never as a tra
 import argparse
 import json
 import os
+import secrets
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,30 @@ def call_pages(args: argparse.Namespace, kind: str) -> Iterator[dict[str, Any]]:
         after = page["next"]
 
 
-def open_answer(args: argparse.Namespace, method: str, path: str, body: bytes | None = None) -> HTTPResponse:
-    """One request; its open answer.   Raises Refused, Missing, WrongUse."""
-    headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": "application/json"}
+def send_file(args: argparse.Namespace, path: str, fields: Mapping[str, str], name: str, octets: bytes) -> Any:
+    """A form with a file; its JSON answer.   Raises Refused, Missing, WrongUse."""
+    body, kind = form_of(fields, name, octets)
+    with open_answer(args, "POST", path, body, kind) as answer:
+        return json.load(answer)
+
+
+def form_of(fields: Mapping[str, str], name: str, octets: bytes) -> tuple[bytes, str]:
+    """A form with a file, and its type.   Source: RFC 7578"""
+    boundary = f"filterd-{secrets.token_hex(16)}"
+    parts = [(f'form-data; name="{field}"', value.encode()) for field, value in fields.items()]
+    shown = "".join(each if each.isprintable() and each not in '"\\' else "_" for each in name)
+    parts.append((f'form-data; name="file"; filename="{shown}"', octets))
+    body = b"".join(
+        f"--{boundary}\r\nContent-Disposition: {about}\r\n\r\n".encode() + octets + b"\r\n" for about, octets in parts
+    )
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def open_answer(
+    args: argparse.Namespace, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
+) -> HTTPResponse:
+    """One request; its open answer.   kind  of the body.   Raises Refused, Missing, WrongUse."""
+    headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": kind}
     if not args.api.startswith(("http://", "https://")):
         raise WrongUse(f"--api {args.api!r}: no URL of an API; nothing done; write http://ADDRESS:PORT or https://NAME")
     url = args.api.rstrip("/") + path

@@ -20,6 +20,8 @@ from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
 from filterd.keys import desk_key, people_key
+from filterd.lists.letter_client import LetterReader
+from filterd.places import reader_socket
 from filterd.process.api_certificate import follow_certificate, names_of, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
@@ -98,6 +100,7 @@ async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
         hosts=None if is_nameless else hosts,
         desk_key=None if is_family else desk_key(config.state_dir),
         sms=None if door is Door.DESK else sms_of(config),
+        letters=None if is_family else LetterReader(reader_socket(config.run_dir)),
     )
     name = "family" if is_family else "api"
     listener = HttpListener(name, app, FAMILY_LIMITS if is_family else DESK_LIMITS, tls)

@@ -51,6 +51,15 @@ class StepTaken(Struct):
     by: Annotated[str, Meta(description="The part of filterd that took it.")]
 
 
+class OrderFile(Struct):
+    """The file that an order came with."""
+
+    name: str
+    octets: int
+    encoding: Annotated[str, Meta(description="As it was read: workbook, utf-8, utf-16, windows-1256.")]
+    sha256: Annotated[str, Meta(description="Of the file, as it came.")]
+
+
 class Order(Struct, kw_only=True):
     """An order without its entries."""
 
@@ -66,6 +75,7 @@ class Order(Struct, kw_only=True):
     sha256: Annotated[str, Meta(description="Of what the order says, however it was spaced.")]
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
     steps: Annotated[list[StepTaken], Meta(description="How far it has come, the oldest first; none: only received.")]
+    file: Annotated[OrderFile | None, Meta(description="null: its entries came without one.")]
     counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
     lists: list[HeldByList]
     receipt: Annotated[Receipt | None, Meta(description="null: not every worker has confirmed it yet.")]
@@ -96,6 +106,7 @@ class Entry(Struct):
     ]
     status: str
     reason: Annotated[str | None, Meta(description="Why it is not enforced as directed, or by its host.")]
+    place: Annotated[str | None, Meta(description="In the order's file: its line, or sheet and line.")]
     generation: int | None
     enforced: str | None
     approval: EntryApproval | None

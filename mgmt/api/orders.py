@@ -10,7 +10,7 @@ and one that looks like a number is still a reference.
 import asyncio
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -47,6 +47,8 @@ from mgmt.orders import store as orders
 from mgmt.orders.events import note_order
 from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
+from mgmt.orders.letter_file import File, keep_file
+from mgmt.orders.model import Entry as JudgedEntry
 from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.model import Signed
 from mgmt.orders.pushed import PushedOrder, Withdrawal
@@ -60,15 +62,39 @@ ORDERS_PAGE = 100
 MAX_NUMBER_DIGITS = 10
 
 
+class Judged(NamedTuple):
+    """An order that may be stored.   signed  by its issuer; None: it signs none;   file  that its entries came with"""
+
+    order: JudgedOrder
+    entries: list[JudgedEntry]
+    signed: Signed | None
+    file: File | None = None
+
+
 async def push_order(request: web.Request, principal: Principal) -> web.Response:
     """Push an order."""
     order = order_of(await body_of(request, PushedOrder))
-    original = await octets_of(request)
-    if not principal.may_order_for(order.issuer):
-        raise _of_another(principal, order.issuer)
-    signed = await _signed(request, principal, order.issuer)
-    does = {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
+    signed = await signed_by(request, principal, order.issuer)
+    does = what_it_does(request)
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
+    return await take_order(request, principal, Judged(order, judged, signed))
+
+
+async def signed_by(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
+    """What the issuer's key has signed, if it has one.   Raises Problem where the holder may not order for it."""
+    if not principal.may_order_for(issuer):
+        raise of_another(principal, issuer)
+    return await _signed(request, principal, issuer)
+
+
+def what_it_does(request: web.Request) -> dict[str, bool]:
+    """What this box can enforce: see judge_entries()."""
+    return {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
+
+
+async def take_order(request: web.Request, principal: Principal, judged: Judged) -> web.Response:
+    """Store an order, once, and answer what has become of it.   Raises Problem"""
+    order, signed, original = judged.order, judged.signed, await octets_of(request)
 
     def store(conn: Connection) -> tuple[int, bool]:
         if signed is not None:
@@ -78,7 +104,10 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
             _check_issuer(conn, order)
             check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
             now, by = request.app[CLOCK](), principal.actor
-            return orders.put_order(conn, order, judged, original, now, by, signed), True
+            number = orders.put_order(conn, order, judged.entries, original, now, by, signed)
+            if judged.file is not None:
+                keep_file(conn, number, judged.file)
+            return number, True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
             raise _taken(conn, found, _zone(request))
         return found.id, False
@@ -167,7 +196,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     def store(conn: Connection) -> tuple[int, int]:
         order, at, by = find_shown(conn, request), request.app[CLOCK](), principal.actor
         if not principal.may_order_for(order.issuer):
-            raise _of_another(principal, order.issuer)
+            raise of_another(principal, order.issuer)
         if signed is not None:
             spend(conn, signed, at)
             proof: dict[str, Value] = {"key": signed.key.hex(), "signature": signed.signature.hex()}
@@ -249,7 +278,7 @@ def _taken(conn: Connection, found: Row[Any], zone: ZoneInfo) -> Problem:
     return Problem(409, detail, "/ref", order=there)
 
 
-def _of_another(principal: Principal, issuer: str) -> Problem:
+def of_another(principal: Principal, issuer: str) -> Problem:
     """Why a regulator's token neither pushes nor withdraws an order of this issuer."""
     whose = "no issuer" if principal.issuer is None else principal.issuer
     detail = (

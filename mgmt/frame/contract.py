@@ -33,6 +33,7 @@ class Contract:
 
     answers    status → what it holds, for the statuses below 300
     query      a Struct of the parameters;   body  a Struct; None: no body is read
+    form       a Struct of the fields of a form (multipart) that brings a file with it: see mgmt.frame.uploads
     is_family  whether it stands at the families' door, too: see mgmt.doors
     is_tagged  whether what it shows or changes has an entity tag: see mgmt.frame.conditions
     adds       whether what it stores adds to what is there, so that it must not be stored again: see
@@ -43,6 +44,7 @@ class Contract:
     answers: Mapping[int, Answer] = field(default_factory=dict)
     query: type[Any] = NoQuery
     body: type[Any] | None = None
+    form: type[Any] | None = None
     is_family: bool = False
     is_tagged: bool = False
     adds: bool = False

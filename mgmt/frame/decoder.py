@@ -21,6 +21,7 @@ from mgmt.fields import sendable, unfit
 MAX_KEY_CHARACTERS = 40  # that a suggestion is looked for; twice the longest key: its cost grows with the square
 MAX_QUOTED_CHARACTERS = 200
 
+_WRITTEN = (inspect.IntType, inspect.BoolType)
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 _PATH = re.compile(r" - at `\$(.*)`$", re.DOTALL)
@@ -39,19 +40,20 @@ def decode(octets: bytes, shape: type[T]) -> T:
         raise NotJson("body", f"body: not JSON in UTF-8 ({said}); not taken; send an object") from reason
 
 
-def decode_query(said: MultiMapping[str], shape: type[S]) -> S:
-    """Parameters as a value of `shape`.   Raises BadRequest."""
+def decode_query(said: MultiMapping[str], shape: type[S], sign: str = "?") -> S:
+    """Parameters as a value of `shape`; `/`: the fields of a form.   Raises BadRequest."""
     known = {field.encode_name: field for field in fields(shape)}
     values: dict[str, Any] = {}
     for name, text in said.items():
-        where = "?" + sendable(name[:MAX_KEY_CHARACTERS])
+        where = sign + sendable(name[:MAX_KEY_CHARACTERS])
         if name not in known:
             write = f"write {nearest(name, tuple(known))}" if known else "leave it out"
-            raise unfit(where, "an unknown parameter", write)
+            what = "an unknown parameter" if sign == "?" else "an unknown field"
+            raise unfit(where, what, write)
         if name in values:
             raise unfit(where, "said twice", "write it once")
         # A number is written as a text here; an instant that is written as a number is still refused.
-        is_number = any(isinstance(each, inspect.IntType) for each in _kinds(inspect.type_info(known[name].type)))
+        is_number = any(isinstance(each, _WRITTEN) for each in _kinds(inspect.type_info(known[name].type)))
         try:
             values[name] = msgspec.convert(text, known[name].type, strict=not is_number)
         except msgspec.ValidationError as refusal:
@@ -62,7 +64,7 @@ def decode_query(said: MultiMapping[str], shape: type[S]) -> S:
     try:
         return msgspec.convert(values, shape)
     except msgspec.ValidationError as refusal:
-        raise _refused(str(refusal), shape, "?") from refusal
+        raise _refused(str(refusal), shape, sign) from refusal
 
 
 def nearest(key: str, known: Sequence[str]) -> str:

@@ -118,6 +118,8 @@ def _operation(route: Route) -> dict[str, Any]:
     }
     if contract.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(contract.body)}
+    if contract.form is not None:
+        operation["requestBody"] = {"required": True, "content": _form(contract.form)}
     if contract.is_tagged and route.method == "GET":
         operation["responses"]["200"]["headers"] = {"ETag": TAG}
         operation["responses"]["304"] = {
@@ -133,7 +135,8 @@ def _refusals(route: Route) -> list[int]:
     found |= {*OF_A_PATH} if "{" in route.path else set()
     found |= {*OF_A_KEY} if route.method == KEYED else set()
     found |= {*OF_A_TAG} if route.contract.is_tagged and route.method != "GET" else set()
-    return sorted(found | ({*OF_A_BODY} if route.contract.body is not None else set()))
+    has_body = route.contract.body is not None or route.contract.form is not None
+    return sorted(found | ({*OF_A_BODY} if has_body else set()))
 
 
 def _answer(answer: type[Any] | Text) -> dict[str, Any]:
@@ -151,6 +154,16 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def _json(shape: type[Any]) -> dict[str, Any]:
     return {"application/json": {"schema": _reference(shape)}}
+
+
+def _form(shape: type[Any]) -> dict[str, Any]:
+    """The fields of a form, and the file that it brings."""
+    _, components = msgspec.json.schema_components([shape])
+    said: Mapping[str, Any] = components[shape.__name__]
+    fields = {name: _without_null(schema) for name, schema in said["properties"].items()}
+    file = {"type": "string", "format": "binary", "description": "With its name."}
+    schema = {**said, "properties": {**fields, "file": file}, "required": [*said["required"], "file"]}
+    return {"multipart/form-data": {"schema": schema}}
 
 
 def _reference(shape: type[Any]) -> dict[str, str]:

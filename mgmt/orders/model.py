@@ -74,7 +74,8 @@ class Signed(NamedTuple):
 class Entry:
     """One entry, judged.   status PENDING: to be enforced.
 
-    wire  canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither"""
+    wire   canonical: a name's on the wire, or the text of a URL, as `mode` says; None where the value is neither
+    place  in the file that it came with: its line, or sheet and line; None: with none"""
 
     number: int
     value: str
@@ -82,6 +83,7 @@ class Entry:
     mode: str | None
     status: str
     reason: str | None
+    place: str | None = None
 
 
 def is_url(wire: bytes) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 from mgmt.ledger.event import CONTROL, Actor, Value
 from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.events import note_order
+from mgmt.orders.letter_file import files_of
 from mgmt.orders.letters import Letter, letter_counts, letters_of
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import (
@@ -103,6 +104,7 @@ def put_order(
             "status": entry.status,
             "reason": entry.reason,
             "revision": revision,
+            "place": entry.place,
         }
         for entry in judged
     ]
@@ -229,19 +231,29 @@ def order_json(conn: Connection, order: Row[Any], zone: tzinfo = UTC) -> dict[st
 
 
 def orders_json(conn: Connection, page: Sequence[Row[Any]], zone: tzinfo = UTC) -> list[dict[str, Any]]:
-    """Orders without their entries, as the API gives them.   Cost: five queries, however many there are
+    """Orders without their entries, as the API gives them.   Cost: six queries, however many there are
 
     page  of so many orders as one statement may name"""
     numbers = [order.id for order in page]
     counts, lists, steps = _counts(conn, numbers), letters_of(conn, numbers), steps_of(conn, numbers)
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
-    iso = partial(_iso, zone=zone)
+    files, iso = files_of(conn, numbers), partial(_iso, zone=zone)
     return [
         _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, iso)
-        | {"steps": [_step_json(each, iso) for each in steps.get(order.id, ())]}
+        | {
+            "steps": [_step_json(each, iso) for each in steps.get(order.id, ())],
+            "file": _file_json(files.get(order.id)),
+        }
         for order in page
     ]
+
+
+def _file_json(file: Row[Any] | None) -> dict[str, Any] | None:
+    if file is None:
+        return None
+    about = {"name": file.name, "octets": file.octets, "encoding": file.encoding}
+    return about | {"sha256": file.sha256.hex()}
 
 
 def _step_json(each: Step, iso: Callable[[int], str]) -> dict[str, str]:
@@ -301,6 +313,7 @@ def entry_json(entry: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:
         "scope": _SCOPES.get(entry.mode, entry.mode),
         "status": entry.status,
         "reason": entry.reason,
+        "place": entry.place,
         "generation": entry.generation or None,  # 0: let in, and no worker has confirmed it
         "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms, zone),
         "approval": None if entry.kind is None else _agreed(entry, zone),

@@ -6,6 +6,7 @@
     approvals     what two persons agree to: of one entry, or of an emergency order as a whole
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     order_steps   how far an order has come, step by step
+    order_files   where the file of an order stands in its original
     letters       what list files hold of an order, counted; each base that all workers serve replaces all of them
 
 Invariants: nothing is deleted; the number of an order stands in records and is never given twice; a new entry is never
@@ -69,6 +70,16 @@ order_steps = Table(
         name="order_steps_states",
     ),
 )
+order_files = Table(
+    "order_files",
+    metadata,
+    Column("order", Number, ForeignKey("orders.id"), primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("begin", Integer, nullable=False),  # octets of orders.original before it
+    Column("octets", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("encoding", String, nullable=False),  # as it was read
+)
 letters = Table(
     "letters",
     metadata,
@@ -95,6 +106,7 @@ entries = Table(
     Column("withdrawn_ms", BigInteger),  # when it was asked to be taken back
     Column("withdrawal_reason", Text),
     Column("approval", BigInteger),  # that it is in force by
+    Column("place", String),  # in the file that it came with
     Index("entries_by_wire", "wire"),
 )
 entry_parts = Table(

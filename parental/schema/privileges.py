@@ -19,7 +19,9 @@ COUNT = "SELECT, INSERT, UPDATE"
 _NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s, "
 _NEW_ORDER += "signed_base, signature, signing_key"
 _PROPOSE_ORDER = f"SELECT, INSERT ({_NEW_ORDER}), UPDATE (withdrawn_ms, withdrawal_reason)"
-_NEW_ENTRY = '"order", number, value, wire, mode, status, reason, revision'  # a trigger refuses one that is in force
+_NEW_ENTRY = (
+    '"order", number, value, wire, mode, status, reason, revision, place'  # a trigger refuses one that is in force
+)
 _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdrawal_reason, revision)"
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
 _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval)"
@@ -78,6 +80,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "entry_parts": {WEB: READ, CONTROL: APPEND},
+    "order_files": {WEB: APPEND, CONTROL: READ},
     "order_steps": {WEB: READ, CONTROL: APPEND},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},

@@ -41,6 +41,11 @@ URL_HEADINGS = frozenset(
         "address",
         "blocked url",
         "blocked urls",
+        "ویب سائٹ",
+        "ویب ایڈریس",
+        "یو آر ایل",
+        "لنک",
+        "پتہ",
     }
 )
 NAME_HEADINGS = frozenset(
@@ -54,6 +59,8 @@ NAME_HEADINGS = frozenset(
         "hostname",
         "host name",
         "fqdn",
+        "ڈومین",
+        "ڈومین نام",
     }
 )
 ORDER_HEADINGS = frozenset(
@@ -72,6 +79,10 @@ ORDER_HEADINGS = frozenset(
         "order number",
         "pta letter no",
         "pta ref",
+        "خط نمبر",
+        "مراسلہ نمبر",
+        "حوالہ",
+        "حوالہ نمبر",
     }
 )
 REMARK_HEADINGS = frozenset(
@@ -85,6 +96,9 @@ REMARK_HEADINGS = frozenset(
         "match",
         "match type",
         "scope",
+        "کارروائی",
+        "ریمارکس",
+        "کیفیت",
     }
 )
 TYPE_HEADINGS = frozenset({"type", "kind", "entry type"})
@@ -118,9 +132,16 @@ OTHER_HEADINGS = frozenset(
         "no",
         "#",
         "id",
+        "نمبر شمار",
+        "شمار",
+        "تاریخ",
+        "زمرہ",
+        "قسم",
+        "نوعیت",
+        "مواد",
     }
 )
-UNBLOCK_WORDS = ("unblock", "un-block", "release", "withdraw", "restore", "reopen", "allow")
+UNBLOCK_WORDS = ("unblock", "un-block", "release", "withdraw", "restore", "reopen", "allow", "کھول", "بحال", "ان بلاک")
 FEW_HEADINGS = 2  # known ones that make a row one of headings, though none says which is the address
 LOOK_ROWS = 20  # in which headings are looked for: letters have a letterhead above them
 MAX_COLUMNS = 256  # of a row; what stands to the right of them is not read
@@ -156,6 +177,8 @@ _TYPES = {
     "hostname": "host",
     "fqdn": "host",
 }
+# The letters of Urdu as Arabic has them: all that Windows-1256 can write of some
+_URDU = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ه": "ہ", "ة": "ہ", "ۂ": "ہ"})
 _PREFIX = re.compile(r"\bprefix\b|\band (?:everything )?below\b")
 _SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,}")
 _ORDINARY_HOST = re.compile(r"[^/\\?#]*")
@@ -285,8 +308,29 @@ def numbered_columns(column_map: ColumnMap) -> Columns:
 
 def heading_of(cell: str) -> str:
     """A heading, however it is spaced and written."""
-    spaced = re.sub(r"[\s._:]+", " ", tidy(cell)).strip().lower()
+    spaced = re.sub(r"[\s._:]+", " ", _in_urdu(tidy(cell))).strip().lower()
     return re.sub(" ?/ ?", "/", spaced)
+
+
+def _in_urdu(text: str) -> str:
+    """A text with the letters that Urdu has, however its keyboard wrote them."""
+    return text if text.isascii() else text.translate(_URDU)
+
+
+def addresses_in(cells: Sequence[str], columns: Columns) -> list[str] | Fault:
+    """The addresses of a row as they stand there, not yet read as rules; why it has none."""
+    if columns.width is not None and any(map(tidy, cells[columns.width :])):
+        return Fault(None, TOO_MANY_CELLS)
+    at = _address_at(cells, columns)
+    if at is not None:
+        return addresses_of(cells[at])
+    fault = Fault(*_why_no_address(cells, columns))
+    return fault if fault.cell is None or fault.reason != IS_ADDRESS else [cells[fault.cell]]
+
+
+def remarks_in(cells: Sequence[str], columns: Columns) -> list[Remark]:
+    """What each remark of a row asks for."""
+    return [remark_of(cells[column]) for column in columns.remarks if column < len(cells)]
 
 
 def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> list[Rule | UrlRule | Fault]:
@@ -343,7 +387,7 @@ def order_of(cell: str) -> str | None:
 @lru_cache(4096)
 def remark_of(cell: str) -> Remark:
     """What a remark, an action or a kind of match asks for."""
-    text = tidy(cell).lower()
+    text = _in_urdu(tidy(cell)).lower()
     modes = {"exact": Mode.EXACT, "subtree": Mode.SUBTREE}
     return Remark(text.startswith(UNBLOCK_WORDS), _PREFIX.search(text) is not None, modes.get(text), is_formula(cell))
 

@@ -76,6 +76,27 @@ def iter_rules(
             yield from _read_row(number, line, cells, columns, default_mode)
 
 
+def iter_cells(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str] | Fault, Columns | None]]:
+    """The rows of a table: number, cells or why they are none, columns; None: above the headings.   Raises BadList."""
+    records = join_lines(enumerate(open_list(lines), 1), _quotes, _is_odd, MAX_ROW_LINES)
+    head = _first_rows(records)
+    if not head:
+        return
+    above, begin, delimiter, columns = _find_columns(head, None)
+    for number, line in head[:above]:
+        yield number, _cells_or_fault(line, delimiter), None
+    for number, line in itertools.chain(head[begin:], records):
+        if line.strip(_BLANK):
+            yield number, _cells_or_fault(line, delimiter), columns
+
+
+def _cells_or_fault(line: bytes, delimiter: str) -> list[str] | Fault:
+    fault = fault_of(line)
+    if fault is not None:
+        return Fault(None, fault[1])
+    return Fault(None, UNCLOSED) if _is_odd(_quotes(line)) else cells_of(line, delimiter)
+
+
 def cells_of(line: bytes, delimiter: str) -> list[str]:
     """The cells of a row."""
     text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")

@@ -53,6 +53,27 @@ def iter_rules(
             yield item
 
 
+def iter_cells(file: BinaryIO) -> Iterator[tuple[str, int, list[str] | Fault, Columns | None]]:
+    """The rows of every sheet that is seen: sheet, number, cells or why they are none, columns; None: above headings.
+
+    A hidden sheet is one row at fault.   Raises BadList."""
+    workbook = Workbook(file)
+    for sheet in workbook.sheets:
+        part = printable(sheet.name.encode("utf-8", "surrogatepass"))
+        if sheet.is_hidden:
+            yield part, 1, Fault(None, IS_HIDDEN), Columns()
+            continue
+        rows = workbook.rows(sheet)
+        head = list(itertools.islice(rows, LOOK_ROWS))
+        if not head:
+            continue
+        above, begin, columns = columns_of((row.cells for row in head), part, None)
+        yield from ((part, row.number, row.cells, None) for row in head[:above])
+        for row in itertools.chain(head[begin:], rows):
+            is_too_long = any(len(cell) > MAX_CELL_CHARACTERS for cell in row.cells)
+            yield part, row.number, Fault(None, CELL_TOO_LONG) if is_too_long else row.cells, columns
+
+
 def _read_sheet(
     rows: Iterator[Row], part: str, mode: Mode, column_map: ColumnMap | None
 ) -> Iterator[Rule | UrlRule | Skipped]:

@@ -9,6 +9,7 @@ from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, T
 
 from mgmt.app import create_app
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.sealed import why_sealed
 from mgmt.settings import Settings, StopPage
 from mgmt.staff.tokens import create_token
 from parental import store
@@ -17,6 +18,12 @@ from parental.engines import Where, engine_of
 from parental.schema.privileges import CONTROL as CONTROL_ROLE
 from parental.schema.privileges import WEB
 from parental.subscriber import Subscriber, parse_prefix
+from rules.lists.letter import Letter, read_letter
+
+
+def read_here(octets: bytes, encoding: str | None) -> Letter:
+    """Read a letter in this process."""
+    return read_letter(octets, encoding, why_sealed)
 
 
 @pytest.fixture
@@ -75,7 +82,8 @@ async def client(
 ) -> AsyncIterator[Client]:
     del engine  # it has made the tables and the subscribers; the application acts as its role may
     of_web = engine_of(database, WEB)
-    async with TestClient(TestServer(create_app(settings, of_web, control, clock))) as client:
+    app = create_app(settings, of_web, control, clock, letters=read_here)
+    async with TestClient(TestServer(app)) as client:
         yield client
     of_web.dispose()
 

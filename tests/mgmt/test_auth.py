@@ -19,6 +19,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.approvals import Proposal
 from mgmt.orders.judge import judge_entries, parse_order
+from mgmt.orders.letter_file import File, keep_file
 from mgmt.settings import Settings
 from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
@@ -107,6 +108,7 @@ class Things:
                 judged = list(judge_entries(order, Protected(())))
                 self.orders[whose] = orders.put_order(conn, order, judged, b"", NOW, CONTROL)
                 answer(conn, self.orders[whose])
+                keep_file(conn, self.orders[whose], File("letter.csv", 0, b"", "utf-8"))
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
             self.approval = self._proposal(conn)
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
@@ -137,6 +139,16 @@ class Things:
         said = {"issuer": ISSUERS[whose], "ref": ref, "ground": "a law", "scope": "exact"}
         return {**said, "entries": [f"{whose}.example"]}
 
+    def form(self, whose: str) -> bytes:
+        """An order as a file."""
+        said = {"issuer": ISSUERS[whose], "ref": f"new{self.n}", "ground": "a law", "file": f"{whose}.example"}
+        parts = (f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}' for name, text in said.items())
+        return "\r\n".join((*parts, "--x--\r\n")).encode()
+
+    def headers(self, route: Route) -> dict[str, str]:
+        kind = "application/json" if route.contract.form is None else "multipart/form-data; boundary=x"
+        return {"Content-Type": kind}
+
     def path(self, route: Route, whose: str) -> str:
         path = route.path.replace("/id/{id}", f"/id/{self.orders[whose]}").replace(
             "tokens/{id}", f"tokens/{self.spare}"
@@ -158,6 +170,11 @@ class Things:
             return None
         if route.path == "/v1/tokens":
             return json.dumps({"role": self.role}).encode()
+        if route.path == "/v1/orders/files":
+            return self.form(whose)
+        if route.path == "/v1/orders/refusals":
+            said = {"issuer": ISSUERS[whose], "channel": "mail", "reason": "forged", "sha256": "0" * 64}
+            return json.dumps(said).encode()
         if route.path == "/v1/orders":
             return json.dumps(self.order(whose, f"new{self.n}")).encode()
         if route.path.endswith(("/take", "/give-back")):
@@ -195,7 +212,8 @@ async def test_every_route_is_open_to_a_role_as_far_as_the_table_says(engine: En
         for whose in (OWN, FOREIGN) if has_owner(route) else (OWN,):
             things = Things(engine, role, 2 * n + (whose == OWN))
             asking = desk(role, 7 if role in HOUSEHOLD_ROLES else None)
-            status, _, said = await asking.raw(route.method, things.path(route, whose), data=things.body(route, whose))
+            body, headers = things.body(route, whose), things.headers(route)
+            status, _, said = await asking.raw(route.method, things.path(route, whose), data=body, headers=headers)
             is_done = status < 300 or (status == UNSIGNED and route.permission == "audit.ledger")
             asked = route.method, route.path, whose
             found[asked] = "done" if is_done else f"{status}" if status in (403, 404) else f"{status} {said!r}"
@@ -211,7 +229,7 @@ async def test_a_post_that_comes_twice_under_one_key_is_done_once_and_another_un
     role = next(iter(PERMISSIONS[route.permission]))
     things, asking = Things(engine, role, 1), desk(role, 7 if role in HOUSEHOLD_ROLES else None)
     path, body = things.path(route, OWN), things.body(route, OWN)
-    key = {"Idempotency-Key": "1"}
+    key = {"Idempotency-Key": "1"} | things.headers(route)
 
     first = await asking.raw("POST", path, headers=key, data=body)
     before = dumped(engine)

@@ -109,7 +109,7 @@ def test_a_reader_of_lists_has_no_network_owns_nothing_and_ends_when_control_giv
     )
     assert f"RuntimeMaxSec={TAKE_S:g}" in reader
     assert f"ListenStream={reader_socket(Path('/run/filterd'))}" in door
-    assert {"SocketUser=filterd-control", "SocketMode=0600"} <= set(door)
+    assert {"SocketUser=filterd-control", "SocketGroup=filterd-desk", "SocketMode=0660"} <= set(door)
 
 
 def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:

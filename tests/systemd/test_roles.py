@@ -111,7 +111,7 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     doors += [("radius", "/run/filterd/radius/radius.sock", "radius")]
     doors += [("reader", "/run/filterd/reader.sock", "reader")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 23
+    assert len(paths) > 20 and len(requests) == 24
 
     wrong = []
     for role in ROLES:

@@ -172,3 +172,28 @@ def test_a_file_that_holds_no_key_is_said_before_anything_is_sent(
     done = daemon.run(*push, token="any")
 
     assert (done.returncode, "nothing done; name the issuer's private key" in done.stderr) == (2, True)
+
+
+@pytest.mark.services
+def test_the_file_of_a_letter_is_imported_and_each_row_that_is_no_entry_is_told(
+    daemon: Daemon, regulator: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "letter.csv"
+    file.write_bytes("ویب سائٹ,مراسلہ نمبر\r\nfiled.test,T-90\r\nno name,T-90\r\n".encode("utf-16"))
+    said = ("orders", "import", "--issuer", "PTA", "--ground", "a law", str(file))
+
+    done = daemon.run(*said, token=regulator)
+    assert done.returncode == 1
+    assert "PTA T-90: partly_enforced (1 enforced, 1 invalid)" in done.stdout
+    assert f"letter.csv: utf-16, {file.stat().st_size} octets" in done.stdout
+    assert "\n  3: no name" in done.stdout and "invalid" in done.stdout
+    assert daemon.ask("www.filed.test")[1] == bytes((192, 0, 2, 1))
+
+    file.write_text("URL,Ref\nfiled2.test,T-91\n")
+    whole = daemon.run(*said, "--json", token=regulator)
+    assert (whole.returncode, json.loads(whole.stdout)["entries"][0]["place"]) == (0, "2")
+    file.write_bytes(b"%PDF-1.7")
+    refused = daemon.run(*said, token=regulator)
+    assert refused.returncode == 1 and "/file: file: a PDF, which holds no table; not read" in refused.stderr
+    missing = daemon.run(*said[:-1], str(tmp_path / "none"), token=regulator)
+    assert missing.returncode == 2 and "No such file" in missing.stderr

@@ -1,0 +1,79 @@
+"""The desk as whoever collects orders sees it: the API, with a token, like any client.
+
+    signed content → seen before? → its table → POST /v1/orders/files → taken | refused
+    refused        → POST /v1/orders/refusals: the ledger has it, with the digest of what came
+
+Invariants: what is refused for itself is refused once, with a sentence; what the API cannot take now stays where it is.
+"""
+
+import argparse
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from filterd.errors import Missing, Refused
+from filterd.intake.proof import Keys
+from filterd.intake.seen import Seen
+from filterd.lookup.api_client import call, send_file
+
+NOT_NOW: Final = ("(429)", "(500)", "(503)", "(507)", "(401)")  # of the API's answers: nothing is wrong with the order
+MAX_OCTETS: Final = 12 * 2**20  # of a mail or a file: an order may have 16 MiB, with its form
+
+log = logging.getLogger("filterd.intake")
+
+
+class Table(NamedTuple):
+    """A file that was signed."""
+
+    name: str
+    octets: bytes
+
+
+class NotTaken(Exception):
+    """What came is refused for itself; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where orders go.   args  of the API: filterd.lookup.api_client;   ground  of the law, for all that comes"""
+
+    args: argparse.Namespace
+    issuer: str
+    ground: str
+    keys: Keys
+    seen: Seen
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def take(self, signed: bytes, tables: Sequence[Table]) -> dict[str, Any]:
+        """Push the table of what was signed; the order.   Raises NotTaken; Missing, OSError: not now."""
+        digest, now = hashlib.sha256(signed).hexdigest(), self.clock()
+        before = self.seen.when(digest)
+        if before is not None:
+            at = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
+            raise NotTaken(f"a copy of what was taken {at}: not taken again")
+        if len(tables) != 1:
+            raise NotTaken(f"signed, and with {len(tables)} tables (.xlsx, .csv, .tsv, .txt): send one")
+        order = self._push(tables[0])
+        self.seen.add(digest, now)
+        return order
+
+    def note_refusal(self, octets: bytes, channel: str, reason: str) -> None:
+        """Have the ledger say that something was refused, and the journal.   Raises Missing, Refused: not now."""
+        digest = hashlib.sha256(octets).hexdigest()
+        said = {"issuer": self.issuer, "channel": channel, "reason": reason[:200], "sha256": digest}
+        call(self.args, "POST", "/v1/orders/refusals", said)
+        log.warning("%s of %s refused: %s (sha256 %s)", channel, self.issuer, reason, digest)
+
+    def _push(self, table: Table) -> dict[str, Any]:
+        said = {"issuer": self.issuer, "ground": self.ground}
+        try:
+            order: dict[str, Any] = send_file(self.args, "/v1/orders/files?wait=15", said, table.name, table.octets)
+        except Refused as reason:
+            if str(reason).endswith(NOT_NOW):
+                raise Missing(str(reason)) from reason
+            raise NotTaken(f"{table.name}: {reason}") from reason
+        log.info("order %s %s %s: %s", order["id"], order["issuer"], order["ref"], order["state"])
+        return order
