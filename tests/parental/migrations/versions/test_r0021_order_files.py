@@ -14,12 +14,12 @@ ENTRY = "INSERT INTO entries (\"order\", number, value, status, revision) VALUES
 
 
 def test_entries_of_before_have_no_place_and_their_orders_no_file(empty_database: Where) -> None:
-    upgrade(empty_database, "0021")
+    upgrade(empty_database, "0020")
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         for statement in (ORDER, ENTRY):
             conn.execute(text(statement))
-    upgrade(empty_database, "0029")
+    upgrade(empty_database, "0021")
     with engine.begin() as conn:
         assert conn.execute(select(entries.c.value, entries.c.place)).all() == [("a.test", None)]
         assert conn.execute(select(order_files)).all() == []

@@ -3,7 +3,7 @@
 from alembic import op
 from sqlalchemy import Column, String
 
-revision = "0019"
+revision = "0018"
 down_revision = "0017"
 
 

@@ -37,7 +37,7 @@ def test_an_order_of_before_is_said_to_be_what_its_entries_are(
         for number, status in enumerate(statuses, 1):
             conn.execute(text(ENTRY), {"number": number})
             conn.execute(text(STATUS), {"number": number, "status": status})
-    upgrade(empty_database, "0021")
+    upgrade(empty_database, "0019")
     with engine.begin() as conn:
         found = conn.execute(text("SELECT state, at_ms FROM order_steps")).all()
     engine.dispose()

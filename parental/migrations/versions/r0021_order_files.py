@@ -3,8 +3,8 @@
 from alembic import op
 from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String
 
-revision = "0029"
-down_revision = "0021"
+revision = "0021"
+down_revision = "0020"
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
