@@ -27,7 +27,7 @@ Undo = Mapping[str, Any]
 def put_dates(
     conn: Connection, session: Session, calendar: Calendar, follows: bool, now: datetime, zone: str, *, is_proven: bool
 ) -> list[tuple[int, Undo]]:
-    """Replace a household's dates; the profiles that it can concern, the first with how it is undone.
+    """Replace a household's dates; the profiles that it can concern, the last with how it is undone.
 
     follows  the operator's dates;   is_proven  the PIN was right.   Raises NeedsPin, BadSchedule"""
     account = session.account
@@ -38,7 +38,8 @@ def put_dates(
     weeks.renew_account(conn, account, now)
     note_choice(conn, account, session.actor, "dates changed", {}, now)
     undo = {"calendar": {"follows": followed, **_said(before)}}
-    return [(number, undo if at == 0 else {}) for at, number in enumerate(_profiles(conn, account))]
+    numbers = _profiles(conn, account)
+    return [(each, undo if each == numbers[-1] else {}) for each in numbers]  # all are looked at before any is changed
 
 
 def restore(conn: Connection, profile: int, said: Undo, now: datetime) -> None:

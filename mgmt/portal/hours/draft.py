@@ -82,7 +82,11 @@ class Draft:
             "pack": self.pack or None,
             "id": self.id,
         }
-        return Card(**said) if before is None else replace(before, **said)
+        if before is None:
+            return Card(**said)
+        if self.day_sets != {DaySet.RAMADAN}:
+            said |= {"begins": None, "ends": None}  # suhoor and iftar are of Ramadan alone
+        return replace(before, **said)
 
     def _allowed(self, before: Card | None) -> frozenset[str] | None:
         if not self.can_be_soft:

@@ -18,6 +18,7 @@ from mgmt.portal.whose import about, require_own
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import DaySet
+from parental.calendar.sun import Turn
 from parental.errors import NoPerson, NotNow
 from parental.people.levels import LOCKS, rules_of
 from parental.profiles import get_profile, put_week
@@ -115,7 +116,8 @@ def _card(said: Mapping[str, Any] | None) -> Card | None:
         return None
     sets = {"days": frozenset(said["days"]), "day_sets": frozenset(map(DaySet, said["day_sets"]))}
     allowed = None if said["allowed"] is None else frozenset(said["allowed"])
-    return Card(**{**said, **sets, "kind": Kind(said["kind"]), "allowed": allowed})
+    turns = {each: None if said[each] is None else Turn(said[each]) for each in ("begins", "ends")}
+    return Card(**{**said, **sets, **turns, "kind": Kind(said["kind"]), "allowed": allowed})
 
 
 def _rows(week: tuple[Interval, ...]) -> list[list[Any]]:

@@ -1,7 +1,8 @@
 """Whether a change of hours opens anything, so that the PIN is asked.
 
 A day is judged as one of each mix of kinds (school day, holiday, Ramadan, exams), for a first card of a kind takes
-those days away from the others.  A school's own hours vary with the date: they count only while the same card stays.
+those days away from the others.  A school's own hours, and suhoor and iftar, vary with the date: such a card
+counts only while it stays as it is.
 
 Invariants: no clock and no database; what closes more, or the same, is never called loosening where one day shows it;
 in doubt it is called so.
@@ -42,7 +43,7 @@ def _day_loosens(
     weekday: int,
 ) -> bool:
     was, becomes = _on(cards, kinds, weekday), _on(after, kinds, weekday)
-    if not {each for each in was if each.pack} <= {each for each in becomes if each.pack}:
+    if not set(filter(_varies, was)) <= set(filter(_varies, becomes)):
         return True
     before = _own(was) if cards else [_of_week(each) for each in week if each.weekday == weekday]
     return _opens(before, _own(becomes))
@@ -63,9 +64,13 @@ def _on(cards: tuple[Card, ...], kinds: tuple[DaySet, ...], weekday: int) -> lis
     return [card for card in cards if card.is_on and held in card.day_sets and weekday in card.days]
 
 
+def _varies(card: Card) -> bool:
+    return bool(card.pack or card.begins or card.ends)
+
+
 def _own(cards: Iterable[Card]) -> list[Piece]:
-    """The hours of cards that follow no school."""
-    own = (card for card in cards if not card.pack)
+    """The hours of cards that are the same on every date."""
+    own = (card for card in cards if not _varies(card))
     return [Piece(card.start_minute, card.start_minute + card.minutes, card.allowed) for card in own]
 
 

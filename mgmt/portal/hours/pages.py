@@ -7,7 +7,7 @@ takes the PIN, what opens anything does.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -163,7 +163,7 @@ async def _saved(request: web.Request, form: Sent) -> Edit:
     """The edit that a form asks for.   Raises Unfit"""
     draft, profile = draft_of(form.fields), _profile(request)
     cards = await read(request, lambda conn: plans.cards_of(conn, [profile]).get(profile, ()))
-    return edits.put(draft.card(next((each for each in cards if each.id == draft.id), None)))
+    return edits.put(draft.card(_before(draft, cards)))
 
 
 async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool) -> web.Response:
@@ -221,7 +221,7 @@ def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: 
         name=child.name,
         drawing=drawing_of(child.child) if child.child else "home",
         cards=[_shown(card, t) for card in cards],
-        conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today)],
+        conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today, calendar.city)],
         week=week_of(rules, cards, calendar, today, t),
         has_other_hours=bool(rules.schedule.intervals) and not cards,
         can_lock=set(LOCKS) <= set(rules_of(conn, profile)),
@@ -239,12 +239,11 @@ def days_words(days: frozenset[int], t: Language) -> Markup:
 
 
 def _shown(card: Card, t: Language) -> Shown:
-    hours = card_hours_words(card, t)
     kinds = [t.say(f"time.days.{each}") for each in DaySet if each in card.day_sets]
     days = days_words(card.days, t)
     if len(kinds) < len(DaySet):
         days = Markup("{} · {}").format(days, t.say("list.between").join(kinds))
-    return Shown(card.id, SIGNS[card.kind], card_words(card, t), hours, days, card.is_on)
+    return Shown(card.id, SIGNS[card.kind], card_words(card, t), card_hours_words(card, t), days, card.is_on)
 
 
 async def _form(
@@ -266,7 +265,7 @@ async def _form(
         return cards, get_profile(conn, profile), plans.calendar_of(conn, session.account)
 
     try:
-        cards, rules, _ = await read(request, load)
+        cards, rules, calendar = await read(request, load)
     except (NoPerson, NoSubscriber):
         return page(request, "gone.html", 404, session=session)
     draft = find(cards)
@@ -283,26 +282,39 @@ async def _form(
         profile=profile,
         sign=SIGNS[draft.kind],
         steps=STEPS,
-        hours=hours_words(draft.start, draft.start + draft.minutes, t),
+        hours=_hours_of(draft, cards, t),
         days=sorted(EVERY_DAY),
         day_sets=list(DaySet),
         packs=_packs(t) if draft.kind is Kind.SCHOOL else [],
         soft_kinds=SOFT_KINDS,
-        conflicts=_odd(draft, cards, today, t),
+        conflicts=_odd(draft, cards, calendar, today, t),
         alert=alert,
     )
 
 
-def _odd(draft: Draft, cards: tuple[Card, ...], today: Any, t: Language) -> list[Markup]:
+def _hours_of(draft: Draft, cards: tuple[Card, ...], t: Language) -> Markup:
+    """The hours of the form; of a card by the sun, as it says them."""
+    try:
+        return card_hours_words(draft.card(_before(draft, cards)), t)
+    except Unfit:
+        return hours_words(draft.start, draft.start + draft.minutes, t)
+
+
+def _odd(draft: Draft, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> list[Markup]:
     """What would be odd with the card as it is now."""
-    before = next((each for each in cards if each.id == draft.id), None)
+    before = _before(draft, cards)
     try:
         card = draft.card(before)
     except Unfit:
         return []
     others = tuple(each for each in cards if each is not before)
-    known = {conflict_words(each, t) for each in conflicts_of(others, today)}
-    return [words for each in conflicts_of((*others, card), today) if (words := conflict_words(each, t)) not in known]
+    known = {conflict_words(each, t) for each in conflicts_of(others, today, calendar.city)}
+    found = [conflict_words(each, t) for each in conflicts_of((*others, card), today, calendar.city)]
+    return [words for words in found if words not in known]
+
+
+def _before(draft: Draft, cards: tuple[Card, ...]) -> Card | None:
+    return next((each for each in cards if each.id == draft.id), None)
 
 
 def _packs(t: Language) -> list[tuple[str, Markup]]:

@@ -30,7 +30,7 @@ def test_dates_are_taken_back_as_a_whole(conn: Connection, session: Session) -> 
     before = with_range(Calendar(frozenset(range(6)), shift_days=1), RAMADAN)
     put_dates(conn, session, before, False, NOW, ZONE, is_proven=True)
 
-    (profile, undo), *_ = put_dates(conn, session, Calendar(), True, NOW, ZONE, is_proven=True)
+    *_, (profile, undo) = put_dates(conn, session, Calendar(), True, NOW, ZONE, is_proven=True)
     restore(conn, profile, undo["calendar"], NOW)
 
     assert plans.calendar_of(conn, 7) == before and not plans.follows_announced(conn, 7)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock
 from support.mgmt.outline import text_of
-from support.mgmt.phone import Phone, add_caregiver
+from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
@@ -60,6 +60,20 @@ async def test_holidays_are_added_and_removed_and_taken_back(parent: Phone, engi
     assert "10 August" not in said and calendar(engine).ranges == ()
     _, said = await send(parent, "undo")
     assert "taken back" in said and calendar(engine).ranges == (held,)
+
+
+async def test_dates_that_change_the_weeks_of_several_are_taken_back_for_all(parent: Phone, engine: Engine) -> None:
+    profiles = [7, add_child(engine), add_child(engine, "Bilal", prefix=None)]
+    with writing(engine) as conn:
+        for profile in profiles:
+            plans.put_card(conn, profile, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+            plans.put_card(conn, profile, Card(Kind.SLEEP, 1260, 600, day_sets=frozenset({DaySet.HOLIDAYS})))
+    today = {"kind": "holidays", "first": "2026-08-03", "last": "2026-08-07"}
+    await send(parent, "add", **today, **PIN)
+
+    status, said = await send(parent, "undo")
+
+    assert status == 200 and "taken back" in said and calendar(engine).ranges == ()
 
 
 async def test_dates_on_which_less_is_closed_take_the_pin_and_others_do_not(parent: Phone, engine: Engine) -> None:

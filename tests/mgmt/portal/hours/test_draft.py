@@ -1,10 +1,12 @@
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
 from mgmt.portal.hours.draft import LEARNING, USUAL, Draft, Unfit, draft_of, draft_of_card
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import DaySet
+from parental.calendar.sun import Turn
 
 EVERY = frozenset(DaySet)
 
@@ -96,3 +98,12 @@ def test_a_name_is_one_line_of_forty_characters_at_most() -> None:
 def test_a_school_that_is_not_known_is_left_out() -> None:
     assert read(kind="school", pack="pk-xx/none").pack == ""
     assert read(kind="sleep", pack="pk-pb/single-boys").pack == ""
+
+
+def test_a_card_by_the_sun_stays_so_in_ramadan_alone() -> None:
+    sets = frozenset({DaySet.RAMADAN})
+    card = Card(Kind.PRAYER, 1080, 60, day_sets=sets, begins=Turn.IFTAR, id=5)
+    draft = draft_of_card(card)
+
+    assert draft.card(card) == card
+    assert replace(draft, day_sets=EVERY).card(card).begins is None

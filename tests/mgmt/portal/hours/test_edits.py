@@ -10,6 +10,8 @@ from mgmt.portal.hours.edits import NeedsPin, Undo
 from mgmt.portal.session import Session
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
+from parental.calendar.day_sets import DaySet
+from parental.calendar.sun import Turn
 from parental.errors import NoPerson, NotNow
 from parental.profiles import get_profile, set_schedule
 from parental.schedule import Schedule, parse_interval
@@ -62,6 +64,16 @@ def test_hours_that_were_there_without_cards_come_back_with_the_undo(conn: Conne
     edits.restore(conn, 7, undo, LATER)
 
     assert get_profile(conn, 7).schedule.intervals == week.intervals
+
+
+def test_a_card_by_the_sun_comes_back_as_it_was(conn: Connection, session: Session) -> None:
+    iftar = Card(Kind.PRAYER, 1080, 60, day_sets=frozenset({DaySet.RAMADAN}), begins=Turn.IFTAR)
+    make(conn, session, edits.put(iftar))
+    (kept,) = cards(conn)
+
+    edits.restore(conn, 7, make(conn, session, edits.remove(kept.id), is_proven=True), LATER)
+
+    assert [replace(card, id=kept.id) for card in cards(conn)] == [kept]
 
 
 def test_a_card_that_someone_has_changed_since_is_left_as_it_is(conn: Connection, session: Session) -> None:

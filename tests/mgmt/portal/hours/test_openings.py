@@ -7,6 +7,7 @@ import pytest
 from mgmt.portal.hours.openings import cards_loosen, dates_loosen
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
+from parental.calendar.sun import Turn
 from parental.schedule import Interval, parse_interval
 
 EVERY = frozenset(DaySet)
@@ -68,6 +69,16 @@ def test_a_schools_hours_count_as_closed_only_while_the_same_card_stays() -> Non
     assert not opens([SCHOOL], [SCHOOL, SLEEP])
     assert opens([SCHOOL], [replace(SCHOOL, minutes=600)])
     assert opens([SCHOOL], [SLEEP])
+
+
+def test_suhoor_and_iftar_count_as_closed_only_while_the_same_card_stays() -> None:
+    sets = frozenset({DaySet.RAMADAN})
+    iftar = Card(Kind.PRAYER, 18 * 60, 60, day_sets=sets, begins=Turn.IFTAR, id=4)
+    over = Card(Kind.OTHER, 17 * 60, 180, day_sets=sets, label="over", id=5)
+
+    assert not opens([iftar], [iftar, over])
+    assert opens([iftar, over], [over])
+    assert opens([iftar], [replace(iftar, minutes=90)])
 
 
 def test_hours_that_were_set_without_cards_are_loosened_by_a_first_card_that_closes_less() -> None:
