@@ -1,16 +1,18 @@
 """Time in one sentence of each language."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from mgmt.text.language import language
-from mgmt.text.times import card_words, conflict_words, plain, state_words
+from mgmt.text.times import card_hours_words, card_words, conflict_words, plain, state_words
 from parental.calendar.card import Card, Kind
 from parental.calendar.conflicts import Sort, conflicts_of
 from parental.calendar.day_sets import DaySet
 from parental.calendar.state import Is, State
+from parental.calendar.sun import Turn
 
 NOW = datetime(2026, 8, 3, 21, tzinfo=ZoneInfo("Asia/Karachi"))
 SOFT = frozenset({"social"})
@@ -79,3 +81,22 @@ def test_a_familys_own_name_is_shown_as_it_was_given() -> None:
 def test_what_holds_now_is_told_in_words(state: State, left: timedelta | None, words: str) -> None:
     assert plain(state_words(state, NOW, language("en"), left)) == words
     assert plain(state_words(state, NOW, language("ur"), left))
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "english"),
+    [
+        (None, None, "9:30 pm to 6:30 am"),
+        (Turn.IFTAR, None, "iftar to 6:30 am"),
+        (None, Turn.SUHOOR, "9:30 pm to suhoor"),
+        (Turn.IFTAR, Turn.SUHOOR, "iftar to suhoor"),
+    ],
+)
+def test_a_card_by_the_sun_is_told_by_its_names_in_both_languages(
+    begins: Turn | None, ends: Turn | None, english: str
+) -> None:
+    card = replace(SLEEP, day_sets=frozenset({DaySet.RAMADAN}), begins=begins, ends=ends)
+    urdu = plain(card_hours_words(card, language("ur")))
+
+    assert plain(card_hours_words(card, language("en"))) == english
+    assert ("افطار" in urdu, "سحری" in urdu) == (begins is not None, ends is not None)
