@@ -6,7 +6,10 @@ what is no HTTP, each line may begin a request (stage LOST); no later octet of t
 Invariants: a packet is forwarded at once; the one that completes a head is judged before it is forwarded (rule R1).
 HTTP is never released.  Judged octets leave the window only after the server has spoken.  What may become a request
 stays unjudged (Flow.next), what cannot any more does not.
-Source: RFC 9112 §6 (bodies), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge), RFC 9293 §3.8.4 (keep-alives).
+TLS may begin where a head has ended: behind CONNECT, or behind `Upgrade: TLS/1.0`, which Apache answers.  Its hello is
+not read here: it is undecidable.
+Source: RFC 9112 §6 (bodies), RFC 2817 (TLS within HTTP), RFC 9113 §3.3 (HTTP/2 without TLS, by prior knowledge),
+RFC 9293 §3.8.4 (keep-alives).
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
@@ -31,6 +34,11 @@ from fastpath.wire.packet cimport FLAG_FIN
 
 cdef enum:
     LF = 10
+    CHANGE_CIPHER_SPEC = 20     # RFC 8446 §5.1: kinds of records, of which servers step over the first two
+    ALERT = 21
+    HANDSHAKE = 22
+    CLIENT_HELLO = 1
+    RECORD_BEGIN = 6            # a record's header, its length last, and the type of its message
     OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
     ENDS_THERE = 0x40000000     # in Flow.need: a head ends there, and those that begin before it
     IN_HEAD = -0x40000000       # in Flow.body: the lines that follow may belong to a head before them
@@ -239,6 +247,11 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     cdef uint32_t n = f.w.have - start
     cdef Status status
     cdef Verdict verdict
+    if n and f.stage != OPENING and _may_begin_tls(f.w.at + start, n):
+        if n < RECORD_BEGIN:
+            return WAIT
+        if undecidable(g, t, CNT_GATE_MALFORMED) == BLOCK:
+            return BLOCK
     if n > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and n < HEAD_OCTETS:
         verdict = _read_ahead(g, t, start)
         if verdict != GO_ON:
@@ -253,6 +266,21 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     if status == NOT_THIS:
         return _read_other(g, t, &head, start)
     return _judge_found(g, t, &head, start, status)
+
+
+cdef bint _may_begin_tls(const uint8_t* record, size_t n) noexcept nogil:
+    """Whether these octets are the first ones of a hello's record, or of one that a server steps over in front of it.
+
+    Six octets are compared, so that a line of a body is taken for one once in 2**30 times."""
+    cdef uint32_t length
+    if not CHANGE_CIPHER_SPEC <= record[0] <= HANDSHAKE or n > 1 and record[1] != 3 or n > 2 and record[2] > 4:
+        return False
+    if n < RECORD_BEGIN:
+        return True
+    length = <uint32_t>record[3] << 8 | record[4]
+    if record[0] == HANDSHAKE:
+        return length == 0 or record[5] == CLIENT_HELLO
+    return length == (2 if record[0] == ALERT else 1)
 
 
 cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:

@@ -21,7 +21,7 @@ from support.gate.lab import (
     bytewise,
     cut,
 )
-from support.packets.builders import Client, request
+from support.packets.builders import Client, hello, request
 
 from fastpath.images.tables import TableSet
 
@@ -346,6 +346,43 @@ def test_the_preface_of_http2_behind_the_body_of_an_upgrade_is_refused(lab: Lab)
     assert lab.send(WEB, 0, upgrade) == PARTIAL
     assert lab.send(WEB, len(upgrade), PREFACE, PARTIAL_SPOKEN) == BLOCKED
     assert lab.counted("gate_h2c") == 1
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"\x14\x03\x03\x00\x01\x01", b"\x15\x03\x03\x00\x02\x01\x00", b"\x16\x03\x01\x00\x00"]
+)
+@pytest.mark.parametrize("step", [1, 3, 1400])
+def test_tls_behind_a_head_goes_by_the_policy(lab: Lab, closed_lab: Lab, first: bytes, step: int) -> None:
+    head = b"CONNECT www.allowed.test:443 HTTP/1.1\r\nHost: www.allowed.test:443\r\n\r\n"
+    octets = first + hello(b"www.blocked.test")
+
+    for place in (lab, closed_lab):
+        assert place.send(WEB, 0, head) == ALLOWED
+        state = SPOKEN
+        for at in range(0, len(octets), step):
+            state = place.send(WEB, len(head) + at, octets[at : at + step], state)
+            if state == BLOCKED:
+                break
+        assert (state == BLOCKED) is (place is closed_lab)
+        assert place.counted("gate_malformed") > 0
+
+
+def test_octets_that_begin_like_tls_and_go_on_otherwise_block_nothing(closed_lab: Lab) -> None:
+    bodies = [
+        b"\x16",
+        b"\x16\x03\x05",
+        b"\x14\x03\x03\x00\x02\x01",
+        b"\x16\x03\x03\x00\x28\x02" + bytes(40),
+        b"\x17\x03\x03",
+    ]
+    for sport, body in enumerate(bodies, 1):
+        client = Client(dport=80, sport=sport)
+        assert closed_lab.send(client, 0, CHUNKED) == ALLOWED
+        chunk = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+        state = SPOKEN
+        for at in range(len(chunk)):
+            state = closed_lab.send(client, len(CHUNKED) + at, chunk[at : at + 1], state)
+            assert state != BLOCKED
 
 
 # -- HTTP/2 without TLS ----------------------------------------------------------------------------------------------
