@@ -4,34 +4,12 @@ FINDS holds what the gate has learned to stop: no mode may serve one again.  OPE
 the modes in which a listed name is served, and the cause.  A correction moves its row from the second to the first.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
+from adversary.find import Find, OpenFind
 from adversary.streams import LISTED, TLS, octets_of
+from adversary.waiting_finds import WAITING_FINDS
 
 NAME_AT = octets_of(TLS, ("hello!",)).index(LISTED)
-
-
-class Find(NamedTuple):
-    """One find, of TCP or QUIC.   cause: why it is, or was, served"""
-
-    name: str
-    program: Any
-    cause: str
-
-
-class OpenFind(NamedTuple):
-    """One find that is still served.
-
-    modes      S symmetric, A asymmetric routing; o open, c closed
-    is_alike   whether a program needs what this one needs: the search does not report it again"""
-
-    name: str
-    program: Any
-    modes: str
-    cause: str
-    is_alike: Callable[[Any], bool]
 
 
 FINDS = (
@@ -437,52 +415,6 @@ FINDS = (
         "a connection whose beginning neither gate nor kernel knew was read as one that begins",
     ),
     Find(
-        "overtaken: a request waits for the gate while its server resets and its client begins again",
-        Program(
-            (("GET!",),),
-            (Syn(isn=2), Syn(), Hold(), Control(), Send(), HangUp(), Syn(server_isn=1), Control()),
-            reader="aiohttp",
-        ),
-        "a SYN overtook it, and so it came in the new connection, judged by its place in the old one",
-    ),
-    Find(
-        "overtaken_reset: as overtaken, and the client resets, too",
-        Program(
-            (("GET!",),),
-            (
-                Syn(isn=2),
-                Syn(),
-                Hold(),
-                Control(),
-                Send(),
-                HangUp(),
-                Control(flags="R"),
-                Syn(server_isn=1),
-                Control(),
-            ),
-            reader="aiohttp",
-        ),
-        "as overtaken, and the kernel's entry of the old connection was gone",
-    ),
-    Find(
-        "overtaken_silent: as overtaken, and the kernel forgets the old connection",
-        Program(
-            (("GET!",),),
-            (Syn(isn=2), Syn(), Hold(), Control(), Send(), HangUp(), Wait(), Syn(server_isn=1), Control()),
-            reader="aiohttp",
-        ),
-        "as overtaken_reset",
-    ),
-    Find(
-        "unanswered: a request behind a SYN that waits for the gate, with the number that the server will choose",
-        Program(
-            (("GET!",),),
-            (Syn(isn=2), Hold(), Control(), HangUp(), Syn(server_isn=3), Send()),
-            reader="aiohttp",
-        ),
-        "it was judged by its place in the old connection before the new one's SYN/ACK came",
-    ),
-    Find(
         "ahead_restarted: as ahead_evicted, and the gate starts again",
         Program(
             (("POST that is longer", "GET of a URL!"),),
@@ -492,6 +424,7 @@ FINDS = (
         ),
         "as ahead_evicted; under open it was not counted",
     ),
+    *WAITING_FINDS,
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
 # Programs on which the gate did not end.  They are played in a process of their own.

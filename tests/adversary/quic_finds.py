@@ -1,7 +1,7 @@
 """Programs of QUIC that got a listed name served, each as short as it gets; as finds.py."""
 
 from adversary.actions import Others, Restart
-from adversary.finds import Find, OpenFind
+from adversary.find import Find, OpenFind
 from adversary.quic_actions import Initial, QuicProgram
 
 QUIC_FINDS = (

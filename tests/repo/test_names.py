@@ -29,6 +29,7 @@ LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
     "filterd/commands": (28, "one module a command"),
     "rules/formats": (22, "one module a list format"),
 }
+HISTORIES = {"parental/migrations/versions"}  # grow by a module a revision, and nothing in them changes
 BUILT_IN_PLACE = {"fastpath.bench", "fastpath.testing"}  # measurements and test doubles: never shipped
 
 Files = Callable[..., list[Path]]
@@ -84,5 +85,7 @@ def test_no_folder_has_more_than_about_twenty_modules(files: Files, packages: tu
     modules = [path for path in files(".py", ".pyx", under=packages) if path.stem != "__init__"]
     sizes = Counter(str(path.parent) for path in modules)
 
+    for folder in HISTORIES:
+        del sizes[folder]
     assert {folder: n for folder, n in sizes.items() if n > LARGE_FOLDERS.get(folder, (MOST_MODULES, ""))[0]} == {}
     assert [folder for folder in LARGE_FOLDERS if sizes[folder] <= MOST_MODULES] == []

@@ -358,7 +358,7 @@ def test_tls_behind_a_head_goes_by_the_policy(lab: Lab, closed_lab: Lab, first: 
 
     for place in (lab, closed_lab):
         assert place.send(WEB, 0, head) == ALLOWED
-        state = SPOKEN
+        state: int = SPOKEN
         for at in range(0, len(octets), step):
             state = place.send(WEB, len(head) + at, octets[at : at + step], state)
             if state == BLOCKED:
@@ -379,7 +379,7 @@ def test_octets_that_begin_like_tls_and_go_on_otherwise_block_nothing(closed_lab
         client = Client(dport=80, sport=sport)
         assert closed_lab.send(client, 0, CHUNKED) == ALLOWED
         chunk = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
-        state = SPOKEN
+        state: int = SPOKEN
         for at in range(len(chunk)):
             state = closed_lab.send(client, len(CHUNKED) + at, chunk[at : at + 1], state)
             assert state != BLOCKED
