@@ -140,7 +140,7 @@ cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, si
     cdef Verdict verdict = GO_ON
     taken[0] = 0
     if (at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have
-            and at != f.body):          # how a body begins is looked at
+            and (f.stage == LOST or f.body == f.next)):     # how a body begins was looked at
         taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
         f.skipped = at + <int64_t>taken[0]
     elif f.skipped <= f.base + f.w.have or at < f.next:

@@ -424,6 +424,23 @@ FINDS = (
         ),
         "as ahead_evicted; under open it was not counted",
     ),
+    Find(
+        "late_body: the beginning of a short body comes last, behind a long head",
+        Program(
+            (("long head", "POST"),),
+            (
+                Syn(),
+                Control(),
+                Send(end=6045),
+                Send(begin=6045, end=6106),
+                Send(begin=6114),
+                Send(begin=6106, end=6114),
+            ),
+            reader="http.server",
+            is_honest=True,
+        ),
+        "an honest client was blocked: the rest of the body was not kept, and might have been a request's",
+    ),
     *WAITING_FINDS,
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()
