@@ -36,10 +36,11 @@ class InForm(Struct, forbid_unknown_fields=True):
     format: Form = "json"
 
 
-class OfIssuer(InForm, forbid_unknown_fields=True):
+class OfIssuer(Struct, kw_only=True, forbid_unknown_fields=True):
     """The same of an order by the reference that its issuer gave."""
 
-    issuer: Issuer = ""
+    issuer: Issuer
+    format: Form = "json"
 
 
 async def show_confirmation(request: web.Request, principal: Principal) -> web.Response:

@@ -103,8 +103,10 @@ def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
 
 
 def follow(conn: Connection, numbers: Iterable[int], at: datetime) -> None:
-    """Write the steps of orders whose entries have changed, as control has decided.   Cost: 4 queries for 500"""
-    chosen = sorted(set(numbers))
+    """Write the steps of orders whose entries have changed, as control has decided.   Cost: 4 queries for 500
+
+    Entries of no order, which only a web role that lies can write, have no steps."""
+    chosen = sorted(each for each in set(numbers) if isinstance(each, int))
     for first in range(0, len(chosen), _BATCH):
         _follow(conn, chosen[first : first + _BATCH], at)
 
@@ -113,11 +115,11 @@ def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
     taken, counts = steps_of(conn, numbers), _counts(conn, numbers)
     proposed = select(approvals.c.order).where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))
     waiting = frozenset(conn.execute(proposed.where(approvals.c.order.in_(numbers))).scalars())
-    asked_back = select(orders.c.id).where(orders.c.id.in_(numbers), orders.c.withdrawn_ms.is_not(None))
-    withdrawn = frozenset(conn.execute(asked_back).scalars())
-    for order, held in counts.items():
+    there = select(orders.c.id, orders.c.withdrawn_ms).where(orders.c.id.in_(numbers))
+    withdrawn = {row.id: row.withdrawn_ms is not None for row in conn.execute(there)}
+    for order in counts.keys() & withdrawn.keys():
         steps = taken.get(order, [])
-        target = _state_by(held, is_withdrawn=order in withdrawn, is_proposed=order in waiting)
+        target = _state_by(counts[order], is_withdrawn=withdrawn[order], is_proposed=order in waiting)
         base = next((each.state for each in reversed(steps) if each.state not in _ASKED), None)
         if not steps:
             _append(conn, order, 0, [_S.RECEIVED, _S.VALIDATED, target], at, CONTROL_ROLE)

@@ -26,7 +26,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.database import reading, writing
 from parental.schema.lines import revisions
-from parental.schema.orders import entries, orders
+from parental.schema.orders import entries, order_steps, orders
 from parental.store import pause, put_subscriber
 from parental.subscriber import Subscriber, parse_prefix
 from rules.compiler.manifest import read_manifest
@@ -377,7 +377,7 @@ def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(pl
     push(engine, "ordered.test")
     play(place, engine, nothing)
     with writing(engine) as conn:
-        for table in (entries, orders, revisions):
+        for table in (order_steps, entries, orders, revisions):
             conn.execute(delete(table))
 
     assert play(place, engine, work) == "default"

@@ -1,7 +1,9 @@
 """Issuers who sign files and mails with GnuPG and OpenSSL."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -11,8 +13,7 @@ class PgpIssuer:
     """A person with a key of GnuPG.   keyring  what others check by"""
 
     def __init__(self, folder: Path, name: str = "pta") -> None:
-        self._home = folder / f"gnupg-{name}"
-        self._home.mkdir(mode=0o700)
+        self._home = Path(tempfile.mkdtemp(prefix="pgp-"))  # short: its agent's socket lies there (unix(7))
         # An old key, with which something can have been signed long ago
         made = ("--quick-generate-key", f"{name}@pta.example", "ed25519", "sign", "never")
         self._gpg("--faked-system-time", "20250601T000000!", *made)
@@ -30,6 +31,7 @@ class PgpIssuer:
 
     def stop(self) -> None:
         subprocess.run(["gpgconf", "--homedir", self._home, "--kill", "all"], check=False)
+        shutil.rmtree(self._home, ignore_errors=True)
 
     def _gpg(self, *said: str, given: bytes = b"") -> bytes:
         command = ["gpg", "--homedir", str(self._home), "--batch", "--pinentry-mode", "loopback", "--passphrase", ""]
