@@ -1,7 +1,7 @@
 """The desk as whoever collects orders sees it: the API, with a token, like any client.
 
-    signed content → seen before? → its table → POST /v1/orders/files → taken | refused
-    refused        → POST /v1/orders/refusals: the ledger has it, with the digest of what came
+    signed content → seen before? → its table → POST /v1/order-files → taken | refused
+    refused        → POST /v1/order-refusals: the ledger has it, with the digest of what came
 
 Invariants: what is refused for itself is refused once, with a sentence; what the API cannot take now stays where it is.
 """
@@ -64,13 +64,13 @@ class Desk:
         """Have the ledger say that something was refused, and the journal.   Raises Missing, Refused: not now."""
         digest = hashlib.sha256(octets).hexdigest()
         said = {"issuer": self.issuer, "channel": channel, "reason": reason[:200], "sha256": digest}
-        call(self.args, "POST", "/v1/orders/refusals", said)
+        call(self.args, "POST", "/v1/order-refusals", said)
         log.warning("%s of %s refused: %s (sha256 %s)", channel, self.issuer, reason, digest)
 
     def _push(self, table: Table) -> dict[str, Any]:
         said = {"issuer": self.issuer, "ground": self.ground}
         try:
-            order: dict[str, Any] = send_file(self.args, "/v1/orders/files?wait=15", said, table.name, table.octets)
+            order: dict[str, Any] = send_file(self.args, "/v1/order-files?wait=15", said, table.name, table.octets)
         except Refused as reason:
             if str(reason).endswith(NOT_NOW):
                 raise Missing(str(reason)) from reason

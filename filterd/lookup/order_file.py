@@ -40,7 +40,7 @@ def run_import(args: argparse.Namespace) -> int:
     """Send the file; 1 where a row of it is not enforced yet."""
     said = {field: getattr(args, field) for field in FIELDS if getattr(args, field) is not None}
     said |= {"emergency": "true"} if args.emergency else {}
-    order = send_file(args, f"/v1/orders/files?wait={MAX_WAIT_S}", said, args.file.name, _octets_of(args.file))
+    order = send_file(args, f"/v1/order-files?wait={MAX_WAIT_S}", said, args.file.name, _octets_of(args.file))
     rows = [order, *_later_pages(args, order)]
     if args.json:
         for page in rows:

@@ -170,9 +170,9 @@ class Things:
             return None
         if route.path == "/v1/tokens":
             return json.dumps({"role": self.role}).encode()
-        if route.path == "/v1/orders/files":
+        if route.path == "/v1/order-files":
             return self.form(whose)
-        if route.path == "/v1/orders/refusals":
+        if route.path == "/v1/order-refusals":
             said = {"issuer": ISSUERS[whose], "channel": "mail", "reason": "forged", "sha256": "0" * 64}
             return json.dumps(said).encode()
         if route.path == "/v1/orders":

@@ -23,10 +23,12 @@ from support.mgmt.life import fill
 
 from mgmt.app import create_app
 from mgmt.frame import rates
+from mgmt.orders.sealed import why_sealed
 from mgmt.settings import Settings
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, ROLES
 from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from rules.lists.letter import Letter, read_letter
 
 pytestmark = pytest.mark.services
 WAIT_S = 3600
@@ -45,9 +47,17 @@ def address(
         monkeypatch.setattr(rates, limit, 10**6)
     fill(engine)
     of_web = engine_of(database, WEB)
-    with _running(create_app(settings, of_web, control, clock)) as port:
+    app = create_app(
+        settings, of_web, control, clock, letters=lambda octets, said: read_letter(octets, said, why_sealed)
+    )
+    with _running(app) as port:
         yield f"http://127.0.0.1:{port}"
     of_web.dispose()
+
+
+def read_here(octets: bytes, encoding: str | None) -> Letter:
+    """Read a letter in this process."""
+    return read_letter(octets, encoding, why_sealed)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""/v1/orders/files: an order as the file that comes with a letter: a table of CSV, text or a workbook.
+"""/v1/order-files: an order as the file that comes with a letter: a table of CSV, text or a workbook.
 
     form → issuer known, signed → file read (by a process of its own) → rows judged → stored as any order is
 
@@ -109,7 +109,7 @@ _PUSH = Contract(
 )
 
 ROUTES = (
-    Route("POST", "/v1/orders/files", push_file, "orders.push", _PUSH),
+    Route("POST", "/v1/order-files", push_file, "orders.push", _PUSH),
     Route(
         "GET",
         "/v1/orders/id/{id}/file",

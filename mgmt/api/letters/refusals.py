@@ -1,4 +1,4 @@
-"""/v1/orders/refusals: what came in an issuer's name by mail or as a file, and was not taken, is written down."""
+"""/v1/order-refusals: what came in an issuer's name by mail or as a file, and was not taken, is written down."""
 
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ async def note_refusal(request: web.Request, principal: Principal) -> web.Respon
 ROUTES = (
     Route(
         "POST",
-        "/v1/orders/refusals",
+        "/v1/order-refusals",
         note_refusal,
         "orders.push",
         Contract({200: Noted}, body=Refusal, adds=True),

@@ -15,7 +15,7 @@ async def test_a_body_that_is_no_form_is_refused(desk: DeskOf) -> None:
         ("multipart/form-data; boundary=x", random.Random(1).randbytes(4000)),
         ("", b""),
     ):
-        status, _, _ = await api.raw("POST", "/v1/orders/files", data=body, headers={"Content-Type": kind})
+        status, _, _ = await api.raw("POST", "/v1/order-files", data=body, headers={"Content-Type": kind})
         assert status in {400, 422}, (kind, body)
 
 
@@ -25,5 +25,5 @@ async def test_a_form_of_too_many_parts_and_a_part_that_is_encoded_are_refused(d
     encoded = b'--x\r\nContent-Disposition: form-data; name="file"\r\nContent-Transfer-Encoding: base64\r\n\r\nYQ==\r\n'
     long = b'--x\r\nContent-Disposition: form-data; name="ref"\r\n\r\n' + b"1" * 5000 + b"\r\n"
     for body, said in ((part * 20, b"more than 16 parts"), (encoded, b"encoded"), (long, b"longer than 4096 octets")):
-        status, _, answer = await api.raw("POST", "/v1/orders/files", data=body + b"--x--\r\n", headers=headers)
+        status, _, answer = await api.raw("POST", "/v1/order-files", data=body + b"--x--\r\n", headers=headers)
         assert (status, said in answer) == (422, True), answer

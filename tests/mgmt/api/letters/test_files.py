@@ -27,7 +27,7 @@ SAID = {"issuer": "PTA", "ground": "peca-37:decency"}
 
 async def push(desk: Any, octets: bytes, name: str = "letter.csv", path: str = "?wait=9", **said: str) -> Any:
     body, kind = form_of(SAID | said, name, octets)
-    status, _, answer = await desk.raw("POST", "/v1/orders/files" + path, data=body, headers={"Content-Type": kind})
+    status, _, answer = await desk.raw("POST", "/v1/order-files" + path, data=body, headers={"Content-Type": kind})
     return status, json.loads(answer)
 
 

@@ -18,7 +18,7 @@ def texts(engine: Engine) -> str:
 
 
 async def test_a_refusal_is_in_the_ledger_with_the_digest_of_what_came(desk: DeskOf, engine: Engine) -> None:
-    assert await desk("regulator").ask("POST", "/v1/orders/refusals", json=SAID) == (200, {"noted": True})
+    assert await desk("regulator").ask("POST", "/v1/order-refusals", json=SAID) == (200, {"noted": True})
     assert '"mail refused"' in texts(engine) and "0" * 64 in texts(engine)
 
 
@@ -29,7 +29,7 @@ async def test_a_refusal_is_in_the_ledger_with_the_digest_of_what_came(desk: Des
 async def test_what_is_no_refusal_of_its_own_is_not_written(
     desk: DeskOf, engine: Engine, said: dict[str, Any], status: int
 ) -> None:
-    found, _ = await desk("regulator").ask("POST", "/v1/orders/refusals", json=SAID | said)
+    found, _ = await desk("regulator").ask("POST", "/v1/order-refusals", json=SAID | said)
 
     assert found == status
     assert "refused" not in texts(engine)
