@@ -45,7 +45,7 @@ class OfIssuer(Struct, kw_only=True, forbid_unknown_fields=True):
 
 async def show_confirmation(request: web.Request, principal: Principal) -> web.Response:
     """Give the signed confirmation of an order: its newest one."""
-    form = query_of(request, InForm if "id" in request.match_info else OfIssuer).format
+    form = (query_of(request, InForm) if "id" in request.match_info else query_of(request, OfIssuer)).format
     order = await read(request, lambda conn: find_shown(conn, request, principal))
     found = await read(request, lambda conn: last_confirmation(conn, order.id))
     if found is None:

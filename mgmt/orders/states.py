@@ -102,7 +102,7 @@ def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
     return found
 
 
-def follow(conn: Connection, numbers: Iterable[int], at: datetime) -> None:
+def follow(conn: Connection, numbers: Iterable[object], at: datetime) -> None:
     """Write the steps of orders whose entries have changed, as control has decided.   Cost: 4 queries for 500
 
     Entries of no order, which only a web role that lies can write, have no steps."""
