@@ -213,16 +213,21 @@ cdef object _touch(list maps, size_t segment, size_t after):
 
 
 cdef object _new_segment(str path):
-    """Create and map a segment. Disk blocks are allocated now: a full disk must fail here, not in the loop (SIGBUS)."""
+    """Create and map a segment. Disk blocks are allocated now: a full disk must fail here, not in the loop (SIGBUS).
+
+    It has its name once it is whole: a process that is killed here leaves no segment that nothing can read."""
     cdef uint64_t size = (1 + SEGMENT_SLOTS) * SLOT_OCTETS
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    cdef str unfinished = path + ".new"
+    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, 0o660)        # whoever empties it is of its group, whatever the umask
         os.posix_fallocate(descriptor, 0, size)
         os.pwrite(descriptor, MAGIC, 0)
-        return mmap.mmap(descriptor, size)
+        mapping = mmap.mmap(descriptor, size)
+        os.rename(unfinished, path)
+        return mapping
     except OSError:
-        os.unlink(path)
+        os.unlink(unfinished)
         raise
     finally:
         os.close(descriptor)

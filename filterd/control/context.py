@@ -50,7 +50,7 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()
-    except DatabaseFault as reason:
+    except (DatabaseFault, OSError) as reason:  # a full disk, too, is no fault of the program
         if faults.get(where) != str(reason):
             log.error("%s: %s", where, reason)
         faults[where] = str(reason)

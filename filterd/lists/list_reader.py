@@ -52,6 +52,12 @@ class ReadLetter(Struct, frozen=True, tag_field="op", tag="read_letter"):
     encoding: str | None = None
 
 
+class Asked(Struct, frozen=True):
+    """Which of both is asked, before the rest is looked at."""
+
+    op: str
+
+
 class Part(Struct, frozen=True):
     """A file, whose octets follow this line."""
 
@@ -132,10 +138,11 @@ def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Ans
     if not allowed:
         return _refused(who, "read")
     try:
-        asked: Read | ReadLetter = READER_REQUESTS.decode(stream.readline(LINE_OCTETS))
-        op = str(asked.__struct_config__.tag)
+        line = stream.readline(LINE_OCTETS)
+        op = msgspec.json.decode(line, type=Asked).op
         if op not in allowed:
             return _refused(who, op)
+        asked: Read | ReadLetter = READER_REQUESTS.decode(line)
         copy = folder / "list"
         copy.mkdir()
         names = _received(stream, copy)
