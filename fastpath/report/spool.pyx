@@ -9,7 +9,6 @@ Invariants: a record names the rule that matched, never the query (semantics §9
 writes no record; it adds one to the counter of its list and channel (semantics §8).  A list of action SHADOW blocks
 nothing: it adds to a counter too, and writes no record.
 """
-import contextlib
 import mmap
 import os
 import stat
@@ -19,7 +18,7 @@ from typing import NamedTuple
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fastpath.base.atomic cimport load_pointer, load_u64, store_pointer, store_u64
+from fastpath.base.atomic cimport load_pointer, store_pointer, store_u64
 from fastpath.images.layout cimport LIST_ID_OCTETS, ListRow
 from fastpath.images.tables cimport NAMES_AT, POLICY_AT, Tables, lists_of
 from fastpath.images.verdict cimport NO_LIST, NO_SUBSCRIBER, SHADOW, T_DENIED
@@ -36,8 +35,6 @@ MAGIC = b"FLTRDSP2"
 # 64 segments of 20 MiB: ten million records, hours of heavy blocking with a dead control plane, in 1.3 GB of disk.
 MAX_SEGMENTS = 64
 _WIPED_OCTETS = 1 << 20          # at once
-_TOUCHED_OCTETS = 1 << 20        # ahead: a tenth of a second of blocks at 80,000 a second
-_POPULATE_WRITE = 23             # <linux/mman.h>; the mmap module does not name it
 _EVENT = struct.Struct(f"<qQQII8B{LIST_ID_OCTETS}s")    # the rule follows
 
 
@@ -184,8 +181,6 @@ cdef class Reporter:
         """Prepare a spare segment when the loop has taken the last one; unmap segments that the loop has left."""
         cdef uint8_t* current = <uint8_t*>load_pointer(&self.shared.segment.at)
         cdef uint8_t* spare = <uint8_t*>load_pointer(&self.shared.spare.at)
-        if current != NULL:
-            _touch(self._maps, <size_t>current, load_u64(current + 8) * SLOT_OCTETS)
         if spare != NULL:
             return
         self._maps = [(at, kept) for at, kept in self._maps if <size_t>at == <size_t>current]
@@ -198,18 +193,7 @@ cdef class Reporter:
         self._next_number += 1
         spare = <uint8_t*>_address_of(mapping)
         self._maps.append((<size_t>spare, mapping))
-        _touch(self._maps, <size_t>spare, 0)
         store_pointer(&self.shared.spare.at, spare)
-
-
-cdef object _touch(list maps, size_t segment, size_t after):
-    """Have the kernel map what the loop writes next: its first write to a page would take a microsecond longer, and
-    wait for a slow disk.  A block that leaves no record meets no new page, and is to take as long."""
-    cdef size_t first = after // mmap.PAGESIZE * mmap.PAGESIZE
-    for at, mapping in maps:
-        if at == segment:
-            with contextlib.suppress(OSError):      # before Linux 5.14
-                mapping.madvise(_POPULATE_WRITE, first, min(_TOUCHED_OCTETS, len(mapping) - first))
 
 
 cdef object _new_segment(str path):

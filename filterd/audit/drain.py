@@ -91,7 +91,8 @@ def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
 def late_since_s(spool_dir: Path, engine: Engine, now_s: float) -> float | None:
     """When the oldest record was written that is not drained yet, unix seconds; None: none has waited for LATE_S.
 
-    Not sooner: blocks of confidential lists write none, and whoever sees a record come could tell which they are."""
+    Not sooner: blocks of confidential lists write none, and whoever sees a record come could tell which they are.
+    A spool that cannot be read is drain_spools()'s to say: it hides no other one here."""
     found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine)) is not None]
     oldest_s = min(found) / 1e9 if found else now_s
     return oldest_s if now_s - oldest_s >= LATE_S else None
@@ -163,7 +164,10 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
 def _first_waiting(folder: Path, engine: Engine) -> int | None:
     with reading(engine) as conn:
         at = read_position(conn, folder.name) or Position("0", 0)
-    _, read = _next_events(folder, int(at.segment), at.offset, 1)
+    try:
+        _, read = _next_events(folder, int(at.segment), at.offset, 1)
+    except (OSError, ValueError):
+        return None
     return read.events[0].time_ns if read.events else None
 
 

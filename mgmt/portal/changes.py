@@ -13,9 +13,9 @@ from markupsafe import Markup
 from sqlalchemy import Connection, Row, select
 
 from mgmt.app_context import CLOCK, SETTINGS, read
-from mgmt.portal.frame import PATH, language_of, page, session_of
+from mgmt.portal.access import viewed
+from mgmt.portal.frame import PATH, language_of, page
 from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
 from mgmt.staff.permissions import HOUSEHOLD_ROLES
 from mgmt.text.language import Language
 from parental.people.household import history
@@ -36,14 +36,11 @@ class Change(NamedTuple):
 
 def add_changes(app: web.Application) -> None:
     """Put the route into the web role's application."""
-    app.router.add_get(PATH + "/changes", show)
+    app.router.add_get(PATH + "/changes", viewed(show))
 
 
-async def show(request: web.Request) -> web.Response:
+async def show(request: web.Request, session: Session) -> web.Response:
     """GET /family/changes"""
-    session = await session_of(request)
-    if session is None:
-        return sign_in_page(request)
     t, now = language_of(request), request.app[CLOCK]()
     said = request.query.get("before", "")
     before = int(said) if said.isascii() and said.isdigit() and len(said) < 16 else None

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
 from mgmt.portal import taps
+from mgmt.portal.access import deed_of, done, viewed
 from mgmt.portal.cards import home_of
 from mgmt.portal.deeds import ask_pin, go_live, undone
-from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, sent, session_of
+from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, session_of
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
@@ -29,24 +30,16 @@ EVERYONE = "everyone"
 def add_home(app: web.Application) -> None:
     """Put the routes into the web role's application."""
     app[IN_FORCE] = InForce()
-    app.router.add_get(PATH, show)
+    app.router.add_get(PATH, viewed(_home))
     for did in TAPS:
-        app.router.add_post(f"{PATH}/{did}", tap)
-    app.router.add_post(f"{PATH}/{EVERYONE}", pause_everyone)
-    app.router.add_post(f"{PATH}/undo", undo)
+        app.router.add_post(f"{PATH}/{did}", done(tap))
+    app.router.add_post(f"{PATH}/{EVERYONE}", done(pause_everyone))
+    app.router.add_post(f"{PATH}/undo", done(undo))
 
 
-async def show(request: web.Request) -> web.Response:
-    """GET /family: the cards, or the page to sign in."""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _home(request, session)
-
-
-async def tap(request: web.Request) -> web.Response:
+async def tap(request: web.Request, form: Sent) -> web.Response:
     """POST /family/…: one of TAPS, on the profile that the form names."""
-    form, did = await sent(request), request.path.rpartition("/")[2]
-    if form is None:
-        return sign_in_page(request, 403)
+    did = deed_of(request)
     if not form.session.may(TAPS[did].permission):
         return await _home(request, form.session, 403, alert="family.tap.forbidden")
     if TAPS[did].loosens and not is_fresh(form.session, request.app[CLOCK]()):
@@ -56,21 +49,15 @@ async def tap(request: web.Request) -> web.Response:
     return await _do(request, form, did, [number_of(form.fields["profile"])])
 
 
-async def pause_everyone(request: web.Request) -> web.Response:
+async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
     """POST /family/everyone: close all that is open."""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
     t, now = language_of(request), request.app[CLOCK]()
     home = await read(request, lambda conn: home_of(conn, form.session, t, now))
     return await _do(request, form, "pause", [card.profile for card in home.cards if card.can_be_paused])
 
 
-async def undo(request: web.Request) -> web.Response:
+async def undo(request: web.Request, form: Sent) -> web.Response:
     """POST /family/undo: take the last tap back."""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
     try:
         is_live = await undone(request, form)
     except (NotNow, NoPerson):

@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, SETTINGS, read, write
 from mgmt.households import record
+from mgmt.portal.access import deed_of, permitted, viewed
 from mgmt.portal.deeds import ask_pin
-from mgmt.portal.frame import PATH, Sent, moved, number_of, page, sent, session_of
+from mgmt.portal.frame import PATH, Sent, moved, number_of, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
 from parental.errors import BadPerson, NoPerson
 from parental.people.caregivers import HELPER, PARENT, Caregiver, caregivers_of, invite, remove_caregiver
 from parental.people.phones import Phones, SealedPhone, international
@@ -39,24 +39,14 @@ Deed = Callable[[Connection, Session, datetime], Done]
 
 def add_people(app: web.Application) -> None:
     """Put the routes into the web role's application."""
-    app.router.add_get(PEOPLE, show)
+    app.router.add_get(PEOPLE, viewed(_page))
     for did in ("invite", "remove"):
-        app.router.add_post(f"{PEOPLE}/{did}", change)
+        app.router.add_post(f"{PEOPLE}/{did}", permitted(change, NEEDED, _page))
 
 
-async def show(request: web.Request) -> web.Response:
-    """GET /family/people"""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _page(request, session)
-
-
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, form: Sent) -> web.Response:
     """POST /family/people/invite, remove"""
-    form, did = await sent(request), request.path.rpartition("/")[2]
-    if form is None:
-        return sign_in_page(request, 403)
-    if not form.session.may(NEEDED):
-        return await _page(request, form.session, 403, alert="family.tap.forbidden")
+    did = deed_of(request)
     try:
         deed = _invitation(request, form) if did == "invite" else _removal(form)
     except BadPerson:

@@ -15,20 +15,20 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import receipt_of
-from mgmt.portal.deeds import ask_pin, go_live, undone
-from mgmt.portal.frame import PATH, Sent, language_of, moved, page, sent, session_of
+from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.hours import calendars
 from mgmt.portal.hours.edits import NeedsPin
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import revision_of
 from mgmt.text.language import Language
 from parental.calendar import plans
 from parental.calendar.day_sets import MOST_SHIFT, Calendar, DaySet, Range
-from parental.errors import BadSchedule, NoPerson, NotNow
+from parental.errors import BadSchedule
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
 
@@ -62,43 +62,21 @@ class ShownDates(NamedTuple):
 
 def add_dates(app: web.Application) -> None:
     """Put the routes into the web role's application."""
-    app.router.add_get(DAYS, show)
+    app.router.add_get(DAYS, viewed(_page))
     for did in ("save", "add", "remove"):
-        app.router.add_post(f"{DAYS}/{did}", change)
-    app.router.add_post(DAYS + "/undo", undo)
+        app.router.add_post(f"{DAYS}/{did}", permitted(change, NEEDED, _page))
+    app.router.add_post(DAYS + "/undo", taken_back(lambda _: "/days", _page))
 
 
-async def show(request: web.Request) -> web.Response:
-    """GET /family/days"""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _page(request, session)
-
-
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, form: Sent) -> web.Response:
     """POST /family/days/save, add, remove"""
-    form, did = await sent(request), request.path.rpartition("/")[2]
-    if form is None:
-        return sign_in_page(request, 403)
-    if not form.session.may(NEEDED):
-        return await _page(request, form.session, 403, alert="family.tap.forbidden")
+    did = deed_of(request)
     try:
         return await _make(request, form, did, is_proven=is_fresh(form.session, request.app[CLOCK]()))
     except NeedsPin:
         why = language_of(request).say("family.hours.opens")
         asked = await ask_pin(request, form, f"days/{did}", f"family.days.{did}", "/days", why)
         return asked or await _make(request, form, did, is_proven=True)
-
-
-async def undo(request: web.Request) -> web.Response:
-    """POST /family/days/undo"""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
-    try:
-        await undone(request, form)
-    except (NotNow, NoPerson):
-        return await _page(request, form.session, 409, alert="family.undo.late")
-    return moved(request, "/days")
 
 
 async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) -> web.Response:

@@ -16,9 +16,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
+from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live, undone
-from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, sent, session_of
+from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
 from mgmt.portal.hours.draft import SOFT_KINDS, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.portal.hours.edits import Edit, NeedsPin
@@ -26,7 +27,6 @@ from mgmt.portal.hours.week import Row, week_of
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import revision_of
 from mgmt.portal.whose import named, require_own
 from mgmt.text.language import Language
@@ -74,34 +74,24 @@ class Plan(NamedTuple):
 
 def add_hours(app: web.Application) -> None:
     """Put the routes into the web role's application."""
-    app.router.add_get(HOURS, show)
-    app.router.add_get(HOURS + "/new/{kind:[a-z]{1,12}}", begin)
-    app.router.add_get(HOURS + "/card/{card:[0-9]{1,12}}", open_card)
-    app.router.add_post(HOURS + "/draft", step)
+    app.router.add_get(HOURS, viewed(_list))
+    app.router.add_get(HOURS + "/new/{kind:[a-z]{1,12}}", viewed(begin))
+    app.router.add_get(HOURS + "/card/{card:[0-9]{1,12}}", viewed(open_card))
+    app.router.add_post(HOURS + "/draft", done(step))
     for did in ("save", "on", "off", "remove"):
-        app.router.add_post(f"{HOURS}/{did}", change)
-    app.router.add_post(HOURS + "/undo", undo)
+        app.router.add_post(f"{HOURS}/{did}", permitted(change, NEEDED, _list))
+    app.router.add_post(HOURS + "/undo", taken_back(lambda request: f"/hours/{profile_of(request)}", _list))
 
 
-async def show(request: web.Request) -> web.Response:
-    """GET /family/hours/PROFILE"""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _list(request, session)
-
-
-async def begin(request: web.Request) -> web.Response:
+async def begin(request: web.Request, session: Session) -> web.Response:
     """GET …/new/KIND: the form of a new card, with usual hours."""
-    session, kind = await session_of(request), request.match_info["kind"]
-    if session is None:
-        return sign_in_page(request)
+    kind = request.match_info["kind"]
     return await _form(request, session, lambda _: USUAL.get(Kind(kind)) if kind in set(Kind) else None)
 
 
-async def open_card(request: web.Request) -> web.Response:
+async def open_card(request: web.Request, session: Session) -> web.Response:
     """GET …/card/NUMBER: the form of a card."""
-    session, number = await session_of(request), number_of(request.match_info["card"])
-    if session is None:
-        return sign_in_page(request)
+    number = number_of(request.match_info["card"])
 
     def find(cards: tuple[Card, ...]) -> Draft | None:
         return next((draft_of_card(each) for each in cards if each.id == number), None)
@@ -109,23 +99,15 @@ async def open_card(request: web.Request) -> web.Response:
     return await _form(request, session, find)
 
 
-async def step(request: web.Request) -> web.Response:
+async def step(request: web.Request, form: Sent) -> web.Response:
     """POST …/draft: the form with its times changed; nothing is stored."""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
     draft = draft_of(form.fields).stepped(form.fields["step"])
     return await _form(request, form.session, lambda _: draft)
 
 
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, form: Sent) -> web.Response:
     """POST …/save, on, off, remove: change a card."""
-    form, did = await sent(request), request.path.rpartition("/")[2]
-    if form is None:
-        return sign_in_page(request, 403)
-    if not form.session.may(NEEDED):
-        return await _list(request, form.session, 403, alert="family.tap.forbidden")
-    number = number_of(form.fields["card"])
+    did, number = deed_of(request), number_of(form.fields["card"])
     try:
         edit = await _saved(request, form) if did == "save" else _EDITS[did](number)
     except Unfit as reason:
@@ -135,21 +117,9 @@ async def change(request: web.Request) -> web.Response:
     try:
         return await _make(request, form, edit, is_proven=is_proven)
     except NeedsPin:
-        where, why = f"/hours/{_profile(request)}", language_of(request).say("family.hours.opens")
+        where, why = f"/hours/{profile_of(request)}", language_of(request).say("family.hours.opens")
         asked = await ask_pin(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, why)
     return asked or await _make(request, form, edit, is_proven=True)
-
-
-async def undo(request: web.Request) -> web.Response:
-    """POST …/undo: take the last change back."""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
-    try:
-        await undone(request, form)
-    except (NotNow, NoPerson):
-        return await _list(request, form.session, 409, alert="family.undo.late")
-    return moved(request, f"/hours/{_profile(request)}")
 
 
 _EDITS: dict[str, Callable[[int], Edit]] = {
@@ -161,14 +131,14 @@ _EDITS: dict[str, Callable[[int], Edit]] = {
 
 async def _saved(request: web.Request, form: Sent) -> Edit:
     """The edit that a form asks for.   Raises Unfit"""
-    draft, profile = draft_of(form.fields), _profile(request)
+    draft, profile = draft_of(form.fields), profile_of(request)
     cards = await read(request, lambda conn: plans.cards_of(conn, [profile]).get(profile, ()))
     return edits.put(draft.card(_before(draft, cards)))
 
 
 async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool) -> web.Response:
     """Raises NeedsPin"""
-    profile, now, session = _profile(request), request.app[CLOCK](), form.session
+    profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> list[Any]:
         how = edits.make(conn, session, profile, edit, now, is_proven=is_proven)
@@ -187,7 +157,7 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
 
 
 async def _list(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
-    t, now, profile = language_of(request), request.app[CLOCK](), _profile(request)
+    t, now, profile = language_of(request), request.app[CLOCK](), profile_of(request)
     try:
         plan = await read(request, lambda conn: plan_of(conn, session, profile, t, now))
     except (NoPerson, NoSubscriber):
@@ -257,7 +227,7 @@ async def _form(
     """The form of a card.   find  it among the profile's cards; None: there is no such card"""
     if not session.may(NEEDED):
         return await _list(request, session, 403, alert="family.tap.forbidden")
-    t, profile, now = language_of(request), _profile(request), request.app[CLOCK]()
+    t, profile, now = language_of(request), profile_of(request), request.app[CLOCK]()
 
     def load(conn: Connection) -> tuple[tuple[Card, ...], Profile, Calendar]:
         require_own(conn, session.account, profile)
@@ -326,7 +296,3 @@ def _packs(t: Language) -> list[tuple[str, Markup]]:
         for each in provinces().values()
         for name, school in each.schools.items()
     ]  # fmt: skip
-
-
-def _profile(request: web.Request) -> int:
-    return number_of(request.match_info["profile"])

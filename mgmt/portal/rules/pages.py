@@ -6,6 +6,7 @@ the page that asks for it says what that is; a name that a family adds is shown 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -13,9 +14,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
+from mgmt.portal.access import deed_of, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live, undone
-from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, sent, session_of
+from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.edits import Opening, Opens, Wished, make
@@ -23,7 +25,6 @@ from mgmt.portal.rules.links import name_of, service_of
 from mgmt.portal.rules.pictures import picture_of
 from mgmt.portal.rules.presets import PRESETS, preset_of
 from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import revision_of
 from mgmt.portal.whose import named, require_own
 from mgmt.text.language import Language
@@ -76,32 +77,16 @@ class Rules(NamedTuple):
 
 def add_rules(app: web.Application) -> None:
     """Put the routes into the web role's application."""
-    app.router.add_get(RULES, show)
-    app.router.add_get(RULES + "/sees", show_sees)
+    app.router.add_get(RULES, viewed(_page))
+    app.router.add_get(RULES + "/sees", viewed(partial(_page, template="sees.html")))  # what the child reads
     for did in _WISHES:
-        app.router.add_post(f"{RULES}/{did}", change)
-    app.router.add_post(RULES + "/undo", undo)
+        app.router.add_post(f"{RULES}/{did}", permitted(change, NEEDED, _page))
+    app.router.add_post(RULES + "/undo", taken_back(lambda request: f"/rules/{profile_of(request)}", _page))
 
 
-async def show(request: web.Request) -> web.Response:
-    """GET /family/rules/PROFILE"""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _page(request, session)
-
-
-async def show_sees(request: web.Request) -> web.Response:
-    """GET …/sees: what the child reads where something is closed."""
-    session = await session_of(request)
-    return sign_in_page(request) if session is None else await _page(request, session, template="sees.html")
-
-
-async def change(request: web.Request) -> web.Response:
+async def change(request: web.Request, form: Sent) -> web.Response:
     """POST …/save, preset, name, drop"""
-    form, did = await sent(request), request.path.rpartition("/")[2]
-    if form is None:
-        return sign_in_page(request, 403)
-    if not form.session.may(NEEDED):
-        return await _page(request, form.session, 403, alert="family.tap.forbidden")
+    did = deed_of(request)
     try:
         wished = _WISHES[did](form.fields)
     except BadProfile:
@@ -109,26 +94,14 @@ async def change(request: web.Request) -> web.Response:
     try:
         return await _make(request, form, wished, is_proven=is_fresh(form.session, request.app[CLOCK]()))
     except Opens as reason:
-        where, why = f"/rules/{_profile(request)}", opening_words(reason.opening, language_of(request))
+        where, why = f"/rules/{profile_of(request)}", opening_words(reason.opening, language_of(request))
         asked = await ask_pin(request, form, f"{where[1:]}/{did}", "family.rules.save", where, why)
     return asked or await _make(request, form, wished, is_proven=True)
 
 
-async def undo(request: web.Request) -> web.Response:
-    """POST …/undo: take the last change back."""
-    form = await sent(request)
-    if form is None:
-        return sign_in_page(request, 403)
-    try:
-        await undone(request, form)
-    except (NotNow, NoPerson):
-        return await _page(request, form.session, 409, alert="family.undo.late")
-    return moved(request, f"/rules/{_profile(request)}")
-
-
 async def _make(request: web.Request, form: Sent, wished: Wished, *, is_proven: bool) -> web.Response:
     """Raises Opens"""
-    profile, now, session = _profile(request), request.app[CLOCK](), form.session
+    profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> list[Any]:
         how = make(conn, session, profile, wished, now, is_proven=is_proven)
@@ -220,7 +193,7 @@ async def _page(
     alert: str = "",
     pasted: str = "",
 ) -> web.Response:
-    t, now, profile = language_of(request), request.app[CLOCK](), _profile(request)
+    t, now, profile = language_of(request), request.app[CLOCK](), profile_of(request)
 
     def load(conn: Connection) -> Rules:
         require_own(conn, session.account, profile)
@@ -285,7 +258,3 @@ def _tile(name: str, rules: Profile, t: Language) -> Tile:
 def _service(name: str, t: Language) -> Markup | None:
     found = service_of(name)
     return None if found is None else t.say(f"category.{found}")
-
-
-def _profile(request: web.Request) -> int:
-    return number_of(request.match_info["profile"])

@@ -1,5 +1,4 @@
 import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,23 @@ def test_a_new_reporter_lays_one_segment_ready(tmp_path: Path) -> None:
     assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10).events == []
 
 
-def test_what_a_loop_writes_first_is_mapped_before_it_does(tmp_path: Path) -> None:
-    if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (5, 14):
-        pytest.skip("this kernel maps nothing ahead of a write")
-    reporter = Reporter(tmp_path / "counters", tmp_path / "spool")
+def test_a_process_that_is_killed_while_it_makes_a_segment_leaves_none_that_nothing_can_read(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        """At this moment."""
 
-    mapped = Path("/proc/self/smaps").read_text().partition(str(segment_path(str(tmp_path / "spool"), 1)))[2]
+    def killed(*_: object) -> None:
+        raise Killed
 
-    assert int(mapped.partition("Private_Dirty:")[2].split()[0]) >= 1024  # KiB
-    del reporter
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("os.pwrite", killed)
+        with pytest.raises(Killed):
+            Reporter(tmp_path / "counters", tmp_path / "spool")
+    assert segment_numbers(str(tmp_path / "spool")) == []
+
+    Reporter(tmp_path / "counters", tmp_path / "spool")
+
+    assert [each.name for each in (tmp_path / "spool").iterdir()] == ["000001.seg"]
+    assert read_segment(segment_path(str(tmp_path / "spool"), 1), 0, 10).events == []
 
 
 def test_the_next_process_begins_a_segment_of_its_own(tmp_path: Path) -> None:

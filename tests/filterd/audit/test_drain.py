@@ -209,6 +209,17 @@ def test_records_are_late_once_one_has_waited_for_ten_seconds_and_not_sooner(tmp
     assert late_since_s(spool, ledger.engine, TIME_S + 10.1) is None
 
 
+def test_a_spool_that_cannot_be_read_hides_no_late_one(tmp_path: Path, ledger: Ledger) -> None:
+    spool = tmp_path / "spool"
+    put_segment(spool / "dns-1", 1, event("a.test"))
+    (spool / "dns-0").mkdir()
+    (spool / "dns-0/000001.seg").write_bytes(bytes(4096))
+
+    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) == TIME_S
+    with pytest.raises(ValueError, match="not a spool segment"):
+        drain_all(spool, ledger)
+
+
 def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, *[event("a.test")] * (BATCH + 1))
     put_segment(tmp_path / "spool/dns-1", 1, event("b.test"))

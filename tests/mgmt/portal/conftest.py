@@ -34,6 +34,14 @@ async def phone(
 
 
 @pytest.fixture
+async def parent(phone: Phone, engine: Engine) -> Phone:
+    """The telephone of a parent who has signed in."""
+    add_caregiver(engine)
+    await phone.with_number()
+    return phone
+
+
+@pytest.fixture
 def session(engine: Engine) -> Session:
     """A parent who has signed in."""
     caregiver = add_caregiver(engine)

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock
-from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver
 
 from parental.database import reading
@@ -20,15 +19,7 @@ def people(engine: Engine, account: int = 7) -> list[Caregiver]:
 
 
 async def send(at: Phone, did: str, **fields: Any) -> tuple[int, str]:
-    status, text = await at.send(f"people/{did}", csrf=await at.csrf(), **fields)
-    return status, text_of(text)
-
-
-@pytest.fixture
-async def parent(phone: Phone, engine: Engine) -> Phone:
-    add_caregiver(engine)
-    await phone.with_number()
-    return phone
+    return await at.fill_in(f"people/{did}", **fields)
 
 
 async def test_a_sister_is_invited_with_the_pin_and_signs_in_with_her_own_number(parent: Phone, engine: Engine) -> None:

@@ -42,10 +42,14 @@ class Phone:
     async def csrf(self) -> str:
         return present(re.search(r'name="csrf" value="([0-9a-f]{64})"', (await self.get())[2]))[1]
 
+    async def fill_in(self, to: str, **fields: Any) -> tuple[int, str]:
+        """Send a form of a page; the words of the page that comes."""
+        status, text = await self.send(to, csrf=await self.csrf(), **fields)
+        return status, text_of(text)
+
     async def tap(self, did: str, profile: int, **fields: Any) -> tuple[int, str]:
         """Tap a button; the words of the page that comes."""
-        status, text = await self.send(did, csrf=await self.csrf(), profile=str(profile), **fields)
-        return status, text_of(text)
+        return await self.fill_in(did, profile=str(profile), **fields)
 
     async def words(self, where: str = "", query: str = "lang=en") -> str:
         """The words of a page."""

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock
-from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import plans
@@ -28,15 +27,7 @@ def add_homework(engine: Engine) -> None:
 
 
 async def send(phone: Phone, did: str, **fields: Any) -> tuple[int, str]:
-    status, text = await phone.send(f"days/{did}", csrf=await phone.csrf(), **fields)
-    return status, text_of(text)
-
-
-@pytest.fixture
-async def parent(phone: Phone, engine: Engine) -> Phone:
-    add_caregiver(engine)
-    await phone.with_number()
-    return phone
+    return await phone.fill_in(f"days/{did}", **fields)
 
 
 async def test_a_family_says_which_days_have_school_and_whose_ramadan_it_follows(parent: Phone, engine: Engine) -> None:

@@ -28,15 +28,7 @@ def cards(engine: Engine, profile: int = 7) -> tuple[Card, ...]:
 
 
 async def send(phone: Phone, did: str, profile: Any = 7, **fields: Any) -> tuple[int, str]:
-    status, text = await phone.send(f"hours/{profile}/{did}", csrf=await phone.csrf(), **fields)
-    return status, text_of(text)
-
-
-@pytest.fixture
-async def parent(phone: Phone, engine: Engine) -> Phone:
-    add_caregiver(engine)
-    await phone.with_number()
-    return phone
+    return await phone.fill_in(f"hours/{profile}/{did}", **fields)
 
 
 async def test_a_bedtime_is_saved_in_its_usual_hours_and_holds_at_once(parent: Phone, engine: Engine) -> None:

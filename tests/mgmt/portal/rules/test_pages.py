@@ -26,15 +26,7 @@ def held(engine: Engine, profile: int = 7) -> Profile:
 
 
 async def send(phone: Phone, did: str, profile: Any = 7, **fields: Any) -> tuple[int, str]:
-    status, text = await phone.send(f"rules/{profile}/{did}", csrf=await phone.csrf(), **fields)
-    return status, text_of(text)
-
-
-@pytest.fixture
-async def parent(phone: Phone, engine: Engine) -> Phone:
-    add_caregiver(engine)
-    await phone.with_number()
-    return phone
+    return await phone.fill_in(f"rules/{profile}/{did}", **fields)
 
 
 async def test_an_age_is_one_tap_and_the_page_says_which_one_holds(parent: Phone, engine: Engine) -> None:
