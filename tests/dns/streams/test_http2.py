@@ -271,7 +271,7 @@ async def test_a_client_that_ends_no_request_is_let_go(
             client.post(query())
 
         async def ping() -> None:
-            while True:
+            while client.goodbye is None:
                 client.h2.ping(b"12345678")
                 client.send()
                 await asyncio.sleep(0.02)
