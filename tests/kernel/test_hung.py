@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.gate.program import whole_filterd
 
-from filterd.lab.clients import dig, fetch
+from filterd.lab.clients import Fetched, dig, fetch
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -26,8 +26,22 @@ def gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gateway]:
         yield running
 
 
+@pytest.fixture
+def closed_gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gateway]:
+    with whole_filterd(lab, tmp_path, 1, when_dead="closed", when_undecidable="closed") as running:
+        yield running
+
+
+def asked(lab: Lab, name: str) -> Fetched:
+    return fetch(lab, "child", f"https://{name}/", lab.addresses.web4, ["-k", "--max-time", "3"])
+
+
 def is_reset(lab: Lab) -> bool:
-    return fetch(lab, "child", "https://blocked.test/", lab.addresses.web4, ["-k"]).was_reset
+    return asked(lab, "blocked.test").was_reset
+
+
+def is_served(lab: Lab) -> bool:
+    return asked(lab, "allowed.test").code == 200
 
 
 def is_censored(lab: Lab) -> bool:
@@ -55,3 +69,23 @@ def test_a_resolver_that_hangs_is_replaced_and_filters_again(gateway: Gateway, l
     stop(gateway, "dns-0")
 
     wait_until(lambda: is_censored(lab), "the resolver again", PATIENCE_S)
+
+
+def test_nothing_is_let_go_while_control_is_dead_and_a_gate_that_dies_then_is_back_without_it(
+    closed_gateway: Gateway, lab: Lab
+) -> None:
+    wait_until(lambda: is_reset(lab) and is_served(lab), "the gate", PATIENCE_S)
+    control, gate = (closed_gateway.pids()[role] for role in ("control-0", "gate-0"))
+    os.kill(control, signal.SIGSTOP)
+
+    assert is_reset(lab) and is_served(lab)
+    closed_gateway.kill("gate-0")
+    codes = set()
+
+    def is_judged_again() -> bool:
+        codes.add(asked(lab, "blocked.test").code)
+        return is_served(lab)
+
+    wait_until(is_judged_again, "the gate again", PATIENCE_S)
+    assert is_reset(lab) and codes == {0}
+    assert closed_gateway.pids()["gate-0"] != gate

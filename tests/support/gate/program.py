@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from fastpath.report.counters import read_counters
 from filterd.lab.clients import Fetched, fetch
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
@@ -53,11 +55,14 @@ class Gate:
 
 
 @contextmanager
-def whole_filterd(lab: Lab, folder: Path, n_gates: int) -> Iterator[Gateway]:
-    """filterd with all of its roles, starting, in the lab's gateway."""
+def whole_filterd(lab: Lab, folder: Path, n_gates: int, **policies: str) -> Iterator[Gateway]:
+    """filterd with all of its roles, starting, in the lab's gateway.   policies: of /gate, where not the defaults"""
     running = Gateway(lab, Folder(folder))
     write_orders(running.folder.orders, 100)
     write_configuration(running, n_gates)
+    said = yaml.safe_load(running.folder.configuration.read_text())
+    said["gate"] |= policies
+    running.folder.configuration.write_text(yaml.safe_dump(said))
     running.start()
     try:
         yield running
