@@ -15,10 +15,11 @@ from filterd.verifier import dns_client
 from filterd.verifier.dns_client import Named
 from filterd.verifier.namespace import enter, give_up
 from filterd.verifier.packet_client import Hello, ask
-from filterd.verifier.questions import DNS_CHANNELS, DNS_HTTPS, DNS_TCP, DNS_TLS, DNS_UDP, NEUTRAL_NAME
+from filterd.verifier.questions import DNS_CHANNELS, DNS_HTTPS, DNS_TCP, DNS_TLS, DNS_UDP, NEUTRAL_NAME, QUIC
 from filterd.verifier.seen import ProbePlan, Seen
 
 AT_ONCE = 64  # connections to the sink
+QUIC_AT_ONCE = 300  # a blocked one waits for 1.5 s of silence; so many Initials are within a subscriber's budget
 ASK_DNS = {
     DNS_UDP: dns_client.ask_udp,
     DNS_TCP: dns_client.ask_tcp,
@@ -62,10 +63,10 @@ async def _ask_dns(plan: ProbePlan) -> None:
 
 
 async def _ask_sink(plan: ProbePlan, hellos: Iterable[tuple[int, str, int, str, str]]) -> None:
-    gate = asyncio.Semaphore(AT_ONCE)
+    connections, flows = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(QUIC_AT_ONCE)
 
     async def ask_one(at: int, channel: str, family: int, name: str, target: str) -> None:
-        async with gate:
+        async with flows if channel == QUIC else connections:
             _report(await ask(Hello(at, channel, name, target), (plan.sinks[family], plan.ports[channel]), plan.hops))
 
     await asyncio.gather(*(ask_one(*each) for each in hellos))
