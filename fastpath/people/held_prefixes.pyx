@@ -225,7 +225,8 @@ cdef class HeldPrefixes:
                 _make_filter(&changed)
             for i in range(2):
                 sort_rows(&new[i])
-                qsort(lost[i].at, lost[i].n, sizeof(PrefixRow), compare_rows)
+                if lost[i].n:  # qsort(3) takes no null pointer, not even of nothing
+                    qsort(lost[i].at, lost[i].n, sizeof(PrefixRow), compare_rows)
             for i in range(2):
                 if _replace(&self.sides[i], &new[i], &changed, &lost[i]):
                     is_different = True

@@ -181,6 +181,11 @@ class Publisher:
         """Up to which change the orders are in the images."""
         return 0 if self.live is None else self.live.orders_revision
 
+    @property
+    def people_revision(self) -> int:
+        """Up to which change subscribers and profiles are in the images."""
+        return self._images.people.revision
+
     async def tend_people(self, at: datetime) -> None:
         """Write again, in the background, the level of subscribers and policy that is large or old.
 

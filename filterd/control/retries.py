@@ -1,5 +1,6 @@
 """Publishes orders again where a worker has not acknowledged them, the clock has ended one, or nobody has asked for it:
-a regulator never has to push an order twice.
+a regulator never has to push an order twice; and, as a parent has not to tap twice either, what another gateway has
+changed in a database that several share.
 
 Invariants: an order gets its receipt only when every configured worker serves a publication that holds it
 (filterd.control.publisher).
@@ -11,10 +12,13 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from filterd.control.context import Context
+from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.orders.decisions import has_due, is_waiting
+from mgmt.orders.live import orders_revision
 from parental.database import reading
+from parental.revision import current_revision
 
 
 async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
@@ -28,6 +32,15 @@ async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
     is_unwritten = waits or publisher.has_unwritten_letters
     if is_due or is_one_behind or (is_unwritten and all(served)):
         await publisher.names_changed()
+
+
+def missed(engine: Engine, publisher: Publisher) -> list[OrdersChanged | PolicyChanged]:
+    """What the database has of which the images of this box know nothing yet.   Cost: two rows"""
+    with reading(engine) as conn:
+        has_orders = orders_revision(conn) > publisher.orders_revision
+        has_people = current_revision(conn) > publisher.people_revision
+    said: list[OrdersChanged | PolicyChanged] = [PolicyChanged()] if has_people else []
+    return said + ([OrdersChanged()] if has_orders else [])
 
 
 def _look(engine: Engine, since: int, at: datetime) -> tuple[bool, bool]:

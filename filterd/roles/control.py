@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
-from filterd.control.retries import settle
+from filterd.control.retries import missed, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
@@ -69,6 +69,9 @@ RETAIN_S = 3600.0  # between two looks at what is old
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
+FOLLOW_S = 0.25  # between two looks at what other gateways have changed
+FOLLOW_AGAIN_S = 5.0  # where the last one has failed
+OTHERS = "other gateways"  # the fault of it
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control.service")
@@ -116,6 +119,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         work.append(_hold_reserve(control, reserve))
     if rules.n_queues:
         work.append(_suspect(control))
+    if engine.dialect.name == "postgresql":
+        work.append(_follow(control, engine, answer))
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (*work, tell_we_live())]
@@ -142,6 +147,20 @@ async def _serve_splash(control: Control) -> asyncio.Server | None:
         mended = "run systemd-tmpfiles --create filterd.conf and restart control"
         control.context.note_fault("splash", OSError(f"{reason}; the splash gives no reasons; {mended}"))
         return None
+
+
+async def _follow(control: Control, engine: Engine, answer: Callable[[ControlRequest], Awaitable[object]]) -> None:
+    """Put in force what another gateway has changed: its web role tells its own control alone."""
+    publisher = control.publisher
+
+    async def look() -> None:
+        for request in await asyncio.to_thread(missed, engine, publisher):
+            await answer(request)
+
+    while True:
+        await asyncio.sleep(FOLLOW_AGAIN_S if OTHERS in control.faults else FOLLOW_S)
+        if publisher.live is not None:
+            await guarded(control.faults, OTHERS, look)
 
 
 async def _compile(control: Control) -> None:

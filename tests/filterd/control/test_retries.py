@@ -10,8 +10,9 @@ from support.images.order_rails import ORDER_RAILS
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.control.context import Context
+from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher, Writer
-from filterd.control.retries import settle
+from filterd.control.retries import missed, settle
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.control_protocol import Ack, Receipt, receipt_json
@@ -21,6 +22,7 @@ from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
 from parental.database import reading, writing
+from parental.revision import REVISION, raise_revision
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(minutes=1)
@@ -34,6 +36,7 @@ class Publishing(Publisher):
         self.engine, self.refusal, self.n_published = engine, refusal, 0
         self.is_untold = False
         self.orders_at: int | None = None  # up to which change orders are published; None: all
+        self.people_at = 0  # and subscribers
         self.meanwhile: Callable[[], object] = lambda: None
 
     @property
@@ -61,6 +64,10 @@ class Publishing(Publisher):
     def orders_revision(self) -> int:
         with reading(self.engine) as conn:
             return orders_revision(conn) if self.orders_at is None else self.orders_at
+
+    @property
+    def people_revision(self) -> int:
+        return self.people_at
 
 
 Play = Callable[..., int]
@@ -172,3 +179,19 @@ def test_an_order_that_comes_after_the_look_is_not_enforced_by_it(play: Play, en
     play(publisher)
 
     assert seen(engine, late[0]) == ({"pending": 1}, False, False)
+
+
+def test_what_another_gateway_has_changed_is_missed_until_it_is_published_here_too(engine: Engine) -> None:
+    publisher = Publishing(engine)
+    assert missed(engine, publisher) == []
+
+    publisher.orders_at = 0
+    push(engine)
+    assert missed(engine, publisher) == [OrdersChanged()]
+
+    with writing(engine) as conn:
+        publisher.people_at = raise_revision(conn, REVISION) - 1
+    assert missed(engine, publisher) == [PolicyChanged(), OrdersChanged()], "a tap hurries"
+
+    publisher.orders_at, publisher.people_at = None, publisher.people_at + 1
+    assert missed(engine, publisher) == []

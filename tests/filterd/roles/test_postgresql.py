@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,29 @@ def test_without_its_database_server_filtering_goes_on_and_desk_and_control_come
     assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
     shown = json.loads(own.run("orders", "show", "--issuer", "PTA", "T-1", "--json", token=regulator).stdout)
     assert shown["counts"] == {"enforced": 1}
+
+
+def test_what_is_changed_at_one_gateway_is_in_force_at_another_that_shares_its_database(
+    server: PostgresqlServer, tmp_path: Path
+) -> None:
+    url = server.new_database()
+    folders = [tmp_path / name for name in ("first", "other")]
+    for folder in folders:
+        folder.mkdir()
+    first, other = (Daemon(folder, url) for folder in folders)
+    with ExitStack() as stack:
+        for gateway in (first, other):
+            gateway.start()
+            stack.callback(gateway.stop)
+        operator, regulator = first.token("operator"), first.token("regulator")
+        given = ("--issuer", "PTA", "--ref", "T-1", "--ground", "a law")
+        assert "T-1: enforced" in first.run("orders", "push", "one.test", *given, token=regulator).stdout
+        eventually(lambda: other.ask("one.test") == (0, SPLASH), "the order, at the other gateway")
+
+        assert other.ask("free.test") == (0, UPSTREAM_ADDRESS)
+        first.run("subscribers", "put", "7", "--label", "Home", "--prefix", "127.0.0.1/32", token=operator)
+        first.run("subscribers", "pause", "7", token=operator)
+        eventually(lambda: other.ask("free.test") == (0, SPLASH), "the pause, at the other gateway")
+
+        other.run("subscribers", "resume", "7", token=operator)
+        eventually(lambda: first.ask("free.test") == (0, UPSTREAM_ADDRESS), "the end of the pause, at the first")
