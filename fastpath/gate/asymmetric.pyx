@@ -2,8 +2,9 @@
 
     SYN → ISN of the flow    payload → judge_packet(), with the mark that the flow stands in for
 
-The kernel does not track these connections, as conntrack would take them for invalid.  So every SYN and every payload
-of a client is judged here for the life of its connection.
+The kernel keeps no state of these connections, as conntrack would take their handshake for invalid; it has but a label
+of the client's half, for the cut.  So every SYN and every payload of a client is judged here for the life of its
+connection.
 
 Invariants: TLS is never released, as nothing that a client sends proves that its server has spoken.  Judged octets are
 compared with new segments as long as the flow is in the table.

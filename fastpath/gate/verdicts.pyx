@@ -72,9 +72,7 @@ cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, 
 
 
 cdef inline void _label(Gate* g, const Turn* t) noexcept nogil:
-    """Have the kernel keep what was allowed.   Of a connection that it does not track it keeps nothing."""
-    if t.is_untracked and t.p.proto != PROTO_UDP:
-        return
+    """Have the kernel keep what was allowed."""
     if not put_label(&g.labels, &t.p):
         count(g.shared.counters, CNT_GATE_UNLABELLED, 1)
 

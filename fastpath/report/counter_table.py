@@ -473,7 +473,7 @@ COUNTERS = (
         "gate_unlabelled",
         "Allowed connections that the kernel has kept no label of. They go on when a rule is tightened.",
         "Normal for connections that end at once. Many: the kernel has no connection labels, or tracks these "
-        "connections by other addresses (DNAT) or in zones.",
+        "connections by other addresses (DNAT) or in zones, or not at all (`notrack`).",
     ),
     *RADIUS,
 )

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from filterd.config import Config
 from filterd.errors import Missing
 from filterd.kernel.conntrack import n_tracked
-from filterd.kernel.firewall import run_program, sysctl_faults
+from filterd.kernel.firewall import LOOSE, SETTINGS, picks_up, run_program, sysctl_faults
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import PrefixSets
 from filterd.kernel.ruleset import ALL_BITS, TABLE, rules_of_config
@@ -129,6 +129,8 @@ def _needs(config: Config) -> Iterator[Finding]:
         yield _unproven()
     if config.gate.routing == "asymmetric":
         yield _reverse_paths()
+        if config.gate.workers and config.gate.mode == "inline":
+            yield _halves()
     if config.gate.ja4_classes is not None:
         yield _ja4_classes(config.gate.ja4_classes)
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
@@ -227,6 +229,14 @@ def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
         return Finding("reverse paths", "not strict", "")
     cure = "set net.ipv4.conf.all.rp_filter and those of the interfaces to 2 or 0"
     return Finding("reverse paths", f"strict at {', '.join(strict)}", cure)
+
+
+def _halves(folder: Path = SETTINGS) -> Finding:
+    """Check that the kernel tracks the half of a connection that passes this box."""
+    if picks_up(folder):
+        return Finding("half connections", "tracked", "")
+    cure = f"set net.netfilter.{LOOSE} to 1: a rule that is tightened ends nothing over TCP"
+    return Finding("half connections", "not tracked", cure)
 
 
 def _ja4_classes(path: Path) -> Finding:

@@ -18,7 +18,7 @@ from filterd.process.json_socket import NoAnswer, ask_blocking
 from filterd.process.readiness import unfit
 
 CUT_BY = {  # see filterd.kernel.cut.Means
-    "quic": "connections over QUIC alone: with asymmetric routing the kernel keeps nothing of those over TCP",
+    "quic": "connections over QUIC alone: with asymmetric routing net.netfilter.nf_conntrack_tcp_loose has to be 1",
     "lines": "all judged connections of its line, and an order none: this kernel keeps no labels of connections",
 }
 EXAMPLE = "filterd status --config /etc/filterd/filterd.yaml"

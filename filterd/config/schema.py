@@ -178,8 +178,8 @@ class Gate:
     http_ports: tuple[int, ...] = many(kinds.port, restart=ALL, default=(80,))
     """TCP ports whose connections are read as HTTP."""
     routing: str = one(kinds.one_of("symmetric", "asymmetric"), (*GATE, *CONTROL), default="symmetric")
-    """asymmetric: servers' packets may take another way.   Connections to the ports above are not tracked then, and all
-    payload of clients goes through the gate."""
+    """asymmetric: servers' packets may take another way.   Of connections to the ports above, only what clients send
+    is tracked then, and all payload of clients goes through the gate."""
     when_dead: str = one(kinds.one_of("open", "closed"), (*GATE, *CONTROL), default="open")
     """While no worker lives.   open: traffic passes without inspection.   closed: new connections are dropped."""
     when_overloaded: str | None = one(kinds.one_of("open", "closed"), default=None)

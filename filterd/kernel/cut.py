@@ -59,9 +59,7 @@ class Means(StrEnum):
     """How the connections are found that a tightened rule closes."""
 
     LABELS = "labels"
-    QUIC = (
-        "quic"  # by labels, over QUIC alone: with asymmetric routing the kernel does not track TCP at the gate's ports
-    )
+    QUIC = "quic"  # by labels, over QUIC alone: routing is asymmetric, and the kernel picks no connection over TCP up
     LINES = (
         "lines"  # the kernel keeps no labels: all judged ones of a line whose rules were tightened; an order ends none
     )

@@ -27,6 +27,9 @@ from mgmt.control_protocol import Cut
 Run = Callable[[Sequence[str], str], "Done"]
 # With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
 SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
+SETTINGS = Path("/proc/sys/net/netfilter")
+ABSENT = "absent"
+LOOSE = "nf_conntrack_tcp_loose"  # a connection may be picked up in its middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +166,25 @@ class Kernel:
             raise RuntimeError(f"{argv[0]}: {_first_line(done.fault)}; rules stay as they were; run 'filterd doctor'")
 
 
-def sysctl_faults(folder: Path = Path("/proc/sys/net/netfilter")) -> list[str]:
+def sysctl_faults(folder: Path = SETTINGS) -> list[str]:
     """Messages about sysctls that differ from what the gate needs."""
     faults = []
     for name, wanted in SYSCTLS.items():
-        path = folder / name
-        found = path.read_text().strip() if path.exists() else "absent"
+        found = _setting(folder, name)
         if found != wanted:
             faults.append(f"net.netfilter.{name}: is {found}; decoy packets are forwarded; set it to {wanted}")
     return faults
+
+
+def picks_up(folder: Path = SETTINGS) -> bool:
+    """Whether the kernel tracks connections whose beginning it has not seen, as it has to for the cut where routing is
+    asymmetric."""
+    return _setting(folder, LOOSE) not in ("0", ABSENT)
+
+
+def _setting(folder: Path, name: str) -> str:
+    path = folder / name
+    return path.read_text().strip() if path.exists() else ABSENT
 
 
 def run_program(argv: Sequence[str], text: str) -> Done:

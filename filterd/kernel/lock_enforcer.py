@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine
 
 from fastpath.people.spans import spans_without
 from filterd.kernel.cut import Means, Wanted
-from filterd.kernel.firewall import Kernel
+from filterd.kernel.firewall import Kernel, picks_up
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.pool_locks import NOTHING
@@ -154,7 +154,7 @@ class LockKeeper:
             return Means.NONE
         if not self._kernel.has_labels:
             return Means.LINES
-        return Means.QUIC if self._rules.is_asymmetric else Means.LABELS
+        return Means.QUIC if self._rules.is_asymmetric and not picks_up() else Means.LABELS
 
     def end_connections(self, wanted: Wanted) -> Cut:
         """As Kernel.end_connections(), where there are any means.   Blocking."""

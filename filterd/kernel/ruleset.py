@@ -6,7 +6,8 @@
                   → meta mark MARK_QUEUED | state, NFQUEUE
     prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
     prerouting -300, output -300   queries to this box, and their answers: not tracked
-                  where routing is asymmetric, connections to the gate's ports: not tracked, each payload → NFQUEUE
+                  where routing is asymmetric, at the gate's ports: SYNs, RSTs and what servers send: not tracked;
+                  each payload of a client → NFQUEUE
 
 Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
 A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
@@ -48,6 +49,7 @@ from filterd.kernel.ruleset_text import (
     ASYMMETRIC,
     DNS,
     DOT,
+    HALF,
     INVALID,
     LABELS,
     MOVES,
@@ -116,7 +118,8 @@ class Rules:
     locked_pools      addresses without a session or a line, where a default profile is locked
     resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
     is_dot_refused    subscribers reach no other resolver over TLS or QUIC
-    is_asymmetric     answers may take another path: connections to `ports` are not tracked
+    is_asymmetric     answers may take another path: of connections to `ports`, a client's half alone is tracked, for
+                      the cut
     is_labelled       the kernel keeps labels of connections: set by Kernel, which tries it
     mark_shift        where the eight bits of marks that are ours begin"""
 
@@ -190,7 +193,8 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "notes": ", ".join(f"{marks[state.name]} : goto note_{state.name.lower()}" for state in _NOTED),
         "to_spoken": _states((state for _, before in changes(Event.SERVER) for state in before), marks),
         "speaking": _settings(Event.SERVER, marks, ""),
-        "keeping": _keeping(marks),
+        "keeping": _keeping(marks, rules.is_asymmetric),
+        "half": HALF if rules.is_asymmetric else "",
         "invalid": "" if rules.is_asymmetric else INVALID,
         "asymmetric": ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": SUSPECTS if rules.n_queues else "",
@@ -242,14 +246,17 @@ def _marks(shift: int) -> dict[str, str]:
     return {name: f"{bits:#x}" for name, bits in (moved | kept).items()}
 
 
-def _keeping(marks: Mapping[str, str]) -> str:
-    """A chain for each verdict: what it makes of the connection's mark, and of the packet."""
+def _keeping(marks: Mapping[str, str], is_asymmetric: bool) -> str:
+    """A chain for each verdict: what it makes of the connection's mark, and of the packet.
+
+    The mark of half a connection is the cut's alone: no SYN/ACK would ever make another one UNDECIDED again."""
     chains = ""
     for event in VERDICTS:
         name = event.name.lower()
         end = f"    {_ENDS[name]}\n" if name in _ENDS else ""
         cleared = f"    meta mark set meta mark & {marks['KEPT']}\n"
-        chains += f"  chain keep_{name} {{\n{cleared}{_settings(event, marks)}{end}  }}\n"
+        half = f"    tcp dport @gate_ports {_ENDS.get(name, 'accept')}\n" if is_asymmetric else ""
+        chains += f"  chain keep_{name} {{\n{cleared}{half}{_settings(event, marks)}{end}  }}\n"
     return chains
 
 

@@ -211,7 +211,7 @@ comment "set by the gate alone"
     tcp flags & syn == syn jump opening
     ct mark & %(STATE)s == %(RELEASED)s accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)s : goto blocked, %(ANSWERED)s : goto answered }
-%(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
+%(half)s%(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
     tcp sport @gate_ports goto from_server
   }
 
@@ -297,13 +297,21 @@ UNTRACKED = """
     udp sport @untracked fib saddr type local notrack
   }
 """
-# Conntrack takes half a connection for invalid.  Connections to this box stay tracked: redirection needs it.
+# Conntrack takes half a handshake for invalid.  Without its SYN, a client's half is picked up in the middle
+# (nf_conntrack_tcp_loose), and lives until its client was silent for nf_conntrack_tcp_timeout_unacknowledged: for the
+# cut alone, which finds connections by their labels.  A RST would end the entry, and is no proof of an end.
+# Connections to this box stay tracked: redirection needs it.
 ASYMMETRIC = """
   chain untracked_streams {
     type filter hook prerouting priority raw; policy accept;
+    tcp dport @gate_ports tcp flags & (syn | rst) == 0 accept
     tcp dport @gate_ports fib daddr type != local notrack
     tcp sport @gate_ports fib daddr type != local notrack
   }
+"""
+# The gate itself keeps the state of such a half: every payload is judged.
+HALF = """\
+    tcp dport @gate_ports goto from_untracked
 """
 DNS = """
   chain to_resolver {

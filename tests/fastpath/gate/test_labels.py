@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from support.gate.lab import QUIC, Lab, state_in
 from support.images.opened import NUMBER, Images
-from support.packets.builders import Client, hello, hello_message, request
+from support.packets.builders import SYN, Client, hello, hello_message, request
 from support.packets.initials import crypto, initial
 
 from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
@@ -134,11 +134,15 @@ def test_a_gate_without_a_key_labels_nothing(lab: Lab) -> None:
     assert told(lab) == []
 
 
-def test_a_connection_that_the_kernel_does_not_track_has_no_label(labelling: Lab) -> None:
+def test_where_routing_is_asymmetric_a_connection_has_a_label_as_the_kernel_tracks_its_clients_half(
+    labelling: Lab,
+) -> None:
     mark = MARK_QUEUED | MARK_UNTRACKED
+    labelling.gate.feed(Client().segment(-1, b"", SYN), mark, NOW_S)
     state_in(labelling.gate.feed(Client().segment(0, hello(b"www.games.test")), mark, NOW_S))
 
-    assert told(labelling) == []
+    [one] = told(labelling)
+    assert (one.two, one.three, one.categories) == (*hashed(b"www.games.test"), [70])
 
 
 def test_labels_beyond_the_room_of_a_batch_are_counted(labelling: Lab) -> None:

@@ -14,7 +14,7 @@ from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
 from filterd.config.desk_file import write_desk
 from filterd.config.load import read_config
-from filterd.kernel.firewall import Done
+from filterd.kernel.firewall import LOOSE, Done
 from filterd.kernel.nft_sets import PrefixSets
 from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.settings import Helpline, StopPage
@@ -127,6 +127,13 @@ def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_
     assert doctor._reverse_paths(tmp_path).found == "strict at eth0"
     (tmp_path / "all" / "rp_filter").write_text("2\n")
     assert doctor._reverse_paths(tmp_path) == ("reverse paths", "not strict", "")
+
+
+def test_half_connections_that_the_kernel_does_not_track_are_told(tmp_path: Path) -> None:
+    (tmp_path / LOOSE).write_text("0\n")
+    assert doctor._halves(tmp_path).cure.startswith(f"set net.netfilter.{LOOSE} to 1")
+    (tmp_path / LOOSE).write_text("1\n")
+    assert not doctor._halves(tmp_path).cure
 
 
 def test_a_network_of_proxies_that_holds_others_too_is_told() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
-from filterd.kernel.firewall import Done, Kernel, sysctl_faults
+from filterd.kernel.firewall import LOOSE, Done, Kernel, picks_up, sysctl_faults
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain, queue
 from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, PrefixSets, SetsGone
@@ -211,3 +211,10 @@ def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> Non
     assert sysctl_faults(tmp_path) == [
         "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are forwarded; set it to 0"
     ]
+
+
+def test_half_a_connection_is_tracked_where_the_kernel_may_pick_it_up_in_its_middle(tmp_path: Path) -> None:
+    assert not picks_up(tmp_path)
+    for setting, is_picked_up in (("0", False), ("1", True)):
+        (tmp_path / LOOSE).write_text(f"{setting}\n")
+        assert picks_up(tmp_path) is is_picked_up

@@ -10,6 +10,8 @@ from sqlalchemy import Engine, delete, update
 from support.system.namespace import a_network_of_its_own
 
 from filterd.config import read_config
+from filterd.kernel import lock_enforcer
+from filterd.kernel.cut import Means
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
@@ -31,6 +33,7 @@ class KernelLog:
     """Notes what it is told, in order, and holds what it was told; fails the next calls as `faults` says."""
 
     def __init__(self) -> None:
+        self.has_labels = True
         self.said: list[tuple[object, ...]] = []
         self.faults: dict[str, list[Exception]] = {}
         self.locked: set[Network] = set()
@@ -484,3 +487,13 @@ def test_soft_hours_that_begin_by_the_clock_are_told_once_and_lock_nothing(
     keeper.refresh(NOW + timedelta(hours=1))
 
     assert (keeper.take_tightened(), keeper.take_tightened(), kernel.locked) == (True, False, set())
+
+
+@pytest.mark.parametrize(("picks_up", "means"), [(True, Means.LABELS), (False, Means.QUIC)])
+def test_half_connections_have_labels_where_the_kernel_picks_them_up(
+    keeper: LockKeeper, monkeypatch: pytest.MonkeyPatch, picks_up: bool, means: Means
+) -> None:
+    monkeypatch.setattr(lock_enforcer, "picks_up", lambda: picks_up)
+    keeper.install(Rules(n_queues=1, is_asymmetric=True), NOW)
+
+    assert keeper.means is means

@@ -105,13 +105,32 @@ def test_no_stream_is_spread_over_several_connections() -> None:
     assert "reset tcp option fastopen" in ruleset(FULL)
 
 
-def test_what_answers_on_another_way_is_neither_tracked_nor_invalid() -> None:
+def test_of_what_is_answered_on_another_way_no_handshake_and_no_answer_is_tracked_and_nothing_is_invalid() -> None:
     text, tracked = ruleset(replace(FULL, is_asymmetric=True)), ruleset(FULL)
 
-    assert "tcp dport @gate_ports fib daddr type != local notrack" in text
+    untracked = [line.strip() for line in text.partition("chain untracked_streams {")[2].partition("}")[0].splitlines()]
+    assert untracked[2:5] == [
+        "tcp dport @gate_ports tcp flags & (syn | rst) == 0 accept",
+        "tcp dport @gate_ports fib daddr type != local notrack",
+        "tcp sport @gate_ports fib daddr type != local notrack",
+    ]
     assert "ct state invalid" not in text
     assert "ct state invalid drop" in tracked
     assert "@gate_ports fib" not in tracked
+
+
+def test_the_mark_of_half_a_connection_is_the_cuts_alone() -> None:
+    text = ruleset(replace(LOW, is_asymmetric=True))
+    ends = {"blocked": "goto blocked", "answered": "drop"}
+
+    for name in ("allowed", "partial", "released", "blocked", "answered", "opened"):
+        chain = [line.strip() for line in text.partition(f"chain keep_{name} {{")[2].partition("  }")[0].splitlines()]
+        assert chain[2] == f"tcp dport @gate_ports {ends.get(name, 'accept')}"
+        assert not any("ct mark set" in line for line in chain[:2])
+    before = [line.strip() for line in text.partition("chain before {")[2].splitlines()]
+    its = before.index("tcp dport @gate_ports goto from_untracked")
+    assert next(n for n, line in enumerate(before) if line.startswith("ct mark & 0xf vmap")) < its
+    assert its < next(n for n, line in enumerate(before) if "jump suspects" in line)
 
 
 def test_the_table_is_replaced_in_one_text() -> None:
