@@ -51,6 +51,22 @@ def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, famil
 
 
 @FAMILIES
+def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(box: Box, family: str) -> None:
+    box.close()
+    name = "www.video.test"
+    closing = [("child", protocol, name) for protocol in ("https", "http", "quic")]
+    others = [("child", protocol, "allowed.test") for protocol in ("https", "http", "quic")]
+    others += [("child", "https", "video.test"), ("adult", "https", name), ("adult", "quic", name)]
+    with box.running(family, *closing, *others) as found:
+        receipt = box.close(denied=[name])
+
+        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
+        for each in found[: len(closing)]:
+            each.wait_for_stop(SILENCE_S)
+        go_on(found[len(closing) :])
+
+
+@FAMILIES
 def test_an_order_ends_what_runs_of_its_name_for_every_line_and_all_else_goes_on(
     box: Box, family: str, tmp_path: Path
 ) -> None:

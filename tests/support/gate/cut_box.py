@@ -59,12 +59,14 @@ class Box:
         found: int = told["connections_cut"]
         return found
 
-    def close(self, *categories: str, services: Sequence[str] = (), line: int = CHILD) -> dict[str, Any]:
-        """What a line closes from now on; the receipt."""
+    def close(
+        self, *categories: str, services: Sequence[str] = (), denied: Sequence[str] = (), line: int = CHILD
+    ) -> dict[str, Any]:
+        """What a line closes from now on; the receipt.   denied  the household's own names"""
         at = self.lab.addresses
         prefixes = [at.child4, f"{at.child6}/128"] if line == CHILD else [at.adult4, f"{at.adult6}/128"]
         said = {"label": str(line), "prefixes": prefixes, "categories": list(categories)}
-        said["services"] = list(services)
+        said |= {"services": list(services), "denied": list(denied)}
         receipt: dict[str, Any] = self.operator.put(f"/v1/subscribers/{line}", said)["receipt"]
         return receipt
 
