@@ -78,6 +78,19 @@ def test_ramadan_is_dates_that_a_person_gives(
 
     assert page.locator("form[action*='/remove']").count() == 1
     parent.look("days-ramadan", language, scheme)
+    page.select_option("select[name=city]", "lahore")
+    parent.tap("form[action*='/save'] button")
+    page.goto(HOME)
+
+    parent.tap(OF_HOME)
+    parent.tap("a[href*='/new/prayer']")
+    page.select_option("select[name=begins]", "iftar")
+    for kind in ("school", "holidays", "exams"):
+        page.uncheck(f"input[name=set-{kind}]")
+    parent.look("hours-sun", language, scheme)
+    parent.tap("button.big >> nth=0")
+    assert page.locator("article").count() == 1
+    parent.tap("form[action*='/undo'] button")
     page.goto(HOME)
 
 

@@ -47,7 +47,8 @@ def restore(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one()
     ranges = tuple(_range(*each) for each in said["ranges"])
     held = plans.calendar_of(conn, account)
-    calendar = replace(held, school_days=frozenset(said["school_days"]), ranges=ranges, shift_days=said["shift_days"])
+    days, city = frozenset(said["school_days"]), said.get("city", held.city)  # one kept by a release before has none
+    calendar = replace(held, school_days=days, ranges=ranges, shift_days=said["shift_days"], city=city)
     plans.put_calendar(conn, account, calendar, said["follows"])
     weeks.renew_account(conn, account, now)
 
@@ -64,7 +65,12 @@ def without_range(calendar: Calendar, less: Range) -> Calendar:
 def _opens(conn: Connection, account: int, before: Calendar, today: date) -> bool:
     after = plans.calendar_of(conn, account)
     days = [today + timedelta(days=n) for n in range(-1, AHEAD_DAYS)]
-    changed = [day for day in days if before.sets_of(day) != after.sets_of(day)]
+    has_moved = before.city != after.city
+    changed = [
+        day
+        for day in days
+        if before.sets_of(day) != after.sets_of(day) or (has_moved and DaySet.RAMADAN in after.sets_of(day))
+    ]
     planned = plans.cards_of(conn, _profiles(conn, account))
     return any(dates_loosen(cards, before, after, changed) for cards in planned.values())
 
@@ -79,7 +85,8 @@ def _said(calendar: Calendar) -> dict[str, Any]:
     ranges = [
         [str(each.day_set), each.first.isoformat(), each.last and each.last.isoformat()] for each in calendar.ranges
     ]
-    return {"school_days": sorted(calendar.school_days), "ranges": ranges, "shift_days": calendar.shift_days}
+    said = {"school_days": sorted(calendar.school_days), "ranges": ranges, "shift_days": calendar.shift_days}
+    return {**said, "city": calendar.city}
 
 
 def _range(day_set: str, first: str, last: str | None) -> Range:

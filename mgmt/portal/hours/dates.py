@@ -28,6 +28,7 @@ from mgmt.portal.taps import revision_of
 from mgmt.text.language import Language
 from parental.calendar import plans
 from parental.calendar.day_sets import MOST_SHIFT, Calendar, DaySet, Range
+from parental.calendar.sun import cities
 from parental.errors import BadSchedule
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
@@ -51,6 +52,7 @@ class ShownDates(NamedTuple):
 
     today: Markup
     school_days: frozenset[int]
+    city: str | None
     follows: bool
     shift: int
     announced: list[Markup]
@@ -101,7 +103,8 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
 def _saved(form: Sent, calendar: Calendar) -> Calendar:
     school = frozenset(day for day in range(7) if form.fields[f"school{day}"])
     shift = {str(n): n for n in SHIFTS}.get(form.fields["shift"], 0)
-    return replace(calendar, school_days=school, shift_days=shift)
+    city = form.fields["city"] or None  # one that is not known is refused where it is stored
+    return replace(calendar, school_days=school, shift_days=shift, city=city)
 
 
 def _more(form: Sent, calendar: Calendar) -> Calendar:
@@ -132,6 +135,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         return ShownDates(
             today=t.say(f"time.days.{calendar.sets_of(today)[0]}"),
             school_days=calendar.school_days,
+            city=calendar.city,
             follows=plans.follows_announced(conn, session.account),
             shift=calendar.shift_days,
             announced=[_words(each, t) for each in plans.announced_of(conn)],
@@ -154,10 +158,17 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         may=session.may(NEEDED),
         kinds=KINDS,
         shifts=SHIFTS,
+        cities=city_names(t),
         alert=alert,
         in_force=request.app[IN_FORCE].revision,
         today=today.isoformat(),
     )
+
+
+def city_names(t: Language) -> dict[str, Markup]:
+    """The cities whose suhoor and iftar are known, as a language has them, in its order."""
+    found = {city: t.pick(each.name["en"], each.name.get("ur")) for city, each in cities().items()}
+    return dict(sorted(found.items(), key=lambda each: each[1]))
 
 
 def _words(each: Range, t: Language) -> Markup:

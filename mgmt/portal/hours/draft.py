@@ -11,6 +11,7 @@ from mgmt.portal.frame import number_of
 from parental.calendar.card import EVERY_DAY, MAX_LABEL, Card, Kind
 from parental.calendar.day_sets import DaySet
 from parental.calendar.packs import find_school
+from parental.calendar.sun import Turn
 from parental.errors import BadSchedule
 from parental.schedule import DAY_MINUTES
 
@@ -32,7 +33,10 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What the form shows.   start, end  minutes of the day;   is_soft  learning stays open;   id  0: a new card"""
+    """What the form shows.
+
+    start, end    minutes of the day;   is_soft  learning stays open;   id  0: a new card
+    begins, ends  times of the sun in their place, of Ramadan alone"""
 
     kind: Kind
     start: int
@@ -43,7 +47,13 @@ class Draft:
     is_on: bool = True
     is_soft: bool = False
     pack: str = ""
+    begins: Turn | None = None
+    ends: Turn | None = None
     id: int = 0
+
+    @property
+    def can_follow_the_sun(self) -> bool:
+        return self.kind is not Kind.SCHOOL
 
     @property
     def minutes(self) -> int:
@@ -70,6 +80,8 @@ class Draft:
             raise Unfit("family.hours.no.kind")
         if self.kind is Kind.OTHER and not self.label:
             raise Unfit("family.hours.no.name")
+        if (self.begins or self.ends) and self.day_sets != {DaySet.RAMADAN}:
+            raise Unfit("family.hours.sun.alone")
         said: dict[str, Any] = {
             "kind": self.kind,
             "start_minute": self.start,
@@ -80,13 +92,11 @@ class Draft:
             "is_on": self.is_on,
             "allowed": self._allowed(before),
             "pack": self.pack or None,
+            "begins": self.begins,
+            "ends": self.ends,
             "id": self.id,
         }
-        if before is None:
-            return Card(**said)
-        if self.day_sets != {DaySet.RAMADAN}:
-            said |= {"begins": None, "ends": None}  # suhoor and iftar are of Ramadan alone
-        return replace(before, **said)
+        return Card(**said) if before is None else replace(before, **said)
 
     def _allowed(self, before: Card | None) -> frozenset[str] | None:
         if not self.can_be_soft:
@@ -117,6 +127,8 @@ def draft_of_card(card: Card) -> Draft:
         is_on=card.is_on,
         is_soft=card.allowed is not None,
         pack=card.pack or "",
+        begins=card.begins,
+        ends=card.ends,
         id=card.id,
     )
 
@@ -134,6 +146,8 @@ def draft_of(fields: Mapping[str, str]) -> Draft:
         is_on=fields["on"] != "0",
         is_soft=bool(fields["soft"]),
         pack=_pack(fields["pack"]) if usual.kind is Kind.SCHOOL else "",
+        begins=_turn(fields["begins"]) if usual.can_follow_the_sun else None,
+        ends=_turn(fields["ends"]) if usual.can_follow_the_sun else None,
         id=number_of(fields["card"]),
     )
 
@@ -141,6 +155,10 @@ def draft_of(fields: Mapping[str, str]) -> Draft:
 def _minute(said: str, usual: int) -> int:
     is_minute = said.isascii() and said.isdigit() and len(said) < 5 and int(said) < DAY_MINUTES
     return int(said) if is_minute else usual
+
+
+def _turn(said: str) -> Turn | None:
+    return Turn(said) if said in set(Turn) else None
 
 
 def _pack(said: str) -> str:

@@ -7,7 +7,7 @@ takes the PIN, what opens anything does.
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from mgmt.portal.cards import drawing_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
+from mgmt.portal.hours.dates import city_names
 from mgmt.portal.hours.draft import SOFT_KINDS, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.portal.hours.edits import Edit, NeedsPin
 from mgmt.portal.hours.week import Row, week_of
@@ -36,6 +37,7 @@ from parental.calendar.card import EVERY_DAY, Card, Kind
 from parental.calendar.conflicts import conflicts_of
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import provinces
+from parental.calendar.sun import Turn, minute_of
 from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
 from parental.people.levels import LOCKS, rules_of
 from parental.profile import Profile
@@ -255,6 +257,8 @@ async def _form(
         hours=_hours_of(draft, cards, t),
         days=sorted(EVERY_DAY),
         day_sets=list(DaySet),
+        turns=list(Turn),
+        sun=_sun_words(calendar, today, t),
         packs=_packs(t) if draft.kind is Kind.SCHOOL else [],
         soft_kinds=SOFT_KINDS,
         conflicts=_odd(draft, cards, calendar, today, t),
@@ -268,6 +272,15 @@ def _hours_of(draft: Draft, cards: tuple[Card, ...], t: Language) -> Markup:
         return card_hours_words(draft.card(_before(draft, cards)), t)
     except Unfit:
         return hours_words(draft.start, draft.start + draft.minutes, t)
+
+
+def _sun_words(calendar: Calendar, today: date, t: Language) -> Markup:
+    """Suhoor and iftar of today in the household's city, or what holds while it has said none."""
+    turns = {} if calendar.city is None else {turn: minute_of(turn, calendar.city, today) for turn in Turn}
+    if calendar.city is None or None in turns.values():
+        return t.say("family.hours.sun.nowhere")
+    times = {str(turn): t.clock(time(*divmod(minute, 60))) for turn, minute in turns.items() if minute is not None}
+    return t.say("family.hours.sun.today", city=city_names(t)[calendar.city], **times)
 
 
 def _odd(draft: Draft, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> list[Markup]:

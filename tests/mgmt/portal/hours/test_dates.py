@@ -8,6 +8,7 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.sun import Turn
 from parental.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
@@ -40,6 +41,39 @@ async def test_a_family_says_which_days_have_school_and_whose_ramadan_it_follows
     assert found.school_days == frozenset(range(6)) and found.shift_days == 1
     with reading(engine) as conn:
         assert not plans.follows_announced(conn, 7)
+
+
+RAMADAN = {"kind": "ramadan", "first": "2026-08-10", "last": "2026-08-14"}
+
+
+async def test_a_family_says_its_city_and_takes_it_back(parent: Phone, engine: Engine) -> None:
+    assert "not said" in await parent.words("/days")
+
+    status, said = await send(parent, "save", follows="1", city="quetta", **WEEK)
+    assert status == 200 and "saved" in said and calendar(engine).city == "quetta"
+    assert 'value="quetta" selected' in (await parent.get("/days"))[2]
+    assert (await send(parent, "undo"))[0] == 200
+    assert calendar(engine).city is None
+
+
+async def test_a_city_that_is_not_known_is_refused(parent: Phone, engine: Engine) -> None:
+    assert (await send(parent, "save", city="atlantis", **WEEK))[0] == 422
+    assert calendar(engine) == Calendar()
+
+
+async def test_another_city_in_which_less_is_closed_takes_the_pin_and_one_in_which_more_is_does_not(
+    parent: Phone, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        sets = frozenset({DaySet.RAMADAN})
+        plans.put_card(conn, 7, Card(Kind.PRAYER, 1080, 60, day_sets=sets, begins=Turn.IFTAR))  # until 7:00 pm
+    await send(parent, "add", **RAMADAN)
+    week = {f"school{day}": "1" for day in range(5)}
+
+    _, said = await send(parent, "save", follows="1", city="karachi", **week)  # its sun sets after 7:00 pm
+    assert "Choose a family PIN" in said and calendar(engine).city is None
+    await send(parent, "save", follows="1", city="karachi", **week, **PIN)
+    assert calendar(engine).city == "karachi"
 
 
 async def test_holidays_are_added_and_removed_and_taken_back(parent: Phone, engine: Engine) -> None:

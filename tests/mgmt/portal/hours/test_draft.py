@@ -106,4 +106,17 @@ def test_a_card_by_the_sun_stays_so_in_ramadan_alone() -> None:
     draft = draft_of_card(card)
 
     assert draft.card(card) == card
-    assert replace(draft, day_sets=EVERY).card(card).begins is None
+    for sets in (EVERY, frozenset({DaySet.SCHOOL}), frozenset({DaySet.RAMADAN, DaySet.EXAMS})):
+        with pytest.raises(Unfit) as refused:
+            replace(draft, day_sets=sets).card(card)
+        assert refused.value.message == "family.hours.sun.alone"
+    assert replace(draft, day_sets=EVERY, begins=None).card(card).begins is None
+
+
+def test_a_time_of_the_sun_is_read_from_the_form_of_any_card_but_a_schools() -> None:
+    said = {"day0": "1", "set-ramadan": "1", "begins": "iftar", "ends": "suhoor"}
+
+    card = read(kind="sleep", **said).card()
+    assert (card.begins, card.ends) == (Turn.IFTAR, Turn.SUHOOR)
+    assert read(kind="school", **said).card().begins is None
+    assert read(kind="sleep", **{**said, "begins": "noon", "ends": ""}).card().begins is None

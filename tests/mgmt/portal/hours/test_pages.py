@@ -11,7 +11,8 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 from mgmt.portal.hours.draft import USUAL
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
-from parental.calendar.day_sets import DaySet
+from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.sun import Turn
 from parental.database import reading, writing
 from parental.people.household import history
 from parental.profiles import get_profile
@@ -236,3 +237,33 @@ async def test_the_pins_page_sends_what_was_to_be_done_to_where_it_is_done(paren
 
     assert 'action="/family/hours/7/off?lang=en"' in text and f'name="card" value="{number}"' in text
     assert '<a class="tap" href="/family/hours/7?lang=en">' in text
+
+
+RAMADAN = {"kind": "prayer", "start": "1080", "end": "1260", "on": "1", "card": "0", "set-ramadan": "1", **DAYS}
+
+
+async def test_a_card_is_saved_that_closes_with_iftar_and_says_so(parent: Phone, engine: Engine) -> None:
+    status, said = await send(parent, "save", **RAMADAN, begins="iftar")
+
+    assert status == 200 and "iftar to 9:00 pm" in said
+    (card,) = cards(engine)
+    assert (card.begins, card.ends) == (Turn.IFTAR, None) and card.day_sets == {DaySet.RAMADAN}
+    form = (await parent.get(f"/hours/7/card/{card.id}"))[2]
+    assert '<option value="iftar" selected>' in form
+
+
+async def test_a_card_by_the_sun_for_other_days_too_is_refused_in_a_sentence(parent: Phone, engine: Engine) -> None:
+    status, said = await send(parent, "save", **{**RAMADAN, **SETS}, ends="suhoor")
+
+    assert status == 422 and "Tick Ramadan alone" in said and cards(engine) == ()
+
+
+async def test_the_form_says_todays_times_of_the_familys_city_or_that_it_is_not_said(
+    parent: Phone, engine: Engine
+) -> None:
+    assert "once you have said your city" in await parent.words("/hours/7/new/prayer")
+    with writing(engine) as conn:
+        plans.put_calendar(conn, 7, Calendar(city="lahore"), True)
+
+    assert "In Lahore today suhoor ends at" in await parent.words("/hours/7/new/prayer")
+    assert "suhoor" not in await parent.words("/hours/7/new/school")
