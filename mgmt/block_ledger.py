@@ -25,20 +25,21 @@ from parental.schema.records import blocks, csam_counts, day_keys, spool_positio
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"
-HOUSEHOLD = ("pause", "schedule", "category")  # reasons of blocks that a household has chosen
+# Reasons of blocks that a household has chosen.
+HOUSEHOLD = ("pause", "schedule", "quota", "soft-lock", "category", "household")
 _IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
 @dataclass(frozen=True, slots=True)
 class BlockRecord:
-    """One block, as the event drain reads it.
+    """Equal blocks of one second, as the event drain reads them.
 
     time_s      unix seconds;   channel  dns, sni, http, quic, lock, address
     action, reason  as fastpath.images.verdict names them, in lower case
     list, rule  what matched; '' for a lock;   order  its number, 0: none;   category  its name, '' for none
     generation  of the names image (of the policy image for a lock)
-    subscriber  its number; None: the address is no subscriber's"""
+    subscriber  its number; None: the address is no subscriber's;   count  how many blocks"""
 
     time_s: int
     channel: str
@@ -50,6 +51,7 @@ class BlockRecord:
     reason: str
     generation: int
     subscriber: int | None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Position(NamedTuple):
 
 
 def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: bytes) -> int:
-    """Write records, folding identical ones; returns how many there were.
+    """Write records, folding identical ones; returns how many blocks there were.
 
     Raises ValueError for a block that must leave no record: CSAM is counted, the help corridor is not logged."""
     counted: Counter[tuple[Any, ...]] = Counter()
@@ -85,7 +87,7 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
         if day not in keys:
             keys[day] = _day_key(conn, day)
         pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
-        counted[*astuple(record)[:-1], pseudonym] += 1
+        counted[*astuple(record)[:-2], pseudonym] += record.count
     if counted:
         rows = [{**dict(zip(_IDENTITY, values, strict=True)), "count": count} for values, count in counted.items()]
         added = upsert(conn, blocks)

@@ -4,6 +4,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from fastpath.images.verdict import Reason
+from filterd.lookup.words import word
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord, CsamCount, Position
 from parental.database import reading, writing
@@ -44,6 +46,12 @@ def test_identical_blocks_of_one_second_are_one_row_also_over_two_batches(engine
     assert append(engine, record()) == 1
 
     assert [(row.time_s, row.count) for row in rows(engine)] == [(NOON, 3), (NOON + 1, 1)]
+
+
+def test_each_reason_is_for_auditors_or_for_the_household_or_leaves_no_record() -> None:
+    for_auditors = {"default", "order", "security"}
+
+    assert {word(reason) for reason in Reason} == for_auditors | {"csam", "help"} | set(block_ledger.HOUSEHOLD)
 
 
 @pytest.mark.parametrize(
