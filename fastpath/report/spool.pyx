@@ -233,20 +233,25 @@ def read_segment(path: str | os.PathLike[str], first: int, limit: int) -> Read:
     """Read at most `limit` records of a segment, from slot `first` on; fewer at the end of what is written.
 
     Raises OSError; ValueError for a file that is not a segment."""
-    with _open_segment(path, os.O_RDONLY) as file:
-        head = file.read(16)
-        n = min(int.from_bytes(head[8:], "little"), SEGMENT_SLOTS)
-        file.seek((1 + first) * SLOT_OCTETS)
-        data = file.read(SLOT_OCTETS * max(0, min(MOST_SLOTS * limit, n - first)))
+    data = read_slots(path, first, MOST_SLOTS * limit)
     events = []
     at = 0
     while len(events) < limit and at + SLOT_OCTETS <= len(data):
-        event, after = _event(data, at)
+        event, after = event_at(data, at)
         if after > len(data):   # the disk lost it: a loop writes all of a record before it counts the record
             break
         events.append(event)
         at = after
     return Read(events, first + at // SLOT_OCTETS)
+
+
+def read_slots(path: str | os.PathLike[str], first: int, most: int) -> bytes:
+    """The octets of the written slots from slot `first` on, at most so many slots.   Raises as read_segment()."""
+    with _open_segment(path, os.O_RDONLY) as file:
+        head = file.read(16)
+        n = min(int.from_bytes(head[8:], "little"), SEGMENT_SLOTS)
+        file.seek((1 + first) * SLOT_OCTETS)
+        return file.read(SLOT_OCTETS * max(0, min(most, n - first)))
 
 
 def wipe_segment(path: str | os.PathLike[str], first: int = 0, behind: int = SEGMENT_SLOTS) -> None:
@@ -281,8 +286,10 @@ def _open_segment(path: str | os.PathLike[str], flags: int):
     return file
 
 
-cdef tuple _event(bytes data, size_t at):
-    """The record at `at`, and where its last slot ends."""
+def event_at(bytes data not None, at: int) -> tuple[BlockEvent, int]:
+    """The record that begins at octet `at` of read_slots()'s, and where its last slot ends.
+
+    Raises struct.error where no slot begins there; ValueError for a rule that is no name."""
     (time_ns, names, policy, subscriber, order, channel, action, reason, tier, mode, category, n_rule, is_url,
      list_id) = _EVENT.unpack_from(data, at)
     octets = data[at + _EVENT.size:at + _EVENT.size + n_rule]

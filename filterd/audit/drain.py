@@ -10,17 +10,18 @@ Source: semantics §8, §9.
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select
 
 from fastpath.images.verdict import Action, Channel, Reason
+from fastpath.report.columns import NOT_A_SUBSCRIBER, Columns, read_columns
 from fastpath.report.counters import read_confidential
 from fastpath.report.spool import (
     BlockEvent,
-    Read,
-    read_segment,
+    read_slots,
     remove_segment,
     segment_numbers,
     segment_path,
@@ -43,8 +44,9 @@ from parental.reserve import Reserve
 from parental.schema.records import confidential_totals
 from rules.category import category_name
 
-# Events of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
+# Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
 BATCH = 200
+EVENTS = 2048  # of one reading: equal events of one second are one row
 LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
@@ -68,7 +70,7 @@ class Ledger(NamedTuple):
 
 
 def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
-    """Move new events of every worker into the ledger, at most BATCH of each; how many there were.
+    """Move new events of every worker into the ledger, at most BATCH rows of each; how many events there were.
 
     So a worker with an hour of them holds up neither the others nor the end of this process.  Nor does a spool that
     cannot be read: its OSError or ValueError is raised once the others are drained.
@@ -148,40 +150,43 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
     """One transaction's events; 0 when there are none."""
     with writing(ledger.engine) as conn:
         at = read_position(conn, folder.name) or Position("0", 0)
-        number, (events, position) = _next_events(folder, int(at.segment), at.offset)
-        if not events:
+        begin, found, number = _next_columns(folder, int(at.segment), at.offset)
+        if found is None or found.next == begin:
             return 0
-        append_blocks(conn, [_record(event) for event in events if event.reason not in UNRECORDED], ledger.node_key)
-        stopped = [event for event in events if event.reason == Reason.CSAM and event.action != Action.SHADOW]
-        add_csam_counts(conn, [_csam(event, ledger.node) for event in stopped])
-        write_position(conn, folder.name, Position(str(number), position))
-    begin = at.offset if number == int(at.segment) else 0
-    wipe_segment(segment_path(str(folder), number), begin, position)
-    _log_decisions(events)
-    return len(events)
+        rows = list(_rows(found))
+        append_blocks(conn, (record for record, _ in rows), ledger.node_key)
+        add_csam_counts(conn, _csam(found, ledger.node))
+        write_position(conn, folder.name, Position(str(number), found.next))
+    path = segment_path(str(folder), number)
+    wipe_segment(path, begin, found.next)
+    if found.n_damaged:
+        log.warning("%s: %d slots hold no record; passed over; a power cut leaves such", path, found.n_damaged)
+    _log_decisions(rows)
+    return found.n + found.n_damaged
 
 
 def _first_waiting(folder: Path, engine: Engine) -> int | None:
+    """When a worker's first event that waits was written, unix nanoseconds."""
     with reading(engine) as conn:
         at = read_position(conn, folder.name) or Position("0", 0)
     try:
-        _, read = _next_events(folder, int(at.segment), at.offset, 1)
+        _, found, _ = _next_columns(folder, int(at.segment), at.offset, 1)
     except (OSError, ValueError):
         return None
-    return read.events[0].time_ns if read.events else None
+    return found.kinds[0].time_ns if found is not None and found.kinds else None
 
 
-def _next_events(folder: Path, number: int, first: int, most: int = BATCH) -> tuple[int, Read]:
-    """The next events after a position, at most so many, with their segment."""
+def _next_columns(folder: Path, number: int, first: int, most: int = EVENTS) -> tuple[int, Columns | None, int]:
+    """The slot where the next events after a position begin, at most so many events, and their segment."""
     waiting = [each for each in segment_numbers(str(folder)) if each >= number]
     for at, segment in enumerate(waiting):
         begin = first if segment == number else 0
         # Asked before the segment is read to its end: once a later one has records, this one gets no more.
-        is_left = any(read_segment(segment_path(str(folder), later), 0, 1).events for later in waiting[at + 1 :])
-        read = read_segment(segment_path(str(folder), segment), begin, most)
-        if read.events or not is_left:
-            return segment, read
-    return number, Read([], first)
+        is_left = any(read_slots(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
+        found = read_columns(segment_path(str(folder), segment), begin, most, BATCH)
+        if found.next > begin or not is_left:
+            return begin, found, segment
+    return first, None, number
 
 
 def _remove_drained(folder: Path, ledger: Ledger) -> None:
@@ -191,6 +196,15 @@ def _remove_drained(folder: Path, ledger: Ledger) -> None:
         for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
             if number < int(at.segment):
                 remove_segment(segment_path(str(folder), number))
+
+
+def _rows(found: Columns) -> Iterable[tuple[BlockRecord, BlockEvent]]:
+    """The records of all that is recorded, each with the first event of its kind."""
+    kinds = [_record(kind) for kind in found.kinds]
+    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
+        if (kind := found.kinds[number]).reason not in UNRECORDED:
+            whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
+            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count), kind
 
 
 def _record(event: BlockEvent) -> BlockRecord:
@@ -209,8 +223,11 @@ def _record(event: BlockEvent) -> BlockRecord:
     )
 
 
-def _csam(event: BlockEvent, node: str) -> CsamCount:
-    return CsamCount(event.time_ns // 1_000_000_000, node, event.list, word(Channel(event.channel)), 1)
+def _csam(found: Columns, node: str) -> Iterable[CsamCount]:
+    for time_s, number, count in zip(found.time_s, found.kind, found.counts, strict=True):
+        kind = found.kinds[number]
+        if kind.reason == Reason.CSAM and kind.action != Action.SHADOW:
+            yield CsamCount(time_s, node, kind.list, word(Channel(kind.channel)), count)
 
 
 def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Iterable[CsamCount]:
@@ -219,11 +236,10 @@ def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Ite
         yield CsamCount(now_s, node, list_id, word(Channel(channel)), by)
 
 
-def _log_decisions(events: list[BlockEvent]) -> None:
+def _log_decisions(rows: Iterable[tuple[BlockRecord, BlockEvent]]) -> None:
     if not log.isEnabledFor(logging.DEBUG):
         return
-    for event in events:
-        record = _record(event)
+    for record, event in rows:
         generations = (event.names_generation, event.policy_generation)
         log.debug(
             "%s",

@@ -1,21 +1,19 @@
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.spool import SLOT_OCTETS, block_event, put_segment
 
-from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
+from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.counters import Counters
-from fastpath.wire.name import to_wire
 from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental.database import open_database, reading
 from parental.engines import Where
 
 TIME_S = 1_800_000_000
-SLOT_OCTETS = 128  # fastpath/report/spool.pxd
 
 
 def event(
@@ -26,18 +24,7 @@ def event(
     at_s: Any = TIME_S,
     action: Any = Action.SPLASH,
 ) -> Any:
-    wire = to_wire(rule.encode()) if rule else b""
-    numbers = (at_s * 10**9, 12, 5, subscriber, 3)
-    kinds = (Channel.SNI, action, reason, Tier.ORDER, Mode.SUBTREE, 1, len(wire), 0)
-    octets = struct.pack("<qQQII8B24s", *numbers, *kinds, list_id.encode()) + wire
-    return octets.ljust(-(-len(octets) // SLOT_OCTETS) * SLOT_OCTETS, b"\0")
-
-
-def put_segment(folder: Path, number: int, *events: bytes) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    slots = b"".join(events)
-    head = b"FLTRDSP2" + (len(slots) // SLOT_OCTETS).to_bytes(8, "little")
-    (folder / f"{number:06d}.seg").write_bytes(head.ljust(SLOT_OCTETS, b"\0") + slots)
+    return block_event(rule, time_ns=at_s * 10**9, subscriber=subscriber, action=action, reason=reason, list_id=list_id)
 
 
 def drain_all(spool: Path, ledger: Ledger) -> None:
@@ -221,12 +208,49 @@ def test_a_spool_that_cannot_be_read_hides_no_late_one(tmp_path: Path, ledger: L
 
 
 def test_a_worker_with_an_hour_of_events_holds_up_no_other(tmp_path: Path, ledger: Ledger) -> None:
-    put_segment(tmp_path / "spool/dns-0", 1, *[event("a.test")] * (BATCH + 1))
+    put_segment(tmp_path / "spool/dns-0", 1, *[event(f"n{number}.test") for number in range(BATCH + 1)])
     put_segment(tmp_path / "spool/dns-1", 1, event("b.test"))
 
     assert drain_spools(tmp_path / "spool", ledger) == BATCH + 1
-    assert sorted((rule, n) for rule, _, _, n in blocks(ledger)) == [("a.test", BATCH), ("b.test", 1)]
+    assert len(blocks(ledger)) == BATCH + 1 and ("b.test", "pta", "order", 1) in blocks(ledger)
     assert drain_spools(tmp_path / "spool", ledger) == 1
+
+
+def test_many_equal_events_are_one_row_of_one_transaction(tmp_path: Path, ledger: Ledger) -> None:
+    events = [event("a.test"), event("b.test"), event(reason=Reason.CSAM)] * 2 * BATCH
+    put_segment(tmp_path / "spool/dns-0", 1, *events)
+
+    assert drain_spools(tmp_path / "spool", ledger) == 6 * BATCH
+    assert [(rule, n) for rule, _, _, n in blocks(ledger)] == [("a.test", 2 * BATCH), ("b.test", 2 * BATCH)]
+    assert [count for *_, count in counts(ledger)] == [2 * BATCH]
+
+
+def test_the_zeros_of_a_power_cut_hold_up_nothing_and_are_said(
+    tmp_path: Path, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "spool/dns-0"
+    put_segment(folder, 1, event("a.test"), bytes(3 * SLOT_OCTETS), event("b.test"))
+    put_segment(folder, 2, bytes(SLOT_OCTETS))
+    put_segment(folder, 3, event("c.test"))
+
+    drain_all(tmp_path / "spool", ledger)
+
+    assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test", "c.test"]
+    assert "000001.seg: 3 slots hold no record; passed over" in caplog.text
+    assert "000002.seg: 1 slots hold no record" in caplog.text
+
+
+@pytest.mark.parametrize("reason", [Reason.CSAM, Reason.HELP])
+def test_what_leaves_no_record_is_in_no_log_either(
+    tmp_path: Path, ledger: Ledger, caplog: pytest.LogCaptureFixture, reason: Reason
+) -> None:
+    put_segment(tmp_path / "spool/dns-0", 1, event("a.test"), event("secret.test", reason))
+
+    with caplog.at_level("DEBUG", "filterd.audit.drain"):
+        drain_all(tmp_path / "spool", ledger)
+
+    assert "decision sni a.test action=splash reason=order subscriber=7 list=pta gen=12/5" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_a_long_rule_takes_more_slots_and_the_next_event_is_read_behind_it(tmp_path: Path, ledger: Ledger) -> None:
