@@ -30,8 +30,8 @@ FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
     "checked": ([*CHECKS, "-D_FORTIFY_SOURCE=2", "-fno-strict-aliasing"], []),
     "asan": ([*CHECKS, "-fno-strict-aliasing", *SANITIZERS], SANITIZERS),
 }
-# AES and SHA-256 of OpenSSL, whose low-level names are deprecated: quic_initial says why it uses them all the same.
-CRYPTO = {"fastpath.wire.quic_initial", "fastpath.wire.ja4"}
+# AES and SHA-256 of OpenSSL, whose low-level names are deprecated: quic_initial says why they are used all the same.
+CRYPTO = {"fastpath.wire.quic_initial", "fastpath.wire.ja4", "fastpath.report.ledger_rows"}
 PARALLEL = min(2, os.cpu_count() or 1)  # one C compiler takes up to 500 MB here
 FLAVOUR = os.environ.get("FILTERD_BUILD", "release")
 

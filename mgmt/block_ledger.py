@@ -115,8 +115,12 @@ def add_csam_counts(conn: Connection, counts: Iterable[CsamCount]) -> None:
 
 def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes) -> str:
     """32 hexadecimal digits that stand for a subscriber for one day."""
-    key = hmac.digest(node_key, day_key, hashlib.sha256)
-    return hmac.digest(key, str(subscriber).encode(), hashlib.sha256)[:PSEUDONYM_OCTETS].hex()
+    return keyed_pseudonym(subscriber, hmac.digest(node_key, day_key, hashlib.sha256)).hex()
+
+
+def keyed_pseudonym(subscriber: int, key: bytes) -> bytes:
+    """The 16 octets of a pseudonym under a key made of both keys."""
+    return hmac.digest(key, str(subscriber).encode(), hashlib.sha256)[:PSEUDONYM_OCTETS]
 
 
 def page_of_blocks(

@@ -9,7 +9,7 @@ Source: semantics §8, §9.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,7 @@ from rules.category import category_name
 
 # Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
 BATCH = 200
-EVENTS = 2048  # of one reading: equal events of one second are one row
+EVENTS_A_ROW = 10  # that one reading may fold: equal events of one second are one row
 LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
 
@@ -105,12 +105,18 @@ def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
     for folder in sorted(spool_dir.glob("*/")):
         with reading(ledger.engine) as conn:
             at = read_position(conn, folder.name)
-        for number in segment_numbers(str(folder)):
-            path = segment_path(str(folder), number)
-            if at is not None and number < int(at.segment):
-                wipe_segment(path)
-            elif at is not None and number == int(at.segment):
-                wipe_segment(path, 0, at.offset)
+        if at is not None:
+            wipe_before(folder, at)
+
+
+def wipe_before(folder: Path, at: Position) -> None:
+    """Overwrite all events of a worker before a position."""
+    for number in segment_numbers(str(folder)):
+        path = segment_path(str(folder), number)
+        if number < int(at.segment):
+            wipe_segment(path)
+        elif number == int(at.segment):
+            wipe_segment(path, 0, at.offset)
 
 
 def drain_confidential(counters: Iterable[Path], list_ids: Sequence[str], now_s: int, ledger: Ledger) -> None:
@@ -137,77 +143,31 @@ def risen_since(conn: Connection, totals: Table, worker: str, found: Found) -> F
     return {key: by for key, by in risen.items() if by}
 
 
-# ----------------------------------------------------------------------------------------------------------------------
+def drain_segment(folder: Path, at: Position, take: Callable[[Columns, Position], None], most_rows: int) -> int:
+    """Hand the next events of a worker to take(), which has them on the disk when it returns; then overwrite them.
 
-
-def _drain_worker(folder: Path, ledger: Ledger) -> int:
-    n = _drain_batch(folder, ledger)
-    _remove_drained(folder, ledger)
-    return n
-
-
-def _drain_batch(folder: Path, ledger: Ledger) -> int:
-    """One transaction's events; 0 when there are none."""
-    with writing(ledger.engine) as conn:
-        at = read_position(conn, folder.name) or Position("0", 0)
-        begin, found, number = _next_columns(folder, int(at.segment), at.offset)
-        if found is None or found.next == begin:
-            return 0
-        rows = list(_rows(found))
-        append_blocks(conn, (record for record, _ in rows), ledger.node_key)
-        add_csam_counts(conn, _csam(found, ledger.node))
-        write_position(conn, folder.name, Position(str(number), found.next))
+    at  up to where its spool was read;   take  gets them with the position behind them
+    How many slots or events there were, 0: no new ones.   Raises OSError, ValueError, and what take() raises"""
+    begin, found, number = _next_columns(folder, at, EVENTS_A_ROW * most_rows, most_rows)
+    if found is None or found.next == begin:
+        return 0
+    take(found, Position(str(number), found.next))
     path = segment_path(str(folder), number)
     wipe_segment(path, begin, found.next)
     if found.n_damaged:
         log.warning("%s: %d slots hold no record; passed over; a power cut leaves such", path, found.n_damaged)
-    _log_decisions(rows)
     return found.n + found.n_damaged
 
 
-def _first_waiting(folder: Path, engine: Engine) -> int | None:
-    """When a worker's first event that waits was written, unix nanoseconds."""
-    with reading(engine) as conn:
-        at = read_position(conn, folder.name) or Position("0", 0)
-    try:
-        _, found, _ = _next_columns(folder, int(at.segment), at.offset, 1)
-    except (OSError, ValueError):
-        return None
-    return found.kinds[0].time_ns if found is not None and found.kinds else None
+def remove_drained(folder: Path, at: Position) -> None:
+    """Remove the segments of a worker that were read to their end, and that it has left.   at  as of drain_segment()"""
+    for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
+        if number < int(at.segment):
+            remove_segment(segment_path(str(folder), number))
 
 
-def _next_columns(folder: Path, number: int, first: int, most: int = EVENTS) -> tuple[int, Columns | None, int]:
-    """The slot where the next events after a position begin, at most so many events, and their segment."""
-    waiting = [each for each in segment_numbers(str(folder)) if each >= number]
-    for at, segment in enumerate(waiting):
-        begin = first if segment == number else 0
-        # Asked before the segment is read to its end: once a later one has records, this one gets no more.
-        is_left = any(read_slots(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
-        found = read_columns(segment_path(str(folder), segment), begin, most, BATCH)
-        if found.next > begin or not is_left:
-            return begin, found, segment
-    return first, None, number
-
-
-def _remove_drained(folder: Path, ledger: Ledger) -> None:
-    with reading(ledger.engine) as conn:
-        at = read_position(conn, folder.name)
-    if at is not None:
-        for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
-            if number < int(at.segment):
-                remove_segment(segment_path(str(folder), number))
-
-
-def _rows(found: Columns) -> Iterable[tuple[BlockRecord, BlockEvent]]:
-    """The records of all that is recorded, each with the first event of its kind."""
-    kinds = [_record(kind) for kind in found.kinds]
-    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
-        if (kind := found.kinds[number]).reason not in UNRECORDED:
-            whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
-            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count), kind
-
-
-def _record(event: BlockEvent) -> BlockRecord:
+def record_of(event: BlockEvent) -> BlockRecord:
+    """The record of an event."""
     reason = Reason(event.reason)
     return BlockRecord(
         time_s=event.time_ns // 1_000_000_000,
@@ -223,11 +183,81 @@ def _record(event: BlockEvent) -> BlockRecord:
     )
 
 
-def _csam(found: Columns, node: str) -> Iterable[CsamCount]:
+def stopped(found: Columns) -> Iterable[tuple[int, str, str, int]]:
+    """CSAM blocks, but for what a tap only saw: second, list, channel, how many."""
     for time_s, number, count in zip(found.time_s, found.kind, found.counts, strict=True):
         kind = found.kinds[number]
         if kind.reason == Reason.CSAM and kind.action != Action.SHADOW:
-            yield CsamCount(time_s, node, kind.list, word(Channel(kind.channel)), count)
+            yield time_s, kind.list, word(Channel(kind.channel)), count
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _drain_worker(folder: Path, ledger: Ledger) -> int:
+    n = _drain_batch(folder, ledger)
+    with reading(ledger.engine) as conn:
+        at = read_position(conn, folder.name)
+    if at is not None:
+        remove_drained(folder, at)
+    return n
+
+
+def _drain_batch(folder: Path, ledger: Ledger) -> int:
+    """One transaction's events; 0 when there are none."""
+    with reading(ledger.engine) as conn:
+        at = read_position(conn, folder.name) or Position("0", 0)
+
+    def take(found: Columns, position: Position) -> None:
+        rows = list(_rows(found))
+        with writing(ledger.engine) as conn:
+            append_blocks(conn, (record for record, _ in rows), ledger.node_key)
+            add_csam_counts(conn, _stopped_here(found, ledger.node))
+            write_position(conn, folder.name, position)
+        _log_decisions(rows)
+
+    return drain_segment(folder, at, take, BATCH)
+
+
+def _first_waiting(folder: Path, engine: Engine) -> int | None:
+    """When a worker's first event that waits was written, unix nanoseconds."""
+    with reading(engine) as conn:
+        at = read_position(conn, folder.name) or Position("0", 0)
+    try:
+        _, found, _ = _next_columns(folder, at, 1, 1)
+    except (OSError, ValueError):
+        return None
+    return found.kinds[0].time_ns if found is not None and found.kinds else None
+
+
+def _next_columns(
+    folder: Path, position: Position, most_events: int, most_rows: int
+) -> tuple[int, Columns | None, int]:
+    """The slot where the next events after a position begin, those events, and their segment."""
+    number, first = int(position.segment), position.offset
+    waiting = [each for each in segment_numbers(str(folder)) if each >= number]
+    for at, segment in enumerate(waiting):
+        begin = first if segment == number else 0
+        # Asked before the segment is read to its end: once a later one has records, this one gets no more.
+        is_left = any(read_slots(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
+        found = read_columns(segment_path(str(folder), segment), begin, most_events, most_rows)
+        if found.next > begin or not is_left:
+            return begin, found, segment
+    return first, None, number
+
+
+def _rows(found: Columns) -> Iterable[tuple[BlockRecord, BlockEvent]]:
+    """The records of all that is recorded, each with the first event of its kind."""
+    kinds = [record_of(kind) for kind in found.kinds]
+    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
+        if (kind := found.kinds[number]).reason not in UNRECORDED:
+            whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
+            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count), kind
+
+
+def _stopped_here(found: Columns, node: str) -> Iterable[CsamCount]:
+    for time_s, list_id, channel, count in stopped(found):
+        yield CsamCount(time_s, node, list_id, channel, count)
 
 
 def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Iterable[CsamCount]:

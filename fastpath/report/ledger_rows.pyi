@@ -1,0 +1,17 @@
+from array import array
+from typing import Final, NamedTuple
+
+from fastpath.report.columns import Columns
+
+NOT_IN_LEDGER: Final[int]
+
+class LedgerRows(NamedTuple):
+    time_s: array[int]
+    kind: array[int]
+    pseudonym: array[int]
+    counts: array[int]
+    days: array[int]
+    subscribers: array[int]
+
+def ledger_rows(columns: Columns, numbers: array[int]) -> LedgerRows: ...
+def pseudonyms(subscribers: array[int], key: bytes) -> bytes: ...

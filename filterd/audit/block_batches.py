@@ -1,0 +1,211 @@
+"""Batches of block records on the disk: what one look at a spool has found, written whole.
+
+    NNNNNNNNNN.batch   MessagePack of a Batch: records in columns, and how far every spool has been read
+
+Records of households' choices stand apart from all others, under pseudonyms of their own; a CSAM block is a count; the
+help corridor leaves nothing.
+Invariants: a batch is whole or not there, and on the disk when append() returns; only then may its records be
+overwritten in the spool.  Records and positions are one file, so none is lost or counted twice, whenever the writer
+dies.  Numbers only rise.  One process writes.
+Source: semantics §9; MessagePack.   Cost: 1 µs a record, and two fsync a batch.
+"""
+
+import os
+import re
+from array import array
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from fastpath.report.columns import Columns
+from fastpath.report.ledger_rows import NOT_IN_LEDGER, LedgerRows, ledger_rows, pseudonyms
+from filterd.audit.drain import UNRECORDED, drain_segment, record_of, remove_drained, stopped, wipe_before
+from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
+from rules.atomic_file import writing_whole
+
+DAY_S, HOUR_S = 86_400, 3600
+NAME = re.compile(r"(\d{10})\.batch")
+
+MOST_RECORDS = 1 << 16  # of a batch
+
+LedgerName = Literal["enforcement", "household"]
+LEDGERS: tuple[LedgerName, ...] = ("enforcement", "household")
+KeyOf = Callable[[LedgerName, int], bytes]  # (ledger, days since 1970) → key of its pseudonyms of that day
+
+
+class Kind(Struct, frozen=True, array_like=True):
+    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.block_ledger"""
+
+    channel: str
+    action: str
+    list: str
+    rule: str
+    order: int
+    category: str
+    reason: str
+    generation: int
+
+
+class Rows(Struct, array_like=True):
+    """Records of one ledger, a column each: machine integers, one behind the other.
+
+    pseudonyms  16 octets each;   time_s  int64;   kind  uint32, index in `kinds`;   counts  uint32
+    pseudonym   uint32, 1 + index in `pseudonyms`, or 0: the address is no subscriber's"""
+
+    kinds: list[Kind] = []
+    pseudonyms: bytes = b""
+    time_s: bytes = b""
+    kind: bytes = b""
+    pseudonym: bytes = b""
+    counts: bytes = b""
+
+
+class StoppedCount(Struct, frozen=True, array_like=True):
+    """So many CSAM blocks of an hour."""
+
+    hour_s: int
+    list: str
+    channel: str
+    count: int
+
+
+class Batch(Struct, array_like=True):
+    """What one look at a spool has found.   positions  worker → segment and slot up to which its spool was read"""
+
+    positions: dict[str, tuple[int, int]]
+    enforcement: Rows
+    household: Rows
+    csam: list[StoppedCount]
+
+    def rows(self, ledger: LedgerName) -> Rows:
+        return self.enforcement if ledger == "enforcement" else self.household
+
+
+class Batches:
+    """The folder of batches, for the one process that writes them.   Raises OSError; ValueError for a damaged batch"""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder = folder
+        newest = max(batch_numbers(folder), default=0)
+        self._next = newest + 1
+        self.positions = read_batch(folder, newest).positions if newest else {}
+
+    def append(self, batch: Batch) -> int:
+        """Have a batch on the disk; its number.   Raises OSError: it is not there, and the spool keeps its records"""
+        number = self._next
+        try:
+            with writing_whole(batch_path(self.folder, number)) as file:
+                os.fchmod(file.fileno(), 0o640)
+                file.write(msgspec.msgpack.encode(batch))
+        except OSError as reason:
+            what = f"{reason.strerror}: no batch of block records was written; they wait in the spool; make room"
+            raise OSError(reason.errno, what, str(self.folder)) from reason
+        self._next += 1
+        self.positions = batch.positions
+        return number
+
+
+def wipe_stored(spool_dir: Path, batches: Batches) -> None:
+    """Overwrite events that are in batches, where a process ended before it could do so: at the start."""
+    for worker, (segment, slot) in batches.positions.items():
+        wipe_before(spool_dir / worker, Position(str(segment), slot))
+
+
+def drain_to_batch(folder: Path, batches: Batches, key_of: KeyOf) -> int:
+    """Have the next events of a worker in a batch, and overwrite them in its spool; how many there were.
+
+    Raises OSError, ValueError: events that are in no batch stay in the spool"""
+
+    def take(found: Columns, position: Position) -> None:
+        positions = {**batches.positions, folder.name: (int(position.segment), position.offset)}
+        batches.append(batch_of(found, positions, key_of))
+
+    segment, slot = batches.positions.get(folder.name, (0, 0))
+    n = drain_segment(folder, Position(str(segment), slot), take, MOST_RECORDS)
+    segment, slot = batches.positions.get(folder.name, (0, 0))
+    remove_drained(folder, Position(str(segment), slot))
+    return n
+
+
+def batch_of(found: Columns, positions: dict[str, tuple[int, int]], key_of: KeyOf) -> Batch:
+    """The batch of what was read.   positions  of all workers, with this one's"""
+    kinds = [None if event.reason in UNRECORDED else _kind(record_of(event)) for event in found.kinds]
+    hours: Counter[tuple[int, str, str]] = Counter()
+    for time_s, list_id, channel, count in stopped(found):
+        hours[time_s - time_s % HOUR_S, list_id, channel] += count
+    enforcement, household = (_rows(found, kinds, ledger, key_of) for ledger in LEDGERS)
+    return Batch(positions, enforcement, household, [StoppedCount(*hour, count) for hour, count in hours.items()])
+
+
+def no_records(positions: dict[str, tuple[int, int]]) -> Batch:
+    """A batch of positions alone: all others may go once it is there."""
+    return Batch(positions, Rows(), Rows(), [])
+
+
+def read_batch(folder: Path, number: int) -> Batch:
+    """One batch.   Raises OSError; ValueError for one that is not what was written"""
+    path = batch_path(folder, number)
+    try:
+        batch = msgspec.msgpack.decode(path.read_bytes(), type=Batch)
+        for ledger in LEDGERS:
+            _check(batch.rows(ledger))
+    except (msgspec.DecodeError, ValueError) as reason:
+        raise ValueError(f"{path}: damaged ({reason}); not read; its records are lost: move it away") from reason
+    return batch
+
+
+def batch_numbers(folder: Path) -> list[int]:
+    """The numbers of the batches that are there, in order."""
+    return sorted(int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name)))
+
+
+def batch_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:010d}.batch"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _kind(record: BlockRecord) -> Kind:
+    return Kind(*(getattr(record, field) for field in Kind.__struct_fields__))
+
+
+def _rows(found: Columns, kinds: list[Kind | None], ledger: LedgerName, key_of: KeyOf) -> Rows:
+    """The records of one ledger."""
+    of_ledger: list[Kind] = []
+    numbers = array("I")
+    for kind in kinds:
+        is_of_ledger = kind is not None and (kind.reason in HOUSEHOLD) == (ledger == "household")
+        numbers.append(len(of_ledger) if is_of_ledger else NOT_IN_LEDGER)
+        if kind is not None and is_of_ledger:
+            of_ledger.append(kind)
+    rows = ledger_rows(found, numbers)
+    columns = (column.tobytes() for column in (rows.time_s, rows.kind, rows.pseudonym, rows.counts))
+    return Rows(of_ledger, _pseudonyms(rows, ledger, key_of), *columns)
+
+
+def _pseudonyms(rows: LedgerRows, ledger: LedgerName, key_of: KeyOf) -> bytes:
+    """Those of each pair of day and subscriber, in order; nearly always of one day."""
+    if len(days := set(rows.days)) == 1:
+        return pseudonyms(rows.subscribers, key_of(ledger, days.pop()))
+    keys = {day: key_of(ledger, day) for day in days}
+    pairs = zip(rows.days, rows.subscribers, strict=True)
+    return b"".join(pseudonyms(array("I", [subscriber]), keys[day]) for day, subscriber in pairs)
+
+
+def _check(rows: Rows) -> None:
+    """Raises ValueError where columns differ in length, or point at what is not there."""
+    n = len(rows.time_s) // 8
+    if {len(rows.time_s), 2 * len(rows.kind), 2 * len(rows.pseudonym), 2 * len(rows.counts)} != {8 * n}:
+        raise ValueError("columns of different lengths")
+    if len(rows.pseudonyms) % PSEUDONYM_OCTETS:
+        raise ValueError("a pseudonym of another length")
+    if n and max(array("I", rows.kind)) >= len(rows.kinds):
+        raise ValueError("a record of no kind")
+    if n and max(array("I", rows.pseudonym)) > len(rows.pseudonyms) // PSEUDONYM_OCTETS:
+        raise ValueError("a pseudonym that does not exist")

@@ -1,0 +1,246 @@
+"""Block records as Parquet files, by ledger and UTC day; made of batches, which are removed then.
+
+    FOLDER/batches/NNNNNNNNNN.batch                                      filterd.audit.block_batches
+    FOLDER/enforcement/day=2026-11-28/0000000001-0000003600.parquet      the batches that it has, first and last
+    FOLDER/household/day=…
+
+Any engine that reads Parquet reads them; `day` is a partition.  Needs pyarrow (`filterd[audit]`), 170 MB on the disk
+and 80 MB of memory: it belongs into a process of its own.
+Invariants: a file is whole or not there.  One with the batches N to M counts once batch N is gone, and the batches up
+to M count for nothing then: the removal of N is the moment at which all files of one compaction take over, so a record
+is read once, whenever the process dies.  A file that does not count yet is made again.
+Cost: 1 µs a record.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from filterd.audit.block_batches import (
+    DAY_S,
+    LEDGERS,
+    Kind,
+    LedgerName,
+    Rows,
+    batch_numbers,
+    batch_path,
+    read_batch,
+)
+from mgmt.block_ledger import PSEUDONYM_OCTETS
+from rules.atomic_file import sync, writing_whole
+
+BATCHES = "batches"
+ROW_GROUP = 1 << 18  # records: some 30 MB while they are written
+MOST_BATCHES = 4096  # of one compaction: an hour and more
+NAME = re.compile(r"(\d{10})-(\d{10})\.parquet")
+EPOCH = date(1970, 1, 1)
+
+Span = tuple[int, int]  # the first and the last batch of a file
+
+TEXTS = ("channel", "action", "list", "rule", "category", "reason")
+SCHEMA = pa.schema(
+    [
+        pa.field("time", pa.timestamp("ms", "UTC"), nullable=False),
+        *(pa.field(name, pa.string(), nullable=False) for name in TEXTS),
+        pa.field("order", pa.uint32(), nullable=False),  # its number, 0: none
+        pa.field("generation", pa.uint64(), nullable=False),
+        pa.field("subscriber", pa.binary(PSEUDONYM_OCTETS)),  # null: the address is no subscriber's
+        pa.field("count", pa.uint32(), nullable=False),
+    ]
+)
+
+
+class InForce(NamedTuple):
+    """What holds the records of a ledger.   batches  by number, of any day;   files  of Parquet by day"""
+
+    batches: list[int]
+    files: dict[date, list[Path]]
+
+
+class Compacted(NamedTuple):
+    """n_batches that are gone;   n_records  rows in `files`, which have them"""
+
+    n_batches: int
+    n_records: int
+    files: list[Path]
+
+
+def in_force(folder: Path, ledger: LedgerName, first: date, last: date) -> InForce:
+    """Look what holds the records of these days.   A batch that is gone when it is opened is in a file: look again."""
+    numbers = batch_numbers(folder / BATCHES)  # first: what replaces one of them is there once it is gone
+    there = set(numbers)
+    files: dict[date, list[Path]] = {}
+    spans = []
+    for path, span in _files(folder / ledger):
+        day = date.fromisoformat(path.parent.name.removeprefix("day="))
+        if span[0] not in there and first <= day <= last:
+            files.setdefault(day, []).append(path)
+            spans.append(span)
+    return InForce(_left(numbers, spans), files)
+
+
+def settle(folder: Path) -> None:
+    """Remove what a compaction has left that did not end: files that do not count, or batches that do not any more."""
+    for part in folder.glob("*/day=*/*.part"):  # rules.atomic_file
+        part.unlink()
+    numbers = batch_numbers(folder / BATCHES)
+    there = set(numbers)
+    spans = []
+    for path, span in (each for ledger in LEDGERS for each in _files(folder / ledger)):
+        if span[0] in there:
+            path.unlink()
+        else:
+            spans.append(span)
+    left = set(_left(numbers, spans))
+    _remove(folder / BATCHES, [number for number in numbers if number not in left])
+
+
+def compact(folder: Path) -> Compacted:
+    """Make files of all batches but the newest, which has the positions of the spools; after settle().
+
+    Raises OSError, and ValueError for a damaged batch: all batches are there still"""
+    numbers = batch_numbers(folder / BATCHES)[:-1][:MOST_BATCHES]
+    if not numbers:
+        return Compacted(0, 0, [])
+    name = f"{numbers[0]:010d}-{numbers[-1]:010d}.parquet"
+    with ExitStack() as files:
+        made = _Files(folder, name, files)
+        for number in numbers:
+            batch = read_batch(folder / BATCHES, number)
+            for ledger in LEDGERS:
+                made.add(ledger, batch.rows(ledger))
+        made.end()
+    # They are whole and on the disk: from the removal of the first batch on, they count.
+    _remove(folder / BATCHES, numbers)
+    return Compacted(len(numbers), made.n_records, list(made.paths.values()))
+
+
+def forget(folder: Path, ledger: LedgerName, before_s: float) -> int:
+    """Remove the files of the days that have ended by `before_s` (unix seconds); how many days."""
+    before = datetime.fromtimestamp(before_s, UTC).date().isoformat()
+    due = [day for day in (folder / ledger).glob("day=*") if day.name.removeprefix("day=") < before]
+    for day in due:
+        for path in day.iterdir():
+            path.unlink()
+        day.rmdir()
+    return len(due)
+
+
+def table_of(rows: Rows) -> pa.Table:
+    """Records in columns of SCHEMA."""
+    n = len(rows.counts) // 4
+
+    def numbers(kind: pa.DataType, octets: bytes) -> pa.Array:
+        return pa.Array.from_buffers(kind, n, [None, pa.py_buffer(octets)])
+
+    at = numbers(pa.uint32(), rows.kind)
+    of_kinds = {
+        field.name: pa.array([getattr(kind, field.name) for kind in rows.kinds], field.type).take(at)
+        for field in SCHEMA
+        if field.name in Kind.__struct_fields__
+    }
+    coded = SCHEMA.field("subscriber").type
+    n_coded = len(rows.pseudonyms) // PSEUDONYM_OCTETS
+    of_pairs = pa.Array.from_buffers(coded, n_coded, [None, pa.py_buffer(rows.pseudonyms)])
+    whose = pa.concat_arrays([pa.nulls(1, coded), of_pairs])
+    columns = {
+        "time": numbers(pa.timestamp("s", "UTC"), rows.time_s).cast(SCHEMA.field("time").type),
+        **of_kinds,
+        "subscriber": whose.take(numbers(pa.uint32(), rows.pseudonym)),
+        "count": numbers(pa.uint32(), rows.counts),
+    }
+    return pa.table([columns[name] for name in SCHEMA.names], SCHEMA)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+class _Files:
+    """The files of one compaction, while they are written."""
+
+    def __init__(self, folder: Path, name: str, files: ExitStack) -> None:
+        self._folder, self._name, self._files = folder, name, files
+        self._waiting: dict[tuple[LedgerName, int], list[pa.Table]] = {}
+        self._writers: dict[tuple[LedgerName, int], pq.ParquetWriter] = {}
+        self.paths: dict[tuple[LedgerName, int], Path] = {}
+        self.n_records = 0
+
+    def add(self, ledger: LedgerName, rows: Rows) -> None:
+        for day, table in _by_day(table_of(rows)):
+            waiting = self._waiting.setdefault((ledger, day), [])
+            waiting.append(table)
+            self.n_records += table.num_rows
+            if sum(each.num_rows for each in waiting) >= ROW_GROUP:
+                self._write((ledger, day))
+
+    def end(self) -> None:
+        for key in self._waiting:
+            self._write(key)
+
+    def _write(self, key: tuple[LedgerName, int]) -> None:
+        if self._waiting[key]:
+            self._writer(key).write_table(pa.concat_tables(self._waiting[key]), ROW_GROUP)
+            self._waiting[key] = []
+
+    def _writer(self, key: tuple[LedgerName, int]) -> pq.ParquetWriter:
+        if key not in self._writers:
+            ledger, day = key
+            path = self._folder / ledger / f"day={EPOCH + timedelta(days=day)}" / self._name
+            if not path.parent.exists():
+                path.parent.mkdir(mode=0o750, parents=True)
+                sync([path.parent.parent, self._folder])
+            self.paths[key] = path
+            file = self._files.enter_context(writing_whole(path))
+            os.fchmod(file.fileno(), 0o640)
+            self._writers[key] = self._files.enter_context(_writer(file))
+        return self._writers[key]
+
+
+def _writer(file: BinaryIO) -> pq.ParquetWriter:
+    coded = [name for name in SCHEMA.names if name != "time"]
+    return pq.ParquetWriter(
+        file,
+        SCHEMA,
+        compression="zstd",
+        use_dictionary=coded,
+        column_encoding={"time": "DELTA_BINARY_PACKED"},
+        write_page_index=True,
+    )
+
+
+def _by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """The parts of a table by days since 1970."""
+    if not table.num_rows:
+        return
+    days = pc.floor(pc.divide(table["time"].cast(pa.int64()), DAY_S * 1000)).cast(pa.int64())
+    found = sorted(pc.unique(days).to_pylist())
+    for day in found:
+        yield day, table if len(found) == 1 else table.filter(pc.equal(days, day))
+
+
+def _left(numbers: Sequence[int], spans: Iterable[Span]) -> list[int]:
+    """The batches that no file of these spans has."""
+    recent = [span for span in spans if numbers and span[1] >= numbers[0]]
+    return [number for number in numbers if not any(first <= number <= last for first, last in recent)]
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, Span]]:
+    for path in sorted(folder.glob("day=*/*.parquet")):
+        if found := NAME.fullmatch(path.name):
+            yield path, (int(found[1]), int(found[2]))
+
+
+def _remove(folder: Path, numbers: list[int]) -> None:
+    """Remove batches, the first one first: its end is on the disk before another one goes."""
+    for at, number in enumerate(numbers):
+        batch_path(folder, number).unlink(missing_ok=True)
+        if at == 0:
+            sync([folder])

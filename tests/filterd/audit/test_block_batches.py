@@ -1,0 +1,156 @@
+import errno
+from array import array
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.block_store import drain_all, key_of
+from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
+
+from fastpath.images.verdict import Action, Reason
+from fastpath.report.columns import NOT_A_SUBSCRIBER
+from filterd.audit.block_batches import (
+    Batch,
+    Batches,
+    Kind,
+    Rows,
+    StoppedCount,
+    batch_numbers,
+    batch_path,
+    drain_to_batch,
+    no_records,
+    read_batch,
+)
+from mgmt.block_ledger import HOUSEHOLD, keyed_pseudonym
+
+TIME_S = TIME_NS // 10**9
+DAY = TIME_S // 86_400
+
+
+def drained(tmp_path: Path, *events: bytes) -> Batch:
+    put_segment(tmp_path / "spool/dns-0", 1, *events)
+    drain_all(tmp_path / "spool", tmp_path / "store")
+    return read_batch(tmp_path / "store/batches", 1)
+
+
+def test_a_batch_has_records_in_columns_and_the_position_behind_them(tmp_path: Path) -> None:
+    batch = drained(tmp_path, block_event(), block_event(), block_event("b.test", subscriber=NOT_A_SUBSCRIBER))
+
+    rows = batch.enforcement
+    assert batch.positions == {"dns-0": (1, 3)}
+    assert rows.kinds[0] == Kind("sni", "splash", "pta", "bad.test", 3, "adult", "order", 12)
+    assert array("q", rows.time_s).tolist() == [TIME_S, TIME_S]
+    assert [array("I", column).tolist() for column in (rows.kind, rows.pseudonym, rows.counts)] == [
+        [0, 1],
+        [1, 0],
+        [2, 1],
+    ]
+    assert rows.pseudonyms == keyed_pseudonym(7, key_of("enforcement", DAY))
+    assert (batch.household, batch.csam) == (Rows(), [])
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_record_is_in_the_ledger_of_its_reason_and_csam_and_help_are_in_none(tmp_path: Path, reason: Reason) -> None:
+    batch = drained(tmp_path, block_event(reason=reason))
+
+    ledgers = [[kind.reason for kind in rows.kinds] for rows in (batch.enforcement, batch.household)]
+    word = reason.name.lower().replace("_", "-")
+    expected = [[], []] if word in ("csam", "help") else [[], [word]] if word in HOUSEHOLD else [[word], []]
+    assert ledgers == expected
+
+
+def test_a_csam_block_is_a_count_of_its_hour_and_what_a_tap_saw_is_none(tmp_path: Path) -> None:
+    events = [block_event("secret.test", reason=Reason.CSAM, subscriber=number) for number in range(3)]
+    batch = drained(tmp_path, *events, block_event("secret.test", reason=Reason.CSAM, action=Action.SHADOW))
+
+    assert batch.csam == [StoppedCount(TIME_S - TIME_S % 3600, "pta", "sni", 3)]
+    assert b"secret" not in batch_path(tmp_path / "store/batches", 1).read_bytes()
+
+
+def test_one_subscriber_has_another_pseudonym_each_day_and_in_each_ledger(tmp_path: Path) -> None:
+    next_day = (DAY + 1) * 86_400 * 10**9
+    moments = [(at, reason) for at in (TIME_NS, next_day) for reason in (Reason.ORDER, Reason.PAUSE)]
+    batch = drained(tmp_path, *[block_event(time_ns=at, reason=reason) for at, reason in moments])
+
+    keys = [[key_of(ledger, day) for day in (DAY, DAY + 1)] for ledger in ("enforcement", "household")]
+    expected = [b"".join(keyed_pseudonym(7, key) for key in of_ledger) for of_ledger in keys]
+    assert [batch.enforcement.pseudonyms, batch.household.pseudonyms] == expected
+    assert len({keyed_pseudonym(7, key) for of_ledger in keys for key in of_ledger}) == 4
+
+
+def test_events_are_overwritten_in_the_spool_once_their_batch_is_there(tmp_path: Path) -> None:
+    drained(tmp_path, block_event(), block_event(reason=Reason.CSAM))
+
+    octets = (tmp_path / "spool/dns-0/000001.seg").read_bytes()
+    assert octets[SLOT_OCTETS:].strip(b"\0") == b""
+
+
+def test_draining_goes_on_where_the_last_process_ended(tmp_path: Path) -> None:
+    drained(tmp_path, block_event("a.test"))
+    put_segment(tmp_path / "spool/dns-0", 1, block_event("a.test"), block_event("b.test"))
+    put_segment(tmp_path / "spool/gate-0", 1, block_event("c.test"))
+
+    batches = drain_all(tmp_path / "spool", tmp_path / "store")
+
+    rules = [[kind.rule for kind in read_batch(batches.folder, n).enforcement.kinds] for n in (1, 2, 3)]
+    assert rules == [["a.test"], ["b.test"], ["c.test"]]
+    assert Batches(batches.folder).positions == {"dns-0": (1, 2), "gate-0": (1, 1)}
+
+
+def test_a_full_disk_leaves_the_records_in_the_spool_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_segment(tmp_path / "spool/dns-0", 1, block_event())
+    batches = Batches(tmp_path / "store/batches")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OSError, match=r"no batch of block records was written; they wait in the spool") as told:
+            drain_to_batch(tmp_path / "spool/dns-0", batches, key_of)
+
+    assert told.value.errno == errno.ENOSPC
+    assert list(batches.folder.iterdir()) == [] and batches.positions == {}
+    assert drain_to_batch(tmp_path / "spool/dns-0", batches, key_of) == 1
+
+
+def damage(batch: Batch, rows: Rows) -> bytes:
+    return msgspec.msgpack.encode(Batch(batch.positions, rows, batch.household, batch.csam))
+
+
+def test_what_is_not_a_whole_batch_is_refused_with_its_place(tmp_path: Path) -> None:
+    batch = drained(tmp_path, block_event(), block_event("b.test"))
+    path = batch_path(tmp_path / "store/batches", 1)
+    whole, rows = path.read_bytes(), batch.enforcement
+    damaged = [whole[:n] for n in range(len(whole))]
+    damaged += [whole + b"\0", b"", b"\xff" * 100]
+    damaged += [
+        damage(batch, msgspec.structs.replace(rows, counts=rows.counts[:-1])),
+        damage(batch, msgspec.structs.replace(rows, time_s=rows.time_s + bytes(1))),
+        damage(batch, msgspec.structs.replace(rows, kinds=rows.kinds[:1])),
+        damage(batch, msgspec.structs.replace(rows, pseudonyms=b"")),
+        damage(batch, msgspec.structs.replace(rows, pseudonyms=b"short")),
+    ]
+
+    for octets in damaged:
+        path.write_bytes(octets)
+        with pytest.raises(ValueError, match=r"0000000001\.batch: damaged .* move it away"):
+            read_batch(path.parent, 1)
+
+
+def test_a_batch_without_records_has_the_positions(tmp_path: Path) -> None:
+    batches = Batches(tmp_path)
+    batches.append(no_records({"dns-0": (4, 2)}))
+
+    assert Batches(tmp_path).positions == {"dns-0": (4, 2)}
+    assert batch_numbers(tmp_path) == [1]
+
+
+def test_other_files_are_no_batches(tmp_path: Path) -> None:
+    for name in ("0000000001.batch.part", "1.batch", "notes"):
+        (tmp_path / name).touch()
+
+    assert batch_numbers(tmp_path) == []
+    assert Batches(tmp_path).positions == {}
