@@ -38,7 +38,9 @@ from mgmt.block_ledger import PSEUDONYM_OCTETS
 from rules.atomic_file import sync, writing_whole
 
 BATCHES = "batches"
-ROW_GROUP = 1 << 18  # records: some 30 MB while they are written
+ROW_GROUP = 1 << 19  # records
+# Of the codes of a column: without room for the pseudonyms of all subscribers of a row group, each record has its own.
+CODES_OCTETS = 16 << 20
 MOST_BATCHES = 4096  # of one compaction: an hour and more
 NAME = re.compile(r"(\d{10})-(\d{10})\.parquet")
 EPOCH = date(1970, 1, 1)
@@ -104,9 +106,10 @@ def settle(folder: Path) -> None:
 
 
 def compact(folder: Path) -> Compacted:
-    """Make files of all batches but the newest, which has the positions of the spools; after settle().
+    """Make files of all batches but the newest, which has the positions of the spools.
 
     Raises OSError, and ValueError for a damaged batch: all batches are there still"""
+    settle(folder)  # what an earlier one has left, or it would count beside what is made now
     numbers = batch_numbers(folder / BATCHES)[:-1][:MOST_BATCHES]
     if not numbers:
         return Compacted(0, 0, [])
@@ -211,6 +214,7 @@ def _writer(file: BinaryIO) -> pq.ParquetWriter:
         SCHEMA,
         compression="zstd",
         use_dictionary=coded,
+        dictionary_pagesize_limit=CODES_OCTETS,
         column_encoding={"time": "DELTA_BINARY_PACKED"},
         write_page_index=True,
     )

@@ -34,8 +34,6 @@ def drain_all(spool: Path, store: Path) -> Batches:
 
 def live(spool: Path, store: Path) -> None:
     """One life of the process: what the last one has left, all there is in the spools, one compaction."""
-    (store / block_files.BATCHES).mkdir(parents=True, exist_ok=True)
-    block_files.settle(store)
     batches = drain_all(spool, store)
     batches.append(no_records(batches.positions))
     block_files.compact(store)
