@@ -68,6 +68,15 @@ class Ledger(NamedTuple):
     node: str
     reserve: Reserve | None = None
 
+    def key_of(self, worker: str) -> str:
+        """How the database calls a worker of this box."""
+        return key_of(self.engine, self.node, worker)
+
+
+def key_of(engine: Engine, node: str, worker: str) -> str:
+    """How a database calls a worker: with its box, where several boxes may share it."""
+    return f"{node}/{worker}" if engine.dialect.name == "postgresql" else worker
+
 
 def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     """Move new events of every worker into the ledger, at most BATCH rows of each; how many events there were.
@@ -90,12 +99,12 @@ def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
     return n
 
 
-def late_since_s(spool_dir: Path, engine: Engine, now_s: float) -> float | None:
+def late_since_s(spool_dir: Path, engine: Engine, node: str, now_s: float) -> float | None:
     """When the oldest record was written that is not drained yet, unix seconds; None: none has waited for LATE_S.
 
     Not sooner: blocks of confidential lists write none, and whoever sees a record come could tell which they are.
     A spool that cannot be read is drain_spools()'s to say: it hides no other one here."""
-    found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine)) is not None]
+    found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine, node)) is not None]
     oldest_s = min(found) / 1e9 if found else now_s
     return oldest_s if now_s - oldest_s >= LATE_S else None
 
@@ -104,7 +113,7 @@ def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
     """Overwrite what was stored by a control role that ended before it could do so: at the start."""
     for folder in sorted(spool_dir.glob("*/")):
         with reading(ledger.engine) as conn:
-            at = read_position(conn, folder.name)
+            at = read_position(conn, ledger.key_of(folder.name))
         if at is not None:
             wipe_before(folder, at)
 
@@ -125,7 +134,7 @@ def drain_confidential(counters: Iterable[Path], list_ids: Sequence[str], now_s:
         found = read_confidential(path)
         if found:
             with writing(ledger.engine) as conn:
-                risen = risen_since(conn, confidential_totals, path.name, found)
+                risen = risen_since(conn, confidential_totals, ledger.key_of(path.name), found)
                 add_csam_counts(conn, _counts(risen, list_ids, now_s, ledger.node))
 
 
@@ -197,7 +206,7 @@ def stopped(found: Columns) -> Iterable[tuple[int, str, str, int]]:
 def _drain_worker(folder: Path, ledger: Ledger) -> int:
     n = _drain_batch(folder, ledger)
     with reading(ledger.engine) as conn:
-        at = read_position(conn, folder.name)
+        at = read_position(conn, ledger.key_of(folder.name))
     if at is not None:
         remove_drained(folder, at)
     return n
@@ -206,23 +215,23 @@ def _drain_worker(folder: Path, ledger: Ledger) -> int:
 def _drain_batch(folder: Path, ledger: Ledger) -> int:
     """One transaction's events; 0 when there are none."""
     with reading(ledger.engine) as conn:
-        at = read_position(conn, folder.name) or Position("0", 0)
+        at = read_position(conn, ledger.key_of(folder.name)) or Position("0", 0)
 
     def take(found: Columns, position: Position) -> None:
         rows = list(_rows(found))
         with writing(ledger.engine) as conn:
             append_blocks(conn, (record for record, _ in rows), ledger.node_key)
             add_csam_counts(conn, _stopped_here(found, ledger.node))
-            write_position(conn, folder.name, position)
+            write_position(conn, ledger.key_of(folder.name), position)
         _log_decisions(rows)
 
     return drain_segment(folder, at, take, BATCH)
 
 
-def _first_waiting(folder: Path, engine: Engine) -> int | None:
+def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     """When a worker's first event that waits was written, unix nanoseconds."""
     with reading(engine) as conn:
-        at = read_position(conn, folder.name) or Position("0", 0)
+        at = read_position(conn, key_of(engine, node, folder.name)) or Position("0", 0)
     try:
         _, found, _ = _next_columns(folder, at, 1, 1)
     except (OSError, ValueError):

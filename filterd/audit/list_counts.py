@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, delete, select
 from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
-from filterd.audit.drain import Found, risen_since
+from filterd.audit.drain import Found, key_of, risen_since
 from filterd.lookup.words import word
 from parental.database import reading, upsert, writing
 from parental.schema.records import list_counts, list_totals
@@ -21,17 +21,18 @@ from rules.category import category_number
 BYPASS = category_number("bypass")
 
 
-def drain_counted(counters: Iterable[Path], lists: Sequence[ListInForce], engine: Engine) -> None:
+def drain_counted(counters: Iterable[Path], lists: Sequence[ListInForce], engine: Engine, node: str) -> None:
     """Add what the counters of such lists have risen by to their counts, and drop those of other lists.
 
-    counters  the files of counters;  lists  in force, by number; none: not known yet, and nothing is done"""
+    counters  the files of counters;  lists  in force, by number; none: not known yet, and nothing is done
+    node      this box"""
     if not lists:
         return
     for path in counters:
         found = read_counted(path)
         if found:
             with writing(engine) as conn:
-                _add(conn, risen_since(conn, list_totals, path.name, found), lists)
+                _add(conn, risen_since(conn, list_totals, key_of(engine, node, path.name), found), lists)
     _forget_others(engine, lists)
 
 

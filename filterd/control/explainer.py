@@ -4,6 +4,7 @@ Invariants: an explanation names no entry of a confidential list (filterd.lookup
 """
 
 import asyncio
+import socket
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,7 +112,9 @@ class Explainer:
             workers=await ask_status(config.run_dir, workers_of(config)),
             roles=await asyncio.to_thread(role_states, config),
             confirmed_s=await asyncio.to_thread(confirmed_s, config),
-            records_late_since_s=await asyncio.to_thread(late_since_s, config.state_dir / SPOOL, engine, time.time()),
+            records_late_since_s=await asyncio.to_thread(
+                late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
+            ),
         )
 
     def _order_words(self, order: int, host: bytes | None) -> dict[str, Any]:

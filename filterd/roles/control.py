@@ -403,7 +403,7 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         n = drain_spools(state_dir / SPOOL, ledger)
         counters = list(counters_files(run_dir))
         drain_confidential(counters, control.publisher.tables.list_ids, int(time.time()), ledger)
-        drain_counted(counters, control.publisher.tables.lists, ledger.engine)
+        drain_counted(counters, control.publisher.tables.lists, ledger.engine, ledger.node)
 
     def wipe() -> None:
         wipe_drained(state_dir / SPOOL, ledger)

@@ -92,6 +92,25 @@ def test_draining_again_adds_nothing_and_goes_on_where_it_ended(tmp_path: Path, 
     assert [rule for rule, *_ in blocks(ledger)] == ["a.test", "b.test"]
 
 
+def test_two_boxes_that_share_a_server_each_drain_all_of_their_workers_of_one_name(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    if ledger.engine.dialect.name == "sqlite":
+        pytest.skip("a file of SQLite is one box's")
+    ledgers = {name: ledger._replace(node=name) for name in ("a", "b")}
+    for number, name in enumerate(ledgers, 1):
+        put_segment(tmp_path / name / "spool/dns-0", 1, *(event(f"{name}{n}.test") for n in range(3 * number)))
+        (tmp_path / name / "counters").mkdir()
+        set_confidential(tmp_path / name / "counters/dns-0", 1, Channel.DNS, 5 * number)
+
+    for name in ("a", "b", "a", "b"):
+        drain_all(tmp_path / name / "spool", ledgers[name])
+        drain_confidential((tmp_path / name / "counters").glob("*"), ["pta", "stop"], TIME_S, ledgers[name])
+
+    assert len(blocks(ledger)) == 9
+    assert [(node, count) for _, node, _, _, count in counts(ledger)] == [("a", 5), ("b", 10)]
+
+
 def octets_left(folder: Path) -> bytes:
     """What stands behind the header of every segment."""
     return b"".join(path.read_bytes()[SLOT_OCTETS:] for path in sorted(folder.glob("*.seg")))
@@ -186,14 +205,14 @@ def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path: Path, le
 
 def test_records_are_late_once_one_has_waited_for_ten_seconds_and_not_sooner(tmp_path: Path, ledger: Ledger) -> None:
     spool = tmp_path / "spool"
-    assert late_since_s(spool, ledger.engine, 0.0) is None
+    assert late_since_s(spool, ledger.engine, ledger.node, 0.0) is None
     put_segment(spool / "dns-0", 1, event("a.test"), event("b.test"))
     put_segment(spool / "dns-1", 1)
 
-    assert late_since_s(spool, ledger.engine, TIME_S + 9.9) is None
-    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) == TIME_S
+    assert late_since_s(spool, ledger.engine, ledger.node, TIME_S + 9.9) is None
+    assert late_since_s(spool, ledger.engine, ledger.node, TIME_S + 10.1) == TIME_S
     drain_all(spool, ledger)
-    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) is None
+    assert late_since_s(spool, ledger.engine, ledger.node, TIME_S + 10.1) is None
 
 
 def test_a_spool_that_cannot_be_read_hides_no_late_one(tmp_path: Path, ledger: Ledger) -> None:
@@ -202,7 +221,7 @@ def test_a_spool_that_cannot_be_read_hides_no_late_one(tmp_path: Path, ledger: L
     (spool / "dns-0").mkdir()
     (spool / "dns-0/000001.seg").write_bytes(bytes(4096))
 
-    assert late_since_s(spool, ledger.engine, TIME_S + 10.1) == TIME_S
+    assert late_since_s(spool, ledger.engine, ledger.node, TIME_S + 10.1) == TIME_S
     with pytest.raises(ValueError, match="not a spool segment"):
         drain_all(spool, ledger)
 

@@ -50,7 +50,7 @@ def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(e
         ("gate-0", 1, Channel.QUIC, 6),
     ):
         set_count(folder / worker, number, channel, total)
-        drain_counted(folder.glob("*"), [PTA, ONE, TWO], engine)
+        drain_counted(folder.glob("*"), [PTA, ONE, TWO], engine, "box")
 
     assert shadowed(engine, [PTA, ONE, TWO]) == {"one": {"dns": 9, "quic": 6}, "two": {}}
 
@@ -62,7 +62,7 @@ def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine: E
     lists = [tor, vpn, secret, tor._replace(id="games", category=BYPASS + 1)]
     for number in range(4):
         set_count(folder / "gate-0", number, Channel.SNI, 3 + number)
-    drain_counted(folder.glob("*"), lists, engine)
+    drain_counted(folder.glob("*"), lists, engine, "box")
 
     assert attempts(engine, lists) == {"tor": {"sni": 3}}
     assert shadowed(engine, lists) == {"vpn": {"sni": 4}}
@@ -71,16 +71,16 @@ def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine: E
 def test_a_counter_that_began_anew_counts_from_zero(engine: Engine, folder: Path) -> None:
     for total in (5, 2):
         set_count(folder / "dns-0", 0, Channel.DNS, total)
-        drain_counted(folder.glob("*"), [ONE], engine)
+        drain_counted(folder.glob("*"), [ONE], engine, "box")
 
     assert shadowed(engine, [ONE]) == {"one": {"dns": 7}}
 
 
 def test_counts_stay_with_their_list_when_it_gets_another_number(engine: Engine, folder: Path) -> None:
     set_count(folder / "dns-0", 0, Channel.DNS, 3)
-    drain_counted(folder.glob("*"), [ONE, TWO], engine)
+    drain_counted(folder.glob("*"), [ONE, TWO], engine, "box")
     set_count(folder / "dns-0", 0, Channel.DNS, 4)
-    drain_counted(folder.glob("*"), [TWO, ONE], engine)
+    drain_counted(folder.glob("*"), [TWO, ONE], engine, "box")
 
     assert shadowed(engine, [ONE, TWO]) == {"one": {"dns": 3}, "two": {"dns": 1}}
 
@@ -92,7 +92,7 @@ def test_whatever_number_a_list_gets_nothing_of_the_shadow_is_counted_as_csam(
     for total, lists in ((3, [ONE, STOP]), (4, [STOP])):
         set_count(folder / "dns-0", 0, Channel.DNS, total)
         drain_confidential(folder.glob("*"), [each.id for each in lists], 1_800_000_000, ledger)
-        drain_counted(folder.glob("*"), lists, engine)
+        drain_counted(folder.glob("*"), lists, engine, "box")
 
     with reading(engine) as conn:
         assert list(iter_csam_counts(conn, 0, 2**40)) == []
@@ -103,18 +103,18 @@ def test_a_list_that_is_enforced_or_gone_is_forgotten_and_begins_at_nothing_when
 ) -> None:
     for number, total in ((0, 2), (1, 3)):
         set_count(folder / "dns-0", number, Channel.DNS, total)
-    drain_counted(folder.glob("*"), [ONE, TWO], engine)
+    drain_counted(folder.glob("*"), [ONE, TWO], engine, "box")
 
-    drain_counted(folder.glob("*"), [ONE._replace(action=Action.SPLASH), TWO], engine)
+    drain_counted(folder.glob("*"), [ONE._replace(action=Action.SPLASH), TWO], engine, "box")
 
     assert shadowed(engine, [ONE, TWO]) == {"one": {}, "two": {"dns": 3}}
 
 
 def test_before_the_lists_are_known_nothing_is_forgotten_and_nothing_lost(engine: Engine, folder: Path) -> None:
     set_count(folder / "dns-0", 0, Channel.DNS, 2)
-    drain_counted(folder.glob("*"), [ONE], engine)
+    drain_counted(folder.glob("*"), [ONE], engine, "box")
     set_count(folder / "dns-0", 0, Channel.DNS, 5)
-    drain_counted(folder.glob("*"), [], engine)
-    drain_counted(folder.glob("*"), [ONE], engine)
+    drain_counted(folder.glob("*"), [], engine, "box")
+    drain_counted(folder.glob("*"), [ONE], engine, "box")
 
     assert shadowed(engine, [ONE]) == {"one": {"dns": 5}}
