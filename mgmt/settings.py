@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mgmt.deadlines.rules import Rules
 from mgmt.frame.shapes import Line
 
 LANGUAGES = ("en", "ur")  # that pages are written in
@@ -91,7 +92,7 @@ class Theme(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     accent_dark: Colour | None = None
 
 
-STOP_PAGE, THEME = StopPage(), Theme()
+STOP_PAGE, THEME, CLOCKS = StopPage(), Theme(), Rules()
 # The fields of Settings that pages show, and that the desk can change.
 PAGES = (
     *("isp_name", "isp_name_ur", "isp_url", "isp_contact", "first_language"),
@@ -113,6 +114,7 @@ class Settings:
     country         of telephone numbers that are written without one
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
+    clocks          deadlines of orders
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
     isp_name: str = "Your internet provider"
@@ -138,6 +140,7 @@ class Settings:
     help_host: str | None = None
     desk_origin: str | None = None
     has_client_ca: bool = False
+    clocks: Rules = CLOCKS
 
     @property
     def pages(self) -> tuple[object, ...]:

@@ -421,15 +421,20 @@ def telephone(value: str) -> str:
     return value
 
 
-def past_day(value: str) -> date:
+def day(value: str) -> date:
     """day, such as 2026-11-24"""
     try:
-        day = date.fromisoformat(value)
+        return date.fromisoformat(value)
     except ValueError as reason:
         raise Unfit(f"{quoted(value)} is not a day", "write it as 2026-11-24") from reason
-    if day > datetime.now(UTC).date() + timedelta(days=1):  # it may be tomorrow already where the operator is
+
+
+def past_day(value: str) -> date:
+    """day that has come, such as 2026-11-24"""
+    found = day(value)
+    if found > datetime.now(UTC).date() + timedelta(days=1):  # it may be tomorrow already where the operator is
         raise Unfit(f"{quoted(value)} has not come yet", "write the day on which it was done, as 2026-11-24")
-    return day
+    return found
 
 
 def _ip(value: str, wanted: str) -> IPv4Address | IPv6Address:

@@ -20,6 +20,7 @@ from fastpath.images.layout import Limit
 from filterd.config import kinds
 from filterd.config.family import MAX_HOSTS, Family
 from filterd.config.kinds import MarkMask, Octets, Seconds
+from filterd.config.orders import Orders
 from filterd.config.pages import SETTINGS, Complaint, StopPage
 from filterd.config.protected import Protected
 from filterd.config.radius import Radius
@@ -471,4 +472,5 @@ class Config:
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))
     retention: Retention = part(Retention, LIVE)
+    orders: Orders = part(Orders, LIVE)
     verifier: Verifier = part(Verifier, LIVE)

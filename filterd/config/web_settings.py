@@ -1,9 +1,12 @@
 """Settings of the web applications of mgmt, from the configuration."""
 
 import dataclasses
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from filterd.config import Config
 from filterd.config.schema import Splash
+from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
 
 
@@ -32,12 +35,21 @@ def settings_of(config: Config) -> Settings:
         desk_origin=config.api.desk_origin,
         has_client_ca=config.api.client_ca is not None,
         country=config.family.sms.country,
+        clocks=clocks_of(config),
     )
 
 
 def family_settings_of(config: Config) -> Settings:
     """The same at the families' door."""
     return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None, has_client_ca=False)
+
+
+def clocks_of(config: Config) -> Rules:
+    """The deadlines of orders."""
+    deadlines = (
+        Deadline(timedelta(seconds=each.within), each.issuer, each.kind, each.since) for each in config.orders.deadlines
+    )
+    return Rules(tuple(deadlines), zone=ZoneInfo(config.parental.timezone))
 
 
 def _complaints(splash: Splash) -> tuple[Complaint, ...]:

@@ -51,6 +51,19 @@ class StepTaken(Struct):
     by: Annotated[str, Meta(description="The part of filterd that took it.")]
 
 
+class OrderClock(Struct):
+    """By when an order is to be confirmed."""
+
+    begun: str
+    due: str
+    stopped: Annotated[str | None, Meta(description="When it was confirmed, or ended; null: it runs.")]
+    by: Annotated[Literal["letter", "setting"], Meta(description="Who says so.")]
+    state: Annotated[
+        Literal["running", "overdue", "in_time", "late", "ended"],
+        Meta(description="in_time, late: it was confirmed; ended: withdrawn, expired or rejected before."),
+    ]
+
+
 class OrderFile(Struct):
     """The file that an order came with."""
 
@@ -68,7 +81,8 @@ class Order(Struct, kw_only=True):
     ref: str
     ground: Annotated[str | None, Meta(description="null: a list names the letter, and says none.")]
     scope: Scope
-    deadline: str | None
+    deadline: Annotated[str | None, Meta(description="As its letter states it.")]
+    clock: Annotated[OrderClock | None, Meta(description="null: nothing states a deadline, or a list names it.")]
     emergency: bool
     lapses: Annotated[str | None, Meta(description="When an emergency ends that two persons have not confirmed.")]
     received: str

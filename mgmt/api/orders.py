@@ -109,7 +109,7 @@ async def take_order(request: web.Request, principal: Principal, judged: Judged)
                 keep_file(conn, number, judged.file)
             return number, True
         if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
-            raise _taken(conn, found, _zone(request))
+            raise _taken(conn, found, _view(request))
         return found.id, False
 
     try:
@@ -145,10 +145,10 @@ async def _unsigned(request: web.Request, principal: Principal, issuer: str, rea
 async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.Response:
     """201 or 200 where an order is in force within the time that the client waits; else 202."""
     headers = {"Location": f"/v1/orders/id/{number}"}
-    found, reason = await read(request, lambda conn: _shown(conn, number, 0, _zone(request))), ""
+    found, reason = await read(request, lambda conn: _shown(conn, number, 0, _view(request))), ""
     if found.receipt is None:
         reason = await _published(request, query_of(request, Wait).wait)
-        found = await read(request, lambda conn: _shown(conn, number, 0, _zone(request)))
+        found = await read(request, lambda conn: _shown(conn, number, 0, _view(request)))
     if found.receipt is None:
         return json_response(Proposal(**msgspec.structs.asdict(found), detail=reason), 202, headers)
     return json_response(found, 201 if is_new else 200, headers)
@@ -170,7 +170,7 @@ async def list_orders(request: web.Request, principal: Principal) -> web.Respons
     def load(conn: Connection) -> OrderPage:
         found = orders.page_of_orders(conn, after, ORDERS_PAGE, issuer)
         return OrderPage(
-            shown(orders.orders_json(conn, found, _zone(request)), list[Order]),
+            shown(orders.orders_json(conn, found, _view(request)), list[Order]),
             found[-1].id if len(found) == ORDERS_PAGE else None,
         )
 
@@ -181,7 +181,7 @@ async def show_order(request: web.Request, principal: Principal) -> web.Response
     """Show an order with a page of its entries."""
     after = (query_of(request, AfterEntry) if "id" in request.match_info else query_of(request, OrderPart)).after
     return json_response(
-        await read(request, lambda conn: _shown(conn, find_shown(conn, request, principal).id, after, _zone(request)))
+        await read(request, lambda conn: _shown(conn, find_shown(conn, request, principal).id, after, _view(request)))
     )
 
 
@@ -202,7 +202,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
             proof: dict[str, Value] = {"key": signed.key.hex(), "signature": signed.signature.hex()}
             note_order(conn, order.id, "withdrawal signed", at, by, **proof)
         if orders.is_of_lists(conn, order.id):
-            raise _of_lists(conn, order, _zone(request))
+            raise _of_lists(conn, order, _view(request))
         if values:
             return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
@@ -218,7 +218,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     def look(conn: Connection) -> tuple[list[str], WithdrawnOrder]:
         _refuse_unconfirmed(conn, number)
         found = {
-            **msgspec.to_builtins(_shown(conn, number, 0, _zone(request))),
+            **msgspec.to_builtins(_shown(conn, number, 0, _view(request))),
             "withdrawn_now": n_withdrawn,
             "withdrawal_receipt": receipt,
             "still_blocked": orders.held_elsewhere(conn, number),
@@ -255,24 +255,25 @@ def _refuse_unconfirmed(conn: Connection, number: int) -> None:
         raise NotInForce(f"order {number}: published, and control has not confirmed it; it does within a minute")
 
 
-def _zone(request: web.Request) -> ZoneInfo:
-    """Of every time that an order, its entries and its receipt have."""
-    return ZoneInfo(request.app[SETTINGS].zone)
+def _view(request: web.Request) -> orders.View:
+    """The times of orders, entries and receipts, and the clocks as they are now."""
+    settings = request.app[SETTINGS]
+    return orders.View(ZoneInfo(settings.zone), settings.clocks, request.app[CLOCK]())
 
 
-def _shown(conn: Connection, number: int, after: int, zone: ZoneInfo) -> OrderWithEntries:
+def _shown(conn: Connection, number: int, after: int, view: orders.View) -> OrderWithEntries:
     """An order with a page of its entries."""
     page = orders.page_of_entries(conn, number, after, PAGE)
     found = {
-        **orders.order_json(conn, orders.get_order(conn, number), zone),
-        "entries": [orders.entry_json(entry, zone) for entry in page],
+        **orders.order_json(conn, orders.get_order(conn, number), view),
+        "entries": [orders.entry_json(entry, view.zone) for entry in page],
         "next": page[-1].number if len(page) == PAGE else None,
     }
     return shown(found, OrderWithEntries)
 
 
-def _taken(conn: Connection, found: Row[Any], zone: ZoneInfo) -> Problem:
-    there = orders.order_json(conn, found, zone)
+def _taken(conn: Connection, found: Row[Any], view: orders.View) -> Problem:
+    there = orders.order_json(conn, found, view)
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
     return Problem(409, detail, "/ref", order=there)
@@ -300,9 +301,9 @@ def _check_issuer(conn: Connection, order: JudgedOrder) -> None:
         raise Problem(403, detail, "/issuer")
 
 
-def _of_lists(conn: Connection, order: Row[Any], zone: ZoneInfo) -> Problem:
+def _of_lists(conn: Connection, order: Row[Any], view: orders.View) -> Problem:
     """Why an order whose entries a list file brings is not withdrawn here, and who can."""
-    there = orders.order_json(conn, order, zone)
+    there = orders.order_json(conn, order, view)
     lists = [each["list"] for each in there["lists"]]
     said = f"list {', '.join(lists)} holds entries of it" if lists else "it came with a list file, not by a push"
     detail = (

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
+from mgmt.deadlines.clock import Clock, clock_of
+from mgmt.deadlines.rules import Rules
 from mgmt.ledger.event import CONTROL, Actor, Value
 from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.events import note_order
@@ -225,12 +227,23 @@ def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:
     return put_order(conn, Order(issuer, ref, "", "subtree", None, False, ()), (), b"", at, CONTROL)
 
 
-def order_json(conn: Connection, order: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:
-    """An order without its entries, as the API gives it.   zone  of its times"""
-    return orders_json(conn, [order], zone)[0]
+class View(NamedTuple):
+    """How orders are shown.   zone  of their times;   rules, at  of their clocks; None: these are left out"""
+
+    zone: tzinfo = UTC
+    rules: Rules = Rules()
+    at: datetime | None = None
 
 
-def orders_json(conn: Connection, page: Sequence[Row[Any]], zone: tzinfo = UTC) -> list[dict[str, Any]]:
+IN_UTC = View()
+
+
+def order_json(conn: Connection, order: Row[Any], view: View = IN_UTC) -> dict[str, Any]:
+    """An order without its entries, as the API gives it."""
+    return orders_json(conn, [order], view)[0]
+
+
+def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[dict[str, Any]]:
     """Orders without their entries, as the API gives them.   Cost: six queries, however many there are
 
     page  of so many orders as one statement may name"""
@@ -238,11 +251,12 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], zone: tzinfo = UTC) 
     counts, lists, steps = _counts(conn, numbers), letters_of(conn, numbers), steps_of(conn, numbers)
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
-    files, iso = files_of(conn, numbers), partial(_iso, zone=zone)
+    files, iso = files_of(conn, numbers), partial(_iso, zone=view.zone)
     return [
         _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, iso)
         | {
             "steps": [_step_json(each, iso) for each in steps.get(order.id, ())],
+            "clock": _clock_json(clock_of(order, steps.get(order.id, ()), view.rules), view.at, iso),
             "file": _file_json(files.get(order.id)),
         }
         for order in page
@@ -254,6 +268,14 @@ def _file_json(file: Row[Any] | None) -> dict[str, Any] | None:
         return None
     about = {"name": file.name, "octets": file.octets, "encoding": file.encoding}
     return about | {"sha256": file.sha256.hex()}
+
+
+def _clock_json(clock: Clock | None, at: datetime | None, iso: Callable[[int], str]) -> dict[str, str | None] | None:
+    if clock is None or at is None:
+        return None
+    stopped = None if clock.stopped is None else iso(_ms(clock.stopped))
+    times = {"begun": iso(_ms(clock.begun)), "due": iso(_ms(clock.due)), "stopped": stopped}
+    return {**times, "by": clock.by, "state": clock.state(at)}
 
 
 def _step_json(each: Step, iso: Callable[[int], str]) -> dict[str, str]:

@@ -1,8 +1,9 @@
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
+from mgmt.deadlines.rules import DEADLINES, Deadline
 from mgmt.settings import HELPLINES, Complaint, Helpline, Settings, StopPage
 
 
@@ -21,6 +22,19 @@ parental: {timezone: Europe/Berlin}
     assert (settings.isp_contact, settings.zone) == ("help@isp.example", "Europe/Berlin")
     assert settings.has_tls
     assert settings.protected_names == ("isp.example",)
+
+
+def test_deadlines_of_orders_replace_the_default_as_a_whole(tmp_path: Path) -> None:
+    said = b"""
+dns: {upstreams: ["192.0.2.53:53"]}
+orders: {deadlines: [{within: 6h, issuer: PTA, kind: emergency, since: 2027-01-01}]}
+"""
+
+    (found,) = settings_of(read_config(said, "x", tmp_path)).clocks.deadlines
+
+    assert found == Deadline(timedelta(hours=6), "PTA", "emergency", date(2027, 1, 1))
+    default = settings_of(read_config(b"dns: {upstreams: ['192.0.2.53:53']}", "x", tmp_path)).clocks
+    assert default.deadlines == DEADLINES
 
 
 def test_what_pages_name_is_the_configurations_own_with_its_day(tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it
         {"worker": "dns-0", "generation": 42, "ms": 3.5},
         {"worker": "gate-0", "generation": 42, "ms": 4.2},
     ]
-    assert body["deadline"] == "2026-08-05T10:00:00.000+05:00"
+    assert body["deadline"] == body["clock"]["due"] == "2026-08-05T10:00:00.000+05:00"
+    assert (body["clock"]["by"], body["clock"]["state"], body["clock"]["stopped"]) == ("letter", "running", None)
     assert control.asked == ["orders_changed"]
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 1), (b"\5exact\7example\0", "exact", 1)}
 
@@ -333,7 +334,8 @@ async def test_an_order_may_be_sent_again_after_its_deadline(desk: DeskOf, clock
     _, first = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
     clock.forward(days=30)
 
-    assert await api.ask("POST", "/v1/orders?wait=9", json=ORDER) == (200, first)
+    late = {**first, "clock": {**first["clock"], "state": "overdue"}}
+    assert await api.ask("POST", "/v1/orders?wait=9", json=ORDER) == (200, late)
 
 
 @pytest.mark.parametrize("change", [{"category": "child-abuse"}, {"ground": "PECA 2016, section 22"}])

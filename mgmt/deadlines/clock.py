@@ -1,0 +1,92 @@
+"""The clock of an order: by when its issuer wants it confirmed, and when someone has to know that it is not.
+
+    received ─ 50 % ─ 75 % ─ 90 % ─ due      stops: confirmed, or nothing of the order can be in force any more
+
+A deadline that the letter states counts; else that of the settings (mgmt.deadlines.rules).
+Invariants: everything here is pure; times are aware; a clock that has stopped gives no alarm at or after that moment.
+Source: docs/orders.md.
+"""
+
+import enum
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
+
+from mgmt.deadlines.rules import Rules, deadline_for
+from mgmt.orders.states import State, Step
+
+LETTER, SETTING = "letter", "setting"
+# What ends an order without a confirmation; its issuer reads the reason in the state.
+_ENDS = (State.WITHDRAWN, State.EXPIRED, State.REJECTED)
+
+
+class Alarm(enum.StrEnum):
+    """What someone has to know; of the clock, from the least urgent on, then of the order's review."""
+
+    HALF = "50"
+    THREE_QUARTERS = "75"
+    NEARLY = "90"
+    OVERDUE = "overdue"
+    REVIEW = "review"
+
+
+_SHARES = ((Alarm.HALF, 50), (Alarm.THREE_QUARTERS, 75), (Alarm.NEARLY, 90), (Alarm.OVERDUE, 100))
+
+
+class Clock(NamedTuple):
+    """From when to when.
+
+    by       LETTER or SETTING;   stopped  when it did; None: it runs
+    is_met   whether it was stopped by a confirmation"""
+
+    begun: datetime
+    due: datetime
+    by: str
+    stopped: datetime | None = None
+    is_met: bool = False
+
+    def state(self, at: datetime) -> str:
+        """running, overdue; confirmed in_time or late; ended: without a confirmation."""
+        if self.stopped is None:
+            return "running" if at < self.due else "overdue"
+        if not self.is_met:
+            return "ended"
+        return "in_time" if self.stopped <= self.due else "late"
+
+
+def clock_of(order: Row[Any], steps: Sequence[Step], rules: Rules) -> Clock | None:
+    """The clock of a row of orders.   steps  of the order, the oldest first;   None: it has no deadline"""
+    if not order.original:  # a letter that a list names: the list has its own freshness
+        return None
+    begun = _moment(order.received_ms)
+    due, by = _due(order, begun, rules)
+    if due is None:
+        return None
+    confirmed = next(
+        (each for each in steps if each.state is State.CONFIRMED and each.at_ms >= order.received_ms), None
+    )
+    if confirmed is not None:
+        return Clock(begun, due, by, _moment(confirmed.at_ms), True)
+    ended = steps[-1] if steps and steps[-1].state in _ENDS else None
+    return Clock(begun, due, by, None if ended is None else _moment(ended.at_ms))
+
+
+def alarms_between(clock: Clock, after: datetime, until: datetime) -> Iterator[tuple[Alarm, datetime]]:
+    """The alarms that are due after a moment and until another, with their times, the earliest first."""
+    for alarm, share in _SHARES:
+        at = clock.begun + (clock.due - clock.begun) * share / 100
+        if after < at <= until and (clock.stopped is None or at < clock.stopped):
+            yield alarm, at
+
+
+def _due(order: Row[Any], begun: datetime, rules: Rules) -> tuple[datetime | None, str]:
+    if order.deadline_s is not None:
+        return datetime.fromtimestamp(order.deadline_s, UTC), LETTER
+    found = deadline_for(rules, order.issuer, is_emergency=bool(order.is_emergency), received=begun)
+    return None if found is None else begun + found.within, SETTING
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,47 @@
+"""For how long orders may take, as the settings say it.
+
+A deadline has a date: it holds for what is received from that day on, so that a change makes no order of before late.
+Invariants: nothing here opens a database, since every process reads the configuration.
+Source: docs/orders.md.  The lengths are design choices; what a regulator demands, its letter or an agreement says.
+"""
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+ROUTINE, EMERGENCY = KINDS = ("routine", "emergency")
+
+
+class Deadline(NamedTuple):
+    """For how long an order may take.
+
+    issuer, kind  of which orders, kind of KINDS; None: of all;   since  for those received from that day on"""
+
+    within: timedelta
+    issuer: str | None = None
+    kind: str | None = None
+    since: date | None = None
+
+
+DEADLINES = (Deadline(timedelta(hours=48), kind=ROUTINE), Deadline(timedelta(hours=12), kind=EMERGENCY))
+REVIEW_AFTER = timedelta(days=180)
+
+
+class Rules(NamedTuple):
+    """What the settings say.   zone  in which a day of `deadlines` begins"""
+
+    deadlines: tuple[Deadline, ...] = DEADLINES
+    review_after: timedelta = REVIEW_AFTER
+    zone: tzinfo = UTC
+
+
+def deadline_for(rules: Rules, issuer: str, *, is_emergency: bool, received: datetime) -> Deadline | None:
+    """The deadline of the settings: of an issuer before that of all, of a kind before both, then the newest."""
+    day, kind = received.astimezone(rules.zone).date(), EMERGENCY if is_emergency else ROUTINE
+    fits = (
+        each
+        for each in rules.deadlines
+        if each.issuer in (None, issuer) and each.kind in (None, kind) and (each.since or day) <= day
+    )
+    order = ((each.issuer is not None, each.kind is not None, each.since or date.min, each) for each in fits)
+    found = max(order, key=lambda ranked: ranked[:3], default=None)
+    return None if found is None else found[3]
