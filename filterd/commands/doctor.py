@@ -12,6 +12,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from filterd.config import Config
@@ -26,6 +27,7 @@ from filterd.nameguard import claims_text, foreign_claims
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
+RECEIVER_S = 3.0  # for a server of this network to take a connection
 MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
@@ -99,8 +101,32 @@ def _pages(config: Config) -> Iterator[Finding]:
         yield Finding(what, found, f"{cure}, in the configuration or by filterd settings")
 
 
+def _receivers(config: Config) -> Iterator[Finding]:
+    """Who gets the alarms of orders, and whether they can be reached from here."""
+    orders = config.orders
+    if not orders.contacts:
+        yield Finding("alarms of orders", "no contact gets them, as /orders/contacts is empty", "")
+    places = {orders.mail.server for each in orders.contacts if each.mail is not None}
+    places |= {_place_of(each.webhook) for each in orders.contacts if each.webhook is not None}
+    for place in sorted(filter(None, places)):
+        host, _, port = place.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), RECEIVER_S).close()
+            yield Finding(f"receiver {place}", "can be reached", "")
+        except OSError as reason:
+            cure = "look at it, and at /orders/contacts and /orders/mail"
+            yield Finding(f"receiver {place}", reason.strerror or str(reason), cure)
+
+
+def _place_of(url: str) -> str:
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or {'https': 443}.get(parts.scheme, 80)}"
+
+
 def _needs(config: Config) -> Iterator[Finding]:
     yield from _approvals(config)
+    yield from _receivers(config)
     yield from _pages(config)
     for kind, endpoints in (
         ("dns", config.dns.listen),

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from filterd.errors import WrongUse
+from filterd.escalation.delivery import add_deliver, run_deliver
 from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
 from filterd.lookup.order_approvals import add_approve, run_approve
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--ref", required=True, help="the order's reference; pushing it again is safe")
     push.add_argument("--ground", required=True, help="the legal ground")
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
+    push.add_argument("--deadline", metavar="TIME", help="that its letter states, such as 2026-12-01T16:00:00+05:00")
     push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
     brought, collected = add_import(verbs), add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--issuer", help="who gave the order")
     add_approve(verbs)
     add_verify(verbs)
+    add_deliver(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
     for verb in (push, brought, withdraw):
@@ -82,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
                 "scope": args.scope,
                 "entries": names,
             } | ({"emergency": True} if args.emergency else {})
+            said |= {} if args.deadline is None else {"deadline": args.deadline}
             order = call(args, "POST", f"/v1/orders?wait={MAX_WAIT_S}", said)
             _show(args, order)
             if "detail" in order:
@@ -97,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
             return run_approve(args)
         case "verify":
             return run_verify(args)
+        case "deliver":
+            return run_deliver(args)
         case "show":
             _show(args, call(args, "GET", _path(args)))
         case "confirm" if args.format is not None:
@@ -196,4 +202,6 @@ def _entry_line(entry: dict[str, Any]) -> str:
 def _line(order: dict[str, Any]) -> str:
     counts = ", ".join(f"{n} {status}" for status, n in order["counts"].items()) or "no entries"
     lapses = f"; lapses {order['lapses']} unless two persons approve it" if order.get("lapses") else ""
-    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}"
+    clock = order.get("clock")
+    due = f"; due {clock['due']}, {clock['state'].replace('_', ' ')}" if clock else ""
+    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}{due}"

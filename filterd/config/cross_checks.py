@@ -319,6 +319,25 @@ def _check_radius(config: Config) -> Found:
             yield f"/radius/places/{at}", "neither a zone nor a province", "write zone: NAME, or province: PK-PB"
 
 
+def _check_orders(config: Config) -> Found:
+    mail = config.orders.mail
+    for at, contact in enumerate(config.orders.contacts):
+        path = f"/orders/contacts/{at}"
+        if (contact.mail is None) == (contact.webhook is None):
+            yield path, "a contact needs one of mail and webhook", "write one of them"
+        if contact.mail is not None and mail.server is None:
+            yield path, "a mail address, and no server that takes mails", "set /orders/mail/server"
+        if contact.ca is not None and not (contact.webhook or "").startswith("https:"):
+            yield f"{path}/ca", "authorities for what speaks no TLS", "remove it, or write webhook: https://…"
+    if mail.server is not None and mail.sender is None:
+        yield "/orders/mail/sender", "mails without a sender", "write sender: filterd@isp.example"
+    if (mail.user is None) != (mail.password is None):
+        yield "/orders/mail", "a user without a password, or a password without a user", "set both or none"
+    is_here = (mail.server or "").rpartition(":")[0] in ("localhost", "127.0.0.1", "[::1]")
+    if mail.server is not None and mail.security == "none" and not is_here:
+        yield "/orders/mail/security", "mails would cross the network readable", "write starttls or tls"
+
+
 CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_ids,
     _check_splash_action,
@@ -327,6 +346,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_api,
     _check_client_ca,
     _check_family,
+    _check_orders,
     _check_upstreams,
     _check_ports,
     _check_splash_https,

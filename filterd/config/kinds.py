@@ -27,6 +27,7 @@ LIST_ID_OCTETS = 24  # the room an image has for it (fastpath/images/layout.pxd)
 DATABASE_KEYS = frozenset(
     {"host", "port", "passfile", "service", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"}
 )
+MAIL_OCTETS = 254  # RFC 5321 §4.5.3.1.3: a path with its brackets
 RUN_DIR_OCTETS = 80  # sun_path holds 108 octets; "/gate-127/worker.sock" needs 22
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -370,18 +371,45 @@ def origin(value: str) -> str:
 
 def list_url(value: str) -> str:
     """URL, https; http to this box alone"""
+    return _remote(value, "the URL of a list", "remove it; use a client certificate to identify filterd")
+
+
+def webhook(value: str) -> str:
+    """URL, https; http to this box alone"""
+    return _remote(value, "the URL of a webhook", "remove it; requests are signed with this box's key")
+
+
+def _remote(value: str, what: str, instead: str) -> str:
+    """instead  of a password in the URL"""
     wanted = "write https://…; http only to this box itself"
     try:
         parts = urlsplit(text(value))
         port_number = parts.port
     except ValueError as reason:
-        raise Unfit(f"{quoted(value)} is not the URL of a list", wanted) from reason
+        raise Unfit(f"{quoted(value)} is not {what}", wanted) from reason
     is_plain = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     if not (is_plain or parts.scheme == "https") or not parts.hostname or port_number == 0 or " " in value:
-        raise Unfit(f"{quoted(value)} is not the URL of a list", wanted)
+        raise Unfit(f"{quoted(value)} is not {what}", wanted)
     if "@" in parts.netloc:
-        raise Unfit("a URL with a password in it", "remove it; use a client certificate to identify filterd")
+        raise Unfit("a URL with a password in it", instead)
     return value
+
+
+def mail_address(value: str) -> str:
+    """e-mail address
+
+    Of RFC 5321 what a mail to people needs: no quotes, no comments, no address literals."""
+    if len(value) > MAIL_OCTETS or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]+", value):
+        raise Unfit(f"{quoted(value)} is not an e-mail address", "write desk@isp.example")
+    return value
+
+
+def server(value: str) -> str:
+    """HOST:PORT, or ADDRESS:PORT with an IPv6 address in brackets"""
+    name, _, port_number = value.rpartition(":")
+    if name.replace(".", "").isdigit() or name.startswith("["):
+        return str(endpoint(value))
+    return f"{host(name)}:{port(port_number)}"
 
 
 def list_format(value: str) -> str:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from filterd.config import kinds
 from filterd.config.kinds import Seconds
-from filterd.config.spec import WEB, one, parts
-from mgmt.deadlines.rules import DEADLINES, KINDS
+from filterd.config.spec import WEB, one, part, parts
+from mgmt.deadlines.rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES
 
+MAX_CONTACTS = 50
 MAX_DEADLINES = 200  # issuers and kinds, with their history
 SHORTEST_S, LONGEST_S = 60, 366 * 86400
 
@@ -26,6 +28,41 @@ class OrderDeadline:
     """For orders received from this day on, which may be in the future; the newest that has come counts."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Who gets the alarms of orders: one of `mail` and `webhook`."""
+
+    role: str = one(kinds.one_of(*LEAST_OF_ROLES))
+    """At the desk; with `least`, it says which alarms are sent."""
+    mail: str | None = one(kinds.mail_address, default=None)
+    """An e-mail address; needs `/orders/mail/server`."""
+    webhook: str | None = one(kinds.webhook, default=None)
+    """Where alarms are posted as JSON, signed with this box's key: see docs/orders.md."""
+    ca: Path | None = one(kinds.path, default=None)
+    """PEM: the authorities to trust of this webhook.   Left out: those of the system."""
+    least: str | None = one(kinds.one_of(*ALARMS), default=None)
+    """The first alarm that is sent, in percent of the time.   Left out: by role, 50 to compliance, 75 to an approver,
+    90 to an engineer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """What takes this box's mails."""
+
+    server: str | None = one(kinds.server, default=None)
+    """HOST:PORT.   Left out: no mail is sent."""
+    security: str = one(kinds.one_of("starttls", "tls", "none"), default="starttls")
+    """none: for a server on this box alone."""
+    sender: str | None = one(kinds.mail_address, default=None)
+    """Whom the mails are from."""
+    user: str | None = one(kinds.text, default=None)
+    """As whom to sign in.   Left out: without."""
+    password: Path | None = one(kinds.path, default=None)
+    """A file with the password; only control reads it."""
+    ca: Path | None = one(kinds.path, default=None)
+    """PEM: the authorities to trust.   Left out: those of the system."""
+
+
 def _seconds(length: timedelta) -> Seconds:
     return Seconds(int(length.total_seconds()))
 
@@ -41,3 +78,6 @@ class Orders:
         default=tuple(OrderDeadline(within=_seconds(each.within), kind=each.kind) for each in DEADLINES),
     )
     """Written, the list replaces the default as a whole: 48 h, and 12 h for emergencies."""
+    contacts: tuple[Contact, ...] = parts(Contact, MAX_CONTACTS)
+    """Who gets the alarms of orders that are not confirmed yet."""
+    mail: MailServer = part(MailServer)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Engine
+
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
 from fastpath.wire.address import rule_text
@@ -29,6 +31,7 @@ from filterd.places import IMAGES, SPOOL
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.control_protocol import LAW, Closing
+from mgmt.deadlines.notices import counts
 from mgmt.orders.approvals import broader_by
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
@@ -107,6 +110,7 @@ class Explainer:
             cut=self._keeper.means,
             connections_cut=self._cuts.n_ended,
             splash_probes=self._splash_probes,
+            notices=await asyncio.to_thread(_notices, engine),
             faults=self._context.faults | await self._lists.faults(),
             rpz=self.rpz.status() if self.rpz else {},
             workers=await ask_status(config.run_dir, workers_of(config)),
@@ -136,6 +140,11 @@ class Explainer:
             until = datetime.fromtimestamp(broader.expires_s, UTC)
             words |= {"approved_until": until.isoformat(), "collateral": broader.collateral}
         return words | ({"ground": found.ground} if found.ground else {})
+
+
+def _notices(engine: Engine) -> dict[str, int]:
+    with reading(engine) as conn:
+        return counts(conn)
 
 
 def _age_s(images: Path, kind: str) -> float:

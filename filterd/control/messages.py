@@ -233,7 +233,8 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     shadowed, ways_around  list → channel → count;   unjudged  packets without a verdict, None: no gate
     cut                    how connections are found that a tightened rule closes: a filterd.kernel.cut.Means
     connections_cut        how many rules, orders and soft hours have ended since control began
-    splash_probes          questions to the splash beyond what one client may ask, since control began"""
+    splash_probes          questions to the splash beyond what one client may ask, since control began
+    notices                messages about alarms of orders: waiting, sent, dropped, given_up → so many"""
 
     generations: Generations
     delta_names: int
@@ -246,6 +247,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     cut: str
     connections_cut: int
     splash_probes: int
+    notices: dict[str, int]
     faults: dict[str, str]
     rpz: dict[str, Any]
     workers: list[WorkerStatus]

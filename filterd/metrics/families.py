@@ -66,6 +66,12 @@ GAUGES = (
     ),
     _counter("gate_unjudged", "", "Packets for the gate that the kernel has passed or dropped without a verdict."),
     _counter("connections_cut", "", "Connections that tightened rules, orders and soft hours have ended."),
+    _gauge("order_notices_waiting", "", "Messages about alarms of orders that no receiver has taken yet."),
+    _counter(
+        "order_notices",
+        "outcome",
+        "Messages about alarms of orders: sent; dropped, as the order was confirmed first; given_up after two days.",
+    ),
     _counter("splash_probes", "", "Questions to the splash beyond what one client may ask, since control began."),
 )
 DERIVED = (

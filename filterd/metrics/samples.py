@@ -73,6 +73,11 @@ def _of_control(seen: Look) -> Iterator[Sample]:
     yield "faults", (), len(control["faults"])
     yield "splash_probes", (), control["splash_probes"]
     yield "connections_cut", (), control["connections_cut"]
+    for state, n in control["notices"].items():
+        if state == "waiting":
+            yield "order_notices_waiting", (), n
+        else:
+            yield "order_notices", (state,), n
     if control["unjudged"] is not None:
         yield "gate_unjudged", (), control["unjudged"]
     yield from (("role_up", (role["name"],), role["is_running"] and not role["fault"]) for role in control["roles"])

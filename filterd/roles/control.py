@@ -31,6 +31,7 @@ from filterd.control.retries import missed, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
+from filterd.escalation import watch
 from filterd.kernel.firewall import Kernel, sysctl_faults
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
@@ -109,7 +110,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
     work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
-    work += [_watch_steps(control, Clock(records), wake), _settle(control)]
+    work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))
@@ -389,6 +390,24 @@ async def _watch_steps(control: Control, clock: Clock, wake: asyncio.Event) -> N
         await guarded(control.faults, "looking at the clock", lambda: control.look_at_clock(clock))
         if await until_set(CLOCK_S):
             wake.set()
+
+
+async def _watch_deadlines(control: Control, records: Engine) -> None:
+    """Give the alarms of orders, and have them delivered; a receiver that is dead holds up nothing else."""
+    context = control.context
+
+    async def look() -> None:
+        numbers = await asyncio.to_thread(watch.look, context.engine, records, context.config, read_clocks())
+        if numbers:
+            await watch.deliver(context.engine, context.config_file, numbers)
+
+    async def check() -> None:
+        await asyncio.to_thread(watch.refuse_undelivered, context.engine)
+
+    while True:
+        await guarded(control.faults, "deadlines", look)
+        await guarded(control.faults, "alarms", check)
+        await asyncio.sleep(watch.LOOK_S)
 
 
 async def _drain(control: Control, ledger: Ledger) -> None:

@@ -23,13 +23,12 @@ _ENDS = (State.WITHDRAWN, State.EXPIRED, State.REJECTED)
 
 
 class Alarm(enum.StrEnum):
-    """What someone has to know; of the clock, from the least urgent on, then of the order's review."""
+    """What someone has to know, from the least urgent on; see mgmt.deadlines.rules.ALARMS."""
 
     HALF = "50"
     THREE_QUARTERS = "75"
     NEARLY = "90"
     OVERDUE = "overdue"
-    REVIEW = "review"
 
 
 _SHARES = ((Alarm.HALF, 50), (Alarm.THREE_QUARTERS, 75), (Alarm.NEARLY, 90), (Alarm.OVERDUE, 100))

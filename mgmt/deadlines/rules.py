@@ -22,6 +22,9 @@ class Deadline(NamedTuple):
     since: date | None = None
 
 
+# The alarms of a clock, by urgency, as messages and settings name them, and the first that each role of the desk gets.
+ALARMS = ("50", "75", "90", "overdue")
+LEAST_OF_ROLES = {"compliance": "50", "approver": "75", "engineer": "90"}
 DEADLINES = (Deadline(timedelta(hours=48), kind=ROUTINE), Deadline(timedelta(hours=12), kind=EMERGENCY))
 REVIEW_AFTER = timedelta(days=180)
 

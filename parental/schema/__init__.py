@@ -7,6 +7,7 @@ access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
 confirmations  what the traffic said of orders, and what issuers are answered
+deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
 records  what was blocked, and how far spools and counters have been drained
 reports  what visitors report as blocked by mistake
@@ -20,6 +21,7 @@ from parental.schema import (
     access,
     calendar,
     confirmations,
+    deadlines,
     idempotency,
     ledger,
     lines,
@@ -36,6 +38,7 @@ __all__ = [
     "access",
     "calendar",
     "confirmations",
+    "deadlines",
     "idempotency",
     "ledger",
     "lines",

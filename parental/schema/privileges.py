@@ -82,6 +82,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "entry_parts": {WEB: READ, CONTROL: APPEND},
     "order_files": {WEB: APPEND, CONTROL: READ},
     "order_steps": {WEB: READ, CONTROL: APPEND},
+    "order_alarms": {WEB: READ, CONTROL: APPEND},
+    "order_notices": {WEB: READ, CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it

@@ -57,6 +57,21 @@ def test_a_kernel_that_cannot_queue_is_a_finding(monkeypatch: pytest.MonkeyPatch
     assert doctor._queue_rule() == missing
 
 
+def test_receivers_of_alarms_are_reached_or_named_and_none_is_no_fault(tmp_path: Path) -> None:
+    config = "dns: {upstreams: ['192.0.2.53:53']}\n"
+    (nothing,) = doctor._receivers(read_config(config.encode(), "x", tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as hook:
+        port = hook.getsockname()[1]
+        config += f"orders: {{contacts: [{{role: compliance, webhook: 'http://127.0.0.1:{port}/x'}}, "
+        config += "{role: engineer, webhook: 'http://[::1]:1/'}]}"
+        alive, dead = doctor._receivers(read_config(config.encode(), "x", tmp_path))
+
+    assert nothing.cure == ""
+    assert alive == (f"receiver 127.0.0.1:{port}", "can be reached", "")
+    assert dead.what == "receiver [::1]:1"
+    assert "/orders/contacts" in dead.cure
+
+
 def test_a_program_that_is_not_there_names_its_package() -> None:
     assert _program("no-such-program", "its-package").cure == "apt-get install its-package"
 

@@ -200,6 +200,10 @@ def test_anything_else_is_no_telephone_number(written: str) -> None:
         kinds.telephone(written)
 
 
+def test_a_day_may_be_one_to_come() -> None:
+    assert kinds.day("2126-11-02").isoformat() == "2126-11-02"
+
+
 def test_a_past_day_is_one_that_has_come() -> None:
     assert kinds.past_day("2026-11-02").isoformat() == "2026-11-02"
 

@@ -26,3 +26,47 @@ def faults(tmp_path: Path, orders: str) -> str:
 )
 def test_a_deadline_that_is_none_is_refused_with_its_place(tmp_path: Path, said: str, fault: str) -> None:
     assert fault in faults(tmp_path, said)
+
+
+MAIL = "mail: {server: 'mail.isp.example:587', sender: f@isp.example"
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("{contacts: [{role: compliance}]}", "a contact needs one of mail and webhook"),
+        (
+            f"{{{MAIL}}}, contacts: [{{role: engineer, mail: a@b.example, webhook: 'https://h.example/'}}]}}",
+            "one of mail",
+        ),
+        ("{contacts: [{role: compliance, mail: a@b.example}]}", "no server that takes mails"),
+        ("{contacts: [{role: support, webhook: 'https://h.example/'}]}", "/orders/contacts/0/role"),
+        ("{contacts: [{role: compliance, webhook: 'http://h.example/'}]}", "write https://"),
+        ("{contacts: [{role: compliance, webhook: 'https://u:p@h.example/'}]}", "a URL with a password in it"),
+        ("{contacts: [{role: compliance, webhook: 'http://localhost/', ca: c.pem}]}", "/orders/contacts/0/ca"),
+        ("{mail: {server: 'mail.isp.example:25'}}", "mails without a sender"),
+        ("{mail: {server: mail.isp.example, sender: f@isp.example}}", "/orders/mail/server"),
+        (f"{{{MAIL}, user: u}}}}", "a user without a password"),
+        (f"{{{MAIL}, security: none}}}}", "mails would cross the network readable"),
+        ('{mail: {sender: "a@b.example\\nBcc: c@d.example"}}', "is not an e-mail address"),
+    ],
+)
+def test_a_contact_or_a_server_that_cannot_be_used_is_refused_with_its_place(
+    tmp_path: Path, said: str, fault: str
+) -> None:
+    assert fault in faults(tmp_path, said)
+
+
+@pytest.mark.parametrize(
+    ("written", "server"),
+    [
+        ("mail.isp.example:587", "mail.isp.example:587"),
+        ("Mail.ISP.example:25", "mail.isp.example:25"),
+        ("192.0.2.25:25", "192.0.2.25:25"),
+        ("[2001:db8::25]:25", "[2001:db8::25]:25"),
+    ],
+)
+def test_a_mail_server_is_a_host_or_an_address_with_its_port(tmp_path: Path, written: str, server: str) -> None:
+    said = f"{DNS}orders: {{mail: {{server: '{written}', sender: f@isp.example}}}}".encode()
+
+    assert read_config(said, "x", tmp_path).orders.mail.server == server

@@ -21,6 +21,7 @@ CONTROL: Message = {
     "faults": {},
     "connections_cut": 0,
     "splash_probes": 0,
+    "notices": {},
     "unjudged": None,
     "roles": [],
 }

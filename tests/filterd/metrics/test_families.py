@@ -8,7 +8,20 @@ from fastpath.report.counter_table import NAMES, TOOK, TOOK_US
 from filterd.metrics.families import RCODE, WITHHELD, counter_families, families
 
 ROOT = Path(__file__).parents[3]
-PLACES = {"version", "role", "worker", "upstream", "transport", "image", "part", "list", "channel", "key", "rcode"}
+PLACES = {
+    "version",
+    "role",
+    "worker",
+    "upstream",
+    "transport",
+    "image",
+    "part",
+    "list",
+    "channel",
+    "outcome",
+    "key",
+    "rcode",
+}
 USED = re.compile(r"filterd_[a-z0-9_]+")
 
 

@@ -32,6 +32,7 @@ CONTROL: dict[str, Any] = {
     "faults": {"lists": "a sentence about worse.test"},
     "connections_cut": 12,
     "splash_probes": 11,
+    "notices": {"waiting": 2, "sent": 3},
     "unjudged": None,
     "roles": [
         {"name": "web-0", "pid": 1, "is_running": True, "fault": "port 80 is taken", "restart": []},

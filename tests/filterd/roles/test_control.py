@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,29 @@ def test_control_works_where_it_cannot_answer_the_splash_and_says_so(tmp_path: P
 
     assert "the splash gives no reasons; run systemd-tmpfiles" in told["splash"]
     assert own.ask("listed.test") == (0, SPLASH)
+    own.stop()
+
+
+@pytest.mark.long
+def test_an_order_is_in_force_and_its_alarm_waits_where_the_receiver_is_dead(tmp_path: Path) -> None:
+    own = Daemon(tmp_path)
+    said = json.loads(own.config.read_text())
+    said["orders"] = {"contacts": [{"role": "compliance", "webhook": "http://127.0.0.1:1/"}]}
+    own.config.write_text(json.dumps(said))
+    own.start()
+    names = ("--issuer", "PTA", "--ref", "D-1", "--ground", "a law", "due.test")
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+
+    pushed = own.run("orders", "push", *names, "--deadline", soon, "--json", token=own.token("regulator"))
+
+    def fault() -> str | None:
+        found = json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)
+        return found["faults"].get("alarms") if found["notices"]["waiting"] else None
+
+    assert json.loads(pushed.stdout)["clock"]["by"] == "letter", pushed.stderr
+    dead = eventually(fault, "the alarm")
+    assert present(dead).startswith("webhook http://127.0.0.1:1/: ")
+    assert own.ask("due.test") == (0, SPLASH)
     own.stop()
 
 

@@ -1,0 +1,1 @@
+"""Alarms of orders: found by control, delivered by mail and webhook."""

@@ -1,0 +1,22 @@
+"""Contacts of the configuration, as alarms and messages name them."""
+
+from filterd.config.orders import Contact as Said
+from filterd.config.orders import Orders
+from mgmt.deadlines.clock import Alarm
+from mgmt.deadlines.notices import MAIL, WEBHOOK, Contact
+from mgmt.deadlines.rules import LEAST_OF_ROLES
+
+
+def contacts_of(orders: Orders) -> list[Contact]:
+    """Everyone who gets alarms."""
+    return [Contact(receiver_of(each), Alarm(each.least or LEAST_OF_ROLES[each.role])) for each in orders.contacts]
+
+
+def receiver_of(said: Said) -> str:
+    """One name for an address, as the database keeps it."""
+    return f"{MAIL} {said.mail}" if said.mail is not None else f"{WEBHOOK} {said.webhook}"
+
+
+def find_contact(orders: Orders, receiver: str) -> Said | None:
+    """The contact with this name; None: it has been taken out of the configuration."""
+    return next((each for each in orders.contacts if receiver_of(each) == receiver), None)

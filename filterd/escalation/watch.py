@@ -1,0 +1,95 @@
+"""Control's look at the clocks of orders: alarms that are due are given, and messages that are due go to a job.
+
+    trusted clock ─→ alarms due ─→ messages ─→ claimed ─→ filterd orders deliver
+
+Time is that of mgmt.ledger.trusted_clock: a wall clock that is set neither brings an alarm early nor keeps one back,
+and where the time is not known, as after a start with a clock that is years off, no alarm is given until it is.
+Invariants: publication never waits for any of this; what is wrong with a receiver stands in the status until it takes
+what waits for it, or that is given up.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Row
+
+from filterd.config import Config
+from filterd.config.web_settings import clocks_of
+from filterd.escalation.contacts import contacts_of
+from filterd.process.jobs import run_job
+from mgmt.deadlines.alarms import clocks_of as clocks_of_orders
+from mgmt.deadlines.alarms import give_due
+from mgmt.deadlines.notices import DROPPED, claim, due, end, failing, find_notice, note_fault
+from mgmt.ledger import trusted_clock
+from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from parental.database import reading, writing
+
+LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a setting can give
+AT_ONCE = 20  # messages of one job
+JOB_S = 120.0  # for all of them: a receiver that drips its answer ends here
+NICENESS = 10
+DESK = "/desk"
+
+
+class Undelivered(OSError):
+    """Messages wait for receivers that do not take them."""
+
+
+def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> list[int]:
+    """Give the alarms that are due, and claim the messages that are; their numbers.   Blocking.
+
+    records  of the role that keeps the trusted clock.   Raises ClockStepped: nothing was given"""
+    with writing(records) as conn:
+        try:
+            now_s = trusted_clock.look(conn, clocks).time_s
+        except ClockStepped as reason:
+            raise ClockStepped(str(reason).replace("nothing is forgotten", "no alarm of an order is given")) from reason
+    at, rules = datetime.fromtimestamp(now_s, UTC), clocks_of(config)
+    desk = None if config.api.desk_origin is None else config.api.desk_origin + DESK
+    with writing(engine) as conn:
+        give_due(conn, rules, contacts_of(config.orders), at, desk)
+    with reading(engine) as conn:
+        waiting = due(conn, at, AT_ONCE)
+    claimed = []
+    if waiting:
+        with writing(engine) as conn:
+            orders = clocks_of_orders(conn, sorted({each.order for each in waiting}), rules)
+            for each in waiting:
+                clock = orders.get(each.order)
+                if clock is None or clock.stopped is not None:
+                    end(conn, each, DROPPED, at)
+                elif claim(conn, each, at):
+                    claimed.append(each.id)
+    return claimed
+
+
+async def deliver(engine: Engine, config_file: Path, numbers: Sequence[int]) -> None:
+    """Have a job hand over what was claimed."""
+    try:
+        said = ["orders", "deliver", "--config", str(config_file), *map(str, numbers)]
+        ended = await run_job(said, NICENESS, JOB_S)
+        fault = None if ended.exit_code in (0, 1) else ended.stderr or f"exit code {ended.exit_code}"
+    except TimeoutError:
+        fault = f"no end within {JOB_S:g} s"
+    if fault is not None:
+        await asyncio.to_thread(note_unended, engine, numbers, fault)
+
+
+def note_unended(engine: Engine, numbers: Sequence[int], fault: str) -> None:
+    """Of the messages that a job has left behind, why.   Blocking: one short write"""
+    with writing(engine) as conn:
+        left: list[Row[Any]] = [each for number in numbers if (each := find_notice(conn, number)) is not None]
+        for each in left:
+            note_fault(conn, each, fault)
+
+
+def refuse_undelivered(engine: Engine) -> None:
+    """Raises Undelivered, with a sentence for each receiver."""
+    with reading(engine) as conn:
+        found = failing(conn)
+    if found:
+        words = (f"{each.receiver}: {each.fault}; {each.n} alarms wait and are tried again" for each in found)
+        raise Undelivered(f"{'; '.join(words)}; see /orders/contacts and /orders/mail")

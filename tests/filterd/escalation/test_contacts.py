@@ -1,0 +1,30 @@
+"""Who gets which alarms, as the configuration says it."""
+
+from pathlib import Path
+
+from filterd.config import read_config
+from filterd.escalation.contacts import contacts_of, find_contact, receiver_of
+from mgmt.deadlines.clock import Alarm
+from mgmt.deadlines.notices import Contact
+
+SAID = b"""
+dns: {upstreams: ["192.0.2.53:53"]}
+orders:
+  mail: {server: "mail.isp.example:587", sender: filterd@isp.example}
+  contacts:
+    - {role: compliance, mail: c@isp.example}
+    - {role: engineer, mail: e@isp.example}
+    - {role: engineer, webhook: "https://h.example/x", least: overdue}
+"""
+
+
+def test_a_role_has_its_first_alarm_and_a_contact_may_have_another(tmp_path: Path) -> None:
+    orders = read_config(SAID, "x", tmp_path).orders
+
+    assert contacts_of(orders) == [
+        Contact("mail c@isp.example", Alarm.HALF),
+        Contact("mail e@isp.example", Alarm.NEARLY),
+        Contact("webhook https://h.example/x", Alarm.OVERDUE),
+    ]
+    assert [find_contact(orders, receiver_of(each)) for each in orders.contacts] == list(orders.contacts)
+    assert find_contact(orders, "mail gone@isp.example") is None

@@ -1,0 +1,61 @@
+"""`filterd orders deliver`: what of messages it tries, what it leaves, and the key that webhooks check."""
+
+import argparse
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+from support.mgmt.orders import NOW, push
+from support.system.receivers import Box
+
+from filterd.escalation.delivery import deliver, run_deliver
+from mgmt.deadlines.clock import Alarm
+from mgmt.deadlines.notices import Contact, put_notices
+from parental.database import reading, writing
+from parental.schema.deadlines import order_notices
+
+pytestmark = pytest.mark.services
+
+TEXT = '{"order":1,"ground":null,"alarm":"50","received":"","due":"","due_by":"letter","link":null}'
+
+
+@pytest.fixture
+def notice(box: Box) -> int:
+    with writing(box.engine) as conn:
+        put_notices(conn, push(conn, "a.test"), Alarm.HALF, [Contact("mail desk@isp.example", Alarm.HALF)], TEXT, NOW)
+    return 1
+
+
+def state(box: Box) -> str:
+    with reading(box.engine) as conn:
+        return str(conn.execute(select(order_notices.c.state)).scalar_one())
+
+
+def test_a_message_is_delivered_once_and_one_that_is_not_there_is_no_fault(box: Box, notice: int) -> None:
+    assert [deliver(box.config, box.engine, number) for number in (notice, notice, 99)] == [True, True, True]
+
+    (mail,) = box.mails.mails
+    assert "ground    see the desk" in mail.get_content()
+    assert state(box) == "sent"
+
+
+def test_a_message_to_a_contact_that_is_no_more_is_dropped(box: Box, notice: int) -> None:
+    without = replace(box.config, orders=replace(box.config.orders, contacts=()))
+
+    assert deliver(without, box.engine, notice)
+    assert (state(box), box.mails.mails) == ("dropped", [])
+
+
+def test_the_public_key_is_that_of_the_signatures(
+    box: Box, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.escalation.delivery.loaded", lambda _: box.config)
+    with writing(box.engine) as conn:
+        contact = Contact(f"webhook {box.hook.url}", Alarm.HALF)
+        put_notices(conn, push(conn, "a.test"), Alarm.HALF, [contact], TEXT, NOW)
+
+    assert run_deliver(argparse.Namespace(config=box.file, public_key=True, notice=[])) == 0
+    assert deliver(box.config, box.engine, 1)
+
+    ((headers, _),) = box.hook.taken
+    assert f'keyid="{capsys.readouterr().out.strip()}"' in headers["Signature-Input"]

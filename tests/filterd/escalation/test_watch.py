@@ -1,0 +1,142 @@
+"""Control's look at the clocks: by a time that no one can set, over restarts, with receivers that are dead."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from support.mgmt.orders import NOW, publish, push
+from support.system.receivers import Box
+
+from filterd.escalation import delivery, watch
+from filterd.escalation.watch import Undelivered, deliver, look, note_unended, refuse_undelivered
+from mgmt.deadlines.notices import counts
+from mgmt.ledger.event import CONTROL
+from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.orders.store import withdraw_order
+from parental.database import reading, writing
+from parental.schema.deadlines import order_alarms
+
+pytestmark = pytest.mark.services
+
+HandOver = Callable[[list[int]], list[bool]]
+HOUR_S = 3600
+BEGUN_S = NOW.timestamp()
+
+
+def clocks(hours: float, step_s: float = 0.0, boot: str = "one") -> Clocks:
+    """Of a machine that has run since the order came.   step_s  by which its wall clock was set"""
+    return Clocks("gw", BEGUN_S + hours * HOUR_S + step_s, hours * HOUR_S, boot)
+
+
+def state(engine: Engine) -> dict[str, int]:
+    with reading(engine) as conn:
+        return {name: n for name, n in counts(conn).items() if n}
+
+
+def kinds(engine: Engine) -> list[str]:
+    with reading(engine) as conn:
+        return sorted(conn.execute(select(order_alarms.c.kind)).scalars())
+
+
+@pytest.fixture
+def order(box: Box) -> int:
+    with writing(box.engine) as conn:
+        return push(conn, "a.test")
+
+
+def test_an_alarm_comes_by_the_time_that_passes_wherever_the_wall_clock_is_set(box: Box, order: int) -> None:
+    look(box.control, box.records, box.config, clocks(0))
+    look(box.control, box.records, box.config, clocks(1, step_s=86_400))
+    assert kinds(box.engine) == []
+
+    claimed = look(box.control, box.records, box.config, clocks(5.1, step_s=-86_400))
+
+    assert (kinds(box.engine), len(claimed)) == (["50"], 1)
+
+
+def test_after_a_start_with_a_clock_that_cannot_be_right_no_alarm_is_given_until_a_person_confirms_it(
+    box: Box, order: int
+) -> None:
+    look(box.control, box.records, box.config, clocks(0))
+    wrong = clocks(0, step_s=400 * 86_400, boot="two")
+
+    with pytest.raises(ClockStepped, match="no alarm of an order is given; if it is right now: filterd audit clock"):
+        look(box.control, box.records, box.config, wrong)
+    assert kinds(box.engine) == []
+
+    look(box.control, box.records, box.config, clocks(6, boot="three"))
+    assert kinds(box.engine) == ["50"]
+
+
+def test_a_control_that_starts_again_gives_no_alarm_twice(box: Box, order: int) -> None:
+    first = look(box.control, box.records, box.config, clocks(6))
+    again = [look(box.control, box.records, box.config, clocks(6.001, boot=boot)) for boot in ("one", "two", "three")]
+
+    assert (len(first), again) == (1, [[], [], []])
+    assert state(box.engine) == {"waiting": 1}
+
+
+@pytest.fixture
+def hand_over(box: Box) -> HandOver:
+    """What the job does, in this process."""
+    return lambda numbers: [delivery.deliver(box.config, box.control, number) for number in numbers]
+
+
+def test_mail_and_webhook_get_what_is_due_and_the_box_says_nothing_then(box: Box, order: int) -> None:
+    claimed = look(box.control, box.records, box.config, clocks(9.5))
+    assert len(claimed) == 2
+
+    asyncio.run(deliver(box.control, box.file, claimed))
+
+    refuse_undelivered(box.control)
+    assert state(box.engine) == {"sent": 2}
+    (mail,), ((_, body),) = box.mails.mails, box.hook.taken
+    assert "90 % of its time" in mail["Subject"]
+    assert b'"alarm":"90"' in body
+    assert "a.test" not in mail.as_string() + body.decode()
+
+
+def test_a_dead_receiver_is_named_and_keeps_nothing_from_the_other_and_gets_it_later(
+    box: Box, order: int, hand_over: HandOver
+) -> None:
+    box.hook.status = 500
+    assert sorted(hand_over(look(box.control, box.records, box.config, clocks(9.5)))) == [False, True]
+
+    assert len(box.mails.mails) == 1
+    with pytest.raises(Undelivered, match=r"webhook https://.*: it answered 500; 1 alarms wait and are tried again"):
+        refuse_undelivered(box.control)
+
+    box.hook.status = 204
+    assert hand_over(look(box.control, box.records, box.config, clocks(9.6))) == [True]
+    refuse_undelivered(box.control)
+    assert state(box.engine) == {"sent": 2}
+    assert len({headers["Idempotency-Key"] for headers, _ in box.hook.taken}) == 1
+
+
+def test_what_waits_is_dropped_once_the_order_can_be_late_no_more(box: Box, order: int, hand_over: HandOver) -> None:
+    box.mails.answer = "452 later"
+    assert hand_over(look(box.control, box.records, box.config, clocks(6))) == [False]
+    with writing(box.engine) as conn:
+        publish(conn)
+        withdraw_order(conn, order, "a mistake", NOW, CONTROL)
+        publish(conn, NOW + timedelta(hours=6))
+
+    assert look(box.control, box.records, box.config, clocks(7)) == []
+    assert state(box.engine) == {"dropped": 1}
+    refuse_undelivered(box.control)
+
+
+def test_a_job_that_was_killed_leaves_its_message_for_the_next_try(
+    box: Box, order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = look(box.control, box.records, box.config, clocks(6))
+    monkeypatch.setattr(watch, "JOB_S", 0.01)
+
+    asyncio.run(deliver(box.control, box.file, claimed))
+
+    with pytest.raises(Undelivered, match=r"no end within 0\.01 s"):
+        refuse_undelivered(box.control)
+    assert look(box.control, box.records, box.config, clocks(6.01)) == claimed
+    note_unended(box.control, [*claimed, 99], "gone")

@@ -1,0 +1,115 @@
+"""Who takes messages of alarms: a mail server, by aiosmtpd, and a webhook; both on the loopback, with TLS."""
+
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult
+from sqlalchemy import Engine
+from support.system.certificates import make_certificate
+from support.system.ports import free_port
+
+from filterd.config import Config
+
+USER, PASSWORD = "filterd", "a long password"
+
+
+class MailServer:
+    """Takes mails over STARTTLS from who signs in.   answer  what it says to a mail"""
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate, key = make_certificate(folder, "localhost")
+        self.mails: list[EmailMessage] = []
+        self.answer = "250 taken"
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, key)
+        self.port = free_port()
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            tls_context=context,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=_authenticate,
+        )
+
+    async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Any) -> str:
+        if self.answer.startswith("250"):
+            self.mails.append(message_from_bytes(envelope.content, _class=EmailMessage, policy=default))
+        return self.answer
+
+    @contextmanager
+    def running(self) -> Iterator["MailServer"]:
+        self._controller.start()
+        try:
+            yield self
+        finally:
+            self._controller.stop()
+
+
+def _authenticate(_server: SMTP, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+    return AuthResult(success=(data.login, data.password) == (USER.encode(), PASSWORD.encode()))
+
+
+@dataclass
+class Hook:
+    """A webhook.   status  what it answers;   taken  (headers, body) of each request;   url  where it is"""
+
+    url: str
+    certificate: Path
+    status: int = 204
+    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+
+@contextmanager
+def webhook(folder: Path) -> Iterator[Hook]:
+    """One that speaks HTTPS."""
+    certificate, key = make_certificate(folder, "localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            hook.taken.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(hook.status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    hook = Hook(f"https://localhost:{server.server_port}/alarms?box=gw1", certificate)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield hook
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass
+class Box:
+    """A box that sends to both.   file  of the configuration;   engine, control, records  its database, as who"""
+
+    config: Config
+    file: Path
+    engine: Engine
+    control: Engine
+    records: Engine
+    mails: MailServer
+    hook: Hook
