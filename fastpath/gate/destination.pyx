@@ -6,6 +6,7 @@
 Invariants: every queued packet is judged, at any port, protocol, payload and state: so a list published after its flow
 began applies too.  Only lists block here: a lock leaves the help corridor open, which is defined by names.
 There is no lookup where no image holds addresses.
+A block of a SYN or a datagram is recorded for no subscriber.
 Absent on purpose: the HTTP page, as no request was seen yet; source addresses, as queued packets are the client's.
 Source: fastpath.wire.address (names of addresses).
 Cost: bench/gate.py; some 60 ns an IPv4 address, 170 with large images and another address each time.
@@ -14,14 +15,13 @@ from libc.stdint cimport uint8_t
 
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.state cimport BLOCK, GO_ON, Gate, Turn, Verdict
-from fastpath.gate.verdicts cimport count_bypass, is_counted, report_block
+from fastpath.gate.verdicts cimport count_bypass, is_counted, is_first, report_block
 from fastpath.images.names cimport Hits, find_hits
 from fastpath.images.tables cimport hold_addresses, judge_found
-from fastpath.images.verdict cimport C_ADDRESS, PASSTHRU, TCP_ONLY, T_LOCK, Decision
+from fastpath.images.verdict cimport C_ADDRESS, NO_SUBSCRIBER, PASSTHRU, TCP_ONLY, T_LOCK, Decision
 from fastpath.report.counters cimport CNT_GATE_ADDRESS_BLOCKED, count
 from fastpath.report.spool cimport note_shadow
 from fastpath.wire.address cimport embedded_ipv4_at, name_of_address
-from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
 
 
 cdef Verdict judge_address(Gate* g, Turn* t) noexcept nogil:
@@ -44,15 +44,17 @@ cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t versio
         return GO_ON
     judge_found(g.tables, &g.name, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, True, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
-        if t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN:      # once a connection
+        if is_first(t):     # once a connection
             count_bypass(g, t, &d, C_ADDRESS)
             note_shadow(g.shared, d.shadow, C_ADDRESS)
         return GO_ON
     count_bypass(g, t, &d, C_ADDRESS)
+    if is_first(t):
+        d.subscriber = NO_SUBSCRIBER    # anyone may have written it
     report_block(g, t, &d, C_ADDRESS)
-    if is_counted(g, t):
+    if is_counted(g, t, C_ADDRESS):
         count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
-    if t.p.proto != PROTO_UDP and not t.p.flags & FLAG_SYN:     # the server has not received the SYN
+    if not is_first(t):     # a server has not received the SYN
         t.at = t.edge = 0
         reset_server(g, t)
     return BLOCK

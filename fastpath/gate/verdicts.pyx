@@ -3,7 +3,7 @@
 Invariants: one blocked name among several blocks.  A would-be block of a list of action SHADOW is counted once per
 hello, where the hello is allowed.  Undecidable input is counted; its subscriber's lock decides, then `closed`.
 The class of a hello's software is counted with every verdict, and changes none.
-A block is recorded only where a handshake has shown that the client is at its address: see is_counted().
+A block counts as its client's only where a handshake has shown that the client is at its address: see is_counted().
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -16,7 +16,8 @@ from fastpath.gate.state cimport (
 from fastpath.images.layout cimport ListRow
 from fastpath.images.tables cimport judge, judge_nameless, lists_of
 from fastpath.images.verdict cimport (
-    CATEGORY_BYPASS, CATEGORY_UNDECIDABLE, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY, Decision)
+    CATEGORY_BYPASS, CATEGORY_UNDECIDABLE, C_ADDRESS, C_LOCK, C_QUIC, NO_LIST, PASSTHRU, SHADOW, TCP_ONLY, T_CATEGORY,
+    Decision)
 from fastpath.report.counters cimport (
     CNT_GATE_BLOCKED, CNT_GATE_BYPASS_BLOCKED, CNT_GATE_BYPASS_SEEN, CNT_GATE_FORGOTTEN, CNT_GATE_MALFORMED,
     CNT_GATE_NOT_TLS, CNT_GATE_NO_NAME, CNT_GATE_OVERLAP, CNT_GATE_OVER_BUDGET, CNT_GATE_SHADOWED, CNT_GATE_TOO_BIG,
@@ -26,7 +27,7 @@ from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
 from fastpath.wire.ja4 cimport JA4_QUIC, JA4_TLS
 from fastpath.wire.name cimport name_from_host
-from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
+from fastpath.wire.packet cimport PROTO_UDP
 from fastpath.wire.tls cimport ClientHello
 
 
@@ -107,7 +108,7 @@ cdef void count_bypass(Gate* g, const Turn* t, const Decision* d, uint8_t channe
     cdef uint8_t i
     if not d.matched[0] | d.matched[1]:
         return
-    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY and is_counted(g, t):
+    if d.tier == T_CATEGORY and d.category == CATEGORY_BYPASS and d.action != TCP_ONLY and is_counted(g, t, channel):
         count(g.shared.counters, CNT_GATE_BYPASS_BLOCKED, 1)
     lists = lists_of(g.tables)
     for word in range(2):
@@ -153,24 +154,28 @@ cdef bint is_shut(const Gate* g) noexcept nogil:
     return g.closed or g.tables == NULL and g.is_shut_without_images
 
 
-cdef bint is_counted(Gate* g, const Turn* t) noexcept nogil:
-    """Whether a block counts as its client's.   False: anyone may have written the stream, as nobody saw its handshake.
+cdef bint is_counted(Gate* g, const Turn* t, uint8_t channel) noexcept nogil:
+    """Whether a block counts.   False: anyone may have written the packet, as nobody saw a handshake.
 
-    Of a datagram and of a SYN nothing more can be known.  A tap's blocks are no blocks."""
-    return t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN or g.shared.is_shadow or has_handshake(g, t)
+    So is a name over QUIC: its client goes on over TCP, where it counts.  To a listed address there is never more than
+    a SYN or datagrams: they count, for no subscriber (destination.pyx).  A tap's blocks are no blocks."""
+    return g.shared.is_shadow or channel == C_ADDRESS and is_first(t) or has_handshake(g, t)
 
 
 cdef bint has_handshake(Gate* g, const Turn* t) noexcept nogil:
     """Whether the gate has seen the server's SYN/ACK, and the client acknowledges it: so it has received it.
 
     The kernel drops what acknowledges more than the server has sent, and lets pass what acknowledges less."""
-    cdef const Flow* f = t.f if t.f != NULL else find_flow(&g.flows, &t.p)
+    cdef const Flow* f
+    if is_first(t):
+        return False
+    f = t.f if t.f != NULL else find_flow(&g.flows, &t.p)
     return f != NULL and f.is_isn_known and not t.is_untracked and <int32_t>(t.p.ack - f.heard) >= 0
 
 
 cdef void report_block(Gate* g, const Turn* t, const Decision* d, uint8_t channel) noexcept nogil:
     """Count and record a block of g.name or g.url; on a tap, a would-be block; unproven, only that there was one."""
-    if not is_counted(g, t):
+    if not is_counted(g, t, channel):
         count(g.shared.counters, CNT_GATE_UNPROVEN, 1)
         return
     count(g.shared.counters, CNT_GATE_SHADOWED if g.shared.is_shadow else CNT_GATE_BLOCKED, 1)

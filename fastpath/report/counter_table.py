@@ -446,9 +446,10 @@ COUNTERS = (
     ),
     Counter(
         "gate_unproven",
-        "Blocks in TCP streams whose handshake the gate has not seen. They leave no record and no page.",
-        "Normal with asymmetric routing, which shows no handshake. Otherwise forged packets, or connections older than "
-        "the gate.",
+        "Blocks of names without a handshake that the gate has seen: all over QUIC, and in TCP streams that it has not "
+        "seen begin. They leave no record and no page.",
+        "Normal over QUIC, whose clients go on over TCP, and with asymmetric routing, which shows no handshake. "
+        "Otherwise forged packets, or connections older than the gate.",
     ),
     Counter(
         "gate_unfinished_lost",

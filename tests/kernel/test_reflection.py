@@ -77,6 +77,19 @@ def test_a_forged_syn_and_guessed_acknowledgements_bring_no_more_than_was_sent(
 
 
 @FAMILIES
+def test_a_listed_name_over_quic_brings_no_more_than_was_sent_and_is_recorded_of_nobody(
+    gate: Gate, family: str
+) -> None:
+    before, unproven = counts(gate), gate.counted("gate_unproven")
+
+    sent, received = forge(gate.lab, family, over_quic(gate.lab, family, 1))
+
+    assert received <= sent
+    assert gate.counted("gate_unproven") == unproven + 1
+    assert counts(gate) == before
+
+
+@FAMILIES
 @pytest.mark.parametrize("octets", REFUSED_OCTETS, ids=lambda n: f"{n} octets")
 @pytest.mark.parametrize("rules", ["is_quic_rejected=True", "refused_udp=(443,)"])
 def test_a_datagram_that_is_refused_brings_no_more_than_was_sent(

@@ -103,11 +103,23 @@ def test_of_a_syn_nothing_is_told_to_the_server(lab: Lab) -> None:
     assert lab.gate.injected() == []
 
 
-def test_a_block_is_recorded_with_its_prefix(lab: Lab) -> None:
+def test_a_block_is_recorded_with_its_prefix_and_of_nobody_as_anyone_may_have_written_a_first_packet(lab: Lab) -> None:
     syn(lab, "2001:db8::11", VPN6)
+    lab.send_datagram(WIREGUARD, Client("2001:db8::11", VPN6, dport=51820))
+
+    for event in events(lab):
+        assert (event.channel, event.list, event.rule) == (Channel.ADDRESS, "adult", "2001:db8:bad::/48")
+        assert event.subscriber is None
+    assert len(events(lab)) == 2
+
+
+def test_a_block_behind_a_handshake_is_recorded_of_its_line(lab: Lab) -> None:
+    lab.open(Client(CHILD, VPN))
+
+    assert lab.send(Client(CHILD, VPN), 0, DECOY, SPOKEN) == BLOCKED
 
     [event] = events(lab)
-    assert (event.channel, event.list, event.rule) == (Channel.ADDRESS, "adult", "2001:db8:bad::/48")
+    assert (event.channel, event.list, event.subscriber) == (Channel.ADDRESS, "adult", 11)
 
 
 def test_a_confidential_address_is_closed_and_leaves_a_count_alone(lab: Lab) -> None:

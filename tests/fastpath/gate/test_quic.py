@@ -27,9 +27,9 @@ from support.packets.initials import (
 from support.packets.quic_hellos import CHOSEN, LISTED, LONG, OTHER, OWN, whole
 
 from fastpath.images.tables import TableSet
-from fastpath.images.verdict import Channel, Mode
+from fastpath.images.verdict import Mode
 from fastpath.people.policy_writer import ProfileSpec
-from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from fastpath.report.counters import read_confidential
 from filterd.kernel.ruleset import ruleset
 from rules.category import category_number
 
@@ -43,13 +43,34 @@ def test_a_listed_name_is_blocked_and_another_passes(lab: Lab, client: Client, v
     assert lab.gate.injected() == []
 
 
-def test_a_block_is_recorded_as_one_of_quic(lab: Lab) -> None:
-    lab.send_datagram(whole(LISTED))
+@pytest.mark.parametrize("name", [b"www.blocked.test", b"www.confidential.test"])
+def test_a_block_of_what_anyone_may_have_written_is_counted_as_unproven_and_recorded_of_nobody(
+    lab: Lab, name: bytes
+) -> None:
+    before = lab.reporter.counters.values()
 
-    spool = str(lab.folder / "spool")
-    [number] = segment_numbers(spool)
-    [event] = read_segment(segment_path(spool, number), 0, 100).events
-    assert (event.channel, event.rule) == (Channel.QUIC, "blocked.test")
+    assert lab.send_datagram(whole(hello_message(name))) == BLOCKED
+
+    moved = {name for name, n in lab.reporter.counters.values().items() if n != before[name]}
+    assert moved == {"gate_packets", "gate_initials", "gate_hellos", "gate_unproven"}
+    assert read_confidential(lab.folder / "counters") == {}
+
+
+def test_a_lock_over_quic_leaves_no_record_of_its_line(lab: Lab) -> None:
+    assert lab.send_datagram(whole(hello_message(b"www.allowed.test")), Client("192.0.2.66")) == BLOCKED
+    assert lab.send_datagram(whole(hello_message(), dcid=OWN), Client("192.0.2.66", sport=2)) == BLOCKED
+
+    assert lab.counted("gate_unproven") == 2
+    assert lab.counted("gate_blocked") == lab.counted("events") == 0
+
+
+def test_the_hello_of_a_connection_that_has_gone_on_is_unproven_as_well(lab: Lab) -> None:
+    assert lab.send_datagram(initial(crypto(0, OTHER))) == 0
+
+    assert lab.send_datagram(initial(crypto(len(OTHER), LISTED), number=1)) == BLOCKED
+
+    assert lab.counted("gate_unproven") == 1
+    assert lab.counted("gate_blocked") == lab.counted("events") == 0
 
 
 @pytest.mark.parametrize("at", range(1, len(LISTED)))
