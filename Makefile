@@ -149,12 +149,12 @@ lock: .venv/.installed ## requirements.lock again, from pyproject.toml: the newe
 	    --no-annotate >>build/requirements.lock
 	mv build/requirements.lock requirements.lock
 
+dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
 dist: build ## sdist, wheel and bill of materials in dist/, their contents tested, installed in a clean place
 	rm -rf dist
 	mkdir -p build
 	$(BIN)/python -m pip install -q cyclonedx-bom
-	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt \
-	    $(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
+	PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt $(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
 	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
 	    --output-file dist/filterd.cdx.json
 	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py

@@ -30,8 +30,16 @@ def artefacts(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if built := os.environ.get("FILTERD_DIST"):
         return root / built
     to = tmp_path_factory.mktemp("dist")
-    subprocess.run([sys.executable, "-m", "build", "--outdir", to, root], check=True, capture_output=True)
+    build(root, to)
     return to
+
+
+def build(tree: Path, to: Path, *what: str) -> None:
+    """Build as `make dist` does: with the tools that are named there, and the same time in every file."""
+    env = {"SOURCE_DATE_EPOCH": "1795000000", "PIP_CONSTRAINT": str(tree / ".ci/build-constraints.txt")} | os.environ
+    subprocess.run(
+        [sys.executable, "-m", "build", *what, "--outdir", to, tree], check=True, capture_output=True, env=env
+    )
 
 
 @pytest.fixture(scope="session")
@@ -122,24 +130,17 @@ def test_the_wheel_runs_in_a_clean_place_with_what_the_lock_names(wheel: Path, r
     assert "check-config" in shown
 
 
-def test_two_builds_in_two_places_give_one_wheel(artefacts: Path, root: Path, tmp_path: Path) -> None:
+def test_a_second_build_in_another_place_gives_the_same_wheel(artefacts: Path, wheel: Path, tmp_path: Path) -> None:
     [sdist] = artefacts.glob("*.tar.gz")
-    digests = set()
-    for place in ("here", "there"):
-        with tarfile.open(sdist) as archive:
-            archive.extractall(tmp_path / place, filter="data")
-        [tree] = (tmp_path / place).iterdir()
-        environment = os.environ | {
-            "SOURCE_DATE_EPOCH": "1795000000",
-            "PIP_CONSTRAINT": str(root / ".ci/build-constraints.txt"),
-        }
-        out = tmp_path / place / "built"
-        command: list[str | Path] = [sys.executable, "-m", "build", "--wheel", "--outdir", out, tree]
-        subprocess.run(command, check=True, capture_output=True, env=environment)
-        [built] = (tmp_path / place / "built").iterdir()
-        digests.add(hashlib.sha256(built.read_bytes()).hexdigest())
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path / "there", filter="data")
+    [tree] = (tmp_path / "there").iterdir()
 
-    assert len(digests) == 1
+    build(tree, tmp_path / "built", "--wheel")
+
+    [built] = (tmp_path / "built").iterdir()
+    assert built.name == wheel.name
+    assert hashlib.sha256(built.read_bytes()).hexdigest() == hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
 def test_the_bill_of_materials_names_what_the_lock_does(artefacts: Path, root: Path) -> None:
