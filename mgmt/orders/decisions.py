@@ -42,7 +42,7 @@ from mgmt.orders.model import (
     Entry,
 )
 from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
-from mgmt.orders.signatures import signed_by_two
+from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
 from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
 from parental.column_types import is_octets
@@ -199,6 +199,8 @@ def _look_at_approvals(
     conn: Connection, proof: Proof, now_s: int, at: datetime
 ) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int]]:
     """(what is believed, by order, entry and kind; the numbers of those that ended just now)."""
+    for proposal in refused_ones(conn):
+        _end_approval(conn, proposal, "was refused at the desk", at)
     believed, ended, new = {}, [], _give_signed(conn, now_s, at)
     for approval in approvals_given(conn):
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()

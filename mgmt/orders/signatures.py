@@ -22,7 +22,7 @@ from mgmt.staff.passkeys import BadResponse, Party, row_of
 from mgmt.staff.people import ACTIVE, find_person
 from mgmt.staff.people import Person as Member
 from mgmt.staff.permissions import permissions_of
-from parental.schema.orders import approval_signatures, approvals
+from parental.schema.orders import approval_refusals, approval_signatures, approvals
 
 PROPOSED, APPROVED = PARTS = ("proposed", "approved")
 PERMISSION = "orders.approve"
@@ -58,6 +58,8 @@ def part_due(conn: Connection, approval: Row[Any]) -> str | None:
     """Whose signature is due next; None: none."""
     if approval.way != DESK or approval.approved_s is not None or approval.lapsed_ms is not None:
         return None
+    if refusal_of(conn, approval.id) is not None:
+        return None
     there = {row.part for row in signatures_of(conn, approval.id)}
     return next((part for part in PARTS if part not in there), None)
 
@@ -91,6 +93,31 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
     if part == APPROVED:
         wake(conn, proposal)
     return None
+
+
+def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: datetime) -> None:
+    """Refuse what waits for a signature: one person is enough, it puts nothing in force.   Raises NotApproved."""
+    refuse_stranger(by)
+    proposal = waiting(conn, number)
+    if part_due(conn, proposal) is None:
+        raise NotApproved(f"approval {number}: waits for no signature; not refused; load the page again")
+    if not reason.strip():
+        raise NotApproved("why: missing; not refused; write it")
+    row = {"approval": number, "by": by.mail, "reason": reason.strip(), "refused_s": int(at.timestamp())}
+    conn.execute(insert(approval_refusals).values(row))
+    note_agreed(conn, proposal.order, "proposal refused", at, (by.actor, None), {"approval": number, "reason": reason})
+    wake(conn, proposal)
+
+
+def refusal_of(conn: Connection, number: int) -> Row[Any] | None:
+    """Who has refused a proposal, and why; None: nobody has."""
+    return conn.execute(select(approval_refusals).where(approval_refusals.c.approval == number)).one_or_none()
+
+
+def refused_ones(conn: Connection) -> Sequence[Row[Any]]:
+    """The proposals that were refused, and that control has not ended yet.   by  who has refused each"""
+    chosen = select(approvals, approval_refusals.c.by).join(approval_refusals)
+    return conn.execute(chosen.where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))).all()
 
 
 def signatures_of(conn: Connection, number: int) -> Sequence[Row[Any]]:

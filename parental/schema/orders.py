@@ -5,6 +5,7 @@
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
     approvals     what two persons agree to: of one entry, or of an emergency order as a whole
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
+    approval_refusals     proposals that a person of the desk has refused
     order_steps   how far an order has come, step by step
     order_files   where the file of an order stands in its original
     letters       what list files hold of an order, counted; each base that all workers serve replaces all of them
@@ -169,4 +170,12 @@ approval_signatures = Table(
     Column("signed_s", BigInteger, nullable=False),
     UniqueConstraint("approval", "credential", name="approval_signatures_by_two_passkeys"),
     CheckConstraint("part IN ('proposed', 'approved')", name="approval_signatures_parts"),
+)
+approval_refusals = Table(
+    "approval_refusals",
+    metadata,
+    Column("approval", Number, ForeignKey("approvals.id"), primary_key=True, autoincrement=False),
+    Column("by", String, nullable=False),  # the person's mail address
+    Column("reason", Text, nullable=False),
+    Column("refused_s", BigInteger, nullable=False),
 )

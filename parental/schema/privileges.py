@@ -86,6 +86,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "order_notices": {WEB: READ, CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
+    "approval_refusals": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it
     "verifications": {WEB: READ, CONTROL: READ},  # written by `filterd orders verify`, on the box
     "confirmations": {WEB: READ, CONTROL: APPEND},  # control alone signs

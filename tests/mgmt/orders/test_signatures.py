@@ -5,16 +5,25 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import IntegrityError
-from support.mgmt.orders import NOW, push, said
-from support.mgmt.signing import PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
+from support.mgmt.orders import NOW, publish, push, said, statuses
+from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import signatures
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
-from mgmt.orders.signatures import APPROVED, PROPOSED, part_due, propose_at_desk, sign, signatures_of
+from mgmt.orders.signatures import (
+    APPROVED,
+    PROPOSED,
+    part_due,
+    propose_at_desk,
+    refusal_of,
+    refuse_proposal,
+    sign,
+    signatures_of,
+)
 from mgmt.orders.store import get_order
 from mgmt.staff.people import DISABLED, set_state
-from parental.schema.orders import approval_signatures
+from parental.schema.orders import approval_refusals, approval_signatures
 
 WORDS = Proposal(
     kind="broader",
@@ -140,3 +149,50 @@ def test_what_waits_of_one_order_has_a_limit(
 def test_nobody_unknown_proposes(conn: Connection) -> None:
     with pytest.raises(NotApproved, match="no person of the desk"):
         propose_at_desk(conn, get_order(conn, push(conn, "a.test")), WORDS, "nobody@isp.example", "desk", NOW)
+
+
+def test_what_one_person_has_refused_no_one_signs_and_control_ends_it(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    signed(conn, number, amna)
+    answer = answer_of(conn, number, bilal)
+
+    refuse_proposal(conn, number, " not in the letter ", bilal.person, NOW)
+
+    assert part_due(conn, row_of_approval(conn, number)) is None
+    with pytest.raises(NotApproved, match="no signature is due"):
+        sign(conn, PARTY, number, answer, NOW)
+    publish(conn, proof=BY_PASSKEYS)
+    assert row_of_approval(conn, number).lapsed_ms is not None
+    found = refusal_of(conn, number)
+    assert found is not None and (found.by, found.reason) == ("bilal@isp.example", "not in the letter")
+    ends = [each for each in said(conn) if each["action"] in ("proposal refused", "approval refused")]
+    assert [each["actor"]["kind"] for each in ends] == ["staff", "role"]
+
+
+def test_a_refusal_needs_a_reason_a_role_and_something_that_waits(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    with pytest.raises(NotApproved, match="why: missing"):
+        refuse_proposal(conn, number, " ", bilal.person, NOW)
+    with pytest.raises(NotApproved, match="role support"):
+        refuse_proposal(conn, number, "no", signer(conn, "esha", "support").person, NOW)
+    with pytest.raises(NotApproved, match="no proposal waits"):
+        refuse_proposal(conn, 99, "no", bilal.person, NOW)
+    signed(conn, number, amna, bilal)
+    with pytest.raises(NotApproved, match="waits for no signature"):
+        refuse_proposal(conn, number, "no", bilal.person, NOW)
+
+
+def test_a_refusal_that_a_lying_web_role_writes_ends_nothing_that_two_have_agreed_to(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    signed(conn, number, amna, bilal)
+    publish(conn, proof=BY_PASSKEYS)
+    row = {"approval": number, "by": "bilal@isp.example", "reason": "a lie", "refused_s": int(NOW.timestamp())}
+    conn.execute(insert(approval_refusals).values(row))
+
+    publish(conn, proof=BY_PASSKEYS)
+
+    assert row_of_approval(conn, number).lapsed_ms is None
+    assert statuses(conn, 1) == [("enforced_broader", "the host is ordered")]
