@@ -48,6 +48,7 @@ from mgmt.auth import Route, guarded
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.client_certificates import checks_certificates
 from mgmt.control_protocol import Control
+from mgmt.desk.routes import add_desk
 from mgmt.doors import Door, Hosts, admitting, checks_hosts
 from mgmt.frame.idempotency import KEYED, keyed
 from mgmt.frame.openapi import add_document
@@ -60,9 +61,6 @@ from mgmt.portal.routes import add_portal
 from mgmt.portal.sms import Sms
 from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
-from mgmt.staff.approval_pages import add_approvals
-from mgmt.staff.ceremonies import add_ceremonies
-from mgmt.staff.pages import add_desk
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -126,8 +124,6 @@ def create_app(
         add_publications(app)
     if desk_key is not None and door is not Door.FAMILY:
         add_desk(app, desk_key)
-        add_ceremonies(app)
-        add_approvals(app)
     if door is not Door.DESK:
         add_portal(app, sms)
         add_captive(app, PORTAL)

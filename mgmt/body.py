@@ -27,11 +27,11 @@ async def read_body(request: web.Request, at_most: int, within_s: float) -> byte
         return await _limited(request, at_most).read()
 
 
-async def read_form(request: web.Request) -> Mapping[str, Any]:
-    """The fields of a form.   Raises what read_body() raises; 400 where it is none."""
+async def read_form(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> Mapping[str, Any]:
+    """The fields of a form.   at_most  octets of it.   Raises what read_body() raises; 400 where it is none."""
     try:
         async with _within(BODY_S):
-            return await _limited(request, MAX_FORM_OCTETS).post()
+            return await _limited(request, at_most).post()
     except ValueError as reason:
         raise web.HTTPBadRequest(reason="Not a form") from reason
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from mgmt.body import read_form
+from mgmt.body import MAX_FORM_OCTETS, read_form
 
 
 def is_from_here(request: web.Request) -> bool:
@@ -19,9 +19,9 @@ def is_from_here(request: web.Request) -> bool:
     return request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
 
 
-async def form_of(request: web.Request) -> dict[str, str]:
-    """The text fields of a form; files are left out.   The body can be read once."""
-    fields = await read_form(request)
+async def form_of(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> dict[str, str]:
+    """The text fields of a form; files are left out.   The body can be read once.   at_most  octets"""
+    fields = await read_form(request, at_most)
     for value in fields.values():
         if isinstance(value, FileField):
             value.file.close()

@@ -80,6 +80,18 @@ def iter_reports(conn: Connection, after: int = 0) -> Iterator[tuple[int, int, R
         yield row.id, row.times, _report(row)
 
 
+def waiting_reports(conn: Connection, limit: int) -> list[tuple[int, Report]]:
+    """(times reported, report) of those that wait, whose day comes first before the others."""
+    chosen = select(wrong_blocks).where(_waits).order_by(wrong_blocks.c.due, wrong_blocks.c.id).limit(limit)
+    return [(row.times, _report(row)) for row in conn.execute(chosen)]
+
+
+def answered_reports(conn: Connection, limit: int) -> list[tuple[int, Report]]:
+    """(times reported, report) of those that were answered, the last one first."""
+    chosen = select(wrong_blocks).where(~_waits).order_by(wrong_blocks.c.answered_s.desc(), wrong_blocks.c.id.desc())
+    return [(row.times, _report(row)) for row in conn.execute(chosen.limit(limit))]
+
+
 def n_waiting(conn: Connection, reason: str) -> int:
     return conn.execute(
         select(func.count()).select_from(wrong_blocks).where(_waits, wrong_blocks.c.reason == reason)

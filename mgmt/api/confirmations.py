@@ -17,7 +17,7 @@ from mgmt.confirmation.replies import last_confirmation
 from mgmt.confirmation.signed import digest_of, document_of
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
-from mgmt.ledger.event import PULLS, Event
+from mgmt.ledger.event import PULLS, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.problems import Problem
 
@@ -47,17 +47,22 @@ async def show_confirmation(request: web.Request, principal: Principal) -> web.R
     """Give the signed confirmation of an order: its newest one."""
     form = (query_of(request, InForm) if "id" in request.match_info else query_of(request, OfIssuer)).format
     order = await read(request, lambda conn: find_shown(conn, request, principal))
-    found = await read(request, lambda conn: last_confirmation(conn, order.id))
+    return await pulled(request, order.id, form, principal.actor)
+
+
+async def pulled(request: web.Request, order: int, form: str, by: Actor) -> web.Response:
+    """The newest confirmation of an order, in a form of MEDIA_TYPES; the ledger says who has pulled it.
+
+    Raises Problem: there is none yet, or this box cannot make the form."""
+    found = await read(request, lambda conn: last_confirmation(conn, order))
     if found is None:
-        detail = f"order {order.id}: not confirmed; nothing given; it is once the traffic has verified it"
+        detail = f"order {order}: not confirmed; nothing given; it is once the traffic has verified it"
         raise Problem(409, detail, "order")
     octets = await _in_form(form, found.text, found.note)
     digest = digest_of(found.text)
-    event = Event(
-        PULLS, "confirmation pulled", principal.actor, {"order": order.id}, {"format": form, "sha256": digest}
-    )
+    event = Event(PULLS, "confirmation pulled", by, {"order": order}, {"format": form, "sha256": digest})
     await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
-    name = f"confirmation-{order.id}-{digest[:12]}.{form}"
+    name = f"confirmation-{order}-{digest[:12]}.{form}"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
 

@@ -10,6 +10,7 @@ and one that looks like a number is still a reference.
 import asyncio
 import hashlib
 import hmac
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -41,7 +42,7 @@ from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, NoQuery
 from mgmt.frame.requests import body_of, octets_of, query_of, shown
 from mgmt.frame.shapes import After
-from mgmt.ledger.event import ORDERS, Event, Value
+from mgmt.ledger.event import ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.orders import store as orders
 from mgmt.orders.events import note_order
@@ -99,18 +100,7 @@ async def take_order(request: web.Request, principal: Principal, judged: Judged)
     def store(conn: Connection) -> tuple[int, bool]:
         if signed is not None:
             spend(conn, signed, request.app[CLOCK]())
-        found = orders.find_order(conn, order.issuer, order.ref)
-        if found is None:
-            _check_issuer(conn, order)
-            check_deadline(order, request.app[CLOCK]())  # a new one's: an old one may be sent again when it is due
-            now, by = request.app[CLOCK](), principal.actor
-            number = orders.put_order(conn, order, judged.entries, original, now, by, signed)
-            if judged.file is not None:
-                keep_file(conn, number, judged.file)
-            return number, True
-        if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
-            raise _taken(conn, found, _view(request))
-        return found.id, False
+        return store_order(conn, judged, original, principal.actor, request.app[CLOCK](), view_of(request))
 
     try:
         number, is_new = await write(request, store)
@@ -121,6 +111,26 @@ async def take_order(request: web.Request, principal: Principal, judged: Judged)
             409, f"{order.issuer} {order.ref}: pushed at the same moment; not taken; look at it", "/ref"
         ) from exc
     return await _answered(request, number, is_new=is_new)
+
+
+def store_order(
+    conn: Connection, judged: Judged, original: bytes, by: Actor, now: datetime, view: orders.View
+) -> tuple[int, bool]:
+    """Store an order, once: its number, and whether it is new.   view  of one that is there
+
+    Raises Problem, BadRequest; IntegrityError where it is pushed at the same moment."""
+    order = judged.order
+    found = orders.find_order(conn, order.issuer, order.ref)
+    if found is None:
+        _check_issuer(conn, order)
+        check_deadline(order, now)  # a new one's: an old one may be sent again when it is due
+        number = orders.put_order(conn, order, judged.entries, original, now, by, judged.signed)
+        if judged.file is not None:
+            keep_file(conn, number, judged.file)
+        return number, True
+    if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
+        raise _taken(conn, found, view)
+    return found.id, False
 
 
 async def _signed(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
@@ -145,10 +155,10 @@ async def _unsigned(request: web.Request, principal: Principal, issuer: str, rea
 async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.Response:
     """201 or 200 where an order is in force within the time that the client waits; else 202."""
     headers = {"Location": f"/v1/orders/id/{number}"}
-    found, reason = await read(request, lambda conn: _shown(conn, number, 0, _view(request))), ""
+    found, reason = await read(request, lambda conn: _shown(conn, number, 0, view_of(request))), ""
     if found.receipt is None:
         reason = await _published(request, query_of(request, Wait).wait)
-        found = await read(request, lambda conn: _shown(conn, number, 0, _view(request)))
+        found = await read(request, lambda conn: _shown(conn, number, 0, view_of(request)))
     if found.receipt is None:
         return json_response(Proposal(**msgspec.structs.asdict(found), detail=reason), 202, headers)
     return json_response(found, 201 if is_new else 200, headers)
@@ -170,7 +180,7 @@ async def list_orders(request: web.Request, principal: Principal) -> web.Respons
     def load(conn: Connection) -> OrderPage:
         found = orders.page_of_orders(conn, after, ORDERS_PAGE, issuer)
         return OrderPage(
-            shown(orders.orders_json(conn, found, _view(request)), list[Order]),
+            shown(orders.orders_json(conn, found, view_of(request)), list[Order]),
             found[-1].id if len(found) == ORDERS_PAGE else None,
         )
 
@@ -181,7 +191,7 @@ async def show_order(request: web.Request, principal: Principal) -> web.Response
     """Show an order with a page of its entries."""
     after = (query_of(request, AfterEntry) if "id" in request.match_info else query_of(request, OrderPart)).after
     return json_response(
-        await read(request, lambda conn: _shown(conn, find_shown(conn, request, principal).id, after, _view(request)))
+        await read(request, lambda conn: _shown(conn, find_shown(conn, request, principal).id, after, view_of(request)))
     )
 
 
@@ -202,7 +212,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
             proof: dict[str, Value] = {"key": signed.key.hex(), "signature": signed.signature.hex()}
             note_order(conn, order.id, "withdrawal signed", at, by, **proof)
         if orders.is_of_lists(conn, order.id):
-            raise _of_lists(conn, order, _view(request))
+            raise of_lists(conn, order, view_of(request))
         if values:
             return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
@@ -218,7 +228,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     def look(conn: Connection) -> tuple[list[str], WithdrawnOrder]:
         _refuse_unconfirmed(conn, number)
         found = {
-            **msgspec.to_builtins(_shown(conn, number, 0, _view(request))),
+            **msgspec.to_builtins(_shown(conn, number, 0, view_of(request))),
             "withdrawn_now": n_withdrawn,
             "withdrawal_receipt": receipt,
             "still_blocked": orders.held_elsewhere(conn, number),
@@ -255,7 +265,7 @@ def _refuse_unconfirmed(conn: Connection, number: int) -> None:
         raise NotInForce(f"order {number}: published, and control has not confirmed it; it does within a minute")
 
 
-def _view(request: web.Request) -> orders.View:
+def view_of(request: web.Request) -> orders.View:
     """The times of orders, entries and receipts, and the clocks as they are now."""
     settings = request.app[SETTINGS]
     return orders.View(ZoneInfo(settings.zone), settings.clocks, request.app[CLOCK]())
@@ -301,7 +311,7 @@ def _check_issuer(conn: Connection, order: JudgedOrder) -> None:
         raise Problem(403, detail, "/issuer")
 
 
-def _of_lists(conn: Connection, order: Row[Any], view: orders.View) -> Problem:
+def of_lists(conn: Connection, order: Row[Any], view: orders.View) -> Problem:
     """Why an order whose entries a list file brings is not withdrawn here, and who can."""
     there = orders.order_json(conn, order, view)
     lists = [each["list"] for each in there["lists"]]

@@ -144,6 +144,12 @@ def page_of_orders(conn: Connection, after: int, limit: int, issuer: str | None 
     return conn.execute(chosen.order_by(orders.c.id).limit(limit)).all()
 
 
+def newest_orders(conn: Connection, before: int | None, limit: int) -> Sequence[Row[Any]]:
+    """Orders by falling number, below `before`; None: from the newest on."""
+    chosen = select(orders) if before is None else select(orders).where(orders.c.id < before)
+    return conn.execute(chosen.order_by(orders.c.id.desc()).limit(limit)).all()
+
+
 def page_of_entries(conn: Connection, order: int, after: int, limit: int) -> Sequence[Row[Any]]:
     """Entries of an order by rising number, above `after`."""
     agreed = [approvals.c[name].label(name) for name in ("kind", "reference", "collateral", "expires_s")]

@@ -13,7 +13,17 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.staff.permissions import APPROVER, AUDITOR, COMPLIANCE, DESK_ROLES, ENGINEER, REGULATOR, SUPPORT
+from mgmt.staff.permissions import (
+    APPROVER,
+    AUDITOR,
+    COMPLIANCE,
+    DESK_ROLES,
+    ENGINEER,
+    REGULATOR,
+    SUPPORT,
+    Reach,
+    reach_of,
+)
 from mgmt.staff.tokens import digest
 from parental.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
 
@@ -50,6 +60,10 @@ class Person(NamedTuple):
     def actor(self) -> Actor:
         """The person, as events name one."""
         return Actor("staff", str(self.number), self.role)
+
+    def may(self, permission: str) -> bool:
+        """Whether the role has a permission on everything: a person is bound to no issuer and no line of its own."""
+        return reach_of(permission, (self.role,)) is Reach.ALL
 
 
 class Unfit(ValueError):

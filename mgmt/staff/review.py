@@ -44,9 +44,10 @@ class Review(msgspec.Struct):
     issuers: list[dict[str, Any]]
 
 
-def review_of(conn: Connection, now: datetime) -> Review:
-    """Read the review.   now: aware"""
-    tokens = [{**token_json(each), "notes": _notes_of_token(each, now)} for each in iter_tokens(conn)]
+def review_of(conn: Connection, now: datetime, *, of_households: bool = True) -> Review:
+    """Read the review.   now: aware;   of_households  whether with the tokens of households"""
+    found = iter_tokens(conn, of_households=of_households)
+    tokens = [{**token_json(each), "notes": _notes_of_token(each, now)} for each in found]
     return Review(_text(now), _members(conn, now), tokens, _issuers(conn, now))
 
 

@@ -177,9 +177,15 @@ class Shown(NamedTuple):
     last_used: datetime | None
 
 
-def iter_tokens(conn: Connection, after: int = 0, at_most: int | None = None) -> Iterator[Shown]:
-    """The tokens with a number above `after`, also those that have ended, by number."""
+def iter_tokens(
+    conn: Connection, after: int = 0, at_most: int | None = None, *, of_households: bool = True
+) -> Iterator[Shown]:
+    """The tokens with a number above `after`, also those that have ended, by number.
+
+    of_households  False: those of the desk and of programs alone"""
     chosen = select(tokens).where(tokens.c.id > after).order_by(tokens.c.id).limit(at_most)
+    if not of_households:
+        chosen = chosen.where(tokens.c.subscriber.is_(None))
     for row in conn.execute(chosen):
         yield Shown(
             row.id,

@@ -1,16 +1,20 @@
 """A web role with a real database and real sockets; only the control role is played."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
+from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
+from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.app import create_app
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.sealed import why_sealed
 from mgmt.settings import Settings, StopPage
+from mgmt.staff.people import Person, add_person
 from mgmt.staff.tokens import create_token
 from parental import store
 from parental.database import open_database, writing
@@ -92,3 +96,26 @@ async def client(
 def desk(client: Client, token: TokenOf) -> DeskOf:
     """desk("operator") is a client with that role's token: .ask(method, path, json=…), .raw(method, path)"""
     return lambda role, subscriber=None: Desk(client, token(role, subscriber))
+
+
+@pytest.fixture
+def add(engine: Engine) -> AddPerson:
+    """add("amna", "approver") adds amna@isp.example and gives the person and the code."""
+
+    def make(name: str = "amna", role: str = "compliance") -> tuple[Person, str]:
+        with writing(engine) as conn:
+            return add_person(conn, name.title(), f"{name}@isp.example", role, None, CONTROL, NOW)
+
+    return make
+
+
+@pytest.fixture
+async def browser(
+    settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Clock
+) -> AsyncIterator[Browser]:
+    del engine  # it has made the tables; the application acts as its role may
+    of_web = engine_of(database, WEB)
+    app = create_app(replace(settings, desk_origin=ORIGIN), of_web, control, clock, desk_key=bytes(32))
+    async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
+        yield Browser(client, clock)
+    of_web.dispose()

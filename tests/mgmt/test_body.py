@@ -67,6 +67,17 @@ async def test_a_form_has_four_kilobytes(server: Any) -> None:
         assert large.status == 413
 
 
+async def test_a_form_has_as_many_octets_as_its_page_says() -> None:
+    async def form(request: web.Request) -> web.Response:
+        return web.Response(text=str(len((await read_form(request, 100_000))["token"])))
+
+    app = web.Application(middlewares=[problems])
+    app.router.add_post("/form", form)
+    async with TestClient(TestServer(app)) as client:
+        assert await (await client.post("/form", data={"token": "t" * 90_000})).text() == "90000"
+        assert (await client.post("/form", data={"token": "t" * 110_000})).status == 413
+
+
 async def test_a_form_that_is_none_is_refused(server: Any) -> None:
     head = {"Content-Type": "multipart/form-data; boundary=x"}
     async with TestClient(server) as client:

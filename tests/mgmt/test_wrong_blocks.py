@@ -104,3 +104,20 @@ def test_answers_of_a_year_ago_are_forgotten(engine: Engine) -> None:
     with reading(engine) as conn:
         assert store.find_report(conn, old.reference) is None
         assert store.find_report(conn, new.reference) is not None
+
+
+def test_the_queue_begins_with_the_day_that_comes_first_and_the_answers_with_the_last(engine: Engine) -> None:
+    with writing(engine) as conn:
+        made = [
+            present(store.report_mistake(conn, "category", f"{n}.example", NOW - timedelta(days=n), ZONE)).reference
+            for n in range(4)
+        ]
+        for n in (3, 2):
+            store.answer_report(conn, made[n], "kept", NOW + timedelta(hours=n), BY)
+
+        assert [each.reference for _, each in store.waiting_reports(conn, 9)] == [made[1], made[0]]
+        assert [each.reference for _, each in store.waiting_reports(conn, 1)] == [made[1]]
+        assert [(times, each.reference) for times, each in store.answered_reports(conn, 9)] == [
+            (1, made[3]),
+            (1, made[2]),
+        ]

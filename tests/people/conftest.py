@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from people.desk_site import DeskSite, desk_site
 from people.served import Served, served
 
 CHROMIUM = shutil.which("chromium")
 PHONE = {"width": 360, "height": 640}
+WIDE = {"width": 1280, "height": 800}
 LOCALES = {"en": "en-GB", "ur": "ur-PK"}
 SHOTS = Path("build/shots")
 
 OpenPhone = Callable[..., Any]
+OpenDesk = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +74,31 @@ def axe() -> str:
     """The source of axe-core."""
     package = pytest.importorskip("axe_playwright_python", reason="no axe-core: `make people` installs it")
     return (Path(package.__file__).parent / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskSite]:
+    with desk_site(tmp_path_factory.mktemp("desk")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def desk_browser(desk: DeskSite) -> Iterator[Any]:
+    with chromium(desk.rules) as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_desk(desk_browser: Any) -> Iterator[OpenDesk]:
+    """open_desk("dark", WIDE, has_script=False) is an empty page of a browser that nobody has used."""
+    opened = []
+
+    def make(scheme: str = "light", size: dict[str, int] = PHONE, *, has_script: bool = True) -> Any:
+        context = desk_browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=has_script)
+        context.set_default_timeout(60_000)
+        opened.append(context)
+        return context.new_page()
+
+    yield make
+    for context in opened:
+        context.close()

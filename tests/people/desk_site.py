@@ -9,17 +9,20 @@ from typing import Any
 
 from people.served import _running
 from sqlalchemy import Engine, update
-from support.mgmt import orders
+from support.mgmt import confirmed, orders
 from support.mgmt.desk import PlayedControl
 from support.mgmt.events import events_of
 
 from mgmt.app import create_app
+from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.proof import Proof
 from mgmt.settings import Settings
 from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
+from mgmt.wrong_blocks import report_mistake
 from parental.database import open_database, reading, writing
+from parental.schema.orders import approvals, entries
 from parental.schema.staff import passkeys
 
 ORIGIN = "http://localhost"
@@ -54,6 +57,27 @@ class DeskSite:
         with writing(self.engine) as conn:
             orders.publish(conn, self.now, proof=Proof(Party(ORIGIN, ""), takes_names=False))
             return orders.statuses(conn, order)
+
+    def answered(self, order: int) -> None:
+        """The traffic has verified an order, and control has signed its confirmation."""
+        with writing(self.engine) as conn:
+            confirmed.verified(conn, order)
+            for each in due(conn, 9):
+                assert confirm(conn, each, confirmed.SIGNER, self.now + timedelta(seconds=60))
+
+    def lie(self, order: int) -> None:
+        """Write all that a web role which was taken over would write to have an order in force."""
+        said = {"approver": "nobody@isp.example", "approver_group": "approval", "approved_s": int(self.now.timestamp())}
+        with writing(self.engine) as conn:
+            conn.execute(update(approvals).where(approvals.c.order == order).values(said))
+            conn.execute(update(entries).where(entries.c.order == order).values(status="enforced", generation=1))
+
+    def report(self, name: str) -> str:
+        """A visitor reports a wrong block; the reference."""
+        with writing(self.engine) as conn:
+            found = report_mistake(conn, "category", name, self.now, "Asia/Karachi")
+            assert found is not None
+            return found.reference
 
     def wait(self) -> None:
         """Until the next one-time code."""

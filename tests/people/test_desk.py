@@ -1,86 +1,24 @@
 """The desk in a browser: passkeys with Chromium's virtual authenticator, and passwords without a script."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pyotp
 import pytest
-from people.conftest import PHONE, chromium
-from people.desk_site import FOREIGN, ORIGIN, DeskSite, VirtualKey, desk_site
-from people.looks import TAP, check_axe, press, shoot, shown
+from people.clerks import PASSWORD, SIGNED_IN, enrol, look, sign_in
+from people.conftest import OpenDesk
+from people.desk_site import FOREIGN, ORIGIN, DeskSite, VirtualKey
+from people.looks import press
 
 pytestmark = pytest.mark.people
-MAX_OCTETS = 60_000
-PASSWORD = "correct horse battery"
-SIGNED_IN = "You are signed in as"
-
-OpenDesk = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskSite]:
-    with desk_site(tmp_path_factory.mktemp("desk")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(site: DeskSite) -> Iterator[Any]:
-    with chromium(site.rules) as browser:
-        yield browser
-
-
-@pytest.fixture
-def open_desk(browser: Any) -> Iterator[OpenDesk]:
-    """open_desk(has_script=False) is an empty page of a browser that nobody has used."""
-    opened = []
-
-    def make(scheme: str = "light", *, has_script: bool = True) -> Any:
-        context = browser.new_context(viewport=PHONE, color_scheme=scheme, java_script_enabled=has_script)
-        context.set_default_timeout(60_000)
-        opened.append(context)
-        return context.new_page()
-
-    yield make
-    for context in opened:
-        context.close()
-
-
-def look(page: Any, axe: str | None, name: str) -> None:
-    assert len(page.content().encode()) <= MAX_OCTETS
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"] if axe else True
-    shoot(page, f"desk-{name}")
-    for each in shown(page, "button"):
-        assert each.bounding_box()["height"] >= TAP
-    if axe is not None:
-        check_axe(page, axe)
-
-
-def enrol(page: Any, site: DeskSite, name: str, role: str = "approver") -> VirtualKey:
-    """Enrol with a passkey."""
-    key = VirtualKey(page)
-    page.goto(f"{ORIGIN}/desk/enrol")
-    page.fill("input[name=code]", site.add(name, role))
-    press(page, "main button")
-    page.click("text=Make a passkey")
-    page.wait_for_url(f"{ORIGIN}/desk/login")
-    return key
-
-
-def sign_in(page: Any) -> None:
-    page.goto(f"{ORIGIN}/desk/login")
-    page.click("text=Sign in with a passkey")
-    page.wait_for_selector(f"text={SIGNED_IN}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_person_enrols_a_passkey_signs_in_with_it_and_out(
-    open_desk: OpenDesk, axe: str, site: DeskSite, scheme: str
+    open_desk: OpenDesk, axe: str, desk: DeskSite, scheme: str
 ) -> None:
     page, name = open_desk(scheme), f"amna-{scheme}"
     VirtualKey(page)
     page.goto(f"{ORIGIN}/desk/enrol")
     look(page, axe, f"enrol.{scheme}")
-    page.fill("input[name=code]", site.add(name))
+    page.fill("input[name=code]", desk.add(name))
     press(page, "main button")
     look(page, axe, f"choice.{scheme}")
     page.click("text=Make a passkey")
@@ -91,14 +29,14 @@ def test_a_person_enrols_a_passkey_signs_in_with_it_and_out(
 
     look(page, axe, f"home.{scheme}")
     assert f"{name}@isp.example" in page.inner_text("main") and "My passkey" in page.inner_text("main")
-    assert site.said()[-2:] == ["passkey set", "signed in"]
+    assert desk.said()[-2:] == ["passkey set", "signed in"]
     press(page, "text=Sign out")
     assert page.is_visible("input[name=password]")
 
 
-def test_one_passkey_more_is_added_by_whoever_has_just_signed_in(open_desk: OpenDesk, site: DeskSite) -> None:
+def test_one_passkey_more_is_added_by_whoever_has_just_signed_in(open_desk: OpenDesk, desk: DeskSite) -> None:
     page = open_desk()
-    first = enrol(page, site, "bilal")
+    first = enrol(page, desk, "bilal")
     sign_in(page)
     first.remove()  # two keys at once answer one request each, and the one that is known may be faster
     VirtualKey(page)
@@ -109,9 +47,9 @@ def test_one_passkey_more_is_added_by_whoever_has_just_signed_in(open_desk: Open
     page.wait_for_selector("text=The other key")
 
 
-def test_a_copy_of_a_passkey_is_refused_and_written_down(open_desk: OpenDesk, site: DeskSite) -> None:
+def test_a_copy_of_a_passkey_is_refused_and_written_down(open_desk: OpenDesk, desk: DeskSite) -> None:
     page = open_desk()
-    key = enrol(page, site, "chand")
+    key = enrol(page, desk, "chand")
     copied = key.credential()
     for _ in range(2):
         sign_in(page)
@@ -121,41 +59,41 @@ def test_a_copy_of_a_passkey_is_refused_and_written_down(open_desk: OpenDesk, si
     page.click("text=Sign in with a passkey")
 
     page.wait_for_selector("text=does not open the desk")
-    assert site.said()[-1] == "passkey refused as a copy"
+    assert desk.said()[-1] == "passkey refused as a copy"
     assert page.is_visible("input[name=password]")
 
 
-def test_the_desk_under_another_name_signs_nobody_in(open_desk: OpenDesk, site: DeskSite) -> None:
+def test_the_desk_under_another_name_signs_nobody_in(open_desk: OpenDesk, desk: DeskSite) -> None:
     page = open_desk()
-    enrol(page, site, "daud")
-    before = site.said()
+    enrol(page, desk, "daud")
+    before = desk.said()
     page.goto(f"{FOREIGN}/desk/login")
 
     page.click("text=Sign in with a passkey")
 
     page.wait_for_selector("[data-passkey] [role=alert]:not([hidden])")
-    assert site.said() == before
+    assert desk.said() == before
     page.goto(f"{FOREIGN}/desk")
     assert page.is_visible("input[name=password]")
 
 
-def test_a_password_and_codes_work_without_a_script(open_desk: OpenDesk, site: DeskSite) -> None:
+def test_a_password_and_codes_work_without_a_script(open_desk: OpenDesk, desk: DeskSite) -> None:
     page = open_desk(has_script=False)
     page.goto(f"{ORIGIN}/desk/enrol")
-    page.fill("input[name=code]", site.add("esha"))
+    page.fill("input[name=code]", desk.add("esha"))
     press(page, "main button")
     assert not page.is_visible("text=Make a passkey")
     secret = page.inner_text("p:has(a[href^=otpauth]) bdi")
     for field in ("password", "again"):
         page.fill(f"input[name={field}]", PASSWORD)
-    page.fill("input[name=typed]", pyotp.TOTP(secret).at(site.now))
+    page.fill("input[name=typed]", pyotp.TOTP(secret).at(desk.now))
     press(page, "text=Set both")
     look(page, None, "login.no-script")
-    site.wait()
+    desk.wait()
 
     page.fill("input[name=mail]", "esha@isp.example")
     page.fill("input[name=password]", PASSWORD)
-    page.fill("input[name=code]", pyotp.TOTP(secret).at(site.now))
+    page.fill("input[name=code]", pyotp.TOTP(secret).at(desk.now))
     press(page, "main button:visible")
 
     assert SIGNED_IN in page.inner_text("main")
@@ -172,14 +110,14 @@ def test_no_page_of_the_desk_breaks_its_own_policy(open_desk: OpenDesk) -> None:
 
 
 def test_two_people_sign_an_approval_with_their_passkeys_and_control_believes_it(
-    open_desk: OpenDesk, axe: str, site: DeskSite
+    open_desk: OpenDesk, axe: str, desk: DeskSite
 ) -> None:
-    order = site.push("https://shared.test/a")
+    order = desk.push("https://shared.test/a")
     first, second = open_desk(), open_desk("dark")
     for page, name, role in ((first, "farah", "compliance"), (second, "gul", "approver")):
-        enrol(page, site, name, role)
+        enrol(page, desk, name, role)
         sign_in(page)
-    site.vouch()
+    desk.vouch()
     first.click("text=Approvals")
     look(first, axe, "approvals")
     words = {"order": str(order), "entry": "1", "reason": "ordered", "reference": "WA/9", "collateral": "all of it"}
@@ -195,6 +133,6 @@ def test_two_people_sign_an_approval_with_their_passkeys_and_control_believes_it
         page.click("text=Sign with a passkey")
         page.wait_for_selector(f"text={then}")
 
-    assert site.decided(order) == [("enforced_broader", "ordered")]
+    assert desk.decided(order) == [("enforced_broader", "ordered")]
     second.reload()
     assert "gul@isp.example (approval)" in second.inner_text("main") and "It holds" in second.inner_text("main")

@@ -132,3 +132,10 @@ def test_an_unknown_person_is_said(engine: Engine) -> None:
         ):
             with pytest.raises(LookupError, match="no person of the desk has it; nothing done"):
                 change()
+
+
+def test_a_person_may_what_the_role_may_on_everything_and_nothing_that_is_for_the_own_alone(add: AddPerson) -> None:
+    compliance, regulator = add("amna", "compliance")[0], add("bilal", "regulator")[0]
+
+    assert compliance.may("orders.push") and not compliance.may("lines.provision")
+    assert not regulator.may("orders.push")

@@ -11,7 +11,7 @@ from mgmt.ledger.event import CONTROL, Actor
 from mgmt.staff.issuers import Issuer, IssuerKey, put_issuer, put_key
 from mgmt.staff.people import DISABLED, set_state
 from mgmt.staff.review import UNUSED, note_review, review_of
-from mgmt.staff.tokens import Wanted, make_token
+from mgmt.staff.tokens import Wanted, create_token, make_token
 from parental.database import reading, writing
 from parental.schema.access import tokens
 
@@ -58,6 +58,15 @@ def test_a_token_stands_in_it_with_scopes_and_end_and_what_is_wrong_with_it(engi
     assert (now[0]["scopes"], now[0]["notes"]) == (["status.read"], [])
     assert now[1]["notes"] == ["ends within 30 days", "has no label"]
     assert [token["notes"] for token in later] == [["was not used for 90 days"], ["has ended"]]
+
+
+def test_it_is_read_without_the_tokens_of_households_where_that_is_asked(engine: Engine) -> None:
+    with writing(engine) as conn:
+        create_token(conn, "support", None, CONTROL, lambda: NOW)
+        create_token(conn, "parent", 7, CONTROL, lambda: NOW)
+
+        assert [each["roles"] for each in review_of(conn, NOW, of_households=False).tokens] == [["support"]]
+        assert len(review_of(conn, NOW).tokens) == 2
 
 
 def test_issuers_stand_in_it_with_their_keys(engine: Engine) -> None:

@@ -6,15 +6,20 @@ from datetime import datetime
 from typing import Any
 
 import pyotp
+from sqlalchemy import Engine
 from support.mgmt.authenticator import Authenticator
 from support.mgmt.desk import Client, Clock
 from support.present import present
+from yarl import URL
 
 from mgmt.staff.people import Person
+from mgmt.staff.session import begin_session
+from parental.database import writing
 
 ORIGIN = "https://desk.isp.example"
 PASSWORD = "correct horse battery"
 AddPerson = Callable[..., tuple[Person, str]]
+Come = Callable[..., None]  # (role, name)
 
 
 class Browser:
@@ -23,6 +28,12 @@ class Browser:
     def __init__(self, client: Client, clock: Clock) -> None:
         self.client, self.clock = client, clock
         self.origin = f"http://127.0.0.1:{client.server.port}"
+
+    def come_as(self, engine: Engine, person: Person) -> None:
+        """Have a session, as after signing in."""
+        with writing(engine) as conn:
+            secret = begin_session(conn, person.number, "passkey", "", self.clock())
+        self.client.session.cookie_jar.update_cookies({"desk": secret}, URL(self.origin))
 
     async def get(self, path: str = "") -> tuple[int, str]:
         async with self.client.get("/desk" + path) as response:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
 from mgmt.body import BODY_S, MAX_BODY_OCTETS, read_body
+from mgmt.desk.frame import DESK, HEADERS, PATH, allowed, cookie_name, signed_in
 from mgmt.forms import is_from_here
 from mgmt.problems import Problem
 from mgmt.staff.login import PASSKEY, begin
-from mgmt.staff.pages import DESK, HEADERS, PATH, allowed, cookie_name, signed_in
 from mgmt.staff.passkeys import (
     BadResponse,
     Party,

@@ -11,16 +11,28 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy import Connection, Row, select
+from sqlalchemy.exc import IntegrityError
 
 from mgmt.api.publications import PUBLICATIONS
 from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.desk.access import done, viewed
+from mgmt.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
+from mgmt.desk.frame import PATH, Sent, allowed, moved, number_of, page
+from mgmt.desk.order_view import is_sealed, named
 from mgmt.orders.approvals import EMERGENCY, KINDS, NotApproved, Proposal
-from mgmt.orders.signatures import PROPOSED, document_of, part_due, propose_at_desk, sign
+from mgmt.orders.signatures import (
+    PERMISSION,
+    PROPOSED,
+    document_of,
+    part_due,
+    propose_at_desk,
+    refusal_of,
+    refuse_proposal,
+    sign,
+)
 from mgmt.orders.store import find_order_by_id, get_order
 from mgmt.problems import Problem
 from mgmt.staff.assertion import challenge_of
-from mgmt.staff.ceremonies import Asked, asked_of, json_answer, party_of, refused
-from mgmt.staff.pages import PATH, allowed, fields_of, may_approve, moved, page, session_of
 from mgmt.staff.passkeys import BadResponse, is_of, request_options
 from mgmt.staff.people import Person
 from mgmt.staff.session import Session
@@ -31,13 +43,19 @@ MAX_DIGITS = 10
 
 
 class Shown(NamedTuple):
-    """One approval as a page shows it.   until, order  for people"""
+    """One approval as a page shows it.
+
+    named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
+    refused          by whom, and why; None: it is not"""
 
     row: Row[Any]
     order: Row[Any]
+    named: str
+    ground: str
     value: str | None
     until: str | None
     due: str | None
+    refused: Row[Any] | None
 
     def waits_for(self, person: Person) -> bool:
         """Whether this person can sign it now."""
@@ -48,50 +66,54 @@ class Shown(NamedTuple):
 
 
 def add_approvals(app: web.Application) -> None:
-    """Put the routes into an application that has the desk's pages."""
-    app.router.add_get(PATH + "/approvals", show_all)
-    app.router.add_post(PATH + "/approvals", propose)
-    app.router.add_get(PATH + "/approvals/{id:[0-9]{1,10}}", show_one)
+    """Put the routes into an application that has a desk."""
+    app.router.add_get(PATH + "/approvals", viewed(show_all, PERMISSION))
+    app.router.add_post(PATH + "/approvals", done(propose, PERMISSION))
+    app.router.add_get(PATH + "/approvals/{id:[0-9]{1,10}}", viewed(show_one, PERMISSION))
+    app.router.add_post(PATH + "/approvals/{id:[0-9]{1,10}}/refuse", done(refuse, PERMISSION))
     app.router.add_post(PATH + "/passkey/sign/options", sign_options)
     app.router.add_post(PATH + "/passkey/sign", put_signature)
 
 
-async def show_all(request: web.Request) -> web.Response:
-    """GET /desk/approvals"""
-    session = await _session(request)
-    return moved("/login") if session is None else await _all(request, session)
+async def show_all(request: web.Request, session: Session) -> web.Response:
+    """GET /desk/approvals; order, entry and kind of the address stand in its form already."""
+    asked = defaultdict(str, {name: request.query.get(name, "")[:MAX_DIGITS] for name in ("order", "entry", "kind")})
+    return await _all(request, session, form=asked)
 
 
-async def propose(request: web.Request) -> web.Response:
+async def propose(request: web.Request, form: Sent) -> web.Response:
     """POST /desk/approvals"""
-    form = await fields_of(request)
-    session = await allowed(request, form["csrf"])
-    if session is None or not may_approve(session.person):
-        return page(request, "login.html", 403)
+    said, by = form.fields, form.session.person
 
     def work(conn: Connection) -> int:
-        order = find_order_by_id(conn, _whole(form["order"], "order"))
+        order = find_order_by_id(conn, _whole(said["order"], "order"))
         if order is None:
-            raise NotApproved(f"order {form['order']}: not found; nothing proposed; write its number")
-        proposal = _proposal(form, request.app[SETTINGS].zone)
-        return int(propose_at_desk(conn, order, proposal, session.person.mail, "desk", request.app[CLOCK]()).id)
+            raise NotApproved(f"order {said['order']}: not found; nothing proposed; write its number")
+        proposal = _proposal(said, request.app[SETTINGS].zone)
+        return int(propose_at_desk(conn, order, proposal, by.mail, "desk", request.app[CLOCK]()).id)
 
     try:
         return moved(f"/approvals/{await write(request, work)}")
     except NotApproved as reason:
-        return await _all(request, session, 422, alert=str(reason), form=form)
+        return await _all(request, form.session, 422, alert=str(reason), form=said)
 
 
-async def show_one(request: web.Request) -> web.Response:
+async def show_one(request: web.Request, session: Session) -> web.Response:
     """GET /desk/approvals/7"""
-    session = await _session(request)
-    if session is None:
-        return moved("/login")
-    number = int(request.match_info["id"])
-    found = await read(request, lambda conn: _one(conn, number))
-    if found is None:
-        return await _all(request, session, 404, alert=f"There is no approval {number}. Nothing was done.")
-    return page(request, "approval.html", person=session.person, csrf=session.csrf, each=found)
+    return await _page(request, session)
+
+
+async def refuse(request: web.Request, form: Sent) -> web.Response:
+    """POST /desk/approvals/7/refuse"""
+    number, by, now = number_of(request.match_info["id"]), form.session.person, request.app[CLOCK]()
+    try:
+        await write(request, lambda conn: refuse_proposal(conn, number, form.fields["why"], by, now))
+    except NotApproved as reason:
+        return await _page(request, form.session, 409, alert=str(reason))
+    except IntegrityError:
+        return await _page(request, form.session, 409, alert="A colleague has refused it meanwhile. Nothing was done.")
+    request.app[PUBLICATIONS].ask()
+    return moved(f"/approvals/{number}")
 
 
 async def sign_options(request: web.Request) -> web.Response:
@@ -127,23 +149,25 @@ async def put_signature(request: web.Request) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-async def _session(request: web.Request) -> Session | None:
-    """Of a person who has a part in approvals."""
-    session = await session_of(request)
-    return session if session is not None and may_approve(session.person) else None
-
-
 async def _signer(request: web.Request, asked: Asked) -> Person:
     session = await allowed(request, asked.csrf)
-    if session is None or not may_approve(session.person):
+    if session is None or not session.person.may(PERMISSION):
         raise refused("no session of a person who approves; nothing signed; sign in again")
     return session.person
 
 
+async def _page(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
+    number = number_of(request.match_info["id"])
+    found = await read(request, lambda conn: _one(conn, number))
+    if found is None:
+        return await _all(request, session, 404, alert=f"There is no approval {number}. Nothing was done.")
+    return page(request, "approval.html", status, session=session, alert=alert, each=found)
+
+
 async def _all(request: web.Request, session: Session, status: int = 200, **said: Any) -> web.Response:
     found = await read(request, _newest)
-    known: dict[str, Any] = {"person": session.person, "csrf": session.csrf, "found": found, "form": defaultdict(str)}
-    return page(request, "approvals.html", status, **(known | said))
+    known: dict[str, Any] = {"found": found, "form": defaultdict(str)}
+    return page(request, "approvals.html", status, session=session, **(known | said))
 
 
 def _newest(conn: Connection) -> list[Shown]:
@@ -158,10 +182,13 @@ def _one(conn: Connection, number: int) -> Shown | None:
 
 
 def _shown(conn: Connection, row: Row[Any]) -> Shown:
+    order = get_order(conn, row.order)
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
+    value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
+    ground = "" if is_sealed(order) else order.ground
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    value = conn.execute(chosen).scalar_one_or_none()
-    return Shown(row, get_order(conn, row.order), value, until, part_due(conn, row))
+    refused = refusal_of(conn, row.id)
+    return Shown(row, order, named(order), ground, value, until, part_due(conn, row), refused)
 
 
 def _proposal(form: dict[str, str], zone: str) -> Proposal:

@@ -155,3 +155,31 @@ async def test_an_approval_that_is_not_there_is_said_so(browser: Browser, engine
 
     assert (await browser.get("/approvals/7"))[0] == 404
     assert (await sign(browser, Authenticator(ORIGIN), 7))[0] == 403
+
+
+async def test_one_person_refuses_a_proposal_and_it_can_be_signed_no_more(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    await browser.send("/approvals", csrf=await browser.csrf(), **FORM)
+    browser.come_as(engine, add("bilal", "approver")[0])
+    form = {"csrf": await browser.csrf()}
+    assert (await browser.send("/approvals/1/refuse", **form, why=" "))[0] == 409
+
+    status, text = await browser.send("/approvals/1/refuse", **form, why="not <b>ordered</b>")
+
+    assert status == 200 and "Refused by" in text and "not &lt;b&gt;ordered" in text
+    assert (await browser.send("/approvals/1/refuse", **form, why="again"))[0] == 409
+    assert (await browser.send("/approvals/9/refuse", **form, why="none"))[0] == 404
+    assert (await browser.use_passkey(amna))[0] == 200
+    assert (await sign(browser, amna))[0] == 403 and "refused" in (await browser.get("/approvals"))[1]
+
+
+async def test_the_page_of_an_order_fills_the_form_of_a_proposal(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    browser.come_as(engine, add("amna", "approver")[0])
+
+    _, text = await browser.get("/approvals?order=1&entry=2&kind=held")
+
+    assert 'name="order" inputmode="numeric" value="1"' in text and '<option value="held" selected>' in text

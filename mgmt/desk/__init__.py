@@ -1,0 +1,1 @@
+"""The desk's pages: signing in, orders, approvals, wrong blocks, lists, people.  In English."""

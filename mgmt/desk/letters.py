@@ -1,0 +1,140 @@
+"""/desk/orders/new: a letter on paper is typed in, shown with all that it would do, and stored then.
+
+Invariants: nothing is stored that was not shown: what is sent again is compared with what the page was made of; an
+order passes the same rules as one that is pushed over the API, and control decides what is in force; of an issuer that
+signs its orders nothing is typed in.
+"""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from aiohttp import web
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from mgmt.api.orders import Judged, store_order, view_of, what_it_does
+from mgmt.api.publications import PUBLICATIONS
+from mgmt.app_context import CLOCK, PROTECTED, SETTINGS, read, write
+from mgmt.desk.access import done, viewed
+from mgmt.desk.frame import PATH, Sent, moved, page
+from mgmt.errors import BadRequest
+from mgmt.fields import unfit
+from mgmt.frame.decoder import decode
+from mgmt.orders.effect import preview
+from mgmt.orders.issuer_signatures import is_demanded
+from mgmt.orders.judge import check_deadline, judge_entries, order_of
+from mgmt.orders.pushed import PushedOrder
+from mgmt.problems import Problem
+from mgmt.staff.issuers import list_issuers
+from mgmt.staff.session import Session
+
+PUSH = "orders.push"
+MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API
+LINES = 50  # of each status
+FIELDS = ("issuer", "ref", "ground", "scope", "deadline", "emergency", "entries")
+
+
+def add_letters(app: web.Application) -> None:
+    """Put the routes into an application that has a desk."""
+    app.router.add_get(PATH + "/orders/new", viewed(show, PUSH))
+    app.router.add_post(PATH + "/orders/new", done(take, PUSH, MAX_LETTER_OCTETS, MAX_LETTER_OCTETS))
+
+
+async def show(request: web.Request, session: Session) -> web.Response:
+    """GET /desk/orders/new"""
+    return await _page(request, session)
+
+
+async def take(request: web.Request, form: Sent) -> web.Response:
+    """POST /desk/orders/new: what it would do; with `seen` of that page, it is stored."""
+    try:
+        octets, judged = await _judged(request, form.fields)
+        is_shown = form.fields["seen"] == _digest(judged)
+        if not is_shown:
+            return await _shown(request, form, judged)
+        number = await _stored(request, form, octets, judged)
+    except BadRequest as reason:
+        return await _page(request, form.session, 422, alert=reason.detail, form=form.fields)
+    except Problem as reason:
+        return await _page(request, form.session, reason.status, alert=reason.detail, form=form.fields)
+    request.app[PUBLICATIONS].ask()
+    return moved(f"/orders/{number}")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, Judged]:
+    """The order as it is kept, and its entries.   Raises BadRequest, Problem"""
+    octets = msgspec.json.encode(_pushed(fields, request.app[SETTINGS].zone))
+    order = order_of(decode(octets, PushedOrder))
+    check_deadline(order, request.app[CLOCK]())
+    if await read(request, lambda conn: is_demanded(conn, order.issuer)):
+        detail = f"{order.issuer} signs its orders; not taken; ask it to push this one, or to sign a file"
+        raise Problem(403, detail, "/issuer")
+    does = what_it_does(request)
+    judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
+    return octets, Judged(order, judged, None)
+
+
+async def _shown(request: web.Request, form: Sent, judged: Judged) -> web.Response:
+    groups = await read(request, lambda conn: preview(conn, judged.entries, LINES))
+    more = {"groups": groups, "seen": _digest(judged)}
+    was_other = form.fields["seen"] != ""
+    alert = "It was changed after it was shown. Nothing is stored. Look at it again." if was_other else ""
+    return await _page(request, form.session, 409 if was_other else 200, alert=alert, form=form.fields, **more)
+
+
+async def _stored(request: web.Request, form: Sent, octets: bytes, judged: Judged) -> int:
+    """The order's number.   Raises BadRequest, Problem"""
+    now, view = request.app[CLOCK](), view_of(request)
+
+    def store(conn: Connection) -> int:
+        return store_order(conn, judged, octets, form.session.person.actor, now, view)[0]
+
+    try:
+        return await write(request, store)
+    except IntegrityError as exc:
+        detail = f"{judged.order.issuer} {judged.order.ref}: taken in at the same moment; not taken; look at the orders"
+        raise Problem(409, detail, "/ref") from exc
+
+
+def _pushed(fields: dict[str, str], zone: str) -> dict[str, Any]:
+    """What a push over the API would say.   Raises BadRequest"""
+    said: dict[str, Any] = {name: fields[name].strip() for name in ("issuer", "ref", "ground")}
+    said["scope"] = fields["scope"] or "subtree"
+    said["entries"] = [line.strip() for line in fields["entries"].splitlines() if line.strip()]
+    if fields["deadline"]:
+        try:
+            due = datetime.fromisoformat(fields["deadline"]).replace(tzinfo=ZoneInfo(zone))
+        except ValueError as reason:
+            raise unfit("/deadline", f"{fields['deadline'][:40]!r} is no time", "write 2026-12-20T18:00") from reason
+        said["deadline"] = due.isoformat()
+    if fields["emergency"]:
+        said["emergency"] = True
+    return said
+
+
+def _digest(judged: Judged) -> str:
+    """Of all that the page shows: the order, and what the rules say of its entries."""
+    told = [(entry.status, entry.reason) for entry in judged.entries]
+    return hashlib.sha256(judged.order.sha256 + repr(told).encode()).hexdigest()
+
+
+async def _page(
+    request: web.Request,
+    session: Session,
+    status: int = 200,
+    *,
+    form: dict[str, str] | None = None,
+    **more: Any,
+) -> web.Response:
+    issuers = [each.name for each in await read(request, list_issuers) if each.is_active]
+    known: dict[str, Any] = {"groups": [], "seen": "", "fields": FIELDS, "zone": request.app[SETTINGS].zone}
+    known |= {"form": defaultdict(str) if form is None else form, "issuers": issuers}
+    return page(request, "letter.html", status, session=session, **(known | more))

@@ -1,0 +1,77 @@
+"""/desk/reports: what visitors say is blocked by mistake, and the desk's answer, which they read at the splash.
+
+Invariants: an answer is given to what the page showed: where a colleague has answered meanwhile, nothing is noted.
+"""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlalchemy import Connection, select
+
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.desk.access import done, viewed
+from mgmt.desk.frame import PATH, Sent, moved, page
+from mgmt.staff.session import Session
+from mgmt.wrong_blocks import OUTCOMES, REASONS, answer_report, answered_reports, n_waiting, waiting_reports
+from parental.schema.reports import wrong_blocks
+
+READ, ANSWER = "reports.read", "reports.answer"
+WAITING, ANSWERED = 50, 20  # on the page
+WORDS = dict(zip(OUTCOMES, ("it is open now", "it stays blocked", "passed on to who ordered it"), strict=True))
+
+
+class Refused(Exception):
+    """An answer is not noted; the message says why."""
+
+
+def add_reports(app: web.Application) -> None:
+    """Put the routes into an application that has a desk."""
+    app.router.add_get(PATH + "/reports", viewed(show, READ))
+    app.router.add_post(PATH + "/reports/{reference:[0-9A-Z]{1,20}}", done(answer, ANSWER))
+
+
+async def show(request: web.Request, session: Session) -> web.Response:
+    """GET /desk/reports"""
+    return await _page(request, session)
+
+
+async def answer(request: web.Request, form: Sent) -> web.Response:
+    """POST /desk/reports/ABCD2345"""
+    reference = request.match_info["reference"]
+    try:
+        await write(request, lambda conn: _answer(conn, request, form, reference))
+    except Refused as reason:
+        return await _page(request, form.session, 409, str(reason))
+    return moved("/reports")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _answer(conn: Connection, request: web.Request, form: Sent, reference: str) -> None:
+    """Raises Refused."""
+    outcome = form.fields["outcome"]
+    if outcome not in OUTCOMES:
+        raise Refused(f"outcome {outcome!r:.40}: unknown; nothing noted; choose one of the form")
+    chosen = select(wrong_blocks.c.outcome).where(wrong_blocks.c.reference == reference).with_for_update()
+    found = conn.execute(chosen).one_or_none()
+    if found is None:
+        raise Refused(f"There is no report {reference}. Nothing was noted.")
+    if (found.outcome or "") != form.fields["was"]:
+        now = WORDS.get(found.outcome, "not at all")
+        raise Refused(f"{reference} was answered by a colleague: {now}. Your answer is not noted. Look again.")
+    answer_report(conn, reference, outcome, request.app[CLOCK](), form.session.person.actor)
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
+    def load(conn: Connection) -> dict[str, Any]:
+        return {
+            "waiting": waiting_reports(conn, WAITING),
+            "answered": answered_reports(conn, ANSWERED),
+            "n_waiting": sum(n_waiting(conn, reason) for reason in REASONS),
+        }
+
+    today = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
+    known = await read(request, load) | {"today": today, "may_answer": session.person.may(ANSWER), "OUTCOMES": WORDS}
+    return page(request, "reports.html", status, session=session, alert=alert, **known)

@@ -1,0 +1,34 @@
+"""The desk's routes, put into the web role's application."""
+
+from aiohttp import web
+
+from mgmt.app_context import ENGINE, SETTINGS
+from mgmt.desk.approvals import add_approvals
+from mgmt.desk.ceremonies import add_ceremonies
+from mgmt.desk.frame import DESK, Desk, add_files
+from mgmt.desk.letters import add_letters
+from mgmt.desk.lists import add_lists
+from mgmt.desk.orders import add_orders
+from mgmt.desk.people import add_people
+from mgmt.desk.reports import add_reports
+from mgmt.desk.sign_in import add_sign_in
+from mgmt.staff.challenges import Challenges
+from mgmt.staff.login import Login
+from mgmt.staff.passkeys import Party
+from mgmt.staff.secret_box import SecretBox
+
+
+def add_desk(app: web.Application, key: bytes) -> None:
+    """Put all of them into it.   key  of SecretBox"""
+    origin = app[SETTINGS].desk_origin
+    party = None if origin is None else Party(origin, app[SETTINGS].isp_name)
+    app[DESK] = Desk(Login(app[ENGINE], SecretBox(key)), Challenges(), party)
+    add_files(app)
+    add_sign_in(app)
+    add_ceremonies(app)
+    add_letters(app)  # before orders: /desk/orders/new is no number
+    add_orders(app)
+    add_approvals(app)
+    add_reports(app)
+    add_lists(app)
+    add_people(app)

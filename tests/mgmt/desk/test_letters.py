@@ -1,0 +1,142 @@
+"""A letter that is typed in: shown first, stored then."""
+
+import re
+
+import pytest
+from sqlalchemy import Engine, func, select
+from support.mgmt.desk import NOW, PlayedControl
+from support.mgmt.orders import publish, push, said
+from support.mgmt.staff_desk import Browser, Come
+from support.present import present
+
+from mgmt.ledger.event import CONTROL
+from mgmt.staff.issuers import Issuer, put_issuer
+from parental.database import reading, writing
+from parental.schema.access import issuer_keys
+from parental.schema.orders import orders
+
+FORM = {
+    "issuer": "PTA",
+    "ref": "WA/7",
+    "ground": "peca-37",
+    "scope": "subtree",
+    "deadline": "2026-08-04T12:00",
+    "entries": "bad.test\r\n\r\n portal.isp.example \r\nknown.test",
+}
+
+
+def stored(engine: Engine) -> int:
+    with reading(engine) as conn:
+        return conn.execute(select(func.count()).select_from(orders)).scalar_one()
+
+
+async def shown(browser: Browser, **fields: str) -> tuple[int, str, str]:
+    """What the first form shows, and the digest that its second form has."""
+    status, text = await browser.send("/orders/new", csrf=await browser.csrf(), **fields)
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', text)
+    return status, text, "" if found is None else found[1]
+
+
+async def test_a_letter_is_shown_with_protected_names_first_and_stored_when_it_is_sent_again(
+    browser: Browser, engine: Engine, come: Come, control: PlayedControl
+) -> None:
+    come("compliance", "amna")
+    with writing(engine) as conn:
+        push(conn, "known.test", ref="0")
+        publish(conn)
+
+    status, text, seen = await shown(browser, **FORM)
+
+    assert status == 200 and stored(engine) == 1 and "Nothing is stored yet" in text
+    assert text.index("Protected: never blocked: 1") < text.index("To be enforced: 2")
+    assert "PTA 0</bdi> blocks it already" in text
+
+    status, text = await browser.send("/orders/new", csrf=await browser.csrf(), seen=seen, **FORM)
+
+    assert status == 200 and "Order 2: PTA WA/7" in text
+    assert "Due 2026-08-04 12:00" in text or "before its time" in text  # control may have been faster
+    assert "orders_changed" in control.asked
+    with reading(engine) as conn:
+        event = next(each for each in said(conn) if each["action"] == "pushed" and each["about"]["ref"] == "WA/7")
+    assert (event["actor"]["kind"], event["actor"]["role"]) == ("staff", "compliance")
+
+
+async def test_what_was_changed_after_it_was_shown_is_shown_again_and_not_stored(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance")
+    *_, seen = await shown(browser, **FORM)
+
+    status, text, again = await shown(browser, **(FORM | {"entries": "other.test"}), seen=seen)
+
+    assert status == 409 and "changed after it was shown" in text and again != seen
+    assert stored(engine) == 0
+
+
+async def test_the_same_letter_twice_is_one_order_and_another_under_its_reference_is_refused(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance")
+    *_, seen = await shown(browser, **FORM)
+    for _ in range(2):
+        assert "Order 1: PTA WA/7" in (await shown(browser, **FORM, seen=seen))[1]
+    other = FORM | {"entries": "other.test"}
+    *_, seen = await shown(browser, **other)
+
+    status, text, _ = await shown(browser, **other, seen=seen)
+
+    assert status == 409 and "an order of other content has this reference" in text
+    assert stored(engine) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"entries": " \n "}, "entries"),
+        ({"issuer": " "}, "issuer"),
+        ({"ground": "PECA 2016 s 22"}, "child abuse material"),
+        ({"deadline": "soon"}, "is no time"),
+        ({"deadline": "2026-08-01T12:00"}, "is past"),
+        ({"scope": "all"}, "scope"),
+        ({"ref": "<b>"}, "&lt;b&gt;"),
+    ],
+)
+async def test_what_cannot_be_taken_says_why_and_keeps_what_was_typed(
+    browser: Browser, engine: Engine, come: Come, said: dict[str, str], why: str
+) -> None:
+    come("compliance")
+
+    status, text, _ = await shown(browser, **(FORM | said))
+
+    assert why in text and (status == 422 or "ref" in said)
+    assert stored(engine) == 0 and ("portal.isp.example" in text or "entries" in said)
+
+
+async def test_of_an_issuer_that_signs_nothing_is_typed_in(browser: Browser, engine: Engine, come: Come) -> None:
+    come("compliance")
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA", None, None, "", is_active=True), CONTROL, NOW)
+        row = {"public_key": bytes(32), "issuer": "PTA", "from_s": 0, "until_s": 1}
+        conn.execute(issuer_keys.insert().values(row))
+
+    status, text, _ = await shown(browser, **FORM)
+
+    assert status == 403 and "signs its orders; not taken" in text
+
+
+async def test_an_order_of_ten_thousand_names_is_shown_by_its_first_ones(browser: Browser, come: Come) -> None:
+    come("compliance")
+
+    status, text, _ = await shown(browser, **(FORM | {"entries": "\n".join(f"n{n}.test" for n in range(10_000))}))
+
+    assert status == 200 and "To be enforced: 10000" in text and "And 9950 more" in text
+
+
+async def test_a_form_that_is_too_large_is_refused(browser: Browser, come: Come) -> None:
+    come("compliance")
+    csrf = present(await browser.csrf())
+
+    async with browser.client.post(
+        "/desk/orders/new", data=FORM | {"csrf": csrf, "entries": "x" * 600_000}, headers={"Origin": browser.origin}
+    ) as response:
+        assert response.status == 413

@@ -1,0 +1,74 @@
+"""Reports of wrong blocks at the desk, and what their senders read."""
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW
+from support.mgmt.events import events_of
+from support.mgmt.staff_desk import Browser, Come
+from support.present import present
+
+from mgmt.wrong_blocks import find_report, report_mistake
+from parental.database import reading, writing
+
+
+@pytest.fixture
+def reference(engine: Engine) -> str:
+    with writing(engine) as conn:
+        return present(report_mistake(conn, "category", "wrong.test", NOW, "Asia/Karachi")).reference
+
+
+async def test_an_answer_is_read_by_who_knows_the_reference(
+    browser: Browser, engine: Engine, come: Come, reference: str
+) -> None:
+    come("support")
+    _, text = await browser.get("/reports")
+    assert "Waiting: 1" in text and "wrong.test" in text and "due 2026-08-05" in text
+
+    status, text = await browser.send(f"/reports/{reference}", csrf=await browser.csrf(), was="", outcome="opened")
+
+    assert status == 200 and "Waiting: 0" in text and "it is open now" in text
+    with reading(engine) as conn:
+        assert present(find_report(conn, reference)).outcome == "opened"
+        assert events_of(conn, "orders")[-1]["actor"]["role"] == "support"
+
+
+async def test_what_is_past_its_day_is_marked_late_in_words(browser: Browser, come: Come, reference: str) -> None:
+    come("support")
+    assert "late:" not in (await browser.get("/reports"))[1]
+    browser.clock.forward(days=3)
+    come("support", "late")
+
+    assert "⚠ late: due 2026-08-05" in (await browser.get("/reports"))[1] and reference
+
+
+async def test_of_two_answers_at_once_the_second_is_not_noted_and_reads_the_first(
+    browser: Browser, engine: Engine, come: Come, reference: str
+) -> None:
+    come("support")
+    csrf = await browser.csrf()
+    await browser.send(f"/reports/{reference}", csrf=csrf, was="", outcome="kept")
+
+    status, text = await browser.send(f"/reports/{reference}", csrf=csrf, was="", outcome="opened")
+
+    assert status == 409 and "was answered by a colleague: it stays blocked" in text
+    with reading(engine) as conn:
+        assert present(find_report(conn, reference)).outcome == "kept"
+    assert (await browser.send(f"/reports/{reference}", csrf=csrf, was="kept", outcome="opened"))[0] == 200
+
+
+@pytest.mark.parametrize("said", [{"outcome": "all", "was": ""}, {"outcome": "kept", "was": "opened"}, {}])
+async def test_an_answer_that_there_is_not_is_refused(
+    browser: Browser, come: Come, reference: str, said: dict[str, str]
+) -> None:
+    come("support")
+
+    assert (await browser.send(f"/reports/{reference}", csrf=await browser.csrf(), **said))[0] == 409
+    assert (await browser.send("/reports/NONE", csrf=await browser.csrf(), was="", outcome="kept"))[0] == 409
+
+
+async def test_an_engineer_reads_the_queue_and_answers_nothing(browser: Browser, come: Come, reference: str) -> None:
+    come("engineer")
+    _, text = await browser.get("/reports")
+
+    assert reference in text and "<form" not in text
+    assert (await browser.send(f"/reports/{reference}", csrf=await browser.csrf(), was="", outcome="kept"))[0] == 403

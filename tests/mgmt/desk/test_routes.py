@@ -1,0 +1,83 @@
+"""The permissions' table decides what each role sees and does at the desk."""
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW
+from support.mgmt.orders import push
+from support.mgmt.staff_desk import Browser, Come
+
+from mgmt.staff.permissions import DESK_ROLES, PERMISSIONS, Reach
+from mgmt.wrong_blocks import report_mistake
+from parental.database import reading, writing
+from parental.schema.ledger import events
+
+PAGES = {
+    "/orders": "orders.read",
+    "/orders/1": "orders.read",
+    "/orders/find?issuer=PTA&ref=1": "orders.read",
+    "/orders/new": "orders.push",
+    "/approvals": "orders.approve",
+    "/reports": "reports.read",
+    "/lists": "status.read",
+    "/people": "staff.read",
+}
+DEEDS = {
+    "/orders/new": "orders.push",
+    "/orders/1/withdraw": "orders.withdraw",
+    "/approvals": "orders.approve",
+    "/approvals/1/refuse": "orders.approve",
+    "/people/reviewed": "staff.read",
+}
+
+
+def may(role: str, permission: str) -> bool:
+    """A person has no issuer of its own: whoever reaches its own alone reaches nothing here."""
+    return PERMISSIONS[permission].get(role) is Reach.ALL
+
+
+@pytest.fixture(autouse=True)
+def order(engine: Engine) -> None:
+    with writing(engine) as conn:
+        push(conn, "bad.test")
+
+
+@pytest.mark.parametrize("role", DESK_ROLES)
+async def test_a_role_sees_and_does_what_its_row_says_and_its_tabs_lead_nowhere_else(
+    browser: Browser, come: Come, role: str
+) -> None:
+    come(role)
+    seen = {path: (await browser.get(path))[0] for path in PAGES}
+    assert seen == {path: 200 if may(role, needed) else 403 for path, needed in PAGES.items()}
+
+    csrf = await browser.csrf()
+    did = {path: (await browser.send(path, csrf=csrf))[0] != 403 for path in DEEDS}
+    assert did == {path: may(role, needed) for path, needed in DEEDS.items()}
+
+    _, home = await browser.get()
+    tabs = {path for path in ("/orders", "/approvals", "/reports", "/lists", "/people") if f'"/desk{path}"' in home}
+    assert tabs == {path for path in tabs | set(PAGES) & {"/orders", "/approvals", "/reports", "/lists", "/people"}
+                    if may(role, PAGES[path])}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_who_is_not_signed_in_reads_nothing_and_is_led_to_the_sign_in(browser: Browser, path: str) -> None:
+    async with browser.client.get("/desk" + path, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (303, "/desk/login")
+        assert "bad.test" not in await response.text()
+
+
+@pytest.mark.parametrize("path", [*DEEDS, "/reports/ABCD2345"])
+async def test_nothing_is_done_without_the_forms_token_or_from_another_page(
+    browser: Browser, engine: Engine, come: Come, path: str
+) -> None:
+    with writing(engine) as conn:
+        report_mistake(conn, "category", "wrong.test", NOW, "Asia/Karachi")
+    come("compliance")
+    csrf = await browser.csrf()
+    with reading(engine) as conn:
+        before = conn.execute(events.select()).all()
+
+    assert (await browser.send(path, csrf="0" * 64))[0] == 403
+    assert (await browser.send(path, origin="https://evil.example", csrf=csrf))[0] == 403
+    with reading(engine) as conn:
+        assert conn.execute(events.select()).all() == before
