@@ -17,12 +17,12 @@ APPROVAL = (
 
 
 def test_no_proposal_of_before_is_refused(empty_database: Where) -> None:
-    upgrade(empty_database, "0021")
+    upgrade(empty_database, "0022")
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         for statement in (ORDER, APPROVAL):
             conn.execute(text(statement))
-    upgrade(empty_database, "0022")
+    upgrade(empty_database, "0023")
     with engine.begin() as conn:
         assert conn.execute(select(approvals.c.id, approvals.c.lapsed_ms)).all() == [(1, None)]
         assert conn.execute(select(approval_refusals)).all() == []
