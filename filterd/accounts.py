@@ -47,6 +47,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "report_mistake": ("splash",),
         "find_report": ("splash",),
         "use_ticket": ("splash",),
+        "ask_family": ("splash",),
     },
     # What is known of sessions: for root.
     "radius": {"sessions": (), "holder": (), "places": ()},

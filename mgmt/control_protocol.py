@@ -73,15 +73,28 @@ LAW = "law"  # the one reason that orders and confidential lists have on the spl
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of what a child has asked for.
+
+    state  'open', 'yes', 'no', 'lapsed';   'many': no more is taken now;   'nothing': a family can open nothing there
+    until  when it lapses; of a yes, until when it is open, None: for good (aware)"""
+
+    state: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """What the splash may know of why a name is closed.
 
     reason   LAW, or a key of mgmt.splash.pages.STATUS; anything else: nothing closes it
-    until    when a lock ends (aware)"""
+    until    when a lock ends (aware)
+    asked    what was asked for last from there; None: nothing, or it is long ago"""
 
     reason: str
     category: str | None
     until: datetime | None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,9 @@ class Reasons(Protocol):
 
     async def find_report(self, reference: str) -> Report | None:
         """A report by its reference, without its name.   Raises ControlFailed."""
+
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
+        """Ask the family of an address for minutes, or for a page.   why  the child's reason   Raises ControlFailed."""
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         """Use a ticket for what follows the profile of an address, and have it in force.   Raises ControlFailed."""

@@ -1,6 +1,6 @@
 """Retention: what is older than the configuration says is destroyed, keys first, then records.
 
-    day keys → block records (a household's sooner) → what households did → released addresses
+    day keys → block records (a household's sooner) → what households did → requests → released addresses
 
 Without its day's key a pseudonym stands for no one, also in a copy that was made before.
 Invariants: what is old is decided by mgmt.ledger.trusted_clock and by nothing else; a key is gone from the database
@@ -20,10 +20,11 @@ from mgmt import block_ledger
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
 from parental.database import writing
-from parental.people import household
+from parental.people import household, requests
 
 BATCH = 2000  # records of one transaction: some 10 ms
 DAY_S = 86_400
+REQUESTS_S = int(requests.KEPT.total_seconds())
 
 log = logging.getLogger("filterd.audit.retention")
 
@@ -42,6 +43,7 @@ def forget_due(engine: Engine, kept: Retention, clocks: Clocks, forget_released:
         due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "of_household": of_household}
         _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
     _in_batches(engine, partial(household.forget, before_s=int(now_s - kept.household), limit=BATCH))
+    _in_batches(engine, partial(requests.forget, before_s=int(now_s - REQUESTS_S), limit=BATCH))
     _forget_ahead(engine, clocks.node, now_s, longest_s)
     forget_released(int(now_s), int(now_s - kept.released_addresses))
     if step_s:

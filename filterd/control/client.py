@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from filterd.control.messages import (
+    AskFamily,
     Explain,
     FindReport,
     Found,
@@ -25,7 +26,7 @@ from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, ControlFailed, Receipt, Report, Shown, Ticketed
+from mgmt.control_protocol import Asked, Closing, ControlFailed, Receipt, Report, Shown, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 
@@ -71,6 +72,9 @@ class ReasonsClient:
 
     async def find_report(self, reference: str) -> Report | None:
         return (await _ask(self._path, FindReport(reference), Found)).report
+
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
+        return await _ask(self._path, AskFamily(minutes, name, why, address), Asked)
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         return await _ask(self._path, UseTicket(code, address), Ticketed)

@@ -74,6 +74,15 @@ class UseTicket(Struct, frozen=True, tag_field="op", tag="use_ticket"):
     address: str
 
 
+class AskFamily(Struct, frozen=True, tag_field="op", tag="ask_family"):
+    """A child asks for minutes, or for a page, from an address.   Reply: Asked."""
+
+    minutes: int | None
+    name: str | None
+    why: str
+    address: str
+
+
 class Identify(Struct, frozen=True, tag_field="op", tag="identify"):
     """Which profiles do these names of lines stand for?   Reply: Identified.
 
@@ -151,9 +160,9 @@ CONTROL_REQUESTS = Requests(
     )
 )
 
-SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket
+SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket | AskFamily
 # All that the splash can ask of control.
-SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket))
+SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket, AskFamily))
 
 
 class InForce(Struct, frozen=True, kw_only=True):

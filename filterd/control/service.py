@@ -2,6 +2,7 @@
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
+    requests   what they ask their family for
     clock      hours at two times, where it was set back
     lists      copies taken, pulled, approved               explainer  explanations, status
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
@@ -28,6 +29,7 @@ from filterd.control.explainer import Explainer
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
 from filterd.control.messages import (
+    AskFamily,
     ControlRequest,
     ControlStatus,
     Explain,
@@ -57,16 +59,18 @@ from filterd.control.page_settings import PageSettings
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
 from filterd.control.sessions import Sessions
-from filterd.control.tickets import SplashTickets
+from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
+from filterd.control.splash.tickets import SplashTickets
 from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailed
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import Closing, Receipt, Report, Shown, Ticketed
+from mgmt.control_protocol import LAW, Asked, Closing, Receipt, Report, Shown, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
+from parental.people.requests import Wanted
 from rules.names.canonical import canonical_name
 
 
@@ -80,7 +84,7 @@ class Control:
         self.lists = Lists(self.context, self.publisher)
         self.locks = Locks(keeper, self.publisher, self.cuts)
         self.sessions = Sessions(self.context, self.publisher, keeper)
-        self.tickets = SplashTickets(engine)
+        self.tickets, self.requests = SplashTickets(engine), SplashRequests(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.pages = PageSettings(self.context)
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
@@ -158,22 +162,41 @@ class Control:
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 
-    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Ticketed | Failed:
+    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Ticketed | Asked | Failed:
         """One request of the splash's own socket."""
         try:
             match request:
                 case Probed(questions):
                     return Probed(self.explainer.probed(questions))
                 case WhyClosed(name, address):
-                    return self.explainer.why_closed(name, address)
+                    return await self._why_closed(name, address)
                 case ReportMistake(reason, name):
                     return Found(await asyncio.to_thread(self._report, reason, name))
                 case FindReport(reference):
                     return Found(await asyncio.to_thread(self._found, reference))
                 case UseTicket(code, address):
                     return await self._use_ticket(code, address)
+                case AskFamily(minutes, name, why, address):
+                    return await self._ask_family(Wanted(minutes, name, why), address)
         except ValueError as fault:
             return Failed(str(fault))
+
+    async def _why_closed(self, name: str | None, address: str | None) -> Closing:
+        """As the explainer says, with what was asked for from there, whatever closes the name."""
+        closing = self.explainer.why_closed(name, address)
+        profile = self.publisher.tables.subscriber_of(address) if address else None
+        if not self.requests.may_have(profile):
+            return closing
+        asked = await asyncio.to_thread(self.requests.newest, profile, datetime.now(UTC))
+        return closing if closing.reason == LAW else replace(closing, asked=asked)
+
+    async def _ask_family(self, wanted: Wanted, address: str) -> Asked:
+        name = wanted.name and canonical_name(wanted.name)
+        closing = self.explainer.why_closed(name, address)
+        if closing.reason not in (OPENED_BY_TIME if name is None else OPENED_BY_NAME):
+            return NOTHING
+        profile, now = self.publisher.tables.subscriber_of(address), datetime.now(UTC)
+        return await asyncio.to_thread(self.requests.ask, profile, wanted._replace(name=name), now)
 
     async def _use_ticket(self, code: str, address: str) -> Ticketed:
         tables, now = self.publisher.tables, datetime.now(UTC)

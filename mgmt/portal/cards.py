@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 from sqlalchemy import Connection
 
+from mgmt.portal.requests.cards import Asking, askings_of
 from mgmt.portal.session import Session
 from mgmt.portal.taps import HOURS_OPEN, TAPS, can_undo, revision_of
 from mgmt.text.language import Language
@@ -88,9 +89,11 @@ class Card:
 class Home(NamedTuple):
     """What a household's page shows.
 
-    level   of its first line;   elsewhere  other households of the same telephone: caregiver there, and their name"""
+    level      of its first line;   asked  what waits for an answer
+    elsewhere  other households of the same telephone: caregiver there, and their name"""
 
     level: Level
+    asked: list[Asking]
     cards: list[Card]
     elsewhere: list[tuple[int, str]]
 
@@ -107,7 +110,8 @@ def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> H
         _card(conn, session, (*each, _Held(rules[each[0]], hours.get(each[0], ()), calendar)), t, now) for each in whose
     ]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
-    return Home(level, cards, _elsewhere(conn, session))
+    asked = askings_of(conn, session, {each[0]: each[1:] for each in whose}, t, now)
+    return Home(level, asked, cards, _elsewhere(conn, session))
 
 
 def drawing_of(child: Child) -> str:

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, bindparam, select
 
 from mgmt.households import note_choice
+from mgmt.portal.frame import number_of
 from mgmt.portal.hours import calendars, edits
+from mgmt.portal.requests import answers
 from mgmt.portal.rules import edits as rule_edits
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
@@ -155,6 +157,27 @@ def _stop(done: Done) -> Undo:
     return {}
 
 
+def _answered(minutes: int) -> Callable[[Done], Undo]:
+    return lambda done: answers.give(done.conn, done.profile, _request(done), minutes, done.by, done.now)
+
+
+def _answered_until_bedtime(done: Done) -> Undo:
+    return answers.give_until_bedtime(done.conn, done.profile, _request(done), done.by, done.now)
+
+
+def _answered_with_page(done: Done) -> Undo:
+    return answers.open_page(done.conn, done.profile, _request(done), done.now)
+
+
+def _refused(done: Done) -> Undo:
+    return answers.refuse(done.conn, done.profile, _request(done), done.now)
+
+
+def _request(done: Done) -> int:
+    return number_of(done.fields.get("request", ""))
+
+
+SAID_YES = "request answered yes"
 TAPS: Mapping[str, Tap] = {
     "pause": Tap("account.pause", False, "paused", _pause),
     "resume": Tap("account.pause", True, "resumed", _resume),
@@ -165,6 +188,11 @@ TAPS: Mapping[str, Tap] = {
     "close": Tap("account.pause", False, "exception undone", _end_opening),
     "start": Tap("account.pause", False, "screen time started", _start),
     "stop": Tap("account.pause", False, "screen time stopped", _stop),
+    "answer-15": Tap("account.pause", True, SAID_YES, _answered(15)),
+    "answer-30": Tap("account.pause", True, SAID_YES, _answered(30)),
+    "answer-bedtime": Tap("account.open", True, SAID_YES, _answered_until_bedtime),
+    "answer-page": Tap("account.children", True, SAID_YES, _answered_with_page),
+    "answer-no": Tap("account.pause", False, "request answered no", _refused),
 }
 
 
@@ -186,4 +214,5 @@ _UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {
     "card": edits.restore,
     "calendar": calendars.restore,
     "rules": rule_edits.restore,
+    "request": answers.take_back,
 }

@@ -4,18 +4,20 @@
     /splash/help_host  the helplines
     POST MISTAKE       a report that something is blocked by mistake; control writes it down
     POST TICKET        a family's ticket; control takes it
+    POST ASK           what a child asks its family for; control writes it down
     anything else      the page of the Host's reason
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
-body is read but that of a report or a ticket, no path is looked at but theirs, nothing of either is logged.  Whoever
-asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for octet, without a
-name.  Only subscribers are told a reason, and only for as many names as people meet.
+body is read but that of a report, a ticket or a request, no path is looked at but theirs, nothing of them is logged.
+Whoever asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for octet,
+without a name.  Only subscribers are told a reason, and only for as many names as people meet.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
@@ -29,14 +31,29 @@ from mgmt.problems import Endpoint
 from mgmt.settings import Settings
 from mgmt.splash.form_token import FormTokens
 from mgmt.splash.page_cache import PageCache
-from mgmt.splash.pages import MISTAKABLE, MISTAKE, OF_THE_GATE, STATUS, TICKET, TICKETABLE, Facts, Form, headers
+from mgmt.splash.pages import (
+    ASK,
+    ASK_MINUTES,
+    ASK_WHYS,
+    ASKABLE,
+    MISTAKABLE,
+    MISTAKE,
+    NAMED,
+    OF_THE_GATE,
+    STATUS,
+    TICKET,
+    TICKETABLE,
+    Facts,
+    Form,
+    headers,
+)
 from mgmt.splash.recent_answers import RecentAnswers
 from mgmt.splash.visitor import Visitor, name_of, visitor_of
 from mgmt.text.accept import preferred_language
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 TICKET_TIMEOUT_S = 15  # it is answered once the line is open
-N_REPORTS = 10  # of one client, as many references looked up, and tickets tried, in the time of a budget
+N_REPORTS = 10  # of one client, as many references looked up, tickets tried and requests, in the time of a budget
 MAX_CODE = 40
 MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
@@ -83,9 +100,9 @@ async def _answer(request: web.Request) -> web.Response:
     settings, now, visitor = request.app[SETTINGS], request.app[CLOCK](), visitor_of(request)
     facts = await _facts(request, visitor)
     language = preferred_language(request.headers.get("Accept-Language", ""), settings.first_language)
-    form = _form(request, visitor, facts)
-    body = request.app[PAGES].text(facts, language, now, form)
-    response = web.Response(status=STATUS[facts.reason], body=body, headers=headers(facts.reason, settings, form))
+    form, ask = _form(request, visitor, facts), _ask_form(request, visitor, facts)
+    body = request.app[PAGES].text(facts, language, now, form, ask)
+    response = web.Response(status=STATUS[facts.reason], body=body, headers=headers(facts.reason, settings, form, ask))
     # A connection that stays open would carry the next site's requests to us.
     response.force_close()
     return response
@@ -103,6 +120,13 @@ def _form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | None:
     return Form(MISTAKE, "post", fields)
 
 
+def _ask_form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | None:
+    if facts.reason not in ASKABLE:
+        return None
+    fields = {"token": request.app[TOKENS].make(visitor.network, ASK, request.app[CLOCK]())}
+    return Form(ASK, "post", fields | ({"name": facts.name} if facts.reason in NAMED and facts.name else {}))
+
+
 async def _facts(request: web.Request, visitor: Visitor) -> Facts:
     """What the page may say; UNTOLD for strangers, beyond what one client may ask, and where control does not answer.
 
@@ -117,6 +141,8 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
             return await _reported(request, visitor)
         if request.method == "POST" and request.path == TICKET:
             return await _ticketed(request, visitor)
+        if request.method == "POST" and request.path == ASK:
+            return await _asked(request, visitor)
         if visitor.host is not None and visitor.host == settings.why_host:
             return await _of_the_line(request, visitor)
         return await _of_a_name(request, visitor, visitor.host)
@@ -131,8 +157,8 @@ async def _of_a_name(request: web.Request, visitor: Visitor, name: str | None) -
         return UNTOLD
     closing = await _soon(request.app[RECENT].why_closed(name, visitor.address or "", now_s))
     if closing.reason not in STATUS or closing.reason in OF_THE_GATE:
-        return Facts("none", name)
-    return Facts(closing.reason, name, closing.category, closing.until)
+        return Facts("none", name, asked=closing.asked)
+    return Facts(closing.reason, name, closing.category, closing.until, asked=closing.asked)
 
 
 async def _of_the_line(request: web.Request, visitor: Visitor) -> Facts:
@@ -144,7 +170,7 @@ async def _of_the_line(request: web.Request, visitor: Visitor) -> Facts:
         return Facts("report", report=await _soon(request.app[REASONS].find_report(reference)))
     name = name_of(request.query.get("name", ""))
     facts = await _of_a_name(request, visitor, name)
-    return Facts("why") if name is None and facts.reason == "none" else facts
+    return replace(facts, reason="why") if name is None and facts.reason == "none" else facts
 
 
 async def _reported(request: web.Request, visitor: Visitor) -> Facts:
@@ -170,6 +196,23 @@ async def _ticketed(request: web.Request, visitor: Visitor) -> Facts:
     async with asyncio.timeout(TICKET_TIMEOUT_S):
         used = await request.app[REASONS].use_ticket(fields.get("code", "")[:MAX_CODE], visitor.address or "")
     return Facts(f"ticket-{used.outcome}", minutes=used.minutes)
+
+
+async def _asked(request: web.Request, visitor: Visitor) -> Facts:
+    """Ask the family, if it comes from a page of ours; the page again, if not, or if a family can open nothing."""
+    fields = await _form_of(request)
+    name, now = name_of(fields.get("name", "")), request.app[CLOCK]()
+    if not request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, ASK, now):
+        return await _of_a_name(request, visitor, name or visitor.host)
+    minutes, why = fields.get("minutes", ""), fields.get("why", "")
+    is_whole = why in ASK_WHYS and (name is not None if not minutes else minutes in map(str, ASK_MINUTES))
+    if not is_whole or not request.app[REPORTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+        return Facts("ask-many" if is_whole else "unknown")
+    time_asked, page_asked = (int(minutes), None) if minutes else (None, name)
+    asked = await _soon(request.app[REASONS].ask_family(time_asked, page_asked, why, visitor.address or ""))
+    if asked.state == "nothing":
+        return await _of_a_name(request, visitor, name or visitor.host)
+    return Facts("ask-many") if asked.state == "many" else Facts("asked", asked=asked)
 
 
 async def _form_of(request: web.Request) -> dict[str, str]:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mgmt.control_protocol import Report
+from mgmt.control_protocol import Asked, Report
 from mgmt.settings import COUNTS_ONLY, Helpline, Settings
 from mgmt.text.environment import environment
 from mgmt.text.language import Language, languages
@@ -43,6 +43,8 @@ STATUS = {
     "ticket-open": 200,
     "ticket-unknown": 200,
     "ticket-kept": 200,
+    "asked": 200,
+    "ask-many": 429,
 }
 ICONS = {
     "order": "⚖️",
@@ -65,6 +67,8 @@ ICONS = {
     "ticket-open": "✅",
     "ticket-unknown": "🎫",
     "ticket-kept": "🎫",
+    "asked": "🙋",
+    "ask-many": "🙋",
 }
 TITLES = {"csam": "splash.csam.stop", "taken": "report.taken.title", "full": "report.full.title"}
 IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
@@ -72,8 +76,12 @@ NAMELESS = ("csam", "law")
 OF_THE_GATE = ("order", "csam")  # told to no client that only asks
 MISTAKABLE = ("order", "law", "category", "security")  # a family's own choice is the family's to change
 NIGHT_FROM, NIGHT_TO = 20, 7
-TICKETABLE = ("schedule", "quota", "soft-lock")  # what a ticket can open
-MISTAKE, TICKET = "/filterd/mistake", "/filterd/ticket"
+TICKETABLE = ("schedule", "quota", "soft-lock")  # what a ticket can open, and minutes that a family gives
+NAMED = ("category", "household")  # what a family can open for good: a page
+ASKABLE = (*TICKETABLE, *NAMED)
+ASK_MINUTES = (30, 10)
+ASK_WHYS = ("homework", "religion", "family", "play", "other")
+MISTAKE, TICKET, ASK = "/filterd/mistake", "/filterd/ticket", "/filterd/ask"
 
 _templates = environment(Path(__file__).parent / "templates")
 _macros: Any = _templates.get_template("macros.html").module
@@ -83,7 +91,7 @@ _macros: Any = _templates.get_template("macros.html").module
 class Facts:
     """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block
 
-    minutes  that a ticket gave"""
+    minutes  that a ticket gave;   asked  what was asked of the family"""
 
     reason: str
     name: str | None = None
@@ -91,6 +99,7 @@ class Facts:
     until: datetime | None = None
     report: Report | None = None
     minutes: int = 0
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +111,10 @@ class Form:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def page(facts: Facts, language: str, settings: Settings, now: datetime, form: Form | None = None) -> str:
-    """The whole page, `language` first."""
+def page(
+    facts: Facts, language: str, settings: Settings, now: datetime, form: Form | None = None, ask: Form | None = None
+) -> str:
+    """The whole page, `language` first.   ask  where a child's request goes; None: nothing can be asked for"""
     here = ZoneInfo(settings.zone)
     if facts.reason in NAMELESS:
         facts = Facts(facts.reason)
@@ -117,13 +128,16 @@ def page(facts: Facts, language: str, settings: Settings, now: datetime, form: F
         counts_only=settings.stop_page.log == COUNTS_ONLY,
         form=form if facts.reason in MISTAKABLE else None,
         ticket=form if _takes_ticket(facts.reason, form) else None,
+        ask=ask if facts.reason in ASKABLE else None,
+        ask_minutes=() if facts.reason in NAMED else ASK_MINUTES,
+        ask_whys=ASK_WHYS,
         now=now.astimezone(here),
         until=None if facts.until is None else facts.until.astimezone(here),
         here=here,
     )
 
 
-def headers(reason: str, settings: Settings, form: Form | None = None) -> dict[str, str]:
+def headers(reason: str, settings: Settings, form: Form | None = None, ask: Form | None = None) -> dict[str, str]:
     """The header fields of a splash, as RFC 7725 and the reader's privacy ask."""
     found = {
         "Content-Type": "text/html; charset=utf-8",
@@ -131,7 +145,7 @@ def headers(reason: str, settings: Settings, form: Form | None = None) -> dict[s
         "Referrer-Policy": "no-referrer",
         "Content-Security-Policy": (
             "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; "
-            f"form-action {_form_action(reason, form)}"
+            f"form-action {_form_action(reason, form, ask)}"
         ),
         "X-Content-Type-Options": "nosniff",
     }
@@ -156,8 +170,8 @@ def _takes_ticket(reason: str, form: Form | None) -> bool:
     return reason in TICKETABLE and form is not None and form.action == TICKET
 
 
-def _form_action(reason: str, form: Form | None) -> str:
-    if reason == "why" or _takes_ticket(reason, form):
+def _form_action(reason: str, form: Form | None, ask: Form | None) -> str:
+    if reason == "why" or _takes_ticket(reason, form) or (reason in ASKABLE and ask is not None):
         return "'self'"
     if form is None or reason not in MISTAKABLE:
         return "'none'"

@@ -107,6 +107,15 @@ def tonight_off(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, a
     return Span(int(max(night[0], at).timestamp()), int(night[1].timestamp()), "tonight_off")
 
 
+def until_bedtime(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, at: datetime) -> Span:
+    """Open from now until the next bedtime begins.   Raises NotNow where it is bedtime, or none begins within a day"""
+    zone = ZoneInfo(profile.schedule.zone)
+    night = _night(cards, calendar, zone, at) or _night(cards, calendar, zone, at + timedelta(days=1))
+    if night is None or not at < night[0] <= at + timedelta(days=1):
+        raise NotNow("no bedtime begins within a day, or it is bedtime; nothing opened")
+    return until(profile, "open_until", night[0], at)
+
+
 def until(profile: Profile, kind: str, end: datetime, at: datetime) -> Span:
     """Open or closed until an instant.   kind  open_until or closed_until.   Raises BadProfile, NotNow"""
     longest = MAX_OPEN if kind == "open_until" else MAX_CLOSED

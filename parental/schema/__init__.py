@@ -3,6 +3,7 @@
 people   accounts, caregivers, children, and what was done in a household
 lines    lines with their addresses and devices, and profiles
 calendar cards, dates, closures and grants, screen time, tickets
+requests what children ask for at closed pages
 access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
@@ -29,6 +30,7 @@ from parental.schema import (
     people,
     records,
     reports,
+    requests,
     settings,
     staff,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "people",
     "records",
     "reports",
+    "requests",
     "settings",
     "staff",
 ]

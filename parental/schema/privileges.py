@@ -63,6 +63,11 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "ticket_keys": {WEB: APPEND, CONTROL: READ},
     "tickets": {WEB: ALL, CONTROL: READ},
     "ticket_uses": {WEB: APPEND, CONTROL: APPEND},
+    "requests": {  # asked at the splash, answered by caregivers, and gone with their age
+        WEB: "SELECT, UPDATE (answer, answered_s, until_s, is_sent)",
+        CONTROL: "SELECT, INSERT",
+        LEDGER: "SELECT, DELETE",
+    },
     "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},
     "issuers": {WEB: READ, CONTROL: READ},  # put and disabled by commands, on the box
     "issuer_keys": {WEB: READ, CONTROL: READ},

@@ -28,7 +28,7 @@ from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
 from parental import store
 from parental.database import open_database, writing
-from parental.people import caregivers, children
+from parental.people import caregivers, children, requests
 from parental.people.phones import Phones
 from parental.profile import Profile
 from parental.profiles import set_schedule
@@ -110,6 +110,13 @@ class Served:
             phone = Phones(bytes(32)).seal(number)
             invited = caregivers.invite(conn, account, "Sana", "owner", NIGHT, phone=phone)
             caregivers.accept(conn, invited[1], NIGHT)
+
+    def child_asks(self, number: str) -> None:
+        """The child of the household of a telephone asks for half an hour."""
+        with writing(self.engine) as conn:
+            (mother,) = caregivers.by_phone(conn, Phones(bytes(32)).digest(number), NIGHT)
+            (child,) = children.children_of(conn, mother.account)
+            requests.ask(conn, mother.account, child.profile, requests.Wanted(30, None, "homework"), NIGHT)
 
     def message_to(self, number: str) -> str:
         """The digits of the message that comes to a telephone, once it does."""

@@ -72,6 +72,16 @@ def make(conn: Connection, session: Session, profile: int, wished: Wished, now: 
     return {"rules": _said(before)}
 
 
+def allow(conn: Connection, profile: int, name: str) -> Undo:
+    """Open one name for good; how it is undone.   Raises NotNow where it is so already; BadProfile"""
+    before = get_profile(conn, profile)
+    after = replace(before, allowed=before.allowed | {name}, denied=before.denied - {name})
+    if after == before:
+        raise NotNow(f"{name}: open already; nothing changed")
+    put_profile(conn, profile, after)
+    return {"rules": _said(before)}
+
+
 def restore(conn: Connection, profile: int, undo: Undo, _: datetime) -> None:
     """Take an edit back.   undo  of make()"""
     put_profile(

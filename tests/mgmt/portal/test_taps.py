@@ -106,4 +106,4 @@ def test_no_tap_reaches_another_household_and_each_names_a_permission(conn: Conn
 
 
 def test_everything_that_opens_asks_for_the_pin() -> None:
-    assert {did for did, each in TAPS.items() if not each.loosens} == {"pause", "close", "start", "stop"}
+    assert {did for did, each in TAPS.items() if not each.loosens} == {"pause", "close", "start", "stop", "answer-no"}

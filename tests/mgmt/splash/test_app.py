@@ -1,8 +1,6 @@
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,43 +8,17 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from support.mgmt.desk import NOW, REPORT, Clock, PlayedReasons
 from support.mgmt.outline import text_of
+from support.mgmt.splash_page import met
 
 from mgmt.control_protocol import Closing
 from mgmt.settings import Settings
 from mgmt.splash.app import BUDGET, N_REPORTS, create_splash
 from mgmt.splash.pages import MISTAKE, TICKET
 
-LEGAL = Closing("law", None, None)
-CLOSINGS: dict[str | None, Closing] = {
-    "ordered.example": LEGAL,
-    "adult.example": Closing("category", "adult", None),
-    "any.example": Closing("schedule", None, datetime.fromisoformat("2026-08-04T06:30:00+05:00")),
-    "paused.example": Closing("pause", None, None),
-    "virus.example": Closing("security", None, None),
-}
-
-
-@pytest.fixture
-def reasons() -> PlayedReasons:
-    played = PlayedReasons()
-    played.closings = dict(CLOSINGS)
-    return played
-
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return replace(settings, clients=("127.0.0.0/8",))
-
-
-@pytest.fixture
-async def splash(settings: Settings, reasons: PlayedReasons, clock: Clock) -> AsyncIterator[Any]:
-    async with TestClient(TestServer(create_splash(settings, reasons, clock))) as client:
-        yield client
-
-
-async def met(splash: Any, host: Any, method: str = "GET", path: str = "/some/page?q=1", **headers: Any) -> Any:
-    async with splash.request(method, path, headers={"Host": host, **headers}) as response:
-        return response.status, response.headers, await response.text()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +229,8 @@ async def test_a_client_of_an_ipv6_socket_is_known_by_its_ipv4_address(
 
 async def pressed(splash: Any, host: str, page: str, **changed: str) -> Any:
     """The answer to the button of a wrong block on a page, with these fields changed."""
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)) | changed
+    form = page.partition('<form id="mistake"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)) | changed
     async with splash.post(MISTAKE, data=fields, headers={"Host": host, "Accept-Language": "en"}) as response:
         return response.status, await response.text()
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from mgmt.control_protocol import Closing, ControlFailed, Report, Ticketed
+from mgmt.control_protocol import Asked, Closing, ControlFailed, Report, Ticketed
 from mgmt.splash import recent_answers
 from mgmt.splash.recent_answers import KEPT_S, RecentAnswers
 
@@ -29,6 +29,9 @@ class Played:
         raise NotImplementedError
 
     async def find_report(self, reference: str) -> Report | None:
+        raise NotImplementedError
+
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
         raise NotImplementedError
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:

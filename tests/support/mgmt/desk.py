@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import Ack, Closing, ControlFailed, Receipt, Report, Shown, Ticketed, receipt_json
+from mgmt.control_protocol import Ack, Asked, Closing, ControlFailed, Receipt, Report, Shown, Ticketed, receipt_json
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
 from rules.lists.source import describe_source
@@ -111,6 +111,8 @@ class PlayedReasons:
         self.reported: list[tuple[str, str | None]] = []
         self.is_full = False
         self.tickets: list[tuple[str, str]] = []
+        self.wanted: list[tuple[int | None, str | None, str, str]] = []
+        self.answers: dict[str | None, Asked] = {}
 
     async def why_closed(self, name: str | None, address: str) -> Closing:
         self.asked.append((name, address))
@@ -129,6 +131,10 @@ class PlayedReasons:
 
     async def find_report(self, reference: str) -> Report | None:
         return self.reports.get(reference)
+
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
+        self.wanted.append((minutes, name, why, address))
+        return self.answers.get(name, Asked("open", NOW + timedelta(days=1)))
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         self.tickets.append((code, address))

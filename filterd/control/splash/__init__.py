@@ -1,0 +1,1 @@
+"""What visitors of the splash do: tickets that they type, requests that they make."""

@@ -1,0 +1,88 @@
+"""Requests at the splash: who asks from a line's address asks the family whose profile that address follows.
+
+Invariants: the profile is that of the address in the images in force, whatever a form says; only what a family has
+closed can be asked for, so that no name of an order and of a confidential list is written down; a household's requests
+are counted here, too, before anything is read or written.
+Cost: for a line that has asked for nothing lately, one look into a set.
+"""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from filterd.control.splash.whose import Whose, whose
+from mgmt.budget import RequestBudget
+from mgmt.control_protocol import Asked
+from parental.database import reading, writing
+from parental.errors import BadProfile, NotNow
+from parental.people import requests
+from parental.people.household import By, note
+from parental.people.requests import KEPT, YES, Request, Wanted
+
+N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
+OPENED_BY_TIME = ("schedule", "quota", "soft-lock")  # a pause is ended by who has made it
+OPENED_BY_NAME = ("category", "household")
+MANY, NOTHING = Asked("many"), Asked("nothing")
+
+
+class SplashRequests:
+    """Writes down what visitors ask for, and knows what became of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tries = RequestBudget(N_TRIES, WINDOW_S)
+        self._one_at_a_time = threading.Lock()  # two at once would each be the last one that is admitted
+        self._with: set[int] | None = None  # profiles that may have a request; None: not read yet
+
+    def may_have(self, profile: int | None) -> bool:
+        """Whether newest() is worth a look into the database."""
+        return profile is not None and (self._with is None or profile in self._with)
+
+    def ask(self, profile: int | None, wanted: Wanted, at: datetime) -> Asked:
+        """Ask a profile's family.   Blocking.   Raises DatabaseFault; ValueError for what no form of ours says"""
+        if self._tries.wait_s(str(profile), time.monotonic()):
+            return MANY
+        with reading(self._engine) as conn:
+            asker = whose(conn, profile)
+        if asker is None:
+            return NOTHING
+        try:
+            request = self._write(asker, wanted, at)
+        except BadProfile as fault:
+            raise ValueError(str(fault)) from fault
+        except NotNow:
+            return MANY
+        if self._with is not None:
+            self._with.add(asker.profile)
+        return _shown(request, at)
+
+    def newest(self, profile: int | None, at: datetime) -> Asked | None:
+        """What became of the last request of a profile; None: there is none that a child still looks for.   Blocking"""
+        with reading(self._engine) as conn:
+            if self._with is None:
+                self._with = requests.profiles_with_requests(conn)
+            request = None if profile is None else requests.newest(conn, profile)
+        if request is None and profile is not None:
+            self._with.discard(profile)
+        return None if request is None or _is_past(request, at) else _shown(request, at)
+
+    def _write(self, asker: Whose, wanted: Wanted, at: datetime) -> Request:
+        with self._one_at_a_time, writing(self._engine) as conn:
+            request, is_new = requests.ask(conn, asker.account, asker.profile, wanted, at)
+            if is_new:
+                note(conn, asker.account, By("splash", ""), "asked", asker.about(), at)
+        return request
+
+
+def _is_past(request: Request, at: datetime) -> bool:
+    """Whether it is long ago, or what it opened has closed again."""
+    is_over = request.answer == YES and request.until_s is not None and request.until_s <= at.timestamp()
+    return is_over or request.ends_s + KEPT.total_seconds() <= at.timestamp()
+
+
+def _shown(request: Request, at: datetime) -> Asked:
+    state = request.state_at(at)
+    until_s = request.until_s if state == YES else request.ends_s
+    return Asked(state, None if until_s is None else datetime.fromtimestamp(until_s, UTC))

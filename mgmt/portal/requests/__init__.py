@@ -1,0 +1,1 @@
+"""Requests of children: on the home page, by message, and how they are answered."""

@@ -1,0 +1,64 @@
+"""What children have asked for, as the home page shows it: who, what, why, since when, and what can be answered.
+
+Invariants: an answer that its reader's role may not give, or that the request does not ask for, is not offered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.portal.session import Session
+from mgmt.text.direction import ltr
+from mgmt.text.language import Language
+from parental.people.requests import Request, open_requests
+from parental.profiles import get_profile
+
+OF_TIME = {"answer-15": "account.pause", "answer-30": "account.pause", "answer-bedtime": "account.open"}
+OF_PAGE = {"answer-page": "account.children"}
+NO = "answer-no"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request.   answers  of mgmt.portal.taps.TAPS"""
+
+    number: int
+    profile: int
+    name: str
+    drawing: str
+    words: Markup
+    why: Markup
+    when: Markup
+    answers: tuple[str, ...]
+
+
+def askings_of(
+    conn: Connection, session: Session, whose: Mapping[int, tuple[str, str]], t: Language, now: datetime
+) -> list[Asking]:
+    """What waits for an answer.   whose  profile → name and drawing"""
+    waiting = open_requests(conn, session.account, now)
+    return [_asking(conn, session, each, whose[each.profile], t, now) for each in waiting if each.profile in whose]
+
+
+def wanted_words(request: Request, t: Language) -> Markup:
+    """'30 minutes', or the name of a page."""
+    if request.name is not None:
+        return t.say("family.asks.page", name=ltr(request.name))
+    return t.say("family.asks.minutes", minutes=request.minutes)
+
+
+def _asking(
+    conn: Connection, session: Session, request: Request, whose: tuple[str, str], t: Language, now: datetime
+) -> Asking:
+    zone = ZoneInfo(get_profile(conn, request.profile).schedule.zone)
+    asked, ends = (datetime.fromtimestamp(at_s, UTC).astimezone(zone) for at_s in (request.asked_s, request.ends_s))
+    when = t.say("family.asks.when", asked=t.clock(asked), ends=t.moment(now.astimezone(zone), ends))
+    offered = OF_TIME if request.name is None else OF_PAGE
+    answers = (*(did for did, needed in offered.items() if session.may(needed)), NO)
+    name, drawing = whose
+    why = t.say(f"splash.ask.why.{request.why}")
+    return Asking(request.id, request.profile, name, drawing, wanted_words(request, t), why, when, answers)

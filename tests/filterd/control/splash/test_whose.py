@@ -1,0 +1,19 @@
+from sqlalchemy import Engine
+
+from filterd.control.splash.whose import Whose, whose
+from parental import store
+from parental.database import writing
+from parental.people import children
+from parental.profile import Profile
+from parental.subscriber import Subscriber, parse_prefix
+
+
+def test_a_profile_is_a_lines_or_a_childs_or_no_ones(engine: Engine) -> None:
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
+        child = children.add_child(conn, 7, {"nickname": "Ayesha"}, Profile())
+
+        assert whose(conn, 7) == Whose(7, 7, None) and Whose(7, 7, None).about() == {"line": 7}
+        assert whose(conn, child.profile) == Whose(child.profile, 7, child.id)
+        assert Whose(child.profile, 7, child.id).about() == {"child": child.id}
+        assert whose(conn, None) is None and whose(conn, 99) is None

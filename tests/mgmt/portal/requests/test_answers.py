@@ -1,0 +1,93 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+from support.mgmt.desk import NOW
+from support.present import present
+
+from mgmt.portal.requests.answers import give, give_until_bedtime, open_page, refuse, take_back
+from mgmt.portal.taps import TAPS
+from parental.calendar import exceptions, plans
+from parental.calendar.card import Card, Kind
+from parental.errors import NotNow
+from parental.people.household import By
+from parental.people.requests import Wanted, ask, newest
+from parental.profiles import get_profile, put_profile, set_schedule
+from parental.schedule import Schedule, parse_interval
+
+BY = By("caregiver", "1", "owner")
+SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03
+
+
+def asked(conn: Connection, minutes: int | None = 30, name: str | None = None) -> int:
+    return ask(conn, 7, 7, Wanted(minutes, name, "play"), NOW)[0].id
+
+
+def test_a_yes_gives_minutes_once(conn: Connection) -> None:
+    set_schedule(conn, 7, SLEEP)
+    number = asked(conn)
+
+    undo = give(conn, 7, number, 15, BY, NOW)
+
+    until_s = int((NOW + timedelta(minutes=15)).timestamp())
+    assert [row.until_s for row in exceptions.held(conn, 7, NOW)] == [until_s]
+    assert present(newest(conn, 7)).until_s == until_s
+    with pytest.raises(NotNow):
+        give(conn, 7, number, 15, BY, NOW)
+    assert undo["request"] == number
+    take_back(conn, 7, number, NOW)
+    assert present(newest(conn, 7)).answer is None
+
+
+def test_a_yes_that_would_open_nothing_is_no_answer(conn: Connection) -> None:
+    number = asked(conn)
+
+    with pytest.raises(NotNow):
+        give(conn, 7, number, 15, BY, NOW)
+    with pytest.raises(NotNow):
+        give_until_bedtime(conn, 7, number, BY, NOW)
+
+    assert present(newest(conn, 7)).answer is None
+
+
+def test_until_bedtime_ends_where_the_card_of_sleep_begins(conn: Connection) -> None:
+    cards = (
+        Card(Kind.HOMEWORK, start_minute=20 * 60, minutes=120),
+        Card(Kind.SLEEP, start_minute=22 * 60, minutes=480),
+    )
+    for card in cards:
+        plans.put_card(conn, 7, card)
+
+    give_until_bedtime(conn, 7, asked(conn), BY, NOW)
+
+    assert present(newest(conn, 7)).until_s == int(NOW.replace(hour=17, minute=0, second=0).timestamp())
+
+
+def test_a_page_is_opened_for_good(conn: Connection) -> None:
+    put_profile(conn, 7, replace(get_profile(conn, 7), denied=frozenset({"page.example"})))
+    number = asked(conn, None, "page.example")
+
+    undo = open_page(conn, 7, number, NOW)
+
+    rules = get_profile(conn, 7)
+    assert rules.allowed == frozenset({"page.example"}) and not rules.denied
+    assert undo["rules"]["denied"] == ["page.example"] and present(newest(conn, 7)).until_s is None
+
+
+def test_a_page_is_not_opened_by_a_request_for_minutes_nor_for_another_child(conn: Connection) -> None:
+    number = asked(conn)
+
+    for profile in (7, 8):
+        with pytest.raises(NotNow):
+            open_page(conn, profile, number, NOW)
+    with pytest.raises(NotNow):
+        refuse(conn, 8, number, NOW)
+    assert get_profile(conn, 7).allowed == frozenset()
+
+
+def test_a_no_opens_nothing_and_every_yes_takes_the_pin(conn: Connection) -> None:
+    assert refuse(conn, 7, asked(conn), NOW)
+    assert exceptions.held(conn, 7, NOW) == []
+    answers = {did: tap.loosens for did, tap in TAPS.items() if did.startswith("answer-")}
+    assert answers == {did: did != "answer-no" for did in answers} and len(answers) == 5
