@@ -14,6 +14,7 @@ from mgmt.portal.pin import add_pins
 from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
 from mgmt.portal.sms import Sms
+from mgmt.portal.tickets import add_tickets
 
 
 def add_portal(app: web.Application, sms: Sms | None) -> None:
@@ -26,6 +27,7 @@ def add_portal(app: web.Application, sms: Sms | None) -> None:
     add_hours(app)
     add_dates(app)
     add_rules(app)
+    add_tickets(app)
     add_people(app)
     add_changes(app)
     add_help(app)

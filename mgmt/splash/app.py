@@ -50,6 +50,7 @@ from mgmt.splash.pages import (
 from mgmt.splash.recent_answers import RecentAnswers
 from mgmt.splash.visitor import Visitor, name_of, visitor_of
 from mgmt.text.accept import preferred_language
+from parental.calendar.tickets import plain_code
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 TICKET_TIMEOUT_S = 15  # it is answered once the line is open
@@ -168,8 +169,9 @@ async def _of_the_line(request: web.Request, visitor: Visitor) -> Facts:
         if not request.app[REPORTS].admits(visitor.network, reference, time.monotonic()):
             return Facts("full")
         return Facts("report", report=await _soon(request.app[REASONS].find_report(reference)))
-    name = name_of(request.query.get("name", ""))
+    name, code = name_of(request.query.get("name", "")), plain_code(request.query.get("ticket", ""))
     facts = await _of_a_name(request, visitor, name)
+    facts = replace(facts, code=code or "") if facts.reason in TICKETABLE else facts
     return replace(facts, reason="why") if name is None and facts.reason == "none" else facts
 
 

@@ -91,7 +91,8 @@ _macros: Any = _templates.get_template("macros.html").module
 class Facts:
     """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block
 
-    minutes  that a ticket gave;   asked  what was asked of the family"""
+    minutes  that a ticket gave;   asked  what was asked of the family
+    code     of a ticket, as its QR code has it; ''"""
 
     reason: str
     name: str | None = None
@@ -100,6 +101,7 @@ class Facts:
     report: Report | None = None
     minutes: int = 0
     asked: Asked | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

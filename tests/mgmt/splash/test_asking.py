@@ -88,3 +88,15 @@ async def test_one_client_asks_so_often_and_no_more(splash: Any, reasons: Played
 
     assert status == [200] * N_REPORTS + [429] * 2
     assert len(reasons.wanted) == N_REPORTS
+
+
+async def test_the_qr_code_of_a_ticket_fills_the_digits_in_where_a_ticket_can_open(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    reasons.closings[None] = Closing("schedule", None, None)
+
+    _, _, page = await met(splash, "why.isp.example", path="/?ticket=123456789")
+    _, _, other = await met(splash, "why.isp.example", path='/?ticket="><script>')
+
+    assert page.count('name="code" value="123456789"') == 2
+    assert other.count('name="code" value=""') == 2 and "<script" not in other

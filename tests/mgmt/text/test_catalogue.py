@@ -26,6 +26,7 @@ BUILT = (
     "family.rules.",
     "family.days.",
     "family.step.",
+    "family.tickets.is.",
     "family.province.",
     "splash.",
     "report.",
