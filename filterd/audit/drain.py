@@ -40,6 +40,8 @@ from mgmt.block_ledger import (
 )
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
+from parental.people import reports
+from parental.people.reports import Met
 from parental.reserve import Reserve
 from parental.schema.records import confidential_totals
 from rules.category import category_name
@@ -221,6 +223,7 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         rows = list(_rows(found))
         with writing(ledger.engine) as conn:
             append_blocks(conn, (record for record, _ in rows), ledger.node_key)
+            reports.count(conn, (_met(record, kind) for record, kind in rows if _is_of_family(record, kind)))
             add_csam_counts(conn, _stopped_here(found, ledger.node))
             write_position(conn, ledger.key_of(folder.name), position)
         _log_decisions(rows)
@@ -262,6 +265,18 @@ def _rows(found: Columns) -> Iterable[tuple[BlockRecord, BlockEvent]]:
         if (kind := found.kinds[number]).reason not in UNRECORDED:
             whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
             yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count), kind
+
+
+def _is_of_family(record: BlockRecord, kind: BlockEvent) -> bool:
+    """Whether a household has chosen what stopped this."""
+    is_theirs = kind.reason in OF_PROFILES or kind.reason == Reason.CATEGORY
+    return is_theirs and kind.action != Action.SHADOW and record.subscriber is not None
+
+
+def _met(record: BlockRecord, kind: BlockEvent) -> Met:
+    assert record.subscriber is not None
+    is_kind = kind.reason == Reason.CATEGORY and record.category
+    return Met(record.subscriber, record.time_s, record.category if is_kind else record.reason, record.count)
 
 
 def _stopped_here(found: Columns, node: str) -> Iterable[CsamCount]:

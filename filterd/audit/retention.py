@@ -1,6 +1,7 @@
 """Retention: what is older than the configuration says is destroyed, keys first, then records.
 
-    day keys → block records (a household's sooner) → what households did → requests → released addresses
+    day keys → block records (a household's sooner) → what households did → requests and totals
+    of children → released addresses
 
 Without its day's key a pseudonym stands for no one, also in a copy that was made before.
 Invariants: what is old is decided by mgmt.ledger.trusted_clock and by nothing else; a key is gone from the database
@@ -10,6 +11,7 @@ milliseconds.  Records of a time that has not come, which a wrong clock has made
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -20,7 +22,7 @@ from mgmt import block_ledger
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
 from parental.database import writing
-from parental.people import household, requests
+from parental.people import household, reports, requests
 
 BATCH = 2000  # records of one transaction: some 10 ms
 DAY_S = 86_400
@@ -44,6 +46,9 @@ def forget_due(engine: Engine, kept: Retention, clocks: Clocks, forget_released:
         _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
     _in_batches(engine, partial(household.forget, before_s=int(now_s - kept.household), limit=BATCH))
     _in_batches(engine, partial(requests.forget, before_s=int(now_s - REQUESTS_S), limit=BATCH))
+    with writing(engine) as conn:
+        _overwrite_deleted(conn)
+        reports.forget(conn, datetime.fromtimestamp(now_s, UTC).date())
     _forget_ahead(engine, clocks.node, now_s, longest_s)
     forget_released(int(now_s), int(now_s - kept.released_addresses))
     if step_s:

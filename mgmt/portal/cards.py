@@ -81,6 +81,11 @@ class Card:
     revision: int
 
     @property
+    def has_report(self) -> bool:
+        """Whether it is a child's: there is no report of adults."""
+        return self.drawing != HOME
+
+    @property
     def can_be_paused(self) -> bool:
         """Whether "pause everyone" closes something here."""
         return self.big is not None and self.big.did != "resume"

@@ -11,6 +11,7 @@ from mgmt.portal.hours.pages import add_hours
 from mgmt.portal.manifest import add_manifest
 from mgmt.portal.people import add_people
 from mgmt.portal.pin import add_pins
+from mgmt.portal.reports import add_reports
 from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
 from mgmt.portal.sms import Sms
@@ -28,6 +29,7 @@ def add_portal(app: web.Application, sms: Sms | None) -> None:
     add_dates(app)
     add_rules(app)
     add_tickets(app)
+    add_reports(app)
     add_people(app)
     add_changes(app)
     add_help(app)

@@ -21,6 +21,7 @@ from parental.store import delete_empty, leave_profile, profile_of
 from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE
 
 _LINES = select(lines).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
+_ACCOUNTS = select(accounts.c.id, accounts.c.name, accounts.c.language, accounts.c.created_s)
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # BCP 47, without its rare forms
 
 
@@ -53,7 +54,7 @@ def put_account(conn: Connection, account: Account) -> bool:
 
 def get_account(conn: Connection, number: int) -> Account:
     """One account.   Raises NoPerson"""
-    row = conn.execute(select(accounts).where(accounts.c.id == number)).one_or_none()
+    row = conn.execute(_ACCOUNTS.where(accounts.c.id == number)).one_or_none()
     if row is None:
         raise NoPerson(f"account {number}: does not exist; nothing done; see the list of accounts")
     return Account(**row._mapping)
@@ -61,7 +62,7 @@ def get_account(conn: Connection, number: int) -> Account:
 
 def iter_accounts(conn: Connection, after: int = 0, batch: int = BATCH) -> Iterator[Account]:
     """Accounts by rising number, above `after`.   Memory and queries: by `batch` of them"""
-    chosen = select(accounts).order_by(accounts.c.id).limit(batch)
+    chosen = _ACCOUNTS.order_by(accounts.c.id).limit(batch)
     while rows := conn.execute(chosen.where(accounts.c.id > after)).all():
         yield from (Account(**row._mapping) for row in rows)
         if len(rows) < batch:

@@ -3,6 +3,7 @@
     accounts          a household or a school, with one or more lines
     caregivers        people who may do something there
     children          each with a profile
+    daily_totals      how much was closed to a child by day and kind: counts alone, for the household
     household_events  what was done in the account, by whom: the household's own record
 
 Invariants: a telephone number is stored sealed, and as a keyed digest by which it is found (parental.people.phones); an
@@ -31,6 +32,7 @@ accounts = Table(
     Column("name", String),
     Column("language", String),  # absent: the first of the configuration
     Column("created_s", BigInteger),  # absent: before there were accounts
+    Column("report_days", Integer),  # for how long totals of its children are kept; absent: the usual time
 )
 caregivers = Table(
     "caregivers",
@@ -59,6 +61,14 @@ children = Table(
     Column("drawing", String),  # the name of one of the portal's
     Column("profile", Number, ForeignKey("profiles.id", ondelete="CASCADE"), nullable=False, unique=True),
     sqlite_autoincrement=True,
+)
+daily_totals = Table(
+    "daily_totals",
+    metadata,
+    Column("profile", Number, ForeignKey("profiles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("day", String, primary_key=True, index=True),  # local, YYYY-MM-DD
+    Column("what", String, primary_key=True),  # a category, or the reason of a lock
+    Column("count", BigInteger, nullable=False),
 )
 household_events = Table(
     "household_events",

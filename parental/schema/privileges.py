@@ -36,15 +36,16 @@ _GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, ap
 PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "alembic_version": {WEB: READ, CONTROL: READ, LEDGER: READ},
     "revisions": {WEB: ALL, CONTROL: ALL},
-    "accounts": {WEB: ALL, CONTROL: READ},
+    "accounts": {WEB: ALL, CONTROL: READ, LEDGER: "SELECT (id, report_days)"},
     "caregivers": {WEB: ALL},
-    "children": {WEB: ALL, CONTROL: READ},
+    "children": {WEB: ALL, CONTROL: READ, LEDGER: "SELECT (account, profile)"},
+    "daily_totals": {WEB: "SELECT, DELETE", LEDGER: ALL},
     "household_events": {
         WEB: APPEND,
         CONTROL: APPEND,
         LEDGER: "SELECT, DELETE",
     },  # nobody changes one; they go with their age
-    "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)"},
+    "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)", LEDGER: "SELECT (id, zone)"},
     "lines": {WEB: ALL, CONTROL: READ},
     "addresses": {WEB: ALL, CONTROL: READ},
     "line_names": {CONTROL: READ},  # given by `filterd sessions`, on the box

@@ -28,7 +28,7 @@ from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
 from parental import store
 from parental.database import open_database, writing
-from parental.people import caregivers, children, requests
+from parental.people import caregivers, children, reports, requests
 from parental.people.phones import Phones
 from parental.profile import Profile
 from parental.profiles import set_schedule
@@ -117,6 +117,13 @@ class Served:
             (mother,) = caregivers.by_phone(conn, Phones(bytes(32)).digest(number), NIGHT)
             (child,) = children.children_of(conn, mother.account)
             requests.ask(conn, mother.account, child.profile, requests.Wanted(30, None, "homework"), NIGHT)
+
+    def child_meets(self, number: str, *kinds: str) -> None:
+        """The child of the household of a telephone meets what is closed to it."""
+        with writing(self.engine) as conn:
+            (mother,) = caregivers.by_phone(conn, Phones(bytes(32)).digest(number), NIGHT)
+            (child,) = children.children_of(conn, mother.account)
+            reports.count(conn, [reports.Met(child.profile, int(NIGHT.timestamp()), each) for each in kinds])
 
     def message_to(self, number: str) -> str:
         """The digits of the message that comes to a telephone, once it does."""

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.counters import Counters
 from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
-from parental.database import open_database, reading
+from parental import store
+from parental.database import open_database, reading, writing
 from parental.engines import Where
+from parental.people import children
+from parental.people.reports import totals_of
+from parental.profile import Profile
+from parental.subscriber import Subscriber, parse_prefix
 
 TIME_S = 1_800_000_000
 
@@ -344,3 +350,22 @@ def test_a_confidential_counter_that_began_anew_counts_from_zero(tmp_path: Path,
         drain_confidential(folder.glob("*"), ["stop"], TIME_S, ledger)
 
     assert [count for *_, count in counts(ledger)] == [7]
+
+
+def test_what_a_family_has_closed_to_a_child_is_counted_by_day_and_nothing_else(tmp_path: Path, ledger: Ledger) -> None:
+    with writing(ledger.engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
+        child = children.add_child(conn, 7, {"nickname": "Ayesha"}, Profile()).profile
+    of_family = (Reason.CATEGORY, Reason.SCHEDULE, Reason.HOUSEHOLD)
+    of_others = (Reason.ORDER, Reason.CSAM, Reason.HELP, Reason.SECURITY)
+    told = [event(reason=reason, subscriber=child) for reason in (*of_family, *of_others)]
+    told += [event(reason=Reason.CATEGORY, subscriber=child, action=Action.SHADOW)]
+    told += [event(reason=Reason.CATEGORY, subscriber=7), event(reason=Reason.CATEGORY, subscriber=0)]
+    put_segment(tmp_path / "spool/gate-0", 1, *told)
+
+    drain_all(tmp_path / "spool", ledger)
+
+    with reading(ledger.engine) as conn:
+        ((_, met),) = totals_of(conn, child, date.min).items()
+        assert set(met.values()) == {1} and len(met) == 3 and {"schedule", "household"} <= set(met)
+        assert totals_of(conn, 7, date.min) == {}

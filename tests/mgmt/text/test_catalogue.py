@@ -27,6 +27,7 @@ BUILT = (
     "family.days.",
     "family.step.",
     "family.tickets.is.",
+    "family.report.by.",
     "family.province.",
     "splash.",
     "report.",

@@ -1,0 +1,147 @@
+"""/family/reports/PROFILE: what a child has met that is closed to it, as counts by day and kind, and its screen time.
+
+The page says the less, the older the child is: from 13 on a total of the week, from 16 on no counts.  It shows nothing
+that the child may not see, and asks to be looked at together.
+Invariants: a child's alone; no name, no address, no time of a day; a household that keeps nothing reads so.
+Source: semantics §9; General Comment 25 of the Committee on the Rights of the Child, VI B.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.households import note_choice
+from mgmt.portal.access import permitted, profile_of, viewed
+from mgmt.portal.cards import drawing_of
+from mgmt.portal.frame import PATH, Sent, language_of, moved, page
+from mgmt.portal.session import Session
+from mgmt.portal.whose import named, require_own
+from mgmt.text.language import Language
+from parental.calendar import screen_time
+from parental.errors import NoPerson
+from parental.people.children import Child
+from parental.people.reports import DAYS, days_of, keep_for, totals_of
+
+REPORT = PATH + "/reports/{profile:[0-9]{1,12}}"
+NEEDED = "account.children"
+SHOWN_DAYS = 7
+WEEK_FROM, LIMITS_FROM = 13, 16  # ages
+WIDTH = 100  # of the longest bar
+BYPASS = "bypass"
+
+
+class Bar(NamedTuple):
+    """A line of a chart.   width  of WIDTH"""
+
+    words: Markup
+    n: int
+    width: int
+
+
+class Report(NamedTuple):
+    """What the page shows.   days, kinds  None: not of a child of this age;   kept  days
+
+    tries  to go around the rules;   used, daily  minutes of screen time of today, None: there is no such limit"""
+
+    name: str
+    drawing: str
+    kept: int
+    total: int
+    tries: int
+    days: list[Bar] | None
+    kinds: list[Bar] | None
+    has_counts: bool
+    used: int | None
+    daily: int | None
+
+
+def add_reports(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(REPORT, viewed(_page))
+    app.router.add_post(REPORT + "/keep", permitted(keep, NEEDED, _page))
+
+
+async def keep(request: web.Request, form: Sent) -> web.Response:
+    """POST …/keep: for how many days the household keeps counts; 0 deletes them."""
+    session, now = form.session, request.app[CLOCK]()
+    today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
+    days = {str(each): each for each in DAYS}.get(form.fields["days"])
+    if days is None:
+        return await _page(request, session, 422, alert="family.tap.nothing")
+
+    def store_it(conn: Connection) -> None:
+        keep_for(conn, session.account, days, today)
+        note_choice(conn, session.account, session.actor, "reports kept", {"days": days}, now)
+
+    await write(request, store_it)
+    return moved(request, f"/reports/{profile_of(request)}")
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    profile, t, now = profile_of(request), language_of(request), request.app[CLOCK]()
+    local = now.astimezone(ZoneInfo(request.app[SETTINGS].zone))
+    try:
+        report = await read(request, lambda conn: _report(conn, session, profile, t, local))
+    except NoPerson:
+        return page(request, "gone.html", 404, session=session)
+    shown = {"report": report, "profile": profile, "choices": DAYS, "may": session.may(NEEDED), "alert": alert}
+    return page(request, "report.html", status, session=session, here=f"/reports/{profile}", **shown)
+
+
+def _report(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Report:
+    """Raises NoPerson for a profile that is no child's of this household"""
+    require_own(conn, session.account, profile)
+    whose = named(conn, profile)
+    if whose.child is None:
+        raise NoPerson(f"profile {profile}: no child's; there is no report of adults")
+    first = now.date() - timedelta(days=SHOWN_DAYS - 1)
+    age, found = _age(whose.child, now.date()), totals_of(conn, profile, first)
+    kinds = sum((Counter(each) for each in found.values()), Counter[str]())
+    by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(7)}
+    used, daily = _screen_time(conn, profile, now)
+    is_young, has_counts = age < WEEK_FROM, age < LIMITS_FROM
+    return Report(
+        whose.name,
+        drawing_of(whose.child),
+        days_of(conn, session.account),
+        kinds.total(),
+        kinds[BYPASS],
+        _bars({t.weekday(day.weekday()): n for day, n in by_day.items()}) if is_young else None,
+        _bars({_kind_words(what, t): n for what, n in kinds.most_common()}) if is_young else None,
+        has_counts,
+        used,
+        daily,
+    )
+
+
+def _age(child: Child, today: date) -> int:
+    """At the end of this year; of a child whose year of birth is not known, 0."""
+    return 0 if child.birth_year is None else today.year - child.birth_year
+
+
+def _screen_time(conn: Connection, profile: int, now: datetime) -> tuple[int | None, int | None]:
+    bucket = screen_time.quota_of(conn, profile)
+    if bucket is None:
+        return None, None
+    return bucket.minutes - screen_time.left_s(conn, profile, bucket, now) // 60, bucket.minutes
+
+
+def _bars(counts: Mapping[Markup, int]) -> list[Bar]:
+    """In their order, the longest as wide as the chart."""
+    most = max([1, *counts.values()])
+    return [Bar(words, n, WIDTH * n // most) for words, n in counts.items()]
+
+
+def _kind_words(what: str, t: Language) -> Markup:
+    """A kind of site in words, or why it was closed."""
+    for known in (f"category.{what}", f"family.report.by.{what}"):
+        if t.has(known):
+            return t.say(known)
+    return t.plain(what)

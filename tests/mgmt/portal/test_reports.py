@@ -1,0 +1,86 @@
+import re
+from datetime import timedelta
+
+from sqlalchemy import Engine, update
+from support.mgmt.desk import NOW
+from support.mgmt.phone import Phone, add_caregiver, add_child
+
+from parental.calendar import screen_time
+from parental.database import reading, writing
+from parental.people.reports import Met, count, days_of, totals_of
+from parental.schema.people import children
+
+TODAY = NOW.date()
+
+
+def met(engine: Engine, profile: int, *kinds: str) -> None:
+    with writing(engine) as conn:
+        count(conn, [Met(profile, int(NOW.timestamp()), kind) for kind in kinds])
+
+
+def born(engine: Engine, profile: int, year: int) -> None:
+    with writing(engine) as conn:
+        conn.execute(update(children).where(children.c.profile == profile).values(birth_year=year))
+
+
+async def test_a_report_says_how_often_by_day_and_kind_and_never_what(parent: Phone, engine: Engine) -> None:
+    child = add_child(engine)
+    met(engine, child, "games", "games", "bypass", "schedule", "household")
+    with writing(engine) as conn:
+        screen_time.put_quota(conn, child, 90, NOW)
+
+    _, _, text = await parent.get(f"/reports/{child}")
+    said = await parent.words(f"/reports/{child}")
+
+    assert "Closed 5 times" in said and "1 tries to go around the rules" in said and "0 of 90 minutes" in said
+    assert "games 2" in said.lower() and "Closed hours 1" in said and "Monday 5" in said
+    assert text.count('<svg class="bar"') == 7 + 4
+    assert not re.search(r"https?://(?!127)", text.partition("<main>")[2].partition("</main>")[0])
+    assert f"/reports/{child}" in (await parent.get())[2]
+
+
+async def test_the_older_a_child_the_less_is_said(parent: Phone, engine: Engine) -> None:
+    child = add_child(engine)
+    met(engine, child, "games")
+
+    born(engine, child, NOW.year - 13)
+    said = await parent.words(f"/reports/{child}")
+    assert "Closed 1 times" in said and "Monday" not in said and "games" not in said.lower()
+
+    born(engine, child, NOW.year - 16)
+    said = await parent.words(f"/reports/{child}")
+    assert "Closed" not in said and "no counts are shown" in said
+
+
+async def test_there_is_no_report_of_adults_nor_of_another_household(parent: Phone, engine: Engine) -> None:
+    foreign = add_child(engine, account=8, prefix=None)
+
+    for profile in (7, 8, foreign, 999):
+        assert (await parent.get(f"/reports/{profile}"))[0] == 404
+    assert "/reports/7" not in (await parent.get())[2]
+
+
+async def test_a_household_that_keeps_nothing_reads_so_and_has_nothing(parent: Phone, engine: Engine) -> None:
+    child = add_child(engine)
+    met(engine, child, "games")
+
+    status, said = await parent.fill_in(f"reports/{child}/keep", days="0")
+    met(engine, child, "games")
+
+    assert status == 200 and "Nothing is written down." in said
+    with reading(engine) as conn:
+        assert totals_of(conn, child, TODAY - timedelta(days=40)) == {} and days_of(conn, 7) == 0
+    assert "How long counts are kept" in await parent.words("/changes")
+    assert (await parent.fill_in(f"reports/{child}/keep", days="8"))[0] == 422
+
+
+async def test_a_helper_reads_the_report_and_changes_nothing(phone: Phone, engine: Engine) -> None:
+    child = add_child(engine)
+    met(engine, child, "games")
+    add_caregiver(engine, "helper")
+    await phone.with_number()
+
+    assert "Closed 1 times" in await phone.words(f"/reports/{child}")
+    assert (await phone.fill_in(f"reports/{child}/keep", days="0"))[0] == 403
+    with reading(engine) as conn:
+        assert days_of(conn, 7) == 30
