@@ -25,12 +25,12 @@ DAYS = (30, 7, 0)  # for which they are kept, the usual first: a month is what a
 
 
 class Met(NamedTuple):
-    """Something closed that a profile has met.   what  a category, or the reason of a lock;   count  how often"""
+    """Something closed that a profile has met.   what  a category, or the reason of a lock;   n  how often"""
 
     profile: int
     time_s: int
     what: str
-    count: int = 1
+    n: int = 1
 
 
 def count(conn: Connection, met: Iterable[Met]) -> None:
@@ -39,7 +39,7 @@ def count(conn: Connection, met: Iterable[Met]) -> None:
     zones = _zones(conn, {each.profile for each in found}) if found else {}
     for each in found:
         if each.profile in zones:
-            counted[each.profile, _day(each.time_s, zones[each.profile]), each.what] += each.count
+            counted[each.profile, _day(each.time_s, zones[each.profile]), each.what] += each.n
     if counted:
         rows = [{"profile": key[0], "day": key[1], "what": key[2], "count": n} for key, n in counted.items()]
         added = upsert(conn, daily_totals)

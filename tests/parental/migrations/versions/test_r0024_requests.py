@@ -6,12 +6,12 @@ from sqlalchemy import text
 
 from parental.engines import Where, engine_of
 from parental.migrations.revisions import upgrade
-from parental.migrations.versions import r0022_requests
+from parental.migrations.versions import r0024_requests
 from parental.people.requests import Wanted, ask, newest
 
 
 def test_a_household_of_before_can_be_asked(empty_database: Where) -> None:
-    upgrade(empty_database, r0022_requests.down_revision)
+    upgrade(empty_database, r0024_requests.down_revision)
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         conn.execute(text("INSERT INTO accounts (id, created_s) VALUES (7, 1)"))

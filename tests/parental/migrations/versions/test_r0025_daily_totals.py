@@ -4,12 +4,12 @@ from sqlalchemy import text
 
 from parental.engines import Where, engine_of
 from parental.migrations.revisions import upgrade
-from parental.migrations.versions import r0023_daily_totals
+from parental.migrations.versions import r0025_daily_totals
 from parental.people.reports import DAYS, days_of
 
 
 def test_a_household_of_before_keeps_counts_for_the_usual_time(empty_database: Where) -> None:
-    upgrade(empty_database, r0023_daily_totals.down_revision)
+    upgrade(empty_database, r0025_daily_totals.down_revision)
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         conn.execute(text("INSERT INTO accounts (id, created_s) VALUES (7, 1)"))
