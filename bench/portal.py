@@ -6,6 +6,7 @@ page_ms             the 99th percentile of a page's time at PER_S requests a sec
 first_view_octets   the page to sign in with its style sheet.   Goal: ≤ 60,000
 home_octets         the page with one card, once the style sheet is kept.   Goal: ≤ 20,000
 tap_receipt_ms      the 99th percentile of N_TAPS taps on Pause, to the answer that leads to the receipt
+tap_…, lcp_ms       what a browser and a running stream see: bench/portal_tap.py, as root
 
 python bench/run.py portal
 """
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.system.daemon import Daemon
 
+from bench.portal_tap import browser_figures
 from bench.splash_speed import cpu_s, parent_of_a_line, running
 
 N_PAGES = 2000
@@ -44,7 +46,8 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 def figures() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as daemon:
-        return of_a_parent(daemon, parent_of_a_line(daemon))
+        found = of_a_parent(daemon, parent_of_a_line(daemon))
+    return {**found, **browser_figures()}
 
 
 def of_a_parent(daemon: Daemon, token: str) -> dict[str, float]:
