@@ -26,7 +26,7 @@ from parental.errors import NotNow
 from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
 from parental.people.children import Child, children_of
-from parental.people.levels import LOCKS, Level, level_of, rules_of
+from parental.people.levels import LOCKS, FreeLine, Level, free_lines, level_of, rules_of
 from parental.profile import Profile
 from parental.profiles import load_profiles
 
@@ -95,19 +95,23 @@ class Home(NamedTuple):
     """What a household's page shows.
 
     level      of its first line;   asked  what waits for an answer
-    elsewhere  other households of the same telephone: caregiver there, and their name"""
+    elsewhere  other households of the same telephone: caregiver there, and their name
+    free       lines for a first child, where there is none yet;   is_new  no rules and no hours either"""
 
     level: Level
     asked: list[Asking]
     cards: list[Card]
     elsewhere: list[tuple[int, str]]
+    free: list[FreeLine]
+    is_new: bool
 
 
 def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> Home:
     """The page of a household.   Cost: some ms"""
     calendar = plans.calendar_of(conn, session.account)
     lines = lines_of(conn, session.account)
-    whose = [(child.profile, child.nickname, drawing_of(child)) for child in children_of(conn, session.account)]
+    children = children_of(conn, session.account)
+    whose = [(child.profile, child.nickname, drawing_of(child)) for child in children]
     whose += [(line.id, line.label, HOME) for line in lines if line.profile == line.id]
     numbers = [profile for profile, _, _ in whose]
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
@@ -116,7 +120,9 @@ def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> H
     ]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     asked = askings_of(conn, session, {each[0]: each[1:] for each in whose}, t, now)
-    return Home(level, asked, cards, _elsewhere(conn, session))
+    free = free_lines(conn, session.account) if session.may("account.children") and not children else []
+    is_new = not any(each.blocked_categories or each.schedule.intervals for each in rules.values())
+    return Home(level, asked, cards, _elsewhere(conn, session), free, is_new)
 
 
 def drawing_of(child: Child) -> str:
@@ -169,7 +175,7 @@ def _card(conn: Connection, session: Session, whose: tuple[int, str, str, _Held]
     may = [each for each in small if session.may(TAPS[each.did].permission)]
     said, has_undo = receipt_of(session, profile, t, now)
     revision = revision_of(conn, profile)
-    return Card(profile, name, drawing, _icon(state), words, big, tuple(may), said, has_undo, revision)
+    return Card(profile, name, drawing, icon_of(state), words, big, tuple(may), said, has_undo, revision)
 
 
 class _Choice(NamedTuple):
@@ -231,7 +237,8 @@ def _left(conn: Connection, profile: int, bucket: Quota | None, state: State, no
     return timedelta(seconds=screen_time.left_s(conn, profile, bucket, now))
 
 
-def _icon(state: State) -> str:
+def icon_of(state: State) -> str:
+    """The sign of what holds."""
     if state.state is Is.OPEN:
         return OPEN_SIGN
     return PARTLY_SIGN if state.state is Is.PARTLY else STATE_SIGNS[state.why]

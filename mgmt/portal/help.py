@@ -1,20 +1,31 @@
-"""/family/help: who helps, for anyone who comes, signed in or not.
+"""/family/help and /family/learn: who helps, and what a family should know; for anyone who comes, signed in or not.
 
-Invariants: nothing about who opens it is written down anywhere.
+Invariants: nothing about who opens them is written down anywhere.
 """
 
 from aiohttp import web
 
+from mgmt.app_context import SETTINGS
 from mgmt.portal.frame import PATH, page, session_of
 
-TOPICS = ("child", "blackmail", "seen", "mistake", "talk")
+REPORT = "report"
+TOPICS = ("child", "blackmail", "seen", REPORT, "mistake", "talk")
+LESSONS = ("begin", "talk", "pictures", "strangers", "older", "limits")
 
 
 def add_help(app: web.Application) -> None:
-    """Put the route into the web role's application."""
+    """Put the routes into the web role's application."""
     app.router.add_get(PATH + "/help", show)
+    app.router.add_get(PATH + "/learn", teach)
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /family/help"""
-    return page(request, "help.html", session=await session_of(request), topics=TOPICS)
+    can_report = request.app[SETTINGS].report_url is not None
+    topics = [each for each in TOPICS if each != REPORT or can_report]
+    return page(request, "help.html", session=await session_of(request), topics=topics)
+
+
+async def teach(request: web.Request) -> web.Response:
+    """GET /family/learn"""
+    return page(request, "learn.html", session=await session_of(request), topics=LESSONS)

@@ -19,6 +19,7 @@ from mgmt.portal.deeds import ask_pin, go_live, undone
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, session_of
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
+from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.session import Session
 from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import TAPS
@@ -101,4 +102,13 @@ async def _home(request: web.Request, session: Session, status: int = 200, *, al
     if status == 200:
         await catch_up(request, newest)
     in_force = request.app[IN_FORCE].revision
-    return page(request, "home.html", status, session=session, home=home, in_force=in_force, alert=alert)
+    return page(
+        request,
+        "home.html",
+        status,
+        session=session,
+        home=home,
+        ages=list(PRESETS),
+        in_force=in_force,
+        alert=alert,
+    )

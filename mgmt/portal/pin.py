@@ -22,7 +22,7 @@ from mgmt.portal.frame import Sent
 from mgmt.portal.session import LIFE, Session, keep_pin
 from mgmt.staff.passwords import HASHER
 from parental.database import upsert
-from parental.people.login_codes import plain_digits
+from parental.people.login_codes import STEP, plain_digits
 from parental.schema.access import family_pins
 
 DIGITS = range(4, 7)
@@ -48,8 +48,9 @@ def add_pins(app: web.Application) -> None:
 
 
 def is_fresh(session: Session, now: datetime) -> bool:
-    """Whether the PIN was right here a moment ago, or this phone is its owner's alone."""
-    return now.timestamp() < session.pin_until_s
+    """Whether the PIN was right here a moment ago, or this phone is its owner's alone; not before that, where a clock
+    has gone back by more than a step."""
+    return session.pin_from_s - STEP.total_seconds() <= now.timestamp() < session.pin_until_s
 
 
 async def has_pin(request: web.Request, account: int) -> bool:
@@ -71,7 +72,7 @@ async def prove(request: web.Request, form: Sent) -> None:
     else:
         await set_pin(request, form.session, typed, plain_digits(form.fields["again"]))
     until = now + (LIFE if form.fields["alone"] else FRESH)
-    await write(request, lambda conn: keep_pin(conn, form.secret, until))
+    await write(request, lambda conn: keep_pin(conn, form.secret, now, until))
 
 
 async def set_pin(request: web.Request, session: Session, typed: str, again: str, *, is_first: bool = True) -> None:

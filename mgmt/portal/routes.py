@@ -8,6 +8,8 @@ from mgmt.portal.help import add_help
 from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
 from mgmt.portal.hours.pages import add_hours
+from mgmt.portal.household.children import add_children
+from mgmt.portal.household.school import add_school
 from mgmt.portal.manifest import add_manifest
 from mgmt.portal.people import add_people
 from mgmt.portal.pin import add_pins
@@ -16,6 +18,7 @@ from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
 from mgmt.portal.sms import Sms
 from mgmt.portal.tickets import add_tickets
+from mgmt.portal.visitor.mine import add_mine
 
 
 def add_portal(app: web.Application, sms: Sms | None) -> None:
@@ -31,5 +34,8 @@ def add_portal(app: web.Application, sms: Sms | None) -> None:
     add_tickets(app)
     add_reports(app)
     add_people(app)
+    add_children(app)
+    add_school(app)
     add_changes(app)
+    add_mine(app)
     add_help(app)

@@ -39,7 +39,7 @@ class Session:
 
     account      of the household;   name  of the caregiver, or the token's label
     permissions  of mgmt.staff.permissions;   caregiver  its number; None: a token's
-    pin_until_s  until when the PIN is not asked again;   receipt  of the last tap
+    pin_from_s, pin_until_s  when the PIN was right, and until when it is not asked again;   receipt  of the last tap
     csrf         what every form must send back"""
 
     account: int
@@ -47,6 +47,7 @@ class Session:
     name: str
     permissions: frozenset[str]
     caregiver: int | None
+    pin_from_s: int
     pin_until_s: int
     receipt: dict[str, Any] | None
     csrf: str
@@ -99,10 +100,11 @@ def keep_receipt(conn: Connection, secret: str, receipt: dict[str, Any]) -> None
     conn.execute(update(sessions).where(sessions.c.sha256 == digest(secret)).values(receipt=json.dumps(receipt)))
 
 
-def keep_pin(conn: Connection, secret: str, until: datetime) -> None:
+def keep_pin(conn: Connection, secret: str, now: datetime, until: datetime) -> None:
     """The PIN was right here: it is not asked again until then."""
     chosen = sessions.c.sha256 == digest(secret)
-    conn.execute(update(sessions).where(chosen).values(pin_until_s=int(until.timestamp())))
+    values = {"pin_from_s": int(now.timestamp()), "pin_until_s": int(until.timestamp())}
+    conn.execute(update(sessions).where(chosen).values(**values))
 
 
 def end_session(conn: Connection, secret: str) -> None:
@@ -142,4 +144,5 @@ def _of_token(row: Row[Any], secret: str, now_s: int) -> Session | None:
 
 def _session(row: Row[Any], secret: str, account: int, actor: Actor, name: str, permissions: frozenset[str]) -> Session:
     receipt = None if row.receipt is None else json.loads(row.receipt)
-    return Session(account, actor, name, permissions, row.caregiver, row.pin_until_s, receipt, csrf_of(secret))
+    pin = row.pin_from_s, row.pin_until_s
+    return Session(account, actor, name, permissions, row.caregiver, *pin, receipt, csrf_of(secret))

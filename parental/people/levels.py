@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from fastpath.dns.device_option import is_device
 from parental.addresses import network_of
+from parental.people.accounts import lines_of
 from parental.people.caregivers import ACTIVE, SCHOOL
 from parental.profiles import prefixes_of
 from parental.schema.lines import addresses, devices, lines
@@ -56,6 +57,19 @@ class Offer(NamedTuple):
     level: Level
     rules: tuple[str, ...]
     children: tuple[str, ...]
+
+
+class FreeLine(NamedTuple):
+    """A line whose rules are its own and can be enforced: it can be given to a child."""
+
+    id: int
+    label: str
+
+
+def free_lines(conn: Connection, account: int) -> list[FreeLine]:
+    """Those of an account, by rising number.   Cost: a statement for each line"""
+    own = [line for line in lines_of(conn, account) if line.profile == line.id]
+    return [FreeLine(line.id, line.label) for line in own if set(LOCKS) <= set(rules_of(conn, line.id))]
 
 
 def offers(conn: Connection, line: int) -> Offer:

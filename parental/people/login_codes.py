@@ -13,7 +13,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from parental.people.phones import Phones
 from parental.schema.access import login_codes
@@ -23,6 +23,7 @@ TRIES = 5
 APART = timedelta(seconds=30)  # between two codes of a number: a finger that taps twice
 OF_HOUR, OF_DAY = 5, 10
 DIGITS = 6
+STEP = timedelta(minutes=1)  # that a clock may go back: corrections of a clock are smaller
 DAY = timedelta(days=1)
 
 
@@ -61,8 +62,7 @@ def spend(conn: Connection, phones: Phones, secret: str, typed: str, at: datetim
 
     Cost: each try is counted before it is judged, so that many at once are no more than TRIES"""
     asked_by = _digest(secret)
-    since = at.timestamp() - LIFE.total_seconds()
-    held = login_codes.c.asked_by == asked_by, login_codes.c.tries < TRIES, login_codes.c.asked_s > since
+    held = login_codes.c.asked_by == asked_by, login_codes.c.tries < TRIES, *_holds(at)
     counted = update(login_codes).where(*held).values(tries=login_codes.c.tries + 1)
     row = conn.execute(counted.returning(login_codes.c.code, login_codes.c.phone_digest)).one_or_none()
     if row is None or not hmac.compare_digest(row.code, phones.code_digest(asked_by, plain_digits(typed))):
@@ -73,8 +73,7 @@ def spend(conn: Connection, phones: Phones, secret: str, typed: str, at: datetim
 
 def tries_left(conn: Connection, secret: str, at: datetime) -> int:
     """Tries that the code of a browser has left; 0 where it holds no more."""
-    since = at.timestamp() - LIFE.total_seconds()
-    held = login_codes.c.asked_by == _digest(secret), login_codes.c.asked_s > since
+    held = login_codes.c.asked_by == _digest(secret), *_holds(at)
     tries = conn.execute(select(login_codes.c.tries).where(*held)).scalar_one_or_none()
     return 0 if tries is None else TRIES - tries
 
@@ -83,6 +82,12 @@ def plain_digits(typed: str) -> str:
     """What was typed, in plain digits: figures of Urdu count, and blanks do not."""
     kept = [each for each in typed[:40] if not each.isspace() and each != "-"]
     return "".join(str(int(each)) if each.isdecimal() else each for each in kept)
+
+
+def _holds(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Chooses what was asked for within LIFE; nothing that a clock which went back has made young again."""
+    at_s = at.timestamp()
+    return login_codes.c.asked_s > at_s - LIFE.total_seconds(), login_codes.c.asked_s <= at_s + STEP.total_seconds()
 
 
 def _wait_s(conn: Connection, phone_digest: bytes, at_s: int) -> float:

@@ -83,6 +83,7 @@ sessions = Table(
     Column("caregiver", Number, ForeignKey("caregivers.id", ondelete="CASCADE")),  # or who did
     Column("expires_s", BigInteger, nullable=False, index=True),
     Column("pin_until_s", BigInteger, nullable=False, server_default="0"),  # until then its PIN is not asked again
+    Column("pin_from_s", BigInteger, nullable=False, server_default="0"),  # when it was proven: a clock can go back
     Column("receipt", Text),  # what the last tap has done, shown until the next one
     CheckConstraint("(token IS NULL) <> (caregiver IS NULL)", name="sessions_of_one"),
 )

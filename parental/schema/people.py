@@ -1,6 +1,7 @@
 """People: accounts, who cares in them for whom, and what was done there.
 
     accounts          a household or a school, with one or more lines
+    safeguarding_contacts   whom a child of a school can speak to
     caregivers        people who may do something there
     children          each with a profile
     daily_totals      how much was closed to a child by day and kind: counts alone, for the household
@@ -33,6 +34,13 @@ accounts = Table(
     Column("language", String),  # absent: the first of the configuration
     Column("created_s", BigInteger),  # absent: before there were accounts
     Column("report_days", Integer),  # for how long totals of its children are kept; absent: the usual time
+)
+safeguarding_contacts = Table(
+    "safeguarding_contacts",
+    metadata,
+    Column("account", Number, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("number", String, nullable=False),  # as it is dialled
 )
 caregivers = Table(
     "caregivers",

@@ -82,6 +82,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "sessions": {WEB: ALL},
     "login_codes": {WEB: ALL},
     "family_pins": {WEB: ALL},
+    "safeguarding_contacts": {WEB: ALL},
     "idempotency_keys": {WEB: ALL},
     "orders": {WEB: _PROPOSE_ORDER, CONTROL: _DECIDE_ORDER, LEDGER: READ},
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},

@@ -14,11 +14,13 @@ _numbers = count(3_001_000_000)
 class Parent:
     """A mother with a phone.   n_taps  that she has made"""
 
-    def __init__(self, page: Any, site: Served, axe: str | None) -> None:
+    def __init__(
+        self, page: Any, site: Served, axe: str | None, *, has_child: bool = True, role: str = "owner"
+    ) -> None:
         self.page, self.site, self.axe = page, site, axe
         self.number = f"+92{next(_numbers)}"
         self.n_taps = 0
-        site.household(self.number)
+        site.household(self.number, has_child=has_child, role=role)
 
     def tap(self, selector: str) -> None:
         self.n_taps += 1
@@ -30,6 +32,12 @@ class Parent:
         self.tap("button.big")
         self.page.fill("input[name=code]", self.site.message_to(self.number))
         self.tap("button.big")
+
+    def give_pin(self) -> None:
+        """Type a first PIN, and keep it on this phone."""
+        self.page.fill("input[name=pin]", "2468")
+        self.page.fill("input[name=again]", "2468")
+        self.page.check("input[name=alone]")
 
     def look(self, name: str, language: str, scheme: str) -> None:
         assert len(self.page.content().encode()) <= MAX_LATER_VIEW

@@ -13,13 +13,14 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
 from mgmt.app import create_app
 from mgmt.control_protocol import Closing
 from mgmt.ledger.event import CONTROL
+from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings, StopPage
 from mgmt.splash.app import create_splash
@@ -27,13 +28,15 @@ from mgmt.splash.canned import REASON_GROUPS, canned_page
 from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
 from parental import store
+from parental.calendar import plans, weeks
+from parental.calendar.card import Card, Kind
 from parental.database import open_database, writing
 from parental.people import caregivers, children, reports, requests
 from parental.people.phones import Phones
 from parental.profile import Profile
-from parental.profiles import set_schedule
+from parental.profiles import put_profile, set_schedule
 from parental.schedule import Schedule, parse_interval
-from parental.subscriber import Subscriber, parse_prefix
+from parental.subscriber import Network, Subscriber, parse_prefix
 
 NIGHT = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # 21:00:03 in Karachi
 SETTINGS = Settings(
@@ -96,19 +99,19 @@ class Served:
     engine: Engine
     outbox: Path
 
-    def household(self, number: str) -> None:
-        """A home with one line, a child with a phone of its own, hours of sleep, and a mother with a telephone."""
+    def household(self, number: str, *, has_child: bool = True, role: str = "owner") -> None:
+        """A home with one line and a caregiver with a telephone.
+
+        has_child  and a child with a phone of its own, and hours of sleep"""
         with writing(self.engine) as conn:
             account = 100 + len(list(store.iter_subscribers(conn)))
             held = (parse_prefix(f"198.51.100.{account - 100}"), parse_prefix(f"2001:db8:{account}::/48"))
             store.put_subscriber(conn, Subscriber(account, "Home", held))
-            said = {"nickname": "Ayesha", "birth_year": 2015, "drawing": "kite"}
-            child = children.add_child(conn, account, said, Profile())
-            children.assign_prefix(conn, account, account, held[0], child)
-            hours = Schedule((parse_interval("mon", "20:30", "06:30"),))
-            set_schedule(conn, child.profile, hours)
+            if has_child:
+                child = _add_child(conn, account, held[0])
+                set_schedule(conn, child.profile, Schedule((parse_interval("mon", "20:30", "06:30"),)))
             phone = Phones(bytes(32)).seal(number)
-            invited = caregivers.invite(conn, account, "Sana", "owner", NIGHT, phone=phone)
+            invited = caregivers.invite(conn, account, "Sana", role, NIGHT, phone=phone)
             caregivers.accept(conn, invited[1], NIGHT)
 
     def child_asks(self, number: str) -> None:
@@ -137,6 +140,25 @@ class Served:
         raise AssertionError("no message came")
 
 
+def _add_child(conn: Connection, account: int, prefix: Network) -> children.Child:
+    """A child whose phone has an address of the line to itself."""
+    said = {"nickname": "Ayesha", "birth_year": 2015, "drawing": "kite"}
+    child = children.add_child(conn, account, said, Profile())
+    children.assign_prefix(conn, account, account, prefix, child)
+    return child
+
+
+def _put_browser_on_a_line(engine: Engine) -> None:
+    """Have the browser's own address be a child's, with rules and hours."""
+    here = parse_prefix("127.0.0.1")
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (here,)))
+        child = _add_child(conn, 7, here)
+        put_profile(conn, child.profile, PRESETS["10-12"].applied(Profile(denied=frozenset({"own.example"}))))
+        plans.put_card(conn, child.profile, Card(Kind.SLEEP, 20 * 60 + 30, 600))
+        weeks.renew(conn, [child.profile], NIGHT)
+
+
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[Served]:
     """Serve all pages until the end of the block."""
@@ -150,14 +172,19 @@ def served(folder: Path) -> Iterator[Served]:
     outbox = folder / "outbox"
     outbox.mkdir()
     family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT, sms=Outbox(outbox))
-    with _running(create_splash(SETTINGS, reasons, lambda: NIGHT), family) as (splash, home, gate):
+    # A household of its own: on a line, fewer codes are asked for than these tests ask for.
+    of_child = open_database(folder / "child.db")
+    _put_browser_on_a_line(of_child)
+    mine = create_app(SETTINGS, of_child, PlayedControl(), lambda: NIGHT)
+    with _running(create_splash(SETTINGS, reasons, lambda: NIGHT), family, mine) as (splash, home, child, gate):
         with writing(engine) as conn:
             store.put_subscriber(conn, Subscriber(7, "Ayesha", (parse_prefix("192.0.2.7"),)))
             store.set_schedule(conn, 7, Schedule((parse_interval("mon", "22:00", "06:30"),)))
             token = create_token(conn, "parent", 7, CONTROL)
-        rules = {"family.isp.example": home, "*.gate.example": gate, "*": splash}
+        rules = {"family.isp.example": home, "child.isp.example": child, "*.gate.example": gate, "*": splash}
         yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token, engine, outbox)
     engine.dispose()
+    of_child.dispose()
 
 
 @contextlib.contextmanager

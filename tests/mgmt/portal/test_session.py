@@ -85,7 +85,7 @@ def test_a_receipt_and_a_pin_are_kept_for_their_session_only(engine: Engine, tok
     with writing(engine) as conn:
         first, second = (present(begin_session(conn, text, NOW)) for _ in range(2))
         keep_receipt(conn, first, {"did": "pause"})
-        keep_pin(conn, first, NOW)
+        keep_pin(conn, first, NOW, NOW)
 
         found = [present(find_session(conn, each, NOW)) for each in (first, second)]
         assert [each.receipt for each in found] == [{"did": "pause"}, None]

@@ -21,6 +21,7 @@ BUILT = (
     "family.who.",
     "family.help.",
     "family.hours.",
+    "family.learn.",
     "family.people.",
     "family.role.",
     "family.rules.",

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from parental import store
 from parental.people import accounts, caregivers, children, devices
 from parental.people.children import Child
-from parental.people.levels import LOCKS, NAMES, PACKETS, Level, Offer, offers, rules_of
+from parental.people.levels import LOCKS, NAMES, PACKETS, FreeLine, Level, Offer, free_lines, offers, rules_of
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
 
@@ -72,3 +72,17 @@ def test_a_school_is_one_once_its_contact_has_accepted(household: Connection) ->
 
     caregivers.accept(household, code, NOON)
     assert offers(household, 8).level is Level.SCHOOL
+
+
+def test_a_line_is_free_for_a_child_while_its_rules_are_its_own_and_can_lock_it(
+    household: Connection, ali: Child
+) -> None:
+    store.put_subscriber(household, Subscriber(9, "Not yet connected", ()))
+    for line in (8, 9):
+        accounts.move_line(household, line, 7)
+    (of_seven, of_eight) = free_lines(household, 7)
+
+    children.assign_line(household, 7, of_eight.id, ali)
+
+    assert (of_seven.id, of_eight.id) == (7, 8) and isinstance(of_seven, FreeLine)
+    assert free_lines(household, 7) == [of_seven]

@@ -1,0 +1,164 @@
+"""/family/children: a child is added with an age, hours of sleep and a Wi-Fi, and taken out again.
+
+    a name and an age ─→ what that will close, and the PIN ─→ stored, all at once
+
+Invariants: a child begins with what held for its Wi-Fi, so that nothing opens by it; a Wi-Fi that is a child's is never
+given to another; what nothing can enforce is not offered; both take the PIN, and all caregivers see who did it, when.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, read, write
+from mgmt.households import note_choice
+from mgmt.portal.access import permitted, viewed
+from mgmt.portal.cards import DRAWINGS
+from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.portal.hours.draft import USUAL
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.rules.presets import PRESETS
+from mgmt.portal.session import Session
+from mgmt.text.direction import ltr
+from mgmt.text.language import Language
+from mgmt.text.times import hours_words
+from parental.calendar import plans, weeks
+from parental.calendar.card import Kind
+from parental.errors import BadPerson, NoPerson
+from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
+from parental.people.levels import FreeLine, free_lines
+from parental.profiles import get_profile
+
+CHILDREN = PATH + "/children"
+NEEDED = "account.children"
+SLEEP = USUAL[Kind.SLEEP]
+
+
+class Wished(NamedTuple):
+    """What the form asks for.   ages  a key of PRESETS"""
+
+    name: str
+    ages: str
+    line: FreeLine
+
+
+def add_children(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(CHILDREN, viewed(_page))
+    app.router.add_post(CHILDREN + "/add", permitted(add, NEEDED, _page))
+    app.router.add_post(CHILDREN + "/remove", permitted(remove, NEEDED, _page))
+
+
+async def add(request: web.Request, form: Sent) -> web.Response:
+    """POST /family/children/add"""
+    free = await read(request, lambda conn: free_lines(conn, form.session.account))
+    wished = _wished(form.fields, free)
+    if isinstance(wished, str):
+        return await _page(request, form.session, 422, alert=wished)
+    if not is_fresh(form.session, request.app[CLOCK]()):
+        has_hours = await read(request, lambda conn: _has_hours(conn, wished.line.id))
+        why = _will(wished, language_of(request), has_hours=has_hours)
+        asked = await ask_pin(request, form, "children/add", "family.child.save", why=why)
+        if asked is not None:
+            return asked
+    now, session = request.app[CLOCK](), form.session
+    try:
+        child = await write(request, lambda conn: _add(conn, session, wished, now))
+    except NoPerson:  # another caregiver was quicker
+        return await _page(request, session, 409, alert="family.child.taken")
+    except BadPerson:
+        return await _page(request, session, 422, alert="family.child.wrong")
+    await go_live(request, form, "child", [child.profile], [])
+    return moved(request)
+
+
+async def remove(request: web.Request, form: Sent) -> web.Response:
+    """POST /family/children/remove"""
+    if not is_fresh(form.session, request.app[CLOCK]()):
+        why = language_of(request).say("family.child.remove.why")
+        asked = await ask_pin(request, form, "children/remove", "family.child.remove", "/children", why)
+        if asked is not None:
+            return asked
+    now, session, number = request.app[CLOCK](), form.session, number_of(form.fields["child"])
+
+    def store_it(conn: Connection) -> None:
+        get_child(conn, session.account, number)
+        note_choice(conn, session.account, session.actor, "child removed", {"child": number}, now)
+        remove_child(conn, session.account, number)
+
+    try:
+        await write(request, store_it)
+    except NoPerson:
+        return await _page(request, session, 404, alert="family.tap.gone")
+    await go_live(request, form, "child", [], [])
+    return moved(request, "/children")
+
+
+def _wished(fields: Mapping[str, str], free: list[FreeLine]) -> Wished | str:
+    """What a form asks for, or the message that says what it lacks."""
+    name, number = " ".join(fields["name"].split()), number_of(fields["line"])
+    line = next((each for each in free if number in (0, each.id)), None)
+    if line is None:
+        return "family.child.taken"
+    if not name or not name.isprintable() or fields["ages"] not in PRESETS:
+        return "family.child.wrong"
+    return Wished(name, fields["ages"], line)
+
+
+def _has_hours(conn: Connection, line: int) -> bool:
+    return plans.has_cards(conn, line) or bool(get_profile(conn, line).schedule.intervals)
+
+
+def _will(wished: Wished, t: Language, *, has_hours: bool) -> Markup:
+    """What will hold, in words."""
+    return t.say(
+        "family.child.keeps" if has_hours else "family.child.will",
+        name=t.plain(wished.name),
+        hours=hours_words(SLEEP.start, SLEEP.end, t),
+        ages=ltr(wished.ages.replace("-", "–")),
+        line=t.plain(wished.line.label),
+    )
+
+
+def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> Child:
+    """Raises NoPerson where the Wi-Fi is a child's by now, BadPerson"""
+    account, line = session.account, wished.line.id
+    rules = get_profile(conn, line)
+    cards = plans.cards_of(conn, [line]).get(line, ())
+    drawing = DRAWINGS[len(children_of(conn, account)) % len(DRAWINGS)]
+    said = {"nickname": wished.name, "drawing": drawing}
+    child = add_child(conn, account, said, PRESETS[wished.ages].applied(rules))
+    if wished.line not in free_lines(conn, account):  # only now, as who raises the revision is alone
+        raise NoPerson(f"line {line}: not free any more; no child added; see its children")
+    assign_line(conn, account, line, child)
+    for card in cards if _has_hours(conn, line) else (SLEEP.card(),):
+        plans.put_card(conn, child.profile, replace(card, id=0))
+    weeks.renew(conn, [child.profile], now)
+    note_choice(conn, account, session.actor, "child added", {"child": child.id}, now)
+    note_choice(conn, account, session.actor, "line given to child", {"child": child.id, "line": line}, now)
+    return child
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    def load(conn: Connection) -> tuple[list[Child], list[FreeLine]]:
+        return children_of(conn, session.account), free_lines(conn, session.account)
+
+    found, free = await read(request, load)
+    return page(
+        request,
+        "children.html",
+        status,
+        session=session,
+        here="/children",
+        children=found,
+        wifi=free,
+        ages=list(PRESETS),
+        may=session.may(NEEDED),
+        alert=alert,
+    )

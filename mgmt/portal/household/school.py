@@ -1,0 +1,134 @@
+"""/family/school: a school's lines and classes, what holds on each, how many are open, and its safeguarding contact.
+
+A class is what a child is in a household: a profile with a name, to which lines are given.
+Invariants: only an account with an active caregiver of the role `school` has the page; the contact is changed with the
+PIN, as children of the school are sent to it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection, Row
+
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.households import note_choice
+from mgmt.portal.access import permitted, viewed
+from mgmt.portal.cards import icon_of
+from mgmt.portal.deeds import ask_pin
+from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.session import Session
+from mgmt.text.language import Language
+from mgmt.text.times import state_words
+from parental.calendar import plans
+from parental.calendar.state import Is, State, state_at
+from parental.errors import BadPerson
+from parental.held import BATCH
+from parental.people.accounts import lines_of
+from parental.people.children import children_of
+from parental.people.school import Contact, contact_of, is_school, put_contact
+from parental.profiles import load_profiles
+
+SCHOOL = PATH + "/school"
+NEEDED = "account.caregivers"
+SHOWN = 50  # lines of a page; the next ones are a tap away
+
+
+class LineState(NamedTuple):
+    """A line of the list.   whose  class that it is given to, '' for none;   profile  whose rules hold"""
+
+    label: str
+    whose: str
+    profile: int
+    icon: str
+    words: Markup
+
+
+class School(NamedTuple):
+    """What the page shows.   totals  lines by state, of the whole school;   more  the number of the last line shown"""
+
+    lines: list[LineState]
+    totals: list[tuple[Is, int]]
+    n_lines: int
+    n_classes: int
+    contact: Contact | None
+    more: int | None
+
+
+def add_school(app: web.Application) -> None:
+    """Put the routes into the web role's application."""
+    app.router.add_get(SCHOOL, viewed(_page))
+    app.router.add_post(SCHOOL + "/contact", permitted(change, NEEDED, _page))
+
+
+async def change(request: web.Request, form: Sent) -> web.Response:
+    """POST /family/school/contact: name the safeguarding contact."""
+    session, now = form.session, request.app[CLOCK]()
+    if not await read(request, lambda conn: is_school(conn, session.account)):
+        return page(request, "gone.html", 404, session=session)
+    try:
+        contact = Contact(" ".join(form.fields["name"].split()), form.fields["number"].replace(" ", ""))
+    except BadPerson:
+        return await _page(request, session, 422, alert="family.school.wrong")
+    if not is_fresh(session, now):
+        asked = await ask_pin(request, form, "school/contact", "family.school.save", "/school")
+        if asked is not None:
+            return asked
+
+    def store_it(conn: Connection) -> None:
+        put_contact(conn, session.account, contact)
+        note_choice(conn, session.account, session.actor, "contact named", {}, now)
+
+    await write(request, store_it)
+    return moved(request, "/school")
+
+
+def school_of(conn: Connection, account: int, after: int, t: Language, now: datetime) -> School:
+    """What the page of a school shows.   after  number of a line.   Cost: some ms for a hundred lines"""
+    lines = lines_of(conn, account)
+    states = _states(conn, account, sorted({line.profile for line in lines}), now)
+    classes = {each.profile: each.nickname for each in children_of(conn, account)}
+    counted = Counter(states[line.profile].state for line in lines)
+    left = [line for line in lines if line.id > after]
+    return School(
+        lines=[_shown(line, classes, states[line.profile], t, now) for line in left[:SHOWN]],
+        totals=[(each, counted[each]) for each in Is if counted[each]],
+        n_lines=len(lines),
+        n_classes=len(classes),
+        contact=contact_of(conn, account),
+        more=left[SHOWN - 1].id if len(left) > SHOWN else None,
+    )
+
+
+def _states(conn: Connection, account: int, numbers: list[int], now: datetime) -> dict[int, State]:
+    """What holds, by the profile."""
+    calendar, found = plans.calendar_of(conn, account), dict[int, State]()
+    for at in range(0, len(numbers), BATCH):
+        some = numbers[at : at + BATCH]
+        rules, cards = load_profiles(conn, some), plans.cards_of(conn, some)
+        found |= {each: state_at(rules[each], cards.get(each, ()), calendar, now) for each in some}
+    return found
+
+
+def _shown(line: Row[Any], classes: Mapping[int, str], state: State, t: Language, now: datetime) -> LineState:
+    whose = classes.get(line.profile, "")
+    return LineState(line.label, whose, line.profile, icon_of(state), state_words(state, now, t))
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+    t, after = language_of(request), number_of(request.query.get("after", ""))
+    now = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone))
+
+    def load(conn: Connection) -> School | None:
+        return school_of(conn, session.account, after, t, now) if is_school(conn, session.account) else None
+
+    found = await read(request, load)
+    if found is None:
+        return page(request, "gone.html", 404, session=session)
+    may = session.may(NEEDED)
+    return page(request, "school.html", status, session=session, here="/school", school=found, may=may, alert=alert)

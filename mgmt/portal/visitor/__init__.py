@@ -1,0 +1,1 @@
+"""What anyone who comes can read and hear, signed in or not."""

@@ -1,0 +1,91 @@
+"""/family/mine: what holds for the device that asks, why, who decided it, and who helps: the child's own page.
+
+No one signs in here: being on the line is enough to read its rules, and never enough to change one.
+Invariants: of the asker's own address alone; no name of a person, no site that was opened and no count; nothing about
+who opens it is written down.
+"""
+
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+from sqlalchemy import Connection, select
+
+from mgmt.app_context import CLOCK, read
+from mgmt.portal.cards import icon_of
+from mgmt.portal.frame import PATH, language_of, page, session_of
+from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.rules.pages import Rules, Tile, rules_shown
+from mgmt.text.language import Language
+from mgmt.text.times import state_words
+from parental.addresses import holder_of
+from parental.calendar import plans
+from parental.calendar.state import state_at
+from parental.people.levels import PACKETS
+from parental.people.school import Contact, contact_of, is_school
+from parental.profiles import get_profile
+from parental.schema.lines import lines
+from rules.names.clients import client_address
+
+MINE = PATH + "/mine"
+
+
+class Mine(NamedTuple):
+    """What the page shows.   icon, words  what holds now;   closed  kinds and services
+
+    has_own    names of the family's are closed;   searches  safe search or YouTube is filtered
+    is_school  the line is a school's;   contact  whom the school has named"""
+
+    icon: str
+    words: Markup
+    week: list[Row]
+    closed: list[Tile]
+    has_own: bool
+    searches: bool
+    is_school: bool
+    contact: Contact | None
+
+
+def add_mine(app: web.Application) -> None:
+    """Put the route into the web role's application."""
+    app.router.add_get(MINE, show)
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /family/mine"""
+    t, now, address = language_of(request), request.app[CLOCK](), client_address(request.remote)
+    found = None if address is None else await read(request, lambda conn: mine_of(conn, address, t, now))
+    return page(request, "mine.html", session=await session_of(request), mine=found)
+
+
+def mine_of(conn: Connection, address: str, t: Language, now: datetime) -> Mine | None:
+    """What holds for an address; None: it is no line's.   Cost: some ms"""
+    held = holder_of(conn, ip_network(ip_address(address)))
+    if held is None:
+        return None
+    line = conn.execute(select(lines).where(lines.c.id == held.line)).one()
+    profile = held.profile or line.profile
+    rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
+    calendar, of_school = plans.calendar_of(conn, line.account), is_school(conn, line.account)
+    here = now.astimezone(ZoneInfo(rules.schedule.zone))
+    state = state_at(rules, cards, calendar, now)
+    shown = rules_shown(conn, profile, t)
+    return Mine(
+        icon=icon_of(state),
+        words=state_words(state, here, t),
+        week=week_of(rules, cards, calendar, here.date(), t) if rules.schedule.intervals else [],
+        closed=_closed(shown),
+        has_own=bool(rules.denied),
+        searches=bool({rules.safe_search, rules.youtube} - {"off"}),
+        is_school=of_school,
+        contact=contact_of(conn, line.account) if of_school else None,
+    )
+
+
+def _closed(shown: Rules) -> list[Tile]:
+    """Kinds and services that are closed, as the splash names them to the child."""
+    found = (*shown.kinds, *shown.services, *shown.roads)
+    return [each for each in found if each.is_closed and each.field.removeprefix("c-") not in PACKETS]

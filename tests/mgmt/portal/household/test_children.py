@@ -1,0 +1,164 @@
+import asyncio
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW, Clock
+from support.mgmt.outline import text_of
+from support.mgmt.phone import Phone, add_caregiver, add_child
+
+from mgmt.portal.rules.presets import PRESETS, preset_of
+from parental import store
+from parental.calendar import plans, weeks
+from parental.calendar.card import Card, Kind
+from parental.database import reading, writing
+from parental.people.accounts import move_line
+from parental.people.children import Child, belongings, children_of
+from parental.people.household import history
+from parental.profile import Profile
+from parental.profiles import get_profile, put_profile
+from parental.subscriber import Subscriber, parse_prefix
+
+PIN = {"pin": "2468", "again": "2468"}
+AYESHA = {"name": " Ayesha  Bibi ", "ages": "7-9"}
+
+
+def children(engine: Engine, account: int = 7) -> list[Child]:
+    with reading(engine) as conn:
+        return children_of(conn, account)
+
+
+def held(engine: Engine, profile: int) -> tuple[Profile, tuple[Card, ...]]:
+    with reading(engine) as conn:
+        return get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
+
+
+async def test_a_new_household_s_first_page_asks_for_a_child_and_an_age_and_the_pin_page_says_what_that_does(
+    parent: Phone, engine: Engine
+) -> None:
+    assert "<details open>" in (await parent.get())[2] and "Children at home?" in await parent.words()
+
+    status, said = await parent.fill_in("children/add", **AYESHA)
+
+    assert status == 200 and "Choose a family PIN" in said and children(engine) == []
+    assert "Ayesha Bibi, 7–9: the internet is closed every night, 9:30 pm to 6:30 am." in said
+    assert "This holds for everyone on Home 7" in said
+
+
+async def test_a_child_has_its_age_s_rules_hours_of_sleep_and_the_wi_fi_at_once(parent: Phone, engine: Engine) -> None:
+    status, said = await parent.fill_in("children/add", **AYESHA, **PIN)
+
+    assert status == 200 and "Ayesha Bibi" in said and "saved" in said and "Children at home?" not in said
+    (child,) = children(engine)
+    rules, (card,) = held(engine, child.profile)
+    assert preset_of(rules) == "7-9" and rules.schedule.intervals
+    assert (card.kind, card.start_minute, card.minutes) == (Kind.SLEEP, 21 * 60 + 30, 9 * 60)
+    with reading(engine) as conn:
+        assert belongings(conn, child) == [{"line": 7}]
+        assert [each.action for each in history(conn, 7)][:2] == ["line given to child", "child added"]
+
+
+async def test_nothing_opens_by_a_child_s_wi_fi_its_own_rules_and_hours_go_with_it(
+    parent: Phone, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        put_profile(conn, 7, Profile(frozenset({"tiktok", "music"}), denied=frozenset({"own.example"})))
+        plans.put_card(conn, 7, Card(Kind.PRAYER, 19 * 60, 45))
+        weeks.renew(conn, [7], NOW)
+
+    assert "<details><summary>" in (await parent.get())[2]
+    assert "the hours of Home 7 stay as they are" in (await parent.fill_in("children/add", **AYESHA))[1]
+    await parent.fill_in("children/add", **AYESHA, **PIN)
+
+    rules, cards = held(engine, children(engine)[0].profile)
+    assert {"tiktok", *PRESETS["7-9"].closed} <= rules.blocked_categories and rules.denied == {"own.example"}
+    assert [each.kind for each in cards] == [Kind.PRAYER]
+    assert [each.kind for each in held(engine, 7)[1]] == [Kind.PRAYER]
+
+
+async def test_a_second_child_gets_the_wi_fi_that_is_left_and_a_third_none(parent: Phone, engine: Engine) -> None:
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(70, "Kids Wi-Fi", (parse_prefix("192.0.2.70"),)))
+        move_line(conn, 70, 7)
+    assert "The child's Wi-Fi" in await parent.words()
+    await parent.fill_in("children/add", name="Bilal", ages="13-15", line="70", **PIN)
+    await parent.fill_in("children/add", **AYESHA)
+
+    with reading(engine) as conn:
+        assert [belongings(conn, each) for each in children_of(conn, 7)] == [[{"line": 70}], [{"line": 7}]]
+    assert "Ask" in await parent.words("/children") and "for a kids Wi-Fi" in await parent.words("/children")
+    for line in ("", "7", "70", "8", "x"):
+        assert (await parent.fill_in("children/add", name="Zara", ages="0-6", line=line))[0] == 422
+    assert len(children(engine)) == 2
+
+
+async def test_two_caregivers_at_once_give_one_wi_fi_to_one_child(parent: Phone, engine: Engine) -> None:
+    csrf = await parent.csrf()
+    await parent.tap("pause", 7)
+    await parent.tap("resume", 7, **PIN)
+    sent = [parent.send("children/add", csrf=csrf, name=name, ages="7-9") for name in ("Ali", "Sara")]
+
+    said = [text_of(text) for _, text in await asyncio.gather(*sent)]
+
+    assert len(children(engine)) == 1 and sum("No Wi-Fi is free for this child" in each for each in said) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": " "}, {"name": "a\u202eb"}, {"ages": ""}, {"ages": "0-99"}, {"name": "x" * 200}]
+)
+async def test_what_is_no_name_or_no_age_is_refused_and_nothing_is_stored(
+    parent: Phone, engine: Engine, wrong: dict[str, str]
+) -> None:
+    status, said = await parent.fill_in("children/add", **{**AYESHA, **wrong}, **PIN)
+
+    assert status == 422 and "Write a name and choose an age" in said and children(engine) == []
+
+
+async def test_a_child_with_the_phone_but_without_the_pin_changes_no_child(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    await parent.fill_in("children/add", **AYESHA, **PIN)
+    clock.forward(minutes=6)
+
+    status, said = await parent.fill_in("children/remove", child=str(children(engine)[0].id), pin="1357")
+
+    assert status == 403 and "This is not the PIN" in said and len(children(engine)) == 1
+
+
+async def test_a_child_is_taken_out_with_the_pin_and_the_wi_fi_follows_its_own_rules_again(
+    parent: Phone, engine: Engine
+) -> None:
+    await parent.fill_in("children/add", **AYESHA, **PIN)
+
+    status, said = await parent.fill_in("children/remove", child=str(children(engine)[0].id), **PIN)
+
+    assert status == 200 and "Ayesha" not in said and children(engine) == []
+    assert "Child removed" in await parent.words("/changes")
+    assert "Children at home?" in await parent.words()
+
+
+async def test_children_of_another_household_are_not_found(parent: Phone, engine: Engine) -> None:
+    add_caregiver(engine, account=8, number="+923017654321")
+    add_child(engine, "Other", account=8, prefix="192.0.2.8")
+    other = children(engine, 8)[0].id
+
+    for number in (str(other), "0", "x"):
+        assert (await parent.fill_in("children/remove", child=number, **PIN))[0] == 404
+    assert "Other" not in await parent.words("/children") and len(children(engine, 8)) == 1
+
+
+async def test_a_helper_sees_the_children_and_changes_none(phone: Phone, engine: Engine) -> None:
+    add_caregiver(engine, "helper")
+    add_child(engine)
+    await phone.with_number()
+
+    said = await phone.words("/children")
+    assert "Ayesha" in said and "Take out" not in said and "Add a child" not in said
+    assert (await phone.fill_in("children/add", **AYESHA, **PIN))[0] == 403
+    assert (await phone.fill_in("children/remove", child="1", **PIN))[0] == 403
+
+
+async def test_from_another_site_no_child_is_added(parent: Phone, engine: Engine) -> None:
+    csrf = await parent.csrf()
+
+    assert (await parent.send("children/add", csrf=csrf, origin="https://evil.example", **AYESHA, **PIN))[0] == 403
+    assert children(engine) == []

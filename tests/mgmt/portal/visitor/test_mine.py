@@ -1,0 +1,81 @@
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import NOW
+from support.mgmt.phone import Phone, add_caregiver, add_child
+
+from parental import store
+from parental.calendar import plans, weeks
+from parental.calendar.card import Card, Kind
+from parental.database import writing
+from parental.people.children import children_of
+from parental.people.household import history
+from parental.profile import Profile
+from parental.profiles import pause, put_profile
+from parental.subscriber import Subscriber, parse_prefix
+
+RULES = Profile(frozenset({"gambling", "tiktok", "quic"}), denied=frozenset({"own.example"}), safe_search="strict")
+
+
+@pytest.fixture
+def profile(engine: Engine) -> int:
+    """A child's rules, which hold for the address that the tests come from."""
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(9, "Flat 4", (parse_prefix("127.0.0.1"),)))
+    number = add_child(engine, account=9, prefix="127.0.0.1")
+    with writing(engine) as conn:
+        put_profile(conn, number, RULES)
+        plans.put_card(conn, number, Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60))
+        weeks.renew(conn, [number], NOW)
+    return number
+
+
+async def test_a_child_reads_what_is_closed_when_and_who_decided_without_signing_in(phone: Phone, profile: int) -> None:
+    status, headers, text = await phone.get("/mine")
+    said = await phone.words("/mine")
+
+    assert status == 200 and "Set-Cookie" not in headers
+    assert "Your family decided this. You have not done anything wrong." in said
+    for words in ("gambling", "TikTok", "some sites that your family chose", "searches or videos are filtered"):
+        assert words in said
+    assert "Sleep 9:30 pm to 6:30 am" in said and "QUIC" not in said
+    assert "They cannot see your messages" in said and 'href="tel:1121"' in text
+    assert "یہ آپ کے گھر والوں کا فیصلہ ہے" in await phone.words("/mine", "lang=ur")
+
+
+async def test_a_pause_is_seen_at_once_and_no_name_of_a_person_line_or_site_is(
+    phone: Phone, profile: int, engine: Engine
+) -> None:
+    add_caregiver(engine, account=9)
+    with writing(engine) as conn:
+        pause(conn, profile, None)
+
+    said = await phone.words("/mine")
+
+    assert "Paused" in said
+    for name in ("Ayesha", "Sana", "Flat 4", "own.example", "127.0.0.1"):
+        assert name not in said
+
+
+async def test_reading_it_leaves_nothing_behind_and_gives_no_power(phone: Phone, profile: int, engine: Engine) -> None:
+    await phone.get("/mine")
+
+    with writing(engine) as conn:
+        assert history(conn, 9) == [] and len(children_of(conn, 9)) == 1
+    assert "csrf" not in (await phone.get("/mine"))[2]
+    assert (await phone.send("resume", profile=str(profile)))[0] == 403
+
+
+async def test_at_a_school_it_says_that_the_school_decided(phone: Phone, profile: int, engine: Engine) -> None:
+    add_caregiver(engine, "school", account=9)
+
+    assert "Your school decided this." in await phone.words("/mine")
+
+
+async def test_a_device_of_no_line_reads_that_nothing_is_known_of_it_and_where_help_is(phone: Phone) -> None:
+    said = await phone.words("/mine")
+
+    assert "No family's rules hold for this phone" in said and "1121" in said
+
+
+async def test_the_page_to_sign_in_leads_a_child_to_it(phone: Phone) -> None:
+    assert 'href="/family/mine?lang=en"' in (await phone.get())[2]
