@@ -9,6 +9,7 @@ PAGES change while an application runs (serve_pages); the others do not.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -112,6 +113,7 @@ class Settings:
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
     country         of telephone numbers that are written without one
+    audio           folder of recordings of messages (mgmt.portal.visitor.audio); None: there are none
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
     clocks          deadlines of orders
@@ -141,6 +143,7 @@ class Settings:
     desk_origin: str | None = None
     has_client_ca: bool = False
     clocks: Rules = CLOCKS
+    audio: Path | None = None
 
     @property
     def pages(self) -> tuple[object, ...]:

@@ -49,4 +49,7 @@ class Family:
     """As `/api/cleartext`."""
     hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
     """As `/api/hosts`."""
+    audio: Path | None = one(kinds.path, default=None)
+    """A folder of recordings, LANGUAGE/MESSAGE.mp3, .ogg or .m4a, which web must be able to read.   Without it no
+    message can be heard."""
     sms: Sms = part(Sms)

@@ -36,6 +36,7 @@ def settings_of(config: Config) -> Settings:
         has_client_ca=config.api.client_ca is not None,
         country=config.family.sms.country,
         clocks=clocks_of(config),
+        audio=config.family.audio,
     )
 
 

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import hmac
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,13 +34,16 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; manifest-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; manifest-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
 }
 MAX_FIELD_CHARACTERS = 200
 STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text()
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+# By language and message: where its recording is (mgmt.portal.visitor.audio).
+SPOKEN: web.AppKey[Mapping[tuple[str, str], str]] = web.AppKey("family_spoken")
 
 _templates = environment(FOLDER)
 
@@ -129,6 +133,7 @@ def page(
         style=style_of(request.app[SETTINGS].theme)[0],
         session=session,
         csrf="" if session is None else session.csrf,
+        spoken=request.app[SPOKEN],
         **values,
     )
     return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)

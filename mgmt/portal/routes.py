@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from mgmt.app_context import SETTINGS
 from mgmt.portal.changes import add_changes
 from mgmt.portal.frame import add_style
 from mgmt.portal.help import add_help
@@ -18,12 +19,14 @@ from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import add_sign_in
 from mgmt.portal.sms import Sms
 from mgmt.portal.tickets import add_tickets
+from mgmt.portal.visitor.audio import add_audio
 from mgmt.portal.visitor.mine import add_mine
 
 
 def add_portal(app: web.Application, sms: Sms | None) -> None:
     """Put all of them into it.   sms  what takes messages; None: nothing does"""
     add_style(app)
+    add_audio(app, app[SETTINGS].audio)
     add_manifest(app)
     add_pins(app)
     add_sign_in(app, sms)

@@ -14,6 +14,7 @@ dns: {upstreams: ["192.0.2.53:53"]}
 api: {certificate: c.pem, key: k.pem}
 protected: {names: [isp.example]}
 parental: {timezone: Europe/Berlin}
+family: {audio: /srv/audio}
 """
 
     settings = settings_of(read_config(said, "x", tmp_path))
@@ -21,6 +22,7 @@ parental: {timezone: Europe/Berlin}
     assert (settings.isp_name, settings.isp_url) == ("Example ISP", "https://isp.example")
     assert (settings.isp_contact, settings.zone) == ("help@isp.example", "Europe/Berlin")
     assert settings.has_tls
+    assert settings.audio == Path("/srv/audio")
     assert settings.protected_names == ("isp.example",)
 
 
