@@ -15,12 +15,12 @@ ROWS = (
 
 
 def test_sessions_of_before_keep_their_pin_and_no_account_has_a_contact(empty_database: Where) -> None:
-    upgrade(empty_database, "0021")
+    upgrade(empty_database, "0025")
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         for statement in ROWS:
             conn.execute(text(statement))
-    upgrade(empty_database, "0022")
+    upgrade(empty_database, "0026")
     with engine.begin() as conn:
         assert conn.execute(select(sessions.c.pin_from_s, sessions.c.pin_until_s)).all() == [(0, 5)]
         assert conn.execute(select(safeguarding_contacts)).all() == []
