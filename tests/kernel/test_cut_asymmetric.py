@@ -87,7 +87,8 @@ def test_what_only_sends_ends_too(box: Box, family: str) -> None:
     finally:
         box.lab.stop(upload)
 
-    assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (1, 0)
+    assert receipt["cut"]["ended"] >= 1  # the kernel does not know yet that others have ended by themselves
+    assert receipt["cut"]["still_open"] == 0
 
 
 def test_where_the_kernel_picks_nothing_up_tcp_goes_on_and_the_receipt_says_that_quic_is_all(box: Box) -> None:
