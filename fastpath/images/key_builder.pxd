@@ -18,9 +18,18 @@ cdef struct Entry:
     uint8_t flags           # E_SECRET, E_FOLDED
 
 
+cdef struct DigestRow:      # an entry of a confidential list on its way between two builders of one key
+    uint64_t place
+    uint64_t host           # of a URL: the hash of its host, lowest bit set: it covers what is below it; of a name: 0
+    uint8_t digest[16]
+    uint8_t mode
+    uint8_t action
+    uint8_t zero[6]
+
+
 cdef enum:
     KEYS_AHEAD = 16         # how far ahead fetch_key() prefetches
-    E_SECRET = 1            # stored as a digest
+    E_SECRET = 1            # its octets are a digest
     E_FOLDED = 2            # left out of the table: an entry above it says the same
 
 
@@ -48,9 +57,13 @@ cdef class KeyBuilder:
     cdef object check(self, int list, int mode, int action, bytes data)
     cdef object append(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
                        uint32_t order, bytes data, uint32_t line, uint32_t part, bint secret)
+    cdef object append_octets(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
+                              uint32_t order, bytes data, uint32_t line, uint32_t part, int flags)
+    cdef bytes rows(self, const uint64_t* hosts)
+    cdef const DigestRow* digest_rows(self, bytes rows, int list) except NULL
     cdef bint is_confidential(self, int list) noexcept nogil
     cdef object sort(self)
     cdef size_t end_of_key(self, size_t first) noexcept nogil
-    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n, bint secret) noexcept nogil
+    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n) noexcept nogil
     cdef void fetch_key(self, size_t i) noexcept nogil
     cdef list data(self)

@@ -4,7 +4,8 @@ Entries are sorted in place by the place of their key's hash: first by its upper
 sort), then inside each bucket of a few dozen.  So equal input gives equal bytes, the table is written front to back
 without a second copy, and find() searches one bucket.
 
-Invariants: after sort() the entries of one key are neighbours, ordered by list, mode and arrival.
+Invariants: after sort() the entries of one key are neighbours, ordered by list, mode and arrival; a key of a confidential
+list is a digest from its first moment here on, so that no memory of a builder holds it.
 Source: McIlroy, Bostic and McIlroy, Engineering Radix Sort (1993), for the first pass.
 Cost: 32 octets an entry, and its key; growing does not copy (realloc moves pages).
 """
@@ -14,7 +15,8 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.images.key_table cimport KEY_SLACK, key_words, place_of, prefetch
+from fastpath.base.siphash cimport siphash128
+from fastpath.images.key_table cimport DIGEST_OCTETS, KEY_SLACK, key_words, place_of, prefetch
 from fastpath.images.layout cimport KEY_OCTETS, LIST_ID_OCTETS, MAX_LISTS, N_CATEGORIES, SEALED
 from fastpath.images.verdict cimport LOCAL_DATA, M_BELOW, M_EXACT, NO_ACTION, N_ACTIONS, SHADOW, T_CSAM
 
@@ -113,7 +115,20 @@ cdef class KeyBuilder:
 
     cdef object append(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
                        uint32_t order, bytes data, uint32_t line, uint32_t part, bint secret):
-        """Add an entry for the key of `n` octets, at most 65535; check() has passed its numbers."""
+        """Add an entry for the key of `n` octets, at most 65535; check() has passed its numbers.
+
+        secret  only its digest is kept"""
+        cdef uint64_t digest[2]
+        if secret:
+            siphash128(self.key + 2, octets, n, digest)
+            self.append_octets(<const uint8_t*>digest, DIGEST_OCTETS, hash, list, mode, action, order, data, line, part,
+                               E_SECRET)
+        else:
+            self.append_octets(octets, n, hash, list, mode, action, order, data, line, part, 0)
+
+    cdef object append_octets(self, const uint8_t* octets, size_t n, uint64_t hash, int list, int mode, int action,
+                              uint32_t order, bytes data, uint32_t line, uint32_t part, int flags):
+        """Add an entry of these octets: a key, or with E_SECRET its digest."""
         cdef Entry* entry
         if part > 0xffff:
             raise ValueError(f"part {part}: a list has at most 65536 parts")
@@ -129,10 +144,45 @@ cdef class KeyBuilder:
         entry.list = <uint8_t>list
         entry.mode = <uint8_t>mode
         entry.action = <uint8_t>action
-        entry.flags = E_SECRET if secret else 0
+        entry.flags = <uint8_t>flags
         memcpy(self.octets + self.octets_n, octets, n)
         self.octets_n += n
         self.n += 1
+
+    cdef bytes rows(self, const uint64_t* hosts):
+        """All entries as rows for another builder of the same key, in the order of arrival.   hosts  of URLs, else NULL
+
+        Raises ValueError where one is no digest, or where they are sorted already."""
+        cdef bytearray octets = bytearray(self.n * sizeof(DigestRow))
+        cdef DigestRow* row = <DigestRow*><char*>octets
+        cdef const Entry* e
+        cdef size_t i
+        if self._sorted_n:
+            raise ValueError("digests: the image is built; nothing given; ask before")
+        for i in range(self.n):
+            e = self.entries + i
+            if not e.flags & E_SECRET:
+                raise ValueError(f"list {self.lists[e.list].id!r}: not confidential; only such a list has digests")
+            row[i].place = e.place
+            row[i].host = hosts[i] if hosts != NULL else 0
+            memcpy(row[i].digest, self.octets + e.key_at, DIGEST_OCTETS)
+            row[i].mode = e.mode
+            row[i].action = e.action
+        return bytes(octets)
+
+    cdef const DigestRow* digest_rows(self, bytes rows, int list) except NULL:
+        """The rows that another builder's digests() gave.   Raises ValueError for what are none, or of no such list."""
+        cdef const DigestRow* first = <const DigestRow*><const char*>rows
+        cdef size_t i
+        if len(rows) % sizeof(DigestRow):
+            raise ValueError(f"digests: {len(rows)} octets; a row has {sizeof(DigestRow)}")
+        for i in range(len(rows) // sizeof(DigestRow)):
+            self.check(list, first[i].mode, first[i].action, b"")
+            if first[i].action == LOCAL_DATA:
+                raise ValueError("digests: a row of local data, which rows do not have")
+        if not self.is_confidential(list):
+            raise ValueError(f"list {list}: not confidential; only such a list has digests")
+        return first
 
     cdef object _make_room(self, size_t key_n):
         cdef void* grown
@@ -214,8 +264,10 @@ cdef class KeyBuilder:
             end += 1
         return end
 
-    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n, bint secret) noexcept nogil:
-        """Index of the first entry of a key; the number of all entries where it has none.   After sort()"""
+    cdef size_t find(self, uint64_t hash, const uint8_t* octets, size_t n) noexcept nogil:
+        """Index of the first entry of a key that is no digest; the number of all entries where it has none.
+
+        After sort()"""
         cdef uint64_t place = place_of(hash)
         cdef size_t lo = self.buckets[self._bucket(place)]
         cdef size_t hi = self.buckets[self._bucket(place) + 1]
@@ -229,8 +281,7 @@ cdef class KeyBuilder:
                 hi = mid
         while lo < self.n and self.entries[lo].place == place:
             e = self.entries + lo
-            if (e.key_n == n and (e.flags & E_SECRET != 0) == secret
-                    and memcmp(self.octets + e.key_at, octets, n) == 0):
+            if e.key_n == n and not e.flags & E_SECRET and memcmp(self.octets + e.key_at, octets, n) == 0:
                 return lo
             lo += 1
         return self.n

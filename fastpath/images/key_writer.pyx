@@ -13,7 +13,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fastpath.base.siphash cimport siphash128
 from fastpath.images.key_builder cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
 from fastpath.images.key_table cimport DIGEST_OCTETS, SET_BITS, bloom_bits, reduce_to
 from fastpath.images.layout cimport LINE_WORDS, LIST_ID_OCTETS, MAX_LISTS, SetRow
@@ -234,13 +233,11 @@ cdef class _TableLayout:
 
     cdef size_t _record(self, const Entry* entry, uint8_t* out) noexcept nogil:
         cdef const uint8_t* octets = self.keys.octets + entry.key_at
-        cdef uint64_t digest[2]
         cdef size_t length = entry.key_n
         cdef size_t n = 0
         if entry.flags & E_SECRET:
-            siphash128(self.keys.key + 2, octets, length, digest)
             out[0] = 0
-            memcpy(out + 1, digest, DIGEST_OCTETS)
+            memcpy(out + 1, octets, DIGEST_OCTETS)
             return 1 + DIGEST_OCTETS
         while length >= 0x80:
             out[n] = <uint8_t>(length & 0x7f | 0x80)

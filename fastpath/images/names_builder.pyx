@@ -5,7 +5,7 @@ together, and only if the nearest covering entry above the name (subtree or belo
 as each of them.  Decisions stay the same; only the rule that they name may differ.
 A list that deltas change entry by entry must not fold.  A delta that removes `bad.example` does not know that
 `www.bad.example` was folded into it, and would allow it.  Where no delta changes the list, the entry that covers a
-folded name stays in every set that a delta rewrites.
+folded name stays in every set that a delta rewrites.  Of a confidential list nothing folds: there are digests alone.
 
 Invariants: equal entries in any order of names give equal bytes, except local data, which are numbered as they arrive.
 """
@@ -15,8 +15,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
-from fastpath.images.key_builder cimport E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
-from fastpath.images.key_table cimport bloom_bits, reduce_to
+from fastpath.images.key_builder cimport DigestRow, E_FOLDED, E_SECRET, KEYS_AHEAD, Entry, KeyBuilder
+from fastpath.images.key_table cimport DIGEST_OCTETS, bloom_bits, place_of, reduce_to
 from fastpath.images.key_writer cimport write_keys
 from fastpath.images.layout cimport HOLDS_ADDRESSES, K_NAMES, MAX_LISTS
 from fastpath.images.names cimport hash_suffixes
@@ -48,6 +48,23 @@ cdef class NamesBuilder(KeyBuilder):
         Raises ValueError for an invalid name or number."""
         self.check(list, mode, action, data)
         self._append(wire, list, mode, action, order, data, line, part, self.is_confidential(list))
+
+    def digests(self) -> bytes:
+        """All entries, of confidential lists alone, as rows that add_digests() of another builder takes.
+
+        Before build().   Raises ValueError"""
+        return self.rows(NULL)
+
+    def add_digests(self, bytes rows, int list) -> None:
+        """Add what digests() of a builder with the same key gave, as entries of this confidential list.
+
+        Raises ValueError for other octets"""
+        cdef const DigestRow* row = self.digest_rows(rows, list)
+        cdef size_t i
+        for i in range(len(rows) // sizeof(DigestRow)):
+            # place_of() is its own inverse
+            self.append_octets(row[i].digest, DIGEST_OCTETS, place_of(row[i].place), list, row[i].mode, row[i].action,
+                               0, b"", 0, 0, E_SECRET)
 
     def drop(self, bytes wire) -> None:
         """Remove, in a delta, all entries of this very name in the base; entries added here still count."""
@@ -122,7 +139,8 @@ cdef class NamesBuilder(KeyBuilder):
                 list = self.entries[i].list
                 while i < end and self.entries[i].list == list:
                     i += 1
-                if not (folding[list >> 6] >> (list & 63)) & 1 or self.entries[first].mode == 0:
+                if (not (folding[list >> 6] >> (list & 63)) & 1 or self.entries[first].mode == 0
+                        or self.entries[first].flags & E_SECRET):
                     continue
                 if not is_hashed:
                     self._name_of(first, &name)
@@ -165,8 +183,7 @@ cdef class NamesBuilder(KeyBuilder):
 
     cdef const Entry* _covering(self, const Name* name, int label, uint64_t hash, const Entry* below) noexcept nogil:
         """The entry of `below`'s list that covers the names below the suffix, or NULL."""
-        cdef size_t i = self.find(hash, name.wire + name.at[label], name.n - 1 - name.at[label],
-                                  below.flags & E_SECRET != 0)
+        cdef size_t i = self.find(hash, name.wire + name.at[label], name.n - 1 - name.at[label])
         cdef size_t end
         if i == self.n:
             return NULL

@@ -19,9 +19,10 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
 
 from fastpath.base.cursor cimport OK
-from fastpath.images.key_builder cimport KeyBuilder
+from fastpath.images.key_builder cimport DigestRow, E_SECRET, KeyBuilder
 from fastpath.images.key_table cimport (
-    SET_NONE, KeyTable, find_key, finish_hash, hash_piece, keytable_fault, may_hold, prefetch_bloom, prefetch_line)
+    DIGEST_OCTETS, SET_NONE, KeyTable, find_key, finish_hash, hash_piece, keytable_fault, may_hold, place_of,
+    prefetch_bloom, prefetch_line)
 from fastpath.images.key_writer cimport write_keys
 from fastpath.images.layout cimport K_URLS
 from fastpath.images.names cimport MAX_HITS, SetsView, hash_suffixes, rows_of, sets_fault
@@ -181,6 +182,26 @@ cdef class UrlsBuilder(KeyBuilder):
         if mode == M_BELOW:
             raise ValueError(f"mode {mode}: a URL is meant exactly (1) or with all below it (2)")
         self._append(url, list, mode, action, order, line, part, self.is_confidential(list))
+
+    def digests(self) -> bytes:
+        """All entries, of confidential lists alone, as rows that add_digests() of another builder takes.
+
+        Before build().   Raises ValueError"""
+        return self.rows(self._hosts)
+
+    def add_digests(self, bytes rows, int list) -> None:
+        """Add what digests() of a builder with the same key gave, as entries of this confidential list.
+
+        Raises ValueError for other octets"""
+        cdef const DigestRow* row = self.digest_rows(rows, list)
+        cdef size_t i
+        for i in range(len(rows) // sizeof(DigestRow)):
+            if row[i].mode == M_BELOW:
+                raise ValueError(f"digests: mode {M_BELOW}, which URLs do not have")
+            self._make_hosts_room()
+            self.append_octets(row[i].digest, DIGEST_OCTETS, place_of(row[i].place), list, row[i].mode, row[i].action,
+                               0, b"", 0, 0, E_SECRET)
+            self._hosts[self.n - 1] = row[i].host
 
     def drop(self, bytes url) -> None:
         """Remove, in a delta, all entries of this very URL in the base; entries added here still count."""

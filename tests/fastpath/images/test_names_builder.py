@@ -238,10 +238,10 @@ def test_a_list_that_does_not_fold_keeps_everything(images: Images) -> None:
     assert (stats["names"], stats["folded"]) == (2, 0)
 
 
-def test_a_confidential_list_folds_too(images: Images) -> None:
+def test_a_confidential_list_does_not_fold_since_no_name_of_it_is_kept(images: Images) -> None:
     image, stats = folded(images, [("csam", "bad.test", Mode.SUBTREE), ("csam", "www.bad.test", Mode.SUBTREE)])
 
-    assert (stats["names"], stats["folded"]) == (1, 1)
+    assert (stats["names"], stats["folded"]) == (2, 0)
     assert TableSet(image).matched(b"www.bad.test") == 1 << NUMBER["csam"]
 
 
@@ -282,3 +282,51 @@ def test_a_builder_may_go_on_after_it_was_built(images: Images) -> None:
 
     assert builder.build(io.BytesIO(), 2)["folded"] == 1
     assert builder.build(io.BytesIO(), 2)["names"] == 1
+
+
+# -- digests ---------------------------------------------------------------------------------------------------------
+
+
+def digests_of(*names: str, list_number: int = NUMBER["csam"]) -> bytes:
+    builder = NamesBuilder(KEY, LISTS)
+    for name in names:
+        builder.add(to_wire(name.encode()), list_number, Mode.SUBTREE)
+    return builder.digests()
+
+
+def test_digests_of_another_builder_give_the_image_of_its_names() -> None:
+    builder, out = NamesBuilder(KEY, LISTS), io.BytesIO()
+    builder.add_digests(digests_of("a.test", "b.test", "a.test"), NUMBER["csam"])
+    stats = builder.build(out, 1)
+
+    assert (
+        out.getvalue() == built([("a.test", NUMBER["csam"]), ("b.test", NUMBER["csam"]), ("a.test", NUMBER["csam"])])[0]
+    )
+    assert (stats["names"], stats["entries"]) == (2, 3)
+
+
+def test_digests_are_of_confidential_lists_alone_and_asked_for_before_the_image() -> None:
+    with pytest.raises(ValueError, match="'orders': not confidential"):
+        digests_of("a.test", list_number=NUMBER["orders"])
+    with pytest.raises(ValueError, match="not confidential"):
+        NamesBuilder(KEY, LISTS).add_digests(digests_of("a.test"), NUMBER["orders"])
+    builder = NamesBuilder(KEY, LISTS)
+    builder.add(to_wire(b"a.test"), NUMBER["csam"], Mode.SUBTREE)
+    builder.build(io.BytesIO(), 1)
+    with pytest.raises(ValueError, match="the image is built"):
+        builder.digests()
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(32, 0), (32, 4), (33, 7), (33, 200)], ids=["mode", "mode", "local", "action"]
+)
+def test_rows_that_no_builder_gives_are_refused(at: int, value: int) -> None:
+    rows = bytearray(digests_of("a.test"))
+    rows[at] = value
+
+    with pytest.raises(ValueError, match=r"mode|action|local data"):
+        NamesBuilder(KEY, LISTS).add_digests(bytes(rows), NUMBER["csam"])
+    with pytest.raises(ValueError, match="a row has 40"):
+        NamesBuilder(KEY, LISTS).add_digests(bytes(rows[:-1]), NUMBER["csam"])
+    with pytest.raises(ValueError, match="there are"):
+        NamesBuilder(KEY, LISTS).add_digests(digests_of("a.test"), 100)

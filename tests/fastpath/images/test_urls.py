@@ -293,3 +293,22 @@ def test_a_url_of_another_host_is_refused(images: Images) -> None:
         found.decide_url(to_wire(b"good.test"), b"bad.test/a", None, 0)
     with pytest.raises(ValueError, match="no canonical URL"):
         found.url_matches(b"ftp://bad.test/a")
+
+
+def test_digests_of_another_builder_give_the_image_of_its_urls() -> None:
+    def builder() -> UrlsBuilder:
+        return UrlsBuilder(KEY, LISTS)
+
+    one, two, out, again = builder(), builder(), io.BytesIO(), io.BytesIO()
+    for url, mode in ((b"a.test/x", Mode.EXACT), (b"b.test:8080/all?q=1", Mode.EXACT), (b"a.test/all", Mode.SUBTREE)):
+        one.add(url, NUMBER["csam"], mode)
+    rows = one.digests()
+    two.add_digests(rows, NUMBER["csam"])
+    one.build(out, 1)
+    two.build(again, 1)
+
+    assert again.getvalue() == out.getvalue()
+    below = bytearray(rows)
+    below[32] = Mode.BELOW
+    with pytest.raises(ValueError, match="mode 3, which URLs do not have"):
+        builder().add_digests(bytes(below), NUMBER["csam"])
