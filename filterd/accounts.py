@@ -24,6 +24,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("filterd-metrics", "filterd"),
     "radius": ("filterd-radius", "filterd"),
     "reader": ("filterd-reader",),
+    "sealed": ("filterd-sealed",),
 }
 # Socket → request → the roles that may ask it.
 RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -53,6 +54,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "radius": {"sessions": (), "holder": (), "places": ()},
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",), "read_letter": ("web",)},
+    # The same for lists that it alone can decrypt.
+    "sealed": {"read": ("control",), "digest": ("control",)},
     "worker": {"use": ("control",), "configure": ("control",), "status": ("control",)},
 }
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid

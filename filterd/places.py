@@ -8,7 +8,8 @@
                image-key/  control writes, workers read                               counters-ROLE/  metrics reads it
                people-key/ of telephone numbers: web alone
                spool/      NAME/, NAME-tcp/: the worker NAME writes,                  reader.sock  readers of lists
-                           control empties                                        radius/   radius.sock
+                           control empties                                            sealed.sock  of sealed ones
+               sealed-key/ opens sealed lists: their reader alone                 radius/   radius.sock
                sessions/   journal of sessions: radius alone
                session-images/  radius writes, workers and control read
 
@@ -23,6 +24,7 @@ from filterd.errors import WrongUse
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
 DESK = "desk"  # what web alone reads: the key of the desk's secrets
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
+SEALED_KEY = "sealed-key"  # in the laboratory, where systemd holds no credential
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
 SESSIONS = "sessions"  # what network access servers have told
 SESSION_IMAGES = "session-images"
@@ -71,6 +73,11 @@ def radius_socket(run_dir: Path) -> Path:
 def reader_socket(run_dir: Path) -> Path:
     """Where systemd starts a reader of lists for whoever asks, under filterd-reader.socket; else nothing is there."""
     return run_dir / "reader.sock"
+
+
+def sealed_socket(run_dir: Path) -> Path:
+    """The same of readers of sealed lists, under filterd-sealed.socket."""
+    return run_dir / "sealed.sock"
 
 
 def keep_out_of_backups(folder: Path) -> None:

@@ -122,7 +122,7 @@ def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
     # late: the database, which lists alone do without
     from filterd.database.access import hold_connections, opened_for_control
-    from filterd.images.compile import compile_config, compile_kept
+    from filterd.images.compile import compile_config, compile_kept, next_base
     from filterd.lists.rails import order_rails_of
 
     keep_memory_private()
@@ -130,8 +130,9 @@ def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> Compile
         with progress_bar() as progress:
             return compile_config(config, progress)
     with opened_for_control(config) as engine, progress_bar() as progress:
+        base = next_base(config)
         if is_confined:
             hold_connections(engine, CONNECTIONS)  # soon there is no network to make them over
             order_rails_of(config)  # their files may lie outside of the state directory, and what was read is kept
             _confine(config.state_dir)
-        return compile_kept(config, engine, progress)
+        return compile_kept(config, engine, progress, base)

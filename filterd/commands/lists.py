@@ -22,6 +22,7 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lists.additions import add, show
+from filterd.lists.entries import tell_entries
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
@@ -56,6 +57,10 @@ VERBS = {
     "approve": ("accept the held version; returns when it is in force", "approve pta --version 3f2a91c0"),
     "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
     "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
+    "entries": (
+        "how far each entry of a sealed list is enforced, by its line, for the list's owner",
+        "entries iwf --json",
+    ),
     "refresh": ("fetch the sources now; returns when the result is in force", "refresh pta"),
     "sources": ("show the lists that filterd knows where to get, with their licences", "sources --json"),
     "add-source": ("write such lists into the configuration", "add-source ut1-gambling youtube"),
@@ -74,8 +79,8 @@ AT_ONCE = 8  # pulls
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     made = {name: add_verb(verbs, name, purpose, f"filterd lists {shown}") for name, (purpose, shown) in VERBS.items()}
-    listed, diff, approve, rollback, export, refresh, sources, added, pull, taken = made.values()
-    for verb in (diff, approve, rollback, export):
+    listed, diff, approve, rollback, export, entries, refresh, sources, added, pull, taken = made.values()
+    for verb in (diff, approve, rollback, export, entries):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
     diff.add_argument("--file", type=Path, metavar="FILE", help="a version that has not come yet")
@@ -88,9 +93,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     added.add_argument("sources", nargs="+", metavar="SOURCE", help="as `filterd lists sources` names it, or a service")
     added.add_argument("--print", action="store_true", dest="is_shown", help="only print the lines")
-    for verb in (listed, diff, approve, rollback, export, refresh, added, pull, taken):
+    for verb in (listed, diff, approve, rollback, export, entries, refresh, added, pull, taken):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
-    for verb in (listed, diff, approve, rollback, refresh, sources):
+    for verb in (listed, diff, approve, rollback, entries, refresh, sources):
         verb.add_argument("--json", action="store_true", help="one object for each line")
 
 
@@ -109,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
                 return _diff(config, entries[0], args)
             case "export":
                 return _export(config, entries[0], args.out)
+            case "entries":
+                return tell_entries(config, entries[0], args.json)
             case "pull":
                 keep_memory_private()
                 if args.confined:
@@ -245,6 +252,11 @@ def _line(version: Version) -> str:
 
 def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     source = described(config, entry)
+    if source.is_sealed:
+        raise Refused(
+            f"list {entry.id}: sealed, so that no one here can read it; not compared; "
+            f"filterd lists list {entry.id} has the counts of both versions, and why one is held"
+        )
     old, new = _compared(config, entry, args.file)
     readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
     if args.file:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
 from filterd.config.family import Family
 from filterd.config.kinds import nearest
-from filterd.config.schema import FOLDERS, OWN_LISTS, TABLES, Api, Config, ListEntry, RpzZone
+from filterd.config.schema import FOLDERS, OWN_LISTS, SEALED_FORMATS, TABLES, Api, Config, ListEntry, RpzZone
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -76,6 +76,20 @@ def _check_tier(path: str, entry: ListEntry) -> Found:
     if entry.action == "shadow" and entry.tier == "csam":
         found = "action shadow for tier csam, which is enforced from its first day"
         yield f"{path}/action", found, "remove it, or write another action"
+
+
+def _check_sealed(path: str, entry: ListEntry) -> Found:
+    if entry.self_test and entry.tier != "csam":
+        yield f"{path}/self_test", f"of a list of tier {entry.tier}", "remove it, or set tier: csam"
+    if not entry.sealed:
+        return
+    if entry.tier != "csam":
+        yield f"{path}/sealed", f"a sealed list of tier {entry.tier}", "remove it, or set tier: csam"
+    if entry.zone is not None:
+        yield f"{path}/sealed", "a zone, which cannot be sealed", "remove it, or write file or url"
+    if entry.format not in SEALED_FORMATS:
+        found = f"format {entry.format}, of which no list can be sealed"
+        yield f"{path}/format", found, f"write one of {', '.join(SEALED_FORMATS)}"
 
 
 def _check_tls(config: Config) -> Found:
@@ -357,6 +371,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
 )
 LIST_CHECKS: tuple[Callable[[str, ListEntry], Found], ...] = (
     _check_tier,
+    _check_sealed,
     _check_source,
     _check_client_certificate,
     _check_format,

@@ -66,6 +66,7 @@ MAX_TAPS = 8  # what fastpath.tap.tap_loop has room for
 MAX_RATE = 1_000_000  # a second: more than one client's packets can be
 TABLES = ("csv", "xlsx")
 FOLDERS = ("ut1",)
+SEALED_FORMATS = ("cncpo", "csv", "hosts", "native", "plain", "xlsx")  # what has no addresses and no folder
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_KEPT_S = 3660 * 86400  # ten years
@@ -305,11 +306,16 @@ class ListEntry:
     pgp: Path | None = one(kinds.path, default=None)
     """A file of OpenPGP public keys, as `gpg --export` writes it.  One of them signs every version, in a file .asc next
     to it; what is not signed so is not taken."""
+    sealed: bool = one(kinds.truth, default=False)
+    """Of tier csam: what comes is encrypted for this box by OpenPGP, and is decrypted by the reader of sealed lists
+    alone."""
+    self_test: tuple[str, ...] = many(kinds.host, default=())
+    """Names that the owner of a list of tier csam has put into it as tests.   One that it does not close is a fault."""
     seed: Path | None = one(kinds.path, default=None)
     """In force until the first good version comes."""
     max_age: Seconds | None = one(kinds.duration(60, 366 * 86400), default=None)
-    """A good copy that its source has not confirmed for so long is stale.  none: 3 × `every`; a zone: as its SOA says;
-    a file: two days in the tier csam, else never."""
+    """A good copy that its source has not confirmed for so long is stale.  none: 26 hours in the tier csam; else
+    3 × `every`; a zone: as its SOA says; a file: never."""
     shrink_percent: int = one(kinds.whole_number(0, 100), default=20)
     """A version that lost more of its rules than this waits for approval."""
     grow_percent: int = one(kinds.whole_number(0, 1_000_000), default=400)

@@ -25,7 +25,7 @@ class CannotAdd(ValueError):
 def line_of(list_id: str, entry: Mapping[str, Any]) -> str:
     """A list as one line of the configuration, without its dash."""
     keys = {"id": list_id, **entry}
-    return "{" + ", ".join(f"{key}: {_scalar(str(value))}" for key, value in keys.items()) + "}"
+    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in keys.items()) + "}"
 
 
 def add_lists(path: Path, lines: Iterable[str]) -> None:
@@ -84,5 +84,6 @@ def _of_the_added(fault: Fault) -> Fault:
     return Fault(fault.file, fault.line, fault.path, fault.found, fault.write, "nothing written")
 
 
-def _scalar(value: str) -> str:
+def _scalar(said: Any) -> str:
+    value = str(said).lower() if isinstance(said, bool) else str(said)
     return f'"{value}"' if value.startswith("http") or set(value) & QUOTED - {":"} else value

@@ -24,7 +24,8 @@ from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.status import confirmed_s
+from filterd.lists.self_test import self_tests
+from filterd.lists.status import age_states, confirmed_s
 from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
 from filterd.lookup.words import word
 from filterd.places import IMAGES, SPOOL
@@ -116,6 +117,8 @@ class Explainer:
             workers=await ask_status(config.run_dir, workers_of(config)),
             roles=await asyncio.to_thread(role_states, config),
             confirmed_s=await asyncio.to_thread(confirmed_s, config),
+            list_ages=await asyncio.to_thread(age_states, config, time.time()),
+            self_tests=self_tests(config, publisher.tables),
             records_late_since_s=await asyncio.to_thread(
                 late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
             ),

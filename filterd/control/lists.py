@@ -20,6 +20,7 @@ from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsR
 from filterd.control.publisher import Publisher
 from filterd.images.compile import CompileFailed
 from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
+from filterd.lists.self_test import self_test_faults
 from filterd.lists.status import SETTLE_S
 from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
 from filterd.process.codec import Failed
@@ -95,8 +96,10 @@ class Lists:
         )
 
     async def faults(self) -> dict[str, str]:
-        """What is wrong with the lists' sources, by "list ID"."""
-        return await asyncio.to_thread(self._updater.faults, self._context.config)
+        """What is wrong with the lists' sources, or with their self-tests, by "list ID"."""
+        config = self._context.config
+        failed = {f"list {list_id}": said for list_id, said in self_test_faults(config, self._publisher.tables).items()}
+        return failed | await asyncio.to_thread(self._updater.faults, config)
 
     # ------------------------------------------------------------------------------------------------------------------
 

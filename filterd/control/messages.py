@@ -236,6 +236,8 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     """Generations, ages, lists, workers, roles, and every fault that stands.
 
     confirmed_s            list → when its source last said that the good copy is its newest, unix
+    list_ages              list → 0 confirmed in time, 1 stale, 2 of tier csam and stale for days
+    self_tests             list → whether it closes its self-test entries; only lists that have some
     records_late_since_s   when the oldest block record was written that is not in the database yet, unix; None: none
                            has waited for ten seconds
 
@@ -262,4 +264,6 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     workers: list[WorkerStatus]
     roles: list[RoleState]
     confirmed_s: dict[str, float]
+    list_ages: dict[str, int]
+    self_tests: dict[str, bool]
     records_late_since_s: float | None

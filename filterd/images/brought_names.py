@@ -6,6 +6,7 @@
 A rule counts where a connection could end by it: one that is new, and an exception that is gone.  Whether it closes
 anything is asked of what is in force later.
 
+A sealed list brings none: no one here can read it, so what runs of its new names ends by itself.
 Invariants: names of confidential lists lie where their copies lie, readable by their owner alone, for as long as
 control needs to read them; a list of more than MOST is named, and none of its names is; so is one whose copy before is
 not kept any more.   Absent on purpose: a list that was taken out of the configuration.
@@ -58,7 +59,7 @@ def write_brought(
     wires, beyond = set(left.wires), list(left.beyond)
     for source, spec in zip(sources, list_specs(sources), strict=True):
         file = files_before.get(source.id) if of_before.get(source.id) == spec else None
-        if source.path is None or source.action is Action.SHADOW or str(source.path) == file:
+        if source.path is None or source.is_sealed or source.action is Action.SHADOW or str(source.path) == file:
             continue
         try:
             found = list(islice(_brought(config, source, file), MOST + 1))

@@ -10,7 +10,7 @@ changed since, and up to which change it holds the orders pushed over the API.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from filterd.images.people import Level
 from filterd.keys import make_image_key
 from filterd.lists.jobs import take
 from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
+from filterd.lists.sealed_client import digests_of
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
 from filterd.lists.status import waiting
 from filterd.lists.watch import watch_inputs
@@ -38,6 +39,7 @@ from mgmt.orders.store import find_order, number_letter
 from parental.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
+from rules.compiler.digests import Digests
 from rules.compiler.manifest import claimed_generation
 from rules.compiler.report import CompileReport, report_as_json
 from rules.lists.source import Source
@@ -65,7 +67,11 @@ class Compiled:
 def inputs_of(config: Config) -> list[Any]:
     """What the base is made of, to be compared: lists, their last good copies, names held open, protected or watched,
     and how lines are read."""
-    listed = [str(source) for source in config_sources(config)]  # a copy's path holds its digest
+    return _inputs(config, config_sources(config))
+
+
+def _inputs(config: Config, sources: Sequence[Source]) -> list[Any]:
+    listed = [str(source) for source in sources]  # a copy's path holds its digest
     protected = [*config.protected.names, *protected_prefixes(config)]
     helping = [rule.wire.hex() for rule in help_rules(config)]
     return [listed, helping, protected, watch_inputs(config), READING]
@@ -110,19 +116,36 @@ async def compile_people(config_file: Path, level: Level, niceness: int) -> None
         raise CompileFailed(stderr or f"compile --people {level}: exit code {exit_code}; nothing changed")
 
 
+@dataclass(frozen=True, slots=True)
+class NextBase:
+    """What the next base is made of.   sealed  the digests of sealed lists under `key`, by id"""
+
+    sources: list[Source]
+    key: bytes
+    sealed: dict[str, Digests]
+
+
+def next_base(config: Config) -> NextBase:
+    """Choose the last good copies, and a key.   Raises BadList for a sealed list that cannot be read
+
+    Before the job gives up the network: readers of sealed lists are asked."""
+    make_image_key(config.state_dir)
+    sources, key = config_sources(config), image_key.new_key()
+    return NextBase(sources, key, digests_of(config, sources, key))
+
+
 def compile_config(config: Config, progress: Progress | None) -> CompileReport:
     """Take in what waits, and compile.   Raises BadList, BadReadBack."""
     take(config, waiting(config, time.time(), settle_s=0.0), time.time())
     with opened_for_control(config) as engine:
-        return compile_kept(config, engine, progress)
+        return compile_kept(config, engine, progress, next_base(config))
 
 
-def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> CompileReport:
-    """Compile the last good copies.   Raises BadList, BadReadBack, DatabaseFault."""
+def compile_kept(config: Config, engine: Engine, progress: Progress | None, base: NextBase) -> CompileReport:
+    """Compile what was chosen.   Raises BadList, BadReadBack, DatabaseFault."""
     images = config.state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
-    make_image_key(config.state_dir)
-    sources, inputs = config_sources(config), inputs_of(config)
+    sources, inputs = base.sources, _inputs(config, base.sources)
     before = remembered(images)
     # The generation is claimed: the control role writes deltas meanwhile.
     with claimed_generation(images, "names") as generation:
@@ -130,12 +153,13 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None) -> C
         report = compile_sources(
             sources,
             images,
-            image_key.new_key(),
+            base.key,
             generation,
             progress,
             protected=protected_of(config),
             live={HELP_LIST: help_rules(config), ORDERS_LIST: orders},
             number_order=lambda source, ref: _number_of(engine, source, ref),
+            sealed=base.sealed,
         )
         specs, said = list_specs(sources), report_as_json(report)
         if before is not None:

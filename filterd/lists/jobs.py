@@ -18,6 +18,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.reader_client import ReaderFailed, read_apart
+from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.signatures import NotSigned, signing_of
 from filterd.lists.sources import described, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
@@ -73,8 +74,7 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     version = kept.waiting
     if version is None:
         return
-    door = reader_socket(config.run_dir)
-    found, judgement = _judged(entry, source, shelf.copy(version), kept.good, door)
+    found, judgement = _judged(config, entry, source, shelf.copy(version), kept.good)
     read = replace(version, n_rules=found.n_rules, n_skipped=found.n_skipped, sketch=found.sketch)
     shelf.change(partial(_step(judgement), version=read, now_s=now_s))
     log.info(
@@ -141,14 +141,18 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
 
 
 def _judged(
-    entry: ListEntry, source: Source, copy: Path, last: Version | None, door: Path
+    config: Config, entry: ListEntry, source: Source, copy: Path, last: Version | None
 ) -> tuple[Examined, Judgement]:
     limits = _limits(entry)
     try:
-        found = read_apart(copy, source, door)
+        if source.is_sealed:
+            found = sealed_reader_of(config).examine(copy, source)
+        else:
+            found = read_apart(copy, source, reader_socket(config.run_dir))
     except BadList as reason:
-        # The text of a list may stand in it.
-        why = f"it is no list of format {source.format}" if source.confidential else str(reason)
+        # The text of a list may stand in it; what the reader of sealed ones says holds none.
+        is_quiet = source.confidential and not source.is_sealed
+        why = f"it is no list of format {source.format}" if is_quiet else str(reason)
         return Examined(), Judgement(Verdict.REFUSED, why)
     except ReaderFailed as reason:
         return Examined(), Judgement(Verdict.REFUSED, str(reason))

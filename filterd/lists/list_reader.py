@@ -130,18 +130,19 @@ def letter_read(file: Path, encoding: str | None) -> LetterRead:
     return LetterRead(found.encoding, found.rows)
 
 
-def _refused(who: str, op: str) -> Failed:
+def refused(who: str, op: str) -> Failed:
+    """What an account reads that may not ask."""
     return Failed(f"reader of lists: account {who} may not ask {op}; nothing done; docs/roles.md says who may")
 
 
 def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Answer | LetterRead | Failed:
     if not allowed:
-        return _refused(who, "read")
+        return refused(who, "read")
     try:
         line = stream.readline(LINE_OCTETS)
         op = msgspec.json.decode(line, type=Asked).op
         if op not in allowed:
-            return _refused(who, op)
+            return refused(who, op)
         asked: Read | ReadLetter = READER_REQUESTS.decode(line)
         copy = folder / "list"
         copy.mkdir()

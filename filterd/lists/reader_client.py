@@ -3,7 +3,8 @@
     take → read_apart ─┬─ the socket is there: systemd starts a reader, with the account filterd-reader and no network
                        └─ it is not: a child, with that account where we are root, else with ours
 
-Both are the same program and are asked the same: filterd.lists.list_reader.
+Both are the same program and are asked the same: filterd.lists.list_reader.  The reader of sealed lists is had in the
+same way: filterd.lists.sealed_client.
 Invariants: an answer is data of a bounded length, checked like any other; where the socket is there and no one listens,
 the list waits, and no weaker reader takes its place.
 """
@@ -15,13 +16,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
+from filterd.accounts import ACCOUNTS
 from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
 from filterd.process.codec import ERROR_CHARACTERS, Failed, decode_reply, encode_request
 from filterd.process.json_socket import require_role
@@ -29,8 +31,24 @@ from rules.errors import BadList
 from rules.lists.acceptance import SKETCH, Examined
 from rules.lists.source import Source, describe_source
 
-ACCOUNT: Final = "filterd-reader"
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that reads.   role  of filterd.accounts;   module  of it;   environment  of a child"""
+
+    role: str = DOOR
+    module: str = "filterd.lists.list_reader"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """What its units are called."""
+        return f"filterd-{self.role}"
+
+
+LISTS = Program()
 
 
 class ReaderFailed(Exception):
@@ -42,7 +60,11 @@ def read_apart(copy: Path, source: Source, door: Path) -> Examined:
 
     Raises BadList; ReaderFailed; OSError: none is there, or has not begun, and the list waits.
     Cost: a start of Python, 0.1 s of a core, and a copy of the list, beside the reading."""
-    answer = ask_reader(copy, source, door)
+    return examined_in(ask_reader(copy, source, door))
+
+
+def examined_in(answer: Answer) -> Examined:
+    """What a reader has found.   Raises BadList, ReaderFailed."""
     if answer.bad:
         raise BadList(answer.bad)
     if answer.failed:
@@ -72,25 +94,25 @@ def ask_reader(copy: Path, source: Source, door: Path) -> Answer:
 
 
 @contextlib.contextmanager
-def reader_at(door: Path) -> Iterator[tuple[socket.socket, Callable[[], str]]]:
+def reader_at(door: Path, program: Program = LISTS) -> Iterator[tuple[socket.socket, Callable[[], str]]]:
     """A reader, and what says how it ended once it has.   Raises OSError: none is there."""
     if door.exists():
-        with _connected(door) as connection:
-            yield connection, lambda: "; see journalctl -u 'filterd-reader@*'"
+        with _connected(door, program) as connection:
+            yield connection, lambda: f"; see journalctl -u '{program.unit}@*'"
         return
-    with _child() as (process, connection):
+    with _child(program) as (process, connection):
         yield connection, lambda: f" ({_ended(process)})"
 
 
-def _connected(door: Path) -> socket.socket:
+def _connected(door: Path, program: Program) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(str(door))
-        require_role(DOOR, connection)
+        require_role(program.role, connection)
     except OSError as reason:
         connection.close()
         raise OSError(
-            f"{door}: no reader ({reason.strerror or reason}); its version waits; look at filterd-reader.socket"
+            f"{door}: no reader ({reason.strerror or reason}); its version waits; look at {program.unit}.socket"
         ) from reason
     return connection
 
@@ -102,20 +124,20 @@ def _ended(process: "subprocess.Popen[bytes]") -> int:
 
 
 @contextlib.contextmanager
-def _child() -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
+def _child(program: Program) -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
     """A reader of our own; ended with the block."""
     ours, theirs = socket.socketpair()
     with ours, tempfile.TemporaryDirectory(prefix="filterd-reader-") as folder:
-        account = _account()
+        account = _account(ACCOUNTS[program.role][0])
         if account is not None:
             os.chown(folder, account, -1)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "filterd.lists.list_reader"],
+                [sys.executable, "-P", "-m", program.module],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 cwd=folder,
-                env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath},
+                env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath, **program.environment},
                 user=account,
                 group=account if account is None else pwd.getpwuid(account).pw_gid,
                 extra_groups=None if account is None else [],
@@ -127,12 +149,12 @@ def _child() -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
                 process.kill()  # it has answered, or says more than an answer can be
 
 
-def _account() -> int | None:
-    """The account of readers; None: there is none, or we may not give it."""
+def _account(name: str) -> int | None:
+    """The account of a reader; None: there is none, or we may not give it."""
     if os.geteuid() != 0:
         return None
     try:
-        return pwd.getpwnam(ACCOUNT).pw_uid
+        return pwd.getpwnam(name).pw_uid
     except KeyError:
         return None
 

@@ -84,7 +84,7 @@ def _describe(config: Config, entry: ListEntry, reading: str) -> Source:
         "allow_public_suffix": "yes" if entry.allow_public_suffix else None,
     }
     source = describe_source(entry.id, None, {key: value for key, value in said.items() if value is not None})
-    return replace(source, is_zone=entry.zone is not None)
+    return replace(source, is_zone=entry.zone is not None, is_sealed=entry.sealed)
 
 
 def _default_action(config: Config) -> str:

@@ -20,7 +20,9 @@ from rules.lists.zone_copy import ZoneTimers
 
 SETTLE_S = 5.0  # a file that was written to less than this ago may be half copied
 RETRY_S = 60.0  # the shortest wait after a pull that failed; else a tenth of `every`
-CSAM_FILE_S = 2 * 86_400.0  # hotlines publish daily, and a file that nobody replaces looks like one without news
+# Hotlines publish twice a day, and a source without news says that it has none.
+CSAM_STALE_S = 26 * 3600.0
+CSAM_ALARM_S = 72 * 3600.0  # such a list may open what has been listed for days
 SEVERAL = 3  # pulls in a row that failed: one alone happens every week
 
 
@@ -114,11 +116,13 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers |
         why = f"the version of {instant(kept.refused.at_s)} is refused: {kept.refused.why}"
         yield f"{why}; {stays}; correct the source, or the list's description"
     if kept.held is not None:
+        look = "list" if entry.sealed else "diff"
         why = f"the version of {instant(kept.held.fetched_s)} is held: {kept.held_why}"
-        yield f"{why}; {stays}; look at it with filterd lists diff {entry.id}, then filterd lists approve {entry.id}"
+        yield f"{why}; {stays}; look at it with filterd lists {look} {entry.id}, then filterd lists approve {entry.id}"
     age_s = now_s - kept.confirmed_s
     if good is not None and age_s > (longest := max_age_s(entry, timers)):
-        yield f"stale: not confirmed by its source for {age_s / 3600:.1f} h, at most {longest / 3600:.1f} h; look at it"
+        stale, most = "stale for days" if _age_state(entry, age_s, timers) > 1 else "stale", f"{longest / 3600:.1f} h"
+        yield f"{stale}: not confirmed by its source for {age_s / 3600:.1f} h, at most {most}; look at it"
     if good is None and entry.file is None and kept.failed is None and kept.refused is None:
         yield "not pulled yet; nothing of it is in force"
 
@@ -127,11 +131,30 @@ def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
     """After how long without a word of its source a list is stale.   timers  of a zone's copy"""
     if entry.max_age is not None:
         return float(entry.max_age)
+    if entry.tier == "csam":
+        return CSAM_STALE_S
     if timers is not None:
         return float(timers.expire_s)
     if entry.file is not None:
-        return CSAM_FILE_S if entry.tier == "csam" else float("inf")
+        return float("inf")
     return 3.0 * entry.every
+
+
+def age_states(config: Config, now_s: float) -> dict[str, int]:
+    """List → 0: its source has confirmed the good copy in time;   1: it is stale;   2: it is of tier csam, and has been
+    stale for days.   Only lists with a good copy."""
+    found = {}
+    for entry in config.lists:
+        kept = _kept(config, entry)
+        if kept.good is not None:
+            found[entry.id] = _age_state(entry, now_s - kept.confirmed_s, zone_timers(config, entry, kept))
+    return found
+
+
+def _age_state(entry: ListEntry, age_s: float, timers: ZoneTimers | None) -> int:
+    longest_s = max_age_s(entry, timers)
+    is_alarming = entry.tier == "csam" and age_s > max(CSAM_ALARM_S, longest_s)
+    return 2 if is_alarming else int(age_s > longest_s)
 
 
 def instant(at_s: float) -> str:

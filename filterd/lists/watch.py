@@ -30,6 +30,17 @@ def watched_of(config: Config) -> Watched:
     return _watched(tuple((path, state_of(path)) for path in said.watch), said.watch_top, said.critical, said.released)
 
 
+def watch_lists_of(config: Config) -> list[WatchList]:
+    """The same, list by list.   Raises BadList"""
+    said = config.protected
+    return _lists(tuple((path, state_of(path)) for path in said.watch), said.watch_top, said.critical)
+
+
+def released_of(config: Config) -> list[bytes]:
+    """The names that are not watched, each with all below it."""
+    return [canonical_wire(name) for name in config.protected.released]
+
+
 def watch_inputs(config: Config) -> list[object]:
     """What decides which names and addresses are watched, to be compared: it changes where a file's octets do."""
     said = config.protected
@@ -48,8 +59,11 @@ def state_of(path: Path) -> State:
 
 @lru_cache(maxsize=2)  # a publication takes milliseconds, and a ranking has megabytes
 def _watched(files: tuple[tuple[Path, State], ...], top: int, has_critical: bool, released: tuple[str, ...]) -> Watched:
-    lists = [*(critical() if has_critical else ()), *(_list(path, top) for path, _ in files)]
-    return Watched(lists, map(canonical_wire, released))
+    return Watched(_lists(files, top, has_critical), map(canonical_wire, released))
+
+
+def _lists(files: tuple[tuple[Path, State], ...], top: int, has_critical: bool) -> list[WatchList]:
+    return [*(critical() if has_critical else ()), *(_list(path, top) for path, _ in files)]
 
 
 def _list(path: Path, top: int) -> WatchList:

@@ -56,6 +56,12 @@ GAUGES = (
     _gauge(
         "list_confirmed_age_seconds", "list", "Time since a list's source last said that the good copy is its newest."
     ),
+    _gauge(
+        "list_staleness",
+        "list",
+        "0: a list's source has confirmed it in time; 1: it is stale; 2: a CSAM list, for days.",
+    ),
+    _gauge("list_self_test", "list", "Whether a list closes its self-test entries: 1 or 0; of lists that have some."),
     _counter("list_shadowed", "list channel", "What a list that is only tried would have blocked."),
     _counter("list_ways_around", "list channel", "Circumvention attempts that the gate has met, by list."),
     _gauge("record_lag_seconds", "", "Age of the oldest block record that is not in the database yet; 0: below 10 s."),

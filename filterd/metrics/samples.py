@@ -65,6 +65,8 @@ def _of_control(seen: Look) -> Iterator[Sample]:
         yield "list_unenforced_lines", (each["id"],), each["skipped"]
     for list_id, at_s in control["confirmed_s"].items():
         yield "list_confirmed_age_seconds", (list_id,), max(0.0, seen.at_s - at_s)
+    yield from (("list_staleness", (list_id,), state) for list_id, state in control["list_ages"].items())
+    yield from (("list_self_test", (list_id,), is_well) for list_id, is_well in control["self_tests"].items())
     for name, lists in (("list_shadowed", control["shadowed"]), ("list_ways_around", control["ways_around"])):
         for list_id, channels in lists.items():
             yield from ((name, (list_id, channel), n) for channel, n in channels.items())

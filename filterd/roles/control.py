@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
 from filterd.lists.reader_client import measures_missing
+from filterd.lists.sealed_client import sealed_reader_of
 from filterd.places import (
     CONTROL,
     SPLASH,
@@ -222,13 +224,20 @@ async def _tend_pages(control: Control) -> None:
 
 async def _look_at_readers(control: Control) -> None:
     """Say what the system lacks to keep the readers of lists from everything else."""
+    config = control.config
+    await _look_at_reader(control, "list readers", partial(measures_missing, reader_socket(config.run_dir)))
+    if any(entry.sealed for entry in config.lists):
+        await _look_at_reader(control, "sealed list readers", sealed_reader_of(config).measures_missing)
+
+
+async def _look_at_reader(control: Control, who: str, missing_of: Callable[[], list[str]]) -> None:
     try:
-        missing = await asyncio.to_thread(measures_missing, reader_socket(control.config.run_dir))
+        missing = await asyncio.to_thread(missing_of)
     except OSError as reason:
-        control.context.note_fault("list readers", reason)
+        control.context.note_fault(who, reason)
         return
     if missing:
-        control.context.note_fault("list readers", OSError(f"lists are read without {', '.join(missing)}"))
+        control.context.note_fault(who, OSError(f"lists are read without {', '.join(missing)}"))
 
 
 async def _hold_reserve(control: Control, reserve: Reserve) -> None:

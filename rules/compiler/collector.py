@@ -11,6 +11,7 @@ from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Action
 from fastpath.wire.address import rule_text
 from rules.compiler.canary import CANARY_EVERY, Canaries
+from rules.compiler.digests import Digests
 from rules.compiler.enforceability import Enforceability, enforceability_of
 from rules.compiler.guards import Rails
 from rules.compiler.report import SourceReport
@@ -75,6 +76,15 @@ class Intake:
         report.n_name_rules = n_rules
         for order, n in enforced.items():
             report.note_letter(order, _NAME, n)
+
+    def take_digests(self, number: int, digests: Digests, report: SourceReport) -> None:
+        """Give the builders what the reader of a sealed list has made of it.   Raises ValueError for other octets"""
+        self.names.add_digests(digests.names, number)
+        self.urls.add_digests(digests.urls, number)
+        report.n_name_rules, report.n_url_rules = digests.n_names, digests.n_urls
+        report.skipped = dict(digests.skipped)
+        report.samples = {reason: [] for reason in digests.skipped}
+        report.entries = digests.entries
 
     def _take_url(self, number: int, item: UrlRule, order_number: OrderNumber, report: SourceReport) -> None:
         order = 0 if item.order_ref is None else order_number(item.order_ref)

@@ -7,7 +7,7 @@ reason, with the first lines of each as samples.  The images are read back befor
 
 Invariants: no list of rules is ever in memory (the builders' own entries are); a failure leaves no file and changes
 nothing; equal sources, key and generation give equal files, in any process; samples of a confidential list hold no
-text.   Cost: bench/compile.py.
+text; a sealed list is never read here: its digests come from who can.   Cost: bench/compile.py.
 """
 
 import time
@@ -22,6 +22,7 @@ from fastpath.images.origins import write_origins
 from fastpath.images.urls import UrlsBuilder
 from rules.atomic_file import writing_whole
 from rules.compiler.collector import Intake
+from rules.compiler.digests import Digests
 from rules.compiler.guards import Rails
 from rules.compiler.manifest import image_path
 from rules.compiler.report import CompileReport, SourceReport
@@ -46,12 +47,14 @@ def compile_sources(
     protected: Protected | None = None,
     live: LiveRules | None = None,
     number_order: NumberOrder | None = None,
+    sealed: Mapping[str, Digests] | None = None,
 ) -> CompileReport:
     """Compile `sources` to names-GENERATION.img, urls-… and origins-… in out_dir, and read them back.
 
     sources       in order of precedence inside a tier; their place is their list's number
     key           16 octets, the same for the base and its deltas
     number_order  absent: entries of lists carry no order
+    sealed        by list id: the digests of sealed lists, made with the same key
     Raises BadList for a file that is not a list, BadReadBack for an image that answers wrongly."""
     began = time.monotonic()
     specs = list_specs(sources)
@@ -66,6 +69,9 @@ def compile_sources(
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
         report.sources.append(SourceReport(source.id, source.path, source.confidential))
+        if source.is_sealed and source.path is not None:
+            _take_digests(intake, number, source, sealed or {}, report.sources[-1])
+            continue
         tell = None if progress is None else partial(_report_progress, progress, sum(sizes[:number]), sum(sizes))
         rules = (live or {}).get(source.id, ()) if source.path is None else read_source(source, tell=tell)
         began_list = time.monotonic()
@@ -84,6 +90,14 @@ def compile_sources(
 def list_specs(sources: Iterable[Source]) -> list[ListSpec]:
     """The lists as images name them, by number."""
     return [ListSpec(s.id, s.tier, s.category, s.action, s.confidential, s.folds) for s in sources]
+
+
+def _take_digests(
+    intake: Intake, number: int, source: Source, sealed: Mapping[str, Digests], report: SourceReport
+) -> None:
+    if source.id not in sealed:
+        raise BadList(f"list {source.id!r}: sealed; not compiled; filterd compile --config has its reader read it")
+    intake.take_digests(number, sealed[source.id], report)
 
 
 def _write(intake: Intake, specs: Sequence[ListSpec], report: CompileReport) -> None:

@@ -45,6 +45,7 @@ class SourceReport:
     samples: dict[str, list[Skipped]] = field(default_factory=dict)  # reason: the first ones
     parts: dict[str, int] = field(default_factory=dict)  # of a list in several parts: number, from 1
     letters: dict[int, dict[str, int]] = field(default_factory=dict)  # order's number: entries by enforceability
+    entries: dict[str, list[int]] = field(default_factory=dict)  # of a sealed list: enforceability, lines of entries
 
     def note(self, item: Skipped) -> None:
         """Count one entry that is not enforced."""
@@ -195,6 +196,7 @@ def _source_as_json(source: SourceReport) -> dict[str, Any]:
         "samples": [_sample_as_json(item) for items in source.samples.values() for item in items],
         "parts": list(source.parts),
         "letters": {str(order): counts for order, counts in source.letters.items()},
+        "entries": source.entries,
         "seconds": round(source.seconds, 3),
         "lines_per_s": _lines_per_s(source),
     }

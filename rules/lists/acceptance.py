@@ -6,7 +6,7 @@ Cost: one reading of the list.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -16,7 +16,7 @@ import xxhash
 
 from rules.errors import BadList
 from rules.formats.lines import HTML_STARTS
-from rules.lists.reader import read_source
+from rules.lists.reader import Item, read_source
 from rules.lists.source import Source
 from rules.lists.versions import Version
 from rules.rule import Rule, Skipped
@@ -28,6 +28,8 @@ MANY_ADDED = 500  # new rules of one version, which a person can look through
 # most lines of such a list are no rules here by design: for browsers, history, addresses and file hashes
 TOLERANT = frozenset({"adblock", "certpl", "misp", "stix"})
 _TOP = 2**64
+
+Hash = Callable[[bytes], int]  # of a member, in 64 bits
 
 
 class Verdict(Enum):
@@ -73,16 +75,18 @@ class Examined:
 class Sketch:
     """The smallest hashes of a set's members: two sets are compared by it without holding either.
 
+    hash_of  keyed, where no one may learn from the sketch which members the set has
     Source: bottom-k sketches, Cohen and Kaplan, PODC 2007."""
 
-    def __init__(self) -> None:
+    def __init__(self, hash_of: Hash = xxhash.xxh3_64_intdigest) -> None:
+        self._hash_of = hash_of
         self._largest_first: list[int] = []  # negated: heapq knows the smallest
         self._members: set[int] = set()
         self._bound = _TOP
 
     def note(self, octets: bytes) -> None:
         """One member, any number of times."""
-        number = xxhash.xxh3_64_intdigest(octets)
+        number = self._hash_of(octets)
         if number >= self._bound or number in self._members:
             return
         self._members.add(number)
@@ -110,11 +114,16 @@ def share_gone(old: Sequence[int], new: Sequence[int]) -> float:
 
 def examine(path: Path, source: Source) -> Examined:
     """Read a whole list.   Raises BadList for a file that is none."""
-    found = Examined()
-    sketch = Sketch()
     if path.is_file():
         _refuse_page(path)
-    for item in read_source(source, path):
+    return examine_items(read_source(source, path))
+
+
+def examine_items(items: Iterable[Item], hash_of: Hash = xxhash.xxh3_64_intdigest) -> Examined:
+    """The same of what a list says.   hash_of  of the sketch"""
+    found = Examined()
+    sketch = Sketch(hash_of)
+    for item in items:
         if isinstance(item, Skipped):
             found.skipped[item.reason] = found.skipped.get(item.reason, 0) + 1
         else:

@@ -75,6 +75,11 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
         yield Skipped(1, 1, "", NO_EXPRESSIONS, part=UT1_EXPRESSIONS)
 
 
+def read_octets(source: Source, file: BinaryIO) -> Iterator[Item]:
+    """Everything that an open file says, which is no folder and no archive.   Raises BadList"""
+    return iter_source(_readable(file, source.format), source)
+
+
 def iter_source(lines: Iterable[bytes], source: Source) -> Iterator[Item]:
     """Read `lines` as `source` says."""
     if source.columns is not None:

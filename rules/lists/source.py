@@ -89,6 +89,7 @@ class Source:
     allow_public_suffix: bool = False
     columns: ColumnMap | None = None  # of a table whose headings do not say it
     is_zone: bool = False  # transferred: deltas change it record by record
+    is_sealed: bool = False  # encrypted for the reader of sealed lists, which alone can read it
 
     @property
     def folds(self) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from filterd import accounts
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.lists.list_reader import READER_REQUESTS
+from filterd.lists.sealed_reader import SEALED_REQUESTS
 from filterd.process.messages import WORKER_REQUESTS
 from filterd.radius.messages import RADIUS_REQUESTS
 
@@ -36,6 +37,7 @@ def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
         "control": CONTROL_REQUESTS.ops,
         "splash": SPLASH_REQUESTS.ops,
         "reader": READER_REQUESTS.ops,
+        "sealed": SEALED_REQUESTS.ops,
         "radius": RADIUS_REQUESTS.ops,
         "worker": WORKER_REQUESTS.ops,
     }
@@ -79,6 +81,9 @@ def test_the_manual_has_the_same_table() -> None:
         ("radius", "holder", "filterd-web", False),
         ("reader", "read", "filterd-control", True),
         ("reader", "read", "filterd-web", False),
+        ("sealed", "digest", "filterd-control", True),
+        ("sealed", "digest", "filterd-web", False),
+        ("sealed", "read", "filterd-reader", False),
         ("control", "no such request", "filterd-web", False),
     ],
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 if __name__ == "__main__":  # the packages lie beside tests/
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-DRILLS = ("images", "streams", "reflection", "splash_flood", "confidential_oracle")
+DRILLS = ("images", "streams", "reflection", "splash_flood", "confidential_oracle", "marker")
 
 
 def main(names: list[str]) -> int:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dns.real_time import PRIORITY
+from filterd.lists.sealed_reader import KEY
 from filterd.lists.updater import TAKE_S
-from filterd.places import reader_socket
+from filterd.places import reader_socket, sealed_socket
 from filterd.process.supervisor import WATCHDOG_S
 
 PROGRAMS = ("/opt/filterd/bin/filterd", "/opt/filterd/bin/python")
@@ -55,6 +56,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-radius": [],
         "filterd-reader@": [],
         "filterd-rules": ["CAP_NET_ADMIN"],
+        "filterd-sealed@": [],
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],
         "filterd-web": [],
     }
@@ -110,6 +112,22 @@ def test_a_reader_of_lists_has_no_network_owns_nothing_and_ends_when_control_giv
     assert f"RuntimeMaxSec={TAKE_S:g}" in reader
     assert f"ListenStream={reader_socket(Path('/run/filterd'))}" in door
     assert {"SocketUser=filterd-control", "SocketGroup=filterd-desk", "SocketMode=0660"} <= set(door)
+
+
+def test_the_key_of_sealed_lists_is_a_credential_of_their_reader_alone_which_no_disk_sees_in_clear(root: Path) -> None:
+    reader = (root / "systemd/filterd-sealed@.service").read_text().splitlines()
+    door = (root / "systemd/filterd-sealed.socket").read_text().splitlines()
+    with_key = [unit.stem for unit in root.glob("systemd/*.service") if KEY in unit.read_text()]
+
+    assert with_key == ["filterd-sealed@"]
+    assert {"User=filterd-sealed", "Group=filterd-sealed", "PrivateNetwork=yes", f"ImportCredential={KEY}"} <= set(
+        reader
+    )
+    assert {"LimitCORE=0", "LimitMEMLOCK=infinity", "MemorySwapMax=0", "StandardError=null"} <= set(reader)
+    assert not any(line.startswith(("SupplementaryGroups=", "ReadWritePaths=", "StateDirectory=")) for line in reader)
+    assert f"RuntimeMaxSec={TAKE_S:g}" in reader
+    assert f"ListenStream={sealed_socket(Path('/run/filterd'))}" in door
+    assert {"SocketUser=filterd-control", "SocketMode=0600"} <= set(door)
 
 
 def test_a_role_may_be_silent_for_as_long_under_systemd_as_under_our_own_supervisor(root: Path) -> None:

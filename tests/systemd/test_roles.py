@@ -14,7 +14,8 @@ from support.system.units import ROLE_UNITS
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "radius", "reader")
+ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "radius", "reader", "sealed")
+DOORS = ("control", "splash", "radius", "reader", "sealed", "worker")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
@@ -93,7 +94,7 @@ def tables() -> Iterator[list[str]]:
 
 
 def requests_allowed() -> dict[tuple[str, str], set[str]]:
-    rows = [row for row in tables() if len(row) == 3 and row[0] in ("control", "splash", "radius", "reader", "worker")]
+    rows = [row for row in tables() if len(row) == 3 and row[0] in DOORS]
     return {(door, request): set(filter(None, re.split(r", *", roles))) for door, request, roles in rows}
 
 
@@ -111,8 +112,9 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     doors += [("splash", "/run/filterd/control-splash/control.sock", "control")]
     doors += [("radius", "/run/filterd/radius/radius.sock", "radius")]
     doors += [("reader", "/run/filterd/reader.sock", "reader")]
+    doors += [("sealed", "/run/filterd/sealed.sock", "sealed")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 24
+    assert len(paths) > 20 and len(requests) == 26
 
     wrong = []
     for role in ROLES:
@@ -205,5 +207,6 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
         "filterd-metrics",
         "filterd-radius",
         "filterd-reader",
+        "filterd-sealed",
     ):
         assert box.says("bash", "-c", tries, "try", account) == ""

@@ -20,6 +20,11 @@ def one_list(said: str) -> str:
     return f"{SMALLEST}lists: [{{id: a, tier: order, {said}}}]"
 
 
+def list_of(keys: str) -> str:
+    """A configuration with one list of these keys."""
+    return SMALLEST + f"lists: [{{id: a, {keys}}}]"
+
+
 def published(said: str) -> str:
     lists = "{id: pta, tier: order, format: plain, file: a}, {id: stop, tier: csam, format: plain, file: b}"
     zone = f"{{name: z.example, {said}}}"
@@ -174,6 +179,23 @@ def test_a_scalar_is_taken_as_written_not_as_yaml_likes_to_read_it() -> None:
         (SMALLEST + "rpz: {listen: ['192.0.2.1:5380']}", "/rpz: listen without zones, or zones without listen"),
         (SMALLEST + "lists: [{id: a, file: a, format: plain, tier: category}]", "without a category"),
         (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, sealed: true}]",
+            "a sealed list of tier order",
+        ),
+        (
+            SMALLEST + "lists: [{id: a, file: a, format: rpz, tier: csam, sealed: true}]",
+            "of which no list can be sealed",
+        ),
+        (
+            SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, self_test: [b.test]}]",
+            "/lists/0/self_test: ",
+        ),
+        (
+            SMALLEST
+            + "lists: [{id: a, zone: a.test, primaries: ['192.0.2.9:53'], format: rpz, tier: csam, sealed: true}]",
+            "/lists/0/sealed: a zone, which cannot be sealed",
+        ),
+        (
             SMALLEST + "lists: [{id: a, file: a, format: plain, tier: order, category: adult}]",
             "on a list of tier order",
         ),
@@ -255,7 +277,7 @@ def test_a_fault_moves_no_cursor() -> None:
 def test_the_shipped_example_is_good() -> None:
     config = load(ROOT / "docs/filterd.example.yaml")
 
-    names = ["pta", "adult", "tiktok", "doh", "ech", "malware", "hijacked", "hole", "threat"]
+    names = ["pta", "adult", "tiktok", "doh", "ech", "malware", "hijacked", "csam", "hole", "threat"]
     assert [entry.id for entry in config.lists] == names
 
 

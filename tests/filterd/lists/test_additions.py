@@ -14,21 +14,34 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from support.lists.sealed import new_seal
 from support.system.daemon import eventually
 from support.system.ports import free_port
 
+from fastpath.images.image_key import SEALED_OCTETS
 from fastpath.images.verdict import Tier
 from filterd.cli import main
 from filterd.config import Config, load
 from filterd.lists.additions import add
 from filterd.lists.jobs import pull_list, take
-from filterd.lists.sources import shelf_of, source_of
-from rules.lists.catalogue import CataloguedSource, sources
+from filterd.lists.sealed_reader import digested
+from filterd.lists.sources import described, shelf_of, source_of
+from rules.compiler.sealed_digests import Guarded
+from rules.lists.catalogue import SCHEME, CataloguedSource, sources
 from rules.lists.reader import read_source
 from rules.rule import Rule, UrlRule
 
 OTHERS = {name: each for name, each in sources().items() if "url" in each.entry}
-OWN = {name: each for name, each in sources().items() if "file" in each.entry}
+OWN = {name: each for name, each in sources().items() if str(each.entry.get("file")).startswith(SCHEME)}
+SEALED = {name: each for name, each in sources().items() if each.entry.get("sealed")}
+# What each of the owners sends, as far as that is public; the forms are those of the profiles.
+OF_OWNERS = {
+    "csam-iwf": (b"https://shared.example/a/b,url,2026-08-04\ndedicated.example,domain,2026-08-04\n", 1, 1),
+    "csam-interpol": (b"one.example\ntwo.example\n", 2, 0),
+    "csam-csaadf": (b"one.example\nwww.two.example\n", 2, 0),
+    "csam-cncpo": (b"00123;20260804\nhttp://bad.example/x;bad.example;;\n;two.example;;\n", 1, 1),
+    "csam-arachnid": (b"https://shared.example/a.jpg\nhttp://other.example/b?c=1\n", 0, 2),
+}
 N = 30
 NAMES = [f"n{number}.example" for number in range(N)]
 NGINX = """
@@ -175,3 +188,20 @@ def test_every_source_is_told_with_its_licence(capsys: pytest.CaptureFixture[str
     assert found["ut1-adult"]["licence"] == "CC BY-SA 4.0" and found["ut1-adult"]["rules"] == 4_600_000
     assert main(["lists", "sources"]) == 0
     assert "blp-porn" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_profile_of_a_sealed_list_reads_what_its_owner_sends(tmp_path: Path, name: str) -> None:
+    config, seal = box(tmp_path, name), new_seal()
+    octets, n_names, n_urls = OF_OWNERS[name]
+    source = described(config, config.lists[0])
+
+    found = digested(seal.close(octets), Guarded(), source, seal.secret, bytes(SEALED_OCTETS)).digests
+
+    assert found is not None
+    assert (source.tier, source.is_sealed, source.confidential) == (Tier.CSAM, True, True)
+    assert (found.n_names, found.n_urls, dict(found.skipped)) == (n_names, n_urls, {})
+
+
+def test_each_profile_is_tried() -> None:
+    assert OF_OWNERS.keys() == SEALED.keys()

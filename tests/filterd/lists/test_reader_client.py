@@ -1,13 +1,13 @@
 import os
 import pwd
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.lists.readers import listening, serve
 
 from filterd.lists import reader_client
 from filterd.lists.list_reader import Answer
@@ -33,29 +33,6 @@ def door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
         threading.Thread(target=serve, args=(listener, tmp_path), daemon=True).start()
         yield tmp_path / "reader.sock"
         listener.shutdown(socket.SHUT_RDWR)
-
-
-def listening(place: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(place))
-    listener.listen()
-    return listener
-
-
-def serve(listener: socket.socket, folder: Path, program: Sequence[str] = READER) -> None:
-    n = 0
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:  # the test has ended
-            return
-        own = folder / f"reader-{n}"
-        own.mkdir()
-        with connection:
-            subprocess.run(
-                program, stdin=connection.fileno(), stdout=connection.fileno(), env={"TMPDIR": str(own)}, check=False
-            )
-        n += 1
 
 
 def source(list_format: str = "plain") -> Source:
@@ -119,7 +96,7 @@ def test_this_system_has_every_measure(door: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives another account")
 def test_run_by_root_the_reader_has_an_account_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_client, "_account", lambda: pwd.getpwnam("nobody").pw_uid)
+    monkeypatch.setattr(reader_client, "_account", lambda _name: pwd.getpwnam("nobody").pw_uid)
     copy = tmp_path / "copy"
     copy.write_text("a.example\n")
     copy.chmod(0o600)

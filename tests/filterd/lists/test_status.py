@@ -9,8 +9,9 @@ from support.present import present
 
 import filterd.lists.jobs as lists
 from filterd.config import Config
+from filterd.config.kinds import Seconds
 from filterd.lists.sources import shelf_of
-from filterd.lists.status import confirmed_s, due, is_due, note_failure, refuse_waiting, waiting
+from filterd.lists.status import age_states, confirmed_s, due, is_due, note_failure, refuse_waiting, waiting
 from rules.lists.versions import Kept
 
 
@@ -114,15 +115,21 @@ def test_lists_are_kept_below_the_state_directory(dropped: Config) -> None:
     assert shelf_of(dropped, dropped.lists[0]).directory == Path(dropped.state_dir) / "lists/pta"
 
 
-def test_a_dropped_list_of_csam_is_stale_after_two_days_and_says_its_age(tmp_path: Path) -> None:
+def test_a_list_of_csam_is_stale_after_26_hours_and_alarming_after_three_days_and_says_its_age(tmp_path: Path) -> None:
     (tmp_path / "pta.txt").write_text("a.test\nb.test\n")
     config = config_of(tmp_path, "file: pta.txt, format: plain")
     of_csam = dataclasses.replace(config, lists=(dataclasses.replace(config.lists[0], tier="csam"),))
     take_in(of_csam)
 
-    assert faults(of_csam, NOW + 47 * HOUR) == ""
-    assert "stale: not confirmed by its source for 49.0 h, at most 48.0 h" in faults(of_csam, NOW + 49 * HOUR)
+    assert faults(of_csam, NOW + 25 * HOUR) == ""
+    assert "stale: not confirmed by its source for 27.0 h, at most 26.0 h" in faults(of_csam, NOW + 27 * HOUR)
+    assert "stale for days: not confirmed by its source for 73.0 h" in faults(of_csam, NOW + 73 * HOUR)
     assert faults(config, NOW + 4900 * HOUR) == ""
+    states = [age_states(of_csam, NOW + hours * HOUR) for hours in (25, 27, 73)]
+    assert states == [{"pta": 0}, {"pta": 1}, {"pta": 2}]
+    assert age_states(config, NOW + 4900 * HOUR) == {"pta": 0}
+    longer = dataclasses.replace(of_csam.lists[0], max_age=Seconds(100 * 3600))
+    assert age_states(dataclasses.replace(of_csam, lists=(longer,)), NOW + 99 * HOUR) == {"pta": 0}
     file_of(config).touch()
     take_in(of_csam, NOW + 49 * HOUR)
     assert faults(of_csam, NOW + 50 * HOUR) == ""

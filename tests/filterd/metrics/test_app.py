@@ -15,6 +15,8 @@ CONTROL: Message = {
     "ages_s": {},
     "lists": [],
     "confirmed_s": {},
+    "list_ages": {},
+    "self_tests": {},
     "shadowed": {},
     "ways_around": {},
     "records_late_since_s": None,

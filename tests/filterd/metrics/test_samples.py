@@ -26,6 +26,8 @@ CONTROL: dict[str, Any] = {
     "ages_s": {"names": 12.5},
     "lists": [{"id": "pta", "rules": 3, "skipped": 1}],
     "confirmed_s": {"pta": 900.0},
+    "list_ages": {"pta": 2},
+    "self_tests": {"pta": False},
     "shadowed": {"tried": {"dns": 2}},
     "ways_around": {"vpn": {"sni": 1}},
     "records_late_since_s": 940.0,

@@ -1,0 +1,87 @@
+"""Has a sealed list read by the process that alone can: a reader of filterd-sealed.socket, or else a child of ours.
+
+As other lists are: filterd.lists.reader_client.
+Invariants: this process has no key and never what was decrypted; where no reader can be had, the list waits, and what
+is in force stays.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final
+
+import msgspec
+
+from filterd.config import Config
+from filterd.lists.list_reader import Answer, Read
+from filterd.lists.rails import protected_prefixes
+from filterd.lists.reader_client import Program, asked_of, examined_in, reader_at
+from filterd.lists.sealed_reader import DOOR, Digest, Digested
+from filterd.lists.watch import released_of, watch_lists_of
+from filterd.places import SEALED_KEY, sealed_socket
+from rules.compiler.digests import Digests
+from rules.compiler.sealed_digests import Guarded
+from rules.errors import BadList
+from rules.lists.acceptance import Examined
+from rules.lists.source import Source, describe_source
+
+ANSWER_OCTETS: Final = 512 * 2**20  # of the rows of ten million entries, in base64
+
+
+@dataclass(frozen=True, slots=True)
+class SealedReader:
+    """Where sealed lists are read.   door  of systemd's socket;   key_folder  of a child's key, without that door"""
+
+    door: Path
+    key_folder: Path
+
+    def examine(self, copy: Path, source: Source) -> Examined:
+        """What rules.lists.acceptance.examine() finds.   Raises BadList; ReaderFailed; OSError: the list waits."""
+        with reader_at(self.door, self._program()) as (connection, how_it_ended):
+            answer = asked_of(connection, Read(replace(source, path=None)), [copy], Answer)
+        return examined_in(answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}"))
+
+    def digests(self, copy: Path, source: Source, key: bytes, guarded: Guarded) -> Digests:
+        """The digests of a list under the key of an image.   Raises BadList: there are none"""
+        request = Digest(replace(source, path=None), key)
+        try:
+            with NamedTemporaryFile() as rails, reader_at(self.door, self._program()) as (connection, how_it_ended):
+                rails.write(msgspec.json.encode(guarded))
+                rails.flush()
+                answer = asked_of(connection, request, [copy, Path(rails.name)], Digested, ANSWER_OCTETS)
+        except OSError as reason:
+            raise BadList(f"list {source.id!r}: {reason}") from reason
+        if answer is None or answer.digests is None:
+            why = (
+                f"its reader ended without an answer{how_it_ended()}" if answer is None else answer.bad or answer.failed
+            )
+            raise BadList(f"list {source.id!r}: {why}; what is in force stays; see docs/sealed-lists.md")
+        return answer.digests
+
+    def measures_missing(self) -> list[str]:
+        """The measures of its confinement that this system does not have.   Raises OSError: it has no key."""
+        with NamedTemporaryFile() as nothing, reader_at(self.door, self._program()) as (connection, how_it_ended):
+            request = Read(describe_source("probe", None, {"tier": "csam"}))
+            answer = asked_of(connection, request, [Path(nothing.name)], Answer)
+        if answer is None:
+            raise OSError(f"a reader of sealed lists was tried, and ended without an answer{how_it_ended()}")
+        return answer.missing
+
+    def _program(self) -> Program:
+        return Program(DOOR, "filterd.lists.sealed_reader", {"CREDENTIALS_DIRECTORY": str(self.key_folder)})
+
+
+def sealed_reader_of(config: Config) -> SealedReader:
+    """The reader of a box."""
+    return SealedReader(sealed_socket(config.run_dir), config.state_dir / SEALED_KEY)
+
+
+def digests_of(config: Config, sources: Iterable[Source], key: bytes) -> dict[str, Digests]:
+    """The digests of each sealed list that has a copy, by id.   key  of the base that they are for.   Raises BadList"""
+    copies = {source.id: (source.path, source) for source in sources if source.is_sealed and source.path is not None}
+    if not copies:
+        return {}
+    reader, said = sealed_reader_of(config), config.protected
+    guarded = Guarded([*said.names], protected_prefixes(config), watch_lists_of(config), released_of(config))
+    return {list_id: reader.digests(copy, source, key, guarded) for list_id, (copy, source) in copies.items()}
