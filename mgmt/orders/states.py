@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
+from parental.schema.confirmations import verifications
 from parental.schema.orders import approvals, entries, order_steps, orders
 
 _BATCH = 500
@@ -103,7 +104,7 @@ def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
 
 
 def follow(conn: Connection, numbers: Iterable[object], at: datetime) -> None:
-    """Write the steps of orders whose entries have changed, as control has decided.   Cost: 4 queries for 500
+    """Write the steps of orders whose entries have changed, as control has decided.   Cost: 5 queries for 500
 
     Entries of no order, which only a web role that lies can write, have no steps."""
     chosen = sorted(each for each in set(numbers) if isinstance(each, int))
@@ -117,13 +118,14 @@ def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
     waiting = frozenset(conn.execute(proposed.where(approvals.c.order.in_(numbers))).scalars())
     there = select(orders.c.id, orders.c.withdrawn_ms).where(orders.c.id.in_(numbers))
     withdrawn = {row.id: row.withdrawn_ms is not None for row in conn.execute(there)}
+    outdated = _outdated(conn, numbers)
     for order in counts.keys() & withdrawn.keys():
         steps = taken.get(order, [])
         target = _state_by(counts[order], is_withdrawn=withdrawn[order], is_proposed=order in waiting)
         base = next((each.state for each in reversed(steps) if each.state not in _ASKED), None)
         if not steps:
             _append(conn, order, 0, [_S.RECEIVED, _S.VALIDATED, target], at, CONTROL_ROLE)
-        elif target is not base and target in NEXT[steps[-1].state]:
+        elif (target is not base or order in outdated) and target in NEXT[steps[-1].state]:
             _append(conn, order, len(steps), [target], at, CONTROL_ROLE)
 
 
@@ -150,6 +152,17 @@ def _counts(conn: Connection, numbers: Sequence[int]) -> dict[int, dict[str, int
     for order, status, n in conn.execute(chosen.group_by(entries.c.order, entries.c.status)):
         found.setdefault(order, {})[str(status)] = n
     return found
+
+
+def _outdated(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:
+    """Orders whose entries have changed since the traffic was asked about them."""
+    asked = (
+        select(verifications.c.order, func.max(verifications.c.revision).label("revision"))
+        .where(verifications.c.order.in_(numbers))
+        .group_by(verifications.c.order)
+    ).subquery()
+    chosen = select(entries.c.order).join(asked, asked.c.order == entries.c.order).distinct()
+    return frozenset(conn.execute(chosen.where(entries.c.revision > asked.c.revision)).scalars())
 
 
 def _append(conn: Connection, order: int, after: int, states: Sequence[State], at: datetime, by: str) -> None:

@@ -9,7 +9,7 @@ from support.mgmt.orders import NOW, publish, push, said
 from mgmt.confirmation.replies import confirm, due, last_confirmation
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.states import steps_of
-from mgmt.orders.store import withdraw_order
+from mgmt.orders.store import withdraw_entries, withdraw_order
 from parental.schema.confirmations import confirmations
 
 
@@ -59,3 +59,17 @@ def test_an_order_that_is_verified_again_is_answered_again_and_the_newest_answer
     assert confirm(conn, found, SIGNER, NOW + timedelta(hours=1))
     newest = last_confirmation(conn, order)
     assert first is not None and newest is not None and newest.id > first.id
+
+
+def test_an_order_of_which_a_part_is_withdrawn_is_verified_and_confirmed_again(conn: Connection) -> None:
+    order = confirmed(conn, "bad.example", "worse.example")
+    withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)
+    publish(conn)
+    assert steps_of(conn, [order])[order][-1].state.value == "enforced", "what was verified has changed"
+
+    verified(conn, order)
+    (found,) = due(conn, 9)
+    assert confirm(conn, found, SIGNER, NOW + timedelta(hours=1))
+    assert [each.state.value for each in steps_of(conn, [order])[order]][-3:] == ["enforced", "verified", "confirmed"]
+    publish(conn)
+    assert steps_of(conn, [order])[order][-1].state.value == "confirmed"
