@@ -27,7 +27,6 @@ from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
 from fastpath.wire.ja4 cimport JA4_QUIC, JA4_TLS
 from fastpath.wire.name cimport name_from_host
-from fastpath.wire.packet cimport PROTO_UDP
 from fastpath.wire.tls cimport ClientHello
 
 

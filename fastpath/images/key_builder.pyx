@@ -4,8 +4,8 @@ Entries are sorted in place by the place of their key's hash: first by its upper
 sort), then inside each bucket of a few dozen.  So equal input gives equal bytes, the table is written front to back
 without a second copy, and find() searches one bucket.
 
-Invariants: after sort() the entries of one key are neighbours, ordered by list, mode and arrival; a key of a confidential
-list is a digest from its first moment here on, so that no memory of a builder holds it.
+Invariants: after sort() the entries of one key are neighbours, ordered by list, mode and arrival; a key of a
+confidential list is a digest from its first moment here on, so that no memory of a builder holds it.
 Source: McIlroy, Bostic and McIlroy, Engineering Radix Sort (1993), for the first pass.
 Cost: 32 octets an entry, and its key; growing does not copy (realloc moves pages).
 """
