@@ -30,7 +30,7 @@ from mgmt.api import (
     settings as desk_settings,
 )
 from mgmt.api.hours import calendar, grants, tickets
-from mgmt.api.letters import files, refusals
+from mgmt.api.letters import files, refusals, statistics
 from mgmt.api.publications import add_publications
 from mgmt.app_context import (
     CLOCK,
@@ -69,6 +69,7 @@ HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 ROUTES = (
     *files.ROUTES,
     *refusals.ROUTES,
+    *statistics.ROUTES,
     *orders.ROUTES,
     *confirmations.ROUTES,
     *approvals.ROUTES,

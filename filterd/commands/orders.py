@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from filterd.errors import WrongUse
 from filterd.escalation.delivery import add_deliver, run_deliver
@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     brought, collected = add_import(verbs), add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
+    stats = add_verb(
+        verbs, "stats", "show how the orders of each issuer have gone", "filterd orders stats --issuer PTA"
+    )
+    stats.add_argument("--issuer", help="whose; default: all")
+    stats.add_argument("--since", metavar="TIME", help="received from then on; default: 30 days before --until")
+    stats.add_argument("--until", metavar="TIME", help="received before then; default: now")
     withdraw = add_verb(verbs, "withdraw", "end an order, or some of its entries", WITHDRAW)
     confirm = add_verb(
         verbs,
@@ -67,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         verb.add_argument(
             "--key", type=Path, metavar="FILE", help="the issuer's private key (Ed25519, PEM), to sign with"
         )
-    for verb in (push, brought, collected, listed, show, withdraw, confirm):
+    for verb in (push, brought, collected, listed, stats, show, withdraw, confirm):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
@@ -97,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
             return run_collect(args)
         case "list":
             _list(args)
+        case "stats":
+            _stats(args)
         case "approve":
             return run_approve(args)
         case "verify":
@@ -181,6 +189,25 @@ def _names_in(path: Path | None) -> list[str]:
 def _list(args: argparse.Namespace) -> None:
     for order in call_pages(args, "orders"):
         print(json.dumps(order) if args.json else _line(order))
+
+
+def _stats(args: argparse.Namespace) -> None:
+    asked = {name: value for name in ("issuer", "since", "until") if (value := getattr(args, name)) is not None}
+    found = call(args, "GET", f"/v1/order-statistics?{urlencode(asked)}")
+    for each in found["issuers"]:
+        print(json.dumps(each) if args.json else _stats_line(each))
+
+
+def _stats_line(each: dict[str, Any]) -> str:
+    took = [
+        f"{what} {each[what]['orders']}"
+        + (f" (median {each[what]['median_s']:.1f} s, p95 {each[what]['p95_s']:.1f} s)" if each[what]["orders"] else "")
+        for what in ("enforced", "confirmed")
+    ]
+    clocks = f"in time {each['in_time']}, late {each['late']}, overdue {each['overdue']}, ended {each['ended']}"
+    asked = f"traffic asked of {each['entries_asked']} of {each['entries_in_force']} entries"
+    blocked = f"blocked here {each['blocked_here']} of {each['questions']} questions"
+    return f"{each['issuer']}: {each['orders']} orders; {', '.join(took)}; {clocks}; {asked}, {blocked}"
 
 
 def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:

@@ -28,11 +28,11 @@ from parental.schema.orders import order_steps, orders
 BEFORE = "before"  # a kind: the order is older than the alarms
 _LAST = (Alarm.OVERDUE.value, BEFORE)
 _BATCH = 500
-_IS_PUSHED = func.length(orders.c.original) > 0  # a letter that only a list names has none
+IS_PUSHED = func.length(orders.c.original) > 0  # a letter that only a list names has none
 # What a clock needs of an order, without the octets that it came in, which may be many.
-_OF_CLOCK = (
+OF_CLOCK = (
     *(orders.c[name] for name in ("id", "issuer", "ground", "is_emergency", "deadline_s", "received_ms")),
-    _IS_PUSHED.label("original"),
+    IS_PUSHED.label("original"),
 )
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def _running(conn: Connection, rules: Rules) -> Iterator[tuple[Row[Any], Clock]]
     of_order = order_alarms.c.order == orders.c.id
     confirmed = exists().where(order_steps.c.order == orders.c.id, order_steps.c.state == State.CONFIRMED.value)
     open_ = select(orders.c.id).where(
-        _IS_PUSHED,
+        IS_PUSHED,
         orders.c.withdrawal_receipt.is_(None),
         ~exists().where(of_order, order_alarms.c.kind.in_(_LAST)),
         ~confirmed,
@@ -102,7 +102,7 @@ def _running(conn: Connection, rules: Rules) -> Iterator[tuple[Row[Any], Clock]]
 
 
 def _rows(conn: Connection, numbers: Sequence[int]) -> Sequence[Row[Any]]:
-    return conn.execute(select(*_OF_CLOCK).where(orders.c.id.in_(numbers)).order_by(orders.c.id)).all()
+    return conn.execute(select(*OF_CLOCK).where(orders.c.id.in_(numbers)).order_by(orders.c.id)).all()
 
 
 def _is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:

@@ -25,6 +25,9 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
     shown = daemon.run("orders", "show", "--issuer", "PTA", "T-7", "--json", token=regulator)
     assert json.loads(shown.stdout)["counts"] == {"enforced": 1, "invalid": 1}
     assert "PTA T-7: partly_enforced" in daemon.run("orders", "list", token=regulator).stdout
+    stats = daemon.run("orders", "stats", "--json", token=regulator)
+    assert json.loads(stats.stdout)["enforced"]["orders"] >= 1
+    assert re.match(r"PTA: \d+ orders; enforced \d+ \(median ", daemon.run("orders", "stats", token=regulator).stdout)
 
     withdrawn = daemon.run("orders", "withdraw", "--issuer", "PTA", "T-7", "--reason", "a court", token=regulator)
     assert "T-7: withdrawn" in withdrawn.stdout
