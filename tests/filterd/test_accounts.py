@@ -20,6 +20,7 @@ UIDS = {
     "filterd-splash": 906,
     "filterd-metrics": 907,
     "filterd-radius": 908,
+    "filterd-reader": 909,
 }
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]

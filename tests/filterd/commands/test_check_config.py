@@ -23,7 +23,7 @@ def test_the_shipped_example_has_no_fault_but_the_files_that_are_not_there(
 
     assert main(["check-config", str(path)]) == 0
     said = capsys.readouterr()
-    assert "good; 9 lists, 1 dns and 1 gate workers; " in said.out
+    assert "good; 10 lists, 1 dns and 1 gate workers; " in said.out
     assert all(" does not" not in line for line in said.err.splitlines())
 
 
