@@ -15,6 +15,7 @@ from support.present import present
 
 from mgmt.app import ROUTES
 from mgmt.auth import Principal, Route, find_principal, guarded
+from mgmt.desk.frame import TABS
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.approvals import Proposal
