@@ -28,6 +28,7 @@ from typing import BinaryIO, Final
 import msgspec
 import pysequoia
 from msgspec import Struct
+from pysequoia.packet import PacketPile, Tag
 
 from filterd.accounts import may_ask, name_of, peer_of
 from filterd.lists.list_reader import (
@@ -139,11 +140,16 @@ def _items(message: bytes, source: Source, key: bytes) -> Iterator[Item]:
 
 
 def _decrypted(message: bytes, key: bytes) -> bytes:
-    """Raises BadList"""
+    """Raises BadList
+
+    Sequoia gives what a message holds that is signed or stored, and not encrypted, too (RFC 9580 §10.3)."""
     try:
+        is_encrypted = any(packet.tag == Tag.SEIP for packet in PacketPile.from_bytes(message))
         octets = pysequoia.decrypt(message, _decryptor(key)).bytes
     except Exception:  # Sequoia has one kind for all that may be wrong
         raise BadList(NOT_OURS) from None
+    if not is_encrypted:
+        raise BadList(NOT_OURS)
     if octets is None or len(octets) > MAX_FILE_OCTETS:
         raise BadList(TOO_LARGE)
     return bytes(octets)

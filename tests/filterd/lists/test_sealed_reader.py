@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import msgspec
+import pysequoia
 import pytest
 from support.lists.sealed import Seal, new_seal
 
@@ -85,6 +86,12 @@ def test_what_is_not_encrypted_altered_or_for_another_key_is_refused(seal: Seal)
 
     for octets in (f"{MARKER}\n".encode(), b"", bytes(message), new_seal().close(f"{MARKER}\n")):
         assert answer_of(octets, source(), seal.secret).bad == NOT_OURS
+
+
+def test_a_message_of_openpgp_that_is_signed_and_not_encrypted_is_refused_as_one_in_clear(seal: Seal) -> None:
+    signed = pysequoia.sign(pysequoia.Tsk.from_bytes(seal.secret).signer(), b"a.test\n", armor=False)
+
+    assert answer_of(signed, source(), seal.secret).bad == NOT_OURS
 
 
 def test_a_message_that_inflates_beyond_what_a_list_may_have_is_refused(
