@@ -3,9 +3,10 @@
 Equal records of one second are one row with a count, as the ledger keeps them.  A row is four numbers: its second, its
 subscriber, its kind and its count.  A kind is all else that a record says; only kinds become objects.
 
-Invariants: the process that wrote the segment is not trusted.  What is no record (its channel, action, reason or rule
-is none, or its time is before 1970) is passed over slot by slot and counted as damaged; so are the zeros that a power
-cut leaves of records which the disk has not got.
+Invariants: the process that wrote the segment is not trusted.  What is no record (its channel, action, reason, list or
+rule is none, its time is before 1970, or a generation is more than a database holds) is passed over slot by slot and
+counted as damaged, so that it holds up no record behind it; so are the zeros that a power cut leaves of records which
+the disk has not got.
 Absent on purpose: a mapping of the file, which its owner could cut under the reader (SIGBUS).
 Cost: 0.2 µs a record, where each makes a row.
 """
@@ -13,10 +14,11 @@ import os
 from array import array
 from typing import NamedTuple
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 
 from fastpath.base.siphash cimport siphash13
+from fastpath.images.layout cimport LIST_ID_OCTETS
 from fastpath.images.verdict cimport C_ADDRESS, C_DNS, N_REASONS, NO_SUBSCRIBER, SHADOW
 from fastpath.report.spool cimport MOST_SLOTS, SLOT_OCTETS, Event
 
@@ -130,15 +132,30 @@ cdef void _fold(Fold* f, uint32_t most) noexcept nogil:
 
 
 cdef bint _has_numbers(const Event* e) noexcept nogil:
-    """Whether the numbers of a record are such as a loop writes."""
-    return e.time_ns > 0 and C_DNS <= e.channel <= C_ADDRESS and e.action <= SHADOW and e.reason < N_REASONS
+    """Whether the numbers and the list of a record are such as a loop writes."""
+    return (e.time_ns > 0 and C_DNS <= e.channel <= C_ADDRESS and e.action <= SHADOW and e.reason < N_REASONS
+            and e.names_generation <= <uint64_t>INT64_MAX and e.policy_generation <= <uint64_t>INT64_MAX
+            and _has_list(e))
+
+
+cdef bint _has_list(const Event* e) noexcept nogil:
+    """Whether a list is graphic ASCII, with zeros behind it alone."""
+    cdef const uint8_t* text = <const uint8_t*>e.list
+    cdef size_t at = 0
+    while at < LIST_ID_OCTETS and 0x21 <= text[at] <= 0x7E:
+        at += 1
+    while at < LIST_ID_OCTETS and text[at] == 0:
+        at += 1
+    return at == LIST_ID_OCTETS
 
 
 cdef bint _has_rule(const Event* e) noexcept nogil:
     """Whether a rule is the text of a URL, one name in wire form, or nothing."""
     cdef size_t at = 0
-    if e.rule_is_url or e.rule_octets == 0:
+    if e.rule_octets == 0:
         return True
+    if e.rule_is_url:
+        return memchr(e.rule, 0, e.rule_octets) == NULL
     while at < e.rule_octets and e.rule[at] != 0:
         if e.rule[at] > MOST_LABEL_OCTETS:
             return False

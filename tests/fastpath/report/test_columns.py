@@ -98,6 +98,12 @@ DAMAGED = {
     "a channel too high": block_event(channel=7),
     "an action too high": block_event(action=9),
     "a reason too high": block_event(reason=11),
+    "a generation that no database holds": block_event(names_generation=2**63),
+    "such a one of the policy": block_event(policy_generation=2**64 - 1),
+    "a zero in a list": block_event(list_id="p\0ta"),
+    "a control character in a list": block_event(list_id="p\nta"),
+    "a list that is not ASCII": block_event(list_id="\u00e9"),
+    "a zero in a URL": block_event(rule=b"http://a.test/\0b", is_url=1),
     "a label too long": block_event(rule=b"\x40" + b"a" * 62 + b"\0"),
     "a rule without its root": block_event(rule=b"\x03bad"),
     "octets behind a rule": block_event(rule=b"\x03bad\0\0"),
@@ -118,7 +124,7 @@ def test_the_shortest_and_longest_labels_are_rules(tmp_path: Path, rule: bytes) 
 
 
 def test_the_rule_of_a_url_is_its_text_and_is_no_name(tmp_path: Path) -> None:
-    found = read(tmp_path, block_event(rule=b"\x01a\0", is_url=1), block_event(rule=b"\x01a\0"))
+    found = read(tmp_path, block_event(rule=b"\x01a", is_url=1), block_event(rule=b"\x01a\0"))
 
     assert len(found.kinds) == 2
 

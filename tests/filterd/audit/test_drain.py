@@ -369,3 +369,32 @@ def test_what_a_family_has_closed_to_a_child_is_counted_by_day_and_nothing_else(
         ((_, met),) = totals_of(conn, child, date.min).items()
         assert set(met.values()) == {1} and len(met) == 3 and {"schedule", "household"} <= set(met)
         assert totals_of(conn, 7, date.min) == {}
+
+
+LIES: dict[str, dict[str, Any]] = {
+    "a generation": {"names_generation": 2**64 - 1},
+    "a zero in a list": {"list_id": "p\0ta"},
+    "a zero in a URL": {"rule": b"http://a.test/\0", "is_url": 1},
+    "a zero in the list of a CSAM block": {"reason": Reason.CSAM, "list_id": "p\0ta"},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_what_a_worker_writes_that_no_database_takes_holds_up_no_record(
+    tmp_path: Path, ledger: Ledger, lie: str
+) -> None:
+    put_segment(tmp_path / "spool/dns-0", 1, event(), block_event(**LIES[lie]), event("behind.test"))
+    put_segment(tmp_path / "spool/gate-0", 1, event("other.test"))
+
+    drain_all(tmp_path / "spool", ledger)
+
+    assert sorted(rule for rule, *_ in blocks(ledger)) == ["bad.test", "behind.test", "other.test"]
+
+
+def test_the_highest_numbers_and_any_octet_of_a_name_are_recorded(tmp_path: Path, ledger: Ledger) -> None:
+    highest: dict[str, Any] = {"names_generation": 2**63 - 1, "order": 2**32 - 1, "time_ns": 2**63 - 1, "category": 255}
+    put_segment(tmp_path / "spool/dns-0", 1, block_event(b"\x04\0\n\xff.\x04test\0", **highest))
+
+    drain_all(tmp_path / "spool", ledger)
+
+    assert [rule for rule, *_ in blocks(ledger)] == [r"\000\010\255\..test"]
