@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import Config
+from filterd.errors import Refused
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
 from parental.database import writing
@@ -50,7 +51,7 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()
-    except (DatabaseFault, OSError) as reason:  # a full disk, too, is no fault of the program
+    except (DatabaseFault, OSError, Refused) as reason:  # a full disk, too, is no fault of the program
         if faults.get(where) != str(reason):
             log.error("%s: %s", where, reason)
         faults[where] = str(reason)

@@ -28,7 +28,7 @@ from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
-from filterd.control.retries import missed, settle
+from filterd.control.retries import Following, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
@@ -73,7 +73,6 @@ SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cu
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
 FOLLOW_S = 0.25  # between two looks at what other gateways have changed
-FOLLOW_AGAIN_S = 5.0  # where the last one has failed
 OTHERS = "other gateways"  # the fault of it
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
@@ -154,16 +153,17 @@ async def _serve_splash(control: Control) -> asyncio.Server | None:
 
 async def _follow(control: Control, engine: Engine, answer: Callable[[ControlRequest], Awaitable[object]]) -> None:
     """Put in force what another gateway has changed: its web role tells its own control alone."""
-    publisher = control.publisher
+    following, wait_s = Following(engine, control.publisher), FOLLOW_S
 
     async def look() -> None:
-        for request in await asyncio.to_thread(missed, engine, publisher):
+        for request in await asyncio.to_thread(following.missed):
             await answer(request)
 
     while True:
-        await asyncio.sleep(FOLLOW_AGAIN_S if OTHERS in control.faults else FOLLOW_S)
-        if publisher.live is not None:
+        await asyncio.sleep(wait_s)
+        if control.publisher.live is not None:
             await guarded(control.faults, OTHERS, look)
+        wait_s = MEND_S if OTHERS in control.faults else FOLLOW_S
 
 
 async def _compile(control: Control) -> None:
