@@ -3,7 +3,8 @@
     received ─ 50 % ─ 75 % ─ 90 % ─ due      stops: confirmed, or nothing of the order can be in force any more
 
 A deadline that the letter states counts; else that of the settings (mgmt.deadlines.rules).
-Invariants: everything here is pure; times are aware; a clock that has stopped gives no alarm at or after that moment.
+Invariants: everything here is pure; times are aware; a clock that has stopped gives no alarm at or after that moment;
+whatever a row holds, nothing is raised: one that a web role has lied into it keeps no alarm from the other orders.
 Source: docs/orders.md.
 """
 
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from mgmt.deadlines.rules import Rules, deadline_for
+from mgmt.deadlines.rules import LATEST_DEADLINE, Rules, deadline_for
 from mgmt.orders.states import State, Step
 
 LETTER, SETTING = "letter", "setting"
@@ -31,6 +32,8 @@ class Alarm(enum.StrEnum):
     OVERDUE = "overdue"
 
 
+_END_MS = datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000  # no order is received later: the row is not of ours
+_LONGEST_S = LATEST_DEADLINE.total_seconds() + 1  # of a letter's, rounded: the API takes no longer one
 _SHARES = ((Alarm.HALF, 50), (Alarm.THREE_QUARTERS, 75), (Alarm.NEARLY, 90), (Alarm.OVERDUE, 100))
 
 
@@ -59,6 +62,8 @@ def clock_of(order: Row[Any], steps: Sequence[Step], rules: Rules) -> Clock | No
     """The clock of a row of orders.   steps  of the order, the oldest first;   None: it has no deadline"""
     if not order.original:  # a letter that a list names: the list has its own freshness
         return None
+    if not isinstance(order.received_ms, int) or not 0 <= order.received_ms < _END_MS:
+        return None
     begun = _moment(order.received_ms)
     due, by = _due(order, begun, rules)
     if due is None:
@@ -81,7 +86,7 @@ def alarms_between(clock: Clock, after: datetime, until: datetime) -> Iterator[t
 
 
 def _due(order: Row[Any], begun: datetime, rules: Rules) -> tuple[datetime | None, str]:
-    if order.deadline_s is not None:
+    if isinstance(order.deadline_s, int) and abs(order.deadline_s - begun.timestamp()) <= _LONGEST_S:
         return datetime.fromtimestamp(order.deadline_s, UTC), LETTER
     found = deadline_for(rules, order.issuer, is_emergency=bool(order.is_emergency), received=begun)
     return None if found is None else begun + found.within, SETTING

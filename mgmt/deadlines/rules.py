@@ -26,14 +26,13 @@ class Deadline(NamedTuple):
 ALARMS = ("50", "75", "90", "overdue")
 LEAST_OF_ROLES = {"compliance": "50", "approver": "75", "engineer": "90"}
 DEADLINES = (Deadline(timedelta(hours=48), kind=ROUTINE), Deadline(timedelta(hours=12), kind=EMERGENCY))
-REVIEW_AFTER = timedelta(days=180)
+LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
 
 
 class Rules(NamedTuple):
     """What the settings say.   zone  in which a day of `deadlines` begins"""
 
     deadlines: tuple[Deadline, ...] = DEADLINES
-    review_after: timedelta = REVIEW_AFTER
     zone: tzinfo = UTC
 
 

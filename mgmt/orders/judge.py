@@ -8,8 +8,9 @@ Source: semantics §2, §6.3 (the statuses).
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from mgmt.deadlines.rules import LATEST_DEADLINE
 from mgmt.fields import unfit
 from mgmt.frame.decoder import decode
 from mgmt.orders.model import (
@@ -36,8 +37,6 @@ from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
 from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
-
-LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
 
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"

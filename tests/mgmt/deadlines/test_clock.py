@@ -102,3 +102,19 @@ def test_however_often_one_looks_each_alarm_is_found_once(minutes: int, looks: l
     parts = [found for one, other in pairwise(moments) for found in alarms_between(clock, one, other)]
 
     assert parts == list(alarms_between(clock, BEGUN, moments[-1]))
+
+
+@pytest.mark.parametrize("deadline_s", [2**62, -(2**62), 0, int((BEGUN + timedelta(days=367)).timestamp()), "soon"])
+def test_a_deadline_that_no_letter_can_state_is_none_and_the_settings_count(deadline_s: Any) -> None:
+    row = order()
+    row.deadline_s = deadline_s
+
+    assert clock_of(row, (), RULES) == Clock(BEGUN, BEGUN + DAY, "setting")
+
+
+@pytest.mark.parametrize("received_ms", [2**62, -(2**62), "now", None])
+def test_an_order_of_a_time_that_is_none_has_no_clock(received_ms: Any) -> None:
+    row = order()
+    row.received_ms = received_ms
+
+    assert clock_of(row, (), RULES) is None
