@@ -19,7 +19,7 @@ from mgmt.deadlines.notices import Contact, put_notices
 from mgmt.deadlines.rules import Rules
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
-from mgmt.orders.sealed import why_sealed
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, steps_of
 from parental.database import upsert
 from parental.schema.deadlines import order_alarms
@@ -31,7 +31,7 @@ _BATCH = 500
 IS_PUSHED = func.length(orders.c.original) > 0  # a letter that only a list names has none
 # What a clock needs of an order, without the octets that it came in, which may be many.
 OF_CLOCK = (
-    *(orders.c[name] for name in ("id", "issuer", "ground", "is_emergency", "deadline_s", "received_ms")),
+    *(orders.c[name] for name in ("id", "issuer", "ref", "ground", "is_emergency", "deadline_s", "received_ms")),
     IS_PUSHED.label("original"),
 )
 _EVER = datetime.min.replace(tzinfo=UTC)
@@ -113,7 +113,7 @@ def _is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:
 
 
 def _text(order: Row[Any], clock: Clock, alarm: Alarm, desk: str | None) -> str:
-    ground = None if why_sealed(order.ground) else order.ground
+    ground = None if is_sealed(order) else order.ground
     said = Said(order.id, ground, alarm.value, _iso(clock.begun), _iso(clock.due), clock.by, desk)
     return msgspec.json.encode(said).decode()
 

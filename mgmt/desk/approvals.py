@@ -4,6 +4,7 @@ Invariants: nothing is proposed without the session's form token; what is signed
 the person who signs is the one who is signed in.
 """
 
+import re
 from collections import defaultdict
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
@@ -18,8 +19,10 @@ from mgmt.app_context import CLOCK, SETTINGS, read, write
 from mgmt.desk.access import done, viewed
 from mgmt.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
 from mgmt.desk.frame import PATH, Sent, allowed, moved, number_of, page
-from mgmt.desk.order_view import is_sealed, named
+from mgmt.desk.order_view import named
+from mgmt.frame.shapes import LINE
 from mgmt.orders.approvals import EMERGENCY, KINDS, NotApproved, Proposal
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
     PERMISSION,
     PROPOSED,
@@ -107,7 +110,7 @@ async def refuse(request: web.Request, form: Sent) -> web.Response:
     """POST /desk/approvals/7/refuse"""
     number, by, now = number_of(request.match_info["id"]), form.session.person, request.app[CLOCK]()
     try:
-        await write(request, lambda conn: refuse_proposal(conn, number, form.fields["why"], by, now))
+        await write(request, lambda conn: refuse_proposal(conn, number, _line(form.fields, "why"), by, now))
     except NotApproved as reason:
         return await _page(request, form.session, 409, alert=str(reason))
     except IntegrityError:
@@ -200,12 +203,20 @@ def _proposal(form: dict[str, str], zone: str) -> Proposal:
     return Proposal(
         kind=kind,
         number=None if is_whole else _whole(form["entry"], "entry"),
-        reason=form["reason"],
-        reference=form["reference"],
-        collateral=form["collateral"],
-        owner_consent=form["owner_consent"] or None,
+        reason=_line(form, "reason"),
+        reference=_line(form, "reference"),
+        collateral=_line(form, "collateral"),
+        owner_consent=_line(form, "owner_consent") or None,
         expires=None if is_whole else _end_of(form["until"], zone),
     )
+
+
+def _line(form: dict[str, str], field: str) -> str:
+    """What a field says, on one line, as the API takes it; '': nothing.   Raises NotApproved."""
+    text = form[field].strip()
+    if text and re.search(LINE, text) is None:
+        raise NotApproved(f"{field}: holds an end of a line, or what no one can see; nothing done; write it plainly")
+    return text
 
 
 def _whole(text: str, what: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.orders.sealed import why_sealed
+from mgmt.orders.sealed import is_sealed, why_sealed
 from mgmt.orders.states import State
 from mgmt.orders.store import View, orders_json
 from mgmt.text.language import language
@@ -57,11 +57,6 @@ def seen(conn: Connection, rows: Sequence[Row[Any]], view: View) -> list[Seen]:
     return [_seen(each, view.at) for each in orders_json(conn, rows, view)]
 
 
-def is_sealed(order: Row[Any]) -> bool:
-    """Whether an order may stand nowhere in clear."""
-    return _speaks_of_it(order.ground, order.ref)
-
-
 def named(order: Row[Any]) -> str:
     """An order by issuer and reference; one that is sealed by its digest."""
     return _named(order.issuer, order.ref, order.sha256.hex(), is_sealed=is_sealed(order))
@@ -76,7 +71,7 @@ def tag_of(counts: dict[str, int], withdrawn: str | None) -> str:
 
 
 def _seen(order: dict[str, Any], now: datetime) -> Seen:
-    sealed = _speaks_of_it(order["ground"] or "", order["ref"])
+    sealed = any(why_sealed(order[field] or "") for field in ("ground", "ref"))
     clock = _clock_of(order, now)
     steps = order["steps"]
     same = ("id", "received", "scope", "sha256", "lapses", "withdrawn", "withdrawal_reason", "counts", "lists")
@@ -96,10 +91,6 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
 
 def _named(issuer: str, ref: str, sha256: str, *, is_sealed: bool) -> str:
     return f"{issuer}, sealed, digest {sha256[:16]}" if is_sealed else f"{issuer} {ref}"
-
-
-def _speaks_of_it(ground: str, ref: str) -> bool:
-    return why_sealed(ground) is not None or why_sealed(ref) is not None
 
 
 def _clock_of(order: dict[str, Any], now: datetime) -> Clock:

@@ -17,12 +17,13 @@ from mgmt.app_context import CLOCK, read, write
 from mgmt.confirmation.replies import last_confirmation
 from mgmt.desk.access import done, viewed
 from mgmt.desk.frame import PATH, Sent, moved, number_of, page
-from mgmt.desk.order_view import is_sealed, seen
+from mgmt.desk.order_view import seen
 from mgmt.errors import BadRequest
 from mgmt.frame.decoder import decode
 from mgmt.orders.approvals import approvals_of
 from mgmt.orders.effect import LOOK_FIRST, Group, effect_of, lines_of
 from mgmt.orders.pushed import Withdrawal
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import PERMISSION as APPROVE
 from mgmt.orders.store import find_order, find_order_by_id, is_of_lists, newest_orders, withdraw_entries, withdraw_order
 from mgmt.problems import Problem

@@ -3,6 +3,7 @@
 First what a person must look at: protected names, then what a rail holds, then what cannot be enforced; then what is
 new, and what another order blocks already.  Before it is taken in, it is what the API's own rules say; control's rails
 look at more (names that many people use, hosts of many), and what they hold is held afterwards.
+Invariants: a sealed order is named beside no entry: whoever types a name in would learn that it is of it.
 Cost: some 2 µs an entry, one look-up of an index for each that is shown.
 """
 
@@ -27,6 +28,7 @@ from mgmt.orders.model import (
     WITHDRAWN,
     Entry,
 )
+from mgmt.orders.sealed import is_sealed
 from parental.schema.orders import entries, orders
 
 LOOK_FIRST = (
@@ -94,8 +96,10 @@ def _held_by(conn: Connection, wires: Iterable[bytes], order: int | None) -> dic
     found: dict[bytes, str] = {}
     for first in range(0, len(asked), _BATCH):
         is_meant = and_(entries.c.wire.in_(asked[first : first + _BATCH]), entries.c.status.in_(IN_FORCE))
-        chosen = select(entries.c.wire, orders.c.issuer, orders.c.ref).join(orders, orders.c.id == entries.c.order)
+        about = [entries.c.wire, orders.c.issuer, orders.c.ref, orders.c.ground]
+        chosen = select(*about).join(orders, orders.c.id == entries.c.order)
         chosen = chosen.where(is_meant, *([] if order is None else [entries.c.order != order]))
         for row in conn.execute(chosen.order_by(entries.c.order)):
-            found.setdefault(row.wire, f"{row.issuer} {row.ref}")
+            if not is_sealed(row):
+                found.setdefault(row.wire, f"{row.issuer} {row.ref}")
     return found

@@ -9,6 +9,9 @@ Source: PECA 2016, section 22; semantics §8.
 
 import re
 from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row
 
 from mgmt.errors import BadRequest
 
@@ -32,6 +35,11 @@ _SPEAKS_OF_IT = re.compile(
 def why_sealed(text: str) -> str | None:
     """Why what says this may not stand in clear; None: it may."""
     return REFUSAL if _SPEAKS_OF_IT.search(text) else None
+
+
+def is_sealed(order: Row[Any]) -> bool:
+    """Whether a stored order may stand nowhere in clear.   order  with its ground and its reference"""
+    return why_sealed(str(order.ground)) is not None or why_sealed(str(order.ref)) is not None
 
 
 def refuse_sealed(category: str, **said: str) -> None:

@@ -58,6 +58,7 @@ _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
+_LAST_MS = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 1000
 _IS_OCTETS = is_octets(entries.c.wire)
 # What may be in force, or come to be: held and refused entries would come back with a change of the rails.
 IS_REFUSED_BY_CONTROL = and_(
@@ -382,4 +383,5 @@ def _ms(at: datetime) -> int:
 
 
 def _iso(ms: int, zone: tzinfo = UTC) -> str:
-    return datetime.fromtimestamp(ms / 1000, zone).isoformat(timespec="milliseconds")
+    """A time beyond _LAST_MS, which no order of ours has, as that one: a row that holds it hides no other order."""
+    return datetime.fromtimestamp(min(max(ms, 0), _LAST_MS) / 1000, zone).isoformat(timespec="milliseconds")

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 from support.mgmt.confirmed import SIGNER, verified
 from support.mgmt.orders import NOW, publish, push, said
 
@@ -20,6 +20,7 @@ from mgmt.orders.letters import keep_letters
 from mgmt.orders.store import number_letter
 from parental.database import writing
 from parental.schema.deadlines import order_notices
+from parental.schema.orders import orders
 
 HOUR = timedelta(hours=1)
 RULES = Rules((Deadline(10 * HOUR),))
@@ -128,3 +129,21 @@ def test_two_gateways_that_look_at_once_give_an_alarm_once(engine: Engine) -> No
     assert sorted(each.order for each in found) == orders
     with writing(engine) as conn:
         assert len(notices(conn)) == len(orders)
+
+
+def test_a_row_that_a_web_role_has_lied_into_the_database_keeps_no_alarm_from_the_other_orders(
+    conn: Connection,
+) -> None:
+    liars = [push(conn, "a.test", ref=f"lie {column}") for column in ("deadline_s", "received_ms")]
+    for liar, column in zip(liars, ("deadline_s", "received_ms"), strict=True):
+        conn.execute(update(orders).where(orders.c.id == liar).values({column: 2**62}))
+    honest = push(conn, "b.test", ref="honest")
+
+    assert given(conn, 5) == [(liars[0], "50"), (honest, "50")]
+
+
+def test_a_message_about_an_order_whose_reference_speaks_of_csam_has_no_ground(conn: Connection) -> None:
+    push(conn, "a.test", ref="CSAM/7", ground="Section 37")
+    given(conn, 5)
+
+    assert msgspec.json.decode(conn.execute(select(order_notices.c.text)).scalar_one())["ground"] is None

@@ -183,3 +183,17 @@ async def test_the_page_of_an_order_fills_the_form_of_a_proposal(
     _, text = await browser.get("/approvals?order=1&entry=2&kind=held")
 
     assert 'name="order" inputmode="numeric" value="1"' in text and '<option value="held" selected>' in text
+
+
+@pytest.mark.parametrize("text", ["a\0b", "one\ntwo", "\u202egnp.exe"])
+async def test_a_field_that_is_no_plain_line_is_refused_as_the_api_refuses_it(
+    browser: Browser, engine: Engine, add: AddPerson, text: str
+) -> None:
+    await enter(browser, engine, add, "amna", "compliance")
+    csrf = await browser.csrf()
+    for field in ("reason", "reference", "collateral", "owner_consent"):
+        status, page = await browser.send("/approvals", csrf=csrf, **FORM | {field: text})
+        assert (status, f"{field}: holds an end of a line" in page) == (422, True)
+    assert (await browser.send("/approvals", csrf=csrf, **FORM))[0] == 200
+
+    assert (await browser.send("/approvals/1/refuse", csrf=csrf, why=text))[0] == 409

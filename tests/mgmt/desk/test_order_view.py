@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Connection, Engine, update
 from support.mgmt.orders import NOW, publish, push
 
-from mgmt.desk.order_view import Seen, is_sealed, named, seen
+from mgmt.desk.order_view import Seen, named, seen
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, step
 from mgmt.orders.store import View, get_order, withdraw_order
 from parental.database import writing
@@ -81,3 +82,13 @@ def test_an_order_of_child_abuse_material_is_its_digest_and_counts_alone(engine:
     assert is_sealed(row) and found.is_sealed
     assert found.named == named(row) == f"PTA, sealed, digest {row.sha256.hex()[:16]}"
     assert found.ground == "" and found.counts == {"pending": 1}
+
+
+@pytest.mark.parametrize("column", ["deadline_s", "received_ms"])
+def test_a_time_that_a_web_role_has_lied_into_an_order_hides_no_other_order(engine: Engine, column: str) -> None:
+    with writing(engine) as conn:
+        liar, honest = push(conn, "bad.test"), push(conn, "b.test", ref="2")
+        conn.execute(update(orders).where(orders.c.id == liar).values({column: 2**62}))
+        rows = [get_order(conn, number) for number in (liar, honest)]
+
+        assert [each.id for each in seen(conn, rows, View(UTC, at=NOW))] == [liar, honest]

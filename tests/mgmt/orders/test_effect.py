@@ -54,3 +54,16 @@ def test_a_stored_order_names_other_orders_that_hold_the_same_and_never_itself(e
 
     assert (group.n, [(line.value, line.held_by) for line in group.lines]) == (2, [("known.test", "PTA 1")])
     assert [(line.number, line.held_by) for line in rest] == [(2, None)]
+
+
+def test_a_sealed_order_is_named_beside_no_entry_so_that_no_one_can_ask_by_name(engine: Engine) -> None:
+    with writing(engine) as conn:
+        push(conn, "known.test", ref="CSAM/7")
+        push(conn, "other.test", ref="3", ground="PECA 2016 s 22")
+        publish(conn)
+    judged = list(judge_entries(order_of("known.test", "other.test"), PROTECTED))
+
+    with reading(engine) as conn:
+        (group,) = preview(conn, judged, 9)
+
+    assert [(line.value, line.held_by) for line in group.lines] == [("known.test", None), ("other.test", None)]
