@@ -1,5 +1,7 @@
 """Contacts of the configuration, as alarms and messages name them."""
 
+from urllib.parse import urlsplit
+
 from filterd.config.orders import Contact as Said
 from filterd.config.orders import Orders
 from mgmt.deadlines.clock import Alarm
@@ -15,6 +17,13 @@ def contacts_of(orders: Orders) -> list[Contact]:
 def receiver_of(said: Said) -> str:
     """One name for an address, as the database keeps it."""
     return f"{MAIL} {said.mail}" if said.mail is not None else f"{WEBHOOK} {said.webhook}"
+
+
+def shown(receiver: str) -> str:
+    """A receiver as the status names it: of a webhook the place alone, since who knows the rest may post there, too."""
+    kind, _, where = receiver.partition(" ")
+    parts = urlsplit(where)
+    return receiver if kind == MAIL else f"{kind} {parts.scheme}://{parts.netloc}"
 
 
 def find_contact(orders: Orders, receiver: str) -> Said | None:

@@ -2,11 +2,14 @@
 
 A job of its own, since control speaks no HTTP, and a receiver that takes an hour over its answer ends with the job.
 Invariants: a message is noted as sent at once after it was taken; one whose contact has gone from the configuration is
-dropped.
+dropped; a receiver that does not answer holds up its own messages alone, as each has a thread.
 """
 
 import argparse
 import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
 KEY = "webhook.key"
+_KEY_IS_MADE_ONCE = threading.Lock()
 EXAMPLE = "filterd orders deliver --config /etc/filterd/filterd.yaml 7\nfilterd orders deliver --public-key"
 
 
@@ -44,14 +48,32 @@ def run_deliver(args: argparse.Namespace) -> int:
         return 0
     try:
         with opened_for_control(config) as engine:
-            return 1 if [each for each in args.notice if not deliver(config, engine, each)] else 0
+            return 0 if deliver_all(config, engine, args.notice) else 1
     except DatabaseFault as reason:
         raise Missing(f"deliver: {reason}; nothing sent; run as control's account, or as root") from reason
 
 
+def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> bool:
+    """Try messages, those of one receiver in turn and the receivers at once; whether none waits any more."""
+    from mgmt.deadlines.notices import find_notice
+    from parental.database import reading
+
+    of_receiver: dict[str, list[int]] = {}
+    with reading(engine) as conn:
+        for number in numbers:
+            if (notice := find_notice(conn, number)) is not None:
+                of_receiver.setdefault(notice.receiver, []).append(number)
+
+    def in_turn(chosen: list[int]) -> bool:
+        return all([deliver(config, engine, number) for number in chosen])
+
+    with ThreadPoolExecutor(max(len(of_receiver), 1)) as pool:
+        return all(list(pool.map(in_turn, of_receiver.values())))
+
+
 def deliver(config: Config, engine: "Engine", number: int) -> bool:
     """Try one message; whether it waits no more."""
-    from filterd.escalation.contacts import find_contact
+    from filterd.escalation.contacts import find_contact, shown
     from filterd.escalation.failed import DeliveryFailed
     from mgmt.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
     from parental.database import reading, writing
@@ -67,10 +89,11 @@ def deliver(config: Config, engine: "Engine", number: int) -> bool:
         return True
     try:
         _hand_over(config, contact, notice)
-    except DeliveryFailed as reason:
+    except Exception as reason:  # the edge: what is wrong with one message is said, and the next one is tried
+        fault = str(reason) if isinstance(reason, (DeliveryFailed, OSError)) else type(reason).__name__
         with writing(engine) as conn:
-            note_fault(conn, notice, str(reason))
-        print(f"{notice.receiver}: {reason}", file=sys.stderr)
+            note_fault(conn, notice, fault)
+        print(f"{shown(notice.receiver)}: {fault}", file=sys.stderr)
         return False
     with writing(engine) as conn:
         end(conn, notice, SENT, datetime.now(UTC))
@@ -100,4 +123,5 @@ def _signing(config: Config) -> Any:
     from filterd.keys import key_at
     from filterd.places import keys_folder
 
-    return Ed25519PrivateKey.from_private_bytes(key_at(keys_folder(config.state_dir) / KEY, 32))
+    with _KEY_IS_MADE_ONCE:
+        return Ed25519PrivateKey.from_private_bytes(key_at(keys_folder(config.state_dir) / KEY, 32))

@@ -51,6 +51,8 @@ def send(server: MailServer, mail: EmailMessage) -> None:
         raise DeliveryFailed(f"{server.server}: it answered {reason.smtp_code}") from reason
     except smtplib.SMTPRecipientsRefused as reason:
         raise DeliveryFailed(f"{server.server}: it takes no mail for this address") from reason
+    except UnicodeError as reason:
+        raise DeliveryFailed(f"{server.server}: its user or password is not ASCII; write others") from reason
     except (smtplib.SMTPException, OSError) as reason:
         raise DeliveryFailed(f"{server.server}: {_why(reason)}") from reason
 

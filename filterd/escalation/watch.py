@@ -18,7 +18,7 @@ from sqlalchemy import Engine, Row
 
 from filterd.config import Config
 from filterd.config.web_settings import clocks_of
-from filterd.escalation.contacts import contacts_of
+from filterd.escalation.contacts import contacts_of, shown
 from filterd.process.jobs import run_job
 from mgmt.deadlines.alarms import clocks_of as clocks_of_orders
 from mgmt.deadlines.alarms import give_due
@@ -29,7 +29,7 @@ from parental.database import reading, writing
 
 LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a setting can give
 AT_ONCE = 20  # messages of one job
-JOB_S = 120.0  # for all of them: a receiver that drips its answer ends here
+JOB_S = 60.0  # for all of them: a receiver that drips its answer ends here; shorter than FIRST_WAIT_S
 NICENESS = 10
 DESK = "/desk"
 
@@ -91,5 +91,5 @@ def refuse_undelivered(engine: Engine) -> None:
     with reading(engine) as conn:
         found = failing(conn)
     if found:
-        words = (f"{each.receiver}: {each.fault}; {each.n} alarms wait and are tried again" for each in found)
+        words = (f"{shown(each.receiver)}: {each.fault}; {each.n} alarms wait and are tried again" for each in found)
         raise Undelivered(f"{'; '.join(words)}; see /orders/contacts and /orders/mail")

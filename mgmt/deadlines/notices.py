@@ -22,7 +22,7 @@ from parental.schema.deadlines import order_notices
 
 WAITING, SENT, DROPPED, GIVEN_UP = STATES = ("waiting", "sent", "dropped", "given_up")
 MAIL, WEBHOOK = "mail", "webhook"
-FIRST_WAIT_S, LONGEST_WAIT_S = 30, 3600
+FIRST_WAIT_S, LONGEST_WAIT_S = 90, 3600  # longer than the job that tries: no gateway takes what another one holds
 GIVE_UP_AFTER = timedelta(days=2)
 MAX_FAULT_CHARACTERS = 300
 _URGENCY = {alarm.value: rank for rank, alarm in enumerate(Alarm)}
@@ -65,8 +65,8 @@ def due(conn: Connection, at: datetime, limit: int) -> Sequence[Row[Any]]:
 def claim(conn: Connection, notice: Row[Any], at: datetime) -> bool:
     """Take one of due() on; False: another process was faster, or it is given up."""
     if at.timestamp() * 1000 - notice.made_ms > GIVE_UP_AFTER / timedelta(milliseconds=1):
-        end(conn, notice, GIVEN_UP, at)
-        note_order(conn, notice.order, "alarm not delivered", at, CONTROL, notice=notice.id, tries=notice.tries)
+        if end(conn, notice, GIVEN_UP, at):
+            note_order(conn, notice.order, "alarm not delivered", at, CONTROL, notice=notice.id, tries=notice.tries)
         return False
     wait_s = min(FIRST_WAIT_S << min(notice.tries, 16), LONGEST_WAIT_S)
     mine = update(order_notices).where(
@@ -75,10 +75,11 @@ def claim(conn: Connection, notice: Row[Any], at: datetime) -> bool:
     return bool(conn.execute(mine.values(tries=notice.tries + 1, due_s=int(at.timestamp()) + wait_s)).rowcount)
 
 
-def end(conn: Connection, notice: Row[Any], state: str, at: datetime) -> None:
-    """state  SENT, DROPPED, GIVEN_UP"""
+def end(conn: Connection, notice: Row[Any], state: str, at: datetime) -> bool:
+    """What becomes of a message that waits; False: it waits no more.   state  SENT, DROPPED, GIVEN_UP"""
     values: dict[str, Any] = {"state": state, "ended_ms": _ms(at)} | ({"fault": None} if state == SENT else {})
-    conn.execute(update(order_notices).where(order_notices.c.id == notice.id).values(values))
+    waits = update(order_notices).where(order_notices.c.id == notice.id, order_notices.c.state == WAITING)
+    return bool(conn.execute(waits.values(values)).rowcount)
 
 
 def note_fault(conn: Connection, notice: Row[Any], fault: str) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from filterd.config import read_config
-from filterd.escalation.contacts import contacts_of, find_contact, receiver_of
+from filterd.escalation.contacts import contacts_of, find_contact, receiver_of, shown
 from mgmt.deadlines.clock import Alarm
 from mgmt.deadlines.notices import Contact
 
@@ -28,3 +28,8 @@ def test_a_role_has_its_first_alarm_and_a_contact_may_have_another(tmp_path: Pat
     ]
     assert [find_contact(orders, receiver_of(each)) for each in orders.contacts] == list(orders.contacts)
     assert find_contact(orders, "mail gone@isp.example") is None
+
+
+def test_the_status_names_the_place_of_a_webhook_and_not_the_secret_in_its_path() -> None:
+    assert shown("webhook https://hooks.example:8443/T0/secret?key=1") == "webhook https://hooks.example:8443"
+    assert shown("mail desk@isp.example") == "mail desk@isp.example"

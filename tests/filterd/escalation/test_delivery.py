@@ -8,9 +8,10 @@ from sqlalchemy import select
 from support.mgmt.orders import NOW, push
 from support.system.receivers import Box
 
-from filterd.escalation.delivery import deliver, run_deliver
+from filterd.config.orders import Contact as OrderContact
+from filterd.escalation.delivery import deliver, deliver_all, run_deliver
 from mgmt.deadlines.clock import Alarm
-from mgmt.deadlines.notices import Contact, put_notices
+from mgmt.deadlines.notices import Contact, failing, put_notices
 from parental.database import reading, writing
 from parental.schema.deadlines import order_notices
 
@@ -59,3 +60,28 @@ def test_the_public_key_is_that_of_the_signatures(
 
     ((headers, _),) = box.hook.taken
     assert f'keyid="{capsys.readouterr().out.strip()}"' in headers["Signature-Input"]
+
+
+def test_a_receiver_that_does_not_answer_holds_up_no_other(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filterd.escalation.webhook.TIMEOUT_S", 120)
+    box.hook.before_answer = lambda: box.mails.has_some.wait(60)
+    with writing(box.engine) as conn:
+        chosen = [Contact(f"webhook {box.hook.url}", Alarm.HALF), Contact("mail desk@isp.example", Alarm.HALF)]
+        put_notices(conn, push(conn, "a.test"), Alarm.HALF, chosen, TEXT, NOW)
+
+    assert deliver_all(box.config, box.engine, [1, 2])
+    assert box.mails.has_some.is_set()
+
+
+def test_what_no_one_has_thought_of_is_said_of_its_message_and_the_next_one_is_tried(box: Box, notice: int) -> None:
+    contact = Contact("mail noc@isp.example", Alarm.HALF)
+    with writing(box.engine) as conn:
+        put_notices(conn, push(conn, "b.test", ref="2"), Alarm.HALF, [contact], "no JSON", NOW)
+        contacts = (*box.config.orders.contacts, OrderContact(role="engineer", mail="noc@isp.example"))
+    config = replace(box.config, orders=replace(box.config.orders, contacts=contacts))
+
+    assert not deliver_all(config, box.engine, [2, notice])
+
+    with reading(box.engine) as conn:
+        assert [each.fault for each in failing(conn)] == ["DecodeError"]
+    assert len(box.mails.mails) == 1

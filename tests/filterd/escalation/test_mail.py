@@ -91,3 +91,10 @@ def test_a_server_that_is_full_has_not_taken_it_and_the_reason_holds_no_address(
 def test_no_server_is_a_reason_too(said: Said) -> None:
     with pytest.raises(DeliveryFailed, match=r"127\.0\.0\.1:1: Connection refused"):
         send(replace(said, server="127.0.0.1:1"), MAIL)
+
+
+def test_a_password_that_the_protocol_cannot_carry_is_said_and_not_shown(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("pässwort")
+
+    with pytest.raises(DeliveryFailed, match=r"its user or password is not ASCII; write others$"):
+        send(said, MAIL)

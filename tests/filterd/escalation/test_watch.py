@@ -138,5 +138,13 @@ def test_a_job_that_was_killed_leaves_its_message_for_the_next_try(
 
     with pytest.raises(Undelivered, match=r"no end within 0\.01 s"):
         refuse_undelivered(box.control)
-    assert look(box.control, box.records, box.config, clocks(6.01)) == claimed
+    assert look(box.control, box.records, box.config, clocks(6.03)) == claimed
     note_unended(box.control, [*claimed, 99], "gone")
+
+
+def test_a_message_that_one_gateway_has_in_hand_is_not_taken_by_another(box: Box, order: int) -> None:
+    claimed = look(box.control, box.records, box.config, clocks(6))
+    in_hand = clocks(6 + watch.JOB_S / HOUR_S)._replace(node="the other")
+
+    assert len(claimed) == 1
+    assert look(box.control, box.records, box.config, in_hand) == []

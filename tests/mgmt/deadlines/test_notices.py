@@ -107,3 +107,13 @@ def test_a_receiver_fails_until_it_takes_what_waits(conn: Connection) -> None:
     assert counts(conn) == {"waiting": 1, "sent": 1, "dropped": 1, "given_up": 0}
     assert find_notice(conn, first.id) is None
     assert find_notice(conn, third.id) is not None
+
+
+def test_what_was_sent_meanwhile_is_neither_dropped_nor_given_up(conn: Connection) -> None:
+    put(conn, DESK)
+    (found,) = due(conn, NOW, 9)
+    assert end(conn, found, SENT, NOW)
+
+    assert not end(conn, found, DROPPED, NOW)
+    assert not claim(conn, found, NOW + GIVE_UP_AFTER + timedelta(seconds=1))
+    assert (counts(conn)[SENT], [each["action"] for each in said(conn)].count("alarm not delivered")) == (1, 0)

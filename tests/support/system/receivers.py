@@ -2,7 +2,7 @@
 
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -24,12 +24,12 @@ USER, PASSWORD = "filterd", "a long password"
 
 
 class MailServer:
-    """Takes mails over STARTTLS from who signs in.   answer  what it says to a mail"""
+    """Takes mails over STARTTLS from who signs in.   answer  what it says to a mail;   has_some  set by the first"""
 
     def __init__(self, folder: Path) -> None:
         self.certificate, key = make_certificate(folder, "localhost")
         self.mails: list[EmailMessage] = []
-        self.answer = "250 taken"
+        self.answer, self.has_some = "250 taken", threading.Event()
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.certificate, key)
         self.port = free_port()
@@ -46,6 +46,7 @@ class MailServer:
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Any) -> str:
         if self.answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content, _class=EmailMessage, policy=default))
+            self.has_some.set()
         return self.answer
 
     @contextmanager
@@ -63,12 +64,15 @@ def _authenticate(_server: SMTP, _session: Any, _envelope: Any, _mechanism: str,
 
 @dataclass
 class Hook:
-    """A webhook.   status  what it answers;   taken  (headers, body) of each request;   url  where it is"""
+    """A webhook.   status  what it answers;   taken  (headers, body) of each request;   url  where it is
+
+    before_answer  what it waits for"""
 
     url: str
     certificate: Path
     status: int = 204
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    before_answer: Callable[[], object] = field(default=lambda: None)
 
 
 @contextmanager
@@ -81,6 +85,7 @@ def webhook(folder: Path) -> Iterator[Hook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             hook.taken.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
+            hook.before_answer()
             self.send_response(hook.status)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
