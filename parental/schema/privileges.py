@@ -90,7 +90,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "order_files": {WEB: APPEND, CONTROL: READ},
     "order_steps": {WEB: READ, CONTROL: APPEND},
     "order_alarms": {WEB: READ, CONTROL: APPEND},
-    "order_notices": {WEB: READ, CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
+    "order_notices": {CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "approval_refusals": {WEB: APPEND, CONTROL: READ},

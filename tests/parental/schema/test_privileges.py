@@ -30,6 +30,7 @@ REFUSED = (
     (WEB, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (WEB, "SELECT * FROM day_keys"),
     (WEB, "DELETE FROM blocks"),
+    (WEB, "SELECT receiver FROM order_notices"),  # the address of a webhook may be its secret
     (WEB, "UPDATE csam_counts SET count = 0"),
     (WEB, "UPDATE tokens SET roles = 'engineer'"),
     (WEB, "UPDATE tokens SET expires_s = 0"),
