@@ -2,6 +2,8 @@
 
     a name and an age ─→ what that will close, and the PIN ─→ stored, all at once
 
+The year of birth that is stored is that of the youngest of the chosen ages: reports say less to parents from 13 and 16
+on, and never too early (mgmt.portal.reports).
 Invariants: a child begins with what held for its Wi-Fi, so that nothing opens by it; a Wi-Fi that is a child's is never
 given to another; what nothing can enforce is not offered; both take the PIN, and all caregivers see who did it, when.
 """
@@ -10,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
@@ -33,6 +36,7 @@ from parental.calendar.card import Kind
 from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
+from parental.profile import Profile
 from parental.profiles import get_profile
 
 CHILDREN = PATH + "/children"
@@ -132,8 +136,8 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     rules = get_profile(conn, line)
     cards = plans.cards_of(conn, [line]).get(line, ())
     drawing = DRAWINGS[len(children_of(conn, account)) % len(DRAWINGS)]
-    said = {"nickname": wished.name, "drawing": drawing}
-    child = add_child(conn, account, said, PRESETS[wished.ages].applied(rules))
+    said = {"nickname": wished.name, "drawing": drawing, "birth_year": _born(wished.ages, rules, now)}
+    child = add_child(conn, account, said, PRESETS[wished.ages].added(rules))
     if wished.line not in free_lines(conn, account):  # only now, as who raises the revision is alone
         raise NoPerson(f"line {line}: not free any more; no child added; see its children")
     assign_line(conn, account, line, child)
@@ -143,6 +147,11 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     note_choice(conn, account, session.actor, "child added", {"child": child.id}, now)
     note_choice(conn, account, session.actor, "line given to child", {"child": child.id, "line": line}, now)
     return child
+
+
+def _born(ages: str, rules: Profile, now: datetime) -> int:
+    """The year in which who is the youngest of these ages was born, as the child's calendar has it."""
+    return now.astimezone(ZoneInfo(rules.schedule.zone)).year - int(ages.partition("-")[0])
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

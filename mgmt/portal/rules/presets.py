@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from parental.people.levels import PACKETS
-from parental.profile import NO_SAFE_SEARCH, Profile
+from parental.profile import NO_SAFE_SEARCH, SAFE_SEARCH, Profile
 from rules.category import CATEGORIES
 
 HARM = frozenset(
@@ -37,6 +37,15 @@ class Preset:
         kept = before.blocked_categories - (CATEGORIES.keys() - set(PACKETS))
         closed = kept | self.closed
         return replace(before, blocked_categories=closed, safe_search=self.safe_search, youtube=self.youtube)
+
+    def added(self, before: Profile) -> Profile:
+        """The rules with the preset's on top of them: nothing opens."""
+        return replace(
+            before,
+            blocked_categories=before.blocked_categories | self.closed,
+            safe_search=max(before.safe_search, self.safe_search, key=SAFE_SEARCH.index),
+            youtube=max(before.youtube, self.youtube, key=SAFE_SEARCH.index),
+        )
 
 
 PRESETS: Mapping[str, Preset] = {  # the ages, both included

@@ -70,9 +70,32 @@ async def test_nothing_opens_by_a_child_s_wi_fi_its_own_rules_and_hours_go_with_
     await parent.fill_in("children/add", **AYESHA, **PIN)
 
     rules, cards = held(engine, children(engine)[0].profile)
-    assert {"tiktok", *PRESETS["7-9"].closed} <= rules.blocked_categories and rules.denied == {"own.example"}
+    assert {"tiktok", "music", *PRESETS["7-9"].closed} == rules.blocked_categories and rules.denied == {"own.example"}
     assert [each.kind for each in cards] == [Kind.PRAYER]
     assert [each.kind for each in held(engine, 7)[1]] == [Kind.PRAYER]
+
+
+async def test_an_older_age_does_not_weaken_the_wi_fi_s_own_rules(parent: Phone, engine: Engine) -> None:
+    own = Profile(frozenset({"music", "social"}), safe_search="strict", youtube="strict")
+    with writing(engine) as conn:
+        put_profile(conn, 7, own)
+
+    await parent.fill_in("children/add", name="Bilal", ages="16-17", **PIN)
+
+    rules, _ = held(engine, children(engine)[0].profile)
+    assert own.blocked_categories <= rules.blocked_categories
+    assert (rules.safe_search, rules.youtube) == ("strict", "strict")
+
+
+@pytest.mark.parametrize(("ages", "said"), [("13-15", "only the total of the week"), ("16-17", "no counts are shown")])
+async def test_the_report_of_a_child_of_an_older_age_says_less_from_the_first_day(
+    parent: Phone, engine: Engine, ages: str, said: str
+) -> None:
+    await parent.fill_in("children/add", name="Bilal", ages=ages, **PIN)
+
+    (child,) = children(engine)
+    assert child.birth_year == NOW.year - int(ages[:2])
+    assert said in await parent.words(f"/reports/{child.profile}")
 
 
 async def test_a_second_child_gets_the_wi_fi_that_is_left_and_a_third_none(parent: Phone, engine: Engine) -> None:

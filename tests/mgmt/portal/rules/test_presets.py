@@ -25,6 +25,15 @@ def test_services_own_names_and_packets_stay_as_they_are() -> None:
     assert after.allowed == before.allowed and after.canaries and after.safe_search == "strict"
 
 
+def test_a_preset_that_is_added_opens_nothing_of_what_was_closed() -> None:
+    strict = Profile(frozenset({"music", "social", "tiktok"}), safe_search="strict", youtube="strict")
+    after, teen = PRESETS["16-17"].added(strict), PRESETS["16-17"]
+
+    assert after.blocked_categories == strict.blocked_categories | teen.closed
+    assert (after.safe_search, after.youtube) == ("strict", "strict")
+    assert all(preset.added(Profile()) == preset.applied(Profile()) for preset in PRESETS.values())
+
+
 def test_the_preset_that_holds_is_found_and_a_familys_own_rules_are_none() -> None:
     for ages, preset in PRESETS.items():
         assert preset_of(preset.applied(Profile())) == ages
