@@ -2,7 +2,7 @@
 
 Invariants: the profile is that of the address in the images in force, whatever a form says; only what a family has
 closed can be asked for, so that no name of an order and of a confidential list is written down; a household's requests
-are counted here, too, before anything is read or written.
+are counted here, too, before anything is read or written; a yes is told while what it has opened is open.
 Cost: for a line that has asked for nothing lately, one look into a set.
 """
 
@@ -10,16 +10,18 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from filterd.control.splash.whose import Whose, whose
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Asked
+from parental.calendar import exceptions
 from parental.database import reading, writing
 from parental.errors import BadProfile, NotNow
 from parental.people import requests
 from parental.people.household import By, note
 from parental.people.requests import KEPT, YES, Request, Wanted
+from parental.profiles import get_profile
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
 OPENED_BY_TIME = ("schedule", "quota", "soft-lock")  # a pause is ended by who has made it
@@ -64,9 +66,10 @@ class SplashRequests:
             if self._with is None:
                 self._with = requests.profiles_with_requests(conn)
             request = None if profile is None else requests.newest(conn, profile)
+            is_told = request is not None and not _is_past(request, at) and _holds(conn, request, at)
         if request is None and profile is not None:
             self._with.discard(profile)
-        return None if request is None or _is_past(request, at) else _shown(request, at)
+        return _shown(request, at) if request is not None and is_told else None
 
     def _write(self, asker: Whose, wanted: Wanted, at: datetime) -> Request:
         with self._one_at_a_time, writing(self._engine) as conn:
@@ -80,6 +83,18 @@ def _is_past(request: Request, at: datetime) -> bool:
     """Whether it is long ago, or what it opened has closed again."""
     is_over = request.answer == YES and request.until_s is not None and request.until_s <= at.timestamp()
     return is_over or request.ends_s + KEPT.total_seconds() <= at.timestamp()
+
+
+def _holds(conn: Connection, request: Request, at: datetime) -> bool:
+    """Whether what a yes has opened is open: no caregiver has ended it since, or closed all."""
+    if request.answer != YES:
+        return True
+    rules = get_profile(conn, request.profile)
+    if request.until_s is None:
+        return request.name in rules.allowed
+    held = exceptions.held(conn, request.profile, at)
+    is_closed = rules.paused_until_s > at.timestamp() or any(row.kind == "closed_until" for row in held)
+    return not is_closed and any(row.until_s == request.until_s for row in held)
 
 
 def _shown(request: Request, at: datetime) -> Asked:

@@ -15,8 +15,9 @@ from filterd.control.service import Control
 from filterd.control.splash.requests import N_TRIES
 from filterd.process.json_socket import reply_to
 from parental import profiles, store
+from parental.calendar import exceptions
 from parental.database import reading, writing
-from parental.people.household import history
+from parental.people.household import By, history
 from parental.people.requests import NO, OF_DAY, YES, answer, open_requests
 from parental.schedule import Interval, Schedule
 from parental.schema.requests import requests
@@ -97,6 +98,47 @@ def test_what_was_opened_until_a_time_is_not_shown_once_it_has_closed(place: Pat
         return (await why(control, CLOSED))["asked"]
 
     assert play(place, engine, work) is None
+
+
+def test_a_yes_is_told_while_it_holds_and_not_after_a_caregiver_has_closed_again(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> list[Any]:
+        at, said = datetime.now(UTC), []
+        await ask(control, CLOSED, minutes=30)
+        with writing(engine) as conn:
+            (request,) = open_requests(conn, 7, at)
+            span = exceptions.more(profiles.get_profile(conn, 7), "plus", 30, at)
+            answer(conn, request.id, YES, at, until_s=span.until_s)
+            number = exceptions.add(conn, 7, span, By("caregiver", "1"), at)
+        said.append((await why(control, CLOSED))["asked"])
+        with writing(engine) as conn:
+            profiles.pause(conn, 7, None)
+        said.append((await why(control, CLOSED))["asked"])
+        with writing(engine) as conn:
+            profiles.resume(conn, 7)
+            exceptions.undo(conn, 7, number)
+        return [*said, (await why(control, CLOSED))["asked"]]
+
+    told, paused, ended = play(place, engine, work)
+
+    assert told["state"] == YES and paused is None and ended is None
+
+
+def test_a_page_that_was_opened_and_is_closed_again_is_not_called_open(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> list[Any]:
+        await ask(control, OPEN, name="page.example")
+        with writing(engine) as conn:
+            (request,) = open_requests(conn, 8, datetime.now(UTC))
+            answer(conn, request.id, YES, datetime.now(UTC))
+            closed = profiles.get_profile(conn, 8)
+            profiles.put_profile(conn, 8, replace(closed, allowed=frozenset({"page.example"}), denied=frozenset()))
+        opened = await why(control, OPEN)
+        with writing(engine) as conn:
+            profiles.put_profile(conn, 8, closed)
+        return [opened["asked"], (await why(control, OPEN))["asked"]]
+
+    opened, closed = play(place, engine, work)
+
+    assert opened["state"] == YES and closed is None
 
 
 def test_a_splash_that_asks_without_end_fills_no_table_and_changes_nothing_for_others(
