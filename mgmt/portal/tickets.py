@@ -30,6 +30,7 @@ from parental.errors import BadProfile, NoPerson
 TICKETS = PATH + "/tickets"
 NEEDED = "account.tickets"
 COUNTS, MINUTES = (10, 5, 20), (30, 15, 60)  # to choose from, the usual first
+LISTED = 25  # of the page, the unused ones first: a household can have a thousand, and its phone a slow network
 USED, CANCELLED, EXPIRED, UNUSED = "used", "cancelled", "expired", "unused"
 
 
@@ -118,8 +119,8 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         expires = t.date(datetime.fromtimestamp(each.expires_s, UTC).astimezone(zone).date())
         return Shown(each.id, each.code[:3], each.minutes, _state(each, now), expires)
 
-    listed = [shown(each) for each in reversed(found)]
-    n_good = sum(each.state == UNUSED for each in listed)
+    n_good = sum(_state(each, now) == UNUSED for each in found)
+    listed = [shown(each) for each in sorted(reversed(found), key=lambda each: _state(each, now) != UNUSED)[:LISTED]]
     chosen = {"counts": COUNTS, "lengths": MINUTES, "may": may, "alert": alert}
     return page(
         request, "tickets.html", status, session=session, here="/tickets", tickets=listed, n_good=n_good, **chosen

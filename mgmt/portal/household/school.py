@@ -36,7 +36,7 @@ from parental.profiles import load_profiles
 
 SCHOOL = PATH + "/school"
 NEEDED = "account.caregivers"
-SHOWN = 50  # lines of a page; the next ones are a tap away
+SHOWN = 25  # lines of a page, in 20 kB; the next ones are a tap away
 
 
 class LineState(NamedTuple):

@@ -59,6 +59,23 @@ async def test_what_is_used_or_cancelled_is_not_printed(parent: Phone, engine: E
     assert "Ticket cancelled" in await parent.words("/changes")
 
 
+async def test_the_page_stays_small_however_many_there_are_and_the_unused_come_first(
+    parent: Phone, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        unused = tickets.issue(conn, 7, 2, 30, NOW)
+        cancelled = [each for _ in range(4) for each in tickets.issue(conn, 7, 50, 30, NOW)]
+        for each in cancelled:
+            tickets.revoke(conn, 7, each.id, NOW)
+
+    _, _, text = await parent.get("/tickets", "lang=ur")
+
+    assert len(text.encode()) <= 20_000
+    places = [text.index(f">{each.code[:3]}<") for each in (unused[1], unused[0], cancelled[-1])]
+    assert places == sorted(places)
+    assert "2 unused tickets" in await parent.words("/tickets")
+
+
 async def test_a_number_that_is_not_offered_makes_the_usual_sheet(parent: Phone, engine: Engine) -> None:
     await parent.fill_in("tickets/make", count="9999999", minutes="-1", **PIN)
 

@@ -57,6 +57,7 @@ async def test_a_school_of_many_lines_has_them_a_page_at_a_time(school: Phone, e
     first, second = await school.words("/school"), await school.words("/school", f"lang=en&after={98 + SHOWN}")
 
     assert f"Lines: {SHOWN + 3}" in first and "More lines" in first and f"Room {98 + SHOWN}" in first
+    assert len((await school.get("/school", "lang=ur"))[2].encode()) <= 20_000
     assert f"Room {99 + SHOWN}" not in first and f"Room {99 + SHOWN}" in second and "More lines" not in second
 
 
