@@ -2,7 +2,8 @@
 
 The page says the less, the older the child is: from 13 on a total of the week, from 16 on no counts.  It shows nothing
 that the child may not see, and asks to be looked at together.
-Invariants: a child's alone; no name, no address, no time of a day; a household that keeps nothing reads so.
+Invariants: a child's alone; no name, no address, no time of a day; a household that keeps nothing reads so; for how
+long counts are kept takes the PIN, as a child who has the phone could delete its own.
 Source: semantics §9; General Comment 25 of the Committee on the Rights of the Child, VI B.
 """
 
@@ -20,7 +21,9 @@ from mgmt.app_context import CLOCK, SETTINGS, read, write
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, profile_of, viewed
 from mgmt.portal.cards import drawing_of
+from mgmt.portal.deeds import ask_pin
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
+from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
 from mgmt.portal.whose import named, require_own
 from mgmt.text.language import Language
@@ -70,18 +73,23 @@ def add_reports(app: web.Application) -> None:
 
 async def keep(request: web.Request, form: Sent) -> web.Response:
     """POST …/keep: for how many days the household keeps counts; 0 deletes them."""
-    session, now = form.session, request.app[CLOCK]()
+    session, now, profile = form.session, request.app[CLOCK](), profile_of(request)
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
     days = {str(each): each for each in DAYS}.get(form.fields["days"])
     if days is None:
         return await _page(request, session, 422, alert="family.tap.nothing")
+    if not is_fresh(session, now):
+        why, back = language_of(request).say("family.report.keep.text"), f"/reports/{profile}"
+        asked = await ask_pin(request, form, f"reports/{profile}/keep", "family.report.keep.save", back, why)
+        if asked is not None:
+            return asked
 
     def store_it(conn: Connection) -> None:
         keep_for(conn, session.account, days, today)
         note_choice(conn, session.account, session.actor, "reports kept", {"days": days}, now)
 
     await write(request, store_it)
-    return moved(request, f"/reports/{profile_of(request)}")
+    return moved(request, f"/reports/{profile}")
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
@@ -106,7 +114,7 @@ def _report(conn: Connection, session: Session, profile: int, t: Language, now: 
     kinds = sum((Counter(each) for each in found.values()), Counter[str]())
     by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(7)}
     used, daily = _screen_time(conn, profile, now)
-    is_young, has_counts = age < WEEK_FROM, age < LIMITS_FROM
+    is_young = age < WEEK_FROM
     return Report(
         whose.name,
         drawing_of(whose.child),
@@ -115,10 +123,15 @@ def _report(conn: Connection, session: Session, profile: int, t: Language, now: 
         kinds[BYPASS],
         _bars({t.weekday(day.weekday()): n for day, n in by_day.items()}) if is_young else None,
         _bars({_kind_words(what, t): n for what, n in kinds.most_common()}) if is_young else None,
-        has_counts,
+        shows_counts(whose.child, now.date()),
         used,
         daily,
     )
+
+
+def shows_counts(child: Child, today: date) -> bool:
+    """Whether a child is of an age at which its counts are shown."""
+    return _age(child, today) < LIMITS_FROM
 
 
 def _age(child: Child, today: date) -> int:

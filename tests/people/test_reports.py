@@ -9,7 +9,7 @@ pytestmark = pytest.mark.people
 
 
 @pytest.mark.parametrize(("language", "scheme", "has_script"), [("en", "dark", True), ("ur", "light", False)])
-def test_a_report_is_a_tap_away_and_counts_are_given_up_in_two_more(
+def test_a_report_is_a_tap_away_and_counts_are_given_up_in_two_more_and_the_pin(
     phone: OpenPhone, axe: str, site: Served, language: str, scheme: str, has_script: bool
 ) -> None:
     parent = Parent(phone(language, scheme, has_script=has_script), site, axe if has_script else None)
@@ -23,6 +23,8 @@ def test_a_report_is_a_tap_away_and_counts_are_given_up_in_two_more(
     parent.page.click("summary")
     parent.page.check("input[value='0']")
     parent.tap("form[action*='/keep'] button")
+    parent.give_pin()
+    parent.tap("button.big")
 
     assert parent.page.locator("svg.bar").count() == 0
     parent.look("report-none", language, scheme)

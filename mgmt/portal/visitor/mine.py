@@ -5,7 +5,7 @@ Invariants: of the asker's own address alone; no name of a person, no site that 
 who opens it is written down.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,13 +18,16 @@ from mgmt.app_context import CLOCK, read
 from mgmt.portal.cards import icon_of
 from mgmt.portal.frame import PATH, language_of, page, session_of
 from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.reports import shows_counts
 from mgmt.portal.rules.pages import Rules, Tile, rules_shown
+from mgmt.portal.whose import named
 from mgmt.text.language import Language
 from mgmt.text.times import state_words
 from parental.addresses import holder_of
 from parental.calendar import plans
 from parental.calendar.state import state_at
 from parental.people.levels import PACKETS
+from parental.people.reports import days_of
 from parental.people.school import Contact, contact_of, is_school
 from parental.profiles import get_profile
 from parental.schema.lines import lines
@@ -37,6 +40,7 @@ class Mine(NamedTuple):
     """What the page shows.   icon, words  what holds now;   closed  kinds and services
 
     has_own    names of the family's are closed;   searches  safe search or YouTube is filtered
+    has_counts the family has a report of the child with counts
     is_school  the line is a school's;   contact  whom the school has named"""
 
     icon: str
@@ -45,6 +49,7 @@ class Mine(NamedTuple):
     closed: list[Tile]
     has_own: bool
     searches: bool
+    has_counts: bool
     is_school: bool
     contact: Contact | None
 
@@ -80,9 +85,16 @@ def mine_of(conn: Connection, address: str, t: Language, now: datetime) -> Mine 
         closed=_closed(shown),
         has_own=bool(rules.denied),
         searches=bool({rules.safe_search, rules.youtube} - {"off"}),
+        has_counts=_has_counts(conn, line.account, profile, here.date()),
         is_school=of_school,
         contact=contact_of(conn, line.account) if of_school else None,
     )
+
+
+def _has_counts(conn: Connection, account: int, profile: int, today: date) -> bool:
+    """Whether a report says how often something was met: of children alone."""
+    child = named(conn, profile).child
+    return child is not None and shows_counts(child, today) and days_of(conn, account) > 0
 
 
 def _closed(shown: Rules) -> list[Tile]:

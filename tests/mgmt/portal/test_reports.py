@@ -2,7 +2,7 @@ import re
 from datetime import timedelta
 
 from sqlalchemy import Engine, update
-from support.mgmt.desk import NOW
+from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import screen_time
@@ -11,6 +11,7 @@ from parental.people.reports import Met, count, days_of, totals_of
 from parental.schema.people import children
 
 TODAY = NOW.date()
+PIN = {"pin": "2468", "again": "2468"}
 
 
 def met(engine: Engine, profile: int, *kinds: str) -> None:
@@ -64,14 +65,28 @@ async def test_a_household_that_keeps_nothing_reads_so_and_has_nothing(parent: P
     child = add_child(engine)
     met(engine, child, "games")
 
-    status, said = await parent.fill_in(f"reports/{child}/keep", days="0")
+    status, said = await parent.fill_in(f"reports/{child}/keep", days="0", **PIN)
     met(engine, child, "games")
 
-    assert status == 200 and "Nothing is written down." in said
+    assert status == 200 and "No count is written down." in said
     with reading(engine) as conn:
         assert totals_of(conn, child, TODAY - timedelta(days=40)) == {} and days_of(conn, 7) == 0
     assert "How long counts are kept" in await parent.words("/changes")
     assert (await parent.fill_in(f"reports/{child}/keep", days="8"))[0] == 422
+
+
+async def test_a_child_with_the_phone_but_without_the_pin_deletes_no_counts(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    child = add_child(engine)
+    met(engine, child, "bypass")
+    await parent.fill_in(f"reports/{child}/keep", days="7", **PIN)
+    clock.forward(minutes=6)
+
+    assert "Your family PIN" in (await parent.fill_in(f"reports/{child}/keep", days="0"))[1]
+    assert (await parent.fill_in(f"reports/{child}/keep", days="0", pin="1357"))[0] == 403
+    with reading(engine) as conn:
+        assert days_of(conn, 7) == 7 and totals_of(conn, child, TODAY) == {TODAY: {"bypass": 1}}
 
 
 async def test_a_helper_reads_the_report_and_changes_nothing(phone: Phone, engine: Engine) -> None:

@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
@@ -9,8 +9,10 @@ from parental.calendar.card import Card, Kind
 from parental.database import writing
 from parental.people.children import children_of
 from parental.people.household import history
+from parental.people.reports import keep_for
 from parental.profile import Profile
 from parental.profiles import pause, put_profile
+from parental.schema.people import children
 from parental.subscriber import Subscriber, parse_prefix
 
 RULES = Profile(frozenset({"gambling", "tiktok", "quic"}), denied=frozenset({"own.example"}), safe_search="strict")
@@ -65,6 +67,19 @@ async def test_reading_it_leaves_nothing_behind_and_gives_no_power(phone: Phone,
     assert (await phone.send("resume", profile=str(profile)))[0] == 403
 
 
+@pytest.mark.parametrize(("days", "born", "is_said"), [(30, 2015, True), (0, 2015, False), (30, NOW.year - 16, False)])
+async def test_a_child_reads_that_parents_see_counts_where_they_do(
+    phone: Phone, profile: int, engine: Engine, days: int, born: int, is_said: bool
+) -> None:
+    with writing(engine) as conn:
+        keep_for(conn, 9, days, NOW.date())
+        conn.execute(update(children).where(children.c.profile == profile).values(birth_year=born))
+
+    said = await phone.words("/mine")
+
+    assert ("They also see counts" in said) == is_said and "and what you ask for" in said
+
+
 async def test_at_a_school_it_says_that_the_school_decided(phone: Phone, profile: int, engine: Engine) -> None:
     add_caregiver(engine, "school", account=9)
 
@@ -74,7 +89,7 @@ async def test_at_a_school_it_says_that_the_school_decided(phone: Phone, profile
 async def test_a_device_of_no_line_reads_that_nothing_is_known_of_it_and_where_help_is(phone: Phone) -> None:
     said = await phone.words("/mine")
 
-    assert "No family's rules hold for this phone" in said and "1121" in said
+    assert "This page knows no family's rules for this phone" in said and "1121" in said
 
 
 async def test_the_page_to_sign_in_leads_a_child_to_it(phone: Phone) -> None:
