@@ -63,8 +63,8 @@ class Following:
         if self._turns > MOST_TURNS:
             self._turns = 0
             raise Disagreement(
-                "another gateway with this database decides of orders otherwise; looked at once a minute now; give all of "
-                "them the same /protected, and a gate to all or to none"
+                "another gateway with this database decides of orders otherwise; looked at once a minute now; "
+                "give all of them the same /protected, and a gate to all or to none"
             )
         said: list[OrdersChanged | PolicyChanged] = [PolicyChanged()] if has_people else []
         return said + ([OrdersChanged()] if has_orders else [])
