@@ -54,7 +54,7 @@ from parental.calendar.tickets import plain_code
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 TICKET_TIMEOUT_S = 15  # it is answered once the line is open
-N_REPORTS = 10  # of one client, as many references looked up, tickets tried and requests, in the time of a budget
+N_REPORTS = 10  # of one client and references that it looks up, and as many tickets and requests, in a budget's time
 MAX_CODE = 40
 MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
@@ -64,6 +64,8 @@ REASONS: web.AppKey[Reasons] = web.AppKey("reasons", Reasons)
 CLIENTS: web.AppKey[list[IPv4Network | IPv6Network]] = web.AppKey("clients")
 BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
 REPORTS: web.AppKey[NameBudget] = web.AppKey("reports", NameBudget)
+TICKETS: web.AppKey[NameBudget] = web.AppKey("tickets", NameBudget)
+REQUESTS: web.AppKey[NameBudget] = web.AppKey("requests", NameBudget)
 RECENT: web.AppKey[RecentAnswers] = web.AppKey("recent", RecentAnswers)
 PAGES: web.AppKey[PageCache] = web.AppKey("pages", PageCache)
 TOKENS: web.AppKey[FormTokens] = web.AppKey("tokens", FormTokens)
@@ -78,7 +80,9 @@ def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) 
     app[REASONS], app[CLOCK] = reasons, clock
     app[CLIENTS], app[PAGES], app[RECENT] = [], PageCache(settings), RecentAnswers(reasons)
     serve_clients(app, settings.clients)
-    app[BUDGET], app[REPORTS], app[TOKENS] = NameBudget(), NameBudget(N_REPORTS), FormTokens()
+    app[BUDGET], app[TOKENS] = NameBudget(), FormTokens()
+    # Apart: who asks for much can still say that a block is a mistake.
+    app[REPORTS], app[TICKETS], app[REQUESTS] = (NameBudget(N_REPORTS) for _ in range(3))
     app.router.add_route("*", "/{tail:.*}", _answer)
     return app
 
@@ -193,7 +197,7 @@ async def _ticketed(request: web.Request, visitor: Visitor) -> Facts:
     fields, now = await _form_of(request), request.app[CLOCK]()
     if not request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, TICKET, now):
         return await _of_a_name(request, visitor, visitor.host)
-    if not request.app[REPORTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+    if not request.app[TICKETS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
         return Facts("full")
     async with asyncio.timeout(TICKET_TIMEOUT_S):
         used = await request.app[REASONS].use_ticket(fields.get("code", "")[:MAX_CODE], visitor.address or "")
@@ -208,7 +212,7 @@ async def _asked(request: web.Request, visitor: Visitor) -> Facts:
         return await _of_a_name(request, visitor, name or visitor.host)
     minutes, why = fields.get("minutes", ""), fields.get("why", "")
     is_whole = why in ASK_WHYS and (name is not None if not minutes else minutes in map(str, ASK_MINUTES))
-    if not is_whole or not request.app[REPORTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+    if not is_whole or not request.app[REQUESTS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
         return Facts("ask-many" if is_whole else "unknown")
     time_asked, page_asked = (int(minutes), None) if minutes else (None, name)
     asked = await _soon(request.app[REASONS].ask_family(time_asked, page_asked, why, visitor.address or ""))

@@ -53,7 +53,7 @@ def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, famil
 @FAMILIES
 def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(box: Box, family: str) -> None:
     box.close()
-    name = "www.video.test"
+    name = "denied.many.test"
     closing = [("child", protocol, name) for protocol in ("https", "http", "quic")]
     others = [("child", protocol, "allowed.test") for protocol in ("https", "http", "quic")]
     others += [("child", "https", "video.test"), ("adult", "https", name), ("adult", "quic", name)]
@@ -64,6 +64,7 @@ def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(bo
         for each in found[: len(closing)]:
             each.wait_for_stop(SILENCE_S)
         go_on(found[len(closing) :])
+    box.close()
 
 
 @FAMILIES

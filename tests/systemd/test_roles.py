@@ -114,7 +114,7 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     doors += [("reader", "/run/filterd/reader.sock", "reader")]
     doors += [("sealed", "/run/filterd/sealed.sock", "sealed")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 26
+    assert len(paths) > 20 and len(requests) == 27
 
     wrong = []
     for role in ROLES:

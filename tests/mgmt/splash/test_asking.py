@@ -11,7 +11,7 @@ from support.mgmt.splash_page import met
 
 from mgmt.control_protocol import Asked, Closing
 from mgmt.splash.app import N_REPORTS
-from mgmt.splash.pages import ASK
+from mgmt.splash.pages import ASK, MISTAKE
 
 
 async def asked(splash: Any, host: str, page: str, **changed: str) -> Any:
@@ -100,3 +100,17 @@ async def test_the_qr_code_of_a_ticket_fills_the_digits_in_where_a_ticket_can_op
 
     assert page.count('name="code" value="123456789"') == 2
     assert other.count('name="code" value=""') == 2 and "<script" not in other
+
+
+async def test_who_has_asked_too_often_can_still_say_that_a_block_is_a_mistake(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    _, _, page = await met(splash, "adult.example")
+    for _ in range(N_REPORTS + 1):
+        await asked(splash, "adult.example", page)
+
+    form = page.partition('<form id="mistake"')[2].partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    async with splash.post(MISTAKE, data=fields, headers={"Host": "adult.example"}) as response:
+        assert response.status == 200
+    assert len(reasons.reported) == 1
