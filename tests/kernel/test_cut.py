@@ -101,6 +101,7 @@ def test_a_new_version_of_a_list_ends_what_runs_of_its_new_names_and_all_else_go
             each.wait_for_stop(SILENCE_S)
         assert box.n_cut() - before == len(closing)
         go_on(found[len(closing) :])
+    box.give_list("malware.test")  # the films of other tests are this name's
 
 
 @FAMILIES
