@@ -15,33 +15,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
 from aioquic.asyncio.client import connect
-from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.asyncio.server import serve
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import QuicEvent, StreamDataReceived
+from support.gate import quic_stream
+from support.gate.quic_stream import ALPN, PIECE
 
 PORT = 443
 EVERY_S = 0.005  # so much too early a last octet can seem
-PIECE = bytes(1000)
-ALPN = ["h3"]
 SILENCE_S = 1.0  # after it a stream has ended
 AGAIN_S = 0.1
 
 Note = Callable[[], None]
 
 
-class Sending(QuicConnectionProtocol):
-    """Sends a piece every EVERY_S on each stream that its client begins."""
+class Sending(quic_stream.Sending):
+    """In smaller steps: their size is how far a last octet can be from the cut."""
 
-    def quic_event_received(self, event: QuicEvent) -> None:
-        if isinstance(event, StreamDataReceived):
-            self._send(event.stream_id)
-
-    def _send(self, stream: int) -> None:
-        self._quic.send_stream_data(stream, PIECE)
-        self.transmit()
-        asyncio.get_running_loop().call_later(EVERY_S, self._send, stream)
+    every_s = EVERY_S
 
 
 async def serve_streams(certificate: str, key: str, addresses: list[str]) -> None:

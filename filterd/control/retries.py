@@ -1,6 +1,7 @@
-"""Publishes orders again where a worker has not acknowledged them, the clock has ended one, or nobody has asked for it:
-a regulator never has to push an order twice; and, as a parent has not to tap twice either, what another gateway has
-changed in a database that several share.
+"""Publishes again what is not in force yet: nobody has to push an order, or to tap, twice.
+
+    orders   that a worker has not acknowledged, that the clock has ended, or that were stored and never published
+    changes  of another gateway, in a database that several share
 
 Invariants: an order gets its receipt only when every configured worker serves a publication that holds it
 (filterd.control.publisher).
@@ -42,8 +43,8 @@ class Disagreement(Refused):
     """Another gateway decides of orders otherwise, and each undoes what the other has decided."""
 
 
-class Following:
-    """What other gateways change in the database that several share."""
+class OtherGateways:
+    """What they change in the database that they share with this one."""
 
     def __init__(self, engine: Engine, publisher: Publisher) -> None:
         self._engine, self._publisher = engine, publisher

@@ -31,7 +31,6 @@ LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a set
 AT_ONCE = 20  # messages of one job
 JOB_S = 60.0  # for all of them: a receiver that drips its answer ends here; shorter than FIRST_WAIT_S
 NICENESS = 10
-DESK = "/desk"
 
 
 class Undelivered(OSError):
@@ -48,9 +47,8 @@ def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> lis
         except ClockStepped as reason:
             raise ClockStepped(str(reason).replace("nothing is forgotten", "no alarm of an order is given")) from reason
     at, rules = datetime.fromtimestamp(now_s, UTC), clocks_of(config)
-    desk = None if config.api.desk_origin is None else config.api.desk_origin + DESK
     with writing(engine) as conn:
-        give_due(conn, rules, contacts_of(config.orders), at, desk)
+        give_due(conn, rules, contacts_of(config.orders), at, config.api.desk_origin)
     with reading(engine) as conn:
         waiting = due(conn, at, AT_ONCE)
     claimed = []

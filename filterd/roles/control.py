@@ -28,7 +28,7 @@ from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
-from filterd.control.retries import Following, settle
+from filterd.control.retries import OtherGateways, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
@@ -153,10 +153,10 @@ async def _serve_splash(control: Control) -> asyncio.Server | None:
 
 async def _follow(control: Control, engine: Engine, answer: Callable[[ControlRequest], Awaitable[object]]) -> None:
     """Put in force what another gateway has changed: its web role tells its own control alone."""
-    following, wait_s = Following(engine, control.publisher), FOLLOW_S
+    others, wait_s = OtherGateways(engine, control.publisher), FOLLOW_S
 
     async def look() -> None:
-        for request in await asyncio.to_thread(following.missed):
+        for request in await asyncio.to_thread(others.missed):
             await answer(request)
 
     while True:

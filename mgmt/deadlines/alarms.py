@@ -59,7 +59,7 @@ class Given(NamedTuple):
 def give_due(
     conn: Connection, rules: Rules, contacts: Sequence[Contact], at: datetime, desk: str | None = None
 ) -> list[Given]:
-    """Give the alarms that are due at a moment.   conn  may write;   desk  address of the desk's pages"""
+    """Give the alarms that are due at a moment.   conn  may write;   desk  where browsers reach it"""
     given = []
     for order, clock in _running(conn, rules):
         due = [alarm for alarm, _ in alarms_between(clock, _EVER, at)]
@@ -114,7 +114,8 @@ def _is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:
 
 def _text(order: Row[Any], clock: Clock, alarm: Alarm, desk: str | None) -> str:
     ground = None if is_sealed(order) else order.ground
-    said = Said(order.id, ground, alarm.value, _iso(clock.begun), _iso(clock.due), clock.by, desk)
+    link = None if desk is None else f"{desk}/desk/orders/{order.id}"
+    said = Said(order.id, ground, alarm.value, _iso(clock.begun), _iso(clock.due), clock.by, link)
     return msgspec.json.encode(said).decode()
 
 

@@ -18,7 +18,8 @@ from parental.schema.reports import wrong_blocks
 
 READ, ANSWER = "reports.read", "reports.answer"
 WAITING, ANSWERED = 50, 20  # on the page
-WORDS = dict(zip(OUTCOMES, ("it is open now", "it stays blocked", "passed on to who ordered it"), strict=True))
+# The first is chosen where no one chooses.
+WORDS = {"kept": "it stays blocked", "opened": "it is open now", "passed": "passed on to who ordered it"}
 
 
 class Refused(Exception):

@@ -70,7 +70,7 @@ def ask(conn: Connection, account: int, profile: int, wanted: Wanted, at: dateti
     asked = select(func.count()).where(requests.c.profile == profile, requests.c.asked_s > since_s)
     if len(waiting) >= MAX_OPEN or conn.execute(asked).scalar_one() >= OF_DAY:
         raise NotNow(f"request: {MAX_OPEN} wait already, or {OF_DAY} were asked today; not written down; ask tomorrow")
-    row = {"minutes": wanted.minutes, "name": wanted.name, "why": wanted.why, "is_sent": False}
+    row = {"minutes": wanted.minutes, "name": wanted.name, "why": wanted.why}
     times = {"asked_s": int(at.timestamp()), "ends_s": int((at + LIFE).timestamp())}
     stored = conn.execute(insert(requests).values(account=account, profile=profile, **row, **times))
     assert stored.inserted_primary_key is not None
@@ -129,5 +129,4 @@ def _of(conn: Connection, *chosen: ColumnElement[bool]) -> list[Request]:
 
 
 def _request(row: Row[Any]) -> Request:
-    kept = {key: value for key, value in row._mapping.items() if key != "is_sent"}
-    return Request(**kept)
+    return Request(**row._mapping)

@@ -65,7 +65,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "tickets": {WEB: ALL, CONTROL: READ},
     "ticket_uses": {WEB: APPEND, CONTROL: APPEND},
     "requests": {  # asked at the splash, answered by caregivers, and gone with their age
-        WEB: "SELECT, UPDATE (answer, answered_s, until_s, is_sent)",
+        WEB: "SELECT, UPDATE (answer, answered_s, until_s)",
         CONTROL: "SELECT, INSERT",
         LEDGER: "SELECT, DELETE",
     },

@@ -1,6 +1,6 @@
 """Requests: what a child has asked for at a closed page, and what was answered."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from parental.schema.base import Number, metadata
 
@@ -18,7 +18,6 @@ requests = Table(
     Column("answer", String),  # yes or no; absent: none yet, or it has lapsed
     Column("answered_s", BigInteger),
     Column("until_s", BigInteger),  # of a yes: until then it is open; absent: for good
-    Column("is_sent", Boolean, nullable=False),  # whether caregivers have a message about it
     CheckConstraint("(minutes IS NULL) <> (name IS NULL)", name="requests_of_one"),
     Index("requests_by_account", "account", "id"),
     sqlite_autoincrement=True,  # the number stands in messages: it is never given twice

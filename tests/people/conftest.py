@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,28 +45,37 @@ def browser(site: Served) -> Iterator[Any]:
         yield browser
 
 
+@contextmanager
+def contexts(browser: Any) -> Iterator[Callable[..., Any]]:
+    """How an empty page of a new person is opened; all are closed at the end."""
+    with ExitStack() as stack:
+
+        def opened(**options: Any) -> Any:
+            context = browser.new_context(**options)
+            stack.callback(context.close)
+            context.set_default_timeout(60_000)
+            return context.new_page()
+
+        yield opened
+
+
 @pytest.fixture
 def phone(browser: Any) -> Iterator[OpenPhone]:
     """phone("ur", "dark", has_script=False) is an empty page of a new phone."""
-    opened = []
+    with contexts(browser) as opened:
 
-    def open_phone(language: str, scheme: str = "light", *, has_script: bool = True) -> Any:
-        context = browser.new_context(
-            viewport=PHONE,
-            is_mobile=True,
-            has_touch=True,
-            device_scale_factor=1.5,
-            locale=LOCALES[language],
-            color_scheme=scheme,
-            java_script_enabled=has_script,
-        )
-        context.set_default_timeout(60_000)
-        opened.append(context)
-        return context.new_page()
+        def open_phone(language: str, scheme: str = "light", *, has_script: bool = True) -> Any:
+            return opened(
+                viewport=PHONE,
+                is_mobile=True,
+                has_touch=True,
+                device_scale_factor=1.5,
+                locale=LOCALES[language],
+                color_scheme=scheme,
+                java_script_enabled=has_script,
+            )
 
-    yield open_phone
-    for context in opened:
-        context.close()
+        yield open_phone
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +100,9 @@ def desk_browser(desk: DeskSite) -> Iterator[Any]:
 @pytest.fixture
 def open_desk(desk_browser: Any) -> Iterator[OpenDesk]:
     """open_desk("dark", WIDE, has_script=False) is an empty page of a browser that nobody has used."""
-    opened = []
+    with contexts(desk_browser) as opened:
 
-    def make(scheme: str = "light", size: dict[str, int] = PHONE, *, has_script: bool = True) -> Any:
-        context = desk_browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=has_script)
-        context.set_default_timeout(60_000)
-        opened.append(context)
-        return context.new_page()
+        def make(scheme: str = "light", size: dict[str, int] = PHONE, *, has_script: bool = True) -> Any:
+            return opened(viewport=size, color_scheme=scheme, java_script_enabled=has_script)
 
-    yield make
-    for context in opened:
-        context.close()
+        yield make

@@ -1,7 +1,7 @@
 """What children ask for at closed pages."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Integer, String
 
 revision = "0024"
 down_revision = "0023"
@@ -23,7 +23,6 @@ def upgrade() -> None:
         Column("answer", String),
         Column("answered_s", BigInteger),
         Column("until_s", BigInteger),
-        Column("is_sent", Boolean, nullable=False),
         CheckConstraint("(minutes IS NULL) <> (name IS NULL)", name="requests_of_one"),
         sqlite_autoincrement=True,
     )

@@ -12,7 +12,7 @@ from filterd.config import read_config
 from filterd.control.context import Context
 from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher, Writer
-from filterd.control.retries import MOST_TURNS, Disagreement, Following, settle
+from filterd.control.retries import MOST_TURNS, Disagreement, OtherGateways, settle
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.control_protocol import Ack, Receipt, receipt_json
@@ -183,30 +183,30 @@ def test_an_order_that_comes_after_the_look_is_not_enforced_by_it(play: Play, en
 
 def test_what_another_gateway_has_changed_is_missed_until_it_is_published_here_too(engine: Engine) -> None:
     publisher = Publishing(engine)
-    following = Following(engine, publisher)
-    assert following.missed() == []
+    others = OtherGateways(engine, publisher)
+    assert others.missed() == []
 
     publisher.orders_at = 0
     push(engine)
-    assert following.missed() == [OrdersChanged()]
+    assert others.missed() == [OrdersChanged()]
 
     with writing(engine) as conn:
         publisher.people_at = raise_revision(conn, REVISION) - 1
-    assert following.missed() == [PolicyChanged(), OrdersChanged()], "a tap hurries"
+    assert others.missed() == [PolicyChanged(), OrdersChanged()], "a tap hurries"
 
     publisher.orders_at, publisher.people_at = None, publisher.people_at + 1
-    assert following.missed() == []
+    assert others.missed() == []
 
 
 def test_a_gateway_that_undoes_what_another_decides_is_said_and_not_followed_for_ever(engine: Engine) -> None:
     publisher = Publishing(engine)
-    following, publisher.orders_at = Following(engine, publisher), 0
+    others, publisher.orders_at = OtherGateways(engine, publisher), 0
     for number in range(2 * MOST_TURNS):
         push(engine, ref=f"T-{number}")
-        assert following.missed() == [OrdersChanged()], "each is new"
+        assert others.missed() == [OrdersChanged()], "each is new"
     for _ in range(MOST_TURNS):
-        assert following.missed() == [OrdersChanged()]
+        assert others.missed() == [OrdersChanged()]
 
     with pytest.raises(Disagreement, match="decides of orders otherwise"):
-        following.missed()
-    assert following.missed() == [OrdersChanged()], "once more, a minute later"
+        others.missed()
+    assert others.missed() == [OrdersChanged()], "once more, a minute later"

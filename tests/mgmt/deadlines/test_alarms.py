@@ -34,7 +34,7 @@ def conn(engine: Engine) -> Iterator[Any]:
 
 
 def given(conn: Connection, hours: float) -> list[tuple[int, str]]:
-    found = give_due(conn, RULES, CONTACTS, NOW + hours * HOUR, "https://desk.isp.example/desk")
+    found = give_due(conn, RULES, CONTACTS, NOW + hours * HOUR, "https://desk.isp.example")
     return [(each.order, each.alarm.value) for each in found]
 
 
@@ -90,7 +90,7 @@ def test_an_alarm_is_an_event_and_says_nothing_that_is_not_for_a_letter(conn: Co
         "received": "2026-08-03T16:00:00Z",
         "due": "2026-08-04T02:00:00Z",
         "due_by": "setting",
-        "link": "https://desk.isp.example/desk",
+        "link": "https://desk.isp.example/desk/orders/1",
     }
 
 

@@ -24,7 +24,9 @@ ALPN = ["h3"]
 
 
 class Sending(QuicConnectionProtocol):
-    """Sends a piece every EVERY_S on each stream that its client begins."""
+    """Sends a piece every `every_s` on each stream that its client begins."""
+
+    every_s = EVERY_S
 
     def quic_event_received(self, event: QuicEvent) -> None:
         if isinstance(event, StreamDataReceived):
@@ -33,7 +35,7 @@ class Sending(QuicConnectionProtocol):
     def _send(self, stream: int) -> None:
         self._quic.send_stream_data(stream, PIECE)
         self.transmit()
-        asyncio.get_running_loop().call_later(EVERY_S, self._send, stream)
+        asyncio.get_running_loop().call_later(self.every_s, self._send, stream)
 
 
 async def serve_streams(certificate: str, key: str, addresses: list[str]) -> None:
