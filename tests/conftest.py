@@ -8,7 +8,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 from support.database.postgresql import PostgresqlServer, programs, running_server
+from support.database.sqlite import make_database
 from support.images.opened import Images
+from support.system.memory import folder_in_memory
 
 from parental.engines import Where
 
@@ -38,6 +40,12 @@ sys.addaudithook(_refuse_processes)
 # that CI speaks of.  Everywhere else, and in `make fuzz`, examples are new each time; what they find is kept by name.
 hypothesis.settings.register_profile("loaded machine", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("loaded machine")
+
+
+def pytest_configure() -> None:
+    """Put every tmp_path in memory: most tests of a database would wait for the disk longer than they work."""
+    if folder := folder_in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -98,8 +106,9 @@ def empty_database(database_kind: str, tmp_path: Path, request: pytest.FixtureRe
 
 @pytest.fixture
 def database(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Where]:
-    """The same, with its tables if it is PostgreSQL's: this process has one, emptied after each test."""
+    """The same, with its tables: a file of its own, or the one database of this process, emptied after each test."""
     if database_kind == "sqlite":
+        make_database(tmp_path / "filterd.db")
         yield tmp_path / "filterd.db"
         return
     server: PostgresqlServer = request.getfixturevalue("postgresql")

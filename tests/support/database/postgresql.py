@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 
 import psycopg
+from support.system.memory import folder_in_memory
 
 from parental.migrations.revisions import upgrade
 from parental.schema import metadata
@@ -39,8 +40,7 @@ class PostgresqlServer:
     """A running server; `url` is of a database that is there."""
 
     def __init__(self) -> None:
-        in_memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-        self.folder = Path(tempfile.mkdtemp(prefix="filterd-pg-", dir=in_memory))
+        self.folder = Path(tempfile.mkdtemp(prefix="filterd-pg-", dir=folder_in_memory()))
         account_name = USER if os.geteuid() == 0 else None
         if account_name:
             account = pwd.getpwnam(USER)
@@ -63,6 +63,7 @@ class PostgresqlServer:
         ]
         subprocess.run(init, check=True, capture_output=True, cwd=self.folder, user=account_name, group=account_name)
         self._account, self._program = account_name, bin_folder / "postgres"
+        self._open: list[psycopg.Connection[tuple[object, ...]]] = []
         self.start()
 
     def start(self) -> None:
@@ -106,10 +107,20 @@ class PostgresqlServer:
         return name_of(url)
 
     def empty(self, url: str) -> None:
-        """Delete every row; faster than another database by a factor of twenty.   Triggers are off: some refuse it."""
-        statements = [f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables)]
-        reset = "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
-        self.execute("; ".join(["SET session_replication_role = replica", *statements, reset]), name_of(url))
+        """Delete every row; faster than another database by a factor of a hundred."""
+        self._emptying(url).execute("SELECT pg_temp.empty()")
+
+    @functools.cache  # noqa: B019
+    def _emptying(self, url: str) -> "psycopg.Connection[tuple[object, ...]]":
+        """A connection that has planned what empty() does.   Triggers are off there: some refuse it."""
+        conn = psycopg.connect(url, autocommit=True)
+        self._open.append(conn)
+        deleted = "; ".join(f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables))
+        reset = "PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
+        body = f"BEGIN {deleted}; {reset}; END"
+        conn.execute("SET session_replication_role = replica")
+        conn.execute(f"CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS $${body}$$".encode())
+        return conn
 
     def drop(self, url: str) -> None:
         self.execute(f'DROP DATABASE IF EXISTS "{name_of(url)}" WITH (FORCE)')
@@ -124,6 +135,8 @@ class PostgresqlServer:
 
     def remove(self) -> None:
         """Stop it, and leave nothing behind."""
+        for conn in self._open:
+            conn.close()
         self.stop()
         shutil.rmtree(self.folder)
 
