@@ -28,9 +28,9 @@ def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> E
 
     acts_as  as engine_of();   may_create  False: one without tables is refused.
     Raises WrongRevision and every other DatabaseFault."""
-    if may_create and _revision_of(where).state is State.EMPTY:
-        upgrade(where)
     found = _revision_of(where)
+    if may_create and found.state is State.EMPTY:
+        _, found = upgrade(where)
     if found.state is not State.CURRENT:
         raise (NoTables if found.state is State.EMPTY else WrongRevision)(refusal(where, found))
     return engine_of(where, acts_as)
