@@ -4,6 +4,8 @@ Invariant: nothing in it is written by hand that a type, a route or a docstring 
 Source: OpenAPI 3.1.1, RFC 9457.
 """
 
+import asyncio
+import functools
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -84,11 +86,16 @@ def summary_of(route: Route) -> str:
 
 
 def add_document(app: web.Application, routes: Iterable[Route]) -> None:
-    """Serve the document, and the pages of problems; both without a token."""
-    octets = msgspec.json.encode(document(routes))
+    """Serve the document, and the pages of problems; both without a token.
+
+    Cost: 60 ms of CPU when the document is first asked for, in a thread; none at the start."""
+
+    @functools.cache
+    def octets() -> bytes:
+        return msgspec.json.encode(document(routes))
 
     async def show(_: web.Request) -> web.Response:
-        return web.Response(body=octets, content_type="application/json")
+        return web.Response(body=await asyncio.to_thread(octets), content_type="application/json")
 
     async def explain(request: web.Request) -> web.Response:
         meaning = MEANINGS.get(request.match_info["kind"])
