@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
@@ -28,6 +29,13 @@ from rules.lists.letter import Letter, read_letter
 def read_here(octets: bytes, encoding: str | None) -> Letter:
     """Read a letter in this process."""
     return read_letter(octets, encoding, why_sealed)
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and PINs cost a test no 100 ms; what they cost others is asked in staff/test_passwords.py."""
+    for module in ("mgmt.staff.passwords", "mgmt.portal.pin"):
+        monkeypatch.setattr(f"{module}.HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture
