@@ -89,7 +89,9 @@ class Times:
 
 
 class Things:
-    """What a route can be asked about, new for each: lines, people and orders, own and foreign; a report; a token."""
+    """What a route can be asked about, new after each that changes something.
+
+    Lines, people and orders, own and foreign; a report; a token."""
 
     def __init__(self, engine: Engine, role: str, n: int) -> None:
         self.role, self.n = role, n
@@ -209,10 +211,12 @@ def due(route: Route, role: str, whose: str) -> str:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_every_route_is_open_to_a_role_as_far_as_the_table_says(engine: Engine, desk: DeskOf, role: str) -> None:
-    wanted, found = {}, {}
-    for n, route in enumerate(ROUTES):
+    wanted: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str], str] = {}
+    things = None
+    for route in ROUTES:
         for whose in (OWN, FOREIGN) if has_owner(route) else (OWN,):
-            things = Things(engine, role, 2 * n + (whose == OWN))
+            things = things or Things(engine, role, len(found))
             asking = desk(role, 7 if role in HOUSEHOLD_ROLES else None)
             body, headers = things.body(route, whose), things.headers(route)
             status, _, said = await asking.raw(route.method, things.path(route, whose), data=body, headers=headers)
@@ -220,6 +224,8 @@ async def test_every_route_is_open_to_a_role_as_far_as_the_table_says(engine: En
             asked = route.method, route.path, whose
             found[asked] = "done" if is_done else f"{status}" if status in (403, 404) else f"{status} {said!r}"
             wanted[asked] = due(route, role, whose)
+            changed = route.method != "GET" and status not in (403, 404)
+            things = None if changed else things
 
     assert found == wanted
 
