@@ -55,7 +55,7 @@ async def test_what_is_used_or_cancelled_is_not_printed(parent: Phone, engine: E
 
     _, said = await parent.fill_in("tickets/sheet")
     printed = [plain_code(each) for each in re.findall(r"[0-9]{3} [0-9]{3} [0-9]{3}", said)]
-    assert sorted(printed) == sorted(each.code for each in rest)
+    assert sorted(map(str, printed)) == sorted(each.code for each in rest)
     assert "Ticket cancelled" in await parent.words("/changes")
 
 
