@@ -25,8 +25,8 @@ SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
 PARALLEL ?= -n 4 --dist loadfile
 # The units wait for nothing: more workers than cores only collect the tests once more.
 CORES ?= -n auto --dist loadfile
-# Each worker makes a laboratory of its own; much of the tier waits for packets that do not come.
-LABS ?= -n 2 --dist loadfile
+# Each worker makes a laboratory of its own; most of the tier waits for packets that do not come. Split by tests/kernel/conftest.py.
+LABS ?= -n 3 --dist loadfile
 NOT_UNIT := services or kernel or people or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
@@ -85,7 +85,7 @@ test: build test-packages ## the tests that need no root: `unit`, and real serve
 
 kernel: build kernel-packages ## the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
-	$(BIN)/pytest -q $(LABS) -m kernel --durations=10
+	$(BIN)/pytest -q $(LABS) -m kernel --durations=10 $$(grep -rl --include "test_*.py" mark.kernel tests)
 
 units: build kernel-packages ## the units under a systemd of their own: start, stop, each role as its account against all others; needs root
 	@test "$$(id -u)" = 0 || { echo "units: these tests start a system of their own; not run as $$(id -un); run them as root" >&2; exit 3; }

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from support.escapes.passage import WAYS
 from support.evasion.campaign import Field, field
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from filterd.lab.servers import Internet, start_servers
 from filterd.lab.topology import Lab, why_not
@@ -17,6 +20,19 @@ from filterd.lab.topology import lab as make_lab
 class _Standing(NamedTuple):
     lab: Lab
     internet: Internet
+
+
+class _ByWay(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file is never split between workers, but between the ways that all of its tests take one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, test = nodeid.partition("::")
+        return "::".join((file, *(way for way in WAYS if f"[{way}-" in test or f"[{way}]" in test)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return _ByWay(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
