@@ -21,8 +21,8 @@ BENCH_PACKAGES := $(TEST_PACKAGES) conntrack ethtool iptables suricata
 
 BIN := .venv/bin
 SOURCES := setup.py $(wildcard fastpath/*/*.pyx fastpath/*/*.pxd)
-# Four workers on two cores: much of `make test` waits for servers. A file is never split between workers.
-PARALLEL ?= -n 4 --dist loadfile
+# Four workers on two cores: much of `make test` waits for servers. Who has no more tests takes over half of another's.
+PARALLEL ?= -n 4 --dist worksteal
 # The units wait for nothing: more workers than cores only collect the tests once more.
 CORES ?= -n auto --dist loadfile
 # Each worker makes a laboratory of its own; most of the tier waits for packets that do not come. Split by tests/kernel/conftest.py.
@@ -37,6 +37,8 @@ export DB
 # `dns` must be ours wherever a command is started from.
 export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests start some thousand commands and roles: each would compile what it imports, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
