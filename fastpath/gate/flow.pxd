@@ -7,7 +7,8 @@ from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
-    N_PAYERS = 65536        # accounts of memory and work: one per subscriber's prefix, by its keyed hash
+    N_PAYERS = 65536        # accounts of memory and work
+    N_PLACES = 8            # of a subscriber's account, from its prefix's keyed hash on
     IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
 
 
@@ -81,6 +82,8 @@ cdef struct Flow:
 
 
 cdef struct Payer:          # account of one subscriber
+    uint64_t prefix         # its address or /56, and the version; 0: never used
+    uint32_t n_records      # flows of the table, decided ones too, that count against it
     uint32_t newest         # index + 1 of its live flows; 0: none
     uint32_t oldest
     uint32_t n_live

@@ -3,6 +3,7 @@
 Invariants: a flow is in exactly one of three lists: live without octets, live with octets, or spent (decided for good,
 or evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it.
 A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
+Each subscriber has an account of its own, so that none pays for another, as long as one of N_PLACES is free.
 A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever
 holds most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S
 holds no memory.
@@ -19,7 +20,7 @@ from fastpath.gate.reassembly cimport (
     LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, n_large_of, open_memory,
     weight_of, widen)
 from fastpath.images.key_table cimport prefetch
-from fastpath.wire.packet cimport PROTO_UDP, PacketView
+from fastpath.wire.packet cimport PROTO_UDP, PacketView, turn_packet
 
 cdef enum:
     IDLE_AT_ONCE = 2    # idle flows evicted per new flow: more than one, so they cannot pile up
@@ -127,6 +128,7 @@ cdef Flow* _add(FlowTable* t, Payer* payer, const FlowKey* key, int64_t now_s) n
     _link(t, i, t.n_flows)
     f.key = key[0]
     f.payer = <uint16_t>(payer - t.payers)
+    payer.n_records += 1
     bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
     f.in_bucket = bucket[0]
     bucket[0] = i + 1
@@ -171,11 +173,26 @@ cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil:
 
 
 cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noexcept nogil:
-    cdef uint8_t prefix[8]
-    memset(prefix, 0, sizeof(prefix))
-    memcpy(prefix, address, 4 if version == 4 else 7)
-    prefix[7] = version
-    return &t.payers[siphash13(t.key, prefix, sizeof(prefix)) & (N_PAYERS - 1)]
+    """The account of a prefix: its own, or a free one.   Where none of its places is free, another's."""
+    cdef uint64_t home, prefix = 0
+    cdef Payer* unused = NULL
+    cdef Payer* payer
+    cdef int place
+    memcpy(&prefix, address, 4 if version == 4 else 7)
+    (<uint8_t*>&prefix)[7] = version
+    home = siphash13(t.key, <const uint8_t*>&prefix, sizeof(prefix))
+    for place in range(N_PLACES):
+        payer = &t.payers[(home + place) & (N_PAYERS - 1)]
+        if payer.prefix == prefix:
+            return payer
+        if unused == NULL and payer.n_records == 0:
+            unused = payer
+        if payer.prefix == 0:
+            break               # nor was any place behind it
+    if unused == NULL:
+        return &t.payers[home & (N_PAYERS - 1)]
+    unused.prefix = prefix
+    return unused
 
 
 cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
@@ -187,7 +204,7 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
     if i == t.n_flows + SPENT:
         _evict(t, _heaviest_live(t), now_s)
         i = t.flows[t.n_flows + SPENT].newer
-    _leave_bucket(t, i)
+    _leave_table(t, i)
     _unlink(t, i)
     return i
 
@@ -219,8 +236,6 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     whatever the kernel knows of it (E12).  So does one that was judged just now: the mark of packets that were queued
     before is older.  Its record outlives them, as there are more records than packets in the kernel's queue."""
     cdef Flow* f = &t.flows[i]
-    cdef uint32_t head = t.n_flows + SPENT
-    cdef uint32_t oldest
     t.evicted += now_s - f.used_s <= IDLE_S
     if t.forgotten and is_unjudged(f):
         spend_flow(t, f, t.forgotten)
@@ -232,16 +247,12 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
         return
     discard_octets(t, f)
     _leave_own(t, f)
-    _leave_bucket(t, i)
+    _leave_table(t, i)
     memset(&f.key, 0, sizeof(FlowKey))
     f.in_use = 0
     f.spent = 1
     _unlink(t, i)
-    oldest = t.flows[head].newer
-    f.older = head
-    f.newer = oldest
-    t.flows[head].newer = i
-    t.flows[oldest].older = i
+    _link(t, i, t.flows[t.n_flows + SPENT].newer)       # as the oldest one
 
 
 cdef void _join_own(FlowTable* t, Flow* f) noexcept nogil:
@@ -286,13 +297,15 @@ cdef inline uint64_t _hash(const FlowTable* t, const FlowKey* key) noexcept nogi
     return siphash13(t.key, <const uint8_t*>key, sizeof(FlowKey))
 
 
-cdef void _leave_bucket(FlowTable* t, uint32_t i) noexcept nogil:
+cdef void _leave_table(FlowTable* t, uint32_t i) noexcept nogil:
+    """Take a record that is in use out of its bucket, and off its account's."""
     cdef uint32_t* at = &t.buckets[_hash(t, &t.flows[i].key) & t.bucket_mask]
     if not t.flows[i].in_use:
         return
     while at[0] != i + 1:
         at = &t.flows[at[0] - 1].in_bucket
     at[0] = t.flows[i].in_bucket
+    t.payers[t.flows[i].payer].n_records -= 1
 
 
 cdef void _link(FlowTable* t, uint32_t i, uint32_t head) noexcept nogil:
@@ -356,13 +369,9 @@ cdef uint64_t path_of(const FlowTable* t, const PacketView* p) noexcept nogil:
 
 cdef uint64_t path_back_of(const FlowTable* t, const PacketView* p) noexcept nogil:
     """path_of() the packets that this one answers."""
-    cdef FlowKey key
-    _key_of(p, &key)
-    memcpy(key.src, p.dst, 16)
-    memcpy(key.dst, p.src, 16)
-    key.sport = p.dport
-    key.dport = p.sport
-    return _hash(t, &key)
+    cdef PacketView answered
+    turn_packet(p, &answered)
+    return path_of(t, &answered)
 
 
 cdef void _key_of_connection(const uint8_t* cid, uint8_t n, FlowKey* out) noexcept nogil:

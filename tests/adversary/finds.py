@@ -441,6 +441,25 @@ FINDS = (
         ),
         "an honest client was blocked: the rest of the body was not kept, and might have been a request's",
     ),
+    Find(
+        "one_account: a long body's octets come out of order, while another subscriber begins five requests",
+        Program(
+            (("POST that is long", "GET"),),
+            (
+                Syn(),
+                Control(),
+                Send(end=9063),
+                Send(begin=9063, end=9071),
+                Send(begin=9088),
+                Others(is_own=False),
+                Send(begin=9082, end=9088),
+                Send(begin=9071, end=9082),
+            ),
+            reader="h11",
+            is_honest=True,
+        ),
+        "an honest client was blocked: accounts were found by a hash alone, and these two subscribers had one",
+    ),
     *WAITING_FINDS,
 )
 OPEN_FINDS: tuple[OpenFind, ...] = ()

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from adversary.actions import PORTS
 from adversary.conntrack import STATES
-from adversary.gateway import SUBSCRIBER, new_gate
+from adversary.gateway import SUBSCRIBER, first_memory, new_gate
 from adversary.segments import SERVER, Segment, injected, wire
 from support.evasion.frames import checksum
 from support.system.namespace import run_ip
@@ -87,7 +87,7 @@ class Live:
         self.waiting.clear()
         self.is_held = False
         self.server_port, self.now_s = server_port, now_s
-        self.gate: GateLoop = new_gate(is_closed, is_asymmetric=False)
+        self.gate: GateLoop = new_gate(is_closed, is_asymmetric=False, unfinished=first_memory())
         for port in PORTS:
             self._link.send(message(DELETE, F_ACK, 1, IPV4, self._tuple(port)))
         self.forwarded()

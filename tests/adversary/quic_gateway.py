@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from adversary.gateway import EVENTS, N_FLOWS, new_gate
+from adversary.gateway import EVENTS, first_memory, new_gate
 from adversary.quic_actions import Path
 from fuzz import served
 from support.packets.builders import Client
 
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_REPLY, MARK_STATE, MARK_UNTRACKED, FlowState
-from fastpath.gate.unfinished import octets_needed
 from fastpath.wire.quic import VERSIONS
 from filterd.kernel.mark_table import MARK_TABLE
 from filterd.kernel.mark_table import Fate as Ending
@@ -77,7 +76,7 @@ class QuicGateway:
     """What has happened to packets: their entry's state, and the verdict on them."""
 
     def __post_init__(self) -> None:
-        self.unfinished = bytearray(octets_needed(N_FLOWS))
+        self.unfinished = first_memory()
         self.restart()
 
     def restart(self) -> None:

@@ -3,6 +3,8 @@
 New programs and changes of those in the corpus are played: `python tests/adversary/search.py --seconds 60`, half of the
 time TCP and half of it QUIC.  One that shows something new of gate, kernel or server joins the corpus.  A find is made
 as short as it gets, and printed as a row for finds.py or quic_finds.py.
+The same seed plays the same trials, whose outcome depends on nothing else: a find that does not come again is a fault
+of the search, which ends with it.
 The count of trials comes with each find, every five minutes, and at the end, which SIGTERM and ^C only hasten.
 Exits 1 where anything was found that is not in there.
 """
@@ -101,9 +103,12 @@ class Search:
 # -- a find as short as it gets ----------------------------------------------------------------------------------------
 
 
-def minimised(game: Game, program: Any) -> Any:
-    """The shortest program with the same fault, with as many defaults as possible."""
-    found = game.fault_of(program)
+def minimised(game: Game, program: Any, found: str) -> Any:
+    """The shortest program with the same fault, with as many defaults as possible.
+
+    Raises ValueError where the program does not show that fault: then a trial depends on more than its program."""
+    if (again := game.fault_of(program)) != found:
+        raise ValueError(f"{found}: played again: {again or 'nothing'}; not made shorter; {game.to_json(program)}")
     before = None
     while program != before:
         before = program
@@ -202,7 +207,7 @@ def search(game: Game, seed: int, seconds: float, is_saved: bool, is_over: Calla
     for program, found in here.run(seconds, is_over):
         if len(rows) == MOST_ROWS:
             continue
-        short = minimised(game, program)
+        short = minimised(game, program, found)
         shape = shape_of(short, found)
         if shape not in rows:
             rows.add(shape)

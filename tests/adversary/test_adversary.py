@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 from adversary.actions import to_json
+from adversary.faults import MISSED
 from adversary.finds import HANGS
 from adversary.games import GAMES, QUIC, TCP, Game
+from adversary.gateway import KEY, MAGIC, Gateway
 from adversary.search import Search, minimised
 
 MODES = {"S o": (False, False), "S c": (False, True), "A o": (True, False), "A c": (True, True)}
@@ -77,7 +79,27 @@ def test_the_gate_comes_to_an_end(program: Any) -> None:
 
 def finds_of(game: Game, seconds: float) -> list[str]:
     """What a search finds beyond the open finds."""
-    return [game.to_json(minimised(game, program)) for program, _ in Search(game, SEED).run(seconds)]
+    return [game.to_json(minimised(game, program, found)) for program, found in Search(game, SEED).run(seconds)]
+
+
+@pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+def test_a_program_comes_to_the_same_each_time(game: Game) -> None:
+    programs = game.load_corpus()[::8]
+
+    assert [game.run(program) for program in programs] == [game.run(program) for program in programs]
+
+
+def test_a_fault_that_does_not_come_again_is_not_made_shorter() -> None:
+    program = TCP.load_corpus()[0]
+
+    with pytest.raises(ValueError, match="played again: nothing; not made shorter"):
+        minimised(TCP, program, MISSED)
+
+
+def test_a_gate_has_the_key_of_its_memory() -> None:
+    gateway = Gateway(is_asymmetric=True, is_closed=True, server_port=80, forward=lambda _segment: None)
+
+    assert gateway.unfinished.startswith(MAGIC + KEY)
 
 
 @pytest.mark.parametrize("game", (TCP, QUIC), ids=GAMES)

@@ -4,7 +4,6 @@ actions → segments → Gateway (conntrack, MARK_TABLE, GateLoop) → Server (T
 """
 
 import itertools
-import struct
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ from adversary.actions import (
     Syn,
     Wait,
 )
-from adversary.gateway import SUBSCRIBER, Gateway
+from adversary.gateway import STRANGER, SUBSCRIBER, Gateway
 from adversary.readers import READERS, TLS_READERS, Reader
 from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, URG, Segment
 from adversary.server import Server
@@ -233,7 +232,7 @@ class World:
         self.gateway.take(Segment(port, ACK, seq, end.server_next, bytes(action.octets)))
 
     def _press(self, action: Others) -> None:
-        client = SUBSCRIBER if action.is_own else struct.pack("!BBBB", 192, 0, 2, 77)
+        client = SUBSCRIBER if action.is_own else STRANGER
         octets = octets_of(self.server_port, ("hello",) if self.server_port == TLS else ("GET",))[: action.octets]
         for _ in range(action.n):
             self.n_others += 1

@@ -94,6 +94,23 @@ def test_of_many_clients_the_longest_silent_hello_gives_its_memory_away(tmp_path
     assert lab.send(Client("192.0.2.0", sport=1), 50, DECOY[50:], PARTIAL) == BLOCKED
 
 
+def test_no_subscriber_pays_for_another_of_ten_thousand(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=65536, share=1)
+    for number in range(10_000):
+        lab.send(Client(f"198.18.{number >> 8}.{number & 255}"), 0, REAL[:50])
+
+    assert lab.counted("gate_beyond_share") == lab.counted("gate_flows_evicted") == 0
+
+
+def test_an_account_is_free_again_once_no_flow_counts_against_it(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, n_flows=512, share=1)
+    for number in range(80_000):  # more than there are accounts
+        lab.send(Client(f"198.{number >> 16}.{number >> 8 & 255}.{number & 255}"), 0, REAL[:50])
+
+    assert lab.counted("gate_flows_evicted") == 80_000 - 512
+    assert lab.counted("gate_beyond_share") == 0
+
+
 def half_large(name: bytes) -> bytes:
     """The beginning of a hello that needs a large window."""
     return hello(name, padding=8000)[:5000]
