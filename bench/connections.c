@@ -2,7 +2,8 @@
  * Linux only.
  *
  *   connections serve ADDRESS PORT                             answers each first record with ANSWER, closes after EOF
- *   connections pour  ADDRESS PORT                             likewise, but streams until the client is gone
+ *   connections pour  ADDRESS PORT                             likewise, but streams once the client has said more,
+ *                                                              as in TLS, until it is gone
  *   connections flood ADDRESS PORT HELLOS SECONDS SOURCE WINDOW   as many as are answered, WINDOW under way
  *   connections paced ADDRESS PORT HELLOS SECONDS SOURCE RATE     RATE connections a second, by the clock
  *   connections pull  ADDRESS PORT HELLOS SECONDS SOURCE 1        one connection that takes what a pouring server gives
@@ -145,13 +146,16 @@ static int pour(int fd)
     return n > 0 || errno == EAGAIN;
 }
 
-static int answer(int fd, struct Connection *c, int is_pouring)
+static int answer(int fd, struct Connection *c)
+{
+    c->stage = ANSWERED;
+    return write(fd, ANSWER, sizeof ANSWER) > 0;
+}
+
+static void begin_to_pour(int fd)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.fd = fd};
-    c->stage = ANSWERED;
-    if (is_pouring)
-        epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event);
-    return write(fd, ANSWER, sizeof ANSWER) > 0;
+    epoll_ctl(poller, EPOLL_CTL_MOD, fd, &event);
 }
 
 static void serve(int is_pouring)
@@ -174,8 +178,10 @@ static void serve(int is_pouring)
             if (events[i].events & ~(uint32_t)EPOLLOUT)
                 goes_on = hear(fd, c);
             if (goes_on && c->stage == FREE && c->seen >= c->expected)
-                goes_on = answer(fd, c, is_pouring);
-            else if (goes_on && events[i].events & EPOLLOUT)
+                goes_on = answer(fd, c);
+            else if (goes_on && is_pouring && c->stage == ANSWERED && c->seen > c->expected)
+                begin_to_pour(fd);
+            if (goes_on && events[i].events & EPOLLOUT)
                 goes_on = pour(fd);
             if (!goes_on)
                 close(fd);

@@ -5,7 +5,8 @@ client but that one's.  Every gateway is started for a round and gone after it: 
 
     none        forwards; connections are not tracked
     conntrack   tracks them, and drops what belongs to none: the least that any filter by connection needs
-    filterd     `filterd run` with a list of N_NAMES names: control, web and a gate; all of it held on GATEWAY_CORE
+    filterd     `filterd run` with a list of N_NAMES names and one gate, every role of it on CORE.  It is measured once
+                all roles are ready and at rest: what they read and compile at their start is no cost of a connection
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -42,6 +44,8 @@ CLIENTS, FIRST_CLIENT = "203.0.113.0/24", "203.0.113.1"  # 250 of them connect, 
 OWN_NAME = "blocked.test"
 HELLO_OCTETS = 1950  # Chromium's and Firefox's: 1890 to 2058, always two segments
 START_S = 300.0
+READY = "all roles ready"  # as the supervisor says it
+REST_S, REST_SHARE = 1.0, 0.05  # together they have taken less than this of a core for so long
 QUEUES = "/proc/net/netfilter/nfnetlink_queue"
 QUEUED = 7  # its column: how many packets the queue has had
 LINKS = (("gateway", "child"), ("gateway", "internet"), ("child", "gateway"), ("internet", "gateway"))
@@ -163,8 +167,10 @@ def with_filterd(bed: Testbed, routing: str = "symmetric") -> Iterator[None]:
     try:
         log = bed.place.directory / "logs/gateway-filterd.log"
         wait_until(lambda: is_filtering(bed) or program.poll() is not None, f"{log}: filterd", START_S)
+        wait_until(lambda: READY in log.read_text() or program.poll() is not None, f"{log}: all roles", START_S)
         if program.poll() is not None:
             raise RuntimeError(f"filterd: ended with {program.returncode}; not measured; {tail(log)}")
+        wait_until(lambda: is_at_rest(bed), f"{log}: roles at rest", START_S)
         if not (bed.folder / "blocked").exists():
             write_hellos(bed.folder / "blocked", (f"www.{name}" for name in enforced(bed)))
         yield
@@ -221,6 +227,19 @@ def is_filtering(bed: Testbed) -> bool:
         rules = bed.place.run("gateway", ["nft", "list", "table", "inet", "filterd"])
         return status["generations"]["names"][0] > 0 and rules.returncode == 0
     return False
+
+
+def is_at_rest(bed: Testbed) -> bool:
+    """Whether the roles had next to nothing to do for the last REST_S seconds, by the CPU time of their threads."""
+    before_ns = cpu_ns(bed)
+    time.sleep(REST_S)
+    return cpu_ns(bed) - before_ns < REST_S * REST_SHARE * 1e9
+
+
+def cpu_ns(bed: Testbed) -> int:
+    """Of all threads of the roles (proc(5): schedstat)."""
+    tasks = [task for pid in bed.gateway.pids().values() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 def clear(bed: Testbed) -> None:
