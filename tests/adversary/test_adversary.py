@@ -15,6 +15,7 @@ from adversary.finds import HANGS
 from adversary.games import GAMES, QUIC, TCP, Game
 from adversary.gateway import KEY, MAGIC, Gateway
 from adversary.search import Search, minimised
+from adversary.world import World
 
 MODES = {"S o": (False, False), "S c": (False, True), "A o": (True, False), "A c": (True, True)}
 SHORT_S, LONG_S, MOST_S = 2, 60, 10
@@ -47,6 +48,16 @@ def rows() -> Iterator[ParameterSet]:
 @pytest.mark.parametrize(("game", "program", "mode"), list(rows()))
 def test_what_was_found_is_served_no_more(game: Game, program: Any, mode: str) -> None:
     assert game.fault_of(in_mode(program, mode)) == ""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_was_found_is_served_no_more_where_the_kernel_checks_no_windows(mode: str) -> None:
+    programs = {find.name: in_mode(find.program, mode) for find in TCP.finds}
+    played = {
+        name: TCP.fault(program, World(program, has_window_check=False).run()) for name, program in programs.items()
+    }
+
+    assert {name: found for name, found in played.items() if found} == {}
 
 
 @pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)

@@ -100,6 +100,8 @@ class World:
 
     program: Program
     has_gate: bool = True
+    has_window_check: bool = True
+    """False: nf_conntrack_tcp_be_liberal, as no operator should set it."""
     ends: dict[int, End] = field(default_factory=dict)
     server_isn: int = 0
     n_others: int = 0
@@ -107,7 +109,7 @@ class World:
     def __post_init__(self) -> None:
         p = self.program
         self.server_port = TLS if p.reader in TLS_READERS else HTTP
-        self.gateway = Gateway(p.is_asymmetric, p.is_closed, self.server_port, self.arrive)
+        self.gateway = Gateway(p.is_asymmetric, p.is_closed, self.server_port, self.arrive, self.has_window_check)
         self.gateway.is_there = self.has_gate
         self.server = Server(self.make_reader, self.gateway.take, p.is_last_kept, p.is_slow)
 
