@@ -96,13 +96,13 @@ class Taken(NamedTuple):
 
 
 def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Ruling]:
-    """Decide on every entry that changed after a revision of the orders, and on what the clock has ended.
+    """Decide on every entry that changed after a revision of the orders, by an approval, or by the clock.
 
     conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
     now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
-    believed, ended = _look_at_approvals(conn, rails.proof, now_s, at)
+    believed, ended, looked_at = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
-    rulings, looked_at = [], set()
+    rulings = []
     for row in _candidates(conn, since, now_s, ended, confirmed):
         looked_at.add(row.order)
         ruling = _rule_on(conn, row, rails, believed, now_s)
@@ -197,12 +197,14 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
 
 def _look_at_approvals(
     conn: Connection, proof: Proof, now_s: int, at: datetime
-) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int]]:
-    """(what is believed, by order, entry and kind; the numbers of those that ended just now)."""
+) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int], set[int]]:
+    """(what is believed, by order, entry and kind; the numbers of those that ended just now; the orders of all)."""
+    waiting = [*refused_ones(conn), *signed_by_two(conn)]
     for proposal in refused_ones(conn):
         _end_approval(conn, proposal, "was refused at the desk", at)
     believed, ended, new = {}, [], _give_signed(conn, now_s, at)
-    for approval in approvals_given(conn):
+    given = approvals_given(conn)
+    for approval in given:
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
         entry = conn.execute(
             select(entries).where(entries.c.order == approval.order, entries.c.number == approval.number)
@@ -215,7 +217,7 @@ def _look_at_approvals(
             continue
         ended.append(approval.id)
         _end_approval(conn, approval, fault, at)
-    return believed, ended
+    return believed, ended, {each.order for each in (*waiting, *given)}
 
 
 def _give_signed(conn: Connection, now_s: int, at: datetime) -> dict[int, Signers]:
@@ -250,10 +252,19 @@ def _candidates(
         approvals.c.order == entries.c.order, approvals.c.number == entries.c.number, approvals.c.lapsed_ms.is_(None)
     )
     may_come = or_(MAY_COME, IS_REFUSED_BY_CONTROL)
+    # One that is given, and not yet what the entry is in force by.
+    is_given = exists().where(
+        approvals.c.order == entries.c.order,
+        approvals.c.number == entries.c.number,
+        approvals.c.approved_s.is_not(None),
+        approvals.c.lapsed_ms.is_(None),
+        approvals.c.id != func.coalesce(entries.c.approval, 0),
+    )
     has_ended = entries.c.approval.in_(ended)
     may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
     lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
     is_in_force = entries.c.status.in_(IN_FORCE)
+    is_new = or_(entries.c.revision > since, is_given)
     is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, entries.c.withdrawn_ms.is_not(None), is_approved)
     chosen = (
         select(
@@ -263,7 +274,7 @@ def _candidates(
             entries.c.revision, orders.c.scope, orders.c.confirm_by_s,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
-        .where(or_(and_(entries.c.revision > since, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
+        .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
     )  # fmt: skip
     yield from conn.execute(chosen).all()
 

@@ -91,7 +91,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
     }
     note_agreed(conn, proposal.order, "approval signed", at, (used.person.actor, None), noted)
     if part == APPROVED:
-        wake(conn, proposal)
+        wake(conn)
     return None
 
 
@@ -106,7 +106,7 @@ def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: 
     row = {"approval": number, "by": by.mail, "reason": reason.strip(), "refused_s": int(at.timestamp())}
     conn.execute(insert(approval_refusals).values(row))
     note_agreed(conn, proposal.order, "proposal refused", at, (by.actor, None), {"approval": number, "reason": reason})
-    wake(conn, proposal)
+    wake(conn)
 
 
 def refusal_of(conn: Connection, number: int) -> Row[Any] | None:

@@ -2,12 +2,18 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Connection, select
 from support.mgmt.confirmed import SIGNER, confirmed, verified
-from support.mgmt.orders import NOW, publish, push, said
+from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
+from support.mgmt.signing import BY_PASSKEYS, proposed, signed, signer
 
 from mgmt.confirmation.replies import confirm, due, last_confirmation
 from mgmt.ledger.event import CONTROL
+from mgmt.orders import decisions
+from mgmt.orders.approvals import Proposal
+from mgmt.orders.live import orders_revision
+from mgmt.orders.signatures import refuse_proposal
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import withdraw_entries, withdraw_order
 from parental.schema.confirmations import confirmations
@@ -73,3 +79,47 @@ def test_an_order_of_which_a_part_is_withdrawn_is_verified_and_confirmed_again(c
     assert [each.state.value for each in steps_of(conn, [order])[order]][-3:] == ["enforced", "verified", "confirmed"]
     publish(conn)
     assert steps_of(conn, [order])[order][-1].state.value == "confirmed"
+
+
+WIDER = Proposal(
+    kind="broader",
+    number=1,
+    reason="the host is ordered",
+    reference="WA/9",
+    collateral="all of it",
+    expires=NOW + timedelta(days=20),
+)
+
+
+def look(conn: Connection, since: int) -> None:
+    """What control does with what is new since a revision, where every worker takes it."""
+    decisions.settle(conn, rails(proof=BY_PASSKEYS), since, NOW)
+    decisions.confirm(conn, decisions.taken(conn), RECEIPT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "ends_by", "state", "status"),
+    [
+        ("http://shared.example/a", "refusal", "confirmed", "enforced_http_only"),
+        ("http://bank.test/a", "signature", "confirmed", "enforced_http_only"),  # a rail keeps its host open
+        ("http://shared.example/a", "signature", "enforced", "enforced_broader"),
+    ],
+)
+def test_what_becomes_of_a_proposal_has_an_order_confirmed_again_only_where_it_changes_an_entry(
+    conn: Connection, value: str, ends_by: str, state: str, status: str
+) -> None:
+    order = confirmed(conn, value)
+    amna, bilal = signer(conn, "amna", "compliance"), signer(conn, "bilal", "approver")
+    number = proposed(conn, order, WIDER, amna)
+    assert signed(conn, number, amna) is None
+    since = orders_revision(conn)
+
+    if ends_by == "refusal":
+        refuse_proposal(conn, number, "too wide", bilal.person, NOW)
+    else:
+        assert signed(conn, number, bilal) is None
+    assert decisions.has_due(conn, since, NOW), "control looks at it at once"
+    look(conn, since)
+
+    assert statuses(conn, order)[0][0] == status
+    assert steps_of(conn, [order])[order][-1].state.value == state
