@@ -1,10 +1,12 @@
 """/family/mine: what holds for the device that asks, why, who decided it, and who helps: the child's own page.
 
-No one signs in here: being on the line is enough to read its rules, and never enough to change one.
+No one signs in here: being on the line is enough to read its rules, and never enough to change one.  Whose an address
+is, the database says of those that lines hold, and control of those that a NAS has given (RADIUS): no table has them.
 Invariants: of the asker's own address alone; no name of a person, no site that was opened and no count; nothing about
 who opens it is written down.
 """
 
+import asyncio
 from datetime import date, datetime
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
@@ -14,10 +16,12 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, select
 
-from mgmt.app_context import CLOCK, read
+from mgmt.app_context import CLOCK, CONTROL, read
+from mgmt.control_protocol import ControlFailed
 from mgmt.portal.cards import icon_of
 from mgmt.portal.frame import PATH, language_of, page, session_of
 from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.in_force import PATIENCE_S
 from mgmt.portal.reports import shows_counts
 from mgmt.portal.rules.pages import Rules, Tile, rules_shown
 from mgmt.portal.whose import named
@@ -30,7 +34,7 @@ from parental.people.levels import PACKETS
 from parental.people.reports import days_of
 from parental.people.school import Contact, contact_of, is_school
 from parental.profiles import get_profile
-from parental.schema.lines import lines
+from parental.schema.lines import lines, profiles
 from rules.names.clients import client_address
 
 MINE = PATH + "/mine"
@@ -62,19 +66,38 @@ def add_mine(app: web.Application) -> None:
 async def show(request: web.Request) -> web.Response:
     """GET /family/mine"""
     t, now, address = language_of(request), request.app[CLOCK](), client_address(request.remote)
-    found = None if address is None else await read(request, lambda conn: mine_of(conn, address, t, now))
+    profile = None if address is None else await _profile_at(request, address)
+    found = None if profile is None else await read(request, lambda conn: mine_of(conn, profile, t, now))
     return page(request, "mine.html", session=await session_of(request), mine=found)
 
 
-def mine_of(conn: Connection, address: str, t: Language, now: datetime) -> Mine | None:
-    """What holds for an address; None: it is no line's.   Cost: some ms"""
-    held = holder_of(conn, ip_network(ip_address(address)))
-    if held is None:
+async def _profile_at(request: web.Request, address: str) -> int | None:
+    """Whose rules hold for an address; None: of no line, or a session's while control does not answer."""
+    held = await read(request, lambda conn: _holding(conn, address))
+    if held is not None:
+        return held
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            found = (await request.app[CONTROL].explain(None, address, "dns")).get("subscriber")
+    except (ControlFailed, OSError, TimeoutError):
         return None
-    line = conn.execute(select(lines).where(lines.c.id == held.line)).one()
-    profile = held.profile or line.profile
+    return found if isinstance(found, int) else None
+
+
+def _holding(conn: Connection, address: str) -> int | None:
+    held = holder_of(conn, ip_network(ip_address(address)))
+    if held is None or held.profile is not None:
+        return None if held is None else int(held.profile)
+    return int(conn.execute(select(lines.c.profile).where(lines.c.id == held.line)).scalar_one())
+
+
+def mine_of(conn: Connection, profile: int, t: Language, now: datetime) -> Mine | None:
+    """What holds by a profile; None: there is none of this number any more.   Cost: some ms"""
+    account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one_or_none()
+    if account is None:
+        return None
     rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
-    calendar, of_school = plans.calendar_of(conn, line.account), is_school(conn, line.account)
+    calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
     state = state_at(rules, cards, calendar, now)
     shown = rules_shown(conn, profile, t)
@@ -85,9 +108,9 @@ def mine_of(conn: Connection, address: str, t: Language, now: datetime) -> Mine 
         closed=_closed(shown),
         has_own=bool(rules.denied),
         searches=bool({rules.safe_search, rules.youtube} - {"off"}),
-        has_counts=_has_counts(conn, line.account, profile, here.date()),
+        has_counts=_has_counts(conn, account, profile, here.date()),
         is_school=of_school,
-        contact=contact_of(conn, line.account) if of_school else None,
+        contact=contact_of(conn, account) if of_school else None,
     )
 
 

@@ -1,5 +1,6 @@
 """The role as a whole: real clients and a real relay of RADIUS, queries for the addresses that they tell of."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import pytest
 from support.sessions.box import RadiusBox, radclient, relay
 from support.sessions.requests import INTERIM, OFF, ON, START, STOP, is_answer, told
 from support.system.daemon import eventually
+
+from filterd.control.client import ControlClient
 
 pytestmark = [pytest.mark.services, pytest.mark.long]
 
@@ -43,6 +46,18 @@ def test_a_start_gives_an_address_the_profile_of_its_line_and_a_stop_takes_it_aw
 
     box.until(blocked=False, address="192.0.2.7")
     assert not box.is_blocked("2001:db8:7:99::1")
+
+
+def test_control_says_whose_profile_a_sessions_address_has_as_the_childs_own_page_asks_it(box: RadiusBox) -> None:
+    async def profile() -> int | None:
+        found = await ControlClient(box.folder / "run").explain(None, "192.0.2.15", "dns")
+        return found["subscriber"]  # type: ignore[no-any-return]
+
+    assert asyncio.run(profile()) is None
+    assert box.tell(START, "p", address="192.0.2.15")
+    box.until(blocked=True, address="192.0.2.15")
+
+    assert asyncio.run(profile()) == 7
 
 
 def test_the_later_of_two_sessions_with_one_address_has_it(box: RadiusBox) -> None:

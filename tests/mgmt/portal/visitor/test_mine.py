@@ -1,6 +1,6 @@
 import pytest
 from sqlalchemy import Engine, update
-from support.mgmt.desk import NOW
+from support.mgmt.desk import NOW, PlayedControl
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental import store
@@ -94,3 +94,48 @@ async def test_a_device_of_no_line_reads_that_nothing_is_known_of_it_and_where_h
 
 async def test_the_page_to_sign_in_leads_a_child_to_it(phone: Phone) -> None:
     assert 'href="/family/mine?lang=en"' in (await phone.get())[2]
+
+
+@pytest.fixture
+def by_session(engine: Engine) -> int:
+    """A line's rules; the line holds no address, as a NAS gives it one for a session."""
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(11, "Flat 6", (), RULES))
+    return 11
+
+
+async def test_a_phone_whose_address_a_nas_has_given_reads_the_rules_of_its_line(
+    phone: Phone, by_session: int, control: PlayedControl
+) -> None:
+    control.decisions[None] = {"reason": "default", "subscriber": by_session}
+
+    said = await phone.words("/mine")
+
+    assert "TikTok" in said and "Flat 6" not in said
+    assert control.asked[-1] == (None, "127.0.0.1", "dns")
+
+
+async def test_control_is_not_asked_of_an_address_that_a_line_holds(
+    phone: Phone, profile: int, control: PlayedControl
+) -> None:
+    control.fails = "control is away"
+
+    assert "TikTok" in await phone.words("/mine") and control.asked == []
+
+
+async def test_a_session_of_no_profile_that_there_is_reads_that_nothing_is_known(
+    phone: Phone, by_session: int, control: PlayedControl
+) -> None:
+    for subscriber in (4_000_000_000, None, str(by_session)):
+        control.decisions[None] = {"subscriber": subscriber}
+        assert "This page knows no family's rules for this phone" in await phone.words("/mine")
+
+
+async def test_where_control_fails_or_does_not_answer_the_page_comes_all_the_same(
+    phone: Phone, control: PlayedControl
+) -> None:
+    control.fails = "control is away"
+    assert "1121" in await phone.words("/mine")
+
+    control.hangs = True
+    assert "This page knows no family's rules for this phone" in await phone.words("/mine")
