@@ -264,17 +264,74 @@ async def test_a_nas_that_restarts_with_200000_sessions_ends_them_all_and_opens_
     assert len(read_back(tmp_path)[0]) == 1  # after a crash, too
 
 
-async def test_a_flood_of_forged_requests_is_counted_whole_and_leaves_nothing(room: Room) -> None:
-    forged = [
-        told(START, f"s{number}", at_s=NOW, address="192.0.2.7", identifier=number % 256, secret=b"another secret....")
-        for number in range(200)
-    ]
-    for _ in range(50):
-        assert await room.hear(*forged) == 0
+class Deaf(Wire):
+    """Counts what is sent, and keeps none of it."""
 
-    assert room.counted["radius_bad_authenticator"] == 10_000
-    assert (len(room.table), room.service._owed, room.wire.sent) == (0, [], [])
-    assert await room.hear(told(START, at_s=NOW, address="192.0.2.7")) == 1
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_sent = 0
+
+    def sendto(self, octets: bytes, _: object) -> None:
+        self.n_sent += 1
+
+
+def resident_kib() -> int:
+    [line] = [each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmRSS")]
+    return int(line.split()[1])
+
+
+def bad_ones(counter: str) -> list[bytes]:
+    """A hundred requests, each of which is to be counted so and to change nothing."""
+
+    def start(n: int, at_s: int = NOW, secret: bytes = SECRET, session: str = "") -> bytes:
+        name = session or f"s{n}"
+        return told(START, name, "flat4", at_s=at_s, address="192.0.2.7", identifier=n, secret=secret)
+
+    made = {
+        "radius_bad_authenticator": lambda n: start(n, secret=b"another secret...."),
+        "radius_malformed": lambda n: start(n)[: 30 + n % 20],
+        "radius_stale": lambda n: start(n, at_s=NOW - WINDOW_S - 100_000 - n),  # one that was kept
+        "radius_unknown_nas": start,
+        "radius_repeated": lambda n: start(n, at_s=NOW - 60, session="ended"),  # each comes again and again
+    }[counter]
+    return [made(n) for n in range(100)]
+
+
+FLOOD_KINDS = ("radius_bad_authenticator", "radius_malformed", "radius_stale", "radius_unknown_nas", "radius_repeated")
+FLOOD_BATCH = 10_000
+MOST_MORE_KIB = 16 * 2**10
+
+
+@pytest.mark.parametrize("n_sent", [20_000, pytest.param(10_000_000, marks=pytest.mark.long)])
+async def test_a_flood_of_forged_and_replayed_requests_is_counted_whole_moves_nothing_and_takes_no_memory(
+    room: Room, n_sent: int
+) -> None:
+    room.wire = Deaf()
+    lives, ended = told(START, "lives", at_s=NOW, address="192.0.2.7"), told(STOP, "ended", "flat4", at_s=NOW - 30)
+    assert await room.hear(told(START, "ended", "flat4", at_s=NOW - 90, address="192.0.2.8"), ended, lives) == 0
+    flood = [(each, kind) for kind in FLOOD_KINDS for each in bad_ones(kind)]
+
+    async def send(n: int) -> None:
+        for at in range(n):
+            octets, kind = flood[at % len(flood)]
+            host = "203.0.113.9" if kind == "radius_unknown_nas" else "198.51.100.3"
+            room.inbox.receive(octets, (host, 1646), room.wire)  # type: ignore[arg-type]
+        await room.service._take(room.inbox.take())
+
+    await send(FLOOD_BATCH)
+    size, used_kib, before = room.service.journal.n_octets, resident_kib(), room.counted.copy()
+    for _ in range(n_sent // FLOOD_BATCH):
+        await send(FLOOD_BATCH)
+
+    assert {kind: room.counted[kind] - before[kind] for kind in FLOOD_KINDS} == dict.fromkeys(FLOOD_KINDS, n_sent // 5)
+    assert room.counted["radius_out_of_order"] == 100  # the kept Start of an ended session, by new identifiers
+    assert (len(room.table), room.service._owed, room.service.journal.n_octets) == (1, [], size)
+    assert [whose for _, whose in room.table.holders()] == [7], "the address stays with the session that has it"
+    assert resident_kib() - used_kib < MOST_MORE_KIB
+    later = told(START, "later", at_s=NOW, address="192.0.2.9", identifier=200)
+    answers = room.wire.n_sent
+    await room.hear(later)
+    assert room.wire.n_sent == answers + 1
 
 
 async def test_a_start_that_someone_has_kept_brings_an_ended_session_not_back(room: Room) -> None:
