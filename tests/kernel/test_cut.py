@@ -20,6 +20,7 @@ from filterd.lab.topology import NETNS_FILES, Lab
 pytestmark = pytest.mark.kernel
 
 CUT_S = 1.0  # from the tap to the last octet
+TRIES = 5  # on a machine that others use, one alone may wait for the processor for a second
 ORDER_S = 3.0  # from the push of an order
 HOURS_S = 60.0  # from second 0 of the minute at which hours begin, on a busy machine
 SILENCE_S = 2.0
@@ -52,18 +53,24 @@ def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, famil
 
 @FAMILIES
 def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(box: Box, family: str) -> None:
-    box.close()
     name = "denied.many.test"
     closing = [("child", protocol, name) for protocol in ("https", "http", "quic")]
     others = [("child", protocol, "allowed.test") for protocol in ("https", "http", "quic")]
     others += [("child", "https", "video.test"), ("adult", "https", name), ("adult", "quic", name)]
-    with box.running(family, *closing, *others) as found:
-        receipt = box.close(denied=[name])
+    for _ in range(TRIES):
+        box.close()
+        with box.running(family, *closing, *others) as found:
+            began_s = time.time()
+            receipt = box.close(denied=[name])
 
-        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
-        for each in found[: len(closing)]:
-            each.wait_for_stop(SILENCE_S)
-        go_on(found[len(closing) :])
+            last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
+            told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
+            assert receipt["cut"] == told
+            go_on(found[len(closing) :])
+        if max(last_s) - began_s <= CUT_S:
+            break
+    else:
+        pytest.fail(f"the last octet came {max(last_s) - began_s:.1f} s after the tap, at the {TRIES}th try, too")
     box.close()
 
 
