@@ -22,6 +22,7 @@ class Sort(enum.StrEnum):
     SAME = "same"  # both have the same hours
     INSIDE = "inside"  # the first lies inside the second, which closes as much or more
     WINS = "wins"  # they share some hours, in which the second closes more
+    BOTH = "both"  # they share some hours, in which less is open than either would leave
     NEVER_OPEN = "never_open"  # on days of this kind nothing ever opens
 
 
@@ -90,6 +91,8 @@ def _odd(one: Closing, other: Closing, later: int) -> Iterator[tuple[Sort, Closi
         yield Sort.INSIDE, other, one
     elif start <= one.start and one.end <= end and _closes_as_much(other.card, one.card):
         yield Sort.INSIDE, one, other
+    elif not _closes_as_much(one.card, other.card) and not _closes_as_much(other.card, one.card):
+        yield Sort.BOTH, one, other
     elif not (one.start <= start and end <= one.end) and not (start <= one.start and one.end <= end):
         if _closes_as_much(one.card, other.card) and not _closes_as_much(other.card, one.card):
             yield Sort.WINS, other, one

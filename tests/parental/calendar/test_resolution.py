@@ -1,6 +1,7 @@
 """The week that the data plane gets, against an oracle that asks card by card at each minute."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -91,6 +92,31 @@ def by_minute(week: tuple[Interval, ...]) -> list[frozenset[str] | None]:
                 FULL if each.allowed is None else each.allowed
             )
     return found
+
+
+@given(cards=card_lists, more=card_lists, data=st.data())
+def test_no_card_opens_what_others_close_on_days_that_they_name_however_they_overlap(
+    cards: tuple[Card, ...], more: tuple[Card, ...], data: st.DataObject
+) -> None:
+    named = {each for card in cards for each in card.day_sets}
+    calendar = data.draw(calendars_around(MONDAY))
+    added = tuple(replace(each, id=100 + each.id) for each in more if each.day_sets <= named)
+
+    before, after = (by_minute(week_of(each, calendar, MONDAY)) for each in (cards, (*cards, *added)))
+
+    for minute, (was, now) in enumerate(zip(before, after, strict=True)):
+        assert was is OPEN or now == FULL or (was != FULL and now is not OPEN and now <= was), minute
+
+
+def test_of_days_of_several_kinds_without_an_end_the_first_kind_holds_and_closes_for_ever() -> None:
+    order = (DaySet.EXAMS, DaySet.RAMADAN, DaySet.HOLIDAYS)
+    cards = tuple(replace(SLEEP, day_sets=frozenset({kind}), id=n) for n, kind in enumerate(order, 1))
+    endless = Calendar(ranges=tuple(Range(kind, date(2026, 1, 1), None) for kind in order))
+
+    for year in (2026, 2040, 9000):
+        day = date(year, 8, 3)
+        assert set_of(cards, endless, day) is order[0]
+        assert len(week_of(cards, endless, day)) == 7
 
 
 @given(cards=card_lists, data=st.data())
