@@ -8,11 +8,19 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select
 
 from parental.errors import BadSubscriber
 from parental.schema.lines import addresses, released_addresses
 from parental.subscriber import Network
+
+# Made once: to make it takes as long as to run it, and provisioning asks it of each prefix.
+_NEAREST = (
+    select(addresses)
+    .where(and_(addresses.c.version == bindparam("of_version"), addresses.c.first <= bindparam("at_most")))
+    .order_by(addresses.c.first.desc())
+    .limit(1)
+)
 
 
 def hold_only(conn: Connection, line: int, wanted: Sequence[Network], revision: int) -> set[int]:
@@ -54,13 +62,8 @@ def forget_released(conn: Connection, up_to_revision: int) -> None:
 
 def holder_of(conn: Connection, prefix: Network) -> Row[Any] | None:
     """The row of a held prefix that shares addresses with `prefix`.   Cost: one index lookup"""
-    last = prefix.broadcast_address.packed
-    before = conn.execute(
-        select(addresses)
-        .where(and_(addresses.c.version == prefix.version, addresses.c.first <= last))
-        .order_by(addresses.c.first.desc())
-        .limit(1)
-    ).one_or_none()
+    at = {"of_version": prefix.version, "at_most": prefix.broadcast_address.packed}
+    before = conn.execute(_NEAREST, at).one_or_none()
     return before if before is not None and before.last >= prefix.network_address.packed else None
 
 

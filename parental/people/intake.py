@@ -5,12 +5,12 @@ row that cannot be taken changes nothing and keeps no other from being taken; th
 """
 
 import bisect
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Column, Connection, Table, insert, select, update
 
 from parental.addresses import holder_of, network_of
 from parental.errors import BadPerson, BadSubscriber, NoPerson
@@ -46,6 +46,13 @@ class Outcome:
     changed: list[int] = field(default_factory=list)
     same: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+class _There(NamedTuple):
+    """Numbers that are taken, of those that rows name."""
+
+    profiles: frozenset[int]
+    accounts: frozenset[int]
 
 
 def provision(conn: Connection, rows: Sequence[tuple[int, Wanted]], at: datetime) -> Outcome:
@@ -105,12 +112,16 @@ def _place(conn: Connection, wanted: Wanted) -> None:
         conn.execute(update(lines).where(lines.c.id == wanted.line.id).values(province=wanted.province))
 
 
-def _begin(conn: Connection, rows: Iterable[tuple[int, Wanted]], found: Outcome, at: datetime) -> None:
+def _begin(conn: Connection, rows: Sequence[tuple[int, Wanted]], found: Outcome, at: datetime) -> None:
     """Make new lines: one statement a table for all of them."""
     taken: list[Span] = []
     good: dict[int, Wanted] = {}
+    there = _There(
+        _those_in(conn, profiles.c.id, [wanted.line.id for _, wanted in rows]),
+        _those_in(conn, accounts.c.id, [wanted.account for _, wanted in rows if wanted.account is not None]),
+    )
     for place, wanted in rows:
-        reason = _why_not(conn, wanted, taken, good)
+        reason = _why_not(conn, wanted, there, taken, good)
         if reason:
             found.refused.append((place, reason))
             continue
@@ -122,14 +133,22 @@ def _begin(conn: Connection, rows: Iterable[tuple[int, Wanted]], found: Outcome,
         _insert(conn, list(good.values()), raise_revision(conn, REVISION, by=len(good)), int(at.timestamp()))
 
 
-def _why_not(conn: Connection, wanted: Wanted, taken: list[Span], begun: Container[int]) -> str:
+def _those_in(conn: Connection, column: Column[int], numbers: Sequence[int]) -> frozenset[int]:
+    """Which of some numbers there are."""
+    batches = (numbers[begin : begin + BATCH] for begin in range(0, len(numbers), BATCH))
+    return frozenset(
+        each for some in batches for each in conn.execute(select(column).where(column.in_(some))).scalars()
+    )
+
+
+def _why_not(conn: Connection, wanted: Wanted, there: _There, taken: list[Span], begun: Container[int]) -> str:
     """Why a new line cannot be made; '': it can."""
     line = wanted.line
     if line.id in begun:
         return f"id: {line.id} stands in a row before; not taken; write one row for a line"
-    if conn.execute(select(profiles.c.id).where(profiles.c.id == line.id)).first() is not None:
+    if line.id in there.profiles:
         return f"id: {line.id} is the number of a child's profile; not taken; give the line another"
-    if wanted.account not in (None, line.id) and _lacks_account(conn, wanted.account):
+    if wanted.account not in (None, line.id) and wanted.account not in there.accounts:
         return f"account: {wanted.account} does not exist; not taken; make it first: filterd accounts put"
     for prefix in line.prefixes:
         holder = holder_of(conn, prefix)
@@ -143,14 +162,10 @@ def _why_not(conn: Connection, wanted: Wanted, taken: list[Span], begun: Contain
     return ""
 
 
-def _lacks_account(conn: Connection, account: int | None) -> bool:
-    return conn.execute(select(accounts.c.id).where(accounts.c.id == account)).first() is None
-
-
 def _insert(conn: Connection, good: Sequence[Wanted], revision: int, at_s: int) -> None:
     account_of = {each.line.id: each.account or each.line.id for each in good}
     own = [number for number, account in account_of.items() if number == account]
-    there = set(conn.execute(select(accounts.c.id).where(accounts.c.id.in_(own))).scalars())
+    there = _those_in(conn, accounts.c.id, own)
     _many(conn, accounts, [{"id": number, "created_s": at_s} for number in own if number not in there])
     rules = {"paused_until_s": 0, "revision": revision}
     zones = [(each.line.id, each.line.profile.schedule.zone) for each in good]
