@@ -57,6 +57,7 @@ from mgmt.frame.requests import framed
 from mgmt.orders.letter_file import Letters, ReadsLetters
 from mgmt.portal.captive import add_captive
 from mgmt.portal.frame import PATH as PORTAL
+from mgmt.portal.requests.replies import Replies
 from mgmt.portal.routes import add_portal
 from mgmt.portal.sms import Sms
 from mgmt.problems import Endpoint, problems
@@ -102,6 +103,7 @@ def create_app(
     hosts: Hosts | None = None,
     desk_key: bytes | None = None,
     sms: Sms | None = None,
+    replies: Replies | None = None,
     letters: ReadsLetters | None = None,
 ) -> web.Application:
     """The application of a door over an engine of parental.database.open_database.
@@ -109,6 +111,7 @@ def create_app(
     hosts     the names that it answers to; None: to any
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here
     sms       what takes messages to caregivers; None: nothing does, and tokens alone open the family pages
+    replies   how caregivers' answers come in; None: they do not
     letters   what reads the files of letters; None: nothing does, and such orders are not taken"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
@@ -126,7 +129,7 @@ def create_app(
     if desk_key is not None and door is not Door.FAMILY:
         add_desk(app, desk_key)
     if door is not Door.DESK:
-        add_portal(app, sms)
+        add_portal(app, sms, replies)
         add_captive(app, PORTAL)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)

@@ -12,6 +12,22 @@ MAX_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replies:
+    """Answers by message: a caregiver who has chosen it on the family pages gets a child's request as a message, and
+    answers it with one.   Without `authorization` and `inbox` no one can."""
+
+    authorization: Path | None = one(kinds.path, default=None)
+    """A file with the value of the Authorization header with which the gateway posts what comes in to
+    https://family.isp.example/family/replies; of 16 characters at least; only web reads it."""
+    number: str = one(kinds.text, default="from")
+    """What the gateway calls the number that a message came from."""
+    text: str = one(kinds.text, default="text")
+    """What it calls the message."""
+    inbox: Path | None = one(kinds.path, default=None)
+    """For a lab, a folder: one file an answer, {"from", "text"}, named *.json; web reads and deletes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
     """Short messages to caregivers: the one-time codes by which they sign in.   Without `gateway` and `outbox` there
     are none, and tokens alone open the family pages."""
@@ -33,6 +49,7 @@ class Sms:
     fetches and deletes them.   web must be able to write there, and codes are readable there."""
     country: str = one(kinds.telephone, default="+92")
     """Of numbers that parents write without one: 0300 1234567 is +92 300 1234567."""
+    replies: Replies = part(Replies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from filterd.config import Config
 from filterd.config.desk_file import read_desk
 from filterd.config.family import Family
 from filterd.config.schema import Api
-from filterd.config.sms import sms_of
+from filterd.config.sms import replies_of, sms_of
 from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
@@ -100,6 +100,7 @@ async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
         hosts=None if is_nameless else hosts,
         desk_key=None if is_family else desk_key(config.state_dir),
         sms=None if door is Door.DESK else sms_of(config),
+        replies=None if door is Door.DESK else replies_of(config),
         letters=None if is_family else LetterReader(reader_socket(config.run_dir)),
     )
     name = "family" if is_family else "api"

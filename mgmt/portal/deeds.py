@@ -46,7 +46,7 @@ async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int
     kept: dict[str, Any] = {"did": did, "profiles": profiles, "undo": undo, "tapped_s": tapped_s}
     is_live = True
     try:
-        kept |= receipt_json(await publish(request), request.app[SETTINGS].zone)
+        kept |= receipt_json(await publish(request.app), request.app[SETTINGS].zone)
     except NotInForce:
         is_live = False
     await write(request, lambda conn: keep_receipt(conn, form.secret, kept))

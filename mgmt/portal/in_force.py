@@ -10,7 +10,7 @@ import time
 
 from aiohttp import web
 
-from mgmt.app_context import CONTROL, read
+from mgmt.app_context import CONTROL, ENGINE, read_in
 from mgmt.control_protocol import Receipt, receive
 from mgmt.errors import NotInForce
 from parental.revision import current_revision
@@ -41,11 +41,11 @@ class InForce:
 IN_FORCE: web.AppKey[InForce] = web.AppKey("in_force", InForce)
 
 
-async def publish(request: web.Request) -> Receipt:
+async def publish(app: web.Application) -> Receipt:
     """Have everything that is stored published.   Raises NotInForce"""
-    revision = await read(request, current_revision)
-    receipt = await receive(request.app[CONTROL].policy_changed())
-    request.app[IN_FORCE].note(revision)
+    revision = await read_in(app[ENGINE], current_revision)
+    receipt = await receive(app[CONTROL].policy_changed())
+    app[IN_FORCE].note(revision)
     return receipt
 
 
@@ -56,6 +56,6 @@ async def catch_up(request: web.Request, newest: int) -> None:
         return
     try:
         async with asyncio.timeout(PATIENCE_S):
-            await publish(request)
+            await publish(request.app)
     except (NotInForce, TimeoutError):
         return

@@ -1,7 +1,9 @@
-"""/family/people: who takes care of the household: who is in it, an invitation by telephone number, and its end.
+"""/family/people: who takes care of the household: who is in it, an invitation by telephone number, and its end; and
+whether the own telephone answers requests by message.
 
-Invariants: each of these takes the PIN, for it gives or takes the power to open; all caregivers see who did it and
-when; a number is taken and never shown; the last owner stays; the role `school` is the operator's to give.
+Invariants: each of these takes the PIN, for it gives or takes the power to open, but for the end of answers by message;
+all caregivers see who did it and when; a number is taken and never shown; the last owner stays; the role `school` is
+the operator's to give.
 """
 
 from collections.abc import Callable
@@ -17,14 +19,25 @@ from mgmt.portal.access import deed_of, permitted, viewed
 from mgmt.portal.deeds import ask_pin
 from mgmt.portal.frame import PATH, Sent, moved, number_of, page
 from mgmt.portal.pin import is_fresh
+from mgmt.portal.requests.replies import REPLIES
 from mgmt.portal.session import Session
 from parental.errors import BadPerson, NoPerson
-from parental.people.caregivers import HELPER, PARENT, Caregiver, caregivers_of, invite, remove_caregiver
+from parental.people import request_messages
+from parental.people.caregivers import (
+    HELPER,
+    PARENT,
+    Caregiver,
+    caregivers_of,
+    get_caregiver,
+    invite,
+    remove_caregiver,
+)
 from parental.people.phones import Phones, SealedPhone, international
 
 PEOPLE = PATH + "/people"
 ROLES = (PARENT, HELPER)  # to choose from
 NEEDED = "account.caregivers"
+ANSWERING = ("answers-on", "answers-off")
 
 
 class Done(NamedTuple):
@@ -42,6 +55,8 @@ def add_people(app: web.Application) -> None:
     app.router.add_get(PEOPLE, viewed(_page))
     for did in ("invite", "remove"):
         app.router.add_post(f"{PEOPLE}/{did}", permitted(change, NEEDED, _page))
+    for did in ANSWERING:
+        app.router.add_post(f"{PEOPLE}/{did}", permitted(choose_answers, "account.pause", _page))
 
 
 async def change(request: web.Request, form: Sent) -> web.Response:
@@ -56,6 +71,18 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         if asked is not None:
             return asked
     return await _do(request, form.session, deed)
+
+
+async def choose_answers(request: web.Request, form: Sent) -> web.Response:
+    """POST /family/people/answers-on, answers-off: of the own telephone alone."""
+    did, wanted = deed_of(request), deed_of(request) == ANSWERING[0]
+    if not _can_answer(request, form.session):
+        return await _page(request, form.session, 409, alert="family.people.kept")
+    if wanted and not is_fresh(form.session, request.app[CLOCK]()):
+        asked = await ask_pin(request, form, f"people/{did}", f"family.people.{did}", "/people")
+        if asked is not None:
+            return asked
+    return await _do(request, form.session, _answering(wanted))
 
 
 async def _do(request: web.Request, session: Session, deed: Deed) -> web.Response:
@@ -91,6 +118,20 @@ def _removal(form: Sent) -> Deed:
     return lambda conn, session, _: Done("caregiver removed", remove_caregiver(conn, session.account, number))
 
 
+def _answering(wanted: bool) -> Deed:
+    def deed(conn: Connection, session: Session, _: datetime) -> Done:
+        who = get_caregiver(conn, session.account, session.caregiver or 0)
+        if not request_messages.choose(conn, session.account, who.id, wanted):
+            raise BadPerson("caregiver: has no telephone; nothing changed; sign in with a number")
+        return Done(f"answers by message {'on' if wanted else 'off'}", who)
+
+    return deed
+
+
+def _can_answer(request: web.Request, session: Session) -> bool:
+    return request.app[REPLIES] is not None and session.caregiver is not None
+
+
 def _sealed(request: web.Request, said: str) -> SealedPhone:
     settings = request.app[SETTINGS]
     if settings.phone_key is None:
@@ -99,7 +140,11 @@ def _sealed(request: web.Request, said: str) -> SealedPhone:
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
-    found = await read(request, lambda conn: caregivers_of(conn, session.account))
+    def load(conn: Connection) -> tuple[list[Caregiver], bool]:
+        answers = session.caregiver is not None and request_messages.has_chosen(conn, session.caregiver)
+        return caregivers_of(conn, session.account), answers
+
+    found, answers = await read(request, load)
     may = session.may(NEEDED)
     can_invite = may and request.app[SETTINGS].phone_key is not None
     return page(
@@ -112,5 +157,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         roles=ROLES,
         may=may,
         can_invite=can_invite,
+        can_answer=_can_answer(request, session),
+        answers=answers,
         alert=alert,
     )

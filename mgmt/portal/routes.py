@@ -15,21 +15,23 @@ from mgmt.portal.manifest import add_manifest
 from mgmt.portal.people import add_people
 from mgmt.portal.pin import add_pins
 from mgmt.portal.reports import add_reports
+from mgmt.portal.requests.replies import Replies, add_replies
 from mgmt.portal.rules.pages import add_rules
-from mgmt.portal.sign_in import add_sign_in
+from mgmt.portal.sign_in import DOOR, add_sign_in
 from mgmt.portal.sms import Sms
 from mgmt.portal.tickets import add_tickets
 from mgmt.portal.visitor.audio import add_audio
 from mgmt.portal.visitor.mine import add_mine
 
 
-def add_portal(app: web.Application, sms: Sms | None) -> None:
-    """Put all of them into it.   sms  what takes messages; None: nothing does"""
+def add_portal(app: web.Application, sms: Sms | None, replies: Replies | None) -> None:
+    """Put all of them into it.   sms  what takes messages; None: nothing does;   replies  how answers come in"""
     add_style(app)
     add_audio(app, app[SETTINGS].audio)
     add_manifest(app)
     add_pins(app)
     add_sign_in(app, sms)
+    add_replies(app, replies if app[DOOR].sender is not None else None)
     add_home(app)
     add_hours(app)
     add_dates(app)

@@ -32,13 +32,10 @@ from mgmt.portal.frame import (
     take_session,
 )
 from mgmt.portal.session import begin_for, begin_session, end_session
-from mgmt.portal.sms import Sender, Sms
-from mgmt.settings import LANGUAGES
-from mgmt.text.catalogue import catalogue
+from mgmt.portal.sms import Sender, Sms, texts_of
 from parental.addresses import holder_of
 from parental.errors import BadPerson
 from parental.people import login_codes
-from parental.people.accounts import get_account
 from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
 from parental.people.login_codes import Asked, TooMany
 from parental.people.phones import Phones, international, plain_number
@@ -210,9 +207,8 @@ def _text(request: web.Request, conn: Connection, who: Caregiver, code: str) -> 
     """The message, in the household's language; its last line lets a phone fill the code in on our page alone.
 
     Source: WebOTP, the origin-bound one-time code"""
-    said = get_account(conn, who.account).language or request.app[SETTINGS].first_language
-    texts = catalogue(said if said in LANGUAGES else request.app[SETTINGS].first_language).texts
-    return texts["family.sms.code"].format(code=code) + (f"\n\n@{host} #{code}" if (host := _domain(request)) else "")
+    text = texts_of(conn, who.account, request.app[SETTINGS])["family.sms.code"].format(code=code)
+    return text + (f"\n\n@{host} #{code}" if (host := _domain(request)) else "")
 
 
 def _domain(request: web.Request) -> str:

@@ -17,6 +17,11 @@ from typing import Protocol
 
 import aiohttp
 from aiohttp import FormData, JsonPayload
+from sqlalchemy import Connection
+
+from mgmt.settings import LANGUAGES, Settings
+from mgmt.text.catalogue import catalogue
+from parental.people.accounts import get_account
 
 MOST_WAITING = 200  # a minute of one-time codes in a city that comes home
 TIMEOUT_S = 10.0
@@ -121,6 +126,12 @@ class Sender:
             else:
                 self.is_failing = False
                 return
+
+
+def texts_of(conn: Connection, account: int, settings: Settings) -> Mapping[str, str]:
+    """The messages of a household's language."""
+    said = get_account(conn, account).language or settings.first_language
+    return catalogue(said if said in LANGUAGES else settings.first_language).texts
 
 
 def _put(folder: Path, said: str) -> None:

@@ -121,7 +121,8 @@ def remove_caregiver(conn: Connection, account: int, caregiver: int) -> Caregive
     """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last owner"""
     found = get_caregiver(conn, account, caregiver)
     _refuse_last_owner(conn, found, "not removed")
-    gone = {"state": REMOVED, "phone": None, "phone_digest": None, "invitation": None, "invitation_ends_s": None}
+    gone: dict[str, Any] = {"state": REMOVED, "phone": None, "phone_digest": None, "answers_by_message": False}
+    gone |= {"invitation": None, "invitation_ends_s": None}
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(**gone))
     return found
 

@@ -88,6 +88,11 @@ def newest(conn: Connection, profile: int) -> Request | None:
     return found[0] if found else None
 
 
+def get_request(conn: Connection, number: int) -> Request:
+    """One that is kept."""
+    return _of(conn, requests.c.id == number)[0]
+
+
 def profiles_with_requests(conn: Connection) -> set[int]:
     """Who has asked for something that is still kept."""
     return set(conn.execute(select(requests.c.profile).distinct()).scalars())

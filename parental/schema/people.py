@@ -13,6 +13,7 @@ invitation is stored as SHA-256; who has done what is never changed, and goes wi
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from parental.schema.base import Number, metadata
@@ -52,6 +54,7 @@ caregivers = Table(
     Column("state", String, nullable=False),
     Column("phone", LargeBinary),
     Column("phone_digest", LargeBinary, index=True),
+    Column("answers_by_message", Boolean, nullable=False, server_default=false()),  # to requests, from this telephone
     Column("invited_by", Number, ForeignKey("caregivers.id", ondelete="SET NULL")),  # absent: the operator
     Column("invited_s", BigInteger, nullable=False),
     Column("invitation", LargeBinary, unique=True),

@@ -69,6 +69,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         CONTROL: "SELECT, INSERT",
         LEDGER: "SELECT, DELETE",
     },
+    "request_messages": {WEB: "SELECT, INSERT, UPDATE (tries)"},
     "tokens": {WEB: "SELECT, INSERT, DELETE, UPDATE (last_used_s)"},
     "issuers": {WEB: READ, CONTROL: READ},  # put and disabled by commands, on the box
     "issuer_keys": {WEB: READ, CONTROL: READ},

@@ -1,6 +1,11 @@
-"""Requests: what a child has asked for at a closed page, and what was answered."""
+"""Requests: what a child has asked for at a closed page, and what was answered.
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+    requests          one line each
+    request_messages  codes by which caregivers answer with their telephones, each of one request and one caregiver
+
+Invariants: a code is stored as a keyed digest, and goes with its request."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from parental.schema.base import Number, metadata
 
@@ -21,4 +26,13 @@ requests = Table(
     CheckConstraint("(minutes IS NULL) <> (name IS NULL)", name="requests_of_one"),
     Index("requests_by_account", "account", "id"),
     sqlite_autoincrement=True,  # the number stands in messages: it is never given twice
+)
+request_messages = Table(
+    "request_messages",
+    metadata,
+    Column("request", Number, ForeignKey("requests.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("caregiver", Number, ForeignKey("caregivers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("code", LargeBinary, nullable=False),  # a keyed digest
+    Column("tries", Integer, nullable=False),
+    Index("request_messages_by_caregiver", "caregiver"),
 )

@@ -5,11 +5,13 @@ import pytest
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Connection, Engine
+from support.mgmt.answering import SECRET
 from support.mgmt.desk import NOW, Clock, PlayedControl
 from support.mgmt.phone import Phone, add_caregiver
 from support.present import present
 
 from mgmt.app import create_app
+from mgmt.portal.requests.replies import Replies
 from mgmt.portal.session import Session, begin_for, find_session
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings
@@ -55,3 +57,19 @@ def conn(engine: Engine, session: Session) -> Iterator[Connection]:
     del session  # it has written before: a writer is alone
     with writing(engine) as conn:
         yield conn
+
+
+@pytest.fixture
+async def answering(
+    settings: Settings, engine: Engine, database: Where, control: PlayedControl, clock: Clock, tmp_path: Path
+) -> AsyncIterator[Phone]:
+    """A telephone at the pages of a box that takes answers, as the role web may."""
+    del engine  # it has made the tables and the lines
+    of_web = engine_of(database, WEB)
+    for folder in ("outbox", "inbox"):
+        (tmp_path / folder).mkdir()
+    replies = Replies("msisdn", "body", SECRET, tmp_path / "inbox")
+    app = create_app(settings, of_web, control, clock, sms=Outbox(tmp_path / "outbox"), replies=replies)
+    async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
+        yield Phone(client, tmp_path / "outbox")
+    of_web.dispose()

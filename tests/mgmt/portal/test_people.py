@@ -8,6 +8,7 @@ from support.mgmt.phone import Phone, add_caregiver
 from parental.database import reading
 from parental.people.caregivers import Caregiver, caregivers_of
 from parental.people.household import history
+from parental.people.request_messages import has_chosen
 
 PIN = {"pin": "2468", "again": "2468"}
 SISTER = {"name": "  Hina ", "phone": "0301 7654321", "role": "helper"}
@@ -99,3 +100,29 @@ async def test_from_another_site_or_without_a_session_no_one_is_invited(parent: 
         assert (await parent.send(f"people/{did}", csrf=csrf, origin="https://evil.example", **SISTER))[0] == 403
     parent.client.session.cookie_jar.clear()
     assert "Your mobile number" in await parent.words("/people") and len(people(engine)) == 1
+
+
+async def test_a_mother_chooses_answers_by_message_with_the_pin_and_ends_them_without(
+    answering: Phone, engine: Engine, clock: Clock
+) -> None:
+    who = add_caregiver(engine)
+    await answering.with_number()
+    assert "Answer by message" in await answering.words("/people")
+
+    _, said = await send(answering, "answers-on")
+    assert "Choose a family PIN" in said
+    _, said = await send(answering, "answers-on", **PIN)
+    assert "without the PIN, by anyone who holds it" in said
+    clock.forward(minutes=6)
+    _, said = await send(answering, "answers-off")
+
+    assert "Answer by message" in said
+    with reading(engine) as conn:
+        assert [each.action for each in history(conn, 7)][:2] == ["answers by message off", "answers by message on"]
+        assert not has_chosen(conn, who)
+    assert "Answers by message allowed" in await answering.words("/changes")
+
+
+async def test_a_box_that_takes_no_answers_offers_none(parent: Phone, engine: Engine) -> None:
+    assert "Answer by message" not in await parent.words("/people")
+    assert (await send(parent, "answers-on", **PIN))[0] == 409

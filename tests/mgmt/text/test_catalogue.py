@@ -24,6 +24,7 @@ BUILT = (
     "family.learn.",
     "family.people.",
     "family.role.",
+    "family.sms.why.",
     "family.rules.",
     "family.days.",
     "family.step.",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Client
 from support.mgmt.outline import text_of
@@ -27,6 +28,11 @@ class Phone:
     def __init__(self, client: Client, outbox: Path) -> None:
         self.client, self.outbox = client, outbox
         self.origin = f"http://127.0.0.1:{client.server.port}"
+
+    @property
+    def app(self) -> web.Application:
+        """Of the pages."""
+        return present(self.client.app)
 
     async def get(self, where: str = "", query: str = "lang=en") -> tuple[int, Any, str]:
         async with self.client.get(f"/family{where}?{query}") as response:

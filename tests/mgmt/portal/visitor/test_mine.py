@@ -40,6 +40,7 @@ async def test_a_child_reads_what_is_closed_when_and_who_decided_without_signing
     for words in ("gambling", "TikTok", "some sites that your family chose", "searches or videos are filtered"):
         assert words in said
     assert "Sleep 9:30 pm to 6:30 am" in said and "QUIC" not in said
+    assert "On the page that is closed, tap Ask." in said
     assert "They cannot see your messages" in said and 'href="tel:1121"' in text
     assert "یہ آپ کے گھر والوں کا فیصلہ ہے" in await phone.words("/mine", "lang=ur")
 

@@ -1,0 +1,157 @@
+"""Requests as short messages: sent to the caregivers who have chosen to answer so, and read where they come back.
+
+    Ayesha ne 30 minute mazeed maange hain (parhai). Ijazat: 1 4821 likhein. Nahin: 2 4821. -ISP
+
+A yes opens exactly what was asked for, and only where the caregiver's role may give it.
+Invariants: what comes back counts only from the number that its code was sent to (parental.people.request_messages);
+a number without codes gets no message, so that no one has us write to strangers; neither number nor text is logged.
+"""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlalchemy import Connection
+
+from mgmt.app_context import CLOCK, ENGINE, SETTINGS, read_in, write_in
+from mgmt.errors import NotInForce
+from mgmt.households import note_choice
+from mgmt.ledger.event import Actor
+from mgmt.portal.in_force import publish
+from mgmt.portal.requests import answers
+from mgmt.portal.sign_in import DOOR
+from mgmt.portal.sms import texts_of
+from mgmt.portal.whose import about, named
+from mgmt.settings import Settings
+from mgmt.staff.permissions import permissions_of
+from mgmt.text.language import language
+from mgmt.text.times import plain
+from parental.errors import BadPerson, BadProfile, NoPerson, NotNow
+from parental.people import request_messages
+from parental.people.household import By
+from parental.people.login_codes import plain_digits
+from parental.people.phones import Phones, international, plain_number
+from parental.people.request_messages import DIGITS, Answerer, Due
+from parental.people.requests import Request, get_request
+from parental.profiles import get_profile
+
+_ANSWER = re.compile(rf"\D*([12])\D*([0-9]{{{DIGITS}}})\D*")
+YES = "1"  # and 2 is no
+
+Message = tuple[str, str]  # number and text
+
+
+async def tell(app: web.Application) -> int:
+    """Send what has been asked since; how many messages.   Raises DatabaseFault"""
+    sender, key, settings = app[DOOR].sender, app[SETTINGS].phone_key, app[SETTINGS]
+    if sender is None or key is None:
+        return 0
+    phones, now = Phones(key), app[CLOCK]()
+    if not await read_in(app[ENGINE], lambda conn: request_messages.due(conn, now)):
+        return 0
+
+    def put(conn: Connection) -> list[Message]:
+        found = [_message(conn, phones, each, settings) for each in request_messages.due(conn, now)]
+        return [each for each in found if each is not None]
+
+    messages = await write_in(app[ENGINE], put)
+    for number, text in messages:
+        sender.post(number, text)
+    return len(messages)
+
+
+async def take(app: web.Application, number: str, text: str) -> None:
+    """Do what a message says that came from a number; nothing for one that is no caregiver's.
+
+    number  as the gateway writes it.   Raises DatabaseFault, and then it can come once more"""
+    sender, key, settings = app[DOOR].sender, app[SETTINGS].phone_key, app[SETTINGS]
+    if sender is None or key is None:
+        return
+    try:
+        plain_from = plain_number(international(number, settings.country))
+    except BadPerson:
+        return
+    phones, now = Phones(key), app[CLOCK]()
+    said = _ANSWER.fullmatch(plain_digits(text))
+
+    def work(conn: Connection) -> tuple[str, bool]:
+        spent = request_messages.spend(conn, phones, phones.digest(plain_from), said[2] if said else "")
+        if spent.account is None:
+            return "", False
+        texts = texts_of(conn, spent.account, settings)
+        if spent.by is None or said is None:
+            return texts["family.sms.request.unknown"], False
+        return _answered(conn, spent.by, said[1] == YES, texts, now)
+
+    words, is_done = await write_in(app[ENGINE], work)
+    if is_done:
+        with contextlib.suppress(NotInForce):  # stored, and its card says so until it is in force
+            await publish(app)
+    if words:
+        sender.post(plain_from, words)
+
+
+def _message(conn: Connection, phones: Phones, due: Due, settings: Settings) -> Message | None:
+    """None: this role cannot say yes, another gateway sends it, or the key of people is another one now."""
+    if _needed(due.name) not in permissions_of((due.role,)):
+        return None
+    try:
+        number, name = phones.open(due.phone), named(conn, due.profile).name
+    except (ValueError, NoPerson):
+        return None
+    code = request_messages.put_code(conn, phones, due.request, due.caregiver)
+    if code is None:
+        return None
+    texts = texts_of(conn, due.account, settings)
+    said = texts["family.sms.request.minutes" if due.name is None else "family.sms.request.page"]
+    why = texts[f"family.sms.why.{due.why}"]
+    values = {"child": name, "minutes": due.minutes, "page": due.name, "why": why, "code": code}
+    return number, said.format(**values, isp=settings.isp_name)
+
+
+def _answered(
+    conn: Connection, by: Answerer, is_yes: bool, texts: Mapping[str, str], now: datetime
+) -> tuple[str, bool]:
+    """What the caregiver reads, and whether anything was opened."""
+    asked, actor = by.request, Actor("caregiver", str(by.caregiver), by.role)
+    if is_yes and _needed(asked.name) not in permissions_of((by.role,)):
+        return texts["family.sms.request.late"], False
+    try:
+        with conn.begin_nested():  # all of an answer, or none of it; that the code was used stays
+            _answer(conn, by, is_yes, now)
+            action = f"request answered {'yes' if is_yes else 'no'} by message"
+            note_choice(conn, asked.account, actor, action, about(conn, asked.profile), now)
+            return _done(conn, asked, is_yes, texts, now), is_yes
+    except (NotNow, NoPerson, BadProfile):
+        return texts["family.sms.request.late"], False
+
+
+def _answer(conn: Connection, by: Answerer, is_yes: bool, now: datetime) -> None:
+    asked = by.request
+    if not is_yes:
+        answers.refuse(conn, asked.profile, asked.id, now)
+    elif asked.minutes is None:
+        answers.open_page(conn, asked.profile, asked.id, now)
+    else:
+        who = By("caregiver", str(by.caregiver), by.role)
+        answers.give(conn, asked.profile, asked.id, asked.minutes, who, now)
+
+
+def _done(conn: Connection, asked: Request, is_yes: bool, texts: Mapping[str, str], now: datetime) -> str:
+    name = named(conn, asked.profile).name
+    if not is_yes:
+        return texts["family.sms.request.no"].format(child=name)
+    until_s = get_request(conn, asked.id).until_s
+    if until_s is None:
+        return texts["family.sms.request.opened"].format(child=name, page=asked.name)
+    zone = ZoneInfo(get_profile(conn, asked.profile).schedule.zone)
+    t, ends = language("en"), datetime.fromtimestamp(until_s, zone)  # Roman Urdu has English figures
+    return texts["family.sms.request.yes"].format(child=name, time=plain(t.moment(now.astimezone(zone), ends)))
+
+
+def _needed(name: str | None) -> str:
+    """The permission of a yes: to minutes, or to a page."""
+    return "account.pause" if name is None else "account.children"

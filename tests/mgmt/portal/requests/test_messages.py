@@ -1,0 +1,141 @@
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.answering import answer_of, code_of, mother, told, wish
+from support.mgmt.desk import NOW, Clock, PlayedControl
+from support.mgmt.phone import NUMBER, Phone, add_caregiver, add_child
+
+from mgmt.portal.requests.messages import take, tell
+from parental.calendar import exceptions
+from parental.database import reading
+from parental.people.household import history
+from parental.people.requests import LIFE
+from parental.profiles import get_profile
+
+FOREIGN = "+923339999999"
+
+
+async def reply(phone: Phone, text: str, number: str = NUMBER) -> str:
+    """What is answered; '' for nothing."""
+    seen = phone.messages()
+    await take(phone.app, number, text)
+    return (await phone.arrived(set(seen)))[-1]
+
+
+async def test_a_mother_answers_with_her_telephone_alone(
+    answering: Phone, engine: Engine, control: PlayedControl
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+
+    message = await told(answering)
+
+    code = code_of(message)
+    assert message == (
+        f"Ayesha ne 30 minute mazeed maange hain (parhai). Ijazat: 1 {code} likhein. Nahin: 2 {code}. -Example ISP"
+    )
+    assert len(message) <= 160 and message.isascii()
+    assert await reply(answering, f" 1 {code}") == "Theek hai. Ayesha ka internet 9:30 pm tak khula hai."
+    assert answer_of(engine, child) == "yes" and control.asked == ["policy_changed"]
+    with reading(engine) as conn:
+        assert [row.kind for row in exceptions.held(conn, child, NOW)] == ["plus"]
+        assert history(conn, 7)[0].action == "request answered yes by message"
+
+
+@pytest.mark.parametrize("said", ["2 {}", "2{}", "Nahin 2, code {}", "٢ {}"])
+async def test_a_no_opens_nothing(answering: Phone, engine: Engine, control: PlayedControl, said: str) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+
+    assert "abhi nahin" in await reply(answering, said.format(code_of(await told(answering))))
+    assert answer_of(engine, child) == "no" and control.asked == []
+
+
+async def test_a_page_is_opened_by_who_may_change_rules_and_not_sent_to_a_helper(
+    answering: Phone, engine: Engine
+) -> None:
+    mother(engine)
+    mother(engine, "helper", "+923017654321")
+    child = add_child(engine)
+    wish(engine, child, None, "page.example")
+
+    message = await told(answering)  # one: the helper has none
+
+    assert "page.example kholne ki ijazat" in message
+    assert "page.example khul gaya" in await reply(answering, f"1 {code_of(message)}")
+    with reading(engine) as conn:
+        assert get_profile(conn, child).allowed == frozenset({"page.example"})
+
+
+async def test_an_answer_that_comes_again_opens_nothing_more(answering: Phone, engine: Engine) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code = code_of(await told(answering))
+
+    await reply(answering, f"1 {code}")
+    assert "Kuch nahin khula" in await reply(answering, f"1 {code}")
+    with reading(engine) as conn:
+        assert len(exceptions.held(conn, child, NOW)) == 1
+
+
+async def test_a_code_from_a_foreign_number_does_nothing_and_is_not_answered(answering: Phone, engine: Engine) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code, before = code_of(await told(answering)), answering.messages()
+
+    for number in (FOREIGN, "+449001234567", "", "x", "12", "+" * 500):
+        await take(answering.app, number, f"1 {code}")
+
+    assert answer_of(engine, child) is None and answering.messages() == before
+
+
+@pytest.mark.parametrize("said", [("1", "yes", "", "1 1 {}"), ("{}", "3 {}", "1 {}9")])
+async def test_what_is_no_answer_opens_nothing_and_says_how(
+    answering: Phone, engine: Engine, said: tuple[str, ...]
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    message = await told(answering)
+
+    for each in said:
+        await take(answering.app, NUMBER, each.format(code_of(message)))
+
+    assert "Samajh nahin aaya" in (await answering.arrived({message}))[0]
+    assert answer_of(engine, child) is None
+
+
+async def test_an_answer_after_its_request_has_ended_opens_nothing(
+    answering: Phone, engine: Engine, clock: Clock
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code = code_of(await told(answering))
+    clock.forward(hours=LIFE.total_seconds() / 3600)
+
+    assert "Kuch nahin khula" in await reply(answering, f"1 {code}")
+    assert answer_of(engine, child) is None
+
+
+async def test_what_control_cannot_publish_is_stored_and_called_so_on_its_card(
+    answering: Phone, engine: Engine, control: PlayedControl
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code = code_of(await told(answering))
+    control.fails = "control is away"
+
+    assert "khula hai" in await reply(answering, f"1 {code}")
+    assert answer_of(engine, child) == "yes"
+
+
+async def test_who_has_not_chosen_it_gets_no_message(answering: Phone, engine: Engine) -> None:
+    add_caregiver(engine)
+    wish(engine, add_child(engine))
+
+    assert await tell(answering.app) == 0
