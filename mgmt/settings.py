@@ -113,6 +113,7 @@ class Settings:
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
     country         of telephone numbers that are written without one
+    further_languages  of the family pages, besides LANGUAGES (mgmt.text.slots)
     audio           folder of recordings of messages (mgmt.portal.visitor.audio); None: there are none
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
@@ -144,6 +145,12 @@ class Settings:
     has_client_ca: bool = False
     clocks: Rules = CLOCKS
     audio: Path | None = None
+    further_languages: tuple[str, ...] = ()
+
+    @property
+    def family_languages(self) -> tuple[str, ...]:
+        """That the family pages are offered in."""
+        return (*LANGUAGES, *self.further_languages)
 
     @property
     def pages(self) -> tuple[object, ...]:

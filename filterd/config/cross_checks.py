@@ -128,9 +128,24 @@ def _check_family(config: Config) -> Found:
     for at, said in enumerate(sms.fields):
         if not said.partition("=")[0] or "=" not in said:
             yield f"/family/sms/fields/{at}", f"{said[:40]!r} names no field", "write NAME=VALUE"
+    yield from _check_languages(config.family.languages)
     is_local = sms.gateway is not None and urlsplit(sms.gateway).hostname in ("localhost", "127.0.0.1", "::1")
     if sms.gateway is not None and not sms.gateway.startswith("https:") and not is_local:
         yield "/family/sms/gateway", "numbers and codes would cross the network readable", "write https://…"
+
+
+def _check_languages(languages: tuple[str, ...]) -> Found:
+    if not languages:
+        return
+    from mgmt.text.slots import FURTHER, is_enough, translated  # late: Babel's data, which few configurations need
+
+    for at, code in enumerate(languages):
+        path = f"/family/languages/{at}"
+        if code not in FURTHER or code in languages[:at]:
+            yield path, f"{code[:20]!r} cannot be added, or is there twice", f"write {' or '.join(FURTHER)}"
+        elif not is_enough(code):
+            n, of = translated(code)
+            yield path, f"{n} of {of} messages are translated", "leave it out until more are: docs/family.md"
 
 
 def _check_door(path: str, door: Api | Family) -> Found:

@@ -66,6 +66,9 @@ class Family:
     """As `/api/cleartext`."""
     hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
     """As `/api/hosts`."""
+    languages: tuple[str, ...] = several(kinds.text, MAX_HOSTS, default=())
+    """Besides English and Urdu: `ps` (Pashto) or `sd` (Sindhi), as soon as 95 % of its messages are translated; the
+    rest is Urdu."""
     audio: Path | None = one(kinds.path, default=None)
     """A folder of recordings, LANGUAGE/MESSAGE.mp3, .ogg or .m4a, which web must be able to read.   Without it no
     message can be heard."""

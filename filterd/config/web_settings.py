@@ -37,6 +37,7 @@ def settings_of(config: Config) -> Settings:
         country=config.family.sms.country,
         clocks=clocks_of(config),
         audio=config.family.audio,
+        further_languages=config.family.languages,
     )
 
 

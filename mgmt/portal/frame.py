@@ -19,10 +19,11 @@ from aiohttp import web
 from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.forms import form_of, is_from_here
 from mgmt.portal.session import LIFE, Session, find_session
-from mgmt.settings import LANGUAGES, Theme
+from mgmt.settings import Theme
 from mgmt.text.accept import preferred_language
 from mgmt.text.environment import SHARED, environment
 from mgmt.text.language import Language, language, languages
+from mgmt.text.slots import fonts
 
 PATH = "/family"
 FOLDER = Path(__file__).parent / "templates"
@@ -39,7 +40,7 @@ HEADERS = {
     ),
 }
 MAX_FIELD_CHARACTERS = 200
-STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text()
+STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text() + fonts()
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 # By language and message: where its recording is (mgmt.portal.visitor.audio).
@@ -103,11 +104,11 @@ def number_of(said: str) -> int:
 
 def language_of(request: web.Request) -> Language:
     """The language that the address names, or else the one that the browser prefers."""
-    asked = request.query.get("lang", "")
-    if asked in LANGUAGES:
+    asked, settings = request.query.get("lang", ""), request.app[SETTINGS]
+    if asked in settings.family_languages:
         return language(asked)
-    first = request.app[SETTINGS].first_language
-    return language(preferred_language(request.headers.get("Accept-Language", ""), first))
+    accepted = request.headers.get("Accept-Language", "")
+    return language(preferred_language(accepted, settings.first_language, settings.family_languages))
 
 
 def page(
@@ -126,7 +127,7 @@ def page(
     t = language_of(request)
     text = _templates.get_template(template).render(
         t=t,
-        others=languages(t.code)[1:],
+        others=languages(t.code, request.app[SETTINGS].family_languages)[1:],
         settings=request.app[SETTINGS],
         path=PATH,
         here=request.path if request.method == "GET" else PATH + here,
@@ -142,7 +143,7 @@ def page(
 def moved(request: web.Request, where: str = "") -> web.Response:
     """To another page of the family's, so that a reload sends nothing again."""
     asked = request.query.get("lang", "")
-    to = f"{PATH}{where}?lang={asked}" if asked in LANGUAGES else PATH + where
+    to = f"{PATH}{where}?lang={asked}" if asked in request.app[SETTINGS].family_languages else PATH + where
     return web.Response(status=303, headers={**HEADERS, "Location": to})
 
 

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from mgmt.app_context import SETTINGS
 from mgmt.portal.frame import FOLDER, HEADERS, PATH
-from mgmt.settings import LANGUAGES
 from mgmt.text.language import language
 
 ICON = (FOLDER / "icon.svg").read_text()
@@ -20,7 +19,7 @@ PAPER, DEED = "#ffffff", "#0a4f86"  # of the style sheet, on light pages
 
 def add_manifest(app: web.Application) -> None:
     """Put the routes into the web role's application."""
-    app.router.add_get(f"{PATH}/{{code:{'|'.join(LANGUAGES)}}}.webmanifest", show)
+    app.router.add_get(f"{PATH}/{{code:{'|'.join(app[SETTINGS].family_languages)}}}.webmanifest", show)
     app.router.add_get(PATH + "/icon.svg", show_icon)
 
 

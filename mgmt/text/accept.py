@@ -4,20 +4,21 @@ Source: RFC 9110 §12.5.4 (Accept-Language).
 """
 
 import re
+from collections.abc import Sequence
 
 from mgmt.settings import LANGUAGES
 
 MAX_RANGES = 20  # browsers send two to six
 
 
-def preferred_language(accept_language: str, otherwise: str) -> str:
-    """One of LANGUAGES by an Accept-Language header; `otherwise` where it wants none of them."""
+def preferred_language(accept_language: str, otherwise: str, among: Sequence[str] = LANGUAGES) -> str:
+    """One of `among` by an Accept-Language header; `otherwise` where it wants none of them."""
     best, best_q = otherwise, 0.0
     for item in accept_language.split(",")[:MAX_RANGES]:
         tag, _, parameters = item.partition(";")
         language = tag.strip().lower().partition("-")[0]
         q = _quality(parameters)
-        if language in LANGUAGES and q > best_q:
+        if language in among and q > best_q:
             best, best_q = language, q
     return best
 

@@ -17,23 +17,26 @@ from markupsafe import Markup, escape
 from mgmt.settings import LANGUAGES
 from mgmt.text.catalogue import catalogue
 from mgmt.text.direction import escape_message, isolate, isolate_message, ltr
+from mgmt.text.slots import SLOTS
 
-LOCALES = {"en": "en_PK", "ur": "ur_PK"}
-CLOCKS = {"en": ("h:mm a", "h:mm:ss a"), "ur": ("B h:mm", "B h:mm:ss")}
+PART = Markup('<span lang="{}" dir="{}">{}</span>')  # of another language
 KEPT = Markup("<bdi>{}</bdi>")
 DAY = timedelta(days=1)
 
 
 class Language:
-    """code  of LANGUAGES;   direction  'ltr' or 'rtl'"""
+    """code  of SLOTS;   direction  'ltr' or 'rtl'"""
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self._locale = Locale.parse(LOCALES[code])
+        self._slot = SLOTS[code]
+        self._locale = Locale.parse(self._slot.locale)
         self.direction = self._locale.text_direction
-        texts = catalogue(code).texts
+        texts = {name: text for name, text in catalogue(code).texts.items() if text}
         prepare = isolate_message if self.direction == "rtl" else escape_message
-        self._messages: Mapping[str, Markup] = {name: prepare(text) for name, text in texts.items()}
+        own = {name: prepare(text) for name, text in texts.items()}
+        instead = {} if self._slot.instead is None else _parts_of(self._slot.instead)
+        self._messages: Mapping[str, Markup] = instead | own
 
     def say(self, message: str, **values: object) -> Markup:
         """A message with its values; what is no Markup is escaped, and isolated where it runs the other way.
@@ -43,6 +46,11 @@ class Language:
         if not values and "{" not in text:
             return text
         return text.format(**{name: self.plain(value) for name, value in values.items()})
+
+    @property
+    def messages(self) -> Mapping[str, Markup]:
+        """By their names, with their places."""
+        return self._messages
 
     def has(self, message: str) -> bool:
         return message in self._messages
@@ -55,7 +63,7 @@ class Language:
 
     def pick(self, english: str, urdu: str | None) -> Markup:
         """Of words that the configuration has in two languages, these; English ones where there are no others."""
-        return self.plain(urdu if self.code == "ur" and urdu else english)
+        return self.plain(urdu if "ur" in (self.code, self._slot.instead) and urdu else english)
 
     def listed(self, items: Sequence[Markup]) -> Markup:
         """'a, b or c'"""
@@ -66,7 +74,7 @@ class Language:
 
     def clock(self, at: time | datetime, *, seconds: bool = False) -> Markup:
         """'9:00 pm', رات 9:00   at  local time"""
-        return self._kept(format_time(at, CLOCKS[self.code][seconds], locale=self._locale))
+        return self._kept(format_time(at, self._slot.clock[seconds], locale=self._locale))
 
     def date(self, day: date) -> Markup:
         """'Tuesday, 4 August 2026'"""
@@ -98,10 +106,16 @@ class Language:
 
 @functools.cache
 def language(code: str) -> Language:
-    """One of LANGUAGES."""
+    """One of SLOTS."""
     return Language(code)
 
 
-def languages(first: str) -> tuple[Language, ...]:
+def languages(first: str, among: Sequence[str] = LANGUAGES) -> tuple[Language, ...]:
     """All of them, one first."""
-    return tuple(map(language, (first, *(code for code in LANGUAGES if code != first))))
+    return tuple(map(language, (first, *(code for code in among if code != first))))
+
+
+def _parts_of(code: str) -> dict[str, Markup]:
+    """The messages of a language as parts of pages in another."""
+    t = language(code)
+    return {name: Markup(PART.format(code, t.direction, text)) for name, text in t.messages.items()}

@@ -6,12 +6,13 @@ family.tap.pause.
 Invariants: only recordings of messages that there are, found when the role begins; a message without one has no player.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
+from mgmt.app_context import SETTINGS
 from mgmt.portal.frame import HEADERS, SPOKEN
 from mgmt.settings import LANGUAGES
 from mgmt.text.catalogue import catalogue
@@ -22,17 +23,17 @@ FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
 
 def add_audio(app: web.Application, folder: Path | None) -> None:
     """Put the routes into the web role's application.   folder  None: nothing is recorded"""
-    found = {} if folder is None else recordings(folder)
+    found = {} if folder is None else recordings(folder, app[SETTINGS].family_languages)
     app[SPOKEN] = {where: f"/audio/{where[0]}/{path.name}" for where, path in found.items()}
     for where, path in found.items():
         app.router.add_get(app[SPOKEN][where], partial(_play, path))
 
 
-def recordings(folder: Path) -> Mapping[tuple[str, str], Path]:
+def recordings(folder: Path, languages: Sequence[str] = LANGUAGES) -> Mapping[tuple[str, str], Path]:
     """The recordings of a folder, by language and message; nothing else in it counts."""
     return {
         (language, path.stem): path
-        for language in LANGUAGES
+        for language in languages
         for path in sorted((folder / language).glob("*"))
         if path.suffix in KINDS and path.stem in catalogue(language).texts and path.is_file()
     }

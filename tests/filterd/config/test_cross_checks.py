@@ -120,3 +120,17 @@ def test_messages_to_parents_have_one_way_that_others_do_not_read(said: str, fou
 
     assert found in fault
     read(SMALLEST + "family: {sms: {gateway: 'http://127.0.0.1:8000/send', fields: [from=EXAMPLE]}}")
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("[xx]", "/family/languages/0: 'xx' cannot be added"),
+        ("[ur]", "/family/languages/0: 'ur' cannot be added"),
+        ("[ps]", "/family/languages/0: 0 of "),
+    ],
+)
+def test_a_language_without_enough_messages_is_not_offered(said: str, fault: str) -> None:
+    (found,) = faults_of(SMALLEST + f"family: {{languages: {said}}}")
+
+    assert fault in found

@@ -1,9 +1,18 @@
 import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.phone import Phone
+from support.pseudo_locale import NAME, offer
 
+from mgmt.app import create_app
 from mgmt.portal.frame import style_of
-from mgmt.settings import THEME, Theme
+from mgmt.settings import THEME, Settings, Theme
 
 
 async def test_the_style_sheet_is_a_file_of_its_own_that_a_browser_keeps(phone: Phone) -> None:
@@ -46,3 +55,41 @@ async def test_the_language_of_a_page_is_the_addresss_or_the_browsers(phone: Pho
 
 async def test_the_other_language_of_a_page_is_the_same_page(phone: Phone) -> None:
     assert '<a href="/family/help?lang=ur"' in (await phone.get("/help"))[2]
+
+
+@pytest.fixture
+async def pashto(
+    settings: Settings,
+    engine: Engine,
+    control: PlayedControl,
+    clock: Clock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Phone]:
+    """A telephone at pages that are offered in a third language."""
+    made = offer("ps", tmp_path, monkeypatch)
+    next(made)
+    app = create_app(replace(settings, further_languages=("ps",)), engine, control, clock)
+    async with TestClient(TestServer(app)) as client:
+        yield Phone(client, tmp_path)
+    next(made, None)
+
+
+async def test_a_third_language_is_offered_read_first_by_who_prefers_it_and_written_its_own_way(pashto: Phone) -> None:
+    _, _, english = await pashto.get("/help")
+    _, _, text = await pashto.get("/help", "lang=ps")
+
+    assert f'href="/family/help?lang=ps" lang="ps" hreflang="ps">{NAME}</a>' in english
+    assert '<html lang="ps" dir="rtl">' in text and 'lang="en"' in text and 'lang="ur"' in text
+    async with pashto.client.get("/family/help", headers={"Accept-Language": "ps, ur;q=0.5"}) as response:
+        assert '<html lang="ps"' in await response.text()
+    async with pashto.client.get("/family/ps.webmanifest") as response:
+        assert (await response.json())["dir"] == "rtl"
+
+
+async def test_a_language_that_is_not_offered_is_none(phone: Phone) -> None:
+    _, _, text = await phone.get("/help", "lang=ps")
+
+    assert 'lang="ps"' not in text
+    async with phone.client.get("/family/ps.webmanifest") as response:
+        assert response.status == 404
