@@ -46,7 +46,9 @@ async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int
     kept: dict[str, Any] = {"did": did, "profiles": profiles, "undo": undo, "tapped_s": tapped_s}
     is_live = True
     try:
-        kept |= receipt_json(await publish(request.app), request.app[SETTINGS].zone)
+        # What the deed has written says its revision: a tap does not wait for one more look into the database.
+        stored = max((revision for _, _, revision in undo), default=0)
+        kept |= receipt_json(await publish(request.app, stored), request.app[SETTINGS].zone)
     except NotInForce:
         is_live = False
     await write(request, lambda conn: keep_receipt(conn, form.secret, kept))

@@ -41,9 +41,9 @@ class InForce:
 IN_FORCE: web.AppKey[InForce] = web.AppKey("in_force", InForce)
 
 
-async def publish(app: web.Application) -> Receipt:
-    """Have everything that is stored published.   Raises NotInForce"""
-    revision = await read_in(app[ENGINE], current_revision)
+async def publish(app: web.Application, revision: int = 0) -> Receipt:
+    """Have everything that is stored published.   revision  that was just stored; 0: not known.   Raises NotInForce"""
+    revision = revision or await read_in(app[ENGINE], current_revision)
     receipt = await receive(app[CONTROL].policy_changed())
     app[IN_FORCE].note(revision)
     return receipt

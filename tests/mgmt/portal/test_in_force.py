@@ -1,9 +1,11 @@
 import pytest
+from aiohttp import web
 from sqlalchemy import Engine
 from support.mgmt.desk import PlayedControl
 from support.mgmt.phone import Phone, add_caregiver
 
-from mgmt.portal.in_force import ASK_AGAIN_S, InForce
+from mgmt.app_context import CONTROL
+from mgmt.portal.in_force import ASK_AGAIN_S, IN_FORCE, InForce, publish
 from parental.database import writing
 from parental.profiles import pause
 
@@ -53,3 +55,12 @@ async def test_a_worker_that_refuses_keeps_a_change_on_its_way(
 
     assert (await phone.tap("pause", 7))[0] == 503
     assert "not in force yet" in await phone.words()
+
+
+async def test_what_was_just_stored_is_published_without_a_look_into_the_database() -> None:
+    app = web.Application()
+    app[CONTROL], app[IN_FORCE] = PlayedControl(), InForce()  # and no database
+
+    await publish(app, 7)
+
+    assert app[IN_FORCE].revision == 7
