@@ -96,14 +96,13 @@ async def take(app: web.Application, number: str, text: str) -> None:
 
 def _message(conn: Connection, phones: Phones, due: Due, settings: Settings) -> Message | None:
     """None: this role cannot say yes, another gateway sends it, or the key of people is another one now."""
-    if _needed(due.name) not in permissions_of((due.role,)):
+    # First, so that what cannot be sent is not looked at again and again.
+    code = request_messages.put_code(conn, phones, due.request, due.caregiver)
+    if code is None or _needed(due.name) not in permissions_of((due.role,)):
         return None
     try:
         number, name = phones.open(due.phone), named(conn, due.profile).name
     except (ValueError, NoPerson):
-        return None
-    code = request_messages.put_code(conn, phones, due.request, due.caregiver)
-    if code is None:
         return None
     texts = texts_of(conn, due.account, settings)
     said = texts["family.sms.request.minutes" if due.name is None else "family.sms.request.page"]

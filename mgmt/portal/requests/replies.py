@@ -109,7 +109,7 @@ async def _fields_of(request: web.Request) -> Any:
         return await read_form(request)
     try:
         found = json.loads(await read_body(request, MAX_FORM_OCTETS, BODY_S))
-    except ValueError as reason:
+    except (ValueError, RecursionError) as reason:
         raise web.HTTPBadRequest(reason="Not JSON") from reason
     return found if isinstance(found, dict) else {}
 
@@ -122,7 +122,7 @@ def _files_of(folder: Path) -> list[tuple[str, str]]:
             with path.open("rb") as file:
                 said = json.loads(file.read(MAX_FORM_OCTETS))
             found.append((str(said["from"]), str(said["text"])))
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             log.warning('requests: a file of the inbox is no answer; deleted; write {"from", "text"}')
         path.unlink(missing_ok=True)
     return found

@@ -8,6 +8,7 @@ from mgmt.portal.requests.messages import take, tell
 from parental.calendar import exceptions
 from parental.database import reading
 from parental.people.household import history
+from parental.people.request_messages import due
 from parental.people.requests import LIFE
 from parental.profiles import get_profile
 
@@ -61,6 +62,8 @@ async def test_a_page_is_opened_by_who_may_change_rules_and_not_sent_to_a_helper
     wish(engine, child, None, "page.example")
 
     message = await told(answering)  # one: the helper has none
+    with reading(engine) as conn:
+        assert due(conn, NOW) == []  # and is not looked at for ever
 
     assert "page.example kholne ki ijazat" in message
     assert "page.example khul gaya" in await reply(answering, f"1 {code_of(message)}")

@@ -50,6 +50,7 @@ async def test_who_does_not_know_the_secret_answers_nothing(
 
 async def test_what_is_no_answer_is_refused(answering: Phone) -> None:
     wrong: list[dict[str, Any]] = [{"json": []}, {"json": {"msisdn": 1, "body": "1"}}, {"data": b"\xff"}]
+    wrong.append({"data": b"[" * 4000, "headers": {"Content-Type": "application/json"}})
     for body in (*wrong, {"data": {"msisdn": NUMBER}}, {"data": b"{", "headers": {"Content-Type": "application/json"}}):
         assert await post(answering, **body) == 400
 
@@ -69,7 +70,7 @@ async def test_a_folder_is_read_in_a_lab_and_what_is_no_answer_is_deleted(
     answering: Phone, engine: Engine, code: tuple[int, str], tmp_path: Path
 ) -> None:
     inbox = tmp_path / "inbox"
-    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"from": 1}'), ("d", "\udcff")):
+    for name, text in (("a", "{"), ("b", "[]"), ("c", '{"from": 1}'), ("d", "\udcff"), ("d2", "[" * 4000)):
         (inbox / f"{name}.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     (inbox / "e.json").write_text(json.dumps({"from": NUMBER, "text": f"2 {code[1]}"}))
 
