@@ -1,5 +1,6 @@
 """Fixtures of every tier, and the rule that keeps `make unit` pure: a test that starts a process carries a marker."""
 
+import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -46,6 +47,12 @@ def pytest_configure() -> None:
     """Put every tmp_path in memory: most tests of a database would wait for the disk longer than they work."""
     if folder := folder_in_memory():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that was imported and collected out of each later search for garbage: it stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
-from aiohttp import CookieJar
+from aiohttp import CookieJar, web_app
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from sqlalchemy import Engine
@@ -36,6 +36,13 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords and PINs cost a test no 100 ms; what they cost others is asked in staff/test_passwords.py."""
     for module in ("mgmt.staff.passwords", "mgmt.portal.pin"):
         monkeypatch.setattr(f"{module}.HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture(autouse=True)
+def forgotten_applications() -> Iterator[None]:
+    """aiohttp keeps the handlers of a thousand routes, and with them each test's application and its engines."""
+    yield
+    web_app._cached_build_middleware.cache_clear()
 
 
 @pytest.fixture
