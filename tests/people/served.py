@@ -20,6 +20,7 @@ from fastpath.wire.http1_language import preferred
 from mgmt.app import create_app
 from mgmt.control_protocol import Closing
 from mgmt.ledger.event import CONTROL
+from mgmt.portal.requests.replies import Replies
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings, StopPage
@@ -169,9 +170,11 @@ def served(folder: Path) -> Iterator[Served]:
         "ABCD2345": replace(REPORT, outcome="opened", answered=NIGHT, due=date(2026, 8, 5)),
     }
     engine = open_database(folder / "filterd.db")
-    outbox = folder / "outbox"
+    outbox, inbox = folder / "outbox", folder / "inbox"
     outbox.mkdir()
-    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT, sms=Outbox(outbox))
+    inbox.mkdir()
+    replies = Replies(inbox=inbox)
+    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT, sms=Outbox(outbox), replies=replies)
     # A household of its own: on a line, fewer codes are asked for than these tests ask for.
     of_child = open_database(folder / "child.db")
     _put_browser_on_a_line(of_child)

@@ -138,3 +138,6 @@ def test_a_sister_is_invited_from_the_page(
 
     assert "Hina" in parent.says()
     parent.look("people-invited", language, scheme)
+    parent.tap("form[action*='answers-on'] button")
+    assert page.query_selector("form[action*='answers-off']") is not None
+    parent.look("people-answers", language, scheme)

@@ -107,7 +107,8 @@ async def test_a_mother_chooses_answers_by_message_with_the_pin_and_ends_them_wi
 ) -> None:
     who = add_caregiver(engine)
     await answering.with_number()
-    assert "Answer by message" in await answering.words("/people")
+    before = await answering.words("/people")
+    assert "anyone who holds this phone can then say yes without the PIN. 💬 Answer by message" in before
 
     _, said = await send(answering, "answers-on")
     assert "Choose a family PIN" in said
