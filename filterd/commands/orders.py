@@ -13,7 +13,7 @@ from filterd.lookup.api_client import add_api_arguments, call, call_pages
 from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
 from filterd.lookup.order_approvals import add_approve, run_approve
 from filterd.lookup.order_collect import add_collect, run_collect
-from filterd.lookup.order_file import add_import, run_import
+from filterd.lookup.order_file import DATES, add_dates, add_import, run_import
 from filterd.verbs import add_verb, add_verbs
 from filterd.verifier.command import add_verify, run_verify
 from mgmt.api.order_shapes import MAX_WAIT_S
@@ -41,9 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--ground", required=True, help="the legal ground")
     push.add_argument("--scope", choices=("exact", "subtree"), default="subtree", help="default: subtree")
     push.add_argument("--deadline", metavar="TIME", help="that its letter states, such as 2026-12-01T16:00:00+05:00")
+    add_dates(push)
     push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
     brought, collected = add_import(verbs), add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
+    listed.add_argument("--past-review", action="store_true", help="those in force that are past their review alone")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
     stats = add_verb(
         verbs, "stats", "show how the orders of each issuer have gone", "filterd orders stats --issuer PTA"
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
                 "scope": args.scope,
                 "entries": names,
             } | ({"emergency": True} if args.emergency else {})
-            said |= {} if args.deadline is None else {"deadline": args.deadline}
+            said |= {name: getattr(args, name) for name in ("deadline", *DATES) if getattr(args, name) is not None}
             order = call(args, "POST", f"/v1/orders?wait={MAX_WAIT_S}", said)
             _show(args, order)
             if "detail" in order:
@@ -187,7 +189,7 @@ def _names_in(path: Path | None) -> list[str]:
 
 
 def _list(args: argparse.Namespace) -> None:
-    for order in call_pages(args, "orders"):
+    for order in call_pages(args, "orders", {"review": "due"} if args.past_review else {}):
         print(json.dumps(order) if args.json else _line(order))
 
 
@@ -207,7 +209,8 @@ def _stats_line(each: dict[str, Any]) -> str:
     clocks = f"in time {each['in_time']}, late {each['late']}, overdue {each['overdue']}, ended {each['ended']}"
     asked = f"traffic asked of {each['entries_asked']} of {each['entries_in_force']} entries"
     blocked = f"blocked here {each['blocked_here']} of {each['questions']} questions"
-    return f"{each['issuer']}: {each['orders']} orders; {', '.join(took)}; {clocks}; {asked}, {blocked}"
+    ends = f"corrected {each['corrected']}, expired {each['expired']}, past their review {each['past_review']}"
+    return f"{each['issuer']}: {each['orders']} orders; {', '.join(took)}; {clocks}; {ends}; {asked}, {blocked}"
 
 
 def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:
@@ -230,5 +233,12 @@ def _line(order: dict[str, Any]) -> str:
     counts = ", ".join(f"{n} {status}" for status, n in order["counts"].items()) or "no entries"
     lapses = f"; lapses {order['lapses']} unless two persons approve it" if order.get("lapses") else ""
     clock = order.get("clock")
+    told = [
+        *([f"version {order['version']}"] if order.get("version", 1) > 1 else []),
+        *([f"corrected by order {order['replaced_by']}"] if order.get("replaced_by") else []),
+        *([f"review {order['review']}"] if order.get("review") else []),
+        *([f"last day {order['expires']}"] if order.get("expires") else []),
+    ]
+    dates = "".join(f"; {each}" for each in told)
     due = f"; due {clock['due']}, {clock['state'].replace('_', ' ')}" if clock else ""
-    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}{due}"
+    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}{due}{dates}"

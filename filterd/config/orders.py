@@ -7,11 +7,12 @@ from pathlib import Path
 from filterd.config import kinds
 from filterd.config.kinds import Seconds
 from filterd.config.spec import WEB, one, part, parts
-from mgmt.deadlines.rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES
+from mgmt.deadlines.rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES, REVIEW_DAYS
 
 MAX_CONTACTS = 50
 MAX_DEADLINES = 200  # issuers and kinds, with their history
 SHORTEST_S, LONGEST_S = 60, 366 * 86400
+MOST_REVIEW_DAYS = 3653
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,8 @@ class Orders:
         default=tuple(OrderDeadline(within=_seconds(each.within), kind=each.kind) for each in DEADLINES),
     )
     """Written, the list replaces the default as a whole: 48 h, and 12 h for emergencies."""
+    review_days: int = one(kinds.whole_number(0, MOST_REVIEW_DAYS), WEB, default=REVIEW_DAYS)
+    """After how many days an order that names no day is to be looked at again.   0: never"""
     contacts: tuple[Contact, ...] = parts(Contact, MAX_CONTACTS)
     """Who gets the alarms of orders that are not confirmed yet."""
     mail: MailServer = part(MailServer)

@@ -51,7 +51,7 @@ def clocks_of(config: Config) -> Rules:
     deadlines = (
         Deadline(timedelta(seconds=each.within), each.issuer, each.kind, each.since) for each in config.orders.deadlines
     )
-    return Rules(tuple(deadlines), zone=ZoneInfo(config.parental.timezone))
+    return Rules(tuple(deadlines), ZoneInfo(config.parental.timezone), config.orders.review_days)
 
 
 def _complaints(splash: Splash) -> tuple[Complaint, ...]:

@@ -16,7 +16,11 @@ from filterd.escalation.failed import DeliveryFailed
 from mgmt.deadlines.alarms import Said
 
 TIMEOUT_S = 20.0  # of each step; the job as a whole ends earlier (filterd.escalation.watch)
-BY = {"letter": "as its letter states", "setting": "as the settings of this box say"}
+BY = {
+    "letter": "as its letter states",
+    "setting": "as the settings of this box say",
+    "review": "by the day that its letter or the settings name",
+}
 
 
 def mail_of(said: Said, to: str, sender: str, key: str, at: datetime) -> EmailMessage:
@@ -33,6 +37,8 @@ def mail_of(said: Said, to: str, sender: str, key: str, at: datetime) -> EmailMe
 
 def passed(alarm: str) -> str:
     """What an alarm says."""
+    if alarm == "review":
+        return "in force, and to be looked at again: is it still needed?"
     return "overdue, and not confirmed" if alarm == "overdue" else f"{alarm} % of its time has passed, not confirmed"
 
 

@@ -1,9 +1,10 @@
 """Control's look at the clocks of orders: alarms that are due are given, and messages that are due go to a job.
 
-    trusted clock ─→ alarms due ─→ messages ─→ claimed ─→ filterd orders deliver
+    trusted clock ─→ last days that are over ─→ alarms due ─→ messages ─→ claimed ─→ filterd orders deliver
 
 Time is that of mgmt.ledger.trusted_clock: a wall clock that is set neither brings an alarm early nor keeps one back,
-and where the time is not known, as after a start with a clock that is years off, no alarm is given until it is.
+nor ends an order; and where the time is not known, as after a start with a clock that is years off, no alarm is given,
+and no order expires, until it is.
 Invariants: publication never waits for any of this; what is wrong with a receiver stands in the status until it takes
 what waits for it, or that is given up.
 """
@@ -23,8 +24,10 @@ from filterd.process.jobs import run_job
 from mgmt.deadlines.alarms import clocks_of as clocks_of_orders
 from mgmt.deadlines.alarms import give_due
 from mgmt.deadlines.notices import DROPPED, claim, due, end, failing, find_notice, note_fault
+from mgmt.deadlines.reviews import give_reviews, is_of_review
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.orders.dates import for_review, lapse_due
 from parental.database import reading, writing
 
 LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a setting can give
@@ -38,26 +41,32 @@ class Undelivered(OSError):
 
 
 def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> list[int]:
-    """Give the alarms that are due, and claim the messages that are; their numbers.   Blocking.
+    """Mark what has expired, give the alarms that are due, and claim the messages that are; their numbers.   Blocking.
 
-    records  of the role that keeps the trusted clock.   Raises ClockStepped: nothing was given"""
+    records  of the role that keeps the trusted clock.   Raises ClockStepped: nothing was given, nothing expired"""
     with writing(records) as conn:
         try:
             now_s = trusted_clock.look(conn, clocks).time_s
         except ClockStepped as reason:
-            raise ClockStepped(str(reason).replace("nothing is forgotten", "no alarm of an order is given")) from reason
+            raise ClockStepped(
+                str(reason).replace("nothing is forgotten", "no alarm of an order is given, and none expires")
+            ) from reason
     at, rules = datetime.fromtimestamp(now_s, UTC), clocks_of(config)
     with writing(engine) as conn:
+        lapse_due(conn, at)
         give_due(conn, rules, contacts_of(config.orders), at, config.api.desk_origin)
+        give_reviews(conn, contacts_of(config.orders), at, config.api.desk_origin)
     with reading(engine) as conn:
         waiting = due(conn, at, AT_ONCE)
     claimed = []
     if waiting:
         with writing(engine) as conn:
             orders = clocks_of_orders(conn, sorted({each.order for each in waiting}), rules)
+            reviewed = {each.id for each in for_review(conn, at)} if any(map(is_of_review, waiting)) else set()
             for each in waiting:
                 clock = orders.get(each.order)
-                if clock is None or clock.stopped is not None:
+                is_over = clock is None or clock.stopped is not None
+                if each.order not in reviewed if is_of_review(each) else is_over:
                     end(conn, each, DROPPED, at)
                 elif claim(conn, each, at):
                     claimed.append(each.id)

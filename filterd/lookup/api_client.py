@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lookup.issuer_key import sign
@@ -43,11 +44,13 @@ def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> 
         return json.load(answer)
 
 
-def call_pages(args: argparse.Namespace, kind: str) -> Iterator[dict[str, Any]]:
-    """Every object of a list, from one page after the other.   kind  as the path and the key of a page have it"""
+def call_pages(args: argparse.Namespace, kind: str, which: Mapping[str, str] = {}) -> Iterator[dict[str, Any]]:
+    """Every object of a list, from one page after the other.
+
+    kind  as the path and the key of a page have it;   which  of them, as its query says it"""
     after = 0
     while after is not None:
-        page = call(args, "GET", f"/v1/{kind}?after={after}")
+        page = call(args, "GET", f"/v1/{kind}?{urlencode({**which, 'after': after})}")
         yield from page[kind]
         after = page["next"]
 

@@ -14,7 +14,8 @@ from mgmt.body import MAX_ORDER_OCTETS
 
 EXAMPLE = "filterd orders import --issuer PTA --ref PTA/WA/123/2026 --ground 'PECA 37' letter.xlsx"
 MAX_SHOWN = 20  # rows that are no entries
-FIELDS = ("issuer", "ref", "ground", "scope", "deadline", "encoding")
+DATES = ("corrects", "review", "expires")
+FIELDS = ("issuer", "ref", "ground", "scope", "deadline", *DATES, "encoding")
 
 
 def add_import(verbs: Any) -> argparse.ArgumentParser:
@@ -31,9 +32,17 @@ def add_import(verbs: Any) -> argparse.ArgumentParser:
     verb.add_argument("--ref", help="the order's reference; default: the letter that all rows name")
     verb.add_argument("--scope", choices=("exact", "subtree"), help="default: subtree")
     verb.add_argument("--deadline", metavar="TIME", help="by when it is to be in force: 2026-08-04T16:00:00+05:00")
+    add_dates(verb)
     verb.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
     verb.add_argument("--encoding", choices=("utf-8", "utf-16", "windows-1256"), help="of a text; default: it is found")
     return verb
+
+
+def add_dates(verb: argparse.ArgumentParser) -> None:
+    """What an order may say of another, and of its own days."""
+    verb.add_argument("--corrects", metavar="REF", help="the issuer's order that this one replaces as a whole")
+    verb.add_argument("--review", metavar="DAY", help="from then on it is to be looked at again, such as 2027-06-01")
+    verb.add_argument("--expires", metavar="DAY", help="the last day on which it is in force")
 
 
 def run_import(args: argparse.Namespace) -> int:

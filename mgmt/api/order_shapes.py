@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from mgmt.control_protocol import CONTROL_TIMEOUT_S
-from mgmt.frame.shapes import Next, Receipt
+from mgmt.frame.shapes import Cursor, Next, Receipt
 from mgmt.orders.pushed import MAX_ENTRIES, Scope
 
 MAX_WAIT_S = CONTROL_TIMEOUT_S  # for control: by then it has answered, or does not
@@ -26,6 +26,15 @@ class OrderNamed(Struct, forbid_unknown_fields=True):
     """An order by the reference that its issuer gave."""
 
     issuer: Issuer
+
+
+class WhichOrders(Struct, forbid_unknown_fields=True):
+    """Where the page begins, and which orders are on it."""
+
+    after: Cursor = 0
+    review: Annotated[
+        Literal["due"] | None, Meta(description="due: those in force that are past their review; left out: all.")
+    ] = None
 
 
 class OrderPart(Struct, forbid_unknown_fields=True):
@@ -81,6 +90,11 @@ class Order(Struct, kw_only=True):
     ref: str
     ground: Annotated[str | None, Meta(description="null: a list names the letter, and says none.")]
     scope: Scope
+    version: Annotated[int, Meta(description="1; of a correction one more than of what it corrects.")]
+    first: Annotated[int | None, Meta(description="The number of the order whose later version this is; null: itself.")]
+    replaced_by: Annotated[int | None, Meta(description="The number of the version that is in force instead.")]
+    review: Annotated[str | None, Meta(description="The local day from which on it is to be looked at again.")]
+    expires: Annotated[str | None, Meta(description="The last local day on which it is in force; null: no end.")]
     deadline: Annotated[str | None, Meta(description="As its letter states it.")]
     clock: Annotated[OrderClock | None, Meta(description="null: nothing states a deadline, or a list names it.")]
     emergency: bool

@@ -30,6 +30,7 @@ from mgmt.api.order_shapes import (
     Proposal,
     StillBlocked,
     Wait,
+    WhichOrders,
     WithdrawnOrder,
 )
 from mgmt.api.publications import PUBLICATIONS
@@ -41,10 +42,10 @@ from mgmt.errors import NotInForce
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, NoQuery
 from mgmt.frame.requests import body_of, octets_of, query_of, shown
-from mgmt.frame.shapes import After
 from mgmt.ledger.event import ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.orders import store as orders
+from mgmt.orders.dates import check_dates
 from mgmt.orders.events import note_order
 from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
@@ -54,6 +55,7 @@ from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.model import Signed
 from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.sealed import ORDINARY
+from mgmt.orders.versions import Superseded, correctable, refuse_replaced
 from mgmt.problems import Problem
 from mgmt.staff.issuers import find_issuer
 from mgmt.staff.permissions import Reach
@@ -61,6 +63,7 @@ from mgmt.staff.permissions import Reach
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
 ORDERS_PAGE = 100
 MAX_NUMBER_DIGITS = 10
+WITHDRAW = "orders.withdraw"
 
 
 class Judged(NamedTuple):
@@ -96,6 +99,9 @@ def what_it_does(request: web.Request) -> dict[str, bool]:
 async def take_order(request: web.Request, principal: Principal, judged: Judged) -> web.Response:
     """Store an order, once, and answer what has become of it.   Raises Problem"""
     order, signed, original = judged.order, judged.signed, await octets_of(request)
+    if order.corrects is not None and WITHDRAW not in principal.permissions():
+        detail = f"a correction may open names, and this token may not withdraw; not taken; it needs {WITHDRAW}, too"
+        raise Problem(403, detail, "/corrects")
 
     def store(conn: Connection) -> tuple[int, bool]:
         if signed is not None:
@@ -124,13 +130,26 @@ def store_order(
     if found is None:
         _check_issuer(conn, order)
         check_deadline(order, now)  # a new one's: an old one may be sent again when it is due
-        number = orders.put_order(conn, order, judged.entries, original, now, by, judged.signed)
+        check_dates(order, now, view.zone)
+        before = None if order.corrects is None else corrected(conn, order)
+        dated = view.rules._replace(zone=view.zone)
+        number = orders.put_order(
+            conn, order, judged.entries, original, now, by, judged.signed, corrected=before, rules=dated
+        )
         if judged.file is not None:
             keep_file(conn, number, judged.file)
         return number, True
     if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
         raise _taken(conn, found, view)
     return found.id, False
+
+
+def corrected(conn: Connection, order: JudgedOrder) -> Row[Any]:
+    """The order that a correction replaces.   Raises BadRequest, Problem"""
+    try:
+        return correctable(conn, order.issuer, str(order.corrects))
+    except Superseded as reason:
+        raise Problem(409, str(reason), "/corrects") from reason
 
 
 async def _signed(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
@@ -174,11 +193,12 @@ async def _published(request: web.Request, wait_s: int) -> str:
 
 async def list_orders(request: web.Request, principal: Principal) -> web.Response:
     """List orders by rising number; a regulator's token lists those of its issuer."""
-    after = query_of(request, After).after
+    said = query_of(request, WhichOrders)
     issuer = None if principal.reach is Reach.ALL else principal.issuer or ""
+    due = request.app[CLOCK]() if said.review == "due" else None
 
     def load(conn: Connection) -> OrderPage:
-        found = orders.page_of_orders(conn, after, ORDERS_PAGE, issuer)
+        found = orders.page_of_orders(conn, said.after, ORDERS_PAGE, issuer, due)
         return OrderPage(
             shown(orders.orders_json(conn, found, view_of(request)), list[Order]),
             found[-1].id if len(found) == ORDERS_PAGE else None,
@@ -213,6 +233,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
             note_order(conn, order.id, "withdrawal signed", at, by, **proof)
         if orders.is_of_lists(conn, order.id):
             raise of_lists(conn, order, view_of(request))
+        refuse_superseded(conn, order)
         if values:
             return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
@@ -285,7 +306,9 @@ def _shown(conn: Connection, number: int, after: int, view: orders.View) -> Orde
 def _taken(conn: Connection, found: Row[Any], view: orders.View) -> Problem:
     there = orders.order_json(conn, found, view)
     said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
-    detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one"
+    detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one" + (
+        ", and to correct that order its reference as corrects" if found.withdrawn_ms is None else ""
+    )
     return Problem(409, detail, "/ref", order=there)
 
 
@@ -321,6 +344,14 @@ def of_lists(conn: Connection, order: Row[Any], view: orders.View) -> Problem:
         "who keeps the list takes the letter's rows out of its file, and the names open with the next version"
     )
     return Problem(409, detail, "order", order=there)
+
+
+def refuse_superseded(conn: Connection, order: Row[Any]) -> None:
+    """Raises Problem where a correction speaks for an order that is to be withdrawn."""
+    try:
+        refuse_replaced(conn, order)
+    except Superseded as reason:
+        raise Problem(409, str(reason), "order") from reason
 
 
 def find_shown(conn: Connection, request: web.Request, reader: Principal | None = None) -> Row[Any]:
@@ -384,7 +415,7 @@ def _withdrawal(query: type[Struct]) -> Contract:
 
 ROUTES = (
     Route("POST", "/v1/orders", push_order, "orders.push", _PUSH),
-    Route("GET", "/v1/orders", list_orders, "orders.read", Contract({200: OrderPage}, query=After)),
+    Route("GET", "/v1/orders", list_orders, "orders.read", Contract({200: OrderPage}, query=WhichOrders)),
     Route("GET", "/v1/orders/{ref}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=OrderPart)),
     Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(OrderNamed)),
     Route("GET", "/v1/orders/id/{id}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=AfterEntry)),

@@ -38,11 +38,15 @@ def _facts(said: dict[str, Any]) -> Iterator[tuple[str, object]]:
     order, times, coverage = said["order"], said["times"], said["coverage"]
     yield "issuer", order["issuer"]
     yield "reference", order["ref"]
+    if order.get("corrects"):  # a statement of before there were versions has none
+        yield "corrects", f"{order['corrects']} ({order['corrects_sha256']})"
     yield "ground", order["ground"]
     yield "received", times["received"]
     if said["deadline"]:
         yield "deadline", said["deadline"]["at"]
     yield "enforced", times["last_enforced"] or ""
+    if times.get("expires"):
+        yield "expires", times["expires"]
     yield "asked", times["verified"]
     yield "confirmed", times["confirmed"]
     yield "coverage", f"{coverage['asked']} / {coverage['in_force']} / {coverage['entries']}"

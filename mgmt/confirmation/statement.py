@@ -15,8 +15,10 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import time_text
+from mgmt.orders.dates import moment_of
 from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP
 from mgmt.orders.store import counts_of, get_order, page_of_entries
+from mgmt.orders.versions import versions_of
 from parental.schema.confirmations import verifications
 
 FORMAT = "filterd-confirmation/1"
@@ -33,7 +35,7 @@ def statement_of(conn: Connection, verification: int, at_ms: int) -> str:
     entries = [_entry(entry, results.get(entry.number)) for entry in _entries(conn, order.id)]
     said = {
         "format": FORMAT,
-        "order": _order(order),
+        "order": _order(order, _before(conn, order)),
         "times": _times(order, row, entries, at_ms),
         "deadline": _deadline(order, entries),
         "counts": counts_of(conn, order.id),
@@ -49,7 +51,12 @@ def canonical(said: Any) -> str:
     return msgspec.json.encode(said, order="sorted").decode()
 
 
-def _order(order: Row[Any]) -> dict[str, Any]:
+def _before(conn: Connection, order: Row[Any]) -> Row[Any] | None:
+    """The version that an order corrects."""
+    return next((each for each in reversed(versions_of(conn, order)) if each.version < order.version), None)
+
+
+def _order(order: Row[Any], before: Row[Any] | None) -> dict[str, Any]:
     return {
         "number": order.id,
         "issuer": order.issuer,
@@ -59,6 +66,9 @@ def _order(order: Row[Any]) -> dict[str, Any]:
         "emergency": bool(order.is_emergency),
         "sha256": order.sha256.hex(),
         "original_sha256": hashlib.sha256(order.original).hexdigest(),
+        "version": order.version,
+        "corrects": None if before is None else before.ref,
+        "corrects_sha256": None if before is None else before.sha256.hex(),
     }
 
 
@@ -71,7 +81,14 @@ def _times(order: Row[Any], row: Row[Any], entries: Sequence[Mapping[str, Any]],
         "verified": time_text(row.at_ms),
         "confirmed": time_text(at_ms),
         "withdrawn": None if order.withdrawn_ms is None else time_text(order.withdrawn_ms),
+        "review": _date(order.review_s),
+        "expires": _date(order.expires_s),
     }
+
+
+def _date(moment_s: object) -> str | None:
+    moment = moment_of(moment_s)
+    return None if moment is None else time_text(int(moment.timestamp() * 1000))
 
 
 def _deadline(order: Row[Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

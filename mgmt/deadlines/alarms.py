@@ -63,7 +63,7 @@ def give_due(
     given = []
     for order, clock in _running(conn, rules):
         due = [alarm for alarm, _ in alarms_between(clock, _EVER, at)]
-        new = [alarm for alarm in due if _is_new(conn, order.id, alarm, at)]
+        new = [alarm for alarm in due if is_new(conn, order.id, alarm, at)]
         if not new:
             continue
         alarm = new[-1]
@@ -105,7 +105,7 @@ def _rows(conn: Connection, numbers: Sequence[int]) -> Sequence[Row[Any]]:
     return conn.execute(select(*OF_CLOCK).where(orders.c.id.in_(numbers)).order_by(orders.c.id)).all()
 
 
-def _is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:
+def is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:
     """Whether no one has given this alarm before us; from now on someone has."""
     row = {"order": order, "kind": alarm.value, "at_ms": int(at.timestamp() * 1000)}
     given = upsert(conn, order_alarms).values(row).on_conflict_do_nothing()
@@ -113,10 +113,14 @@ def _is_new(conn: Connection, order: int, alarm: Alarm, at: datetime) -> bool:
 
 
 def _text(order: Row[Any], clock: Clock, alarm: Alarm, desk: str | None) -> str:
+    return text_of(order, alarm, clock.begun, clock.due, clock.by, desk)
+
+
+def text_of(order: Row[Any], alarm: Alarm, received: datetime, due: datetime, by: str, desk: str | None) -> str:
+    """What is sent of an alarm."""
     ground = None if is_sealed(order) else order.ground
     link = None if desk is None else f"{desk}/desk/orders/{order.id}"
-    said = Said(order.id, ground, alarm.value, _iso(clock.begun), _iso(clock.due), clock.by, link)
-    return msgspec.json.encode(said).decode()
+    return msgspec.json.encode(Said(order.id, ground, alarm.value, _iso(received), _iso(due), by, link)).decode()
 
 
 def _iso(at: datetime) -> str:

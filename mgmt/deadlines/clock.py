@@ -27,6 +27,7 @@ class Alarm(enum.StrEnum):
     """What someone has to know, from the least urgent on; see mgmt.deadlines.rules.ALARMS."""
 
     HALF = "50"
+    REVIEW = "review"  # of an order in force, and not of its clock: see mgmt.deadlines.reviews
     THREE_QUARTERS = "75"
     NEARLY = "90"
     OVERDUE = "overdue"

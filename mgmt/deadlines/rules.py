@@ -29,11 +29,21 @@ DEADLINES = (Deadline(timedelta(hours=48), kind=ROUTINE), Deadline(timedelta(hou
 LATEST_DEADLINE = timedelta(days=366)  # orders are due in hours or days: what is later is a slip of the pen
 
 
+REVIEW_DAYS = 180
+
+
 class Rules(NamedTuple):
-    """What the settings say.   zone  in which a day of `deadlines` begins"""
+    """What the settings say.
+
+    zone         in which a day begins;   review_days  after its receipt an order that says no day is to be looked at
+    again; 0: never"""
 
     deadlines: tuple[Deadline, ...] = DEADLINES
     zone: tzinfo = UTC
+    review_days: int = REVIEW_DAYS
+
+
+NO_REVIEW = Rules(review_days=0)
 
 
 def deadline_for(rules: Rules, issuer: str, *, is_emergency: bool, received: datetime) -> Deadline | None:

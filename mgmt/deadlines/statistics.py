@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, func, select
 from mgmt.deadlines.alarms import IS_PUSHED, OF_CLOCK
 from mgmt.deadlines.clock import Clock, clock_of
 from mgmt.deadlines.rules import Rules
+from mgmt.orders.dates import is_for_review
 from mgmt.orders.states import State, Step, steps_of
 from parental.schema.confirmations import confirmations
 from parental.schema.orders import orders
@@ -40,7 +41,9 @@ class Statistics(NamedTuple):
 
     overdue    that are late and not confirmed;   late  confirmed after they were due;   in_time  before
     questions  that confirmations have asked of the traffic, and blocked, of them, those that this box has blocked
-    asked      entries of confirmed orders in force, and of them, those about which the traffic was asked"""
+    asked      entries of confirmed orders in force, and of them, those about which the traffic was asked
+    corrected  that a later version has replaced;   expired  by their last day, as ordered
+    past_review  in force, and to be looked at again"""
 
     issuer: str
     orders: int
@@ -54,6 +57,9 @@ class Statistics(NamedTuple):
     asked: int
     questions: int
     blocked: int
+    corrected: int
+    expired: int
+    past_review: int
 
 
 class _Order(NamedTuple):
@@ -62,6 +68,7 @@ class _Order(NamedTuple):
     confirmed_s: float | None
     clock: str | None  # its state
     coverage: tuple[int, int, int, int]
+    ends: tuple[bool, bool, bool]  # corrected, expired, past its review
 
 
 def statistics_of(
@@ -86,6 +93,7 @@ def took(seconds: Sequence[float]) -> Took:
 def _statistics(name: str, found: Sequence[_Order]) -> Statistics:
     states = Counter(each.clock for each in found)
     in_force, asked, questions, blocked = (sum(each) for each in zip(*(each.coverage for each in found), strict=True))
+    corrected, expired, past_review = (sum(each) for each in zip(*(each.ends for each in found), strict=True))
     return Statistics(
         issuer=name,
         orders=len(found),
@@ -99,13 +107,17 @@ def _statistics(name: str, found: Sequence[_Order]) -> Statistics:
         asked=asked,
         questions=questions,
         blocked=blocked,
+        corrected=corrected,
+        expired=expired,
+        past_review=past_review,
     )
 
 
 def _orders(
     conn: Connection, rules: Rules, since: datetime, until: datetime, at: datetime, issuer: str | None
 ) -> Iterator[_Order]:
-    chosen = select(*OF_CLOCK).where(IS_PUSHED, orders.c.received_ms >= _ms(since), orders.c.received_ms < _ms(until))
+    columns = (*OF_CLOCK, orders.c.replaced_by, orders.c.expired_ms, is_for_review(at).label("is_for_review"))
+    chosen = select(*columns).where(IS_PUSHED, orders.c.received_ms >= _ms(since), orders.c.received_ms < _ms(until))
     chosen = chosen if issuer is None else chosen.where(orders.c.issuer == issuer)
     after = 0
     while rows := conn.execute(chosen.where(orders.c.id > after).order_by(orders.c.id).limit(_BATCH)).all():
@@ -124,6 +136,7 @@ def _order(row: Row[Any], steps: Sequence[Step], rules: Rules, at: datetime, cov
         _since(row, steps, (State.CONFIRMED,)),
         None if clock is None else clock.state(at),
         coverage,
+        (row.replaced_by is not None, row.expired_ms is not None, bool(row.is_for_review)),
     )
 
 

@@ -8,35 +8,40 @@ signs its orders nothing is typed in.
 import asyncio
 import hashlib
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from mgmt.api.orders import Judged, store_order, view_of, what_it_does
+from mgmt.api.orders import Judged, corrected, store_order, view_of, what_it_does
 from mgmt.api.publications import PUBLICATIONS
 from mgmt.app_context import CLOCK, PROTECTED, SETTINGS, read, write
 from mgmt.desk.access import done, viewed
-from mgmt.desk.frame import PATH, Sent, moved, page
+from mgmt.desk.frame import PATH, Sent, moved, number_of, page
 from mgmt.errors import BadRequest
 from mgmt.fields import unfit
 from mgmt.frame.decoder import decode
-from mgmt.orders.effect import preview
+from mgmt.orders.dates import check_dates, day_of
+from mgmt.orders.effect import Group, preview
 from mgmt.orders.issuer_signatures import is_demanded
 from mgmt.orders.judge import check_deadline, judge_entries, order_of
 from mgmt.orders.pushed import PushedOrder
+from mgmt.orders.sealed import is_sealed
+from mgmt.orders.store import find_order_by_id
+from mgmt.orders.versions import Changes, changes_between
 from mgmt.problems import Problem
 from mgmt.staff.issuers import list_issuers
 from mgmt.staff.session import Session
+from parental.schema.orders import entries
 
 PUSH = "orders.push"
 MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API
 LINES = 50  # of each status
-FIELDS = ("issuer", "ref", "ground", "scope", "deadline", "emergency", "entries")
+FIELDS = ("issuer", "ref", "ground", "corrects", "scope", "deadline", "review", "expires", "emergency", "entries")
 
 
 def add_letters(app: web.Application) -> None:
@@ -46,8 +51,10 @@ def add_letters(app: web.Application) -> None:
 
 
 async def show(request: web.Request, session: Session) -> web.Response:
-    """GET /desk/orders/new"""
-    return await _page(request, session)
+    """GET /desk/orders/new, or /desk/orders/new?corrects=7: with what order 7 says, to be changed"""
+    number = number_of(request.query.get("corrects", ""))
+    form = await read(request, lambda conn: _form_of(conn, number, view_of(request).zone)) if number else None
+    return await _page(request, session, form=form)
 
 
 async def take(request: web.Request, form: Sent) -> web.Response:
@@ -74,6 +81,7 @@ async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, 
     octets = msgspec.json.encode(_pushed(fields, request.app[SETTINGS].zone))
     order = order_of(decode(octets, PushedOrder))
     check_deadline(order, request.app[CLOCK]())
+    check_dates(order, request.app[CLOCK](), view_of(request).zone)
     if await read(request, lambda conn: is_demanded(conn, order.issuer)):
         detail = f"{order.issuer} signs its orders; not taken; ask it to push this one, or to sign a file"
         raise Problem(403, detail, "/issuer")
@@ -83,8 +91,14 @@ async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, 
 
 
 async def _shown(request: web.Request, form: Sent, judged: Judged) -> web.Response:
-    groups = await read(request, lambda conn: preview(conn, judged.entries, LINES))
-    more = {"groups": groups, "seen": _digest(judged)}
+    def load(conn: Connection) -> tuple[list[Group], Changes | None]:
+        order = judged.order
+        before = None if order.corrects is None else corrected(conn, order)
+        changes = None if before is None else changes_between(conn, before.id, judged.entries)
+        return preview(conn, judged.entries, LINES), changes
+
+    groups, changes = await read(request, load)
+    more = {"groups": groups, "changes": changes, "most": LINES, "seen": _digest(judged)}
     was_other = form.fields["seen"] != ""
     alert = "It was changed after it was shown. Nothing is stored. Look at it again." if was_other else ""
     return await _page(request, form.session, 409 if was_other else 200, alert=alert, form=form.fields, **more)
@@ -117,7 +131,22 @@ def _pushed(fields: dict[str, str], zone: str) -> dict[str, Any]:
         said["deadline"] = due.isoformat()
     if fields["emergency"]:
         said["emergency"] = True
+    if fields["corrects"].strip():
+        said["corrects"] = fields["corrects"].strip()
+    said |= {name: fields[name] for name in ("review", "expires") if fields[name]}
     return said
+
+
+def _form_of(conn: Connection, number: int, zone: tzinfo) -> defaultdict[str, str] | None:
+    """What the page of a correction begins with; None: there is no order of which a page shows the entries."""
+    order = find_order_by_id(conn, number)
+    if order is None or is_sealed(order):
+        return None
+    chosen = select(entries.c.value).where(entries.c.order == number, entries.c.withdrawn_ms.is_(None))
+    values = conn.execute(chosen.order_by(entries.c.number)).scalars()
+    last_day = day_of(order.expires_s, zone, is_end=True)
+    said = {"issuer": order.issuer, "corrects": order.ref, "ground": order.ground, "scope": order.scope}
+    return defaultdict(str, said | {"expires": last_day or "", "entries": "\n".join(values)[:MAX_LETTER_OCTETS]})
 
 
 def _digest(judged: Judged) -> str:
@@ -135,6 +164,12 @@ async def _page(
     **more: Any,
 ) -> web.Response:
     issuers = [each.name for each in await read(request, list_issuers) if each.is_active]
-    known: dict[str, Any] = {"groups": [], "seen": "", "fields": FIELDS, "zone": request.app[SETTINGS].zone}
+    known: dict[str, Any] = {
+        "groups": [],
+        "changes": None,
+        "seen": "",
+        "fields": FIELDS,
+        "zone": request.app[SETTINGS].zone,
+    }
     known |= {"form": defaultdict(str) if form is None else form, "issuers": issuers}
     return page(request, "letter.html", status, session=session, **(known | more))

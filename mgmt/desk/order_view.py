@@ -48,6 +48,10 @@ class Seen(NamedTuple):
     steps: list[dict[str, str]]
     counts: dict[str, int]
     lists: list[dict[str, Any]]
+    version: int
+    replaced_by: int | None
+    review: str | None
+    expires: str | None
     tag: str
 
 
@@ -74,7 +78,8 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
     sealed = any(why_sealed(order[field] or "") for field in ("ground", "ref"))
     clock = _clock_of(order, now)
     steps = order["steps"]
-    same = ("id", "received", "scope", "sha256", "lapses", "withdrawn", "withdrawal_reason", "counts", "lists")
+    about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires")
+    ends = ("withdrawn", "withdrawal_reason", "replaced_by")
     return Seen(
         named=_named(order["issuer"], order["ref"], order["sha256"], is_sealed=sealed),
         ground="" if sealed else order["ground"] or "",
@@ -85,7 +90,7 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
         is_emergency=order["emergency"],
         steps=steps,
         tag=tag_of(order["counts"], order["withdrawn"]),
-        **{name: order[name] for name in same},
+        **{name: order[name] for name in (*about, *ends)},
     )
 
 

@@ -11,13 +11,13 @@ from aiohttp import web
 from sqlalchemy import Connection, Row, select
 
 from mgmt.api.confirmations import MEDIA_TYPES, pulled
-from mgmt.api.orders import of_lists, view_of
+from mgmt.api.orders import of_lists, refuse_superseded, view_of
 from mgmt.api.publications import PUBLICATIONS
 from mgmt.app_context import CLOCK, read, write
 from mgmt.confirmation.replies import last_confirmation
 from mgmt.desk.access import done, viewed
 from mgmt.desk.frame import PATH, Sent, moved, number_of, page
-from mgmt.desk.order_view import seen
+from mgmt.desk.order_view import named, seen
 from mgmt.errors import BadRequest
 from mgmt.frame.decoder import decode
 from mgmt.orders.approvals import approvals_of
@@ -25,13 +25,24 @@ from mgmt.orders.effect import LOOK_FIRST, Group, effect_of, lines_of
 from mgmt.orders.pushed import Withdrawal
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import PERMISSION as APPROVE
-from mgmt.orders.store import find_order, find_order_by_id, is_of_lists, newest_orders, withdraw_entries, withdraw_order
+from mgmt.orders.store import (
+    View,
+    find_order,
+    find_order_by_id,
+    is_of_lists,
+    newest_orders,
+    time_of,
+    withdraw_entries,
+    withdraw_order,
+)
+from mgmt.orders.versions import changes_of, versions_of
 from mgmt.problems import Problem
 from mgmt.staff.session import Session
 from parental.schema.orders import orders
 
-READ, WITHDRAW = "orders.read", "orders.withdraw"
+READ, PUSH, WITHDRAW = "orders.read", "orders.push", "orders.withdraw"
 PAGE = 25
+DIGEST_CHARACTERS = 16  # of a digest that is only told apart from others
 FIRST_LINES = 20  # of each status; all of them are a tap away
 ENTRIES = 200  # of one page
 MAX_FORM_OCTETS = 64 * 2**10  # with every entry of a page ticked
@@ -114,6 +125,7 @@ def _withdraw(conn: Connection, request: web.Request, form: Sent, number: int, r
         raise Problem(409, detail, "tag")
     if is_of_lists(conn, number):
         raise of_lists(conn, order, view)
+    refuse_superseded(conn, order)
     if form.fields["what"] == "whole":
         if order.withdrawn_ms is not None:
             raise Problem(409, f"order {number}: was asked back before; nothing done", "order")
@@ -127,13 +139,14 @@ def _withdraw(conn: Connection, request: web.Request, form: Sent, number: int, r
 
 async def _newest(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
     before = number_of(request.query.get("before", "")) or None
-    view = view_of(request)
+    view, is_due = view_of(request), request.query.get("review") == "due"
 
     def load(conn: Connection) -> dict[str, Any]:
-        found = newest_orders(conn, before, PAGE)
+        found = newest_orders(conn, before, PAGE, view.at if is_due else None)
         return {"rows": seen(conn, found, view), "before": found[-1].id if len(found) == PAGE else None}
 
-    return page(request, "orders.html", status, session=session, alert=alert, **await read(request, load))
+    found = await read(request, load) | {"is_due": is_due}
+    return page(request, "orders.html", status, session=session, alert=alert, **found)
 
 
 async def _one(
@@ -155,12 +168,15 @@ async def _one(
             "agreed": approvals_of(conn, number),
             "is_confirmed": not row.is_sealed and last_confirmation(conn, number) is not None,
             "may_withdraw": session.person.may(WITHDRAW) and _is_withdrawable(conn, order),
+            **_versions(conn, order, view, is_sealed=row.is_sealed),
         }
 
     found = await read(request, load)
     if found is None:
         return await _newest(request, session, 404, f"There is no order {number}. Nothing was done.")
+    may_correct = found["may_withdraw"] and session.person.may(PUSH) and not found["row"].is_sealed
     found |= {"forms": MEDIA_TYPES, "reason": reason, "may_approve": session.person.may(APPROVE)}
+    found |= {"may_correct": may_correct}
     return page(request, "order.html", status, session=session, alert=alert, **found)
 
 
@@ -171,5 +187,23 @@ def _groups(conn: Connection, order: int, counts: dict[str, int], status: str, a
     return [Group(status, counts[status], lines_of(conn, order, status, after, ENTRIES))]
 
 
+def _versions(conn: Connection, order: Row[Any], view: View, *, is_sealed: bool) -> dict[str, Any]:
+    """The versions of an order, and what this one has changed: of a correction that may be shown."""
+    versions = versions_of(conn, order)
+    is_correction = versions[0].id != order.id and not is_sealed
+    return {
+        "versions": [
+            {"id": each.id, "named": named(each), "received": time_of(each.received_ms, view.zone)}
+            | {"by": each.pushed_by, "digest": each.sha256.hex()[:DIGEST_CHARACTERS]}
+            for each in versions
+            if len(versions) > 1
+        ],
+        "changes": changes_of(conn, order) if is_correction else None,
+        "most": FIRST_LINES,
+        "is_newest": versions[-1].id == order.id,
+    }
+
+
 def _is_withdrawable(conn: Connection, order: Row[Any]) -> bool:
-    return order.withdrawn_ms is None and not is_of_lists(conn, order.id)
+    is_newest = versions_of(conn, order)[-1].id == order.id
+    return order.withdrawn_ms is None and is_newest and not is_of_lists(conn, order.id)

@@ -246,6 +246,12 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
             raise NotApproved(f"{field}: missing; nothing proposed; write it")
     if order.withdrawn_ms is not None:
         raise NotApproved(f"order {order.id}: withdrawn; nothing proposed; it needs a new order")
+    if order.expired_ms is not None:
+        raise NotApproved(f"order {order.id}: its last day is over; nothing proposed; it needs a new order")
+    if order.replaced_by is not None:
+        raise NotApproved(
+            f"order {order.id}: corrected by order {order.replaced_by}; nothing proposed; look at that one"
+        )
     if why := _why_not_sealed(order, proposal.owner_consent):
         raise NotApproved(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
     if proposal.kind == EMERGENCY:

@@ -21,9 +21,10 @@ from sqlalchemy.types import NullType
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of, note_given
+from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
-from mgmt.orders.live import REVISION, Live, orders_revision
+from mgmt.orders.live import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME, REVISION, Live, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
     ENFORCED,
@@ -44,7 +45,7 @@ from mgmt.orders.model import (
 from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
-from mgmt.orders.store import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME
+from mgmt.orders.versions import Replaced, replaced_entries
 from parental.column_types import is_octets
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts, orders
@@ -113,8 +114,10 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
             rulings.append(ruling)
     _write(conn, rulings, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
-    follow(conn, looked_at, at)
-    return rulings
+    gone = [_replaced(each) for each in replaced_entries(conn, looked_at)]
+    _write(conn, gone, at)
+    follow(conn, looked_at | {each.order for each in gone}, at)
+    return rulings + gone
 
 
 def has_due(conn: Connection, since: int, at: datetime) -> bool:
@@ -265,13 +268,14 @@ def _candidates(
     lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
     is_in_force = entries.c.status.in_(IN_FORCE)
     is_new = or_(entries.c.revision > since, is_given)
-    is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, entries.c.withdrawn_ms.is_not(None), is_approved)
+    has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
+    is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, has_to_go, is_approved)
     chosen = (
         select(
             entries.c.order, entries.c.number, entries.c.value, entries.c.mode, entries.c.status, entries.c.reason,
             entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
             is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
-            entries.c.revision, orders.c.scope, orders.c.confirm_by_s,
+            entries.c.revision, orders.c.scope, orders.c.confirm_by_s, orders.c.expired_ms,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
         .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
@@ -284,6 +288,8 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     order, number = row.order, row.number
     if row.withdrawn_ms is not None:
         return Ruling(order, number, WITHDRAWN, row.withdrawal_reason, None, "")
+    if row.expired_ms is not None:
+        return Ruling(order, number, EXPIRED, EXPIRED_AS_ORDERED, None, "entries lapsed")
     is_late = isinstance(row.confirm_by_s, int) and row.confirm_by_s <= now_s
     if is_late and (order, None, EMERGENCY) not in believed:
         return Ruling(order, number, EXPIRED, LAPSED, None, "entries lapsed")
@@ -306,6 +312,10 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     if row.mode == ADDRESS and row.generation is None:  # what was in force has them
         _put_parts(conn, row, is_host=False)
     return _in_force(row, None if held is None else held.id, None)
+
+
+def _replaced(each: Replaced) -> Ruling:
+    return Ruling(each.order, each.number, WITHDRAWN, f"order {each.by} has corrected it", None, "entries replaced")
 
 
 def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:

@@ -57,10 +57,11 @@ def parse_order(body: bytes) -> Order:
 
 def order_of(said: PushedOrder) -> Order:
     """An order as it was pushed.   Raises BadRequest where it may not be stored."""
-    refuse_sealed(said.category or ORDINARY, ground=said.ground, ref=said.ref)
+    refuse_sealed(said.category or ORDINARY, ground=said.ground, ref=said.ref, corrects=said.corrects or "")
     scope = said.scope or "subtree"
     entries = ((each, scope) if isinstance(each, str) else (each.value, each.scope or scope) for each in said.entries)
-    return Order(said.issuer, said.ref, said.ground, scope, said.deadline, said.emergency or False, tuple(entries))
+    about = said.issuer, said.ref, said.ground, scope, said.deadline, said.emergency or False
+    return Order(*about, tuple(entries), said.corrects, said.review, said.expires)
 
 
 def check_deadline(order: Order, now: datetime) -> None:

@@ -11,12 +11,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, literal, or_, select, union, union_all
 
-from mgmt.orders.model import ADDRESS, IN_FORCE
+from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED
 from parental.column_types import is_octets
 from parental.revision import current_revision
 from parental.schema.orders import entries, entry_parts
 
 REVISION = "orders"
+BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
+# What may be in force, or come to be: held and refused entries would come back with a change of the rails.
+IS_REFUSED_BY_CONTROL = and_(
+    entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
+)
+MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
 _BATCH = 500
 
 

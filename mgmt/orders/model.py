@@ -6,7 +6,7 @@ Invariants: equal content gives an equal digest, however the body was spaced and
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 SCOPES = ("subtree", "exact")
@@ -35,7 +35,11 @@ STATUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an issuer directs.   entries  (value as pushed, scope)."""
+    """What an issuer directs.
+
+    entries           (value as pushed, scope)
+    corrects          the reference of the order that this one replaces
+    review, expires   local days: from when on it is to be looked at again; the last on which it holds"""
 
     issuer: str
     ref: str
@@ -44,6 +48,9 @@ class Order:
     deadline: datetime | None
     is_emergency: bool
     entries: tuple[tuple[str, str], ...]
+    corrects: str | None = None
+    review: date | None = None
+    expires: date | None = None
 
     @property
     def sha256(self) -> bytes:
@@ -57,6 +64,9 @@ class Order:
             self.entries,
             None if self.deadline is None else self.deadline.timestamp(),
         ]
+        later = {"corrects": self.corrects, "review": self.review, "expires": self.expires}
+        if any(later.values()):  # what says none of them has the digest that it had before there were any
+            said.append({name: None if value is None else str(value) for name, value in later.items()})
         return hashlib.sha256(json.dumps(said).encode()).digest()
 
 

@@ -1,5 +1,6 @@
 """An order as an issuer pushes it, and what is said to withdraw one: the types of the bodies."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -14,6 +15,17 @@ Value = Annotated[
     str, Meta(min_length=1, max_length=MAX_VALUE_CHARACTERS, description="A name or URL, as the letter has it.")
 ]
 Scope = Annotated[Literal["subtree", "exact"], Meta(description="subtree: with everything below it.")]
+
+
+Corrects = Annotated[
+    Line | None,
+    Meta(description="The reference of the issuer's order that this one replaces: of its newest version."),
+]
+Review = Annotated[
+    date | None,
+    Meta(description="From this local day on it is to be looked at again; left out: as /orders/review_days says."),
+]
+Expires = Annotated[date | None, Meta(description="The last local day on which it is in force; left out: no end.")]
 
 
 class PushedEntry(Struct, forbid_unknown_fields=True):
@@ -33,6 +45,9 @@ class PushedOrder(Struct, forbid_unknown_fields=True):
     scope: Scope | None = None
     deadline: Annotated[Instant | None, Meta(description="By when it is to be in force: within a year.")] = None
     emergency: bool | None = None
+    corrects: Corrects = None
+    review: Review = None
+    expires: Expires = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
         Meta(description="child-abuse: refused; give a list of tier csam."),

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, or_, select
 
 from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
@@ -43,7 +43,7 @@ class State(enum.StrEnum):
     HELD_BY_RAIL = "held_by_rail"  # two persons have to look at it
     PARTIALLY_ENFORCED = "partially_enforced"  # each entry says why it is not
     ROLLED_BACK = "rolled_back"
-    WITHDRAWN = "withdrawn"
+    WITHDRAWN = "withdrawn"  # or a correction has taken its place
     EXPIRED = "expired"
 
 
@@ -116,8 +116,9 @@ def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
     taken, counts = steps_of(conn, numbers), _counts(conn, numbers)
     proposed = select(approvals.c.order).where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))
     waiting = frozenset(conn.execute(proposed.where(approvals.c.order.in_(numbers))).scalars())
-    there = select(orders.c.id, orders.c.withdrawn_ms).where(orders.c.id.in_(numbers))
-    withdrawn = {row.id: row.withdrawn_ms is not None for row in conn.execute(there)}
+    is_over = or_(orders.c.withdrawn_ms.is_not(None), orders.c.replaced_by.is_not(None))
+    there = select(orders.c.id, is_over.label("is_over")).where(orders.c.id.in_(numbers))
+    withdrawn = {row.id: bool(row.is_over) for row in conn.execute(there)}
     outdated = _outdated(conn, numbers)
     for order in counts.keys() & withdrawn.keys():
         steps = taken.get(order, [])

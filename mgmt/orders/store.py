@@ -13,16 +13,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from mgmt.deadlines.clock import Clock, clock_of
-from mgmt.deadlines.rules import Rules
+from mgmt.deadlines.rules import NO_REVIEW, Rules
 from mgmt.ledger.event import CONTROL, Actor, Value
 from mgmt.orders.approvals import confirmed_of
+from mgmt.orders.dates import day_of, is_for_review, moments_of
 from mgmt.orders.events import note_order
 from mgmt.orders.letter_file import files_of
 from mgmt.orders.letters import Letter, letter_counts, letters_of
-from mgmt.orders.live import REVISION
+from mgmt.orders.live import MAY_COME, REVISION
 from mgmt.orders.model import (
     DUPLICATE,
     ENFORCED,
@@ -30,10 +31,7 @@ from mgmt.orders.model import (
     ENFORCED_HTTP,
     EXPIRED,
     IN_FORCE,
-    NOT_ENFORCEABLE,
     PENDING,
-    PENDING_REVIEW,
-    REFUSED_PROTECTED,
     STATUSES,
     URL,
     URL_PREFIX,
@@ -44,27 +42,23 @@ from mgmt.orders.model import (
     name_text,
 )
 from mgmt.orders.states import Step, steps_of
+from mgmt.orders.versions import earlier
 from parental.column_types import is_octets
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, orders
 
 # States of orders, beside statuses.
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
+REPLACED = "replaced"  # by a correction
 EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
 _ENFORCED = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)
 _AS_DIRECTED = frozenset({ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER, DUPLICATE, WITHDRAWN, EXPIRED})
-BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
 _BATCH = 500
 _LAST_MS = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 1000
 _IS_OCTETS = is_octets(entries.c.wire)
-# What may be in force, or come to be: held and refused entries would come back with a change of the rails.
-IS_REFUSED_BY_CONTROL = and_(
-    entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
-)
-MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
 
 
 def put_order(
@@ -75,9 +69,16 @@ def put_order(
     at: datetime,
     by: Actor,
     signed: Signed | None = None,
+    *,
+    corrected: Row[Any] | None = None,
+    rules: Rules = NO_REVIEW,
 ) -> int:
-    """Store a new order; returns its number.   Raises sqlalchemy's IntegrityError where issuer and ref are taken."""
+    """Store a new order; returns its number.
+
+    corrected  the order that it replaces, of mgmt.orders.versions.correctable();   rules  of its dates
+    Raises sqlalchemy's IntegrityError where issuer and ref, or the next version, are taken."""
     revision = raise_revision(conn, REVISION)
+    review_s, expires_s = moments_of(order, at, rules.zone, rules.review_days)
     stored = conn.execute(
         insert(orders).values(
             issuer=order.issuer,
@@ -93,6 +94,11 @@ def put_order(
             signed_base=None if signed is None else signed.base,
             signature=None if signed is None else signed.signature,
             signing_key=None if signed is None else signed.key,
+            first=None if corrected is None else corrected.first or corrected.id,
+            version=1 if corrected is None else corrected.version + 1,
+            pushed_by=f"{by.kind} {by.name}",
+            review_s=review_s,
+            expires_s=expires_s,
         )
     )
     assert stored.inserted_primary_key is not None
@@ -116,6 +122,8 @@ def put_order(
     received: dict[str, Value] = {"original_sha256": hashlib.sha256(original).hexdigest()}
     if signed is not None:
         received |= {"key": signed.key.hex(), "signature": signed.signature.hex()}
+    if corrected is not None:
+        received |= {"corrects": corrected.id, "corrects_sha256": corrected.sha256.hex()}
     note_order(conn, number, "pushed", at, by, **_pushed(order, rows), **received)
     return number
 
@@ -137,17 +145,26 @@ def find_order(conn: Connection, issuer: str, ref: str) -> Row[Any] | None:
     return conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
 
 
-def page_of_orders(conn: Connection, after: int, limit: int, issuer: str | None = None) -> Sequence[Row[Any]]:
-    """Orders by rising number, above `after`.   issuer  whose; None: of all"""
+def page_of_orders(
+    conn: Connection, after: int, limit: int, issuer: str | None = None, for_review: datetime | None = None
+) -> Sequence[Row[Any]]:
+    """Orders by rising number, above `after`.
+
+    issuer  whose; None: of all;   for_review  only those in force that are past their review then"""
     chosen = select(orders).where(orders.c.id > after)
+    if for_review is not None:
+        chosen = chosen.where(is_for_review(for_review))
     if issuer is not None:
         chosen = chosen.where(orders.c.issuer == issuer)
     return conn.execute(chosen.order_by(orders.c.id).limit(limit)).all()
 
 
-def newest_orders(conn: Connection, before: int | None, limit: int) -> Sequence[Row[Any]]:
-    """Orders by falling number, below `before`; None: from the newest on."""
+def newest_orders(
+    conn: Connection, before: int | None, limit: int, for_review: datetime | None = None
+) -> Sequence[Row[Any]]:
+    """Orders by falling number, below `before`; None: from the newest on.   for_review  as page_of_orders()"""
     chosen = select(orders) if before is None else select(orders).where(orders.c.id < before)
+    chosen = chosen if for_review is None else chosen.where(is_for_review(for_review))
     return conn.execute(chosen.order_by(orders.c.id.desc()).limit(limit)).all()
 
 
@@ -175,24 +192,35 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> str:
         return ENFORCED if counts.keys() <= _AS_DIRECTED else PARTLY_ENFORCED
     if order.withdrawn_ms is not None:
         return WITHDRAWAL_PENDING if is_asked_back else WITHDRAWN
+    if order.replaced_by is not None:
+        return REPLACED
     return EXPIRED if EXPIRED in counts and counts.keys() <= _AS_DIRECTED else NOTHING_ENFORCED
 
 
 def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: Actor) -> int:
-    """Ask back what is left of an order; returns how many entries that were.   It is withdrawn once control says so."""
-    conn.execute(update(orders).where(orders.c.id == order).values(withdrawn_ms=_ms(at), withdrawal_reason=reason))
-    count = _ask_back(conn, entries.c.order == order, reason, at)
-    note_order(conn, order, "withdrawn", at, by, entries=count, reason=reason)
-    return count
+    """Ask back what is left of an order and of its earlier versions; returns how many entries that were.
+
+    It is withdrawn once control says so."""
+    total = 0
+    for each in [*earlier(conn, order), order]:
+        conn.execute(update(orders).where(orders.c.id == each).values(withdrawn_ms=_ms(at), withdrawal_reason=reason))
+        count = _ask_back(conn, entries.c.order == each, reason, at)
+        note_order(conn, each, "withdrawn", at, by, entries=count, reason=reason)
+        total += count
+    return total
 
 
 def withdraw_entries(conn: Connection, order: int, numbers: Sequence[int], reason: str, at: datetime, by: Actor) -> int:
-    """Ask back some entries of an order; returns how many of them were, or might have come, in force."""
-    of_order = entries.c.order == order
-    count = sum(
-        _ask_back(conn, and_(of_order, entries.c.number.in_(numbers[first : first + _BATCH])), reason, at)
-        for first in range(0, len(numbers), _BATCH)
-    )
+    """Ask back some entries of an order; returns how many of them were, or might have come, in force.
+
+    What an earlier version still holds of them is asked back, too."""
+    versions, count = earlier(conn, order), 0
+    for first in range(0, len(numbers), _BATCH):
+        chosen = and_(entries.c.order == order, entries.c.number.in_(numbers[first : first + _BATCH]))
+        names = list(conn.execute(select(entries.c.wire).where(chosen, _IS_OCTETS)).scalars())
+        count += _ask_back(conn, chosen, reason, at)
+        if versions and names:
+            _ask_back(conn, and_(entries.c.order.in_(versions), entries.c.wire.in_(names)), reason, at)
     shown = list(numbers[:_MAX_NUMBERS_NOTED])
     note_order(conn, order, "entries withdrawn", at, by, entries=count, numbers=shown, of=len(numbers), reason=reason)
     return count
@@ -258,9 +286,10 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
     counts, lists, steps = _counts(conn, numbers), letters_of(conn, numbers), steps_of(conn, numbers)
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
-    files, iso = files_of(conn, numbers), partial(_iso, zone=view.zone)
+    files, iso = files_of(conn, numbers), partial(time_of, zone=view.zone)
     return [
         _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, iso)
+        | _versions_and_dates(order, view.zone)
         | {
             "steps": [_step_json(each, iso) for each in steps.get(order.id, ())],
             "clock": _clock_json(clock_of(order, steps.get(order.id, ()), view.rules), view.at, iso),
@@ -268,6 +297,17 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
         }
         for order in page
     ]
+
+
+def _versions_and_dates(order: Row[Any], zone: tzinfo) -> dict[str, Any]:
+    return {
+        "version": order.version,
+        "first": order.first,
+        "replaced_by": order.replaced_by,
+        "pushed_by": order.pushed_by,
+        "review": day_of(order.review_s, zone),
+        "expires": day_of(order.expires_s, zone, is_end=True),
+    }
 
 
 def _file_json(file: Row[Any] | None) -> dict[str, Any] | None:
@@ -344,7 +384,7 @@ def entry_json(entry: Row[Any], zone: tzinfo = UTC) -> dict[str, Any]:
         "reason": entry.reason,
         "place": entry.place,
         "generation": entry.generation or None,  # 0: let in, and no worker has confirmed it
-        "enforced": None if entry.enforced_ms is None else _iso(entry.enforced_ms, zone),
+        "enforced": None if entry.enforced_ms is None else time_of(entry.enforced_ms, zone),
         "approval": None if entry.kind is None else _agreed(entry, zone),
     }
 
@@ -356,7 +396,7 @@ def _agreed(entry: Row[Any], zone: tzinfo) -> dict[str, Any]:
         "kind": entry.kind,
         "reference": entry.reference,
         "collateral": entry.collateral,
-        "until": None if entry.expires_s is None else _iso(entry.expires_s * 1000, zone),
+        "until": None if entry.expires_s is None else time_of(entry.expires_s * 1000, zone),
     }
 
 
@@ -366,7 +406,7 @@ def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
         "ground": order.ground,
         "scope": order.scope,
         "emergency": order.is_emergency,
-        "deadline": None if order.deadline is None else _iso(_ms(order.deadline)),
+        "deadline": None if order.deadline is None else time_of(_ms(order.deadline)),
         "sha256": order.sha256.hex(),
         **{f"entries {status}": n for status, n in counts.items()},
     }
@@ -382,6 +422,8 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _iso(ms: int, zone: tzinfo = UTC) -> str:
-    """A time beyond _LAST_MS, which no order of ours has, as that one: a row that holds it hides no other order."""
+def time_of(ms: int, zone: tzinfo = UTC) -> str:
+    """A time as it is written.
+
+    One beyond _LAST_MS, which no order of ours has, is that one: a row that holds it hides no other order."""
     return datetime.fromtimestamp(min(max(ms, 0), _LAST_MS) / 1000, zone).isoformat(timespec="milliseconds")

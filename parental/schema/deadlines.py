@@ -17,7 +17,7 @@ order_alarms = Table(
     Column("order", Number, ForeignKey("orders.id"), primary_key=True, autoincrement=False),
     Column("kind", String, primary_key=True),  # see mgmt.deadlines.clock; before: of an order older than this table
     Column("at_ms", BigInteger, nullable=False),  # when control has seen that it was due
-    CheckConstraint("kind IN ('50', '75', '90', 'overdue', 'before')", name="order_alarms_kinds"),
+    CheckConstraint("kind IN ('50', 'review', '75', '90', 'overdue', 'before')", name="order_alarms_kinds"),
 )
 order_notices = Table(
     "order_notices",

@@ -54,7 +54,16 @@ orders = Table(
     Column("signature", LargeBinary),
     Column("signing_key", LargeBinary),
     Column("confirm_by_s", BigInteger),  # of an emergency order: it lapses then, unless two persons have agreed
+    # A correction is an order of its own, with a reference of its own: a later version of the first one.
+    Column("first", BigInteger),  # the order of which it is a version; none: it is the first
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("replaced_by", BigInteger),  # the version that control has put in force instead
+    Column("pushed_by", String),  # who brought it, as the ledger names actors: kind and name
+    Column("review_s", BigInteger),  # from then on somebody is to look whether it is still needed
+    Column("expires_s", BigInteger),  # it lapses then, as it was ordered
+    Column("expired_ms", BigInteger),  # when control, by its trusted clock, has seen that
     UniqueConstraint("issuer", "ref"),
+    Index("orders_versions", "first", "version", unique=True),  # of two corrections at once one is refused
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice
 )
 order_steps = Table(

@@ -17,13 +17,14 @@ READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 COUNT = "SELECT, INSERT, UPDATE"
 # What web may write of orders: what was asked, never what is in force.
 _NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s, "
-_NEW_ORDER += "signed_base, signature, signing_key"
+_NEW_ORDER += "signed_base, signature, signing_key, first, version, pushed_by, review_s, expires_s"
 _PROPOSE_ORDER = f"SELECT, INSERT ({_NEW_ORDER}), UPDATE (withdrawn_ms, withdrawal_reason)"
 _NEW_ENTRY = (
     '"order", number, value, wire, mode, status, reason, revision, place'  # a trigger refuses one that is in force
 )
 _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdrawal_reason, revision)"
-_DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt)"  # a letter that a list names becomes an order
+# A letter that a list names becomes an order.
+_DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt, replaced_by, expired_ms)"
 _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval)"
 _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 # Whose a passkey is, web says; that it is so, somebody on the box.

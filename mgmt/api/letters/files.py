@@ -27,7 +27,7 @@ from mgmt.ledger.event import ORDERS, Event
 from mgmt.ledger.store import append
 from mgmt.orders.letter_file import File, LetterUnread, entries_of, judge_rows, letter_named, octets_of_file
 from mgmt.orders.model import Order
-from mgmt.orders.pushed import Scope
+from mgmt.orders.pushed import Corrects, Expires, Review, Scope
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.problems import Problem
 from rules.errors import BadList
@@ -43,6 +43,9 @@ class FileForm(Struct, forbid_unknown_fields=True):
     scope: Scope | None = None
     deadline: Annotated[Instant | None, Meta(description="By when it is to be in force: within a year.")] = None
     emergency: bool | None = None
+    corrects: Corrects = None
+    review: Review = None
+    expires: Expires = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
         Meta(description="child-abuse: refused; give a list of tier csam."),
@@ -56,7 +59,8 @@ class FileForm(Struct, forbid_unknown_fields=True):
 async def push_file(request: web.Request, principal: Principal) -> web.Response:
     """Push an order as the file of its letter."""
     said, upload = await upload_of(request, FileForm)
-    refuse_sealed(said.category or "", ground=said.ground, ref=said.ref or "", file=upload.name)
+    texts = {"ground": said.ground, "ref": said.ref or "", "corrects": said.corrects or "", "file": upload.name}
+    refuse_sealed(said.category or "", **texts)
     signed = await signed_by(request, principal, said.issuer)
     try:
         found = await request.app[LETTERS].read(upload.octets, said.encoding)
@@ -87,8 +91,8 @@ async def show_file(request: web.Request, principal: Principal) -> web.Response:
 
 def _order_of(said: FileForm, found: Letter) -> Order:
     scope, ref = said.scope or "subtree", said.ref or letter_named(found)
-    entries = entries_of(found, scope)
-    return Order(said.issuer, ref, said.ground, scope, said.deadline, said.emergency or False, entries)
+    about = said.issuer, ref, said.ground, scope, said.deadline, said.emergency or False
+    return Order(*about, entries_of(found, scope), said.corrects, said.review, said.expires)
 
 
 async def _refused(request: web.Request, principal: Principal, issuer: str, upload: Upload, reason: str) -> BadRequest:

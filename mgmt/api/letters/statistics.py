@@ -54,6 +54,9 @@ class OfIssuer(Struct, kw_only=True):
     entries_asked: Annotated[int, Meta(description="Of those: about which the traffic was asked.")]
     questions: Annotated[int, Meta(description="That the traffic was asked about them.")]
     blocked_here: Annotated[int, Meta(description="Of those: that this box has blocked.")]
+    corrected: Annotated[int, Meta(description="Orders that a correction has replaced.")]
+    expired: Annotated[int, Meta(description="Orders whose last day, as ordered, is over.")]
+    past_review: Annotated[int, Meta(description="Orders in force that are to be looked at again.")]
 
 
 class OrderStatistics(Struct):
@@ -99,6 +102,9 @@ def _shown(each: Statistics) -> OfIssuer:
         entries_asked=each.asked,
         questions=each.questions,
         blocked_here=each.blocked,
+        corrected=each.corrected,
+        expired=each.expired,
+        past_review=each.past_review,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from support.mgmt.orders import NOW, publish, push
 from support.system.receivers import Box
 
@@ -14,9 +14,11 @@ from filterd.escalation.watch import Undelivered, deliver, look, note_unended, r
 from mgmt.deadlines.notices import counts
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.orders.live import live_entries
 from mgmt.orders.store import withdraw_order
 from parental.database import reading, writing
 from parental.schema.deadlines import order_alarms
+from parental.schema.orders import orders
 
 pytestmark = pytest.mark.services
 
@@ -62,7 +64,7 @@ def test_after_a_start_with_a_clock_that_cannot_be_right_no_alarm_is_given_until
     look(box.control, box.records, box.config, clocks(0))
     wrong = clocks(0, step_s=400 * 86_400, boot="two")
 
-    with pytest.raises(ClockStepped, match="no alarm of an order is given; if it is right now: filterd audit clock"):
+    with pytest.raises(ClockStepped, match="no alarm of an order is given, and none expires; if it is right now: "):
         look(box.control, box.records, box.config, wrong)
     assert kinds(box.engine) == []
 
@@ -148,3 +150,52 @@ def test_a_message_that_one_gateway_has_in_hand_is_not_taken_by_another(box: Box
 
     assert len(claimed) == 1
     assert look(box.control, box.records, box.config, in_hand) == []
+
+
+def dated(engine: Engine, order: int, **hours: float) -> None:
+    """An order in force with dates so many hours after its receipt."""
+    with writing(engine) as conn:
+        moments = {name: int(BEGUN_S + each * HOUR_S) for name, each in hours.items()}
+        conn.execute(update(orders).where(orders.c.id == order).values(moments))
+        publish(conn)
+
+
+def is_open(engine: Engine, hours: float) -> bool:
+    """Whether the order is open, after control has published at an hour of the wall clock."""
+    with writing(engine) as conn:
+        publish(conn, NOW + timedelta(hours=hours))
+        return list(live_entries(conn)) == []
+
+
+def test_an_order_expires_by_the_time_that_passes_and_a_clock_that_is_set_forward_opens_nothing(
+    box: Box, order: int
+) -> None:
+    dated(box.engine, order, expires_s=48)
+    look(box.control, box.records, box.config, clocks(0))
+    look(box.control, box.records, box.config, clocks(1, step_s=400 * 86_400))
+    assert not is_open(box.engine, 400 * 24)
+
+    look(box.control, box.records, box.config, clocks(48.1, step_s=-86_400))
+    assert is_open(box.engine, 48.1)
+
+
+def test_nothing_expires_while_the_time_is_not_known(box: Box, order: int) -> None:
+    dated(box.engine, order, expires_s=48)
+    look(box.control, box.records, box.config, clocks(0))
+    with pytest.raises(ClockStepped, match="none expires"):
+        look(box.control, box.records, box.config, clocks(0, step_s=400 * 86_400, boot="two"))
+    assert not is_open(box.engine, 1)
+
+
+def test_a_review_is_mailed_once_and_dropped_where_the_order_ends_first(
+    box: Box, order: int, hand_over: HandOver
+) -> None:
+    dated(box.engine, order, review_s=1)
+    box.mails.answer = "452 later"
+    assert hand_over(look(box.control, box.records, box.config, clocks(2))) == [False]
+    with writing(box.engine) as conn:
+        withdraw_order(conn, order, "no longer needed", NOW, CONTROL)
+        publish(conn, NOW + timedelta(hours=3))
+
+    assert look(box.control, box.records, box.config, clocks(4)) == []
+    assert (kinds(box.engine), state(box.engine)) == (["review"], {"dropped": 1})

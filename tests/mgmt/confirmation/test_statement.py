@@ -73,3 +73,20 @@ def test_a_deadline_is_told_with_what_was_in_force_by_then(conn: Connection) -> 
 
     assert deadline(60) == {"at": "2026-08-03T16:01:00.000Z", "in_time": 2, "late": 0}
     assert deadline(-60) == {"at": "2026-08-03T15:59:00.000Z", "in_time": 0, "late": 2}
+
+
+def test_a_version_is_told_with_the_digest_of_what_it_corrects_and_with_its_days(conn: Connection) -> None:
+    first = confirmed(conn, "bad.example")
+    second = confirmed(conn, "worse.example", ref="PTA/WA/2")
+    dates = {"review_s": 1785772830, "expires_s": 2**60}  # no order has such an end: it is none
+    conn.execute(update(orders).where(orders.c.id == second).values(first=first, version=2, **dates))
+    row = last_confirmation(conn, second)
+    assert row is not None
+
+    said = json.loads(statement_of(conn, row.verification, row.at_ms))
+
+    digest = conn.execute(select(orders.c.sha256).where(orders.c.id == first)).scalar_one().hex()
+    assert [said["order"][name] for name in ("version", "corrects", "corrects_sha256")] == [2, "PTA/WA/1", digest]
+    assert (said["times"]["review"], said["times"]["expires"]) == ("2026-08-03T16:00:30.000Z", None)
+    before = told(conn, first)["order"]
+    assert (before["version"], before["corrects"]) == (1, None)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 from support.mgmt.confirmed import confirmed
 from support.mgmt.orders import NOW, publish, push
 
@@ -15,6 +15,7 @@ from mgmt.deadlines.statistics import Statistics, Took, statistics_of, took
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import number_letter, withdraw_order
 from parental.database import writing
+from parental.schema.orders import orders
 
 DAY = timedelta(days=1)
 RULES = Rules((Deadline(DAY),))
@@ -42,6 +43,18 @@ def test_each_order_counts_once_under_what_became_of_it(conn: Connection) -> Non
     assert (found.in_time, found.late, found.overdue, found.ended) == (1, 0, 1, 1)
     assert (found.enforced.n, found.confirmed) == (2, Took(1, 31.0, 31.0))
     assert (found.in_force, found.asked, found.questions, found.blocked) == (2, 2, 4, 4)
+
+
+def test_orders_that_were_corrected_have_expired_or_are_past_their_review_are_counted(conn: Connection) -> None:
+    numbers = [push(conn, f"{n}.example", ref=str(n)) for n in range(4)]
+    ends: tuple[dict[str, int], ...] = ({"replaced_by": 9}, {"expired_ms": 1}, {"review_s": 1}, {})
+    for number, end in zip(numbers, ends, strict=True):
+        if end:
+            conn.execute(update(orders).where(orders.c.id == number).values(end))
+    publish(conn)
+    (found,) = of_all(conn)
+
+    assert (found.corrected, found.expired, found.past_review) == (1, 1, 1)
 
 
 def test_only_what_was_received_within_the_span_counts_its_end_excluded(conn: Connection) -> None:

@@ -10,6 +10,7 @@ from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.store import withdraw_order
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import reading, writing
 from parental.schema.access import issuer_keys
@@ -140,3 +141,49 @@ async def test_a_form_that_is_too_large_is_refused(browser: Browser, come: Come)
         "/desk/orders/new", data=FORM | {"csrf": csrf, "entries": "x" * 600_000}, headers={"Origin": browser.origin}
     ) as response:
         assert response.status == 413
+
+
+async def test_a_correction_begins_with_what_the_order_says_and_is_shown_with_what_it_opens(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance")
+    with writing(engine) as conn:
+        push(conn, "stays.test", "opens.test", ref="WA/1")
+        publish(conn)
+
+    _, text = await browser.get("/orders/new?corrects=1")
+    assert "stays.test\nopens.test</textarea>" in text and 'name="corrects" maxlength="200" value="WA/1"' in text
+
+    correction = FORM | {"corrects": "WA/1", "entries": "stays.test\nportal.isp.example", "expires": "2026-12-20"}
+    _, text, seen = await shown(browser, **correction)
+    assert text.index("Protected: never blocked: 1") < text.index("Opens: 1") < text.index("opens.test")
+    assert "1 open, 1 are new, 1 stay" in text and stored(engine) == 1
+
+    await shown(browser, **correction, seen=seen)
+    with writing(engine) as conn:
+        publish(conn)
+    _, text = await browser.get("/orders/2")
+    assert "Last day" in text and "2026-12-20" in text and "Against the version before: 1 open" in text
+    _, text = await browser.get("/orders/1")
+    assert "Order 2 has corrected it" in text and "Withdraw the whole order" not in text
+    assert "by <bdi" in text
+
+
+async def test_a_correction_of_a_withdrawn_order_is_refused_on_the_page(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance")
+    with writing(engine) as conn:
+        withdraw_order(conn, push(conn, "a.test", ref="WA/1"), "court", NOW, CONTROL)
+
+    status, text, _ = await shown(browser, **(FORM | {"corrects": "WA/1"}))
+
+    assert status == 409 and "it was withdrawn; not corrected, nothing stored" in text and stored(engine) == 1
+
+
+async def test_a_sealed_order_is_shown_on_no_page_of_a_correction(browser: Browser, engine: Engine, come: Come) -> None:
+    come("compliance")
+    with writing(engine) as conn:
+        push(conn, "secret.test", ref="WA/1", ground="PECA 22")
+
+    assert "secret.test" not in (await browser.get("/orders/new?corrects=1"))[1]

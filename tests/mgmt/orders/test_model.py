@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -27,3 +27,12 @@ def test_other_content_has_another_digest(other: Order) -> None:
 )
 def test_the_wire_of_an_entry_is_a_name_or_a_url(wire: bytes, text: str, is_one: bool) -> None:
     assert (name_text(wire), is_url(wire)) == (text, is_one)
+
+
+def test_an_order_without_versions_and_dates_has_the_digest_that_it_had_before_there_were_any() -> None:
+    plain = Order("PTA", "1", "g", "subtree", None, False, (("a.test", "subtree"),))
+
+    assert plain.sha256.hex() == "6478ee34ac2258230417e4b6110491181d5969ac2fe68bc7b057dfcd612a8dd5"
+    day = date(2026, 8, 9)
+    later = (replace(plain, corrects="0"), replace(plain, review=day), replace(plain, expires=day))
+    assert len({plain.sha256, *(each.sha256 for each in later)}) == 4

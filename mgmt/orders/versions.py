@@ -1,0 +1,163 @@
+"""Versions of an order: a correction is an order of its own, which takes the place of the one before.
+
+    PTA-17 (version 1) ← PTA-17/C1 (version 2, corrects PTA-17) ← PTA-17/C2 (version 3, corrects PTA-17/C1)
+
+A correction has its own reference, entries, digest, clock, approvals and confirmation, and passes the same rails.  What
+is in force stays until control lets the correction in: then, in one image, its entries come and the others go.
+Invariants: the versions of an order are a line, which a unique index holds; nothing is replaced by a correction of
+which nothing is in force; what a correction holds and a rail keeps waiting stays in force by the version before.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
+
+from mgmt.fields import unfit
+from mgmt.orders.live import MAY_COME
+from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING_REVIEW, REFUSED_PROTECTED, Entry
+from parental.schema.orders import entries, orders
+
+_ABOUT = tuple(
+    orders.c[name]
+    for name in ("id", "first", "version", "issuer", "ref", "ground", "sha256", "received_ms", "pushed_by")
+)
+_BLOCKS_NOTHING = (INVALID, DUPLICATE, REFUSED_PROTECTED, EXPIRED)
+
+
+class Superseded(ValueError):
+    """An order is neither corrected nor withdrawn: it stands otherwise than its sender thinks; the message says how."""
+
+
+class Changes(NamedTuple):
+    """What a version changes.
+
+    added    entries that the version before did not have
+    opened   entries of that one which go, by number;   n_kept  that both have"""
+
+    added: list[Entry | Row[Any]]
+    opened: list[Row[Any]]
+    n_kept: int
+
+
+class Replaced(NamedTuple):
+    """An entry whose place a later version has taken."""
+
+    order: int
+    number: int
+    by: int
+
+
+def versions_of(conn: Connection, order: Row[Any]) -> Sequence[Row[Any]]:
+    """All versions of an order, the first one first, without entries and originals."""
+    first = order.first or order.id
+    chosen = select(*_ABOUT).where(or_(orders.c.id == first, orders.c.first == first), orders.c.issuer == order.issuer)
+    return conn.execute(chosen.order_by(orders.c.version, orders.c.id)).all()
+
+
+def correctable(conn: Connection, issuer: str, ref: str) -> Row[Any]:
+    """The order that a correction may replace.   Raises BadRequest, Superseded"""
+    found = conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
+    if found is None:
+        raise unfit("/corrects", f"{issuer[:80]} has given no order {ref[:80]!r}", "write its reference, or none")
+    if found.withdrawn_ms is not None:
+        raise _refused(issuer, ref, "it was withdrawn", "push what is to be blocked as a new order, without corrects")
+    if found.expired_ms is not None:
+        raise _refused(issuer, ref, "its last day is over", "push a new order, without corrects")
+    newest = versions_of(conn, found)[-1]
+    if newest.id != found.id:
+        raise _refused(issuer, ref, f"{newest.ref} has corrected it", f"write corrects: {newest.ref}")
+    if not found.original:
+        raise _refused(issuer, ref, "a list file brings its entries", "who keeps the list corrects its file")
+    return found
+
+
+def refuse_replaced(conn: Connection, order: Row[Any]) -> None:
+    """Raises Superseded where a later version speaks for an order."""
+    newest = versions_of(conn, order)[-1]
+    if newest.id != order.id:
+        detail = (
+            f"{newest.ref} (order {newest.id}) has corrected it; nothing withdrawn; withdraw that one, or a part of it"
+        )
+        raise Superseded(f"{order.issuer} {order.ref}: {detail}")
+
+
+def earlier(conn: Connection, order: int) -> list[int]:
+    """The numbers of the versions before an order."""
+    row = conn.execute(select(*_ABOUT).where(orders.c.id == order)).one()
+    return [each.id for each in versions_of(conn, row) if each.version < row.version] if row.first else []
+
+
+def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[Replaced]:
+    """Entries that go, since a later version is in force; and write by which the orders are replaced.
+
+    touched  orders of which something has changed.   Cost: nothing where none of them has versions"""
+    numbers = sorted(each for each in set(touched) if isinstance(each, int))
+    found: list[Replaced] = []
+    for order in _corrections(conn, numbers):
+        if not _is_in_force(conn, order.id):
+            continue
+        for number in (each.id for each in versions_of(conn, order) if each.version < order.version):
+            is_older = or_(orders.c.replaced_by.is_(None), orders.c.replaced_by < order.id)
+            conn.execute(update(orders).where(orders.c.id == number, is_older).values(replaced_by=order.id))
+            found += _going(conn, number, order.id)
+    return found
+
+
+def changes_of(conn: Connection, order: Row[Any]) -> Changes | None:
+    """What a stored version has changed; None: it is the first.   Cost: every entry of both is read"""
+    before = next((each for each in reversed(versions_of(conn, order)) if each.version < order.version), None)
+    return None if before is None else changes_between(conn, before.id, _rows(conn, order.id))
+
+
+def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[Any]]) -> Changes:
+    """What entries would change of an order that is stored."""
+    there = [row for row in _rows(conn, before) if row.withdrawn_ms is None]
+    old, new = {_key(row) for row in there}, {_key(each) for each in after}
+    opened = [row for row in there if row.status not in _BLOCKS_NOTHING and _key(row) not in new]
+    added = [each for each in after if each.status != DUPLICATE and _key(each) not in old]
+    return Changes(added, opened, len(old & new))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _key(entry: Entry | Row[Any]) -> tuple[object, ...]:
+    return (entry.value,) if entry.wire is None else (entry.wire, entry.mode)
+
+
+def _rows(conn: Connection, order: int) -> Sequence[Row[Any]]:
+    return conn.execute(select(entries).where(entries.c.order == order).order_by(entries.c.number)).all()
+
+
+def _corrections(conn: Connection, numbers: Sequence[int]) -> list[Row[Any]]:
+    """Those of some orders that correct another, by version."""
+    found: list[Row[Any]] = []
+    for first in range(0, len(numbers), 500):
+        chosen = select(*_ABOUT).where(orders.c.id.in_(numbers[first : first + 500]), orders.c.first.is_not(None))
+        found += conn.execute(chosen).all()
+    return sorted(found, key=lambda row: (row.version, row.id))
+
+
+def _is_in_force(conn: Connection, order: int) -> bool:
+    """Whether control has let anything of an order in."""
+    is_let_in = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE), entries.c.generation.is_not(None))
+    return bool(conn.execute(select(exists().where(is_let_in))).scalar_one())
+
+
+def _going(conn: Connection, order: int, by: int) -> list[Replaced]:
+    """Entries of an order that go; what the version `by` holds, and a rail keeps waiting, stays if it is in force."""
+    other = entries.alias("other")
+    waits = exists().where(
+        other.c.order == by,
+        other.c.status == PENDING_REVIEW,
+        other.c.withdrawn_ms.is_(None),
+        func.coalesce(other.c.wire == entries.c.wire, other.c.value == entries.c.value),
+    )
+    goes = or_(entries.c.status.not_in(IN_FORCE), ~waits)
+    chosen = select(entries.c.number).where(entries.c.order == order, MAY_COME, entries.c.withdrawn_ms.is_(None), goes)
+    return [Replaced(order, number, by) for number in conn.execute(chosen.order_by(entries.c.number)).scalars()]
+
+
+def _refused(issuer: str, ref: str, why: str, do: str) -> Superseded:
+    return Superseded(f"{issuer} {ref}: {why}; not corrected, nothing stored; {do}")

@@ -1,0 +1,241 @@
+"""Versions of an order: a correction takes the place of the one before in one image, and opens nothing too early."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
+
+from mgmt.errors import BadRequest
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, digest_of, propose
+from mgmt.orders.dates import lapse_due
+from mgmt.orders.decisions import confirm, settle, taken
+from mgmt.orders.judge import judge_entries
+from mgmt.orders.live import live_entries
+from mgmt.orders.model import Order
+from mgmt.orders.states import State, steps_of
+from mgmt.orders.store import find_order, get_order, order_json, put_order, withdraw_entries, withdraw_order
+from mgmt.orders.versions import Superseded, changes_between, changes_of, correctable, refuse_replaced, versions_of
+from parental.schema.orders import orders
+from rules.names.protected import Protected
+
+
+def correct(conn: Connection, corrects: str, ref: str, *values: str, **more: Any) -> int:
+    """Store a correction, as the API does; its number."""
+    order = Order(
+        "PTA", ref, "g", "subtree", None, False, tuple((each, "subtree") for each in values), corrects, **more
+    )
+    judged, before = judge_entries(order, Protected()), correctable(conn, "PTA", corrects)
+    return put_order(conn, order, judged, b"{}", NOW, CONTROL, corrected=before)
+
+
+def live(conn: Connection) -> dict[bytes, int]:
+    return {each.wire: each.order for each in live_entries(conn)}
+
+
+def name(text: str) -> bytes:
+    return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".")) + b"\0"
+
+
+def test_a_correction_takes_the_place_of_the_order_in_the_image_that_lets_it_in(conn: Connection) -> None:
+    order = push(conn, "a.test", "b.test")
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "b.test", "c.test")
+    assert live(conn) == {name("a.test"): order, name("b.test"): order, name("c.test"): second}  # not decided on yet
+
+    settle(conn, rails(), 0, NOW)
+
+    assert live(conn) == {name("b.test"): second, name("c.test"): second}
+    confirm(conn, taken(conn), RECEIPT, NOW)
+    assert statuses(conn, order) == [("withdrawn", "order 2 has corrected it")] * 2
+    assert statuses(conn, second) == [("enforced", None)] * 2
+    assert [get_order(conn, each).replaced_by for each in (order, second)] == [second, None]
+    assert [order_json(conn, get_order(conn, each))["state"] for each in (order, second)] == ["replaced", "enforced"]
+    assert steps_of(conn, [order])[order][-1].state is State.WITHDRAWN
+
+
+def test_the_order_before_is_kept_with_its_octets_and_the_ledger_names_both_digests(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    second = correct(conn, "1", "1/C1", "b.test")
+    publish(conn)
+
+    assert [(row.id, row.version, row.pushed_by) for row in versions_of(conn, get_order(conn, order))] == [
+        (order, 1, "role control"),
+        (second, 2, "role control"),
+    ]
+    assert get_order(conn, order).original == b"{}"
+    pushed = [each["said"] for each in said(conn) if each["action"] == "pushed"]
+    assert pushed[1]["corrects"] == order and pushed[1]["corrects_sha256"] == pushed[0]["sha256"]
+    assert pushed[1]["sha256"] == get_order(conn, second).sha256.hex() != pushed[0]["sha256"]
+    replaced = [each for each in said(conn) if each["action"] == "entries replaced"]
+    assert [(each["about"]["order"], each["said"]["entries"]) for each in replaced] == [(order, 1)]
+
+
+def test_a_correction_of_which_nothing_is_in_force_replaces_nothing(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "www.bank.test", "no name at all")
+    publish(conn)
+
+    assert statuses(conn, order) == [("enforced", None)]
+    assert [status for status, _ in statuses(conn, second)] == ["refused_protected", "invalid"]
+    assert get_order(conn, order).replaced_by is None
+    third = correct(conn, "1/C1", "1/C2", "c.test")
+    publish(conn)
+    assert live(conn) == {name("c.test"): third}
+    assert get_order(conn, order).replaced_by == third
+
+
+def agree(conn: Connection, order: int, number: int) -> None:
+    proposal = Proposal(
+        kind="held", number=number, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9)
+    )
+    proposed = propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
+    approve(conn, proposed, Person("B", "approver", "root"), NOW)
+
+
+def test_what_a_rail_holds_of_a_correction_stays_in_force_by_the_order_until_two_persons_agree_anew(
+    conn: Connection,
+) -> None:
+    order = push(conn, "198.51.100.7", "a.test", "gone.test")
+    agree(conn, order, 1)
+    publish(conn)
+    assert statuses(conn, order)[0] == ("enforced", None)
+
+    second = correct(conn, "1", "1/C1", "198.51.100.7", "a.test")
+    publish(conn)
+
+    assert [status for status, _ in statuses(conn, order)] == ["enforced", "withdrawn", "withdrawn"]
+    assert [status for status, _ in statuses(conn, second)] == ["pending_review", "enforced"]
+
+    agree(conn, second, 1)  # over the digest of the version
+    publish(conn)
+    assert [status for status, _ in statuses(conn, order)] == ["withdrawn"] * 3
+    assert [status for status, _ in statuses(conn, second)] == ["enforced"] * 2
+
+
+def test_an_approval_is_of_one_version_alone(conn: Connection) -> None:
+    order = push(conn, "198.51.100.7")
+    second = correct(conn, "1", "1/C1", "198.51.100.7")
+    said_of = {
+        name: "x"
+        for name in ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
+    }
+    digests = {digest_of(get_order(conn, each), None, said_of) for each in (order, second)}
+    assert len(digests) == 2
+
+
+def test_nothing_is_proposed_of_an_order_that_was_corrected(conn: Connection) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    correct(conn, "1", "1/C1", "a.test")
+    publish(conn)
+
+    with pytest.raises(NotApproved, match="order 1: corrected by order 2; nothing proposed; look at that one"):
+        agree(conn, order, 1)
+
+
+@pytest.mark.parametrize(
+    ("does", "why"),
+    [
+        (
+            "withdraw",
+            "PTA 1: it was withdrawn; not corrected, nothing stored; push .* as a new order, without corrects",
+        ),
+        ("expire", "PTA 1: its last day is over; not corrected, nothing stored; push a new order, without corrects"),
+        ("correct", "PTA 1: 1/C1 has corrected it; not corrected, nothing stored; write corrects: 1/C1"),
+    ],
+)
+def test_an_order_that_is_over_is_not_corrected_and_the_sender_reads_what_to_do(
+    conn: Connection, does: str, why: str
+) -> None:
+    order = push(conn, "a.test")
+    if does == "withdraw":
+        withdraw_order(conn, order, "r", NOW, CONTROL)
+    elif does == "expire":
+        conn.execute(orders.update().values(expires_s=int(NOW.timestamp())))
+        assert lapse_due(conn, NOW) == [order]
+    else:
+        correct(conn, "1", "1/C1", "b.test")
+
+    with pytest.raises(Superseded, match=why):
+        correct(conn, "1", "2", "c.test")
+    assert find_order(conn, "PTA", "2") is None
+
+
+def test_what_was_never_given_is_not_corrected(conn: Connection) -> None:
+    push(conn, "a.test")
+    with pytest.raises(BadRequest, match="/corrects: PTA has given no order '7'"):
+        correct(conn, "7", "2", "c.test")
+
+
+def test_of_two_corrections_of_one_order_at_once_the_database_takes_one(conn: Connection) -> None:
+    push(conn, "a.test")
+    before = correctable(conn, "PTA", "1")
+    correct(conn, "1", "1/C1", "b.test")
+
+    with pytest.raises(IntegrityError):
+        put_order(conn, Order("PTA", "1/C2", "g", "subtree", None, False, ()), (), b"", NOW, CONTROL, corrected=before)
+    conn.rollback()
+
+
+def test_the_newest_version_alone_is_withdrawn_and_takes_the_others_with_it(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "198.51.100.7")  # held: the order is in force still
+    publish(conn)
+    with pytest.raises(Superseded, match=r"PTA 1: 1/C1 \(order 2\) has corrected it; nothing withdrawn; withdraw that"):
+        refuse_replaced(conn, get_order(conn, order))
+
+    withdraw_order(conn, second, "court", NOW, CONTROL)
+    publish(conn)
+
+    assert live(conn) == {}
+    states = [order_json(conn, get_order(conn, each))["state"] for each in (order, second)]
+    assert states == ["withdrawn", "withdrawn"]
+
+
+def test_a_part_that_is_withdrawn_of_a_correction_is_open_though_the_order_holds_it_still(conn: Connection) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    agree(conn, order, 1)
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "198.51.100.7", "b.test")
+    publish(conn)
+    assert statuses(conn, order)[0] == ("enforced", None)
+
+    withdraw_entries(conn, second, [1], "court", NOW, CONTROL)
+    publish(conn)
+
+    assert live(conn) == {name("b.test"): second}
+
+
+def test_a_correction_in_the_name_of_another_issuer_replaces_nothing(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn)
+    lie = Order("SMPRA", "1", "g", "subtree", None, False, (("b.test", "subtree"),))
+    put_order(conn, lie, judge_entries(lie, Protected()), b"{}", NOW, CONTROL, corrected=correctable(conn, "PTA", "1"))
+    publish(conn)
+
+    assert statuses(conn, order) == [("enforced", None)]
+
+
+def test_changes_name_what_opens_and_what_is_new_and_count_what_stays(conn: Connection) -> None:
+    order = push(conn, "a.test", "b.test", "b.test", "no name at all", "out.test")
+    withdraw_entries(conn, order, [5], "court", NOW, CONTROL)
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "B.Test.", "www.bank.test", "out.test")
+    publish(conn)
+
+    found = changes_of(conn, get_order(conn, second))
+    assert found is not None
+    assert [row.value for row in found.opened] == ["a.test"]
+    assert [row.value for row in found.added] == ["www.bank.test", "out.test"]
+    assert found.n_kept == 1
+    assert changes_of(conn, get_order(conn, order)) is None
+
+    judged = list(judge_entries(Order("PTA", "2", "g", "exact", None, False, (("b.test", "exact"),)), Protected()))
+    foreseen = changes_between(conn, second, judged)
+    assert [row.value for row in foreseen.opened] == ["B.Test.", "out.test"]  # of another scope: another entry
+    assert [each.value for each in foreseen.added] == ["b.test"]
