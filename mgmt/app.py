@@ -30,7 +30,7 @@ from mgmt.api import (
     settings as desk_settings,
 )
 from mgmt.api.hours import calendar, grants, tickets
-from mgmt.api.letters import files, refusals, statistics
+from mgmt.api.letters import files, refusals, sealed, statistics
 from mgmt.api.publications import add_publications
 from mgmt.app_context import (
     CLOCK,
@@ -70,6 +70,7 @@ HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
 ROUTES = (
     *files.ROUTES,
     *refusals.ROUTES,
+    *sealed.ROUTES,
     *statistics.ROUTES,
     *orders.ROUTES,
     *confirmations.ROUTES,

@@ -19,10 +19,10 @@ from typing import Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.config.schema import ListEntry
+from filterd.config.schema import SEALED_ORDERS, ListEntry
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lists.additions import add, show
-from filterd.lists.entries import tell_entries
+from filterd.lists.entries import tell_entries, tell_orders
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
@@ -58,7 +58,7 @@ VERBS = {
     "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
     "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
     "entries": (
-        "how far each entry of a sealed list is enforced, by its line, for the list's owner",
+        "how far each entry of a sealed list, or of sealed-orders, is enforced, by its line, for its owner",
         "entries iwf --json",
     ),
     "refresh": ("fetch the sources now; returns when the result is in force", "refresh pta"),
@@ -105,6 +105,8 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "add-source":
         return add(args.config, args.sources, args.is_shown)
     config = loaded(args.config)
+    if args.verb == "entries" and args.list == SEALED_ORDERS:
+        return tell_orders(config, args.json)
     entries = _chosen(config, [args.list] if "list" in args else args.lists)
     try:
         match args.verb:

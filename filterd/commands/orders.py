@@ -14,6 +14,7 @@ from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
 from filterd.lookup.order_approvals import add_approve, run_approve
 from filterd.lookup.order_collect import add_collect, run_collect
 from filterd.lookup.order_file import DATES, add_dates, add_import, run_import
+from filterd.lookup.order_sealed import add_sealed, push_sealed
 from filterd.verbs import add_verb, add_verbs
 from filterd.verifier.command import add_verify, run_verify
 from mgmt.api.order_shapes import MAX_WAIT_S
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--deadline", metavar="TIME", help="that its letter states, such as 2026-12-01T16:00:00+05:00")
     add_dates(push)
     push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
-    brought, collected = add_import(verbs), add_collect(verbs)
+    sealed, brought, collected = add_sealed(verbs), add_import(verbs), add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
     listed.add_argument("--past-review", action="store_true", help="those in force that are past their review alone")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
@@ -71,11 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_deliver(verbs)
     withdraw.add_argument("names", nargs="*", metavar="NAME", help="these entries only")
     withdraw.add_argument("--reason", required=True)
-    for verb in (push, brought, withdraw):
+    for verb in (push, sealed, brought, withdraw):
         verb.add_argument(
             "--key", type=Path, metavar="FILE", help="the issuer's private key (Ed25519, PEM), to sign with"
         )
-    for verb in (push, brought, collected, listed, stats, show, withdraw, confirm):
+    for verb in (push, sealed, brought, collected, listed, stats, show, withdraw, confirm):
         add_api_arguments(verb)
         verb.add_argument("--json", action="store_true", help="the API's objects, one for each line")
 
@@ -99,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
             if "detail" in order:
                 print(f"push: {order['detail']}", file=sys.stderr)
             return 0 if _is_whole(order) else 1
+        case "push-sealed":
+            _show(args, push_sealed(args))
         case "import":
             return run_import(args)
         case "collect":

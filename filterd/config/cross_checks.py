@@ -13,7 +13,17 @@ from urllib.parse import urlsplit
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
 from filterd.config.family import Family
 from filterd.config.kinds import nearest
-from filterd.config.schema import FOLDERS, OWN_LISTS, SEALED_FORMATS, TABLES, Api, Config, ListEntry, RpzZone
+from filterd.config.schema import (
+    FOLDERS,
+    OWN_LISTS,
+    SEALED_FORMATS,
+    SEALED_ORDERS,
+    TABLES,
+    Api,
+    Config,
+    ListEntry,
+    RpzZone,
+)
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -58,6 +68,8 @@ def _check_ids(config: Config) -> Found:
     for at, entry in enumerate(config.lists):
         if entry.id in seen:
             yield f"/lists/{at}/id", f"'{entry.id}' is the id of an earlier list", "give each list its own id"
+        if entry.id in (*OWN_LISTS, SEALED_ORDERS):
+            yield f"/lists/{at}/id", f"'{entry.id}' is the id of a list of filterd itself", "write another id"
         seen.add(entry.id)
 
 

@@ -52,7 +52,7 @@ class Lists:
         return await self._publisher.compile_if_changed()
 
     async def tend(self) -> None:
-        """Take in files that were dropped, and what was pulled.   Raises CompileFailed, ListsFailed."""
+        """Take in files that were dropped, and what was pulled or agreed to.   Raises CompileFailed, ListsFailed."""
         await self.compile_if_changed(SETTLE_S)
 
     async def pull_due(self) -> None:

@@ -35,11 +35,13 @@ from filterd.images.people import Level, write_levels
 from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.rails import order_rails_of
+from filterd.lists.sealed_orders import sealed_orders_in
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Cut, Receipt, receipt_json
 from mgmt.orders.decisions import Taken, confirm, taken
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.live import orders_revision
+from mgmt.orders.sealed_orders import served
 from parental.database import reading, writing
 from parental.errors import DatabaseFault
 from parental.profiles import count_profiles
@@ -311,11 +313,14 @@ class Publisher:
 
     async def _confirm(self, held: Taken, receipt: Receipt) -> None:
         """Say which orders are in force, now that every worker serves them; a fault is tried again."""
+        assert self.live is not None
         said = receipt_json(receipt, self._context.config.parental.timezone)
+        sealed = sealed_orders_in(self.live.compiled.report)
 
         def write() -> None:
             with writing(self._context.engine) as conn:
                 confirm(conn, held, said, receipt.at)
+                served(conn, sealed, said, receipt.at)
 
         try:
             await asyncio.to_thread(write)

@@ -5,6 +5,7 @@
     requests   what they ask their family for
     clock      hours at two times, where it was set back
     lists      copies taken, pulled, approved               explainer  explanations, status
+    sealed_orders  those that came encrypted, read and put in force
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
     pages      what the desk says of them, given to all who show one
 
@@ -58,6 +59,7 @@ from filterd.control.midnight import Midnight
 from filterd.control.page_settings import PageSettings
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
 from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
 from filterd.control.splash.tickets import SplashTickets
@@ -82,6 +84,7 @@ class Control:
         self.cuts = Cuts(engine, keeper)
         self.publisher = Publisher(self.context, self.cuts)
         self.lists = Lists(self.context, self.publisher)
+        self.sealed_orders = SealedOrders(self.context)
         self.locks = Locks(keeper, self.publisher, self.cuts)
         self.sessions = Sessions(self.context, self.publisher, keeper)
         self.tickets, self.requests = SplashTickets(engine), SplashRequests(engine)
@@ -144,7 +147,10 @@ class Control:
         """One request of control.sock."""
         match request:
             case OrdersChanged():
-                return await self._with_reserve(self.publisher.names_changed)
+                try:
+                    return await self._with_reserve(self.publisher.names_changed)
+                finally:
+                    self.sealed_orders.has_work.set()
             case PolicyChanged():
                 return await self._with_reserve(self.locks.policy_changed)
             case SettingsChanged():

@@ -5,22 +5,24 @@ Invariants: this process has no key and never what was decrypted; where no reade
 is in force stays.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Final
 
 import msgspec
 
 from filterd.config import Config
+from filterd.config.schema import SEALED_ORDERS
 from filterd.lists.list_reader import Answer, Read
 from filterd.lists.rails import protected_prefixes
 from filterd.lists.reader_client import Program, asked_of, examined_in, reader_at
+from filterd.lists.sealed_orders import unpacked
 from filterd.lists.sealed_reader import DOOR, Digest, Digested
 from filterd.lists.watch import released_of, watch_lists_of
 from filterd.places import SEALED_KEY, sealed_socket
-from rules.compiler.digests import Digests
+from rules.compiler.digests import Digests, merged
 from rules.compiler.sealed_digests import Guarded
 from rules.errors import BadList
 from rules.lists.acceptance import Examined
@@ -42,21 +44,23 @@ class SealedReader:
             answer = asked_of(connection, Read(replace(source, path=None)), [copy], Answer)
         return examined_in(answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}"))
 
-    def digests(self, copy: Path, source: Source, key: bytes, guarded: Guarded) -> Digests:
-        """The digests of a list under the key of an image.   Raises BadList: there are none"""
-        request = Digest(replace(source, path=None), key)
+    def digests(self, copies: Sequence[tuple[Path, Source]], key: bytes, guarded: Guarded) -> list[Digests]:
+        """The digests of each list under the key of an image, read by one reader.   Raises BadList: there are none"""
+        request = Digest([replace(source, path=None) for _, source in copies], key)
         try:
             with NamedTemporaryFile() as rails, reader_at(self.door, self._program()) as (connection, how_it_ended):
                 rails.write(msgspec.json.encode(guarded))
                 rails.flush()
-                answer = asked_of(connection, request, [copy, Path(rails.name)], Digested, ANSWER_OCTETS)
+                paths = [*(copy for copy, _ in copies), Path(rails.name)]
+                answer = asked_of(connection, request, paths, Digested, ANSWER_OCTETS)
         except OSError as reason:
-            raise BadList(f"list {source.id!r}: {reason}") from reason
-        if answer is None or answer.digests is None:
+            raise BadList(f"list {copies[0][1].id!r}: {reason}") from reason
+        if answer is None or len(answer.digests) != len(copies):
             why = (
                 f"its reader ended without an answer{how_it_ended()}" if answer is None else answer.bad or answer.failed
             )
-            raise BadList(f"list {source.id!r}: {why}; what is in force stays; see docs/sealed-lists.md")
+            which = 0 if answer is None else min(len(answer.digests), len(copies) - 1)
+            raise BadList(f"list {copies[which][1].id!r}: {why}; what is in force stays; see docs/sealed-lists.md")
         return answer.digests
 
     def measures_missing(self) -> list[str]:
@@ -79,9 +83,23 @@ def sealed_reader_of(config: Config) -> SealedReader:
 
 def digests_of(config: Config, sources: Iterable[Source], key: bytes) -> dict[str, Digests]:
     """The digests of each sealed list that has a copy, by id.   key  of the base that they are for.   Raises BadList"""
-    copies = {source.id: (source.path, source) for source in sources if source.is_sealed and source.path is not None}
-    if not copies:
+    chosen = [(source.path, source) for source in sources if source.is_sealed and source.path is not None]
+    if not chosen:
         return {}
     reader, said = sealed_reader_of(config), config.protected
     guarded = Guarded([*said.names], protected_prefixes(config), watch_lists_of(config), released_of(config))
-    return {list_id: reader.digests(copy, source, key, guarded) for list_id, (copy, source) in copies.items()}
+    found = {}
+    for copy, source in chosen:
+        if source.id == SEALED_ORDERS:
+            found[source.id] = _of_orders(reader, source, key, guarded)
+        else:
+            (found[source.id],) = reader.digests([(copy, source)], key, guarded)
+    return found
+
+
+def _of_orders(reader: SealedReader, source: Source, key: bytes, guarded: Guarded) -> Digests:
+    """The digests of all sealed orders as those of one list, with the counts of each.   Raises BadList"""
+    with TemporaryDirectory(prefix="filterd-sealed-orders-") as folder:
+        found = unpacked(source, Path(folder))
+        each = reader.digests(found.copies, key, guarded)
+    return merged(dict(zip(found.numbers, each, strict=True)))

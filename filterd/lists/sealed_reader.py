@@ -62,16 +62,16 @@ MCL_CURRENT, MCL_FUTURE = 1, 2  # mlockall(2)
 
 
 class Digest(Struct, frozen=True, tag_field="op", tag="digest"):
-    """Make digests of the first file that follows under the key of an image; the second file is a Guarded."""
+    """Make digests of the files that follow under the key of an image, one for each source; the last is a Guarded."""
 
-    source: Source
+    sources: list[Source]
     key: bytes
 
 
 class Digested(Struct, forbid_unknown_fields=True):
-    """What the reader says.   bad, failed, missing  as Answer has them"""
+    """What the reader says.   digests  up to the first file that is bad;   bad, failed, missing  as Answer has them"""
 
-    digests: Digests | None = None
+    digests: list[Digests] = []
     bad: str = ""
     failed: str = ""
     missing: list[str] = []
@@ -118,16 +118,19 @@ def answer_of(message: bytes, source: Source, key: bytes) -> Answer:
     return Answer(found.n_rules, found.skipped, list(found.sketch))
 
 
-def digested(message: bytes, guarded: Guarded, source: Source, key: bytes, image_key: bytes) -> Digested:
+def digested(messages: Iterable[tuple[bytes, Source]], guarded: Guarded, key: bytes, image_key: bytes) -> Digested:
     """Make the digests here.   key  of the box;   image_key  of the base that they are for"""
+    done = Digested()
     try:
-        return Digested(digest_items(_items(message, source, key), source, image_key, guarded))
+        for message, source in messages:
+            done.digests.append(digest_items(_items(message, source, key), source, image_key, guarded))
     except BadList as reason:
-        return Digested(bad=str(reason))
+        done.bad = str(reason)
     except MemoryError:
-        return Digested(failed=NO_MEMORY)
+        done.failed = NO_MEMORY
     except Exception as reason:  # the edge, as above
-        return Digested(failed=f"its reader failed ({type(reason).__name__})")
+        done.failed = f"its reader failed ({type(reason).__name__})"
+    return done
 
 
 def _items(message: bytes, source: Source, key: bytes) -> Iterator[Item]:
@@ -203,10 +206,12 @@ def _replied(stream: BinaryIO, key: bytes, allowed: Set[str], who: str) -> Answe
         files = list(_received(stream))
         if isinstance(asked, Read):
             return answer_of(files[0], asked.source, key)
-        guarded = msgspec.json.decode(files[1], type=Guarded)
+        *messages, last = files
+        guarded = msgspec.json.decode(last, type=Guarded)
+        named = list(zip(messages, asked.sources, strict=True))
     except (ValueError, IndexError) as reason:
         return Failed(f"request: {type(reason).__name__}; nothing done; send one request and its files")
-    return digested(files[0], guarded, asked.source, key, asked.key)
+    return digested(named, guarded, key, asked.key)
 
 
 def _received(stream: BinaryIO) -> Iterator[bytes]:

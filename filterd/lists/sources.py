@@ -3,6 +3,7 @@
 Invariants: what is compiled is the last good copy of a list, never what its source gives at the moment; the number of a
 list in an image is its place here; the two lists that have no source stand at the end, so that adding them to an image
 changes no other list's number: the help corridor (compiled in), and the orders pushed over the API.
+Before them stands the list of the sealed orders, where there are any.
 """
 
 from dataclasses import replace
@@ -10,6 +11,7 @@ from dataclasses import replace
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
 from filterd.config.schema import ListEntry
+from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
 from rules.errors import BadList
 from rules.lists.source import Source, describe_source
@@ -25,6 +27,8 @@ def config_sources(config: Config) -> list[Source]:
     """Every list of this box as it is to be compiled: its last good copy, read as that was when it was judged; without
     a path where there is none.   Raises BadSource, BadList for a list whose state cannot be read."""
     listed = [_kept_source(config, entry) for entry in config.lists]
+    sealed = bundle_source(config, _default_action(config))
+    listed += [] if sealed is None else [sealed]
     return [*listed, describe_source(HELP_LIST, None, {"tier": "help"}), orders_source(config)]
 
 

@@ -1,4 +1,4 @@
-"""`filterd orders approve`: two persons agree to an entry, or to an emergency order; on the box, in the database.
+"""`filterd orders approve`: two persons agree to an entry, or to an order as a whole; on the box, in the database.
 
 Two runs: the first proposes and prints a number, the second, by another person of another group, approves that number.
 Who they are is what each run says; the account that runs it is written beside it, and nothing else is proven.  So it is
@@ -26,7 +26,8 @@ PROPOSE = (
     "--until 2026-12-20"
 )
 SECOND = "filterd orders approve --number 12 --name 'B. Ali' --group approver"
-KINDS = ("broader", "held", "emergency")
+WHOLE = ("emergency", "sealed")  # of the order as a whole
+KINDS = ("broader", "held", *WHOLE)
 PATIENCE_S = 20.0  # that control takes to put it in force on every worker
 
 
@@ -44,13 +45,14 @@ def add_approve(verbs: Any) -> None:
         dest="kind",
         choices=KINDS,
         metavar="KIND",
-        help="broader: block a URL's host; held: enforce what is pending_review; emergency: the order does not lapse",
+        help="broader: block a URL's host; held: enforce what is pending_review; emergency: the order does not lapse; "
+        "sealed: put an order in force that came encrypted",
     )
     approve.add_argument("--entry", type=int, metavar="N", help="the entry's number, as `show --json` has it")
     approve.add_argument("--reason", default="", help="why")
     approve.add_argument("--reference", default="", help="the letter that accepts it")
     approve.add_argument("--collateral", default="", help="what else is closed by it")
-    approve.add_argument("--until", metavar="DAY", help="its last day, at most 30 ahead; an emergency order's has none")
+    approve.add_argument("--until", metavar="DAY", help="its last day, at most 30 ahead; of an order as a whole: none")
     approve.add_argument("--owner-consent", help="the consent of the list's owner, where it is child abuse material")
     approve.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
     approve.add_argument("--json", action="store_true", help="one object a line")
@@ -99,12 +101,12 @@ def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["R
     by = Person(args.name, args.group, account().name)
     if args.number is not None:
         return [approve(conn, args.number, by, at)]
-    if args.kind is None or (args.kind != "emergency" and args.entry is None):
+    if args.kind is None or (args.kind not in WHOLE and args.entry is None):
         raise WrongUse("approve: not said of what; nothing done; give --as, and --entry of an entry")
     order = find_named(conn, args.ref, args.issuer)
     proposal = Proposal(
         kind=args.kind,
-        number=None if args.kind == "emergency" else args.entry,
+        number=None if args.kind in WHOLE else args.entry,
         reason=args.reason,
         reference=args.reference,
         collateral=args.collateral,

@@ -255,9 +255,11 @@ async def _hold_reserve(control: Control, reserve: Reserve) -> None:
 
 
 async def _tend_lists(control: Control) -> None:
-    """Take in lists that were dropped as files, and note what is wrong with their sources."""
+    """Take in lists that were dropped as files and orders that came encrypted, and note what is wrong with them."""
     while True:
-        await asyncio.sleep(LISTS_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(control.sealed_orders.has_work.wait(), LISTS_S)
+        await guarded(control.faults, "sealed orders", control.sealed_orders.look)
         await guarded(control.faults, "lists", control.lists.tend)
 
 

@@ -19,7 +19,7 @@ from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of
 from mgmt.frame.shapes import MAX_NUMBER, After, Instant, Line, Next
-from mgmt.orders.approvals import EMERGENCY, NotApproved, Proposal, page_of_approvals
+from mgmt.orders.approvals import WHOLE, NotApproved, Proposal, page_of_approvals
 from mgmt.orders.pushed import MAX_ENTRIES
 from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
 from mgmt.orders.store import find_order_by_id
@@ -32,9 +32,10 @@ PAGE = 100
 MAX_NUMBER_DIGITS = 10
 MAX_SIGNED_OCTETS = 6 * MAX_RESPONSE_CHARACTERS + 4096  # each may be written as \uXXXX
 Kind = Annotated[
-    Literal["broader", "held", "emergency"],
+    Literal["broader", "held", "emergency", "sealed"],
     Meta(
-        description="broader: a URL's host is blocked; held: what is pending_review is enforced; emergency: no lapse."
+        description="broader: a URL's host is blocked; held: what is pending_review is enforced; emergency: no lapse; "
+        "sealed: an order that came encrypted is put in force."
     ),
 ]
 
@@ -49,7 +50,7 @@ class NewApproval(Struct, forbid_unknown_fields=True):
     reference: Annotated[Line, Meta(description="The letter that accepts it.")]
     collateral: Annotated[Line, Meta(description="What else is closed by it.")]
     entry: Annotated[int, Meta(ge=1, le=MAX_ENTRIES)] | None = None
-    until: Annotated[Instant | None, Meta(description="At most 30 days ahead; an emergency order's has none.")] = None
+    until: Annotated[Instant | None, Meta(description="At most 30 days ahead; of an order as a whole: none.")] = None
     owner_consent: Line | None = None
 
 
@@ -163,7 +164,7 @@ async def put_signature(request: web.Request, _: Principal) -> web.Response:
 def _proposal(said: NewApproval) -> Proposal:
     return Proposal(
         kind=said.kind,
-        number=None if said.kind == EMERGENCY else said.entry,
+        number=None if said.kind in WHOLE else said.entry,
         reason=said.reason,
         reference=said.reference,
         collateral=said.collateral,

@@ -54,7 +54,8 @@ from mgmt.orders.model import Entry as JudgedEntry
 from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.model import Signed
 from mgmt.orders.pushed import PushedOrder, Withdrawal
-from mgmt.orders.sealed import ORDINARY
+from mgmt.orders.sealed import CHILD_ABUSE, ORDINARY
+from mgmt.orders.sealed_messages import Message, is_message, put_message
 from mgmt.orders.versions import Superseded, correctable, refuse_replaced
 from mgmt.problems import Problem
 from mgmt.staff.issuers import find_issuer
@@ -67,12 +68,15 @@ WITHDRAW = "orders.withdraw"
 
 
 class Judged(NamedTuple):
-    """An order that may be stored.   signed  by its issuer; None: it signs none;   file  that its entries came with"""
+    """An order that may be stored.
+
+    signed  by its issuer; None: it signs none;   file  that its entries came with;   message  that holds them"""
 
     order: JudgedOrder
     entries: list[JudgedEntry]
     signed: Signed | None
     file: File | None = None
+    message: Message | None = None
 
 
 async def push_order(request: web.Request, principal: Principal) -> web.Response:
@@ -128,7 +132,7 @@ def store_order(
     order = judged.order
     found = orders.find_order(conn, order.issuer, order.ref)
     if found is None:
-        _check_issuer(conn, order)
+        _check_issuer(conn, judged)
         check_deadline(order, now)  # a new one's: an old one may be sent again when it is due
         check_dates(order, now, view.zone)
         before = None if order.corrects is None else corrected(conn, order)
@@ -138,6 +142,8 @@ def store_order(
         )
         if judged.file is not None:
             keep_file(conn, number, judged.file)
+        if judged.message is not None:
+            put_message(conn, number, judged.message)
         return number, True
     if not hmac.compare_digest(found.sha256, order.sha256) or found.withdrawn_ms is not None:
         raise _taken(conn, found, view)
@@ -234,6 +240,8 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
         if orders.is_of_lists(conn, order.id):
             raise of_lists(conn, order, view_of(request))
         refuse_superseded(conn, order)
+        if values and is_message(conn, order.id):
+            raise unfit("/entries", "an order that came encrypted has none here", "withdraw it whole")
         if values:
             return order.id, orders.withdraw_entries(conn, order.id, _numbers(conn, order, values), reason, at, by)
         if order.withdrawn_ms is not None and order.withdrawal_receipt is not None:
@@ -322,13 +330,17 @@ def of_another(principal: Principal, issuer: str) -> Problem:
     return Problem(403, detail, "/issuer")
 
 
-def _check_issuer(conn: Connection, order: JudgedOrder) -> None:
+def _check_issuer(conn: Connection, judged: Judged) -> None:
     """Whether what is known of the issuer admits a new order of it.   Raises Problem."""
+    order = judged.order
     issuer = find_issuer(conn, order.issuer)
     if issuer is None:
         return
     beyond = [] if issuer.is_active else ["anything: it is disabled"]
-    beyond += issuer.beyond(ORDINARY, {order.scope, *(scope for _, scope in order.entries)})
+    if judged.message is None:
+        beyond += issuer.beyond(ORDINARY, {order.scope, *(scope for _, scope in order.entries)})
+    else:  # no one here reads the scopes of its entries
+        beyond += issuer.beyond(CHILD_ABUSE, ())
     if beyond:
         detail = f"{order.issuer} may not order {', '.join(beyond)}; not taken; see: filterd staff issuer"
         raise Problem(403, detail, "/issuer")

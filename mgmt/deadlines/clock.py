@@ -16,10 +16,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row
 
 from mgmt.deadlines.rules import LATEST_DEADLINE, Rules, deadline_for
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, Step
 
 LETTER, SETTING = "letter", "setting"
 # What ends an order without a confirmation; its issuer reads the reason in the state.
+_MET = (State.CONFIRMED,)
+# No traffic is asked about entries that stand nowhere in clear: such an order is met once every worker serves it.
+_MET_SEALED = (State.CONFIRMED, State.ENFORCED, State.PARTIALLY_ENFORCED)
 _ENDS = (State.WITHDRAWN, State.EXPIRED, State.REJECTED)
 
 
@@ -69,9 +73,8 @@ def clock_of(order: Row[Any], steps: Sequence[Step], rules: Rules) -> Clock | No
     due, by = _due(order, begun, rules)
     if due is None:
         return None
-    confirmed = next(
-        (each for each in steps if each.state is State.CONFIRMED and each.at_ms >= order.received_ms), None
-    )
+    met = _MET_SEALED if is_sealed(order) else _MET
+    confirmed = next((each for each in steps if each.state in met and each.at_ms >= order.received_ms), None)
     if confirmed is not None:
         return Clock(begun, due, by, _moment(confirmed.at_ms), True)
     ended = steps[-1] if steps and steps[-1].state in _ENDS else None

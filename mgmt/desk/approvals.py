@@ -21,7 +21,7 @@ from mgmt.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
 from mgmt.desk.frame import PATH, Sent, allowed, moved, number_of, page
 from mgmt.desk.order_view import named
 from mgmt.frame.shapes import LINE
-from mgmt.orders.approvals import EMERGENCY, KINDS, NotApproved, Proposal
+from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Proposal
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
     PERMISSION,
@@ -199,7 +199,7 @@ def _proposal(form: dict[str, str], zone: str) -> Proposal:
     kind = form["kind"]
     if kind not in KINDS:
         raise NotApproved(f"kind {kind!r:.40}: unknown; nothing proposed; choose one of {', '.join(KINDS)}")
-    is_whole = kind == EMERGENCY
+    is_whole = kind in WHOLE
     return Proposal(
         kind=kind,
         number=None if is_whole else _whole(form["entry"], "entry"),

@@ -24,6 +24,7 @@ from mgmt.orders.approvals import approvals_of
 from mgmt.orders.effect import LOOK_FIRST, Group, effect_of, lines_of
 from mgmt.orders.pushed import Withdrawal
 from mgmt.orders.sealed import is_sealed
+from mgmt.orders.sealed_messages import reading_of
 from mgmt.orders.signatures import PERMISSION as APPROVE
 from mgmt.orders.store import (
     View,
@@ -166,6 +167,7 @@ async def _one(
             "chosen": wanted if is_known else "",
             "groups": [] if row.is_sealed else _groups(conn, number, row.counts, wanted if is_known else "", after),
             "agreed": approvals_of(conn, number),
+            "reading": reading_of(conn, number) if row.is_sealed else None,
             "is_confirmed": not row.is_sealed and last_confirmation(conn, number) is not None,
             "may_withdraw": session.person.may(WITHDRAW) and _is_withdrawable(conn, order),
             **_versions(conn, order, view, is_sealed=row.is_sealed),

@@ -1,4 +1,4 @@
-"""Approvals: two persons of different role groups agree to one entry, or to an emergency order.
+"""Approvals: two persons of different role groups agree to one entry, or to an order as a whole.
 
     proposed by one → approved by another → control checks it again and puts it in force → ends by itself
 
@@ -8,6 +8,7 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     broader     a URL is blocked by its whole host
     held        an entry that a rail holds for review (a suffix or an address of many owners) is enforced
     emergency   an emergency order does not lapse
+    sealed      an order that came encrypted is put in force, entries that no one here can read
 
 Invariants: the database holds that the persons and their groups differ, and control believes it as little as any other
 row; what was agreed to has a digest, and an approval of something else than what stands there is none; one of an entry
@@ -29,10 +30,12 @@ from mgmt.orders.events import note_agreed
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import IN_FORCE
 from mgmt.orders.sealed import refuse_sealed
+from mgmt.orders.sealed_messages import reading_of
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts
 
-BROADER, HELD, EMERGENCY = KINDS = ("broader", "held", "emergency")
+BROADER, HELD, EMERGENCY, SEALED = KINDS = ("broader", "held", "emergency", "sealed")
+WHOLE = (EMERGENCY, SEALED)  # of the order as a whole: they name no entry and have no end
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
@@ -168,7 +171,7 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
             return "is not by two persons of different groups"
         if approval.kind not in KINDS:
             return "is of a kind that there is not"
-        if approval.kind != EMERGENCY and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
+        if approval.kind not in WHOLE and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
             return f"is for longer than {MAX_DAYS} days"
         if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
             return "has no reason, reference or note of collateral"
@@ -176,7 +179,7 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
             return "is of a time that has not come"
         if approval.digest != digest_of(order, entry, said):
             return "is of another order, entry or words than are here now"
-        return _why_not_sealed(order, approval.owner_consent)
+        return None if approval.kind == SEALED else _why_not_sealed(order, approval.owner_consent)
     except (TypeError, AttributeError, ValueError):
         return "holds what no approval holds"
 
@@ -252,6 +255,9 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         raise NotApproved(
             f"order {order.id}: corrected by order {order.replaced_by}; nothing proposed; look at that one"
         )
+    if proposal.kind == SEALED:
+        _check_reading(conn, order.id)
+        return
     if why := _why_not_sealed(order, proposal.owner_consent):
         raise NotApproved(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
     if proposal.kind == EMERGENCY:
@@ -262,6 +268,15 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         raise NotApproved(f"--until: not within {MAX_DAYS} days from now; nothing proposed; write an earlier day")
     if _entry(conn, order.id, proposal.number) is None:
         raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
+
+
+def _check_reading(conn: Connection, order: int) -> None:
+    """Whether the reader of sealed lists has read an order.   Raises NotApproved"""
+    reading = reading_of(conn, order)
+    if reading is None:
+        raise NotApproved(f"order {order}: no sealed order that was read; nothing proposed; look at it in a minute")
+    if reading.fault is not None:
+        raise NotApproved(f"order {order}: {reading.fault}; nothing proposed; its issuer encrypts it again")
 
 
 def _entry(conn: Connection, order: int, number: int | None) -> Row[Any] | None:

@@ -50,7 +50,7 @@ class PushedOrder(Struct, forbid_unknown_fields=True):
     expires: Expires = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
-        Meta(description="child-abuse: refused; give a list of tier csam."),
+        Meta(description="child-abuse: refused here; see /v1/sealed-orders."),
     ] = None
 
 

@@ -1,7 +1,7 @@
 """Orders that may stand nowhere in clear: those that direct child abuse material.
 
-An order is stored, shown, recorded and exported with its entries in clear.  Until there is a sealed way for them, these
-are refused before an entry is read; a list of tier csam takes them, as keyed digests.
+An order is stored, shown, recorded and exported with its entries in clear.  So these are refused before an entry is
+read; encrypted, they are taken (mgmt.orders.sealed_messages).
 A category says it; a ground or a reference that speaks of it counts as well, since an issuer may have no other field.
 Invariants: the refusal quotes nothing of the order.
 Source: PECA 2016, section 22; semantics §8.
@@ -18,7 +18,7 @@ from mgmt.errors import BadRequest
 ORDINARY, CHILD_ABUSE = "ordinary", "child-abuse"
 REFUSAL = (
     "an order of child abuse material may stand nowhere in clear, and orders over the API do; not taken, nothing of it "
-    "stored; give its entries as a list of tier csam"
+    "stored; encrypt its entries and push it to /v1/sealed-orders (docs/sealed-lists.md)"
 )
 
 _ABUSE = "abuse|abusive|exploitation|porn" + r"\w*"

@@ -103,6 +103,16 @@ def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
     return found
 
 
+def come_to(conn: Connection, order: int, target: State, at: datetime) -> None:
+    """Write the step of an order that has no rows of entries, where it is another one and may follow."""
+    _come_to(conn, order, steps_of(conn, [order]).get(order, []), target, at, is_outdated=False)
+
+
+def state_by(counts: Mapping[str, int]) -> State:
+    """The state of an order that two persons have agreed to, by what workers serve of it."""
+    return _state_by(counts, is_withdrawn=False, is_proposed=False) if counts else _S.REJECTED
+
+
 def follow(conn: Connection, numbers: Iterable[object], at: datetime) -> None:
     """Write the steps of orders whose entries have changed, as control has decided.   Cost: 5 queries for 500
 
@@ -121,13 +131,18 @@ def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
     withdrawn = {row.id: bool(row.is_over) for row in conn.execute(there)}
     outdated = _outdated(conn, numbers)
     for order in counts.keys() & withdrawn.keys():
-        steps = taken.get(order, [])
         target = _state_by(counts[order], is_withdrawn=withdrawn[order], is_proposed=order in waiting)
-        base = next((each.state for each in reversed(steps) if each.state not in _ASKED), None)
-        if not steps:
-            _append(conn, order, 0, [_S.RECEIVED, _S.VALIDATED, target], at, CONTROL_ROLE)
-        elif (target is not base or order in outdated) and target in NEXT[steps[-1].state]:
-            _append(conn, order, len(steps), [target], at, CONTROL_ROLE)
+        _come_to(conn, order, taken.get(order, []), target, at, is_outdated=order in outdated)
+
+
+def _come_to(
+    conn: Connection, order: int, steps: Sequence[Step], target: State, at: datetime, *, is_outdated: bool
+) -> None:
+    base = next((each.state for each in reversed(steps) if each.state not in _ASKED), None)
+    if not steps:
+        _append(conn, order, 0, [_S.RECEIVED, _S.VALIDATED, target], at, CONTROL_ROLE)
+    elif (target is not base or is_outdated) and target in NEXT[steps[-1].state]:
+        _append(conn, order, len(steps), [target], at, CONTROL_ROLE)
 
 
 _ASKED = frozenset({_S.VERIFIED, _S.CONFIRMED})  # others than control write them

@@ -41,6 +41,7 @@ from mgmt.orders.model import (
     Signed,
     name_text,
 )
+from mgmt.orders.sealed_messages import is_message
 from mgmt.orders.states import Step, steps_of
 from mgmt.orders.versions import earlier
 from parental.column_types import is_octets
@@ -251,7 +252,7 @@ def withdrawn_names(conn: Connection, order: int) -> list[str]:
 def is_of_lists(conn: Connection, order: int) -> bool:
     """Whether entries of an order come from list files: now, or ever, since nothing was pushed."""
     pushed = conn.execute(select(entries.c.number).where(entries.c.order == order).limit(1)).first()
-    return pushed is None or bool(letters_of(conn, [order]))
+    return not is_message(conn, order) and (pushed is None or bool(letters_of(conn, [order])))
 
 
 def number_letter(conn: Connection, issuer: str, ref: str, at: datetime) -> int:

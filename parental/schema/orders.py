@@ -3,7 +3,7 @@
     orders        letters, pushed over the API or named by a list file
     entries       what an order that was pushed directs
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
-    approvals     what two persons agree to: of one entry, or of an emergency order as a whole
+    approvals     what two persons agree to: of one entry, or of an order as a whole
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     approval_refusals     proposals that a person of the desk has refused
     order_steps   how far an order has come, step by step
@@ -136,7 +136,7 @@ approvals = Table(
     Column("id", Number, primary_key=True),
     Column("order", Number, ForeignKey("orders.id"), nullable=False, index=True),
     Column("number", Integer),  # of the entry; none: the order as a whole
-    Column("kind", String, nullable=False),  # broader | held | emergency
+    Column("kind", String, nullable=False),  # broader | held | emergency | sealed
     Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
     Column("reason", Text, nullable=False),
     Column("reference", String, nullable=False),  # of the authority's or the operator's own letter
@@ -161,10 +161,10 @@ approvals = Table(
         name="approvals_whole",
     ),
     CheckConstraint(
-        "kind = 'emergency' OR (expires_s IS NOT NULL AND expires_s - proposed_s <= 2592000)",
+        "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= 2592000)",
         name="approvals_for_thirty_days",
     ),
-    CheckConstraint("kind IN ('broader', 'held', 'emergency')", name="approvals_kinds"),
+    CheckConstraint("kind IN ('broader', 'held', 'emergency', 'sealed')", name="approvals_kinds"),
     sqlite_autoincrement=True,
 )
 approval_signatures = Table(

@@ -90,6 +90,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "entries": {WEB: _PROPOSE_ENTRY, CONTROL: _DECIDE_ENTRY},
     "entry_parts": {WEB: READ, CONTROL: APPEND},
     "order_files": {WEB: APPEND, CONTROL: READ},
+    "sealed_messages": {WEB: APPEND, CONTROL: READ},
+    "sealed_readings": {WEB: READ, CONTROL: APPEND},  # what the reader of sealed lists has found
     "order_steps": {WEB: READ, CONTROL: APPEND},
     "order_alarms": {WEB: READ, CONTROL: APPEND},
     "order_notices": {CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},

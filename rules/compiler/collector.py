@@ -84,7 +84,8 @@ class Intake:
         report.n_name_rules, report.n_url_rules = digests.n_names, digests.n_urls
         report.skipped = dict(digests.skipped)
         report.samples = {reason: [] for reason in digests.skipped}
-        report.entries = digests.entries
+        report.entries, report.lines = digests.entries, digests.lines
+        report.letters = {order: dict(counts) for order, counts in digests.letters.items()}
 
     def _take_url(self, number: int, item: UrlRule, order_number: OrderNumber, report: SourceReport) -> None:
         order = 0 if item.order_ref is None else order_number(item.order_ref)

@@ -46,6 +46,7 @@ class SourceReport:
     parts: dict[str, int] = field(default_factory=dict)  # of a list in several parts: number, from 1
     letters: dict[int, dict[str, int]] = field(default_factory=dict)  # order's number: entries by enforceability
     entries: dict[str, list[int]] = field(default_factory=dict)  # of a sealed list: enforceability, lines of entries
+    lines: dict[int, dict[str, list[int]]] = field(default_factory=dict)  # of sealed orders: number, the same
 
     def note(self, item: Skipped) -> None:
         """Count one entry that is not enforced."""
@@ -197,6 +198,7 @@ def _source_as_json(source: SourceReport) -> dict[str, Any]:
         "parts": list(source.parts),
         "letters": {str(order): counts for order, counts in source.letters.items()},
         "entries": source.entries,
+        "lines": {str(order): lines for order, lines in source.lines.items()},
         "seconds": round(source.seconds, 3),
         "lines_per_s": _lines_per_s(source),
     }

@@ -1,4 +1,4 @@
-"""Plants a name in a list that is encrypted for the box, uses the box as people do, and looks for the name everywhere.
+"""Plants a name in a list and an order that are encrypted for the box, uses the box as people do, and looks for it.
 
 In files: database, images, spool, copies, state, log, backup, exports, what commands and metrics have shown.  In the
 memory of each process, once the reader has ended.  That the search finds a name in these places is a test of its own:
@@ -15,6 +15,7 @@ from support.system.daemon import Daemon, eventually
 
 MARKER = "qzmarkerxhost.test"
 SELF_TEST = "selftest.test"
+ORDERED, ORDER_TEST = MARKER.replace(".test", ".example"), "ordertest.example"  # of a sealed order, and not of the list
 BLOCKED = (0, bytes((192, 0, 2, 1)))
 SEALED = f"""{MARKER}
 {SELF_TEST}
@@ -46,6 +47,27 @@ class Box(Daemon):
         (self.folder / "new").write_bytes(self.seal.close(text) if self.seal else text.encode())
         (self.folder / "new").replace(self.folder / "stop.pgp")
 
+    def order(self, seal: Seal) -> list[str]:
+        """Push the name in a sealed order, and have two persons agree to it; what was shown."""
+        here, said = ("--config", str(self.config)), []
+
+        def shown(*command: str, token: str = "") -> bool:
+            done = self.run(*command, token=token)
+            said.append(done.stdout + done.stderr)
+            return done.returncode == 0
+
+        (self.folder / "order.pgp").write_bytes(seal.close(f"{ORDERED}\n{ORDER_TEST}\n{MARKER} not a line\n"))
+        pushed = ("--issuer", "PTA", "--ref", "CA/1", "--ground", "PECA 22", "--json")
+        assert shown("orders", "push-sealed", str(self.folder / "order.pgp"), *pushed, token=self.token("regulator"))
+        approve = ("orders", "approve", *here)
+        why = ("--reason", "by law", "--reference", "WA/9", "--collateral", "none known")
+        proposed = (*approve, "CA/1", "--issuer", "PTA", "--as", "sealed", "--name", "A", "--group", "compliance", *why)
+        eventually(lambda: shown(*proposed), "the sealed order to be read")
+        assert shown(*approve, "--number", "1", "--name", "B", "--group", "approver")
+        eventually(lambda: self.ask(ORDER_TEST) == BLOCKED, "the sealed order to be in force")
+        assert shown("lists", "entries", "sealed-orders", *here)
+        return said
+
     def use(self) -> str:
         """Do what operators and auditors do, and break what can break; all that was shown."""
         here = ("--config", str(self.config))
@@ -63,6 +85,8 @@ class Box(Daemon):
         ):
             done = self.run(*command, *here)
             said += [done.stdout, done.stderr]
+        if self.seal is not None:
+            said += self.order(self.seal)
         auditor = self.token("auditor")
         for verb in ("pull", "export"):
             done = self.run("audit", verb, token=auditor)
@@ -83,7 +107,7 @@ def drill(folder: Path) -> str:
         found = places_of(MARKER, [folder], pids)
         n_files = sum(path.is_file() for path in folder.rglob("*"))
         assert not found, f"marker: found in {', '.join(found)}"
-        assert box.ask(MARKER) == BLOCKED, "marker: not enforced"
+        assert box.ask(MARKER) == box.ask(ORDERED) == BLOCKED, "marker: not enforced"
     finally:
         box.stop()
     return f"marker: enforced, and in none of {n_files} files and {len(pids)} processes"

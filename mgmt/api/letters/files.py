@@ -48,7 +48,7 @@ class FileForm(Struct, forbid_unknown_fields=True):
     expires: Expires = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
-        Meta(description="child-abuse: refused; give a list of tier csam."),
+        Meta(description="child-abuse: refused here; see /v1/sealed-orders."),
     ] = None
     encoding: Annotated[
         Literal["utf-8", "utf-16", "windows-1256"] | None,

@@ -57,14 +57,21 @@ def test_nothing_listens_on_the_https_port_of_the_splash_address(place: str) -> 
     assert f"/dns/https/listen/0: {place} is port 443 of the splash address 192.0.2.1" in found
 
 
-def test_as_many_lists_are_taken_as_an_image_holds_beside_the_two_without_a_source() -> None:
+def test_as_many_lists_are_taken_as_an_image_holds_beside_the_three_of_filterd_itself() -> None:
     def lists(n: int) -> str:
         rows = [f"- {{id: l{at}, file: a, format: plain, tier: order}}\n" for at in range(n)]
         return f"{SMALLEST}lists:\n{''.join(rows)}"
 
-    assert len(read(lists(126)).lists) == 126
-    assert len(config_sources(read(lists(126)))) == Limit.LISTS
-    assert "127 items; not loaded; write 0 to 126" in faults_of(lists(127))[0]
+    assert len(read(lists(125)).lists) == 125
+    assert len(config_sources(read(lists(125)))) == Limit.LISTS - 1  # no order has come sealed
+    assert "126 items; not loaded; write 0 to 125" in faults_of(lists(126))[0]
+
+
+@pytest.mark.parametrize("own", ["orders", "help-corridor", "sealed-orders"])
+def test_a_list_that_has_the_id_of_one_of_filterd_itself_is_refused(own: str) -> None:
+    faults = faults_of(f"{SMALLEST}lists: [{{id: {own}, file: a, format: plain, tier: order}}]\n")
+
+    assert f"/lists/0/id: '{own}' is the id of a list of filterd itself; not loaded; write another id" in faults[0]
 
 
 def test_the_families_door_needs_tls_as_the_desks_does() -> None:

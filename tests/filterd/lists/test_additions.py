@@ -196,9 +196,8 @@ def test_a_profile_of_a_sealed_list_reads_what_its_owner_sends(tmp_path: Path, n
     octets, n_names, n_urls = OF_OWNERS[name]
     source = described(config, config.lists[0])
 
-    found = digested(seal.close(octets), Guarded(), source, seal.secret, bytes(SEALED_OCTETS)).digests
+    (found,) = digested([(seal.close(octets), source)], Guarded(), seal.secret, bytes(SEALED_OCTETS)).digests
 
-    assert found is not None
     assert (source.tier, source.is_sealed, source.confidential) == (Tier.CSAM, True, True)
     assert (found.n_names, found.n_urls, dict(found.skipped)) == (n_names, n_urls, {})
 

@@ -9,7 +9,7 @@ from filterd.config import Config, read_config
 from filterd.errors import Refused
 from filterd.images.compile import Compiled, remember
 from filterd.lists import entries
-from filterd.lists.entries import tell_entries
+from filterd.lists.entries import tell_entries, tell_orders
 from filterd.places import IMAGES
 
 REPORT = {
@@ -68,3 +68,23 @@ def test_of_a_list_in_clear_or_one_that_is_not_compiled_nothing_is_told(config: 
     clear = config_of(tmp_path, "file: pta.txt, format: plain")
     with pytest.raises(Refused, match="list pta: not sealed"):
         tell_entries(clear, clear.lists[0], is_json=False)
+
+
+def test_an_issuer_is_told_of_the_entries_of_a_sealed_order_by_its_number_and_their_lines(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Refused, match="no sealed order is in force"):
+        tell_orders(config, is_json=True)
+    report = {"list": "sealed-orders", "file": "/state/lists/sealed-orders/3f.orders"}
+    said = {"letters": {"7": {"enforced": 2, "invalid": 1}, "9": {}}, "lines": {"7": {"invalid": [3]}}}
+    compiled(config, report | said)
+
+    assert tell_orders(config, is_json=True) == tell_orders(config, is_json=False) == 0
+
+    told = capsys.readouterr().out.splitlines()
+    assert list(map(json.loads, told[:3])) == [
+        {"order": 7, "counts": {"enforced": 2, "invalid": 1}},
+        {"entry": "7:3", "state": "invalid"},
+        {"order": 9, "counts": {}},
+    ]
+    assert told[3:] == ["order 7: 2 enforced, 1 invalid", "  7:3  invalid", "order 9: no entry"]

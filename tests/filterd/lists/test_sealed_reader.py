@@ -118,15 +118,14 @@ def test_a_fault_of_the_reader_is_told_by_its_kind_alone(seal: Seal, monkeypatch
 
     said = [
         answer_of(seal.close(f"{MARKER}\n"), source(), seal.secret).failed,
-        digested(seal.close(f"{MARKER}\n"), Guarded(), source(), seal.secret, IMAGE_KEY).failed,
+        digested([(seal.close(f"{MARKER}\n"), source())], Guarded(), seal.secret, IMAGE_KEY).failed,
     ]
     assert said == ["its reader failed (RuntimeError)"] * 2
 
 
 def test_digests_hold_no_entry_and_name_each_by_its_line(seal: Seal) -> None:
     text = f"{MARKER}\nb.test/x\n192.0.2.1\nisp.test\n"
-    found = digested(seal.close(text), Guarded(names=["isp.test"]), source(), seal.secret, IMAGE_KEY).digests
-    assert found is not None
+    (found,) = digested([(seal.close(text), source())], Guarded(names=["isp.test"]), seal.secret, IMAGE_KEY).digests
 
     assert (found.n_names, found.n_urls, sorted(found.skipped.values())) == (1, 1, [1, 1])
     assert found.entries == {
@@ -167,10 +166,20 @@ def asked(request: Read | Digest, *files: bytes, key: bytes, allowed: tuple[str,
 
 
 def test_a_request_with_its_files_is_answered(seal: Seal) -> None:
-    found = asked(Digest(source(), IMAGE_KEY), seal.close("a.test\n"), msgspec.json.encode(Guarded()), key=seal.secret)
+    found = asked(
+        Digest([source()], IMAGE_KEY), seal.close("a.test\n"), msgspec.json.encode(Guarded()), key=seal.secret
+    )
 
-    assert isinstance(found, Digested) and found.digests is not None
+    assert isinstance(found, Digested) and len(found.digests) == 1
     assert isinstance(asked(Read(source()), seal.close("a.test\n"), key=seal.secret), Answer)
+
+
+def test_several_files_are_digested_at_once_up_to_the_first_bad_one(seal: Seal) -> None:
+    files = [(seal.close("a.test\n"), source()), (b"b.test\n", source()), (seal.close("c.test\n"), source())]
+
+    found = digested(files, Guarded(), seal.secret, IMAGE_KEY)
+
+    assert ([each.n_names for each in found.digests], found.bad, found.failed) == ([1], NOT_OURS, "")
 
 
 def test_without_a_key_or_with_one_that_cannot_decrypt_nothing_is_read(seal: Seal) -> None:
@@ -192,7 +201,7 @@ def test_an_account_that_may_not_ask_is_told_so(seal: Seal) -> None:
         encode_request(Read(source())),
         encode_request(Read(source())) + encode_request(Part("f", 100)) + b"short",
         encode_request(Read(source())) + encode_request(Part("f", 2**40)),
-        encode_request(Digest(source(), IMAGE_KEY)) + encode_request(Part("f", 1)) + b"x",
+        encode_request(Digest([source()], IMAGE_KEY)) + encode_request(Part("f", 1)) + b"x",
         encode_request(Read(source())) + b"x" * LINE_OCTETS,
     ],
 )

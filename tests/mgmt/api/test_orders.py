@@ -347,7 +347,7 @@ async def test_an_order_of_child_abuse_material_is_refused_and_nothing_of_it_is_
     status, body = await api.ask("POST", "/v1/orders?wait=9", json={**ORDER, **change, "entries": ["sealed.example"]})
 
     assert (status, body["where"]) == (422, f"/{next(iter(change))}")
-    assert "nothing of it stored; give its entries as a list of tier csam" in body["detail"]
+    assert "nothing of it stored; encrypt its entries and push it to /v1/sealed-orders" in body["detail"]
     assert "sealed.example" not in str(body) + caplog.text
     assert (live(engine), control.asked) == (set(), [])
     assert (await api.ask("GET", "/v1/orders"))[1]["orders"] == []

@@ -18,12 +18,12 @@ DAY = timedelta(days=1)
 RULES = Rules((Deadline(DAY),))
 
 
-def order(deadline: datetime | None = None, original: bytes = b"{}") -> Any:
+def order(deadline: datetime | None = None, original: bytes = b"{}", ground: str = "a law") -> Any:
     """A row of orders, as far as a clock looks at it."""
     deadline_s = None if deadline is None else int(deadline.timestamp())
     received_ms = int(BEGUN.timestamp() * 1000)
-    said = {"issuer": "PTA", "is_emergency": False, "deadline_s": deadline_s, "original": original}
-    return SimpleNamespace(received_ms=received_ms, **said)
+    said = {"issuer": "PTA", "ref": "WA/1", "ground": ground, "is_emergency": False}
+    return SimpleNamespace(received_ms=received_ms, deadline_s=deadline_s, original=original, **said)
 
 
 def after(hours: float, state: State) -> Step:
@@ -34,6 +34,16 @@ def test_an_order_without_a_deadline_of_its_own_has_that_of_the_settings() -> No
     assert clock_of(order(), (), RULES) == Clock(BEGUN, BEGUN + DAY, "setting")
     assert clock_of(order(BEGUN + 3 * DAY), (), RULES) == Clock(BEGUN, BEGUN + 3 * DAY, "letter")
     assert clock_of(order(), (), Rules(())) is None
+
+
+@pytest.mark.parametrize("state", [State.ENFORCED, State.PARTIALLY_ENFORCED])
+def test_an_order_that_came_sealed_is_met_once_every_worker_serves_it_and_another_is_not(state: State) -> None:
+    steps = [after(0, State.APPROVED), after(2, state)]
+
+    sealed, other = (clock_of(order(ground=each), steps, RULES) for each in ("child-abuse: PECA 22", "PECA 37"))
+
+    assert sealed is not None and (sealed.is_met, sealed.stopped) == (True, BEGUN + timedelta(hours=2))
+    assert other is not None and other.stopped is None
 
 
 def test_a_letter_that_only_a_list_names_has_no_clock() -> None:

@@ -9,7 +9,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from rules.compiler.compile import compile_sources
-from rules.compiler.digests import Digests
+from rules.compiler.digests import Digests, merged
 from rules.compiler.report import CompileReport, report_as_json
 from rules.compiler.sealed_digests import Guarded, digest_items
 from rules.errors import BadList
@@ -84,3 +84,20 @@ def test_digests_under_another_key_close_nothing(tmp_path: Path) -> None:
     )
 
     assert opened(report).decide(to_wire(b"a.test"), None, 0).reason == Reason.DEFAULT
+
+
+def test_sealed_orders_are_one_list_with_the_counts_of_each(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("a.test\nc.test/page\n192.0.2.1\n")
+    (tmp_path / "two").write_text("d.test\ne.test\n")
+    both = merged({7: digests(tmp_path / "one"), 9: digests(tmp_path / "two")})
+    (tmp_path / "out").mkdir()
+    sources = [replace(source("orders", tmp_path / "one"), is_sealed=True)]
+
+    report = compile_sources(sources, tmp_path / "out", KEY, 1, sealed={"orders": both})
+
+    assert report_as_json(report)["lists"][0]["letters"] == {
+        "7": {"enforced": 1, "enforced_http_only": 1, "not_enforceable_at_this_layer": 1},
+        "9": {"enforced": 2},
+    }
+    assert report.sources[0].lines[7] == {"enforced_http_only": [2], "not_enforceable_at_this_layer": [3]}
+    assert all(opened(report).decide(to_wire(name), None, 0).reason is Reason.CSAM for name in (b"a.test", b"e.test"))

@@ -1,0 +1,131 @@
+"""A sealed order is in force by two persons of different groups: what one person, or a row that lies, makes of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.exc import IntegrityError
+from support.mgmt.orders import NOW, RECEIPT, publish
+from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval, signed
+
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.proof import BY_NAMES
+from mgmt.orders.sealed_messages import Message, Reading, keep_reading, put_message, sealed_order
+from mgmt.orders.sealed_orders import approve_steps, in_force, served
+from mgmt.orders.states import steps_of
+from mgmt.orders.store import get_order, put_order, withdraw_order
+from parental.schema.orders import approvals, letters, orders
+
+KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+AGREED = Proposal(kind="sealed", number=None, reason="by law", reference="WA/9", collateral="none known")
+
+
+@pytest.fixture
+def order(conn: Connection) -> int:
+    message = Message(b"\x01", "plain")
+    number = put_order(conn, sealed_order("PTA", "CA/1", "PECA 22", None, message), [], b"{}", NOW, CONTROL)
+    put_message(conn, number, message)
+    keep_reading(conn, number, Reading(3, 0), NOW)
+    return number
+
+
+def agree(conn: Connection, order: int) -> int:
+    number = propose(conn, get_order(conn, order), AGREED, KHAN, NOW)
+    approve(conn, number, ALI, NOW)
+    return number
+
+
+def chosen(conn: Connection, proof: Any = BY_NAMES) -> list[int]:
+    return [each.order.id for each in in_force(conn, proof, NOW + timedelta(seconds=1))]
+
+
+def test_nothing_is_in_force_before_two_have_agreed_and_what_they_agree_to_then_is(
+    conn: Connection, order: int
+) -> None:
+    assert chosen(conn) == []
+    number = propose(conn, get_order(conn, order), AGREED, KHAN, NOW)
+    assert chosen(conn) == []
+
+    approve(conn, number, ALI, NOW)
+    assert chosen(conn) == [order]
+
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    assert chosen(conn) == []
+
+
+def test_one_person_or_one_group_is_not_two(conn: Connection, order: int) -> None:
+    number = propose(conn, get_order(conn, order), AGREED, KHAN, NOW)
+
+    for other in (KHAN, Person("C. Raza", "compliance", "root"), Person("A. Khan", "approver", "root")):
+        with pytest.raises(NotApproved):
+            approve(conn, number, other, NOW)
+    of_it = update(approvals).where(approvals.c.id == number)
+    for name, group in (("A. Khan", "approver"), ("B. Ali", "compliance")):
+        with pytest.raises(IntegrityError), conn.begin_nested():
+            conn.execute(of_it.values(approver=name, approver_group=group, approved_s=int(NOW.timestamp())))
+    assert chosen(conn) == []
+
+
+def test_with_passkeys_two_signatures_put_it_in_force_and_names_do_not(
+    conn: Connection, order: int, amna: Signer, bilal: Signer
+) -> None:
+    agree(conn, order)
+    assert chosen(conn, BY_PASSKEYS) == []
+    publish(conn, proof=BY_PASSKEYS)
+
+    number = proposed(conn, order, AGREED, amna)
+    assert signed(conn, number, amna) is None
+    publish(conn, proof=BY_PASSKEYS)
+    assert chosen(conn, BY_PASSKEYS) == []
+    assert signed(conn, number, bilal) is None
+    publish(conn, proof=BY_PASSKEYS)
+
+    assert row_of_approval(conn, number).approver == bilal.person.mail
+    assert chosen(conn, BY_PASSKEYS) == [order]
+
+
+@pytest.mark.parametrize("lie", [{"digest": b"other"}, {"reason": ""}, {"kind": "emergency"}])
+def test_an_approval_of_other_words_is_none(conn: Connection, order: int, lie: dict[str, Any]) -> None:
+    conn.execute(update(approvals).where(approvals.c.id == agree(conn, order)).values(lie))
+
+    assert chosen(conn) == []
+
+
+def test_an_order_in_clear_is_no_sealed_one_and_cannot_be_agreed_to_as_such(conn: Connection) -> None:
+    message = Message(b"", "plain")
+    number = put_order(conn, sealed_order("PTA", "CA/2", "g", None, message), [], b"{}", NOW, CONTROL)
+
+    with pytest.raises(NotApproved, match="no sealed order that was read"):
+        propose(conn, get_order(conn, number), AGREED, KHAN, NOW)
+
+
+def test_the_receipts_are_given_by_the_base_that_every_worker_serves(conn: Connection, order: int) -> None:
+    agree(conn, order)
+    approve_steps(conn, {order}, NOW)
+    served(conn, set(), RECEIPT, NOW)
+    assert get_order(conn, order).receipt is None
+
+    row = {"order": order, "list": "sealed-orders", "status": "enforced", "n": 3, "generation": 9, "served_ms": 0}
+    conn.execute(insert(letters).values(row))
+    served(conn, {order}, RECEIPT, NOW)
+    assert get_order(conn, order).receipt is not None
+
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    served(conn, {order}, RECEIPT, NOW)
+    assert get_order(conn, order).withdrawal_receipt is None
+    served(conn, set(), RECEIPT, NOW)
+    assert get_order(conn, order).withdrawal_receipt is not None
+    assert [each.state.value for each in steps_of(conn, [order])[order]][2:] == [
+        *("held_by_rail", "approved", "enforced", "withdrawn")
+    ]
+
+
+def test_one_whose_approval_is_not_believed_any_more_is_held_again(conn: Connection, order: int) -> None:
+    approve_steps(conn, {order}, NOW)
+    conn.execute(update(orders).where(orders.c.id == order).values(receipt="{}"))
+
+    served(conn, set(), RECEIPT, NOW)
+
+    assert steps_of(conn, [order])[order][-1].state == "held_by_rail"
