@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 
 from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
 from fastpath.wire.name import to_wire
-from filterd.audit.block_batches import Batches, LedgerName, drain_to_batch, no_records
-from filterd.audit.block_files import BATCHES, compact
+from filterd.audit.block_batches import BATCHES, Batches, LedgerName, drain_to_batch, no_records
+from filterd.audit.block_files import compact
 from filterd.audit.block_search import Wanted, search
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))

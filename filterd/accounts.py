@@ -23,6 +23,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "splash": ("filterd-splash", "filterd"),
     "metrics": ("filterd-metrics", "filterd"),
     "radius": ("filterd-radius", "filterd"),
+    "archive": ("filterd-archive", "filterd"),
     "reader": ("filterd-reader",),
     "sealed": ("filterd-sealed",),
 }
@@ -52,6 +53,15 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     # What is known of sessions: for root.
     "radius": {"sessions": (), "holder": (), "places": ()},
+    # Records of blocks, as files.
+    "archive": {
+        "search": ("web",),
+        "name_orders": ("web",),
+        "more": ("web",),
+        "close": ("web",),
+        "forget": ("control",),
+        "status": ("control",),
+    },
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",), "read_letter": ("web",)},
     # The same for lists that it alone can decrypt.

@@ -11,7 +11,8 @@
                            control empties                                            sealed.sock  of sealed ones
                sealed-key/ opens sealed lists: their reader alone                 radius/   radius.sock
                sessions/   journal of sessions: radius alone
-               session-images/  radius writes, workers and control read
+               session-images/  radius writes, workers and control read        archive/  archive.sock
+               blocks/     batches/: control writes, archive empties; LEDGER/: archive alone
 
 Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
 """
@@ -28,8 +29,10 @@ SEALED_KEY = "sealed-key"  # in the laboratory, where systemd holds no credentia
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
 SESSIONS = "sessions"  # what network access servers have told
 SESSION_IMAGES = "session-images"
+BLOCKS = "blocks"  # records of blocks, where they are files
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
 CONTROL, DNS, RADIUS, SPLASH = "control", "dns", "radius", "splash"  # folders of what runs; a worker's has its name
+ARCHIVE = "archive"
 CONTROL_FOR_SPLASH = "control-splash"
 FILE = "filterd.db"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -68,6 +71,11 @@ def splash_socket(run_dir: Path) -> Path:
 def radius_socket(run_dir: Path) -> Path:
     """Where the role that hears network access servers says what it knows."""
     return run_dir / RADIUS / "radius.sock"
+
+
+def archive_socket(run_dir: Path) -> Path:
+    """Where the role that keeps records of blocks as files is asked for them."""
+    return run_dir / ARCHIVE / "archive.sock"
 
 
 def reader_socket(run_dir: Path) -> Path:

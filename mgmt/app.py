@@ -33,6 +33,7 @@ from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.letters import files, refusals, sealed, statistics
 from mgmt.api.publications import add_publications
 from mgmt.app_context import (
+    ARCHIVE,
     CLOCK,
     CONTROL,
     ENGINE,
@@ -45,6 +46,7 @@ from mgmt.app_context import (
     utc_now,
 )
 from mgmt.auth import Route, guarded
+from mgmt.block_archive import Archive
 from mgmt.body import MAX_BODY_OCTETS
 from mgmt.client_certificates import checks_certificates
 from mgmt.control_protocol import Control
@@ -106,6 +108,7 @@ def create_app(
     sms: Sms | None = None,
     replies: Replies | None = None,
     letters: ReadsLetters | None = None,
+    archive: Archive | None = None,
 ) -> web.Application:
     """The application of a door over an engine of parental.database.open_database.
 
@@ -113,13 +116,16 @@ def create_app(
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here
     sms       what takes messages to caregivers; None: nothing does, and tokens alone open the family pages
     replies   how caregivers' answers come in; None: they do not
-    letters   what reads the files of letters; None: nothing does, and such orders are not taken"""
+    letters   what reads the files of letters; None: nothing does, and such orders are not taken
+    archive   what has the records of blocks; None: the database"""
     checks = [] if hosts is None else [checks_hosts(hosts)]
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
     begin_settings(app, settings)
     app[ENGINE], app[CONTROL], app[CLOCK] = engine, control, clock
     app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
     app[LETTERS] = Letters(letters)
+    if archive is not None:
+        app[ARCHIVE] = archive
     routes = routes_of(door)
     for route in routes:
         app.router.add_route(route.method, route.path, _endpoint(route, door))

@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
+from mgmt.block_archive import Archive
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Control
 from mgmt.desk_settings.precedence import desk_over_file
@@ -32,6 +33,7 @@ ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
 PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+ARCHIVE: web.AppKey[Archive] = web.AppKey("archive", Archive)  # absent: records are rows of the database
 LETTERS: web.AppKey[Letters] = web.AppKey("letters", Letters)
 TICKETS: web.AppKey[RequestBudget] = web.AppKey("tickets", RequestBudget)  # tries of their codes
 

@@ -12,9 +12,10 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
@@ -72,6 +73,24 @@ class Position(NamedTuple):
     offset: int
 
 
+class Wanted(NamedTuple):
+    """Which records: of since_s <= time < until_s, unix seconds, with all of these that are not None.
+
+    order  its number"""
+
+    since_s: int
+    until_s: int
+    order: int | None = None
+    list: str | None = None
+    category: str | None = None
+    channel: str | None = None
+
+    def equal(self) -> dict[str, int | str]:
+        """Column → what it is to hold."""
+        named = self._asdict()
+        return {name: named[name] for name in ("order", "list", "category", "channel") if named[name] is not None}
+
+
 def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: bytes) -> int:
     """Write records, folding identical ones; returns how many blocks there were.
 
@@ -85,7 +104,7 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
             )
         day = datetime.fromtimestamp(record.time_s, UTC).date().isoformat()
         if day not in keys:
-            keys[day] = _day_key(conn, day)
+            keys[day] = day_key(conn, day)
         pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
         counted[*astuple(record)[:-2], pseudonym] += record.count
     if counted:
@@ -124,21 +143,42 @@ def keyed_pseudonym(subscriber: int, key: bytes) -> bytes:
 
 
 def page_of_blocks(
-    conn: Connection, since_s: int, until_s: int, after: tuple[int, int], without: tuple[str, ...] = ()
+    conn: Connection,
+    since_s: int,
+    until_s: int,
+    after: tuple[int, int],
+    without: tuple[str, ...] = (),
+    equal: Mapping[str, int | str] = MappingProxyType({}),
 ) -> list[Row[Any]]:
     """At most 1,000 records of since_s <= time < until_s in order of time.
 
-    after  (time_s, id) of the last one seen;   without  records of these reasons"""
+    after  (time_s, id) of the last one seen;   without  records of these reasons;   equal  of Wanted"""
     of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
     found = (
         select(blocks, orders.c.ref.label("order_ref"), orders.c.issuer.label("order_issuer"))
         .select_from(of_order)
         .where(blocks.c.time_s >= max(since_s, after[0]), blocks.c.time_s < until_s)
         .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]), blocks.c.reason.not_in(without))
+        .where(*(blocks.c[name] == value for name, value in equal.items()))
         .order_by(blocks.c.time_s, blocks.c.id)
         .limit(_PAGE)
     )
     return list(conn.execute(found).all())
+
+
+def oldest_blocks(conn: Connection, limit: int) -> list[Row[Any]]:
+    """So many records in the order in which they were written."""
+    return list(conn.execute(select(blocks).order_by(blocks.c.id).limit(limit)).all())
+
+
+def remove_blocks(conn: Connection, last: int) -> None:
+    """Remove the records up to the one with this id."""
+    conn.execute(delete(blocks).where(blocks.c.id <= last))
+
+
+def has_blocks(conn: Connection) -> bool:
+    """Whether there is any record."""
+    return conn.execute(select(blocks.c.id).limit(1)).first() is not None
 
 
 def iter_csam_counts(conn: Connection, since_s: int, until_s: int) -> Iterator[CsamCount]:
@@ -199,9 +239,16 @@ def _day(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).date().isoformat()
 
 
-def _day_key(conn: Connection, day: str) -> bytes:
-    key = conn.execute(select(day_keys.c.key).where(day_keys.c.day == day)).scalar_one_or_none()
+def day_key(conn: Connection, day: str) -> bytes:
+    """The key of a day (UTC, ISO 8601), made where there is none.   conn: may write"""
+    key = known_day_key(conn, day)
     if key is None:
         key = secrets.token_bytes(32)
         conn.execute(insert(day_keys).values(day=day, key=key))
-    return bytes(key)
+    return key
+
+
+def known_day_key(conn: Connection, day: str) -> bytes | None:
+    """The key of a day; None: there is none."""
+    key = conn.execute(select(day_keys.c.key).where(day_keys.c.day == day)).scalar_one_or_none()
+    return None if key is None else bytes(key)

@@ -61,6 +61,7 @@ KINDS = {
     507: "disk-full",
 }
 CHANGED, DATABASE_AWAY, NOT_SIGNED = "changed-meanwhile", "database-away", "not-signed"
+RECORDS_AWAY = "records-away"
 KEY_REUSED, KEY_RUNS = "key-reused", "key-runs"
 TYPE = "/v1/problems/"  # and the kind: a page of the API itself, since a box has no name that we know
 MEANINGS = {
@@ -82,6 +83,7 @@ MEANINGS = {
     "not-in-force": "Control or a worker has not taken it, or gives no answer. A change is stored; send it again.",
     "disk-full": "No space is left; nothing was done.",
     DATABASE_AWAY: "The database is busy or away; nothing was done. `Retry-After` says when to ask again.",
+    RECORDS_AWAY: "Records of blocks are files, and cannot be had for now; nothing was sent. Ask again.",
     NOT_SIGNED: "What is asked for is not signed yet; it is within a minute.",
     "other": "A status that nothing of the API has; its title says which.",
 }

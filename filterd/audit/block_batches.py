@@ -23,11 +23,20 @@ from msgspec import Struct
 
 from fastpath.report.columns import Columns
 from fastpath.report.ledger_rows import NOT_IN_LEDGER, LedgerRows, ledger_rows, pseudonyms
-from filterd.audit.drain import UNRECORDED, drain_segment, record_of, remove_drained, stopped, wipe_before
+from filterd.audit.drain import (
+    UNRECORDED,
+    drain_segment,
+    log_decisions,
+    record_of,
+    remove_drained,
+    stopped,
+    wipe_before,
+)
 from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
 from rules.atomic_file import writing_whole
 
 DAY_S, HOUR_S = 86_400, 3600
+BATCHES = "batches"  # their folder, of those that become files
 NAME = re.compile(r"(\d{10})\.batch")
 
 MOST_RECORDS = 1 << 16  # of a batch
@@ -35,6 +44,7 @@ MOST_RECORDS = 1 << 16  # of a batch
 LedgerName = Literal["enforcement", "household"]
 LEDGERS: tuple[LedgerName, ...] = ("enforcement", "household")
 KeyOf = Callable[[LedgerName, int], bytes]  # (ledger, days since 1970) → key of its pseudonyms of that day
+Follow = Callable[[Columns, Position], None]
 
 
 class Kind(Struct, frozen=True, array_like=True):
@@ -113,17 +123,27 @@ class Batches:
 def wipe_stored(spool_dir: Path, batches: Batches) -> None:
     """Overwrite events that are in batches, where a process ended before it could do so: at the start."""
     for worker, (segment, slot) in batches.positions.items():
-        wipe_before(spool_dir / worker, Position(str(segment), slot))
+        if (spool_dir / worker).is_dir():
+            wipe_before(spool_dir / worker, Position(str(segment), slot))
 
 
-def drain_to_batch(folder: Path, batches: Batches, key_of: KeyOf) -> int:
+def drain_to_batch(
+    folder: Path, batches: Batches, key_of: KeyOf, follow: Follow | None = None, keeps_household: bool = True
+) -> int:
     """Have the next events of a worker in a batch, and overwrite them in its spool; how many there were.
 
-    Raises OSError, ValueError: events that are in no batch stay in the spool"""
+    follow  what else is to be done with them, before they are overwritten;   keeps_household  their records, too
+    Raises OSError, ValueError, and what follow() raises: events that are in no batch stay in the spool"""
 
     def take(found: Columns, position: Position) -> None:
         positions = {**batches.positions, folder.name: (int(position.segment), position.offset)}
-        batches.append(batch_of(found, positions, key_of))
+        batch = batch_of(found, positions, key_of)
+        if not keeps_household:
+            batch.household = Rows()
+        batches.append(batch)
+        if follow is not None:
+            follow(found, position)
+        log_decisions(found)
 
     segment, slot = batches.positions.get(folder.name, (0, 0))
     n = drain_segment(folder, Position(str(segment), slot), take, MOST_RECORDS)

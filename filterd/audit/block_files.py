@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filterd.audit.block_batches import (
+    BATCHES,
     DAY_S,
     LEDGERS,
     Kind,
@@ -37,7 +38,6 @@ from filterd.audit.block_batches import (
 from mgmt.block_ledger import PSEUDONYM_OCTETS
 from rules.atomic_file import sync, writing_whole
 
-BATCHES = "batches"
 ROW_GROUP = 1 << 19  # records
 # Of the codes of a column: without room for the pseudonyms of all subscribers of a row group, each record has its own.
 CODES_OCTETS = 16 << 20
@@ -126,10 +126,12 @@ def compact(folder: Path) -> Compacted:
     return Compacted(len(numbers), made.n_records, list(made.paths.values()))
 
 
-def forget(folder: Path, ledger: LedgerName, before_s: float) -> int:
-    """Remove the files of the days that have ended by `before_s` (unix seconds); how many days."""
-    before = datetime.fromtimestamp(before_s, UTC).date().isoformat()
-    due = [day for day in (folder / ledger).glob("day=*") if day.name.removeprefix("day=") < before]
+def forget(folder: Path, ledger: LedgerName, before_s: float, after_s: float | None = None) -> int:
+    """Remove the files of days that end by `before_s` (unix seconds), or begin after `after_s`; of how many days."""
+    before = _day(before_s)
+    after = None if after_s is None else _day(after_s)
+    days = {path: path.name.removeprefix("day=") for path in (folder / ledger).glob("day=*")}
+    due = [path for path, day in days.items() if day < before or (after is not None and day > after)]
     for day in due:
         for path in day.iterdir():
             path.unlink()
@@ -205,6 +207,10 @@ class _Files:
             os.fchmod(file.fileno(), 0o640)
             self._writers[key] = self._files.enter_context(_writer(file))
         return self._writers[key]
+
+
+def _day(time_s: float) -> str:
+    return datetime.fromtimestamp(time_s, UTC).date().isoformat()
 
 
 def _writer(file: BinaryIO) -> pq.ParquetWriter:

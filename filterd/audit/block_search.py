@@ -8,30 +8,26 @@ Cost: a process that imports DuckDB and pyarrow has 110 MB; a search of one day 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filterd.audit.block_batches import DAY_S, LedgerName, read_batch
-from filterd.audit.block_files import BATCHES, SCHEMA, in_force, table_of
+from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
+from filterd.audit.block_files import SCHEMA, in_force, table_of
+from mgmt.block_ledger import Wanted as Wanted
 
 MEMORY = "256MB"
+SCRATCH = "scratch"  # what a search sorts and has no memory for; nothing in it is worth keeping
+LIMITS: dict[str, str | bool | int | float | list[str]] = {  # it loads no code, and asks no network for any
+    "memory_limit": MEMORY,
+    "max_temp_directory_size": "4GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 AT_ONCE = 1 << 14  # records of one piece of an answer
 TRIES = 5  # of a look between two compactions
 COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
-
-
-class Wanted(NamedTuple):
-    """Which records: of since_s <= time < until_s, unix seconds, with all of these that are not None."""
-
-    since_s: int
-    until_s: int
-    order: int | None = None
-    list: str | None = None
-    category: str | None = None
-    channel: str | None = None
 
 
 def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.RecordBatch]:
@@ -41,7 +37,7 @@ def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.Reco
     first, last = (datetime.fromtimestamp(at, UTC).date() for at in (wanted.since_s, max(wanted.until_s - 1, 0)))
     files, waiting = _look(folder, ledger, first, last)
     days = files.keys() | {at.date() for at in pc.unique(pc.floor_temporal(waiting["time"], unit="day")).to_pylist()}
-    with duckdb.connect(config={"memory_limit": MEMORY}) as engine:
+    with duckdb.connect(config={**LIMITS, "temp_directory": str(folder / SCRATCH)}) as engine:
         engine.register("waiting", waiting)
         for day in sorted(each for each in days if first <= each <= last):
             for piece in _found(engine, files.get(day, []), wanted, day):
@@ -65,9 +61,12 @@ def _look(folder: Path, ledger: LedgerName, first: date, last: date) -> tuple[di
 
 def _found(engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted, day: date) -> pa.RecordBatchReader:
     begin_s = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-    asked = {name: value for name, value in wanted._asdict().items() if value is not None}
-    asked |= {"since_s": max(wanted.since_s, begin_s), "until_s": min(wanted.until_s, begin_s + DAY_S)}
-    equal = "".join(f' AND "{name}" = ${name}' for name in asked if name in SCHEMA.names)
+    equal = "".join(f' AND "{name}" = ${name}' for name in wanted.equal())
+    asked: dict[str, object] = {
+        "since_s": max(wanted.since_s, begin_s),
+        "until_s": min(wanted.until_s, begin_s + DAY_S),
+    }
+    asked |= wanted.equal()
     of_files = ""
     if files:
         asked["files"] = [str(path) for path in files]

@@ -159,7 +159,7 @@ def drain_segment(folder: Path, at: Position, take: Callable[[Columns, Position]
 
     at  up to where its spool was read;   take  gets them with the position behind them
     How many slots or events there were, 0: no new ones.   Raises OSError, ValueError, and what take() raises"""
-    begin, found, number = _next_columns(folder, at, EVENTS_A_ROW * most_rows, most_rows)
+    begin, found, number = next_columns(folder, at, EVENTS_A_ROW * most_rows, most_rows)
     if found is None or found.next == begin:
         return 0
     take(found, Position(str(number), found.next))
@@ -194,12 +194,48 @@ def record_of(event: BlockEvent) -> BlockRecord:
     )
 
 
+def count_found(found: Columns | None, ledger: Ledger, worker: str, position: Position) -> None:
+    """Count events whose records are stored elsewhere, up to a position; None: there are none to count any more."""
+    with writing(ledger.engine) as conn:
+        if found is None:
+            write_position(conn, ledger.key_of(worker), position)
+        else:
+            _count(conn, found, ledger, worker, position)
+
+
+def log_decisions(found: Columns) -> None:
+    """Each record as a line of the log, where that is at level debug."""
+    if not log.isEnabledFor(logging.DEBUG):
+        return
+    records = [record_of(kind) for kind in found.kinds]
+    for number, subscriber in zip(found.kind, found.subscriber, strict=True):
+        event, record = found.kinds[number], records[number]
+        if event.reason not in UNRECORDED:
+            whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
+            said = (record.channel, record.rule, record.action, record.reason, whose, record.list)
+            log.debug("%s", decision_line(*said, (event.names_generation, event.policy_generation)))
+
+
 def stopped(found: Columns) -> Iterable[tuple[int, str, str, int]]:
     """CSAM blocks, but for what a tap only saw: second, list, channel, how many."""
     for time_s, number, count in zip(found.time_s, found.kind, found.counts, strict=True):
         kind = found.kinds[number]
         if kind.reason == Reason.CSAM and kind.action != Action.SHADOW:
             yield time_s, kind.list, word(Channel(kind.channel)), count
+
+
+def next_columns(folder: Path, position: Position, most_events: int, most_rows: int) -> tuple[int, Columns | None, int]:
+    """The slot where the next events after a position begin, those events, and their segment."""
+    number, first = int(position.segment), position.offset
+    waiting = [each for each in segment_numbers(str(folder)) if each >= number]
+    for at, segment in enumerate(waiting):
+        begin = first if segment == number else 0
+        # Asked before the segment is read to its end: once a later one has records, this one gets no more.
+        is_left = any(read_slots(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
+        found = read_columns(segment_path(str(folder), segment), begin, most_events, most_rows)
+        if found.next > begin or not is_left:
+            return begin, found, segment
+    return first, None, number
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -220,13 +256,10 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         at = read_position(conn, ledger.key_of(folder.name)) or Position("0", 0)
 
     def take(found: Columns, position: Position) -> None:
-        rows = list(_rows(found))
         with writing(ledger.engine) as conn:
-            append_blocks(conn, (record for record, _ in rows), ledger.node_key)
-            reports.count(conn, (_met(record, kind) for record, kind in rows if _is_of_family(record, kind)))
-            add_csam_counts(conn, _stopped_here(found, ledger.node))
-            write_position(conn, ledger.key_of(folder.name), position)
-        _log_decisions(rows)
+            append_blocks(conn, _rows(found), ledger.node_key)
+            _count(conn, found, ledger, folder.name, position)
+        log_decisions(found)
 
     return drain_segment(folder, at, take, BATCH)
 
@@ -236,47 +269,43 @@ def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     with reading(engine) as conn:
         at = read_position(conn, key_of(engine, node, folder.name)) or Position("0", 0)
     try:
-        _, found, _ = _next_columns(folder, at, 1, 1)
+        _, found, _ = next_columns(folder, at, 1, 1)
     except (OSError, ValueError):
         return None
     return found.kinds[0].time_ns if found is not None and found.kinds else None
 
 
-def _next_columns(
-    folder: Path, position: Position, most_events: int, most_rows: int
-) -> tuple[int, Columns | None, int]:
-    """The slot where the next events after a position begin, those events, and their segment."""
-    number, first = int(position.segment), position.offset
-    waiting = [each for each in segment_numbers(str(folder)) if each >= number]
-    for at, segment in enumerate(waiting):
-        begin = first if segment == number else 0
-        # Asked before the segment is read to its end: once a later one has records, this one gets no more.
-        is_left = any(read_slots(segment_path(str(folder), later), 0, 1) for later in waiting[at + 1 :])
-        found = read_columns(segment_path(str(folder), segment), begin, most_events, most_rows)
-        if found.next > begin or not is_left:
-            return begin, found, segment
-    return first, None, number
-
-
-def _rows(found: Columns) -> Iterable[tuple[BlockRecord, BlockEvent]]:
-    """The records of all that is recorded, each with the first event of its kind."""
+def _rows(found: Columns) -> Iterable[BlockRecord]:
+    """The records of all that is recorded."""
     kinds = [record_of(kind) for kind in found.kinds]
     for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
-        if (kind := found.kinds[number]).reason not in UNRECORDED:
+        if found.kinds[number].reason not in UNRECORDED:
             whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
-            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count), kind
+            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count)
 
 
-def _is_of_family(record: BlockRecord, kind: BlockEvent) -> bool:
-    """Whether a household has chosen what stopped this."""
+def _count(conn: Connection, found: Columns, ledger: Ledger, worker: str, position: Position) -> None:
+    """Add what is counted of events, and remember how far that was done."""
+    reports.count(conn, _met(found))
+    add_csam_counts(conn, _stopped_here(found, ledger.node))
+    write_position(conn, ledger.key_of(worker), position)
+
+
+def _met(found: Columns) -> Iterable[Met]:
+    """What profiles have met that a household has chosen."""
+    words = [_met_word(kind) for kind in found.kinds]
+    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
+        if (what := words[number]) is not None and subscriber != NOT_A_SUBSCRIBER:
+            yield Met(subscriber, time_s, what, count)
+
+
+def _met_word(kind: BlockEvent) -> str | None:
+    """What such an event counts as: a category, or the reason of a lock; None: it is not counted."""
     is_theirs = kind.reason in OF_PROFILES or kind.reason == Reason.CATEGORY
-    return is_theirs and kind.action != Action.SHADOW and record.subscriber is not None
-
-
-def _met(record: BlockRecord, kind: BlockEvent) -> Met:
-    assert record.subscriber is not None
-    is_kind = kind.reason == Reason.CATEGORY and record.category
-    return Met(record.subscriber, record.time_s, record.category if is_kind else record.reason, record.count)
+    if not is_theirs or kind.action == Action.SHADOW:
+        return None
+    is_kind = kind.reason == Reason.CATEGORY and kind.category
+    return category_name(kind.category) if is_kind else word(Reason(kind.reason))
 
 
 def _stopped_here(found: Columns, node: str) -> Iterable[CsamCount]:
@@ -288,16 +317,3 @@ def _counts(risen: Found, list_ids: Sequence[str], now_s: int, node: str) -> Ite
     for (number, channel), by in risen.items():
         list_id = list_ids[number] if number < len(list_ids) else f"list-{number}"
         yield CsamCount(now_s, node, list_id, word(Channel(channel)), by)
-
-
-def _log_decisions(rows: Iterable[tuple[BlockRecord, BlockEvent]]) -> None:
-    if not log.isEnabledFor(logging.DEBUG):
-        return
-    for record, event in rows:
-        generations = (event.names_generation, event.policy_generation)
-        log.debug(
-            "%s",
-            decision_line(
-                record.channel, record.rule, record.action, record.reason, record.subscriber, record.list, generations
-            ),
-        )

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -31,25 +31,42 @@ REQUESTS_S = int(requests.KEPT.total_seconds())
 log = logging.getLogger("filterd.audit.retention")
 
 
-def forget_due(engine: Engine, kept: Retention, clocks: Clocks, forget_released: Callable[[int, int], None]) -> None:
+class Due(NamedTuple):
+    """Records that are old, in unix seconds.   after_s  what comes later has a time of a wrong clock; None: stays"""
+
+    blocks_before_s: int
+    household_before_s: int
+    after_s: int | None = None
+
+
+def forget_due(
+    engine: Engine,
+    kept: Retention,
+    clocks: Clocks,
+    forget_released: Callable[[int, int], None],
+    forget_files: Callable[[Due], None] | None = None,
+) -> None:
     """Destroy what is due.   forget_released(now_s, before_s): of addresses released before
 
-    engine  of the role that keeps the records
+    engine        of the role that keeps the records;   forget_files  of records that are files, where they are
     Raises ClockStepped: where the time is not known, before anything was done; where it is known in spite of a step,
     when all is done."""
     with writing(engine) as conn:
         now_s, step_s = trusted_clock.look(conn, clocks)
     longest_s = max(kept.blocks, kept.household)
     _destroy_keys(engine, now_s - min(kept.day_keys, longest_s))
+    if forget_files is not None:
+        forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household)))
     for of_household, age_s in ((True, kept.household), (False, kept.blocks)):
         due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "of_household": of_household}
         _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
     _in_batches(engine, partial(household.forget, before_s=int(now_s - kept.household), limit=BATCH))
     _in_batches(engine, partial(requests.forget, before_s=int(now_s - REQUESTS_S), limit=BATCH))
     with writing(engine) as conn:
-        _overwrite_deleted(conn)
+        overwrite_deleted(conn)
         reports.forget(conn, datetime.fromtimestamp(now_s, UTC).date())
-    _forget_ahead(engine, clocks.node, now_s, longest_s)
+    if _forget_ahead(engine, clocks.node, now_s, longest_s) and forget_files is not None:
+        forget_files(Due(0, 0, int(now_s) + DAY_S))
     forget_released(int(now_s), int(now_s - kept.released_addresses))
     if step_s:
         raise ClockStepped(
@@ -60,38 +77,41 @@ def forget_due(engine: Engine, kept: Retention, clocks: Clocks, forget_released:
 
 def _destroy_keys(engine: Engine, before_s: float) -> None:
     with writing(engine) as conn:
-        _overwrite_deleted(conn)
+        overwrite_deleted(conn)
         days = block_ledger.destroy_keys(conn, before_s)
     if days:
         _empty_journal(engine)
         log.info("retention: the keys of %d days are destroyed, the last one of %s", len(days), days[-1])
 
 
-def _forget_ahead(engine: Engine, node: str, now_s: float, age_s: float) -> None:
-    """Records and keys of a time that has not come, once they have been there for `age_s`."""
+def _forget_ahead(engine: Engine, node: str, now_s: float, age_s: float) -> bool:
+    """Records and keys of a time that has not come, once they have been there for `age_s`; whether they have."""
     after_s = int(now_s) + DAY_S
     with writing(engine) as conn:
         is_due = trusted_clock.ahead_for_s(conn, node, now_s, block_ledger.is_ahead(conn, after_s)) >= age_s > 0
         if is_due:
-            _overwrite_deleted(conn)
+            overwrite_deleted(conn)
             block_ledger.destroy_keys_after(conn, after_s)
     if is_due:
         _empty_journal(engine)
         for of_household in (True, False):
             due: dict[str, Any] = {"since_s": after_s, "before_s": None, "of_household": of_household}
             _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
+    return is_due
 
 
 def _in_batches(engine: Engine, forget: Callable[[Connection], int]) -> None:
     n = BATCH
     while n == BATCH:
         with writing(engine) as conn:
-            _overwrite_deleted(conn)
+            overwrite_deleted(conn)
             n = forget(conn)
 
 
-def _overwrite_deleted(conn: Connection) -> None:
-    """SQLite leaves deleted rows in free pages otherwise.   PostgreSQL keeps them until its vacuum."""
+def overwrite_deleted(conn: Connection) -> None:
+    """Have what is deleted in this transaction overwritten.
+
+    SQLite leaves deleted rows in free pages otherwise.   PostgreSQL keeps them until its vacuum."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("PRAGMA secure_delete=ON")
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -33,7 +34,12 @@ REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     pull = add_verb(verbs, "pull", "records of blocks, streamed to stdout", EXAMPLE)
-    pull.add_argument("--format", choices=("ndjson", "csv"), default="ndjson", help="default: ndjson")
+    forms = ("ndjson", "csv", "parquet")
+    pull.add_argument("--format", choices=forms, default="ndjson", help="default: ndjson")
+    pull.add_argument("--order", type=int, metavar="NUMBER", help="of this order alone")
+    pull.add_argument("--list", metavar="ID", help="of this list alone")
+    pull.add_argument("--category", metavar="NAME", help="of this category alone")
+    pull.add_argument("--channel", metavar="NAME", help="of this one alone: dns, sni, http, quic, lock, address")
     export = add_verb(verbs, "export", "the ledger, as a bundle that can be verified, streamed to stdout", EXPORT)
     export.add_argument("--event", type=int, metavar="NUMBER", help="this event alone, with its proof")
     verify = add_verb(verbs, "verify", "check a bundle offline, and name the first event that is not as signed", VERIFY)
@@ -61,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     match args.verb:
         case "pull":
-            _stream(args, "/v1/audit/blocks", format=args.format)
+            chosen = {"order": args.order, "list": args.list, "category": args.category, "channel": args.channel}
+            _stream(args, "/v1/audit/blocks", format=args.format, **chosen)
         case "export" if args.event is not None:
             _stream(args, f"/v1/audit/ledger/{args.event}")
         case "export":
@@ -77,12 +84,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stream(args: argparse.Namespace, path: str, **more: str) -> None:
+def _stream(args: argparse.Namespace, path: str, **more: str | int | None) -> None:
     with open_answer(args, "GET", path + _query(args, **more)) as answer:
-        shutil.copyfileobj(answer, sys.stdout.buffer)
+        try:
+            shutil.copyfileobj(answer, sys.stdout.buffer)
+        except HTTPException as reason:
+            raise Missing(
+                f"{args.api}: the answer ended early; what was written is a part of it; ask again"
+            ) from reason
 
 
-def _query(args: argparse.Namespace, **more: str) -> str:
+def _query(args: argparse.Namespace, **more: str | int | None) -> str:
     asked = {"since": args.since, "until": args.until, **more}
     said = urlencode({key: value for key, value in asked.items() if value is not None})
     return f"?{said}" if said else ""

@@ -16,6 +16,7 @@ WEB: Restart = ("web",)
 SPLASH: Restart = ("splash",)
 METRICS: Restart = ("metrics",)
 RADIUS: Restart = ("radius",)
+ARCHIVE: Restart = ("archive",)
 ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
 
 

@@ -37,8 +37,9 @@ LOOK_S = 0.25
 # new flow gets through.  Its loop turns every 0.1 s, and has never been held up for longer than 0.13 s on a full core
 # while bases of a million names were opened and taken on it (bench/gate_faults.py, swapping), 0.24 s where two busy
 # programs shared that core.  A dns worker has its upstreams over TLS in the thread that says so; its clients' TLS has
-# another.  Control, web and radius do long things, and delay no traffic; splash and metrics do none.
-WATCHDOG_S = {"gate": 2.0, "dns": 5.0, "control": 30.0, "web": 30.0, "splash": 10.0, "metrics": 10.0, "radius": 30.0}
+# another.  Control, web, radius and archive do long things, and delay no traffic; splash and metrics do none.
+WATCHDOG_S = {"gate": 2.0, "dns": 5.0, "control": 30.0, "web": 30.0, "splash": 10.0, "metrics": 10.0}
+WATCHDOG_S |= {"radius": 30.0, "archive": 30.0}
 
 log = logging.getLogger("filterd.process.supervisor")
 
@@ -60,11 +61,13 @@ class Child:
 
 def roles_of(config: Config) -> list[Child]:
     """What runs on this box: control and the doors once, dns and gate as often as the configuration says, radius where
-    it listens."""
+    it listens, archive where records of blocks are files."""
     workers = [Child("dns", index) for index in range(config.dns.workers)]
     workers += [Child("gate", index) for index in range(config.gate.workers)]
     others = [Child("control", 0), Child("web", 0), Child("splash", 0), Child("metrics", 0)]
-    return [*workers, *others, *([Child("radius", 0)] if config.radius.listen else [])]
+    others += [Child("radius", 0)] if config.radius.listen else []
+    others += [Child("archive", 0)] if config.records.are_files else []
+    return [*workers, *others]
 
 
 def longest_pause_s(role: str) -> float:

@@ -18,9 +18,12 @@ from sqlalchemy import Engine
 from dns.errors import UpstreamFailed
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
+from filterd.audit.archive_client import ArchiveClient
+from filterd.audit.block_batches import BATCHES
+from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.list_counts import drain_counted
-from filterd.audit.retention import forget_due
+from filterd.audit.retention import Due, forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
 from filterd.control.clock import Clock, until_set
@@ -41,6 +44,7 @@ from filterd.keys import pseudonym_key
 from filterd.lists.reader_client import measures_missing
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.places import (
+    BLOCKS,
     CONTROL,
     SPLASH,
     SPOOL,
@@ -53,6 +57,7 @@ from filterd.places import (
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from mgmt.block_archive import ArchiveFailed
 from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
@@ -70,6 +75,7 @@ MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
+ARCHIVE_S = 10.0  # between two looks at the archive
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
 FOLLOW_S = 0.25  # between two looks at what other gateways have changed
@@ -119,6 +125,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         work.append(_anew(reloader.corridor_changed, lambda: _open_corridor(control)))
     if (reserve := reserve_of(config)) is not None:
         work.append(_hold_reserve(control, reserve))
+    if config.records.are_files:
+        work.append(_watch_archive(control))
     if rules.n_queues:
         work.append(_suspect(control))
     if engine.dialect.name == "postgresql":
@@ -321,13 +329,35 @@ def _note_time_and_start(control: Control, records: Engine) -> None:
 async def _retain(control: Control, records: Engine) -> None:
     """Destroy records and keys that are old, each hour; sooner where the clock is not believed: it may get right."""
 
+    are_files, archive = control.config.records.are_files, ArchiveClient(control.config.run_dir)
+
+    def forget_files(due: Due) -> None:
+        try:
+            asyncio.run(archive.forget(due))
+        except ArchiveFailed as reason:
+            raise OSError(f"{reason}; old files are kept until then") from reason
+
     def forget() -> None:
-        kept = control.config.retention
-        forget_due(records, kept, read_clocks(), control.publisher.forget_released)
+        of_files = forget_files if are_files else None
+        forget_due(records, control.config.retention, read_clocks(), control.publisher.forget_released, of_files)
 
     while True:
         await guarded(control.faults, "retention", lambda: asyncio.to_thread(forget))
-        await asyncio.sleep(MEND_S if "retention" in control.faults else RETAIN_S)
+        is_soon = not control.faults.keys().isdisjoint(("retention", "audit records"))  # a full disk wants room
+        await asyncio.sleep(MEND_S if is_soon else RETAIN_S)
+
+
+async def _watch_archive(control: Control) -> None:
+    """Say in the status what the archive says of itself, and where it gives no answer."""
+    archive = ArchiveClient(control.config.run_dir)
+
+    async def look() -> None:
+        if faults := (await archive.status()).faults:
+            raise OSError("; ".join(f"{where}: {why}" for where, why in faults.items()))
+
+    while True:
+        await asyncio.sleep(ARCHIVE_S)
+        await guarded(control.faults, "archive", look)
 
 
 async def _seal(control: Control, engine: Engine) -> None:
@@ -422,20 +452,32 @@ async def _watch_deadlines(control: Control, records: Engine) -> None:
 
 
 async def _drain(control: Control, ledger: Ledger) -> None:
-    """Move block events and counters from spools and counter files into the ledger."""
+    """Move block events from spools into the database, or into batches where records are files; and what counters say
+    into the database."""
     state_dir, run_dir = control.config.state_dir, control.config.run_dir
 
+    are_files, drains = control.config.records.are_files, list[BlockDrain]()
+    folder = state_dir / BLOCKS / BATCHES
     n = 0
+
+    def opened() -> BlockDrain:
+        drain = BlockDrain(state_dir / SPOOL, folder, ledger, lambda: control.config.retention.household > 0)
+        drain.begin()
+        return drain
 
     def drain_some() -> None:
         nonlocal n
         n = 0
-        n = drain_spools(state_dir / SPOOL, ledger)
+        if are_files and not drains:
+            drains.append(opened())
+        n = drains[0].drain() if drains else drain_spools(state_dir / SPOOL, ledger)
         counters = list(counters_files(run_dir))
         drain_confidential(counters, control.publisher.tables.list_ids, int(time.time()), ledger)
         drain_counted(counters, control.publisher.tables.lists, ledger.engine, ledger.node)
 
     def wipe() -> None:
+        if folder.exists() and not are_files:
+            opened()  # records were files until now: what is not finished of that
         wipe_drained(state_dir / SPOOL, ledger)
         keep_out_of_backups(state_dir / SPOOL)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from sqlalchemy import Engine
 
 from dns.upstreams.endpoints import Endpoint
+from filterd.audit.archive_client import ArchiveClient
 from filterd.config import Config
 from filterd.config.desk_file import read_desk
 from filterd.config.family import Family
@@ -101,6 +102,7 @@ async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
         desk_key=None if is_family else desk_key(config.state_dir),
         sms=None if door is Door.DESK else sms_of(config),
         replies=None if door is Door.DESK else replies_of(config),
+        archive=ArchiveClient(config.run_dir) if config.records.are_files else None,
         letters=None if is_family else LetterReader(reader_socket(config.run_dir)),
     )
     name = "family" if is_family else "api"

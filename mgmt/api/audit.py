@@ -5,48 +5,38 @@ record of them to pull.  Blocks that a household has chosen (categories, schedul
 auditor gets them.  Each pull is an event of the ledger, written before the first record goes out.
 """
 
-import csv
-import io
-import json
 import logging
 import math
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 from sqlalchemy import Row
 
 from mgmt import block_ledger
-from mgmt.app_context import CLOCK, json_response, read, write
+from mgmt.app_context import ARCHIVE, CLOCK, json_response, read, write
 from mgmt.auth import Principal, Route
+from mgmt.block_archive import ArchiveFailed, order_names
+from mgmt.block_forms import FORMS, Form, iso
+from mgmt.block_ledger import Wanted
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
-from mgmt.frame.shapes import Instant
+from mgmt.frame.shapes import MAX_NUMBER, Instant, Line
 from mgmt.ledger.event import PULLS, Event, Value
 from mgmt.ledger.store import append
+from mgmt.problems import RECORDS_AWAY, Problem
 
 log = logging.getLogger(__name__)
 
-FIELDS = (
-    "time",
-    "channel",
-    "action",
-    "list",
-    "rule",
-    "order",
-    "issuer",
-    "category",
-    "reason",
-    "generation",
-    "subscriber",
-    "count",
-)
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+WHERE = "audit"
+PARQUET, MEDIA_TYPE_OF_PARQUET = "parquet", "application/vnd.apache.parquet"
 
 
 class Span(Struct, forbid_unknown_fields=True):
@@ -59,7 +49,13 @@ class Span(Struct, forbid_unknown_fields=True):
 class Pull(Span, forbid_unknown_fields=True):
     """What is pulled, and as what."""
 
-    format: Literal["ndjson", "csv"] = "ndjson"
+    format: Annotated[
+        Literal["ndjson", "csv", "parquet"], Meta(description="parquet: where records are kept as files.")
+    ] = "ndjson"
+    order: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="Of this order alone, by its number.")] | None = None
+    list: Annotated[Line, Meta(description="Of this list alone.")] | None = None
+    category: Annotated[Line, Meta(description="Of this category alone.")] | None = None
+    channel: Literal["dns", "sni", "http", "quic", "lock", "address"] | None = None
 
 
 class CsamCount(Struct):
@@ -81,38 +77,82 @@ class CsamCounts(Struct):
 async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Pull the records of what was blocked, as a stream."""
     said = query_of(request, Pull)
-    (since_s, until_s), form = span_of(request, said), said.format
-    content_type, head, write_page = _WRITERS[form]
-    asked: dict[str, Value] = {"since": _iso(since_s), "until": _iso(until_s), "format": form}
-    await note_pull(request, principal, "blocks pulled", asked)
-    log.info("audit pull: token %d takes blocks of %d to %d as %s", principal.token, since_s, until_s, form)
-    pages = partial(block_ledger.page_of_blocks, since_s=since_s, until_s=until_s, without=block_ledger.HOUSEHOLD)
+    since_s, until_s = span_of(request, said)
+    wanted = Wanted(since_s, until_s, said.order, said.list, said.category, said.channel)
+    if said.format == PARQUET and ARCHIVE not in request.app:
+        raise unfit("?format", "records are rows of the database here", "write ndjson or csv")
+    node = socket.gethostname()
+    asked: dict[str, Value] = {"since": iso(since_s), "until": iso(until_s), "format": said.format, **wanted.equal()}
+    await note_pull(request, principal, "blocks pulled", asked | ({"node": node} if ARCHIVE in request.app else {}))
+    log.info("audit pull: token %d takes blocks of %d to %d as %s", principal.token, since_s, until_s, said.format)
+    if ARCHIVE in request.app:
+        return await _stream_files(request, wanted, said.format, node)
+    return await _stream_rows(request, wanted, FORMS[said.format])
+
+
+async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.StreamResponse:
+    """The records of a database."""
+    chosen: dict[str, Any] = {"without": block_ledger.HOUSEHOLD, "equal": wanted.equal()}
+    pages = partial(block_ledger.page_of_blocks, since_s=wanted.since_s, until_s=wanted.until_s, **chosen)
     page = await read(request, partial(pages, after=(-1, 0)))
-    response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-store"})
-    await response.prepare(request)
-    await response.write(head)
+    response = await _begun(request, form.media_type)
+    await response.write(form.head.encode())
     while page:
-        await response.write(write_page([record_of(row) for row in page]))
+        await response.write(form.rows(record_of(row) for row in page).encode())
         last = page[-1].time_s, page[-1].id
         page = await read(request, partial(pages, after=last))
     await response.write_eof()
     return response
 
 
+async def _stream_files(request: web.Request, wanted: Wanted, form: str, node: str) -> web.StreamResponse:
+    """The records of this box's archive; a stream that cannot be ended well is cut off, so that it is seen."""
+    if await read(request, block_ledger.has_blocks):
+        raise Problem(
+            503, "records still move from the database to files; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60
+        )
+    orders = await read(request, order_names)
+    media_type = MEDIA_TYPE_OF_PARQUET if form == PARQUET else FORMS[form].media_type
+    async with aclosing(request.app[ARCHIVE].pull(wanted, form, orders)) as pieces:
+        try:
+            first = await anext(pieces, b"")
+        except ArchiveFailed as reason:
+            raise Problem(503, f"{reason}; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60) from reason
+        response = await _begun(request, media_type, {"Filterd-Node": node})
+        try:
+            await response.write(first)
+            async for piece in pieces:
+                await response.write(piece)
+            await response.write_eof()
+        except ArchiveFailed as reason:
+            log.error("audit pull: %s; its connection is closed before its end", reason)
+            if request.transport is not None:
+                request.transport.abort()
+    return response
+
+
+async def _begun(
+    request: web.Request, media_type: str, more: Mapping[str, str] = MappingProxyType({})
+) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": media_type, "Cache-Control": "no-store", **more})
+    await response.prepare(request)
+    return response
+
+
 async def csam_counts(request: web.Request, principal: Principal) -> web.Response:
     """Count what confidential lists have blocked, by hour, node, list and channel."""
     since_s, until_s = span_of(request, query_of(request, Span))
-    await note_pull(request, principal, "csam counts pulled", {"since": _iso(since_s), "until": _iso(until_s)})
+    await note_pull(request, principal, "csam counts pulled", {"since": iso(since_s), "until": iso(until_s)})
     found = await read(request, lambda conn: list(block_ledger.iter_csam_counts(conn, since_s, until_s)))
     return json_response(
-        CsamCounts([CsamCount(_iso(each.hour_s), each.node, each.list, each.channel, each.count) for each in found])
+        CsamCounts([CsamCount(iso(each.hour_s), each.node, each.list, each.channel, each.count) for each in found])
     )
 
 
 def record_of(row: Row[Any]) -> dict[str, Any]:
     """A record as the auditor gets it; None where there is nothing to say."""
     return {
-        "time": _iso(row.time_s),
+        "time": iso(row.time_s),
         "channel": row.channel,
         "action": row.action,
         "list": row.list or None,
@@ -148,32 +188,10 @@ def _seconds(where: str, at: datetime, rounded: Callable[[float], int]) -> int:
         raise unfit(where, "a time before the year 1 or after 9999", "write 2026-08-04T10:00:00+05:00") from reason
 
 
-def _ndjson(records: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
-
-
-def _csv(records: list[dict[str, Any]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerows([_cell(record[field]) for field in FIELDS] for record in records)
-    return out.getvalue().encode()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return "'" + text if text.startswith(FORMULA_STARTS) else text
-
-
-def _iso(time_s: int) -> str:
-    return datetime.fromtimestamp(time_s, UTC).isoformat().replace("+00:00", "Z")
-
-
-_Writer = Callable[[list[dict[str, Any]]], bytes]
-_WRITERS: dict[str, tuple[str, bytes, _Writer]] = {
-    "ndjson": ("application/x-ndjson; charset=utf-8", b"", _ndjson),
-    "csv": ("text/csv; charset=utf-8; header=present", (",".join(FIELDS) + "\r\n").encode(), _csv),
-}
-_RECORDS = Text(("application/x-ndjson", "text/csv"))
+_RECORDS = Text(("application/x-ndjson", "text/csv", MEDIA_TYPE_OF_PARQUET))
 ROUTES = (
-    Route("GET", "/v1/audit/blocks", pull_blocks, "audit.blocks", Contract({200: _RECORDS}, query=Pull)),
+    Route(
+        "GET", "/v1/audit/blocks", pull_blocks, "audit.blocks", Contract({200: _RECORDS}, query=Pull, refusals=(503,))
+    ),
     Route("GET", "/v1/audit/csam-counts", csam_counts, "audit.counts", Contract({200: CsamCounts}, query=Span)),
 )

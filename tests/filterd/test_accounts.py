@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from filterd import accounts
+from filterd.audit.archive_messages import ARCHIVE_REQUESTS
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.lists.list_reader import READER_REQUESTS
 from filterd.lists.sealed_reader import SEALED_REQUESTS
@@ -21,6 +22,7 @@ UIDS = {
     "filterd-metrics": 907,
     "filterd-radius": 908,
     "filterd-reader": 909,
+    "filterd-archive": 910,
 }
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]
@@ -40,6 +42,7 @@ def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
         "reader": READER_REQUESTS.ops,
         "sealed": SEALED_REQUESTS.ops,
         "radius": RADIUS_REQUESTS.ops,
+        "archive": ARCHIVE_REQUESTS.ops,
         "worker": WORKER_REQUESTS.ops,
     }
 
@@ -80,6 +83,10 @@ def test_the_manual_has_the_same_table() -> None:
         ("control", "policy_changed", "filterd-radius", False),
         ("worker", "use", "filterd-radius", False),
         ("radius", "holder", "filterd-web", False),
+        ("archive", "search", "filterd-web", True),
+        ("archive", "forget", "filterd-web", False),
+        ("archive", "search", "filterd-control", False),
+        ("control", "status", "filterd-archive", False),
         ("reader", "read", "filterd-control", True),
         ("reader", "read", "filterd-web", False),
         ("sealed", "digest", "filterd-control", True),

@@ -49,6 +49,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
 
     assert held == {
         "filterd-accept": [],
+        "filterd-archive": [],
         "filterd-control": ["CAP_NET_ADMIN"],
         "filterd-dns@": ["CAP_NET_BIND_SERVICE"],
         "filterd-gate@": ["CAP_NET_ADMIN", "CAP_NET_RAW"],

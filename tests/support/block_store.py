@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from filterd.audit import block_files
 from filterd.audit.block_batches import (
+    BATCHES,
     LEDGERS,
     Batches,
     LedgerName,
@@ -24,7 +25,7 @@ def key_of(ledger: LedgerName, day: int) -> bytes:
 
 def drain_all(spool: Path, store: Path) -> Batches:
     """Every event of every worker in batches."""
-    batches = Batches(store / block_files.BATCHES)
+    batches = Batches(store / BATCHES)
     wipe_stored(spool, batches)
     for folder in sorted(spool.iterdir()):
         while drain_to_batch(folder, batches, key_of):
@@ -44,7 +45,7 @@ def found(store: Path) -> Counter[str]:
     counted: Counter[str] = Counter()
     for ledger in LEDGERS:
         batches, files = block_files.in_force(store, ledger, date.min, date.max)
-        tables = [block_files.table_of(read_batch(store / block_files.BATCHES, n).rows(ledger)) for n in batches]
+        tables = [block_files.table_of(read_batch(store / BATCHES, n).rows(ledger)) for n in batches]
         tables += [pq.read_table(path, partitioning=None) for day in files.values() for path in day]
         for table in tables:
             for rule, count in zip(table["rule"].to_pylist(), table["count"].to_pylist(), strict=True):

@@ -260,6 +260,12 @@ def test_the_roles_of_a_box_come_from_its_configuration(tmp_path: Path) -> None:
     ]
 
 
+def test_the_archive_runs_where_records_are_files(tmp_path: Path) -> None:
+    config = read_config(b"dns: {upstreams: ['192.0.2.53:53']}\nrecords: {store: files}\n", "x", tmp_path)
+
+    assert roles_of(config)[-1].name == "archive-0"
+
+
 def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> None:
     assert command_of(Child("dns", 3), tmp_path / "c.yaml")[2:] == [
         "-m",

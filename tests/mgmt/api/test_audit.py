@@ -1,14 +1,19 @@
 import csv
 import io
 import json
+import socket
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
+from aiohttp import ClientError
 from sqlalchemy import Engine
-from support.mgmt.desk import Desk, DeskOf
+from support.mgmt.desk import Client, Desk, DeskOf
 
 from mgmt import block_ledger
-from mgmt.block_ledger import BlockRecord, CsamCount
+from mgmt.app_context import ARCHIVE
+from mgmt.block_archive import ArchiveFailed, OrderName
+from mgmt.block_ledger import BlockRecord, CsamCount, Wanted
 from parental.database import writing
 
 NOON = 1785758400  # 2026-08-03T12:00:00Z
@@ -125,7 +130,97 @@ async def test_csam_is_counted_by_hour_and_never_recorded(desk: DeskOf, engine: 
     assert await pulled(desk("auditor")) == []
 
 
-@pytest.mark.parametrize("query", ["since=yesterday", "until=2026-08-03T12:00:00", "format=xlsx"])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("order=1", {"a.example"}),
+        ("list=own", {"b.example"}),
+        ("category=adult", {"b.example"}),
+        ("channel=dns", {"a.example"}),
+        ("channel=dns&list=own", set()),
+        ("list=x%27%20OR%201=1", set()),
+    ],
+)
+async def test_a_pull_is_of_what_was_asked_for(desk: DeskOf, note: Any, query: str, expected: set[str]) -> None:
+    note(record(rule="a.example", channel="dns"), record(rule="b.example", list="own", order=0, category="adult"))
+
+    assert {each["rule"] for each in await pulled(desk("auditor"), f"?{query}")} == expected
+
+
+class PlayedArchive:
+    """What the archive says, as the test sets it."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes | Exception] = [b"one", b"two"]
+        self.asked: list[Any] = []
+
+    async def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+        self.asked.append((wanted, form, [order.ref for order in orders]))
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+@pytest.fixture
+def archive(client: Client) -> PlayedArchive:
+    """Records of this box are files."""
+    played = PlayedArchive()
+    assert client.app is not None
+    client.app._state[ARCHIVE] = played  # frozen for others: the application runs already
+    return played
+
+
+async def test_records_that_are_files_come_from_the_archive_as_they_are(desk: DeskOf, archive: PlayedArchive) -> None:
+    await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER)
+
+    query = "since=1970-01-01T00:00:00Z&until=1970-01-01T01:00:00Z&format=parquet&order=1&channel=sni"
+    status, headers, body = await desk("auditor").raw("GET", f"/v1/audit/blocks?{query}")
+
+    assert (status, body) == (200, b"onetwo")
+    assert headers["Content-Type"] == "application/vnd.apache.parquet"
+    assert headers["Filterd-Node"] == socket.gethostname()
+    assert archive.asked == [(Wanted(0, 3600, order=1, channel="sni"), "parquet", ["=PTA/1"])]
+
+
+async def test_an_archive_that_is_away_is_said_before_anything_goes_out(desk: DeskOf, archive: PlayedArchive) -> None:
+    archive.pieces = [ArchiveFailed("archive: no reply")]
+
+    status, headers, body = await desk("auditor").raw("GET", "/v1/audit/blocks")
+
+    assert status == 503 and int(headers["Retry-After"]) > 0
+    assert json.loads(body)["type"].endswith("records-away")
+
+
+async def test_a_stream_that_cannot_go_on_is_cut_off_and_does_not_seem_whole(
+    desk: DeskOf, archive: PlayedArchive
+) -> None:
+    archive.pieces = [b"one", ArchiveFailed("archive: its disk")]
+
+    with pytest.raises(ClientError):
+        await desk("auditor").raw("GET", "/v1/audit/blocks")
+
+
+async def test_while_records_move_to_files_no_pull_shows_a_part_of_them(
+    desk: DeskOf, archive: PlayedArchive, note: Any
+) -> None:
+    note(record())
+
+    status, _ = await desk("auditor").ask("GET", "/v1/audit/blocks")
+
+    assert status == 503 and archive.asked == []
+
+
+async def test_parquet_is_refused_where_records_are_rows(desk: DeskOf) -> None:
+    status, body = await desk("auditor").ask("GET", "/v1/audit/blocks?format=parquet")
+
+    assert (status, body["where"]) == (422, "?format")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["since=yesterday", "until=2026-08-03T12:00:00", "format=xlsx", "order=0", "order=x", "channel=tv", "list="],
+)
 async def test_a_query_that_cannot_be_taken_is_named(desk: DeskOf, query: str) -> None:
     status, body = await desk("auditor").ask("GET", f"/v1/audit/blocks?{query}")
 

@@ -1,0 +1,71 @@
+"""mgmt's Archive over archive.sock, and what control asks there.
+
+Invariants: an answer that ends early raises ArchiveFailed, so that no one takes a part for the whole.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+
+from msgspec import Struct
+
+from filterd.audit.archive_messages import (
+    ArchiveStatus,
+    AskArchive,
+    Close,
+    Forget,
+    Forgotten,
+    More,
+    NameOrders,
+    Opened,
+    Piece,
+    Search,
+)
+from filterd.audit.retention import Due
+from filterd.places import ARCHIVE, archive_socket
+from filterd.process.codec import Failed
+from filterd.process.json_socket import NoAnswer, ask
+from mgmt.block_archive import ArchiveFailed, OrderName
+from mgmt.block_ledger import Wanted
+
+TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
+ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
+
+Form = Literal["ndjson", "csv", "parquet"]
+T = TypeVar("T")
+
+
+class ArchiveClient:
+    """Satisfies mgmt.block_archive.Archive."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._path = archive_socket(run_dir)
+
+    async def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+        number = (await self._ask(Search(wanted, cast(Form, form)), Opened)).search
+        try:
+            for at in range(0, len(orders), ORDERS_AT_ONCE):
+                await self._ask(NameOrders(number, list(orders[at : at + ORDERS_AT_ONCE])), Opened)
+            while not (piece := await self._ask(More(number), Piece)).is_last:
+                yield piece.data
+        finally:
+            with contextlib.suppress(ArchiveFailed):
+                await self._ask(Close(number), Opened)
+
+    async def forget(self, due: Due) -> int:
+        """Have the files of records that are old removed; of how many days.   Raises ArchiveFailed"""
+        return (await self._ask(Forget(*due), Forgotten)).days
+
+    async def status(self) -> ArchiveStatus:
+        """How it is.   Raises ArchiveFailed"""
+        return await self._ask(AskArchive(), ArchiveStatus)
+
+    async def _ask(self, request: Struct, kind: type[T]) -> T:
+        try:
+            reply = await ask(self._path, ARCHIVE, request, kind, TIMEOUT_S)
+        except NoAnswer as reason:
+            raise ArchiveFailed(f"archive: {reason}; start the role, or look at its log") from reason
+        if isinstance(reply, Failed):
+            raise ArchiveFailed(f"archive: {reply.reason}")
+        return reply

@@ -1,0 +1,207 @@
+"""The archive: makes files of the batches that control writes, finds records in them, removes what is old.
+
+    control ─ batches ─→ files by ledger and day ─→ searches of web, piece by piece
+
+It holds no key and no database, reads no spool, and cannot tell whose a record is.
+Invariants: one process writes a folder of files, whoever starts a second one; a household's records are in no answer;
+a search that its asker has left is closed after IDLE_S; where the disk is full, batches stay what they are, and are
+found as before.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import assert_never
+
+import duckdb
+
+from filterd.audit.archive_messages import (
+    ArchiveStatus,
+    AskArchive,
+    Close,
+    Forget,
+    Forgotten,
+    More,
+    NameOrders,
+    Opened,
+    Piece,
+    Search,
+)
+from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
+from filterd.audit.block_export import exported
+from filterd.audit.block_files import compact, forget
+from filterd.audit.block_search import SCRATCH, search
+from filterd.errors import Missing
+from filterd.process.codec import Failed
+from mgmt.block_archive import OrderName
+
+LOOK_S = 2.0  # between two looks at the batches
+OLD_S = 600.0  # a batch becomes a file after so long,
+MANY = 1000  # or with so many others,
+LARGE_OCTETS = 64 << 20  # or with so much; searches read all that wait
+MOST_SEARCHES = 4  # at once: each has block_search.MEMORY
+IDLE_S = 60.0
+LOCK = "archive.lock"
+
+Request = Search | NameOrders | More | Close | Forget | AskArchive
+
+log = logging.getLogger("filterd.audit.archive")
+
+
+@dataclass
+class _Open:
+    """A search.   pieces  None: it has not begun;   used_s  when it was asked last, by the monotonic clock"""
+
+    asked: Search
+    used_s: float
+    orders: dict[int, OrderName] = field(default_factory=dict)
+    pieces: Iterator[bytes] | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Archive:
+    """The folder of files, which nobody else writes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises Missing: another process has the folder;   OSError"""
+        self._folder, self._numbers = folder, count(1)
+        self._searches: dict[int, _Open] = {}
+        self._changing = asyncio.Lock()
+        self.faults: dict[str, str] = {}
+        for ledger in LEDGERS:
+            (folder / ledger).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / BATCHES).mkdir(mode=0o700, exist_ok=True)
+        self._lock = _locked(folder / LEDGERS[0] / LOCK)
+        (folder / SCRATCH).mkdir(mode=0o700, exist_ok=True)
+        for left in (folder / SCRATCH).iterdir():  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
+
+    async def answer(self, request: Request) -> object:
+        match request:
+            case Search():
+                return self._open(request)
+            case NameOrders():
+                return self._name(request)
+            case More():
+                return await self._more(request.search)
+            case Close():
+                self._searches.pop(request.search, None)
+                return Opened(request.search)
+            case Forget():
+                async with self._changing:
+                    return Forgotten(await asyncio.to_thread(self._forget, request))
+            case AskArchive():
+                return await asyncio.to_thread(self._status)
+        assert_never(request)
+
+    async def tend(self) -> None:
+        """Make files of batches, now and whenever there are many."""
+        while True:
+            await self.compact_if_due()
+            self._close_left()
+            await asyncio.sleep(LOOK_S)
+
+    async def compact_if_due(self) -> None:
+        """Make files of the batches that are there, where they are many or old."""
+        try:
+            async with self._changing:
+                while await asyncio.to_thread(self._is_due):
+                    made = await asyncio.to_thread(compact, self._folder)
+                    if not made.n_batches:
+                        break
+                    log.debug("%d batches with %d records are files", made.n_batches, made.n_records)
+            self.faults.pop("files", None)
+        except (OSError, ValueError) as reason:
+            told = f"{reason}; batches stay as they are, and are found; make room, or move away what is damaged"
+            if self.faults.get("files") != told:
+                log.error("%s", told)
+            self.faults["files"] = told
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._lock)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _is_due(self) -> bool:
+        paths = [self._folder / BATCHES / f"{number:010d}.batch" for number in batch_numbers(self._folder / BATCHES)]
+        if len(paths) < 2:  # the newest one stays: it has the positions
+            return False
+        found = [path.stat() for path in paths]
+        is_old = time.time() - found[0].st_mtime >= OLD_S
+        return is_old or len(paths) > MANY or sum(each.st_size for each in found) >= LARGE_OCTETS
+
+    def _forget(self, due: Forget) -> int:
+        before = {"enforcement": due.blocks_before_s, "household": due.household_before_s}
+        return sum(forget(self._folder, ledger, before[ledger], due.after_s) for ledger in LEDGERS)
+
+    def _status(self) -> ArchiveStatus:
+        files = [path for ledger in LEDGERS for path in (self._folder / ledger).glob("day=*/*.parquet")]
+        days = sorted(path.parent.name.removeprefix("day=") for path in files)
+        octets = sum(path.stat().st_size for path in files)
+        n_batches = len(batch_numbers(self._folder / BATCHES))
+        oldest = days[0] if days else None
+        return ArchiveStatus(batches=n_batches, oldest=oldest, octets=octets, faults=dict(self.faults))
+
+    def _open(self, request: Search) -> Opened | Failed:
+        self._close_left()
+        if len(self._searches) >= MOST_SEARCHES:
+            return Failed(f"{MOST_SEARCHES} pulls run already; nothing was looked for; ask again in a minute")
+        number = next(self._numbers)
+        self._searches[number] = _Open(request, time.monotonic())
+        return Opened(number)
+
+    def _name(self, request: NameOrders) -> Opened | Failed:
+        one = self._searches.get(request.search)
+        if one is None:
+            return _closed(request.search)
+        one.orders.update((each.number, each) for each in request.orders)
+        return Opened(request.search)
+
+    async def _more(self, number: int) -> Piece | Failed:
+        one = self._searches.get(number)
+        if one is None:
+            return _closed(number)
+        async with one.lock:
+            if one.pieces is None:
+                found = search(self._folder, "enforcement", one.asked.wanted)
+                one.pieces = exported(found, one.asked.form, one.orders)
+            try:
+                data = await asyncio.to_thread(next, one.pieces, None)
+            except (OSError, ValueError, OverflowError, duckdb.Error) as reason:
+                self._searches.pop(number, None)
+                log.error("a pull ended early: %s", reason)
+                return Failed(f"{' '.join(str(reason).split())}; the pull ends here; ask again")
+        one.used_s = time.monotonic()
+        if data is None:
+            self._searches.pop(number, None)
+        return Piece(data or b"", data is None)
+
+    def _close_left(self) -> None:
+        """Close searches whose askers have left them."""
+        now_s = time.monotonic()
+        for number, one in list(self._searches.items()):
+            if now_s - one.used_s >= IDLE_S and not one.lock.locked():
+                del self._searches[number]
+
+
+def _closed(number: int) -> Failed:
+    return Failed(f"search {number}: it is not open; nothing was looked for; begin another one")
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a lock that is held.   Raises Missing"""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Missing(f"{path}: another process writes this folder; not started; stop that one first") from None
+    return descriptor

@@ -1,0 +1,34 @@
+"""What the web role asks of the archive, which has the records of blocks where they are files."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Connection, select
+
+from mgmt.block_ledger import Wanted
+from parental.schema.orders import orders
+
+
+class OrderName(NamedTuple):
+    """How an order's number is said to people."""
+
+    number: int
+    issuer: str
+    ref: str
+
+
+def order_names(conn: Connection) -> list[OrderName]:
+    """How all orders are called."""
+    return [OrderName(*row) for row in conn.execute(select(orders.c.id, orders.c.issuer, orders.c.ref))]
+
+
+class ArchiveFailed(Exception):
+    """The archive could not be asked, or could not do it; the message says why."""
+
+
+class Archive(Protocol):
+    """Records of blocks of this box, but for those that households have chosen."""
+
+    def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+        """The records by time, in pieces of their form: "ndjson", "csv" or "parquet".   Raises ArchiveFailed"""
+        ...
