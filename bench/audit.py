@@ -4,10 +4,11 @@
     events_per_s       that one core would drain;   events_lost  of those written, how many the store has not
     octets_an_event    of the Parquet files;   rows_an_event  below 1: equal blocks of one second are one row
     parquet_per_s      records a second, from batches to files that count
+    ndjson_per_s       records a second that are found and written as an auditor pulls them, orders by their names
     query_100m_s       all records of one order in a month of 100,000,000, with DuckDB's start
     memory_mib         of this process at its highest, with pyarrow and DuckDB
 
-Goals: 0.25 of a core, 0 lost, 16 octets, 500,000 records/s, 2 s.
+Goals: 0.25 of a core, 0 lost, 16 octets, 500,000 records/s, as NDJSON 100,000, 2 s.
 Not measured: what writing to the spool costs the workers.
 Blocks are drawn: 100,000 a second, of 100,000 subscribers, 20,000 rules (Zipf), 500 orders, a tenth of households.
 BENCH_EVENTS=1000000, BENCH_RECORDS=10000000: fewer of them (10,000,000 and 100,000,000); the key says how many.
@@ -34,8 +35,11 @@ import pyarrow.parquet as pq
 from fastpath.images.verdict import Action, Channel, Mode, Reason, Tier
 from fastpath.wire.name import to_wire
 from filterd.audit.block_batches import BATCHES, Batches, LedgerName, drain_to_batch, no_records
+from filterd.audit.block_export import exported
 from filterd.audit.block_files import compact
-from filterd.audit.block_search import Wanted, search
+from filterd.audit.block_search import search
+from mgmt.block_archive import OrderName
+from mgmt.block_ledger import Wanted
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 N_RECORDS = int(os.environ.get("BENCH_RECORDS", "100000000"))
@@ -80,7 +84,16 @@ def drained(folder: Path) -> dict[str, float]:
         "octets_an_event": sum(path.stat().st_size for path in files) / n,
         "rows_an_event": n_records / n,
         "parquet_per_s": n_records / took_s,
+        "ndjson_per_s": _pulled_per_s(folder / "store"),
     }
+
+
+def _pulled_per_s(store: Path) -> float:
+    orders = {number: OrderName(number, "PTA", f"PTA/{number}/2027") for number in range(1, 500)}
+    began, n = time.monotonic(), 0
+    for piece in exported(search(store, "enforcement", MARCH), "ndjson", orders):
+        n += piece.count(b"\n")
+    return n / (time.monotonic() - began)
 
 
 def searched(folder: Path) -> dict[str, float]:
