@@ -31,7 +31,7 @@ FLAVOURS: dict[str, tuple[list[str], list[str]]] = {
     "asan": ([*CHECKS, "-fno-strict-aliasing", *SANITIZERS], SANITIZERS),
 }
 # AES and SHA-256 of OpenSSL, whose low-level names are deprecated: quic_initial says why they are used all the same.
-CRYPTO = {"fastpath.wire.quic_initial", "fastpath.wire.ja4", "fastpath.report.ledger_rows"}
+CRYPTO = {f"fastpath.{name}" for name in ("wire.quic_initial", "wire.ja4", "report.ledger_rows", "report.record_tree")}
 PARALLEL = min(2, os.cpu_count() or 1)  # one C compiler takes up to 500 MB here
 FLAVOUR = os.environ.get("FILTERD_BUILD", "release")
 

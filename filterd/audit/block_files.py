@@ -89,6 +89,11 @@ def in_force(folder: Path, ledger: LedgerName, first: date, last: date) -> InFor
     return InForce(_left(numbers, spans), files)
 
 
+def files_of_day(folder: Path, ledger: LedgerName, day: int) -> list[tuple[Path, Span]]:
+    """The files of a day since 1970, with the batches of each; also of one that does not count yet."""
+    return [each for each in _files(folder / ledger) if each[0].parent.name == f"day={EPOCH + timedelta(days=day)}"]
+
+
 def settle(folder: Path) -> None:
     """Remove what a compaction has left that did not end: files that do not count, or batches that do not any more."""
     for part in folder.glob("*/day=*/*.part"):  # rules.atomic_file

@@ -7,7 +7,6 @@ and a database that does not begin with that tree is refused, not signed; so is 
 """
 
 import logging
-import os
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
+from filterd.audit.last_checkpoint import LastCheckpoint
 from filterd.keys import key_at
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
@@ -23,7 +23,6 @@ from mgmt.ledger.tree import frontier_of
 from mgmt.ledger.verifier import Frontier, open_note
 from parental.database import reading, writing
 from parental.schema.ledger import events
-from rules.atomic_file import writing_whole
 
 KEY, LAST = "ledger.key", "ledger.checkpoint"
 AT_ONCE = (ORDERS, SETTINGS)  # an order's state is signed as it comes, and what is done to the ledger itself
@@ -49,7 +48,7 @@ class Seal:
 
     def __init__(self, engine: Engine, folder: Path, node: str) -> None:
         """folder: of the keys;   node: this box.   Raises ValueError, OSError"""
-        self._engine, self._last = engine, folder / LAST
+        self._engine, self._last = engine, LastCheckpoint(folder / LAST)
         self._seed, self._node = key_at(folder / KEY, KEY_OCTETS), node
         with reading(engine) as conn:
             self._signer = self._named(conn)
@@ -84,7 +83,7 @@ class Seal:
         with reading(self._engine) as conn:
             grown = self._grown(conn, tree)
         note = self._signer.sign(grown.size, grown.root())
-        self._remember(note)
+        self._last.write(note)
         with writing(self._engine) as conn:
             store.put_checkpoint(conn, grown.size, note, at)
         self._tree = grown
@@ -97,7 +96,7 @@ class Seal:
             self._signer = self._named(conn)
             store.put_key(conn, self._signer.vkey, at, CONTROL)
         with reading(self._engine) as conn:
-            note = self._remembered()
+            note = self._last.read()
             size, root = (0, None) if note is None else open_note(note, [self._vkey_of(note)])[1:]
             has = store.size(conn)
             tree = frontier_of(partial(store.iter_leaves, conn), min(size, has))
@@ -120,10 +119,11 @@ class Seal:
         return Signer(self._seed, note.partition("\n")[0]).vkey
 
     def _lost(self, signed: int, has: int) -> str:
+        last = self._last.path
         found = f"{has} events are left of {signed}" if has < signed else f"the first {signed} events are other ones"
         return (
             f"ledger: {found} that were signed; not signed any more, and all else goes on; export it as evidence, then "
-            f"put the database back, or let a new key begin: move {self._last} and {self._last.with_name(KEY)} away"
+            f"put the database back, or let a new key begin: move {last} and {last.with_name(KEY)} away"
         )
 
     def _waiting(self, conn: Connection) -> _Waiting | None:
@@ -151,14 +151,3 @@ class Seal:
                     )
                 grown.add(row.leaf)
         return grown
-
-    def _remember(self, note: str) -> None:
-        with writing_whole(self._last) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(note.encode())
-
-    def _remembered(self) -> str | None:
-        try:
-            return self._last.read_text()
-        except FileNotFoundError:
-            return None

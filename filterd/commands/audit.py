@@ -1,6 +1,7 @@
 """`filterd audit pull|export|verify|stats|redact|clock`: what an auditor takes over the API, and checks without it."""
 
 import argparse
+import itertools
 import json
 import shutil
 import sys
@@ -20,6 +21,9 @@ from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from mgmt.ledger.block_verifier import Summary as FoundBlocks
+    from mgmt.ledger.verifier import Summary as Found
 
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
 EXPORT = """filterd audit export > ledger.ndjson
@@ -47,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--key", action="append", default=[], metavar="KEY", help="believe this verifier key alone")
     verify.add_argument(
         "--checkpoint", action="append", default=[], type=Path, metavar="FILE", help="one that you have kept"
+    )
+    verify.add_argument(
+        "--witness", action="append", default=[], metavar="KEY", help="this witness must have cosigned the checkpoint"
     )
     stats = add_verb(verbs, "stats", "counts of events by month, kind, action and issuer", STATS)
     for verb in (pull, export, stats):
@@ -101,12 +108,12 @@ def _query(args: argparse.Namespace, **more: str | int | None) -> str:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from mgmt.ledger.verifier import Altered, lines_of, sentence, verify
+    from mgmt.ledger.verifier import Altered, lines_of
 
     try:
         held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
         with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
-            found = verify(lines_of(file), args.key, held)
+            found, sentence = _verified(lines_of(file), args.key, held, args.witness)
     except Altered as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
@@ -115,13 +122,29 @@ def _verify(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"whole": True, **found._asdict(), "root": found.root.hex()}))
     else:
-        print(f"{args.bundle}: {sentence(found)}")
+        print(f"{args.bundle}: {sentence}")
         if not args.key:
             print(
                 "hint: the key is the bundle's own; compare it with the one that you have, or give --key",
                 file=sys.stderr,
             )
     return 0
+
+
+def _verified(
+    lines: Iterator[bytes], keys: list[str], held: list[str], witnesses: list[str]
+) -> tuple["Found | FoundBlocks", str]:
+    """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Altered"""
+    from filterd.audit.block_tree import root_of_lines
+    from mgmt.ledger import block_verifier, verifier
+
+    head = next(lines, b"")
+    whole = itertools.chain([head], lines)
+    if block_verifier.is_head(head):
+        of_blocks = block_verifier.verify(whole, keys, held, witnesses, root_of_lines)
+        return of_blocks, block_verifier.sentence(of_blocks)
+    found = verifier.verify(whole, keys, held, witnesses)
+    return found, verifier.sentence(found)
 
 
 def _stats(args: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from mgmt.ledger import store
-from mgmt.ledger.tree import consistency_proof, frontier_of, inclusion_proof
+from mgmt.ledger.tree import consistency_proof, frontier_of, inclusion_proof, root_of
 from mgmt.ledger.verifier import PROOF, RANGE
 from parental.schema.ledger import redactions
 
@@ -73,7 +73,7 @@ def proof_of(conn: Connection, number: int) -> bytes:
         raise LookupError(f"event {number}: does not exist; the ledger has {store.size(conn)}")
     if number >= size:
         raise NotSigned(f"event {number} is not signed yet; nothing exported; try again in a minute")
-    path = [each.hex() for each in inclusion_proof(partial(store.iter_leaves, conn), number, size)]
+    path = [each.hex() for each in inclusion_proof(partial(root_of, partial(store.iter_leaves, conn)), number, size)]
     head = {"bundle": PROOF, "keys": store.known_keys(conn), "number": number, "path": path, "size": size}
     return _line(head) + event_line(rows[0]) + _line({"checkpoint": store.signed_at(conn, size)})
 
@@ -85,7 +85,7 @@ def consistency_of(conn: Connection, earlier: int) -> dict[str, Any]:
     size = store.signed_up_to(conn, store.size(conn))
     if not 1 <= earlier <= size:
         raise NotSigned(f"{earlier} events are not signed; {size} are; nothing to prove")
-    path = consistency_proof(partial(store.iter_leaves, conn), earlier, size)
+    path = consistency_proof(partial(root_of, partial(store.iter_leaves, conn)), earlier, size)
     return {
         "checkpoint": store.signed_at(conn, size),
         "earlier": earlier,

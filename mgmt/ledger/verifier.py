@@ -1,6 +1,6 @@
 """Checks an exported ledger offline.  This file stands alone: Python's standard library and `cryptography`.
 
-    python3 verifier.py BUNDLE [--key VERIFIER_KEY] [--checkpoint FILE]
+    python3 verifier.py BUNDLE [--key VERIFIER_KEY] [--checkpoint FILE] [--witness VERIFIER_KEY]
 
 A bundle is lines of canonical JSON (RFC 8785):
 
@@ -18,7 +18,7 @@ complete subtrees of the events before F, the largest first; a checkpoint of siz
 Invariants: memory does not grow with the bundle; no octet of a bundle can change unseen; the first fault is the one
 that is reported.  What this cannot see is a bundle that ends at an earlier checkpoint than it could: hold it against a
 checkpoint that you have from elsewhere.
-Source: RFC 9162 §2.1 (tree, inclusion); C2SP signed-note and tlog-checkpoint (c2sp.org).
+Source: RFC 9162 §2.1 (tree, inclusion); C2SP signed-note, tlog-checkpoint and tlog-cosignature (c2sp.org).
 """
 
 import argparse
@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 RANGE, PROOF = "filterd-ledger/1", "filterd-ledger-proof/1"
 REDACTED = "redacted"  # the action of an event that says so of another
-ED25519 = b"\x01"  # signed-note: the octet that says which algorithm
+ED25519, COSIGNATURE = b"\x01", b"\x04"  # signed-note, tlog-cosignature: the octet that says which algorithm
 SIGNATURE = "— "  # an em dash and a space, before each line of a signature
 MAX_LINE = 1 << 20  # a line is at most some kilobytes; a checkpoint at most 1 MiB in Go's reader
 EVENT, LEAF, SALT = b'{"event":', b',"leaf":"', b'","salt":"'
@@ -131,17 +131,17 @@ def root_of_path(leaf: bytes, number: int, size: int, path: Sequence[bytes]) -> 
 # -- checkpoints -------------------------------------------------------------------------------------------------------
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, algorithm: bytes = ED25519) -> bytes:
     """Source: C2SP signed-note, key ID."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return hashlib.sha256(name.encode() + b"\n" + algorithm + public).digest()[:4]
 
 
-def read_key(vkey: str) -> tuple[str, bytes, Ed25519PublicKey]:
+def read_key(vkey: str, algorithm: bytes = ED25519) -> tuple[str, bytes, Ed25519PublicKey]:
     """A C2SP verifier key: its name, id and key.   Raises ValueError."""
     name, said, text = [*vkey.split("+", 2), "", ""][:3]
-    octets = _octets(text)
-    if octets[:1] != ED25519 or len(octets) != 33 or not name or said != key_id(name, octets[1:]).hex():
-        raise ValueError("is no Ed25519 key of a signed note")
+    octets = base64_octets(text)
+    if octets[:1] != algorithm or len(octets) != 33 or not name or said != key_id(name, octets[1:], algorithm).hex():
+        raise ValueError("is no Ed25519 key of a signed note" if algorithm == ED25519 else "is no key of a witness")
     return name, octets[1:], Ed25519PublicKey.from_public_bytes(octets[1:])
 
 
@@ -149,9 +149,13 @@ def open_note(note: str, vkeys: Sequence[str]) -> Checkpoint:
     """The checkpoint in a note, which one of the keys has signed.   Raises ValueError."""
     text = open_text(note, vkeys)
     origin, size, root, *_ = [*text.split("\n"), "", "", ""]
-    if not origin or not (size.isascii() and size.isdigit() and str(int(size)) == size) or len(_octets(root)) != 32:
+    if (
+        not origin
+        or not (size.isascii() and size.isdigit() and str(int(size)) == size)
+        or len(base64_octets(root)) != 32
+    ):
         raise ValueError("is signed, and no checkpoint")
-    return Checkpoint(origin, int(size), _octets(root))
+    return Checkpoint(origin, int(size), base64_octets(root))
 
 
 def open_text(note: str, vkeys: Sequence[str]) -> str:
@@ -164,12 +168,32 @@ def open_text(note: str, vkeys: Sequence[str]) -> str:
     return text
 
 
+def require_witnesses(note: str, witnesses: Sequence[str]) -> None:
+    """Have each of these witnesses' cosignatures under a checkpoint.   Raises ValueError.   Source: tlog-cosignature"""
+    text, _, signatures = note.rpartition("\n\n")
+    for name, public, key in (read_key(vkey, COSIGNATURE) for vkey in witnesses):
+        mine = [
+            base64_octets(line.rpartition(" ")[2])
+            for line in signatures.split("\n")
+            if line.startswith(f"{SIGNATURE}{name} ")
+        ]
+        found = [each for each in mine if each[:4] == key_id(name, public, COSIGNATURE)]
+        if not found:
+            raise ValueError(f"is not cosigned by the witness {name}")
+        for octets in found:
+            said = f"cosignature/v1\ntime {int.from_bytes(octets[4:12])}\n{text}\n"
+            try:
+                key.verify(octets[12:], said.encode())
+            except InvalidSignature as reason:
+                raise ValueError(f"has a false cosignature of the witness {name}") from reason
+
+
 def _is_signed(text: str, lines: list[str], known: dict[tuple[str, bytes], Ed25519PublicKey]) -> bool:
     """Signatures of unknown keys, such as witnesses', are passed over; one of a known key that is wrong is a fault."""
     found = False
     for line in lines:
         name, _, signature = line.removeprefix(SIGNATURE).partition(" ")
-        octets = _octets(signature)
+        octets = base64_octets(signature)
         key = known.get((name, octets[:4])) if line.startswith(SIGNATURE) else None
         if key is not None:
             try:
@@ -180,7 +204,7 @@ def _is_signed(text: str, lines: list[str], known: dict[tuple[str, bytes], Ed255
     return found
 
 
-def _octets(text: str) -> bytes:
+def base64_octets(text: str) -> bytes:
     """Base 64, in its one canonical spelling.   Raises ValueError."""
     try:
         octets = base64.b64decode(text, validate=True)
@@ -207,9 +231,12 @@ class _Row(NamedTuple):
     redacted_by: int = 0
 
 
-def verify(lines: Iterable[bytes], vkeys: Sequence[str] = (), held: Sequence[str] = ()) -> Summary:
+def verify(
+    lines: Iterable[bytes], vkeys: Sequence[str] = (), held: Sequence[str] = (), witnesses: Sequence[str] = ()
+) -> Summary:
     """Check a bundle.   vkeys  to believe, none: those in the bundle;   held  checkpoints from elsewhere (notes)
 
+    witnesses  who must have cosigned the last checkpoint: their verifier keys
     Raises Altered with the first fault."""
     numbered = enumerate(lines, 1)
     head = _head(next(numbered, (1, b""))[1])
@@ -220,16 +247,18 @@ def verify(lines: Iterable[bytes], vkeys: Sequence[str] = (), held: Sequence[str
     except ValueError as reason:
         raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
     if head["bundle"] == PROOF:
-        return _verify_proof(head, [line for _, line in numbered], keys, known, ids)
-    return _Range(head, keys, known).read(numbered, ids)
+        return _verify_proof(head, [line for _, line in numbered], keys, known, ids, witnesses)
+    return _Range(head, keys, known, witnesses).read(numbered, ids)
 
 
 class _Range:
     """The state of a walk through the events of a bundle."""
 
-    def __init__(self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint]) -> None:
+    def __init__(
+        self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint], witnesses: Sequence[str]
+    ) -> None:
         self.first, self.until, self.keys = head["first"], head["until"], keys
-        self.held = {checkpoint.size: checkpoint for checkpoint in held}
+        self.held, self.witnesses = {checkpoint.size: checkpoint for checkpoint in held}, witnesses
         try:
             self.tree = Frontier(self.first, [bytes.fromhex(each) for each in head["frontier"]])
         except ValueError as reason:
@@ -297,8 +326,10 @@ class _Range:
     def _close(self, at: int, line: bytes) -> None:
         """A checkpoint: all that came before it must be what was signed."""
         try:
-            said = _canonical(line, "checkpoint")
+            said = canonical(line, "checkpoint")
             checkpoint = open_note(str(said["checkpoint"]), self.keys)
+            if checkpoint.size == self.until:
+                require_witnesses(str(said["checkpoint"]), self.witnesses)
             if self.origin not in ("", checkpoint.origin):
                 raise ValueError(f"is of another log, {checkpoint.origin!r}")
         except ValueError as reason:
@@ -339,11 +370,18 @@ class _Range:
 
 
 def _verify_proof(
-    head: dict[str, Any], lines: list[bytes], keys: tuple[str, ...], held: list[Checkpoint], ids: tuple[str, ...]
+    head: dict[str, Any],
+    lines: list[bytes],
+    keys: tuple[str, ...],
+    held: list[Checkpoint],
+    ids: tuple[str, ...],
+    witnesses: Sequence[str],
 ) -> Summary:
     number = head["number"]
     try:
-        row, checkpoint = _row(lines[0]), open_note(str(_canonical(lines[1], "checkpoint")["checkpoint"]), keys)
+        row, note = _row(lines[0]), str(canonical(lines[1], "checkpoint")["checkpoint"])
+        checkpoint = open_note(note, keys)
+        require_witnesses(note, witnesses)
         if len(lines) != 2 or row.number != number or row.computed not in (None, row.leaf):
             raise ValueError("its text is not what its leaf hash was made of")
         root = root_of_path(row.leaf, number, checkpoint.size, [bytes.fromhex(each) for each in head["path"]])
@@ -360,7 +398,7 @@ def _head(line: bytes) -> dict[str, Any]:
     try:
         bundle = json.loads(line).get("bundle") if len(line) <= MAX_LINE else None
         names = ("first", "frontier", "keys", "until") if bundle == RANGE else ("keys", "number", "path", "size")
-        head = _canonical(line, "bundle", *names)
+        head = canonical(line, "bundle", *names)
         hashes = head["frontier" if bundle == RANGE else "path"]
         whole = [head[name] for name in ("first", "until", "number", "size") if name in names]
         if bundle not in (RANGE, PROOF) or not all(type(each) is int and each >= 0 for each in whole):
@@ -379,7 +417,7 @@ def _row(line: bytes) -> _Row:
     if not line.startswith(EVENT):
         if not line.startswith(b'{"leaf":"'):
             raise ValueError("altered: the line is neither an event nor a checkpoint")
-        said = _canonical(line, "leaf", "number", "redacted_by")
+        said = canonical(line, "leaf", "number", "redacted_by")
         leaf, number = said["leaf"], said["number"]
         if type(number) is not int or type(said["redacted_by"]) is not int or said["redacted_by"] <= number:
             raise ValueError("altered: the line is no event")
@@ -389,7 +427,7 @@ def _row(line: bytes) -> _Row:
     event, end = line[len(EVENT) : LEAF_AT - 1], LEAF_AT - 1 + len(LEAF)
     if line[LEAF_AT - 1 : end] != LEAF:
         raise ValueError("altered: the line is no event")
-    salt, leaf = _hex(line[SALT_AT - 1 : -3]), _hex(line[end : end + 64])
+    salt, leaf = unhex(line[SALT_AT - 1 : -3]), unhex(line[end : end + 64])
     try:
         said = json.loads(event)
         number, time = said["number"], said["time"]
@@ -401,7 +439,7 @@ def _row(line: bytes) -> _Row:
     return _Row(number, leaf, leaf_hash(salt + event), time, redacts)
 
 
-def _canonical(line: bytes, *names: str) -> dict[str, Any]:
+def canonical(line: bytes, *names: str) -> dict[str, Any]:
     """An object with exactly these members, spelled as RFC 8785 has it.   Raises ValueError."""
     try:
         said = json.loads(line) if len(line) <= MAX_LINE else None
@@ -416,10 +454,10 @@ def _canonical(line: bytes, *names: str) -> dict[str, Any]:
 def _hash(text: object) -> bytes:
     if not isinstance(text, str) or len(text) != 64:
         raise ValueError("altered: its leaf hash is not one")
-    return _hex(text.encode())
+    return unhex(text.encode())
 
 
-def _hex(text: bytes) -> bytes:
+def unhex(text: bytes) -> bytes:
     octets = bytes.fromhex(text.decode("ascii"))
     if octets.hex().encode() != text:
         raise ValueError("altered: a hash is not in lower-case hexadecimal")
@@ -436,10 +474,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", action="append", default=[], help="a verifier key that you have from elsewhere")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you have kept")
+    parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
     said = parser.parse_args(argv)
     try:
         with said.bundle.open("rb") as file:
-            found = verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint])
+            found = verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
     except (Altered, OSError, UnicodeDecodeError) as reason:
         print(f"{said.bundle}: {reason}", file=sys.stderr)
         return 1

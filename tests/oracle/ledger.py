@@ -72,19 +72,19 @@ def check(octets: bytes) -> int:
     if rest or not lines:
         is_checkpoint = rest.startswith(b'{"checkpoint":')
         raise Wrong(None if is_checkpoint else sum(b'"leaf":"' in line for line in lines), "ends inside of a line")
-    head = _strict(lines[0], None)
+    head = strict(lines[0], None)
     first, hashes = head.get("first"), head.get("frontier")
     if set(head) != {"bundle", "first", "frontier", "keys", "until"} or head["bundle"] != "filterd-ledger/1":
         raise Wrong(None, "head")
     if type(first) is not int or type(head["until"]) is not int or not isinstance(hashes, list):
         raise Wrong(None, "head")
-    known = _complete_subtrees(first, hashes)
+    known = complete_subtrees(first, hashes)
     leaves: list[bytes] = [b""] * first
     before, signed = "", None
     gone, said_gone = dict[int, int](), dict[int, int]()  # redacted event → the one that says so, twice
     for at, line in enumerate(lines[1:], 1):
         if line.startswith(b'{"checkpoint":'):
-            size, root = _opened(_strict(line, None), head["keys"])
+            size, root = opened(strict(line, None), head["keys"])
             if size != len(leaves) or merkle_tree_hash(leaves, 0, size, known) != root:
                 raise Wrong(None if first and signed is None else signed or 0, f"before the checkpoint in line {at}")
             signed = size
@@ -92,11 +92,11 @@ def check(octets: bytes) -> int:
         number = len(leaves)
         if first and signed is None:
             raise Wrong(number, "no checkpoint before it")
-        said = _strict(line, number)
+        said = strict(line, number)
         if set(said) == {"event", "leaf", "salt"}:
             event = said["event"]
-            leaf = hashlib.sha256(b"\x00" + _unhex(said["salt"], 16, number) + _canonical(event)).digest()
-            if leaf != _unhex(said["leaf"], 32, number) or event["number"] != number or event["time"] < before:
+            leaf = hashlib.sha256(b"\x00" + unhex(said["salt"], 16, number) + canonical(event)).digest()
+            if leaf != unhex(said["leaf"], 32, number) or event["number"] != number or event["time"] < before:
                 raise Wrong(number, "is another event")
             before = event["time"]
             if event["action"] == "redacted":
@@ -105,7 +105,7 @@ def check(octets: bytes) -> int:
             if said["number"] != number or type(said["redacted_by"]) is not int or said["redacted_by"] <= number:
                 raise Wrong(number, "is no redacted event")
             gone[number] = said["redacted_by"]
-            leaf = _unhex(said["leaf"], 32, number)
+            leaf = unhex(said["leaf"], 32, number)
         else:
             raise Wrong(number, "is no event")
         leaves.append(leaf)
@@ -124,46 +124,46 @@ def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
     """RFC 8785 for objects of ASCII keys, texts, whole numbers, truths and nothing."""
     if isinstance(value, dict):
-        members = (_canonical(key) + b":" + _canonical(value[key]) for key in sorted(value))
+        members = (canonical(key) + b":" + canonical(value[key]) for key in sorted(value))
         return b"{" + b",".join(members) + b"}"
     if isinstance(value, list):
-        return b"[" + b",".join(map(_canonical, value)) + b"]"
+        return b"[" + b",".join(map(canonical, value)) + b"]"
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _strict(line: bytes, event: int | None) -> dict[str, Any]:
+def strict(line: bytes, event: int | None) -> dict[str, Any]:
     try:
         said = json.loads(line)
     except (ValueError, RecursionError) as reason:
         raise Wrong(event, "not JSON") from reason
-    if not isinstance(said, dict) or _canonical(said) != line:
+    if not isinstance(said, dict) or canonical(said) != line:
         raise Wrong(event, "not canonical JSON")
     return said
 
 
-def _unhex(text: Any, n_octets: int, event: int | None) -> bytes:
+def unhex(text: Any, n_octets: int, event: int | None) -> bytes:
     if not isinstance(text, str) or len(text) != 2 * n_octets or any(c not in "0123456789abcdef" for c in text):
         raise Wrong(event, "no hash")
     return bytes.fromhex(text)
 
 
-def _complete_subtrees(first: int, hashes: list[Any]) -> Nodes:
+def complete_subtrees(first: int, hashes: list[Any]) -> Nodes:
     known, at = Nodes(), 0
     for power in reversed(range(first.bit_length())):
         if first >> power & 1:
             if not hashes:
                 raise Wrong(None, "a frontier too short")
-            known[at, at + (1 << power)] = _unhex(hashes[0], 32, None)
+            known[at, at + (1 << power)] = unhex(hashes[0], 32, None)
             at, hashes = at + (1 << power), hashes[1:]
     if hashes:
         raise Wrong(None, "a frontier too long")
     return known
 
 
-def _opened(said: dict[str, Any], keys: Any) -> tuple[int, bytes]:
+def opened(said: dict[str, Any], keys: Any) -> tuple[int, bytes]:
     try:
         text, signatures = said["checkpoint"].rsplit("\n\n", 1)
         for signature in signatures.removesuffix("\n").split("\n"):

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.block_proof import Store
 from support.mgmt import ledgers
 from support.mgmt.ledgers import SIGNER
 from support.system.daemon import Daemon, eventually
@@ -112,3 +113,19 @@ def test_an_event_is_redacted_by_whom_and_why(tmp_path: Path, capsys: pytest.Cap
     ledgers.sign(engine)
     assert ledgers.verified(ledgers.bundle(engine)).redacted == 1
     engine.dispose()
+
+
+def test_a_bundle_of_block_records_is_verified_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store(tmp_path) as blocks:
+        blocks.fill(2)
+        blocks.sign()
+        whole, key = blocks.bundle(), blocks.seal.vkey
+    for name, octets in (("whole", whole), ("altered", whole.replace(b"0.test", b"9.test", 1))):
+        (tmp_path / name).write_bytes(octets)
+
+    assert main(["audit", "verify", str(tmp_path / "whole"), "--key", key]) == 0
+    assert "8 records in batches 0 to 3: whole, in order, unaltered" in capsys.readouterr().out
+    assert main(["audit", "verify", str(tmp_path / "altered"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["fault"].startswith("batch 0, of 2027-01-15: its records were altered")
+    assert main(["audit", "verify", str(tmp_path / "whole"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["without"] == {}

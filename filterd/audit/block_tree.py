@@ -1,0 +1,247 @@
+"""The Merkle tree of a node's block records: what proves that none was altered, dropped or put in.
+
+    FOLDER/tree.sqlite      leaves, salts, roots of whole subtrees, checkpoints
+
+A leaf is what a batch has of one day in the enforcement ledger:
+
+    SHA-256(0x00 ‖ {"batch":N,"day":"2026-11-28","number":L,"records":n,"root":HEX})
+
+and `root` is that of a small tree, whose leaves are SHA-256(0x00 ‖ salt ‖ line) of its records
+(filterd.audit.record_lines) in their order.  So a record is proven in two steps: in its batch, and the batch in the
+tree.  Where the salt is destroyed with the records of its day, no hash gives a record away, and the tree still
+verifies.
+Invariants: leaves are numbered from 0 in the order of their batches, without a gap.  What catch_up() has taken is on
+the disk when it returns, and only then may a compaction remove its batch: the order of records in Parquet is that of
+the batches, so the leaves can be computed again from either.  One process writes.
+Absent on purpose: records of households, which are theirs and deletable at any time, and CSAM blocks, which are counts.
+Source: RFC 9162 §2.1; RFC 8785.   Cost: 0.5 µs a record, and 50 µs a leaf; a proof reads some hundred rows.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from fastpath.report.record_tree import leaf_hashes, parents
+from filterd.audit.block_batches import batch_numbers, read_batch
+from filterd.audit.record_lines import by_day, lines_of
+from mgmt.ledger.event import SALT_OCTETS
+from mgmt.ledger.tree import largest_power_below, root_of
+from mgmt.ledger.verifier import Frontier, leaf_hash, node_hash
+
+FILE = "tree.sqlite"
+BATCHES = "batches"
+EPOCH = date(1970, 1, 1)
+WHOLE = 256  # leaves under a root that is kept, and such roots under the next one
+AT_ONCE = 256  # batches of one transaction
+HASH_OCTETS = 32
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS leaves (number INTEGER PRIMARY KEY, batch INTEGER, day INTEGER, n INTEGER, root BLOB);
+CREATE INDEX IF NOT EXISTS leaves_day ON leaves (day);
+CREATE TABLE IF NOT EXISTS salts (number INTEGER PRIMARY KEY, salt BLOB);
+CREATE TABLE IF NOT EXISTS subtrees (size INTEGER, number INTEGER, root BLOB, PRIMARY KEY (size, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT);
+CREATE TABLE IF NOT EXISTS taken (batch INTEGER);
+"""
+
+
+class Leaf(NamedTuple):
+    """The records of one day in a batch.   day  since 1970;   n  records;   root  of their tree
+
+    salt  None: it is destroyed, as the records are"""
+
+    number: int
+    batch: int
+    day: int
+    n: int
+    root: bytes
+    salt: bytes | None
+
+    def text(self) -> bytes:
+        """The octets of which the leaf is made."""
+        said = {"batch": self.batch, "day": day_text(self.day), "number": self.number, "records": self.n}
+        return msgspec.json.encode({**said, "root": self.root.hex()}, order="sorted")
+
+    def hash(self) -> bytes:
+        return leaf_hash(self.text())
+
+
+class BlockTree:
+    """The tree of a store.   Raises sqlite3.Error"""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: of the store"""
+        self._batches = folder / BATCHES
+        self._rows = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+            self._rows.execute(f"PRAGMA {pragma}")
+        self._rows.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self._rows.close()
+
+    @property
+    def size(self) -> int:
+        return int(self._one("SELECT coalesce(max(number) + 1, 0) FROM leaves"))
+
+    @property
+    def taken(self) -> int:
+        """The last batch that is in the tree: up to there, batches may become files.   0: none is"""
+        return int(self._one("SELECT coalesce(max(batch), 0) FROM taken"))
+
+    def catch_up(self) -> int:
+        """Take the batches that have come since; how many leaves there are more.
+
+        Raises OSError; ValueError for a damaged batch, and where batches are gone that it has not seen."""
+        before, taken = self.size, self.taken
+        numbers = [number for number in batch_numbers(self._batches) if number > taken]
+        if taken and numbers and numbers[0] > taken + 1:
+            raise ValueError(
+                f"{self._batches}: batches {taken + 1} to {numbers[0] - 1} are gone before they were in the tree; "
+                f"nothing taken; put them back, or let a new tree begin: move {FILE} away"
+            )
+        for at in range(0, len(numbers), AT_ONCE):
+            self._take(numbers[at : at + AT_ONCE])
+        return self.size - before
+
+    def root(self, first: int, until: int) -> bytes:
+        """The root of the leaves of first ≤ number < until; of whole subtrees, the kept one."""
+        n = until - first
+        is_power = n.bit_count() == 1 and (n.bit_length() - 1) % (WHOLE.bit_length() - 1) == 0
+        if n >= WHOLE and is_power and first % n == 0:
+            return bytes(self._one("SELECT root FROM subtrees WHERE size = ? AND number = ?", n, first // n))
+        if n <= WHOLE:
+            return root_of(self._hashes, first, until)
+        middle = first + largest_power_below(n)
+        return node_hash(self.root(first, middle), self.root(middle, until))
+
+    def frontier(self, size: int) -> Frontier:
+        """The right edge of the first `size` leaves."""
+        hashes, first = [], 0
+        for power in reversed(range(size.bit_length())):
+            if size >> power & 1:
+                hashes.append(self.root(first, first + (1 << power)))
+                first += 1 << power
+        return Frontier(size, hashes)
+
+    def leaves(self, first: int, until: int) -> Iterator[Leaf]:
+        """Those of first ≤ number < until."""
+        chosen = "SELECT leaves.*, salt FROM leaves LEFT JOIN salts USING (number) WHERE number >= ? AND number < ?"
+        yield from map(Leaf._make, self._rows.execute(f"{chosen} ORDER BY number", (first, until)))
+
+    def span(self, first: date, last: date) -> tuple[int, int]:
+        """The first leaf of these days, and the one after the last one; equal: there is none."""
+        chosen = "SELECT min(number), max(number) + 1 FROM leaves WHERE day BETWEEN ? AND ?"
+        found = self._rows.execute(chosen, ((first - EPOCH).days, (last - EPOCH).days)).fetchone()
+        return (0, 0) if found[0] is None else found
+
+    def records_before(self, leaf: Leaf, first_batch: int) -> int:
+        """How many records of its day the batches from `first_batch` on have before a leaf."""
+        chosen = "SELECT coalesce(sum(n), 0) FROM leaves WHERE day = ? AND batch >= ? AND number < ?"
+        return int(self._one(chosen, leaf.day, first_batch, leaf.number))
+
+    def records_of(self, day: int, first_batch: int, last_batch: int) -> int:
+        """How many records of a day these batches have."""
+        chosen = "SELECT coalesce(sum(n), 0) FROM leaves WHERE day = ? AND batch BETWEEN ? AND ?"
+        return int(self._one(chosen, day, first_batch, last_batch))
+
+    def forget(self, before_s: float) -> int:
+        """Destroy the salts of the days that have ended by `before_s` (unix seconds), before their records; how many.
+
+        They are overwritten in the file, and in its journal"""
+        before = (datetime.fromtimestamp(before_s, UTC).date() - EPOCH).days
+        due = "DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE day < ?)"
+        n = self._rows.execute(due, (before,)).rowcount
+        if n:
+            self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return n
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Keep a signed one; one that has more signatures replaces it."""
+        self._rows.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (size, note))
+
+    def checkpoint_from(self, size: int) -> tuple[int, str] | None:
+        """The first one of at least that many leaves, and its size; None: they are not signed yet."""
+        chosen = "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1"
+        found: tuple[int, str] | None = self._rows.execute(chosen, (size,)).fetchone()
+        return found
+
+    def last_checkpoint(self) -> tuple[int, str] | None:
+        """The newest one, and its size."""
+        chosen = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        found: tuple[int, str] | None = self._rows.execute(chosen).fetchone()
+        return found
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _take(self, numbers: list[int]) -> None:
+        """Batches in one transaction."""
+        self._rows.execute("BEGIN IMMEDIATE")
+        try:
+            size = self.size
+            for number in numbers:
+                for day, rows in by_day(read_batch(self._batches, number).enforcement):
+                    salt, lines = secrets.token_bytes(SALT_OCTETS), lines_of(rows)
+                    leaf = Leaf(size, number, day, len(rows.counts) // 4, root_of_lines(salt, lines), salt)
+                    self._rows.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", leaf[:-1])
+                    self._rows.execute("INSERT INTO salts VALUES (?, ?)", (leaf.number, salt))
+                    size += 1
+                    self._keep_whole(size)
+            self._rows.execute("DELETE FROM taken")
+            self._rows.execute("INSERT INTO taken VALUES (?)", (numbers[-1],))
+        except BaseException:
+            self._rows.execute("ROLLBACK")
+            raise
+        self._rows.execute("COMMIT")
+
+    def _keep_whole(self, size: int) -> None:
+        """Keep the roots of the subtrees that are whole with the last leaf."""
+        of = WHOLE
+        while size % of == 0:
+            below = of // WHOLE
+            hashes = self._hashes if below == 1 else partial(self._roots, below)
+            root = root_of(hashes, (size - of) // below, size // below)
+            self._rows.execute("INSERT INTO subtrees VALUES (?, ?, ?)", (of, size // of - 1, root))
+            of *= WHOLE
+
+    def _roots(self, size: int, first: int, until: int) -> Iterator[bytes]:
+        """Of the whole subtrees of that size of first ≤ number < until."""
+        chosen = "SELECT root FROM subtrees WHERE size = ? AND number >= ? AND number < ? ORDER BY number"
+        return (bytes(root) for (root,) in self._rows.execute(chosen, (size, first, until)))
+
+    def _hashes(self, first: int, until: int) -> Iterator[bytes]:
+        return (leaf.hash() for leaf in self.leaves(first, until))
+
+    def _one(self, query: str, *values: int) -> int | bytes:
+        found = self._rows.execute(query, values).fetchone()
+        return found[0]  # type: ignore[no-any-return]
+
+
+def root_of_lines(salt: bytes, lines: bytes) -> bytes:
+    """The root of the small tree of records.   lines  each with its end;   ≥ 1"""
+    level = leaf_hashes(salt, lines)
+    while len(level) > HASH_OCTETS:
+        level = parents(level)
+    return level or hashlib.sha256(b"").digest()
+
+
+def path_in_batch(salt: bytes, lines: bytes, index: int) -> list[bytes]:
+    """The inclusion proof of a record in its batch, from below."""
+    level, path = leaf_hashes(salt, lines), []
+    while len(level) > HASH_OCTETS:
+        other = (index ^ 1) * HASH_OCTETS
+        if other < len(level):
+            path.append(level[other : other + HASH_OCTETS])
+        level, index = parents(level), index >> 1
+    return path
+
+
+def day_text(day: int) -> str:
+    """'2026-11-28'"""
+    return (EPOCH + timedelta(days=day)).isoformat()

@@ -1,0 +1,316 @@
+"""Checks exported block records offline.  With verifier.py in the same folder this file needs no filterd:
+
+    python3 block_verifier.py BUNDLE [--key VERIFIER_KEY] [--checkpoint FILE] [--witness VERIFIER_KEY]
+
+A bundle is lines of canonical JSON (RFC 8785):
+
+    {"bundle":"filterd-blocks/1","first":F,"frontier":[…],"keys":[…],"until":U}    batches F to U-1 of the tree
+    {"batch":{"batch":N,"day":D,"number":L,"records":n,"root":HEX},"salt":HEX}     a batch; its n records follow
+    {"action":…,"category":…,…,"time":…}                                           a record
+    {"batch":{…}}                                                                  a batch without its records
+    {"checkpoint":NOTE}                                                            all of it, signed: the last line
+
+    {"bundle":"filterd-blocks-proof/1","index":I,"in_batch":[…],"in_tree":[…],"keys":[…]}   or: one record, proven alone
+    the line of its batch, the record, and the checkpoint
+
+The leaf of a batch is SHA-256(0x00 ‖ the octets of its object); `root` is that of a tree whose leaves are
+SHA-256(0x00 ‖ salt ‖ line) of its records.  Records are destroyed with their salt at the end of their time; that a
+batch had so many of that day is proven still.
+Invariants: memory is that of one batch; no octet of a bundle can change unseen; the first fault is reported.
+Source: RFC 9162 §2.1; C2SP signed-note and tlog-checkpoint.   Cost: 1 to 2 µs a record, one hash and one node each.
+"""
+
+import argparse
+import hashlib
+import itertools
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+if __package__:
+    from mgmt.ledger.verifier import (
+        Altered,
+        Checkpoint,
+        Frontier,
+        canonical,
+        key_id,
+        leaf_hash,
+        lines_of,
+        open_note,
+        read_key,
+        require_witnesses,
+        root_of_path,
+        unhex,
+    )
+else:
+    from verifier import (  # type: ignore[import-not-found,no-redef]
+        Altered,
+        Checkpoint,
+        Frontier,
+        canonical,
+        key_id,
+        leaf_hash,
+        lines_of,
+        open_note,
+        read_key,
+        require_witnesses,
+        root_of_path,
+        unhex,
+    )
+
+RANGE, PROOF = "filterd-blocks/1", "filterd-blocks-proof/1"
+BATCH = b'{"batch":'
+SALT_OCTETS = 16
+MOST_RECORDS = 1 << 16  # of a batch
+RootOf = Callable[[bytes, bytes], bytes]  # (salt, lines with their ends) → the root of their tree
+
+
+class Summary(NamedTuple):
+    """What was verified: batches of first ≤ number < until.   records  that are there
+
+    without  day → records that are not there, of batches that were left without them"""
+
+    first: int
+    until: int
+    records: int
+    without: dict[str, int]
+    root: bytes
+    key_ids: tuple[str, ...]
+
+
+class _Batch(NamedTuple):
+    number: int
+    day: str
+    records: int
+    root: bytes
+    leaf: bytes
+    salt: bytes | None
+
+
+def root_of_lines(salt: bytes, lines: bytes) -> bytes:
+    """The root of the tree of records.   Source: RFC 9162 §2.1.1, level by level"""
+    sha256, begun = hashlib.sha256, b"\x00" + salt
+    level = [sha256(begun + line).digest() for line in lines.split(b"\n")[:-1]]
+    while len(level) > 1:
+        last = level[-1:] if len(level) % 2 else []
+        level = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)
+        ] + last
+    return level[0] if level else sha256(b"").digest()
+
+
+def verify(
+    lines: Iterable[bytes],
+    vkeys: Sequence[str] = (),
+    held: Sequence[str] = (),
+    witnesses: Sequence[str] = (),
+    root_of: RootOf = root_of_lines,
+) -> Summary:
+    """Check a bundle.   vkeys  to believe, none: those in the bundle;   held  checkpoints from elsewhere (notes)
+
+    witnesses  who must have cosigned: their verifier keys;   root_of  may be a faster one
+    Raises Altered with the first fault."""
+    waiting = iter(lines)
+    head = _head(next(waiting, b""))
+    keys = tuple(vkeys or head["keys"])
+    try:
+        known = [open_note(note, keys) for note in held]
+        ids = tuple(f"{name}+{key_id(name, public).hex()}" for name, public, _ in map(read_key, keys))
+    except ValueError as reason:
+        raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
+    if head["bundle"] == PROOF:
+        return _verify_proof(head, waiting, keys, known, witnesses)._replace(key_ids=ids)
+    return _verify_range(head, waiting, keys, known, witnesses, root_of)._replace(key_ids=ids)
+
+
+def is_head(line: bytes) -> bool:
+    """Whether a bundle that begins so is one of block records."""
+    return line.startswith((b'{"bundle":"%b"' % RANGE.encode(), b'{"bundle":"%b"' % PROOF.encode()))
+
+
+def sentence(found: Summary) -> str:
+    """What was verified, for a person."""
+    n = sum(found.without.values())
+    days = f" of {min(found.without)} to {max(found.without)}" if found.without else ""
+    without = f"; {n} more{days} are not in it: destroyed, or not asked for" if n else ""
+    span = f"in batches {found.first} to {found.until - 1}" if found.until > found.first else "in no batch"
+    signed = f"signed by {', '.join(found.key_ids)}"
+    return f"{found.records} records {span}: whole, in order, unaltered{without}; {signed}; root {found.root.hex()}"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _verify_range(
+    head: dict[str, Any],
+    lines: Iterator[bytes],
+    keys: tuple[str, ...],
+    held: list[Checkpoint],
+    witnesses: Sequence[str],
+    root_of: RootOf,
+) -> Summary:
+    try:
+        tree = Frontier(head["first"], [unhex(each.encode()) for each in head["frontier"]])
+    except ValueError as reason:
+        raise Altered(f"line 1, the head: {reason}") from reason
+    roots, n, without = {tree.size: tree.root()}, 0, Counter[str]()
+    for line in lines:
+        if not line.startswith(BATCH):
+            break
+        batch = _batch(line, tree.size)
+        if batch.salt is None:
+            without[batch.day] += batch.records
+        else:
+            _check_records(batch, batch.salt, lines, root_of)
+            n += batch.records
+        tree.add(batch.leaf)
+        if any(each.size == tree.size for each in held):
+            roots[tree.size] = tree.root()
+    else:
+        raise Altered(f"batch {tree.size}: no checkpoint closes the bundle: cut off")
+    if line.startswith(b'{"action":'):
+        raise Altered(f"batch {tree.size - 1}: put in: more records than were signed")
+    _check_signed(line, tree, keys, witnesses)
+    if next(lines, b"") or tree.size != head["until"]:
+        raise Altered(f"the bundle goes up to batch {head['until'] - 1}, and its checkpoint to {tree.size - 1}")
+    _hold_against(held, roots, head["first"], tree.size)
+    return Summary(head["first"], tree.size, n, dict(without), tree.root(), ())
+
+
+def _check_records(batch: _Batch, salt: bytes, lines: Iterator[bytes], root_of: RootOf) -> None:
+    records = list(itertools.islice(lines, batch.records))
+    for at, line in enumerate([*records, b""][: batch.records]):
+        if not line.startswith(b'{"action":') or line[-1:] != b"\n":
+            missing = line.startswith((BATCH, b'{"checkpoint":')) or not line
+            what = f"left out: {at} records where {batch.records} were signed" if missing else "altered: no record"
+            raise Altered(f"batch {batch.number}, record {at}: {what}")
+    if root_of(salt, b"".join(records)) != batch.root:
+        raise Altered(f"batch {batch.number}, of {batch.day}: its records were altered, or are in another order")
+
+
+def _check_signed(line: bytes, tree: Frontier, keys: tuple[str, ...], witnesses: Sequence[str]) -> None:
+    try:
+        note = str(canonical(line, "checkpoint")["checkpoint"])
+        signed = open_note(note, keys)
+        require_witnesses(note, witnesses)
+    except ValueError as reason:
+        raise Altered(f"the checkpoint after batch {tree.size - 1}: {reason}") from reason
+    if signed.size != tree.size:
+        what = "left out" if tree.size < signed.size else "put in"
+        raise Altered(f"batch {min(tree.size, signed.size)}: {what}: {tree.size} where {signed.size} were signed")
+    if signed.root != tree.root():
+        raise Altered("a batch was altered together with its root, or the head: not what was signed")
+
+
+def _hold_against(held: list[Checkpoint], roots: dict[int, bytes], first: int, size: int) -> None:
+    for each in held:
+        if each.size > size:
+            raise Altered(f"the bundle does not reach the checkpoint of {each.size} batches that it is held against")
+        if each.size < first:
+            raise Altered(f"the bundle begins after the checkpoint of {each.size} batches that it is held against")
+        if roots[each.size] != each.root:
+            raise Altered(f"the checkpoint of {each.size} batches that you hold is of another history")
+
+
+def _verify_proof(
+    head: dict[str, Any],
+    lines: Iterator[bytes],
+    keys: tuple[str, ...],
+    held: list[Checkpoint],
+    witnesses: Sequence[str],
+) -> Summary:
+    first, record, last, *more = [*itertools.islice(lines, 4), b"", b"", b""]
+    batch = _batch(first, None)
+    try:
+        if batch.salt is None or not record.endswith(b"\n") or any(more):
+            raise ValueError("is no proof of a record")
+        leaf = leaf_hash(batch.salt + record[:-1])
+        in_batch = root_of_path(leaf, head["index"], batch.records, _hashes(head["in_batch"]))
+        if in_batch != batch.root:
+            raise ValueError("the record was altered, or was not in this batch")
+        note = str(canonical(last, "checkpoint")["checkpoint"])
+        signed = open_note(note, keys)
+        require_witnesses(note, witnesses)
+        if root_of_path(batch.leaf, batch.number, signed.size, _hashes(head["in_tree"])) != signed.root:
+            raise ValueError("the batch was altered, or was not in this tree")
+        if any(each.size == signed.size and each.root != signed.root for each in held):
+            raise ValueError("the checkpoint that you hold is of another history")
+    except ValueError as reason:
+        raise Altered(f"batch {batch.number}, record {head['index']}: {reason}") from reason
+    return Summary(batch.number, batch.number + 1, 1, {}, signed.root, ())
+
+
+def _head(line: bytes) -> dict[str, Any]:
+    try:
+        is_range = json.loads(line).get("bundle") == RANGE
+        whole = ("first", "until") if is_range else ("index",)
+        hashes = ("frontier",) if is_range else ("in_batch", "in_tree")
+        head = canonical(line, "bundle", "keys", *whole, *hashes)
+        if head["bundle"] not in (RANGE, PROOF) or not all(
+            type(head[each]) is int and head[each] >= 0 for each in whole
+        ):
+            raise ValueError
+        for name in hashes:
+            _hashes(head[name])
+        if not isinstance(head["keys"], list) or not all(isinstance(each, str) for each in head["keys"]):
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, RecursionError) as reason:
+        raise Altered("line 1: is not the head of a bundle of block records") from reason
+    return head
+
+
+def _batch(line: bytes, expected: int | None) -> _Batch:
+    """Its line.   expected  the number that it should have"""
+    where = f"batch {'?' if expected is None else expected}"
+    try:
+        said = canonical(line, "batch", "salt") if b',"salt":' in line else canonical(line, "batch")
+        batch = said["batch"]
+        if set(batch) != {"batch", "day", "number", "records", "root"} or type(batch["day"]) is not str:
+            raise ValueError("altered: the line is no batch")
+        if not all(type(batch[name]) is int and batch[name] >= 0 for name in ("batch", "number", "records")):
+            raise ValueError("altered: the line is no batch")
+        if not 0 < batch["records"] <= MOST_RECORDS:
+            raise ValueError("altered: no batch has so many records")
+        salt = unhex(said["salt"].encode()) if "salt" in said else None
+        root = _hashes([batch["root"]])[0]
+        if salt is not None and len(salt) != SALT_OCTETS:
+            raise ValueError("altered: its salt is of another length")
+    except (ValueError, TypeError, AttributeError) as reason:
+        raise Altered(f"{where}: {reason}") from reason
+    if expected is not None and batch["number"] != expected:
+        what = "left out" if batch["number"] > expected else "put in, or in another order"
+        raise Altered(f"{where}: {what}: batch {batch['number']} comes instead")
+    # What follows `{"batch":` up to the salt is the octets of the object: canonical() has compared them.
+    octets = line[len(BATCH) : line.rindex(b',"salt":')] if salt is not None else line[len(BATCH) : -2]
+    return _Batch(batch["number"], batch["day"], batch["records"], root, leaf_hash(octets), salt)
+
+
+def _hashes(texts: Sequence[str]) -> list[bytes]:
+    found = [unhex(each.encode()) for each in texts]
+    if any(len(each) != 32 for each in found):
+        raise ValueError("altered: a hash of another length")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Check exported block records of filterd.")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--key", action="append", default=[], help="a verifier key that you have from elsewhere")
+    parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you have kept")
+    parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
+    said = parser.parse_args(argv)
+    try:
+        with said.bundle.open("rb") as file:
+            found = verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
+    except (Altered, OSError, UnicodeDecodeError) as reason:
+        print(f"{said.bundle}: {reason}", file=sys.stderr)
+        return 1
+    print(f"{said.bundle}: {sentence(found)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle.ledger import merkle_tree_hash
+from support.block_proof import DAY_NS, NIGHT_NS, S, Store
+from support.spool import TIME_NS, block_event
+
+from fastpath.images.verdict import Reason
+from filterd.audit import block_tree
+from filterd.audit.block_batches import batch_path
+from filterd.audit.block_tree import BlockTree, path_in_batch, root_of_lines
+from mgmt.ledger.tree import consistency_proof, inclusion_proof, is_consistent
+from mgmt.ledger.verifier import leaf_hash, root_of_path
+
+SALT = bytes(16)
+
+
+def hashes(tree: BlockTree) -> list[bytes]:
+    return [leaf.hash() for leaf in tree.leaves(0, tree.size)]
+
+
+def test_a_leaf_is_the_records_of_one_day_in_a_batch(store: Store) -> None:
+    store.fill(2)
+
+    assert store.tree.catch_up() == 4
+    leaves = list(store.tree.leaves(0, 4))
+    assert [(leaf.number, leaf.batch, leaf.n) for leaf in leaves] == [(0, 1, 2), (1, 1, 2), (2, 2, 2), (3, 2, 2)]
+    assert leaves[1].day == leaves[0].day + 1 == NIGHT_NS // DAY_NS
+    assert store.tree.catch_up() == 0 and store.tree.taken == 2
+
+
+def test_records_of_households_and_csam_counts_are_in_no_leaf(store: Store) -> None:
+    store.drain(block_event(reason=Reason.PAUSE), block_event(reason=Reason.CSAM))
+
+    assert (store.tree.catch_up(), store.tree.taken) == (0, 1)
+
+
+def test_roots_and_proofs_are_those_of_the_recursive_definition_with_kept_subtrees(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_tree, "WHOLE", 4)
+    rows = store.tree._rows
+    rows.executemany("INSERT INTO leaves VALUES (?, ?, 1, 1, ?)", [(n, n + 1, bytes(32)) for n in range(300)])
+    for size in range(1, 301):
+        store.tree._keep_whole(size)
+    leaves = hashes(store.tree)
+
+    for first, until in ((0, 300), (0, 4), (4, 8), (0, 256), (256, 300), (8, 70), (7, 8), (0, 2), (3, 9)):
+        assert store.tree.root(first, until) == merkle_tree_hash(leaves, first, until, {})
+    for size in (0, 1, 3, 4, 5, 64, 255, 256, 300):
+        assert store.tree.frontier(size).root() == merkle_tree_hash(leaves, 0, size, {})
+    path = inclusion_proof(store.tree.root, 270, 300)
+    assert root_of_path(leaves[270], 270, 300, path) == store.tree.root(0, 300)
+    roots = store.tree.root(0, 70), store.tree.root(0, 300)
+    assert is_consistent(70, 300, roots, consistency_proof(store.tree.root, 70, 300))
+
+
+@given(st.integers(1, 70), st.data())
+def test_a_record_is_proven_in_its_batch(n: int, data: st.DataObject) -> None:
+    lines = [b"%d" % number for number in range(n)]
+    index = data.draw(st.integers(0, n - 1))
+    octets = b"".join(line + b"\n" for line in lines)
+
+    path = path_in_batch(SALT, octets, index)
+
+    assert root_of_path(leaf_hash(SALT + lines[index]), index, n, path) == root_of_lines(SALT, octets)
+
+
+def test_a_process_that_dies_while_it_takes_batches_has_taken_none_or_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.fill(3)
+    monkeypatch.setattr(block_tree, "AT_ONCE", 2)
+
+    def dies(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(block_tree, "root_of_lines", dies)
+        with pytest.raises(KeyboardInterrupt):
+            store.tree.catch_up()
+    store.tree.close()
+
+    again = store.opened(store.path)
+    assert (again.size, again.taken) == (0, 0)
+    assert again.catch_up() == 6
+
+
+def test_batches_that_are_gone_before_they_were_taken_are_told(store: Store) -> None:
+    store.fill(1)
+    store.tree.catch_up()
+    store.fill(2)
+    batch_path(store.path / "batches", 2).unlink()
+
+    with pytest.raises(ValueError, match=r"batches 2 to 2 are gone before they were in the tree; nothing taken"):
+        store.tree.catch_up()
+    assert store.tree.taken == 1
+
+
+def test_forgotten_salts_are_in_no_file_and_the_tree_is_the_same(store: Store) -> None:
+    store.fill(3)
+    store.tree.catch_up()
+    root = store.tree.root(0, 6)
+    gone = [leaf.salt for leaf in store.tree.leaves(0, 6) if leaf.day == TIME_NS // DAY_NS and leaf.salt]
+
+    assert store.tree.forget(NIGHT_NS // S) == len(gone) == 3
+
+    octets = b"".join(path.read_bytes() for path in store.path.glob("tree.sqlite*"))
+    assert not any(salt in octets for salt in gone)
+    assert [leaf.salt is None for leaf in store.tree.leaves(0, 6)] == [True, False] * 3
+    assert (store.tree.root(0, 6), store.opened(store.path).root(0, 6)) == (root, root)
+
+
+def test_a_second_writer_takes_nothing_twice(store: Store) -> None:
+    other = store.opened(store.path)
+    store.fill(2)
+
+    assert (store.tree.catch_up(), other.catch_up()) == (4, 0)
+    store.fill(1)
+    with store.tree._rows:
+        store.tree._rows.execute("BEGIN IMMEDIATE")
+        other._rows.execute("PRAGMA busy_timeout=0")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.catch_up()
+        store.tree._rows.execute("ROLLBACK")
+    assert (other.catch_up(), store.tree.catch_up()) == (2, 0)

@@ -1,0 +1,84 @@
+"""A store of block records with its tree, signed by a key of the test, and bundles of it."""
+
+import io
+import re
+from contextlib import ExitStack, closing
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from support.block_store import drain_all
+from support.spool import TIME_NS, block_event, put_segment
+
+from filterd.audit.block_bundle import bundle_of
+from filterd.audit.block_seal import BlockSeal
+from filterd.audit.block_tree import BlockTree
+from mgmt.ledger.block_verifier import Summary, verify
+from mgmt.ledger.verifier import Altered, lines_of
+
+S = 10**9
+DAY_NS = 86_400 * S
+NIGHT_NS = (TIME_NS // DAY_NS + 1) * DAY_NS
+FIRST = date(2027, 1, 15)  # of TIME_NS
+
+
+class Store:
+    """Batches, their tree, and what signs it; closed as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self._open = ExitStack()
+        self._folder, self.path, self._n = folder, folder / "store", 0
+        self.keys = folder / "keys"
+        self.keys.mkdir(parents=True, exist_ok=True)
+        self.seal = BlockSeal(self.keys, "gw.example")
+        (self.path / "batches").mkdir(parents=True, exist_ok=True)
+        self.tree = self.opened(self.path)
+
+    def opened(self, folder: Path) -> BlockTree:
+        """Another tree, closed with this one."""
+        return self._open.enter_context(closing(BlockTree(folder)))
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def drain(self, *events: bytes) -> None:
+        """A batch more, of these events."""
+        self._n += 1
+        put_segment(self._folder / f"spool/dns-{self._n}", 1, *events)
+        drain_all(self._folder / "spool", self.path)
+
+    def fill(self, n: int, of: int = 4) -> None:
+        """So many batches, the last records of each of the day after."""
+        for number in range(n):
+            times = [NIGHT_NS - S, NIGHT_NS]
+            events = [
+                block_event(f"{number}-{at}.test", time_ns=times[2 * at // of], subscriber=at) for at in range(of)
+            ]
+            self.drain(*events)
+
+    def sign(self) -> str | None:
+        self.tree.catch_up()
+        return self.seal.seal(self.tree)
+
+    def bundle(self, first: date = date.min, last: date = date.max) -> bytes:
+        return b"".join(bundle_of(self.path, self.tree, [self.seal.vkey], first, last))
+
+
+def verified(octets: bytes, **more: Any) -> Summary:
+    return verify(lines_of(io.BytesIO(octets)), **more)
+
+
+def fault(octets: bytes, **more: Any) -> str:
+    """What the verifier says; '' where it finds nothing."""
+    try:
+        verified(octets, **more)
+    except Altered as found:
+        return str(found)
+    return ""
+
+
+def split(octets: bytes) -> list[bytes]:
+    return [line for line in re.split(rb"(?<=\n)", octets) if line]
