@@ -80,7 +80,7 @@ class Records:
     def lines(self, leaf: Leaf) -> bytes:
         """Those of a leaf, in order.   Raises OSError; ValueError where they are not what was taken"""
         try:
-            rows = dict(by_day(read_batch(self._folder / BATCHES, leaf.batch).rows(LEDGER)))[leaf.day]
+            rows = dict(by_day(read_batch(self._folder / BATCHES, leaf.batch).rows(LEDGER))).get(leaf.day, Rows())
         except FileNotFoundError:  # they are in a file
             rows = rows_of(self._slice(leaf))
         found = lines_of(rows)
@@ -99,7 +99,7 @@ class Records:
             if file.metadata.num_rows != n:
                 raise ValueError(
                     f"{path}: {file.metadata.num_rows} records, and {n} are in the tree; nothing more exported; keep "
-                    "the store as it is as evidence"
+                    "the store as evidence"
                 )
             return self._rows_between(file, path, self._tree.records_before(leaf, first), leaf.n)
 

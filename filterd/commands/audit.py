@@ -1,10 +1,13 @@
-"""`filterd audit pull|export|verify|stats|redact|clock`: what an auditor takes over the API, and checks without it."""
+"""`filterd audit pull|export|verify|stats|cosign|witness|redact|clock`.
+
+What an auditor takes over the API, and checks without it; and what a second box says of it."""
 
 import argparse
 import itertools
 import json
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +34,10 @@ filterd audit export --event 4711 > one-event.ndjson"""
 VERIFY = """filterd audit verify ledger.ndjson
 filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
 STATS = "filterd audit stats --since 2026-11-01T00:00:00+05:00 --json"
+COSIGN = """filterd audit cosign --witness http://witness.example:8099 \\
+    --key 'witness.example+a3b1c2d4+BJk…' > kept-in-october.txt"""
+WITNESS = """filterd audit witness --listen 192.0.2.9:8099 --state /var/lib/filterd-witness --name witness.example \\
+    --log 'gw1/filterd-ledger+bbf69a00+AQOh…'"""
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
@@ -56,6 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--witness", action="append", default=[], metavar="KEY", help="this witness must have cosigned the checkpoint"
     )
     stats = add_verb(verbs, "stats", "counts of events by month, kind, action and issuer", STATS)
+    cosign = add_verb(verbs, "cosign", "the newest checkpoint of the ledger, cosigned by a witness", COSIGN)
+    cosign.add_argument("--witness", required=True, metavar="URL", help="where it listens")
+    cosign.add_argument("--key", dest="key_of_witness", required=True, metavar="KEY", help="its verifier key")
+    add_api_arguments(cosign)
+    witness = add_verb(verbs, "witness", "cosign checkpoints of other boxes, until it is stopped", WITNESS)
+    witness.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
+    witness.add_argument("--state", type=Path, required=True, metavar="FOLDER", help="of its key and what it has seen")
+    witness.add_argument("--name", required=True, help="of the witness, in its key and signatures")
+    witness.add_argument("--log", action="append", required=True, metavar="KEY", help="the verifier key of a log")
     for verb in (pull, export, stats):
         verb.add_argument("--since", metavar="ISO8601", help="default: from the first record")
         verb.add_argument("--until", metavar="ISO8601", help="default: until now")
@@ -84,6 +100,12 @@ def run(args: argparse.Namespace) -> int:
             return _verify(args)
         case "stats":
             _stats(args)
+        case "cosign":
+            from filterd.lookup.cosignature import cosigned_checkpoint
+
+            print(cosigned_checkpoint(args), end="")
+        case "witness":
+            _witness(args)
         case "redact":
             _redact(args)
         case _:
@@ -151,6 +173,32 @@ def _stats(args: argparse.Namespace) -> None:
     for row in call(args, "GET", f"/v1/audit/stats{_query(args)}")["counts"]:
         named = " ".join(filter(None, (row["month"], row["kind"], row["action"], row["issuer"])))
         print(json.dumps(row) if args.json else f"{row['count']:>9}  {named}")
+
+
+def _witness(args: argparse.Namespace) -> None:
+    """Serve until a signal."""
+    from aiohttp import web
+
+    from filterd.audit.witness import Witness, app_of
+    from filterd.keys import key_at
+    from filterd.process.instance import only_instance
+    from mgmt.ledger.checkpoint import KEY_OCTETS, Cosigner
+
+    host, _, port = args.listen.rpartition(":")
+    if not host or not port.isdigit() or "+" in args.name or args.name.split() != [args.name]:
+        raise WrongUse("witness: --listen or --name is not fit; not started; write ADDRESS:PORT, and a name without + ")
+    args.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with only_instance(args.state, "witness"):
+        try:
+            cosigner = Cosigner(key_at(args.state / "witness.key", KEY_OCTETS), args.name)
+            witness = Witness(args.state, cosigner, args.log)
+        except ValueError as reason:
+            raise WrongUse(f"witness: {reason}; not started; give verifier keys of logs with --log") from reason
+        print(f"witness {cosigner.vkey} listens at {args.listen}", flush=True)
+        try:
+            web.run_app(app_of(witness, time.time), host=host.strip("[]"), port=int(port), print=None)
+        except (OSError, OverflowError) as reason:
+            raise Missing(f"witness: {args.listen}: {reason}; stopped; give another address with --listen") from reason
 
 
 def _redact(args: argparse.Namespace) -> None:

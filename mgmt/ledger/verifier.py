@@ -168,24 +168,21 @@ def open_text(note: str, vkeys: Sequence[str]) -> str:
     return text
 
 
-def require_witnesses(note: str, witnesses: Sequence[str]) -> None:
-    """Have each of these witnesses' cosignatures under a checkpoint.   Raises ValueError.   Source: tlog-cosignature"""
-    text, _, signatures = note.rpartition("\n\n")
+def require_witnesses(notes: Sequence[str], witnesses: Sequence[str]) -> None:
+    """Have each witness's cosignature under one of the checkpoints.   Raises ValueError.   Source: tlog-cosignature"""
     for name, public, key in (read_key(vkey, COSIGNATURE) for vkey in witnesses):
-        mine = [
-            base64_octets(line.rpartition(" ")[2])
-            for line in signatures.split("\n")
-            if line.startswith(f"{SIGNATURE}{name} ")
-        ]
-        found = [each for each in mine if each[:4] == key_id(name, public, COSIGNATURE)]
+        start, found = f"{SIGNATURE}{name} ", 0
+        for text, _, signatures in (note.rpartition("\n\n") for note in notes):
+            mine = [base64_octets(line[len(start) :]) for line in signatures.split("\n") if line.startswith(start)]
+            for octets in (each for each in mine if each[:4] == key_id(name, public, COSIGNATURE)):
+                try:
+                    said = f"cosignature/v1\ntime {int.from_bytes(octets[4:12])}\n{text}\n"
+                    key.verify(octets[12:], said.encode())
+                except InvalidSignature as reason:
+                    raise ValueError(f"has a false cosignature of the witness {name}") from reason
+                found += 1
         if not found:
             raise ValueError(f"is not cosigned by the witness {name}")
-        for octets in found:
-            said = f"cosignature/v1\ntime {int.from_bytes(octets[4:12])}\n{text}\n"
-            try:
-                key.verify(octets[12:], said.encode())
-            except InvalidSignature as reason:
-                raise ValueError(f"has a false cosignature of the witness {name}") from reason
 
 
 def _is_signed(text: str, lines: list[str], known: dict[tuple[str, bytes], Ed25519PublicKey]) -> bool:
@@ -236,7 +233,7 @@ def verify(
 ) -> Summary:
     """Check a bundle.   vkeys  to believe, none: those in the bundle;   held  checkpoints from elsewhere (notes)
 
-    witnesses  who must have cosigned the last checkpoint: their verifier keys
+    witnesses  who must have cosigned the last checkpoint, or one of `held`: their verifier keys
     Raises Altered with the first fault."""
     numbered = enumerate(lines, 1)
     head = _head(next(numbered, (1, b""))[1])
@@ -248,17 +245,17 @@ def verify(
         raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
     if head["bundle"] == PROOF:
         return _verify_proof(head, [line for _, line in numbered], keys, known, ids, witnesses)
-    return _Range(head, keys, known, witnesses).read(numbered, ids)
+    return _Range(head, keys, known, (held, witnesses)).read(numbered, ids)
 
 
 class _Range:
     """The state of a walk through the events of a bundle."""
 
     def __init__(
-        self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint], witnesses: Sequence[str]
+        self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint], cosigned: tuple[Sequence[str], ...]
     ) -> None:
         self.first, self.until, self.keys = head["first"], head["until"], keys
-        self.held, self.witnesses = {checkpoint.size: checkpoint for checkpoint in held}, witnesses
+        self.held, self.cosigned = {checkpoint.size: checkpoint for checkpoint in held}, cosigned
         try:
             self.tree = Frontier(self.first, [bytes.fromhex(each) for each in head["frontier"]])
         except ValueError as reason:
@@ -329,7 +326,7 @@ class _Range:
             said = canonical(line, "checkpoint")
             checkpoint = open_note(str(said["checkpoint"]), self.keys)
             if checkpoint.size == self.until:
-                require_witnesses(str(said["checkpoint"]), self.witnesses)
+                require_witnesses([*self.cosigned[0], str(said["checkpoint"])], self.cosigned[1])
             if self.origin not in ("", checkpoint.origin):
                 raise ValueError(f"is of another log, {checkpoint.origin!r}")
         except ValueError as reason:
@@ -381,7 +378,7 @@ def _verify_proof(
     try:
         row, note = _row(lines[0]), str(canonical(lines[1], "checkpoint")["checkpoint"])
         checkpoint = open_note(note, keys)
-        require_witnesses(note, witnesses)
+        require_witnesses([note], witnesses)
         if len(lines) != 2 or row.number != number or row.computed not in (None, row.leaf):
             raise ValueError("its text is not what its leaf hash was made of")
         root = root_of_path(row.leaf, number, checkpoint.size, [bytes.fromhex(each) for each in head["path"]])

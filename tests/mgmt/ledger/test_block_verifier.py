@@ -16,7 +16,7 @@ from filterd.audit.block_bundle import proof_of
 from filterd.audit.block_tree import root_of_lines
 from mgmt.ledger import block_verifier, verifier
 from mgmt.ledger.block_verifier import sentence
-from mgmt.ledger.checkpoint import Signer
+from mgmt.ledger.checkpoint import Cosigner, Signer
 
 
 @pytest.fixture(scope="module")
@@ -242,3 +242,18 @@ def test_two_files_of_python_and_cryptography_are_enough(whole: bytes, tmp_path:
     assert [run.returncode for run in runs] == [0, 1], runs[0].stderr
     assert runs[0].stdout.startswith("whole: 12 records in batches 0 to 5: whole, in order, unaltered; signed by gw.")
     assert runs[1].stderr.startswith("altered: batch 0, of 2027-01-15: its records were altered")
+
+
+def test_a_witness_that_is_asked_for_must_have_cosigned(store: Store, whole: bytes, proof: bytes) -> None:
+    witness, kept = Cosigner(bytes(32), "witness.example"), store.tree.checkpoint_from(1)
+    newest = store.tree.last_checkpoint()
+    assert kept is not None and newest is not None
+    cosigned = [note + witness.cosign(note, 1_800_000_000) for _, note in (kept, newest)]
+
+    for octets in (whole, proof):
+        assert fault(octets, witnesses=[witness.vkey]).endswith("is not cosigned by the witness witness.example")
+    assert verified(whole, held=cosigned[:1], witnesses=[witness.vkey]).until == 6
+    store.tree.put_checkpoint(6, cosigned[1])
+    alone = proof_of(store.path, store.tree, [store.seal.vkey], 3, 1)
+    assert verified(store.bundle(), witnesses=[witness.vkey]) == verified(whole)
+    assert verified(alone, witnesses=[witness.vkey]).records == 1

@@ -18,7 +18,7 @@ from support.mgmt.ledgers import NOON, SIGNER, at_event, bundle, fault, joined, 
 
 from mgmt.ledger import store, verifier
 from mgmt.ledger.bundle import consistency_of, proof_of
-from mgmt.ledger.checkpoint import Signer
+from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.verifier import Frontier, leaf_hash
 from parental.database import open_database, reading, writing
@@ -371,3 +371,18 @@ def test_a_line_without_an_end_takes_no_more_memory_than_a_line_may_have(tmp_pat
     with (tmp_path / "endless").open("rb") as file:
         assert max(map(len, verifier.lines_of(file))) <= verifier.MAX_LINE + 2
     assert verifier.main([str(tmp_path / "endless")]) == 1
+
+
+def test_a_witness_that_is_asked_for_must_have_cosigned_the_end_or_what_is_held(engine: Engine) -> None:
+    ledgers.write(engine, 12, signed={4})
+    octets, witness = bundle(engine), Cosigner(bytes(32), "witness.example")
+    with reading(engine) as conn:
+        kept, proof = store.signed_at(conn, 5) or "", proof_of(conn, 3)
+    cosigned = kept + witness.cosign(kept, 1_800_000_000)
+
+    for each in (octets, proof):
+        assert fault(each, witnesses=[witness.vkey]).endswith("is not cosigned by the witness witness.example")
+    assert verified(octets, held=[cosigned], witnesses=[witness.vkey]).until == 13
+    false = kept + witness.cosign(kept.replace("5", "6", 1), 1_800_000_000)
+    assert "has a false cosignature" in fault(octets, held=[false], witnesses=[witness.vkey])
+    assert "is no key of a witness" in fault(octets, witnesses=[SIGNER.vkey])

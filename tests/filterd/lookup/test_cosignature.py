@@ -1,0 +1,95 @@
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.system.daemon import DEADLINE_S, Daemon, eventually
+from support.system.ports import free_port
+
+from filterd.cli import main
+from mgmt.ledger.checkpoint import Signer
+
+pytestmark = pytest.mark.services
+
+NOWHERE = "http://127.0.0.1:1"
+OTHER_LOG = Signer(bytes(32), "gw.test/other").vkey
+Start = Callable[[str], tuple[str, str]]
+
+
+@pytest.fixture
+def witness(daemon: Daemon, tmp_path: Path) -> Iterator[Start]:
+    """Starts a witness of a log; its URL and key."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(log: str) -> tuple[str, str]:
+        at, state = f"127.0.0.1:{free_port()}", tmp_path / "state"
+        asked = ("audit", "witness", "--listen", at, "--state", str(state), "--name", "witness.test", "--log", log)
+        process = subprocess.Popen(daemon.command(*asked), env=daemon.env(), stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        said = process.stdout.readline().split()
+        assert said[2:] == ["listens", "at", at]
+        return f"http://{at}", said[1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate(timeout=DEADLINE_S)
+
+
+def exported(daemon: Daemon, bundle: Path) -> str:
+    """The ledger in a file; the key of its head."""
+
+    def has_events() -> bool:
+        bundle.write_text(daemon.run("audit", "export", token=daemon.token("auditor")).stdout)
+        return '"event":' in bundle.read_text()
+
+    eventually(has_events, "the first signed events")
+    return str(json.loads(bundle.read_text().splitlines()[0])["keys"][0])
+
+
+def test_a_witness_on_another_box_cosigns_and_the_verifier_asks_for_it(
+    daemon: Daemon, witness: Start, tmp_path: Path
+) -> None:
+    bundle, kept = tmp_path / "ledger.ndjson", tmp_path / "kept.txt"
+    url, key = witness(exported(daemon, bundle))
+
+    def cosign(of: str = key) -> subprocess.CompletedProcess[str]:
+        return daemon.run("audit", "cosign", "--witness", url, "--key", of, token=daemon.token("auditor"))
+
+    first = cosign()
+    daemon.token("auditor")  # an event more, which is signed within a minute or not: it goes on from either tree
+    second = cosign()
+    kept.write_text(first.stdout)
+    exported(daemon, bundle)
+
+    assert [first.returncode, second.returncode] == [0, 0], first.stderr + second.stderr
+    done = daemon.run("audit", "verify", str(bundle), "--witness", key, "--checkpoint", str(kept))
+    assert done.returncode == 0, done.stdout
+    without = daemon.run("audit", "verify", str(bundle), "--witness", key)
+    assert without.returncode == 1 and "is not cosigned by the witness witness.test" in without.stdout
+    other = cosign("other.test+" + key.partition("+")[2])
+    assert other.returncode == 1 and "nothing printed; compare its key" in other.stderr and other.stdout == ""
+
+
+def test_a_witness_that_is_away_or_of_another_log_is_reported(daemon: Daemon, witness: Start) -> None:
+    other, key = witness(OTHER_LOG)
+    asked = {url: ("audit", "cosign", "--witness", url, "--key", key) for url in (NOWHERE, "x", other)}
+
+    done = {url: daemon.run(*each, token=daemon.token("auditor")) for url, each in asked.items()}
+
+    assert "nothing done; start the witness, or correct --witness" in done[NOWHERE].stderr
+    assert done["x"].returncode == 2 and "no URL; nothing done" in done["x"].stderr
+    assert done[other].returncode == 1 and "this log is unknown; not cosigned" in done[other].stderr
+    assert "".join(each.stdout for each in done.values()) == ""
+
+
+def test_a_witness_without_fit_arguments_does_not_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["audit", "witness", "--state", str(tmp_path / "state"), "--log", OTHER_LOG]
+
+    assert main([*asked, "--listen", "8099", "--name", "w"]) == 2
+    assert main([*asked, "--listen", "127.0.0.1:1", "--name", "a b"]) == 2
+    assert main([*asked, "--listen", "127.0.0.1:1", "--name", "w", "--log", "x"]) == 2
+    assert capsys.readouterr().err.count("not started") == 3
+    assert main([*asked, "--listen", "192.0.2.1:8099", "--name", "w"]) == 3
