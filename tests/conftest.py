@@ -12,6 +12,7 @@ from support.database.postgresql import PostgresqlServer, programs, running_serv
 from support.database.sqlite import make_database
 from support.images.opened import Images
 from support.system.memory import folder_in_memory
+from support.system.side_by_side import side_by_side
 
 from parental.engines import Where
 
@@ -72,13 +73,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Refuse processes during a test of `make unit`, its fixtures included."""
+    """Refuse processes during a test of `make unit`, its fixtures included; one of the kernel waits for its turn."""
     global _pure_test
     is_of_the_repository = item.path.parent == Path(__file__).parent / "repo"
     markers = {marker.name for marker in item.iter_markers()}
     _pure_test = "" if is_of_the_repository or markers & TIERS_WITH_PROCESSES else item.nodeid
     try:
-        return (yield)
+        with side_by_side(item):
+            return (yield)
     finally:
         _pure_test = ""
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from filterd.audit.block_batches import Kind, LedgerName, Rows, batch_path, read_batch
-from filterd.audit.block_files import BATCHES, SCHEMA, files_of_day
+from filterd.audit.block_batches import BATCHES, Kind, LedgerName, Rows, batch_path, read_batch
+from filterd.audit.block_files import SCHEMA, files_of_day
 from filterd.audit.block_tree import EPOCH, BlockTree, Leaf, path_in_batch, root_of_lines
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.block_verifier import PROOF, RANGE

@@ -244,6 +244,7 @@ def test_a_lock_stops_a_running_download_and_no_other(
         adult.stop()
 
 
+@pytest.mark.alone
 def test_a_full_table_of_connections_lets_nothing_pass_unjudged_and_is_over_when_it_is(
     gate: Gate, lab: Lab, internet: Internet
 ) -> None:

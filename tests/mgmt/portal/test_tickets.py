@@ -4,7 +4,6 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver
-from support.present import present
 
 from mgmt.portal.tickets import COUNTS
 from parental.calendar import tickets
