@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
 from mgmt.fields import unfit
 from mgmt.ledger.event import CONTROL
@@ -22,6 +22,7 @@ from mgmt.orders.live import MAY_COME, REVISION
 from mgmt.orders.model import IN_FORCE, Order
 from parental.revision import raise_revision
 from parental.schema.orders import entries, orders
+from parental.schema.sealed_orders import sealed_messages
 
 LATEST = timedelta(days=3653)  # ten years: what is later is a slip of the pen
 EXPIRED_AS_ORDERED = "its last day, as it was ordered, is over"
@@ -72,7 +73,9 @@ def moment_of(moment_s: object) -> datetime | None:
 def is_for_review(at: datetime) -> ColumnElement[bool]:
     """Whether an order is in force and past its review."""
     in_force = exists().where(entries.c.order == orders.c.id, entries.c.status.in_(IN_FORCE))
-    return and_(orders.c.review_s <= int(at.timestamp()), orders.c.replaced_by.is_(None), in_force)
+    is_sealed = exists().where(sealed_messages.c.order == orders.c.id)  # it has no rows of entries
+    is_served = and_(is_sealed, orders.c.receipt.is_not(None), orders.c.withdrawn_ms.is_(None))
+    return and_(orders.c.review_s <= int(at.timestamp()), orders.c.replaced_by.is_(None), or_(in_force, is_served))
 
 
 def lapse_due(conn: Connection, at: datetime) -> list[int]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 from mgmt.fields import unfit
 from mgmt.orders.live import MAY_COME
 from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING_REVIEW, REFUSED_PROTECTED, Entry
+from mgmt.orders.sealed_messages import is_message
 from parental.schema.orders import entries, orders
 
 _ABOUT = tuple(
@@ -67,6 +68,10 @@ def correctable(conn: Connection, issuer: str, ref: str) -> Row[Any]:
     newest = versions_of(conn, found)[-1]
     if newest.id != found.id:
         raise _refused(issuer, ref, f"{newest.ref} has corrected it", f"write corrects: {newest.ref}")
+    if is_message(conn, found.id):
+        raise _refused(
+            issuer, ref, "it came encrypted", "push what holds now encrypted, as a new order, and withdraw it"
+        )
     if not found.original:
         raise _refused(issuer, ref, "a list file brings its entries", "who keeps the list corrects its file")
     return found

@@ -11,11 +11,13 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval,
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.dates import for_review
 from mgmt.orders.proof import BY_NAMES
 from mgmt.orders.sealed_messages import Message, Reading, keep_reading, put_message, sealed_order
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
+from mgmt.orders.versions import Superseded, correctable
 from parental.schema.orders import approvals, letters, orders
 
 KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
@@ -129,3 +131,22 @@ def test_one_whose_approval_is_not_believed_any_more_is_held_again(conn: Connect
     served(conn, set(), RECEIPT, NOW)
 
     assert steps_of(conn, [order])[order][-1].state == "held_by_rail"
+
+
+def test_no_correction_in_clear_takes_the_place_of_one_that_came_encrypted(conn: Connection, order: int) -> None:
+    with pytest.raises(
+        Superseded, match="CA/1: it came encrypted; not corrected, nothing stored; push"
+    ):
+        correctable(conn, "PTA", "CA/1")
+
+
+def test_one_that_is_in_force_past_its_review_is_for_review(conn: Connection, order: int) -> None:
+    in_a_year = NOW + timedelta(days=366)
+    conn.execute(update(orders).values(review_s=int(NOW.timestamp())))
+    assert for_review(conn, in_a_year) == []
+    agree(conn, order)
+    served(conn, {order}, RECEIPT, NOW)
+    assert [each.id for each in for_review(conn, in_a_year)] == [order]
+
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    assert for_review(conn, in_a_year) == []
