@@ -6,6 +6,7 @@ rule is back: none passes unjudged.  Locked lines stay locked meanwhile, as appl
 Source: nft(8), conntrack(8).
 """
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -174,6 +175,20 @@ def sysctl_faults(folder: Path = SETTINGS) -> list[str]:
         if found != wanted:
             faults.append(f"net.netfilter.{name}: is {found}; decoy packets are forwarded; set it to {wanted}")
     return faults
+
+
+def set_sysctls(folder: Path = SETTINGS) -> list[str]:
+    """Have the kernel as the gate needs it; a message for each sysctl that was otherwise: set, or not to be set."""
+    said = []
+    for name, wanted in SYSCTLS.items():
+        found = _setting(folder, name)
+        if found in (wanted, ABSENT):
+            continue
+        with contextlib.suppress(OSError):
+            (folder / name).write_text(wanted)
+        if _setting(folder, name) == wanted:
+            said.append(f"net.netfilter.{name}: was {found}, by which decoy packets are forwarded; set to {wanted}")
+    return said + sysctl_faults(folder)
 
 
 def picks_up(folder: Path = SETTINGS) -> bool:

@@ -36,7 +36,7 @@ from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
 from filterd.escalation import watch
-from filterd.kernel.firewall import Kernel, sysctl_faults
+from filterd.kernel.firewall import Kernel, set_sysctls
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
@@ -97,7 +97,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
     await control.publisher.cut()
-    for fault in sysctl_faults() if rules.n_queues else ():
+    for fault in set_sysctls() if rules.n_queues else ():
         log.warning("%s", fault)
     wake, hangup = asyncio.Event(), asyncio.Event()
 

@@ -134,9 +134,7 @@ def test_one_whose_approval_is_not_believed_any_more_is_held_again(conn: Connect
 
 
 def test_no_correction_in_clear_takes_the_place_of_one_that_came_encrypted(conn: Connection, order: int) -> None:
-    with pytest.raises(
-        Superseded, match="CA/1: it came encrypted; not corrected, nothing stored; push"
-    ):
+    with pytest.raises(Superseded, match="CA/1: it came encrypted; not corrected, nothing stored; push"):
         correctable(conn, "PTA", "CA/1")
 
 
