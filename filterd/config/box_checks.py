@@ -18,7 +18,7 @@ from typing import NamedTuple
 from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.load import Examined, Fault, examine
-from filterd.config.schema import Config, ListEntry
+from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
@@ -173,6 +173,12 @@ def _check_lists(config: Config, box: Box) -> Iterator[Finding]:
 
 
 def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterator[Finding]:
+    if entry.id in OWN_LISTS:
+        found, effect = (
+            f"'{entry.id}' is the id of a list of filterd itself",
+            "records and counts do not tell them apart",
+        )
+        yield _warning(f"{path}/id", found, effect, "write another id")
     wanted = "put the file there, readable by the control role"
     is_shipped = entry.file is not None and FOLDER in entry.file.parents  # a part of the release that reads it
     if (

@@ -1,5 +1,7 @@
 """Every route × role × own and foreign things, against the running application."""
 
+import base64
+import functools
 import json
 import re
 from dataclasses import replace
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select
+from support.lists.sealed import new_seal
 from support.mgmt.confirmed import answer
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, TokenOf
 from support.mgmt.signing import ORIGIN, answer_of, proposed, signer
@@ -86,6 +89,12 @@ class Times:
         screen_time.start(conn, account, NOW)
         good, spare = tickets.issue(conn, account, 2, 30, NOW)
         self.code, self.spare = good.code, spare.id
+
+
+@functools.cache
+def sealed_message() -> str:
+    """Entries that came encrypted: OpenPGP in base64."""
+    return base64.b64encode(new_seal().close("a.test\n")).decode()
 
 
 class Things:
@@ -178,6 +187,9 @@ class Things:
             return self.form(whose)
         if route.path == "/v1/order-refusals":
             said = {"issuer": ISSUERS[whose], "channel": "mail", "reason": "forged", "sha256": "0" * 64}
+            return json.dumps(said).encode()
+        if route.path == "/v1/sealed-orders":
+            said = {"issuer": ISSUERS[whose], "ref": f"sealed{self.n}", "ground": "a law", "message": sealed_message()}
             return json.dumps(said).encode()
         if route.path == "/v1/orders":
             return json.dumps(self.order(whose, f"new{self.n}")).encode()

@@ -53,9 +53,9 @@ class PushedSealed(Struct, forbid_unknown_fields=True):
 async def push_sealed(request: web.Request, principal: Principal) -> web.Response:
     """Push an order of child abuse material, encrypted."""
     said = await body_of(request, PushedSealed)
+    signed = await signed_by(request, principal, said.issuer)
     message = Message(await asyncio.to_thread(_encrypted, said.message), said.format)
     order = sealed_order(said.issuer, said.ref, said.ground, said.deadline, message)
-    signed = await signed_by(request, principal, order.issuer)
     return await take_order(request, principal, Judged(order, [], signed, message=message))
 
 

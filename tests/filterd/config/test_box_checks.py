@@ -126,6 +126,15 @@ def test_a_list_that_is_not_there_yet_is_a_warning(tmp_path: Path) -> None:
     assert (only.path, only.is_fault) == ("/lists/0/file", False)
 
 
+@pytest.mark.parametrize("own", ["orders", "help-corridor"])
+def test_a_list_that_has_the_id_of_one_of_filterd_itself_is_a_warning(own: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a.test\n")
+    (only,) = found(tmp_path, f"lists: [{{id: {own}, file: a, format: plain, tier: order}}]\n")
+
+    assert (only.path, only.is_fault) == ("/lists/0/id", False)
+    assert only.effect == "records and counts do not tell them apart"
+
+
 def test_files_that_a_pulled_list_or_a_zone_needs_are_warnings(tmp_path: Path) -> None:
     pulled = "{id: a, url: 'https://a.test/', ca: ca.pem, seed: s.txt, format: plain, tier: order}"
     zone = "{name: z.test, lists: [orders], allow: [192.0.2.0/24], tsig: z.key}"
