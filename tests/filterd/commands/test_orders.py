@@ -35,6 +35,22 @@ def test_an_order_is_pushed_shown_listed_and_withdrawn(daemon: Daemon, regulator
 
 
 @pytest.mark.services
+def test_a_correction_takes_the_place_of_an_order_and_is_withdrawn_for_both(daemon: Daemon, regulator: str) -> None:
+    given, splash, open_to = ("--issuer", "PTA", "--ground", "a law"), bytes((192, 0, 2, 1)), bytes((198, 51, 100, 7))
+    daemon.run("orders", "push", "old.test", "both.test", *given, "--ref", "T-30", token=regulator)
+    corrected = daemon.run(
+        "orders", "push", "both.test", "new.test", *given, "--ref", "T-31", "--corrects", "T-30", token=regulator
+    )
+    assert "T-31: enforced" in corrected.stdout, corrected.stderr
+    assert [daemon.ask(f"www.{name}.test")[1] for name in ("both", "new", "old")] == [splash, splash, open_to]
+
+    early = daemon.run("orders", "withdraw", "--issuer", "PTA", "T-30", "--reason", "r", token=regulator)
+    assert early.returncode != 0 and "T-31" in early.stderr
+    daemon.run("orders", "withdraw", "--issuer", "PTA", "T-31", "--reason", "r", token=regulator)
+    assert [daemon.ask(f"www.{name}.test")[1] for name in ("both", "new", "old")] == [open_to] * 3
+
+
+@pytest.mark.services
 def test_a_whole_order_is_confirmed_entry_by_entry_and_an_order_with_a_gap_is_not(
     daemon: Daemon, regulator: str
 ) -> None:
