@@ -34,10 +34,8 @@ filterd audit export --event 4711 > one-event.ndjson"""
 VERIFY = """filterd audit verify ledger.ndjson
 filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
 STATS = "filterd audit stats --since 2026-11-01T00:00:00+05:00 --json"
-COSIGN = """filterd audit cosign --witness http://witness.example:8099 \\
-    --key 'witness.example+a3b1c2d4+BJk…' > kept-in-october.txt"""
-WITNESS = """filterd audit witness --listen 192.0.2.9:8099 --state /var/lib/filterd-witness --name witness.example \\
-    --log 'gw1/filterd-ledger+bbf69a00+AQOh…'"""
+COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
+WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 

@@ -7,6 +7,7 @@ requests what children ask for at closed pages
 access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
+sealed_orders  what came encrypted, and what its reader has found
 confirmations  what the traffic said of orders, and what issuers are answered
 deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
@@ -31,6 +32,7 @@ from parental.schema import (
     records,
     reports,
     requests,
+    sealed_orders,
     settings,
     staff,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "records",
     "reports",
     "requests",
+    "sealed_orders",
     "settings",
     "staff",
 ]
