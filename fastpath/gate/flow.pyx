@@ -191,7 +191,7 @@ cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noe
             break               # nor was any place behind it
     if unused == NULL:
         return &t.payers[home & (N_PAYERS - 1)]
-    unused.prefix = prefix
+    unused.prefix, unused.spent = prefix, 0     # that was another's
     return unused
 
 

@@ -199,6 +199,15 @@ def test_one_client_has_only_so_many_initials_opened_in_a_second(tmp_path: Path,
     assert lab.send_datagram(sent[4]) == 0
 
 
+def test_no_client_pays_for_initials_of_another_whose_account_it_takes_over(tmp_path: Path, tables: TableSet) -> None:
+    lab = Lab(tmp_path, tables, initials_a_second=1)
+    foreign = whole(OTHER, dcid=b"8 octets")[:-1] + b"\xff"  # opens with no key, and becomes no flow
+    for number in range(30_000):  # of 65,536 accounts
+        lab.send_datagram(foreign, Client(f"198.18.{number >> 8}.{number & 255}"))
+
+    assert {lab.send_datagram(whole(OTHER, dcid=bytes([n]) * 8), Client(f"192.0.2.{n}")) for n in range(40)} == {0}
+
+
 def test_an_unknown_version_goes_by_the_policy_and_only_at_a_port_of_quic(lab: Lab, closed_lab: Lab) -> None:
     unknown = long_header(0, 0x1A2A3A4A, more=bytes(1200))
 
