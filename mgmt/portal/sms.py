@@ -106,6 +106,11 @@ class Sender:
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
+    @property
+    def room(self) -> int:
+        """How many messages it takes of those that can wait: half of its places are for codes to sign in."""
+        return max(MOST_WAITING // 2 - len(self._waiting), 0)
+
     async def close(self) -> None:
         """Give what waits a last moment, then end it."""
         if self._waiting:

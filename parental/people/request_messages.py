@@ -23,7 +23,8 @@ from parental.schema.requests import request_messages, requests
 DIGITS = 4  # typed on the keys of a simple telephone; a guess of one in 2,000 with TRIES
 TRIES = 5
 YOUNG = timedelta(minutes=10)  # what is older was asked while no message could be sent: it is on the page
-MOST = 200  # of one look
+MOST = 100  # of one look
+MOST_CODES = 100  # of one telephone: of 10,000, so that a guess stays one, and a free one is found
 
 
 class Due(NamedTuple):
@@ -70,7 +71,7 @@ def has_chosen(conn: Connection, caregiver: int) -> bool:
     return bool(conn.execute(asked).scalar_one_or_none())
 
 
-def due(conn: Connection, at: datetime) -> list[Due]:
+def due(conn: Connection, at: datetime, most: int = MOST) -> list[Due]:
     """Requests that wait, with who is to hear of them and has not yet.   Cost: of the last YOUNG alone, by an index"""
     young_s = (at + LIFE - YOUNG).timestamp()
     sent = exists().where(request_messages.c.request == requests.c.id, request_messages.c.caregiver == caregivers.c.id)
@@ -82,22 +83,24 @@ def due(conn: Connection, at: datetime) -> list[Due]:
         .join(caregivers, caregivers.c.account == requests.c.account)
         .where(requests.c.ends_s > young_s, requests.c.answer.is_(None), *_answering(), ~sent)
     )
-    return [Due(*row) for row in conn.execute(chosen.order_by(requests.c.id, caregivers.c.id).limit(MOST))]
+    return [Due(*row) for row in conn.execute(chosen.order_by(requests.c.id, caregivers.c.id).limit(most))]
 
 
 def put_code(conn: Connection, phones: Phones, request: int, caregiver: int) -> str | None:
-    """Make the code of a message; None: another gateway has."""
+    """Make the code of a message; None: another gateway has, or the telephone has MOST_CODES, and this stays unsent."""
     telephone = select(caregivers.c.phone_digest).where(caregivers.c.id == caregiver).scalar_subquery()
     of_telephone = select(caregivers.c.id).where(caregivers.c.phone_digest == telephone)
     used = conn.execute(select(request_messages).where(request_messages.c.caregiver.in_(of_telephone))).all()
+    is_full = len(used) >= MOST_CODES
     while True:
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-        if not any(_is_of(phones, row, code) for row in used):
+        if is_full or not any(_is_of(phones, row, code) for row in used):
             break
-    row: dict[str, Any] = {"request": request, "caregiver": caregiver, "tries": 0}
+    row: dict[str, Any] = {"request": request, "caregiver": caregiver, "tries": TRIES if is_full else 0}
     row |= {"code": _digest(phones, request, caregiver, code)}
     put = upsert(conn, request_messages).values(row).on_conflict_do_nothing()
-    return code if conn.execute(put.returning(request_messages.c.request)).first() else None
+    is_put = conn.execute(put.returning(request_messages.c.request)).first() is not None
+    return code if is_put and not is_full else None
 
 
 def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> Spent:

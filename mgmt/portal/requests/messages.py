@@ -29,7 +29,7 @@ from mgmt.settings import Settings
 from mgmt.staff.permissions import permissions_of
 from mgmt.text.language import language
 from mgmt.text.times import plain
-from parental.errors import BadPerson, BadProfile, NoPerson, NotNow
+from parental.errors import BadPerson, BadProfile, DatabaseFault, NoPerson, NotNow
 from parental.people import request_messages
 from parental.people.household import By
 from parental.people.login_codes import plain_digits
@@ -49,12 +49,12 @@ async def tell(app: web.Application) -> int:
     sender, key, settings = app[DOOR].sender, app[SETTINGS].phone_key, app[SETTINGS]
     if sender is None or key is None:
         return 0
-    phones, now = Phones(key), app[CLOCK]()
-    if not await read_in(app[ENGINE], lambda conn: request_messages.due(conn, now)):
+    phones, now, most = Phones(key), app[CLOCK](), sender.room
+    if not await read_in(app[ENGINE], lambda conn: request_messages.due(conn, now, most)):
         return 0
 
     def put(conn: Connection) -> list[Message]:
-        found = [_message(conn, phones, each, settings) for each in request_messages.due(conn, now)]
+        found = [_message(conn, phones, each, settings) for each in request_messages.due(conn, now, most)]
         return [each for each in found if each is not None]
 
     messages = await write_in(app[ENGINE], put)
@@ -88,14 +88,14 @@ async def take(app: web.Application, number: str, text: str) -> None:
 
     words, is_done = await write_in(app[ENGINE], work)
     if is_done:
-        with contextlib.suppress(NotInForce):  # stored, and its card says so until it is in force
+        with contextlib.suppress(NotInForce, DatabaseFault):  # stored, and its card says so until it is in force
             await publish(app)
     if words:
         sender.post(plain_from, words)
 
 
 def _message(conn: Connection, phones: Phones, due: Due, settings: Settings) -> Message | None:
-    """None: this role cannot say yes, another gateway sends it, or the key of people is another one now."""
+    """None: this role cannot say yes, there is no code for it, or the key of people is another one now."""
     # First, so that what cannot be sent is not looked at again and again.
     code = request_messages.put_code(conn, phones, due.request, due.caregiver)
     if code is None or _needed(due.name) not in permissions_of((due.role,)):

@@ -127,6 +127,19 @@ def test_one_telephone_of_two_households_has_no_code_twice(household: Connection
     assert [came(household, code).account for code in codes] == [7, 8]
 
 
+def test_a_telephone_with_many_codes_gets_no_more_and_is_not_looked_at_for_ever(
+    household: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parental.people.request_messages.MOST_CODES", 1)
+    who = caregiver(household)
+    code = sent(household, asked(household), who)
+    more = asked(household, PAGE)
+
+    assert put_code(household, PHONES, more, who) is None and due(household, NOON) == []
+    by = came(household, code).by
+    assert by is not None and by.request.id != more
+
+
 def test_who_has_no_telephone_or_is_of_another_household_cannot_choose(household: Connection) -> None:
     _, code = caregivers.invite(household, 7, "Nano", "helper", NOON)
     nano = caregivers.accept(household, code, NOON).id

@@ -1,18 +1,28 @@
+import asyncio
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine
 from support.mgmt.answering import answer_of, code_of, mother, told, wish
 from support.mgmt.desk import NOW, Clock, PlayedControl
 from support.mgmt.phone import NUMBER, Phone, add_caregiver, add_child
+from support.present import present
 
 from mgmt.portal.requests.messages import take, tell
+from mgmt.portal.sign_in import DOOR
 from parental.calendar import exceptions
 from parental.database import reading
+from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
 from parental.people.requests import LIFE
 from parental.profiles import get_profile
 
 FOREIGN = "+923339999999"
+
+
+async def away(*_: Any) -> None:
+    raise DatabaseAway("database: away; nothing done; see its log")
 
 
 async def reply(phone: Phone, text: str, number: str = NUMBER) -> str:
@@ -135,6 +145,57 @@ async def test_what_control_cannot_publish_is_stored_and_called_so_on_its_card(
 
     assert "khula hai" in await reply(answering, f"1 {code}")
     assert answer_of(engine, child) == "yes"
+
+
+async def test_a_database_that_goes_away_behind_an_answer_leaves_it_stored_and_said(
+    answering: Phone, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code = code_of(await told(answering))
+    monkeypatch.setattr("mgmt.portal.in_force.read_in", away)
+
+    assert "khula hai" in await reply(answering, f"1 {code}")
+    assert answer_of(engine, child) == "yes"
+
+
+class Held:
+    """A gateway that answers as soon as it may."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.may = asyncio.Event()
+
+    async def send(self, number: str, text: str) -> None:
+        del number
+        self.texts.append(text)
+        await self.may.wait()
+
+
+async def test_requests_leave_room_for_codes_to_sign_in_and_wait_for_their_turn(
+    phone: Phone, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, held = present(phone.app[DOOR].sender), Held()
+    monkeypatch.setattr(sender, "_sms", held)
+    monkeypatch.setattr("mgmt.portal.sms.MOST_WAITING", 4)
+    mother(engine)
+    child = add_child(engine)
+    for minutes, name in ((30, None), (10, None), (None, "page.example")):
+        wish(engine, child, minutes, name)
+
+    for _ in range(3):
+        await tell(phone.app)
+    for _ in range(2):
+        sender.post(NUMBER, "a code")
+    await asyncio.sleep(0)
+    assert len(held.texts) == 4 and held.texts.count("a code") == 2
+
+    held.may.set()
+    async with asyncio.timeout(60):
+        while len(held.texts) < 5:
+            await tell(phone.app)
+    assert "page.example" in held.texts[-1]
 
 
 async def test_who_has_not_chosen_it_gets_no_message(answering: Phone, engine: Engine) -> None:
