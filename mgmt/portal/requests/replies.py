@@ -72,12 +72,15 @@ async def receive(request: web.Request) -> web.Response:
 
 
 async def look(app: web.Application) -> None:
-    """Read what lies in the folder, and send what has been asked."""
-    replies = app[REPLIES]
-    if replies is not None and replies.inbox is not None:
-        for number, text in await asyncio.to_thread(_files_of, replies.inbox):
-            await take(app, number, text)
+    """Send what has been asked, and read what lies in the folder: not while the database is away."""
     await tell(app)
+    replies = app[REPLIES]
+    if replies is None or replies.inbox is None:
+        return
+    for path in await asyncio.to_thread(_files_of, replies.inbox):
+        found = await asyncio.to_thread(_taken, path)
+        if found is not None:
+            await take(app, *found)
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
@@ -114,15 +117,21 @@ async def _fields_of(request: web.Request) -> Any:
     return found if isinstance(found, dict) else {}
 
 
-def _files_of(folder: Path) -> list[tuple[str, str]]:
-    """Answers that lie in a folder, and are taken away from it."""
-    found = []
-    for path in sorted(folder.glob("*.json"))[:MOST_FILES]:
-        try:
-            with path.open("rb") as file:
-                said = json.loads(file.read(MAX_FORM_OCTETS))
-            found.append((str(said["from"]), str(said["text"])))
-        except (ValueError, LookupError, TypeError, RecursionError):
-            log.warning('requests: a file of the inbox is no answer; deleted; write {"from", "text"}')
-        path.unlink(missing_ok=True)
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))[:MOST_FILES]
+
+
+def _taken(path: Path) -> tuple[str, str] | None:
+    """The answer of a file, which is deleted; None: it is none, or cannot be read and stays."""
+    try:
+        with path.open("rb") as file:
+            said = json.loads(file.read(MAX_FORM_OCTETS))
+        found = str(said["from"]), str(said["text"])
+    except OSError as reason:
+        log.warning("requests: a file of the inbox: %s; left there; let web read it", reason.strerror)
+        return None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        log.warning('requests: a file of the inbox is no answer; deleted; write {"from", "text"}')
+        found = None
+    path.unlink(missing_ok=True)
     return found

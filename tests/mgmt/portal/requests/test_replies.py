@@ -20,6 +20,19 @@ async def post(phone: Phone, authorization: str | None = SECRET, **body: Any) ->
         return response.status
 
 
+def away(*_: Any) -> None:
+    raise DatabaseAway("database: away; nothing done; see its log")
+
+
+@pytest.fixture
+def no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An application that is made after this looks when a test has it look."""
+
+    async def no(*_: Any) -> None: ...
+
+    monkeypatch.setattr("mgmt.portal.requests.replies._look_until", no)
+
+
 @pytest.fixture
 async def code(answering: Phone, engine: Engine) -> tuple[int, str]:
     """A child that waits, and the code of its mother."""
@@ -81,12 +94,27 @@ async def test_a_folder_is_read_in_a_lab_and_what_is_no_answer_is_deleted(
     assert answer_of(engine, code[0]) == "no" and list(inbox.iterdir()) == []
 
 
+async def test_files_wait_while_the_database_is_away_and_one_that_cannot_be_read_keeps_none_back(
+    no_look: None, answering: Phone, engine: Engine, code: tuple[int, str], tmp_path: Path
+) -> None:
+    del no_look
+    (tmp_path / "inbox/a.json").mkdir()
+    (tmp_path / "inbox/b.json").write_text(json.dumps({"from": NUMBER, "text": f"2 {code[1]}"}))
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr("mgmt.portal.requests.messages.read_in", away)
+        broken.setattr("mgmt.portal.requests.messages.write_in", away)
+        with pytest.raises(DatabaseAway):
+            await look(answering.app)
+    assert answer_of(engine, code[0]) is None
+
+    await look(answering.app)
+    assert answer_of(engine, code[0]) == "no"
+
+
 async def test_a_database_that_is_away_has_the_gateway_come_again(
     answering: Phone, code: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: Any) -> None:
-        raise DatabaseAway("database: away; nothing done; see its log")
-
     monkeypatch.setattr("mgmt.portal.requests.messages.write_in", away)
 
     assert await post(answering, data={"msisdn": NUMBER, "body": f"1 {code[1]}"}) == 503
