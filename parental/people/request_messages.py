@@ -24,7 +24,7 @@ DIGITS = 4  # typed on the keys of a simple telephone; a guess of one in 2,000 w
 TRIES = 5
 YOUNG = timedelta(minutes=10)  # what is older was asked while no message could be sent: it is on the page
 MOST = 100  # of one look
-MOST_CODES = 100  # of one telephone: of 10,000, so that a guess stays one, and a free one is found
+MOST_CODES = 100  # of one telephone, of 10,000: a guess stays a guess, and a free one is found
 
 
 class Due(NamedTuple):

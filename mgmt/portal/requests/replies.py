@@ -122,16 +122,24 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _taken(path: Path) -> tuple[str, str] | None:
-    """The answer of a file, which is deleted; None: it is none, or cannot be read and stays."""
+    """The answer of a file, which is deleted; None: it is none, another role has taken it, or it stays."""
     try:
-        with path.open("rb") as file:
-            said = json.loads(file.read(MAX_FORM_OCTETS))
-        found = str(said["from"]), str(said["text"])
-    except OSError as reason:
-        log.warning("requests: a file of the inbox: %s; left there; let web read it", reason.strerror)
+        found = _read(path)
+        path.unlink()
+    except FileNotFoundError:
         return None
+    except OSError as reason:
+        log.warning("requests: a file of the inbox: %s; left there; let web read and delete it", reason.strerror)
+        return None
+    return found
+
+
+def _read(path: Path) -> tuple[str, str] | None:
+    with path.open("rb") as file:
+        octets = file.read(MAX_FORM_OCTETS)
+    try:
+        said = json.loads(octets)
+        return str(said["from"]), str(said["text"])
     except (ValueError, LookupError, TypeError, RecursionError):
         log.warning('requests: a file of the inbox is no answer; deleted; write {"from", "text"}')
-        found = None
-    path.unlink(missing_ok=True)
-    return found
+        return None

@@ -112,6 +112,24 @@ async def test_files_wait_while_the_database_is_away_and_one_that_cannot_be_read
     assert answer_of(engine, code[0]) == "no"
 
 
+@pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])
+async def test_a_file_that_another_has_taken_or_that_cannot_be_deleted_is_not_answered(
+    no_look: None, answering: Phone, engine: Engine, code: tuple[int, str], tmp_path: Path, fault: type[OSError]
+) -> None:
+    del no_look
+    (tmp_path / "inbox/a.json").write_text(json.dumps({"from": NUMBER, "text": f"1 {code[1]}"}))
+
+    def unlink(_: Path, missing_ok: bool = False) -> None:
+        if not (missing_ok and fault is FileNotFoundError):
+            raise fault
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Path, "unlink", unlink)
+        await look(answering.app)
+
+    assert answer_of(engine, code[0]) is None
+
+
 async def test_a_database_that_is_away_has_the_gateway_come_again(
     answering: Phone, code: tuple[int, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
