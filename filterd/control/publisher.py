@@ -39,7 +39,7 @@ from filterd.lists.sealed_orders import sealed_orders_in
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.control_protocol import Ack, Cut, Receipt, receipt_json
 from mgmt.orders.decisions import Taken, confirm, taken
-from mgmt.orders.letters import keep_letters
+from mgmt.orders.letters import counts_here, keep_letters
 from mgmt.orders.live import orders_revision
 from mgmt.orders.sealed_orders import served
 from parental.database import reading, writing
@@ -315,12 +315,16 @@ class Publisher:
         """Say which orders are in force, now that every worker serves them; a fault is tried again."""
         assert self.live is not None
         said = receipt_json(receipt, self._context.config.parental.timezone)
-        sealed = sealed_orders_in(self.live.compiled.report)
+        box, proof = settings_of(self._context.config), order_rails_of(self._context.config).proof
+        sealed = {
+            order: counts_here(counts, has_gate=box.has_gate, stops_names=box.stops_names)
+            for order, counts in sealed_orders_in(self.live.compiled.report).items()
+        }
 
         def write() -> None:
             with writing(self._context.engine) as conn:
                 confirm(conn, held, said, receipt.at)
-                served(conn, sealed, said, receipt.at)
+                served(conn, sealed, proof, said, receipt.at)
 
         try:
             await asyncio.to_thread(write)

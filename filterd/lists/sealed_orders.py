@@ -74,10 +74,10 @@ def bundle_source(config: Config, action: str) -> Source | None:
     return None if path is None else replace(_source(SEALED_ORDERS, "plain", action), path=path)
 
 
-def sealed_orders_in(report: Mapping[str, Any]) -> frozenset[int]:
-    """The orders that a base holds, by the report of its compilation."""
+def sealed_orders_in(report: Mapping[str, Any]) -> dict[int, dict[str, int]]:
+    """The orders that a base holds, by the report of its compilation: order → status → entries."""
     held = (each.get("letters", {}) for each in report["lists"] if each["list"] == SEALED_ORDERS)
-    return frozenset(int(order) for letters in held for order in letters)
+    return {int(order): counts for letters in held for order, counts in letters.items()}
 
 
 @dataclass(frozen=True, slots=True)

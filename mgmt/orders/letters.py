@@ -6,7 +6,7 @@ Invariants: what stands here was served by every worker; it is replaced whole, s
 has nothing here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,18 +37,16 @@ def keep_letters(
     """Replace what is known of all letters.
 
     lists     id → number of an order → status → entries: of lists that enforce, of the base that every worker serves
-    at        since when (aware);   has_gate, stops_names  see Settings"""
+    at        since when (aware);   has_gate, stops_names  as counts_here()"""
     conn.execute(delete(letters))
     served_ms = int(at.timestamp() * 1000)
-    not_here = {ENFORCED_HTTP} if not has_gate else set()
-    not_here |= {ENFORCED, ENFORCED_HTTP} if not stops_names else set()
     known = set(conn.execute(select(orders.c.id)).scalars())  # a database put back from a copy may lack some
     rows = [
         {"order": int(order), "list": each, "status": status, "n": n, "generation": generation, "served_ms": served_ms}
         for each, held in lists.items()
         for order, counts in held.items()
         if int(order) in known
-        for status, n in _moved(counts, not_here).items()
+        for status, n in counts_here(counts, has_gate=has_gate, stops_names=stops_names).items()
     ]
     if rows:
         conn.execute(insert(letters), rows)
@@ -72,8 +70,10 @@ def letters_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Lette
     return found
 
 
-def _moved(counts: Mapping[str, int], not_here: Iterable[str]) -> dict[str, int]:
-    """The counts of a box that cannot enforce some statuses."""
+def counts_here(counts: Mapping[str, int], *, has_gate: bool, stops_names: bool) -> dict[str, int]:
+    """The counts of a compilation as a box can enforce them.   has_gate, stops_names  see Settings"""
+    not_here = {ENFORCED_HTTP} if not has_gate else set()
+    not_here |= {ENFORCED, ENFORCED_HTTP} if not stops_names else set()
     moved: dict[str, int] = {}
     for status, n in counts.items():
         word = NOT_ENFORCEABLE if status in not_here else status

@@ -17,12 +17,13 @@ from sqlalchemy import Connection, select, update
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import SEALED, approvals_given, fault_of
 from mgmt.orders.events import note_order
-from mgmt.orders.letters import letter_counts
 from mgmt.orders.proof import Proof, why_unproven
 from mgmt.orders.sealed_messages import Sealed, is_as_stored, messages, readings
-from mgmt.orders.states import State, come_to, state_by
+from mgmt.orders.states import State, come_to, state_by, steps_of
 from parental.schema.orders import orders
 from parental.schema.sealed_orders import sealed_messages
+
+_LET_IN = frozenset({State.APPROVED, State.ENFORCED, State.PARTIALLY_ENFORCED})
 
 
 def in_force(conn: Connection, proof: Proof, at: datetime) -> list[Sealed]:
@@ -41,27 +42,56 @@ def in_force(conn: Connection, proof: Proof, at: datetime) -> list[Sealed]:
 
 
 def approve_steps(conn: Connection, numbers: Set[int], at: datetime) -> None:
-    """Write that control has let orders in; workers get them with the next base."""
+    """Write that control has let orders in, of each once; workers get them with the next base."""
+    taken = steps_of(conn, sorted(numbers))
     for order in sorted(numbers):
-        come_to(conn, order, State.APPROVED, at)
+        if not any(each.state in _LET_IN for each in taken.get(order, [])[-1:]):
+            come_to(conn, order, State.APPROVED, at)
 
 
-def served(conn: Connection, numbers: Set[int], receipt: Mapping[str, Any], at: datetime) -> None:
+def served(
+    conn: Connection,
+    held: Mapping[int, Mapping[str, int]],
+    proof: Proof,
+    receipt: Mapping[str, Any],
+    at: datetime,
+) -> None:
     """Every worker serves a base that holds these sealed orders, and no other one: who waits gets the receipt.
 
-    After mgmt.orders.letters.keep_letters(), which has their counts."""
+    held  order → status → entries, as this box enforces them;   proof  as in_force()
+    Where several gateways share the database, an order that this one does not serve yet may be in force at another."""
     chosen = select(orders.c.id, orders.c.receipt, orders.c.withdrawn_ms, orders.c.withdrawal_receipt)
-    counts = letter_counts(conn, sorted(numbers))
     for row in conn.execute(chosen.join(sealed_messages)).all():
-        if row.id in numbers:
-            come_to(conn, row.id, state_by(counts.get(row.id, {})), at)
+        if row.id in held:
+            _come_to_served(conn, row.id, state_by(held[row.id]), at)
             if row.receipt is None:
                 _give(conn, row.id, "receipt", "confirmed", receipt, at)
         elif row.withdrawn_ms is not None and row.withdrawal_receipt is None:
             come_to(conn, row.id, State.WITHDRAWN, at)
             _give(conn, row.id, "withdrawal_receipt", "withdrawal confirmed", receipt, at)
-        elif row.receipt is not None and row.withdrawn_ms is None:  # nothing proves any more that two have agreed
-            come_to(conn, row.id, State.HELD_BY_RAIL, at)
+    _hold_unproven(conn, held.keys(), proof, at)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _come_to_served(conn: Connection, order: int, state: State, at: datetime) -> None:
+    if state is not State.REJECTED:
+        approve_steps(conn, {order}, at)  # control may have ended before it wrote so
+    come_to(conn, order, state, at)
+
+
+def _hold_unproven(conn: Connection, held: Set[int], proof: Proof, at: datetime) -> None:
+    """Write of each order that was in force, and is not in the base, where nothing proves any more that two agreed."""
+    chosen = (
+        select(orders.c.id).join(sealed_messages).where(orders.c.receipt.is_not(None), orders.c.withdrawn_ms.is_(None))
+    )
+    gone = sorted(set(conn.execute(chosen).scalars()) - held)
+    gone = [order for order, steps in steps_of(conn, gone).items() if steps[-1].state in _LET_IN]
+    proven = {each.order.id for each in in_force(conn, proof, at)} if gone else frozenset[int]()
+    for order in gone:
+        if order not in proven:
+            come_to(conn, order, State.HELD_BY_RAIL, at)
 
 
 def _give(conn: Connection, order: int, column: str, action: str, receipt: Mapping[str, Any], at: datetime) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, publish
 from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval, signed
@@ -12,16 +12,18 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval,
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
 from mgmt.orders.dates import for_review
+from mgmt.orders.letters import keep_letters
 from mgmt.orders.proof import BY_NAMES
 from mgmt.orders.sealed_messages import Message, Reading, keep_reading, put_message, sealed_order
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
 from mgmt.orders.versions import Superseded, correctable
-from parental.schema.orders import approvals, letters, orders
+from parental.schema.orders import approvals, orders
 
 KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
 AGREED = Proposal(kind="sealed", number=None, reason="by law", reference="WA/9", collateral="none known")
+SERVED = {"enforced": 3}
 
 
 @pytest.fixture
@@ -106,18 +108,16 @@ def test_an_order_in_clear_is_no_sealed_one_and_cannot_be_agreed_to_as_such(conn
 def test_the_receipts_are_given_by_the_base_that_every_worker_serves(conn: Connection, order: int) -> None:
     agree(conn, order)
     approve_steps(conn, {order}, NOW)
-    served(conn, set(), RECEIPT, NOW)
+    served(conn, {}, BY_NAMES, RECEIPT, NOW)
     assert get_order(conn, order).receipt is None
 
-    row = {"order": order, "list": "sealed-orders", "status": "enforced", "n": 3, "generation": 9, "served_ms": 0}
-    conn.execute(insert(letters).values(row))
-    served(conn, {order}, RECEIPT, NOW)
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
     assert get_order(conn, order).receipt is not None
 
     withdraw_order(conn, order, "a court", NOW, CONTROL)
-    served(conn, {order}, RECEIPT, NOW)
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
     assert get_order(conn, order).withdrawal_receipt is None
-    served(conn, set(), RECEIPT, NOW)
+    served(conn, {}, BY_NAMES, RECEIPT, NOW)
     assert get_order(conn, order).withdrawal_receipt is not None
     assert [each.state.value for each in steps_of(conn, [order])[order]][2:] == [
         *("held_by_rail", "approved", "enforced", "withdrawn")
@@ -128,9 +128,49 @@ def test_one_whose_approval_is_not_believed_any_more_is_held_again(conn: Connect
     approve_steps(conn, {order}, NOW)
     conn.execute(update(orders).where(orders.c.id == order).values(receipt="{}"))
 
-    served(conn, set(), RECEIPT, NOW)
+    served(conn, {}, BY_NAMES, RECEIPT, NOW)
 
     assert steps_of(conn, [order])[order][-1].state == "held_by_rail"
+
+
+def states(conn: Connection, order: int) -> list[str]:
+    """From the reading on."""
+    return [each.state.value for each in steps_of(conn, [order])[order]][2:]
+
+
+def test_one_in_force_at_a_gateway_is_not_called_held_by_another_that_does_not_serve_it_yet(
+    conn: Connection, order: int
+) -> None:
+    agree(conn, order)
+    approve_steps(conn, {order}, NOW)
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
+
+    served(conn, {}, BY_NAMES, RECEIPT, NOW)  # its base is of before
+    approve_steps(conn, {order}, NOW)
+    served(conn, {order: {"enforced": 2}}, BY_NAMES, RECEIPT, NOW)
+
+    assert states(conn, order) == ["held_by_rail", "approved", "enforced"]
+
+
+def test_one_whose_counts_another_gateway_has_replaced_is_still_enforced(conn: Connection, order: int) -> None:
+    agree(conn, order)
+    approve_steps(conn, {order}, NOW)
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
+
+    keep_letters(conn, {}, 8, NOW)  # of the other one's base
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
+
+    assert states(conn, order)[-1] == "enforced"
+
+
+def test_one_that_workers_serve_is_enforced_though_control_ended_before_it_wrote_that_it_let_it_in(
+    conn: Connection, order: int
+) -> None:
+    agree(conn, order)
+
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
+
+    assert states(conn, order) == ["held_by_rail", "approved", "enforced"]
 
 
 def test_no_correction_in_clear_takes_the_place_of_one_that_came_encrypted(conn: Connection, order: int) -> None:
@@ -143,7 +183,7 @@ def test_one_that_is_in_force_past_its_review_is_for_review(conn: Connection, or
     conn.execute(update(orders).values(review_s=int(NOW.timestamp())))
     assert for_review(conn, in_a_year) == []
     agree(conn, order)
-    served(conn, {order}, RECEIPT, NOW)
+    served(conn, {order: SERVED}, BY_NAMES, RECEIPT, NOW)
     assert [each.id for each in for_review(conn, in_a_year)] == [order]
 
     withdraw_order(conn, order, "a court", NOW, CONTROL)
