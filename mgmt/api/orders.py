@@ -153,7 +153,7 @@ def store_order(
 def corrected(conn: Connection, order: JudgedOrder) -> Row[Any]:
     """The order that a correction replaces.   Raises BadRequest, Problem"""
     try:
-        return correctable(conn, order.issuer, str(order.corrects))
+        return correctable(conn, order.issuer, str(order.corrects), is_emergency=order.is_emergency)
     except Superseded as reason:
         raise Problem(409, str(reason), "/corrects") from reason
 

@@ -5,7 +5,8 @@
 A correction has its own reference, entries, digest, clock, approvals and confirmation, and passes the same rails.  What
 is in force stays until control lets the correction in: then, in one image, its entries come and the others go.
 Invariants: the versions of an order are a line, which a unique index holds; nothing is replaced by a correction of
-which nothing is in force; what a correction holds and a rail keeps waiting stays in force by the version before.
+which nothing is in force; what a correction holds and a rail keeps waiting stays in force by the version before, until
+the correction's own last day.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,18 @@ from parental.schema.orders import entries, orders
 
 _ABOUT = tuple(
     orders.c[name]
-    for name in ("id", "first", "version", "issuer", "ref", "ground", "sha256", "received_ms", "pushed_by")
+    for name in (
+        "id",
+        "first",
+        "version",
+        "issuer",
+        "ref",
+        "ground",
+        "sha256",
+        "received_ms",
+        "pushed_by",
+        "expired_ms",
+    )
 )
 _BLOCKS_NOTHING = (INVALID, DUPLICATE, REFUSED_PROTECTED, EXPIRED)
 
@@ -56,8 +68,10 @@ def versions_of(conn: Connection, order: Row[Any]) -> Sequence[Row[Any]]:
     return conn.execute(chosen.order_by(orders.c.version, orders.c.id)).all()
 
 
-def correctable(conn: Connection, issuer: str, ref: str) -> Row[Any]:
-    """The order that a correction may replace.   Raises BadRequest, Superseded"""
+def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool = False) -> Row[Any]:
+    """The order that a correction may replace.   is_emergency  the correction;   Raises BadRequest, Superseded
+
+    One that lapses by itself takes no lasting order's place: with it, all of that would open."""
     found = conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
     if found is None:
         raise unfit("/corrects", f"{issuer[:80]} has given no order {ref[:80]!r}", "write its reference, or none")
@@ -72,6 +86,9 @@ def correctable(conn: Connection, issuer: str, ref: str) -> Row[Any]:
         raise _refused(
             issuer, ref, "it came encrypted", "push what holds now encrypted, as a new order, and withdraw it"
         )
+    if is_emergency and not found.is_emergency:
+        do = "push what is to be blocked at once as an emergency order of its own, without corrects"
+        raise _refused(issuer, ref, "it lasts, and an emergency order lapses", do)
     if not found.original:
         raise _refused(issuer, ref, "a list file brings its entries", "who keeps the list corrects its file")
     return found
@@ -100,7 +117,7 @@ def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[Replac
     numbers = sorted(each for each in set(touched) if isinstance(each, int))
     found: list[Replaced] = []
     for order in _corrections(conn, numbers):
-        if not _is_in_force(conn, order.id):
+        if not _is_in_force(conn, order.id) and not _has_expired(conn, order):
             continue
         for number in (each.id for each in versions_of(conn, order) if each.version < order.version):
             is_older = or_(orders.c.replaced_by.is_(None), orders.c.replaced_by < order.id)
@@ -148,6 +165,12 @@ def _is_in_force(conn: Connection, order: int) -> bool:
     """Whether control has let anything of an order in."""
     is_let_in = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE), entries.c.generation.is_not(None))
     return bool(conn.execute(select(exists().where(is_let_in))).scalar_one())
+
+
+def _has_expired(conn: Connection, order: Row[Any]) -> bool:
+    """Whether an order was in force, and has come to its last day: what it kept waiting is over with it."""
+    has_replaced = select(exists().where(orders.c.replaced_by == order.id))
+    return order.expired_ms is not None and bool(conn.execute(has_replaced).scalar_one())
 
 
 def _going(conn: Connection, order: int, by: int) -> list[Replaced]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 
@@ -115,6 +115,47 @@ def test_what_a_rail_holds_of_a_correction_stays_in_force_by_the_order_until_two
     publish(conn)
     assert [status for status, _ in statuses(conn, order)] == ["withdrawn"] * 3
     assert [status for status, _ in statuses(conn, second)] == ["enforced"] * 2
+
+
+def test_what_a_correction_keeps_waiting_ends_with_the_correction_s_own_last_day(conn: Connection) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    agree(conn, order, 1)
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "198.51.100.7", "a.test")
+    publish(conn)
+    assert [status for status, _ in statuses(conn, order)] == ["enforced", "withdrawn"]
+
+    conn.execute(update(orders).where(orders.c.id == second).values(expires_s=int(NOW.timestamp())))
+    assert lapse_due(conn, NOW) == [second]
+    publish(conn)
+
+    assert statuses(conn, order)[0] == ("withdrawn", "order 2 has corrected it")
+    assert [status for status, _ in statuses(conn, second)] == ["expired", "expired"]
+    assert live(conn) == {}
+
+
+def test_the_last_day_of_a_correction_that_was_never_in_force_opens_nothing(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "198.51.100.7")
+    publish(conn)
+
+    conn.execute(update(orders).where(orders.c.id == second).values(expires_s=int(NOW.timestamp())))
+    assert lapse_due(conn, NOW) == [second]
+    publish(conn)
+
+    assert statuses(conn, order) == [("enforced", None)]
+
+
+def test_an_emergency_order_which_lapses_takes_the_place_of_no_order_that_lasts(conn: Connection) -> None:
+    push(conn, "a.test")
+    push(conn, "b.test", ref="E/1", emergency=True)
+
+    with pytest.raises(
+        Superseded, match="PTA 1: it lasts, and an emergency order lapses; not corrected, nothing stored"
+    ):
+        correctable(conn, "PTA", "1", is_emergency=True)
+    assert correctable(conn, "PTA", "E/1", is_emergency=True).ref == "E/1"
 
 
 def test_an_approval_is_of_one_version_alone(conn: Connection) -> None:
