@@ -8,13 +8,15 @@ signs its orders nothing is typed in.
 import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.api.orders import Judged, corrected, store_order, view_of, what_it_does
@@ -28,7 +30,7 @@ from mgmt.frame.decoder import decode
 from mgmt.orders.dates import check_dates, day_of
 from mgmt.orders.effect import Group, preview
 from mgmt.orders.issuer_signatures import is_demanded
-from mgmt.orders.judge import check_deadline, judge_entries, order_of
+from mgmt.orders.judge import check_deadline, judge_entries, judge_entry, order_of
 from mgmt.orders.pushed import PushedOrder
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.store import find_order_by_id
@@ -37,11 +39,14 @@ from mgmt.problems import Problem
 from mgmt.staff.issuers import list_issuers
 from mgmt.staff.session import Session
 from parental.schema.orders import entries
+from rules.names.protected import Protected
 
 PUSH = "orders.push"
 MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API
+MAX_ENTRIES_OCTETS = MAX_LETTER_OCTETS - 16 * 2**10  # as a form sends them, with the other fields
 LINES = 50  # of each status
 FIELDS = ("issuer", "ref", "ground", "corrects", "scope", "deadline", "review", "expires", "emergency", "entries")
+_NO_NAMES = Protected()
 
 
 def add_letters(app: web.Application) -> None:
@@ -53,7 +58,10 @@ def add_letters(app: web.Application) -> None:
 async def show(request: web.Request, session: Session) -> web.Response:
     """GET /desk/orders/new, or /desk/orders/new?corrects=7: with what order 7 says, to be changed"""
     number = number_of(request.query.get("corrects", ""))
-    form = await read(request, lambda conn: _form_of(conn, number, view_of(request).zone)) if number else None
+    try:
+        form = await read(request, lambda conn: _form_of(conn, number, view_of(request).zone)) if number else None
+    except Problem as reason:
+        return await _page(request, session, reason.status, alert=reason.detail)
     return await _page(request, session, form=form)
 
 
@@ -138,15 +146,40 @@ def _pushed(fields: dict[str, str], zone: str) -> dict[str, Any]:
 
 
 def _form_of(conn: Connection, number: int, zone: tzinfo) -> defaultdict[str, str] | None:
-    """What the page of a correction begins with; None: there is no order of which a page shows the entries."""
+    """What the page of a correction begins with; None: there is no order of which a page shows the entries.
+
+    Raises Problem where the page could not say all of it: what it leaves out would open, or be wider."""
     order = find_order_by_id(conn, number)
     if order is None or is_sealed(order):
         return None
-    chosen = select(entries.c.value).where(entries.c.order == number, entries.c.withdrawn_ms.is_(None))
-    values = conn.execute(chosen.order_by(entries.c.number)).scalars()
+    chosen = select(entries).where(entries.c.order == number, entries.c.withdrawn_ms.is_(None))
+    rows = conn.execute(chosen.order_by(entries.c.number)).all()
+    if not _can_be_typed(order.scope, rows):
+        detail = (
+            f"order {number}: is longer than this page takes, or an entry has a scope of its own; nothing filled in; "
+            f"push the correction over the API, or as a file: filterd orders import --corrects {order.ref!r}"
+        )
+        raise Problem(409, detail, "corrects")
     last_day = day_of(order.expires_s, zone, is_end=True)
     said = {"issuer": order.issuer, "corrects": order.ref, "ground": order.ground, "scope": order.scope}
-    return defaultdict(str, said | {"expires": last_day or "", "entries": "\n".join(values)[:MAX_LETTER_OCTETS]})
+    return defaultdict(str, said | {"expires": last_day or "", "entries": _typed(rows)})
+
+
+def _typed(rows: Sequence[Row[Any]]) -> str:
+    return "\n".join(row.value for row in rows)
+
+
+def _can_be_typed(scope: str, rows: Sequence[Row[Any]]) -> bool:
+    """Whether the page takes entries, one a line, and reads each as it stands.   scope  of the order"""
+    text = _typed(rows)
+    if len(urlencode({"entries": text.replace("\n", "\r\n")})) > MAX_ENTRIES_OCTETS:
+        return False
+    again = (judge_entry(row.number, row.value, scope, _NO_NAMES, has_gate=True) for row in rows)
+    alike = (
+        row.wire is None or (read.wire, read.mode) == (row.wire, row.mode)
+        for row, read in zip(rows, again, strict=True)
+    )
+    return len(text.splitlines()) == len(rows) and all(alike)
 
 
 def _digest(judged: Judged) -> str:

@@ -10,11 +10,14 @@ from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.store import withdraw_order
+from mgmt.orders.judge import judge_entries
+from mgmt.orders.model import Order
+from mgmt.orders.store import put_order, withdraw_order
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import reading, writing
 from parental.schema.access import issuer_keys
 from parental.schema.orders import orders
+from rules.names.protected import Protected
 
 FORM = {
     "issuer": "PTA",
@@ -179,6 +182,27 @@ async def test_a_correction_of_a_withdrawn_order_is_refused_on_the_page(
     status, text, _ = await shown(browser, **(FORM | {"corrects": "WA/1"}))
 
     assert status == 409 and "it was withdrawn; not corrected, nothing stored" in text and stored(engine) == 1
+
+
+@pytest.mark.parametrize("case", ["a scope of its own", "too long", "two lines"])
+async def test_a_page_that_cannot_say_all_that_an_order_says_begins_no_correction_of_it(
+    browser: Browser, engine: Engine, come: Come, case: str
+) -> None:
+    come("compliance")
+    long = tuple((f"{'n' * 60}{n}.test", "subtree") for n in range(8000))
+    said = {
+        "a scope of its own": (("one.test", "exact"),),
+        "too long": long,
+        "two lines": (("a.test\nb.test", "subtree"),),
+    }
+    order = Order("PTA", "WA/1", "g", "subtree", None, False, said[case])
+    with writing(engine) as conn:
+        put_order(conn, order, judge_entries(order, Protected()), b"{}", NOW, CONTROL)
+
+    status, text = await browser.get("/orders/new?corrects=1")
+
+    assert status == 409 and "nothing filled in; push the correction over the API" in text
+    assert 'name="corrects" maxlength="200" value=""' in text and "one.test" not in text
 
 
 async def test_a_sealed_order_is_shown_on_no_page_of_a_correction(browser: Browser, engine: Engine, come: Come) -> None:
