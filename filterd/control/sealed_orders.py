@@ -15,6 +15,7 @@ from typing import Final
 
 from filterd.control.context import Context
 from filterd.lists.rails import order_rails_of
+from filterd.lists.reader_client import ReaderFailed
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.sealed_orders import SealedOrder, bundle_of, source_of_order
 from mgmt.orders.sealed_messages import Reading, Sealed, is_as_stored, keep_reading, messages, readings
@@ -47,17 +48,25 @@ class SealedOrders:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _read_new(self) -> None:
+        """Raises OSError: some wait, and no other one for them."""
         with reading(self._context.engine) as conn:
             known = readings(conn)
             new = [each for each in messages(conn) if each.order.id not in known]
+        failed = []
         for each in new:
-            found = self._read(each)
+            try:
+                found = self._read(each)
+            except ReaderFailed as reason:
+                failed.append(f"order {each.order.id}: {reason}")
+                continue
             with writing(self._context.engine) as conn:
                 if each.order.id not in readings(conn):  # another gateway may have been quicker
                     keep_reading(conn, each.order.id, found, datetime.now(UTC))
+        if failed:
+            raise OSError(f"{'; '.join(failed)}; not read, tried again; withdraw what its issuer cannot mend")
 
     def _read(self, sealed: Sealed) -> Reading:
-        """Raises OSError: it waits."""
+        """Raises OSError: no reader is there, and all wait; ReaderFailed: this one alone."""
         if not is_as_stored(sealed):
             return Reading(0, 0, NOT_AS_STORED)
         try:

@@ -11,16 +11,21 @@ from support.control.box import make, reason
 from support.lists.sealed import Seal, new_seal
 
 from filterd.control.service import Control
+from filterd.lists.list_reader import NO_MEMORY, Answer
+from filterd.lists.reader_client import examined_in
+from filterd.lists.sealed_client import SealedReader
 from filterd.lists.sealed_orders import bundle_of
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
-from mgmt.orders.sealed_messages import Message, put_message, reading_of, sealed_order
+from mgmt.orders.sealed_messages import Message, Reading, put_message, reading_of, sealed_order
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from parental.database import reading, writing
 from parental.schema.orders import approvals, orders
 from parental.schema.sealed_orders import sealed_messages
+from rules.lists.acceptance import Examined
+from rules.lists.source import Source
 
 pytestmark = pytest.mark.services
 
@@ -154,6 +159,26 @@ def test_a_message_or_order_that_is_changed_after_two_have_agreed_is_taken_out(
     asyncio.run(control.sealed_orders.look())
 
     assert bundle_of(control.config).path() is None
+
+
+def test_one_at_which_its_reader_fails_keeps_no_other_one_waiting(
+    place: Path, engine: Engine, seal: Seal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = push(engine, seal.close("a.test\n")), push(engine, seal.close("b.test\n"), "CA-2")
+    examine = SealedReader.examine
+
+    def failing(reader: SealedReader, copy: Path, source: Source) -> Examined:
+        if source.id == f"order-{bad}":
+            return examined_in(Answer(failed=NO_MEMORY))
+        return examine(reader, copy, source)
+
+    monkeypatch.setattr(SealedReader, "examine", failing)
+
+    with pytest.raises(OSError, match=f"order {bad}: .*; not read, tried again"):
+        asyncio.run(make(place, engine).sealed_orders.look())
+
+    with reading(engine) as conn:
+        assert (reading_of(conn, bad), reading_of(conn, good)) == (None, Reading(1, 0))
 
 
 def test_without_its_reader_a_new_one_waits_and_what_two_have_agreed_to_stays(
