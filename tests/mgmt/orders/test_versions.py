@@ -89,9 +89,9 @@ def test_a_correction_of_which_nothing_is_in_force_replaces_nothing(conn: Connec
     assert get_order(conn, order).replaced_by == third
 
 
-def agree(conn: Connection, order: int, number: int) -> None:
+def agree(conn: Connection, order: int, number: int, kind: str = "held") -> None:
     proposal = Proposal(
-        kind="held", number=number, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9)
+        kind=kind, number=number, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9)
     )
     proposed = propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
     approve(conn, proposed, Person("B", "approver", "root"), NOW)
@@ -145,6 +145,23 @@ def test_the_last_day_of_a_correction_that_was_never_in_force_opens_nothing(conn
     publish(conn)
 
     assert statuses(conn, order) == [("enforced", None)]
+
+
+def test_a_url_without_a_name_that_is_withdrawn_from_a_correction_opens_its_host_by_the_order_before_too(
+    conn: Connection,
+) -> None:
+    order = push(conn, "https://a.test/#!/page", "b.test")
+    agree(conn, order, 1, "broader")
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "https://a.test/#!/page", "198.51.100.7")
+    publish(conn)
+    assert live(conn) == {name("a.test"): order, name("b.test"): order}  # nothing of the correction is in force
+
+    withdraw_entries(conn, second, [1], "court", NOW, CONTROL)
+    publish(conn)
+
+    assert live(conn) == {name("b.test"): order}
+    assert statuses(conn, order) == [("withdrawn", "court"), ("enforced", None)]
 
 
 def test_an_emergency_order_which_lapses_takes_the_place_of_no_order_that_lasts(conn: Connection) -> None:
