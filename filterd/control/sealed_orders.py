@@ -63,7 +63,7 @@ class SealedOrders:
                 if each.order.id not in readings(conn):  # another gateway may have been quicker
                     keep_reading(conn, each.order.id, found, datetime.now(UTC))
         if failed:
-            raise OSError(f"{'; '.join(failed)}; not read, tried again; withdraw what its issuer cannot mend")
+            raise OSError(f"{'; '.join(failed)}; not read, tried again; withdraw what its issuer cannot correct")
 
     def _read(self, sealed: Sealed) -> Reading:
         """Raises OSError: no reader is there, and all wait; ReaderFailed: this one alone."""
