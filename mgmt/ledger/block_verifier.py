@@ -241,8 +241,8 @@ def _verify_proof(
         require_witnesses([note], witnesses)
         if root_of_path(batch.leaf, batch.number, signed.size, _hashes(head["in_tree"])) != signed.root:
             raise ValueError("the batch was altered, or was not in this tree")
-        if any(each.size == signed.size and each.root != signed.root for each in held):
-            raise ValueError("the checkpoint that you hold is of another history")
+        if any((each.size, each.root) != (signed.size, signed.root) for each in held):
+            raise ValueError("the checkpoint that you hold is another one")
     except ValueError as reason:
         raise Altered(f"batch {batch.number}, record {head['index']}: {reason}") from reason
     return Summary(batch.number, batch.number + 1, 1, {}, signed.root, ())

@@ -255,11 +255,16 @@ class _Range:
         self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint], cosigned: tuple[Sequence[str], ...]
     ) -> None:
         self.first, self.until, self.keys = head["first"], head["until"], keys
-        self.held, self.cosigned = {checkpoint.size: checkpoint for checkpoint in held}, cosigned
+        self.cosigned = cosigned
+        self.held: dict[int, list[Checkpoint]] = {}
+        for checkpoint in held:
+            self.held.setdefault(checkpoint.size, []).append(checkpoint)
         try:
             self.tree = Frontier(self.first, [bytes.fromhex(each) for each in head["frontier"]])
         except ValueError as reason:
             raise Altered(f"line 1, the head: {reason}") from reason
+        self.forked: int | None = None  # the size of the first held checkpoint that is not of this history
+        self._hold_against()
         self.origin, self.signed = "", 0  # of the last checkpoint: its origin and size
         self.has_start = self.first == 0
         self.texts: Frontier | None = None  # the tree of the texts, where it is another than that of the stated leaves
@@ -316,6 +321,13 @@ class _Range:
         if self.texts is not None:
             self.texts.add(row.computed or row.leaf)
         self.tree.add(row.leaf)
+        self._hold_against()
+
+    def _hold_against(self) -> None:
+        """Compare what is held of this size, whether or not the bundle has a checkpoint here."""
+        found = self.held.get(self.tree.size, [])
+        if self.forked is None and any(each.root != self.tree.root() for each in found):
+            self.forked = self.tree.size
 
     def _note(self, kind: str, number: int) -> None:
         self.fault = self.fault or (kind, number)
@@ -337,8 +349,8 @@ class _Range:
             raise Altered("line 1, the head: its frontier is not what was signed")
         if self.fault or (checkpoint.size, checkpoint.root) != (self.tree.size, root):
             raise Altered(self._named(checkpoint))
-        if self.held.get(checkpoint.size, checkpoint).root != root:
-            raise Altered(f"the checkpoint of {checkpoint.size} events that you hold is of another history")
+        if self.forked is not None:
+            raise Altered(f"the checkpoint of {self.forked} events that you hold is of another history")
         self.origin, self.signed, self.has_start = checkpoint.origin, checkpoint.size, True
         self.counts["checkpoints"] += 1
 

@@ -213,6 +213,39 @@ def test_another_history_under_the_same_key_is_refused_by_a_checkpoint_from_else
     assert "is of another history" in fault(bundle(engine), held=[kept])
 
 
+def test_another_history_is_refused_though_it_leaves_out_the_checkpoint_of_the_size_that_is_held(
+    engine: Engine, tmp_path: Path
+) -> None:
+    ledgers.write(engine, 8)
+    other = open_database(tmp_path / "other.db")
+    ledgers.write(other, 12, signed={4})
+    witness = Cosigner(bytes(32), "witness.example")
+    with reading(other) as conn:
+        kept, end = store.signed_at(conn, 5) or "", store.signed_at(conn, 13) or ""
+    with reading(engine) as conn:
+        own = store.signed_at(conn, 9) or ""
+    other.dispose()
+    cosigned = kept + witness.cosign(kept, 1_800_000_000)
+
+    assert fault(bundle(engine), held=[own]) == ""
+    assert fault(bundle(engine), held=[cosigned], witnesses=[witness.vkey]) == (
+        "the checkpoint of 5 events that you hold is of another history"
+    )
+    assert "does not reach the checkpoint of 13 events" in fault(bundle(engine), held=[end])
+
+
+def test_of_two_checkpoints_of_one_size_that_are_held_none_is_passed_over(engine: Engine, tmp_path: Path) -> None:
+    ledgers.write(engine, 4)
+    other = open_database(tmp_path / "other.db")
+    ledgers.write(other, 4)
+    with reading(engine) as conn, reading(other) as of_other:
+        own, forked = store.signed_at(conn, 5) or "", store.signed_at(of_other, 5) or ""
+    other.dispose()
+
+    for held in ([own, forked], [forked, own]):
+        assert "is of another history" in fault(bundle(engine), held=held)
+
+
 def test_a_ledger_rewritten_and_signed_by_another_key_is_refused_by_the_key_that_an_auditor_has(
     engine: Engine, tmp_path: Path
 ) -> None:
