@@ -149,11 +149,7 @@ def open_note(note: str, vkeys: Sequence[str]) -> Checkpoint:
     """The checkpoint in a note, which one of the keys has signed.   Raises ValueError."""
     text = open_text(note, vkeys)
     origin, size, root, *_ = [*text.split("\n"), "", "", ""]
-    if (
-        not origin
-        or not (size.isascii() and size.isdigit() and str(int(size)) == size)
-        or len(base64_octets(root)) != 32
-    ):
+    if not origin or not (size.isdecimal() and str(int(size)) == size) or len(base64_octets(root)) != 32:
         raise ValueError("is signed, and no checkpoint")
     return Checkpoint(origin, int(size), base64_octets(root))
 
@@ -255,10 +251,7 @@ class _Range:
         self, head: dict[str, Any], keys: tuple[str, ...], held: list[Checkpoint], cosigned: tuple[Sequence[str], ...]
     ) -> None:
         self.first, self.until, self.keys = head["first"], head["until"], keys
-        self.cosigned = cosigned
-        self.held: dict[int, list[Checkpoint]] = {}
-        for checkpoint in held:
-            self.held.setdefault(checkpoint.size, []).append(checkpoint)
+        self.held, self.cosigned = held, cosigned
         try:
             self.tree = Frontier(self.first, [bytes.fromhex(each) for each in head["frontier"]])
         except ValueError as reason:
@@ -289,7 +282,7 @@ class _Range:
         if self.unexplained:
             number, by = next(iter(self.unexplained.items()))
             raise Altered(f"event {number}: left out: event {by} does not say that it was redacted")
-        if missing := [size for size in self.held if not self.first <= size <= self.until]:
+        if missing := [each.size for each in self.held if not self.first <= each.size <= self.until]:
             raise Altered(f"the bundle does not reach the checkpoint of {missing[0]} events that it is held against")
         counts = self.counts["redacted"], self.counts["checkpoints"]
         return Summary(self.first, self.until, *counts, self.tree.root(), self.first_time, self.last_time, ids)
@@ -323,11 +316,9 @@ class _Range:
         self.tree.add(row.leaf)
         self._hold_against()
 
-    def _hold_against(self) -> None:
-        """Compare what is held of this size, whether or not the bundle has a checkpoint here."""
-        found = self.held.get(self.tree.size, [])
-        if self.forked is None and any(each.root != self.tree.root() for each in found):
-            self.forked = self.tree.size
+    def _hold_against(self) -> None:  # whether or not the bundle has a checkpoint of this size
+        if any(each.size == self.tree.size and each.root != self.tree.root() for each in self.held):
+            self.forked = self.tree.size if self.forked is None else self.forked
 
     def _note(self, kind: str, number: int) -> None:
         self.fault = self.fault or (kind, number)
