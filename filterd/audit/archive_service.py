@@ -12,11 +12,11 @@ import asyncio
 import fcntl
 import logging
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import assert_never
 
@@ -48,6 +48,7 @@ MANY = 1000  # or with so many others,
 LARGE_OCTETS = 64 << 20  # or with so much; searches read all that wait
 MOST_SEARCHES = 4  # at once: each has block_search.MEMORY
 IDLE_S = 60.0
+NUMBER_BITS = 52  # of a search
 LOCK = "archive.lock"
 
 Request = Search | NameOrders | More | Close | Forget | AskArchive
@@ -71,7 +72,7 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         """Raises Missing: another process has the folder;   OSError"""
-        self._folder, self._numbers = folder, count(1)
+        self._folder = folder
         self._searches: dict[int, _Open] = {}
         self._changing = asyncio.Lock()
         self.faults: dict[str, str] = {}
@@ -119,7 +120,7 @@ class Archive:
                     log.debug("%d batches with %d records are files", made.n_batches, made.n_records)
             self.faults.pop("files", None)
         except (OSError, ValueError) as reason:
-            told = f"{reason}; batches stay as they are, and are found; make room, or move away what is damaged"
+            told = f"{reason}; batches stay as they are, and are found; make room, or put aside what is damaged"
             if self.faults.get("files") != told:
                 log.error("%s", told)
             self.faults["files"] = told
@@ -154,7 +155,7 @@ class Archive:
         self._close_left()
         if len(self._searches) >= MOST_SEARCHES:
             return Failed(f"{MOST_SEARCHES} pulls run already; nothing was looked for; ask again in a minute")
-        number = next(self._numbers)
+        number = secrets.randbits(NUMBER_BITS)  # no one goes on with what another life, or another asker, has opened
         self._searches[number] = _Open(request, time.monotonic())
         return Opened(number)
 

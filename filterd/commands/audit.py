@@ -115,7 +115,7 @@ def _stream(args: argparse.Namespace, path: str, **more: str | int | None) -> No
     with open_answer(args, "GET", path + _query(args, **more)) as answer:
         try:
             shutil.copyfileobj(answer, sys.stdout.buffer)
-        except HTTPException as reason:
+        except (HTTPException, ConnectionResetError, TimeoutError) as reason:
             raise Missing(
                 f"{args.api}: the answer ended early; what was written is a part of it; ask again"
             ) from reason

@@ -84,6 +84,18 @@ async def test_a_search_has_auditors_records_under_the_names_of_orders_and_none_
     assert isinstance(await archive.answer(More(number)), Failed)
 
 
+async def test_a_pull_of_an_earlier_life_does_not_go_on_with_what_another_asker_has_opened_since(store: Path) -> None:
+    before = Archive(store)
+    numbers = {await opened(before) for _ in range(MOST_SEARCHES)}
+    before.close()
+    after = Archive(store)
+    since = {await opened(after) for _ in range(MOST_SEARCHES)}
+
+    assert not numbers & since
+    assert isinstance(await after.answer(More(numbers.pop())), Failed)
+    after.close()
+
+
 async def test_batches_become_files_once_they_are_old_and_are_found_as_before(
     archive: Archive, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,7 @@
 import json
+import socket
+import struct
+import threading
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,32 @@ def test_the_records_come_as_csv(daemon: Daemon) -> None:
 
     assert done.returncode == 0
     assert done.stdout == "time,channel,action,list,rule,order,issuer,category,reason,generation,subscriber,count\n"
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("is_reset", [True, False])
+def test_a_pull_whose_connection_ends_early_says_so(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_reset: bool
+) -> None:
+    monkeypatch.setenv("FILTERD_TOKEN", "any")
+
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        while not connection.recv(4096).endswith(b"\r\n\r\n"):
+            pass
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na\r\n\r\n")
+        if is_reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        code = main(["audit", "pull", "--api", f"http://127.0.0.1:{server.getsockname()[1]}"])
+        thread.join()
+
+    assert code != 0
+    assert "the answer ended early; what was written is a part of it" in capfd.readouterr().err
 
 
 @pytest.mark.services
