@@ -55,8 +55,6 @@ def forget_due(
         now_s, step_s = trusted_clock.look(conn, clocks)
     longest_s = max(kept.blocks, kept.household)
     _destroy_keys(engine, now_s - min(kept.day_keys, longest_s))
-    if forget_files is not None:
-        forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household)))
     for of_household, age_s in ((True, kept.household), (False, kept.blocks)):
         due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "of_household": of_household}
         _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
@@ -65,9 +63,11 @@ def forget_due(
     with writing(engine) as conn:
         overwrite_deleted(conn)
         reports.forget(conn, datetime.fromtimestamp(now_s, UTC).date())
-    if _forget_ahead(engine, clocks.node, now_s, longest_s) and forget_files is not None:
-        forget_files(Due(0, 0, int(now_s) + DAY_S))
     forget_released(int(now_s), int(now_s - kept.released_addresses))
+    # Last: while the archive is away, all else goes.
+    if forget_files is not None:
+        forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household)))
+    _forget_ahead(engine, clocks.node, now_s, longest_s, forget_files)
     if step_s:
         raise ClockStepped(
             f"clock: stepped by {step_s:+.0f} s to {trusted_clock.iso(clocks.wall_s)}; what is old is decided by the "
@@ -84,20 +84,25 @@ def _destroy_keys(engine: Engine, before_s: float) -> None:
         log.info("retention: the keys of %d days are destroyed, the last one of %s", len(days), days[-1])
 
 
-def _forget_ahead(engine: Engine, node: str, now_s: float, age_s: float) -> bool:
-    """Records and keys of a time that has not come, once they have been there for `age_s`; whether they have."""
+def _forget_ahead(
+    engine: Engine, node: str, now_s: float, age_s: float, forget_files: Callable[[Due], None] | None
+) -> None:
+    """Records and keys of a time that has not come, once they have been there for `age_s`.
+
+    Files first: once the keys are gone, nothing says any more that there are such files"""
     after_s = int(now_s) + DAY_S
     with writing(engine) as conn:
         is_due = trusted_clock.ahead_for_s(conn, node, now_s, block_ledger.is_ahead(conn, after_s)) >= age_s > 0
-        if is_due:
+    if is_due:
+        if forget_files is not None:
+            forget_files(Due(0, 0, after_s))
+        with writing(engine) as conn:
             overwrite_deleted(conn)
             block_ledger.destroy_keys_after(conn, after_s)
-    if is_due:
         _empty_journal(engine)
         for of_household in (True, False):
             due: dict[str, Any] = {"since_s": after_s, "before_s": None, "of_household": of_household}
             _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
-    return is_due
 
 
 def _in_batches(engine: Engine, forget: Callable[[Connection], int]) -> None:

@@ -343,8 +343,12 @@ async def _retain(control: Control, records: Engine) -> None:
 
     while True:
         await guarded(control.faults, "retention", lambda: asyncio.to_thread(forget))
-        is_soon = not control.faults.keys().isdisjoint(("retention", "audit records"))  # a full disk wants room
-        await asyncio.sleep(MEND_S if is_soon else RETAIN_S)
+        for _ in range(round(RETAIN_S / MEND_S)):
+            await asyncio.sleep(MEND_S)
+            if not control.faults.keys().isdisjoint(
+                ("retention", "audit records", "archive")
+            ):  # a full disk wants room
+                break
 
 
 async def _watch_archive(control: Control) -> None:

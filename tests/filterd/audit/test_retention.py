@@ -1,11 +1,11 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, select
 
-from filterd.audit.retention import DAY_S, forget_due
+from filterd.audit.retention import DAY_S, Due, forget_due
 from filterd.config.schema import Retention
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord
@@ -207,6 +207,35 @@ def test_more_records_than_a_batch_all_go(engine: Engine, monkeypatch: pytest.Mo
 
     forget(engine, NOON + 1096 * DAY_S)
 
+    assert left(engine) == ([], [])
+
+
+def test_while_the_archive_is_away_all_else_goes_and_keys_of_a_time_to_come_wait_for_their_files(
+    engine: Engine,
+) -> None:
+    put(engine, 0, "order", step_s=70 * YEAR_S)
+    short, released, due = Retention(blocks=type(KEPT.blocks)(10 * DAY_S)), list[int](), list[Due]()
+    forget(engine, NOON + DAY_S, kept=short)
+    put(engine, 0, "order")
+
+    def at(day: int, files: Callable[[Due], None]) -> None:
+        clocks = Clocks("gw", NOON + day * DAY_S, float(day * DAY_S), "one")
+        forget_due(engine, short, clocks, lambda now_s, _: released.append(now_s), files)
+
+    def is_away(found: Due) -> None:
+        if found.after_s is not None or not due:
+            raise OSError("the archive is away")
+
+    with pytest.raises(OSError, match="is away"):
+        at(31, is_away)
+    assert (len(released), left(engine)[0]) == (1, ["order"])
+    due.append(Due(0, 0))
+    with pytest.raises(OSError, match="is away"):
+        at(32, is_away)
+    assert left(engine)[1] == ["2096-07-16"]
+    at(33, due.append)
+
+    assert [each.after_s is not None for each in due[1:]] == [False, True]
     assert left(engine) == ([], [])
 
 
