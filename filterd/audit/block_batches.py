@@ -2,8 +2,8 @@
 
     NNNNNNNNNN.batch   MessagePack of a Batch: records in columns, and how far every spool has been read
 
-Records of households' choices stand apart from all others, under pseudonyms of their own; a CSAM block is a count; the
-help corridor leaves nothing.
+Records of households' choices stand apart from all others, under pseudonyms of their own.  CSAM blocks, which are
+counts in the database, and the help corridor leave nothing: with the time of a batch, a count would be a record.
 Invariants: a batch is whole or not there, and on the disk when append() returns; only then may its records be
 overwritten in the spool.  Records and positions are one file, so none is lost or counted twice, whenever the writer
 dies.  Numbers only rise.  One process writes.
@@ -13,7 +13,6 @@ Source: semantics §9; MessagePack.   Cost: 1 µs a record, and two fsync a batc
 import os
 import re
 from array import array
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -29,15 +28,15 @@ from filterd.audit.drain import (
     log_decisions,
     record_of,
     remove_drained,
-    stopped,
     wipe_before,
 )
 from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
 from rules.atomic_file import writing_whole
 
-DAY_S, HOUR_S = 86_400, 3600
+DAY_S = 86_400
 BATCHES = "batches"  # their folder, of those that become files
 NAME = re.compile(r"(\d{10})\.batch")
+PUT_ASIDE = re.compile(r"(\d{10})\.batch\.damaged")  # by a person: its number is not given again
 
 MOST_RECORDS = 1 << 16  # of a batch
 
@@ -74,22 +73,12 @@ class Rows(Struct, array_like=True):
     counts: bytes = b""
 
 
-class StoppedCount(Struct, frozen=True, array_like=True):
-    """So many CSAM blocks of an hour."""
-
-    hour_s: int
-    list: str
-    channel: str
-    count: int
-
-
 class Batch(Struct, array_like=True):
     """What one look at a spool has found.   positions  worker → segment and slot up to which its spool was read"""
 
     positions: dict[str, tuple[int, int]]
     enforcement: Rows
     household: Rows
-    csam: list[StoppedCount]
 
     def rows(self, ledger: LedgerName) -> Rows:
         return self.enforcement if ledger == "enforcement" else self.household
@@ -102,7 +91,7 @@ class Batches:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         newest = max(batch_numbers(folder), default=0)
-        self._next = newest + 1
+        self._next = 1 + max([newest, *_numbers(folder, PUT_ASIDE)])
         self.positions = read_batch(folder, newest).positions if newest else {}
 
     def append(self, batch: Batch) -> int:
@@ -155,16 +144,13 @@ def drain_to_batch(
 def batch_of(found: Columns, positions: dict[str, tuple[int, int]], key_of: KeyOf) -> Batch:
     """The batch of what was read.   positions  of all workers, with this one's"""
     kinds = [None if event.reason in UNRECORDED else _kind(record_of(event)) for event in found.kinds]
-    hours: Counter[tuple[int, str, str]] = Counter()
-    for time_s, list_id, channel, count in stopped(found):
-        hours[time_s - time_s % HOUR_S, list_id, channel] += count
     enforcement, household = (_rows(found, kinds, ledger, key_of) for ledger in LEDGERS)
-    return Batch(positions, enforcement, household, [StoppedCount(*hour, count) for hour, count in hours.items()])
+    return Batch(positions, enforcement, household)
 
 
 def no_records(positions: dict[str, tuple[int, int]]) -> Batch:
     """A batch of positions alone: all others may go once it is there."""
-    return Batch(positions, Rows(), Rows(), [])
+    return Batch(positions, Rows(), Rows())
 
 
 def read_batch(folder: Path, number: int) -> Batch:
@@ -175,13 +161,15 @@ def read_batch(folder: Path, number: int) -> Batch:
         for ledger in LEDGERS:
             _check(batch.rows(ledger))
     except (msgspec.DecodeError, ValueError) as reason:
-        raise ValueError(f"{path}: damaged ({reason}); not read; its records are lost: move it away") from reason
+        raise ValueError(
+            f"{path}: damaged ({reason}); not read; its records are lost: add .damaged to its name"
+        ) from reason
     return batch
 
 
 def batch_numbers(folder: Path) -> list[int]:
     """The numbers of the batches that are there, in order."""
-    return sorted(int(found[1]) for path in folder.iterdir() if (found := NAME.fullmatch(path.name)))
+    return sorted(_numbers(folder, NAME))
 
 
 def batch_path(folder: Path, number: int) -> Path:
@@ -189,6 +177,10 @@ def batch_path(folder: Path, number: int) -> Path:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _numbers(folder: Path, name: re.Pattern[str]) -> list[int]:
+    return [int(found[1]) for path in folder.iterdir() if (found := name.fullmatch(path.name))]
 
 
 def _kind(record: BlockRecord) -> Kind:

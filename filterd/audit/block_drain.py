@@ -25,7 +25,7 @@ from filterd.audit.block_batches import (
     wipe_stored,
 )
 from filterd.audit.block_move import move_rows, remove_moved
-from filterd.audit.drain import Ledger, count_found, next_columns
+from filterd.audit.drain import Ledger, count_found, next_columns, wipe_before
 from mgmt import block_ledger
 from mgmt.block_ledger import Position
 from parental.database import reading, writing
@@ -67,9 +67,10 @@ class BlockDrain:
                 n += self._drain_worker(folder)
             except (OSError, ValueError) as reason:
                 faults.append(reason)
+        n += move_rows(self._batches, self._ledger, self._keeps_household())
         if faults:
             raise faults[0]
-        return n + move_rows(self._batches, self._ledger)
+        return n
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -91,8 +92,10 @@ class BlockDrain:
         stored, counted = self._batches.positions.get(folder.name, (0, 0)), self._counted(folder)
         if counted > stored:
             self._batches.positions = {**self._batches.positions, folder.name: counted}
-        while counted < stored:
-            counted = self._count_up_to(folder, counted, stored)
+        if counted < stored:
+            while counted < stored:
+                counted = self._count_up_to(folder, counted, stored)
+            wipe_before(folder, Position(str(stored[0]), stored[1]))
 
     def _counted(self, folder: Path) -> Place:
         with reading(self._ledger.engine) as conn:

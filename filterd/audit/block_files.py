@@ -80,12 +80,14 @@ def in_force(folder: Path, ledger: LedgerName, first: date, last: date) -> InFor
     numbers = batch_numbers(folder / BATCHES)  # first: what replaces one of them is there once it is gone
     there = set(numbers)
     files: dict[date, list[Path]] = {}
-    spans = []
+    spans, ends = [], [0]
     for path, span in _files(folder / ledger):
+        ends.append(span[1])
         day = date.fromisoformat(path.parent.name.removeprefix("day="))
         if span[0] not in there and first <= day <= last:
             files.setdefault(day, []).append(path)
             spans.append(span)
+    _refuse_numbers_again(folder, ends)
     return InForce(_left(numbers, spans), files)
 
 
@@ -100,8 +102,9 @@ def settle(folder: Path) -> None:
         part.unlink()
     numbers = batch_numbers(folder / BATCHES)
     there = set(numbers)
-    spans = []
-    for path, span in (each for ledger in LEDGERS for each in _files(folder / ledger)):
+    spans, found = [], [each for ledger in LEDGERS for each in _files(folder / ledger)]
+    _refuse_numbers_again(folder, [0, *(span[1] for _, span in found)])
+    for path, span in found:
         if span[0] in there:
             path.unlink()
         else:
@@ -239,6 +242,19 @@ def _by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     found = sorted(pc.unique(days).to_pylist())
     for day in found:
         yield day, table if len(found) == 1 else table.filter(pc.equal(days, day))
+
+
+def _refuse_numbers_again(folder: Path, ends: Iterable[int]) -> None:
+    """Raise ValueError where batches begin again below `ends` of files, which would then count for nothing.
+
+    The newest batch is in no file, and its number is behind all of theirs: unless someone has taken it away."""
+    newest, end = max(batch_numbers(folder / BATCHES), default=None), max(ends)
+    if newest is not None and newest <= end:
+        raise ValueError(
+            f"{folder / BATCHES}: its batches go up to {newest}, and files up to {end}: the newest batch was taken "
+            "away, and numbers began again; nothing read or changed; stop control, give them numbers behind that, "
+            "start it"
+        )
 
 
 def _left(numbers: Sequence[int], spans: Iterable[Span]) -> list[int]:

@@ -34,8 +34,8 @@ def remove_moved(batches: Batches, ledger: Ledger) -> None:
         batches.append(no_records({name: at for name, at in batches.positions.items() if name != ROWS}))
 
 
-def move_rows(batches: Batches, ledger: Ledger) -> int:
-    """Move at most MOST_ROWS rows; how many there were."""
+def move_rows(batches: Batches, ledger: Ledger, keeps_household: bool = True) -> int:
+    """Move at most MOST_ROWS rows; how many there were.   keeps_household: else those that it has chosen just go"""
     remove_moved(batches, ledger)
     with reading(ledger.engine) as conn:
         if not block_ledger.has_blocks(conn):
@@ -47,7 +47,7 @@ def move_rows(batches: Batches, ledger: Ledger) -> int:
     if rows:
         positions = {**batches.positions, ROWS: (0, int(rows[-1].id))}
         enforcement, household = (_rows_of(rows, name) for name in LEDGERS)
-        batches.append(Batch(positions, enforcement, household, []))
+        batches.append(Batch(positions, enforcement, household if keeps_household else Rows()))
         remove_moved(batches, ledger)
     return len(rows)
 

@@ -7,14 +7,13 @@ import pytest
 from support.block_store import drain_all, key_of
 from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 
-from fastpath.images.verdict import Action, Reason
+from fastpath.images.verdict import Reason
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit.block_batches import (
     Batch,
     Batches,
     Kind,
     Rows,
-    StoppedCount,
     batch_numbers,
     batch_path,
     drain_to_batch,
@@ -46,7 +45,7 @@ def test_a_batch_has_records_in_columns_and_the_position_behind_them(tmp_path: P
         [2, 1],
     ]
     assert rows.pseudonyms == keyed_pseudonym(7, key_of("enforcement", DAY))
-    assert (batch.household, batch.csam) == (Rows(), [])
+    assert batch.household == Rows()
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -59,12 +58,13 @@ def test_a_record_is_in_the_ledger_of_its_reason_and_csam_and_help_are_in_none(t
     assert ledgers == expected
 
 
-def test_a_csam_block_is_a_count_of_its_hour_and_what_a_tap_saw_is_none(tmp_path: Path) -> None:
-    events = [block_event("secret.test", reason=Reason.CSAM, subscriber=number) for number in range(3)]
-    batch = drained(tmp_path, *events, block_event("secret.test", reason=Reason.CSAM, action=Action.SHADOW))
+def test_of_csam_blocks_a_batch_says_neither_list_nor_count_and_is_as_without_them(tmp_path: Path) -> None:
+    events = [block_event("secret.test", reason=Reason.CSAM, list_id="confidential", subscriber=n) for n in range(3)]
+    batch = drained(tmp_path, *events)
 
-    assert batch.csam == [StoppedCount(TIME_S - TIME_S % 3600, "pta", "sni", 3)]
-    assert b"secret" not in batch_path(tmp_path / "store/batches", 1).read_bytes()
+    assert batch == no_records(batch.positions)
+    written = batch_path(tmp_path / "store/batches", 1).read_bytes()
+    assert b"secret" not in written and b"confidential" not in written
 
 
 def test_one_subscriber_has_another_pseudonym_each_day_and_in_each_ledger(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_the_records_in_the_spool_and_says_so(
 
 
 def damage(batch: Batch, rows: Rows) -> bytes:
-    return msgspec.msgpack.encode(Batch(batch.positions, rows, batch.household, batch.csam))
+    return msgspec.msgpack.encode(Batch(batch.positions, rows, batch.household))
 
 
 def test_what_is_not_a_whole_batch_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_what_is_not_a_whole_batch_is_refused_with_its_place(tmp_path: Path) -> 
 
     for octets in damaged:
         path.write_bytes(octets)
-        with pytest.raises(ValueError, match=r"0000000001\.batch: damaged .* move it away"):
+        with pytest.raises(ValueError, match=r"0000000001\.batch: damaged .* add .damaged to its name"):
             read_batch(path.parent, 1)
 
 

@@ -154,6 +154,37 @@ def test_files_lie_by_ledger_and_day_and_any_reader_of_parquet_reads_them(tmp_pa
     assert (stored.compression, set(stored.encodings)) == ("ZSTD", {"DELTA_BINARY_PACKED", "RLE"})
 
 
+def test_a_newest_batch_that_was_put_aside_keeps_its_number_and_no_file_is_lost(tmp_path: Path) -> None:
+    expected = put_spools(tmp_path / "spool")
+    live(tmp_path / "spool", tmp_path / "store")
+    folder = tmp_path / "store/batches"
+    newest = batch_path(folder, batch_numbers(folder)[-1])
+    newest.rename(newest.with_name(newest.name + ".damaged"))
+
+    batches = Batches(folder)
+    for _ in range(2):
+        batches.append(no_records({}))
+    compact(tmp_path / "store")
+
+    assert found(tmp_path / "store") == expected
+
+
+def test_batches_whose_numbers_began_again_are_refused_and_nothing_is_removed(tmp_path: Path) -> None:
+    expected = put_spools(tmp_path / "spool")
+    live(tmp_path / "spool", tmp_path / "store")
+    folder = tmp_path / "store/batches"
+    newest = batch_path(folder, batch_numbers(folder)[-1])
+    newest.rename(tmp_path / "elsewhere")
+    Batches(folder).append(no_records({}))
+
+    for look in (compact, found):
+        with pytest.raises(ValueError, match="batches go up to 1, and files up to"):
+            look(tmp_path / "store")
+
+    batch_path(folder, 1).rename(newest)
+    assert found(tmp_path / "store") == expected
+
+
 def test_the_newest_batch_stays_for_its_positions(tmp_path: Path) -> None:
     batches = Batches(tmp_path / "batches")
     batches.append(no_records({"dns-0": (1, 1)}))

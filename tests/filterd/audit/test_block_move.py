@@ -66,6 +66,15 @@ def test_what_a_household_has_chosen_goes_into_its_own_ledger(tmp_path: Path, le
     assert rules == [["bad.test"], ["theirs.test"]]
 
 
+def test_where_a_household_keeps_nothing_its_rows_go_and_become_no_records(tmp_path: Path, ledger: Ledger) -> None:
+    put(ledger, record("theirs.test", "pause"), record())
+
+    move_rows(Batches(tmp_path / "batches"), ledger, keeps_household=False)
+
+    assert rows_of(ledger) == []
+    assert b"theirs" not in b"".join(path.read_bytes() for path in (tmp_path / "batches").iterdir())
+
+
 def test_a_count_that_no_column_holds_is_the_largest_that_one_does(tmp_path: Path, ledger: Ledger) -> None:
     put(ledger, record(count=MOST_COUNT + 9))
 
