@@ -11,7 +11,7 @@ import pytest
 from support.database.postgresql import PostgresqlServer, programs, running_server
 from support.database.sqlite import make_database
 from support.images.opened import Images
-from support.system.memory import folder_in_memory
+from support.system.memory import folder_of_run, remove_folder
 from support.system.side_by_side import side_by_side
 
 from parental.engines import Where
@@ -44,10 +44,19 @@ hypothesis.settings.register_profile("loaded machine", deadline=None, derandomiz
 hypothesis.settings.load_profile("loaded machine")
 
 
-def pytest_configure() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     """Put every tmp_path in memory: most tests of a database would wait for the disk longer than they work."""
-    if folder := folder_in_memory():
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)
+    if not hasattr(config, "workerinput") and config.option.basetemp is None:  # workers have folders in ours
+        config.option.basetemp = folder_of_run()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave nothing there, unless something has failed: the next run removes that."""
+    folder = session.config.option.basetemp
+    if exitstatus == 0 and folder is not None and not hasattr(session.config, "workerinput"):
+        remove_folder(Path(folder))
 
 
 def pytest_collection_finish() -> None:
