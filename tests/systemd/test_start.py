@@ -79,22 +79,6 @@ def test_every_role_starts_as_its_own_account_and_they_work_together(box: Box) -
     box.until("yes", "/opt/filterd/bin/python", "-c", SCRAPE)
 
 
-@pytest.mark.parametrize("start", ["filterd.target", "filterd.service"])
-def test_a_setting_of_the_kernel_that_forwards_decoys_is_set_at_the_start(box: Box, start: str) -> None:
-    box.says("bash", "-c", SHARE)
-    box.says(
-        "nft",
-        "add table inet other; add chain inet other c { type filter hook forward priority 0; };"
-        " add rule inet other c ct state new accept",
-    )  # so that this network tracks connections
-    box.says("sysctl", "-w", "net.netfilter.nf_conntrack_tcp_be_liberal=1")
-
-    box.says("systemctl", "start", start)
-
-    box.until("0", "sysctl", "-n", "net.netfilter.nf_conntrack_tcp_be_liberal")
-    assert "was 1" in box.says("bash", "-c", "journalctl | grep -m1 nf_conntrack_tcp_be_liberal")
-
-
 @pytest.mark.parametrize(
     ("start", "unit"),
     [

@@ -11,9 +11,9 @@ def ja4_of(lab: Lab, capture: Path, speak: Callable[[], object]) -> str:
     """The JA4 of the one hello that the child says while `speak` runs.   capture: where its packets are kept"""
     dump = lab.popen("gateway", ["dumpcap", "-q", "-i", "child", "-w", str(capture), "tcp dst port 443"])
     try:
-        wait_until(lambda: capture.exists() and capture.stat().st_size > 0, "the capture")
+        wait_until(lambda: capture.exists() and capture.stat().st_size > 0, "the capture", within_s=60)
         speak()
-        wait_until(lambda: len(_fingerprints(lab, capture)) > 0, "a hello in the capture")
+        wait_until(lambda: len(_fingerprints(lab, capture)) > 0, "a hello in the capture", within_s=60)
         [ja4] = _fingerprints(lab, capture)
     finally:
         lab.stop(dump)
