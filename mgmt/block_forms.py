@@ -1,6 +1,6 @@
 """Records of blocks as text: NDJSON, and CSV that no spreadsheet takes for formulas.
 
-Source: RFC 4180; OWASP, CSV injection.
+Source: RFC 4180.
 """
 
 import csv
@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from mgmt.text.cells import plain_cell
 
 FIELDS = (
     "time",
@@ -24,8 +26,6 @@ FIELDS = (
     "subscriber",
     "count",
 )
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Form(NamedTuple):
@@ -62,7 +62,7 @@ def _json_cell(value: Any) -> str:
 def _csv_cell(value: Any) -> str:
     text = "" if value is None else str(value)
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(["'" + text if text.startswith(FORMULA_STARTS) else text, ""])
+    csv.writer(out, lineterminator="").writerow([plain_cell(text), ""])
     return out.getvalue().removesuffix(",")
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from fastpath.base.decimal cimport DECIMAL_OCTETS, decimal_before
 from fastpath.base.sha256 cimport SHA256_CTX, SHA256_Final, SHA256_Init, SHA256_Update
 from fastpath.base.siphash cimport siphash13
 from fastpath.images.verdict cimport NO_SUBSCRIBER
@@ -20,7 +21,6 @@ cdef enum:
     BLOCK_OCTETS = 64           # of SHA-256
     DIGEST_OCTETS = 32
     PSEUDONYM_OCTETS = 16
-    DIGITS = 10                 # of the highest number
     INNER = 0x36                # RFC 2104 §2
     OUTER = 0x5c
 
@@ -163,15 +163,9 @@ cdef void _write_pseudonym(uint8_t* out, const SHA256_CTX* inner, const SHA256_C
                            uint32_t number) noexcept nogil:
     cdef SHA256_CTX c = inner[0]
     cdef uint8_t digest[DIGEST_OCTETS]
-    cdef uint8_t text[DIGITS]
-    cdef int at = DIGITS
-    while True:
-        at -= 1
-        text[at] = <uint8_t>(48 + number % 10)
-        number = number // 10
-        if number == 0:
-            break
-    SHA256_Update(&c, text + at, DIGITS - at)
+    cdef uint8_t text[DECIMAL_OCTETS]
+    cdef uint8_t* begin = decimal_before(text + DECIMAL_OCTETS, number)
+    SHA256_Update(&c, begin, text + DECIMAL_OCTETS - begin)
     SHA256_Final(digest, &c)
     c = outer[0]
     SHA256_Update(&c, digest, DIGEST_OCTETS)

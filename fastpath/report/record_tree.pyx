@@ -9,12 +9,12 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcpy
 from libc.time cimport time_t, tm
 
+from fastpath.base.decimal cimport DECIMAL_OCTETS, decimal_before
 from fastpath.base.sha256 cimport SHA256_CTX, SHA256_Final, SHA256_Init, SHA256_Update
 
 cdef enum:
     DIGEST_OCTETS = 32
     PSEUDONYM_OCTETS = 16
-    COUNT_DIGITS = 10           # of the highest number
     SUBSCRIBER_OCTETS = 34      # "…" in hexadecimal digits, or null
     TIME_OCTETS = 32            # ,"time":"2026-11-28T09:30:00Z"}\n
 
@@ -53,7 +53,7 @@ def record_lines(heads: list, middles: list, pseudonyms: bytes, time_s: bytes, k
         if not 0 <= times[i] <= LAST_S:
             raise ValueError(f"a record of second {times[i]}, which no calendar has")
         size += head_ends[kinds[i] + 1] - head_ends[kinds[i]] + middle_ends[kinds[i] + 1] - middle_ends[kinds[i]]
-    made = bytearray(size + n * (COUNT_DIGITS + SUBSCRIBER_OCTETS + TIME_OCTETS))
+    made = bytearray(size + n * (DECIMAL_OCTETS + SUBSCRIBER_OCTETS + TIME_OCTETS))
     cdef uint8_t[::1] to = made
     cdef uint8_t* out = &to[0]
     cdef int64_t begin
@@ -138,15 +138,9 @@ cdef uint8_t* _put(uint8_t* out, const uint8_t* text, size_t n) noexcept nogil:
 
 
 cdef uint8_t* _put_number(uint8_t* out, uint32_t number) noexcept nogil:
-    cdef uint8_t digits[COUNT_DIGITS]
-    cdef int at = COUNT_DIGITS
-    while True:
-        at -= 1
-        digits[at] = <uint8_t>(48 + number % 10)
-        number = number // 10
-        if number == 0:
-            break
-    return _put(out, digits + at, COUNT_DIGITS - at)
+    cdef uint8_t digits[DECIMAL_OCTETS]
+    cdef uint8_t* begin = decimal_before(digits + DECIMAL_OCTETS, number)
+    return _put(out, begin, digits + DECIMAL_OCTETS - begin)
 
 
 cdef uint8_t* _put_subscriber(uint8_t* out, const uint8_t* pseudonym) noexcept nogil:

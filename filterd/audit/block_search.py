@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
-from mgmt.block_ledger import Wanted as Wanted
+from mgmt.block_ledger import Wanted
 
 MEMORY = "256MB"
 SCRATCH = "scratch"  # what a search sorts and has no memory for; nothing in it is worth keeping

@@ -29,14 +29,13 @@ from typing import NamedTuple
 import msgspec
 
 from fastpath.report.record_tree import leaf_hashes, parents
-from filterd.audit.block_batches import batch_numbers, read_batch
+from filterd.audit.block_batches import BATCHES, batch_numbers, read_batch
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.event import SALT_OCTETS
 from mgmt.ledger.tree import largest_power_below, root_of
 from mgmt.ledger.verifier import Frontier, leaf_hash, node_hash
 
 FILE = "tree.sqlite"
-BATCHES = "batches"
 EPOCH = date(1970, 1, 1)
 WHOLE = 256  # leaves under a root that is kept, and such roots under the next one
 AT_ONCE = 256  # batches of one transaction

@@ -74,7 +74,10 @@ class Witness:
             )
         last = LastCheckpoint(self._folder / hashlib.sha256(said.origin.encode()).hexdigest())
         note = last.read()
-        old = Checkpoint(said.origin, 0, b"") if note is None else open_note(note, self._keys[said.origin])
+        try:
+            old = Checkpoint(said.origin, 0, b"") if note is None else open_note(note, self._keys[said.origin])
+        except ValueError:  # its log has another key now: give both, or its name a new one
+            return Answer(403, f"{said.origin}: its last checkpoint is of another key; not cosigned; know both keys\n")
         if old.size != said.old or (old.size == new.size > 0 and old.root != new.root):
             return Answer(409, f"{old.size}\n", SIZE_TYPE)
         if not _continues(old, new, said.path):

@@ -50,8 +50,7 @@ class SealedOrders:
     def _read_new(self) -> None:
         """Raises OSError: some wait, and no other one for them."""
         with reading(self._context.engine) as conn:
-            known = readings(conn)
-            new = [each for each in messages(conn) if each.order.id not in known]
+            new = messages(conn, unread=True)
         failed = []
         for each in new:
             try:

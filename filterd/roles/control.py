@@ -74,6 +74,7 @@ CLOCK_S = 60.0  # between two looks at the clock that is not set
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
+WANT_ROOM = ("retention", "audit records", "archive")  # faults that what is old may be the cure of
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
 ARCHIVE_S = 10.0  # between two looks at the archive
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
@@ -345,9 +346,7 @@ async def _retain(control: Control, records: Engine) -> None:
         await guarded(control.faults, "retention", lambda: asyncio.to_thread(forget))
         for _ in range(round(RETAIN_S / MEND_S)):
             await asyncio.sleep(MEND_S)
-            if not control.faults.keys().isdisjoint(
-                ("retention", "audit records", "archive")
-            ):  # a full disk wants room
+            if not control.faults.keys().isdisjoint(WANT_ROOM):
                 break
 
 

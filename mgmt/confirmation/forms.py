@@ -14,9 +14,8 @@ from typing import Any
 import xlsxwriter
 
 from mgmt.confirmation.signed import digest_of
+from mgmt.text.cells import plain_cell
 
-# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = ("number", "value", "status", "reason", "since", "approval", "verified", "ways", "at")
 WIDTHS = (8, 48, 26, 40, 26, 20, 10, 60, 26)  # characters
 MAX_CELL = 32767  # of Excel
@@ -26,7 +25,7 @@ MADE = datetime(2026, 1, 1, tzinfo=UTC)  # of every workbook: a workbook holds w
 def csv_of(statement: str, note: str) -> bytes:
     """Facts of the order, a line each; an empty line; then its entries.   UTF-8 with a mark, as Excel wants it"""
     out = io.StringIO()
-    csv.writer(out).writerows([_safe(cell) for cell in row] for row in _rows(statement, note))
+    csv.writer(out).writerows([plain_cell(cell) for cell in row] for row in _rows(statement, note))
     return ("\ufeff" + out.getvalue()).encode()
 
 
@@ -72,7 +71,3 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _safe(cell: str) -> str:
-    return "'" + cell if cell.startswith(FORMULA_STARTS) else cell

@@ -20,14 +20,12 @@ Invariants: memory is that of one batch; no octet of a bundle can change unseen;
 Source: RFC 9162 §2.1; C2SP signed-note and tlog-checkpoint.   Cost: 1 to 2 µs a record, one hash and one node each.
 """
 
-import argparse
 import hashlib
 import itertools
 import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 if __package__:
@@ -38,7 +36,7 @@ if __package__:
         canonical,
         key_id,
         leaf_hash,
-        lines_of,
+        main,
         open_note,
         read_key,
         require_witnesses,
@@ -53,7 +51,7 @@ else:
         canonical,
         key_id,
         leaf_hash,
-        lines_of,
+        main,
         open_note,
         read_key,
         require_witnesses,
@@ -61,7 +59,7 @@ else:
         unhex,
     )
 
-RANGE, PROOF = "filterd-blocks/1", "filterd-blocks-proof/1"
+WHAT, RANGE, PROOF = "exported block records", "filterd-blocks/1", "filterd-blocks-proof/1"
 BATCH = b'{"batch":'
 SALT_OCTETS = 16
 MOST_RECORDS = 1 << 16  # of a batch
@@ -300,22 +298,5 @@ def _hashes(texts: Sequence[str]) -> list[bytes]:
     return found
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Check exported block records of filterd.")
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--key", action="append", default=[], help="a verifier key that you have from elsewhere")
-    parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you have kept")
-    parser.add_argument("--witness", action="append", default=[], help="the verifier key of one who must have cosigned")
-    said = parser.parse_args(argv)
-    try:
-        with said.bundle.open("rb") as file:
-            found = verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
-    except (Altered, OSError, UnicodeDecodeError) as reason:
-        print(f"{said.bundle}: {reason}", file=sys.stderr)
-        return 1
-    print(f"{said.bundle}: {sentence(found)}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(of=sys.modules[__name__]))

@@ -34,7 +34,7 @@ from typing import Any, BinaryIO, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-RANGE, PROOF = "filterd-ledger/1", "filterd-ledger-proof/1"
+WHAT, RANGE, PROOF = "an exported ledger", "filterd-ledger/1", "filterd-ledger-proof/1"
 REDACTED = "redacted"  # the action of an event that says so of another
 ED25519, COSIGNATURE = b"\x01", b"\x04"  # signed-note, tlog-cosignature: the octet that says which algorithm
 SIGNATURE = "— "  # an em dash and a space, before each line of a signature
@@ -469,8 +469,8 @@ def lines_of(file: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: file.readline(MAX_LINE + 2), b"")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Check an exported ledger of filterd.")
+def main(argv: Sequence[str] | None = None, of: Any = sys.modules[__name__]) -> int:  # of: a verifier
+    parser = argparse.ArgumentParser(description=f"Check {of.WHAT} of filterd.")
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", action="append", default=[], help="a verifier key that you have from elsewhere")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="one that you have kept")
@@ -478,11 +478,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     said = parser.parse_args(argv)
     try:
         with said.bundle.open("rb") as file:
-            found = verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
+            found = of.verify(lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
     except (Altered, OSError, UnicodeDecodeError) as reason:
         print(f"{said.bundle}: {reason}", file=sys.stderr)
         return 1
-    print(f"{said.bundle}: {sentence(found)}")
+    print(f"{said.bundle}: {of.sentence(found)}")
     return 0
 
 
@@ -492,8 +492,8 @@ def sentence(found: Summary) -> str:
     span = f" of {found.first_time} to {found.last_time}" if found.first_time else ""
     redacted = f", {found.redacted} of them redacted" if found.redacted else ""
     signed = f"{found.checkpoints} checkpoints signed by {', '.join(found.key_ids)}"
-    whole = "whole, in order, unaltered"
-    return f"{n} events from {found.first} on{span}{redacted}: {whole}; {signed}; root {found.root.hex()}"
+    whole = f"{n} events from {found.first} on{span}{redacted}: whole, in order, unaltered"
+    return f"{whole}; {signed}; root {found.root.hex()}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, exists, insert, select
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.events import note_order
@@ -66,9 +66,11 @@ def is_message(conn: Connection, order: int) -> bool:
     return conn.execute(chosen).first() is not None
 
 
-def messages(conn: Connection) -> Sequence[Sealed]:
-    """Those that have not been taken back, the oldest first."""
+def messages(conn: Connection, *, unread: bool = False) -> Sequence[Sealed]:
+    """Those that have not been taken back, the oldest first.   unread  only what its reader has not counted yet"""
     chosen = select(orders, sealed_messages.c.format, sealed_messages.c.octets).join(sealed_messages)
+    if unread:
+        chosen = chosen.where(~exists().where(sealed_readings.c.order == orders.c.id))
     found = conn.execute(chosen.where(orders.c.withdrawn_ms.is_(None)).order_by(orders.c.id)).all()
     return [Sealed(row, Message(row.octets, row.format)) for row in found]
 

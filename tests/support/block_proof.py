@@ -1,7 +1,6 @@
 """A store of block records with its tree, signed by a key of the test, and bundles of it."""
 
 import io
-import re
 from contextlib import ExitStack, closing
 from datetime import date
 from pathlib import Path
@@ -78,7 +77,3 @@ def fault(octets: bytes, **more: Any) -> str:
     except Altered as found:
         return str(found)
     return ""
-
-
-def split(octets: bytes) -> list[bytes]:
-    return [line for line in re.split(rb"(?<=\n)", octets) if line]

@@ -18,6 +18,8 @@ from filterd.audit.block_batches import (
     wipe_stored,
 )
 
+NODE_KEY = bytes(range(32))
+
 
 def key_of(ledger: LedgerName, day: int) -> bytes:
     return f"{ledger} {day}".encode()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import block_records as oracle
-from support.block_proof import DAY_NS, FIRST, NIGHT_NS, S, Store, split, verified
+from support.block_proof import DAY_NS, FIRST, NIGHT_NS, S, Store, verified
 from support.block_store import drain_all
+from support.mgmt.ledgers import split
 from support.spool import TIME_NS, block_event
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER

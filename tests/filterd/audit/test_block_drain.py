@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from support.block_store import found
+from support.block_store import NODE_KEY, found
 from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 
 from fastpath.images.verdict import Reason
@@ -18,7 +18,6 @@ from filterd.audit.drain import Ledger, drain_spools
 from mgmt.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
 from parental import store
 from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.errors import DatabaseFault
 from parental.people import children
 from parental.people.reports import totals_of
@@ -26,14 +25,6 @@ from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
 
 TIME_S = TIME_NS // 10**9
-NODE_KEY = bytes(range(32))
-
-
-@pytest.fixture
-def ledger(database: Where) -> Iterator[Ledger]:
-    engine = open_database(database)
-    yield Ledger(engine, NODE_KEY, "node-1")
-    engine.dispose()
 
 
 @pytest.fixture

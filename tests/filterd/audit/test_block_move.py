@@ -1,10 +1,9 @@
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.block_store import found
+from support.block_store import NODE_KEY, found
 
 from filterd.audit import block_move
 from filterd.audit.block_batches import Batches, batch_numbers, read_batch
@@ -12,18 +11,9 @@ from filterd.audit.block_files import table_of
 from filterd.audit.block_move import MOST_COUNT, ROWS, move_rows, remove_moved
 from filterd.audit.drain import Ledger
 from mgmt.block_ledger import BlockRecord, append_blocks, has_blocks, page_of_blocks
-from parental.database import open_database, reading, writing
-from parental.engines import Where
+from parental.database import reading, writing
 
 TIME_S = 1_800_000_000
-NODE_KEY = bytes(range(32))
-
-
-@pytest.fixture
-def ledger(database: Where) -> Iterator[Ledger]:
-    engine = open_database(database)
-    yield Ledger(engine, NODE_KEY, "node-1")
-    engine.dispose()
 
 
 def put(ledger: Ledger, *records: BlockRecord) -> None:

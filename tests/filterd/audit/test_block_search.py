@@ -10,8 +10,8 @@ from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
 from filterd.audit.block_files import SCHEMA
-from filterd.audit.block_search import Wanted, search
-from mgmt.block_ledger import keyed_pseudonym
+from filterd.audit.block_search import search
+from mgmt.block_ledger import Wanted, keyed_pseudonym
 
 S = 10**9
 FOREVER = Wanted(0, 1 << 33)

@@ -1,5 +1,4 @@
 import os
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from fastpath.report.counters import Counters
 from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental import store
-from parental.database import open_database, reading, writing
-from parental.engines import Where
+from parental.database import reading, writing
 from parental.people import children
 from parental.people.reports import totals_of
 from parental.profile import Profile
@@ -36,13 +34,6 @@ def event(
 def drain_all(spool: Path, ledger: Ledger) -> None:
     while drain_spools(spool, ledger):
         pass
-
-
-@pytest.fixture
-def ledger(database: Where) -> Iterator[Ledger]:
-    engine = open_database(database)
-    yield Ledger(engine, bytes(32), "node-1")
-    engine.dispose()
 
 
 def blocks(ledger: Ledger) -> Any:

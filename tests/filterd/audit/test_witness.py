@@ -113,6 +113,16 @@ def test_no_octets_make_a_witness_sign_or_fail(body: bytes) -> None:
     assert Witness(Path("/nonexistent"), COSIGNER, [LOG.vkey]).add(b"old 0\n\n" + body, TIME_S).status in (400, 404)
 
 
+def test_a_log_with_another_key_under_its_name_is_refused_until_both_keys_are_known(tmp_path: Path) -> None:
+    other = Signer(bytes(range(1, 33)), LOG.name)
+    assert added(Witness(tmp_path, COSIGNER, [LOG.vkey]), 0, 3).status == 200
+    body = request(3, other.sign(8, root_of(lambda first, until: LEAVES[first:until], 0, 8)), proof_of(3, 8))
+
+    refused = Witness(tmp_path, COSIGNER, [other.vkey]).add(body, TIME_S)
+    assert (refused.status, "of another key" in refused.text) == (403, True)
+    assert Witness(tmp_path, COSIGNER, [LOG.vkey, other.vkey]).add(body, TIME_S).status == 200
+
+
 def test_nothing_is_answered_before_it_is_on_the_disk(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -6,12 +6,11 @@ import pytest
 from sqlalchemy import Connection, select
 from support.mgmt.confirmed import SIGNER, confirmed, verified
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
-from support.mgmt.signing import BY_PASSKEYS, proposed, signed, signer
+from support.mgmt.signing import BY_PASSKEYS, WIDER, proposed, signed, signer
 
 from mgmt.confirmation.replies import confirm, due, last_confirmation
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import decisions
-from mgmt.orders.approvals import Proposal
 from mgmt.orders.live import orders_revision
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.orders.states import steps_of
@@ -79,16 +78,6 @@ def test_an_order_of_which_a_part_is_withdrawn_is_verified_and_confirmed_again(c
     assert [each.state.value for each in steps_of(conn, [order])[order]][-3:] == ["enforced", "verified", "confirmed"]
     publish(conn)
     assert steps_of(conn, [order])[order][-1].state.value == "confirmed"
-
-
-WIDER = Proposal(
-    kind="broader",
-    number=1,
-    reason="the host is ordered",
-    reference="WA/9",
-    collateral="all of it",
-    expires=NOW + timedelta(days=20),
-)
 
 
 def look(conn: Connection, since: int) -> None:

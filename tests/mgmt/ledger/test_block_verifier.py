@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import block_records as oracle
 from oracle.ledger import Wrong
-from support.block_proof import Store, fault, split, verified
+from support.block_proof import Store, fault, verified
+from support.mgmt.ledgers import split
 
 from filterd.audit.block_bundle import proof_of
 from filterd.audit.block_tree import root_of_lines

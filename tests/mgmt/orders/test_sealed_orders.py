@@ -14,7 +14,7 @@ from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propos
 from mgmt.orders.dates import for_review
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.proof import BY_NAMES
-from mgmt.orders.sealed_messages import Message, Reading, keep_reading, put_message, sealed_order
+from mgmt.orders.sealed_messages import Message, Reading, keep_reading, messages, put_message, sealed_order
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
@@ -57,6 +57,16 @@ def test_nothing_is_in_force_before_two_have_agreed_and_what_they_agree_to_then_
 
     withdraw_order(conn, order, "a court", NOW, CONTROL)
     assert chosen(conn) == []
+
+
+def test_what_its_reader_has_counted_is_not_read_again(conn: Connection, order: int) -> None:
+    new = put_order(
+        conn, sealed_order("PTA", "CA/2", "PECA 22", None, Message(b"\x02", "csv")), [], b"{}", NOW, CONTROL
+    )
+    put_message(conn, new, Message(b"\x02", "csv"))
+
+    assert [each.order.id for each in messages(conn)] == [order, new]
+    assert [each.order.id for each in messages(conn, unread=True)] == [new]
 
 
 def test_one_person_or_one_group_is_not_two(conn: Connection, order: int) -> None:

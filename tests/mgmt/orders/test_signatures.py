@@ -1,16 +1,14 @@
 """Signing at the desk: what is taken of whom, and what is said to whoever cannot sign."""
 
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, publish, push, said, statuses
-from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
+from support.mgmt.signing import BY_PASSKEYS, PARTY, WIDER, Signer, answer_of, proposed, row_of_approval, signed, signer
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import signatures
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.approvals import NotApproved, Person, approve, propose
 from mgmt.orders.signatures import (
     APPROVED,
     PROPOSED,
@@ -25,19 +23,10 @@ from mgmt.orders.store import get_order
 from mgmt.staff.people import DISABLED, set_state
 from parental.schema.orders import approval_refusals, approval_signatures
 
-WORDS = Proposal(
-    kind="broader",
-    number=1,
-    reason="the host is ordered",
-    reference="WA/9",
-    collateral="all of it",
-    expires=NOW + timedelta(days=20),
-)
-
 
 @pytest.fixture
 def number(conn: Connection, amna: Signer) -> int:
-    return proposed(conn, push(conn, "https://shared.test/a"), WORDS, amna)
+    return proposed(conn, push(conn, "https://shared.test/a"), WIDER, amna)
 
 
 def test_the_proposer_signs_and_then_another_and_each_signature_is_an_event(
@@ -81,7 +70,7 @@ def test_a_role_that_approves_nothing_neither_proposes_nor_signs(
 
     assert f"role {role}" in str(signed(conn, number, amna, other))
     with pytest.raises(NotApproved, match=f"role {role}"):
-        propose_at_desk(conn, get_order(conn, 1), WORDS, other.person.mail, "desk", NOW)
+        propose_at_desk(conn, get_order(conn, 1), WIDER, other.person.mail, "desk", NOW)
 
 
 def test_a_disabled_person_signs_nothing(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
@@ -94,7 +83,7 @@ def test_a_disabled_person_signs_nothing(conn: Connection, number: int, amna: Si
 def test_a_signature_for_another_part_or_proposal_is_not_taken(
     conn: Connection, number: int, amna: Signer, bilal: Signer
 ) -> None:
-    other = proposed(conn, 1, WORDS, amna)
+    other = proposed(conn, 1, WIDER, amna)
     signed(conn, other, amna)
     elsewhere = answer_of(conn, other, bilal)
     too_early = answer_of(conn, number, bilal, PROPOSED)
@@ -130,7 +119,7 @@ def test_a_proposal_of_the_desk_is_not_approved_by_a_name(conn: Connection, numb
 
 def test_a_proposal_by_names_is_not_signed(conn: Connection, bilal: Signer) -> None:
     order = get_order(conn, push(conn, "https://shared.test/a"))
-    number = propose(conn, order, WORDS, Person("A. Khan", "compliance", "root"), NOW)
+    number = propose(conn, order, WIDER, Person("A. Khan", "compliance", "root"), NOW)
 
     with pytest.raises(NotApproved, match="no signature is due"):
         sign(conn, PARTY, number, "{}", NOW)
@@ -140,15 +129,15 @@ def test_what_waits_of_one_order_has_a_limit(
     conn: Connection, number: int, amna: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signatures, "MAX_WAITING", 2)
-    proposed(conn, 1, WORDS, amna)
+    proposed(conn, 1, WIDER, amna)
 
     with pytest.raises(NotApproved, match="2 proposals wait already"):
-        proposed(conn, 1, WORDS, amna)
+        proposed(conn, 1, WIDER, amna)
 
 
 def test_nobody_unknown_proposes(conn: Connection) -> None:
     with pytest.raises(NotApproved, match="no person of the desk"):
-        propose_at_desk(conn, get_order(conn, push(conn, "a.test")), WORDS, "nobody@isp.example", "desk", NOW)
+        propose_at_desk(conn, get_order(conn, push(conn, "a.test")), WIDER, "nobody@isp.example", "desk", NOW)
 
 
 def test_what_one_person_has_refused_no_one_signs_and_control_ends_it(

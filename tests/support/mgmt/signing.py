@@ -1,6 +1,6 @@
 """People of the desk with passkeys that somebody has vouched for, and what they sign."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, update
@@ -21,6 +21,14 @@ from parental.schema.staff import passkeys
 ORIGIN = "https://desk.isp.example"
 PARTY = Party(ORIGIN, "Example ISP")
 BY_PASSKEYS = Proof(PARTY, takes_names=False)
+WIDER = Proposal(
+    kind="broader",
+    number=1,
+    reason="the host is ordered",
+    reference="WA/9",
+    collateral="all of it",
+    expires=NOW + timedelta(days=20),
+)
 
 
 class Signer(NamedTuple):
