@@ -44,7 +44,7 @@ def serving(images: Images) -> Serving:
             ServedZone(Plan(to_wire(OPEN.encode()), ("malware",)), Rights(HERE)),
             *more,
         ]
-        listen = [Endpoint("127.0.0.1", 0), Endpoint("::1", 0)]
+        listen = [Endpoint("127.0.0.1", free_port()), Endpoint("::1", free_port())]
         server = ZoneServer(zones, listen, Counters(images.folder / "counters"))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(server.run())
