@@ -135,8 +135,7 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     # the kernel's rules drop a SYN with payload: it belongs to the stream only if the server acknowledges it
     if t.p.flags & FLAG_SYN:
-        _note_syn(g, t)
-        return GO_ON
+        return _judge_syn(g, t)
     if t.p.flags & FLAG_RST or g.port_kinds[t.p.dport] == PORT_NEITHER:
         return GO_ON
     if t.p.payload_n == 0 and not (t.p.flags & FLAG_FIN and g.port_kinds[t.p.dport] & PORT_HTTP):
@@ -167,13 +166,21 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
     return verdict
 
 
-cdef void _note_syn(Gate* g, Turn* t) noexcept nogil:
+cdef Verdict _judge_syn(Gate* g, Turn* t) noexcept nogil:
     """Take a SYN of a connection that the kernel knows: a client that begins again, or its SYN once more.
 
-    What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK."""
+    What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK.  A SYN
+    that comes once more behind octets of its stream is dropped: only a server that has forgotten them needs it, and
+    would take others in their places.  A client that begins again has another ISN, or waits for the kernel's entry."""
     t.f = find_flow(&g.flows, &t.p)
-    if t.f != NULL and not t.is_untracked and t.f.is_isn_known == KNOWN and (t.p.seq + 1) & 0xffffff != t.f.isn:
+    if t.f == NULL or t.is_untracked or t.f.is_isn_known != KNOWN:
+        return GO_ON
+    if (t.p.seq + 1) & 0xffffff != t.f.isn:
         t.f.is_isn_known = BEGUN_AGAIN
+    elif t.f.top > 0 and not t.f.spent:
+        count(g.shared.counters, CNT_GATE_IGNORED, 1)
+        return DROP
+    return GO_ON
 
 
 cdef Verdict _judge_unknown_end(Gate* g, Turn* t) noexcept nogil:

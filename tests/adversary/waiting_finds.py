@@ -50,4 +50,13 @@ WAITING_FINDS = (
         ),
         "it was judged by its place in the old connection before the new one's SYN/ACK came",
     ),
+    Find(
+        "repeated: the server resets, and its client begins again with the same SYN and a request in the old one's place",
+        Program(
+            (("GET of a URL!",), ("POST that is longer",)),
+            (Syn(isn=1, server_isn=2), Send(stream=1), Hold(), HangUp(), Syn(isn=1), Send()),
+            reader="llhttp",
+        ),
+        "a SYN with the known ISN was taken for the first one again, and the request for octets that were judged",
+    ),
 )
