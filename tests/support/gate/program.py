@@ -44,10 +44,8 @@ class Gate:
         return read_counters(self.folder / "counters")[name]
 
     def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
-        """Run one line of Python with `kernel` and `net` in the gateway."""
-        done = self.lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"], timeout_s=2 * START_S)
-        assert done.returncode == 0, done.stderr
-        return done
+        """in_kernel(), in this gate's lab"""
+        return in_kernel(self.lab, call)
 
     def stop(self) -> None:
         self.lab.stop(self.program)
@@ -68,6 +66,14 @@ def whole_filterd(lab: Lab, folder: Path, n_gates: int, **policies: str) -> Iter
         yield running
     finally:
         running.stop()
+        in_kernel(lab, "kernel.remove()")  # what a closed policy leaves would close the lab to the next test
+
+
+def in_kernel(lab: Lab, call: str) -> subprocess.CompletedProcess[str]:
+    """Run one line of Python with `kernel` and `net` in the gateway."""
+    done = lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"], timeout_s=2 * START_S)
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
