@@ -10,7 +10,7 @@ import pytest
 from dnslib import RCODE, DNSRecord
 from support.dns.front import Serving
 from support.images.opened import Images
-from support.system.namespace import in_a_network_of_its_own, run_ip
+from support.system.namespace import add_address6, in_a_network_of_its_own, run_ip
 from support.system.ports import free_port
 
 from dns.answers import AnswerPolicy, Splash
@@ -266,7 +266,7 @@ def test_a_front_blocks_before_there_is_a_network_and_forwards_once_there_is_one
             blocked = DNSRecord.parse(await udp_exchange(front.bound[0], listed))
             early = await udp_exchange(front.bound[0], free)
             run_ip("address", "add", "192.0.2.53/32", "dev", "lo")
-            run_ip("address", "add", "2001:db8::53/128", "dev", "lo", "nodad")
+            add_address6("2001:db8::53")
             with echoing(upstreams[0]):
                 answer = await first_answer(front.bound[0], free)
             running.cancel()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.system.namespace import a_network_of_its_own, run_ip
+from support.system.namespace import a_network_of_its_own, add_address6
 
 from filterd.kernel import conntrack
 from filterd.kernel.conntrack import forget, forget_redirected, n_tracked
@@ -54,7 +54,7 @@ def there() -> Iterator[Callable[..., Any]]:
 def _prepare() -> None:
     subprocess.run(["nft", "-f", "-"], input=RULES, check=True, text=True)
     for number in range(1, 6):
-        run_ip("addr", "add", f"2001:db8:{number}::1/128", "dev", "lo", "nodad")
+        add_address6(f"2001:db8:{number}::1")
 
 
 pytestmark = pytest.mark.kernel

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.system.namespace import a_network_of_its_own, run_ip
+from support.system.namespace import a_network_of_its_own, add_address6
 
 from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES
 from fastpath.gate.marks import FlowState
@@ -47,7 +47,7 @@ def _prepare() -> None:
     Path("/proc/sys/net/netfilter/nf_conntrack_udp_timeout").write_text("3600")  # on a busy machine 30 s are too short
     subprocess.run(["nft", "-f", "-"], input=RULES, check=True, text=True)
     for number in (1, 2):
-        run_ip("addr", "add", f"2001:db8:{number}::1/128", "dev", "lo", "nodad")
+        add_address6(f"2001:db8:{number}::1")
     for source, destination in (*PAIRS, OTHER):
         with socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.bind((source, 0))

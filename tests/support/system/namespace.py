@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from filterd.lab.processes import wait_until
+
 _CLONE_NEWNET = 0x40000000  # <linux/sched.h>
 
 
@@ -51,3 +53,16 @@ async def _awaited(do: Callable[[], Awaitable[None]]) -> None:
 def run_ip(*arguments: str) -> None:
     """Run ip(8) in the namespace of the calling thread."""
     subprocess.run(("ip", *arguments), check=True, timeout=10)
+
+
+def add_address6(address: str) -> None:
+    """Give an address of IPv6 to the loopback of that namespace.
+
+    The kernel adds its route later, in a task of its own: until then what is sent there is lost in silence."""
+    run_ip("addr", "add", f"{address}/128", "dev", "lo", "nodad")
+    wait_until(lambda: address in _local_routes(), f"a route to {address}", within_s=30)
+
+
+def _local_routes() -> str:
+    argv = ("ip", "-6", "route", "show", "table", "local", "type", "local")
+    return subprocess.run(argv, check=True, timeout=10, capture_output=True, text=True).stdout
