@@ -25,6 +25,7 @@ FIELDS = (
     "generation",
     "subscriber",
     "count",
+    "province",
 )
 
 

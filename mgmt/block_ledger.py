@@ -23,12 +23,14 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from parental.database import upsert
 from parental.schema.orders import orders
 from parental.schema.records import blocks, csam_counts, day_keys, spool_positions
+from parental.subscriber import UNKNOWN_PROVINCE
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"
 # Reasons of blocks that a household has chosen.
 HOUSEHOLD = ("pause", "schedule", "quota", "soft-lock", "category", "household")
-_IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count")]
+# A province follows from the subscriber: it makes no second row of what is one.
+_IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count", "province")]
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
@@ -40,7 +42,8 @@ class BlockRecord:
     action, reason  as fastpath.images.verdict names them, in lower case
     list, rule  what matched; '' for a lock;   order  its number, 0: none;   category  its name, '' for none
     generation  of the names image (of the policy image for a lock)
-    subscriber  its number; None: the address is no subscriber's;   count  how many blocks"""
+    subscriber  its number; None: the address is no subscriber's;   count  how many blocks
+    province    where its line is, by ISO 3166-2, or UNKNOWN_PROVINCE, as of each block that a household has chosen"""
 
     time_s: int
     channel: str
@@ -53,6 +56,7 @@ class BlockRecord:
     generation: int
     subscriber: int | None
     count: int = 1
+    province: str = UNKNOWN_PROVINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,12 @@ class Wanted(NamedTuple):
     list: str | None = None
     category: str | None = None
     channel: str | None = None
+    province: str | None = None
 
     def equal(self) -> dict[str, int | str]:
         """Column → what it is to hold."""
-        named = self._asdict()
-        return {name: named[name] for name in ("order", "list", "category", "channel") if named[name] is not None}
+        found = self._asdict().items()
+        return {name: value for name, value in found if name not in ("since_s", "until_s") and value is not None}
 
 
 def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: bytes) -> int:
@@ -106,9 +111,10 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
         if day not in keys:
             keys[day] = day_key(conn, day)
         pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
-        counted[*astuple(record)[:-2], pseudonym] += record.count
+        counted[*astuple(record)[:-3], pseudonym, record.province] += record.count
     if counted:
-        rows = [{**dict(zip(_IDENTITY, values, strict=True)), "count": count} for values, count in counted.items()]
+        columns = (*_IDENTITY, "province")
+        rows = [{**dict(zip(columns, values, strict=True)), "count": count} for values, count in counted.items()]
         added = upsert(conn, blocks)
         add = {"count": blocks.c.count + added.excluded.count}
         conn.execute(added.on_conflict_do_update(index_elements=_IDENTITY, set_=add), rows)

@@ -21,6 +21,7 @@ MAX_PREFIXES = 256  # a home has one or two; a school with an address a class ha
 MAX_LABEL_CHARACTERS = 80
 DEVICE_KINDS = ("mac:", "cpe:")
 PROVINCE = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")  # where a line is, by ISO 3166-2, such as PK-PB
+UNKNOWN_PROVINCE = "unknown"  # of an address of no line, or of a line that is not said to be anywhere
 
 
 @dataclass(frozen=True, slots=True)

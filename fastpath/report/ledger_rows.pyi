@@ -13,5 +13,13 @@ class LedgerRows(NamedTuple):
     days: array[int]
     subscribers: array[int]
 
+class Placed(NamedTuple):
+    kind: array[int]
+    numbers: array[int]
+    places: array[int]
+
 def ledger_rows(columns: Columns, numbers: array[int]) -> LedgerRows: ...
+def placed_kinds(
+    kind: array[int], pseudonym: array[int], places: array[int], n_kinds: int, n_places: int
+) -> Placed: ...
 def pseudonyms(subscribers: array[int], key: bytes) -> bytes: ...

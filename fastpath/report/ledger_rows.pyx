@@ -96,6 +96,63 @@ def ledger_rows(columns, numbers: array) -> LedgerRows:
     return LedgerRows(*(column[:end] for column, end in zip(made, ends, strict=True)))
 
 
+class Placed(NamedTuple):
+    """Kinds that differ in where their subscribers are.
+
+    kind   array('I'): of each row, its number among these;   numbers, places  array('I'): of each of these, its kind
+    as it was before, and where it is"""
+
+    kind: array
+    numbers: array
+    places: array
+
+
+def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_places: int) -> Placed:
+    """Split kinds by where their subscribers are.   Cost: 10 ns a row, and 4 octets a pair of kind and place
+
+    kind, pseudonym  of LedgerRows;   places  array('I'): of each pair of day and subscriber, below n_places
+    A row of no subscriber is at place 0.   ValueError: a number that is too high"""
+    cdef Py_ssize_t i
+    cdef Py_ssize_t n = len(kind)
+    cdef Py_ssize_t n_whose = len(places)
+    cdef uint64_t height = n_kinds
+    cdef uint64_t width = n_places
+    cdef uint32_t whose, place
+    cdef uint32_t known = 0
+    cdef uint64_t at
+    if len(pseudonym) != n:
+        raise ValueError(f"{len(pseudonym)} pseudonyms for {n} rows; give one to each")
+    if n == 0:
+        return Placed(array("I"), array("I"), array("I"))
+    made, numbers, found = array("I", bytes(4 * n)), array("I", bytes(4 * n)), array("I", bytes(4 * n))
+    cdef const uint32_t[::1] of_kind = kind
+    cdef const uint32_t[::1] of_whom = pseudonym
+    cdef const uint32_t[::1] where = places if places else array("I", [0])
+    cdef uint32_t[::1] table = array("I", bytes(4 * max(1, n_kinds * n_places)))
+    cdef uint32_t[::1] to_kind = made
+    cdef uint32_t[::1] to_number = numbers
+    cdef uint32_t[::1] to_place = found
+    with nogil:
+        for i in range(n):
+            whose = of_whom[i]
+            if whose > n_whose or of_kind[i] >= height:
+                break
+            place = where[whose - 1] if whose else 0
+            if place >= width:
+                break
+            at = of_kind[i] * width + place
+            if table[at] == 0:
+                to_number[known], to_place[known] = of_kind[i], place
+                known += 1
+                table[at] = known
+            to_kind[i] = table[at] - 1
+        else:
+            i = n
+    if i < n:
+        raise ValueError(f"row {i}: its kind, pseudonym or place does not exist; give numbers below their counts")
+    return Placed(made, numbers[:known], found[:known])
+
+
 def pseudonyms(subscribers: array, key: bytes) -> bytes:
     """The pseudonyms of subscribers, 16 octets each: the first half of HMAC-SHA-256 over the number in decimal digits.
 

@@ -13,7 +13,7 @@ Source: semantics §9; MessagePack.   Cost: 1 µs a record, and two fsync a batc
 import os
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -21,16 +21,19 @@ import msgspec
 from msgspec import Struct
 
 from fastpath.report.columns import Columns
-from fastpath.report.ledger_rows import NOT_IN_LEDGER, LedgerRows, ledger_rows, pseudonyms
+from fastpath.report.ledger_rows import NOT_IN_LEDGER, LedgerRows, ledger_rows, placed_kinds, pseudonyms
 from filterd.audit.drain import (
     UNRECORDED,
+    ProvincesOf,
     drain_segment,
     log_decisions,
+    nowhere,
     record_of,
     remove_drained,
     wipe_before,
 )
 from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
+from parental.subscriber import UNKNOWN_PROVINCE
 from rules.atomic_file import writing_whole
 
 DAY_S = 86_400
@@ -57,6 +60,7 @@ class Kind(Struct, frozen=True, array_like=True):
     category: str
     reason: str
     generation: int
+    province: str = UNKNOWN_PROVINCE
 
 
 class Rows(Struct, array_like=True):
@@ -117,7 +121,12 @@ def wipe_stored(spool_dir: Path, batches: Batches) -> None:
 
 
 def drain_to_batch(
-    folder: Path, batches: Batches, key_of: KeyOf, follow: Follow | None = None, keeps_household: bool = True
+    folder: Path,
+    batches: Batches,
+    key_of: KeyOf,
+    follow: Follow | None = None,
+    keeps_household: bool = True,
+    provinces_of: ProvincesOf = nowhere,
 ) -> int:
     """Have the next events of a worker in a batch, and overwrite them in its spool; how many there were.
 
@@ -126,7 +135,7 @@ def drain_to_batch(
 
     def take(found: Columns, position: Position) -> None:
         positions = {**batches.positions, folder.name: (int(position.segment), position.offset)}
-        batch = batch_of(found, positions, key_of)
+        batch = batch_of(found, positions, key_of, provinces_of)
         if not keeps_household:
             batch.household = Rows()
         batches.append(batch)
@@ -141,11 +150,13 @@ def drain_to_batch(
     return n
 
 
-def batch_of(found: Columns, positions: dict[str, tuple[int, int]], key_of: KeyOf) -> Batch:
-    """The batch of what was read.   positions  of all workers, with this one's"""
+def batch_of(
+    found: Columns, positions: dict[str, tuple[int, int]], key_of: KeyOf, provinces_of: ProvincesOf = nowhere
+) -> Batch:
+    """The batch of what was read; households' records say no province.   positions  of all workers, with this one's"""
     kinds = [None if event.reason in UNRECORDED else _kind(record_of(event)) for event in found.kinds]
-    enforcement, household = (_rows(found, kinds, ledger, key_of) for ledger in LEDGERS)
-    return Batch(positions, enforcement, household)
+    enforcement = _rows(found, kinds, "enforcement", key_of, provinces_of)
+    return Batch(positions, enforcement, _rows(found, kinds, "household", key_of, nowhere))
 
 
 def no_records(positions: dict[str, tuple[int, int]]) -> Batch:
@@ -187,7 +198,9 @@ def _kind(record: BlockRecord) -> Kind:
     return Kind(*(getattr(record, field) for field in Kind.__struct_fields__))
 
 
-def _rows(found: Columns, kinds: list[Kind | None], ledger: LedgerName, key_of: KeyOf) -> Rows:
+def _rows(
+    found: Columns, kinds: list[Kind | None], ledger: LedgerName, key_of: KeyOf, provinces_of: ProvincesOf
+) -> Rows:
     """The records of one ledger."""
     of_ledger: list[Kind] = []
     numbers = array("I")
@@ -197,8 +210,22 @@ def _rows(found: Columns, kinds: list[Kind | None], ledger: LedgerName, key_of: 
         if kind is not None and is_of_ledger:
             of_ledger.append(kind)
     rows = ledger_rows(found, numbers)
-    columns = (column.tobytes() for column in (rows.time_s, rows.kind, rows.pseudonym, rows.counts))
+    of_ledger, kind_numbers = _placed(of_ledger, rows, provinces_of(rows.subscribers))
+    columns = (column.tobytes() for column in (rows.time_s, kind_numbers, rows.pseudonym, rows.counts))
     return Rows(of_ledger, _pseudonyms(rows, ledger, key_of), *columns)
+
+
+def _placed(kinds: list[Kind], rows: LedgerRows, provinces: Mapping[int, str]) -> tuple[list[Kind], array[int]]:
+    """Kinds that say a province, too, and the number of each row's among them."""
+    names = sorted(set(provinces.values()) - {UNKNOWN_PROVINCE})
+    if not names:
+        return kinds, rows.kind
+    number_of = {name: number for number, name in enumerate([UNKNOWN_PROVINCE, *names])}
+    places = array("I", (number_of[provinces[each]] for each in rows.subscribers))
+    placed = placed_kinds(rows.kind, rows.pseudonym, places, len(kinds), len(number_of))
+    said = [UNKNOWN_PROVINCE, *names]
+    pairs = zip(placed.numbers, placed.places, strict=True)
+    return [msgspec.structs.replace(kinds[number], province=said[place]) for number, place in pairs], placed.kind
 
 
 def _pseudonyms(rows: LedgerRows, ledger: LedgerName, key_of: KeyOf) -> bytes:

@@ -47,7 +47,7 @@ EPOCH = date(1970, 1, 1)
 
 Span = tuple[int, int]  # the first and the last batch of a file
 
-TEXTS = ("channel", "action", "list", "rule", "category", "reason")
+TEXTS = ("channel", "action", "list", "rule", "category", "reason", "province")
 SCHEMA = pa.schema(
     [
         pa.field("time", pa.timestamp("ms", "UTC"), nullable=False),

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.block_ledger import Wanted
+from parental.subscriber import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
 SCRATCH = "scratch"  # what a search sorts and has no memory for; nothing in it is worth keeping
@@ -70,9 +71,10 @@ def _found(engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted,
     of_files = ""
     if files:
         asked["files"] = [str(path) for path in files]
-        of_files = f"SELECT {COLUMNS} FROM read_parquet($files) UNION ALL "
+        of_files = "SELECT * FROM read_parquet($files, union_by_name=true, hive_partitioning=false) UNION ALL BY NAME "
     query = (
-        f"SELECT {COLUMNS} FROM ({of_files}SELECT {COLUMNS} FROM waiting) "
+        f"SELECT {COLUMNS} FROM (SELECT * REPLACE (coalesce(province, '{UNKNOWN_PROVINCE}') AS province) "
+        f"FROM ({of_files}SELECT * FROM waiting)) "
         f'WHERE "time" >= to_timestamp($since_s) AND "time" < to_timestamp($until_s){equal} ORDER BY "time"'
     )
     return engine.sql(query, params=asked).to_arrow_reader(AT_ONCE)

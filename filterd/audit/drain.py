@@ -9,7 +9,7 @@ Source: semantics §8, §9.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from fastpath.report.spool import (
 from filterd.logs import decision_line
 from filterd.lookup.words import word
 from mgmt.block_ledger import (
+    HOUSEHOLD,
     BlockRecord,
     CsamCount,
     Position,
@@ -41,9 +42,11 @@ from mgmt.block_ledger import (
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.people import reports
+from parental.people.provinces import Provinces
 from parental.people.reports import Met
 from parental.reserve import Reserve
 from parental.schema.records import confidential_totals
+from parental.subscriber import UNKNOWN_PROVINCE
 from rules.category import category_name
 
 # Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
@@ -57,22 +60,34 @@ UNRECORDED = (Reason.CSAM, Reason.HELP)
 
 log = logging.getLogger("filterd.audit.drain")
 
+ProvincesOf = Callable[[Iterable[int]], Mapping[int, str]]  # numbers of subscribers → province of each
 Found = dict[tuple[int, int], int]  # (number of a list in the names image, channel) → count
 
 
 class Ledger(NamedTuple):
     """Where drained events go.
 
-    node_key  of the pseudonyms;   node  this box in the counts;   reserve  of the database's disk, if it is ours"""
+    node_key   of the pseudonyms;   node  this box in the counts;   reserve  of the database's disk, if it is ours
+    provinces  of subscribers; None: none is known"""
 
     engine: Engine
     node_key: bytes
     node: str
     reserve: Reserve | None = None
+    provinces: Provinces | None = None
+
+    def provinces_of(self, subscribers: Iterable[int]) -> Mapping[int, str]:
+        """Where subscribers are."""
+        return nowhere(subscribers) if self.provinces is None else self.provinces.of(subscribers)
 
     def key_of(self, worker: str) -> str:
         """How the database calls a worker of this box."""
         return key_of(self.engine, self.node, worker)
+
+
+def nowhere(subscribers: Iterable[int]) -> Mapping[int, str]:
+    """Provinces that are not known."""
+    return dict.fromkeys(subscribers, UNKNOWN_PROVINCE)
 
 
 def key_of(engine: Engine, node: str, worker: str) -> str:
@@ -256,8 +271,9 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         at = read_position(conn, ledger.key_of(folder.name)) or Position("0", 0)
 
     def take(found: Columns, position: Position) -> None:
+        rows = list(_rows(found, ledger.provinces_of))  # before: it asks the database
         with writing(ledger.engine) as conn:
-            append_blocks(conn, _rows(found), ledger.node_key)
+            append_blocks(conn, rows, ledger.node_key)
             _count(conn, found, ledger, folder.name, position)
         log_decisions(found)
 
@@ -275,13 +291,16 @@ def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     return found.kinds[0].time_ns if found is not None and found.kinds else None
 
 
-def _rows(found: Columns) -> Iterable[BlockRecord]:
-    """The records of all that is recorded."""
+def _rows(found: Columns, provinces_of: ProvincesOf) -> Iterable[BlockRecord]:
+    """The records of all that is recorded; those of households say no province."""
+    whereabouts = provinces_of(set(found.subscriber) - {NOT_A_SUBSCRIBER})
     kinds = [record_of(kind) for kind in found.kinds]
     for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
         if found.kinds[number].reason not in UNRECORDED:
             whose = None if subscriber == NOT_A_SUBSCRIBER else subscriber
-            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count)
+            is_told = whose is not None and kinds[number].reason not in HOUSEHOLD
+            where = whereabouts[subscriber] if is_told else UNKNOWN_PROVINCE
+            yield replace(kinds[number], time_s=time_s, subscriber=whose, count=count, province=where)
 
 
 def _count(conn: Connection, found: Columns, ledger: Ledger, worker: str, position: Position) -> None:

@@ -1,7 +1,7 @@
 """Block records as lines: what an auditor reads, and what the leaves of the proof are made of.
 
     {"action":"splash","category":"adult","channel":"sni","count":2,"generation":12,"list":"pta","order":3,
-     "reason":"order","rule":"bad.test","subscriber":"6bb5…","time":"2026-11-28T09:30:00Z"}     in one line
+     "province":"PK-PB","reason":"order","rule":"bad.test","subscriber":"6bb5…","time":"2026-11-28T09:30:00Z"}
 
 Invariants: a record has one line, which is canonical JSON (RFC 8785), whether it comes from a batch or from Parquet;
 order is its number, 0: none; subscriber is the pseudonym of that day, null: the address is no subscriber's.
@@ -17,7 +17,7 @@ from fastpath.report.record_tree import record_lines
 from filterd.audit.block_batches import DAY_S, Kind, Rows
 
 BEFORE_COUNT = ("action", "category", "channel")
-AFTER_COUNT = ("generation", "list", "order", "reason", "rule")
+AFTER_COUNT = ("generation", "list", "order", "province", "reason", "rule")
 
 
 def lines_of(rows: Rows) -> bytes:

@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--list", metavar="ID", help="of this list alone")
     pull.add_argument("--category", metavar="NAME", help="of this category alone")
     pull.add_argument("--channel", metavar="NAME", help="of this one alone: dns, sni, http, quic, lock, address")
+    pull.add_argument("--province", metavar="CODE", help="of lines there alone: PK-PB, or unknown")
     export = add_verb(verbs, "export", "the ledger, as a bundle that can be verified, streamed to stdout", EXPORT)
     export.add_argument("--event", type=int, metavar="NUMBER", help="this event alone, with its proof")
     verify = add_verb(verbs, "verify", "check a bundle offline, and name the first event that is not as signed", VERIFY)
@@ -88,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     match args.verb:
         case "pull":
-            chosen = {"order": args.order, "list": args.list, "category": args.category, "channel": args.channel}
+            chosen = {name: getattr(args, name) for name in ("order", "list", "category", "channel", "province")}
             _stream(args, "/v1/audit/blocks", format=args.format, **chosen)
         case "export" if args.event is not None:
             _stream(args, f"/v1/audit/ledger/{args.event}")

@@ -63,6 +63,7 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
+from parental.people.provinces import Provinces
 from parental.reserve import Reserve
 from parental.schema.privileges import LEDGER
 
@@ -113,7 +114,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     splash_server = await _serve_splash(control)
     records = await asyncio.to_thread(open_for_control, config, LEDGER)
     await asyncio.to_thread(_note_time_and_start, control, records)
-    ledger = Ledger(records, pseudonym_key(config.state_dir), socket.gethostname(), reserve_of(config))
+    key, node = pseudonym_key(config.state_dir), socket.gethostname()
+    ledger = Ledger(records, key, node, reserve_of(config), Provinces(records))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]

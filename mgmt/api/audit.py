@@ -32,10 +32,13 @@ from mgmt.frame.shapes import MAX_NUMBER, Instant, Line
 from mgmt.ledger.event import PULLS, Event, Value
 from mgmt.ledger.store import append
 from mgmt.problems import RECORDS_AWAY, Problem
+from parental.subscriber import PROVINCE as CODE
+from parental.subscriber import UNKNOWN_PROVINCE
 
 log = logging.getLogger(__name__)
 
 WHERE = "audit"
+PROVINCE = f"^({CODE.pattern}|{UNKNOWN_PROVINCE})$(?!\\n)"
 PARQUET, MEDIA_TYPE_OF_PARQUET = "parquet", "application/vnd.apache.parquet"
 
 
@@ -56,6 +59,7 @@ class Pull(Span, forbid_unknown_fields=True):
     list: Annotated[Line, Meta(description="Of this list alone.")] | None = None
     category: Annotated[Line, Meta(description="Of this category alone.")] | None = None
     channel: Literal["dns", "sni", "http", "quic", "lock", "address"] | None = None
+    province: Annotated[str, Meta(pattern=PROVINCE, description="Of lines there: PK-PB, or unknown.")] | None = None
 
 
 class CsamCount(Struct):
@@ -78,7 +82,7 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
     """Pull the records of what was blocked, as a stream."""
     said = query_of(request, Pull)
     since_s, until_s = span_of(request, said)
-    wanted = Wanted(since_s, until_s, said.order, said.list, said.category, said.channel)
+    wanted = Wanted(since_s, until_s, said.order, said.list, said.category, said.channel, said.province)
     if said.format == PARQUET and ARCHIVE not in request.app:
         raise unfit("?format", "records are rows of the database here", "write ndjson or csv")
     node = socket.gethostname()
@@ -164,6 +168,7 @@ def record_of(row: Row[Any]) -> dict[str, Any]:
         "generation": row.generation,
         "subscriber": row.pseudonym or None,
         "count": row.count,
+        "province": row.province,
     }
 
 

@@ -46,8 +46,9 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         CONTROL: APPEND,
         LEDGER: "SELECT, DELETE",
     },  # nobody changes one; they go with their age
-    "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)", LEDGER: "SELECT (id, zone)"},
-    "lines": {WEB: ALL, CONTROL: READ},
+    "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)", LEDGER: "SELECT (id, account, zone)"},
+    # Of records of blocks: where a subscriber is, not who.
+    "lines": {WEB: ALL, CONTROL: READ, LEDGER: "SELECT (id, account, province)"},
     "addresses": {WEB: ALL, CONTROL: READ},
     "line_names": {CONTROL: READ},  # given by `filterd sessions`, on the box
     "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image

@@ -35,6 +35,7 @@ blocks = Table(
     Column("generation", BigInteger, nullable=False),
     Column("pseudonym", String, nullable=False),  # '' for an address of no subscriber
     Column("count", BigInteger, nullable=False),
+    Column("province", String, nullable=False, server_default="unknown"),  # ISO 3166-2
     UniqueConstraint(
         "time_s",
         "channel",

@@ -150,3 +150,10 @@ def test_a_spools_position_is_kept_with_its_records_or_not_at_all(engine: Engine
         block_ledger.write_position(conn, "dns-0", Position("000002.seg", 64))
         assert block_ledger.read_position(conn, "dns-0") == Position("000002.seg", 64)
         assert block_ledger.read_position(conn, "gate-0") is None
+
+
+def test_a_block_of_a_line_that_has_moved_within_a_second_is_no_second_row(engine: Engine) -> None:
+    append(engine, record(province="PK-PB"))
+    append(engine, record(province="PK-SD"))
+
+    assert [(row.province, row.count) for row in rows(engine)] == [("PK-PB", 2)]

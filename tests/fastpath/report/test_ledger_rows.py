@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER, Columns
-from fastpath.report.ledger_rows import NOT_IN_LEDGER, ledger_rows, pseudonyms
+from fastpath.report.ledger_rows import NOT_IN_LEDGER, ledger_rows, placed_kinds, pseudonyms
 
 DAY_S = 86_400
 ROWS = st.lists(
@@ -74,3 +74,26 @@ def test_a_key_of_more_than_a_block_is_refused() -> None:
 
 def test_nothing_has_no_pseudonyms() -> None:
     assert pseudonyms(array("I"), b"key") == b""
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=40),
+    places=st.lists(st.integers(0, 2), min_size=5, max_size=5),
+)
+def test_kinds_are_split_by_place_and_each_pair_has_one_number(rows: list[tuple[int, int]], places: list[int]) -> None:
+    kind, pseudonym = (array("I", column) for column in zip(*rows, strict=True)) if rows else (array("I"), array("I"))
+
+    made = placed_kinds(kind, pseudonym, array("I", places), 4, 3)
+
+    pairs = list(zip(made.numbers, made.places, strict=True))
+    assert len(set(pairs)) == len(pairs)
+    assert [pairs[number] for number in made.kind] == [(k, places[whose - 1] if whose else 0) for k, whose in rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "pseudonym", "places"), [([4], [0], [0]), ([0], [2], [0]), ([0], [1], [3]), ([0], [1], []), ([0], [], [])]
+)
+def test_numbers_that_stand_for_nothing_are_refused(kind: list[int], pseudonym: list[int], places: list[int]) -> None:
+    with pytest.raises(ValueError, match="give"):
+        placed_kinds(array("I", kind), array("I", pseudonym), array("I", places), 4, 3)

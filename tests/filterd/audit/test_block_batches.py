@@ -1,5 +1,6 @@
 import errno
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -154,3 +155,34 @@ def test_other_files_are_no_batches(tmp_path: Path) -> None:
 
     assert batch_numbers(tmp_path) == []
     assert Batches(tmp_path).positions == {}
+
+
+def test_records_say_the_province_of_their_subscriber_and_those_of_households_none(tmp_path: Path) -> None:
+    events = [block_event(subscriber=7), block_event(subscriber=8), block_event(subscriber=9)]
+    events += [block_event(subscriber=NOT_A_SUBSCRIBER), block_event(subscriber=7, reason=Reason.PAUSE)]
+    put_segment(tmp_path / "spool/dns-0", 1, *events)
+    there = {7: "PK-SD", 8: "PK-PB"}
+    asked: list[int] = []
+
+    def provinces_of(subscribers: Iterable[int]) -> dict[int, str]:
+        asked.extend(subscribers)
+        return {each: there.get(each, "unknown") for each in asked}
+
+    drain_to_batch(tmp_path / "spool/dns-0", Batches(tmp_path / "store"), key_of, provinces_of=provinces_of)
+
+    batch = read_batch(tmp_path / "store", 1)
+    rows = batch.enforcement
+    assert [rows.kinds[number].province for number in array("I", rows.kind)] == ["PK-SD", "PK-PB", "unknown", "unknown"]
+    assert {kind.rule for kind in rows.kinds} == {"bad.test"} and len(rows.kinds) == 3
+    assert [kind.province for kind in batch.household.kinds] == ["unknown"]
+    assert asked == [7, 8, 9]
+
+
+def test_a_batch_of_before_provinces_is_read(tmp_path: Path) -> None:
+    batch = drained(tmp_path, block_event())
+    path = tmp_path / "store/batches/0000000001.batch"
+    said = msgspec.msgpack.decode(path.read_bytes())
+    said[1][0] = [kind[:-1] for kind in said[1][0]]
+    path.write_bytes(msgspec.msgpack.encode(said))
+
+    assert read_batch(path.parent, 1) == batch

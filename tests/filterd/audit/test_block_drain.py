@@ -19,7 +19,8 @@ from mgmt.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudon
 from parental import store
 from parental.database import open_database, reading, writing
 from parental.errors import DatabaseFault
-from parental.people import children
+from parental.people import accounts, children
+from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
@@ -235,3 +236,15 @@ def test_every_record_is_there_once_wherever_the_writer_is_killed(tmp_path: Path
     assert found(tmp_path / "store") == {f"n{number}.test": 1 for number in range(expected)}
     assert counted(ledger) == n
     engine.dispose()
+
+
+def test_a_record_says_the_province_of_its_line(tmp_path: Path, one_ledger: Ledger) -> None:
+    with writing(one_ledger.engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
+        accounts.set_province(conn, 7, "PK-PB")
+    put_segment(tmp_path / "spool/dns-0", 1, block_event(), block_event(subscriber=8))
+
+    drain_all(tmp_path, one_ledger._replace(provinces=Provinces(one_ledger.engine)))
+
+    rows = read_batch(tmp_path / "store/batches", 1).enforcement
+    assert sorted(kind.province for kind in rows.kinds) == ["PK-PB", "unknown"]

@@ -35,6 +35,7 @@ ROW = {
     "generation": 12,
     "subscriber": keyed_pseudonym(7, key_of("enforcement", TIME_S // 86_400)).hex(),
     "count": 1,
+    "province": "unknown",
 }
 BARE = {"order": None, "issuer": None, "category": None, "list": None, "subscriber": None}
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.block_store import drain_all, key_of, live
 from support.spool import TIME_NS, block_event, put_segment
@@ -63,6 +64,7 @@ def test_a_record_has_all_columns(store: Path) -> None:
             "generation": 12,
             "subscriber": keyed_pseudonym(7, key_of("enforcement", TIME_S // 86_400)),
             "count": 1,
+            "province": "unknown",
         }
     ]
 
@@ -130,3 +132,14 @@ def test_an_empty_store_has_no_records(tmp_path: Path) -> None:
     Batches(tmp_path / "batches")
 
     assert rules(tmp_path) == []
+
+
+def test_a_file_of_before_provinces_is_found_and_says_that_they_are_not_known(store: Path) -> None:
+    for path in store.glob("enforcement/day=*/*.parquet"):
+        pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["province"]), path)
+
+    pieces = list(search(store, "enforcement", FOREVER._replace(province="unknown")))
+
+    assert {row["province"] for piece in pieces for row in piece.to_pylist()} == {"unknown"}
+    assert len(rules(store)) == sum(piece.num_rows for piece in pieces) == 5
+    assert rules(store, FOREVER._replace(province="PK-PB")) == []

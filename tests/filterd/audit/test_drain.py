@@ -7,12 +7,14 @@ import pytest
 from support.spool import SLOT_OCTETS, block_event, put_segment
 
 from fastpath.images.verdict import Action, Channel, Reason
+from fastpath.report.columns import NOT_A_SUBSCRIBER
 from fastpath.report.counters import Counters
 from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
 from mgmt.block_ledger import iter_csam_counts, page_of_blocks
 from parental import store
 from parental.database import reading, writing
-from parental.people import children
+from parental.people import accounts, children
+from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.profile import Profile
 from parental.subscriber import Subscriber, parse_prefix
@@ -389,3 +391,18 @@ def test_the_highest_numbers_and_any_octet_of_a_name_are_recorded(tmp_path: Path
     drain_all(tmp_path / "spool", ledger)
 
     assert [rule for rule, *_ in blocks(ledger)] == [r"\000\010\255\..test"]
+
+
+def test_a_record_says_the_province_of_its_line_and_one_of_a_household_none(tmp_path: Path, ledger: Ledger) -> None:
+    with writing(ledger.engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
+        accounts.set_province(conn, 7, "PK-PB")
+    events = [event(), event("theirs.test", reason=Reason.PAUSE), event("other.test", subscriber=8)]
+    put_segment(tmp_path / "spool/gate-0", 1, *events, event("none.test", subscriber=NOT_A_SUBSCRIBER))
+
+    drain_all(tmp_path / "spool", ledger._replace(provinces=Provinces(ledger.engine)))
+
+    with reading(ledger.engine) as conn:
+        found = {row.rule: row.province for row in page_of_blocks(conn, 0, 2**40, (-1, 0))}
+    assert found.pop("bad.test") == "PK-PB"
+    assert found == dict.fromkeys(("theirs.test", "other.test", "none.test"), "unknown")

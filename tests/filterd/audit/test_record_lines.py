@@ -24,7 +24,7 @@ def test_a_record_is_a_line_of_canonical_json(tmp_path: Path) -> None:
 
     assert first.decode() == (
         '{"action":"splash","category":"adult","channel":"sni","count":2,"generation":12,"list":"pta","order":3,'
-        f'"reason":"order","rule":"bad.test","subscriber":"{rows.pseudonyms.hex()}","time":"2027-01-15T08:00:00Z"}}'
+        f'"province":"unknown","reason":"order","rule":"bad.test","subscriber":"{rows.pseudonyms.hex()}","time":"2027-01-15T08:00:00Z"}}'
     )
     assert json.loads(second)["subscriber"] is None
 

@@ -23,7 +23,10 @@ def test_the_records_come_as_csv(daemon: Daemon) -> None:
     done = daemon.run("audit", "pull", "--format", "csv", "--until", long_ago, token=daemon.token("auditor"))
 
     assert done.returncode == 0
-    assert done.stdout == "time,channel,action,list,rule,order,issuer,category,reason,generation,subscriber,count\n"
+    assert (
+        done.stdout
+        == "time,channel,action,list,rule,order,issuer,category,reason,generation,subscriber,count,province\n"
+    )
 
 
 @pytest.mark.services

@@ -71,6 +71,7 @@ async def test_a_record_says_what_was_blocked_by_which_order_and_nothing_of_whom
         "reason": "order",
         "generation": 42,
         "count": 2,
+        "province": "unknown",
     }
 
 
@@ -137,12 +138,17 @@ async def test_csam_is_counted_by_hour_and_never_recorded(desk: DeskOf, engine: 
         ("list=own", {"b.example"}),
         ("category=adult", {"b.example"}),
         ("channel=dns", {"a.example"}),
+        ("province=PK-SD", {"a.example"}),
+        ("province=unknown", {"b.example"}),
         ("channel=dns&list=own", set()),
         ("list=x%27%20OR%201=1", set()),
     ],
 )
 async def test_a_pull_is_of_what_was_asked_for(desk: DeskOf, note: Any, query: str, expected: set[str]) -> None:
-    note(record(rule="a.example", channel="dns"), record(rule="b.example", list="own", order=0, category="adult"))
+    note(
+        record(rule="a.example", channel="dns", province="PK-SD"),
+        record(rule="b.example", list="own", order=0, category="adult"),
+    )
 
     assert {each["rule"] for each in await pulled(desk("auditor"), f"?{query}")} == expected
 
@@ -219,7 +225,17 @@ async def test_parquet_is_refused_where_records_are_rows(desk: DeskOf) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["since=yesterday", "until=2026-08-03T12:00:00", "format=xlsx", "order=0", "order=x", "channel=tv", "list="],
+    [
+        "since=yesterday",
+        "until=2026-08-03T12:00:00",
+        "format=xlsx",
+        "order=0",
+        "order=x",
+        "channel=tv",
+        "list=",
+        "province=Sindh",
+        "province=PK-SD%0A",
+    ],
 )
 async def test_a_query_that_cannot_be_taken_is_named(desk: DeskOf, query: str) -> None:
     status, body = await desk("auditor").ask("GET", f"/v1/audit/blocks?{query}")

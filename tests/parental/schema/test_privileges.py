@@ -120,6 +120,7 @@ ALLOWED = (
     (LEDGER, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (LEDGER, "DELETE FROM blocks"),
     (LEDGER, "DELETE FROM household_events"),
+    (LEDGER, "SELECT lines.province FROM profiles JOIN lines USING (account)"),
     (WEB, "INSERT INTO ledger_events VALUES (0, 0, 'orders', '', '')"),
     (CONTROL, "INSERT INTO ledger_events VALUES (0, 0, 'orders', '', '')"),
     (CONTROL, "INSERT INTO ledger_checkpoints VALUES (1, 0, '')"),
