@@ -210,7 +210,8 @@ comment "behind what waits there: its server would take that for the new connect
 comment "set by the gate alone"
     tcp flags & syn == syn jump opening
     ct mark & %(STATE)s == %(RELEASED)s accept comment "nearly every packet; an invalid one has no ct mark"
-%(dot)s%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)s : goto blocked, %(ANSWERED)s : goto answered }
+%(dot)s    exthdr frag exists drop comment "inside of what the kernel has reassembled: its server would do the rest"
+%(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)s : goto blocked, %(ANSWERED)s : goto answered }
 %(half)s%(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
     tcp sport @gate_ports goto from_server
   }

@@ -76,6 +76,10 @@ def test_words_that_the_client_has_written_for_its_server_free_no_connection(way
     assert_stopped(way, way.play("spoken"))
 
 
+def test_an_acknowledgement_that_the_client_has_written_frees_no_connection(way: Passage) -> None:
+    assert_stopped(way, way.play("acknowledged"))
+
+
 def test_a_syn_ack_and_words_that_the_client_has_written_free_no_connection(way: Passage) -> None:
     assert_stopped(way, way.play("spoofed"))
 

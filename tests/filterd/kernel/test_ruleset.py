@@ -119,6 +119,17 @@ def test_of_what_is_answered_on_another_way_no_handshake_and_no_answer_is_tracke
     assert "@gate_ports fib" not in tracked
 
 
+@pytest.mark.parametrize("is_asymmetric", [False, True])
+def test_a_fragment_within_a_fragment_passes_nothing_that_looks_for_ports(is_asymmetric: bool) -> None:
+    before = ruleset(replace(FULL, is_asymmetric=is_asymmetric)).partition("chain before {")[2].partition("  }")[0]
+    rules = [line.strip() for line in before.splitlines()]
+    [at] = [n for n, line in enumerate(rules) if line.startswith("exthdr frag exists drop")]
+
+    accepting = [line for line in rules[:at] if line.endswith(" accept") or " accept " in line]
+    assert [line.startswith("ct mark & ") for line in accepting] == [True]  # of a released connection: it has none
+    assert any("tcp dport @gate_ports" in line for line in rules[at:])
+
+
 def test_the_mark_of_half_a_connection_is_the_cuts_alone() -> None:
     text = ruleset(replace(LOW, is_asymmetric=True))
     ends = {"blocked": "goto blocked", "answered": "drop"}

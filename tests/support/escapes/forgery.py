@@ -40,6 +40,17 @@ def spoken(child: Child) -> Connection:
     return one
 
 
+def acknowledged(child: Child) -> Connection:
+    """As `spoken`, and what the client writes for its server says that it has the decoy."""
+    one = child.open(OPENSSL)
+    decoy = hello(ALLOWED) + record_of_data(40)
+    child.send(one, 0, decoy, ttl=NEAR_TTL)
+    _await_judged(child, one)
+    _forged(child, one, ACK | PSH, WORDS, ack=len(decoy))
+    child.ask(one, 0, hello(child.name))
+    return one
+
+
 def spoofed(child: Child) -> Connection:
     """Both: the decoy is old for the server, and first for one who believes the client's SYN/ACK."""
     one = child.open(OPENSSL)
@@ -83,6 +94,7 @@ def reversed_entry(child: Child) -> Connection:
 ROWS: dict[str, Callable[[Child], Connection]] = {
     "synack": synack,
     "spoken": spoken,
+    "acknowledged": acknowledged,
     "spoofed": spoofed,
     "begun": begun,
     "reversed": reversed_entry,

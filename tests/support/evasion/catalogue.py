@@ -147,7 +147,7 @@ octets are read as a new start, and no length that they claim is believed. Behin
                 "the kernel reassembles them first",
             ),
             "E25": Evasion(
-                "IPv6 extension headers", "zapret", "won", "the chain is walked; hosts drop a second hop-by-hop header"
+                "IPv6 extension headers, fragments within a fragment", "zapret", "won", "the chain is walked, see below"
             ),
             "E26": Evasion("IPv4 options", "by hand", "won", "the header length is used"),
             "E27": Evasion("octets behind the packet", "by hand", "won", "lengths are IP's"),
@@ -166,6 +166,9 @@ octets are read as a new start, and no length that they claim is believed. Behin
             ),
         },
         """\
+**E25.** Hosts drop a second hop-by-hop header. The kernel reassembles once: what is a fragment even then is dropped, as
+it would leave as an ordinary one, for its server to reassemble.
+
 **E29.** Every row of this page is also played with half of each connection. The client's SYN alone then says where
 its octets start. Behind a second SYN with another number, what stands where the first one's octets may be is
 blocked. Every packet of a *client* must cross one gateway, so share the load by the subscriber's address.""",

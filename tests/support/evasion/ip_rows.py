@@ -23,6 +23,11 @@ def changed(**changes: Any) -> Plan:
     return lambda s: each(s, 60, **changes)
 
 
+def nested(n: int, *borders: int) -> Plan:
+    """Fragments whose header stands behind that of an atomic fragment (RFC 6946)."""
+    return lambda s: each(s, *borders, fragment_octets=n, extensions=bytes([FRAGMENT]))
+
+
 CHAINS = {
     "hop-by-hop": [HOP_BY_HOP],
     "destination options": [DESTINATION],
@@ -32,6 +37,7 @@ CHAINS = {
     "an atomic fragment and destination options": [FRAGMENT, DESTINATION],
     "destination options and an atomic fragment": [DESTINATION, FRAGMENT],
 }
+NESTED: dict[str, Any] = {"framings": V6[:1], "reaches": False, "passes": False}
 ROWS = [
     *(
         Row(name=f"E24 fragments of {n} octets", plan=as_fragments(n), bases=("classic", "post-quantum"))
@@ -44,6 +50,13 @@ ROWS = [
     *(
         Row(name=f"E25 {what}", plan=changed(extensions=bytes(kinds)), framings=V6[:1])
         for what, kinds in CHAINS.items()
+    ),
+    # a gateway that reassembles takes the outer header off, and leaves the others for the server to reassemble
+    Row(name="E25 fragments of 64 octets within an atomic fragment", plan=nested(64), **NESTED),
+    Row(name="E25 fragments of split segments within atomic fragments", plan=nested(64, 60), **NESTED),
+    # with timestamps a header of TCP has 32 octets: the first fragment has no payload
+    Row(
+        name="E25 fragments within an atomic fragment, a header alone first", plan=nested(32), has_clock=True, **NESTED
     ),
     # Linux forwards no source route
     Row(

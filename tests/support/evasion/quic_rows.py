@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from support.evasion import hellos
+from support.evasion.frames import FRAGMENT
 from support.evasion.hellos import X25519, X25519_MLKEM768, extension, extensions, message
 from support.evasion.segments import FRAMINGS, NEAR_TTL, Plan, Row, Segment, Stream
 from support.packets.builders import server_name
@@ -157,6 +158,10 @@ def fragmented(stream: Stream, n: int, order: str) -> list[Segment]:
     return [Segment(at=0, data=one.data, fragment_octets=n, fragment_order=order) for one in plain(stream)]
 
 
+def nested(stream: Stream) -> list[Segment]:
+    return [replace(one, extensions=bytes([FRAGMENT])) for one in fragmented(stream, 64, "in order")]
+
+
 def cut_hello(stream: Stream) -> list[Segment]:
     """Initials in datagrams that are too small for a server, then real ones of the same connection."""
     dcid = os.urandom(8)
@@ -288,6 +293,7 @@ ROWS = [
         )
         for n, order in ((64, "in order"), (256, "reversed"))
     ),
+    row("E53 fragments within an atomic fragment", nested, framings=("IPv6",), reaches=False, passes=False),
     row("E54 a low source port", plain, is_low_port=True),
     row("E55 another port", plain, bases=LARGE, server="quic elsewhere"),
 ]
