@@ -11,32 +11,33 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from filterd.config import Config
 from filterd.errors import Missing
+from filterd.kernel.box_settings import (
+    Finding,
+    notrack_rules,
+    offloading,
+    strict_interfaces,
+    sysctls,
+    turned,
+    untracked,
+)
 from filterd.kernel.conntrack import n_tracked
-from filterd.kernel.firewall import LOOSE, SETTINGS, picks_up, run_program, sysctl_faults
+from filterd.kernel.firewall import counted, run_program
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import PrefixSets
-from filterd.kernel.ruleset import ALL_BITS, TABLE, rules_of_config
+from filterd.kernel.ruleset import ALL_BITS, Rules, rules_of_config
 from filterd.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
 RECEIVER_S = 3.0  # for a server of this network to take a connection
+ANY_GATE = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1)  # without a configuration
 MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
-
-
-class Finding(NamedTuple):
-    """The result of one check; `cure` is empty if nothing needs to be done."""
-
-    what: str
-    found: str
-    cure: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from filterd.commands.run import in_file
 
-    findings = [*_box(), *(_needs(in_file(args.config)) if args.config else ())]
+    config = in_file(args.config) if args.config else None
+    rules = rules_of_config(config) if config else ANY_GATE
+    findings = [*_box(rules), *(_needs(config) if config else ())]
     for finding in findings:
         if args.json:
             print(json.dumps(finding._asdict()))
@@ -59,16 +62,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if any(finding.cure for finding in findings) else 0
 
 
-def _box() -> Iterator[Finding]:
+def _box(rules: Rules) -> Iterator[Finding]:
     yield _capabilities()
     yield _program("nft", "nftables")
     yield _queue()
     yield _queue_rule()
     yield _connection_tracking()
-    yield _offload()
-    for fault in sysctl_faults():
-        what, found, cure = fault.split(": ", 1)[0], *fault.split(": ", 1)[1].split("; ", 1)
-        yield Finding(what, found, cure)
+    yield from sysctls(rules)
+    yield offloading(rules)
     yield _texts()
     claims = foreign_claims()
     yield Finding(
@@ -151,12 +152,7 @@ def _needs(config: Config) -> Iterator[Finding]:
             yield _default_routes()
     elif config.gate.workers > 0:
         yield from _marks(config.gate.mark_mask)
-        yield _untracked()
-        yield _unproven()
-    if config.gate.routing == "asymmetric":
-        yield _reverse_paths()
-        if config.gate.workers and config.gate.mode == "inline":
-            yield _halves()
+        yield from _of_routing(rules_of_config(config))
     if config.gate.ja4_classes is not None:
         yield _ja4_classes(config.gate.ja4_classes)
     folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.is_dir())
@@ -246,23 +242,18 @@ def _marks(mask: int) -> Iterator[Finding]:
         yield Finding(what, f"{use.where} {use.does}", cure if use.is_steering else f"write it with the mask {others}")
 
 
-def _reverse_paths(folder: Path = Path("/proc/sys/net/ipv4/conf")) -> Finding:
-    """Check rp_filter (RFC 3704): strict mode drops packets of asymmetric routes."""
-    found = {path.parent.name: int(path.read_text()) for path in folder.glob("*/rp_filter")}
-    every = found.pop("all", 0)
-    strict = sorted(name for name, one in found.items() if max(one, every) == 1 and name not in ("default", "lo"))
-    if not strict:
-        return Finding("reverse paths", "not strict", "")
-    cure = "set net.ipv4.conf.all.rp_filter and those of the interfaces to 2 or 0"
-    return Finding("reverse paths", f"strict at {', '.join(strict)}", cure)
-
-
-def _halves(folder: Path = SETTINGS) -> Finding:
-    """Check that the kernel tracks the half of a connection that passes this box."""
-    if picks_up(folder):
-        return Finding("half connections", "tracked", "")
-    cure = f"set net.netfilter.{LOOSE} to 1: a rule that is tightened ends nothing over TCP"
-    return Finding("half connections", "not tracked", cure)
+def _of_routing(rules: Rules) -> Iterator[Finding]:
+    """What control has as a fault while it runs, and which packets were dropped as forged."""
+    if rules.is_asymmetric:
+        yield strict_interfaces()
+        return
+    try:
+        packets = counted(run_program) or {}
+    except Missing:
+        packets = {}
+    yield turned(packets.get("n_turned", 0), packets.get("n_begun", 0))
+    yield untracked(packets.get("n_untracked", 0), notrack_rules())
+    yield _unproven(packets.get("n_unproven", 0))
 
 
 def _ja4_classes(path: Path) -> Finding:
@@ -332,42 +323,10 @@ def _connection_tracking() -> Finding:
         return Finding(what, f"there; {found}", cure)
 
 
-def _untracked() -> Finding:
-    """Check other programs' rules that leave connections untracked: those are judged as with asymmetric routing."""
-    rules = [rule for rule in _listed("ruleset", "rule") if f"{rule['family']} {rule['table']}" != TABLE]
-    found = [rule for rule in rules if any("notrack" in each for each in rule["expr"])]
-    names = ", ".join(sorted({f"{rule['family']} {rule['table']} {rule['chain']}" for rule in found}))
-    cure = "take the gate's ports out of these rules: without tracking, the server's word is not known"
-    return Finding("untracked connections", f"rules in {names}" if names else "none", cure if names else "")
-
-
-def _unproven() -> Finding:
+def _unproven(n_packets: int) -> Finding:
     """Check packets that came in a server's name from another side than the server's."""
-    counters = [each for each in _listed("counters", "counter") if each["name"] == "n_unproven"]
-    n_packets = sum(each["packets"] for each in counters)
     cure = "set /gate/routing to asymmetric where answers come by another way; else a subscriber forges them"
     return Finding("forged answers", f"{n_packets} packets were dropped", cure if n_packets else "")
-
-
-def _listed(what: str, kind: str) -> list[dict[str, Any]]:
-    """Objects of one kind that nft lists; none where it cannot."""
-    try:
-        listed = json.loads(run_program(["nft", "-j", "list", what], "").output or '{"nftables": []}')
-    except Missing:
-        return []
-    return [each[kind] for each in listed["nftables"] if kind in each]
-
-
-def _offload() -> Finding:
-    """Check flowtables: packets of offloaded connections bypass the rules, and so locks and the gate."""
-    try:
-        listed = run_program(["nft", "-j", "list", "flowtables"], "").output
-    except Missing:
-        return Finding("offload", "not known without nft", "apt-get install nftables")
-    tables = [each["flowtable"] for each in json.loads(listed or '{"nftables": []}')["nftables"] if "flowtable" in each]
-    names = ", ".join(f"{table['family']} {table['table']} {table['name']}" for table in tables)
-    cure = "exclude the traffic that filterd inspects or locks: 'flow add' rules, or their devices"
-    return Finding("offload", f"flowtables {names}" if names else "no flowtables", cure if names else "")
 
 
 def _port(kind: str, address: str, port: int) -> Finding:

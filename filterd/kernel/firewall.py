@@ -6,13 +6,11 @@ rule is back: none passes unjudged.  Locked lines stay locked meanwhile, as appl
 Source: nft(8), conntrack(8).
 """
 
-import contextlib
 import json
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from filterd.errors import Missing
 from filterd.kernel.conntrack import forget, forget_redirected
@@ -26,11 +24,6 @@ from filterd.kernel.ruleset_text import LABELS_TRIAL
 from mgmt.control_protocol import Cut
 
 Run = Callable[[Sequence[str], str], "Done"]
-# With these, conntrack itself drops what an end host would ignore: a second check behind the gate's own (rule R4).
-SYSCTLS = {"nf_conntrack_tcp_be_liberal": "0", "nf_conntrack_checksum": "1"}
-SETTINGS = Path("/proc/sys/net/netfilter")
-ABSENT = "absent"
-LOOSE = "nf_conntrack_tcp_loose"  # a connection may be picked up in its middle
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +139,8 @@ class Kernel:
         """Packets queued since apply() that came back without a verdict: passed, dropped, or (very few) still queued.
 
         None where the rules are not in force."""
-        done = self._run(["nft", "-j", "list", "counters", "table", *TABLE.split()], "")
-        if done.code != 0:
-            return None
-        listed = (each["counter"] for each in json.loads(done.output)["nftables"] if "counter" in each)
-        packets: dict[str, int] = {counter["name"]: counter["packets"] for counter in listed}
-        return max(0, packets["n_queued"] - packets["n_judged"])
+        packets = counted(self._run)
+        return None if packets is None else max(0, packets["n_queued"] - packets["n_judged"])
 
     def close(self) -> None:
         """Close the netlink socket."""
@@ -167,39 +156,13 @@ class Kernel:
             raise RuntimeError(f"{argv[0]}: {_first_line(done.fault)}; rules stay as they were; run 'filterd doctor'")
 
 
-def sysctl_faults(folder: Path = SETTINGS) -> list[str]:
-    """Messages about sysctls that differ from what the gate needs."""
-    faults = []
-    for name, wanted in SYSCTLS.items():
-        found = _setting(folder, name)
-        if found != wanted:
-            faults.append(f"net.netfilter.{name}: is {found}; decoy packets are forwarded; set it to {wanted}")
-    return faults
-
-
-def set_sysctls(folder: Path = SETTINGS) -> list[str]:
-    """Have the kernel as the gate needs it; a message for each sysctl that was otherwise: set, or not to be set."""
-    said = []
-    for name, wanted in SYSCTLS.items():
-        found = _setting(folder, name)
-        if found in (wanted, ABSENT):
-            continue
-        with contextlib.suppress(OSError):
-            (folder / name).write_text(wanted)
-        if _setting(folder, name) == wanted:
-            said.append(f"net.netfilter.{name}: was {found}, by which decoy packets are forwarded; set to {wanted}")
-    return said + sysctl_faults(folder)
-
-
-def picks_up(folder: Path = SETTINGS) -> bool:
-    """Whether the kernel tracks connections whose beginning it has not seen, as it has to for the cut where routing is
-    asymmetric."""
-    return _setting(folder, LOOSE) not in ("0", ABSENT)
-
-
-def _setting(folder: Path, name: str) -> str:
-    path = folder / name
-    return path.read_text().strip() if path.exists() else ABSENT
+def counted(run: Run) -> dict[str, int] | None:
+    """Packets by counter of our rules.   None where they are not in force.   Raises Missing."""
+    done = run(["nft", "-j", "list", "counters", "table", *TABLE.split()], "")
+    if done.code != 0:
+        return None
+    listed = (each["counter"] for each in json.loads(done.output)["nftables"] if "counter" in each)
+    return {counter["name"]: counter["packets"] for counter in listed}
 
 
 def run_program(argv: Sequence[str], text: str) -> Done:

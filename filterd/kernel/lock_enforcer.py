@@ -18,8 +18,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine
 
 from fastpath.people.spans import spans_without
+from filterd.kernel.box_settings import picks_up
 from filterd.kernel.cut import Means, Wanted
-from filterd.kernel.firewall import Kernel, picks_up
+from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.pool_locks import NOTHING

@@ -35,6 +35,9 @@ table inet filterd {
   counter n_queued { comment "packets for the gate"; }
   counter n_judged { comment "those with its verdict"; }
   counter n_unproven { comment "packets in a server's name, from an interface that does not lead to it"; }
+  counter n_untracked { comment "packets of clients to the gate's ports that are not tracked, though they should be" }
+  counter n_begun { comment "SYNs to the gate's ports" }
+  counter n_turned { comment "those that leave by the interface that they came from" }
 
   chain short {
     ip length < %(least4)d drop comment "an error repeats its cause: else more would go back than came"
@@ -121,6 +124,7 @@ table inet filterd {
     reset tcp option fastopen
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
+    counter name n_begun fib daddr . mark . iif oif exists counter name n_turned
     ct direction reply drop
     ct mark & %(STATE)s != %(UNDECIDED)s ct mark set ct mark | %(SYN)s
     jump suspects
@@ -145,7 +149,7 @@ comment "behind what waits there: its server would take that for the new connect
     tcp flags & fin == fin goto to_gate_untracked
   }
   chain from_client {
-    ct state untracked goto from_untracked
+    ct state untracked counter name n_untracked goto from_untracked
     ct mark & %(STATE)s { %(to_gate)s } goto to_gate
   }
   chain long_headers {

@@ -26,6 +26,7 @@ from filterd.audit.list_counts import drain_counted
 from filterd.audit.retention import Due, forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
+from filterd.control.box_watch import BoxWatch
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
@@ -36,7 +37,7 @@ from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.database.access import open_for_control, reserve_of
 from filterd.escalation import watch
-from filterd.kernel.firewall import Kernel, set_sysctls
+from filterd.kernel.firewall import Kernel
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
@@ -99,8 +100,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
     await control.publisher.cut()
-    for fault in set_sysctls() if rules.n_queues else ():
-        log.warning("%s", fault)
+    box = BoxWatch(control.context)
+    await box.look()
     wake, hangup = asyncio.Event(), asyncio.Event()
 
     async def answer(request: ControlRequest) -> object:
@@ -131,7 +132,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     if config.records.are_files:
         work.append(_watch_archive(control))
     if rules.n_queues:
-        work.append(_suspect(control))
+        work += [_suspect(control), box.watch()]
     if engine.dialect.name == "postgresql":
         work.append(_follow(control, engine, answer))
     try:

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
-from filterd.kernel.firewall import LOOSE, Done, Kernel, picks_up, set_sysctls, sysctl_faults
+from filterd.kernel.firewall import Done, Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import NftChain, queue
 from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, PrefixSets, SetsGone
@@ -202,39 +201,3 @@ def test_what_has_no_verdict_is_what_nft_has_counted_before_the_gate_and_not_beh
 
     assert Kernel(nft, SetsLog()).n_unjudged() == n
     assert ran == ["nft -j list counters table inet filterd"]
-
-
-def test_kernel_settings_that_let_decoys_through_are_told(tmp_path: Path) -> None:
-    (tmp_path / "nf_conntrack_tcp_be_liberal").write_text("1\n")
-    (tmp_path / "nf_conntrack_checksum").write_text("1\n")
-
-    assert sysctl_faults(tmp_path) == [
-        "net.netfilter.nf_conntrack_tcp_be_liberal: is 1; decoy packets are forwarded; set it to 0"
-    ]
-
-
-def test_kernel_settings_that_let_decoys_through_are_set_and_told(tmp_path: Path) -> None:
-    liberal, checksum = tmp_path / "nf_conntrack_tcp_be_liberal", tmp_path / "nf_conntrack_checksum"
-    liberal.write_text("1\n")
-    checksum.write_text("1\n")
-
-    assert set_sysctls(tmp_path) == [
-        "net.netfilter.nf_conntrack_tcp_be_liberal: was 1, by which decoy packets are forwarded; set to 0"
-    ]
-    assert (liberal.read_text(), set_sysctls(tmp_path)) == ("0", [])
-
-
-def test_a_kernel_setting_that_is_not_to_be_set_is_told(tmp_path: Path) -> None:
-    (tmp_path / "nf_conntrack_tcp_be_liberal").symlink_to("/proc/self/stat")  # read-only for root, too
-
-    liberal, checksum = set_sysctls(tmp_path)
-
-    assert liberal.startswith("net.netfilter.nf_conntrack_tcp_be_liberal: is ") and liberal.endswith("; set it to 0")
-    assert checksum == "net.netfilter.nf_conntrack_checksum: is absent; decoy packets are forwarded; set it to 1"
-
-
-def test_half_a_connection_is_tracked_where_the_kernel_may_pick_it_up_in_its_middle(tmp_path: Path) -> None:
-    assert not picks_up(tmp_path)
-    for setting, is_picked_up in (("0", False), ("1", True)):
-        (tmp_path / LOOSE).write_text(f"{setting}\n")
-        assert picks_up(tmp_path) is is_picked_up

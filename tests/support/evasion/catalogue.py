@@ -155,7 +155,7 @@ octets are read as a new start, and no length that they claim is believed. Behin
                 "a tunnel (GRE, 6in4, Teredo, VXLAN, L2TP)",
                 "tunnels of any kind",
                 "lost",
-                "filter behind the end of your own tunnels; a subscriber's own tunnel is E65",
+                "filter behind the end of your own tunnels; a subscriber's own is E65, or drop 6in4 and GRE",
             ),
             "E29": Evasion(
                 "the server's packets take another path",
