@@ -79,7 +79,7 @@ def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) 
         raise Missing(f"{argv[0]}: not on this box; nothing was run; install the package that brings it") from absent
 
 
-def wait_until(holds: Callable[[], bool], what: str, within_s: float = 10.0, every_s: float = 0.02) -> float:
+def wait_until(holds: Callable[[], bool], what: str, within_s: float = 60.0, every_s: float = 0.02) -> float:
     """Poll until `holds()`; returns the seconds it took.   Raises TimeoutError naming `what`."""
     began = time.monotonic()
     while not holds():

@@ -61,7 +61,7 @@ class Lab:
         """The command line that runs `argv` in the namespace of `node`, with that node's /etc/resolv.conf."""
         return ["ip", "netns", "exec", self.namespace(node), *argv]
 
-    def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:
+    def run(self, node: str, argv: Sequence[str], stdin: str | None = None, timeout_s: float = 90.0) -> Done:
         """Run a program in a namespace to its end."""
         return run(self.inside(node, argv), stdin, timeout_s)
 
