@@ -157,10 +157,14 @@ class Publisher:
         return self._receipt("names", began, done)
 
     async def people_changed(self, *first: Writer) -> Receipt:
-        """Do `first`, then put subscribers and profiles in force as the database has them now."""
+        """Do `first`, then put subscribers and profiles in force as the database has them now.
+
+        `first` waits for no other publication: one of names may have a slow disk before it."""
         began = time.monotonic()
+        for write in first:
+            await asyncio.to_thread(write)
         async with self._publishing:
-            done = await self._publish(*first, self._write_people, hurries=True)
+            done = await self._publish(self._write_people, hurries=True)
             tables, revision = self.tables, self._images.people.revision
         self.has_unsettled.set()
         if self._images.people.overgrown:

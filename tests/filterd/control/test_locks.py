@@ -1,3 +1,5 @@
+import asyncio
+import threading
 from collections.abc import Set
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, ip_address, ip_network
@@ -14,6 +16,7 @@ from dns.wire_format import A
 from filterd.control.corridor import Corridor
 from filterd.control.messages import Explanation
 from filterd.control.service import Control
+from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from parental.database import writing
@@ -87,6 +90,41 @@ def test_a_cut_that_the_kernel_refuses_is_told_and_keeps_no_pause_from_the_worke
         return control.explainer.explain(None, "192.0.2.7", "sni")
 
     assert play(place, engine, work).reason == "pause"
+
+
+def test_a_pause_is_in_the_kernel_while_a_publication_of_names_still_waits_for_its_disk(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_waiting, may_go_on, is_locked = threading.Event(), threading.Event(), threading.Event()
+    settle, lock = ImageStore.settle, LockKeeper.lock
+
+    def wait(store: ImageStore) -> None:
+        is_waiting.set()
+        assert may_go_on.wait(60)
+        settle(store)
+
+    def noted(keeper: LockKeeper, at: datetime) -> None:
+        lock(keeper, at)
+        is_locked.set()
+
+    with writing(engine) as conn:
+        put_subscriber(conn, Subscriber(7, "home", (IPv4Network("192.0.2.7/32"),), Profile()))
+
+    async def work(control: Control) -> tuple[bool, str]:
+        monkeypatch.setattr(ImageStore, "settle", wait)
+        monkeypatch.setattr(LockKeeper, "lock", noted)
+        push(engine, "ordered.test")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(control.publisher.names_changed())
+            assert await asyncio.to_thread(is_waiting.wait, 60)
+            with writing(engine) as conn:
+                pause(conn, 7, None)
+            group.create_task(control.locks.policy_changed())
+            was_locked = await asyncio.to_thread(is_locked.wait, 60)
+            may_go_on.set()
+        return was_locked, control.explainer.explain(None, "192.0.2.7", "sni").reason
+
+    assert play(place, engine, work) == (True, "pause")
 
 
 def test_what_the_corridor_has_found_is_open_even_where_a_name_could_not_be_asked(
