@@ -17,6 +17,7 @@ from mgmt.portal.access import deed_of, done, viewed
 from mgmt.portal.cards import home_of
 from mgmt.portal.deeds import ask_pin, go_live, undone
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, session_of
+from mgmt.portal.household.filter_state import filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.presets import PRESETS
@@ -110,5 +111,6 @@ async def _home(request: web.Request, session: Session, status: int = 200, *, al
         home=home,
         ages=list(PRESETS),
         in_force=in_force,
+        filter=filter_words(request, t),
         alert=alert,
     )

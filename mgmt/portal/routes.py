@@ -10,6 +10,7 @@ from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
 from mgmt.portal.hours.pages import add_hours
 from mgmt.portal.household.children import add_children
+from mgmt.portal.household.filter_state import add_filter_state
 from mgmt.portal.household.school import add_school
 from mgmt.portal.manifest import add_manifest
 from mgmt.portal.people import add_people
@@ -32,6 +33,7 @@ def add_portal(app: web.Application, sms: Sms | None, replies: Replies | None) -
     add_pins(app)
     add_sign_in(app, sms)
     add_replies(app, replies if app[DOOR].sender is not None else None)
+    add_filter_state(app)
     add_home(app)
     add_hours(app)
     add_dates(app)

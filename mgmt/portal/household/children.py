@@ -25,6 +25,7 @@ from mgmt.portal.cards import DRAWINGS
 from mgmt.portal.deeds import ask_pin, go_live
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours.draft import USUAL
+from mgmt.portal.household.filter_state import filter_words
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.session import Session
@@ -169,5 +170,6 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         wifi=free,
         ages=list(PRESETS),
         may=session.may(NEEDED),
+        filter=filter_words(request, language_of(request)),
         alert=alert,
     )

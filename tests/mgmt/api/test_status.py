@@ -16,7 +16,8 @@ ORDER_DECISION = {
 async def test_status_says_what_control_says_and_which_helplines_nobody_has_verified(desk: DeskOf) -> None:
     _, body = await desk("operator").ask("GET", "/v1/status")
 
-    assert body["control"] == {"ok": True, "workers": [{"worker": "dns-0", "generations": {"names": [41, 0]}}]}
+    worker = {"ok": True, "name": "dns-0", "generations": {"names": [41, 0]}, "refused": None}
+    assert body["control"] == {"ok": True, "workers": [worker]}
     assert any(notice.startswith("helpline 1121: ") for notice in body["notices"])
 
 

@@ -23,6 +23,7 @@ BUILT = (
     "family.hours.",
     "family.learn.",
     "family.people.",
+    "family.filter.",
     "family.role.",
     "family.sms.why.",
     "family.rules.",

@@ -85,7 +85,8 @@ class PlayedControl:
 
     async def status(self) -> dict[str, Any]:
         self._may_fail()
-        return {"workers": [{"worker": "dns-0", "generations": {"names": [41, 0]}}]}
+        worker = {"ok": True, "name": "dns-0", "generations": {"names": [41, 0]}, "refused": None}
+        return {"workers": [worker]}
 
     def _receipt(self, asked: str) -> Receipt:
         self.asked.append(asked)

@@ -1,0 +1,107 @@
+"""Whether the filter works: what the family pages say of it, as control said it last, and when.
+
+    each minute: control ─status→ every worker answers and has the newest images, the kernel has the locks, and lists
+    close their self-test entries
+
+Invariants: a page asks no one: it shows the last look, with its time; what gives no answer, and what was not looked at
+for minutes, is not called working; it is said of this network's filter alone, and the page says so.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from markupsafe import Markup
+
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS
+from mgmt.control_protocol import ControlFailed
+from mgmt.text.language import Language
+
+LOOK_S = 60.0  # a status costs control some reads of the database and a question to each worker
+LOOK_AGAIN_S = 10.0  # where the last one found a fault: what is mended is not called broken for a minute
+STALE = timedelta(minutes=5)
+LOCKS = "locks"  # control's fault where the kernel could not be given them
+
+
+class Is(Enum):
+    """What the last look has found; the values end the messages' names."""
+
+    ON = "on"
+    PART = "part"
+    SILENT = "silent"
+    UNKNOWN = "unknown"
+
+
+class Look(NamedTuple):
+    """at  None: there was none yet"""
+
+    found: Is = Is.UNKNOWN
+    at: datetime | None = None
+
+
+class Shown(NamedTuple):
+    """What a page shows of it.   found  a value of Is"""
+
+    found: str
+    words: Markup
+
+
+class FilterState:
+    """The last look."""
+
+    def __init__(self) -> None:
+        self.last = Look()
+
+
+FILTER: web.AppKey[FilterState] = web.AppKey("filter_state", FilterState)
+
+
+def add_filter_state(app: web.Application) -> None:
+    """Have it looked at while the web role's application runs."""
+    app[FILTER] = FilterState()
+    app.cleanup_ctx.append(_looking)
+
+
+def found_in(status: Mapping[str, Any]) -> Is:
+    """What control's status says.   status  as `filterd status --json` has it"""
+    workers = status.get("workers", [])
+    serve = bool(workers) and all(each.get("ok") is True and each.get("refused") is None for each in workers)
+    is_locked, tested = LOCKS not in status.get("faults", {}), status.get("self_tests", {})
+    return Is.ON if serve and is_locked and all(tested.values()) else Is.PART
+
+
+async def look(app: web.Application) -> None:
+    """Ask control once."""
+    try:
+        found = found_in(await app[CONTROL].status())
+    except (ControlFailed, OSError, TimeoutError):
+        found = Is.SILENT
+    app[FILTER].last = Look(found, app[CLOCK]())
+
+
+def filter_words(request: web.Request, t: Language) -> Shown:
+    """The state in words, with the time of the last look."""
+    (found, at), now, settings = request.app[FILTER].last, request.app[CLOCK](), request.app[SETTINGS]
+    if at is None or not timedelta(0) <= now - at < STALE:
+        return Shown(Is.UNKNOWN.value, t.say(f"family.filter.{Is.UNKNOWN.value}"))
+    time, isp = t.clock(at.astimezone(ZoneInfo(settings.zone))), t.pick(settings.isp_name, settings.isp_name_ur)
+    return Shown(found.value, t.say(f"family.filter.{found.value}", time=time, isp=isp))
+
+
+async def _looking(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.get_running_loop().create_task(_look_on(app))
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _look_on(app: web.Application) -> None:
+    while True:
+        await look(app)
+        await asyncio.sleep(LOOK_S if app[FILTER].last.found is Is.ON else LOOK_AGAIN_S)

@@ -1,0 +1,81 @@
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from support.mgmt.desk import Clock, PlayedControl
+from support.mgmt.phone import Phone, add_child
+
+from mgmt.portal.household.filter_state import FILTER, Is, Look, found_in, look
+
+WORKER = {"ok": True, "name": "dns-0", "generations": {}, "refused": None}
+SILENT = {"name": "gate-0", "generations": {}, "refused": "no answer in 10 s", "counters": {}}
+WORKS, PART = "✅ Filter working, checked 9:00 pm", "A part of the filter is not working, checked 9:00 pm"
+NO_ANSWER, NOT_CHECKED = "The filter gives no answer, asked 9:00 pm", "has not been checked in the last minutes"
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ({"workers": [WORKER, WORKER], "faults": {"lists": "old"}, "self_tests": {"iwf": True}}, Is.ON),
+        ({"workers": [WORKER]}, Is.ON),
+        ({"workers": [WORKER, SILENT]}, Is.PART),
+        ({"workers": [WORKER | {"refused": "names-812.img: checksum differs"}]}, Is.PART),
+        ({"workers": []}, Is.PART),
+        ({}, Is.PART),
+        ({"workers": [WORKER], "faults": {"locks": "nft: refused"}}, Is.PART),
+        ({"workers": [WORKER], "self_tests": {"iwf": True, "own": False}}, Is.PART),
+    ],
+)
+def test_the_filter_works_where_all_workers_serve_the_kernel_has_the_locks_and_lists_close_their_own_tests(
+    status: dict[str, Any], found: Is
+) -> None:
+    assert found_in(status) is found
+
+
+async def test_home_and_the_childrens_page_say_that_the_filter_works_when_it_was_looked_at_and_what_that_is_not(
+    parent: Phone, engine: Engine
+) -> None:
+    add_child(engine)
+    await look(parent.app)
+
+    for where in ("", "/children"):
+        said = await parent.words(where)
+        assert WORKS in said and "It does not see mobile data, other networks, or what a VPN carries" in said
+        assert "فلٹر کام کر رہا ہے" in await parent.words(where, "lang=ur")
+
+
+async def test_a_worker_that_is_silent_and_a_control_that_is_away_are_told_and_never_called_working(
+    parent: Phone, control: PlayedControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> dict[str, Any]:
+        return {"workers": [WORKER, SILENT]}
+
+    control.fails = "control: no answer"
+    await look(parent.app)
+    assert NO_ANSWER in await parent.words() and "Filter working" not in await parent.words()
+
+    monkeypatch.setattr(control, "status", broken)
+    await look(parent.app)
+    assert PART in await parent.words() and "Some of what you have closed may be open" in await parent.words()
+    assert "Filter working" not in await parent.words()
+
+
+async def test_what_was_not_looked_at_for_minutes_is_not_called_working_nor_where_the_clock_was_set_back(
+    parent: Phone, clock: Clock
+) -> None:
+    parent.app[FILTER].last = Look()
+    assert NOT_CHECKED in await parent.words()
+    for away in (timedelta(minutes=6), timedelta(minutes=-6)):
+        parent.app[FILTER].last = Look(Is.ON, clock() - away)
+        said = await parent.words()
+        assert NOT_CHECKED in said and "Filter working" not in said and "newest rules" not in said
+
+
+async def test_it_is_looked_at_while_the_pages_run(parent: Phone) -> None:
+    for _ in range(6000):
+        if parent.app[FILTER].last.found is Is.ON:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("waited a minute in vain for a look")
