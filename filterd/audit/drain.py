@@ -9,7 +9,7 @@ Source: semantics §8, §9.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +39,7 @@ from mgmt.block_ledger import (
     read_position,
     write_position,
 )
+from mgmt.canaries.store import Blocked, count_blocks
 from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.people import reports
@@ -68,12 +69,13 @@ class Ledger(NamedTuple):
     """Where drained events go.
 
     node_key   of the pseudonyms;   node  this box in the counts;   reserve  of the database's disk, if it is ours
-    provinces  of subscribers; None: none is known"""
+    canary     the name of this gateway, where it tries orders;   provinces  of subscribers; None: none is known"""
 
     engine: Engine
     node_key: bytes
     node: str
     reserve: Reserve | None = None
+    canary: str | None = None
     provinces: Provinces | None = None
 
     def provinces_of(self, subscribers: Iterable[int]) -> Mapping[int, str]:
@@ -307,6 +309,8 @@ def _count(conn: Connection, found: Columns, ledger: Ledger, worker: str, positi
     """Add what is counted of events, and remember how far that was done."""
     reports.count(conn, _met(found))
     add_csam_counts(conn, _stopped_here(found, ledger.node))
+    if ledger.canary is not None:
+        count_blocks(conn, ledger.canary, _of_orders(found))
     write_position(conn, ledger.key_of(worker), position)
 
 
@@ -325,6 +329,20 @@ def _met_word(kind: BlockEvent) -> str | None:
         return None
     is_kind = kind.reason == Reason.CATEGORY and kind.category
     return category_name(kind.category) if is_kind else word(Reason(kind.reason))
+
+
+def _of_orders(found: Columns) -> Iterator[Blocked]:
+    """Blocks of orders; a line that many ask for the same counts once a second, so that none decides alone."""
+    lines: set[tuple[int, int, int]] = set()
+    for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
+        order = found.kinds[number].order
+        if not order or found.kinds[number].reason in UNRECORDED:
+            continue
+        if subscriber == NOT_A_SUBSCRIBER:
+            yield Blocked(order, time_s, count)
+        elif (line := (order, time_s, subscriber)) not in lines:
+            lines.add(line)
+            yield Blocked(order, time_s, 1)
 
 
 def _stopped_here(found: Columns, node: str) -> Iterable[CsamCount]:

@@ -244,4 +244,16 @@ def _line(order: dict[str, Any]) -> str:
     ]
     dates = "".join(f"; {each}" for each in told)
     due = f"; due {clock['due']}, {clock['state'].replace('_', ' ')}" if clock else ""
-    return f"order {order['id']} {order['issuer']} {order['ref']}: {order['state']} ({counts}){lapses}{due}{dates}"
+    tried = _canary_words(order.get("canary"))
+    named = f"order {order['id']} {order['issuer']} {order['ref']}"
+    return f"{named}: {order['state']} ({counts}){lapses}{due}{dates}{tried}"
+
+
+def _canary_words(canary: dict[str, Any] | None) -> str:
+    """How it stands on the gateway that tries it; nothing of one that is over."""
+    if canary is None or canary["state"] == "over":
+        return ""
+    at = f"; canary {canary['gateway']}: {canary['state'].replace('_', ' ')}"
+    if canary["state"] == "running":
+        return f"{at}, {canary['left_s']} s left, {canary['blocks']} blocks"
+    return at + (f", {canary['reason']}" if canary["state"] == "rolled_back" else "")

@@ -360,6 +360,14 @@ def _check_radius(config: Config) -> Found:
             yield f"/radius/places/{at}", "neither a zone nor a province", "write zone: NAME, or province: PK-PB"
 
 
+def _check_canary(config: Config) -> Found:
+    canary = config.orders.canary
+    is_alone = config.database.url is None
+    if is_alone and canary.gateway is not None and canary.name is not None and canary.gateway != canary.name:
+        found = f"'{canary.gateway}' shares no database with this gateway: no order would come in force"
+        yield "/orders/canary/gateway", found, "write this gateway's name, or set /database/url"
+
+
 def _check_orders(config: Config) -> Found:
     mail = config.orders.mail
     for at, contact in enumerate(config.orders.contacts):
@@ -388,6 +396,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_client_ca,
     _check_family,
     _check_orders,
+    _check_canary,
     _check_upstreams,
     _check_ports,
     _check_splash_https,

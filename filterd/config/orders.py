@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filterd.config import kinds
 from filterd.config.kinds import Seconds
-from filterd.config.spec import WEB, one, part, parts
+from filterd.config.spec import CONTROL, WEB, one, part, parts
 from mgmt.deadlines.rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES, REVIEW_DAYS
 
 MAX_CONTACTS = 50
@@ -64,6 +64,20 @@ class MailServer:
     """PEM: the authorities to trust.   Left out: those of the system."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """Where orders are in force first; write it the same on every gateway with one database, but for `name`."""
+
+    gateway: str | None = one(kinds.text, default=None)
+    """The name of the gateway that tries them.   Left out: every order is in force everywhere at once."""
+    name: str | None = one(kinds.text, default=None)
+    """The name of this gateway.   Left out: its host name."""
+    lasts: Seconds = one(kinds.duration(1, 86400), default=Seconds(600))
+    """How long an order is tried, from when every worker there serves it."""
+    most_blocks: int = one(kinds.whole_number(0, 10**9), default=1000)
+    """An order that blocks more in one minute there is rolled back; a line counts once a second.   0: no limit"""
+
+
 def _seconds(length: timedelta) -> Seconds:
     return Seconds(int(length.total_seconds()))
 
@@ -81,6 +95,7 @@ class Orders:
     """Written, the list replaces the default as a whole: 48 h, and 12 h for emergencies."""
     review_days: int = one(kinds.whole_number(0, MOST_REVIEW_DAYS), WEB, default=REVIEW_DAYS)
     """After how many days an order that names no day is to be looked at again.   0: never"""
+    canary: Canary = part(Canary, CONTROL)
     contacts: tuple[Contact, ...] = parts(Contact, MAX_CONTACTS)
     """Who gets the alarms of orders that are not confirmed yet."""
     mail: MailServer = part(MailServer)

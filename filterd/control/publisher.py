@@ -319,7 +319,7 @@ class Publisher:
         """Say which orders are in force, now that every worker serves them; a fault is tried again."""
         assert self.live is not None
         said = receipt_json(receipt, self._context.config.parental.timezone)
-        box, proof = settings_of(self._context.config), order_rails_of(self._context.config).proof
+        box, rails = settings_of(self._context.config), order_rails_of(self._context.config)
         sealed = {
             order: counts_here(counts, has_gate=box.has_gate, stops_names=box.stops_names)
             for order, counts in sealed_orders_in(self.live.compiled.report).items()
@@ -327,8 +327,8 @@ class Publisher:
 
         def write() -> None:
             with writing(self._context.engine) as conn:
-                confirm(conn, held, said, receipt.at)
-                served(conn, sealed, proof, said, receipt.at)
+                confirm(conn, held, said, receipt.at, rails.canary)
+                served(conn, sealed, rails.proof, said, receipt.at)
 
         try:
             await asyncio.to_thread(write)

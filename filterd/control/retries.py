@@ -1,6 +1,6 @@
 """Publishes again what is not in force yet: nobody has to push an order, or to tap, twice.
 
-    orders   that a worker has not acknowledged, that the clock has ended, or that were stored and never published
+    orders   that a worker has not acknowledged, that clock or canary has ended, that were stored and never published
     changes  of another gateway, in a database that several share
 
 Invariants: an order gets its receipt only when every configured worker serves a publication that holds it
@@ -16,7 +16,9 @@ from filterd.control.context import Context
 from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher
 from filterd.errors import Refused
+from filterd.lists.rails import canary_of
 from filterd.process.worker_clients import ask_status, workers_of
+from mgmt.canaries.rules import Policy
 from mgmt.orders.decisions import has_due, is_waiting
 from mgmt.orders.live import orders_revision
 from parental.database import reading
@@ -31,7 +33,7 @@ async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
 
     at   now.   Raises CompileFailed, OSError."""
     config, engine = context.config, context.engine
-    is_due, waits = await asyncio.to_thread(_look, engine, publisher.orders_revision, at)
+    is_due, waits = await asyncio.to_thread(_look, engine, publisher.orders_revision, at, canary_of(config))
     served = [status.generations for status in await ask_status(config.run_dir, workers_of(config))]
     is_one_behind = any(generations and generations != publisher.generations for generations in served)
     is_unwritten = waits or publisher.has_unwritten_letters
@@ -71,6 +73,6 @@ class OtherGateways:
         return said + ([OrdersChanged()] if has_orders else [])
 
 
-def _look(engine: Engine, since: int, at: datetime) -> tuple[bool, bool]:
+def _look(engine: Engine, since: int, at: datetime, canary: Policy | None) -> tuple[bool, bool]:
     with reading(engine) as conn:
-        return has_due(conn, since, at), is_waiting(conn)
+        return has_due(conn, since, at, canary), is_waiting(conn)

@@ -19,6 +19,7 @@ TIMEOUT_S = 20.0  # of each step; the job as a whole ends earlier (filterd.escal
 BY = {
     "letter": "as its letter states",
     "setting": "as the settings of this box say",
+    "canary": "when it was taken off the gateway that tried it",
     "review": "by the day that its letter or the settings name",
 }
 
@@ -39,6 +40,8 @@ def passed(alarm: str) -> str:
     """What an alarm says."""
     if alarm == "review":
         return "in force, and to be looked at again: is it still needed?"
+    if alarm == "rolled_back":
+        return "rolled back: it has blocked too much on the gateway that tried it"
     return "overdue, and not confirmed" if alarm == "overdue" else f"{alarm} % of its time has passed, not confirmed"
 
 
@@ -80,7 +83,7 @@ def _lines(said: Said) -> list[str]:
         "",
         f"ground    {said.ground or 'see the desk'}",
         f"received  {said.received}",
-        f"due       {said.due}, {BY[said.due_by]}",
+        f"{'ended' if said.due_by == 'canary' else 'due':<10}{said.due}, {BY[said.due_by]}",
         "",
         f"On the box: filterd orders show {said.order}",
     ]

@@ -21,6 +21,7 @@ from filterd.config import Config
 from filterd.config.web_settings import clocks_of
 from filterd.escalation.contacts import contacts_of, shown
 from filterd.process.jobs import run_job
+from mgmt.canaries.alarms import give_rollbacks, is_of_rollback
 from mgmt.deadlines.alarms import clocks_of as clocks_of_orders
 from mgmt.deadlines.alarms import give_due
 from mgmt.deadlines.notices import DROPPED, claim, due, end, failing, find_notice, note_fault
@@ -56,6 +57,7 @@ def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> lis
         lapse_due(conn, at)
         give_due(conn, rules, contacts_of(config.orders), at, config.api.desk_origin)
         give_reviews(conn, contacts_of(config.orders), at, config.api.desk_origin)
+        give_rollbacks(conn, contacts_of(config.orders), at, config.api.desk_origin)
     with reading(engine) as conn:
         waiting = due(conn, at, AT_ONCE)
     claimed = []
@@ -65,7 +67,7 @@ def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> lis
             reviewed = {each.id for each in for_review(conn, at)} if any(map(is_of_review, waiting)) else set()
             for each in waiting:
                 clock = orders.get(each.order)
-                is_over = clock is None or clock.stopped is not None
+                is_over = not is_of_rollback(each) and (clock is None or clock.stopped is not None)
                 if each.order not in reviewed if is_of_review(each) else is_over:
                     end(conn, each, DROPPED, at)
                 elif claim(conn, each, at):

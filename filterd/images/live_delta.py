@@ -6,7 +6,7 @@ force.
 What a zone has changed is put here by filterd.images.zone_delta.
 
 Invariants: base and delta together hold exactly the orders that the database has in force and no rail refuses, whatever
-the base holds and whoever wrote the rows;
+the base holds and whoever wrote the rows; what is tried on this gateway, the canary, is in the delta alone;
 a failure to write changes nothing here that the next delta would not hold.
 Cost: some 15 µs a touched name; a new one reads every order in force once, some 5 µs each.
 """
@@ -43,7 +43,7 @@ class LiveDelta:
         self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
         self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
         self.orders_revision = compiled.orders_revision
-        absent = {live.wire for live in live_entries(conn) if self._is_absent(live)}
+        absent = {live.wire for live in live_entries(conn, rails.tries_as) if self._is_absent(live)}
         # What the base could have held and does not, another compilation by the same configuration would refuse again.
         self._n_refused = len(absent.difference(names_changed_since(conn, self.orders_revision)))
         self._take(conn, sorted(absent))
@@ -90,7 +90,7 @@ class LiveDelta:
 
     def _take(self, conn: Connection, wires: Sequence[bytes]) -> None:
         held: dict[bytes, list[Entry]] = {wire: [] for wire in wires if is_well_formed(wire)}
-        for live in live_entries_of(conn, list(held)):
+        for live in live_entries_of(conn, list(held), self.rails.tries_as):
             if (entry := self._entry(live)) is not None:
                 held[live.wire].append(entry)
         self.touched.update(held)

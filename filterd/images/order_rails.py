@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import network_of
 from fastpath.wire.name import to_text
+from mgmt.canaries.rules import Policy
 from mgmt.orders.decisions import Ruling, settle
 from mgmt.orders.judge import text_of_network
 from mgmt.orders.live import Live
@@ -49,7 +50,8 @@ log = logging.getLogger("filterd.images.order_rails")
 class OrderRails:
     """The rails of the list that holds the orders.
 
-    has_gate  see mgmt.settings.Settings;   proof  that is asked of approvals"""
+    has_gate  see mgmt.settings.Settings;   proof  that is asked of approvals
+    canary    where orders are in force first; None: everywhere at once"""
 
     def __init__(
         self,
@@ -59,9 +61,10 @@ class OrderRails:
         *,
         has_gate: bool = True,
         proof: Proof = BY_NAMES,
+        canary: Policy | None = None,
     ) -> None:
         self._rails, self._protected, self._hosting = Rails(source, protected), protected, hosting
-        self.has_gate, self.proof = has_gate, proof
+        self.has_gate, self.proof, self.canary = has_gate, proof, canary
 
     def rule(self, live: Live) -> Rule | UrlRule | None:
         """A row as a rule, its order's number as its letter; None where a rail refuses it."""
@@ -79,6 +82,11 @@ class OrderRails:
     def is_held(self, reason: str) -> bool:
         """Whether two persons may let in what is refused for this reason."""
         return reason in (PRIVATE_SUFFIX, TOO_WIDE) or is_watch_reason(reason) or is_hosting_reason(reason)
+
+    @property
+    def tries_as(self) -> str | None:
+        """The name of this gateway, where it is the canary."""
+        return None if self.canary is None else self.canary.tries_as
 
     def settle(self, conn: Connection, since: int) -> list[Ruling]:
         """Decide on what has changed after a revision of the orders.   conn: may write"""

@@ -4,6 +4,7 @@ Invariants: the box's own infrastructure is protected without being named: a lis
 """
 
 import logging
+import socket
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from filterd.config.web_settings import settings_of
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import orders_source
 from filterd.lists.watch import State, state_of, watched_of
+from mgmt.canaries.rules import Policy
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting
@@ -40,7 +42,22 @@ def order_rails_of(config: Config) -> OrderRails:
         _hosting_of(config),
         has_gate=settings_of(config).has_gate,
         proof=proof_of(config),
+        canary=canary_of(config),
     )
+
+
+def canary_of(config: Config) -> Policy | None:
+    """Where orders are in force first; None: everywhere at once."""
+    said = config.orders.canary
+    if said.gateway is None:
+        return None
+    return Policy(said.gateway, said.name or socket.gethostname(), int(said.lasts), said.most_blocks)
+
+
+def tries_as(config: Config) -> str | None:
+    """The name of this gateway, where orders are tried on it first."""
+    canary = canary_of(config)
+    return None if canary is None else canary.tries_as
 
 
 def proof_of(config: Config) -> Proof:

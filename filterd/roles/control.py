@@ -42,6 +42,7 @@ from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.keys import pseudonym_key
+from filterd.lists.rails import tries_as
 from filterd.lists.reader_client import measures_missing
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.places import (
@@ -116,7 +117,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     records = await asyncio.to_thread(open_for_control, config, LEDGER)
     await asyncio.to_thread(_note_time_and_start, control, records)
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
-    ledger = Ledger(records, key, node, reserve_of(config), Provinces(records))
+    ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), Provinces(records))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]

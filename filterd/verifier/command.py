@@ -79,12 +79,13 @@ def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse
 
 
 def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -> None:
+    from filterd.lists.rails import tries_as
     from mgmt.confirmation.verifications import due
     from parental.database import reading
 
     while True:
         with reading(engine) as conn:
-            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE)
+            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE, tries_as(config))
         for number in numbers:
             try:
                 _show(verify_order(config, engine, place, number), as_json=as_json)
@@ -95,6 +96,7 @@ def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -
 
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
     """Ask, and keep what was found.   Raises Refused: nothing of it is in force;  Missing."""
+    from filterd.lists.rails import tries_as
     from filterd.verifier.verification import verify
     from mgmt.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.ledger.event import account
@@ -102,7 +104,8 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
     from parental.database import reading, writing
 
     with reading(engine) as conn:
-        order, rows, revision = get_order(conn, number), in_force(conn, number), revision_of(conn, number)
+        order, revision = get_order(conn, number), revision_of(conn, number)
+        rows = in_force(conn, number, tries_as(config))
     if not rows:
         raise Refused(f"order {number}: nothing of it is in force; nothing asked; look at filterd orders show {number}")
     found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))

@@ -73,6 +73,24 @@ class OrderClock(Struct):
     ]
 
 
+class OrderCanary(Struct):
+    """How an order is tried on one gateway before the others have it."""
+
+    state: Annotated[
+        Literal["waiting", "running", "passed", "rolled_back", "over"],
+        Meta(description="waiting: for the workers there; over: nothing was left to try."),
+    ]
+    gateway: str
+    entries: int
+    since: Annotated[str | None, Meta(description="When every worker there has served it.")]
+    until: str | None
+    left_s: Annotated[int | None, Meta(description="Seconds until it is in force everywhere; null: it does not run.")]
+    blocks: Annotated[int, Meta(description="There, since then; a line counts once a second.")]
+    peak: Annotated[int, Meta(description="Blocks of the worst minute.")]
+    ended: str | None
+    reason: Annotated[str | None, Meta(description="Why it ended so.")]
+
+
 class OrderFile(Struct):
     """The file that an order came with."""
 
@@ -104,6 +122,7 @@ class Order(Struct, kw_only=True):
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
     steps: Annotated[list[StepTaken], Meta(description="How far it has come, the oldest first; none: only received.")]
     file: Annotated[OrderFile | None, Meta(description="null: its entries came without one.")]
+    canary: Annotated[OrderCanary | None, Meta(description="null: it was never tried on one gateway first.")]
     counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
     lists: list[HeldByList]
     receipt: Annotated[Receipt | None, Meta(description="null: not every worker has confirmed it yet.")]

@@ -16,7 +16,9 @@ from mgmt.confirmation.verifications import VERIFIED, revision_of
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
+from mgmt.orders.live import OPEN_CANARIES
 from mgmt.orders.states import State, step, steps_of
+from parental.schema.canaries import order_canaries
 from parental.schema.confirmations import confirmations, verifications
 
 
@@ -35,6 +37,7 @@ def due(conn: Connection, limit: int) -> Sequence[Due]:
         select(verifications.c.id, verifications.c.order, verifications.c.revision)
         .outerjoin(confirmations, confirmations.c.verification == verifications.c.id)
         .where(verifications.c.id.in_(newest), verifications.c.state == VERIFIED, confirmations.c.id.is_(None))
+        .where(verifications.c.order.not_in(OPEN_CANARIES.with_only_columns(order_canaries.c.order)))
         .order_by(verifications.c.id)
     )
     return [Due(*row) for row in conn.execute(chosen.limit(limit))]

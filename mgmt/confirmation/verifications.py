@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
+from mgmt.canaries.store import tried_at
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.events import note_order
-from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP
-from mgmt.orders.states import State, step, steps_of
+from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, PENDING
+from mgmt.orders.states import NEXT, State, step, steps_of
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
 
@@ -66,7 +67,8 @@ def _take_step(conn: Connection, said: Verification) -> None:
     if not taken or revision_of(conn, said.order) != said.revision:
         return
     was_verified = taken[-1].state in (State.VERIFIED, State.CONFIRMED)
-    if said.state == VERIFIED and not was_verified:
+    may_be = not was_verified and State.VERIFIED in NEXT[taken[-1].state]  # on trial on one gateway: not yet
+    if said.state == VERIFIED and may_be:
         step(conn, said.order, State.VERIFIED, said.at, VERIFIER)
     elif said.state != VERIFIED and was_verified:
         before = [each.state for each in taken if each.state in (State.ENFORCED, State.PARTIALLY_ENFORCED)]
@@ -85,15 +87,17 @@ def revision_of(conn: Connection, order: int) -> int:
     return int(conn.execute(chosen).scalar_one())
 
 
-def due(conn: Connection, before: datetime, limit: int) -> list[int]:
-    """Orders in force whose entries have changed since they were verified, or that were found wanting before a time."""
+def due(conn: Connection, before: datetime, limit: int, canary: str | None = None) -> list[int]:
+    """Orders in force whose entries have changed since they were verified, or that were found wanting before a time.
+
+    canary  as in_force()"""
     newest = (
         select(verifications.c.order, func.max(verifications.c.id).label("id")).group_by(verifications.c.order)
     ).subquery()
     last = select(verifications).join(newest, newest.c.id == verifications.c.id).subquery()
     changed = (
         select(entries.c.order, func.max(entries.c.revision).label("revision"))
-        .where(entries.c.order.in_(select(entries.c.order).where(entries.c.status.in_(_IN_FORCE))))
+        .where(entries.c.order.in_(select(entries.c.order).where(_is_served(canary))))
         .group_by(entries.c.order)
     ).subquery()
     wanting = (last.c.state != VERIFIED) & (last.c.at_ms < int(before.timestamp() * 1000))
@@ -107,7 +111,16 @@ def due(conn: Connection, before: datetime, limit: int) -> list[int]:
     return list(conn.execute(chosen).scalars())
 
 
-def in_force(conn: Connection, order: int) -> Sequence[Row[Any]]:
-    """The entries of an order that traffic must meet, by number."""
-    chosen = select(entries).where(entries.c.order == order, entries.c.status.in_(_IN_FORCE))
+def in_force(conn: Connection, order: int, canary: str | None = None) -> Sequence[Row[Any]]:
+    """The entries of an order that traffic must meet, by number.
+
+    canary  the name of this gateway, where orders are tried on it: those, too"""
+    chosen = select(entries).where(entries.c.order == order, _is_served(canary))
     return conn.execute(chosen.order_by(entries.c.number)).all()
+
+
+def _is_served(canary: str | None) -> ColumnElement[bool]:
+    is_in_force = entries.c.status.in_(_IN_FORCE)
+    if canary is None:
+        return is_in_force
+    return or_(is_in_force, and_(entries.c.status == PENDING, entries.c.canary.in_(tried_at(canary))))

@@ -35,6 +35,7 @@ class Alarm(enum.StrEnum):
     THREE_QUARTERS = "75"
     NEARLY = "90"
     OVERDUE = "overdue"
+    ROLLED_BACK = "rolled_back"  # of an order on trial: see mgmt.canaries.alarms
 
 
 _END_MS = datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000  # no order is received later: the row is not of ours

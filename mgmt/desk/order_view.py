@@ -52,6 +52,7 @@ class Seen(NamedTuple):
     replaced_by: int | None
     review: str | None
     expires: str | None
+    canary: dict[str, Any] | None
     tag: str
 
 
@@ -78,7 +79,7 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
     sealed = any(why_sealed(order[field] or "") for field in ("ground", "ref"))
     clock = _clock_of(order, now)
     steps = order["steps"]
-    about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires")
+    about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires", "canary")
     ends = ("withdrawn", "withdrawal_reason", "replaced_by")
     return Seen(
         named=_named(order["issuer"], order["ref"], order["sha256"], is_sealed=sealed),

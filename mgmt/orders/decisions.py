@@ -5,7 +5,8 @@
 
 Only the control role imports this (tests/repo holds it); PostgreSQL lets no other role write these columns.
 Invariants: no status that another role wrote is believed; an entry is enforced once every worker serves what was
-published after it was let in; whatever a row holds, nothing is raised.
+published after it was let in, and is tried on no canary gateway any more; what was rolled back comes in force once two
+persons have agreed after that; whatever a row holds, nothing is raised.
 Cost: some 20 µs an entry that was pushed, once; 10 µs for each later look at it.
 """
 
@@ -18,13 +19,16 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, insert, or_, select, type_coerce, update
 from sqlalchemy.types import NullType
 
+from mgmt.canaries.rules import Policy
+from mgmt.canaries.store import Back, begin, end_due, enter, rolled_back
+from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of, note_given
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
-from mgmt.orders.live import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME, REVISION, Live, orders_revision
+from mgmt.orders.live import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME, NOT_TRIED, REVISION, Live, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
     ENFORCED,
@@ -59,15 +63,18 @@ DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _NO_NAMES = Protected()
+LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does is none, whatever its row says
 
 
 class Rails(Protocol):
     """What control's rails say of a rule.
 
-    has_gate  as mgmt.settings.Settings;   proof  that it asks of approvals"""
+    has_gate  as mgmt.settings.Settings;   proof  that it asks of approvals
+    canary    where orders are in force first; None: everywhere at once"""
 
     has_gate: bool
     proof: Proof
+    canary: Policy | None
 
     def refusal(self, live: Live) -> str | None:
         """Why it is not compiled."""
@@ -101,18 +108,23 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
 
     conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
     now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
+    end_due(conn, rails.canary, now_s, at, is_start=not since)
     believed, ended, looked_at = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
-    rulings = []
+    rulings, let_in, back = [], list[tuple[int, int]](), rolled_back(conn)
     for row in _candidates(conn, since, now_s, ended, confirmed):
         looked_at.add(row.order)
-        ruling = _rule_on(conn, row, rails, believed, now_s)
+        ruling = _held_back(row, back, believed) or _rule_on(conn, row, rails, believed, now_s)
         # An undecided one that says it is old gets a new revision: else it would be in no image.
         is_undecided = row.generation is None and row.status == PENDING
         is_old = is_undecided and not (isinstance(row.revision, int) and row.revision > since)
         if is_old or (ruling.status, ruling.reason, ruling.approval) != (row.status, row.reason, row.approval):
             rulings.append(ruling)
+        if ruling.status == PENDING and _is_to_be_tried(row, back, now_s):
+            let_in.append((ruling.order, ruling.number))
     _write(conn, rulings, at)
+    if rails.canary is not None:
+        enter(conn, rails.canary, let_in, now_s, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
     gone = [_replaced(each) for each in replaced_entries(conn, looked_at)]
     _write(conn, gone, at)
@@ -120,8 +132,8 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     return rulings + gone
 
 
-def has_due(conn: Connection, since: int, at: datetime) -> bool:
-    """Whether settle() may have something to do that no request tells of."""
+def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = None) -> bool:
+    """Whether settle() may have something to do that no request tells of.   canary  as Rails"""
     now_s = int(at.timestamp())
     is_ending = and_(
         approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_not(None), approvals.c.expires_s <= now_s
@@ -136,17 +148,22 @@ def has_due(conn: Connection, since: int, at: datetime) -> bool:
             approvals.c.lapsed_ms.is_(None),
         ),
     )
-    return orders_revision(conn) > since or any(
-        conn.execute(select(which.exists())).scalar_one()
-        for which in (select(approvals.c.id).where(is_ending), select(orders.c.id).where(lapses))
+    return (
+        orders_revision(conn) > since
+        or has_due_canary(conn, canary, max(now_s, last_time_ms(conn) // 1000))
+        or any(
+            conn.execute(select(which.exists())).scalar_one()
+            for which in (select(approvals.c.id).where(is_ending), select(orders.c.id).where(lapses))
+        )
     )
 
 
 def taken(conn: Connection) -> Taken:
     """Who waits for what is published now.   conn: the transaction in which the images' orders are read"""
     of_order = entries.c.order == orders.c.id
+    is_tried = exists().where(of_order, entries.c.status == PENDING, ~NOT_TRIED)
     pushed = select(orders.c.id).where(
-        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), exists().where(of_order)
+        orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), exists().where(of_order), ~is_tried
     )
     withdrawn = select(orders.c.id).where(
         orders.c.withdrawn_ms.is_not(None), orders.c.withdrawal_receipt.is_(None), exists().where(of_order)
@@ -160,9 +177,14 @@ def is_waiting(conn: Connection) -> bool:
     return any(waiting)
 
 
-def confirm(conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datetime) -> None:
-    """Every worker serves a publication: what it holds is in force, and who waits gets the receipt."""
+def confirm(
+    conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datetime, canary: Policy | None = None
+) -> None:
+    """Every worker serves a publication: what it holds is in force, and who waits gets the receipt.
+
+    canary  as Rails: the time of what is tried here begins"""
     generation = int(receipt["generation"])
+    follow(conn, begin(conn, canary, held.revision, int(at.timestamp())), at)
     mark_enforced(conn, held.revision, generation, at)
     follow(conn, held.pushed + held.withdrawn, at)
     said: dict[str, Value] = {"generation": generation, "workers": len(receipt["workers"])}
@@ -181,7 +203,7 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     is_broader = exists().where(approvals.c.id == entries.c.approval, approvals.c.kind == BROADER)
     status = case((is_broader, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
     is_decided = entries.c.generation.is_not(None)
-    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided)
+    is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided, NOT_TRIED)
     due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
     changed = (
         update(entries)
@@ -275,7 +297,7 @@ def _candidates(
             entries.c.order, entries.c.number, entries.c.value, entries.c.mode, entries.c.status, entries.c.reason,
             entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
             is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
-            entries.c.revision, orders.c.scope, orders.c.confirm_by_s, orders.c.expired_ms,
+            entries.c.revision, entries.c.canary, orders.c.scope, orders.c.confirm_by_s, orders.c.expired_ms,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
         .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
@@ -312,6 +334,28 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     if row.mode == ADDRESS and row.generation is None:  # what was in force has them
         _put_parts(conn, row, is_host=False)
     return _in_force(row, None if held is None else held.id, None)
+
+
+def _held_back(row: Any, back: Mapping[int, Back], believed: Mapping[Any, Row[Any]]) -> Ruling | None:
+    """What becomes of an entry that was rolled back; None: two persons have agreed after that, or it was not."""
+    rolled = back.get(row.canary)
+    has_to_go = row.withdrawn_ms is not None or row.expired_ms is not None
+    if rolled is None or has_to_go:
+        return None
+    agreed = (believed.get((row.order, row.number, kind)) for kind in (HELD, BROADER))
+    if any(each is not None and min(each.proposed_s, each.approved_s) > rolled.ended_s for each in agreed):
+        return None
+    action = "entries rolled back" if row.approval is None else "entries fell back"
+    return Ruling(row.order, row.number, PENDING_REVIEW, BY_CONTROL + rolled.reason, None, action)
+
+
+def _is_to_be_tried(row: Any, back: Mapping[int, Back], now_s: int) -> bool:
+    """Whether an entry that is let in was not in force, and is neither an emergency, which lapses by itself, nor what
+    two persons have let in after it was rolled back."""
+    is_new = row.status not in IN_FORCE or (row.status == PENDING and row.generation is None)
+    by_s = row.confirm_by_s
+    lapses = isinstance(by_s, int) and by_s - now_s <= LONGEST_UNTRIED_S
+    return is_new and not lapses and row.canary not in back
 
 
 def _replaced(each: Replaced) -> Ruling:

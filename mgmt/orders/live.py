@@ -3,7 +3,8 @@
     entries in force (a name, a URL) ─┬─ rules
     entry_parts of entries in force ──┘
 
-Invariants: what control has not let in makes no rule; of equal rules the oldest order is the named cause.
+Invariants: what control has not let in makes no rule; what is tried on the canary gateway makes none elsewhere; of
+equal rules the oldest order is the named cause.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, and_, func, literal, or_, select, union, unio
 from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED
 from parental.column_types import is_octets
 from parental.revision import current_revision
+from parental.schema.canaries import order_canaries
 from parental.schema.orders import entries, entry_parts
 
 REVISION = "orders"
@@ -23,6 +25,9 @@ IS_REFUSED_BY_CONTROL = and_(
     entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
 )
 MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
+OPEN_CANARIES = select(order_canaries.c.id).where(order_canaries.c.outcome.is_(None))
+# Not on trial on one gateway: in force on all of them, once it is in force at all.
+NOT_TRIED = or_(entries.c.canary.is_(None), entries.c.canary.not_in(OPEN_CANARIES))
 _BATCH = 500
 
 
@@ -35,16 +40,18 @@ class Live(NamedTuple):
     is_approved: bool = False  # by two persons: what would be held for review is not
 
 
-def live_entries(conn: Connection) -> Iterator[Live]:
-    """Everything that is to be in force; of equal rules the one of the oldest order."""
-    return _read(conn, is_octets(entries.c.wire), is_octets(entry_parts.c.wire))
+def live_entries(conn: Connection, canary: str | None = None) -> Iterator[Live]:
+    """Everything that is to be in force; of equal rules the one of the oldest order.
+
+    canary  the name of this gateway, where it is the canary: what is tried on it, too"""
+    return _read(conn, is_octets(entries.c.wire), is_octets(entry_parts.c.wire), canary)
 
 
-def live_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
-    """What is to be in force for just these names."""
+def live_entries_of(conn: Connection, wires: Sequence[bytes], canary: str | None = None) -> Iterator[Live]:
+    """What is to be in force for just these names.   canary  as live_entries()"""
     for at in range(0, len(wires), _BATCH):
         some = wires[at : at + _BATCH]
-        yield from _read(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some))
+        yield from _read(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some), canary)
 
 
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
@@ -63,14 +70,16 @@ _IS_RULE = or_(entries.c.mode.is_(None), entries.c.mode != ADDRESS)
 _IS_PART = and_(entries.c.order == entry_parts.c.order, entries.c.number == entry_parts.c.number)
 
 
-def _read(conn: Connection, of_entries: Any, of_parts: Any) -> Iterator[Live]:
+def _read(conn: Connection, of_entries: Any, of_parts: Any, canary: str | None) -> Iterator[Live]:
+    elsewhere = OPEN_CANARIES.where(order_canaries.c.gateway != (canary or ""))
+    is_here = and_(entries.c.status.in_(IN_FORCE), or_(entries.c.canary.is_(None), entries.c.canary.not_in(elsewhere)))
     is_approved = entries.c.approval.is_not(None)
     own = select(entries.c.wire, entries.c.mode, entries.c.order, entries.c.approval)
     parts = select(entry_parts.c.wire, entry_parts.c.mode, entries.c.order, entries.c.approval)
     both = union_all(
-        own.where(entries.c.status.in_(IN_FORCE), _IS_RULE, of_entries),
+        own.where(is_here, _IS_RULE, of_entries),
         parts.join(entries, _IS_PART).where(
-            entries.c.status.in_(IN_FORCE), or_(entry_parts.c.is_host == literal(False), is_approved), of_parts
+            is_here, or_(entry_parts.c.is_host == literal(False), is_approved), of_parts
         ),
     ).subquery()
     chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval))

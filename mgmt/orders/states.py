@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, or_, select
 
+from mgmt.canaries import store as canaries
+from mgmt.canaries.rules import Outcome
 from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
 from parental.schema.confirmations import verifications
@@ -73,8 +75,8 @@ NEXT: Mapping[State, frozenset[State]] = {
     _S.HELD_BY_RAIL: _DECIDED - {_S.HELD_BY_RAIL},
     _S.REJECTED: _DECIDED - {_S.REJECTED},  # the rails have changed
     _S.APPROVED: _SERVED | _DECIDED - {_S.APPROVED} | {_S.CANARY},
-    _S.CANARY: _SERVED | _ENDS | {_S.ROLLED_BACK},
-    _S.ROLLED_BACK: _ENDS | {_S.APPROVED},
+    _S.CANARY: _SERVED | _DECIDED - {_S.APPROVED} | {_S.ROLLED_BACK},
+    _S.ROLLED_BACK: _ENDS | {_S.APPROVED, _S.REJECTED},  # approved: two persons have agreed after that
     _S.ENFORCED: _AFTER_SERVED - {_S.ENFORCED},
     _S.PARTIALLY_ENFORCED: _AFTER_SERVED - {_S.PARTIALLY_ENFORCED},
     _S.VERIFIED: _AFTER_SERVED - {_S.VERIFIED} | {_S.CONFIRMED},
@@ -129,9 +131,11 @@ def _follow(conn: Connection, numbers: Sequence[int], at: datetime) -> None:
     is_over = or_(orders.c.withdrawn_ms.is_not(None), orders.c.replaced_by.is_not(None))
     there = select(orders.c.id, is_over.label("is_over")).where(orders.c.id.in_(numbers))
     withdrawn = {row.id: bool(row.is_over) for row in conn.execute(there)}
-    outdated = _outdated(conn, numbers)
+    outdated, tried = _outdated(conn, numbers), canaries.newest(conn, numbers)
     for order in counts.keys() & withdrawn.keys():
-        target = _state_by(counts[order], is_withdrawn=withdrawn[order], is_proposed=order in waiting)
+        canary = canaries.state_of(tried[order]) if order in tried else ""
+        is_waiting = order in waiting
+        target = _state_by(counts[order], is_withdrawn=withdrawn[order], is_proposed=is_waiting, canary=canary)
         _come_to(conn, order, taken.get(order, []), target, at, is_outdated=order in outdated)
 
 
@@ -149,14 +153,16 @@ _ASKED = frozenset({_S.VERIFIED, _S.CONFIRMED})  # others than control write the
 CONTROL_ROLE = "control"
 
 
-def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool) -> State:
-    """The state of an order by its entries."""
+def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool, canary: str = "") -> State:
+    """The state of an order by its entries.   canary  of mgmt.canaries.store.state_of(); '': it has none"""
     if PENDING in counts:
-        return _S.APPROVED
+        return _S.CANARY if canary == canaries.RUNNING else _S.APPROVED
     if not _ENFORCED.isdisjoint(counts):
         return _S.ENFORCED if counts.keys() <= _AS_DIRECTED else _S.PARTIALLY_ENFORCED
     if is_withdrawn or counts.keys() <= {ENTRY_WITHDRAWN, DUPLICATE}:
         return _S.WITHDRAWN
+    if PENDING_REVIEW in counts and canary == Outcome.ROLLED_BACK:
+        return _S.ROLLED_BACK
     if PENDING_REVIEW in counts or is_proposed:
         return _S.PENDING_APPROVAL if is_proposed else _S.HELD_BY_RAIL
     return _S.EXPIRED if EXPIRED in counts else _S.REJECTED

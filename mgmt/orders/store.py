@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
+from mgmt.canaries import store as canaries
 from mgmt.deadlines.clock import Clock, clock_of
 from mgmt.deadlines.rules import NO_REVIEW, Rules
 from mgmt.ledger.event import CONTROL, Actor, Value
@@ -283,7 +284,7 @@ def order_json(conn: Connection, order: Row[Any], view: View = IN_UTC) -> dict[s
 
 
 def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[dict[str, Any]]:
-    """Orders without their entries, as the API gives them.   Cost: six queries, however many there are
+    """Orders without their entries, as the API gives them.   Cost: seven queries, however many there are
 
     page  of so many orders as one statement may name"""
     numbers = [order.id for order in page]
@@ -291,6 +292,7 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
     files, iso = files_of(conn, numbers), partial(time_of, zone=view.zone)
+    tried = canaries.newest(conn, numbers)
     return [
         _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, iso)
         | _versions_and_dates(order, view.zone)
@@ -298,6 +300,7 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
             "steps": [_step_json(each, iso) for each in steps.get(order.id, ())],
             "clock": _clock_json(clock_of(order, steps.get(order.id, ()), view.rules), view.at, iso),
             "file": _file_json(files.get(order.id)),
+            "canary": _canary_json(tried.get(order.id), view.at, iso),
         }
         for order in page
     ]
@@ -327,6 +330,24 @@ def _clock_json(clock: Clock | None, at: datetime | None, iso: Callable[[int], s
     stopped = None if clock.stopped is None else iso(_ms(clock.stopped))
     times = {"begun": iso(_ms(clock.begun)), "due": iso(_ms(clock.due)), "stopped": stopped}
     return {**times, "by": clock.by, "state": clock.state(at)}
+
+
+def _canary_json(row: Row[Any] | None, at: datetime | None, iso: Callable[[int], str]) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    state = canaries.state_of(row)
+    times = {"since": row.since_s, "until": row.until_s, "ended": row.ended_s}
+    is_running = state == canaries.RUNNING and at is not None
+    return {
+        "state": state,
+        "gateway": row.gateway,
+        "entries": row.n_entries,
+        **{name: None if value is None else iso(value * 1000) for name, value in times.items()},
+        "left_s": max(0, row.until_s - _ms(at) // 1000) if is_running and at is not None else None,
+        "blocks": row.n_blocks,
+        "peak": row.peak,
+        "reason": row.reason,
+    }
 
 
 def _step_json(each: Step, iso: Callable[[int], str]) -> dict[str, str]:

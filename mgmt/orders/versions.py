@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from mgmt.fields import unfit
-from mgmt.orders.live import MAY_COME
+from mgmt.orders.live import MAY_COME, NOT_TRIED
 from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING_REVIEW, REFUSED_PROTECTED, Entry
 from mgmt.orders.sealed_messages import is_message
 from parental.schema.orders import entries, orders
@@ -162,9 +162,9 @@ def _corrections(conn: Connection, numbers: Sequence[int]) -> list[Row[Any]]:
 
 
 def _is_in_force(conn: Connection, order: int) -> bool:
-    """Whether control has let anything of an order in."""
+    """Whether control has let anything of an order in, everywhere."""
     is_let_in = and_(entries.c.order == order, entries.c.status.in_(IN_FORCE), entries.c.generation.is_not(None))
-    return bool(conn.execute(select(exists().where(is_let_in))).scalar_one())
+    return bool(conn.execute(select(exists().where(is_let_in, NOT_TRIED))).scalar_one())
 
 
 def _has_expired(conn: Connection, order: Row[Any]) -> bool:

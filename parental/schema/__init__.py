@@ -8,6 +8,7 @@ access   who may do what over the API and the family page
 staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
 sealed_orders  what came encrypted, and what its reader has found
+canaries  orders on one gateway first
 confirmations  what the traffic said of orders, and what issuers are answered
 deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
@@ -22,6 +23,7 @@ A table that changes here needs a revision in parental.migrations.versions; a te
 from parental.schema import (
     access,
     calendar,
+    canaries,
     confirmations,
     deadlines,
     idempotency,
@@ -41,6 +43,7 @@ from parental.schema.base import metadata
 __all__ = [
     "access",
     "calendar",
+    "canaries",
     "confirmations",
     "deadlines",
     "idempotency",

@@ -117,6 +117,7 @@ entries = Table(
     Column("withdrawal_reason", Text),
     Column("approval", BigInteger),  # that it is in force by
     Column("place", String),  # in the file that it came with
+    Column("canary", BigInteger),  # by which control has let it in, see parental.schema.canaries
     Index("entries_by_wire", "wire"),
 )
 entry_parts = Table(

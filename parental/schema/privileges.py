@@ -25,7 +25,7 @@ _NEW_ENTRY = (
 _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdrawal_reason, revision)"
 # A letter that a list names becomes an order.
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt, replaced_by, expired_ms)"
-_DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval)"
+_DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval, canary)"
 _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 # Whose a passkey is, web says; that it is so, somebody on the box.
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
@@ -94,6 +94,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "sealed_messages": {WEB: APPEND, CONTROL: READ},
     "sealed_readings": {WEB: READ, CONTROL: APPEND},  # what the reader of sealed lists has found
     "order_steps": {WEB: READ, CONTROL: APPEND},
+    "order_canaries": {WEB: READ, CONTROL: COUNT, LEDGER: "SELECT, UPDATE (n_blocks, minute, n_minute, peak)"},
     "order_alarms": {WEB: READ, CONTROL: APPEND},
     "order_notices": {CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 from support.spool import SLOT_OCTETS, block_event, put_segment
 
 from fastpath.images.verdict import Action, Channel, Reason
@@ -17,6 +18,8 @@ from parental.people import accounts, children
 from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.profile import Profile
+from parental.schema.canaries import order_canaries
+from parental.schema.orders import orders
 from parental.subscriber import Subscriber, parse_prefix
 
 TIME_S = 1_800_000_000
@@ -71,6 +74,25 @@ def test_what_a_tap_only_saw_is_recorded_as_a_shadow_and_never_counted_as_a_stop
         rows: list[Any] = page_of_blocks(conn, 0, 2**40, (-1, 0))
     assert sorted((row.action, row.count) for row in rows) == [("shadow", 1), ("splash", 1)]
     assert counts(ledger) == []
+
+
+def test_blocks_of_an_order_on_trial_are_counted_where_it_is_tried_a_line_once_a_second(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    about = {"issuer": "PTA", "ref": "1", "ground": "g", "scope": "exact", "is_emergency": False, "received_ms": 1}
+    canary = {"order": 3, "gateway": "gw1", "revision": 1, "n_entries": 1, "begun_s": 1, "since_s": 1, "until_s": 9}
+    with writing(ledger.engine) as conn:
+        conn.execute(insert(orders).values(about | {"id": 3, "sha256": b"", "original": b""}))
+        conn.execute(insert(order_canaries).values(canary))
+    many = [event("a.test"), event("b.test"), event(subscriber=8), event(at_s=TIME_S + 1)]
+    many += [event(reason=Reason.CSAM), event(subscriber=NOT_A_SUBSCRIBER), event(subscriber=NOT_A_SUBSCRIBER)]
+    for name in ("gw1", "gw2"):
+        put_segment(tmp_path / name / "gate-0", 1, *many)
+        drain_all(tmp_path / name, ledger._replace(node=name, canary=name))
+
+    with reading(ledger.engine) as conn:
+        found = conn.execute(select(order_canaries.c.n_blocks, order_canaries.c.peak)).one()
+    assert tuple(found) == (5, 5)
 
 
 def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path: Path, ledger: Ledger) -> None:

@@ -28,6 +28,18 @@ def test_a_deadline_that_is_none_is_refused_with_its_place(tmp_path: Path, said:
     assert fault in faults(tmp_path, said)
 
 
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("{canary: {gateway: gw1, name: gw2}}", "'gw1' shares no database with this gateway: no order would come in"),
+        ("{canary: {gateway: gw1, lasts: 2d}}", "/orders/canary/lasts"),
+        ("{canary: {gateway: gw1, most_blocks: -1}}", "/orders/canary/most_blocks"),
+    ],
+)
+def test_a_canary_that_cannot_be_is_refused_with_its_place(tmp_path: Path, said: str, fault: str) -> None:
+    assert fault in faults(tmp_path, said)
+
+
 MAIL = "mail: {server: 'mail.isp.example:587', sender: f@isp.example"
 
 

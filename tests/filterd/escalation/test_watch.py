@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 from support.mgmt.orders import NOW, publish, push
 from support.system.receivers import Box
 
@@ -17,6 +17,7 @@ from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import withdraw_order
 from parental.database import reading, writing
+from parental.schema.canaries import order_canaries
 from parental.schema.deadlines import order_alarms
 from parental.schema.orders import orders
 
@@ -158,6 +159,26 @@ def dated(engine: Engine, order: int, **hours: float) -> None:
         moments = {name: int(BEGUN_S + each * HOUR_S) for name, each in hours.items()}
         conn.execute(update(orders).where(orders.c.id == order).values(moments))
         publish(conn)
+
+
+def test_a_rollback_is_mailed_to_all_once_and_kept_while_the_clock_says_nothing(
+    box: Box, order: int, hand_over: HandOver
+) -> None:
+    row = {"order": order, "gateway": "gw1", "revision": 1, "n_entries": 1, "begun_s": 1, "since_s": 1, "until_s": 9}
+    ended = {"outcome": "rolled_back", "reason": "why", "ended_s": int(BEGUN_S) + 60}
+    with writing(box.engine) as conn:
+        conn.execute(insert(order_canaries).values(row | ended))
+    box.mails.answer = "452 later"
+    assert sorted(hand_over(look(box.control, box.records, box.config, clocks(0.1)))) == [False, True]
+    with writing(box.engine) as conn:
+        withdraw_order(conn, order, "a mistake", NOW, CONTROL)
+        publish(conn, NOW + timedelta(hours=1))
+    box.mails.answer = "250 taken"
+    again = [hand_over(look(box.control, box.records, box.config, clocks(hours))) for hours in (2, 3)]
+
+    assert again == [[True], []]
+    assert "rolled back: it has blocked too much" in box.mails.mails[-1]["Subject"]
+    assert "by the day" not in str(box.mails.mails[-1]) and b'"alarm":"rolled_back"' in box.hook.taken[0][1]
 
 
 def is_open(engine: Engine, hours: float) -> bool:

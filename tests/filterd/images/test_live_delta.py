@@ -20,6 +20,7 @@ from filterd.images.compile import Compiled, OrdersInForce
 from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.decisions import mark_enforced
 from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
@@ -50,8 +51,8 @@ class Place:
             describe_source(ORDERS_LIST, None, {"tier": "order"}),
         ]
 
-    def rails(self, protected: Any = ()) -> OrderRails:
-        return OrderRails(self.sources[-1], Protected(protected))
+    def rails(self, protected: Any = (), canary: Policy | None = None) -> OrderRails:
+        return OrderRails(self.sources[-1], Protected(protected), canary=canary)
 
     def compile(self, protected: Any = ()) -> Any:
         self.n_images += 1
@@ -67,15 +68,15 @@ class Place:
         )
         return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
 
-    def beside(self, compiled: Compiled, protected: Any = ()) -> Any:
+    def beside(self, compiled: Compiled, protected: Any = (), canary: Policy | None = None) -> Any:
         names, urls = (
             open_image(self.folder / f"{kind.name.lower()}-{compiled.generation}.img", kind)
             for kind in (ImageKind.NAMES, ImageKind.URLS)
         )
         base = TableSet(names, urls=urls)
-        self.rails(protected).settle_all(self.engine)
+        self.rails(protected, canary).settle_all(self.engine)
         with reading(self.engine) as conn:
-            return LiveDelta(base, compiled, conn, self.rails(protected))
+            return LiveDelta(base, compiled, conn, self.rails(protected, canary))
 
     def tables(self, delta: Any) -> Any:
         self.n_images += 1
@@ -188,6 +189,23 @@ def test_an_order_that_a_rail_kept_out_of_the_base_stays_out_and_asks_for_no_mer
     place.push("late.test")
     place.catch_up(delta)
     assert delta.is_overgrown
+
+
+def test_what_is_tried_is_in_the_delta_of_the_canary_gateway_and_in_no_base_and_calls_for_none(
+    place: "Place", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
+    first, other = (Policy("first", here, 600, 0) for here in ("first", "other"))
+    order = place.push("tried.test")
+    found: dict[str, Any] = {}
+    undecided = place.compile()  # before control has looked at it
+    for compiled in (undecided, None):
+        compiled = compiled or place.compile()
+        found = {each.here: place.beside(compiled, canary=each) for each in (other, first)}
+        asked = {name: place.tables(each).decide(to_wire(b"tried.test"), None, 0) for name, each in found.items()}
+        assert {name: decision.order for name, decision in asked.items()} == {"first": order, "other": 0}
+    assert found["first"].base.matches(to_wire(b"tried.test")) == []
+    assert not found["first"].is_overgrown
 
 
 def test_a_url_comes_and_goes_and_is_merged_as_a_name_is(place: "Place") -> None:

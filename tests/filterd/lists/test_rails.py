@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from filterd.config import Config, read_config
-from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
+from filterd.lists.rails import canary_of, order_rails_of, protected_of, protected_prefixes, tries_as
 from mgmt.orders.live import Live
 from mgmt.orders.model import ADDRESS
 from rules.names.hosts_of_many import UNKNOWN
@@ -52,3 +52,16 @@ def test_a_list_of_shared_hosting_that_changes_is_read_again(config: Config, tmp
 
     (tmp_path / "cloud.txt").unlink()
     assert refusal(config, b"198.51.100.1") == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [("{gateway: gw1, name: gw1}", "gw1"), ("{gateway: gw1, name: gw2}", None), ("{name: gw1}", None)],
+)
+def test_a_gateway_tries_orders_where_the_settings_name_it(tmp_path: Path, said: str, name: str | None) -> None:
+    url = "database: {url: 'postgresql://db.example/filterd'}"
+    config = read_config(
+        f"dns: {{upstreams: ['192.0.2.53:53']}}\n{url}\norders: {{canary: {said}}}".encode(), "x", tmp_path
+    )
+    assert tries_as(config) == name
+    assert (canary_of(config) is None) is ("gateway" not in said)

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from support.database.postgresql import PostgresqlServer, programs
-from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
+from support.system.daemon import DEADLINE_S, UPSTREAM_ADDRESS, Daemon, eventually
 
 SPLASH = bytes((192, 0, 2, 1))
 pytestmark = [
@@ -54,6 +56,60 @@ def test_without_its_database_server_filtering_goes_on_and_desk_and_control_come
     assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
     shown = json.loads(own.run("orders", "show", "--issuer", "PTA", "T-1", "--json", token=regulator).stdout)
     assert shown["counts"] == {"enforced": 1}
+
+
+@pytest.fixture
+def pair(server: PostgresqlServer, tmp_path: Path) -> Iterator[tuple[Daemon, Daemon]]:
+    """Two gateways with one database; orders are tried on the first one, for a time that no test waits for."""
+    url = server.new_database()
+    with ExitStack() as stack:
+        found = []
+        for name in ("first", "other"):
+            (tmp_path / name).mkdir()
+            gateway = Daemon(tmp_path / name, url)
+            said = json.loads(gateway.config.read_text())
+            canary = {"gateway": "first", "name": name, "lasts": "24h", "most_blocks": 20}
+            gateway.config.write_text(json.dumps(said | {"orders": {"canary": canary}}))
+            gateway.start()
+            stack.callback(gateway.stop)
+            found.append(gateway)
+        yield found[0], found[1]
+
+
+def test_an_order_is_tried_on_one_gateway_first_and_rolled_back_there_once_it_blocks_too_much(
+    pair: tuple[Daemon, Daemon],
+) -> None:
+    first, other = pair
+    regulator = other.token("regulator")
+
+    def shown(ref: str) -> dict[str, Any]:
+        asked = Request(f"http://127.0.0.1:{other.api}/v1/orders/{ref}?issuer=PTA")
+        asked.add_header("Authorization", f"Bearer {regulator}")
+        with urlopen(asked, timeout=DEADLINE_S) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def push(ref: str, *more: str) -> str:
+        given = ("--issuer", "PTA", "--ref", ref, "--ground", "a law", *more)
+        return other.run("orders", "push", f"{ref}.test", *given, token=regulator).stdout
+
+    assert "t-1: pending" in push("t-1") and "t-2: enforced" in push("t-2", "--emergency")
+    eventually(lambda: first.ask("t-1.test") == (0, SPLASH), "the order, at the canary gateway")
+    assert other.ask("t-2.test") == (0, SPLASH), "an emergency waits for no canary"
+    assert other.ask("t-1.test") == (0, UPSTREAM_ADDRESS)
+    eventually(lambda: shown("t-1")["canary"]["state"] == "running", "the canary's time")
+
+    def blocks_on() -> bool:
+        for _ in range(25):
+            first.ask("t-1.test")
+        return bool(shown("t-1")["canary"]["state"] == "rolled_back")
+
+    eventually(blocks_on, "the rollback")
+    eventually(lambda: first.ask("t-1.test") == (0, UPSTREAM_ADDRESS), "the end of it, at the canary gateway")
+    found = shown("t-1")
+    assert found["steps"][-1]["state"] == "rolled_back" and found["counts"] == {"pending_review": 1}
+    assert "blocks in one minute, more than 20" in other.run("orders", "list", token=regulator).stdout
+    assert other.ask("t-1.test") == (0, UPSTREAM_ADDRESS) and first.ask("t-2.test") == (0, SPLASH)
 
 
 def test_what_is_changed_at_one_gateway_is_in_force_at_another_that_shares_its_database(

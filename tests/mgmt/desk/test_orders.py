@@ -1,7 +1,7 @@
 """Orders at the desk: the list, one order, its confirmation, and taking it back."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 from support.mgmt.confirmed import SIGNER, confirmed, verified
@@ -10,6 +10,8 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
+from mgmt.canaries.rules import Policy
+from mgmt.canaries.store import Blocked, count_blocks
 from mgmt.confirmation.replies import confirm, due
 from mgmt.desk.orders import PAGE
 from parental.database import reading, writing
@@ -66,6 +68,27 @@ async def test_what_needs_a_look_stands_first_protected_names_before_all(
     ]
     assert "bank.test" in text and "PTA 0</bdi> blocks it already" in text
     assert "/desk/approvals?order=2&amp;entry=3&amp;kind=held" in text
+
+
+async def test_an_order_on_one_gateway_first_says_where_how_long_and_why_it_was_rolled_back(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance")
+    here = Policy("gw1", "gw1", 10**6, 100)
+    now = datetime.now(UTC)
+    with writing(engine) as conn:
+        for n in range(2):
+            push(conn, f"bad{n}.test", ref=f"WA/{n}", at=now)
+        publish(conn, now, canary=here)
+        count_blocks(conn, "gw1", [Blocked(2, int(now.timestamp()), 101)])
+        publish(conn, now, canary=here)
+
+    _, running = await browser.get("/orders/1")
+    _, back = await browser.get("/orders/2")
+
+    assert "In force on gw1 alone since" in running and " s left. 0 blocks there so far." in running
+    assert "Rolled back from gw1" in back and "101 blocks in one minute, more than 100" in back
+    assert "/desk/approvals?order=2&amp;entry=1&amp;kind=held" in back
 
 
 async def test_an_order_is_withdrawn_whole_and_the_ledger_says_by_whom(

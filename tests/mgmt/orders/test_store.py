@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.decisions import mark_enforced, settle
@@ -24,6 +25,7 @@ class PlayedRails:
     """Control's rails, which refuse what a test says: a name's first label → why."""
 
     has_gate, proof = True, BY_NAMES
+    canary: Policy | None = None
 
     def __init__(self, **refused: str) -> None:
         self._refused = refused

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
+from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import judge_entries
@@ -27,10 +28,16 @@ PROTECTED = Protected(["bank.test"], ["203.0.113.53/32"])
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 
 
-def rails(*, has_gate: bool = True, proof: Proof = BY_NAMES, protected: Protected = PROTECTED) -> OrderRails:
+def rails(
+    *,
+    has_gate: bool = True,
+    proof: Proof = BY_NAMES,
+    protected: Protected = PROTECTED,
+    canary: Policy | None = None,
+) -> OrderRails:
     """Control's, with a protected name, a protected address and a host of many sites."""
     source = describe_source(ORDERS_LIST, None, {"tier": "order"})
-    return OrderRails(source, protected, HOSTING, has_gate=has_gate, proof=proof)
+    return OrderRails(source, protected, HOSTING, has_gate=has_gate, proof=proof, canary=canary)
 
 
 def push(
@@ -44,7 +51,7 @@ def push(
 def publish(conn: Connection, at: datetime = NOW, **box: Any) -> None:
     """What control does with a change, where every worker takes it."""
     settle(conn, rails(**box), 0, at)
-    confirm(conn, taken(conn), RECEIPT, at)
+    confirm(conn, taken(conn), RECEIPT, at, box.get("canary"))
 
 
 def statuses(conn: Connection, order: int) -> list[tuple[str, str | None]]:

@@ -1,0 +1,215 @@
+"""Canaries in the database: control opens, begins and ends them; what is tried is in force on one gateway alone.
+
+    let in ─ enter() ─→ open ─ served by every worker there: begin() ─→ running ─ end_due() ─→ passed, rolled back, over
+                          ↑            blocks are counted by the drain: count_blocks() ─┘
+                          └─ further entries are let in: its time begins again
+
+Invariants: of an order one canary is open; only the gateway that is the canary ends it, since it alone has drained what
+it has blocked; an entry that was rolled back stays out until two persons have agreed after that; every step is an event
+of the ledger, in the same transaction, with counts and no entry.
+Cost: one query of an empty table, where no canary is configured.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select, update
+
+from mgmt.canaries.rules import Ending, Outcome, Policy, Seen, ending_of
+from mgmt.ledger.event import CONTROL, Value
+from mgmt.orders.events import note_order
+from mgmt.orders.live import OPEN_CANARIES, REVISION
+from mgmt.orders.model import PENDING
+from parental.revision import raise_revision
+from parental.schema.canaries import order_canaries
+from parental.schema.confirmations import verifications
+from parental.schema.orders import entries
+
+TOO_WIDE = "too_wide"  # of a verification, see filterd.verifier.verdicts.State
+ROLLED_BACK_FROM = "rolled back from its canary: "  # begins the reason of an entry
+RUNNING = "running"
+WAITING = "waiting"  # for the workers of the canary gateway
+_UNCONFIGURED = Ending(Outcome.PASSED, "no canary gateway is configured any more")
+_BATCH = 500
+_FRESH: Mapping[str, Any] = {
+    "since_s": None,
+    "until_s": None,
+    "n_blocks": 0,
+    "minute": 0,
+    "n_minute": 0,
+    "peak": 0,
+}
+
+
+class Back(NamedTuple):
+    """A canary that was rolled back.   reason  for its entries"""
+
+    ended_s: int
+    reason: str
+
+
+class Blocked(NamedTuple):
+    """Blocks of an order in one second."""
+
+    order: int
+    time_s: int
+    n: int
+
+
+def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], now_s: int, at: datetime) -> None:
+    """Try entries that control has let in just now on the canary gateway first.   let_in  (order, number)
+
+    They are of a new revision: a base that was compiled before control has looked at them may hold them."""
+    by_order = defaultdict(list)
+    for order, number in let_in:
+        by_order[order].append(number)
+    revision = raise_revision(conn, REVISION) if by_order else 0
+    for order, numbers in sorted(by_order.items()):
+        canary = _opened(conn, policy, order, len(numbers), revision, now_s)
+        for first in range(0, len(numbers), _BATCH):
+            some = entries.c.number.in_(numbers[first : first + _BATCH])
+            conn.execute(update(entries).where(entries.c.order == order, some).values(canary=canary, revision=revision))
+        said: dict[str, Value] = {"entries": len(numbers), "gateway": policy.gateway, "seconds": policy.lasts_s}
+        note_order(conn, order, "canary let in", at, CONTROL, **said)
+
+
+def begin(conn: Connection, policy: Policy | None, up_to_revision: int, now_s: int) -> list[int]:
+    """Every worker here serves a publication: its time begins, where this gateway is the canary; orders of which it
+    does."""
+    if policy is None:
+        return []
+    waits = (order_canaries.c.since_s.is_(None), order_canaries.c.revision <= up_to_revision)
+    begun = [row.id for row in _open_here(conn, policy) if row.since_s is None]
+    if not begun:
+        return []
+    its = update(order_canaries).where(order_canaries.c.id.in_(begun), *waits)
+    served = its.values(since_s=now_s, until_s=now_s + policy.lasts_s)
+    return sorted(conn.execute(served.returning(order_canaries.c.order)).scalars())
+
+
+def has_due(conn: Connection, policy: Policy | None, now_s: int) -> bool:
+    """Whether end_due() has something to do."""
+    return policy is not None and any(_ending(conn, policy, row, now_s) for row in _open_here(conn, policy))
+
+
+def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *, is_start: bool) -> None:
+    """End the canaries of this gateway that are due; control then looks at their entries.
+
+    is_start  everything is decided on again: canaries of a gateway that is the canary no more go to the one that is,
+    and where there is none they are over"""
+    for row in _open(conn) if is_start else ():
+        if policy is None:
+            _end(conn, row, _UNCONFIGURED, now_s, at)
+        elif row.gateway != policy.gateway:
+            moved = {**_FRESH, "gateway": policy.gateway}
+            conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(moved))
+            note_order(conn, row.order, "canary moved", at, CONTROL, gateway=policy.gateway)
+    if policy is None:
+        return
+    for row in _open_here(conn, policy):
+        if (ending := _ending(conn, policy, row, now_s)) is not None:
+            _end(conn, row, ending, now_s, at)
+
+
+def rolled_back(conn: Connection) -> dict[int, Back]:
+    """Canary → how it was rolled back."""
+    chosen = select(order_canaries.c.id, order_canaries.c.ended_s, order_canaries.c.reason)
+    found = conn.execute(chosen.where(order_canaries.c.outcome == Outcome.ROLLED_BACK))
+    return {row.id: Back(row.ended_s, f"{ROLLED_BACK_FROM}{row.reason}") for row in found}
+
+
+def count_blocks(conn: Connection, gateway: str, met: Iterable[Blocked]) -> None:
+    """Count what a gateway has blocked for orders that it tries."""
+    found: Counter[tuple[int, int]] = Counter()
+    for each in met:
+        found[each.order, each.time_s // 60] += each.n
+    running = select(order_canaries.c.order).where(
+        order_canaries.c.outcome.is_(None), order_canaries.c.gateway == gateway, order_canaries.c.since_s.is_not(None)
+    )
+    tried = set(conn.execute(running).scalars()) if found else set()
+    own = order_canaries.c
+    for (order, minute), n in sorted(found.items()):
+        if order not in tried:
+            continue
+        here = case((own.minute == minute, own.n_minute), else_=0) + n
+        counted = {"n_blocks": own.n_blocks + n, "minute": minute, "n_minute": here}
+        counted["peak"] = case((here > own.peak, here), else_=own.peak)
+        conn.execute(update(order_canaries).where(own.order == order, own.outcome.is_(None)).values(counted))
+
+
+def tried_at(gateway: str) -> Select[int]:
+    """The canaries that every worker of a gateway serves."""
+    is_its = order_canaries.c.gateway == gateway
+    return OPEN_CANARIES.where(is_its, order_canaries.c.since_s.is_not(None))
+
+
+def newest(conn: Connection, numbers: Sequence[int]) -> dict[int, Row[Any]]:
+    """Order → its newest canary.   numbers  at most a page of orders"""
+    last = select(func.max(order_canaries.c.id)).where(order_canaries.c.order.in_(numbers))
+    chosen = select(order_canaries).where(order_canaries.c.id.in_(last.group_by(order_canaries.c.order)))
+    return {row.order: row for row in conn.execute(chosen)}
+
+
+def state_of(row: Row[Any]) -> str:
+    """A canary in one word: WAITING, RUNNING or its outcome."""
+    return row.outcome or (WAITING if row.since_s is None else RUNNING)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int, now_s: int) -> int:
+    """The open canary of an order, whose time begins again; a new one where there is none."""
+    is_its = (order_canaries.c.order == order, order_canaries.c.outcome.is_(None))
+    found = conn.execute(select(order_canaries.c.id).where(*is_its)).scalar_one_or_none()
+    if found is not None:
+        values = {**_FRESH, "revision": revision, "n_entries": order_canaries.c.n_entries + n}
+        conn.execute(update(order_canaries).where(*is_its).values(values))
+        return int(found)
+    row = {"order": order, "gateway": policy.gateway, "revision": revision, "n_entries": n, "begun_s": now_s}
+    made = conn.execute(insert(order_canaries).values(row))
+    assert made.inserted_primary_key is not None
+    return int(made.inserted_primary_key[0])
+
+
+def _open(conn: Connection) -> Sequence[Row[Any]]:
+    return conn.execute(
+        select(order_canaries).where(order_canaries.c.id.in_(OPEN_CANARIES)).order_by(order_canaries.c.id)
+    ).all()
+
+
+def _open_here(conn: Connection, policy: Policy) -> list[Row[Any]]:
+    return [row for row in _open(conn) if row.gateway == policy.here]
+
+
+def _ending(conn: Connection, policy: Policy, row: Row[Any], now_s: int) -> Ending | None:
+    n_left = conn.execute(select(func.count()).select_from(entries).where(_is_tried(row))).scalar_one()
+    seen = Seen(row.until_s, n_left, _n_wide(conn, row), row.peak)
+    return ending_of(seen, policy.most_blocks, now_s)
+
+
+def _is_tried(row: Row[Any]) -> ColumnElement[bool]:
+    return and_(entries.c.order == row.order, entries.c.canary == row.id, entries.c.status == PENDING)
+
+
+def _n_wide(conn: Connection, row: Row[Any]) -> int:
+    """How many neighbours the verifier has found blocked, since the canary serves the order; at its last look."""
+    if row.since_s is None:
+        return 0
+    its = select(verifications.c.state, verifications.c.report).where(verifications.c.order == row.order)
+    asked = its.where(verifications.c.at_ms >= row.since_s * 1000).order_by(verifications.c.id.desc())
+    found = conn.execute(asked.limit(1)).one_or_none()
+    if found is None or found.state != TOO_WIDE:
+        return 0
+    return max(1, len(json.loads(found.report).get("too_wide", ())))
+
+
+def _end(conn: Connection, row: Row[Any], ending: Ending, now_s: int, at: datetime) -> None:
+    said = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": now_s}
+    conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(said))
+    n = conn.execute(update(entries).where(_is_tried(row)).values(revision=raise_revision(conn, REVISION))).rowcount
+    told: dict[str, Value] = {"gateway": row.gateway, "entries": n, "blocks": row.n_blocks, "why": ending.reason}
+    note_order(conn, row.order, f"canary {ending.outcome.replace('_', ' ')}", at, CONTROL, **told)

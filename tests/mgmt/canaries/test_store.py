@@ -1,0 +1,271 @@
+"""Orders on one gateway first, as two controls with one database decide of them."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import IntegrityError
+from support.mgmt.orders import NOW, RECEIPT, push, rails, said, statuses
+
+from mgmt.canaries.rules import Policy
+from mgmt.canaries.store import Blocked, count_blocks, newest
+from mgmt.confirmation.verifications import Verification, due, in_force, put_verification, revision_of
+from mgmt.ledger.event import CONTROL, Actor
+from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
+from mgmt.orders.judge import judge_entries
+from mgmt.orders.live import live_entries, live_entries_of, names_changed_since, orders_revision
+from mgmt.orders.model import Order
+from mgmt.orders.states import steps_of
+from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
+from mgmt.orders.versions import correctable
+from parental.database import writing
+from parental.schema.canaries import order_canaries
+from parental.schema.orders import entries, orders
+from rules.names.protected import Protected
+
+FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
+A, B = b"\1a\4test\0", b"\1b\4test\0"
+VERIFIER = Actor("account", "root")
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Any]:
+    with writing(engine) as conn:
+        yield conn
+
+
+def publish(conn: Connection, policy: Policy | None, at: datetime = NOW, since: int = 1) -> None:
+    """What a gateway does with a change, where each of its workers takes it.   since  0: as at its start"""
+    settle(conn, rails(canary=policy), since, at)
+    confirm(conn, taken(conn), RECEIPT, at, policy)
+
+
+def at(seconds: int) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def served(conn: Connection, gateway: str | None) -> set[bytes]:
+    return {live.wire for live in live_entries(conn, gateway)}
+
+
+def states(conn: Connection, order: int) -> list[str]:
+    return [each.state.value for each in steps_of(conn, [order])[order]][2:]
+
+
+def canary(conn: Connection, order: int, when: datetime = NOW) -> dict[str, Any]:
+    found: dict[str, Any] = order_json(conn, get_order(conn, order), View(at=when))["canary"]
+    return found
+
+
+def actions(conn: Connection, order: int) -> list[str]:
+    return [each["action"] for each in said(conn) if each["about"]["order"] == order]
+
+
+def wide(conn: Connection, order: int, when: datetime, report: str = '{"too_wide":[1,2]}') -> None:
+    """The verifier finds names blocked that are next to those of an order."""
+    put_verification(
+        conn, Verification(order, when, 1, revision_of(conn, order), "too_wide", report, {"here": 1}), VERIFIER
+    )
+
+
+@pytest.fixture
+def order(conn: Connection) -> int:
+    """One that runs on the canary gateway since NOW; the other one has heard of it first."""
+    number = push(conn, "a.test")
+    publish(conn, OTHER)
+    publish(conn, FIRST)
+    return number
+
+
+def test_an_order_is_in_force_on_the_canary_gateway_first_and_everywhere_once_its_time_is_over(
+    conn: Connection, order: int
+) -> None:
+    assert (served(conn, "first"), served(conn, "other"), served(conn, None)) == ({A}, set(), set())
+    assert [live.wire for live in live_entries_of(conn, [A], "first")] == [A]
+    assert states(conn, order) == ["approved", "canary"]
+    assert statuses(conn, order) == [("pending", None)] and get_order(conn, order).receipt is None
+    assert not is_waiting(conn)
+    running = canary(conn, order, at(60))
+    assert (running["state"], running["gateway"], running["left_s"]) == ("running", "first", 540)
+
+    since = orders_revision(conn)
+    assert not has_due(conn, since, at(599), FIRST) and not has_due(conn, since, at(600), OTHER)
+    assert has_due(conn, since, at(600), FIRST)
+    publish(conn, OTHER, at(700))
+    assert served(conn, "other") == set(), "the canary gateway alone passes it"
+    publish(conn, FIRST, at(700))
+
+    assert served(conn, "other") == served(conn, "first") == {A}
+    assert names_changed_since(conn, since) == [A], "every gateway looks at it again"
+    assert states(conn, order) == ["approved", "canary", "enforced"]
+    assert canary(conn, order)["state"] == "passed" and get_order(conn, order).receipt is not None
+    assert actions(conn, order)[1:] == ["canary let in", "canary passed", "enforced", "confirmed"]
+    assert not has_due(conn, orders_revision(conn), at(800), FIRST)
+
+
+def test_before_the_canary_gateway_serves_an_order_its_time_does_not_begin(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn, OTHER)
+    publish(conn, OTHER, at(9999))
+
+    assert (canary(conn, order)["state"], states(conn, order)) == ("waiting", ["approved"])
+    assert served(conn, "other") == set()
+
+
+def test_an_order_that_blocks_too_much_in_one_minute_is_rolled_back_and_stays_so(conn: Connection, order: int) -> None:
+    second = int(NOW.timestamp())
+    count_blocks(conn, "other", [Blocked(order, second, 500)])  # of no canary
+    count_blocks(conn, "first", [Blocked(order, second, 60), Blocked(order, second + 60, 60), Blocked(99, second, 9)])
+    count_blocks(conn, "first", [Blocked(order, second + 61, 40)])
+    assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (160, 100)
+    assert not has_due(conn, orders_revision(conn), at(100), FIRST)
+    count_blocks(conn, "first", [Blocked(order, second + 62, 1)])
+    assert has_due(conn, orders_revision(conn), at(100), FIRST)
+    publish(conn, FIRST, at(100))
+
+    why = "101 blocks in one minute, more than 100"
+    assert statuses(conn, order) == [("pending_review", f"control: rolled back from its canary: {why}")]
+    assert (served(conn, "first"), served(conn, "other")) == (set(), set())
+    assert states(conn, order) == ["approved", "canary", "rolled_back"]
+    assert (canary(conn, order)["state"], canary(conn, order)["reason"]) == ("rolled_back", why)
+    for hour in range(1, 4):  # whoever publishes, decides on everything again, or has no canary any more
+        for policy in (FIRST, OTHER, None):
+            publish(conn, policy, at(3600 * hour), since=0)
+    assert states(conn, order)[-1] == "rolled_back" and served(conn, "first") == set()
+    assert actions(conn, order).count("canary rolled back") == actions(conn, order).count("entries rolled back") == 1
+
+
+def test_an_order_next_to_which_names_are_blocked_is_rolled_back(conn: Connection, order: int) -> None:
+    assert due(conn, NOW, 9) == [] and due(conn, NOW, 9, "first") == [order]
+    assert [row.number for row in in_force(conn, order, "first")] == [1] and in_force(conn, order, "other") == []
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6))
+
+    assert canary(conn, order)["reason"] == "names next to its entries are blocked (2)"
+    assert states(conn, order)[-1] == "rolled_back"
+
+
+def test_what_the_verifier_said_before_the_canary_began_rolls_nothing_back(conn: Connection, order: int) -> None:
+    wide(conn, order, at(-5))
+    assert not has_due(conn, orders_revision(conn), at(6), FIRST)
+
+
+def test_an_order_on_trial_that_the_verifier_finds_blocked_is_not_called_verified(conn: Connection, order: int) -> None:
+    found = Verification(order, at(5), 1, revision_of(conn, order), "verified", "{}", {"here": 1})
+    put_verification(conn, found, VERIFIER)
+    publish(conn, FIRST, at(600))
+
+    assert states(conn, order) == ["approved", "canary", "enforced"]
+    assert due(conn, NOW, 9) == [order], "it is asked again, as it is everywhere"
+
+
+def test_two_persons_who_agree_after_the_rollback_put_an_entry_in_force_everywhere(
+    conn: Connection, order: int
+) -> None:
+    proposal = Proposal(
+        kind="held", number=1, reason="r", reference="WA/9", collateral="c", expires=NOW + timedelta(days=7)
+    )
+
+    def agree(when: datetime) -> None:
+        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        approve(conn, propose(conn, get_order(conn, order), proposal, first, when), second, when)
+
+    agree(at(1))
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6))
+    publish(conn, FIRST, at(7), since=0)
+    assert states(conn, order)[-1] == "rolled_back", "what was agreed to before says nothing of it"
+    agree(at(8))
+    publish(conn, FIRST, at(9))
+
+    assert served(conn, "other") == {A} and statuses(conn, order) == [("enforced", None)]
+    assert states(conn, order)[-2:] == ["approved", "enforced"]
+    publish(conn, FIRST, NOW + timedelta(days=8))
+    assert served(conn, "other") == set(), "once the approval ends it is held again"
+
+
+def test_an_emergency_order_does_not_wait_and_one_that_says_it_lapses_next_year_does(conn: Connection) -> None:
+    order, liar = push(conn, "a.test", emergency=True), push(conn, "b.test", ref="2", emergency=True)
+    later = int(at(86400 * 365).timestamp())
+    conn.execute(update(orders).where(orders.c.id == liar).values(confirm_by_s=later))
+    publish(conn, OTHER)
+
+    assert served(conn, "other") == {A} and canary(conn, order) is None
+    assert canary(conn, liar)["state"] == "waiting"
+
+
+def test_entries_that_are_let_in_later_are_tried_as_well_and_the_time_begins_again(conn: Connection) -> None:
+    order = push(conn, "a.test", "www.bank.test")
+    publish(conn, FIRST)
+    publish(conn, FIRST, at(600))
+    assert served(conn, "other") == {A}
+    row = {"order": order, "number": 3, "value": "b.test", "wire": B, "mode": "subtree", "status": "pending"}
+    conn.execute(entries.insert().values(row | {"revision": 0}))  # a web role that lies
+    publish(conn, FIRST, at(700))
+
+    assert (served(conn, "other"), served(conn, "first")) == ({A}, {A, B}), "what is in force stays so everywhere"
+    assert (canary(conn, order, at(700))["state"], canary(conn, order, at(700))["left_s"]) == ("running", 600)
+    wide(conn, order, at(701))
+    publish(conn, FIRST, at(702))
+    assert served(conn, "first") == {A} and states(conn, order)[-1] == "partially_enforced"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_correction_on_trial_opens_nothing_until_it_is_in_force_everywhere(conn: Connection, *, passes: bool) -> None:
+    order = push(conn, "a.test")
+    publish(conn, FIRST)
+    publish(conn, FIRST, at(600))
+    said_now = Order("PTA", "1/C1", "g", "subtree", None, False, (("b.test", "subtree"),), "1")
+    judged, before = judge_entries(said_now, Protected()), correctable(conn, "PTA", "1")
+    second = put_order(conn, said_now, judged, b"{}", at(700), CONTROL, corrected=before)
+    publish(conn, FIRST, at(700))
+    assert (served(conn, "first"), served(conn, "other")) == ({A, B}, {A})
+    if not passes:
+        wide(conn, second, at(701))
+    publish(conn, FIRST, at(1300))
+    publish(conn, OTHER, at(1300))
+
+    assert served(conn, "first") == served(conn, "other") == ({B} if passes else {A})
+    assert get_order(conn, order).replaced_by == (second if passes else None)
+
+
+def test_an_order_that_is_withdrawn_on_trial_is_over_and_opens_at_once(conn: Connection, order: int) -> None:
+    withdraw_order(conn, order, "court", at(5), CONTROL)
+    publish(conn, FIRST, at(5))
+    publish(conn, FIRST, at(6))
+
+    assert served(conn, "first") == set() and states(conn, order)[-1] == "withdrawn"
+    assert canary(conn, order)["state"] == "over"
+
+
+def test_a_canary_that_is_configured_no_more_passes_and_one_of_another_gateway_begins_again(
+    conn: Connection, order: int
+) -> None:
+    moved = Policy("other", "other", 600, 100)
+    publish(conn, moved, at(10))
+    assert served(conn, "first") == {A}, "it goes on until a control begins with other settings"
+    publish(conn, moved, at(20), since=0)
+    assert (served(conn, "first"), served(conn, "other")) == (set(), {A})
+    assert canary(conn, order, at(20))["left_s"] == 600
+    publish(conn, None, at(30), since=0)
+
+    assert served(conn, None) == {A} and statuses(conn, order) == [("enforced", None)]
+    assert canary(conn, order)["reason"] == "no canary gateway is configured any more"
+
+
+def test_without_a_canary_nothing_is_tried(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    publish(conn, None)
+
+    assert statuses(conn, order) == [("enforced", None)] and canary(conn, order) is None
+    assert newest(conn, [order]) == {} and actions(conn, order)[1:] == ["enforced", "confirmed"]
+
+
+def test_of_one_order_two_canaries_are_not_open_at_once(conn: Connection, order: int) -> None:
+    row = {"order": order, "gateway": "g", "revision": 1, "n_entries": 1, "begun_s": 1}
+    with pytest.raises(IntegrityError), conn.begin_nested():
+        conn.execute(order_canaries.insert().values(row))
+    assert len(conn.execute(select(order_canaries)).all()) == 1
