@@ -23,9 +23,9 @@ from fastpath.images.layout cimport (
     ClosedRow, ListRow, ProfileRow, SetRow)
 from fastpath.images.names cimport Hits, data_of
 from fastpath.images.verdict cimport (
-    M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_CSAM, R_DEFAULT, R_HELP, R_HOUSEHOLD, R_ORDER,
-    R_PAUSE, R_QUOTA, R_SCHEDULE, R_SECURITY, R_SOFT_LOCK, SHADOW, SPLASH, TCP_ONLY, T_ALLOWED, T_CATEGORY, T_CSAM,
-    T_DEFAULT, T_DENIED, T_GRANT, T_HELP, T_LOCK, T_ORDER, T_SECURITY, T_SERVICE, Decision)
+    M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_DEFAULT, R_HOUSEHOLD, R_PAUSE, R_QUOTA,
+    R_SCHEDULE, R_SECURITY, R_SOFT_LOCK, SHADOW, SPLASH, TCP_ONLY, T_ALLOWED, T_CATEGORY, T_DEFAULT, T_DENIED, T_GRANT,
+    T_HELP, T_LOCK, T_SECURITY, T_SERVICE, Decision)
 
 cdef enum:
     EPOCH_MINUTE = 4320     # 1 January 1970 was a Thursday: three days into a week that begins on Monday
@@ -196,12 +196,8 @@ cdef void find_household(Policy* policy, const Name* name) noexcept nogil:
 
 
 cdef inline uint8_t _reason_of(uint8_t tier) noexcept nogil:
-    if tier == T_CSAM:
-        return R_CSAM
-    if tier == T_ORDER:
-        return R_ORDER
-    if tier == T_HELP:
-        return R_HELP
+    if tier <= T_HELP:          # one branch for CSAM, orders and help, whose reasons have the same numbers: one time
+        return tier
     if tier == T_CATEGORY or tier == T_SERVICE:
         return R_CATEGORY
     return R_SECURITY

@@ -9,6 +9,7 @@ from support.images.opened import KEY, Images
 
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
+from fastpath.wire.name import to_wire
 
 BLOOM, LINES, COLD_AT, COLD = 1, 2, 3, 4
 MASK = (1 << 64) - 1
@@ -39,6 +40,18 @@ def test_a_digest_that_differs_matches_nothing(images: Images) -> None:
 
     assert TableSet(names).matched(b"listed.test") == 1
     assert TableSet(other).matched(b"listed.test") == 0
+
+
+@pytest.mark.parametrize("name", ["a.b", "fifteen-oct.ets", "x" * 63 + "." + "y" * 63 + ".test"])
+@pytest.mark.parametrize("list_id", ["csam", "orders"])
+def test_a_record_at_the_very_end_of_an_image_is_found_however_long_the_name_is(
+    images: Images, name: str, list_id: str
+) -> None:
+    """Of either kind's record as many octets are read: of a short name's a digest's, of a digest's a long name's."""
+    tables = TableSet(images.names([(list_id, name, Mode.EXACT)]))
+
+    assert [match.list for match in tables.matches(to_wire(name.encode()))] == [list_id]
+    assert tables.matched(b"other.test") == 0
 
 
 def test_every_slot_of_a_line_has_its_own_record(images: Images) -> None:

@@ -47,3 +47,9 @@ def test_stored_numbers_never_change() -> None:
     assert [int(member) for member in Reason] == list(range(11))
     assert [int(member) for member in Mode] == [1, 2, 3]
     assert [int(member) for member in Channel] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("reason", [Reason.CSAM, Reason.ORDER, Reason.HELP])
+def test_a_reason_of_the_first_tiers_has_the_number_of_its_tier(reason: Reason) -> None:
+    """decide() takes one for the other, so that it takes as long for each."""
+    assert reason.value == Tier[reason.name].value
