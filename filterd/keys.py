@@ -14,6 +14,7 @@ from parental.people.phones import KEY_OCTETS
 
 CREDENTIAL = "filterd.image.key"
 PSEUDONYM_KEY = "pseudonym.key"
+COOKIE_KEY_OCTETS = 16  # of DNS cookies
 
 
 def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
@@ -29,6 +30,11 @@ def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
             pass
         finally:
             part.unlink()
+    return read_key(path, n_octets)
+
+
+def read_key(path: Path, n_octets: int) -> bytes:
+    """The key in the file at `path`.   Raises ValueError for a file of another length, OSError where there is none."""
     key = path.read_bytes()
     if len(key) != n_octets:
         raise ValueError(

@@ -19,6 +19,7 @@ from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
+from filterd.keys import COOKIE_KEY_OCTETS
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
@@ -122,6 +123,19 @@ def _check_dns_files(config: Config, box: Box) -> Iterator[Finding]:
         )
         if reason:
             yield _fault("/dns/upstream_ca", reason, "no dns worker starts", "put PEM certificates there")
+    yield from _check_cookie_key(config, box)
+
+
+def _check_cookie_key(config: Config, box: Box) -> Iterator[Finding]:
+    path = config.dns.cookie_key
+    if path is None:
+        return
+    reason = box.why_unreadable(path, "dns", config.state_dir)
+    if reason is None and (n := box.place(path).stat().st_size) != COOKIE_KEY_OCTETS:
+        reason = f"{path}: {n} octets"
+    if reason:
+        wanted = f"put the {COOKIE_KEY_OCTETS} octets of the boxes that share an address there, or remove the key"
+        yield _fault("/dns/cookie_key", reason, "no dns worker starts", wanted)
 
 
 def _check_api(config: Config, box: Box) -> Iterator[Finding]:

@@ -136,6 +136,9 @@ class Dns:
     """Queries that a client may have at once before its rate counts."""
     large_answers_per_second: int = one(kinds.whole_number(0, MAX_RATE), LIVE, default=20)
     """How often one client gets the same answer of more than 512 octets over UDP without a cookie; 0: always."""
+    cookie_key: Path | None = one(kinds.path, LIVE, default=None)
+    """The key of DNS cookies, 16 octets: the same file at all boxes that share an address.   Left out: a key of this
+    box's own, made at its start."""
     forwarders: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
     """Resolvers of households or hotels before us: which device asks, they say in an EDNS option, and are believed."""
     redirect_foreign: bool = one(kinds.truth, (*DNS, *CONTROL), default=True)

@@ -13,12 +13,10 @@ from dns.structured import StructuredErrors
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
 from filterd.errors import WrongUse
-from filterd.keys import key_at
+from filterd.keys import COOKIE_KEY_OCTETS, key_at, read_key
 from filterd.places import DNS
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
-
-COOKIE_KEY_OCTETS = 16
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:
@@ -82,7 +80,7 @@ def resolver_of_config(config: Config) -> ResolverPlan:
     return ResolverPlan(
         asked.cache,
         Admission(asked.clients, asked.queries_per_second, asked.burst, asked.large_answers_per_second),
-        key_at(folder / "cookies.key", COOKIE_KEY_OCTETS),
+        _cookie_key(asked.cookie_key, folder),
         asked.forwarders,
         special_names(
             encrypted_resolvers(asked.tls.name, asked.tls.listen, asked.https.listen), local_answers_of_config(config)
@@ -90,6 +88,16 @@ def resolver_of_config(config: Config) -> ResolverPlan:
         asked.upstream_ca,
         config.when_no_images == "closed",
     )
+
+
+def _cookie_key(shared: Path | None, folder: Path) -> bytes:
+    """The key of DNS cookies.   shared  that of several boxes, which is never made here;   Raises WrongUse"""
+    if shared is None:
+        return key_at(folder / "cookies.key", COOKIE_KEY_OCTETS)
+    try:
+        return read_key(shared, COOKIE_KEY_OCTETS)
+    except (OSError, ValueError) as reason:
+        raise WrongUse(f"/dns/cookie_key: {reason}") from reason
 
 
 def local_answers_of_config(config: Config) -> LocalAnswers:

@@ -18,6 +18,8 @@ def test_the_shipped_example_has_no_fault_but_the_files_that_are_not_there(
     (tmp_path / "tls").mkdir()
     certificate, _ = make_certificate(tmp_path / "tls", "dns.isp.example")
     (tmp_path / "tls/resolver-ca.pem").write_bytes(certificate.read_bytes())
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/cookies.key").write_bytes(bytes(16))
     path = tmp_path / "f.yaml"
     path.write_text((DOCS / "filterd.example.yaml").read_text())
 

@@ -100,6 +100,19 @@ def test_authorities_that_are_none_are_a_fault(tmp_path: Path) -> None:
     assert (only.path, only.is_fault) == ("/dns/upstream_ca", True)
 
 
+def test_a_shared_key_of_cookies_that_is_missing_or_of_another_length_is_a_fault(tmp_path: Path) -> None:
+    said = "dns: {upstreams: ['192.0.2.53:53'], cookie_key: cookies.key}\n"
+
+    (missing,) = found(tmp_path, said)
+    (tmp_path / "cookies.key").write_bytes(bytes(17))
+    (longer,) = found(tmp_path, said)
+    (tmp_path / "cookies.key").write_bytes(bytes(16))
+
+    assert [(each.path, each.is_fault) for each in (missing, longer)] == [("/dns/cookie_key", True)] * 2
+    assert longer.found == f"{tmp_path}/cookies.key: 17 octets"
+    assert found(tmp_path, said) == []
+
+
 def test_authorities_of_clients_that_are_none_are_a_fault(tmp_path: Path) -> None:
     make_certificate(tmp_path, "api.test")
     (tmp_path / "ca.pem").write_text("junk")

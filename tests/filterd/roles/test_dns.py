@@ -127,6 +127,30 @@ def test_the_resolver_is_as_the_configuration_wants_it_and_all_workers_share_its
     assert present(plan.believed()).admit("192.0.2.9", 0) == "admitted"
 
 
+def test_boxes_that_share_an_address_share_the_key_of_their_cookies(tmp_path: Path) -> None:
+    (tmp_path / "shared.key").write_bytes(bytes(range(16)))
+    written = b"dns: {upstreams: ['192.0.2.53:53'], cookie_key: shared.key}\nrun_dir: run\n"
+
+    plan = resolver_of_config(read_config(written, "x", tmp_path))
+
+    assert plan.cookie_master == bytes(range(16))
+    assert not (tmp_path / "run/dns/cookies.key").exists()
+
+
+@pytest.mark.parametrize("octets", [None, b"", bytes(32)])
+def test_a_shared_key_of_cookies_that_is_none_stops_the_role_and_is_not_made(
+    octets: bytes | None, tmp_path: Path
+) -> None:
+    if octets is not None:
+        (tmp_path / "shared.key").write_bytes(octets)
+    written = b"dns: {upstreams: ['192.0.2.53:53'], cookie_key: shared.key}\nrun_dir: run\n"
+
+    with pytest.raises(WrongUse, match=r"/dns/cookie_key: .*shared\.key"):
+        resolver_of_config(read_config(written, "x", tmp_path))
+
+    assert (tmp_path / "shared.key").exists() == (octets is not None)
+
+
 def test_without_a_word_of_it_answers_are_kept_and_only_private_addresses_may_ask(tmp_path: Path) -> None:
     plan = resolver_of_config(read_config(b"dns: {upstreams: ['192.0.2.53:53']}\nrun_dir: run\n", "x", tmp_path))
 
