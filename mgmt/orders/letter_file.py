@@ -76,6 +76,17 @@ def letter_named(found: Letter) -> str:
     raise BadList(f"file: {said}; not taken; say ref, which the whole file then has")
 
 
+def corrected_named(found: Letter, said: str | None) -> str | None:
+    """The order that the rows of a file correct, or that its sender says; None: it corrects none.
+
+    Raises BadList where they name several."""
+    named = list(dict.fromkeys(row.corrects for row in found.rows if row.corrects))
+    if len(named) > 1 or (said is not None and named not in ([], [said])):
+        shown = ", ".join(each[:40] for each in [*named, *([said] if said else [])][:MAX_LETTERS_SHOWN])
+        raise BadList(f"file: it corrects several letters ({shown}); not taken; send a file for each of them")
+    return named[0] if named else said
+
+
 def entries_of(found: Letter, scope: str) -> tuple[tuple[str, str], ...]:
     """The entries of an order as the file has them, with their scopes; an empty value is no entry."""
     return tuple((row.value, row.mode or scope) for row in found.rows)

@@ -85,6 +85,8 @@ ORDER_HEADINGS = frozenset(
         "حوالہ نمبر",
     }
 )
+# Of the letter that this one takes the place of; lists leave them alone.
+CORRECTS_HEADINGS = frozenset({"corrects", "corrects ref", "corrects letter", "corrects letter no", "correction of"})
 REMARK_HEADINGS = frozenset(
     {
         "action",
@@ -193,6 +195,7 @@ class Columns(NamedTuple):
     remarks: tuple[int, ...] = ()
     others: frozenset[int] = frozenset()  # columns that are known to hold no address
     width: int | None = None  # of the row of headings; None: there is none
+    corrects: int | None = None  # the letter that is corrected
 
 
 class ColumnMap(NamedTuple):
@@ -292,11 +295,13 @@ def read_headings(cells: Iterable[str], column_map: ColumnMap | None = None) -> 
 
     addresses = every(URL_HEADINGS) + every(NAME_HEADINGS)
     orders, types, remarks = every(ORDER_HEADINGS), every(TYPE_HEADINGS), every(REMARK_HEADINGS)
-    others = frozenset((*orders, *types, *remarks, *every(OTHER_HEADINGS)))
+    corrects = every(CORRECTS_HEADINGS)
+    others = frozenset((*orders, *types, *remarks, *corrects, *every(OTHER_HEADINGS)))
     if not addresses and len(others) < FEW_HEADINGS:
         return None
     # a type counts only where the rows' own column for it is told; people write "Type: gambling" as well
-    return Columns(addresses, orders[0] if orders else None, None, remarks, others, len(headings))
+    order, corrected = (orders[0] if orders else None), (corrects[0] if corrects else None)
+    return Columns(addresses, order, None, remarks, others, len(headings), corrected)
 
 
 def numbered_columns(column_map: ColumnMap) -> Columns:
@@ -369,12 +374,26 @@ def _read_address(
 
 def letter_of(cells: Sequence[str], columns: Columns) -> str | None:
     """The letter that a row names, whatever else is wrong with the row."""
-    order = _order_cell(cells, columns)
-    return None if is_formula(order) else order_of(order)
+    return _letter_at(cells, columns.order)
+
+
+def corrected_of(cells: Sequence[str], columns: Columns) -> str | None:
+    """The letter that a row says it corrects, in the same way."""
+    return _letter_at(cells, columns.corrects)
+
+
+def _letter_at(cells: Sequence[str], at: int | None) -> str | None:
+    said = cell_at(cells, at)
+    return None if is_formula(said) else order_of(said)
 
 
 def _order_cell(cells: Sequence[str], columns: Columns) -> str:
-    return cells[columns.order] if columns.order is not None and columns.order < len(cells) else ""
+    return cell_at(cells, columns.order)
+
+
+def cell_at(cells: Sequence[str], at: int | None) -> str:
+    """A cell; '' where the row ends before it, or there is no such column."""
+    return cells[at] if at is not None and at < len(cells) else ""
 
 
 # Sheets repeat themselves: one letter orders thousands of rows, and nearly all of them say "Block".

@@ -21,6 +21,8 @@ from rules.formats.columns import (
     Columns,
     Fault,
     addresses_in,
+    cell_at,
+    corrected_of,
     holds_name,
     letter_of,
     remarks_in,
@@ -52,13 +54,14 @@ class Row(NamedTuple):
     """One address of a row, or the row itself where it has none.
 
     place   line, or sheet and line;   value  as it stands there;   mode  exact | subtree, where the row says it
-    letter  that the row names;   fault  why it is no entry"""
+    letter  that the row names;   fault  why it is no entry;   corrects  the letter that it says it corrects"""
 
     place: str
     value: str
     mode: str | None
     letter: str | None
     fault: str | None
+    corrects: str | None = None
 
 
 class Letter(NamedTuple):
@@ -155,10 +158,10 @@ def _rows_of(place: str, cells: list[str] | Fault, columns: Columns | None, is_g
         return
     if repeats_headings(cells, columns):
         return
-    letter = letter_of(cells, columns)
+    letter, corrects = letter_of(cells, columns), corrected_of(cells, columns)
     found = _fault_of_remarks(cells, columns) or addresses_in(cells, columns)
     if isinstance(found, Fault):
-        yield Row(place, _excerpt(cells), None, letter, found.reason)
+        yield Row(place, _excerpt(cells), None, letter, found.reason, corrects)
         return
     mode = next((each.mode for each in remarks_in(cells, columns) if each.mode is not None), None)
     said = None if mode is None else ("exact" if mode is Mode.EXACT else "subtree")
@@ -166,7 +169,7 @@ def _rows_of(place: str, cells: list[str] | Fault, columns: Columns | None, is_g
         fault = GUESSED if is_guess and not address.isascii() else None
         if len(address) > MAX_VALUE_CHARACTERS:
             address, fault = _excerpt([address]), ADDRESS_TOO_LONG
-        yield Row(place, address.strip(), said, letter, fault)
+        yield Row(place, address.strip(), said, letter, fault, corrects)
 
 
 def _fault_of_remarks(cells: list[str], columns: Columns) -> Fault | None:
@@ -175,8 +178,8 @@ def _fault_of_remarks(cells: list[str], columns: Columns) -> Fault | None:
         return Fault(None, ASKS_TO_UNBLOCK)
     if any(each.is_prefix for each in remarks):
         return Fault(None, ASKS_FOR_PREFIX)
-    order = cells[columns.order] if columns.order is not None and columns.order < len(cells) else ""
-    is_formula = any(each.is_formula for each in remarks) or order.lstrip().startswith("=")
+    letters = (cell_at(cells, at) for at in (columns.order, columns.corrects))
+    is_formula = any(each.is_formula for each in remarks) or any(each.lstrip().startswith("=") for each in letters)
     return Fault(None, FORMULA_IN_ROW) if is_formula else None
 
 

@@ -3,7 +3,8 @@
     form → issuer known, signed → file read (by a process of its own) → rows judged → stored as any order is
 
 Each row is an entry, with its place; one that is none is `invalid`, with the reason.  A file in which no row is an
-entry is refused, and so is what is no table; the ledger has its digest.
+entry is refused, and so is what is no table; the ledger has its digest.  A file that says which letter it corrects, in
+a column of its own, is a later version of that order, whichever way it came.
 """
 
 import asyncio
@@ -25,7 +26,15 @@ from mgmt.frame.shapes import Instant, Line
 from mgmt.frame.uploads import Upload, upload_of
 from mgmt.ledger.event import ORDERS, Event
 from mgmt.ledger.store import append
-from mgmt.orders.letter_file import File, LetterUnread, entries_of, judge_rows, letter_named, octets_of_file
+from mgmt.orders.letter_file import (
+    File,
+    LetterUnread,
+    corrected_named,
+    entries_of,
+    judge_rows,
+    letter_named,
+    octets_of_file,
+)
 from mgmt.orders.model import Order
 from mgmt.orders.pushed import Corrects, Expires, Review, Scope
 from mgmt.orders.sealed import refuse_sealed
@@ -65,7 +74,7 @@ async def push_file(request: web.Request, principal: Principal) -> web.Response:
     try:
         found = await request.app[LETTERS].read(upload.octets, said.encoding)
         order = _order_of(said, found)
-        refuse_sealed("", ref=order.ref)
+        refuse_sealed("", ref=order.ref, corrects=order.corrects or "")
         does, protected = what_it_does(request), request.app[PROTECTED]
         entries = await asyncio.to_thread(lambda: judge_rows(order, found, protected, **does))
     except BadList as reason:
@@ -92,7 +101,7 @@ async def show_file(request: web.Request, principal: Principal) -> web.Response:
 def _order_of(said: FileForm, found: Letter) -> Order:
     scope, ref = said.scope or "subtree", said.ref or letter_named(found)
     about = said.issuer, ref, said.ground, scope, said.deadline, said.emergency or False
-    return Order(*about, entries_of(found, scope), said.corrects, said.review, said.expires)
+    return Order(*about, entries_of(found, scope), corrected_named(found, said.corrects), said.review, said.expires)
 
 
 async def _refused(request: web.Request, principal: Principal, issuer: str, upload: Upload, reason: str) -> BadRequest:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from support.mgmt.collector import Collector, table
+from support.mgmt.collector import Collector, correction, table
 from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer
 from support.system.daemon import Daemon
 
@@ -27,6 +27,26 @@ def test_files_with_a_signature_beside_them_are_taken_and_put_away(
     assert collector.order("F-1")["state"] == collector.order("F-2")["state"] == "enforced"
     assert daemon.ask("www.two.folder.test")[1] == bytes((192, 0, 2, 1))
     assert collector.counts() == (0, 0)
+
+
+def test_a_signed_file_that_corrects_a_letter_is_its_next_version(
+    collector: Collector, daemon: Daemon, pgp: PgpIssuer
+) -> None:
+    for name, octets, counts in (
+        ("first.csv", table("FC-1", "stays.folder.test", "wrong.folder.test"), (1, 0)),
+        ("second.csv", correction("FC-2", "FC-1", "stays.folder.test"), (1, 0)),
+        ("late.csv", correction("FC-3", "FC-1", "other.folder.test"), (0, 1)),
+    ):
+        (collector.folder / name).write_bytes(octets)
+        (collector.folder / f"{name}.asc").write_bytes(pgp.sign(octets))
+        assert collector.counts() == counts
+
+    second = collector.order("FC-2")
+    assert (second["version"], second["state"]) == (2, "enforced")
+    assert collector.order("FC-1")["replaced_by"] == second["id"]
+    assert daemon.ask("stays.folder.test")[1] == bytes((192, 0, 2, 1))
+    assert daemon.ask("wrong.folder.test")[1] != bytes((192, 0, 2, 1))
+    assert "FC-2 has corrected it" in (collector.folder / "refused/late.csv.why").read_text()
 
 
 def test_what_is_forged_copied_altered_or_no_file_is_refused_with_a_sentence(

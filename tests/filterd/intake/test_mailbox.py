@@ -7,7 +7,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from support.mgmt.collector import Collector, table
+from support.mgmt.collector import Collector, correction, table
 from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer, letter
 from support.system.dovecot import PASSWORD, PROGRAM, USER, Dovecot, running_dovecot
 
@@ -34,6 +34,7 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     mails = {
         good: "",
         smime.mail(table("M-2", "two.mail.test"), "خط.csv"): "",
+        pgp.mail(correction("M-7", "M-1", "one.mail.test", "seven.mail.test")): "",
         stranger.mail(table("M-3", "three.mail.test")): "forged, altered, or of another key",
         pgp.mail(table("M-4", "four.mail.test")).replace(b"please", b"PLEASE"): "forged, altered",
         letter(table("M-5", "five.mail.test"), "letter.csv"): "not signed",
@@ -45,7 +46,7 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     for mail in mails:
         mailbox.send(mail)
 
-    assert collector.counts(*where) == (2, 6)
+    assert collector.counts(*where) == (3, 6)
     assert mailbox.mails("INBOX") == []
     assert mailbox.mails("Taken") == [mail for mail, why in mails.items() if not why]
     refused = mailbox.mails("Refused")
@@ -53,7 +54,8 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     for note, why in zip(refused[1::2], filter(None, mails.values()), strict=True):
         said = message_from_bytes(note, policy=default).get_content()
         assert why in said and "nothing of it is in force" in said
-    assert collector.order("M-1")["state"] == collector.order("M-2")["state"] == "enforced"
+    assert collector.order("M-7")["state"] == collector.order("M-2")["state"] == "enforced"
+    assert collector.order("M-1")["replaced_by"] == collector.order("M-7")["id"]
     assert not any(collector.order(f"M-{n}") for n in range(3, 7))
     assert collector.n_noted("mail refused") == 6
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from mgmt.orders.letter_file import NO_READER, Letters, LetterUnread, entries_of, judge_rows, letter_named
+from mgmt.orders.letter_file import (
+    NO_READER,
+    Letters,
+    LetterUnread,
+    corrected_named,
+    entries_of,
+    judge_rows,
+    letter_named,
+)
 from mgmt.orders.model import Order
 from rules.errors import BadList
 from rules.lists.letter import Letter, Row
@@ -21,6 +29,18 @@ def test_a_file_is_of_the_one_letter_that_its_rows_name() -> None:
         letter_named(Letter("utf-8", [*ROWS, Row("4", "b.example", None, "PTA/2", None)]))
     with pytest.raises(BadList, match="no row names its letter"):
         letter_named(Letter("utf-8", ROWS[1:]))
+
+
+def test_a_file_corrects_the_one_letter_that_its_rows_or_its_sender_name() -> None:
+    other = Letter("utf-8", [*ROWS, Row("4", "b.example", None, "PTA/1", None, "PTA/0")])
+    several = Letter("utf-8", [*other.rows, Row("5", "c.example", None, "PTA/1", None, "PTA/7")])
+
+    assert corrected_named(Letter("utf-8", ROWS), None) is None
+    assert corrected_named(Letter("utf-8", ROWS), "PTA/0") == "PTA/0"
+    assert corrected_named(other, None) == corrected_named(other, "PTA/0") == "PTA/0"
+    for found, said in ((several, None), (other, "PTA/7")):
+        with pytest.raises(BadList, match=r"corrects several letters .*; not taken"):
+            corrected_named(found, said)
 
 
 def test_a_row_keeps_its_place_its_scope_and_its_fault() -> None:

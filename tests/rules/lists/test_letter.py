@@ -14,6 +14,7 @@ from rules.formats.container import MAX_MEMBERS
 from rules.formats.xlsx import IS_HIDDEN
 from rules.lists.letter import (
     ASKS_FOR_PREFIX,
+    FORMULA_IN_ROW,
     GUESSED,
     MAX_ROWS,
     UTF8,
@@ -186,3 +187,14 @@ def test_the_addresses_of_a_row_are_not_asked_what_they_say() -> None:
     letter = read_letter(b"URL,Category\nsecret.example,x\n", None, lambda text: "no" if "secret" in text else None)
 
     assert letter.rows[0].value == "secret.example"
+
+
+def test_a_row_says_which_letter_it_corrects_under_a_heading_of_its_own() -> None:
+    said = "URL,Letter No,Corrects\na.example,PTA/2,PTA/1\n?,PTA/2,PTA/1\nb.example,PTA/2,\nc.example,PTA/2,=A1\n"
+
+    rows = read(said.encode()).rows
+
+    assert [row.corrects for row in rows] == ["PTA/1", "PTA/1", None, None]
+    assert [row.letter for row in rows] == ["PTA/2"] * 4
+    assert [row.fault is None for row in rows] == [True, True, True, False]
+    assert rows[3].fault == FORMULA_IN_ROW

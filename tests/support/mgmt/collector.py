@@ -46,3 +46,8 @@ class Collector:
 
 def table(ref: str, *names: str) -> bytes:
     return "".join(("URL,Ref\n", *(f"{name},{ref}\n" for name in names))).encode()
+
+
+def correction(ref: str, of: str, *names: str) -> bytes:
+    """A table that takes the place of another letter's."""
+    return "".join(("URL,Ref,Corrects\n", *(f"{name},{ref},{of}\n" for name in names))).encode()

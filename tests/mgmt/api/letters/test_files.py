@@ -122,6 +122,24 @@ async def test_what_is_refused_is_told_with_its_place(
         assert "a.example" not in texts
 
 
+async def test_a_file_that_says_what_it_corrects_is_the_next_version_and_opens_what_it_leaves_out(desk: DeskOf) -> None:
+    api = desk("regulator")
+    _, first = await push(api, b"URL,Ref\none.test,P-1\ntwo.test,P-1\n")
+
+    status, second = await push(api, b"URL,Ref,Corrects\none.test,P-2,P-1\nthree.test,P-2,P-1\n")
+
+    assert (status, second["version"], second["state"]) == (201, 2, "enforced")
+    _, before = await api.ask("GET", f"/v1/orders/id/{first['id']}")
+    assert (before["state"], before["replaced_by"]) == ("replaced", second["id"])
+    for octets, status, said in (
+        (b"URL,Ref,Corrects\none.test,P-3,P-1\n", 409, "P-2 has corrected it"),
+        (b"URL,Ref,Corrects\none.test,P-3,P-9\n", 422, "no order 'P-9'"),
+        (b"URL,Ref,Corrects\none.test,P-3,P-1\ntwo.test,P-3,P-2\n", 422, "several letters"),
+    ):
+        found, problem = await push(api, octets)
+        assert found == status and said in problem["detail"], problem
+
+
 async def test_a_file_of_another_issuer_is_neither_taken_nor_shown(desk: DeskOf) -> None:
     status, _ = await push(desk("regulator"), LETTER, issuer="court")
     assert status == 403
