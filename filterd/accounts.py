@@ -41,6 +41,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "lists_refresh": (),
         "lists_approve": (),
         "lists_rollback": (),
+        "lists_versions": ("web",),
+        "lists_diff": ("web",),
     },
     # A second socket of control.
     "splash": {

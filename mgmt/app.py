@@ -31,6 +31,7 @@ from mgmt.api import (
 )
 from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.letters import files, refusals, sealed, statistics
+from mgmt.api.lists import versions
 from mgmt.api.publications import add_publications
 from mgmt.app_context import (
     ARCHIVE,
@@ -77,6 +78,7 @@ ROUTES = (
     *orders.ROUTES,
     *confirmations.ROUTES,
     *approvals.ROUTES,
+    *versions.ROUTES,
     *subscribers.ROUTES,
     *profiles.ROUTES,
     *devices.ROUTES,

@@ -69,6 +69,17 @@ class Shown:
     refused: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What another version would change of a list.
+
+    head     list, from, to (SHA-256, in hex), added, removed, held (reason of a rail → rules), kinds
+    changes  some of each kind, what a rail stops first: change, value, mode, line, why; none of a confidential list"""
+
+    head: dict[str, Any]
+    changes: list[dict[str, Any]]
+
+
 LAW = "law"  # the one reason that orders and confidential lists have on the splash
 
 
@@ -166,6 +177,13 @@ class Control(Protocol):
         Keys read here: reason ('default', 'csam', 'order', 'pause', 'schedule', 'category', 'security', 'help'),
         action, list, rule, category, order (its number), issuer, order_ref, order_date, ground, until (ISO 8601),
         generations.   Raises ControlFailed."""
+
+    async def list_versions(self) -> list[dict[str, Any]]:
+        """Which versions of each list are kept: list, tier, sealed, good, held, older (each with version, at, rules,
+        skipped, bytes, from, by), faults.   Raises ControlFailed."""
+
+    async def list_diff(self, list_id: str, version: str) -> Diff:
+        """What a kept version would change of a list; not of a sealed one.   Raises ControlFailed."""
 
     async def status(self) -> dict[str, Any]:
         """Roles, generations, counters.   Raises ControlFailed."""

@@ -26,7 +26,7 @@ from filterd.lists.entries import tell_entries, tell_orders
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
-from filterd.lists.status import instant, list_faults, max_age_s
+from filterd.lists.status import instant, told
 from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Message
@@ -42,7 +42,6 @@ from rules.lists.diff import Change, iter_changes
 from rules.lists.dry_run import DryRun, dry_run
 from rules.lists.reader import read_source
 from rules.lists.versions import Kept, Version
-from rules.lists.zone_copy import ZoneTimers
 
 EXAMPLE = """filterd lists list
 filterd lists diff pta
@@ -55,7 +54,10 @@ VERBS = {
         "diff pta --file next.csv",
     ),
     "approve": ("accept the held version; returns when it is in force", "approve pta --version 3f2a91c0"),
-    "rollback": ("return to the previous good version; the present one is held", "rollback pta"),
+    "rollback": (
+        "return to the previous good version, or to an earlier one; the present one is held",
+        "rollback pta --version 3f2a91c0",
+    ),
     "export": ("print the last good version as filterd's own JSON (format native)", "export pta -o pta.json"),
     "entries": (
         "how far each entry of a sealed list, or of sealed-orders, is enforced, by its line, for its owner",
@@ -83,13 +85,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (diff, approve, rollback, export, entries):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
-    diff.add_argument("--file", type=Path, metavar="FILE", help="a version that has not come yet")
+    which = diff.add_mutually_exclusive_group()
+    which.add_argument("--file", type=Path, metavar="FILE", help="a version that has not come yet")
+    which.add_argument("--to", metavar="DIGEST", help="an earlier version, or the held one, by its first digits")
     diff.add_argument("--all", action="store_true", help=f"all changes, not {SHOWN} of each kind")
+    diff.add_argument("--most", type=int, metavar="N", help="with --json: at most so many changes of each kind")
     for verb in (listed, refresh):
         verb.add_argument("lists", nargs="*", metavar="LIST", help="default: all")
     for verb in (pull, taken):
         verb.add_argument("lists", nargs="+", metavar="LIST")
-    pull.add_argument("--confined", action="store_true", help="without any capability, as control's job")
+    for verb in (pull, diff):
+        verb.add_argument("--confined", action="store_true", help="without any capability, as control's job")
+    rollback.add_argument(
+        "--version", default="", metavar="DIGEST", help="of an earlier version; default: the last one"
+    )
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     added.add_argument("sources", nargs="+", metavar="SOURCE", help="as `filterd lists sources` names it, or a service")
     added.add_argument("--print", action="store_true", dest="is_shown", help="only print the lines")
@@ -113,6 +122,9 @@ def run(args: argparse.Namespace) -> int:
             case "list":
                 return _list(config, entries, args.json)
             case "diff":
+                if args.confined:
+                    keep_memory_private()
+                    drop_capabilities()
                 return _diff(config, entries[0], args)
             case "export":
                 return _export(config, entries[0], args.out)
@@ -163,7 +175,7 @@ def _ask(config: Config, args: argparse.Namespace) -> int:
     if args.verb == "refresh":
         request["lists"] = args.lists or None
     else:
-        request |= {"list": args.list, "version": getattr(args, "version", "")}
+        request |= {"list": args.list, "version": args.version}
     try:
         reply = ask_blocking(control_socket(config.run_dir), CONTROL, request, ANSWER_S)
     except NoAnswer as reason:
@@ -193,43 +205,13 @@ def _list(config: Config, entries: list[ListEntry], is_json: bool) -> int:
             kept = shelf_of(config, entry).kept()
         except ValueError as reason:
             raise Refused(str(reason)) from reason
-        said = _as_json(entry, kept, zone_timers(config, entry, kept), time.time())
+        said = told(entry, kept, zone_timers(config, entry, kept), time.time())
         if entry.zone is not None:
             newest = newest_of(config, entry, kept)
             said["serial"] = newest and newest.serial
         is_all_well &= not said["faults"]
         print(json.dumps(said) if is_json else "\n".join(_lines(entry, kept, said)))
     return 0 if is_all_well else 1
-
-
-def _as_json(entry: ListEntry, kept: Kept, timers: ZoneTimers | None, now_s: float) -> dict[str, Any]:
-    age_s = now_s - kept.confirmed_s if kept.good else None
-    return {
-        "list": entry.id,
-        "good": _version(kept.good),
-        "held": _version(kept.held) and {**(_version(kept.held) or {}), "why": kept.held_why},
-        "older": [_version(each) for each in kept.older],
-        "refused": kept.refused and {"version": kept.refused.sha256, "why": kept.refused.why},
-        "failed": kept.failed and {"why": kept.failed.why, "times": kept.failed.times},
-        "asked_at": instant(kept.asked_s) if kept.asked_s else None,
-        "confirmed_age_s": age_s and round(age_s),
-        "stale": age_s is not None and age_s > max_age_s(entry, timers),
-        "faults": list(list_faults(entry, kept, now_s, timers)),
-    }
-
-
-def _version(version: Version | None) -> dict[str, Any] | None:
-    if version is None:
-        return None
-    return {
-        "version": version.sha256,
-        "from": version.origin,
-        "at": instant(version.fetched_s),
-        "rules": version.n_rules,
-        "skipped": version.n_skipped,
-        "bytes": version.octets,
-        "seed": version.is_seed,
-    }
 
 
 def _lines(entry: ListEntry, kept: Kept, said: dict[str, Any]) -> Iterator[str]:
@@ -259,13 +241,13 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
             f"list {entry.id}: sealed, so that no one here can read it; not compared; "
             f"filterd lists list {entry.id} has the counts of both versions, and why one is held"
         )
-    old, new = _compared(config, entry, args.file)
+    old, new = _compared(config, entry, args.file, args.to)
     readers = [partial(read_source, source_of(config, entry, version)) for version in (old, new)]
     if args.file:
         readers[1] = partial(read_source, replace(source, path=args.file))
     try:
         rails = Rails(source, protected_of(config))
-        found = dry_run(iter_changes(*readers), rails, None if args.json or args.all else SHOWN)
+        found = dry_run(iter_changes(*readers), rails, args.most if args.json or args.all else SHOWN)
     except BadList as reason:
         raise Refused(f"list {entry.id}: {reason}") from reason
     head = {"list": entry.id, "from": old.sha256, "to": new.sha256, "added": found.n_added, "removed": found.n_removed}
@@ -282,9 +264,16 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     return 1 if found.n_added or found.n_removed else 0
 
 
-def _compared(config: Config, entry: ListEntry, file: Path | None) -> tuple[Version, Version]:
-    """The two versions to compare.   file  a version that has not come yet.   Raises Refused"""
+def _compared(config: Config, entry: ListEntry, file: Path | None, to: str | None) -> tuple[Version, Version]:
+    """The two versions to compare.   file  a version that has not come yet;   to  the start of a digest
+
+    Raises Refused"""
     kept = shelf_of(config, entry).kept()
+    if to is not None and kept.good is not None:
+        found = [each for each in (kept.held, *kept.older) if each is not None and each.sha256.startswith(to.lower())]
+        if not found:
+            raise Refused(f"list {entry.id}: no version {to[:16]} is kept; nothing compared; see: filterd lists list")
+        return kept.good, found[0]
     new = kept.held or kept.good if file is None else _version_in(entry, file)
     old = kept.good if kept.held or file else next(iter(kept.older), None)
     if new is None or old is None:

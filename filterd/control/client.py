@@ -14,6 +14,10 @@ from filterd.control.messages import (
     Explain,
     FindReport,
     Found,
+    ListDiff,
+    ListsDiff,
+    ListsKept,
+    ListsVersions,
     OrdersChanged,
     PolicyChanged,
     Probed,
@@ -26,9 +30,10 @@ from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Asked, Closing, ControlFailed, Receipt, Report, Shown, Ticketed
+from mgmt.control_protocol import Asked, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
+DIFF_S = 130.0  # beyond control's own (filterd.control.lists.DIFF_S)
 
 T = TypeVar("T")
 
@@ -50,6 +55,13 @@ class ControlClient:
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         return await _ask(self._path, Explain(name, address, channel), Message)
+
+    async def list_versions(self) -> list[dict[str, Any]]:
+        return (await _ask(self._path, ListsVersions(), ListsKept)).lists
+
+    async def list_diff(self, list_id: str, version: str) -> Diff:
+        found = await _ask(self._path, ListsDiff(list_id, version), ListDiff, DIFF_S)
+        return Diff(found.head, found.changes)
 
     async def status(self) -> dict[str, Any]:
         return await _ask(self._path, Status(), Message)
@@ -80,9 +92,9 @@ class ReasonsClient:
         return await _ask(self._path, UseTicket(code, address), Ticketed)
 
 
-async def _ask(path: Path, request: Struct, kind: type[T]) -> T:
+async def _ask(path: Path, request: Struct, kind: type[T], timeout_s: float = TIMEOUT_S) -> T:
     try:
-        reply = await ask(path, CONTROL, request, kind, TIMEOUT_S)
+        reply = await ask(path, CONTROL, request, kind, timeout_s)
     except NoAnswer as reason:
         raise ControlFailed(str(reason)) from reason
     if isinstance(reply, Failed):

@@ -7,6 +7,7 @@ Invariants: this process reads no list and no server's answer but the small chan
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Collection
@@ -16,18 +17,23 @@ from msgspec import UNSET
 
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context
-from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
+from filterd.control.messages import InForce, ListDiff, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.control.publisher import Publisher
 from filterd.images.compile import CompileFailed
 from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
 from filterd.lists.self_test import self_test_faults
-from filterd.lists.status import SETTLE_S
-from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
-from filterd.process.codec import Failed
-from filterd.process.jobs import together
+from filterd.lists.sources import shelf_of
+from filterd.lists.status import SETTLE_S, told
+from filterd.lists.updater import NICENESS, ListsFailed, ListsRefused, ListUpdater
+from filterd.lists.zone_copies import zone_timers
+from filterd.process.codec import Failed, Message
+from filterd.process.jobs import run_job, together
 from mgmt.control_protocol import Cut
 from mgmt.ledger.event import SETTINGS, Actor, Event
 from rules.names.canonical import canonical_wire
+
+DIFF_S = 120.0  # two versions of a million rules take ten seconds of a free core
+DIFF_SHOWN = 20  # changes of each kind
 
 log = logging.getLogger("filterd.control.service")
 
@@ -38,6 +44,7 @@ class Lists:
     def __init__(self, context: Context, publisher: Publisher) -> None:
         self._context, self._publisher = context, publisher
         self._updater = ListUpdater(context.config_file)
+        self._comparing = asyncio.Lock()
 
     async def take(self, settle_s: float) -> None:
         """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailed."""
@@ -95,6 +102,42 @@ class Lists:
             faults=await self.faults(),
         )
 
+    def kept(self) -> list[Message]:
+        """Which versions of each list are kept; one whose state cannot be read has its fault alone."""
+        config, now_s = self._context.config, time.time()
+        found: list[Message] = []
+        for entry in config.lists:
+            try:
+                kept = shelf_of(config, entry).kept()
+            except ValueError as reason:
+                found.append({"list": entry.id, "tier": entry.tier, "sealed": entry.sealed, "faults": [str(reason)]})
+                continue
+            found.append(told(entry, kept, zone_timers(config, entry, kept), now_s))
+        return found
+
+    async def diff(self, list_id: str, version: str) -> ListDiff | Failed:
+        """What a kept version would change of a list, found by a job that reads both; one at a time."""
+        entry = next((each for each in self._context.config.lists if each.id == list_id), None)
+        if entry is None or not version.isalnum():
+            return Failed(f"list {list_id!r:.80}: not in the configuration, or no version; not compared; load it again")
+        if self._comparing.locked():
+            return Failed(f"list {entry.id}: another comparison goes on; not compared; ask again in a minute")
+        chosen = [entry.id, "--to", version, "--json", "--most", str(DIFF_SHOWN), "--confined"]
+        async with self._comparing:
+            try:
+                ended = await run_job(
+                    ["lists", "diff", *chosen, "--config", str(self._context.config_file)],
+                    NICENESS,
+                    DIFF_S,
+                    keeps_stdout=True,
+                )
+            except TimeoutError:
+                return Failed(f"list {entry.id}: no end within {DIFF_S:g} s; not compared; run filterd lists diff")
+        said = [json.loads(line) for line in ended.stdout.splitlines()]
+        if not said:
+            return Failed(ended.stderr or f"list {entry.id}: the comparison ended early; not compared; ask again")
+        return ListDiff(said[0], said[1:])
+
     async def faults(self) -> dict[str, str]:
         """What is wrong with the lists' sources, or with their self-tests, by "list ID"."""
         config = self._context.config
@@ -117,8 +160,8 @@ class Lists:
                 return {}
             case ListsApprove(list_id, version, by):
                 return {"list": list_id, "version": self._updater.approve(config, list_id, version, by)}
-            case ListsRollback(list_id, by):
-                return {"list": list_id, "version": self._updater.roll_back(config, list_id, by)}
+            case ListsRollback(list_id, version, by):
+                return {"list": list_id, "version": self._updater.roll_back(config, list_id, version, by)}
 
     async def _update_zone(self, entry: ListEntry) -> bool:
         """Put what is new of a zone in force at once, where it is little.   False: pull it."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from filterd.process.box_state import RoleState
-from filterd.process.codec import Requests
+from filterd.process.codec import Message, Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
 from mgmt.control_protocol import Cut, Report
 
@@ -142,21 +142,57 @@ class ListsApprove(Struct, frozen=True, tag_field="op", tag="lists_approve"):
 
 
 class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
-    """Let the version before be the good one of a list again.   Reply: InForce."""
+    """Let an earlier version be the good one of a list again.   Reply: InForce.
+
+    version  the start of its digest; "": the one before the present one"""
 
     list: str
+    version: str = ""
     by: str = UNNAMED
+
+
+class ListsVersions(Struct, frozen=True, tag_field="op", tag="lists_versions"):
+    """Which versions of each list does this box keep?   Reply: ListsKept."""
+
+
+class ListsKept(Struct, frozen=True):
+    """Reply to ListsVersions: see filterd.lists.status.told()."""
+
+    lists: list[Message]
+
+
+class ListsDiff(Struct, frozen=True, tag_field="op", tag="lists_diff"):
+    """What would a kept version change?   version  its digest, whole   Reply: ListDiff."""
+
+    list: str
+    version: str
+
+
+class ListDiff(Struct, frozen=True):
+    """Reply to ListsDiff, as `filterd lists diff --json` says it.   changes  none of a confidential list"""
+
+    head: Message
+    changes: list[Message]
 
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
 SessionsRequest = Identify | SessionsChanged
 ControlRequest = (
-    OrdersChanged | PolicyChanged | SettingsChanged | Explain | Status | Reload | ListsRequest | SessionsRequest
+    OrdersChanged
+    | PolicyChanged
+    | SettingsChanged
+    | Explain
+    | Status
+    | Reload
+    | ListsRequest
+    | ListsVersions
+    | ListsDiff
+    | SessionsRequest
 )
 CONTROL_REQUESTS = Requests(
     (
         *(OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
-        *(Identify, SessionsChanged, SettingsChanged),
+        *(ListsVersions, ListsDiff, Identify, SessionsChanged, SettingsChanged),
     )
 )
 

@@ -5,6 +5,7 @@
     requests   what they ask their family for
     clock      hours at two times, where it was set back
     lists      copies taken, pulled, approved               explainer  explanations, status
+    list_rollbacks  lists that two persons of the desk take back
     sealed_orders  those that came encrypted, read and put in force
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
     pages      what the desk says of them, given to all who show one
@@ -27,6 +28,7 @@ from filterd.control.clock import Clock
 from filterd.control.context import Context
 from filterd.control.cut import Cuts
 from filterd.control.explainer import Explainer
+from filterd.control.list_rollbacks import ListRollbacks
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
 from filterd.control.messages import (
@@ -40,9 +42,13 @@ from filterd.control.messages import (
     Identified,
     Identify,
     InForce,
+    ListDiff,
     ListsApprove,
+    ListsDiff,
+    ListsKept,
     ListsRefresh,
     ListsRollback,
+    ListsVersions,
     OrdersChanged,
     PolicyChanged,
     Probed,
@@ -83,7 +89,7 @@ class Control:
         self.context, self._keeper = Context(config, config_file, engine), keeper
         self.cuts = Cuts(engine, keeper)
         self.publisher = Publisher(self.context, self.cuts)
-        self.lists = Lists(self.context, self.publisher)
+        self.lists, self.list_rollbacks = Lists(self.context, self.publisher), ListRollbacks(self.context)
         self.sealed_orders = SealedOrders(self.context)
         self.locks = Locks(keeper, self.publisher, self.cuts)
         self.sessions = Sessions(self.context, self.publisher, keeper)
@@ -143,7 +149,18 @@ class Control:
 
     async def answer(
         self, request: ControlRequest
-    ) -> Receipt | Shown | Explanation | ControlStatus | InForce | Identified | SessionsHeld | Failed:
+    ) -> (
+        Receipt
+        | Shown
+        | Explanation
+        | ControlStatus
+        | InForce
+        | ListsKept
+        | ListDiff
+        | Identified
+        | SessionsHeld
+        | Failed
+    ):
         """One request of control.sock."""
         match request:
             case OrdersChanged():
@@ -159,6 +176,10 @@ class Control:
                 return await self.reload()
             case ListsRefresh() | ListsApprove() | ListsRollback():
                 return await self.lists.change(request)
+            case ListsVersions():
+                return ListsKept(await asyncio.to_thread(self.lists.kept))
+            case ListsDiff(list_id, version):
+                return await self.lists.diff(list_id, version)
             case Status():
                 return await self.explainer.status()
             case Identify(names, since):

@@ -102,7 +102,7 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
 
 async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
     """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
-    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--kept", "--confined"], niceness)
+    exit_code, stderr, _ = await run_job(["compile", "--config", str(config_file), "--kept", "--confined"], niceness)
     compiled = remembered(config.state_dir / IMAGES)
     if exit_code != 0 or compiled is None:
         raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")
@@ -111,7 +111,7 @@ async def compile_base(config: Config, config_file: Path, niceness: int) -> Comp
 
 async def compile_people(config_file: Path, level: Level, niceness: int) -> None:
     """Write a level of subscribers and policy; not in force yet.   Raises CompileFailed."""
-    exit_code, stderr = await run_job(["compile", "--config", str(config_file), "--people", level], niceness)
+    exit_code, stderr, _ = await run_job(["compile", "--config", str(config_file), "--people", level], niceness)
     if exit_code != 0:
         raise CompileFailed(stderr or f"compile --people {level}: exit code {exit_code}; nothing changed")
 

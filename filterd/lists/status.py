@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
@@ -127,6 +128,25 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers |
         yield "not pulled yet; nothing of it is in force"
 
 
+def told(entry: ListEntry, kept: Kept, timers: ZoneTimers | None, now_s: float) -> dict[str, Any]:
+    """What is kept of a list, as JSON has it: versions with their counts, and faults; no entry of it."""
+    age_s = now_s - kept.confirmed_s if kept.good else None
+    return {
+        "list": entry.id,
+        "tier": entry.tier,
+        "sealed": entry.sealed,
+        "good": _told_version(kept.good),
+        "held": _told_version(kept.held) and {**(_told_version(kept.held) or {}), "why": kept.held_why},
+        "older": [_told_version(each) for each in kept.older],
+        "refused": kept.refused and {"version": kept.refused.sha256, "why": kept.refused.why},
+        "failed": kept.failed and {"why": kept.failed.why, "times": kept.failed.times},
+        "asked_at": instant(kept.asked_s) if kept.asked_s else None,
+        "confirmed_age_s": age_s and round(age_s),
+        "stale": age_s is not None and age_s > max_age_s(entry, timers),
+        "faults": list(list_faults(entry, kept, now_s, timers)),
+    }
+
+
 def max_age_s(entry: ListEntry, timers: ZoneTimers | None = None) -> float:
     """After how long without a word of its source a list is stale.   timers  of a zone's copy"""
     if entry.max_age is not None:
@@ -206,6 +226,21 @@ def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _told_version(version: Version | None) -> dict[str, Any] | None:
+    if version is None:
+        return None
+    return {
+        "version": version.sha256,
+        "from": version.origin,
+        "at": instant(version.fetched_s),
+        "rules": version.n_rules,
+        "skipped": version.n_skipped,
+        "bytes": version.octets,
+        "seed": version.is_seed,
+        "by": version.by or None,
+    }
 
 
 def _kept(config: Config, entry: ListEntry) -> Kept:

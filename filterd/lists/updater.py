@@ -97,13 +97,16 @@ class ListUpdater:
 
     def approve(self, config: Config, list_id: str, version: str, by: str) -> str:
         """Let the held version be good; its digest.   version  its start, "": any.   Raises ListsRefused."""
-        step = partial(approved, digest=version, at_s=self._clock())
-        return _change(config, list_id, step, f"approved by {by:.{BY_CHARACTERS}}")
-
-    def roll_back(self, config: Config, list_id: str, by: str) -> str:
-        """Let the version before be good again; its digest.   Raises ListsRefused."""
         by = f"{by:.{BY_CHARACTERS}}"
-        return _change(config, list_id, partial(rolled_back, why=f"{by} has rolled it back"), f"rolled back by {by}")
+        step = partial(approved, digest=version, at_s=self._clock(), by=by)
+        return _change(config, list_id, step, f"approved by {by}")
+
+    def roll_back(self, config: Config, list_id: str, version: str, by: str) -> str:
+        """Let an earlier version be good again; its digest.   version  its start, "": the last one before
+
+        Raises ListsRefused."""
+        by = f"{by:.{BY_CHARACTERS}}"
+        return _change(config, list_id, partial(rolled_back, by=by, digest=version), f"rolled back by {by}")
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -163,7 +163,8 @@ def _told(row: "Row[Any]") -> dict[str, Any]:
 
 
 def _line(row: "Row[Any]") -> str:
-    what = f"approval {row.id}: order {row.order}" + ("" if row.number is None else f", entry {row.number}")
+    of_what = f"order {row.order}" if row.order is not None else f"list {row.list} to {row.list_to[:16]}"
+    what = f"approval {row.id}: {of_what}" + ("" if row.number is None else f", entry {row.number}")
     second = f"approved by {row.approver} ({row.approver_group})" if row.approver else "waits for a second person"
     second += ", with passkeys" if row.approver and row.way == "desk" else ""
     ended = "; ended" if row.lapsed_ms is not None else ""

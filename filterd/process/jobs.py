@@ -17,6 +17,7 @@ class Ended(NamedTuple):
 
     exit_code: int  # negative: the signal that killed it
     stderr: str
+    stdout: str = ""  # where it is asked for
 
 
 async def together(*works: Awaitable[T]) -> list[T]:
@@ -29,17 +30,23 @@ async def together(*works: Awaitable[T]) -> list[T]:
     return found
 
 
-async def run_job(arguments: list[str], niceness: int, timeout_s: float | None = None) -> Ended:
+async def run_job(
+    arguments: list[str], niceness: int, timeout_s: float | None = None, *, keeps_stdout: bool = False
+) -> Ended:
     """Run `filterd ARGUMENTS…`.   Raises TimeoutError: it was killed then."""
     command = ["nice", "-n", str(niceness), sys.executable, "-P", "-m", "filterd", *arguments]
     quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=quiet, stderr=asyncio.subprocess.PIPE)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=quiet, stdout=pipe if keeps_stdout else quiet, stderr=pipe
+    )
     try:
         async with asyncio.timeout(timeout_s):
-            _, stderr = await process.communicate()
+            stdout, stderr = await process.communicate()
     except BaseException:
         with contextlib.suppress(ProcessLookupError):  # it ended by itself at the same moment
             process.kill()
         await process.wait()
         raise
-    return Ended(process.returncode or 0, stderr.decode(errors="replace").strip())
+    said = (stdout or b"").decode(errors="replace")
+    return Ended(process.returncode or 0, stderr.decode(errors="replace").strip(), said)

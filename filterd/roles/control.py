@@ -268,11 +268,13 @@ async def _hold_reserve(control: Control, reserve: Reserve) -> None:
 
 
 async def _tend_lists(control: Control) -> None:
-    """Take in lists that were dropped as files and orders that came encrypted, and note what is wrong with them."""
+    """Take in lists that were dropped as files and orders that came encrypted, take back what two persons of the desk
+    say, and note what is wrong."""
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(control.sealed_orders.has_work.wait(), LISTS_S)
         await guarded(control.faults, "sealed orders", control.sealed_orders.look)
+        await guarded(control.faults, "list rollbacks", control.list_rollbacks.look)
         await guarded(control.faults, "lists", control.lists.tend)
 
 

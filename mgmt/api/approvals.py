@@ -67,9 +67,12 @@ class Approval(Struct, kw_only=True):
     """A proposal, or an approval."""
 
     id: int
-    order: int
+    order: Annotated[int | None, Meta(description="null: it is of a list.")]
     entry: int | None
     kind: str
+    list: Annotated[str | None, Meta(description="Which list goes back to an earlier version; null: of an order.")]
+    list_from: Annotated[str | None, Meta(description="From this version alone: SHA-256, in hex.")]
+    list_to: str | None
     reason: str
     reference: str
     collateral: str
@@ -83,7 +86,7 @@ class Approval(Struct, kw_only=True):
     approver_group: str | None
     approved: Annotated[str | None, Meta(description="When control gave it; null: it has not.")]
     ended: Annotated[str | None, Meta(description="When control saw that it had ended, or refused it.")]
-    digest: Annotated[str, Meta(description="Of order, entry and words.")]
+    digest: Annotated[str, Meta(description="Of order and entry, or of list and versions, and of the words.")]
     due: Annotated[str | None, Meta(description="Whose signature is due: proposed, or approved; null: none.")]
     challenge: Annotated[str | None, Meta(description="What that person's passkey signs; base64url.")]
 
@@ -107,7 +110,7 @@ async def list_approvals(request: web.Request, _: Principal) -> web.Response:
 
     def load(conn: Connection) -> ApprovalPage:
         found = page_of_approvals(conn, asked.order, asked.after, PAGE)
-        return ApprovalPage([_shown(conn, row, zone) for row in found], found[-1].id if len(found) == PAGE else None)
+        return ApprovalPage([shown(conn, row, zone) for row in found], found[-1].id if len(found) == PAGE else None)
 
     return json_response(await read(request, load))
 
@@ -115,7 +118,7 @@ async def list_approvals(request: web.Request, _: Principal) -> web.Response:
 async def show_approval(request: web.Request, _: Principal) -> web.Response:
     """Show a proposal or an approval, and what is to be signed."""
     zone = ZoneInfo(request.app[SETTINGS].zone)
-    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request), zone)))
+    return json_response(await read(request, lambda conn: shown(conn, _one(conn, request), zone)))
 
 
 async def propose(request: web.Request, principal: Principal) -> web.Response:
@@ -128,7 +131,7 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
             raise Problem(404, f"order {said.order}: not found; nothing proposed; look at GET /v1/orders", "/order")
         through = f"token {principal.token}"
         made = propose_at_desk(conn, order, _proposal(said), said.proposer, through, request.app[CLOCK]())
-        return _shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
+        return shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
 
     try:
         return json_response(await write(request, work), 201)
@@ -155,7 +158,25 @@ async def put_signature(request: web.Request, _: Principal) -> web.Response:
     if why is not None:
         raise Problem(422, why, "/response")
     request.app[PUBLICATIONS].ask()
-    return json_response(await read(request, lambda conn: _shown(conn, _one(conn, request), ZoneInfo(settings.zone))))
+    return json_response(await read(request, lambda conn: shown(conn, _one(conn, request), ZoneInfo(settings.zone))))
+
+
+def shown(conn: Connection, row: Row[Any], zone: ZoneInfo) -> Approval:
+    """A proposal or an approval as the API shows it."""
+    due = part_due(conn, row)
+    challenge = None if due is None else bytes_to_base64url(challenge_of(document_of(row, due)))
+    same = {name: getattr(row, name) for name in Approval.__struct_fields__ if name in row._mapping}
+    said = {
+        "entry": row.number,
+        "digest": row.digest.hex(),
+        "due": due,
+        "challenge": challenge,
+        "until": _iso(row.expires_s, zone),
+        "proposed": _iso(row.proposed_s, zone),
+        "approved": _iso(row.approved_s, zone),
+        "ended": _iso(None if row.lapsed_ms is None else row.lapsed_ms // 1000, zone),
+    }
+    return Approval(**(same | said))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -186,23 +207,6 @@ def _number(request: web.Request) -> int:
     if said.isascii() and said.isdigit() and len(said) <= MAX_NUMBER_DIGITS:
         return int(said)
     raise Problem(404, f"approval {said[:20]}: not found; nothing done; look at GET /v1/approvals", "approval")
-
-
-def _shown(conn: Connection, row: Row[Any], zone: ZoneInfo) -> Approval:
-    due = part_due(conn, row)
-    challenge = None if due is None else bytes_to_base64url(challenge_of(document_of(row, due)))
-    same = {name: getattr(row, name) for name in Approval.__struct_fields__ if name in row._mapping}
-    said = {
-        "entry": row.number,
-        "digest": row.digest.hex(),
-        "due": due,
-        "challenge": challenge,
-        "until": _iso(row.expires_s, zone),
-        "proposed": _iso(row.proposed_s, zone),
-        "approved": _iso(row.approved_s, zone),
-        "ended": _iso(None if row.lapsed_ms is None else row.lapsed_ms // 1000, zone),
-    }
-    return Approval(**(same | said))
 
 
 def _iso(seconds: int | None, zone: ZoneInfo) -> str | None:

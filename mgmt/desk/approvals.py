@@ -48,11 +48,12 @@ MAX_DIGITS = 10
 class Shown(NamedTuple):
     """One approval as a page shows it.
 
+    order            None: it is of a list
     named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
     refused          by whom, and why; None: it is not"""
 
     row: Row[Any]
-    order: Row[Any]
+    order: Row[Any] | None
     named: str
     ground: str
     value: str | None
@@ -185,13 +186,15 @@ def _one(conn: Connection, number: int) -> Shown | None:
 
 
 def _shown(conn: Connection, row: Row[Any]) -> Shown:
+    until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    due, refused = part_due(conn, row), refusal_of(conn, row.id)
+    if row.order is None:
+        return Shown(row, None, f"list {row.list}", "", None, until, due, refused)
     order = get_order(conn, row.order)
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
     value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
     ground = "" if is_sealed(order) else order.ground
-    until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    refused = refusal_of(conn, row.id)
-    return Shown(row, order, named(order), ground, value, until, part_due(conn, row), refused)
+    return Shown(row, order, named(order), ground, value, until, due, refused)
 
 
 def _proposal(form: dict[str, str], zone: str) -> Proposal:

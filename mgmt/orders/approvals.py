@@ -10,6 +10,7 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     emergency   an emergency order does not lapse
     sealed      an order that came encrypted is put in force, entries that no one here can read
 
+A list that goes back to an earlier version is agreed to in the same way: mgmt.lists.rollbacks.
 Invariants: the database holds that the persons and their groups differ, and control believes it as little as any other
 row; what was agreed to has a digest, and an approval of something else than what stands there is none; one of an entry
 ends after thirty days at the latest.
@@ -22,11 +23,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
-from mgmt.orders.events import note_agreed
+from mgmt.orders.events import note_agreed, note_approval
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import IN_FORCE
 from mgmt.orders.sealed import refuse_sealed
@@ -35,6 +36,7 @@ from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts
 
 BROADER, HELD, EMERGENCY, SEALED = KINDS = ("broader", "held", "emergency", "sealed")
+ROLLBACK = "rollback"  # of a list, and of no order
 WHOLE = (EMERGENCY, SEALED)  # of the order as a whole: they name no entry and have no end
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
@@ -137,7 +139,7 @@ def waiting(conn: Connection, number: int) -> Row[Any]:
 def note_given(conn: Connection, approval: Row[Any], at: datetime, by: tuple[Actor, Actor], **more: Value) -> None:
     """by  the second person, and the first"""
     noted = {"approval": approval.id, **more, **_noted({name: getattr(approval, name) for name in _SAID})}
-    note_agreed(conn, approval.order, "approval given", at, by, noted)
+    note_approval(conn, approval, "approval given", at, by, noted)
 
 
 def refuse_alone(proposal: Row[Any], name: str, group: str) -> None:
@@ -167,16 +169,12 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
         if order is None:
             return "is of no order"
         said = {name: getattr(approval, name) for name in _SAID}
-        if approval.proposer == approval.approver or approval.proposer_group == approval.approver_group:
-            return "is not by two persons of different groups"
         if approval.kind not in KINDS:
             return "is of a kind that there is not"
         if approval.kind not in WHOLE and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
             return f"is for longer than {MAX_DAYS} days"
-        if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
-            return "has no reason, reference or note of collateral"
-        if not approval.proposed_s <= approval.approved_s <= now_s:
-            return "is of a time that has not come"
+        if why := why_not_agreed(approval, now_s):
+            return why
         if approval.digest != digest_of(order, entry, said):
             return "is of another order, entry or words than are here now"
         return None if approval.kind == SEALED else _why_not_sealed(order, approval.owner_consent)
@@ -184,10 +182,28 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
         return "holds what no approval holds"
 
 
-def approvals_given(conn: Connection) -> Sequence[Row[Any]]:
-    """Every approval by two persons that has not ended."""
+def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
+    """Why two persons have not agreed to anything in words, at a time that was; None: they have.
+
+    Raises TypeError, AttributeError for what no approval holds"""
+    if approval.proposer == approval.approver or approval.proposer_group == approval.approver_group:
+        return "is not by two persons of different groups"
+    if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
+        return "has no reason, reference or note of collateral"
+    if not approval.proposed_s <= approval.approved_s <= now_s:
+        return "is of a time that has not come"
+    return None
+
+
+def of_lists(*, is_of_list: bool) -> ColumnElement[bool]:
+    """Approvals of lists, or those of orders."""
+    return approvals.c.order.is_(None) if is_of_list else approvals.c.order.is_not(None)
+
+
+def approvals_given(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
+    """Every approval by two persons that has not ended: of orders, or of lists."""
     chosen = select(approvals).where(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None))
-    return conn.execute(chosen.order_by(approvals.c.id)).all()
+    return conn.execute(chosen.where(of_lists(is_of_list=is_of_list)).order_by(approvals.c.id)).all()
 
 
 def confirmed_of(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:

@@ -26,7 +26,7 @@ from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of, note_given
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
-from mgmt.orders.events import note_order
+from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
 from mgmt.orders.live import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME, NOT_TRIED, REVISION, Live, orders_revision
 from mgmt.orders.model import (
@@ -136,7 +136,8 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
     """Whether settle() may have something to do that no request tells of.   canary  as Rails"""
     now_s = int(at.timestamp())
     is_ending = and_(
-        approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_not(None), approvals.c.expires_s <= now_s
+        *(approvals.c.order.is_not(None), approvals.c.lapsed_ms.is_(None)),
+        *(approvals.c.approved_s.is_not(None), approvals.c.expires_s <= now_s),
     )
     lapses = and_(
         orders.c.confirm_by_s <= now_s,
@@ -217,6 +218,34 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     return n_enforced
 
 
+def give_signed(conn: Connection, now_s: int, at: datetime, *, is_of_list: bool = False) -> dict[int, Signers]:
+    """End the proposals that were refused, and write the second person of each that two have signed.
+
+    Returns who they are, by the number of the proposal; conn  may write"""
+    for proposal in refused_ones(conn, is_of_list=is_of_list):
+        end_approval(conn, proposal, "was refused at the desk", at)
+    new = {}
+    for proposal in signed_by_two(conn, is_of_list=is_of_list):
+        signers = signers_of(conn, proposal)
+        if isinstance(signers, str):
+            end_approval(conn, proposal, signers, at)
+            continue
+        second = signers.second
+        given = {"approver": second.mail, "approver_group": second.group, "approved_s": now_s}
+        conn.execute(update(approvals).where(approvals.c.id == proposal.id).values(given))
+        new[proposal.id] = signers
+    return new
+
+
+def end_approval(conn: Connection, approval: Row[Any], fault: str | None, at: datetime) -> None:
+    """Control ends it.   fault  why it is not believed; None: it is over"""
+    ms = int(at.timestamp() * 1000)
+    conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
+    action = "approval ended" if fault is None else "approval refused"
+    said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
+    note_approval(conn, approval, action, at, (CONTROL, None), said)
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -225,9 +254,8 @@ def _look_at_approvals(
 ) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int], set[int]]:
     """(what is believed, by order, entry and kind; the numbers of those that ended just now; the orders of all)."""
     waiting = [*refused_ones(conn), *signed_by_two(conn)]
-    for proposal in refused_ones(conn):
-        _end_approval(conn, proposal, "was refused at the desk", at)
-    believed, ended, new = {}, [], _give_signed(conn, now_s, at)
+    new = give_signed(conn, now_s, at)
+    believed, ended = {}, []
     given = approvals_given(conn)
     for approval in given:
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
@@ -241,32 +269,8 @@ def _look_at_approvals(
                 note_given(conn, approval, at, new[approval.id].actors)
             continue
         ended.append(approval.id)
-        _end_approval(conn, approval, fault, at)
+        end_approval(conn, approval, fault, at)
     return believed, ended, {each.order for each in (*waiting, *given)}
-
-
-def _give_signed(conn: Connection, now_s: int, at: datetime) -> dict[int, Signers]:
-    """Write the second person of each proposal that two have signed; who they are. of each."""
-    new = {}
-    for proposal in signed_by_two(conn):
-        signers = signers_of(conn, proposal)
-        if isinstance(signers, str):
-            _end_approval(conn, proposal, signers, at)
-            continue
-        second = signers.second
-        given = {"approver": second.mail, "approver_group": second.group, "approved_s": now_s}
-        conn.execute(update(approvals).where(approvals.c.id == proposal.id).values(given))
-        new[proposal.id] = signers
-    return new
-
-
-def _end_approval(conn: Connection, approval: Row[Any], fault: str | None, at: datetime) -> None:
-    """fault  why it is not believed; None: it is over"""
-    ms = int(at.timestamp() * 1000)
-    conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
-    action = "approval ended" if fault is None else "approval refused"
-    said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
-    note_order(conn, approval.order, action, at, CONTROL, **said)
 
 
 def _candidates(

@@ -6,12 +6,13 @@ Invariants: an event names no entry; whatever a row holds, nothing is raised: co
 import contextlib
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import OperationalError
 
 from mgmt.fields import MAX_TEXT_CHARACTERS
-from mgmt.ledger.event import MAX_WHOLE, ORDERS, Actor, Event, Value
+from mgmt.ledger.event import MAX_WHOLE, ORDERS, SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
 from parental.schema.orders import orders
 
@@ -31,6 +32,22 @@ def note_agreed(
         if found is not None:
             about |= {"issuer": told(found.issuer), "ref": told(found.ref)}
     append(conn, Event(ORDERS, action, by[0], about, said, by[1]), at)
+
+
+def note_approval(
+    conn: Connection,
+    approval: Row[Any],
+    action: str,
+    at: datetime,
+    by: tuple[Actor, Actor | None],
+    said: Mapping[str, Value],
+) -> None:
+    """The same of an approval, whether it is of an order or of a list."""
+    if approval.order is not None:
+        note_agreed(conn, approval.order, action, at, by, said)
+        return
+    about: dict[str, Value] = {"list": told(approval.list)}
+    append(conn, Event(SETTINGS, action, by[0], about, said, by[1]), at)
 
 
 def told(value: object) -> Value:

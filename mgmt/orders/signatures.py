@@ -12,11 +12,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import DESK, NotApproved, Person, Proposal, propose, refuse_alone, waiting, wake
-from mgmt.orders.events import note_agreed
+from mgmt.orders.approvals import (
+    DESK,
+    NotApproved,
+    Person,
+    Proposal,
+    of_lists,
+    propose,
+    refuse_alone,
+    waiting,
+    wake,
+)
+from mgmt.orders.events import note_approval
 from mgmt.staff.assertion import Assertion, approver_of, assertion_in
 from mgmt.staff.passkeys import BadResponse, Party, row_of
 from mgmt.staff.people import ACTIVE, find_person
@@ -36,16 +46,27 @@ def propose_at_desk(
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
     Raises NotApproved."""
+    member = proposer_of(conn, mail)
+    refuse_many(conn, approvals.c.order == order.id, f"order {order.id}")
+    number = propose(conn, order, proposal, Person(member.mail, member.group, through, member.actor), at)
+    return conn.execute(select(approvals).where(approvals.c.id == number)).one()
+
+
+def proposer_of(conn: Connection, mail: str) -> Member:
+    """Who proposes.   Raises NotApproved where the desk has no such person, or one who may not."""
     try:
         member = find_person(conn, mail)
     except LookupError as reason:
         raise NotApproved(str(reason)) from reason
     refuse_stranger(member)
+    return member
+
+
+def refuse_many(conn: Connection, of_it: ColumnElement[bool], what: str) -> None:
+    """Raises NotApproved where too many proposals of one thing wait already."""
     open_ones = select(func.count()).where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))
-    if conn.execute(open_ones.where(approvals.c.order == order.id)).scalar_one() >= MAX_WAITING:
-        raise NotApproved(f"order {order.id}: {MAX_WAITING} proposals wait already; not proposed; have them signed")
-    number = propose(conn, order, proposal, Person(member.mail, member.group, through, member.actor), at)
-    return conn.execute(select(approvals).where(approvals.c.id == number)).one()
+    if conn.execute(open_ones.where(of_it)).scalar_one() >= MAX_WAITING:
+        raise NotApproved(f"{what}: {MAX_WAITING} proposals wait already; not proposed; have them signed")
 
 
 def document_of(approval: Row[Any], part: str) -> bytes:
@@ -89,7 +110,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
         "part": part,
         "signature": hashlib.sha256(assertion.signature).hexdigest(),
     }
-    note_agreed(conn, proposal.order, "approval signed", at, (used.person.actor, None), noted)
+    note_approval(conn, proposal, "approval signed", at, (used.person.actor, None), noted)
     if part == APPROVED:
         wake(conn)
     return None
@@ -105,7 +126,7 @@ def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: 
         raise NotApproved("why: missing; not refused; write it")
     row = {"approval": number, "by": by.mail, "reason": reason.strip(), "refused_s": int(at.timestamp())}
     conn.execute(insert(approval_refusals).values(row))
-    note_agreed(conn, proposal.order, "proposal refused", at, (by.actor, None), {"approval": number, "reason": reason})
+    note_approval(conn, proposal, "proposal refused", at, (by.actor, None), {"approval": number, "reason": reason})
     wake(conn)
 
 
@@ -114,9 +135,9 @@ def refusal_of(conn: Connection, number: int) -> Row[Any] | None:
     return conn.execute(select(approval_refusals).where(approval_refusals.c.approval == number)).one_or_none()
 
 
-def refused_ones(conn: Connection) -> Sequence[Row[Any]]:
+def refused_ones(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
     """The proposals that were refused, and that control has not ended yet.   by  who has refused each"""
-    chosen = select(approvals, approval_refusals.c.by).join(approval_refusals)
+    chosen = select(approvals, approval_refusals.c.by).join(approval_refusals).where(of_lists(is_of_list=is_of_list))
     return conn.execute(chosen.where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))).all()
 
 
@@ -125,11 +146,12 @@ def signatures_of(conn: Connection, number: int) -> Sequence[Row[Any]]:
     return conn.execute(select(approval_signatures).where(approval_signatures.c.approval == number)).all()
 
 
-def signed_by_two(conn: Connection) -> Sequence[Row[Any]]:
+def signed_by_two(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
     """The proposals that wait for control alone."""
     seconds = select(approval_signatures.c.approval).where(approval_signatures.c.part == APPROVED)
     chosen = select(approvals).where(approvals.c.id.in_(seconds), approvals.c.approved_s.is_(None))
-    return conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None)).order_by(approvals.c.id)).all()
+    chosen = chosen.where(approvals.c.lapsed_ms.is_(None), of_lists(is_of_list=is_of_list))
+    return conn.execute(chosen.order_by(approvals.c.id)).all()
 
 
 def refuse_stranger(member: Member) -> None:

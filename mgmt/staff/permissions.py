@@ -61,6 +61,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "reports.answer": _all(COMPLIANCE, SUPPORT),
     "settings.read": _all(COMPLIANCE, ENGINEER, SUPPORT),
     "settings.change": _all(COMPLIANCE, ENGINEER),
+    "lists.read": _all(COMPLIANCE, APPROVER, ENGINEER),
     "status.read": _all(COMPLIANCE, APPROVER, ENGINEER, SUPPORT),
     "decision.explain": _all(COMPLIANCE, ENGINEER, SUPPORT),
     "audit.blocks": _all(AUDITOR),

@@ -3,7 +3,7 @@
     orders        letters, pushed over the API or named by a list file
     entries       what an order that was pushed directs
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
-    approvals     what two persons agree to: of one entry, or of an order as a whole
+    approvals     what two persons agree to: of one entry, of an order as a whole, or of a version of a list
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     approval_refusals     proposals that a person of the desk has refused
     order_steps   how far an order has come, step by step
@@ -135,9 +135,9 @@ approvals = Table(
     "approvals",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("order", Number, ForeignKey("orders.id"), nullable=False, index=True),
+    Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list
     Column("number", Integer),  # of the entry; none: the order as a whole
-    Column("kind", String, nullable=False),  # broader | held | emergency | sealed
+    Column("kind", String, nullable=False),  # broader | held | emergency | sealed | rollback
     Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
     Column("reason", Text, nullable=False),
     Column("reference", String, nullable=False),  # of the authority's or the operator's own letter
@@ -155,6 +155,9 @@ approvals = Table(
     Column("lapsed_ms", BigInteger),  # when control saw that it had ended
     # names: said on the box, by whoever owns the tables; desk: signed, see approval_signatures.  Web cannot write it.
     Column("way", String, nullable=False, server_default="desk"),
+    Column("list", String),  # that goes back to an earlier version
+    Column("list_from", String),  # the version that is good when it is proposed: SHA-256, in hex
+    Column("list_to", String),  # the one that shall be
     CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
     CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
     CheckConstraint(
@@ -165,7 +168,12 @@ approvals = Table(
         "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= 2592000)",
         name="approvals_for_thirty_days",
     ),
-    CheckConstraint("kind IN ('broader', 'held', 'emergency', 'sealed')", name="approvals_kinds"),
+    CheckConstraint("kind IN ('broader', 'held', 'emergency', 'sealed', 'rollback')", name="approvals_kinds"),
+    CheckConstraint(
+        "(kind = 'rollback') = (\"order\" IS NULL) AND (kind = 'rollback') = (list IS NOT NULL) "
+        "AND (list IS NULL) = (list_from IS NULL) AND (list IS NULL) = (list_to IS NULL)",
+        name="approvals_of_one_thing",
+    ),
     sqlite_autoincrement=True,
 )
 approval_signatures = Table(

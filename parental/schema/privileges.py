@@ -30,7 +30,7 @@ _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 # Whose a passkey is, web says; that it is so, somebody on the box.
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
 _WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
-_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s)'
+_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, list, list_from, list_to)'
 _GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, approved_s, lapsed_ms)"
 
 # table → role → privileges

@@ -28,6 +28,7 @@ from rules.atomic_file import writing_whole
 
 STATE = "state.json"
 KEPT_OLDER = 3  # good versions before the present one, for a rollback
+KEPT_DECIDED = 200  # more than two persons can agree to while one of it counts
 ABANDONED_S = 86_400.0  # a part of this age belongs to a process that was killed
 
 
@@ -44,6 +45,7 @@ class Version:
     n_skipped: int = 0
     sketch: tuple[int, ...] = ()  # see rules.lists.acceptance
     is_seed: bool = False
+    by: str = ""  # who has made it good; "": it was found good
 
     def is_same(self, other: "Version | Refusal | None") -> bool:
         """Whether the other is these octets, read in this way."""
@@ -96,6 +98,7 @@ class Kept:
     asked_s: float = 0.0  # the source was last asked
     confirmed_s: float = 0.0  # the source last said that the good copy is its newest
     seen: str = ""  # the mark of the file that was last taken
+    decided: tuple[str, ...] = ()  # what two persons agreed to, and was done here or found void; newest first
 
     def knows(self, version: Version) -> bool:
         """Whether `version` is one of those that were judged already."""
@@ -135,7 +138,7 @@ def asked_anew(kept: Kept) -> Kept:
     return replace(kept, refused=None, validators=None, seen="")
 
 
-def approved(kept: Kept, digest: str, at_s: float) -> Kept:
+def approved(kept: Kept, digest: str, at_s: float, by: str = "") -> Kept:
     """A person has looked at the held version: it is good.
 
     digest  the start of its SHA-256, so that nobody approves what came after the look; "" for whatever is held
@@ -144,16 +147,38 @@ def approved(kept: Kept, digest: str, at_s: float) -> Kept:
         raise LookupError("no version is held")
     if not kept.held.sha256.startswith(digest.lower()):
         raise LookupError(f"another version is held by now, {kept.held.sha256[:16]}")
-    return accepted(kept, kept.held, at_s)
+    return accepted(kept, replace(kept.held, by=by), at_s)
 
 
-def rolled_back(kept: Kept, why: str) -> Kept:
-    """The good version before the present one is good again; the source's newest is held, so that it does not come
-    back by itself.   Raises LookupError where there is none before it."""
+def rolled_back(kept: Kept, by: str, digest: str = "") -> Kept:
+    """An earlier good version is good again, and those between it and the present one are gone; the source's newest is
+    held, so that it does not come back by itself.
+
+    digest  the start of its SHA-256; "": the one before the present one
+    Raises LookupError where it is not kept."""
     if kept.good is None or not kept.older:
         raise LookupError("no earlier good version is kept")
-    held, held_why = (kept.held, kept.held_why) if kept.held is not None else (kept.good, why)
-    return replace(kept, good=kept.older[0], older=kept.older[1:], held=held, held_why=held_why, waiting=None)
+    place = next((n for n, each in enumerate(kept.older) if each.sha256.startswith(digest.lower())), None)
+    if place is None:
+        raise LookupError(f"no earlier good version {digest[:16]} is kept")
+    held, held_why = (kept.held, kept.held_why) if kept.held is not None else (kept.good, f"{by} has rolled it back")
+    good = replace(kept.older[place], by=by)
+    return replace(kept, good=good, older=kept.older[place + 1 :], held=held, held_why=held_why, waiting=None)
+
+
+def rolled_back_once(kept: Kept, by: str, decision: str, before: str, digest: str) -> Kept:
+    """The same, as an approval of two persons says; once, and only from the version that they have seen in force.
+
+    decision  what tells this one from all others;   before, digest  SHA-256, whole"""
+    if decision in kept.decided:
+        return kept
+    decided = replace(kept, decided=(decision, *kept.decided)[:KEPT_DECIDED])
+    if kept.good is None or kept.good.sha256 != before or len(digest) != len(before):
+        return decided
+    try:
+        return rolled_back(decided, by, digest)
+    except LookupError:
+        return decided
 
 
 def _done(kept: Kept, version: Version) -> Kept:
@@ -239,7 +264,7 @@ class Shelf:
     def _write(self, kept: Kept) -> Kept:
         with writing_whole(self.directory / STATE) as file:
             os.fchmod(file.fileno(), 0o600)
-            file.write(json.dumps(dataclasses.asdict(kept), indent=1).encode() + b"\n")
+            file.write(json.dumps(_said_of(kept), indent=1).encode() + b"\n")
         self._prune(kept)
         return kept
 
@@ -302,6 +327,18 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _said_of(kept: Kept) -> dict[str, Any]:
+    """What the state says.   Fields that came later are there only where they say something: a release of before can
+    read the rest."""
+    said = dataclasses.asdict(kept)
+    for row in filter(None, (said["good"], said["held"], said["waiting"], *said["older"])):
+        if not row["by"]:
+            del row["by"]
+    if not said["decided"]:
+        del said["decided"]
+    return said
+
+
 def _kept_of(said: dict[str, Any]) -> Kept:
     def version(row: dict[str, Any] | None) -> Version | None:
         return None if row is None else Version(**row | {"sketch": tuple(row["sketch"])})
@@ -317,5 +354,6 @@ def _kept_of(said: dict[str, Any]) -> Kept:
             "refused": Refusal(**said["refused"]) if said["refused"] else None,
             "failed": Failure(**said["failed"]) if said["failed"] else None,
             "validators": Validators(**said["validators"]) if said["validators"] else None,
+            "decided": tuple(said.get("decided", ())),
         }
     )

@@ -7,8 +7,9 @@ import pytest
 from aiohttp import CookieJar, web_app
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, TokenOf
+from support.mgmt.signing import Signer, signer
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.app import create_app
@@ -134,3 +135,21 @@ async def browser(
     async with TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True)) as client:
         yield Browser(client, clock)
     of_web.dispose()
+
+
+@pytest.fixture
+def conn(engine: Engine) -> Iterator[Connection]:
+    with writing(engine) as conn:
+        yield conn
+
+
+@pytest.fixture
+def amna(conn: Connection) -> Signer:
+    """A person of the desk with a passkey that is vouched for."""
+    return signer(conn, "amna", "compliance")
+
+
+@pytest.fixture
+def bilal(conn: Connection) -> Signer:
+    """Another one, of another group."""
+    return signer(conn, "bilal", "approver")

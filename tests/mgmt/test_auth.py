@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 from support.lists.sealed import new_seal
 from support.mgmt.confirmed import answer
-from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, TokenOf
+from support.mgmt.desk import EARLIER, GOOD, NOW, Client, Clock, Desk, DeskOf, TokenOf
 from support.mgmt.signing import ORIGIN, answer_of, proposed, signer
 from support.present import present
 
@@ -166,6 +166,7 @@ class Things:
         path = route.path.replace("/id/{id}", f"/id/{self.orders[whose]}").replace(
             "tokens/{id}", f"tokens/{self.spare}"
         )
+        path = path.replace("{list}", "pta").replace("{version}", EARLIER)
         path = path.replace("approvals/{id}", f"approvals/{self.approval}")
         path = path.replace("{ref}", f"ref{self.n}").replace("ledger/{event}", "ledger/0")
         path = path.replace("{id}", str(LINES[whose])).replace("{name}", "phone").replace("{reference}", self.report)
@@ -197,6 +198,9 @@ class Things:
             return json.dumps({"line": LINES[whose]}).encode()
         if route.path == "/v1/approvals":
             return json.dumps(self.proposal()).encode()
+        if route.path.endswith("/rollbacks"):
+            words = {"proposer": self.key.person.mail, "reason": "r", "reference": "r"}
+            return json.dumps(words | {"before": GOOD, "version": EARLIER}).encode()
         if route.path.endswith("/signatures"):
             return json.dumps({"response": self.signature}).encode()
         if route.path.endswith("/ticket"):

@@ -13,6 +13,7 @@ from support.mgmt import confirmed, orders
 from support.mgmt.desk import PlayedControl
 from support.mgmt.events import events_of
 
+from filterd.control.list_rollbacks import agreed
 from mgmt.app import create_app
 from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.event import CONTROL
@@ -57,6 +58,12 @@ class DeskSite:
         with writing(self.engine) as conn:
             orders.publish(conn, self.now, proof=Proof(Party(ORIGIN, ""), takes_names=False))
             return orders.statuses(conn, order)
+
+    def taken_back(self) -> list[tuple[str, str]]:
+        """The lists that control takes back to an earlier version, and to which."""
+        with writing(self.engine) as conn:
+            found = agreed(conn, Proof(Party(ORIGIN, ""), takes_names=False), self.now)
+            return [(row.list, row.list_to) for row in found]
 
     def answered(self, order: int) -> None:
         """The traffic has verified an order, and control has signed its confirmation."""

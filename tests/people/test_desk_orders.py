@@ -8,6 +8,7 @@ from people.conftest import WIDE, OpenDesk
 from people.desk_site import ORIGIN, DeskSite
 from people.looks import press
 from support.mgmt.confirmed import SIGNER
+from support.mgmt.desk import EARLIER
 
 from mgmt.confirmation.signed import check_document
 
@@ -80,7 +81,8 @@ def test_every_page_is_accessible_and_fits(open_desk: OpenDesk, axe: str, desk: 
     order = take_letter_in(page, f"WA/{size}", HELD, "bad.test", "!", f"https://{long}/{'path' * 40}")
     desk.decided(order)
 
-    for path in ("", "/orders", f"/orders/{order}", "/orders/new", "/approvals", "/reports", "/lists", "/people"):
+    lists = ("/lists", "/lists/pta", f"/lists/pta/{EARLIER}")
+    for path in ("", "/orders", f"/orders/{order}", "/orders/new", "/approvals", "/reports", *lists, "/people"):
         page.goto(f"{ORIGIN}/desk{path}")
         look(page, axe, f"{path.strip('/').replace('/', '-') or 'start'}.{size}")
 
@@ -112,3 +114,29 @@ def test_an_order_is_taken_back_and_a_report_answered_by_keyboard_alone(open_des
     enter(page)
     assert f"{reference}: mistake.test, category: it is open now" in page.inner_text("main")
     assert [status for status, _ in desk.decided(order)] == ["withdrawn"]
+
+
+def test_a_list_goes_back_to_an_earlier_version_once_two_persons_have_signed(
+    open_desk: OpenDesk, desk: DeskSite
+) -> None:
+    first, second = open_desk(), open_desk("dark")
+    for page, name, role in ((first, "iqra", "engineer"), (second, "jamal", "approver")):
+        enrol(page, desk, name, role)
+        sign_in(page)
+    desk.vouch()
+    press(first, "nav >> text=Lists")
+    first.goto(f"{ORIGIN}/desk/lists/pta")
+    press(first, "text=What going back to it would change >> nth=0")
+    assert first.inner_text("h2 >> nth=0").startswith("Stopped by a rail")
+    for field, text in {"reason": "shops are blocked", "reference": "T-1"}.items():
+        first.fill(f"[name={field}]", text)
+    press(first, "main form button")
+    where = first.url
+    assert desk.taken_back() == []
+
+    for page, then in ((first, "It waits for a person of another group"), (second, "Both have signed")):
+        page.goto(where)
+        page.click("text=Sign with a passkey")
+        page.wait_for_selector(f"text={then}")
+
+    assert desk.taken_back() == [("pta", EARLIER)]

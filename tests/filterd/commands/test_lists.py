@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from support.dns.played_primary import APEX
 from support.lists.server import Shelved, authority, server_context, serving_apart
+from support.present import present
 from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
@@ -131,6 +132,24 @@ def test_without_a_held_version_it_is_what_the_last_one_has_changed(
     assert run(place, "diff", "pta") == 1
     out = capsys.readouterr().out
     assert "1 added, 0 removed" in out and "+ n100.test (subtree)" in out
+
+
+def test_an_earlier_version_is_compared_with_the_one_in_force(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    earlier = str(kept_version(place))
+    drop(place, names(range(101)))
+    drop(place, names(range(102)))
+
+    assert run(place, "diff", "pta", "--to", earlier[:12], "--json", "--most", "1") == 1
+    head, *changes = told(capsys)
+    assert (head["to"], head["added"], head["removed"]) == (earlier, 0, 2)
+    assert [(each["change"], each["value"]) for each in changes] == [("removed", "n100.test")]
+    assert run(place, "diff", "pta", "--to", "beef") == 1
+    assert "no version beef is kept" in capsys.readouterr().err
+
+
+def kept_version(folder: Path) -> str:
+    config = load(folder / "f.yaml")
+    return present(shelf_of(config, config.lists[0]).kept().good).sha256
 
 
 def test_names_that_no_list_may_hold_come_first(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_wh
         assert (approved.list, approved.faults) == ("pta", {})
         assert reasons(control) == ["order", "default"]
 
-        done(await control.lists.change(ListsRollback("pta", "a person")))
+        done(await control.lists.change(ListsRollback("pta", by="a person")))
         assert reasons(control) == ["order", "order"]
         again = done(await control.lists.change(ListsRefresh(["pta"])))
         assert "a person has rolled it back" in again.faults["list pta"]
@@ -101,3 +102,38 @@ def test_a_list_is_pulled_when_it_is_due_and_in_force(place: Path, engine: Engin
     play(place, engine, work)
 
     assert server.asked == [200]
+
+
+def test_versions_are_told_and_an_earlier_one_is_compared_by_a_job_one_at_a_time(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> None:
+        (place / "pta.txt").write_text("listed.test\nwww.isp.example\n")
+        done(await control.lists.change(ListsRefresh(["pta"])))
+        pta, stop = control.lists.kept()
+        earlier = pta["older"][0]["version"]
+        assert (pta["good"]["rules"], stop["tier"], stop["older"]) == (2, "csam", [])
+
+        at_once = await asyncio.gather(*(control.lists.diff("pta", earlier) for _ in range(2)))
+
+        found = next(each for each in at_once if not isinstance(each, Failed))
+        assert (found.head["removed"], [each["value"] for each in found.changes]) == (1, ["www.isp.example"])
+        assert any(isinstance(each, Failed) and "another comparison goes on" in each.reason for each in at_once)
+        for list_id, version, why in (
+            ("nonsense", earlier, "not in the configuration"),
+            ("pta", "--file=/etc/passwd", "or no version"),
+            ("pta", "d" * 64, "no version dddd"),
+        ):
+            refused = await control.lists.diff(list_id, version)
+            assert isinstance(refused, Failed) and why in refused.reason
+
+    play(place, engine, work)
+
+
+def test_a_list_whose_state_is_broken_hides_no_other(place: Path, engine: Engine) -> None:
+    async def work(control: Control) -> None:
+        (place / "state/lists/pta/state.json").write_text("{")
+
+        pta, stop = control.lists.kept()
+
+        assert "cannot be read" in pta["faults"][0] and stop["good"]["rules"] == 1
+
+    play(place, engine, work)

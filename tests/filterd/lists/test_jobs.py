@@ -96,7 +96,7 @@ def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(dropped: Co
     take_in(dropped)
     drop(dropped, names(range(110)))
     take_in(dropped)
-    shelf_of(dropped, dropped.lists[0]).change(lambda now: rolled_back(now, "somebody has rolled it back"))
+    shelf_of(dropped, dropped.lists[0]).change(lambda now: rolled_back(now, "somebody"))
     os.utime(file_of(dropped))
 
     found = take_in(dropped)

@@ -177,7 +177,7 @@ async def test_a_decision_names_who_took_it_and_which_version_is_good_now(
     present(config.lists[0].file).write_text("a.test\nmore.test\n")
     await keeper.take(config, 0.0)
 
-    version = keeper.roll_back(config, "a", "a person")
+    version = keeper.roll_back(config, "a", "", "a person")
 
     assert version == kept(config).good.sha256
     assert "a person" in caplog.text and "a person" in kept(config).held_why

@@ -20,7 +20,13 @@ async def test_a_job_ends_with_its_exit_code_and_what_it_said() -> None:
 
 
 async def test_a_job_that_is_well_says_nothing() -> None:
-    assert await run_job(["canon"], 5) == (0, "")
+    assert await run_job(["canon"], 5) == (0, "", "")
+
+
+async def test_what_a_job_prints_is_there_where_it_is_asked_for() -> None:
+    ended = await run_job(["services", "list", "--json"], 5, keeps_stdout=True)
+
+    assert (ended.exit_code, ended.stderr) == (0, "") and "youtube" in ended.stdout
 
 
 async def test_what_is_done_together_has_ended_when_one_of_it_fails() -> None:

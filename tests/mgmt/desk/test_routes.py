@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import NOW
+from support.mgmt.desk import EARLIER, NOW
 from support.mgmt.orders import push
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
@@ -20,6 +20,8 @@ PAGES = {
     "/approvals": "orders.approve",
     "/reports": "reports.read",
     "/lists": "status.read",
+    "/lists/pta": "lists.read",
+    f"/lists/pta/{EARLIER}": "lists.read",
     "/people": "staff.read",
 }
 TABS = ("/orders", "/approvals", "/reports", "/lists", "/people")
@@ -28,6 +30,7 @@ DEEDS = {
     "/orders/1/withdraw": "orders.withdraw",
     "/approvals": "orders.approve",
     "/approvals/1/refuse": "orders.approve",
+    f"/lists/pta/{EARLIER}": "orders.approve",
     "/people/reviewed": "staff.read",
 }
 

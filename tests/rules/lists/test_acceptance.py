@@ -27,8 +27,8 @@ def names(numbers: Iterable[int]) -> str:
     return "".join(f"n{number}.test\n" for number in numbers)
 
 
-def version(found: Examined, **more: bool) -> Version:
-    return Version("a" * 64, 1, "file", "plain", 0.0, found.n_rules, found.n_skipped, found.sketch, **more)
+def version(found: Examined, *, is_seed: bool = False) -> Version:
+    return Version("a" * 64, 1, "file", "plain", 0.0, found.n_rules, found.n_skipped, found.sketch, is_seed)
 
 
 def verdict(

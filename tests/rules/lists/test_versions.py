@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.present import present
 
 from rules.lists.versions import (
     KEPT_OLDER,
@@ -24,6 +25,7 @@ from rules.lists.versions import (
     held_back,
     refused,
     rolled_back,
+    rolled_back_once,
 )
 
 
@@ -101,14 +103,48 @@ def test_what_is_not_held_cannot_be_approved(kept: Kept) -> None:
 
 
 def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_itself() -> None:
-    once = rolled_back(Kept(good=C, older=(B, A)), "wrong")
-    twice = rolled_back(once, "wrong again")
+    once = rolled_back(Kept(good=C, older=(B, A)), "one")
+    twice = rolled_back(once, "another")
 
-    assert (once.good, once.older, once.held, once.held_why) == (B, (A,), C, "wrong")
+    assert (once.good, once.older, once.held, once.held_why) == (
+        replace(B, by="one"),
+        (A,),
+        C,
+        "one has rolled it back",
+    )
     assert arrived(once, C).waiting is None
-    assert (twice.good, twice.older, twice.held) == (A, (), C)
+    assert (twice.good, twice.older, twice.held) == (replace(A, by="another"), (), C)
     with pytest.raises(LookupError):
-        rolled_back(twice, "once more")
+        rolled_back(twice, "a third")
+
+
+def test_a_rollback_to_a_certain_version_leaves_what_came_between_out() -> None:
+    kept = rolled_back(Kept(good=C, older=(B, A)), "one", "AAA")
+
+    assert (present(kept.good).sha256, kept.older, kept.held) == (A.sha256, (), C)
+    with pytest.raises(LookupError, match="dddd"):
+        rolled_back(Kept(good=C, older=(B, A)), "one", "dddd")
+
+
+def test_what_two_persons_agree_to_is_done_once_and_from_the_version_that_they_saw_alone() -> None:
+    before = Kept(good=C, older=(B, A))
+    done = rolled_back_once(before, "two", "d7", C.sha256, A.sha256)
+    back = replace(done, good=C, older=(A,))  # a person on the box has accepted it again
+
+    assert (present(done.good).sha256, present(done.good).by, done.decided) == (A.sha256, "two", ("d7",))
+    assert rolled_back_once(back, "two", "d7", C.sha256, A.sha256) == back
+    for seen, wanted in ((B.sha256, A.sha256), (C.sha256, "d" * 64), (C.sha256, "a"), (C.sha256, "")):
+        assert rolled_back_once(before, "two", "d7", seen, wanted) == replace(before, decided=("d7",))
+
+
+def test_a_release_of_before_reads_a_state_in_which_nothing_new_is_said(shelf: Shelf) -> None:
+    put(shelf, b"a.test\n")
+    kept = shelf.change(lambda now: approved(held_back(now, present(now.waiting), "it shrank"), "", 9.0))
+
+    said = (shelf.directory / "state.json").read_text()
+
+    assert shelf.kept() == kept
+    assert '"by"' not in said and '"decided"' not in said
 
 
 def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_unchanged() -> None:

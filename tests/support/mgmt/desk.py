@@ -15,7 +15,18 @@ from sqlalchemy import Engine
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import Ack, Asked, Closing, ControlFailed, Receipt, Report, Shown, Ticketed, receipt_json
+from mgmt.control_protocol import (
+    Ack,
+    Asked,
+    Closing,
+    ControlFailed,
+    Diff,
+    Receipt,
+    Report,
+    Shown,
+    Ticketed,
+    receipt_json,
+)
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
 from rules.lists.source import describe_source
@@ -27,6 +38,35 @@ REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))
 Client = TestClient[web.Request, web.Application]
 
 
+GOOD, EARLIER, OLDEST = ("c" * 64, "b" * 64, "a" * 64)  # versions of lists
+
+
+def kept_version(digest: str, n_rules: int, **more: Any) -> dict[str, Any]:
+    """As control tells it."""
+    said = {"version": digest, "at": "2026-08-03 09:00:00Z", "rules": n_rules, "skipped": 0, "bytes": 900}
+    return said | {"from": "https://lists.example/pta", "seed": False, "by": None} | more
+
+
+LISTS: list[dict[str, Any]] = [
+    {
+        **{"list": "pta", "tier": "order", "sealed": False, "good": kept_version(GOOD, 1200), "held": None},
+        "older": [kept_version(EARLIER, 1100, by="root"), kept_version(OLDEST, 1000)],
+        "faults": [],
+    },
+    {
+        **{"list": "iwf", "tier": "csam", "sealed": True, "good": kept_version(GOOD, 60), "faults": []},
+        "held": kept_version(OLDEST, 9, why="it shrank"),
+        "older": [kept_version(EARLIER, 50)],
+    },
+]
+DIFF = Diff(
+    {"list": "pta", "from": GOOD, "to": EARLIER, "added": 3, "removed": 103, "held": {"protected": 1}, "kinds": {}},
+    [
+        {"change": "added", "value": "portal.isp.example", "mode": "subtree", "line": 9, "why": "protected"},
+        {"change": "added", "value": "again.test", "mode": "subtree", "line": 3, "why": None},
+        {"change": "removed", "value": "wrong.test", "mode": "subtree", "line": 4, "why": None},
+    ],
+)
 # Of the example addresses, some are behind a host of many sites.
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 RAILS = OrderRails(
@@ -82,6 +122,15 @@ class PlayedControl:
             await asyncio.Event().wait()
         self._may_fail()
         return self.decisions.get(name, {"reason": "default", "action": "passthru"})
+
+    async def list_versions(self) -> list[dict[str, Any]]:
+        self._may_fail()
+        return LISTS
+
+    async def list_diff(self, list_id: str, version: str) -> Diff:
+        self.asked.append((list_id, version))
+        self._may_fail()
+        return DIFF
 
     async def status(self) -> dict[str, Any]:
         self._may_fail()

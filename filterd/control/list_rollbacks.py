@@ -1,0 +1,127 @@
+"""Lists that two persons of the desk have agreed to take back to an earlier version: control does it, on each box.
+
+    approvals of lists, proven → the list's state, once → the base that is compiled next
+
+Invariants: an approval is carried out at most once on a box, which the list's own state says, and only where the
+version that both persons have seen in force is; web's word changes nothing; of what does not fit, the ledger says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from filterd.control.context import Context
+from filterd.lists.rails import proof_of
+from filterd.lists.sources import shelf_of
+from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
+from mgmt.lists.rollbacks import LIVES, digest_of, versions_of
+from mgmt.orders.approvals import ROLLBACK, approvals_given, note_given, why_not_agreed
+from mgmt.orders.decisions import end_approval, give_signed
+from mgmt.orders.proof import Proof, why_unproven
+from parental.database import reading, writing
+from parental.schema.orders import approvals
+from rules.lists.versions import rolled_back_once
+
+log = logging.getLogger("filterd.control.service")
+
+
+class ListRollbacks:
+    """Carries out what was agreed to at the desk."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def look(self) -> None:
+        """Take lists back; they are in force with the next look at the lists.   Raises DatabaseFault"""
+        for approval in await asyncio.to_thread(self._agreed):
+            try:
+                await asyncio.to_thread(self._carry_out, approval)
+            except ValueError as reason:  # a state that cannot be read keeps no other list from going back
+                self._context.note_fault(f"list {approval.list}", reason)
+
+    def _agreed(self) -> Sequence[Row[Any]]:
+        engine = self._context.engine
+        with reading(engine) as conn:
+            if not has_open(conn):
+                return ()
+        with writing(engine) as conn:
+            return agreed(conn, proof_of(self._context.config), datetime.now(UTC))
+
+    def _carry_out(self, approval: Row[Any]) -> None:
+        """Raises ValueError for a list whose state cannot be read."""
+        config = self._context.config
+        entry = next((each for each in config.lists if each.id == approval.list), None)
+        if entry is None:  # another gateway has it
+            return
+        shelf, by = shelf_of(config, entry), f"{approval.proposer} and {approval.approver}"
+        before = shelf.kept()
+        decision = approval.digest.hex()
+        if decision in before.decided:
+            return
+        once = partial(rolled_back_once, by=by, decision=decision, before=approval.list_from, digest=approval.list_to)
+        after = shelf.change(once)
+        about: dict[str, Value] = {"list": entry.id, "approval": approval.id}
+        if after.good is not None and not after.good.is_same(before.good):
+            log.warning("list %s: rolled back by %s: version %s is good now", entry.id, by, after.good.sha256[:16])
+            event = Event(SETTINGS, "list rolled back", CONTROL, about | {"version": after.good.sha256})
+        else:
+            why = "another version is in force by now, or the earlier one is not kept any more"
+            log.warning("list %s: approval %d is not carried out: %s", entry.id, approval.id, why)
+            event = Event(SETTINGS, "list not rolled back", CONTROL, about, {"reason": why})
+        self._context.note_event(event)
+
+
+def has_open(conn: Connection) -> bool:
+    """Whether agreed() may have something to do."""
+    is_open = approvals.c.order.is_(None), approvals.c.lapsed_ms.is_(None)
+    return bool(conn.execute(select(select(approvals.c.id).where(*is_open).exists())).scalar_one())
+
+
+def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
+    """The rollbacks that two persons have agreed to, as it proves itself now, by rising number.
+
+    What was refused, is not believed or is over is ended.   conn  may write;   proof  that is asked of approvals"""
+    now_s = int(at.timestamp())
+    new = give_signed(conn, now_s, at, is_of_list=True)
+    found = []
+    for approval in approvals_given(conn, is_of_list=True):
+        fault = _fault_of(approval, now_s) or why_unproven(conn, approval, proof)
+        if fault is not None or approval.expires_s <= now_s:
+            end_approval(conn, approval, fault, at)
+            continue
+        if approval.id in new:
+            note_given(conn, approval, at, new[approval.id].actors, **versions_of(approval))
+        found.append(approval)
+    _end_unsigned(conn, now_s, at)
+    return found
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _fault_of(approval: Row[Any], now_s: int) -> str | None:
+    """Why control does not believe an approval of a list; None where it does.   Whatever the row holds, nothing is
+    raised."""
+    try:
+        if approval.kind != ROLLBACK:
+            return "is of a kind that there is not"
+        if not 0 < approval.expires_s - approval.proposed_s <= LIVES.total_seconds():
+            return "is for longer than a day"
+        if why := why_not_agreed(approval, now_s):
+            return why
+        words = digest_of(dict(approval._mapping))
+        return None if approval.digest == words else "is of another list, version or words than are here now"
+    except (TypeError, AttributeError, ValueError):
+        return "holds what no approval holds"
+
+
+def _end_unsigned(conn: Connection, now_s: int, at: datetime) -> None:
+    """End the proposals whose day is over before two have signed."""
+    is_over = approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_(None), approvals.c.expires_s <= now_s
+    for proposal in conn.execute(select(approvals).where(approvals.c.order.is_(None), *is_over)).all():
+        end_approval(conn, proposal, None, at)

@@ -1,0 +1,1 @@
+"""Lists, as the desk decides on them."""
