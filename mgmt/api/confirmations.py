@@ -14,10 +14,10 @@ from mgmt.confirmation.forms import csv_of, workbook_of
 from mgmt.confirmation.page import page_of
 from mgmt.confirmation.pdf import NoPdf, pdf_of
 from mgmt.confirmation.replies import last_confirmation
-from mgmt.confirmation.signed import digest_of, document_of
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
 from mgmt.ledger.event import PULLS, Actor, Event
+from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.ledger.store import append
 from mgmt.problems import Problem
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import xlsxwriter
 
-from mgmt.confirmation.signed import digest_of
+from mgmt.ledger.signed_statement import digest_of
 from mgmt.text.cells import plain_cell
 
 COLUMNS = ("number", "value", "status", "reason", "since", "approval", "verified", "ways", "at")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mgmt.confirmation.signed import digest_of
+from mgmt.ledger.signed_statement import digest_of
 from mgmt.settings import LANGUAGES
 from mgmt.text.catalogue import catalogue
 from mgmt.text.environment import environment

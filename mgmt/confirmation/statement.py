@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import time_text
+from mgmt.ledger.signed_statement import canonical
 from mgmt.orders.dates import moment_of
 from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP
 from mgmt.orders.store import counts_of, get_order, page_of_entries
@@ -44,11 +44,6 @@ def statement_of(conn: Connection, verification: int, at_ms: int) -> str:
         "entries": entries,
     }
     return canonical(said)
-
-
-def canonical(said: Any) -> str:
-    """RFC 8785, of what holds whole numbers and ASCII keys alone."""
-    return msgspec.json.encode(said, order="sorted").decode()
 
 
 def _before(conn: Connection, order: Row[Any]) -> Row[Any] | None:

@@ -8,7 +8,8 @@ from support.mgmt.confirmed import SIGNER, confirmed
 from support.mgmt.desk import DeskOf
 from support.mgmt.orders import publish, push
 
-from mgmt.confirmation.signed import check_document, digest_of
+from mgmt.confirmation.signed import check_document
+from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.store import find_order
 from parental.database import reading, writing
 from parental.schema.ledger import events

@@ -9,7 +9,7 @@ from support.mgmt.confirmed import VALUES, confirmed
 
 from mgmt.confirmation.forms import COLUMNS, csv_of, workbook_of
 from mgmt.confirmation.replies import last_confirmation
-from mgmt.confirmation.signed import digest_of
+from mgmt.ledger.signed_statement import digest_of
 
 
 def answer(conn: Connection, *values: str) -> tuple[str, str]:

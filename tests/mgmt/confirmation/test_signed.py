@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from support.mgmt.confirmed import SIGNER, confirmed
 
 from mgmt.confirmation.replies import last_confirmation
-from mgmt.confirmation.signed import check_document, document_of
+from mgmt.confirmation.signed import check_document
 from mgmt.ledger.checkpoint import Signer
+from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.verifier import open_note
 
 
