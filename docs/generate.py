@@ -32,6 +32,7 @@ from mgmt.frame.idempotency import KEPT
 from mgmt.frame.openapi import document, summary_of
 from mgmt.frame.rates import N_OF_TOKEN, N_REFUSED
 from mgmt.problems import MEANINGS, TYPE
+from mgmt.statistics.statement import schema_text
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
@@ -165,6 +166,7 @@ def pages() -> dict[str, str]:
         "marks.md": marks_page(),
         "metrics.md": metrics_page(),
         "openapi.json": json.dumps(document(ROUTES), indent=1, ensure_ascii=False) + "\n",
+        "statistics.schema.json": schema_text(),
     }
 
 

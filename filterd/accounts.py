@@ -57,10 +57,10 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "radius": {"sessions": (), "holder": (), "places": ()},
     # Records of blocks, as files.
     "archive": {
-        "search": ("web",),
+        "search": ("web", "control"),
         "name_orders": ("web",),
-        "more": ("web",),
-        "close": ("web",),
+        "more": ("web", "control"),
+        "close": ("web", "control"),
         "forget": ("control",),
         "status": ("control",),
     },

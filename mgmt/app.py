@@ -65,6 +65,7 @@ from mgmt.portal.routes import add_portal
 from mgmt.portal.sms import Sms
 from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
+from mgmt.statistics import routes as quarters
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -93,6 +94,7 @@ ROUTES = (
     *desk_settings.ROUTES,
     *audit.ROUTES,
     *ledger.ROUTES,
+    *quarters.ROUTES,
     *status.ROUTES,
     *tokens.ROUTES,
 )

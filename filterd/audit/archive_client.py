@@ -32,7 +32,7 @@ from mgmt.block_ledger import Wanted
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
 ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
 
-Form = Literal["ndjson", "csv", "parquet"]
+Form = Literal["ndjson", "csv", "parquet", "counts"]
 T = TypeVar("T")
 
 

@@ -13,7 +13,7 @@ class Search(Struct, frozen=True, tag_field="op", tag="search"):
     """Look for records, but for those that households have chosen.   Reply: Opened."""
 
     wanted: Wanted
-    form: Literal["ndjson", "csv", "parquet"]
+    form: Literal["ndjson", "csv", "parquet", "counts"]
 
 
 class NameOrders(Struct, frozen=True, tag_field="op", tag="name_orders"):

@@ -37,7 +37,7 @@ from filterd.audit.archive_messages import (
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
 from filterd.audit.block_files import compact, forget
-from filterd.audit.block_search import SCRATCH, search
+from filterd.audit.block_search import SCRATCH, counted, search
 from filterd.errors import Missing
 from filterd.process.codec import Failed
 from mgmt.block_archive import OrderName
@@ -172,8 +172,7 @@ class Archive:
             return _closed(number)
         async with one.lock:
             if one.pieces is None:
-                found = search(self._folder, "enforcement", one.asked.wanted)
-                one.pieces = exported(found, one.asked.form, one.orders)
+                one.pieces = self._pieces(one.asked, one.orders)
             try:
                 data = await asyncio.to_thread(next, one.pieces, None)
             except (OSError, ValueError, OverflowError, duckdb.Error) as reason:
@@ -184,6 +183,11 @@ class Archive:
         if data is None:
             self._searches.pop(number, None)
         return Piece(data or b"", data is None)
+
+    def _pieces(self, asked: Search, orders: dict[int, OrderName]) -> Iterator[bytes]:
+        if asked.form == "counts":
+            return counted(self._folder, "enforcement", asked.wanted)
+        return exported(search(self._folder, "enforcement", asked.wanted), asked.form, orders)
 
     def _close_left(self) -> None:
         """Close searches whose askers have left them."""

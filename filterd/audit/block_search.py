@@ -5,17 +5,21 @@ Absent on purpose: a database of DuckDB's own: the Parquet files are the records
 Cost: a process that imports DuckDB and pyarrow has 110 MB; a search of one day takes at most MEMORY more.
 """
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.block_ledger import Wanted
+from mgmt.statistics import cells as statistics
 from parental.subscriber import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
@@ -28,6 +32,7 @@ LIMITS: dict[str, str | bool | int | float | list[str]] = {  # it loads no code,
 }
 AT_ONCE = 1 << 14  # records of one piece of an answer
 TRIES = 5  # of a look between two compactions
+COUNTED = tuple(name for name in statistics.COUNTED if name in SCHEMA.names)
 COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
 
 
@@ -35,17 +40,41 @@ def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.Reco
     """The records that are wanted, by time; in pieces of at most AT_ONCE, in columns of SCHEMA.
 
     Raises duckdb.Error, OSError; ValueError for a damaged batch"""
+    with _opened(folder, ledger, wanted) as (engine, days):
+        for day, files in days:
+            for piece in _found(engine, files, wanted, day, COLUMNS, 'ORDER BY "time"').to_arrow_reader(AT_ONCE):
+                yield piece.cast(SCHEMA)
+
+
+def counted(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[bytes]:
+    """The records that are wanted, counted by what alike ones have in common: lines of JSON, for mgmt.statistics.cells.
+
+    Raises as search()"""
+    counts: Counter[tuple[str, ...]] = Counter()
+    columns = ", ".join(f'"{name}"' for name in COUNTED)
+    with _opened(folder, ledger, wanted) as (engine, days):
+        for day, files in days:
+            found = _found(engine, files, wanted, day, f"{columns}, sum(count)", f"GROUP BY {columns}")
+            for *values, count in found.fetchall():
+                counts[tuple(values)] += int(count)
+    for alike, count in sorted(counts.items()):
+        yield msgspec.json.encode({**dict(zip(COUNTED, alike, strict=True)), "count": count}) + b"\n"
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(
+    folder: Path, ledger: LedgerName, wanted: Wanted
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[tuple[date, list[Path]]]]]:
+    """An engine with the records that are in no file as `waiting`, and the days that have any, with their files."""
     first, last = (datetime.fromtimestamp(at, UTC).date() for at in (wanted.since_s, max(wanted.until_s - 1, 0)))
     files, waiting = _look(folder, ledger, first, last)
     days = files.keys() | {at.date() for at in pc.unique(pc.floor_temporal(waiting["time"], unit="day")).to_pylist()}
     with duckdb.connect(config={**LIMITS, "temp_directory": str(folder / SCRATCH)}) as engine:
         engine.register("waiting", waiting)
-        for day in sorted(each for each in days if first <= each <= last):
-            for piece in _found(engine, files.get(day, []), wanted, day):
-                yield piece.cast(SCHEMA)
-
-
-# ----------------------------------------------------------------------------------------------------------------------
+        yield engine, [(day, files.get(day, [])) for day in sorted(days) if first <= day <= last]
 
 
 def _look(folder: Path, ledger: LedgerName, first: date, last: date) -> tuple[dict[date, list[Path]], pa.Table]:
@@ -60,7 +89,10 @@ def _look(folder: Path, ledger: LedgerName, first: date, last: date) -> tuple[di
     raise OSError(f"{folder}: its batches go while they are read, {TRIES} times; nothing was found; ask again")
 
 
-def _found(engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted, day: date) -> pa.RecordBatchReader:
+def _found(
+    engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted, day: date, columns: str, end: str
+) -> duckdb.DuckDBPyRelation:
+    """columns  what is selected of the records of a day;   end  of the query"""
     begin_s = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     equal = "".join(f' AND "{name}" = ${name}' for name in wanted.equal())
     asked: dict[str, object] = {
@@ -73,8 +105,8 @@ def _found(engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted,
         asked["files"] = [str(path) for path in files]
         of_files = "SELECT * FROM read_parquet($files, union_by_name=true, hive_partitioning=false) UNION ALL BY NAME "
     query = (
-        f"SELECT {COLUMNS} FROM (SELECT * REPLACE (coalesce(province, '{UNKNOWN_PROVINCE}') AS province) "
+        f"SELECT {columns} FROM (SELECT * REPLACE (coalesce(province, '{UNKNOWN_PROVINCE}') AS province) "
         f"FROM ({of_files}SELECT * FROM waiting)) "
-        f'WHERE "time" >= to_timestamp($since_s) AND "time" < to_timestamp($until_s){equal} ORDER BY "time"'
+        f'WHERE "time" >= to_timestamp($since_s) AND "time" < to_timestamp($until_s){equal} {end}'
     )
-    return engine.sql(query, params=asked).to_arrow_reader(AT_ONCE)
+    return engine.sql(query, params=asked)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
@@ -33,9 +33,12 @@ EXPORT = """filterd audit export > ledger.ndjson
 filterd audit export --event 4711 > one-event.ndjson"""
 VERIFY = """filterd audit verify ledger.ndjson
 filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
-STATS = "filterd audit stats --since 2026-11-01T00:00:00+05:00 --json"
+STATS = """filterd audit stats --since 2026-11-01T00:00:00+05:00 --json
+filterd audit stats --quarters
+filterd audit stats --quarter 2026-Q4 --format pdf > statistics.pdf"""
 COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
+STATISTICS = b'{"note":'  # how their signed file begins
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
@@ -61,7 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify.add_argument(
         "--witness", action="append", default=[], metavar="KEY", help="this witness must have cosigned the checkpoint"
     )
-    stats = add_verb(verbs, "stats", "counts of events by month, kind, action and issuer", STATS)
+    what = "counts of events by month, kind, action and issuer; or the statistics of a quarter, as they were published"
+    stats = add_verb(verbs, "stats", what, STATS)
+    stats.add_argument("--quarters", action="store_true", help="which quarters were published, and by which node")
+    stats.add_argument("--quarter", metavar="YEAR-Qn", help="give this quarter, signed, to stdout")
+    stats.add_argument("--node", help="of this gateway; default: of all that share the database")
+    of_quarter = ("json", "csv", "svg", "pdf")
+    stats.add_argument("--format", choices=of_quarter, default="json", help="of a quarter; default: json, signed")
     cosign = add_verb(verbs, "cosign", "the newest checkpoint of the ledger, cosigned by a witness", COSIGN)
     cosign.add_argument("--witness", required=True, metavar="URL", help="where it listens")
     cosign.add_argument("--key", dest="key_of_witness", required=True, metavar="KEY", help="its verifier key")
@@ -97,6 +106,11 @@ def run(args: argparse.Namespace) -> int:
             _stream(args, "/v1/audit/ledger")
         case "verify":
             return _verify(args)
+        case "stats" if args.quarter is not None:
+            asked = urlencode({"format": args.format, **({"node": args.node} if args.node else {})})
+            _copy(args, f"/v1/audit/statistics/{quote(args.quarter, safe='')}?{asked}")
+        case "stats" if args.quarters:
+            _quarters(args)
         case "stats":
             _stats(args)
         case "cosign":
@@ -113,7 +127,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stream(args: argparse.Namespace, path: str, **more: str | int | None) -> None:
-    with open_answer(args, "GET", path + _query(args, **more)) as answer:
+    _copy(args, path + _query(args, **more))
+
+
+def _copy(args: argparse.Namespace, path: str) -> None:
+    with open_answer(args, "GET", path) as answer:
         try:
             shutil.copyfileobj(answer, sys.stdout.buffer)
         except (HTTPException, ConnectionResetError, TimeoutError) as reason:
@@ -134,7 +152,11 @@ def _verify(args: argparse.Namespace) -> int:
     try:
         held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
         with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
-            found, sentence = _verified(lines_of(file), args.key, held, args.witness)
+            lines = lines_of(file)
+            head = next(lines, b"")
+            if head.startswith(STATISTICS):
+                return _verify_statistics(args, b"".join([head, *lines]))
+            found, sentence = _verified(itertools.chain([head], lines), args.key, held, args.witness)
     except Altered as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
@@ -149,6 +171,24 @@ def _verify(args: argparse.Namespace) -> int:
                 "hint: the key is the bundle's own; compare it with the one that you have, or give --key",
                 file=sys.stderr,
             )
+    return 0
+
+
+def _verify_statistics(args: argparse.Namespace, document: bytes) -> int:
+    """The signed file of a quarter; it does not hold its key."""
+    from mgmt.ledger.signed_statement import digest_of
+    from mgmt.statistics.statement import check_document
+
+    if not args.key:
+        raise WrongUse(f"{args.bundle}: statistics do not hold their key; nothing verified; give it with --key")
+    try:
+        text = check_document(document, args.key)
+    except ValueError as reason:
+        print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
+        return 1
+    said = json.loads(text)
+    found = {"whole": True, "quarter": said["quarter"], "node": said["node"], "sha256": digest_of(text)}
+    print(json.dumps(found) if args.json else f"{args.bundle}: statistics of {said['quarter']}, as signed")
     return 0
 
 
@@ -172,6 +212,12 @@ def _stats(args: argparse.Namespace) -> None:
     for row in call(args, "GET", f"/v1/audit/stats{_query(args)}")["counts"]:
         named = " ".join(filter(None, (row["month"], row["kind"], row["action"], row["issuer"])))
         print(json.dumps(row) if args.json else f"{row['count']:>9}  {named}")
+
+
+def _quarters(args: argparse.Namespace) -> None:
+    for row in call(args, "GET", "/v1/audit/statistics")["releases"]:
+        line = " ".join(filter(None, (row["quarter"], row["node"], row["made"], row["sha256"])))
+        print(json.dumps(row) if args.json else line)
 
 
 def _witness(args: argparse.Namespace) -> None:

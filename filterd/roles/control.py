@@ -59,6 +59,7 @@ from filterd.places import (
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.statistics.publisher import publish_quarters
 from mgmt.block_archive import ArchiveFailed
 from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.checkpoint import Signer
@@ -123,6 +124,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
     work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
     work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
+    work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))

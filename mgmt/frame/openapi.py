@@ -43,9 +43,11 @@ HEAD = {
 NUMBER = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
 EVENT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 NAME = {"type": "string", "minLength": 1, "maxLength": 500}
+QUARTER = {"type": "string", "pattern": "^[0-9]{4}-Q[1-4]$"}
 IN_PATHS = {  # what stands in a path, by its name there
     "id": ("A number.", NUMBER),
     "event": ("The number of an event.", EVENT),
+    "quarter": ("Of a year: 2026-Q4.", QUARTER),
     "line": ("The number of a line.", NUMBER),
     "child": ("The number of a child.", NUMBER),
     "caregiver": ("The number of a caregiver.", NUMBER),

@@ -67,6 +67,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "audit.blocks": _all(AUDITOR),
     "audit.counts": _all(AUDITOR),
     "audit.ledger": _all(AUDITOR),
+    "audit.statistics": _all(COMPLIANCE, AUDITOR),
     "staff.read": _all(COMPLIANCE, ENGINEER, AUDITOR),
     "tokens.read": _all(COMPLIANCE, ENGINEER, AUDITOR),
     "tokens.make": _all(COMPLIANCE, ENGINEER),

@@ -13,6 +13,7 @@ confirmations  what the traffic said of orders, and what issuers are answered
 deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
 records  what was blocked, and how far spools and counters have been drained
+statistics  of quarters, as they were published
 reports  what visitors report as blocked by mistake
 settings what the desk says of the pages
 idempotency  answers to requests that may come twice
@@ -37,6 +38,7 @@ from parental.schema import (
     sealed_orders,
     settings,
     staff,
+    statistics,
 )
 from parental.schema.base import metadata
 
@@ -58,4 +60,5 @@ __all__ = [
     "sealed_orders",
     "settings",
     "staff",
+    "statistics",
 ]

@@ -118,6 +118,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "list_counts": {CONTROL: READ, LEDGER: ALL},
     "confidential_totals": {LEDGER: ALL},
     "list_totals": {LEDGER: ALL},
+    "statistics_releases": {WEB: "SELECT (quarter, node, at_ms, text, note)", CONTROL: APPEND},  # control alone signs
 }
 
 

@@ -16,6 +16,7 @@ from filterd.places import ARCHIVE, archive_socket
 from filterd.process.json_socket import serve
 from mgmt.block_archive import ArchiveFailed, OrderName
 from mgmt.block_ledger import Wanted
+from mgmt.statistics.cells import groups_of_lines
 
 ALL = Wanted(0, 1 << 33)
 ORDERS = [OrderName(number, "PTA", f"PTA-{number}") for number in range(1, 6)]
@@ -86,3 +87,11 @@ async def test_an_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
         await ArchiveClient(tmp_path).status()
     with pytest.raises(ArchiveFailed, match=r"archive\.sock"):
         await pulled(ArchiveClient(tmp_path))
+
+
+async def test_counts_of_what_is_alike_are_lines_for_statistics(archive: Archive, tmp_path: Path) -> None:
+    del archive
+    async with aclosing(ArchiveClient(tmp_path).pull(ALL, "counts", ())) as pieces:
+        groups = groups_of_lines(b"".join([piece async for piece in pieces]))
+
+    assert sum(group.count for group in groups) == 50

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
 from filterd.audit.block_files import SCHEMA
-from filterd.audit.block_search import search
+from filterd.audit.block_search import COUNTED, counted, search
 from mgmt.block_ledger import Wanted, keyed_pseudonym
 
 S = 10**9
@@ -143,3 +144,12 @@ def test_a_file_of_before_provinces_is_found_and_says_that_they_are_not_known(st
     assert {row["province"] for piece in pieces for row in piece.to_pylist()} == {"unknown"}
     assert len(rules(store)) == sum(piece.num_rows for piece in pieces) == 5
     assert rules(store, FOREVER._replace(province="PK-PB")) == []
+
+
+def test_records_are_counted_by_what_alike_ones_share_and_none_of_a_household(store: Path) -> None:
+    lines = [json.loads(line) for line in counted(store, "enforcement", FOREVER)]
+
+    assert sum(line["count"] for line in lines) == 5
+    assert all(tuple(line) == (*COUNTED, "count") for line in lines)
+    assert [line["count"] for line in lines if line["list"] == "own"] == [1]
+    assert not list(counted(store, "enforcement", Wanted(0, TIME_S)))

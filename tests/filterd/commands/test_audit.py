@@ -8,12 +8,15 @@ import pytest
 from support.block_proof import Store
 from support.mgmt import ledgers
 from support.mgmt.ledgers import SIGNER
+from support.mgmt.published import statement_of
 from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
 from filterd.places import database_file
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
+from mgmt.ledger.signed_statement import document_of
+from mgmt.statistics.statement import note_of, text_of
 from parental.database import open_database, reading
 
 
@@ -161,3 +164,30 @@ def test_a_bundle_of_block_records_is_verified_too(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["fault"].startswith("batch 0, of 2027-01-15: its records were altered")
     assert main(["audit", "verify", str(tmp_path / "whole"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["without"] == {}
+
+
+@pytest.mark.services
+def test_quarters_that_were_published_are_listed_and_one_that_was_not_is_named(daemon: Daemon) -> None:
+    token = daemon.token("auditor")
+
+    listed = daemon.run("audit", "stats", "--quarters", token=token)
+    missing = daemon.run("audit", "stats", "--quarter", "2001-Q1", token=token)
+
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert missing.returncode == 1 and "2001-Q1: not published" in missing.stderr
+
+
+def test_statistics_are_verified_with_the_key_of_the_ledger_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = text_of(statement_of())
+    file = tmp_path / "2026-Q3.json"
+    file.write_bytes(document_of(text, note_of(SIGNER, "2026-Q3", "", text)))
+
+    assert main(["audit", "verify", str(file), "--key", SIGNER.vkey]) == 0
+    assert "statistics of 2026-Q3, as signed" in capsys.readouterr().out
+    assert main(["audit", "verify", str(file)]) == 2
+    assert "give it with --key" in capsys.readouterr().err
+    file.write_bytes(file.read_bytes().replace(b'"count":120', b'"count":121'))
+    assert main(["audit", "verify", str(file), "--key", SIGNER.vkey, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["fault"] == "is another statement than was signed"

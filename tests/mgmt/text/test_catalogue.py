@@ -34,6 +34,7 @@ BUILT = (
     "family.province.",
     "splash.",
     "report.",
+    "statistics.",
     "decision.",
     "time.",
 )  # the rest of the name is a value

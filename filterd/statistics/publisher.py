@@ -1,0 +1,51 @@
+"""Control's look, once an hour, whether the statistics of a quarter are to be published."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Engine
+
+from fastpath.images.decision import ListInForce
+from filterd.audit.archive_client import ArchiveClient
+from filterd.audit.list_counts import attempts
+from filterd.audit.seal import Seal
+from filterd.config.web_settings import clocks_of
+from filterd.control.context import Context, guarded
+from filterd.places import keys_folder
+from filterd.statistics.quarters import Box, publish_last
+from mgmt.block_archive import ArchiveFailed
+from mgmt.ledger.trusted_clock import read_clocks
+
+BEGIN_S = 60.0  # after the start: what a gateway needs to filter comes first
+LOOK_S = 3600.0
+
+log = logging.getLogger("filterd.statistics")
+
+
+async def publish_quarters(context: Context, records: Engine, lists: Callable[[], Sequence[ListInForce]]) -> None:
+    """Publish each quarter once it is over; where that fails, all else goes on, and it is tried again.
+
+    records  of the role that keeps the records;   lists  in force, by number; none: not known yet"""
+    await asyncio.sleep(BEGIN_S)
+    while True:
+        await guarded(context.faults, "statistics", lambda: asyncio.to_thread(publish, context, records, lists()))
+        await asyncio.sleep(LOOK_S)
+
+
+def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> None:
+    """Publish the last quarter, if that was not done.   Blocking.   Raises OSError, ValueError, DatabaseFault"""
+    config, engine = context.config, context.engine
+    signer = Seal(engine, keys_folder(config.state_dir), socket.gethostname()).signer
+    archive = ArchiveClient(config.run_dir) if config.records.are_files else None
+    is_counted = config.records.bypass_statistics and bool(lists)
+    seen = attempts(engine, lists) if is_counted else None
+    try:
+        quarter = publish_last(
+            Box(engine, records, signer, archive, config.retention.blocks), read_clocks(), clocks_of(config), seen
+        )
+    except ArchiveFailed as reason:
+        raise OSError(f"{reason}; no statistics are published until then") from reason
+    if quarter is not None:
+        log.info("the statistics of %s are signed", quarter)

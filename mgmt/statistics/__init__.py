@@ -1,0 +1,1 @@
+"""Counts of blocks for public bodies: counted, protected, signed, and shown."""

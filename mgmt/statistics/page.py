@@ -1,0 +1,50 @@
+"""Statistics as a page in English and Urdu, from which their PDF is made, and their charts as a picture.
+
+Invariants: values are escaped; nothing is loaded; equal statements give equal pages.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from mgmt.ledger.signed_statement import digest_of
+from mgmt.settings import LANGUAGES
+from mgmt.statistics import forms
+from mgmt.text.catalogue import catalogue
+from mgmt.text.environment import environment
+
+_templates = environment(Path(__file__).with_name("templates"))
+
+
+def page_of(text: str, note: str) -> str:
+    """HTML."""
+    said = json.loads(text)
+    languages = [(language, catalogue(language).texts) for language in LANGUAGES]
+    return _templates.get_template("statistics.html").render(
+        said=said,
+        parts=[
+            (language, texts, forms.charts_of(said, functools.partial(_words, texts))) for language, texts in languages
+        ],
+        total=sum(row["count"] for row in said["blocks"]),
+        tables=[name for name in forms.TABLES if name not in ("blocks", "orders") and said[name]],
+        digest=digest_of(text),
+        signature=" ".join(note.split()),
+        bar=forms.BAR,
+        line=forms.LINE,
+    )
+
+
+def svg_of(text: str) -> bytes:
+    """All charts in one picture, in English."""
+    said = json.loads(text)
+    charts = forms.charts_of(said, functools.partial(_words, catalogue("en").texts))
+    template = _templates.get_template("charts.svg")
+    return template.render(said=said, charts=charts, digest=digest_of(text), bar=forms.BAR, line=forms.LINE).encode()
+
+
+def _words(texts: Mapping[str, str], dimension: str, value: str | None) -> str:
+    """What a value is called: in words where there are any, else as the records have it."""
+    if value is None:
+        return texts["statistics.sums"]
+    return texts.get(f"statistics.is.{value}") or texts.get(f"{dimension}.{value}") or value

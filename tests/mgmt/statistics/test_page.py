@@ -1,0 +1,54 @@
+"""Statistics as a page."""
+
+import io
+import json
+from typing import Any
+from xml.etree import ElementTree
+
+import pypdf
+import pytest
+from support.mgmt.published import statement_of
+
+from mgmt.confirmation.pdf import pdf_of
+from mgmt.statistics.page import page_of, svg_of
+from mgmt.statistics.statement import text_of
+from mgmt.text.catalogue import catalogue
+
+TEXT = text_of(statement_of())
+
+
+def test_it_speaks_english_and_urdu_and_what_a_list_is_called_is_escaped() -> None:
+    page = page_of(TEXT, "a note\n")
+
+    for language in ("en", "ur"):
+        texts = catalogue(language).texts
+        assert f'<section lang="{language}">' in page and texts["statistics.title"] in page
+        assert texts["category.adult"] in page and texts["statistics.part"] in page
+    assert "&lt;b&gt;" in page and "<b>" not in page
+    assert page == page_of(TEXT, "a note\n")
+
+
+def test_where_all_is_withheld_it_says_so() -> None:
+    said = json.loads(TEXT) | {"blocks": []}
+
+    assert catalogue("en").texts["statistics.withheld"] in page_of(json.dumps(said), "")
+
+
+def test_the_picture_is_well_formed_says_each_number_and_holds_no_markup_of_a_list() -> None:
+    picture = svg_of(TEXT)
+    root = ElementTree.fromstring(picture)
+
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "120" in texts and "<b>" in texts and b"<b>" not in picture
+    assert picture == svg_of(TEXT)
+
+
+@pytest.mark.services
+async def test_two_pdfs_of_one_statement_are_the_same_octets_with_urdu_in_its_own_font() -> None:
+    page = page_of(TEXT, "a note\n")
+
+    first, second = await pdf_of(page), await pdf_of(page)
+
+    assert first == second
+    fonts: Any = [page["/Resources"] for page in pypdf.PdfReader(io.BytesIO(first)).pages]
+    assert any("Nastaliq" in str(font.get_object()["/BaseFont"]) for each in fonts for font in each["/Font"].values())
