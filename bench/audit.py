@@ -46,7 +46,7 @@ from filterd.audit.block_export import exported
 from filterd.audit.block_files import compact
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.block_search import search
-from filterd.audit.block_tree import BlockTree, root_of_lines
+from filterd.audit.block_tree import BlockTree, Signed, root_of_lines
 from mgmt.block_archive import OrderName
 from mgmt.block_ledger import Wanted
 from mgmt.ledger import block_verifier
@@ -117,12 +117,14 @@ def proven(folder: Path) -> dict[str, float]:
     (folder / "keys").mkdir()
     seal, bundle = BlockSeal(folder / "keys", "bench"), folder / "bundle"
     with closing(BlockTree(folder / "store")) as tree:
-        seal.seal(tree)
+        signed = seal.seal(tree.head(seal.signed))
+        assert signed is not None
+        tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
         with bundle.open("wb") as file:
-            file.writelines(bundle_of(folder / "store", tree, [seal.vkey], date.min, date.max))
+            file.writelines(bundle_of(folder / "store", tree, date.min, date.max))
         took_s = [_verified_s(bundle, root_of) for root_of in (root_of_lines, block_verifier.root_of_lines)]
         began = time.process_time()
-        proof = proof_of(folder / "store", tree, [seal.vkey], tree.size // 2, 0)
+        proof = proof_of(folder / "store", tree, tree.size // 2, 0)
         made_s = time.process_time() - began
     began = time.process_time()
     block_verifier.verify(lines_of(io.BytesIO(proof)))

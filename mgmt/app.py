@@ -32,6 +32,7 @@ from mgmt.api import (
 from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.letters import files, refusals, sealed, statistics
 from mgmt.api.lists import versions
+from mgmt.api.proof import block_proof
 from mgmt.api.publications import add_publications
 from mgmt.app_context import (
     ARCHIVE,
@@ -93,6 +94,7 @@ ROUTES = (
     *reports.ROUTES,
     *desk_settings.ROUTES,
     *audit.ROUTES,
+    *block_proof.ROUTES,
     *ledger.ROUTES,
     *quarters.ROUTES,
     *status.ROUTES,

@@ -1,6 +1,7 @@
 """What the web role asks of the archive, which has the records of blocks where they are files."""
 
 from collections.abc import AsyncGenerator, Sequence
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, select
@@ -22,6 +23,17 @@ def order_names(conn: Connection) -> list[OrderName]:
     return [OrderName(*row) for row in conn.execute(select(orders.c.id, orders.c.issuer, orders.c.ref))]
 
 
+class NewestHead(Protocol):
+    """A checkpoint.   size  of its tree;   path  from an earlier tree to it (RFC 9162 §2.1.4)"""
+
+    @property
+    def note(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def path(self) -> list[bytes]: ...
+
+
 class ArchiveFailed(Exception):
     """The archive could not be asked, or could not do it; the message says why."""
 
@@ -31,4 +43,18 @@ class Archive(Protocol):
 
     def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
         """The records by time, in pieces of their form: "ndjson", "csv" or "parquet".   Raises ArchiveFailed"""
+        ...
+
+    def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
+        """The records of these days (UTC) with their proof, as mgmt.ledger.block_verifier reads them.
+
+        Raises ArchiveFailed"""
+        ...
+
+    async def record(self, number: int, index: int) -> bytes:
+        """One record with its proof.   number  of its batch in the tree;   Raises ArchiveFailed, LookupError"""
+        ...
+
+    async def checkpoint(self, earlier: int | None) -> NewestHead:
+        """The newest checkpoint, with the path from a tree of `earlier` batches.   Raises ArchiveFailed, NotSigned"""
         ...

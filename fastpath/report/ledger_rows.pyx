@@ -153,6 +153,30 @@ def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_p
     return Placed(made, numbers[:known], found[:known])
 
 
+def first_and_last(time_s: bytes) -> tuple[int, int]:
+    """The least and the largest number of a column of int64; ≥ 1 of them.   Cost: 1 ns a row"""
+    cdef const int64_t[::1] times = memoryview(time_s).cast("q")
+    cdef int64_t first = times[0]
+    cdef int64_t last = times[0]
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(times.shape[0]):
+            first = min(first, times[i])
+            last = max(last, times[i])
+    return first, last
+
+
+def largest(column: bytes) -> int:
+    """The largest number of a column of uint32; ≥ 1 of them.   Cost: 1 ns a row"""
+    cdef const uint32_t[::1] numbers = memoryview(column).cast("I")
+    cdef uint32_t found = 0
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(numbers.shape[0]):
+            found = max(found, numbers[i])
+    return found
+
+
 def pseudonyms(subscribers: array, key: bytes) -> bytes:
     """The pseudonyms of subscribers, 16 octets each: the first half of HMAC-SHA-256 over the number in decimal digits.
 

@@ -5,6 +5,7 @@ Invariants: an answer that ends early raises ArchiveFailed, so that no one takes
 
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
@@ -13,14 +14,23 @@ from msgspec import Struct
 from filterd.audit.archive_messages import (
     ArchiveStatus,
     AskArchive,
+    AskTree,
+    Bundle,
     Close,
     Forget,
     Forgotten,
+    KeepCheckpoint,
+    Kept,
     More,
     NameOrders,
+    Newest,
+    NewestCheckpoint,
     Opened,
     Piece,
+    Proven,
+    RecordProof,
     Search,
+    TreeHead,
 )
 from filterd.audit.retention import Due
 from filterd.places import ARCHIVE, archive_socket
@@ -28,6 +38,7 @@ from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
 from mgmt.block_archive import ArchiveFailed, OrderName
 from mgmt.block_ledger import Wanted
+from mgmt.ledger.bundle import NotSigned
 
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
 ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
@@ -42,8 +53,35 @@ class ArchiveClient:
     def __init__(self, run_dir: Path) -> None:
         self._path = archive_socket(run_dir)
 
-    async def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
-        number = (await self._ask(Search(wanted, cast(Form, form)), Opened)).search
+    def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+        return self._pieces(Search(wanted, cast(Form, form)), orders)
+
+    def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
+        return self._pieces(Bundle(first, last))
+
+    async def record(self, number: int, index: int) -> bytes:
+        found = await self._ask(RecordProof(number, index), Proven)
+        if found.absent:
+            raise LookupError(found.absent)
+        return found.octets
+
+    async def checkpoint(self, earlier: int | None) -> Newest:
+        found = await self._ask(NewestCheckpoint(earlier), Newest)
+        if found.absent:
+            raise NotSigned(found.absent)
+        return found
+
+    async def tree(self, signed: int) -> TreeHead:
+        """How far the tree is, once it has taken what has come.   Raises ArchiveFailed"""
+        return await self._ask(AskTree(signed), TreeHead)
+
+    async def keep(self, signed: KeepCheckpoint) -> None:
+        """Have a checkpoint kept.   Raises ArchiveFailed"""
+        await self._ask(signed, Kept)
+
+    async def _pieces(self, begun: Search | Bundle, orders: Sequence[OrderName] = ()) -> AsyncGenerator[bytes]:
+        """What a search finds.   Raises ArchiveFailed"""
+        number = (await self._ask(begun, Opened)).search
         try:
             for at in range(0, len(orders), ORDERS_AT_ONCE):
                 await self._ask(NameOrders(number, list(orders[at : at + ORDERS_AT_ONCE])), Opened)

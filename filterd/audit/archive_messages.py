@@ -1,5 +1,6 @@
 """Messages of archive.sock: what web asks of the records of blocks that are files, and control of the role itself."""
 
+from datetime import date
 from typing import Literal
 
 from msgspec import Struct
@@ -47,6 +48,40 @@ class AskArchive(Struct, frozen=True, tag_field="op", tag="status"):
     """How are you?   Reply: ArchiveStatus."""
 
 
+class Bundle(Struct, frozen=True, tag_field="op", tag="bundle"):
+    """The records of these days (UTC) with their proof, in pieces as of a search.   Reply: Opened."""
+
+    first: date
+    last: date
+
+
+class RecordProof(Struct, frozen=True, tag_field="op", tag="record_proof"):
+    """One record with its proof.   number  of its leaf;   index  of the record in it   Reply: Proven."""
+
+    number: int
+    index: int
+
+
+class NewestCheckpoint(Struct, frozen=True, tag_field="op", tag="checkpoint"):
+    """The newest checkpoint.   earlier  the size of a tree, whose continuation is to be proven   Reply: Newest."""
+
+    earlier: int | None
+
+
+class AskTree(Struct, frozen=True, tag_field="op", tag="tree"):
+    """Take what has come into the tree.   signed  the size of what was signed last   Reply: TreeHead."""
+
+    signed: int
+
+
+class KeepCheckpoint(Struct, frozen=True, tag_field="op", tag="keep_checkpoint"):
+    """Keep a checkpoint of so many leaves.   vkey  what verifies it   Reply: Kept."""
+
+    size: int
+    note: str
+    vkey: str
+
+
 class Opened(Struct, frozen=True):
     """Reply: the search that is open, or was."""
 
@@ -66,6 +101,39 @@ class Forgotten(Struct, frozen=True):
     days: int
 
 
+class Proven(Struct, frozen=True):
+    """Reply to RecordProof.   octets  the bundle of one record;   absent  why it is not there; "": it is"""
+
+    octets: bytes
+    absent: str
+
+
+class Newest(Struct, frozen=True):
+    """Reply to NewestCheckpoint.   size  of its tree;   path  from `earlier` to it;   absent  why it is not there"""
+
+    note: str
+    size: int
+    path: list[bytes]
+    absent: str
+
+
+class TreeHead(Struct, frozen=True):
+    """Reply to AskTree.   path  from what was signed to the tree of `size` leaves
+
+    has_checkpoint  whether that of what was signed is kept"""
+
+    size: int
+    root: bytes
+    path: list[bytes]
+    has_checkpoint: bool
+
+
+class Kept(Struct, frozen=True):
+    """Reply to KeepCheckpoint: the size of its tree."""
+
+    size: int
+
+
 class ArchiveStatus(Struct, frozen=True, kw_only=True):
     """Reply to AskArchive.
 
@@ -78,4 +146,6 @@ class ArchiveStatus(Struct, frozen=True, kw_only=True):
     faults: dict[str, str]
 
 
-ARCHIVE_REQUESTS = Requests((Search, NameOrders, More, Close, Forget, AskArchive))
+OF_SEARCHES = (Search, NameOrders, More, Close)
+OF_PROOF = (Bundle, RecordProof, NewestCheckpoint, AskTree, KeepCheckpoint)
+ARCHIVE_REQUESTS = Requests((*OF_SEARCHES, *OF_PROOF, Forget, AskArchive))

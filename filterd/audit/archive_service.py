@@ -1,11 +1,11 @@
 """The archive: makes files of the batches that control writes, finds records in them, removes what is old.
 
-    control ─ batches ─→ files by ledger and day ─→ searches of web, piece by piece
+    control ─ batches ─→ tree ─→ files by ledger and day ─→ searches and bundles of web, piece by piece
 
 It holds no key and no database, reads no spool, and cannot tell whose a record is.
 Invariants: one process writes a folder of files, whoever starts a second one; a household's records are in no answer;
 a search that its asker has left is closed after IDLE_S; where the disk is full, batches stay what they are, and are
-found as before.
+found as before; no batch becomes a file, and no day is removed, before the tree knows it.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ import logging
 import os
 import secrets
 import shutil
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -25,22 +26,29 @@ import duckdb
 from filterd.audit.archive_messages import (
     ArchiveStatus,
     AskArchive,
+    AskTree,
+    Bundle,
     Close,
     Forget,
     Forgotten,
+    KeepCheckpoint,
     More,
     NameOrders,
+    NewestCheckpoint,
     Opened,
     Piece,
+    RecordProof,
     Search,
 )
+from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
-from filterd.audit.block_files import compact, forget
+from filterd.audit.block_files import Compacted, compact, forget, settle
 from filterd.audit.block_search import SCRATCH, counted, search
 from filterd.errors import Missing
 from filterd.process.codec import Failed
 from mgmt.block_archive import OrderName
+from mgmt.ledger.bundle import NotSigned
 
 LOOK_S = 2.0  # between two looks at the batches
 OLD_S = 600.0  # a batch becomes a file after so long,
@@ -51,16 +59,19 @@ IDLE_S = 60.0
 NUMBER_BITS = 52  # of a search
 LOCK = "archive.lock"
 
-Request = Search | NameOrders | More | Close | Forget | AskArchive
+OfProof = Bundle | RecordProof | NewestCheckpoint | AskTree | KeepCheckpoint
+Request = Search | NameOrders | More | Close | OfProof | Forget | AskArchive
 
 log = logging.getLogger("filterd.audit.archive")
 
 
 @dataclass
 class _Open:
-    """A search.   pieces  None: it has not begun;   used_s  when it was asked last, by the monotonic clock"""
+    """A search.   begin  with the names of orders;   pieces  None: it has not begun
 
-    asked: Search
+    used_s  when it was asked last, by the monotonic clock"""
+
+    begin: Callable[[dict[int, OrderName]], Iterator[bytes]]
     used_s: float
     orders: dict[int, OrderName] = field(default_factory=dict)
     pieces: Iterator[bytes] | None = None
@@ -80,6 +91,7 @@ class Archive:
             (folder / ledger).mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / BATCHES).mkdir(mode=0o700, exist_ok=True)
         self._lock = _locked(folder / LEDGERS[0] / LOCK)
+        self._proof = ArchiveProof(folder)
         (folder / SCRATCH).mkdir(mode=0o700, exist_ok=True)
         for left in (folder / SCRATCH).iterdir():  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
@@ -87,7 +99,9 @@ class Archive:
     async def answer(self, request: Request) -> object:
         match request:
             case Search():
-                return self._open(request)
+                return self._open(lambda orders: self._pieces(request, orders))
+            case Bundle(first, last):
+                return self._open(lambda _: self._proof.bundle(first, last))
             case NameOrders():
                 return self._name(request)
             case More():
@@ -95,6 +109,16 @@ class Archive:
             case Close():
                 self._searches.pop(request.search, None)
                 return Opened(request.search)
+            case RecordProof():
+                return await asyncio.to_thread(self._proof.record, request)
+            case NewestCheckpoint():
+                return await asyncio.to_thread(self._proof.newest, request)
+            case AskTree():
+                async with self._changing:
+                    return await asyncio.to_thread(self._proof.head, request)
+            case KeepCheckpoint():
+                async with self._changing:
+                    return await asyncio.to_thread(self._proof.keep, request)
             case Forget():
                 async with self._changing:
                     return Forgotten(await asyncio.to_thread(self._forget, request))
@@ -114,12 +138,12 @@ class Archive:
         try:
             async with self._changing:
                 while await asyncio.to_thread(self._is_due):
-                    made = await asyncio.to_thread(compact, self._folder)
+                    made = await asyncio.to_thread(self._compact)
                     if not made.n_batches:
                         break
                     log.debug("%d batches with %d records are files", made.n_batches, made.n_records)
             self.faults.pop("files", None)
-        except (OSError, ValueError) as reason:
+        except (OSError, ValueError, sqlite3.Error) as reason:
             told = f"{reason}; batches stay as they are, and are found; make room, or put aside what is damaged"
             if self.faults.get("files") != told:
                 log.error("%s", told)
@@ -127,6 +151,7 @@ class Archive:
 
     def close(self) -> None:
         """Let go of the folder."""
+        self._proof.close()
         os.close(self._lock)
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -139,7 +164,14 @@ class Archive:
         is_old = time.time() - found[0].st_mtime >= OLD_S
         return is_old or len(paths) > MANY or sum(each.st_size for each in found) >= LARGE_OCTETS
 
+    def _compact(self) -> Compacted:
+        """Make files of what the tree has taken."""
+        settle(self._folder)  # or a compaction that did not end would leave batches that count for nothing
+        self._proof.catch_up()
+        return compact(self._folder)
+
     def _forget(self, due: Forget) -> int:
+        self._proof.forget(due.blocks_before_s, due.after_s)
         before = {"enforcement": due.blocks_before_s, "household": due.household_before_s}
         return sum(forget(self._folder, ledger, before[ledger], due.after_s) for ledger in LEDGERS)
 
@@ -151,12 +183,12 @@ class Archive:
         oldest = days[0] if days else None
         return ArchiveStatus(batches=n_batches, oldest=oldest, octets=octets, faults=dict(self.faults))
 
-    def _open(self, request: Search) -> Opened | Failed:
+    def _open(self, begin: Callable[[dict[int, OrderName]], Iterator[bytes]]) -> Opened | Failed:
         self._close_left()
         if len(self._searches) >= MOST_SEARCHES:
             return Failed(f"{MOST_SEARCHES} pulls run already; nothing was looked for; ask again in a minute")
         number = secrets.randbits(NUMBER_BITS)  # no one goes on with what another life, or another asker, has opened
-        self._searches[number] = _Open(request, time.monotonic())
+        self._searches[number] = _Open(begin, time.monotonic())
         return Opened(number)
 
     def _name(self, request: NameOrders) -> Opened | Failed:
@@ -172,10 +204,13 @@ class Archive:
             return _closed(number)
         async with one.lock:
             if one.pieces is None:
-                one.pieces = self._pieces(one.asked, one.orders)
+                one.pieces = one.begin(one.orders)
             try:
                 data = await asyncio.to_thread(next, one.pieces, None)
-            except (OSError, ValueError, OverflowError, duckdb.Error) as reason:
+            except NotSigned as reason:
+                self._searches.pop(number, None)
+                return Failed(str(reason))
+            except (OSError, ValueError, OverflowError, duckdb.Error, sqlite3.Error) as reason:
                 self._searches.pop(number, None)
                 log.error("a pull ended early: %s", reason)
                 return Failed(f"{' '.join(str(reason).split())}; the pull ends here; ask again")

@@ -21,7 +21,14 @@ import msgspec
 from msgspec import Struct
 
 from fastpath.report.columns import Columns
-from fastpath.report.ledger_rows import NOT_IN_LEDGER, LedgerRows, ledger_rows, placed_kinds, pseudonyms
+from fastpath.report.ledger_rows import (
+    NOT_IN_LEDGER,
+    LedgerRows,
+    largest,
+    ledger_rows,
+    placed_kinds,
+    pseudonyms,
+)
 from filterd.audit.drain import (
     UNRECORDED,
     ProvincesOf,
@@ -95,7 +102,7 @@ class Batches:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         newest = max(batch_numbers(folder), default=0)
-        self._next = 1 + max([newest, *_numbers(folder, PUT_ASIDE)])
+        self._next = 1 + max([newest, *numbers_put_aside(folder)])
         self.positions = read_batch(folder, newest).positions if newest else {}
 
     def append(self, batch: Batch) -> int:
@@ -183,6 +190,11 @@ def batch_numbers(folder: Path) -> list[int]:
     return sorted(_numbers(folder, NAME))
 
 
+def numbers_put_aside(folder: Path) -> list[int]:
+    """The numbers of damaged batches, which are read no more."""
+    return _numbers(folder, PUT_ASIDE)
+
+
 def batch_path(folder: Path, number: int) -> Path:
     return folder / f"{number:010d}.batch"
 
@@ -244,7 +256,7 @@ def _check(rows: Rows) -> None:
         raise ValueError("columns of different lengths")
     if len(rows.pseudonyms) % PSEUDONYM_OCTETS:
         raise ValueError("a pseudonym of another length")
-    if n and max(array("I", rows.kind)) >= len(rows.kinds):
+    if n and largest(rows.kind) >= len(rows.kinds):
         raise ValueError("a record of no kind")
-    if n and max(array("I", rows.pseudonym)) > len(rows.pseudonyms) // PSEUDONYM_OCTETS:
+    if n and largest(rows.pseudonym) > len(rows.pseudonyms) // PSEUDONYM_OCTETS:
         raise ValueError("a pseudonym that does not exist")

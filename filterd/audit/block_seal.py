@@ -1,17 +1,18 @@
-"""Signs the tree of block records, as filterd.audit.seal signs the ledger.
+"""Signs the tree of block records, as filterd.audit.seal signs the ledger: control has the key, the archive the tree.
 
-Invariants: what was signed is never signed otherwise: the last checkpoint lies in a file apart from the store, and a
-store whose tree does not begin with it is refused, not signed.
+Invariants: what was signed is never signed otherwise: the last checkpoint lies in a file of control's, and a tree that
+does not prove that it continues it is refused, not signed, whatever the archive says.
 """
 
 from pathlib import Path
 
-from filterd.audit.block_tree import BlockTree
+from filterd.audit.archive_messages import KeepCheckpoint, TreeHead
 from filterd.audit.last_checkpoint import LastCheckpoint
 from filterd.audit.seal import LedgerDamaged
 from filterd.keys import key_at
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
-from mgmt.ledger.verifier import open_note
+from mgmt.ledger.tree import is_consistent
+from mgmt.ledger.verifier import Checkpoint, open_note
 
 KEY, LAST = "blocks.key", "blocks.checkpoint"
 
@@ -32,25 +33,36 @@ class BlockSeal:
         """What verifies it."""
         return self._signer.vkey
 
-    def seal(self, tree: BlockTree) -> str | None:
-        """Sign what is not signed yet, once it is on the disk; None: nothing is.
+    @property
+    def signed(self) -> int:
+        """How many leaves are signed.   Raises OSError, ValueError"""
+        return self._signed().size
 
-        Raises LedgerDamaged, OSError, sqlite3.Error.   Cost: some milliseconds"""
-        size = tree.size
-        note = self._last.read()
-        signed, root = (0, None) if note is None else open_note(note, [self.vkey])[1:]
-        if root is not None and (signed > size or (signed and tree.root(0, signed) != root)):
-            found = f"{size} batches are left of {signed}" if signed > size else f"the first {signed} are other ones"
-            raise LedgerDamaged(
-                f"block records: {found} that were signed; not signed any more, and all else goes on; keep the store "
-                f"as evidence and put its copy back, or let a new key begin: move {self._last.path} and "
-                f"{self._last.path.with_name(KEY)} away"
-            )
-        if note is not None and tree.checkpoint_from(signed) is None:  # the last life ended between file and store
-            tree.put_checkpoint(signed, note)
-        if size == signed:
+    def seal(self, head: TreeHead) -> KeepCheckpoint | None:
+        """Sign what is not signed yet; what the archive is to keep, None: it has it.   head  asked with `signed`
+
+        Raises LedgerDamaged, OSError, ValueError.   Cost: a millisecond"""
+        signed = self._signed()
+        if signed.size and not (
+            head.size >= signed.size and is_consistent(signed.size, head.size, (signed.root, head.root), head.path)
+        ):
+            raise LedgerDamaged(self._lost(signed.size, head.size))
+        if head.size > signed.size:
+            self._last.write(self._signer.sign(head.size, head.root))
+        elif head.has_checkpoint or not signed.size:
             return None
-        note = self._signer.sign(size, tree.root(0, size))
-        self._last.write(note)
-        tree.put_checkpoint(size, note)
-        return note
+        return KeepCheckpoint(head.size, self._last.read() or "", self.vkey)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _signed(self) -> Checkpoint:
+        note = self._last.read()
+        return Checkpoint("", 0, b"") if note is None else open_note(note, [self.vkey])
+
+    def _lost(self, signed: int, has: int) -> str:
+        found = f"{has} batches are left of {signed}" if has < signed else f"the first {signed} are other ones"
+        return (
+            f"block records: {found} that were signed; not signed any more, and all else goes on; keep the store as "
+            f"evidence and put its copy back, or let a new key begin: move {self._last.path} and "
+            f"{self._last.path.with_name(KEY)} away"
+        )

@@ -1,6 +1,6 @@
 """The Merkle tree of a node's block records: what proves that none was altered, dropped or put in.
 
-    FOLDER/tree.sqlite      leaves, salts, roots of whole subtrees, checkpoints
+    FOLDER/tree/tree.sqlite      leaves, salts, roots of whole subtrees, checkpoints
 
 A leaf is what a batch has of one day in the enforcement ledger:
 
@@ -15,6 +15,7 @@ the disk when it returns, and only then may a compaction remove its batch: the o
 the batches, so the leaves can be computed again from either.  One process writes.
 Absent on purpose: records of households, which are theirs and deletable at any time, and CSAM blocks, which are counts.
 Source: RFC 9162 §2.1; RFC 8785.   Cost: 0.5 µs a record, and 50 µs a leaf; a proof reads some hundred rows.
+On the disk: 120 octets a leaf.
 """
 
 import hashlib
@@ -29,23 +30,25 @@ from typing import NamedTuple
 import msgspec
 
 from fastpath.report.record_tree import leaf_hashes, parents
-from filterd.audit.block_batches import BATCHES, batch_numbers, read_batch
+from filterd.audit.archive_messages import TreeHead
+from filterd.audit.block_batches import BATCHES, batch_numbers, numbers_put_aside, read_batch
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.event import SALT_OCTETS
-from mgmt.ledger.tree import largest_power_below, root_of
+from mgmt.ledger.tree import consistency_proof, largest_power_below, root_of
 from mgmt.ledger.verifier import Frontier, leaf_hash, node_hash
 
-FILE = "tree.sqlite"
+TREE, FILE = "tree", "tree.sqlite"
 EPOCH = date(1970, 1, 1)
+LAST_DAY = (date.max - EPOCH).days
 WHOLE = 256  # leaves under a root that is kept, and such roots under the next one
 AT_ONCE = 256  # batches of one transaction
 HASH_OCTETS = 32
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS leaves (number INTEGER PRIMARY KEY, batch INTEGER, day INTEGER, n INTEGER, root BLOB);
-CREATE INDEX IF NOT EXISTS leaves_day ON leaves (day);
+CREATE INDEX IF NOT EXISTS leaves_day ON leaves (day, batch);
 CREATE TABLE IF NOT EXISTS salts (number INTEGER PRIMARY KEY, salt BLOB);
 CREATE TABLE IF NOT EXISTS subtrees (size INTEGER, number INTEGER, root BLOB, PRIMARY KEY (size, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT);
+CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT, vkey TEXT);
 CREATE TABLE IF NOT EXISTS taken (batch INTEGER);
 """
 
@@ -71,13 +74,22 @@ class Leaf(NamedTuple):
         return leaf_hash(self.text())
 
 
+class Signed(NamedTuple):
+    """A checkpoint of the tree.   size  how many leaves it has;   vkey  what verifies it"""
+
+    size: int
+    note: str
+    vkey: str
+
+
 class BlockTree:
     """The tree of a store.   Raises sqlite3.Error"""
 
     def __init__(self, folder: Path) -> None:
         """folder: of the store"""
         self._batches = folder / BATCHES
-        self._rows = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+        (folder / TREE).mkdir(mode=0o700, exist_ok=True)
+        self._rows = sqlite3.connect(folder / TREE / FILE, isolation_level=None, check_same_thread=False)
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
             self._rows.execute(f"PRAGMA {pragma}")
         self._rows.executescript(SCHEMA)
@@ -99,12 +111,9 @@ class BlockTree:
 
         Raises OSError; ValueError for a damaged batch, and where batches are gone that it has not seen."""
         before, taken = self.size, self.taken
-        numbers = [number for number in batch_numbers(self._batches) if number > taken]
-        if taken and numbers and numbers[0] > taken + 1:
-            raise ValueError(
-                f"{self._batches}: batches {taken + 1} to {numbers[0] - 1} are gone before they were in the tree; "
-                f"nothing taken; put them back, or let a new tree begin: move {FILE} away"
-            )
+        there = batch_numbers(self._batches)
+        numbers = [number for number in there if number > taken]
+        self._refuse_gaps(taken, there, numbers)
         for at in range(0, len(numbers), AT_ONCE):
             self._take(numbers[at : at + AT_ONCE])
         return self.size - before
@@ -130,9 +139,11 @@ class BlockTree:
         return Frontier(size, hashes)
 
     def leaves(self, first: int, until: int) -> Iterator[Leaf]:
-        """Those of first ≤ number < until."""
+        """Those of first ≤ number < until; some at a time, so that a slow reader keeps no journal from its end."""
         chosen = "SELECT leaves.*, salt FROM leaves LEFT JOIN salts USING (number) WHERE number >= ? AND number < ?"
-        yield from map(Leaf._make, self._rows.execute(f"{chosen} ORDER BY number", (first, until)))
+        for begin in range(first, until, WHOLE):
+            part = begin, min(begin + WHOLE, until)
+            yield from map(Leaf._make, self._rows.execute(f"{chosen} ORDER BY number", part).fetchall())
 
     def span(self, first: date, last: date) -> tuple[int, int]:
         """The first leaf of these days, and the one after the last one; equal: there is none."""
@@ -140,44 +151,59 @@ class BlockTree:
         found = self._rows.execute(chosen, ((first - EPOCH).days, (last - EPOCH).days)).fetchone()
         return (0, 0) if found[0] is None else found
 
-    def records_before(self, leaf: Leaf, first_batch: int) -> int:
-        """How many records of its day the batches from `first_batch` on have before a leaf."""
-        chosen = "SELECT coalesce(sum(n), 0) FROM leaves WHERE day = ? AND batch >= ? AND number < ?"
-        return int(self._one(chosen, leaf.day, first_batch, leaf.number))
+    def counts_of(self, day: int, first_batch: int, last_batch: int) -> dict[int, int]:
+        """Leaf → its records, of the leaves that these batches have of a day, in order."""
+        chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? ORDER BY number"
+        return dict(self._rows.execute(chosen, (day, first_batch, last_batch)).fetchall())
 
-    def records_of(self, day: int, first_batch: int, last_batch: int) -> int:
-        """How many records of a day these batches have."""
-        chosen = "SELECT coalesce(sum(n), 0) FROM leaves WHERE day = ? AND batch BETWEEN ? AND ?"
-        return int(self._one(chosen, day, first_batch, last_batch))
+    def forget(self, before_s: float, after_s: float | None = None) -> int:
+        """Destroy the salts of the days that end by `before_s` (unix seconds), or begin after `after_s`; how many.
 
-    def forget(self, before_s: float) -> int:
-        """Destroy the salts of the days that have ended by `before_s` (unix seconds), before their records; how many.
-
-        They are overwritten in the file, and in its journal"""
-        before = (datetime.fromtimestamp(before_s, UTC).date() - EPOCH).days
-        due = "DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE day < ?)"
-        n = self._rows.execute(due, (before,)).rowcount
+        They go before their records, and are overwritten in the file and in its journal"""
+        before, after = _day(before_s), LAST_DAY if after_s is None else _day(after_s)
+        due = "DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE day < ? OR day > ?)"
+        n = self._rows.execute(due, (before, after)).rowcount
         if n:
             self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return n
 
-    def put_checkpoint(self, size: int, note: str) -> None:
-        """Keep a signed one; one that has more signatures replaces it."""
-        self._rows.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (size, note))
+    def head(self, signed: int) -> TreeHead:
+        """How far the tree is, with the proof that it continues that of the first `signed` leaves, if it has them."""
+        size = self.size
+        path = consistency_proof(self.root, signed, size) if 0 < signed <= size else []
+        kept = self.checkpoint_from(signed)
+        return TreeHead(size, self.root(0, size), path, kept is not None and kept.size == signed)
 
-    def checkpoint_from(self, size: int) -> tuple[int, str] | None:
-        """The first one of at least that many leaves, and its size; None: they are not signed yet."""
-        chosen = "SELECT size, note FROM checkpoints WHERE size >= ? ORDER BY size LIMIT 1"
-        found: tuple[int, str] | None = self._rows.execute(chosen, (size,)).fetchone()
-        return found
+    def put_checkpoint(self, signed: Signed) -> None:
+        """Keep one; a later one of that size replaces it."""
+        self._rows.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", signed)
 
-    def last_checkpoint(self) -> tuple[int, str] | None:
-        """The newest one, and its size."""
-        chosen = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
-        found: tuple[int, str] | None = self._rows.execute(chosen).fetchone()
-        return found
+    def checkpoint_from(self, size: int) -> Signed | None:
+        """The first one of at least that many leaves; None: they are not signed yet."""
+        return self._signed("WHERE size >= ? ORDER BY size", size)
+
+    def last_checkpoint(self) -> Signed | None:
+        """The newest one."""
+        return self._signed("ORDER BY size DESC")
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _refuse_gaps(self, taken: int, there: list[int], new: list[int]) -> None:
+        """Raise ValueError where a batch that is not in the tree is gone.   The newest one is never removed."""
+        if taken and (not there or there[-1] < taken):
+            raise ValueError(
+                f"{self._batches}: batch {taken} is in the tree, and the newest one is {max(there, default=0)}: the "
+                f"folder was set back; nothing taken; put it back, or let a new tree begin: move {TREE}/{FILE} away"
+            )
+        if not new:
+            return
+        known = {*new, *numbers_put_aside(self._batches)}
+        gone = [number for number in range((taken or new[0] - 1) + 1, new[-1]) if number not in known]
+        if gone:
+            raise ValueError(
+                f"{self._batches}: batches {gone[0]} to {gone[-1]} are gone before they were in the tree; "
+                f"nothing taken; put them back, or let a new tree begin: move {TREE}/{FILE} away"
+            )
 
     def _take(self, numbers: list[int]) -> None:
         """Batches in one transaction."""
@@ -214,6 +240,10 @@ class BlockTree:
         chosen = "SELECT root FROM subtrees WHERE size = ? AND number >= ? AND number < ? ORDER BY number"
         return (bytes(root) for (root,) in self._rows.execute(chosen, (size, first, until)))
 
+    def _signed(self, which: str, *values: int) -> Signed | None:
+        found = self._rows.execute(f"SELECT size, note, vkey FROM checkpoints {which} LIMIT 1", values).fetchone()
+        return None if found is None else Signed(*found)
+
     def _hashes(self, first: int, until: int) -> Iterator[bytes]:
         return (leaf.hash() for leaf in self.leaves(first, until))
 
@@ -244,3 +274,7 @@ def path_in_batch(salt: bytes, lines: bytes, index: int) -> list[bytes]:
 def day_text(day: int) -> str:
     """'2026-11-28'"""
     return (EPOCH + timedelta(days=day)).isoformat()
+
+
+def _day(time_s: float) -> int:
+    return (datetime.fromtimestamp(time_s, UTC).date() - EPOCH).days

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from fastpath.report.ledger_rows import first_and_last
 from fastpath.report.record_tree import record_lines
 from filterd.audit.block_batches import DAY_S, Kind, Rows
 
@@ -29,9 +30,15 @@ def lines_of(rows: Rows) -> bytes:
 
 def by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
     """The records of each day since 1970, in their order."""
+    if not rows.time_s:
+        return
+    first, last = (time_s // DAY_S for time_s in first_and_last(rows.time_s))
+    if first == last:  # nearly always
+        yield first, rows
+        return
     days = [time_s // DAY_S for time_s in array("q", rows.time_s)]
     for day in sorted(set(days)):
-        yield day, rows if days.count(day) == len(days) else _chosen(rows, [at == day for at in days])
+        yield day, _chosen(rows, [at == day for at in days])
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`filterd audit pull|export|verify|stats|cosign|witness|redact|clock`.
+"""`filterd audit pull|export|bundle|verify|stats|checkpoint|cosign|witness|redact|clock`.
 
 What an auditor takes over the API, and checks without it; and what a second box says of it."""
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
 EXPORT = """filterd audit export > ledger.ndjson
 filterd audit export --event 4711 > one-event.ndjson"""
+BUNDLE = """filterd audit bundle --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z > november.ndjson
+filterd audit bundle --record 4711/3 > one-record.ndjson"""
+CHECKPOINT = """filterd audit checkpoint --blocks > october.txt
+filterd audit checkpoint --blocks --continues october.txt --key 'gw1/filterd-blocks+bbf69a00+AQOh…' > november.txt"""
 VERIFY = """filterd audit verify ledger.ndjson
 filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
 STATS = """filterd audit stats --since 2026-11-01T00:00:00+05:00 --json
@@ -55,8 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--province", metavar="CODE", help="of lines there alone: PK-PB, or unknown")
     export = add_verb(verbs, "export", "the ledger, as a bundle that can be verified, streamed to stdout", EXPORT)
     export.add_argument("--event", type=int, metavar="NUMBER", help="this event alone, with its proof")
+    bundle = add_verb(verbs, "bundle", "records of blocks with their proof, by whole days (UTC), to stdout", BUNDLE)
+    bundle.add_argument("--record", metavar="BATCH/RECORD", help="this record alone: both numbers count from 0")
     verify = add_verb(verbs, "verify", "check a bundle offline, and name the first event that is not as signed", VERIFY)
-    verify.add_argument("bundle", metavar="FILE", help="what export wrote; - for stdin")
+    verify.add_argument("bundle", metavar="FILE", help="what export or bundle wrote; - for stdin")
     verify.add_argument("--key", action="append", default=[], metavar="KEY", help="believe this verifier key alone")
     verify.add_argument(
         "--checkpoint", action="append", default=[], type=Path, metavar="FILE", help="one that you have kept"
@@ -71,16 +77,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats.add_argument("--node", help="of this gateway; default: of all that share the database")
     of_quarter = ("json", "csv", "svg", "pdf")
     stats.add_argument("--format", choices=of_quarter, default="json", help="of a quarter; default: json, signed")
-    cosign = add_verb(verbs, "cosign", "the newest checkpoint of the ledger, cosigned by a witness", COSIGN)
+    checkpoint = add_verb(verbs, "checkpoint", "the newest checkpoint, to be kept elsewhere", CHECKPOINT)
+    checkpoint.add_argument("--continues", type=Path, metavar="FILE", help="only if it continues this one")
+    checkpoint.add_argument("--key", dest="keys", action="append", default=[], metavar="KEY", help="that signed both")
+    cosign = add_verb(verbs, "cosign", "the newest checkpoint, cosigned by a witness", COSIGN)
     cosign.add_argument("--witness", required=True, metavar="URL", help="where it listens")
     cosign.add_argument("--key", dest="key_of_witness", required=True, metavar="KEY", help="its verifier key")
-    add_api_arguments(cosign)
+    for verb in (checkpoint, cosign):
+        verb.add_argument("--blocks", action="store_true", help="of the records of blocks; default: of the ledger")
+        add_api_arguments(verb)
     witness = add_verb(verbs, "witness", "cosign checkpoints of other boxes, until it is stopped", WITNESS)
     witness.add_argument("--listen", required=True, metavar="ADDRESS:PORT")
     witness.add_argument("--state", type=Path, required=True, metavar="FOLDER", help="of its key and what it has seen")
     witness.add_argument("--name", required=True, help="of the witness, in its key and signatures")
     witness.add_argument("--log", action="append", required=True, metavar="KEY", help="the verifier key of a log")
-    for verb in (pull, export, stats):
+    for verb in (pull, export, bundle, stats):
         verb.add_argument("--since", metavar="ISO8601", help="default: from the first record")
         verb.add_argument("--until", metavar="ISO8601", help="default: until now")
         add_api_arguments(verb)
@@ -104,6 +115,10 @@ def run(args: argparse.Namespace) -> int:
             _stream(args, f"/v1/audit/ledger/{args.event}")
         case "export":
             _stream(args, "/v1/audit/ledger")
+        case "bundle" if args.record is not None:
+            _stream(args, f"/v1/audit/blocks/bundle/{quote(args.record)}")
+        case "bundle":
+            _stream(args, "/v1/audit/blocks/bundle")
         case "verify":
             return _verify(args)
         case "stats" if args.quarter is not None:
@@ -113,6 +128,10 @@ def run(args: argparse.Namespace) -> int:
             _quarters(args)
         case "stats":
             _stats(args)
+        case "checkpoint":
+            from filterd.lookup.cosignature import checkpoint
+
+            print(checkpoint(args), end="")
         case "cosign":
             from filterd.lookup.cosignature import cosigned_checkpoint
 

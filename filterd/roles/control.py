@@ -26,6 +26,7 @@ from filterd.audit.list_counts import drain_counted
 from filterd.audit.retention import Due, forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
+from filterd.control.archive_watch import watch_archive
 from filterd.control.box_watch import BoxWatch
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
@@ -80,7 +81,6 @@ RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
 RETAIN_S = 3600.0  # between two looks at what is old
 WANT_ROOM = ("retention", "audit records", "archive")  # faults that what is old may be the cure of
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
-ARCHIVE_S = 10.0  # between two looks at the archive
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
 FOLLOW_S = 0.25  # between two looks at what other gateways have changed
@@ -133,7 +133,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     if (reserve := reserve_of(config)) is not None:
         work.append(_hold_reserve(control, reserve))
     if config.records.are_files:
-        work.append(_watch_archive(control))
+        work.append(watch_archive(config, engine, control.faults))
     if rules.n_queues:
         work += [_suspect(control), box.watch()]
     if engine.dialect.name == "postgresql":
@@ -356,19 +356,6 @@ async def _retain(control: Control, records: Engine) -> None:
             await asyncio.sleep(MEND_S)
             if not control.faults.keys().isdisjoint(WANT_ROOM):
                 break
-
-
-async def _watch_archive(control: Control) -> None:
-    """Say in the status what the archive says of itself, and where it gives no answer."""
-    archive = ArchiveClient(control.config.run_dir)
-
-    async def look() -> None:
-        if faults := (await archive.status()).faults:
-            raise OSError("; ".join(f"{where}: {why}" for where, why in faults.items()))
-
-    while True:
-        await asyncio.sleep(ARCHIVE_S)
-        await guarded(control.faults, "archive", look)
 
 
 async def _seal(control: Control, engine: Engine) -> None:

@@ -8,7 +8,7 @@ auditor gets them.  Each pull is an event of the ledger, written before the firs
 import logging
 import math
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -110,14 +110,21 @@ async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.
 
 
 async def _stream_files(request: web.Request, wanted: Wanted, form: str, node: str) -> web.StreamResponse:
-    """The records of this box's archive; a stream that cannot be ended well is cut off, so that it is seen."""
+    """The records of this box's archive."""
     if await read(request, block_ledger.has_blocks):
         raise Problem(
             503, "records still move from the database to files; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60
         )
     orders = await read(request, order_names)
     media_type = MEDIA_TYPE_OF_PARQUET if form == PARQUET else FORMS[form].media_type
-    async with aclosing(request.app[ARCHIVE].pull(wanted, form, orders)) as pieces:
+    return await stream_of_archive(request, request.app[ARCHIVE].pull(wanted, form, orders), media_type, node)
+
+
+async def stream_of_archive(
+    request: web.Request, found: AsyncGenerator[bytes], media_type: str, node: str
+) -> web.StreamResponse:
+    """What the archive of a node has found; a stream that cannot be ended well is cut off, so that it is seen."""
+    async with aclosing(found) as pieces:
         try:
             first = await anext(pieces, b"")
         except ArchiveFailed as reason:

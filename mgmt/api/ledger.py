@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from mgmt.api.audit import Span, note_pull, span_of
 from mgmt.app_context import json_response, read
 from mgmt.auth import Principal, Route
-from mgmt.fields import unfit
+from mgmt.fields import MAX_DIGITS, number_of
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of, shown
 from mgmt.ledger import bundle, store
@@ -24,7 +24,6 @@ from mgmt.problems import NOT_SIGNED, Problem
 from parental.schema.ledger import events
 
 NDJSON = {"Content-Type": "application/x-ndjson; charset=utf-8", "Cache-Control": "no-store"}
-MAX_DIGITS = 15
 END_OF_TIME_MS = 1 << 53
 MONTH_CHARACTERS = len("2026-11")
 
@@ -78,7 +77,7 @@ async def export(request: web.Request, principal: Principal) -> web.StreamRespon
 
 async def export_event(request: web.Request, principal: Principal) -> web.Response:
     """Export one event with the proof that it is in the tree."""
-    number = _number(request.match_info["event"])
+    number = number_of(request.match_info["event"], "number")
     found = await _planned(request, partial(bundle.proof_of, number=number))
     await note_pull(request, principal, "event exported", {"event": number})
     return web.Response(body=found, headers=NDJSON)
@@ -132,12 +131,6 @@ def _span_ms(request: web.Request, said: Span) -> tuple[int, int]:
     """As span_of(), but without `until` to the last event: its time can be after now, where the clock went back."""
     since_s, until_s = span_of(request, said)
     return since_s * 1000, END_OF_TIME_MS if said.until is None else until_s * 1000
-
-
-def _number(said: str) -> int:
-    if not (said.isascii() and said.isdigit() and len(said) <= MAX_DIGITS):
-        raise unfit("number", f"{said[:20]!r} is not a number", "write the number of an event")
-    return int(said)
 
 
 _LINES = Text(("application/x-ndjson",))

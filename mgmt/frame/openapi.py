@@ -48,6 +48,8 @@ IN_PATHS = {  # what stands in a path, by its name there
     "id": ("A number.", NUMBER),
     "event": ("The number of an event.", EVENT),
     "quarter": ("Of a year: 2026-Q4.", QUARTER),
+    "batch": ("The number of a batch in the tree of block records, from 0.", EVENT),
+    "record": ("The number of a record in its batch, from 0.", EVENT),
     "line": ("The number of a line.", NUMBER),
     "child": ("The number of a child.", NUMBER),
     "caregiver": ("The number of a caregiver.", NUMBER),

@@ -26,6 +26,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 if __package__:
@@ -69,7 +70,8 @@ RootOf = Callable[[bytes, bytes], bytes]  # (salt, lines with their ends) → th
 class Summary(NamedTuple):
     """What was verified: batches of first ≤ number < until.   records  that are there
 
-    without  day → records that are not there, of batches that were left without them"""
+    without  day → records that are not there, of batches that were left without them
+    back     the first batch of a day that lies more than one before that of an earlier batch; None: there is none"""
 
     first: int
     until: int
@@ -77,11 +79,12 @@ class Summary(NamedTuple):
     without: dict[str, int]
     root: bytes
     key_ids: tuple[str, ...]
+    back: int | None = None
 
 
 class _Batch(NamedTuple):
     number: int
-    day: str
+    day: date
     records: int
     root: bytes
     leaf: bytes
@@ -135,9 +138,12 @@ def sentence(found: Summary) -> str:
     n = sum(found.without.values())
     days = f" of {min(found.without)} to {max(found.without)}" if found.without else ""
     without = f"; {n} more{days} are not in it: destroyed, or not asked for" if n else ""
+    back = "" if found.back is None else f"; from batch {found.back} on, days go back: moved rows, or a clock set back"
     span = f"in batches {found.first} to {found.until - 1}" if found.until > found.first else "in no batch"
     signed = f"signed by {', '.join(found.key_ids)}"
-    return f"{found.records} records {span}: whole, in order, unaltered{without}; {signed}; root {found.root.hex()}"
+    return (
+        f"{found.records} records {span}: whole, in order, unaltered{without}{back}; {signed}; root {found.root.hex()}"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -156,16 +162,21 @@ def _verify_range(
     except ValueError as reason:
         raise Altered(f"line 1, the head: {reason}") from reason
     roots, n, without = {tree.size: tree.root()}, 0, Counter[str]()
+    newest, back = date.min + timedelta(days=1), None
     for line in lines:
         if not line.startswith(BATCH):
             break
         batch = _batch(line, tree.size)
         if batch.salt is None:
-            without[batch.day] += batch.records
+            without[str(batch.day)] += batch.records
         else:
             _check_records(batch, batch.salt, lines, root_of)
             n += batch.records
         tree.add(batch.leaf)
+        # Around midnight, the records of one worker come behind the next day's of another.
+        if back is None and batch.day < newest - timedelta(days=1):
+            back = batch.number
+        newest = max(newest, batch.day)
         if any(each.size == tree.size for each in held):
             roots[tree.size] = tree.root()
     else:
@@ -176,7 +187,7 @@ def _verify_range(
     if next(lines, b"") or tree.size != head["until"]:
         raise Altered(f"the bundle goes up to batch {head['until'] - 1}, and its checkpoint to {tree.size - 1}")
     _hold_against(held, roots, head["first"], tree.size)
-    return Summary(head["first"], tree.size, n, dict(without), tree.root(), ())
+    return Summary(head["first"], tree.size, n, dict(without), tree.root(), (), back)
 
 
 def _check_records(batch: _Batch, salt: bytes, lines: Iterator[bytes], root_of: RootOf) -> None:
@@ -277,6 +288,9 @@ def _batch(line: bytes, expected: int | None) -> _Batch:
             raise ValueError("altered: the line is no batch")
         if not 0 < batch["records"] <= MOST_RECORDS:
             raise ValueError("altered: no batch has so many records")
+        day = date.fromisoformat(batch["day"])
+        if str(day) != batch["day"]:
+            raise ValueError("altered: its day is written otherwise")
         salt = unhex(said["salt"].encode()) if "salt" in said else None
         root = _hashes([batch["root"]])[0]
         if salt is not None and len(salt) != SALT_OCTETS:
@@ -288,7 +302,7 @@ def _batch(line: bytes, expected: int | None) -> _Batch:
         raise Altered(f"{where}: {what}: batch {batch['number']} comes instead")
     # What follows `{"batch":` up to the salt is the octets of the object: canonical() has compared them.
     octets = line[len(BATCH) : line.rindex(b',"salt":')] if salt is not None else line[len(BATCH) : -2]
-    return _Batch(batch["number"], batch["day"], batch["records"], root, leaf_hash(octets), salt)
+    return _Batch(batch["number"], day, batch["records"], root, leaf_hash(octets), salt)
 
 
 def _hashes(texts: Sequence[str]) -> list[bytes]:

@@ -51,7 +51,7 @@ WAITING_FINDS = (
         "it was judged by its place in the old connection before the new one's SYN/ACK came",
     ),
     Find(
-        "repeated: the server resets, and its client begins again with the same SYN and a request in the old one's place",
+        "repeated: the server resets, its client begins again with the same SYN and a request in the old one's place",
         Program(
             (("GET of a URL!",), ("POST that is longer",)),
             (Syn(isn=1, server_isn=2), Send(stream=1), Hold(), HangUp(), Syn(isn=1), Send()),

@@ -11,7 +11,7 @@ from support.spool import TIME_NS, block_event, put_segment
 
 from filterd.audit.block_bundle import bundle_of
 from filterd.audit.block_seal import BlockSeal
-from filterd.audit.block_tree import BlockTree
+from filterd.audit.block_tree import BlockTree, Signed
 from mgmt.ledger.block_verifier import Summary, verify
 from mgmt.ledger.verifier import Altered, lines_of
 
@@ -59,11 +59,19 @@ class Store:
             self.drain(*events)
 
     def sign(self) -> str | None:
+        """The checkpoint of what has come, as control and archive make it between them."""
         self.tree.catch_up()
-        return self.seal.seal(self.tree)
+        return self.sign_tree(self.tree)
+
+    def sign_tree(self, tree: BlockTree) -> str | None:
+        signed = self.seal.seal(tree.head(self.seal.signed))
+        if signed is None:
+            return None
+        tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
+        return signed.note
 
     def bundle(self, first: date = date.min, last: date = date.max) -> bytes:
-        return b"".join(bundle_of(self.path, self.tree, [self.seal.vkey], first, last))
+        return b"".join(bundle_of(self.path, self.tree, first, last))
 
 
 def verified(octets: bytes, **more: Any) -> Summary:

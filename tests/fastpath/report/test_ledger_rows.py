@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER, Columns
-from fastpath.report.ledger_rows import NOT_IN_LEDGER, ledger_rows, placed_kinds, pseudonyms
+from fastpath.report.ledger_rows import (
+    NOT_IN_LEDGER,
+    first_and_last,
+    largest,
+    ledger_rows,
+    placed_kinds,
+    pseudonyms,
+)
 
 DAY_S = 86_400
 ROWS = st.lists(
@@ -97,3 +104,9 @@ def test_kinds_are_split_by_place_and_each_pair_has_one_number(rows: list[tuple[
 def test_numbers_that_stand_for_nothing_are_refused(kind: list[int], pseudonym: list[int], places: list[int]) -> None:
     with pytest.raises(ValueError, match="give"):
         placed_kinds(array("I", kind), array("I", pseudonym), array("I", places), 4, 3)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1), st.lists(st.integers(0, 2**32 - 1), min_size=1))
+def test_the_bounds_of_columns_are_those_of_their_numbers(times: list[int], numbers: list[int]) -> None:
+    assert first_and_last(array("q", times).tobytes()) == (min(times), max(times))
+    assert largest(array("I", numbers).tobytes()) == max(numbers)

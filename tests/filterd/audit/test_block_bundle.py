@@ -86,7 +86,7 @@ def test_what_was_destroyed_leaves_a_tree_that_verifies(store: Store) -> None:
     found = verified(store.bundle(), held=[held[1]] if held else [])
     assert (found.records, found.without) == (6, {str(FIRST): 6})
     with pytest.raises(LookupError, match="batch 0, record 0: does not exist; it was destroyed"):
-        proof_of(store.path, store.tree, [store.seal.vkey], 0, 0)
+        proof_of(store.path, store.tree, 0, 0)
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
@@ -96,12 +96,12 @@ def test_every_record_is_proven_alone(store: Store, is_compacted: bool) -> None:
     if is_compacted:
         compacted(store)
 
-    proofs = [proof_of(store.path, store.tree, [store.seal.vkey], leaf, at) for leaf in range(6) for at in range(2)]
+    proofs = [proof_of(store.path, store.tree, leaf, at) for leaf in range(6) for at in range(2)]
 
     assert {verified(proof).records for proof in proofs} == {1}
     assert len({split(proof)[2] for proof in proofs}) == 12
     with pytest.raises(LookupError, match="batch 6, record 0"):
-        proof_of(store.path, store.tree, [store.seal.vkey], 6, 0)
+        proof_of(store.path, store.tree, 6, 0)
 
 
 def test_what_is_not_signed_is_not_exported(store: Store) -> None:
@@ -111,7 +111,7 @@ def test_what_is_not_signed_is_not_exported(store: Store) -> None:
     with pytest.raises(NotSigned, match="batch 1 is not signed yet; nothing exported"):
         store.bundle()
     with pytest.raises(NotSigned, match="batch 0 is not signed yet"):
-        proof_of(store.path, store.tree, [], 0, 0)
+        proof_of(store.path, store.tree, 0, 0)
 
 
 def test_a_bundle_ends_at_the_first_checkpoint_behind_its_days(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_a_bundle_ends_at_the_first_checkpoint_behind_its_days(store: Store) -> 
     store.drain(block_event(time_ns=TIME_NS + 9 * DAY_NS))
     store.sign()
 
-    last = split(b"".join(bundle_of(store.path, store.tree, [store.seal.vkey], FIRST, FIRST)))[-1]
+    last = split(b"".join(bundle_of(store.path, store.tree, FIRST, FIRST)))[-1]
     assert note is not None and open_note(note, [store.seal.vkey]).size == 4 and b"\\n6\\n" in last
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from support.block_proof import Store
 
+from filterd.audit.archive_messages import TreeHead
 from filterd.audit.block_seal import LAST, BlockSeal
 from filterd.audit.seal import LedgerDamaged
 from mgmt.ledger.verifier import open_note
@@ -16,7 +17,7 @@ def test_what_is_not_signed_yet_is_signed_once(store: Store) -> None:
 
     assert note is not None and open_note(note, [store.seal.vkey])[:2] == ("gw.example/filterd-blocks", 4)
     assert store.sign() is None
-    assert store.tree.last_checkpoint() == store.tree.checkpoint_from(3) == (4, note)
+    assert store.tree.last_checkpoint() == store.tree.checkpoint_from(3) == (4, note, store.seal.vkey)
     assert store.tree.checkpoint_from(5) is None
 
 
@@ -36,7 +37,8 @@ def test_a_checkpoint_that_did_not_reach_the_store_is_put_there(store: Store) ->
     note = store.sign()
     store.tree._rows.execute("DELETE FROM checkpoints")
 
-    assert store.sign() is None and store.tree.last_checkpoint() == (2, note)
+    assert store.sign() == note and store.tree.last_checkpoint() == (2, note, store.seal.vkey)
+    assert store.sign() is None
 
 
 def test_a_store_that_was_set_back_is_refused_and_not_signed(store: Store, tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_a_store_that_was_set_back_is_refused_and_not_signed(store: Store, tmp_p
     kept = (store.keys / LAST).read_text()
 
     with pytest.raises(LedgerDamaged, match="2 batches are left of 4 that were signed; not signed any more"):
-        store.seal.seal(store.opened(tmp_path / "copy"))
+        store.sign_tree(store.opened(tmp_path / "copy"))
     assert (store.keys / LAST).read_text() == kept
 
 
@@ -59,7 +61,30 @@ def test_a_forked_tree_is_refused_and_not_signed(store: Store, tmp_path: Path) -
             each.sign()
 
         with pytest.raises(LedgerDamaged, match="the first 4 are other ones"):
-            store.seal.seal(other.tree)
+            store.sign_tree(other.tree)
+
+
+def test_an_archive_that_lies_of_what_was_signed_gets_nothing_signed(store: Store) -> None:
+    store.fill(3)
+    store.sign()
+    store.fill(2)
+    store.tree.catch_up()
+    head, root = store.tree.head(store.seal.signed), store.tree.root(0, 6)
+    lies = [
+        TreeHead(head.size, bytes(32), head.path, False),  # another tree
+        TreeHead(head.size, head.root, [], False),  # no proof
+        TreeHead(head.size, head.root, [*head.path[:-1], bytes(32)], False),
+        TreeHead(6, bytes(32), [], True),  # another one of that size
+        TreeHead(5, root, [], True),
+        TreeHead(0, root, [], False),
+    ]
+    kept = (store.keys / LAST).read_text()
+
+    for lie in lies:
+        with pytest.raises(LedgerDamaged, match="not signed any more"):
+            store.seal.seal(lie)
+        assert (store.keys / LAST).read_text() == kept
+    assert store.sign_tree(store.tree)
 
 
 def test_a_leaf_that_was_altered_in_the_store_is_refused(store: Store) -> None:

@@ -99,6 +99,42 @@ def test_batches_that_are_gone_before_they_were_taken_are_told(store: Store) -> 
     assert store.tree.taken == 1
 
 
+def test_a_batch_in_the_middle_that_is_gone_is_told_and_one_that_is_put_aside_is_not(store: Store) -> None:
+    store.fill(1)
+    store.tree.catch_up()
+    store.fill(3)
+    third = batch_path(store.path / "batches", 3)
+    third.rename(third.with_name(f"{third.name}.gone"))
+
+    with pytest.raises(ValueError, match=r"batches 3 to 3 are gone before they were in the tree; nothing taken"):
+        store.tree.catch_up()
+    third.with_name(f"{third.name}.gone").rename(third.with_name(f"{third.name}.damaged"))
+    store.tree.catch_up()
+
+    assert [leaf.batch for leaf in store.tree.leaves(0, store.tree.size)] == [1, 1, 2, 2, 4, 4]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_folder_of_batches_that_was_set_back_is_told(store: Store, left: int) -> None:
+    store.fill(3)
+    store.tree.catch_up()
+    for number in range(left + 1, 4):
+        batch_path(store.path / "batches", number).unlink()
+
+    with pytest.raises(
+        ValueError, match=f"batch 3 is in the tree, and the newest one is {left}: the folder was set back"
+    ):
+        store.tree.catch_up()
+
+
+def test_salts_of_a_time_to_come_are_forgotten_with_its_records(store: Store) -> None:
+    store.fill(2)
+    store.tree.catch_up()
+
+    assert store.tree.forget(0, NIGHT_NS // S - 1) == 2
+    assert [leaf.salt is None for leaf in store.tree.leaves(0, 4)] == [False, True] * 2
+
+
 def test_forgotten_salts_are_in_no_file_and_the_tree_is_the_same(store: Store) -> None:
     store.fill(3)
     store.tree.catch_up()
@@ -107,7 +143,7 @@ def test_forgotten_salts_are_in_no_file_and_the_tree_is_the_same(store: Store) -
 
     assert store.tree.forget(NIGHT_NS // S) == len(gone) == 3
 
-    octets = b"".join(path.read_bytes() for path in store.path.glob("tree.sqlite*"))
+    octets = b"".join(path.read_bytes() for path in store.path.glob("tree/tree.sqlite*"))
     assert not any(salt in octets for salt in gone)
     assert [leaf.salt is None for leaf in store.tree.leaves(0, 6)] == [True, False] * 3
     assert (store.tree.root(0, 6), store.opened(store.path).root(0, 6)) == (root, root)

@@ -1,14 +1,21 @@
+import argparse
 import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.system.daemon import DEADLINE_S, Daemon, eventually
 from support.system.ports import free_port
 
 from filterd.cli import main
+from filterd.errors import Refused, WrongUse
+from filterd.lookup import cosignature
+from filterd.lookup.cosignature import BLOCKS, checkpoint
 from mgmt.ledger.checkpoint import Signer
+from mgmt.ledger.tree import consistency_proof, root_of
+from mgmt.ledger.verifier import leaf_hash
 
 pytestmark = pytest.mark.services
 
@@ -93,3 +100,69 @@ def test_a_witness_without_fit_arguments_does_not_start(tmp_path: Path, capsys: 
     assert main([*asked, "--listen", "127.0.0.1:1", "--name", "w", "--log", "x"]) == 2
     assert capsys.readouterr().err.count("not started") == 3
     assert main([*asked, "--listen", "192.0.2.1:8099", "--name", "w"]) == 3
+
+
+# ---------------------------------------------------------------------- what continues what is kept
+
+SIGNER = Signer(bytes(32), "gw.test/filterd-blocks")
+Ask = Callable[..., str]
+
+
+def root(first: int, until: int, of: str = "") -> bytes:
+    return root_of(lambda start, end: (leaf_hash(f"{of}{n}".encode()) for n in range(start, end)), first, until)
+
+
+def note(size: int, of: str = "", signer: Signer = SIGNER) -> str:
+    return signer.sign(size, root(0, size, of))
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """What the command says of a kept checkpoint, where the API answers so."""
+
+    def ask(kept: str, answer: dict[str, Any], key: str = SIGNER.vkey) -> str:
+        (tmp_path / "kept").write_text(kept)
+        monkeypatch.setattr(cosignature, "call", lambda _args, _method, path: answer | {"asked": path})
+        return checkpoint(argparse.Namespace(blocks=True, continues=tmp_path / "kept", keys=[key], api="api"))
+
+    return ask
+
+
+def honest(earlier: int, size: int) -> dict[str, Any]:
+    return {"checkpoint": note(size), "path": [each.hex() for each in consistency_proof(root, earlier, size)]}
+
+
+def test_a_checkpoint_that_continues_the_one_that_is_kept_is_printed(ask: Ask) -> None:
+    assert ask(note(3), honest(3, 8)) == note(8)
+    assert ask(note(8), honest(8, 8)) == note(8)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"checkpoint": note(8, "fork"), "path": honest(3, 8)["path"]},
+        {"checkpoint": note(3, "fork"), "path": []},
+        {"checkpoint": note(2), "path": []},
+        {"checkpoint": note(8), "path": []},
+    ],
+)
+def test_a_fork_and_a_log_that_was_set_back_are_named(ask: Ask, answer: dict[str, Any]) -> None:
+    with pytest.raises(
+        Refused, match=r"do not continue the 3 of gw\.test/filterd-blocks that are kept: another history"
+    ):
+        ask(note(3), answer)
+
+
+def test_what_another_key_signed_is_refused(ask: Ask) -> None:
+    other = Signer(bytes(range(32)), SIGNER.name)
+    with pytest.raises(Refused, match="is not signed by a known key; nothing printed; compare its key"):
+        ask(note(3), {"checkpoint": note(8, signer=other), "path": honest(3, 8)["path"]})
+    with pytest.raises(WrongUse, match="is not signed by a known key; nothing printed"):
+        ask(note(3), honest(3, 8), other.vkey)
+    with pytest.raises(Refused, match="nothing printed"):
+        ask(note(3), {"checkpoint": note(8), "path": ["zz"]})
+
+
+def test_the_ledger_and_the_records_of_blocks_have_checkpoints_of_their_own() -> None:
+    assert cosignature.path_of(argparse.Namespace(blocks=True)) == BLOCKS
+    assert cosignature.path_of(argparse.Namespace(blocks=False)) != BLOCKS

@@ -117,6 +117,62 @@ def test_web_and_control_do_without_the_libraries_of_the_archive(box: Daemon) ->
     assert "arrow" in Path(f"/proc/{int((box.folder / 'run/archive-0.pid').read_text())}/maps").read_text()
 
 
+# -------------------------------------------------------------------------------------------------------- the proof
+
+
+def killed(box: Daemon, role: str) -> None:
+    """A role that dies without a warning, and its next life."""
+    place = box.folder / f"run/{role}-0.pid"
+    before = place.read_text()
+    os.kill(int(before), signal.SIGKILL)
+    eventually(lambda: place.exists() and place.read_text() not in ("", before), f"the next life of {role}")
+
+
+def bundle_of(box: Daemon, auditor: str, rule: str) -> str:
+    """The bundle of all days, once it has a record of this rule that is signed: control signs as it starts."""
+    found = ""
+
+    def has_rule() -> bool:
+        nonlocal found
+        done = box.run("audit", "bundle", token=auditor)
+        found = done.stdout if done.returncode == 0 else ""
+        return f'"rule":"{rule}"' in found
+
+    eventually(has_rule, f"a signed record of {rule}")
+    return found
+
+
+def test_a_bundle_of_the_box_is_verified_offline_and_names_what_is_done_to_it(
+    box: Daemon, auditor: str, tmp_path: Path
+) -> None:
+    box.ask("z.listed.test")
+    eventually(lambda: count(box, auditor, "?channel=dns") >= 2, "its record")
+    killed(box, "control")
+    octets = bundle_of(box, auditor, "listed.test")
+
+    def verified(octets: str, *more: str) -> str:
+        (tmp_path / "bundle").write_text(octets)
+        done = box.run("audit", "verify", str(tmp_path / "bundle"), *more)
+        return done.stdout + done.stderr
+
+    key = json.loads(octets.splitlines()[0])["keys"][0]
+    assert "whole, in order, unaltered" in verified(octets, "--key", key)
+    events = [json.loads(line) for line in box.run("audit", "export", token=auditor).stdout.splitlines()]
+    put = [each["event"] for each in events if each.get("event", {}).get("action") == "block records key put"]
+    assert put and {each["said"]["key"] for each in put} == {key}
+
+    lines = octets.splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if '"rule":"listed.test"' in line)
+    assert "records were altered" in verified(octets.replace('"rule":"listed.test"', '"rule":"Listed.test"', 1))
+    assert "left out" in verified("".join(lines[:at] + lines[at + 1 :]))
+    assert "left out" in verified("".join(lines[: at - 1] + lines[at + 1 :]))
+    assert "no checkpoint closes the bundle" in verified("".join(lines[:-1]))
+    batch = json.loads(lines[at - 1])["batch"]["number"]
+    alone = box.run("audit", "bundle", "--record", f"{batch}/0", token=auditor).stdout
+    assert "1 records in batches" in verified(alone, "--key", key)
+    assert box.run("audit", "bundle", "--record", "999999/0", token=auditor).returncode == 1
+
+
 # ------------------------------------------------------------------------------------------------- the role by itself
 
 

@@ -14,7 +14,7 @@ from support.block_proof import Store, fault, verified
 from support.mgmt.ledgers import split
 
 from filterd.audit.block_bundle import proof_of
-from filterd.audit.block_tree import root_of_lines
+from filterd.audit.block_tree import Signed, root_of_lines
 from mgmt.ledger import block_verifier, verifier
 from mgmt.ledger.block_verifier import sentence
 from mgmt.ledger.checkpoint import Cosigner, Signer
@@ -38,7 +38,7 @@ def whole(store: Store) -> bytes:
 
 @pytest.fixture(scope="module")
 def proof(store: Store) -> bytes:
-    return proof_of(store.path, store.tree, [store.seal.vkey], 3, 1)
+    return proof_of(store.path, store.tree, 3, 1)
 
 
 def at_batch(lines: list[bytes], number: int) -> int:
@@ -143,7 +143,7 @@ def test_a_forked_tree_is_of_another_history(store: Store, tmp_path: Path) -> No
 
         assert fork.seal.vkey == store.seal.vkey and verified(fork.bundle()).until == 6
         assert fault(fork.bundle(), held=[kept[1]]) == "the checkpoint of 2 batches that you hold is of another history"
-        proof = proof_of(fork.path, fork.tree, [fork.seal.vkey], 3, 1)
+        proof = proof_of(fork.path, fork.tree, 3, 1)
         newest = store.tree.last_checkpoint()
         assert newest is not None
         for held in (kept[1], newest[1]):  # of another size it says nothing of this proof, and is not passed over
@@ -251,12 +251,12 @@ def test_a_witness_that_is_asked_for_must_have_cosigned(store: Store, whole: byt
     witness, kept = Cosigner(bytes(32), "witness.example"), store.tree.checkpoint_from(1)
     newest = store.tree.last_checkpoint()
     assert kept is not None and newest is not None
-    cosigned = [note + witness.cosign(note, 1_800_000_000) for _, note in (kept, newest)]
+    cosigned = [note + witness.cosign(note, 1_800_000_000) for _, note, _ in (kept, newest)]
 
     for octets in (whole, proof):
         assert fault(octets, witnesses=[witness.vkey]).endswith("is not cosigned by the witness witness.example")
     assert verified(whole, held=cosigned[:1], witnesses=[witness.vkey]).until == 6
-    store.tree.put_checkpoint(6, cosigned[1])
-    alone = proof_of(store.path, store.tree, [store.seal.vkey], 3, 1)
+    store.tree.put_checkpoint(Signed(6, cosigned[1], store.seal.vkey))
+    alone = proof_of(store.path, store.tree, 3, 1)
     assert verified(store.bundle(), witnesses=[witness.vkey]) == verified(whole)
     assert verified(alone, witnesses=[witness.vkey]).records == 1

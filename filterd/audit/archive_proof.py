@@ -1,0 +1,93 @@
+"""The tree of the archive: takes batches, is signed by control, and gives auditors their proofs.
+
+Invariants: one thread at a time changes the tree; who reads it for a bundle reads it by a connection of his own.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from filterd.audit.archive_messages import (
+    AskTree,
+    KeepCheckpoint,
+    Kept,
+    Newest,
+    NewestCheckpoint,
+    Proven,
+    RecordProof,
+    TreeHead,
+)
+from filterd.audit.block_bundle import bundle_of, proof_of
+from filterd.audit.block_export import PIECE_OCTETS
+from filterd.audit.block_tree import BlockTree, Signed
+from mgmt.ledger.tree import consistency_proof
+
+
+class ArchiveProof:
+    """The tree of a store.   Raises OSError, sqlite3.Error; ValueError where the store is not what was taken"""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: of the store"""
+        self._folder, self._tree = folder, BlockTree(folder)
+
+    def close(self) -> None:
+        self._tree.close()
+
+    def catch_up(self) -> None:
+        """Have every batch in the tree."""
+        self._tree.catch_up()
+
+    def forget(self, before_s: float, after_s: float | None) -> None:
+        """Destroy the salts of days whose records go."""
+        self._tree.forget(before_s, after_s)
+
+    def head(self, asked: AskTree) -> TreeHead:
+        """What control signs."""
+        self._tree.catch_up()
+        return self._tree.head(asked.signed)
+
+    def keep(self, signed: KeepCheckpoint) -> Kept:
+        """What control has signed."""
+        self._tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
+        return Kept(signed.size)
+
+    def bundle(self, first: date, last: date) -> Iterator[bytes]:
+        """The records of these days with their proof, in pieces."""
+        with closing(BlockTree(self._folder)) as tree:
+            yield from _pieces(bundle_of(self._folder, tree, first, last))
+
+    def record(self, asked: RecordProof) -> Proven:
+        """One record with its proof."""
+        with closing(BlockTree(self._folder)) as tree:
+            try:
+                return Proven(proof_of(self._folder, tree, asked.number, asked.index), "")
+            except LookupError as reason:
+                return Proven(b"", str(reason))
+
+    def newest(self, asked: NewestCheckpoint) -> Newest:
+        """The newest checkpoint, with what shows that it continues an earlier tree."""
+        with closing(BlockTree(self._folder)) as tree:
+            signed, earlier = tree.last_checkpoint(), asked.earlier
+            if signed is None:
+                return Newest("", 0, [], "no block record is signed yet; nothing to show; try again in a minute")
+            if earlier is None:
+                return Newest(signed.note, signed.size, [], "")
+            if not 1 <= earlier <= signed.size:
+                return Newest("", 0, [], f"{earlier} batches are not signed; {signed.size} are; nothing to prove")
+            return Newest(signed.note, signed.size, consistency_proof(tree.root, earlier, signed.size), "")
+
+
+def _pieces(octets: Iterable[bytes]) -> Iterator[bytes]:
+    """The same octets, PIECE_OCTETS at a time: a batch may be far smaller or larger."""
+    waiting, n = list[bytes](), 0
+    for each in octets:
+        waiting.append(each)
+        n += len(each)
+        if n >= PIECE_OCTETS:
+            whole = b"".join(waiting)
+            end = n - n % PIECE_OCTETS
+            yield from (whole[at : at + PIECE_OCTETS] for at in range(0, end, PIECE_OCTETS))
+            waiting, n = [whole[end:]], n - end
+    if n:
+        yield b"".join(waiting)

@@ -1,0 +1,92 @@
+"""Control's part in the archive: says how it is, and signs its tree of block records.
+
+    how far is the tree? → does it continue what was signed? → signed, in a file of control's → kept by the archive
+
+Invariants: an archive that lies, was set back or has died changes nothing of what is signed; wherever control dies,
+what it has signed reaches the archive later.
+"""
+
+import asyncio
+import socket
+import time
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from filterd.audit.archive_client import ArchiveClient
+from filterd.audit.block_seal import BlockSeal
+from filterd.config import Config
+from filterd.control.context import guarded
+from filterd.places import archive_socket, keys_folder
+from mgmt.block_archive import ArchiveFailed
+from mgmt.ledger.event import CONTROL, SETTINGS, Event
+from mgmt.ledger.store import append
+from parental.database import writing
+
+LOOK_S = 10.0  # between two looks
+SEAL_S = 60.0  # between two checkpoints
+ARCHIVE, PROOF = "archive", "proof of block records"  # faults of the status
+
+
+async def watch_archive(config: Config, engine: Engine, faults: dict[str, str]) -> None:
+    """Look after the archive for as long as control lives."""
+    watch = ArchiveWatch(config, engine)
+    await watch.wait_for_start()
+    sealed_s = 0.0
+    while True:
+        await guarded(faults, ARCHIVE, watch.look)
+        now_s = time.monotonic()
+        if not sealed_s or PROOF in faults or now_s - sealed_s >= SEAL_S:
+            await guarded(faults, PROOF, watch.seal)
+            sealed_s = now_s
+        await asyncio.sleep(LOOK_S)
+
+
+class ArchiveWatch:
+    """What control asks of the archive, and the key of its tree."""
+
+    def __init__(self, config: Config, engine: Engine) -> None:
+        self._config, self._engine = config, engine
+        self._archive = ArchiveClient(config.run_dir)
+        self._seal: BlockSeal | None = None
+
+    async def wait_for_start(self) -> None:
+        """Give the role the time that it has to start in."""
+        for _ in range(round(LOOK_S)):
+            if archive_socket(self._config.run_dir).exists():
+                return
+            await asyncio.sleep(1.0)
+
+    async def look(self) -> None:
+        """Ask how it is.   Raises OSError for what it says, and where it says nothing"""
+        try:
+            found = (await self._archive.status()).faults
+        except ArchiveFailed as reason:
+            raise OSError(str(reason)) from reason
+        if found:
+            raise OSError("; ".join(f"{where}: {why}" for where, why in found.items()))
+
+    async def seal(self) -> None:
+        """Have signed what is not signed yet.   Raises LedgerDamaged, OSError, DatabaseFault"""
+        if self._seal is None:
+            folder = keys_folder(self._config.state_dir)
+            self._seal = await asyncio.to_thread(BlockSeal, folder, socket.gethostname())
+        seal = self._seal
+        try:
+            size = await asyncio.to_thread(lambda: seal.signed)
+            head = await self._archive.tree(size)
+            if head.size and not size:
+                await asyncio.to_thread(self._put_key, seal.vkey)
+            signed = await asyncio.to_thread(seal.seal, head)
+            if signed is not None:
+                await self._archive.keep(signed)
+        except ArchiveFailed as reason:
+            raise OSError(f"{reason}; what is not signed is in no bundle until then") from reason
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _put_key(self, vkey: str) -> None:
+        """Have the ledger say which key signs, before it does."""
+        put = Event(SETTINGS, "block records key put", CONTROL, said={"key": vkey})
+        with writing(self._engine) as conn:
+            append(conn, put, datetime.now(UTC))

@@ -1,0 +1,1 @@
+"""What an auditor can verify without this box."""

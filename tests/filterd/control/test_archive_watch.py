@@ -1,0 +1,169 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from support.block_proof import Store
+
+from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree, KeepCheckpoint, Kept, TreeHead
+from filterd.audit.archive_service import Archive
+from filterd.audit.block_seal import LAST, BlockSeal
+from filterd.audit.seal import LedgerDamaged
+from filterd.config import Config, read_config
+from filterd.control import archive_watch
+from filterd.control.archive_watch import PROOF, ArchiveWatch, watch_archive
+from filterd.places import ARCHIVE, archive_socket, keys_folder
+from filterd.process.codec import Failed
+from filterd.process.json_socket import serve
+from parental.database import open_database, reading
+from parental.engines import Where
+from parental.schema.ledger import events
+
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def engine(database: Where) -> Iterator[Engine]:
+    engine = open_database(database)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "box") as opened:
+        opened.fill(2)
+        yield opened
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return config_of(tmp_path, "run")
+
+
+def config_of(folder: Path, run_dir: str) -> Config:
+    said = {"state_dir": "state", "run_dir": run_dir, "dns": {"upstreams": ["192.0.2.53:53"]}}
+    return read_config(json.dumps(said).encode(), "test", folder)
+
+
+class Answers:
+    """The archive's socket: what it says first goes through `lie`."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.lie: Any = lambda request, answer: answer
+
+    async def answer(self, request: Any) -> object:
+        return self.lie(request, await self._archive.answer(request))
+
+
+@pytest.fixture
+async def answers(store: Store, config: Config) -> AsyncIterator[Answers]:
+    with closing(Archive(store.path)) as archive:
+        found = Answers(archive)
+        server = await serve(archive_socket(config.run_dir), ARCHIVE, ARCHIVE_REQUESTS, found.answer)
+        yield found
+        server.close()
+
+
+def last(config: Config) -> str | None:
+    path = keys_folder(config.state_dir) / LAST
+    return path.read_text() if path.exists() else None
+
+
+async def test_the_tree_is_signed_and_the_ledger_says_first_by_which_key(
+    answers: Answers, config: Config, engine: Engine, store: Store
+) -> None:
+    watch = ArchiveWatch(config, engine)
+    await watch.seal()
+    await watch.seal()
+    await ArchiveWatch(config, engine).seal()
+
+    signed = store.tree.last_checkpoint()
+    assert signed is not None and (signed.size, signed.note) == (4, last(config))
+    with reading(engine) as conn:
+        [text] = conn.execute(select(events.c.text)).scalars()
+    assert '"action":"block records key put"' in text and signed.vkey in text
+
+
+async def test_what_control_had_signed_when_it_died_reaches_the_archive_at_its_next_life(
+    answers: Answers, config: Config, engine: Engine, store: Store
+) -> None:
+    answers.lie = lambda request, answer: Failed("killed") if isinstance(request, KeepCheckpoint) else answer
+    with pytest.raises(OSError, match="what is not signed is in no bundle until then"):
+        await ArchiveWatch(config, engine).seal()
+    store.tree._rows.execute("DELETE FROM checkpoints")
+    answers.lie = lambda request, answer: answer
+
+    await ArchiveWatch(config, engine).seal()
+
+    signed = store.tree.last_checkpoint()
+    assert signed is not None and signed.note == last(config)
+
+
+async def test_an_archive_that_lies_gets_nothing_signed_and_the_fault_says_so(
+    answers: Answers, config: Config, engine: Engine
+) -> None:
+    watch = ArchiveWatch(config, engine)
+    await watch.seal()
+    before = last(config)
+
+    def forked(request: object, answer: object) -> object:
+        return TreeHead(9, bytes(32), [], True) if isinstance(request, AskTree) else answer
+
+    answers.lie = forked
+    with pytest.raises(LedgerDamaged, match="the first 4 are other ones that were signed; not signed any more"):
+        await watch.seal()
+    answers.lie = lambda request, answer: Kept(1) if isinstance(request, AskTree) else answer
+    with pytest.raises(OSError, match="archive:"):
+        await watch.seal()
+    assert last(config) == before
+
+
+async def test_it_is_signed_once_the_role_is_there_and_tried_again_where_that_fails(
+    answers: Answers, config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_watch, "LOOK_S", 0.01)
+    tries, done, faults = list[str](), asyncio.Event(), dict[str, str]()
+
+    async def seal(_: ArchiveWatch) -> None:
+        tries.append(faults.get(PROOF, ""))
+        if len(tries) == 1:
+            raise OSError("not yet")
+        done.set()
+
+    monkeypatch.setattr(ArchiveWatch, "seal", seal)
+    async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as group:
+        task = group.create_task(watch_archive(config, engine, faults))
+        await done.wait()
+        task.cancel()
+
+    assert tries == ["", "not yet"]
+
+
+async def test_an_archive_that_is_away_or_unwell_is_said(
+    answers: Answers, config: Config, engine: Engine, tmp_path: Path
+) -> None:
+    watch = ArchiveWatch(config, engine)
+    await watch.look()
+    answers.lie = lambda request, answer: Failed("unwell") if isinstance(request, AskArchive) else answer
+    with pytest.raises(OSError, match="unwell"):
+        await watch.look()
+    away = ArchiveWatch(config_of(tmp_path, "elsewhere"), engine)
+    for ask in (away.look, away.seal):
+        with pytest.raises(OSError, match=r"archive\.sock"):
+            await ask()
+
+
+async def test_a_damaged_last_checkpoint_signs_nothing(answers: Answers, config: Config, engine: Engine) -> None:
+    await ArchiveWatch(config, engine).seal()
+    key = BlockSeal(keys_folder(config.state_dir), "gw").vkey
+    (keys_folder(config.state_dir) / LAST).write_text(f"{key.partition('+')[0]}\n0\n\n")
+
+    with pytest.raises(ValueError, match="is not signed by a known key") as found:
+        await ArchiveWatch(config, engine).seal()
+    assert not isinstance(found.value, LedgerDamaged)
