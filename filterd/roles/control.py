@@ -26,8 +26,6 @@ from filterd.audit.list_counts import drain_counted
 from filterd.audit.retention import Due, forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
-from filterd.control.archive_watch import watch_archive
-from filterd.control.box_watch import BoxWatch
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
@@ -36,6 +34,8 @@ from filterd.control.notify_listener import watch_zones
 from filterd.control.retries import OtherGateways, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
+from filterd.control.watches.archive import watch_archive
+from filterd.control.watches.box import BoxWatch
 from filterd.database.access import open_for_control, reserve_of
 from filterd.escalation import watch
 from filterd.kernel.firewall import Kernel

@@ -14,8 +14,8 @@ from filterd.audit.archive_service import Archive
 from filterd.audit.block_seal import LAST, BlockSeal
 from filterd.audit.seal import LedgerDamaged
 from filterd.config import Config, read_config
-from filterd.control import archive_watch
-from filterd.control.archive_watch import PROOF, ArchiveWatch, watch_archive
+from filterd.control.watches import archive
+from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
 from filterd.places import ARCHIVE, archive_socket, keys_folder
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
@@ -127,7 +127,7 @@ async def test_an_archive_that_lies_gets_nothing_signed_and_the_fault_says_so(
 async def test_it_is_signed_once_the_role_is_there_and_tried_again_where_that_fails(
     answers: Answers, config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_watch, "LOOK_S", 0.01)
+    monkeypatch.setattr(archive, "LOOK_S", 0.01)
     tries, done, faults = list[str](), asyncio.Event(), dict[str, str]()
 
     async def seal(_: ArchiveWatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import make
 
-from filterd.control.box_watch import BoxWatch
+from filterd.control.watches.box import BoxWatch
 from filterd.errors import Missing
 from filterd.kernel.box_settings import BoxSettings, Finding
 from filterd.kernel.ruleset import Rules
