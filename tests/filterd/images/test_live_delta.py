@@ -154,9 +154,9 @@ def test_one_more_order_costs_a_look_at_its_own_names_only(place: "Place", monke
     place.push("late.test")
     read: list[bytes] = []
 
-    def noting(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
+    def noting(conn: Connection, wires: Sequence[bytes], canary: str | None) -> Iterator[Live]:
         read.extend(wires)
-        return live_entries_of(conn, wires)
+        return live_entries_of(conn, wires, canary)
 
     monkeypatch.setattr("filterd.images.live_delta.live_entries_of", noting)
     monkeypatch.delattr("filterd.images.live_delta.live_entries")
