@@ -5,12 +5,13 @@
                           └─ further entries are let in: its time begins again
 
 Invariants: of an order one canary is open; only the gateway that is the canary ends it, since it alone has drained what
-it has blocked; an entry that was rolled back stays out until two persons have agreed after that; every step is an event
-of the ledger, in the same transaction, with counts and no entry.
+it has blocked; an entry that was rolled back stays out until two persons have agreed after that, to words that hold
+the nonce of the rollback; every step is an event of the ledger, in the same transaction, with counts and no entry.
 Cost: one query of an empty table, where no canary is configured.
 """
 
 import json
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -42,13 +43,6 @@ _FRESH: Mapping[str, Any] = {
     "n_minute": 0,
     "peak": 0,
 }
-
-
-class Back(NamedTuple):
-    """A canary that was rolled back.   reason  for its entries"""
-
-    ended_s: int
-    reason: str
 
 
 class Blocked(NamedTuple):
@@ -114,11 +108,11 @@ def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *
             _end(conn, row, ending, now_s, at)
 
 
-def rolled_back(conn: Connection) -> dict[int, Back]:
-    """Canary → how it was rolled back."""
-    chosen = select(order_canaries.c.id, order_canaries.c.ended_s, order_canaries.c.reason)
+def rolled_back(conn: Connection) -> dict[int, str]:
+    """Canary that was rolled back → the reason for its entries."""
+    chosen = select(order_canaries.c.id, order_canaries.c.reason)
     found = conn.execute(chosen.where(order_canaries.c.outcome == Outcome.ROLLED_BACK))
-    return {row.id: Back(row.ended_s, f"{ROLLED_BACK_FROM}{row.reason}") for row in found}
+    return {row.id: f"{ROLLED_BACK_FROM}{row.reason}" for row in found}
 
 
 def count_blocks(conn: Connection, gateway: str, met: Iterable[Blocked]) -> None:
@@ -208,7 +202,9 @@ def _n_wide(conn: Connection, row: Row[Any]) -> int:
 
 
 def _end(conn: Connection, row: Row[Any], ending: Ending, now_s: int, at: datetime) -> None:
-    said = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": now_s}
+    said: dict[str, Any] = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": now_s}
+    if ending.outcome is Outcome.ROLLED_BACK:
+        said["nonce"] = secrets.token_hex()
     conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(said))
     n = conn.execute(update(entries).where(_is_tried(row)).values(revision=raise_revision(conn, REVISION))).rowcount
     told: dict[str, Value] = {"gateway": row.gateway, "entries": n, "blocks": row.n_blocks, "why": ending.reason}

@@ -33,6 +33,7 @@ from mgmt.orders.model import IN_FORCE
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
 from parental.revision import raise_revision
+from parental.schema.canaries import order_canaries
 from parental.schema.orders import approvals, entries, entry_parts
 
 BROADER, HELD, EMERGENCY, SEALED = KINDS = ("broader", "held", "emergency", "sealed")
@@ -94,7 +95,7 @@ def propose(conn: Connection, order: Row[Any], proposal: Proposal, by: Person, a
         insert(approvals).values(
             **said,
             order=order.id,
-            digest=digest_of(order, _entry(conn, order.id, proposal.number), said),
+            digest=digest_of(order, entry_of(conn, order.id, proposal.number), said),
             proposer_group=by.group,
             proposer_account=by.account,
             proposed_s=int(at.timestamp()),
@@ -155,9 +156,22 @@ def wake(conn: Connection) -> None:
     raise_revision(conn, REVISION)
 
 
+def entry_of(conn: Connection, order: int, number: int | None) -> Row[Any] | None:
+    """What is agreed to, with the nonce of the canary from which it was rolled back; None: an order as a whole."""
+    chosen = select(entries, order_canaries.c.nonce).outerjoin(order_canaries, order_canaries.c.id == entries.c.canary)
+    of_it = (entries.c.order == order, entries.c.number == number)
+    return None if number is None else conn.execute(chosen.where(*of_it)).one_or_none()
+
+
 def digest_of(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any]) -> bytes:
-    """What two persons agree to, in one number: the order, the entry as pushed, and the words of the approval."""
-    about = [order.sha256.hex(), None if entry is None else entry.value, *(said[name] for name in _SAID)]
+    """What two persons agree to, in one number: the order, the entry as pushed, the words of the approval, and the
+    rollback of the entry, of which no role knows before control has written it."""
+    nonce = None if entry is None else entry.nonce
+    return _digest(order, entry, said, [] if nonce is None else [nonce])
+
+
+def _digest(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any], more: Sequence[str]) -> bytes:
+    about = [order.sha256.hex(), None if entry is None else entry.value, *(said[name] for name in _SAID), *more]
     return hashlib.sha256(json.dumps(about).encode()).digest()
 
 
@@ -176,6 +190,8 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
         if why := why_not_agreed(approval, now_s):
             return why
         if approval.digest != digest_of(order, entry, said):
+            if approval.digest == _digest(order, entry, said, ()):
+                return "was proposed before its entry was rolled back from the canary"
             return "is of another order, entry or words than are here now"
         return None if approval.kind == SEALED else _why_not_sealed(order, approval.owner_consent)
     except (TypeError, AttributeError, ValueError):
@@ -282,7 +298,7 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         return
     if proposal.expires is None or not timedelta() < proposal.expires - at <= LONGEST:
         raise NotApproved(f"--until: not within {MAX_DAYS} days from now; nothing proposed; write an earlier day")
-    if _entry(conn, order.id, proposal.number) is None:
+    if entry_of(conn, order.id, proposal.number) is None:
         raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
 
 
@@ -293,11 +309,6 @@ def _check_reading(conn: Connection, order: int) -> None:
         raise NotApproved(f"order {order}: no sealed order that was read; nothing proposed; look at it in a minute")
     if reading.fault is not None:
         raise NotApproved(f"order {order}: {reading.fault}; nothing proposed; its issuer encrypts it again")
-
-
-def _entry(conn: Connection, order: int, number: int | None) -> Row[Any] | None:
-    chosen = select(entries).where(entries.c.order == order, entries.c.number == number)
-    return None if number is None else conn.execute(chosen).one_or_none()
 
 
 def _why_not_sealed(order: Row[Any], owner_consent: str | None) -> str | None:

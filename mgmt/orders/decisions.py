@@ -20,11 +20,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, ins
 from sqlalchemy.types import NullType
 
 from mgmt.canaries.rules import Policy
-from mgmt.canaries.store import Back, begin, end_due, enter, rolled_back
+from mgmt.canaries.store import begin, end_due, enter, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
-from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, fault_of, note_given
+from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, entry_of, fault_of, note_given
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
@@ -114,7 +114,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     rulings, let_in, back = [], list[tuple[int, int]](), rolled_back(conn)
     for row in _candidates(conn, since, now_s, ended, confirmed):
         looked_at.add(row.order)
-        ruling = _held_back(row, back, believed) or _rule_on(conn, row, rails, believed, now_s)
+        ruling = _gone(row, believed, now_s) or _held_back(row, back, believed) or _rule_on(conn, row, rails, believed)
         # An undecided one that says it is old gets a new revision: else it would be in no image.
         is_undecided = row.generation is None and row.status == PENDING
         is_old = is_undecided and not (isinstance(row.revision, int) and row.revision > since)
@@ -259,9 +259,7 @@ def _look_at_approvals(
     given = approvals_given(conn)
     for approval in given:
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
-        entry = conn.execute(
-            select(entries).where(entries.c.order == approval.order, entries.c.number == approval.number)
-        ).one_or_none()
+        entry = entry_of(conn, approval.order, approval.number)
         fault = fault_of(approval, order, entry, now_s) or why_unproven(conn, approval, proof)
         if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
             believed[approval.order, approval.number, approval.kind] = approval
@@ -309,8 +307,8 @@ def _candidates(
     yield from conn.execute(chosen).all()
 
 
-def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Row[Any]], now_s: int) -> Ruling:
-    """What becomes of one entry."""
+def _gone(row: Any, believed: Mapping[Any, Row[Any]], now_s: int) -> Ruling | None:
+    """What becomes of an entry that was taken back or has lapsed; None: it is neither."""
     order, number = row.order, row.number
     if row.withdrawn_ms is not None:
         return Ruling(order, number, WITHDRAWN, row.withdrawal_reason, None, "")
@@ -319,6 +317,23 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     is_late = isinstance(row.confirm_by_s, int) and row.confirm_by_s <= now_s
     if is_late and (order, None, EMERGENCY) not in believed:
         return Ruling(order, number, EXPIRED, LAPSED, None, "entries lapsed")
+    return None
+
+
+def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any]]) -> Ruling | None:
+    """What becomes of an entry that was rolled back; None: two persons have agreed after that, or it was not.
+
+    What they agreed to before it is believed no more: the rollback has changed the digest."""
+    why = back.get(row.canary)
+    if why is None or any((row.order, row.number, kind) in believed for kind in (HELD, BROADER)):
+        return None
+    action = "entries rolled back" if row.approval is None else "entries fell back"
+    return Ruling(row.order, row.number, PENDING_REVIEW, BY_CONTROL + why, None, action)
+
+
+def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Row[Any]]) -> Ruling:
+    """What becomes of an entry that may be in force."""
+    order, number = row.order, row.number
     broader = believed.get((order, number, BROADER))
     if broader is not None and _let_in_host(conn, row, rails):
         return _in_force(row, broader.id, str(broader.reason))
@@ -340,20 +355,7 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     return _in_force(row, None if held is None else held.id, None)
 
 
-def _held_back(row: Any, back: Mapping[int, Back], believed: Mapping[Any, Row[Any]]) -> Ruling | None:
-    """What becomes of an entry that was rolled back; None: two persons have agreed after that, or it was not."""
-    rolled = back.get(row.canary)
-    has_to_go = row.withdrawn_ms is not None or row.expired_ms is not None
-    if rolled is None or has_to_go:
-        return None
-    agreed = (believed.get((row.order, row.number, kind)) for kind in (HELD, BROADER))
-    if any(each is not None and min(each.proposed_s, each.approved_s) > rolled.ended_s for each in agreed):
-        return None
-    action = "entries rolled back" if row.approval is None else "entries fell back"
-    return Ruling(row.order, row.number, PENDING_REVIEW, BY_CONTROL + rolled.reason, None, action)
-
-
-def _is_to_be_tried(row: Any, back: Mapping[int, Back], now_s: int) -> bool:
+def _is_to_be_tried(row: Any, back: Mapping[int, str], now_s: int) -> bool:
     """Whether an entry that is let in was not in force, and is neither an emergency, which lapses by itself, nor what
     two persons have let in after it was rolled back."""
     is_new = row.status not in IN_FORCE or (row.status == PENDING and row.generation is None)

@@ -28,6 +28,8 @@ order_canaries = Table(
     Column("outcome", String),  # none: it is open
     Column("reason", Text),  # of the outcome
     Column("ended_s", BigInteger),
+    # Of a rollback, at random: what two persons agree to after it has it in its digest, so that nothing older counts.
+    Column("nonce", String),
     Column("alarmed_ms", BigInteger),  # when the alarm of a rollback was given
     CheckConstraint("outcome IN ('passed', 'rolled_back', 'over')", name="order_canaries_outcomes"),
     Index(

@@ -29,6 +29,7 @@ def upgrade() -> None:
         Column("outcome", String),
         Column("reason", Text),
         Column("ended_s", BigInteger),
+        Column("nonce", String),
         Column("alarmed_ms", BigInteger),
         CheckConstraint("outcome IN ('passed', 'rolled_back', 'over')", name="order_canaries_outcomes"),
         sqlite_autoincrement=True,

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, push, rails, said, statuses
+from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed
 
 from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import Blocked, count_blocks, newest
@@ -18,6 +19,8 @@ from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import live_entries, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import Order
+from mgmt.orders.proof import BY_NAMES, Proof
+from mgmt.orders.signatures import PARTS, sign
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
@@ -29,6 +32,7 @@ from rules.names.protected import Protected
 FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
 A, B = b"\1a\4test\0", b"\1b\4test\0"
 VERIFIER = Actor("account", "root")
+AGREED = Proposal(kind="held", number=1, reason="r", reference="WA/9", collateral="c", expires=NOW + timedelta(days=7))
 
 
 @pytest.fixture
@@ -37,9 +41,11 @@ def conn(engine: Engine) -> Iterator[Any]:
         yield conn
 
 
-def publish(conn: Connection, policy: Policy | None, at: datetime = NOW, since: int = 1) -> None:
+def publish(
+    conn: Connection, policy: Policy | None, at: datetime = NOW, since: int = 1, proof: Proof = BY_NAMES
+) -> None:
     """What a gateway does with a change, where each of its workers takes it.   since  0: as at its start"""
-    settle(conn, rails(canary=policy), since, at)
+    settle(conn, rails(canary=policy, proof=proof), since, at)
     confirm(conn, taken(conn), RECEIPT, at, policy)
 
 
@@ -165,13 +171,9 @@ def test_an_order_on_trial_that_the_verifier_finds_blocked_is_not_called_verifie
 def test_two_persons_who_agree_after_the_rollback_put_an_entry_in_force_everywhere(
     conn: Connection, order: int
 ) -> None:
-    proposal = Proposal(
-        kind="held", number=1, reason="r", reference="WA/9", collateral="c", expires=NOW + timedelta(days=7)
-    )
-
     def agree(when: datetime) -> None:
         first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
-        approve(conn, propose(conn, get_order(conn, order), proposal, first, when), second, when)
+        approve(conn, propose(conn, get_order(conn, order), AGREED, first, when), second, when)
 
     agree(at(1))
     wide(conn, order, at(5))
@@ -185,6 +187,35 @@ def test_two_persons_who_agree_after_the_rollback_put_an_entry_in_force_everywhe
     assert states(conn, order)[-2:] == ["approved", "enforced"]
     publish(conn, FIRST, NOW + timedelta(days=8))
     assert served(conn, "other") == set(), "once the approval ends it is held again"
+
+
+def test_signatures_of_before_the_rollback_that_a_lying_web_role_hands_in_later_put_nothing_in_force(
+    conn: Connection, order: int, amna: Signer, bilal: Signer
+) -> None:
+    number = proposed(conn, order, AGREED, amna, at(100))  # of a time that is to come
+    given = [answer_of(conn, number, each, part) for each, part in zip((amna, bilal), PARTS, strict=True)]
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
+    assert [sign(conn, PARTY, number, each, at(200)) for each in given] == [None, None]
+    publish(conn, FIRST, at(201), proof=BY_PASSKEYS)
+
+    assert (served(conn, "first"), states(conn, order)[-1]) == (set(), "rolled_back")
+    refused = next(each for each in said(conn) if each["action"] == "approval refused")
+    assert refused["said"]["reason"] == "was proposed before its entry was rolled back from the canary"
+
+
+def test_two_persons_who_sign_after_the_rollback_put_an_entry_in_force_everywhere(
+    conn: Connection, order: int, amna: Signer, bilal: Signer
+) -> None:
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
+    number = proposed(conn, order, AGREED, amna, at(6))  # in the same second
+    for each in (amna, bilal):
+        assert sign(conn, PARTY, number, answer_of(conn, number, each), at(6)) is None
+    for when in (7, 8):
+        publish(conn, FIRST, at(when), since=0, proof=BY_PASSKEYS)
+
+    assert served(conn, "other") == {A} and statuses(conn, order) == [("enforced", None)]
 
 
 def test_an_emergency_order_does_not_wait_and_one_that_says_it_lapses_next_year_does(conn: Connection) -> None:
