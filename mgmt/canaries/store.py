@@ -129,7 +129,9 @@ def count_blocks(conn: Connection, gateway: str, met: Iterable[Blocked]) -> None
         if order not in tried:
             continue
         here = case((own.minute == minute, own.n_minute), else_=0) + n
-        counted = {"n_blocks": own.n_blocks + n, "minute": minute, "n_minute": here}
+        is_late = own.minute > minute  # another worker has told of the next one already
+        counted = {"n_blocks": own.n_blocks + n, "minute": case((is_late, own.minute), else_=minute)}
+        counted["n_minute"] = case((is_late, own.n_minute), else_=here)
         counted["peak"] = case((here > own.peak, here), else_=own.peak)
         conn.execute(update(order_canaries).where(own.order == order, own.outcome.is_(None)).values(counted))
 

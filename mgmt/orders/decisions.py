@@ -356,11 +356,11 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
 
 
 def _is_to_be_tried(row: Any, back: Mapping[int, str], now_s: int) -> bool:
-    """Whether an entry that is let in was not in force, and is neither an emergency, which lapses by itself, nor what
-    two persons have let in after it was rolled back."""
+    """Whether an entry that is let in was not in force, and is neither an emergency's, which lapses within hours (one
+    that two persons have confirmed lapses no more), nor what two persons have let in after it was rolled back."""
     is_new = row.status not in IN_FORCE or (row.status == PENDING and row.generation is None)
     by_s = row.confirm_by_s
-    lapses = isinstance(by_s, int) and by_s - now_s <= LONGEST_UNTRIED_S
+    lapses = isinstance(by_s, int) and 0 < by_s - now_s <= LONGEST_UNTRIED_S
     return is_new and not lapses and row.canary not in back
 
 

@@ -144,6 +144,16 @@ def test_an_order_that_blocks_too_much_in_one_minute_is_rolled_back_and_stays_so
     assert actions(conn, order).count("canary rolled back") == actions(conn, order).count("entries rolled back") == 1
 
 
+def test_blocks_of_one_minute_count_together_where_another_worker_still_tells_of_the_minute_before(
+    conn: Connection, order: int
+) -> None:
+    second = int(NOW.timestamp())
+    for _ in range(2):  # each worker's, over the turn of a minute
+        count_blocks(conn, "first", [Blocked(order, second, 1), Blocked(order, second + 60, 60)])
+
+    assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (122, 120)
+
+
 def test_an_order_next_to_which_names_are_blocked_is_rolled_back(conn: Connection, order: int) -> None:
     assert due(conn, NOW, 9) == [] and due(conn, NOW, 9, "first") == [order]
     assert [row.number for row in in_force(conn, order, "first")] == [1] and in_force(conn, order, "other") == []
@@ -226,6 +236,21 @@ def test_an_emergency_order_does_not_wait_and_one_that_says_it_lapses_next_year_
 
     assert served(conn, "other") == {A} and canary(conn, order) is None
     assert canary(conn, liar)["state"] == "waiting"
+
+
+def test_an_entry_that_a_lying_web_role_adds_to_an_emergency_order_that_lapses_no_more_is_tried(
+    conn: Connection,
+) -> None:
+    order, late = push(conn, "a.test", emergency=True), at(5 * 3600)
+    whole = Proposal(kind="emergency", number=None, reason="r", reference="WA/9", collateral="c")
+    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    approve(conn, propose(conn, get_order(conn, order), whole, first, NOW), second, NOW)
+    publish(conn, OTHER)
+    row = {"order": order, "number": 2, "value": "b.test", "wire": B, "mode": "subtree", "status": "pending"}
+    conn.execute(entries.insert().values(row | {"revision": 0}))
+    publish(conn, OTHER, late)
+
+    assert served(conn, "other") == {A}
 
 
 def test_entries_that_are_let_in_later_are_tried_as_well_and_the_time_begins_again(conn: Connection) -> None:
