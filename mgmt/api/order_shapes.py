@@ -122,7 +122,12 @@ class Order(Struct, kw_only=True):
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
     steps: Annotated[list[StepTaken], Meta(description="How far it has come, the oldest first; none: only received.")]
     file: Annotated[OrderFile | None, Meta(description="null: its entries came without one.")]
-    canary: Annotated[OrderCanary | None, Meta(description="null: it was never tried on one gateway first.")]
+    canary: Annotated[
+        OrderCanary | None,
+        Meta(
+            description="null: nothing of it is or was tried on one gateway first, or control has not looked at it yet."
+        ),
+    ]
     counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
     lists: list[HeldByList]
     receipt: Annotated[Receipt | None, Meta(description="null: not every worker has confirmed it yet.")]

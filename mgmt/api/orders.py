@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from mgmt.api.order_shapes import (
     AfterEntry,
     Order,
+    OrderCanary,
     OrderNamed,
     OrderPage,
     OrderPart,
@@ -185,8 +186,19 @@ async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.R
         reason = await _published(request, query_of(request, Wait).wait)
         found = await read(request, lambda conn: _shown(conn, number, 0, view_of(request)))
     if found.receipt is None:
-        return json_response(Proposal(**msgspec.structs.asdict(found), detail=reason), 202, headers)
+        detail = _canary_words(found.canary) or reason
+        return json_response(Proposal(**msgspec.structs.asdict(found), detail=detail), 202, headers)
     return json_response(found, 201 if is_new else 200, headers)
+
+
+def _canary_words(canary: OrderCanary | None) -> str:
+    """What an order on trial waits for, which no longer wait of the client helps; '': it is not on trial."""
+    if canary is None or canary.ended is not None:
+        return ""
+    then = "look at Location"
+    if canary.left_s is None:
+        return f"the order is tried on {canary.gateway} first, whose workers do not serve it yet; {then}"
+    return f"the order is in force on {canary.gateway} alone, and everywhere in {canary.left_s} s; {then}"
 
 
 async def _published(request: web.Request, wait_s: int) -> str:

@@ -6,7 +6,10 @@ import json
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
+from mgmt.canaries.rules import Policy
+from mgmt.canaries.store import begin, enter
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.live import orders_revision
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import writing
 
@@ -66,3 +69,24 @@ async def test_an_issuer_orders_within_its_scopes_and_while_it_is_active(desk: D
         put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
     status, body = await api.ask("POST", "/v1/orders", json={**exact, "ref": "2"})
     assert status == 403 and "it is disabled" in body["detail"]
+
+
+async def test_an_order_that_is_tried_on_one_gateway_first_says_so_where_it_is_pushed(
+    desk: DeskOf, control: PlayedControl, engine: Engine
+) -> None:
+    api, gw1 = desk("regulator"), Policy("gw1", "gw1", 600, 100)
+    control.fails = "connection refused"
+    _, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    assert body["canary"] is None
+    with writing(engine) as conn:
+        enter(conn, gw1, [(body["id"], 1)], int(NOW.timestamp()), NOW)
+        revision = orders_revision(conn)
+
+    _, body = await api.ask("POST", "/v1/orders", json=ORDER)
+    assert body["detail"].startswith("the order is tried on gw1 first, whose workers do not serve it yet")
+
+    with writing(engine) as conn:
+        begin(conn, gw1, revision, int(NOW.timestamp()))
+    status, body = await api.ask("POST", "/v1/orders?wait=1", json=ORDER)
+    assert (status, body["canary"]["state"]) == (202, "running")
+    assert body["detail"] == "the order is in force on gw1 alone, and everywhere in 600 s; look at Location"
