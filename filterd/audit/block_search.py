@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.block_ledger import Wanted
-from mgmt.statistics import cells as statistics
+from mgmt.statistics.cells import COUNTED
 from parental.subscriber import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
@@ -32,7 +32,6 @@ LIMITS: dict[str, str | bool | int | float | list[str]] = {  # it loads no code,
 }
 AT_ONCE = 1 << 14  # records of one piece of an answer
 TRIES = 5  # of a look between two compactions
-COUNTED = tuple(name for name in statistics.COUNTED if name in SCHEMA.names)
 COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
 
 

@@ -39,7 +39,7 @@ from mgmt.statistics.cells import (
     last_quarter,
 )
 from mgmt.statistics.disclosure import LEAST, Values
-from mgmt.statistics.releases import Totals, find_release, last_bypass, put_release
+from mgmt.statistics.releases import Totals, has_text, last_bypass, put_release
 from parental.database import reading, writing
 
 DELAY = timedelta(days=1)  # after the end of a quarter: what waits in spools is in the records by then
@@ -74,7 +74,7 @@ def publish_last(box: Box, clocks: Clocks, rules: Rules, attempts: Attempts | No
     alone = box.archive is not None and box.engine.dialect.name == "postgresql"
     node = clocks.node if box.archive is not None else SHARED
     with reading(box.engine) as conn:
-        if find_release(conn, quarter.name, node) is not None:
+        if has_text(conn, quarter.name, node):
             return None
     blocks = _blocks(box, quarter)
     totals = None if attempts is None or alone else _totals(attempts)
@@ -106,7 +106,7 @@ def _statement(
     with reading(box.engine) as conn:
         appeals = None if alone else appeal_cells(conn, months)
         orders = None if alone else statistics_of(conn, rules, since, until, at)
-        before = None if totals is None else last_bypass(conn, quarter.name, node)
+        before = None if totals is None else last_bypass(conn, quarter.before.name, node)
     name = quarter.name
     bypass = None if totals is None or before is None else bypass_cells(name, before, totals)
     return statement.Statement(

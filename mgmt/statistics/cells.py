@@ -31,14 +31,14 @@ MONTHS_OF_QUARTER = 3
 
 
 class Group(Struct, frozen=True):
-    """Blocks of a span of time that are alike.   Fields as in mgmt.block_ledger; province None: it is in no record"""
+    """Blocks of a span of time that are alike.   Fields as in mgmt.block_ledger"""
 
     category: str
     channel: str
     list: str
     action: str
     count: int
-    province: str | None = None
+    province: str
 
 
 class Month(NamedTuple):
@@ -65,6 +65,11 @@ class Quarter(NamedTuple):
         return f"{self.year}-Q{self.number}"
 
     @property
+    def before(self) -> "Quarter":
+        """The quarter before."""
+        return self._replace(number=self.number - 1) if self.number > 1 else Quarter(self.year - 1, 4, self.zone)
+
+    @property
     def months(self) -> list[Month]:
         first = MONTHS_OF_QUARTER * (self.number - 1)
         return [self._month(first + at) for at in range(MONTHS_OF_QUARTER)]
@@ -84,7 +89,7 @@ def last_quarter(at: datetime, zone: ZoneInfo, delay: timedelta) -> Quarter:
 
 def groups_of_rows(conn: Connection, wanted: Wanted) -> list[Group]:
     """Of the records in the database.   Cost: one pass over those of the span"""
-    columns = [blocks.c[name] for name in COUNTED if name in blocks.c]
+    columns = [blocks.c[name] for name in COUNTED]
     counted = (
         select(*columns, func.sum(blocks.c.count).label("count"))
         .where(blocks.c.time_s >= wanted.since_s, blocks.c.time_s < wanted.until_s, blocks.c.reason.not_in(HOUSEHOLD))
@@ -102,8 +107,7 @@ def cells_of(month: str, groups: Iterable[Group]) -> Counter[Values]:
     """The cells of a month, in DIMENSIONS."""
     cells: Counter[Values] = Counter()
     for each in groups:
-        province = UNKNOWN if each.province is None else each.province or UNKNOWN
-        values = (month, province, each.category or NONE, each.channel, each.list or NONE, UNKNOWN, each.action)
+        values = (month, each.province, each.category or NONE, each.channel, each.list or NONE, UNKNOWN, each.action)
         cells[values] += each.count
     return cells
 

@@ -46,15 +46,22 @@ def find_release(conn: Connection, quarter: str, node: str) -> Row[tuple[str, st
     return conn.execute(select(*_SHOWN).where(of.quarter == quarter, of.node == node)).one_or_none()
 
 
+def has_text(conn: Connection, quarter: str, node: str) -> bool:
+    """Whether the records of a gateway are in a text of this quarter: its own, or that of all together.
+
+    Where the database is this box's alone, any is: it may have been renamed, or have moved its records, since"""
+    nodes = {row.node for row in releases(conn) if row.quarter == quarter}
+    return bool(nodes if conn.dialect.name == "sqlite" else nodes & {node, ""})
+
+
 def releases(conn: Connection) -> list[Row[tuple[str, str, int, str, str]]]:
     """All of them, the newest first."""
     of = statistics_releases.c
     return list(conn.execute(select(*_SHOWN).order_by(of.quarter.desc(), of.node)).all())
 
 
-def last_bypass(conn: Connection, quarter: str, node: str) -> Totals | None:
-    """What lists of bypass had come to at the release before; None: there is none, or it did not count them."""
+def last_bypass(conn: Connection, before: str, node: str) -> Totals | None:
+    """What lists of bypass had come to at the release of the quarter `before`; None: it did not count them."""
     of = statistics_releases.c
-    before = select(of.bypass).where(of.quarter < quarter, of.node == node).order_by(of.quarter.desc()).limit(1)
-    found = conn.execute(before).scalar_one_or_none()
+    found = conn.execute(select(of.bypass).where(of.quarter == before, of.node == node)).scalar_one_or_none()
     return None if found is None else msgspec.json.decode(found, type=Totals)

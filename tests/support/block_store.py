@@ -17,6 +17,7 @@ from filterd.audit.block_batches import (
     read_batch,
     wipe_stored,
 )
+from filterd.audit.drain import ProvincesOf, nowhere
 
 NODE_KEY = bytes(range(32))
 
@@ -25,12 +26,12 @@ def key_of(ledger: LedgerName, day: int) -> bytes:
     return f"{ledger} {day}".encode()
 
 
-def drain_all(spool: Path, store: Path) -> Batches:
+def drain_all(spool: Path, store: Path, provinces_of: ProvincesOf = nowhere) -> Batches:
     """Every event of every worker in batches."""
     batches = Batches(store / BATCHES)
     wipe_stored(spool, batches)
     for folder in sorted(spool.iterdir()):
-        while drain_to_batch(folder, batches, key_of):
+        while drain_to_batch(folder, batches, key_of, provinces_of=provinces_of):
             pass
     return batches
 

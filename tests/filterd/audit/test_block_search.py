@@ -12,8 +12,9 @@ from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
 from filterd.audit.block_files import SCHEMA
-from filterd.audit.block_search import COUNTED, counted, search
+from filterd.audit.block_search import counted, search
 from mgmt.block_ledger import Wanted, keyed_pseudonym
+from mgmt.statistics.cells import COUNTED
 
 S = 10**9
 FOREVER = Wanted(0, 1 << 33)

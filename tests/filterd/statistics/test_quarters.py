@@ -5,7 +5,9 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
@@ -13,17 +15,21 @@ from support.block_store import drain_all
 from support.mgmt.confirmed import SIGNER
 from support.spool import TIME_NS, block_event, put_segment
 
+from fastpath.images.verdict import Reason
 from filterd.audit.block_search import counted
-from filterd.statistics.quarters import Box, publish_last
+from filterd.audit.drain import Ledger, drain_spools
+from filterd.statistics.quarters import DELAY, Box, publish_last
 from mgmt.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks
 from mgmt.deadlines.rules import Rules
 from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
+from mgmt.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
 from mgmt.statistics.releases import find_release
 from mgmt.statistics.statement import check_document
 from parental.database import open_database, reading, writing
 from parental.engines import Where
 from parental.schema.privileges import CONTROL, LEDGER
+from parental.subscriber import UNKNOWN_PROVINCE
 
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())
@@ -112,6 +118,15 @@ def test_attempts_of_the_first_quarter_are_not_known_and_those_of_the_next_are_w
     assert sum(count for _, count in counts) == 52 and all(count >= 10 for _, count in counts)
 
 
+def test_attempts_over_a_quarter_that_was_not_published_are_not_said_to_be_of_the_next(box: Box) -> None:
+    put(box.records, 40)
+    put(box.records, 40, OVER + 92 * DAY_S)
+    publish_last(box, clocks(OVER), RULES, {"vpn": {"dns": 1000}})
+    publish_last(box, clocks(OVER + 183 * DAY_S), RULES, {"vpn": {"dns": 1042}})
+
+    assert released(box, "2027-Q1")["bypass"] is None
+
+
 class _Archive:
     """An archive that answers as the role does."""
 
@@ -135,6 +150,26 @@ def test_records_that_are_files_are_counted_by_the_archive_under_the_name_of_thi
     said = released(box, "2027-Q1", NODE)
     assert sum(row["count"] for row in said["blocks"]) == 25
     assert (said["orders"] is None) == (box.engine.dialect.name == "postgresql")
+
+
+def test_rows_and_files_of_the_same_blocks_make_the_same_cells_with_their_provinces(box: Box, tmp_path: Path) -> None:
+    said = [(number % 11, (Reason.ORDER, Reason.CATEGORY)[number % 5 == 0]) for number in range(60)]
+    for store in ("rows", "files"):
+        events = (block_event(f"n{n % 3}.test", subscriber=n, reason=reason) for n, reason in said)
+        put_segment(tmp_path / store / "spool/dns-0", 1, *events)
+    places = {n: ("PK-PB", "PK-SD", UNKNOWN_PROVINCE)[n % 3] for n in range(11)}
+    provinces: Any = SimpleNamespace(of=lambda subscribers: {each: places[each] for each in subscribers})
+    drain_spools(tmp_path / "rows/spool", Ledger(box.records, bytes(32), NODE, None, None, provinces))
+    drain_all(tmp_path / "files/spool", tmp_path / "files/store", provinces.of)
+
+    quarter = last_quarter(datetime.fromtimestamp(TIME_NS / 10**9 + 90 * DAY_S, UTC), ZoneInfo("Asia/Karachi"), DELAY)
+    wanted = Wanted(quarter.months[0].since_s, quarter.months[-1].until_s)
+    with reading(box.records) as conn:
+        rows = cells_of("all", groups_of_rows(conn, wanted))
+    files = cells_of("all", groups_of_lines(b"".join(counted(tmp_path / "files/store", "enforcement", wanted))))
+
+    assert rows == files and sum(rows.values()) == 48
+    assert {cell[1] for cell in rows} == {"PK-PB", "PK-SD", UNKNOWN_PROVINCE}
 
 
 def test_while_records_move_to_files_nothing_is_published(box: Box, tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ def test_a_quarter_is_over_a_day_after_its_last_day_in_the_zone(at: str, name: s
     assert last_quarter(datetime.fromisoformat(at), KARACHI, timedelta(days=1)).name == name
 
 
+def test_the_quarter_before_the_first_one_is_the_last_of_the_year_before() -> None:
+    assert [QUARTER.before.name, Quarter(2026, 1, KARACHI).before.name] == ["2026-Q2", "2025-Q4"]
+
+
 def test_months_follow_each_other_without_a_gap_and_begin_at_midnight_of_the_zone() -> None:
     months = Quarter(2026, 4, KARACHI).months
 
