@@ -43,6 +43,24 @@ def test_the_picture_is_well_formed_says_each_number_and_holds_no_markup_of_a_li
     assert picture == svg_of(TEXT)
 
 
+def test_in_the_picture_no_bar_lies_over_the_name_of_a_list() -> None:
+    said = json.loads(TEXT)
+    said["blocks"][0]["list"] = "orders-of-the-supreme-court-and-of-high-courts"
+    root = ElementTree.fromstring(svg_of(json.dumps(said)))
+
+    longest = max(len(each.text or "") for each in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert all(float(each.attrib["x"]) >= 7 * longest for each in root.iter("{http://www.w3.org/2000/svg}rect"))
+
+
+def test_tables_end_with_the_count_and_words_of_urdu_are_not_in_the_font_of_numbers() -> None:
+    said = json.loads(TEXT) | {"appeals": [{"count": 23, "month": "2026-07", "outcome": None}]}
+    page = page_of(json.dumps(said), "")
+
+    for language in ("en", "ur"):
+        row = f'<td><bdi dir="ltr">2026-07</bdi></td><td>{catalogue(language).texts["statistics.sums"]}</td>'
+        assert f'<tr>{row}<td class="value">23</td></tr>' in page
+
+
 @pytest.mark.services
 async def test_two_pdfs_of_one_statement_are_the_same_octets_with_urdu_in_its_own_font() -> None:
     page = page_of(TEXT, "a note\n")
