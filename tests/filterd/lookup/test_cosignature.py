@@ -1,21 +1,33 @@
 import argparse
+import asyncio
+import io
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from support.block_proof import Store
 from support.system.daemon import DEADLINE_S, Daemon, eventually
 from support.system.ports import free_port
 
+from filterd.audit.archive_messages import NewestCheckpoint
+from filterd.audit.archive_proof import ArchiveProof
+from filterd.audit.witness import Witness, app_of
 from filterd.cli import main
 from filterd.errors import Refused, WrongUse
 from filterd.lookup import cosignature
-from filterd.lookup.cosignature import BLOCKS, checkpoint
-from mgmt.ledger.checkpoint import Signer
+from filterd.lookup.cosignature import BLOCKS, checkpoint, cosigned_checkpoint
+from mgmt.api.ledger import Consistency
+from mgmt.app_context import json_response
+from mgmt.ledger.block_verifier import verify
+from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.tree import consistency_proof, root_of
-from mgmt.ledger.verifier import leaf_hash
+from mgmt.ledger.verifier import leaf_hash, lines_of, open_note
 
 pytestmark = pytest.mark.services
 
@@ -100,6 +112,38 @@ def test_a_witness_without_fit_arguments_does_not_start(tmp_path: Path, capsys: 
     assert main([*asked, "--listen", "127.0.0.1:1", "--name", "w", "--log", "x"]) == 2
     assert capsys.readouterr().err.count("not started") == 3
     assert main([*asked, "--listen", "192.0.2.1:8099", "--name", "w"]) == 3
+
+
+async def test_block_records_are_cosigned_by_a_witness_that_goes_on_from_the_tree_that_it_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def show(request: web.Request) -> web.Response:
+        """As the API answers."""
+        earlier = int(request.query["earlier"]) if "earlier" in request.query else None
+        found = proof.newest(NewestCheckpoint(earlier))
+        assert not found.absent
+        if earlier is None:
+            return web.Response(text=found.note)
+        return json_response(Consistency(found.note, earlier, [each.hex() for each in found.path], found.size))
+
+    monkeypatch.setenv("FILTERD_TOKEN", "token")
+    with Store(tmp_path) as store, closing(ArchiveProof(store.path)) as proof:
+        cosigner = Cosigner(bytes(32), "w.test")
+        app = app_of(Witness(tmp_path, cosigner, [store.seal.vkey]), lambda: 1_800_000_000)
+        app.router.add_get(BLOCKS, show)
+        async with TestServer(app) as server:
+            at = str(server.make_url("")).rstrip("/")
+            asked = dict(blocks=True, api=at, witness=at, key_of_witness=cosigner.vkey, token_file=None)
+            args = argparse.Namespace(**asked, certificate=None, ca=None)
+            notes = list[str]()
+            for _ in range(3):
+                store.fill(2)
+                assert store.sign()
+                notes += [await asyncio.to_thread(cosigned_checkpoint, args) for _ in range(2)]  # again: the same tree
+
+        sizes = [open_note(each, [store.seal.vkey]).size for each in notes]
+        assert sizes == [4, 4, 8, 8, 12, 12]
+        verify(lines_of(io.BytesIO(store.bundle())), [store.seal.vkey], notes, [cosigner.vkey])
 
 
 # ---------------------------------------------------------------------- what continues what is kept
