@@ -36,7 +36,8 @@ def bundle_of(folder: Path, tree: BlockTree, first: date, last: date) -> Iterato
     begin, end = tree.span(first, last)
     signed = tree.checkpoint_from(end)
     if signed is None:
-        raise NotSigned(f"batch {end - 1} is not signed yet; nothing exported; try again in a minute")
+        what = f"batch {end - 1} is not" if end else "no block record is"
+        raise NotSigned(f"{what} signed yet; nothing exported; try again in a minute")
     frontier = [each.hex() for each in tree.frontier(begin).hashes]
     said = {"first": begin, "frontier": frontier, "keys": [signed.vkey], "until": signed.size}
     yield _line({"bundle": RANGE, **said})

@@ -105,6 +105,8 @@ def test_every_record_is_proven_alone(store: Store, is_compacted: bool) -> None:
 
 
 def test_what_is_not_signed_is_not_exported(store: Store) -> None:
+    with pytest.raises(NotSigned, match="no block record is signed yet; nothing exported"):
+        store.bundle()
     store.fill(1)
     store.tree.catch_up()
 
