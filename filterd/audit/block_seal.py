@@ -15,6 +15,7 @@ from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note
 
 KEY, LAST = "blocks.key", "blocks.checkpoint"
+ROOT_OCTETS = 32  # SHA-256
 
 
 class BlockSeal:
@@ -48,6 +49,8 @@ class BlockSeal:
         ):
             raise LedgerDamaged(self._lost(signed.size, head.size))
         if head.size > signed.size:
+            if len(head.root) != ROOT_OCTETS:  # what it made of this could not be read again
+                raise LedgerDamaged("block records: the archive's root is none; not signed; look at the archive's log")
             self._last.write(self._signer.sign(head.size, head.root))
         elif head.has_checkpoint or not signed.size:
             return None
