@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import pytest
@@ -6,7 +7,17 @@ from hypothesis import strategies as st
 
 from fastpath.wire.name import to_wire
 from rules.errors import BadName, BadUrl
-from rules.names.urls import canonical_url, canonical_url_octets, read_address, read_address_octets, read_url
+from rules.names.urls import (
+    HAS_BLANK,
+    IS_SCHEME,
+    IS_TWO_URLS,
+    canonical_url,
+    canonical_url_octets,
+    read_address,
+    read_address_octets,
+    read_entry,
+    read_url,
+)
 
 NAMES = st.sampled_from(["bad.example", "bücher.example", "پاکستان.example", "faß.test", "192.0.2.1", "[2001:db8::1]"])
 PATHS = st.text(st.sampled_from("ab/.%2eF5\\üپ?& "), max_size=20).map(str.rstrip)
@@ -155,3 +166,31 @@ def test_a_cell_is_a_name_or_a_url_or_its_own_error(text: str) -> None:
     except BadName:
         return
     assert (wire is None) != (url is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("http://a.example/x http://b.example/y", HAS_BLANK),
+        ("http://a.example/x\nhttp://b.example/y", HAS_BLANK),
+        ("http://a.example/x,http://b.example/y", IS_TWO_URLS),
+        ("http://a.example/x; hxxps://b.example/y", HAS_BLANK),
+        ("http://a.example/x|HTTPS://b.example/y", IS_TWO_URLS),
+        ("http://a.example/some page", HAS_BLANK),
+        ("http:// a.example/x", HAS_BLANK),
+        ("https//a.example", IS_SCHEME),
+        ("http//a.example/x", IS_SCHEME),
+        ("https://https//a.example/x", IS_SCHEME),
+    ],
+)
+def test_two_urls_a_blank_inside_and_a_broken_scheme_make_no_entry_of_an_order_that_nothing_could_match(
+    text: str, reason: str
+) -> None:
+    with pytest.raises(BadUrl, match=re.escape(reason)):
+        read_entry(text)
+
+
+def test_a_url_that_holds_another_one_as_an_archive_does_is_one_entry() -> None:
+    for text in ("http://a.example/web/http://b.example/y", "http://a.example/?to=x,http://b.example/y"):
+        wire, url = read_entry(text)
+        assert wire is None and url is not None and url.startswith(b"a.example/")
