@@ -1,17 +1,28 @@
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.control.box import make
+from support.packets.shapes import question
 from support.present import present
-from support.system.daemon import Daemon
+from support.system.daemon import DEADLINE_S, Daemon, Upstream
 from support.system.namespace import in_a_network_of_its_own, run_ip
+from support.system.ports import free_port
 
 from dns.special_names import LocalAnswers
 from dns.structured import StructuredErrors
-from filterd.config import read_config
+from filterd.config import Config, load, read_config
 from filterd.config.load import BadConfig
+from filterd.database.access import opened_for_control
 from filterd.errors import WrongUse
+from filterd.places import worker_socket
 from filterd.roles.dns import (
     listen_of_config,
     live,
@@ -174,3 +185,62 @@ def test_what_is_answered_locally_follows_the_configuration(tmp_path: Path) -> N
 def test_an_identity_that_no_answer_can_carry_is_a_fault_of_the_configuration(tmp_path: Path, identity: str) -> None:
     with pytest.raises(BadConfig, match="/dns/identity"):
         read_config(f"dns: {{upstreams: ['192.0.2.53:53'], identity: {identity}}}".encode(), "x", tmp_path)
+
+
+NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
+LISTED, OTHER = "listed.test", "other.test"
+SAID = """
+state_dir: state
+run_dir: run
+when_no_images: %s
+dns: {listen: ["127.0.0.1:%d"], upstreams: ["127.0.0.1:%d"], redirect_foreign: false, workers: 1}
+gate: {workers: 0}
+lists: [{id: pta, file: pta.txt, format: plain, tier: order}]
+"""
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("when_no_images", "without"), [("open", NOERROR), ("closed", SERVFAIL)])
+async def test_where_the_state_folder_is_lost_a_worker_that_starts_does_as_when_no_images_says_until_control_compiles(
+    when_no_images: str, without: int, tmp_path: Path
+) -> None:
+    upstream, port = Upstream(), free_port()
+    upstream.start()
+    (tmp_path / "pta.txt").write_text(f"{LISTED}\n")
+    (tmp_path / "f.yaml").write_text(SAID % (when_no_images, port, upstream.port))
+    config = load(tmp_path / "f.yaml")
+
+    async def rcodes() -> tuple[int, int]:
+        return await _rcode(port, LISTED), await _rcode(port, OTHER)
+
+    async with _served(config):
+        lost = await rcodes()
+        with opened_for_control(config) as engine:
+            await make(tmp_path, engine).start()  # a new database, and the lists in images, which the worker takes
+        mended = await rcodes()
+    upstream.socket.close()
+
+    assert lost == (without, without)
+    assert mended == (NXDOMAIN, NOERROR)
+
+
+@asynccontextmanager
+async def _served(config: Config) -> AsyncIterator[None]:
+    """While a worker runs: the role, from its start to the SIGTERM of its supervisor."""
+    place = worker_socket(config.run_dir, "dns-0")
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        group.create_task(live(config, config.state_dir.parent / "f.yaml", 0))
+        while not place.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
+            await asyncio.sleep(0.01)
+        yield
+        os.kill(os.getpid(), signal.SIGTERM)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def _rcode(port: int, name: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect(("127.0.0.1", port))
+        await asyncio.get_running_loop().sock_sendall(asking, question(name.encode()))
+        return (await asyncio.get_running_loop().sock_recv(asking, 4096))[3] & 15
