@@ -7,13 +7,13 @@ A gate's rules go on whatever is found.  What could not be put right is a standi
 import asyncio
 import logging
 
-from filterd.control.context import Context
-from filterd.errors import Missing
+from filterd.control.context import Context, guarded
 from filterd.kernel.box_settings import BoxSettings
 from filterd.kernel.ruleset import rules_of_config
 
 LOOK_S = 10.0  # between two looks
 FAULT = "box: "  # begins the name of a setting's fault
+UNKNOWN = f"{FAULT}settings"  # the fault that they are not known
 
 log = logging.getLogger("filterd.control.service")
 
@@ -30,12 +30,14 @@ class BoxWatch:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Put right what can be, and have a fault for each thing that cannot; each is logged once."""
-        try:
-            found = await asyncio.to_thread(self._look)
-        except (OSError, Missing, ValueError) as reason:
-            found = {f"{FAULT}settings": f"settings of this box: {reason}; not known; run 'filterd doctor'"}
-        faults = self._context.faults
+        """Put right what can be, and have a fault for each thing that cannot; each is logged once.
+
+        What was found before stands where this box cannot be looked at."""
+        await guarded(self._context.faults, UNKNOWN, self._note)
+
+    async def _note(self) -> None:
+        found, faults = await asyncio.to_thread(self._look), self._context.faults
+        faults.pop(UNKNOWN, None)
         for name in [name for name in faults if name.startswith(FAULT) and name not in found]:
             log.warning("%s is right again", name.removeprefix(FAULT))
             del faults[name]

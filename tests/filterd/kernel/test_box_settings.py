@@ -189,6 +189,15 @@ def test_interfaces_that_drop_what_is_answered_elsewhere_are_told_where_routing_
     assert strict_interfaces(tmp_path / "conf") == ("reverse paths", "not strict", "")
 
 
+def test_an_interface_that_goes_away_while_it_is_looked_at_is_no_fault(tmp_path: Path) -> None:
+    for name, there in {"eth0": True, "ppp7": False}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rp_filter").symlink_to(tmp_path / "strict" if there else tmp_path / "gone")
+    (tmp_path / "strict").write_text("1\n")
+
+    assert strict_interfaces(tmp_path).found == "strict at eth0"
+
+
 @pytest.mark.parametrize(
     ("n_turned", "n_begun", "is_told"), [(0, 0, False), (9, 9, False), (10, 100, True), (10, 101, False)]
 )

@@ -1,5 +1,6 @@
 """What is wrong with the box is a fault that stands, and ends with its cause."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,14 @@ class Played(BoxSettings):
         self.found: list[Finding] = []
         self.mended: list[str] = []
         self.is_dumb = False
+        self.reason: Exception = Missing("nft: not on this box")
 
     def mend(self, rules: Rules) -> list[str]:
         return self.mended
 
     def faults(self, rules: Rules) -> list[Finding]:
         if self.is_dumb:
-            raise Missing("nft: not on this box")
+            raise self.reason
         return self.found
 
 
@@ -82,3 +84,18 @@ async def test_a_box_that_cannot_be_looked_at_is_a_fault_and_no_end(place: Path,
 
     assert "nft: not on this box" in said["box: settings"]
     assert context.faults == {}
+
+
+@pytest.mark.parametrize("reason", [KeyError("expr"), subprocess.TimeoutExpired(["nft"], 60), OSError("nft")])
+async def test_what_was_wrong_is_not_called_right_where_the_box_cannot_be_looked_at_and_the_role_goes_on(
+    reason: Exception, place: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    context, box = make(place, engine).context, Played()
+    box.found, watch = [OFFLOAD], BoxWatch(context, box)
+    await watch.look()
+    box.is_dumb, box.reason = True, reason
+
+    await watch.look()
+
+    assert set(context.faults) == {"box: offload", "box: settings"}
+    assert "right again" not in caplog.text
