@@ -25,6 +25,8 @@ NO_ANSWER, NOT_CHECKED = "The filter gives no answer, asked 9:00 pm", "has not b
         ({"workers": []}, Is.PART),
         ({}, Is.PART),
         ({"workers": [WORKER], "faults": {"locks": "nft: refused"}}, Is.PART),
+        ({"workers": [WORKER], "faults": {"box: offload": "what flowtables take, no one reads"}}, Is.PART),
+        ({"workers": [WORKER], "faults": {"box: reverse paths": "strict at eth0"}}, Is.ON),
         ({"workers": [WORKER], "self_tests": {"iwf": True, "own": False}}, Is.PART),
     ],
 )
