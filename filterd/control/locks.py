@@ -40,8 +40,8 @@ class Locks:
         cuts: list[Future[int | None]] = []
 
         def lock() -> None:
-            self._keeper.lock(datetime.now(UTC))
-            cuts.append(self._cutting.submit(self._keeper.cut))
+            uncut = self._keeper.lock()
+            cuts.append(self._cutting.submit(self._keeper.cut, uncut))
 
         receipt = await self._publisher.people_changed(lock)
         return replace(receipt, connections_ended=await asyncio.wrap_future(cuts[0]))
@@ -63,7 +63,7 @@ class Locks:
         now, again = datetime.now(UTC), self._cut_again
 
         def look() -> tuple[datetime | None, bool]:
-            return self._keeper.refresh(now).next_change, self._keeper.take_tightened()
+            return self._keeper.refresh().next_change, self._keeper.take_tightened()
 
         next_change, has_begun = await asyncio.to_thread(look)
         if not has_begun and (again is None or now < again):

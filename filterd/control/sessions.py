@@ -8,7 +8,6 @@ Invariants: who holds an address is read from the images, never from the request
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from ipaddress import ip_network
 
 from fastpath.images.tables import TableSet
@@ -64,7 +63,7 @@ class Sessions:
         """Lock and cut as the sessions are now.   Raises ValueError, RuntimeError of the kernel"""
         moved, ended = (frozenset(map(self._of_a_pool, each)) for each in (prefixes, cut))
         await self.open()
-        n_cut = await asyncio.to_thread(self._keeper.move_sessions, moved, losers, ended, datetime.now(UTC))
+        n_cut = await asyncio.to_thread(self._keeper.move_sessions, moved, losers, ended)
         return SessionsHeld(n_cut or 0)
 
     def _of_a_pool(self, text: str) -> Network:

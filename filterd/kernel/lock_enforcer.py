@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Iterable, Set
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
@@ -43,6 +43,13 @@ class Refreshed(NamedTuple):
 
     n_cut: int | None
     next_change: datetime | None
+
+
+class Uncut(NamedTuple):
+    """What became locked, and whose connections are still to be ended."""
+
+    columns: Columns
+    spans: list[SpanColumns]
 
 
 def has_work(rules: Rules) -> bool:
@@ -83,23 +90,29 @@ class LockKeeper:
             self._redirect()
             self._apply()
             self._is_installed = True
-            self._cut()
+            self._cut(self._take_uncut())
 
-    def refresh(self, at: datetime) -> Refreshed:
-        """Update the kernel's sets to the locks at time `at`, from the database as it is now.   Blocking."""
-        self.lock(at)
-        return Refreshed(self.cut(), self._next_change)
+    def refresh(self, at: datetime | None = None) -> Refreshed:
+        """Update the kernel's sets to the locks at time `at`, from the database as it is now.   Blocking.
 
-    def lock(self, at: datetime) -> None:
-        """Do refresh() but for the cut, which takes longer and hurries less: what is locked is rejected.   Blocking."""
+        at   None: now, as the clock says once no other change is under way: who has waited for one would bring a time
+             before it, and locks that have begun by then would open again"""
+        uncut = self.lock(at)
+        return Refreshed(self.cut(uncut), self._next_change)
+
+    def lock(self, at: datetime | None = None) -> Uncut:
+        """Do refresh() but for the cut, which takes longer and hurries less: what is locked is rejected.   Blocking.
+
+        Returns what cut() has to be given: two at once count what each of them has ended."""
         with self._refreshing:
-            self._look(at)
+            self._look(at or datetime.now(UTC))
             self._enforce()
+            return self._take_uncut()
 
-    def cut(self) -> int | None:
+    def cut(self, uncut: Uncut) -> int | None:
         """End the connections of what was locked; how many, None where no line became locked.   Blocking."""
         with self._refreshing:
-            return self._cut()
+            return self._cut(uncut)
 
     @property
     def next_change(self) -> datetime | None:
@@ -133,20 +146,22 @@ class LockKeeper:
             if self._is_installed:
                 self._enforce()
 
-    def move_sessions(self, moved: Set[Network], losers: Iterable[int], cut: Set[Network], at: datetime) -> int | None:
+    def move_sessions(
+        self, moved: Set[Network], losers: Iterable[int], cut: Set[Network], at: datetime | None = None
+    ) -> int | None:
         """Lock and unlock prefixes of sessions that have other holders, and end connections of `cut`.   Blocking.
 
-        losers   profiles that had some of them.   Returns how many connections were ended."""
+        losers   profiles that had some of them;   at  as in refresh().   Returns how many connections were ended."""
         with self._refreshing:
             with reading(self._engine) as conn:
                 self._read_changes(conn)
                 self.sessions.move(conn, moved, losers)
-            self._advance(at)
+            self._advance(at or datetime.now(UTC))
             self._uncut = joined(self._uncut, columns_of(cut))
             if not self._is_installed:
                 return None
             self._enforce()
-            return self._cut()
+            return self._cut(self._take_uncut())
 
     @property
     def means(self) -> Means:
@@ -252,16 +267,22 @@ class LockKeeper:
         self._sent_suspects, self._sent_corridor = self._suspects, self._corridor
         self._sent_redirected = self._redirected
 
-    def _cut(self) -> int | None:
+    def _take_uncut(self) -> Uncut:
+        taken, self._uncut, self._uncut_spans = Uncut(self._uncut, self._uncut_spans), {}, []
+        return taken
+
+    def _cut(self, uncut: Uncut) -> int | None:
         """Cut the lines that became locked; returns the number of connections, None without such lines."""
-        for spans in self._uncut_spans:
-            self._uncut = joined(self._uncut, columns_of(networks_of_spans(spans)))
-        self._uncut_spans.clear()
-        if self._kernel is None or not self._uncut:
+        columns = uncut.columns
+        for spans in uncut.spans:
+            columns = joined(columns, columns_of(networks_of_spans(spans)))
+        if self._kernel is None or not columns:
             return None
-        n_cut = self._kernel.cut(self._uncut)
-        self._uncut = {}
-        return n_cut
+        try:
+            return self._kernel.cut(columns)
+        except BaseException:
+            self._uncut = joined(self._uncut, columns)  # by the next look
+            raise
 
     def _look(self, at: datetime) -> None:
         """Read the changes from the database and advance the table to time `at`."""

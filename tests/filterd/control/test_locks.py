@@ -18,7 +18,7 @@ from filterd.control.messages import Explanation
 from filterd.control.service import Control
 from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.kernel.lock_enforcer import LockKeeper, Uncut
 from parental.database import writing
 from parental.profile import Profile
 from parental.store import pause, put_subscriber
@@ -75,7 +75,7 @@ def test_a_tap_has_the_clock_looked_at_again_only_where_that_is_due_earlier_or_h
 def test_a_cut_that_the_kernel_refuses_is_told_and_keeps_no_pause_from_the_workers(
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: LockKeeper) -> int:
+    def refuse(_: LockKeeper, _uncut: Uncut) -> int:
         raise RuntimeError("conntrack: no memory")
 
     with writing(engine) as conn:
@@ -103,9 +103,10 @@ def test_a_pause_is_in_the_kernel_while_a_publication_of_names_still_waits_for_i
         assert may_go_on.wait(60)
         settle(store)
 
-    def noted(keeper: LockKeeper, at: datetime) -> None:
-        lock(keeper, at)
+    def noted(keeper: LockKeeper) -> Uncut:
+        uncut = lock(keeper)
         is_locked.set()
+        return uncut
 
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(7, "home", (IPv4Network("192.0.2.7/32"),), Profile()))
