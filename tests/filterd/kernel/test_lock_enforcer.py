@@ -1,12 +1,9 @@
 import subprocess
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import Engine, delete, update
@@ -121,50 +118,6 @@ def put(
 def tap(engine: Engine, change: Callable[..., None], *arguments: datetime | None, number: int = 7) -> None:
     with writing(engine) as conn:
         change(conn, number, *arguments)
-
-
-def test_of_two_taps_at_once_each_ends_what_it_has_locked_and_a_cut_that_fails_is_for_the_next_look(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    put(engine, prefixes=(V4,))
-    put(engine, number=8, prefixes=(V6,))
-    tap(engine, pause, None)
-    first = keeper.lock(NOW)
-    tap(engine, pause, None, number=8)
-    second = keeper.lock(NOW)
-
-    assert (keeper.cut(second), keeper.cut(first)) == (3, 3)
-    assert kernel.said[-2:] == [("cut", {V6}), ("cut", {V4})]
-    kernel.faults = {"cut": [RuntimeError("no memory")]}
-    with pytest.raises(RuntimeError, match="no memory"):
-        keeper.cut(first)
-    assert keeper.refresh(NOW).n_cut == 3
-    assert kernel.said[-1] == ("cut", {V4})
-
-
-def test_who_has_waited_for_another_change_brings_no_time_before_it(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(engine, Schedule((Interval(NOW.weekday(), 13 * 60, 60),), "UTC"))
-    clock, is_cutting, may_go_on = Mock(now=Mock(return_value=NOW)), threading.Event(), threading.Event()
-
-    def cut(_: Columns) -> int:
-        is_cutting.set()
-        assert may_go_on.wait(60)
-        return 3
-
-    monkeypatch.setattr(lock_enforcer, "datetime", clock)
-    monkeypatch.setattr(kernel, "cut", cut)
-    with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(keeper.refresh, NOW + timedelta(hours=1))
-        assert is_cutting.wait(60)
-        second = threads.submit(keeper.lock)
-        clock.now.return_value = NOW + timedelta(hours=1, seconds=1)
-        may_go_on.set()
-        assert first.result(60).n_cut == 3
-        second.result(60)
-
-    assert kernel.locked == {V4, V6}
 
 
 def test_a_pause_locks_both_families_and_then_cuts_their_connections(
