@@ -50,7 +50,7 @@ class BlockSeal:
             raise LedgerDamaged(self._lost(signed.size, head.size))
         if head.size > signed.size:
             if len(head.root) != ROOT_OCTETS:  # what it made of this could not be read again
-                raise LedgerDamaged("block records: the archive's root is none; not signed; look at the archive's log")
+                raise LedgerDamaged("block records: the archive says no root of 32 octets; not signed; look at its log")
             self._last.write(self._signer.sign(head.size, head.root))
         elif head.has_checkpoint or not signed.size:
             return None

@@ -18,15 +18,15 @@ from filterd.lab.topology import Lab
 
 pytestmark = pytest.mark.kernel
 
-PORTS = count(39_000)
+PORTS = count(29_000)  # none of those that other clients of the lab are given
 SERVER_PORT = 443
 LISTED = hello(b"www.blocked.test")
 # Neither end listens, and none may say that it knows no such connection.
 NO_RESETS = f"table inet opener {{ chain out {{ type filter hook output priority 0; \
-tcp sport {{ 39000-39099, {SERVER_PORT} }} tcp flags rst drop; }}; }}"
+tcp sport {{ 29000-29099, {SERVER_PORT} }} tcp flags rst drop; }}; }}"
 # A split handshake: the server has not seen the client's SYN, and its own is answered with a SYN/ACK.
 NO_SYN = "table inet split { chain in { type filter hook input priority 0; \
-tcp dport 443 tcp sport 39000-39099 tcp flags & (syn | ack) == syn drop; }; }"
+tcp dport 443 tcp sport 29000-29099 tcp flags & (syn | ack) == syn drop; }; }"
 OPEN = """
 import socket, sys
 source, target, port, target_port, octets = sys.argv[1:]

@@ -98,7 +98,7 @@ def test_a_leaf_that_was_altered_in_the_store_is_refused(store: Store) -> None:
 
 def test_what_is_no_root_is_not_signed_and_the_true_one_is_then(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        with pytest.raises(LedgerDamaged, match="root is none; not signed"):
+        with pytest.raises(LedgerDamaged, match="no root of 32 octets; not signed"):
             store.seal.seal(TreeHead(7, b"short", [], False))
         store.fill(1)
         assert store.sign() and store.seal.signed == 2

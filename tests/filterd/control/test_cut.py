@@ -366,8 +366,8 @@ def set_clock_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(seconds=seconds)
 
-    for module in ("locks", "cut"):
-        monkeypatch.setattr(f"filterd.control.{module}.datetime", Later)
+    for module in ("control.locks", "control.cut", "kernel.lock_enforcer"):
+        monkeypatch.setattr(f"filterd.{module}.datetime", Later)
 
 
 def test_the_end_of_a_grant_over_soft_hours_is_cut_by_the_clock_twice_and_without_a_change(
