@@ -74,6 +74,9 @@ class Entry:
     is_liberal: bool = False
     is_confirmed: bool = False
     has_reply: bool = False
+    is_assured: bool = False
+    is_challenged: bool = False
+    """The client began anew while the last FIN waited: an answer is a challenge (RFC 5961 §4), and acknowledges nothing."""
     last_kind: str = ""
     last_from_client: bool = True
     last_end: int = 0
@@ -135,6 +138,8 @@ class Conntrack:
             return self._track(p, now_s)
         if following == "IG" or (following == "SS" and entry.state in ("TW", "CL")):
             if not self._is_answer_to_ignored(entry, p, kind):
+                if kind == "syn" and p.is_client == entry.is_client_first:
+                    entry.is_challenged = entry.state == "LA"
                 entry.last_kind, entry.last_from_client, entry.last_end = kind, p.is_client, p.end
                 return Fate.TRACKED, entry
             self._resume(entry)
@@ -169,24 +174,41 @@ class Conntrack:
         entry.sides = {entry.last_from_client: first, not entry.last_from_client: Side()}
 
     def _advance(self, entry: Entry, p: Segment, kind: str, following: str, now_s: int) -> tuple[Fate, Entry | None]:
+        is_other = entry.last_from_client != p.is_client
+        if (entry.state, kind, entry.last_kind) == ("LA", "ack", "syn") and is_other and entry.is_challenged:
+            entry.is_challenged = False
+            return Fate.TRACKED, entry
         is_ending = kind == "rst" and entry.state in ENDING
         if kind == "rst" and not is_ending:
             status = self._reset_state(entry, p)
             if not status:
                 return Fate.INVALID, None
             following = status
-        place = Place.IN if is_ending else self._place(entry, p)
+        is_answer = kind == "rst" and not is_ending and self._is_reset_of_passed(entry, p, following)
+        place = Place.IN if is_ending or is_answer else self._place(entry, p)
         if place is Place.OUTSIDE:
+            self._note_outside(entry, p, kind, now_s)
             return Fate.INVALID, None
         if place is Place.NEAR:
             return Fate.TRACKED, entry
         before, entry.state = entry.state, following
+        entry.is_assured |= entry.has_reply and before in ("SR", "ES") and following == "ES"
         entry.last_kind, entry.last_from_client, entry.last_end = kind, p.is_client, p.end
         entry.sides[p.is_client].has_begun_close |= following == "FW" != before
         entry.until_s = now_s + self._timeout_s(entry, kind)
         if kind == "rst" and not entry.has_reply and entry.is_confirmed:
             del self.entries[p.port]
         return Fate.TRACKED, entry
+
+    def _note_outside(self, entry: Entry, p: Segment, kind: str, now_s: int) -> None:
+        """An end that is out of window (nf_tcp_handle_invalid): one from either side lets the entry end early."""
+        if not entry.is_assured or kind not in ("fin", "rst"):
+            return
+        if entry.last_from_client != p.is_client and entry.last_kind in ("fin", "rst"):
+            if entry.until_s - now_s >= TIMEOUTS_S["FW"]:
+                entry.until_s = min(entry.until_s, now_s + UNANSWERED_S)
+        else:
+            entry.last_kind, entry.last_from_client = kind, p.is_client
 
     def close(self, entry: Entry, now_s: int) -> None:
         """A rule has rejected a packet of a connection with a reset (nf_conntrack_tcp_set_closing)."""
@@ -201,19 +223,32 @@ class Conntrack:
     def _reset_state(self, entry: Entry, p: Segment) -> str:
         """The state behind a reset; empty where it is invalid."""
         receiver = entry.sides[not p.is_client]
-        if entry.state == "CL" or not receiver.has_acked or entry.last_kind == "syn":
+        if not receiver.has_acked or entry.last_kind == "syn":
+            return "CL"
+        is_established = entry.state == "ES" and entry.is_assured
+        if p.seq == 0 and not is_established:
             return "CL"
         if is_before(p.seq, receiver.maxack) and self.has_window_check:
             return ""
         is_train = entry.last_kind == "ack" and entry.last_from_client == p.is_client and p.seq == entry.last_end
-        is_exact = entry.state in ("SS", "SR") or p.seq == receiver.maxack or is_train
+        is_exact = not is_established or p.seq == receiver.maxack or is_train
         return "CL" if is_exact else entry.state
+
+    def _is_reset_of_passed(self, entry: Entry, p: Segment, following: str) -> bool:
+        """Whether a reset answers a SYN or an ACK that was let through: it is compared with no window then.
+
+        following  of _reset_state(): the question comes up where that is no proof of an end"""
+        is_syn = entry.last_kind == "syn" and entry.has_reply
+        if not is_syn and entry.sides[not p.is_client].has_acked and following == "CL":
+            return False
+        is_ack = entry.last_kind == "ack" and not entry.is_assured
+        return (is_syn or is_ack) and p.ack == entry.last_end
 
     def _place(self, entry: Entry, p: Segment) -> Place:
         """tcp_in_window(): whether the packet fits, and what it says of both ends where it does."""
         sender, receiver = entry.sides[p.is_client], entry.sides[not p.is_client]
         self._meet(entry, p, sender, receiver)
-        is_unread = p.flags & RST and (p.ack == 0 or not receiver.maxwin)
+        is_unread = p.flags & RST and p.ack == 0
         ack = receiver.end if not p.flags & ACK or is_unread else p.ack
         place = self._compared(p, ack, sender, receiver)
         if place is Place.IN:
