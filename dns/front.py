@@ -28,6 +28,7 @@ from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath
 from dns.streams.server import DEFAULT_PLAN, StreamPlan, StreamServer
 from dns.streams.stream_thread import StreamThread
+from dns.streams.turns import Turns
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, require_others
 from dns.upstreams.stream_client import StreamUpstream
 from dns.upstreams.tcp_client import Ask, ask, ask_in_order
@@ -279,8 +280,8 @@ class DnsFront:
             for upstream in self._over_streams:
                 group.create_task(upstream.run())
 
-    async def _serve_streams(self) -> None:
-        await self._streams.serve(self._tcp, self._tls, self._https)
+    async def _serve_streams(self, turns: Turns) -> None:
+        await self._streams.serve(turns, self._tcp, self._tls, self._https)
 
     def close(self) -> None:
         """Close the sockets of a front that does not run."""

@@ -156,6 +156,7 @@ class Acceptor:
             opened.close()
             return
         self._opened.add(opened)
+        self._count_for(opened, peer)
         group.create_task(self._meet(opened, peer, is_proxy))
 
     def _log_fault(self, fault: str) -> None:
@@ -178,6 +179,8 @@ class Acceptor:
         except Exception:
             log.exception("dns streams: internal error; the connection from %s is closed; please report it", peer)
         finally:
+            if self._turns.selector is not None:
+                self._turns.selector.disown(opened)
             opened.close()
             self._opened.discard(opened)
 
@@ -199,6 +202,7 @@ class Acceptor:
                     client = await _source(reader.read) or peer
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
+            self._count_for(opened, client)
             tls, is_stranger = writer.get_extra_info("ssl_object"), not self._door.admits(client)
             pause = partial(self._turns.wait, self._counts_as(client))
             await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use, pause))
@@ -225,6 +229,10 @@ class Acceptor:
     def _counts_as(self, client: str) -> Client:
         """Whose turn it is when this client goes on: strangers have one together."""
         return client_of(client) if self._door.admits(client) else ""
+
+    def _count_for(self, opened: socket.socket, client: str) -> None:
+        if self._turns.selector is not None:
+            self._turns.selector.own(opened, self._counts_as(client))
 
     def _evict(self, task: "asyncio.Task[None]") -> None:
         self._counters.add("dns_streams_evicted")

@@ -79,10 +79,13 @@ class StreamServer:
         self._tokens.tables = tables
 
     async def serve(
-        self, tcp: Sequence[socket.socket], tls: Sequence[socket.socket], https: Sequence[socket.socket]
+        self,
+        turns: Turns,
+        tcp: Sequence[socket.socket],
+        tls: Sequence[socket.socket],
+        https: Sequence[socket.socket],
     ) -> None:
         """Serve until cancelled; connections still open are then cut."""
-        turns = Turns()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._acceptor("tcp", self._tcp(), turns).serve(tcp))
             if self._certificates and self._plan.encryption:

@@ -20,6 +20,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from dns.streams.fair_selector import FairSelector
+from dns.streams.turns import Turns
 from dns.thread_priority import give_way
 from fastpath.report.counters import Counters
 
@@ -43,9 +45,9 @@ class StreamsHang(Exception):
 
 
 class StreamThread:
-    """Runs `serve` in a thread of its own.   serve: makes a new coroutine at every start"""
+    """Runs `serve` in a thread of its own.   serve: makes a new coroutine at every start, for that loop's turns"""
 
-    def __init__(self, serve: Callable[[], Coroutine[Any, Any, None]], counters: Counters) -> None:
+    def __init__(self, serve: Callable[[Turns], Coroutine[Any, Any, None]], counters: Counters) -> None:
         self._serve = serve
         self._counters = counters
         self._n_turns = 0
@@ -91,17 +93,19 @@ class StreamThread:
 
     def _live(self) -> None:
         give_way(STREAMS_NICENESS)
+        turns = Turns(selector := FairSelector())
         try:
-            asyncio.run(self._turn())
+            with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+                runner.run(self._turn(turns))
         except asyncio.CancelledError:
             return
         except Exception:  # the thread's edge: run() starts it again
             log.exception("dns streams: internal error")
 
-    async def _turn(self) -> None:
+    async def _turn(self, turns: Turns) -> None:
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(self._serve())
+            serving = group.create_task(self._serve(turns))
             while not serving.done() and not self._stopping.is_set():
                 self._n_turns += 1
                 await asyncio.sleep(LOOK_S)

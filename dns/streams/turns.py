@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from typing import Final
 
+from dns.streams.fair_selector import FairSelector
 from rules.names.clients import Client
 
 # Each does a millisecond's work at most, mostly less.  With one alone, the loop's own work would be as much.
@@ -22,9 +23,10 @@ CALLED: Final = 2
 
 
 class Turns:
-    """Those who wait for their turn in one event loop."""
+    """Those who wait for their turn in one event loop.   selector  the loop's; None: it reads all that is ready"""
 
-    def __init__(self) -> None:
+    def __init__(self, selector: FairSelector | None = None) -> None:
+        self.selector = selector
         self._waiting: dict[Client, deque[asyncio.Future[None]]] = {}  # the next one first
 
     async def wait(self, client: Client) -> None:

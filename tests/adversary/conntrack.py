@@ -76,7 +76,7 @@ class Entry:
     has_reply: bool = False
     is_assured: bool = False
     is_challenged: bool = False
-    """The client began anew while the last FIN waited: an answer is a challenge (RFC 5961 §4), and acknowledges nothing."""
+    """The client began anew while the last FIN waited: an answer is a challenge, and acknowledges nothing."""
     last_kind: str = ""
     last_from_client: bool = True
     last_end: int = 0

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dns.streams.stream_thread import StreamsHang, StreamThread
+from dns.streams.turns import Turns
 from fastpath.report.counters import Counters
 
-Serve = Callable[[], Coroutine[None, None, None]]
+Serve = Callable[[Turns], Coroutine[None, None, None]]
 
 
 @asynccontextmanager
@@ -39,7 +40,7 @@ def spin() -> None:
 async def test_streams_run_in_a_thread_of_their_own_that_ends_with_them(counters: Counters) -> None:
     threads = list[str]()
 
-    async def serve() -> None:
+    async def serve(_: Turns) -> None:
         threads.append(threading.current_thread().name)
         await asyncio.Event().wait()
 
@@ -62,7 +63,7 @@ async def test_what_hangs_is_ended_counted_and_logged_and_the_rest_goes_on(
         except StreamsHang:
             ended.append(threading.current_thread().name)
 
-    async def serve() -> None:
+    async def serve(_: Turns) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(hang())
             while True:
@@ -82,7 +83,7 @@ async def test_streams_that_fail_start_again(
     monkeypatch.setattr("dns.streams.stream_thread.RESTART_S", 0.01)
     starts = list[int]()
 
-    async def serve() -> None:
+    async def serve(_: Turns) -> None:
         starts.append(1)
         if len(starts) < 3:
             raise KeyError("a fault")
