@@ -3,7 +3,6 @@
 What an auditor takes over the API, and checks without it; and what a second box says of it."""
 
 import argparse
-import itertools
 import json
 import shutil
 import sys
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from mgmt.ledger.block_verifier import Summary as FoundBlocks
+    from mgmt.ledger.verifier import Lines
     from mgmt.ledger.verifier import Summary as Found
 
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
@@ -172,10 +172,9 @@ def _verify(args: argparse.Namespace) -> int:
         held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
         with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
             lines = lines_of(file)
-            head = next(lines, b"")
-            if head.startswith(STATISTICS):
-                return _verify_statistics(args, b"".join([head, *lines]))
-            found, sentence = _verified(itertools.chain([head], lines), args.key, held, args.witness)
+            if lines.peek().startswith(STATISTICS):
+                return _verify_statistics(args, b"".join(lines))
+            found, sentence = _verified(lines, args.key, held, args.witness)
     except Altered as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
@@ -212,18 +211,16 @@ def _verify_statistics(args: argparse.Namespace, document: bytes) -> int:
 
 
 def _verified(
-    lines: Iterator[bytes], keys: list[str], held: list[str], witnesses: list[str]
+    lines: "Lines", keys: list[str], held: list[str], witnesses: list[str]
 ) -> tuple["Found | FoundBlocks", str]:
     """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Altered"""
     from filterd.audit.block_tree import root_of_lines
     from mgmt.ledger import block_verifier, verifier
 
-    head = next(lines, b"")
-    whole = itertools.chain([head], lines)
-    if block_verifier.is_head(head):
-        of_blocks = block_verifier.verify(whole, keys, held, witnesses, root_of_lines)
+    if block_verifier.is_head(lines.peek()):
+        of_blocks = block_verifier.verify(lines, keys, held, witnesses, root_of_lines)
         return of_blocks, block_verifier.sentence(of_blocks)
-    found = verifier.verify(whole, keys, held, witnesses)
+    found = verifier.verify(lines, keys, held, witnesses)
     return found, verifier.sentence(found)
 
 

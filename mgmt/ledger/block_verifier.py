@@ -34,6 +34,7 @@ if __package__:
         Altered,
         Checkpoint,
         Frontier,
+        Lines,
         canonical,
         key_id,
         leaf_hash,
@@ -49,6 +50,7 @@ else:
         Altered,
         Checkpoint,
         Frontier,
+        Lines,
         canonical,
         key_id,
         leaf_hash,
@@ -115,7 +117,7 @@ def verify(
     witnesses  who must have cosigned the checkpoint, or, for a range, one of `held`: their verifier keys
     root_of    may be a faster one
     Raises Altered with the first fault."""
-    waiting = iter(lines)
+    waiting = lines if isinstance(lines, Lines) else Lines(lines)
     head = _head(next(waiting, b""))
     keys = tuple(vkeys or head["keys"])
     try:
@@ -151,7 +153,7 @@ def sentence(found: Summary) -> str:
 
 def _verify_range(
     head: dict[str, Any],
-    lines: Iterator[bytes],
+    lines: Lines,
     keys: tuple[str, ...],
     held: list[Checkpoint],
     asked: tuple[Sequence[str], Sequence[str]],
@@ -190,12 +192,13 @@ def _verify_range(
     return Summary(head["first"], tree.size, n, dict(without), tree.root(), (), back)
 
 
-def _check_records(batch: _Batch, salt: bytes, lines: Iterator[bytes], root_of: RootOf) -> None:
-    records = list(itertools.islice(lines, batch.records))
-    if len(records) == batch.records and root_of(salt, b"".join(records)) == batch.root:
+def _check_records(batch: _Batch, salt: bytes, lines: Lines, root_of: RootOf) -> None:
+    records = lines.take(batch.records)
+    n = records.count(b"\n")
+    if n == batch.records and root_of(salt, records) == batch.root:
         return
-    for at, line in enumerate([*records, b""][: batch.records]):
-        if not line.startswith(b'{"action":') or line[-1:] != b"\n":
+    for at, line in enumerate([*records.split(b"\n")[:-1], b""][: batch.records]):
+        if not line.startswith(b'{"action":'):
             missing = line.startswith((BATCH, b'{"checkpoint":')) or not line
             what = f"left out: {at} records where {batch.records} were signed" if missing else "altered: no record"
             raise Altered(f"batch {batch.number}, record {at}: {what}")
