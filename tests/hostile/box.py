@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,16 @@ SERVER_CORE, OTHER_CORE = 0, max(os.sched_getaffinity(0))
 class Box:
     """One box in a folder; its only list holds `listed`, its clients are 127.0.0.0/24, its certificate is for dns.test.
 
-    upstream   who answers what is not listed"""
+    upstream   who answers what is not listed;   records  how they are kept"""
 
-    def __init__(self, folder: Path, listed: Iterable[str], upstream: int, workers: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        listed: Iterable[str],
+        upstream: int,
+        workers: int = 1,
+        records: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.workers = folder, [f"dns-{index}" for index in range(workers)]
         self.port, self.tls, self.https = free_port(), free_port(), free_port()
         self.run_dir, self.images = folder / "run", folder / "state" / "images"
@@ -62,6 +69,7 @@ class Box:
             "api": {"listen": [f"127.0.0.1:{free_port()}"]},
             "metrics": {"listen": []},
             "lists": [one | how],
+            "records": dict(records or {}),
         }
         (folder / "filterd.yaml").write_text(json.dumps(said))
 
