@@ -29,6 +29,7 @@ from mgmt.api import (
 from mgmt.api import (
     settings as desk_settings,
 )
+from mgmt.api.holds import legal_holds
 from mgmt.api.hours import calendar, grants, tickets
 from mgmt.api.letters import files, refusals, sealed, statistics
 from mgmt.api.lists import versions
@@ -95,6 +96,7 @@ ROUTES = (
     *desk_settings.ROUTES,
     *audit.ROUTES,
     *block_proof.ROUTES,
+    *legal_holds.ROUTES,
     *ledger.ROUTES,
     *quarters.ROUTES,
     *status.ROUTES,

@@ -12,14 +12,15 @@ import hashlib
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select
 
+from mgmt.holds.scope import Scope, day_text, is_held
 from parental.database import upsert
 from parental.schema.orders import orders
 from parental.schema.records import blocks, csam_counts, day_keys, spool_positions
@@ -196,20 +197,33 @@ def iter_csam_counts(conn: Connection, since_s: int, until_s: int) -> Iterator[C
         yield CsamCount(*row)
 
 
-def destroy_keys(conn: Connection, before_s: float) -> list[str]:
-    """Drop the keys of the days that have ended by `before_s` (unix seconds); which days."""
-    return _destroy(conn, day_keys.c.day < _day(before_s))
+def destroy_keys(conn: Connection, before_s: float, held: Sequence[Scope] = ()) -> list[str]:
+    """Drop the keys of the days that have ended by `before_s` (unix seconds); which days.
+
+    held  but for those that legal holds keep"""
+    return _destroy(conn, day_keys.c.day < _day(before_s), held)
 
 
-def destroy_keys_after(conn: Connection, after_s: float) -> list[str]:
-    """Drop the keys of the days that begin later; which days."""
-    return _destroy(conn, day_keys.c.day > _day(after_s))
+def destroy_keys_after(conn: Connection, after_s: float, held: Sequence[Scope] = ()) -> list[str]:
+    """Drop the keys of the days that begin later, but for those that legal holds keep; which days."""
+    return _destroy(conn, day_keys.c.day > _day(after_s), held)
 
 
-def forget(conn: Connection, since_s: int, before_s: int | None, of_household: bool, limit: int) -> int:
-    """Drop at most `limit` records of since_s ≤ time < before_s, of households' choices or of all else; how many."""
+def forget(
+    conn: Connection,
+    since_s: int,
+    before_s: int | None,
+    of_household: bool,
+    limit: int,
+    held: Sequence[Scope] = (),
+) -> int:
+    """Drop at most `limit` records of since_s ≤ time < before_s, of households' choices or of all else; how many.
+
+    held  what legal holds keep, of all else"""
     is_theirs = blocks.c.reason.in_(HOUSEHOLD)
     due = select(blocks.c.id).where(blocks.c.time_s >= since_s, is_theirs if of_household else ~is_theirs)
+    if held and not of_household:
+        due = due.where(~is_held(held))
     if before_s is not None:
         due = due.where(blocks.c.time_s < before_s)
     return conn.execute(delete(blocks).where(blocks.c.id.in_(due.limit(limit)))).rowcount
@@ -234,7 +248,10 @@ def write_position(conn: Connection, worker: str, position: Position) -> None:
     conn.execute(insert(spool_positions).values(worker=worker, segment=position.segment, offset=position.offset))
 
 
-def _destroy(conn: Connection, due: ColumnElement[bool]) -> list[str]:
+def _destroy(conn: Connection, due: ColumnElement[bool], held: Sequence[Scope]) -> list[str]:
+    spans = [each.days for each in held if each.keeps_keys]
+    kept = [day_keys.c.day.between(day_text(first), day_text(last)) for first, last in spans]
+    due = due & ~or_(false(), *kept)
     days = list(conn.execute(select(day_keys.c.day).where(due).order_by(day_keys.c.day)).scalars())
     if days:
         conn.execute(delete(day_keys).where(due))

@@ -93,7 +93,7 @@ class ArchiveClient:
 
     async def forget(self, due: Due) -> int:
         """Have the files of records that are old removed; of how many days.   Raises ArchiveFailed"""
-        return (await self._ask(Forget(*due), Forgotten)).days
+        return (await self._ask(Forget(*due[:3], list(due.held)), Forgotten)).days
 
     async def status(self) -> ArchiveStatus:
         """How it is.   Raises ArchiveFailed"""

@@ -8,6 +8,7 @@ from msgspec import Struct
 from filterd.process.codec import Requests
 from mgmt.block_archive import OrderName
 from mgmt.block_ledger import Wanted
+from mgmt.holds.scope import Scope
 
 
 class Search(Struct, frozen=True, tag_field="op", tag="search"):
@@ -42,6 +43,7 @@ class Forget(Struct, frozen=True, tag_field="op", tag="forget"):
     blocks_before_s: int
     household_before_s: int
     after_s: int | None
+    held: list[Scope] = []
 
 
 class AskArchive(Struct, frozen=True, tag_field="op", tag="status"):

@@ -3,7 +3,7 @@
 Invariants: one thread at a time changes the tree; who reads it for a bundle reads it by a connection of his own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,8 @@ from filterd.audit.archive_messages import (
 from filterd.audit.block_bundle import bundle_of, proof_of
 from filterd.audit.block_export import PIECE_OCTETS
 from filterd.audit.block_tree import BlockTree, Signed
+from filterd.audit.holds.held_files import HeldFiles
+from mgmt.holds.scope import Scope
 from mgmt.ledger.tree import consistency_proof
 
 
@@ -30,6 +32,7 @@ class ArchiveProof:
     def __init__(self, folder: Path) -> None:
         """folder: of the store"""
         self._folder, self._tree = folder, BlockTree(folder)
+        self._held = HeldFiles(folder, self._tree)
 
     def close(self) -> None:
         self._tree.close()
@@ -38,9 +41,9 @@ class ArchiveProof:
         """Have every batch in the tree."""
         self._tree.catch_up()
 
-    def forget(self, before_s: float, after_s: float | None) -> None:
-        """Destroy the salts of days whose records go."""
-        self._tree.forget(before_s, after_s)
+    def forget(self, before_s: float, after_s: float | None, held: Sequence[Scope]) -> int:
+        """Destroy the records of days that are due, but for those that legal holds name; of how many days all."""
+        return self._held.forget(before_s, after_s, held)
 
     def head(self, asked: AskTree) -> TreeHead:
         """What control signs."""

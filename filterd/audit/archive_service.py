@@ -5,7 +5,8 @@
 It holds no key and no database, reads no spool, and cannot tell whose a record is.
 Invariants: one process writes a folder of files, whoever starts a second one; a household's records are in no answer;
 a search that its asker has left is closed after IDLE_S; where the disk is full, batches stay what they are, and are
-found as before; no batch becomes a file, and no day is removed, before the tree knows it.
+found as before; no batch becomes a file, and no day is removed, before the tree knows it; what legal holds name
+is not removed.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ from filterd.audit.archive_messages import (
 from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
-from filterd.audit.block_files import Compacted, compact, forget, settle
+from filterd.audit.block_files import Compacted, compact, days_due, forget, settle
 from filterd.audit.block_search import SCRATCH, counted, search
 from filterd.errors import Missing
 from filterd.process.codec import Failed
@@ -171,9 +172,9 @@ class Archive:
         return compact(self._folder)
 
     def _forget(self, due: Forget) -> int:
-        self._proof.forget(due.blocks_before_s, due.after_s)
-        before = {"enforcement": due.blocks_before_s, "household": due.household_before_s}
-        return sum(forget(self._folder, ledger, before[ledger], due.after_s) for ledger in LEDGERS)
+        n = self._proof.forget(due.blocks_before_s, due.after_s, due.held)
+        theirs = days_due(self._folder, "household", due.household_before_s, due.after_s)  # no hold is of a household
+        return n + forget(self._folder, "household", theirs)
 
     def _status(self) -> ArchiveStatus:
         files = [path for ledger in LEDGERS for path in (self._folder / ledger).glob("day=*/*.parquet")]

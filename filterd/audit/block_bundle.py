@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from filterd.audit.block_batches import BATCHES, Kind, LedgerName, Rows, batch_path, read_batch
 from filterd.audit.block_files import SCHEMA, TEXTS, Span, files_of_day
 from filterd.audit.block_tree import EPOCH, BlockTree, Leaf, path_in_batch, root_of_lines
+from filterd.audit.holds.leaf_rows import STOPS, begins_of
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.block_verifier import PROOF, RANGE
 from mgmt.ledger.bundle import NotSigned
@@ -144,15 +145,9 @@ class Records:
         path, span = self._found(leaf)
         self._open.close()
         parquet = self._open.enter_context(pq.ParquetFile(path, read_dictionary=list(TEXTS)))
-        begins, n = dict[int, int](), 0
-        for number, records in self._tree.counts_of(leaf.day, *span).items():
-            begins[number] = n
-            n += records
-        if parquet.metadata.num_rows != n:
-            raise ValueError(
-                f"{path}: {parquet.metadata.num_rows} records, and {n} are in the tree; nothing more exported; keep "
-                "the store as evidence"
-            )
+        begins = begins_of(parquet, self._tree.counts_of(leaf.day, *span), path)
+        if leaf.number not in begins:
+            raise ValueError(f"{path}: leaf {leaf.number} is not in it, and its salt is there; {STOPS}")
         file = _File(path, leaf.day, span, parquet, begins)
         self._begin(file, begins[leaf.number])
         return file

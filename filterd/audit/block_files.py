@@ -134,12 +134,17 @@ def compact(folder: Path) -> Compacted:
     return Compacted(len(numbers), made.n_records, list(made.paths.values()))
 
 
-def forget(folder: Path, ledger: LedgerName, before_s: float, after_s: float | None = None) -> int:
-    """Remove the files of days that end by `before_s` (unix seconds), or begin after `after_s`; of how many days."""
+def days_due(folder: Path, ledger: LedgerName, before_s: float, after_s: float | None = None) -> list[date]:
+    """The days that end by `before_s` (unix seconds), or begin after `after_s`, and have files."""
     before = _day(before_s)
     after = None if after_s is None else _day(after_s)
-    days = {path: path.name.removeprefix("day=") for path in (folder / ledger).glob("day=*")}
-    due = [path for path, day in days.items() if day < before or (after is not None and day > after)]
+    days = (path.name.removeprefix("day=") for path in (folder / ledger).glob("day=*"))
+    return sorted(date.fromisoformat(day) for day in days if day < before or (after is not None and day > after))
+
+
+def forget(folder: Path, ledger: LedgerName, days: Iterable[date]) -> int:
+    """Remove all files of days; of how many."""
+    due = [folder / ledger / f"day={day}" for day in days]
     for day in due:
         for path in day.iterdir():
             path.unlink()
@@ -171,6 +176,20 @@ def table_of(rows: Rows) -> pa.Table:
         "count": numbers(pa.uint32(), rows.counts),
     }
     return pa.table([columns[name] for name in SCHEMA.names], SCHEMA)
+
+
+def writer_of(file: BinaryIO, schema: pa.Schema = SCHEMA) -> pq.ParquetWriter:
+    """What writes records.   schema  with more to be said of them than SCHEMA"""
+    coded = [name for name in SCHEMA.names if name != "time"]
+    return pq.ParquetWriter(
+        file,
+        schema,
+        compression="zstd",
+        use_dictionary=coded,
+        dictionary_pagesize_limit=CODES_OCTETS,
+        column_encoding={"time": "DELTA_BINARY_PACKED"},
+        write_page_index=True,
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -213,25 +232,12 @@ class _Files:
             self.paths[key] = path
             file = self._files.enter_context(writing_whole(path))
             os.fchmod(file.fileno(), 0o640)
-            self._writers[key] = self._files.enter_context(_writer(file))
+            self._writers[key] = self._files.enter_context(writer_of(file))
         return self._writers[key]
 
 
 def _day(time_s: float) -> str:
     return datetime.fromtimestamp(time_s, UTC).date().isoformat()
-
-
-def _writer(file: BinaryIO) -> pq.ParquetWriter:
-    coded = [name for name in SCHEMA.names if name != "time"]
-    return pq.ParquetWriter(
-        file,
-        SCHEMA,
-        compression="zstd",
-        use_dictionary=coded,
-        dictionary_pagesize_limit=CODES_OCTETS,
-        column_encoding={"time": "DELTA_BINARY_PACKED"},
-        write_page_index=True,
-    )
 
 
 def _by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:

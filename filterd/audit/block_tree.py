@@ -21,9 +21,10 @@ On the disk: 120 octets a leaf.
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,16 +157,18 @@ class BlockTree:
         chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? ORDER BY number"
         return dict(self._rows.execute(chosen, (day, first_batch, last_batch)).fetchall())
 
-    def forget(self, before_s: float, after_s: float | None = None) -> int:
+    def forget(self, before_s: float, after_s: float | None = None, held: Sequence[tuple[int, int]] = ()) -> int:
         """Destroy the salts of the days that end by `before_s` (unix seconds), or begin after `after_s`; how many.
 
-        They go before their records, and are overwritten in the file and in its journal"""
+        They go before their records, and are overwritten in the file and in its journal
+        held  but for those of the days from one to another since 1970"""
         before, after = _day(before_s), LAST_DAY if after_s is None else _day(after_s)
-        due = "DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE day < ? OR day > ?)"
-        n = self._rows.execute(due, (before, after)).rowcount
-        if n:
-            self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return n
+        which = "(day < ? OR day > ?)" + " AND NOT day BETWEEN ? AND ?" * len(held)
+        return self._destroy_salts(which, before, after, *chain.from_iterable(held))
+
+    def forget_leaves(self, ranges: Iterable[tuple[int, int]]) -> int:
+        """The same of the leaves of first ≤ number < until."""
+        return sum(self._destroy_salts("number >= ? AND number < ?", *each) for each in ranges)
 
     def head(self, signed: int) -> TreeHead:
         """How far the tree is, with the proof that it continues that of the first `signed` leaves, if it has them."""
@@ -187,6 +190,14 @@ class BlockTree:
         return self._signed("ORDER BY size DESC")
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _destroy_salts(self, which: str, *values: int) -> int:
+        n = self._rows.execute(
+            f"DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE {which})", values
+        ).rowcount
+        if n:
+            self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return n
 
     def _refuse_gaps(self, taken: int, there: list[int], new: list[int]) -> None:
         """Raise ValueError where a batch that is not in the tree is gone.   The newest one is never removed."""

@@ -7,10 +7,11 @@ Without its day's key a pseudonym stands for no one, also in a copy that was mad
 Invariants: what is old is decided by mgmt.ledger.trusted_clock and by nothing else; a key is gone from the database
 file and its journal when this returns; a write takes no longer than a batch, so other writers wait for some
 milliseconds.  Records of a time that has not come, which a wrong clock has made, are kept for as long as others are.
+What legal holds name stays (mgmt.holds), and the keys of its days where a hold says so; nothing of a household does.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from filterd.config.schema import Retention
 from mgmt import block_ledger
+from mgmt.holds.scope import Scope
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
 from parental.database import writing
@@ -37,6 +39,7 @@ class Due(NamedTuple):
     blocks_before_s: int
     household_before_s: int
     after_s: int | None = None
+    held: Sequence[Scope] = ()
 
 
 def forget_due(
@@ -45,18 +48,21 @@ def forget_due(
     clocks: Clocks,
     forget_released: Callable[[int, int], None],
     forget_files: Callable[[Due], None] | None = None,
+    held: Sequence[Scope] = (),
 ) -> None:
     """Destroy what is due.   forget_released(now_s, before_s): of addresses released before
 
     engine        of the role that keeps the records;   forget_files  of records that are files, where they are
+    held          what legal holds name
     Raises ClockStepped: where the time is not known, before anything was done; where it is known in spite of a step,
     when all is done."""
     with writing(engine) as conn:
         now_s, step_s = trusted_clock.look(conn, clocks)
     longest_s = max(kept.blocks, kept.household)
-    _destroy_keys(engine, now_s - min(kept.day_keys, longest_s))
+    _destroy_keys(engine, now_s - min(kept.day_keys, longest_s), held)
     for of_household, age_s in ((True, kept.household), (False, kept.blocks)):
-        due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "of_household": of_household}
+        due: dict[str, Any] = {"since_s": 0, "before_s": int(now_s - age_s), "held": held}
+        due["of_household"] = of_household
         _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
     _in_batches(engine, partial(household.forget, before_s=int(now_s - kept.household), limit=BATCH))
     _in_batches(engine, partial(requests.forget, before_s=int(now_s - REQUESTS_S), limit=BATCH))
@@ -66,8 +72,8 @@ def forget_due(
     forget_released(int(now_s), int(now_s - kept.released_addresses))
     # Last: while the archive is away, all else goes.
     if forget_files is not None:
-        forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household)))
-    _forget_ahead(engine, clocks.node, now_s, longest_s, forget_files)
+        forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household), None, held))
+    _forget_ahead(engine, clocks.node, now_s, longest_s, forget_files, held)
     if step_s:
         raise ClockStepped(
             f"clock: stepped by {step_s:+.0f} s to {trusted_clock.iso(clocks.wall_s)}; what is old is decided by the "
@@ -75,17 +81,22 @@ def forget_due(
         )
 
 
-def _destroy_keys(engine: Engine, before_s: float) -> None:
+def _destroy_keys(engine: Engine, before_s: float, held: Sequence[Scope]) -> None:
     with writing(engine) as conn:
         overwrite_deleted(conn)
-        days = block_ledger.destroy_keys(conn, before_s)
+        days = block_ledger.destroy_keys(conn, before_s, held)
     if days:
         _empty_journal(engine)
         log.info("retention: the keys of %d days are destroyed, the last one of %s", len(days), days[-1])
 
 
 def _forget_ahead(
-    engine: Engine, node: str, now_s: float, age_s: float, forget_files: Callable[[Due], None] | None
+    engine: Engine,
+    node: str,
+    now_s: float,
+    age_s: float,
+    forget_files: Callable[[Due], None] | None,
+    held: Sequence[Scope],
 ) -> None:
     """Records and keys of a time that has not come, once they have been there for `age_s`.
 
@@ -95,13 +106,13 @@ def _forget_ahead(
         is_due = trusted_clock.ahead_for_s(conn, node, now_s, block_ledger.is_ahead(conn, after_s)) >= age_s > 0
     if is_due:
         if forget_files is not None:
-            forget_files(Due(0, 0, after_s))
+            forget_files(Due(0, 0, after_s, held))
         with writing(engine) as conn:
             overwrite_deleted(conn)
-            block_ledger.destroy_keys_after(conn, after_s)
+            block_ledger.destroy_keys_after(conn, after_s, held)
         _empty_journal(engine)
         for of_household in (True, False):
-            due: dict[str, Any] = {"since_s": after_s, "before_s": None, "of_household": of_household}
+            due: dict[str, Any] = {"since_s": after_s, "before_s": None, "held": held, "of_household": of_household}
             _in_batches(engine, partial(block_ledger.forget, limit=BATCH, **due))
 
 

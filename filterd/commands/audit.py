@@ -1,4 +1,4 @@
-"""`filterd audit pull|export|bundle|verify|stats|checkpoint|cosign|witness|redact|clock`.
+"""`filterd audit pull|export|bundle|verify|stats|holds|checkpoint|cosign|witness|redact|clock`.
 
 What an auditor takes over the API, and checks without it; and what a second box says of it."""
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from filterd.commands.run import CONFIG_FILE, loaded
@@ -40,6 +40,7 @@ filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' -
 STATS = """filterd audit stats --since 2026-11-01T00:00:00+05:00 --json
 filterd audit stats --quarters
 filterd audit stats --quarter 2026-Q4 --format pdf > statistics.pdf"""
+HOLDS = "filterd audit holds --json"
 COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
 STATISTICS = b'{"note":'  # how their signed file begins
@@ -77,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats.add_argument("--node", help="of this gateway; default: of all that share the database")
     of_quarter = ("json", "csv", "svg", "pdf")
     stats.add_argument("--format", choices=of_quarter, default="json", help="of a quarter; default: json, signed")
+    holds = add_verb(verbs, "holds", "which block records stay although they are old, why, and until when", HOLDS)
+    holds.add_argument("--json", action="store_true", help="objects, one for each line")
+    add_api_arguments(holds)
     checkpoint = add_verb(verbs, "checkpoint", "the newest checkpoint, to be kept elsewhere", CHECKPOINT)
     checkpoint.add_argument("--continues", type=Path, metavar="FILE", help="only if it continues this one")
     checkpoint.add_argument("--key", dest="keys", action="append", default=[], metavar="KEY", help="that signed both")
@@ -128,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
             _quarters(args)
         case "stats":
             _stats(args)
+        case "holds":
+            _holds(args)
         case "checkpoint":
             from filterd.lookup.cosignature import checkpoint
 
@@ -234,6 +240,22 @@ def _quarters(args: argparse.Namespace) -> None:
     for row in call(args, "GET", "/v1/audit/statistics")["releases"]:
         line = " ".join(filter(None, (row["quarter"], row["node"], row["made"], row["sha256"])))
         print(json.dumps(row) if args.json else line)
+
+
+def _holds(args: argparse.Namespace) -> None:
+    for row in call(args, "GET", "/v1/audit/holds")["holds"]:
+        print(json.dumps(row) if args.json else _hold_line(row))
+
+
+def _hold_line(row: dict[str, Any]) -> str:
+    named = [f"{name} {row[name]}" for name in ("order", "list", "category", "subscriber") if row[name] is not None]
+    span = f"records from {row['since'] or 'the first one'} to {row['until']}"
+    keys = ", with the keys of its days" if row["keeps_keys"] else ""
+    gone = f"; those of before {row['gone_before']} were gone when it began" if row["gone_before"] else ""
+    return (
+        f"hold {row['hold']}: {row['state']}, by {row['reference']}, until {row['ends']}: "
+        f"{', '.join([span, *named])}{keys}{gone}"
+    )
 
 
 def _witness(args: argparse.Namespace) -> None:

@@ -132,6 +132,8 @@ def _print(found: dict[str, Any]) -> None:
     classes = _classes(found["workers"])
     if classes:
         print("TLS hellos by software class: " + " ".join(f"{name}={n}" for name, n in classes.items()))
+    for line in found.get("legal_holds", []):
+        print(f"records stay: {line}")
     for line in _faults(found):
         print(line)
 

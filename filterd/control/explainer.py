@@ -23,6 +23,7 @@ from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
+from filterd.control.records.legal_holds import rows_in_force
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.self_test import self_tests
 from filterd.lists.status import age_states, confirmed_s
@@ -33,6 +34,7 @@ from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.control_protocol import LAW, Closing
 from mgmt.deadlines.notices import counts
+from mgmt.holds.shapes import line_of
 from mgmt.orders.approvals import broader_by
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
@@ -122,6 +124,7 @@ class Explainer:
             records_late_since_s=await asyncio.to_thread(
                 late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
             ),
+            legal_holds=await asyncio.to_thread(_legal_holds, engine),
         )
 
     def _order_words(self, order: int, host: bytes | None) -> dict[str, Any]:
@@ -143,6 +146,11 @@ class Explainer:
             until = datetime.fromtimestamp(broader.expires_s, UTC)
             words |= {"approved_until": until.isoformat(), "collateral": broader.collateral}
         return words | ({"ground": found.ground} if found.ground else {})
+
+
+def _legal_holds(engine: Engine) -> list[str]:
+    with reading(engine) as conn:
+        return [line_of(row) for row in rows_in_force(conn)]
 
 
 def _notices(engine: Engine) -> dict[str, int]:

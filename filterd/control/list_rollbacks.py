@@ -20,7 +20,7 @@ from filterd.lists.rails import proof_of
 from filterd.lists.sources import shelf_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
 from mgmt.lists.rollbacks import LIVES, digest_of, versions_of
-from mgmt.orders.approvals import ROLLBACK, approvals_given, note_given, why_not_agreed
+from mgmt.orders.approvals import OF_LISTS, ROLLBACK, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.proof import Proof, why_unproven
 from parental.database import reading, writing
@@ -78,7 +78,7 @@ class ListRollbacks:
 
 def has_open(conn: Connection) -> bool:
     """Whether agreed() may have something to do."""
-    is_open = approvals.c.order.is_(None), approvals.c.lapsed_ms.is_(None)
+    is_open = OF_LISTS, approvals.c.lapsed_ms.is_(None)
     return bool(conn.execute(select(select(approvals.c.id).where(*is_open).exists())).scalar_one())
 
 
@@ -87,9 +87,9 @@ def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
 
     What was refused, is not believed or is over is ended.   conn  may write;   proof  that is asked of approvals"""
     now_s = int(at.timestamp())
-    new = give_signed(conn, now_s, at, is_of_list=True)
+    new = give_signed(conn, now_s, at, OF_LISTS)
     found = []
-    for approval in approvals_given(conn, is_of_list=True):
+    for approval in approvals_given(conn, OF_LISTS):
         fault = _fault_of(approval, now_s) or why_unproven(conn, approval, proof)
         if fault is not None or approval.expires_s <= now_s:
             end_approval(conn, approval, fault, at)
@@ -123,5 +123,5 @@ def _fault_of(approval: Row[Any], now_s: int) -> str | None:
 def _end_unsigned(conn: Connection, now_s: int, at: datetime) -> None:
     """End the proposals whose day is over before two have signed."""
     is_over = approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_(None), approvals.c.expires_s <= now_s
-    for proposal in conn.execute(select(approvals).where(approvals.c.order.is_(None), *is_over)).all():
+    for proposal in conn.execute(select(approvals).where(OF_LISTS, *is_over)).all():
         end_approval(conn, proposal, None, at)

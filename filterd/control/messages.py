@@ -281,7 +281,8 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     cut                    how connections are found that a tightened rule closes: a filterd.kernel.cut.Means
     connections_cut        how many rules, orders and soft hours have ended since control began
     splash_probes          questions to the splash beyond what one client may ask, since control began
-    notices                messages about alarms of orders: waiting, sent, dropped, given_up → so many"""
+    notices                messages about alarms of orders: waiting, sent, dropped, given_up → so many
+    legal_holds            those in force, a line each: which records stay, by which letter, until when"""
 
     generations: Generations
     delta_names: int
@@ -303,3 +304,4 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     list_ages: dict[str, int]
     self_tests: dict[str, bool]
     records_late_since_s: float | None
+    legal_holds: list[str]

@@ -163,13 +163,17 @@ def _told(row: "Row[Any]") -> dict[str, Any]:
 
 
 def _line(row: "Row[Any]") -> str:
-    of_what = f"order {row.order}" if row.order is not None else f"list {row.list} to {row.list_to[:16]}"
+    of_what = f"order {row.order}" if row.order is not None else _other_than_order(row)
     what = f"approval {row.id}: {of_what}" + ("" if row.number is None else f", entry {row.number}")
     second = f"approved by {row.approver} ({row.approver_group})" if row.approver else "waits for a second person"
     second += ", with passkeys" if row.approver and row.way == "desk" else ""
     ended = "; ended" if row.lapsed_ms is not None else ""
     until = "" if row.expires_s is None else f", until {_iso(row.expires_s)}"
     return f"{what}, {row.kind}{until}: proposed by {row.proposer} ({row.proposer_group}), {second}{ended}"
+
+
+def _other_than_order(row: "Row[Any]") -> str:
+    return f"hold {row.hold}" if row.hold is not None else f"list {row.list} to {row.list_to[:16]}"
 
 
 def _iso(seconds: int | None) -> str | None:

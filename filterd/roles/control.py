@@ -18,12 +18,10 @@ from sqlalchemy import Engine
 from dns.errors import UpstreamFailed
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
-from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.block_batches import BATCHES
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.list_counts import drain_counted
-from filterd.audit.retention import Due, forget_due
 from filterd.audit.seal import Seal
 from filterd.config import Config
 from filterd.control.clock import Clock, until_set
@@ -31,6 +29,7 @@ from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
 from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
+from filterd.control.records.retention import retain
 from filterd.control.retries import OtherGateways, settle
 from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
@@ -61,7 +60,6 @@ from filterd.places import (
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.statistics.publisher import publish_quarters
-from mgmt.block_archive import ArchiveFailed
 from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
@@ -78,8 +76,6 @@ LONGEST_SLEEP_S = 30.0  # between two looks at the locks
 CLOCK_S = 60.0  # between two looks at the clock that is not set
 MEND_S = 60.0
 RPZ_RETRY_S = 10.0  # an address of ours may come later than we do
-RETAIN_S = 3600.0  # between two looks at what is old
-WANT_ROOM = ("retention", "audit records", "archive")  # faults that what is old may be the cure of
 SETTLE_S = 0.5  # between two writes of the images to the disk; after a power cut, a start reads the database anyway
 SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
@@ -122,7 +118,12 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
-    work += [_retain(control, records), _tend_people(control), _tend_weeks(control, wake), _tend_pages(control)]
+    work += [
+        retain(control.context, records, control.publisher.forget_released),
+        _tend_people(control),
+        _tend_weeks(control, wake),
+        _tend_pages(control),
+    ]
     work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
     work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
     reloader = control.reloader
@@ -333,29 +334,6 @@ def _note_time_and_start(control: Control, records: Engine) -> None:
     with writing(records) as conn:
         begin(conn, read_clocks())
     control.reloader.note_start()
-
-
-async def _retain(control: Control, records: Engine) -> None:
-    """Destroy records and keys that are old, each hour; sooner where the clock is not believed: it may get right."""
-
-    are_files, archive = control.config.records.are_files, ArchiveClient(control.config.run_dir)
-
-    def forget_files(due: Due) -> None:
-        try:
-            asyncio.run(archive.forget(due))
-        except ArchiveFailed as reason:
-            raise OSError(f"{reason}; old files are kept until then") from reason
-
-    def forget() -> None:
-        of_files = forget_files if are_files else None
-        forget_due(records, control.config.retention, read_clocks(), control.publisher.forget_released, of_files)
-
-    while True:
-        await guarded(control.faults, "retention", lambda: asyncio.to_thread(forget))
-        for _ in range(round(RETAIN_S / MEND_S)):
-            await asyncio.sleep(MEND_S)
-            if not control.faults.keys().isdisjoint(WANT_ROOM):
-                break
 
 
 async def _seal(control: Control, engine: Engine) -> None:

@@ -21,6 +21,8 @@ from mgmt.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
 from mgmt.desk.frame import PATH, Sent, allowed, moved, number_of, page
 from mgmt.desk.order_view import named
 from mgmt.frame.shapes import LINE
+from mgmt.holds.proposals import find_hold
+from mgmt.holds.shapes import LegalHold, shown
 from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Proposal
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
@@ -48,9 +50,9 @@ MAX_DIGITS = 10
 class Shown(NamedTuple):
     """One approval as a page shows it.
 
-    order            None: it is of a list
+    order            None: it is of a list or a legal hold
     named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
-    refused          by whom, and why; None: it is not"""
+    refused          by whom, and why; None: it is not;   hold  that begins or is released"""
 
     row: Row[Any]
     order: Row[Any] | None
@@ -60,6 +62,7 @@ class Shown(NamedTuple):
     until: str | None
     due: str | None
     refused: Row[Any] | None
+    hold: LegalHold | None = None
 
     def waits_for(self, person: Person) -> bool:
         """Whether this person can sign it now."""
@@ -90,7 +93,7 @@ async def propose(request: web.Request, form: Sent) -> web.Response:
     said, by = form.fields, form.session.person
 
     def work(conn: Connection) -> int:
-        order = find_order_by_id(conn, _whole(said["order"], "order"))
+        order = find_order_by_id(conn, whole(said["order"], "order"))
         if order is None:
             raise NotApproved(f"order {said['order']}: not found; nothing proposed; write its number")
         proposal = _proposal(said, request.app[SETTINGS].zone)
@@ -111,7 +114,7 @@ async def refuse(request: web.Request, form: Sent) -> web.Response:
     """POST /desk/approvals/7/refuse"""
     number, by, now = number_of(request.match_info["id"]), form.session.person, request.app[CLOCK]()
     try:
-        await write(request, lambda conn: refuse_proposal(conn, number, _line(form.fields, "why"), by, now))
+        await write(request, lambda conn: refuse_proposal(conn, number, line_in(form.fields, "why"), by, now))
     except NotApproved as reason:
         return await _page(request, form.session, 409, alert=str(reason))
     except IntegrityError:
@@ -188,6 +191,9 @@ def _one(conn: Connection, number: int) -> Shown | None:
 def _shown(conn: Connection, row: Row[Any]) -> Shown:
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     due, refused = part_due(conn, row), refusal_of(conn, row.id)
+    if row.hold is not None:
+        hold = find_hold(conn, row.hold)
+        return Shown(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))
     if row.order is None:
         return Shown(row, None, f"list {row.list}", "", None, until, due, refused)
     order = get_order(conn, row.order)
@@ -205,16 +211,16 @@ def _proposal(form: dict[str, str], zone: str) -> Proposal:
     is_whole = kind in WHOLE
     return Proposal(
         kind=kind,
-        number=None if is_whole else _whole(form["entry"], "entry"),
-        reason=_line(form, "reason"),
-        reference=_line(form, "reference"),
-        collateral=_line(form, "collateral"),
-        owner_consent=_line(form, "owner_consent") or None,
-        expires=None if is_whole else _end_of(form["until"], zone),
+        number=None if is_whole else whole(form["entry"], "entry"),
+        reason=line_in(form, "reason"),
+        reference=line_in(form, "reference"),
+        collateral=line_in(form, "collateral"),
+        owner_consent=line_in(form, "owner_consent") or None,
+        expires=None if is_whole else end_of(form["until"], zone),
     )
 
 
-def _line(form: dict[str, str], field: str) -> str:
+def line_in(form: dict[str, str], field: str) -> str:
     """What a field says, on one line, as the API takes it; '': nothing.   Raises NotApproved."""
     text = form[field].strip()
     if text and re.search(LINE, text) is None:
@@ -222,13 +228,13 @@ def _line(form: dict[str, str], field: str) -> str:
     return text
 
 
-def _whole(text: str, what: str) -> int:
+def whole(text: str, what: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
         return int(text)
     raise NotApproved(f"{what} {text!r:.40}: no number; nothing proposed; write it in digits")
 
 
-def _end_of(day: str, zone: str) -> datetime:
+def end_of(day: str, zone: str) -> datetime:
     """The end of a local day."""
     try:
         last = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()

@@ -6,6 +6,7 @@ from mgmt.app_context import ENGINE, SETTINGS
 from mgmt.desk.approvals import add_approvals
 from mgmt.desk.ceremonies import add_ceremonies
 from mgmt.desk.frame import DESK, Desk, add_files
+from mgmt.desk.holds import add_holds
 from mgmt.desk.letters import add_letters
 from mgmt.desk.lists import add_lists
 from mgmt.desk.orders import add_orders
@@ -29,6 +30,7 @@ def add_desk(app: web.Application, key: bytes) -> None:
     add_letters(app)  # before orders: /desk/orders/new is no number
     add_orders(app)
     add_approvals(app)
+    add_holds(app)
     add_reports(app)
     add_lists(app)
     add_people(app)

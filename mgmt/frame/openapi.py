@@ -61,6 +61,7 @@ IN_PATHS = {  # what stands in a path, by its name there
     "name": ("Of a device: a-z, 0-9 and '-', at most 32.", NAME),
     "reference": ("Of a report.", NAME),
     "list": ("The id of a list.", NAME),
+    "hold": ("The number of a legal hold.", NUMBER),
     "version": ("SHA-256 of a version, in hex.", NAME),
     "kind": ("The last part of a type.", {"enum": list(MEANINGS)}),
 }

@@ -10,7 +10,8 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     emergency   an emergency order does not lapse
     sealed      an order that came encrypted is put in force, entries that no one here can read
 
-A list that goes back to an earlier version is agreed to in the same way: mgmt.lists.rollbacks.
+A list that goes back to an earlier version, and a legal hold, are agreed to in the same way: mgmt.lists.rollbacks,
+mgmt.holds.proposals.
 Invariants: the database holds that the persons and their groups differ, and control believes it as little as any other
 row; what was agreed to has a digest, and an approval of something else than what stands there is none; one of an entry
 ends after thirty days at the latest.
@@ -38,6 +39,7 @@ from parental.schema.orders import approvals, entries, entry_parts
 
 BROADER, HELD, EMERGENCY, SEALED = KINDS = ("broader", "held", "emergency", "sealed")
 ROLLBACK = "rollback"  # of a list, and of no order
+LEGAL_HOLD, RELEASE = "legal-hold", "legal-hold-release"  # of records of blocks
 WHOLE = (EMERGENCY, SEALED)  # of the order as a whole: they name no entry and have no end
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
@@ -211,15 +213,13 @@ def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
     return None
 
 
-def of_lists(*, is_of_list: bool) -> ColumnElement[bool]:
-    """Approvals of lists, or those of orders."""
-    return approvals.c.order.is_(None) if is_of_list else approvals.c.order.is_not(None)
+OF_ORDERS, OF_LISTS, OF_HOLDS = (each.is_not(None) for each in (approvals.c.order, approvals.c.list, approvals.c.hold))
 
 
-def approvals_given(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
-    """Every approval by two persons that has not ended: of orders, or of lists."""
+def approvals_given(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequence[Row[Any]]:
+    """Every approval by two persons that has not ended.   of  what it is about"""
     chosen = select(approvals).where(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None))
-    return conn.execute(chosen.where(of_lists(is_of_list=is_of_list)).order_by(approvals.c.id)).all()
+    return conn.execute(chosen.where(of).order_by(approvals.c.id)).all()
 
 
 def confirmed_of(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:

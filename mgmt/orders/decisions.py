@@ -16,7 +16,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, insert, or_, select, type_coerce, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.types import NullType
 
 from mgmt.canaries.rules import Policy
@@ -24,7 +38,7 @@ from mgmt.canaries.store import begin, end_due, enter, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
-from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, approvals_given, entry_of, fault_of, note_given
+from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, OF_ORDERS, approvals_given, entry_of, fault_of, note_given
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
@@ -218,14 +232,14 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     return n_enforced
 
 
-def give_signed(conn: Connection, now_s: int, at: datetime, *, is_of_list: bool = False) -> dict[int, Signers]:
+def give_signed(conn: Connection, now_s: int, at: datetime, of: ColumnElement[bool] = OF_ORDERS) -> dict[int, Signers]:
     """End the proposals that were refused, and write the second person of each that two have signed.
 
     Returns who they are, by the number of the proposal; conn  may write"""
-    for proposal in refused_ones(conn, is_of_list=is_of_list):
+    for proposal in refused_ones(conn, of):
         end_approval(conn, proposal, "was refused at the desk", at)
     new = {}
-    for proposal in signed_by_two(conn, is_of_list=is_of_list):
+    for proposal in signed_by_two(conn, of):
         signers = signers_of(conn, proposal)
         if isinstance(signers, str):
             end_approval(conn, proposal, signers, at)

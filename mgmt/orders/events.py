@@ -42,11 +42,11 @@ def note_approval(
     by: tuple[Actor, Actor | None],
     said: Mapping[str, Value],
 ) -> None:
-    """The same of an approval, whether it is of an order or of a list."""
+    """The same of an approval, whether it is of an order, of a list or of a legal hold."""
     if approval.order is not None:
         note_agreed(conn, approval.order, action, at, by, said)
         return
-    about: dict[str, Value] = {"list": told(approval.list)}
+    about: dict[str, Value] = {"list": told(approval.list)} if approval.hold is None else {"hold": told(approval.hold)}
     append(conn, Event(SETTINGS, action, by[0], about, said, by[1]), at)
 
 

@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Connection, Row, func, insert, select
 from mgmt.ledger.event import Value
 from mgmt.orders.approvals import (
     DESK,
+    OF_ORDERS,
     NotApproved,
     Person,
     Proposal,
-    of_lists,
     propose,
     refuse_alone,
     waiting,
@@ -135,9 +135,9 @@ def refusal_of(conn: Connection, number: int) -> Row[Any] | None:
     return conn.execute(select(approval_refusals).where(approval_refusals.c.approval == number)).one_or_none()
 
 
-def refused_ones(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
+def refused_ones(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequence[Row[Any]]:
     """The proposals that were refused, and that control has not ended yet.   by  who has refused each"""
-    chosen = select(approvals, approval_refusals.c.by).join(approval_refusals).where(of_lists(is_of_list=is_of_list))
+    chosen = select(approvals, approval_refusals.c.by).join(approval_refusals).where(of)
     return conn.execute(chosen.where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))).all()
 
 
@@ -146,11 +146,11 @@ def signatures_of(conn: Connection, number: int) -> Sequence[Row[Any]]:
     return conn.execute(select(approval_signatures).where(approval_signatures.c.approval == number)).all()
 
 
-def signed_by_two(conn: Connection, *, is_of_list: bool = False) -> Sequence[Row[Any]]:
+def signed_by_two(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequence[Row[Any]]:
     """The proposals that wait for control alone."""
     seconds = select(approval_signatures.c.approval).where(approval_signatures.c.part == APPROVED)
     chosen = select(approvals).where(approvals.c.id.in_(seconds), approvals.c.approved_s.is_(None))
-    chosen = chosen.where(approvals.c.lapsed_ms.is_(None), of_lists(is_of_list=is_of_list))
+    chosen = chosen.where(approvals.c.lapsed_ms.is_(None), of)
     return conn.execute(chosen.order_by(approvals.c.id)).all()
 
 

@@ -64,6 +64,7 @@ PERMISSIONS: Mapping[str, Mapping[str, Reach]] = {
     "lists.read": _all(COMPLIANCE, APPROVER, ENGINEER),
     "status.read": _all(COMPLIANCE, APPROVER, ENGINEER, SUPPORT),
     "decision.explain": _all(COMPLIANCE, ENGINEER, SUPPORT),
+    "holds.read": _all(COMPLIANCE, APPROVER, ENGINEER, AUDITOR),
     "audit.blocks": _all(AUDITOR),
     "audit.counts": _all(AUDITOR),
     "audit.ledger": _all(AUDITOR),

@@ -12,6 +12,7 @@ canaries  orders on one gateway first
 confirmations  what the traffic said of orders, and what issuers are answered
 deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
+holds    which records of blocks stay although they are old
 records  what was blocked, and how far spools and counters have been drained
 statistics  of quarters, as they were published
 reports  what visitors report as blocked by mistake
@@ -27,6 +28,7 @@ from parental.schema import (
     canaries,
     confirmations,
     deadlines,
+    holds,
     idempotency,
     ledger,
     lines,
@@ -48,6 +50,7 @@ __all__ = [
     "canaries",
     "confirmations",
     "deadlines",
+    "holds",
     "idempotency",
     "ledger",
     "lines",

@@ -3,7 +3,7 @@
     orders        letters, pushed over the API or named by a list file
     entries       what an order that was pushed directs
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
-    approvals     what two persons agree to: of one entry, of an order as a whole, or of a version of a list
+    approvals     what two persons agree to: of one entry, an order as a whole, a version of a list, or a legal hold
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     approval_refusals     proposals that a person of the desk has refused
     order_steps   how far an order has come, step by step
@@ -135,9 +135,11 @@ approvals = Table(
     "approvals",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list
+    Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list or a hold
     Column("number", Integer),  # of the entry; none: the order as a whole
-    Column("kind", String, nullable=False),  # broader | held | emergency | sealed | rollback
+    Column(
+        "kind", String, nullable=False
+    ),  # broader | held | emergency | sealed | rollback | legal-hold | legal-hold-release
     Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
     Column("reason", Text, nullable=False),
     Column("reference", String, nullable=False),  # of the authority's or the operator's own letter
@@ -158,20 +160,27 @@ approvals = Table(
     Column("list", String),  # that goes back to an earlier version
     Column("list_from", String),  # the version that is good when it is proposed: SHA-256, in hex
     Column("list_to", String),  # the one that shall be
+    Column("hold", Number, ForeignKey("legal_holds.id")),  # that begins, or is released before its end
     CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
     CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
     CheckConstraint(
         "(approver IS NULL) = (approved_s IS NULL) AND (approver IS NULL) = (approver_group IS NULL)",
         name="approvals_whole",
     ),
-    CheckConstraint(
-        "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= 2592000)",
+    CheckConstraint(  # but a legal hold for a year
+        "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= "
+        "CASE kind WHEN 'legal-hold' THEN 31622400 ELSE 2592000 END)",
         name="approvals_for_thirty_days",
     ),
-    CheckConstraint("kind IN ('broader', 'held', 'emergency', 'sealed', 'rollback')", name="approvals_kinds"),
     CheckConstraint(
-        "(kind = 'rollback') = (\"order\" IS NULL) AND (kind = 'rollback') = (list IS NOT NULL) "
-        "AND (list IS NULL) = (list_from IS NULL) AND (list IS NULL) = (list_to IS NULL)",
+        "kind IN ('broader', 'held', 'emergency', 'sealed', 'rollback', 'legal-hold', 'legal-hold-release')",
+        name="approvals_kinds",
+    ),
+    CheckConstraint(
+        "(kind IN ('rollback', 'legal-hold', 'legal-hold-release')) = (\"order\" IS NULL) "
+        "AND (kind = 'rollback') = (list IS NOT NULL) "
+        "AND (list IS NULL) = (list_from IS NULL) AND (list IS NULL) = (list_to IS NULL) "
+        "AND (kind IN ('legal-hold', 'legal-hold-release')) = (hold IS NOT NULL)",
         name="approvals_of_one_thing",
     ),
     sqlite_autoincrement=True,

@@ -30,7 +30,7 @@ _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 # Whose a passkey is, web says; that it is so, somebody on the box.
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
 _WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
-_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, list, list_from, list_to)'
+_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, list, list_from, list_to, hold)'
 _GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, approved_s, lapsed_ms)"
 
 # table → role → privileges
@@ -98,6 +98,11 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "order_alarms": {WEB: READ, CONTROL: APPEND},
     "order_notices": {CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},
+    # What is to be kept, web says; that it is, control alone.
+    "legal_holds": {
+        WEB: 'SELECT, INSERT (since_s, until_s, "order", list, category, subscriber, keeps_keys)',
+        CONTROL: "SELECT, UPDATE (begun_ms, gone_before_s)",
+    },
     "approval_signatures": {WEB: APPEND, CONTROL: READ},
     "approval_refusals": {WEB: APPEND, CONTROL: READ},
     "letters": {WEB: READ, CONTROL: "SELECT, INSERT, DELETE"},  # what lists hold of an order, as workers serve it

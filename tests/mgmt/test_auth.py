@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 from support.lists.sealed import new_seal
 from support.mgmt.confirmed import answer
 from support.mgmt.desk import EARLIER, GOOD, NOW, Client, Clock, Desk, DeskOf, TokenOf
@@ -19,6 +19,8 @@ from support.present import present
 from mgmt.app import ROUTES
 from mgmt.auth import Principal, Route, find_principal, guarded
 from mgmt.desk.frame import TABS
+from mgmt.holds.proposals import NewHold, propose_hold
+from mgmt.holds.scope import Scope
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.approvals import Proposal
@@ -40,6 +42,7 @@ from parental.people.household import By
 from parental.profile import Profile, Span
 from parental.schema import metadata
 from parental.schema.access import family_pins, tokens
+from parental.schema.holds import legal_holds
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
 
@@ -124,6 +127,7 @@ class Things:
                 keep_file(conn, self.orders[whose], File("letter.csv", 0, b"", "utf-8"))
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
             self.approval = self._proposal(conn)
+            self.hold = self._hold(conn)
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
 
     def _child(self, conn: Connection, account: int) -> int:
@@ -142,6 +146,13 @@ class Things:
         number = proposed(conn, self.orders[OWN], words, self.key, NOW)
         self.signature = answer_of(conn, number, self.key)
         return number
+
+    def _hold(self, conn: Connection) -> int:
+        """One that has begun, as control writes it."""
+        wanted = NewHold(Scope(0, 1), "r", "r", NOW + timedelta(9))
+        hold = int(propose_hold(conn, wanted, self.key.person.mail, "desk", NOW).hold)
+        conn.execute(update(legal_holds).values(begun_ms=1))
+        return hold
 
     def proposal(self) -> dict[str, Any]:
         until = {"until": (NOW + timedelta(days=9)).isoformat()}
@@ -167,7 +178,7 @@ class Things:
             "tokens/{id}", f"tokens/{self.spare}"
         )
         path = path.replace("{list}", "pta").replace("{version}", EARLIER)
-        path = path.replace("approvals/{id}", f"approvals/{self.approval}")
+        path = path.replace("approvals/{id}", f"approvals/{self.approval}").replace("{hold}", str(self.hold))
         path = (
             path.replace("{ref}", f"ref{self.n}")
             .replace("ledger/{event}", "ledger/0")
@@ -206,6 +217,11 @@ class Things:
         if route.path.endswith("/rollbacks"):
             words = {"proposer": self.key.person.mail, "reason": "r", "reference": "r"}
             return json.dumps(words | {"before": GOOD, "version": EARLIER}).encode()
+        if route.path == "/v1/audit/holds" or route.path.endswith("/release"):
+            words = {"proposer": self.key.person.mail, "reason": "r", "reference": "r"}
+            until = (NOW + timedelta(days=9)).isoformat()
+            more = {} if route.path.endswith("/release") else {"until": until, "ends": until}
+            return json.dumps(words | more).encode()
         if route.path.endswith("/signatures"):
             return json.dumps({"response": self.signature}).encode()
         if route.path.endswith("/ticket"):

@@ -87,9 +87,9 @@ def test_days_that_go_take_their_salts_first_and_the_rest_still_verifies(store: 
     batches.append(no_records(batches.positions))
     compact(store.path)
 
-    proof.forget(NIGHT_NS // S, None)
+    proof.forget(NIGHT_NS // S, None, ())
     found = verified(whole(proof))
-    proof.forget(0, NIGHT_NS // S - 1)
+    proof.forget(0, NIGHT_NS // S - 1, ())
 
     assert (found.records, found.without) == (6, {str(FIRST): 6})
     assert verified(whole(proof)).records == 0

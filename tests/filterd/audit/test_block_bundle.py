@@ -81,7 +81,7 @@ def test_what_was_destroyed_leaves_a_tree_that_verifies(store: Store) -> None:
     compacted(store)
 
     store.tree.forget(NIGHT_NS // S)
-    forget(store.path, "enforcement", NIGHT_NS // S)
+    forget(store.path, "enforcement", [FIRST])
 
     found = verified(store.bundle(), held=[held[1]] if held else [])
     assert (found.records, found.without) == (6, {str(FIRST): 6})

@@ -16,7 +16,7 @@ from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 
 from fastpath.images.verdict import Reason
 from filterd.audit.block_batches import Batches, batch_numbers, batch_path, no_records
-from filterd.audit.block_files import SCHEMA, compact, forget
+from filterd.audit.block_files import SCHEMA, compact, days_due, forget
 
 S = 10**9
 DAY_NS = 86_400 * S
@@ -241,9 +241,10 @@ def test_days_are_forgotten_in_their_ledger_once_they_have_ended(tmp_path: Path)
     put_spools(tmp_path / "spool")
     live(tmp_path / "spool", tmp_path / "store")
 
-    assert forget(tmp_path / "store", "household", NIGHT_NS // S - 1) == 0
-    assert forget(tmp_path / "store", "household", NIGHT_NS // S) == 1
-    assert forget(tmp_path / "store", "household", NIGHT_NS // S) == 0
+    store = tmp_path / "store"
+    assert days_due(store, "household", NIGHT_NS // S - 1) == []
+    assert forget(store, "household", days_due(store, "household", NIGHT_NS // S)) == 1
+    assert forget(store, "household", days_due(store, "household", NIGHT_NS // S)) == 0
 
     days = sorted(str(path.relative_to(tmp_path / "store")) for path in tmp_path.glob("store/*/day=*"))
     assert days == ["enforcement/day=2027-01-15", "enforcement/day=2027-01-16", "household/day=2027-01-16"]

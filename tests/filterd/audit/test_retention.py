@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from filterd.audit.retention import DAY_S, Due, forget_due
 from filterd.config.schema import Retention
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord
+from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from parental import revision, store
 from parental.database import open_database, reading, writing
@@ -32,11 +33,13 @@ def engine(database: Where) -> Iterator[Engine]:
     engine.dispose()
 
 
-def forget(engine: Engine, at_s: int, step_s: int = 0, kept: Retention = KEPT) -> tuple[int, int]:
+def forget(
+    engine: Engine, at_s: int, step_s: int = 0, kept: Retention = KEPT, held: Sequence[Scope] = ()
+) -> tuple[int, int]:
     """An hour's job, on a machine that has run since NOON.   What time it is, and before which released addresses go"""
     released: list[tuple[int, int]] = []
     clocks = Clocks("gw", at_s + step_s, float(at_s - NOON), "one")
-    forget_due(engine, kept, clocks, lambda now_s, before_s: released.append((now_s, before_s)))
+    forget_due(engine, kept, clocks, lambda now_s, before_s: released.append((now_s, before_s)), None, held)
     return released[0]
 
 
@@ -245,3 +248,70 @@ def test_the_clock_keeps_one_row(engine: Engine) -> None:
 
     with reading(engine) as conn:
         assert len(conn.execute(select(clock_marks)).all()) == 1
+
+
+OVER = NOON + 2000 * DAY_S
+EVERYTHING = Scope(0, OVER)
+
+
+@pytest.mark.parametrize(
+    ("held", "kept"),
+    [
+        (EVERYTHING, True),
+        (Scope(NOON, NOON + 1), True),
+        (EVERYTHING._replace(list="l"), True),
+        (EVERYTHING._replace(category=""), True),
+        (EVERYTHING._replace(order=0), True),
+        (Scope(NOON + 1, OVER), False),
+        (Scope(0, NOON), False),
+        (EVERYTHING._replace(list="other"), False),
+        (EVERYTHING._replace(order=3), False),
+        (EVERYTHING._replace(subscriber="00" * 16), False),
+        (EVERYTHING._replace(list="l", order=3), False),
+    ],
+)
+def test_what_a_legal_hold_names_stays_and_nothing_else_nor_anything_of_a_household(
+    engine: Engine, held: Scope, kept: bool
+) -> None:
+    put(engine, 0, "order", "pause", "category")
+
+    forget(engine, OVER, held=[held])
+
+    assert left(engine) == (["order"] if kept else [], [])
+
+
+def test_a_legal_hold_names_a_subscriber_by_the_pseudonym_of_a_day(engine: Engine) -> None:
+    put(engine, 0, "order")
+    with reading(engine) as conn:
+        pseudonym = conn.execute(select(blocks.c.pseudonym)).scalar_one()
+
+    forget(engine, OVER, held=[EVERYTHING._replace(subscriber=pseudonym)])
+
+    assert left(engine) == (["order"], [])
+
+
+def test_keys_of_days_stay_where_a_hold_says_so_and_go_with_it(engine: Engine) -> None:
+    put(engine, 0, "order")
+    put(engine, 2, "security")
+    held = [Scope(NOON, NOON + 1, keeps_keys=True), Scope(0, OVER)]
+
+    forget(engine, OVER, held=held)
+    assert left(engine) == (["order", "security"], ["2026-08-03"])
+
+    forget(engine, OVER, held=held[1:])
+    assert left(engine) == (["order", "security"], [])
+    forget(engine, OVER)
+    assert left(engine) == ([], [])
+
+
+def test_more_held_records_than_a_batch_keep_none_that_are_due_from_going(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.audit.retention.BATCH", 2)
+    for day in range(5):
+        put(engine, day, "order")
+        put(engine, day, "security")
+
+    forget(engine, OVER, held=[Scope(0, NOON + 3 * DAY_S)])
+
+    assert left(engine)[0] == ["order", "security"] * 3

@@ -1,0 +1,1 @@
+"""Files of block records of which legal holds name a part."""

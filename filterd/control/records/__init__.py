@@ -1,0 +1,1 @@
+"""Control's work on records of blocks: which stay, and which go."""

@@ -1,0 +1,153 @@
+"""Legal holds that two persons of the desk have agreed to: control begins them, keeps to them, and ends them.
+
+    approvals of holds, proven → begun → over: at its end, or released by two persons → its records go at their age
+
+Invariants: a hold is proven once, when it begins, and a signer who leaves ends none; a hold that has begun is ended by
+its end or by a proven release alone: of one that is not what was signed, there is a fault, and its records stay.  Where
+the time is not known, no hold ends.  Beginning, release and end are events of the ledger.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, and_, exists, false, or_, select, update
+
+from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
+from mgmt.holds.scope import Scope, scope_of
+from mgmt.ledger.event import CONTROL, Actor
+from mgmt.ledger.store import last_time_ms
+from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
+from mgmt.orders.decisions import end_approval, give_signed
+from mgmt.orders.events import note_approval
+from mgmt.orders.proof import Proof, signers_of, why_unproven
+from parental.schema.holds import legal_holds
+from parental.schema.orders import approvals
+
+log = logging.getLogger("filterd.control.service")
+
+
+class Holds(NamedTuple):
+    """What retention keeps to.   scopes  of holds in force;   faults  of those that are not as they were signed"""
+
+    scopes: list[Scope]
+    faults: list[str]
+
+
+class Moment(NamedTuple):
+    """Now.   at  by the wall clock;   known_s  as far as the time is known, else None
+
+    kept_s  how long records stay that no hold names"""
+
+    at: datetime
+    known_s: float | None
+    kept_s: float
+
+
+def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
+    """Begin what two persons have agreed to, end what is over, and say what is in force.   conn  may write"""
+    at, faults = moment.at, list[str]()
+    now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
+    give_signed(conn, now_s, at, OF_HOLDS)
+    for approval in approvals_given(conn, OF_HOLDS):
+        hold = conn.execute(select(legal_holds).where(legal_holds.c.id == approval.hold)).one_or_none()
+        has_begun = hold is not None and hold.begun_ms is not None and approval.kind == LEGAL_HOLD
+        fault = _fault_of(approval, hold, now_s) or (None if has_begun else why_unproven(conn, approval, proof))
+        if has_begun:
+            faults += [] if fault is None else [f"hold {approval.hold}: {fault}; its records stay; release it"]
+        elif fault is not None:
+            end_approval(conn, approval, fault, at)
+        elif approval.kind == RELEASE:
+            _release(conn, approval, at)
+        elif not _is_over(approval, moment):
+            _begin(conn, approval, hold, moment)
+    _end_over(conn, moment, now_s)
+    return Holds(in_force(conn), faults)
+
+
+def has_open(conn: Connection) -> bool:
+    """Whether look() may have something to do."""
+    return bool(conn.execute(select(exists().where(OF_HOLDS, approvals.c.lapsed_ms.is_(None)))).scalar_one())
+
+
+def in_force(conn: Connection) -> list[Scope]:
+    """What the holds name that have begun and are not over."""
+    return [scope_of(row) for row in rows_in_force(conn)]
+
+
+def rows_in_force(conn: Connection) -> list[Row[Any]]:
+    """The same holds with their approvals."""
+    has_begun = legal_holds.c.begun_ms.is_not(None), approvals.c.approved_s.is_not(None)
+    chosen = of_approvals().where(*has_begun, approvals.c.lapsed_ms.is_(None))
+    return list(conn.execute(chosen.order_by(legal_holds.c.id)).all())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _fault_of(approval: Row[Any], hold: Row[Any] | None, now_s: int) -> str | None:
+    """Why control does not believe an approval of a hold; None where it does.   Whatever the rows hold, nothing is
+    raised."""
+    try:
+        if hold is None or approval.kind not in (LEGAL_HOLD, RELEASE):
+            return "is of a hold, or a kind, that there is not"
+        longest = LONGEST if approval.kind == LEGAL_HOLD else SIGNED_WITHIN
+        if not 0 < approval.expires_s - approval.proposed_s <= longest.total_seconds():
+            return f"is for longer than {longest.days} days"
+        if why := why_not_agreed(approval, now_s):
+            return why
+        words = digest_of(dict(approval._mapping), scope_of(hold))
+        return None if approval.digest == words else "is of other records or words than are here now"
+    except (TypeError, AttributeError, ValueError):
+        return "holds what no approval holds"
+
+
+def _begin(conn: Connection, approval: Row[Any], hold: Row[Any] | None, moment: Moment) -> None:
+    assert hold is not None
+    scope, at = scope_of(hold), moment.at
+    now_s = at.timestamp() if moment.known_s is None else moment.known_s
+    gone_s = int(now_s - moment.kept_s)
+    gone_before_s = gone_s if scope.since_s < gone_s else None
+    begun = {"begun_ms": int(at.timestamp() * 1000), "gone_before_s": gone_before_s}
+    conn.execute(update(legal_holds).where(legal_holds.c.id == hold.id).values(begun))
+    by = _signers(conn, approval)
+    note_given(conn, approval, at, by)
+    said = {"approval": approval.id, **noted_of(approval, scope), "gone_before": gone_before_s}
+    note_approval(conn, approval, "legal hold begun", at, (CONTROL, None), said)
+    log.warning("hold %d: begun: %s", hold.id, approval.reference)
+
+
+def _release(conn: Connection, release: Row[Any], at: datetime) -> None:
+    """End the hold that two persons release; what is not in force any more is released already."""
+    note_given(conn, release, at, _signers(conn, release))
+    chosen = select(approvals).where(approvals.c.hold == release.hold, approvals.c.kind == LEGAL_HOLD)
+    for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None))).all():
+        end_approval(conn, approval, None, at)
+        said = {"approval": approval.id, "by_approval": release.id}
+        note_approval(conn, approval, "legal hold released", at, (CONTROL, None), said)
+        log.warning("hold %d: released: %s", release.hold, release.reference)
+    end_approval(conn, release, None, at)
+
+
+def _end_over(conn: Connection, moment: Moment, now_s: int) -> None:
+    """End the holds whose end has come, and the proposals that nobody has signed in time."""
+    signed_by_s = now_s - int(SIGNED_WITHIN.total_seconds())
+    late = and_(approvals.c.approved_s.is_(None), approvals.c.proposed_s <= signed_by_s)
+    over = false() if moment.known_s is None else approvals.c.expires_s <= int(moment.known_s)
+    chosen = select(approvals, legal_holds.c.begun_ms).join(legal_holds, approvals.c.hold == legal_holds.c.id)
+    for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None), or_(late, over))).all():
+        has_begun = approval.kind == LEGAL_HOLD and approval.begun_ms is not None
+        end_approval(conn, approval, None if has_begun else "was not agreed to in time", moment.at)
+        if has_begun:
+            note_approval(conn, approval, "legal hold lapsed", moment.at, (CONTROL, None), {"approval": approval.id})
+            log.warning("hold %s: its end has come: its records go at their age", approval.hold)
+
+
+def _is_over(approval: Row[Any], moment: Moment) -> bool:
+    return moment.known_s is not None and approval.expires_s <= moment.known_s
+
+
+def _signers(conn: Connection, approval: Row[Any]) -> tuple[Actor, Actor]:
+    """Who has signed, the second first; it is proven that there are two."""
+    found = signers_of(conn, approval)
+    return (CONTROL, CONTROL) if isinstance(found, str) else found.actors

@@ -1,0 +1,86 @@
+"""What is old goes, each hour, and legal holds are looked at before it does.
+
+    holds that two persons have agreed to → what stays → all else that is old is destroyed
+
+Invariants: nothing is destroyed while it cannot be read which holds are in force; a hold that is signed when a pass
+begins is kept to by it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from filterd.audit.archive_client import ArchiveClient
+from filterd.audit.retention import Due, forget_due
+from filterd.control.context import Context, guarded
+from filterd.control.records.legal_holds import Holds, Moment, has_open, look
+from filterd.lists.rails import proof_of
+from mgmt.block_archive import ArchiveFailed
+from mgmt.ledger import trusted_clock
+from mgmt.ledger.trusted_clock import ClockStepped, read_clocks
+from parental.database import reading, writing
+
+LOOK_S = 20.0  # between two looks at legal holds
+RETAIN_S = 3600.0  # between two looks at what is old;
+MEND_S = 60.0  # sooner where the clock is not believed: it may get right
+RETENTION, LEGAL_HOLDS = "retention", "legal holds"  # faults of the status
+WANT_ROOM = (RETENTION, "audit records", "archive")  # faults that what is old may be the cure of
+
+
+async def retain(context: Context, records: Engine, forget_released: Callable[[int, int], None]) -> None:
+    """Look after it for as long as control lives.   records  as the role that keeps them"""
+    keeper = Retention(context, records, forget_released)
+    passed_s = None
+    while True:
+        wait_s = RETAIN_S if context.faults.keys().isdisjoint(WANT_ROOM) else MEND_S
+        await guarded(context.faults, LEGAL_HOLDS, lambda: asyncio.to_thread(keeper.look))
+        if passed_s is None or time.monotonic() - passed_s >= wait_s:
+            await guarded(context.faults, RETENTION, lambda: asyncio.to_thread(keeper.forget))
+            passed_s = time.monotonic()
+        await asyncio.sleep(LOOK_S)
+
+
+class Retention:
+    """What goes and what stays.   Raises DatabaseFault"""
+
+    def __init__(self, context: Context, records: Engine, forget_released: Callable[[int, int], None]) -> None:
+        self._context, self._records, self._forget_released = context, records, forget_released
+        self._archive = ArchiveClient(context.config.run_dir)
+
+    def look(self) -> None:
+        """Begin and end legal holds.   Raises ValueError for holds that are not as they were signed"""
+        with reading(self._context.engine) as conn:
+            if not has_open(conn):
+                return
+        if faults := self._holds().faults:
+            raise ValueError("; ".join(faults))
+
+    def forget(self) -> None:
+        """Destroy what is old.   Raises ClockStepped, OSError"""
+        config, held = self._context.config, self._holds().scopes
+        of_files = self._forget_files if config.records.are_files else None
+        forget_due(self._records, config.retention, read_clocks(), self._forget_released, of_files, held)
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _holds(self) -> Holds:
+        config, kept_s = self._context.config, float(self._context.config.retention.blocks)
+        known_s = self._known_s()
+        with writing(self._context.engine) as conn:
+            return look(conn, proof_of(config), Moment(datetime.now(UTC), known_s, kept_s))
+
+    def _known_s(self) -> float | None:
+        try:
+            with writing(self._records) as conn:
+                return trusted_clock.look(conn, read_clocks()).time_s
+        except ClockStepped:
+            return None
+
+    def _forget_files(self, due: Due) -> None:
+        try:
+            asyncio.run(self._archive.forget(due))
+        except ArchiveFailed as reason:
+            raise OSError(f"{reason}; old files are kept until then") from reason

@@ -1,0 +1,1 @@
+"""Legal holds: records of blocks that stay although they are old."""
