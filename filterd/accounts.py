@@ -58,6 +58,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     # Records of blocks, as files.
     "archive": {
         "search": ("web", "control"),
+        "page": ("web",),
         "name_orders": ("web",),
         "more": ("web", "control"),
         "close": ("web", "control"),

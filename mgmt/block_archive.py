@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import date
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
 from sqlalchemy import Connection, select
 
 from mgmt.block_ledger import Wanted
@@ -21,6 +22,23 @@ class OrderName(NamedTuple):
 def order_names(conn: Connection) -> list[OrderName]:
     """How all orders are called."""
     return [OrderName(*row) for row in conn.execute(select(orders.c.id, orders.c.issuer, orders.c.ref))]
+
+
+class FoundRecord(Struct, frozen=True, kw_only=True):
+    """One record.   time_s  unix seconds;   order  its number, 0: none;   subscriber  a pseudonym; None: of no line"""
+
+    time_s: int
+    channel: str
+    action: str
+    list: str
+    rule: str
+    order: int
+    category: str
+    reason: str
+    generation: int
+    subscriber: str | None
+    count: int
+    province: str
 
 
 class NewestHead(Protocol):
@@ -43,6 +61,12 @@ class Archive(Protocol):
 
     def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
         """The records by time, in pieces of their form: "ndjson", "csv" or "parquet".   Raises ArchiveFailed"""
+        ...
+
+    async def page(self, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+        """At most `limit` records by time, after the first `skip` ones; always in the same order.
+
+        Raises ArchiveFailed"""
         ...
 
     def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:

@@ -156,8 +156,9 @@ def page_of_blocks(
     after: tuple[int, int],
     without: tuple[str, ...] = (),
     equal: Mapping[str, int | str] = MappingProxyType({}),
+    limit: int = _PAGE,
 ) -> list[Row[Any]]:
-    """At most 1,000 records of since_s <= time < until_s in order of time.
+    """At most `limit` records of since_s <= time < until_s in order of time.
 
     after  (time_s, id) of the last one seen;   without  records of these reasons;   equal  of Wanted"""
     of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
@@ -168,7 +169,7 @@ def page_of_blocks(
         .where((blocks.c.time_s > after[0]) | (blocks.c.id > after[1]), blocks.c.reason.not_in(without))
         .where(*(blocks.c[name] == value for name, value in equal.items()))
         .order_by(blocks.c.time_s, blocks.c.id)
-        .limit(_PAGE)
+        .limit(limit)
     )
     return list(conn.execute(found).all())
 

@@ -26,9 +26,11 @@ from filterd.audit.archive_messages import (
     Newest,
     NewestCheckpoint,
     Opened,
+    Page,
     Piece,
     Proven,
     RecordProof,
+    Records,
     Search,
     TreeHead,
 )
@@ -36,7 +38,7 @@ from filterd.audit.retention import Due
 from filterd.places import ARCHIVE, archive_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
-from mgmt.block_archive import ArchiveFailed, OrderName
+from mgmt.block_archive import ArchiveFailed, FoundRecord, OrderName
 from mgmt.block_ledger import Wanted
 from mgmt.ledger.bundle import NotSigned
 
@@ -55,6 +57,9 @@ class ArchiveClient:
 
     def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
         return self._pieces(Search(wanted, cast(Form, form)), orders)
+
+    async def page(self, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+        return (await self._ask(Page(wanted, skip, limit), Records)).records
 
     def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
         return self._pieces(Bundle(first, last))

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from filterd.process.codec import Requests
-from mgmt.block_archive import OrderName
+from mgmt.block_archive import FoundRecord, OrderName
 from mgmt.block_ledger import Wanted
 from mgmt.holds.scope import Scope
 
@@ -16,6 +16,14 @@ class Search(Struct, frozen=True, tag_field="op", tag="search"):
 
     wanted: Wanted
     form: Literal["ndjson", "csv", "parquet", "counts"]
+
+
+class Page(Struct, frozen=True, tag_field="op", tag="page"):
+    """At most `limit` records, after the first `skip` ones, but for those of households.   Reply: Records."""
+
+    wanted: Wanted
+    skip: int
+    limit: int
 
 
 class NameOrders(Struct, frozen=True, tag_field="op", tag="name_orders"):
@@ -97,6 +105,12 @@ class Piece(Struct, frozen=True):
     is_last: bool
 
 
+class Records(Struct, frozen=True):
+    """Reply to Page."""
+
+    records: list[FoundRecord]
+
+
 class Forgotten(Struct, frozen=True):
     """Reply to Forget: of how many days."""
 
@@ -148,6 +162,6 @@ class ArchiveStatus(Struct, frozen=True, kw_only=True):
     faults: dict[str, str]
 
 
-OF_SEARCHES = (Search, NameOrders, More, Close)
+OF_SEARCHES = (Search, Page, NameOrders, More, Close)
 OF_PROOF = (Bundle, RecordProof, NewestCheckpoint, AskTree, KeepCheckpoint)
 ARCHIVE_REQUESTS = Requests((*OF_SEARCHES, *OF_PROOF, Forget, AskArchive))

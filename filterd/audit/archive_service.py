@@ -37,15 +37,17 @@ from filterd.audit.archive_messages import (
     NameOrders,
     NewestCheckpoint,
     Opened,
+    Page,
     Piece,
     RecordProof,
+    Records,
     Search,
 )
 from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
 from filterd.audit.block_files import Compacted, compact, days_due, forget, settle
-from filterd.audit.block_search import SCRATCH, counted, search
+from filterd.audit.block_search import SCRATCH, counted, page, search
 from filterd.errors import Missing
 from filterd.process.codec import Failed
 from mgmt.block_archive import OrderName
@@ -61,7 +63,7 @@ NUMBER_BITS = 52  # of a search
 LOCK = "archive.lock"
 
 OfProof = Bundle | RecordProof | NewestCheckpoint | AskTree | KeepCheckpoint
-Request = Search | NameOrders | More | Close | OfProof | Forget | AskArchive
+Request = Search | Page | NameOrders | More | Close | OfProof | Forget | AskArchive
 
 log = logging.getLogger("filterd.audit.archive")
 
@@ -86,7 +88,7 @@ class Archive:
         """Raises Missing: another process has the folder;   OSError"""
         self._folder = folder
         self._searches: dict[int, _Open] = {}
-        self._changing = asyncio.Lock()
+        self._changing, self._paging = asyncio.Lock(), asyncio.Lock()
         self.faults: dict[str, str] = {}
         for ledger in LEDGERS:
             (folder / ledger).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,6 +105,8 @@ class Archive:
                 return self._open(lambda orders: self._pieces(request, orders))
             case Bundle(first, last):
                 return self._open(lambda _: self._proof.bundle(first, last))
+            case Page():
+                return await self._page(request)
             case NameOrders():
                 return self._name(request)
             case More():
@@ -198,6 +202,17 @@ class Archive:
             return _closed(request.search)
         one.orders.update((each.number, each) for each in request.orders)
         return Opened(request.search)
+
+    async def _page(self, asked: Page) -> Records | Failed:
+        async with self._paging:  # one at a time: each takes the memory of a search
+            try:
+                found = await asyncio.to_thread(
+                    page, self._folder, "enforcement", asked.wanted, asked.skip, asked.limit
+                )
+            except (OSError, ValueError, OverflowError, duckdb.Error) as reason:
+                log.error("a page was not found: %s", reason)
+                return Failed(f"{' '.join(str(reason).split())}; nothing was found; ask again")
+        return Records(found)
 
     async def _more(self, number: int) -> Piece | Failed:
         one = self._searches.get(number)

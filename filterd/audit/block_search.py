@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import msgspec
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
+from mgmt.block_archive import FoundRecord
 from mgmt.block_ledger import Wanted
 from mgmt.statistics.cells import COUNTED
 from parental.subscriber import UNKNOWN_PROVINCE
@@ -45,6 +47,22 @@ def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.Reco
                 yield piece.cast(SCHEMA)
 
 
+def page(folder: Path, ledger: LedgerName, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+    """At most `limit` records that are wanted, by time, after the first `skip` ones of the second in which they begin.
+
+    Equal seconds are in the order of their columns: the same one each time.   Raises as search()"""
+    found = list[FoundRecord]()
+    with _opened(folder, ledger, wanted) as (engine, days):
+        for day, files in days:
+            begins = day == datetime.fromtimestamp(wanted.since_s, UTC).date()
+            end = f"ORDER BY {COLUMNS} LIMIT {limit - len(found)} OFFSET {skip if begins else 0}"
+            rows = _found(engine, files, wanted, day, COLUMNS, end).to_arrow_table().cast(SCHEMA)
+            found += [_record(row) for row in rows.to_pylist()]
+            if len(found) >= limit:
+                break
+    return found
+
+
 def counted(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[bytes]:
     """The records that are wanted, counted by what alike ones have in common: lines of JSON, for mgmt.statistics.cells.
 
@@ -61,6 +79,12 @@ def counted(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[bytes]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _record(row: dict[str, Any]) -> FoundRecord:
+    subscriber = row["subscriber"]
+    said = row | {"subscriber": None if subscriber is None else subscriber.hex()}
+    return FoundRecord(time_s=int(said.pop("time").timestamp()), **said)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -29,7 +29,7 @@ from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
 from mgmt.frame.shapes import MAX_NUMBER, Instant, Line
-from mgmt.ledger.event import PULLS, Event, Value
+from mgmt.ledger.event import PULLS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.problems import RECORDS_AWAY, Problem
 from parental.subscriber import PROVINCE as CODE
@@ -78,20 +78,38 @@ class CsamCounts(Struct):
     counts: list[CsamCount]
 
 
+class Puller(Protocol):
+    """Who takes something: a token, or a person of the desk."""
+
+    @property
+    def actor(self) -> Actor: ...
+
+
 async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Pull the records of what was blocked, as a stream."""
     said = query_of(request, Pull)
     since_s, until_s = span_of(request, said)
     wanted = Wanted(since_s, until_s, said.order, said.list, said.category, said.channel, said.province)
-    if said.format == PARQUET and ARCHIVE not in request.app:
+    return await stream_blocks(request, principal, wanted, said.format)
+
+
+async def stream_blocks(request: web.Request, by: Puller, wanted: Wanted, form: str) -> web.StreamResponse:
+    """The records that are wanted, as a stream.   form  ndjson, csv or parquet"""
+    if form == PARQUET and ARCHIVE not in request.app:
         raise unfit("?format", "records are rows of the database here", "write ndjson or csv")
-    node = socket.gethostname()
-    asked: dict[str, Value] = {"since": iso(since_s), "until": iso(until_s), "format": said.format, **wanted.equal()}
-    await note_pull(request, principal, "blocks pulled", asked | ({"node": node} if ARCHIVE in request.app else {}))
-    log.info("audit pull: token %d takes blocks of %d to %d as %s", principal.token, since_s, until_s, said.format)
+    await note_blocks(request, by, wanted, form)
     if ARCHIVE in request.app:
-        return await _stream_files(request, wanted, said.format, node)
-    return await _stream_rows(request, wanted, FORMS[said.format])
+        return await _stream_files(request, wanted, form, socket.gethostname())
+    return await _stream_rows(request, wanted, FORMS[form])
+
+
+async def note_blocks(request: web.Request, by: Puller, wanted: Wanted, form: str) -> None:
+    """Write down that someone takes records of blocks."""
+    since_s, until_s = wanted.since_s, wanted.until_s
+    asked: dict[str, Value] = {"since": iso(since_s), "until": iso(until_s), "format": form, **wanted.equal()}
+    of_node: dict[str, Value] = {"node": socket.gethostname()} if ARCHIVE in request.app else {}
+    await note_pull(request, by, "blocks pulled", asked | of_node)
+    log.info("audit pull: %s %s takes blocks of %d to %d as %s", by.actor.kind, by.actor.name, since_s, until_s, form)
 
 
 async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.StreamResponse:
@@ -111,13 +129,18 @@ async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.
 
 async def _stream_files(request: web.Request, wanted: Wanted, form: str, node: str) -> web.StreamResponse:
     """The records of this box's archive."""
+    await refuse_moving(request)
+    orders = await read(request, order_names)
+    media_type = MEDIA_TYPE_OF_PARQUET if form == PARQUET else FORMS[form].media_type
+    return await stream_of_archive(request, request.app[ARCHIVE].pull(wanted, form, orders), media_type, node)
+
+
+async def refuse_moving(request: web.Request) -> None:
+    """Raises Problem while a part of the records is not in files yet."""
     if await read(request, block_ledger.has_blocks):
         raise Problem(
             503, "records still move from the database to files; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60
         )
-    orders = await read(request, order_names)
-    media_type = MEDIA_TYPE_OF_PARQUET if form == PARQUET else FORMS[form].media_type
-    return await stream_of_archive(request, request.app[ARCHIVE].pull(wanted, form, orders), media_type, node)
 
 
 async def stream_of_archive(
@@ -179,9 +202,9 @@ def record_of(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-async def note_pull(request: web.Request, principal: Principal, action: str, asked: dict[str, Value]) -> None:
+async def note_pull(request: web.Request, by: Puller, action: str, asked: dict[str, Value]) -> None:
     """Write down that an auditor takes something; nothing goes out where that fails."""
-    event = Event(PULLS, action, principal.actor, said=asked)
+    event = Event(PULLS, action, by.actor, said=asked)
     await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from sqlalchemy import Connection, select
 
-from mgmt.api.audit import Span, note_pull, span_of
+from mgmt.api.audit import Puller, Span, note_pull, span_of
 from mgmt.app_context import json_response, read
 from mgmt.auth import Principal, Route
 from mgmt.fields import MAX_DIGITS, number_of
@@ -61,9 +61,15 @@ class EventCounts(Struct):
 
 async def export(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Export the ledger, as a stream."""
-    since_ms, until_ms = _span_ms(request, query_of(request, Span))
+    return await stream_ledger(request, principal, *_span_ms(request, query_of(request, Span)))
+
+
+async def stream_ledger(
+    request: web.Request, by: Puller, since_ms: int = 0, until_ms: int = END_OF_TIME_MS
+) -> web.StreamResponse:
+    """The events of a span, or all of them, with their proof.   Raises Problem"""
     plan = await _planned(request, partial(bundle.plan_range, since_ms=since_ms, until_ms=until_ms))
-    await note_pull(request, principal, "ledger exported", {"first": plan.first, "until": plan.until})
+    await note_pull(request, by, "ledger exported", {"first": plan.first, "until": plan.until})
     response = web.StreamResponse(headers=NDJSON)
     await response.prepare(request)
     await response.write(plan.head)

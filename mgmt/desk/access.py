@@ -12,15 +12,15 @@ from mgmt.body import MAX_FORM_OCTETS
 from mgmt.desk.frame import MAX_FIELD_CHARACTERS, Sent, moved, page, sent, session_of
 from mgmt.staff.session import Session
 
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-View = Callable[[web.Request, Session], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+View = Callable[[web.Request, Session], Awaitable[web.StreamResponse]]
 Deed = Callable[[web.Request, Sent], Awaitable[web.Response]]
 
 
 def viewed(view: View, permission: str) -> Handler:
     """A page for whoever has a permission."""
 
-    async def handler(request: web.Request) -> web.Response:
+    async def handler(request: web.Request) -> web.StreamResponse:
         session = await session_of(request)
         if session is None:
             return moved("/login")
@@ -32,7 +32,7 @@ def viewed(view: View, permission: str) -> Handler:
 def done(deed: Deed, permission: str, at_most: int = MAX_FORM_OCTETS, longest: int = MAX_FIELD_CHARACTERS) -> Handler:
     """What a form does, for whoever has a permission.   at_most, longest  as mgmt.desk.frame.sent()"""
 
-    async def handler(request: web.Request) -> web.Response:
+    async def handler(request: web.Request) -> web.StreamResponse:
         form = await sent(request, at_most, longest)
         if form is None:
             alert = "The form came from another page, or you are signed out. Nothing was done. Sign in and try again."

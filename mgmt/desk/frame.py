@@ -46,6 +46,7 @@ TABS = (
     ("", "Start", None),
     ("/orders", "Orders", "orders.read"),
     ("/approvals", "Approvals", "orders.approve"),
+    ("/audit", "Records", "audit.blocks"),
     ("/holds", "Legal holds", "holds.read"),
     ("/reports", "Wrong blocks", "reports.read"),
     ("/lists", "Lists", "status.read"),

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from mgmt.app_context import ENGINE, SETTINGS
 from mgmt.desk.approvals import add_approvals
+from mgmt.desk.audit.routes import add_audit
 from mgmt.desk.ceremonies import add_ceremonies
 from mgmt.desk.frame import DESK, Desk, add_files
 from mgmt.desk.holds import add_holds
@@ -30,6 +31,7 @@ def add_desk(app: web.Application, key: bytes) -> None:
     add_letters(app)  # before orders: /desk/orders/new is no number
     add_orders(app)
     add_approvals(app)
+    add_audit(app)
     add_holds(app)
     add_reports(app)
     add_lists(app)

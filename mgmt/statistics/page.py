@@ -7,6 +7,7 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.settings import LANGUAGES
@@ -35,10 +36,15 @@ def page_of(text: str, note: str) -> str:
     )
 
 
+def charts_in_english(text: str) -> tuple[dict[str, Any], list[forms.Chart]]:
+    """What a statement says, and its charts."""
+    said = json.loads(text)
+    return said, forms.charts_of(said, functools.partial(_words, catalogue("en").texts))
+
+
 def svg_of(text: str) -> bytes:
     """All charts in one picture, in English."""
-    said = json.loads(text)
-    charts = forms.charts_of(said, functools.partial(_words, catalogue("en").texts))
+    said, charts = charts_in_english(text)
     template = _templates.get_template("charts.svg")
     return template.render(said=said, charts=charts, digest=digest_of(text), bar=forms.BAR, line=forms.LINE).encode()
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aiohttp import web
 from msgspec import Meta, Struct
+from sqlalchemy import Row
 
 from mgmt.app_context import CLOCK, json_response, read, write
 from mgmt.auth import Principal, Route
@@ -14,7 +15,7 @@ from mgmt.fields import unfit
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
 from mgmt.frame.shapes import Line
-from mgmt.ledger.event import PULLS, Event, time_text
+from mgmt.ledger.event import PULLS, Actor, Event, time_text
 from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.ledger.store import append
 from mgmt.problems import Problem
@@ -63,22 +64,35 @@ async def show_release(request: web.Request, principal: Principal) -> web.Respon
     said, quarter = query_of(request, InForm), request.match_info["quarter"]
     if not QUARTER.fullmatch(quarter):
         raise unfit("quarter", f"{quarter[:20]!r} is no quarter", "write 2026-Q4")
-    found = await read(request, lambda conn: find_release(conn, quarter, said.node or ""))
+    return await file_of(request, principal.actor, await release_of(request, quarter, said.node or ""), said.format)
+
+
+async def release_of(request: web.Request, quarter: str, node: str) -> Row[Any]:
+    """Raises Problem: it was not published."""
+    found = await read(request, lambda conn: find_release(conn, quarter, node))
     if found is None:
         detail = (
             f"{quarter}: not published; nothing given; see GET /v1/audit/statistics for what was, and by which node"
         )
         raise Problem(404, detail, "quarter")
-    octets = await _in_form(said.format, found.text, found.note)
-    digest = digest_of(found.text)
-    about = {"quarter": quarter, "node": found.node}
-    event = Event(
-        PULLS, "statistics of a quarter pulled", principal.actor, about, {"format": said.format, "sha256": digest}
-    )
-    await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
-    name = f"statistics-{quarter}-{digest[:12]}.{said.format}"
+    return found
+
+
+async def file_of(request: web.Request, by: Actor, release: Row[Any], form: str) -> web.Response:
+    """Published statistics as a file, once it is written down who takes it.   Raises Problem"""
+    octets = await _in_form(form, release.text, release.note)
+    await note_release(request, by, release, form)
+    name = f"statistics-{release.quarter}-{digest_of(release.text)[:12]}.{form}"
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{name}"'}
-    return web.Response(body=octets, content_type=MEDIA_TYPES[said.format], headers=headers)
+    return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
+
+
+async def note_release(request: web.Request, by: Actor, release: Row[Any], form: str) -> None:
+    """Write down that someone takes published statistics."""
+    about = {"quarter": release.quarter, "node": release.node}
+    said = {"format": form, "sha256": digest_of(release.text)}
+    event = Event(PULLS, "statistics of a quarter pulled", by, about, said)
+    await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
 
 
 async def _in_form(form: str, text: str, note: str) -> bytes:

@@ -9,13 +9,17 @@ from typing import Any
 
 from people.served import _running
 from sqlalchemy import Engine, update
-from support.mgmt import confirmed, orders
+from support.mgmt import confirmed, ledgers, orders
 from support.mgmt.desk import PlayedControl
 from support.mgmt.events import events_of
+from support.mgmt.published import published
 
 from filterd.control.list_rollbacks import agreed
+from filterd.control.records.legal_holds import Moment, look
 from mgmt.app import create_app
+from mgmt.block_ledger import BlockRecord, append_blocks
 from mgmt.confirmation.replies import confirm, due
+from mgmt.holds.scope import Scope
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.proof import Proof
 from mgmt.settings import Settings
@@ -64,6 +68,36 @@ class DeskSite:
         with writing(self.engine) as conn:
             found = agreed(conn, Proof(Party(ORIGIN, ""), takes_names=False), self.now)
             return [(row.list, row.list_to) for row in found]
+
+    def held(self) -> list[Scope]:
+        """What control keeps, although it is old."""
+        with writing(self.engine) as conn:
+            moment = Moment(self.now, self.now.timestamp(), 1095 * 86_400.0)
+            return look(conn, Proof(Party(ORIGIN, ""), takes_names=False), moment).scopes
+
+    def lie_of_holds(self) -> None:
+        """Write all that a web role which was taken over would write to have every hold in force."""
+        said = {"approver": "nobody@isp.example", "approver_group": "approval", "approved_s": int(self.now.timestamp())}
+        with writing(self.engine) as conn:
+            conn.execute(update(approvals).where(approvals.c.kind == "legal-hold").values(said))
+
+    def blocked(self, *rules: str) -> None:
+        """Blocks of these rules, a moment ago."""
+        at = int(self.now.timestamp()) - 60
+        found = [BlockRecord(at, "dns", "splash", "pta", rule, 0, "adult", "order", 1, 7) for rule in rules]
+        with writing(self.engine) as conn:
+            append_blocks(conn, found, bytes(32))
+
+    def publish(self) -> None:
+        """Statistics of a quarter, once, and a checkpoint of the ledger."""
+        with writing(self.engine) as conn:
+            published(conn, "2026-Q2")
+        ledgers.sign(self.engine)
+
+    def pulled(self) -> list[str]:
+        """What the ledger says of pulls."""
+        with reading(self.engine) as conn:
+            return [event["action"] for event in events_of(conn, "pulls")]
 
     def answered(self, order: int) -> None:
         """The traffic has verified an order, and control has signed its confirmation."""

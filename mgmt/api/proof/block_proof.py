@@ -4,11 +4,11 @@ What is taken is an event of the ledger, written before the first octet goes out
 """
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from aiohttp import web
 
-from mgmt.api.audit import Span, note_pull, span_of, stream_of_archive
+from mgmt.api.audit import Puller, Span, note_pull, span_of, stream_of_archive
 from mgmt.api.ledger import Checkpoint, Consistency
 from mgmt.app_context import ARCHIVE, json_response
 from mgmt.auth import Principal, Route
@@ -26,11 +26,15 @@ RETRY_S = 60
 
 async def bundle(request: web.Request, principal: Principal) -> web.StreamResponse:
     """Export the records of all days (UTC) of a span with their proof, as a stream."""
-    archive = _archive(request)
     since_s, until_s = span_of(request, query_of(request, Span))
     first, last = (datetime.fromtimestamp(at, UTC).date() for at in (since_s, max(until_s - 1, 0)))
-    node = socket.gethostname()
-    await note_pull(request, principal, "blocks exported", {"first": str(first), "last": str(last), "node": node})
+    return await stream_bundle(request, principal, first, last)
+
+
+async def stream_bundle(request: web.Request, by: Puller, first: date, last: date) -> web.StreamResponse:
+    """The records of these days (UTC) with their proof.   Raises Problem"""
+    archive, node = _archive(request), socket.gethostname()
+    await note_pull(request, by, "blocks exported", {"first": str(first), "last": str(last), "node": node})
     return await stream_of_archive(request, archive.bundle(first, last), NDJSON, node)
 
 

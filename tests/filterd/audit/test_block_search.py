@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.block_proof import Store
 from support.block_store import drain_all, key_of, live
 from support.spool import TIME_NS, block_event, put_segment
 
@@ -11,8 +12,8 @@ from fastpath.images.verdict import Channel, Reason
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
-from filterd.audit.block_files import SCHEMA
-from filterd.audit.block_search import counted, search
+from filterd.audit.block_files import SCHEMA, compact
+from filterd.audit.block_search import counted, page, search
 from mgmt.block_ledger import Wanted, keyed_pseudonym
 from mgmt.statistics.cells import COUNTED
 
@@ -154,3 +155,32 @@ def test_records_are_counted_by_what_alike_ones_share_and_none_of_a_household(st
     assert all(tuple(line) == (*COUNTED, "count") for line in lines)
     assert [line["count"] for line in lines if line["list"] == "own"] == [1]
     assert not list(counted(store, "enforcement", Wanted(0, TIME_S)))
+
+
+def test_pages_follow_each_other_in_one_order_whether_files_or_batches_have_the_records(tmp_path: Path) -> None:
+    def pages(path: Path) -> list[str]:
+        found, at, skip = list[str](), FOREVER, 0
+        while rows := page(path, "enforcement", at, skip, 5):
+            found += [f"{row.time_s} {row.rule}" for row in rows]
+            of_it = sum(row.time_s == rows[-1].time_s for row in rows)
+            skip = of_it + (skip if rows[-1].time_s == at.since_s else 0)
+            at = FOREVER._replace(since_s=rows[-1].time_s)
+        return found
+
+    with Store(tmp_path) as proven:
+        proven.fill(3)
+        before = pages(proven.path)
+        last = drain_all(tmp_path / "spool", proven.path)
+        last.append(no_records(last.positions))
+        compact(proven.path)
+
+        assert len(before) == 12 and before == sorted(before) == pages(proven.path)
+
+
+def test_a_page_is_of_what_was_asked_for_and_of_no_household(store: Path) -> None:
+    found = page(store, "enforcement", FOREVER, 0, 9)
+
+    assert sorted(row.rule for row in found) == ["a.test", "b.test", "c.test", "late.test", "new.test"]
+    assert [row.rule for row in found if row.subscriber is None] == ["c.test"]
+    assert [row.rule for row in page(store, "enforcement", FOREVER._replace(list="own"), 0, 9)] == ["b.test"]
+    assert page(store, "enforcement", FOREVER._replace(until_s=0), 0, 9) == []

@@ -18,18 +18,25 @@ PAGES = {
     "/orders/find?issuer=PTA&ref=1": "orders.read",
     "/orders/new": "orders.push",
     "/approvals": "orders.approve",
+    "/audit": "audit.blocks",
+    "/audit/blocks": "audit.blocks",
+    "/audit/blocks.csv": "audit.blocks",
+    "/holds": "holds.read",
     "/reports": "reports.read",
     "/lists": "status.read",
     "/lists/pta": "lists.read",
     f"/lists/pta/{EARLIER}": "lists.read",
     "/people": "staff.read",
 }
-TABS = ("/orders", "/approvals", "/reports", "/lists", "/people")
+TABS = ("/orders", "/approvals", "/audit", "/holds", "/reports", "/lists", "/people")
 DEEDS = {
     "/orders/new": "orders.push",
     "/orders/1/withdraw": "orders.withdraw",
     "/approvals": "orders.approve",
     "/approvals/1/refuse": "orders.approve",
+    "/audit/verify": "audit.ledger",
+    "/holds": "orders.approve",
+    "/holds/1/release": "orders.approve",
     f"/lists/pta/{EARLIER}": "orders.approve",
     "/people/reviewed": "staff.read",
 }

@@ -1,0 +1,82 @@
+"""Verifies the ledger, or the records of some days, on this server: the same bundle that an auditor takes away, read by
+the same verifier, with this server's own keys.
+
+It shows that what lies here is what was signed here.  It is no proof to anyone else: the server says it of itself.
+Invariants: memory is that of a batch.   Cost: 2 µs a record, on one core
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from datetime import date, timedelta
+from itertools import chain
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from mgmt.block_archive import Archive
+from mgmt.ledger import block_verifier, bundle, store, verifier
+from mgmt.ledger.verifier import Altered
+
+MOST_DAYS = 31
+END_OF_TIME_MS = 1 << 53
+
+
+class Result(NamedTuple):
+    """is_whole  whether no fault was found;   said  what was found;   keys  verifier keys of this server"""
+
+    is_whole: bool
+    said: str
+    keys: tuple[str, ...] = ()
+
+
+def verify_ledger(conn: Connection) -> Result:
+    """The whole ledger.   Raises NotSigned"""
+    plan = bundle.plan_range(conn, 0, END_OF_TIME_MS)
+
+    def lines() -> Iterator[bytes]:
+        yield from plan.head.splitlines(keepends=True)
+        at = plan.first
+        while at < plan.until:
+            page, at = bundle.page_of(conn, plan, at)
+            yield from page.splitlines(keepends=True)
+
+    keys = tuple(store.known_keys(conn))
+    try:
+        return Result(True, verifier.sentence(verifier.verify(lines())), keys)
+    except Altered as fault:
+        return Result(False, str(fault), keys)
+
+
+async def verify_blocks(archive: Archive, first: date, last: date) -> Result:
+    """Records of days (UTC).   Raises ArchiveFailed"""
+    if last - first >= timedelta(days=MOST_DAYS):
+        return Result(
+            False, f"more than {MOST_DAYS} days; not verified here; choose fewer, or verify a bundle yourself"
+        )
+    async with aclosing(archive.bundle(first, last)) as pieces:
+        return await asyncio.to_thread(_verified, _lines(pieces, asyncio.get_running_loop()))
+
+
+def _verified(lines: Iterator[bytes]) -> Result:
+    head = next(lines, b"")
+    try:
+        found = block_verifier.verify(chain([head], lines))
+        return Result(True, block_verifier.sentence(found), tuple(json.loads(head)["keys"]))
+    except Altered as fault:
+        return Result(False, str(fault))
+
+
+def _lines(pieces: AsyncGenerator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """The lines of a stream, for a thread that reads them."""
+    rest = b""
+    while piece := asyncio.run_coroutine_threadsafe(_next_of(pieces), loop).result():
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+    if rest:
+        yield rest
+
+
+async def _next_of(pieces: AsyncGenerator[bytes]) -> bytes:
+    return await anext(pieces, b"")
