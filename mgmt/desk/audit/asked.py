@@ -66,7 +66,7 @@ def cursor_of(text: str) -> Cursor | None:
         return None
     found = CURSOR.fullmatch(text)
     if found is None:
-        raise NotAsked("place in the records: not one of ours; nothing was looked for; begin at the first page")
+        raise NotAsked("place in the records: unknown; nothing was looked for; begin at the first page")
     return Cursor(int(found[1]), int(found[2]))
 
 

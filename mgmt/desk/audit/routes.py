@@ -117,7 +117,7 @@ async def verify(request: web.Request, form: Sent) -> web.Response:
         except (ArchiveFailed, Problem) as reason:
             return await _start(request, form.session, 503, alert=_why(reason))
     what = "ledger" if form.fields["what"] == "ledger" else "blocks"
-    said = {"found": found, "what": what, "node": socket.gethostname(), "form": form.fields}
+    said: dict[str, Any] = {"found": found, "what": what, "node": socket.gethostname(), "form": form.fields}
     return page(request, "audit_verified.html", session=form.session, **_known(request), **said)
 
 
@@ -152,7 +152,7 @@ async def _start(request: web.Request, session: Session, status: int = 200, *, a
     quarters = await read(request, releases) if may_statistics else []
     holds = await read(request, lambda conn: shown_holds(conn, N_HOLDS))
     form = _form({name: request.query.get(name, "")[:200] for name in FIELDS})
-    shown = {
+    shown: dict[str, Any] = {
         "form": form,
         "quarters": [(each.quarter, each.node, time_text(each.at_ms)) for each in quarters],
         "holds": [each for each in holds if each.state == IN_FORCE],

@@ -12,6 +12,7 @@ from support.mgmt.published import statement_of
 from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
+from filterd.commands import audit
 from filterd.places import database_file
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
@@ -191,3 +192,17 @@ def test_statistics_are_verified_with_the_key_of_the_ledger_alone(
     file.write_bytes(file.read_bytes().replace(b'"count":120', b'"count":121'))
     assert main(["audit", "verify", str(file), "--key", SIGNER.vkey, "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["fault"] == "is another statement than was signed"
+
+
+def test_holds_say_what_stays_by_which_letter_and_until_when() -> None:
+    row = {
+        **{"hold": 3, "state": "in force", "reference": "WP 1/2026", "ends": "2027-02-01T00:00:00Z"},
+        **{"since": None, "until": "2026-08-01T00:00:00Z", "order": None, "list": "pta", "category": None},
+        **{"subscriber": None, "gone_before": "2023-08-01T00:00:00Z", "keeps_keys": True},
+    }
+
+    assert audit._hold_line(row) == (
+        "hold 3: in force, by WP 1/2026, until 2027-02-01T00:00:00Z: records from the first one to "
+        "2026-08-01T00:00:00Z, list pta, with the keys of its days; those of before 2023-08-01T00:00:00Z were gone "
+        "when it began"
+    )

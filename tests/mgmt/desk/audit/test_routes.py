@@ -141,7 +141,7 @@ async def test_what_a_record_holds_is_text_and_nothing_else(browser: Browser, co
         ("channel=smoke", "unknown"),
         ("province=Punjab", "no code"),
         ("list=a%E2%80%AEb", "write it plainly"),
-        ("at=1-1-1", "not one of ours"),
+        ("at=1-1-1", "place in the records: unknown"),
     ],
 )
 async def test_what_cannot_be_asked_says_why_and_is_no_pull(
