@@ -17,7 +17,7 @@ from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of
 from mgmt.holds.scope import Scope, scope_of
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.ledger.store import last_time_ms
-from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
+from mgmt.orders.approvals import DESK, LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.events import note_approval
 from mgmt.orders.proof import Proof, signers_of, why_unproven
@@ -91,6 +91,8 @@ def _fault_of(approval: Row[Any], hold: Row[Any] | None, now_s: int) -> str | No
     try:
         if hold is None or approval.kind not in (LEGAL_HOLD, RELEASE):
             return "is of a hold, or a kind, that there is not"
+        if approval.way != DESK:
+            return "is not signed at a desk"
         longest = LONGEST if approval.kind == LEGAL_HOLD else SIGNED_WITHIN
         if not 0 < approval.expires_s - approval.proposed_s <= longest.total_seconds():
             return f"is for longer than {longest.days} days"

@@ -153,6 +153,15 @@ def test_without_passkeys_none_begins(conn: Connection, amna: Signer, bilal: Sig
     assert seen(conn, proof=BY_NAMES).scopes == []
 
 
+def test_two_names_that_were_only_said_begin_none(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    number = propose(conn, amna)
+    given = {"approver": "b", "approver_group": "approver", "approved_s": NOW_S, "proposer_group": "compliance"}
+    change(conn, number, way="names", **given)
+
+    assert seen(conn, proof=BY_NAMES).scopes == []
+    assert "is not signed at a desk" in str(said(conn))
+
+
 def test_two_persons_release_it_before_its_end_and_one_does_not(conn: Connection, amna: Signer, bilal: Signer) -> None:
     first = begun(conn, amna, bilal)
     hold = row_of_approval(conn, first).hold
