@@ -6,7 +6,7 @@ A batch (a second of a worker, or less) stays whole: with all its records alone 
 Invariants: salts go before records; a file is whole at every moment, and says which leaves it has; what dies between
 the two is done at the next pass.  Of days that no hold touches, all goes at once.   One thread at a time.
 Cost: each file of such a day is read once for each change of the holds that touch it, and once in each life of the
-process: some 0.1 µs a record.
+process: 0.2 µs a record to look, and 1 µs a record where it is written again.
 """
 
 import logging
