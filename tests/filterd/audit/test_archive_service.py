@@ -18,7 +18,9 @@ from filterd.audit.archive_messages import (
     More,
     NameOrders,
     Opened,
+    Page,
     Piece,
+    Records,
     Search,
 )
 from filterd.audit.archive_service import MOST_SEARCHES, Archive
@@ -27,6 +29,7 @@ from filterd.errors import Missing
 from filterd.process.codec import Failed
 from mgmt.block_archive import OrderName
 from mgmt.block_ledger import Wanted
+from mgmt.holds.scope import Scope
 
 TIME_S = TIME_NS // 10**9
 DAY_S = 86_400
@@ -153,6 +156,22 @@ async def test_each_ledger_forgets_days_of_its_own_age_and_those_of_a_wrong_cloc
     assert await archive.answer(Forget(0, TIME_S - 30 * DAY_S, None)) == Forgotten(1)
     assert sorted(found(store)) == ["bad.test", "theirs.test"]
     assert await archive.answer(Forget(0, 0, TIME_S - DAY_S)) == Forgotten(2)
+    assert sorted(found(store)) == []
+
+
+async def test_what_a_legal_hold_names_stays_and_is_found_and_nothing_of_a_household_does(
+    archive: Archive, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_service, "OLD_S", 0.0)
+    await tended(archive)
+    far_s, held = TIME_S + 9000 * DAY_S, [Scope(0, 1 << 34, list="pta")]
+
+    await archive.answer(Forget(far_s, far_s, None, held))
+    found_now = await archive.answer(Page(ALL, 0, 9))
+
+    assert "bad.test" in found(store) and "theirs.test" not in found(store)
+    assert isinstance(found_now, Records) and "bad.test" in {each.rule for each in found_now.records}
+    await archive.answer(Forget(far_s, far_s, None, []))
     assert sorted(found(store)) == []
 
 
