@@ -12,7 +12,7 @@ CHECK_PACKAGES := mandoc prometheus systemd
 DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
 # lua-cqueues: kresd does not start without it; Debian only recommends it.
 TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) apache2-bin bind9 caddy dnsdist dnsmasq-base dnsperf dovecot-imapd fonts-noto-core freeradius freeradius-utils gnupg gpgv haproxy knot \
-	knot-dnsutils libpango-1.0-0 libpangoft2-1.0-0 minisign knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql sqlite3 tshark zsh
+	knot-dnsutils libpango-1.0-0 libpangoft2-1.0-0 minisign knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql rsyslog rsyslog-gnutls rsyslog-openssl sqlite3 tshark zsh
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
 # Ubuntu's chromium is no package; without it, the tests are skipped.

@@ -24,6 +24,7 @@ ACCOUNTS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("filterd-metrics", "filterd"),
     "radius": ("filterd-radius", "filterd"),
     "archive": ("filterd-archive", "filterd"),
+    "siem": ("filterd-siem", "filterd"),
     "reader": ("filterd-reader",),
     "sealed": ("filterd-sealed",),
 }
@@ -37,6 +38,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "status": ("web", "metrics"),
         "identify": ("radius",),
         "sessions_changed": ("radius",),
+        "events_from": ("siem",),
+        "siem_report": ("siem",),
         "reload": (),
         "lists_refresh": (),
         "lists_approve": (),
@@ -53,8 +56,8 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "use_ticket": ("splash",),
         "ask_family": ("splash",),
     },
-    # What is known of sessions: for root.
-    "radius": {"sessions": (), "holder": (), "places": ()},
+    # What is known of sessions: for root, but for the province of a profile, which records of blocks say.
+    "radius": {"sessions": (), "holder": (), "places": (), "provinces": ("control",)},
     # Records of blocks, as files.
     "archive": {
         "search": ("web", "control"),
@@ -69,6 +72,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "keep_checkpoint": ("control",),
         "forget": ("control",),
         "status": ("control",),
+        "records_from": ("siem",),
     },
     # systemd listens there, and starts a reader for each connection.
     "reader": {"read": ("control",), "read_letter": ("web",)},

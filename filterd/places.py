@@ -11,6 +11,7 @@
                            control empties                                            sealed.sock  of sealed ones
                sealed-key/ opens sealed lists: their reader alone                 radius/   radius.sock
                sessions/   journal of sessions: radius alone
+               siem/       how far records were sent: siem alone
                session-images/  radius writes, workers and control read        archive/  archive.sock
                blocks/     batches/: control writes, archive empties; LEDGER/: archive alone
 
@@ -33,6 +34,7 @@ BLOCKS = "blocks"  # records of blocks, where they are files
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
 CONTROL, DNS, RADIUS, SPLASH = "control", "dns", "radius", "splash"  # folders of what runs; a worker's has its name
 ARCHIVE = "archive"
+SIEM = "siem"  # how far records were sent, and the folder of what runs
 CONTROL_FOR_SPLASH = "control-splash"
 FILE = "filterd.db"
 CACHE_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"

@@ -92,6 +92,50 @@ class KeepCheckpoint(Struct, frozen=True, tag_field="op", tag="keep_checkpoint")
     vkey: str
 
 
+class RecordsFrom(Struct, frozen=True, tag_field="op", tag="records_from"):
+    """The records from one on, in the order of their leaves.   Reply: NextRecords.
+
+    number  of its leaf, and  index  of the record in it; number -1: those that come from now on
+    most    records at once"""
+
+    number: int
+    index: int
+    most: int
+
+
+class ToldRecord(Struct, frozen=True, kw_only=True):
+    """A record as it leaves the box: what auditors get, but for its subscriber.   time  RFC 3339
+
+    number, index  as of RecordsFrom: no other record of this box has them"""
+
+    number: int
+    index: int
+    time: str
+    channel: str
+    action: str
+    list: str
+    rule: str
+    order: int
+    category: str
+    reason: str
+    generation: int
+    count: int
+    province: str
+
+
+class NextRecords(Struct, frozen=True, kw_only=True):
+    """Reply to RecordsFrom.   number, index  of the one behind them
+
+    gone     how many were passed over: they are destroyed by age
+    waiting  how many there are from the first of these on, counted in some thousand leaves at most"""
+
+    records: list[ToldRecord]
+    number: int
+    index: int
+    gone: int
+    waiting: int
+
+
 class Opened(Struct, frozen=True):
     """Reply: the search that is open, or was."""
 
@@ -164,4 +208,4 @@ class ArchiveStatus(Struct, frozen=True, kw_only=True):
 
 OF_SEARCHES = (Search, Page, NameOrders, More, Close)
 OF_PROOF = (Bundle, RecordProof, NewestCheckpoint, AskTree, KeepCheckpoint)
-ARCHIVE_REQUESTS = Requests((*OF_SEARCHES, *OF_PROOF, Forget, AskArchive))
+ARCHIVE_REQUESTS = Requests((*OF_SEARCHES, *OF_PROOF, Forget, AskArchive, RecordsFrom))

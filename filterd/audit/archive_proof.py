@@ -14,14 +14,17 @@ from filterd.audit.archive_messages import (
     Kept,
     Newest,
     NewestCheckpoint,
+    NextRecords,
     Proven,
     RecordProof,
+    RecordsFrom,
     TreeHead,
 )
 from filterd.audit.block_bundle import bundle_of, proof_of
 from filterd.audit.block_export import PIECE_OCTETS
 from filterd.audit.block_tree import BlockTree, Signed
 from filterd.audit.holds.held_files import HeldFiles
+from filterd.siem.block_sequence import next_records
 from mgmt.holds.scope import Scope
 from mgmt.ledger.tree import consistency_proof
 
@@ -67,6 +70,11 @@ class ArchiveProof:
                 return Proven(proof_of(self._folder, tree, asked.number, asked.index), "")
             except LookupError as reason:
                 return Proven(b"", str(reason))
+
+    def records_from(self, asked: RecordsFrom) -> NextRecords:
+        """Records in their order, from one on.   Raises OSError, ValueError"""
+        self._tree.catch_up()
+        return next_records(self._folder, self._tree, asked)
 
     def newest(self, asked: NewestCheckpoint) -> Newest:
         """The newest checkpoint, with what shows that it continues an earlier tree."""

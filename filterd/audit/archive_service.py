@@ -41,6 +41,7 @@ from filterd.audit.archive_messages import (
     Piece,
     RecordProof,
     Records,
+    RecordsFrom,
     Search,
 )
 from filterd.audit.archive_proof import ArchiveProof
@@ -63,7 +64,7 @@ NUMBER_BITS = 52  # of a search
 LOCK = "archive.lock"
 
 OfProof = Bundle | RecordProof | NewestCheckpoint | AskTree | KeepCheckpoint
-Request = Search | Page | NameOrders | More | Close | OfProof | Forget | AskArchive
+Request = Search | Page | NameOrders | More | Close | OfProof | Forget | AskArchive | RecordsFrom
 
 log = logging.getLogger("filterd.audit.archive")
 
@@ -127,6 +128,9 @@ class Archive:
             case Forget():
                 async with self._changing:
                     return Forgotten(await asyncio.to_thread(self._forget, request))
+            case RecordsFrom():
+                async with self._changing:
+                    return await asyncio.to_thread(self._proof.records_from, request)
             case AskArchive():
                 return await asyncio.to_thread(self._status)
         assert_never(request)

@@ -157,6 +157,10 @@ class BlockTree:
         chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? ORDER BY number"
         return dict(self._rows.execute(chosen, (day, first_batch, last_batch)).fetchall())
 
+    def count(self, first: int, until: int) -> int:
+        """How many records the leaves of first ≤ number < until have, destroyed ones, too."""
+        return int(self._one("SELECT coalesce(sum(n), 0) FROM leaves WHERE number >= ? AND number < ?", first, until))
+
     def forget(self, before_s: float, after_s: float | None = None, held: Sequence[tuple[int, int]] = ()) -> int:
         """Destroy the salts of the days that end by `before_s` (unix seconds), or begin after `after_s`; how many.
 

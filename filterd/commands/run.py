@@ -24,7 +24,7 @@ EXAMPLE = "filterd run --config /etc/filterd/filterd.yaml"
 CONFIG_FILE = Path("/etc/filterd/filterd.yaml")
 log = logging.getLogger("filterd.run")
 
-ROLES = ("dns", "gate", "control", "web", "splash", "metrics", "radius", "archive")
+ROLES = ("dns", "gate", "control", "web", "splash", "metrics", "radius", "archive", "siem")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

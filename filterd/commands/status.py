@@ -123,6 +123,8 @@ def _print(found: dict[str, Any]) -> None:
         print(f"gate: {found['connections_cut']} connections ended by tightened rules, orders and soft hours")
     if found.get("splash_probes"):
         print(f"splash: {found['splash_probes']} questions beyond what one client may ask: someone tries names")
+    for name, stream in found.get("siem", {}).items():
+        print(_sending(name, stream))
     for worker in found["workers"]:
         shown = " ".join(f"{name}={value}" for name, value in worker.get("counters", {}).items() if value)
         begun = f"pid {worker.get('pid', '-')} start {worker.get('starts', '-')}"
@@ -136,6 +138,13 @@ def _print(found: dict[str, Any]) -> None:
         print(f"records stay: {line}")
     for line in _faults(found):
         print(line)
+
+
+def _sending(name: str, stream: dict[str, Any]) -> str:
+    said = f"siem {name}: {stream['sent']} sent, {stream['waiting']} waiting"
+    said += f", the oldest for {stream['oldest_s']:.0f} s" if stream["waiting"] else ""
+    said += f", {stream['gone']} destroyed by age before they were sent" if stream["gone"] else ""
+    return said + (f"; {stream['fault']}; it is tried again" if stream["fault"] else "")
 
 
 def _level(each: dict[str, Any]) -> str:

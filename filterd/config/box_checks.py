@@ -181,6 +181,15 @@ def _check_gate_files(config: Config, box: Box) -> Iterator[Finding]:
         yield _fault("/gate/ja4_classes", reason, "no gate worker starts", "put the file there, or remove the key")
 
 
+def _check_siem_files(config: Config, box: Box) -> Iterator[Finding]:
+    siem = config.siem
+    if siem.server is None:
+        return
+    yield from _check_pair(config, box, "/siem", "siem", siem.certificate, siem.key)
+    if siem.ca is not None and (reason := box.why_unreadable(siem.ca, "siem", config.state_dir)):
+        yield _fault("/siem/ca", reason, "the siem role does not start", "put PEM certificates there, readable by it")
+
+
 def _check_lists(config: Config, box: Box) -> Iterator[Finding]:
     for at, entry in enumerate(config.lists):
         yield from what_can_be_said(_check_list(config, box, f"/lists/{at}", entry))
@@ -254,6 +263,7 @@ CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_dns_files,
     _check_gate_files,
     _check_api,
+    _check_siem_files,
     _check_lists,
     _check_zones,
     _check_protected,

@@ -24,6 +24,7 @@ from filterd.config.schema import (
     ListEntry,
     RpzZone,
 )
+from filterd.config.siem import BLOCKS
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -360,6 +361,23 @@ def _check_radius(config: Config) -> Found:
             yield f"/radius/places/{at}", "neither a zone nor a province", "write zone: NAME, or province: PK-PB"
 
 
+def _check_siem(config: Config) -> Found:
+    siem = config.siem
+    if (siem.certificate is None) != (siem.key is None):
+        yield "/siem", "a certificate without a key, or a key without a certificate", "set both or none"
+    if siem.server is None:
+        return
+    for at, what in enumerate(siem.send):
+        if what in siem.send[:at]:
+            yield f"/siem/send/{at}", f"'{what}' is written twice", "remove one"
+    if BLOCKS in siem.send and not config.records.are_files:
+        yield (
+            "/siem/send",
+            "records of blocks are rows of the database, whose counts still rise after they would have been sent",
+            "write send: [ledger], or keep records as files: /records/store: files",
+        )
+
+
 def _check_canary(config: Config) -> Found:
     canary = config.orders.canary
     is_alone = config.database.url is None
@@ -404,6 +422,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_gate_ports,
     _check_rpz,
     _check_radius,
+    _check_siem,
 )
 LIST_CHECKS: tuple[Callable[[str, ListEntry], Found], ...] = (
     _check_tier,

@@ -25,6 +25,7 @@ from filterd.config.pages import SETTINGS, Complaint, StopPage
 from filterd.config.protected import Protected
 from filterd.config.radius import Radius
 from filterd.config.records import Records
+from filterd.config.siem import Siem
 from filterd.config.spec import (
     ALL,
     ARCHIVE,
@@ -34,6 +35,7 @@ from filterd.config.spec import (
     LIVE,
     METRICS,
     RADIUS,
+    SIEM,
     SPLASH,
     WEB,
     many,
@@ -456,9 +458,9 @@ class Retention:
 class Config:
     """The whole configuration of the daemon."""
 
-    state_dir: Path = one(kinds.path, (*ALL, *RADIUS, *ARCHIVE), default=DEFAULT_STATE_DIR)
+    state_dir: Path = one(kinds.path, (*ALL, *RADIUS, *ARCHIVE, *SIEM), default=DEFAULT_STATE_DIR)
     """Images, lists, spool, database: what must survive a restart."""
-    run_dir: Path = one(kinds.run_directory, (*ALL, *RADIUS, *ARCHIVE), default=Path("/run/filterd"))
+    run_dir: Path = one(kinds.run_directory, (*ALL, *RADIUS, *ARCHIVE, *SIEM), default=Path("/run/filterd"))
     """Sockets, counters, locks: what must not."""
     when_no_images: str = one(kinds.one_of("open", "closed"), (*DNS, *GATE), default="open")
     """What a worker does while it has no images that it can read: at the first start, and after an upgrade that changes
@@ -484,6 +486,7 @@ class Config:
     protected: Protected = part(Protected, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))
     records: Records = part(Records, (*CONTROL, *WEB, *ARCHIVE))
+    siem: Siem = part(Siem, SIEM)
     retention: Retention = part(Retention, LIVE)
     orders: Orders = part(Orders, LIVE)
     verifier: Verifier = part(Verifier, LIVE)

@@ -17,6 +17,7 @@ SPLASH: Restart = ("splash",)
 METRICS: Restart = ("metrics",)
 RADIUS: Restart = ("radius",)
 ARCHIVE: Restart = ("archive",)
+SIEM: Restart = ("siem",)
 ALL: Restart = ("dns", "gate", "control", "web", "splash", "metrics")
 
 

@@ -24,6 +24,7 @@ from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.control.records.legal_holds import rows_in_force
+from filterd.control.watches.siem import SiemWatch
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.self_test import self_tests
 from filterd.lists.status import age_states, confirmed_s
@@ -46,9 +47,17 @@ from rules.compiler.manifest import read_manifest
 class Explainer:
     """Reads what the other parts have put in force."""
 
-    def __init__(self, context: Context, publisher: Publisher, lists: Lists, keeper: LockKeeper, cuts: Cuts) -> None:
+    def __init__(
+        self,
+        context: Context,
+        publisher: Publisher,
+        lists: Lists,
+        keeper: LockKeeper,
+        cuts: Cuts,
+        siem: SiemWatch,
+    ) -> None:
         self._context, self._publisher, self._lists = context, publisher, lists
-        self._keeper, self._cuts = keeper, cuts
+        self._keeper, self._cuts, self._siem = keeper, cuts, siem
         self.rpz: ZoneServer | None = None  # while zones are served to other resolvers
         self._splash_probes = 0
 
@@ -125,6 +134,7 @@ class Explainer:
                 late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
             ),
             legal_holds=await asyncio.to_thread(_legal_holds, engine),
+            siem=self._siem.streams,
         )
 
     def _order_words(self, order: int, host: bytes | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Invariants: the keys are the same for every client; `filterd status --json` prin
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -16,6 +16,8 @@ from mgmt.control_protocol import Cut, Report
 Keys = list[str]  # paths of the configuration
 MOST_NAMES = 1000  # of a request: each may be 253 octets, and a line 1 MiB
 MOST_PREFIXES = 5000
+MOST_FAULT = 500  # characters
+Count = Annotated[int, Meta(ge=0, le=2**53)]
 UNNAMED = "someone"  # who asked, where a request does not say
 
 
@@ -116,6 +118,57 @@ class SessionsHeld(Struct, frozen=True):
     n_cut: int
 
 
+class EventsFrom(Struct, frozen=True, tag_field="op", tag="events_from"):
+    """The events of the ledger from one on.   Reply: NextEvents.
+
+    number  of the first one; -1: those that come from now on;   most  events at once"""
+
+    number: int
+    most: int
+
+
+class ToldEvent(Struct, frozen=True):
+    """An event of the ledger.   text  as filterd.mgmt.ledger.event has it; None: redacted;   leaf  in hexadecimal"""
+
+    number: int
+    time_ms: int
+    kind: str
+    text: str | None
+    leaf: str
+
+
+class NextEvents(Struct, frozen=True):
+    """Reply to EventsFrom.   number  of the one behind them;   waiting  how many there are, with these"""
+
+    events: list[ToldEvent]
+    number: int
+    waiting: int
+
+
+class Sending(Struct, frozen=True, kw_only=True):
+    """How a stream of records to the SIEM is.
+
+    sent      confirmed since the role began;   waiting  at the last look, some thousand leaves of blocks at most
+    oldest_s  how long the oldest of those has waited;   gone  destroyed by age before they were sent
+    fault     why the last try failed; None: it did not"""
+
+    sent: Count
+    waiting: Count
+    oldest_s: Annotated[float, Meta(ge=0.0)]
+    gone: Count
+    fault: Annotated[str, Meta(max_length=MOST_FAULT)] | None
+
+
+class SiemReport(Struct, frozen=True, tag_field="op", tag="siem_report"):
+    """How sending to the SIEM is, by stream.   Reply: SiemNoted."""
+
+    streams: dict[Literal["blocks", "ledger"], Sending]
+
+
+class SiemNoted(Struct, frozen=True):
+    """Reply to SiemReport."""
+
+
 class Found(Struct, frozen=True):
     """A report.   None: there is none, or too many wait"""
 
@@ -177,6 +230,7 @@ class ListDiff(Struct, frozen=True):
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
 SessionsRequest = Identify | SessionsChanged
+SiemRequest = EventsFrom | SiemReport
 ControlRequest = (
     OrdersChanged
     | PolicyChanged
@@ -188,11 +242,12 @@ ControlRequest = (
     | ListsVersions
     | ListsDiff
     | SessionsRequest
+    | SiemRequest
 )
 CONTROL_REQUESTS = Requests(
     (
         *(OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
-        *(ListsVersions, ListsDiff, Identify, SessionsChanged, SettingsChanged),
+        *(ListsVersions, ListsDiff, Identify, SessionsChanged, SettingsChanged, EventsFrom, SiemReport),
     )
 )
 
@@ -282,7 +337,8 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     connections_cut        how many rules, orders and soft hours have ended since control began
     splash_probes          questions to the splash beyond what one client may ask, since control began
     notices                messages about alarms of orders: waiting, sent, dropped, given_up → so many
-    legal_holds            those in force, a line each: which records stay, by which letter, until when"""
+    legal_holds            those in force, a line each: which records stay, by which letter, until when
+    siem                   stream → how it is sent; empty: nothing is, or the role has said nothing yet"""
 
     generations: Generations
     delta_names: int
@@ -305,3 +361,4 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     self_tests: dict[str, bool]
     records_late_since_s: float | None
     legal_holds: list[str]
+    siem: dict[str, Sending]

@@ -9,6 +9,7 @@
     sealed_orders  those that came encrypted, read and put in force
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
     pages      what the desk says of them, given to all who show one
+    siem       events of the ledger for the role that sends them on, and how it does
 
 Invariants: a request that fails leaves what was in force, and its reply says why.
 """
@@ -35,6 +36,7 @@ from filterd.control.messages import (
     AskFamily,
     ControlRequest,
     ControlStatus,
+    EventsFrom,
     Explain,
     Explanation,
     FindReport,
@@ -49,6 +51,7 @@ from filterd.control.messages import (
     ListsRefresh,
     ListsRollback,
     ListsVersions,
+    NextEvents,
     OrdersChanged,
     PolicyChanged,
     Probed,
@@ -57,6 +60,8 @@ from filterd.control.messages import (
     SessionsChanged,
     SessionsHeld,
     SettingsChanged,
+    SiemNoted,
+    SiemReport,
     SplashRequest,
     UseTicket,
     WhyClosed,
@@ -69,6 +74,7 @@ from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
 from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
 from filterd.control.splash.tickets import SplashTickets
+from filterd.control.watches.siem import SiemWatch
 from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailed
 from filterd.kernel.lock_enforcer import LockKeeper
@@ -96,8 +102,9 @@ class Control:
         self.tickets, self.requests = SplashTickets(engine), SplashRequests(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.pages = PageSettings(self.context)
+        self.siem = SiemWatch(self.context)
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
-        self.explainer = Explainer(self.context, self.publisher, self.lists, keeper, self.cuts)
+        self.explainer = Explainer(self.context, self.publisher, self.lists, keeper, self.cuts, self.siem)
 
     @property
     def config(self) -> Config:
@@ -159,6 +166,8 @@ class Control:
         | ListDiff
         | Identified
         | SessionsHeld
+        | NextEvents
+        | SiemNoted
         | Failed
     ):
         """One request of control.sock."""
@@ -186,6 +195,11 @@ class Control:
                 return await asyncio.to_thread(self.sessions.identify, names, since)
             case SessionsChanged(prefixes, cut, losers):
                 return await self.sessions.changed(prefixes, cut, losers)
+            case EventsFrom():
+                return await asyncio.to_thread(self.siem.events, request)
+            case SiemReport():
+                self.siem.note(request)
+                return SiemNoted()
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 

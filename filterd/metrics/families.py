@@ -78,6 +78,10 @@ GAUGES = (
         "outcome",
         "Messages about alarms of orders: sent; dropped, as the order was confirmed first; given_up after two days.",
     ),
+    _counter("siem_sent", "stream", "Records that the SIEM's collector has taken, since the role began."),
+    _gauge("siem_waiting", "stream", "Records that wait for the collector; of blocks, some thousand batches at most."),
+    _gauge("siem_oldest_seconds", "stream", "How long the oldest of those records has waited."),
+    _counter("siem_gone", "stream", "Records that were destroyed by age before they were sent, since the role began."),
     _counter("splash_probes", "", "Questions to the splash beyond what one client may ask, since control began."),
 )
 DERIVED = (

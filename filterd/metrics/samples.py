@@ -73,6 +73,11 @@ def _of_control(seen: Look) -> Iterator[Sample]:
     late_s = control["records_late_since_s"]
     yield "record_lag_seconds", (), 0.0 if late_s is None else max(0.0, seen.at_s - late_s)
     yield "faults", (), len(control["faults"])
+    for stream, sending in control["siem"].items():
+        yield "siem_sent", (stream,), sending["sent"]
+        yield "siem_waiting", (stream,), sending["waiting"]
+        yield "siem_oldest_seconds", (stream,), sending["oldest_s"]
+        yield "siem_gone", (stream,), sending["gone"]
     yield "splash_probes", (), control["splash_probes"]
     yield "connections_cut", (), control["connections_cut"]
     for state, n in control["notices"].items():

@@ -37,9 +37,9 @@ LOOK_S = 0.25
 # new flow gets through.  Its loop turns every 0.1 s, and has never been held up for longer than 0.13 s on a full core
 # while bases of a million names were opened and taken on it (bench/gate_faults.py, swapping), 0.24 s where two busy
 # programs shared that core.  A dns worker has its upstreams over TLS in the thread that says so; its clients' TLS has
-# another.  Control, web, radius and archive do long things, and delay no traffic; splash and metrics do none.
+# another.  Control, web, radius, archive and siem do long things, and delay no traffic; splash and metrics do none.
 WATCHDOG_S = {"gate": 2.0, "dns": 5.0, "control": 30.0, "web": 30.0, "splash": 10.0, "metrics": 10.0}
-WATCHDOG_S |= {"radius": 30.0, "archive": 30.0}
+WATCHDOG_S |= {"radius": 30.0, "archive": 30.0, "siem": 30.0}
 
 log = logging.getLogger("filterd.process.supervisor")
 
@@ -61,12 +61,13 @@ class Child:
 
 def roles_of(config: Config) -> list[Child]:
     """What runs on this box: control and the doors once, dns and gate as often as the configuration says, radius where
-    it listens, archive where records of blocks are files."""
+    it listens, archive where records of blocks are files, siem where a collector is written."""
     workers = [Child("dns", index) for index in range(config.dns.workers)]
     workers += [Child("gate", index) for index in range(config.gate.workers)]
     others = [Child("control", 0), Child("web", 0), Child("splash", 0), Child("metrics", 0)]
     others += [Child("radius", 0)] if config.radius.listen else []
     others += [Child("archive", 0)] if config.records.are_files else []
+    others += [Child("siem", 0)] if config.siem.server is not None else []
     return [*workers, *others]
 
 

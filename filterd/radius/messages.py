@@ -1,8 +1,12 @@
-"""Messages of radius.sock: what is known of sessions, for root; no name is in them."""
+"""Messages of radius.sock: what is known of sessions, for root, and where they are, for control; no name is in them."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from filterd.process.codec import Requests
+
+MOST_PROFILES = 5000  # of a request: far below a line of the socket
 
 
 class AskSessions(Struct, frozen=True, tag_field="op", tag="sessions"):
@@ -17,6 +21,18 @@ class AskHolder(Struct, frozen=True, tag_field="op", tag="holder"):
 
 class AskPlaces(Struct, frozen=True, tag_field="op", tag="places"):
     """How many sessions are where?   Reply: PlacesKnown."""
+
+
+class AskProvinces(Struct, frozen=True, tag_field="op", tag="provinces"):
+    """In which provinces are the sessions of these profiles?   Reply: ProvincesKnown."""
+
+    profiles: Annotated[list[int], Meta(max_length=MOST_PROFILES)]
+
+
+class ProvincesKnown(Struct, frozen=True):
+    """Reply to AskProvinces: profile and province, of those whose sessions are all in one; by ISO 3166-2."""
+
+    provinces: list[tuple[int, str]]
 
 
 class SessionPlace(Struct, frozen=True):
@@ -56,4 +72,4 @@ class SessionHolder(Struct, frozen=True, kw_only=True):
     province: str | None = None
 
 
-RADIUS_REQUESTS = Requests((AskSessions, AskHolder, AskPlaces))
+RADIUS_REQUESTS = Requests((AskSessions, AskHolder, AskPlaces, AskProvinces))

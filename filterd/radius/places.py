@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from filterd.config.radius import Nas, NasPlace
 from filterd.radius.nas import is_in
-from parental.sessions.record import NAS, Digests, network_of, slots_in
+from parental.sessions.record import NAS, PROFILE, Digests, network_of, slots_in
 from parental.subscriber import Network
 
 
@@ -63,6 +63,19 @@ class PlaceTable:
         for nas, record in samples.items():
             found[self.of(record)] += n[nas]
         return dict(found)
+
+    def provinces(self, records: Iterable[bytes]) -> dict[int, str]:
+        """Profile → province, of those whose sessions are all in one.   Cost: 0.4 us a session"""
+        of_nas: dict[bytes, str | None] = {}
+        found: dict[bytes, str | None] = {}
+        for record in records:
+            nas, profile = record[NAS], record[PROFILE]
+            if nas not in of_nas:
+                of_nas[nas] = self.of(record).province
+            province = of_nas[nas]
+            found[profile] = province if found.get(profile, province) == province else None
+        found.pop(bytes(4), None)  # NO_PROFILE
+        return {int.from_bytes(profile, "little"): each for profile, each in found.items() if each is not None}
 
 
 def _names(nas: str) -> Iterator[bytes]:

@@ -22,14 +22,17 @@ from filterd.radius.inbox import Datagram, Inbox
 from filterd.radius.messages import (
     AskHolder,
     AskPlaces,
+    AskProvinces,
     AskSessions,
     PlacesKnown,
+    ProvincesKnown,
     SessionHolder,
     SessionPlace,
     SessionsKnown,
 )
 from filterd.radius.notices import Notices
 from filterd.radius.places import PlaceTable
+from filterd.radius.provinces import SessionProvinces
 from filterd.radius.reader import Heard, Reader
 from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
@@ -71,6 +74,7 @@ class Service:
         self.faults: dict[str, str] = {}
         self.counters: Callable[[], dict[str, int]] = dict
         self.places = PlaceTable()
+        self._provinces = SessionProvinces(self._table.living)
 
     @property
     def table(self) -> SessionTable:
@@ -130,8 +134,8 @@ class Service:
         self._has_changes.set()
 
     async def answer(
-        self, request: AskSessions | AskHolder | AskPlaces
-    ) -> SessionsKnown | SessionHolder | PlacesKnown | Failed:
+        self, request: AskSessions | AskHolder | AskPlaces | AskProvinces
+    ) -> SessionsKnown | SessionHolder | PlacesKnown | ProvincesKnown | Failed:
         """One request of radius.sock."""
         match request:
             case AskSessions():
@@ -146,6 +150,8 @@ class Service:
                 counted = await asyncio.to_thread(self.places.count, self._table.living())
                 found = [SessionPlace(place.zone, place.province, n) for place, n in counted.items()]
                 return PlacesKnown(sorted(found, key=lambda each: -each.sessions))
+            case AskProvinces(profiles):
+                return ProvincesKnown(await self._provinces.of(profiles, self.places))
             case AskHolder(address):
                 try:
                     return self._holder(address)

@@ -59,6 +59,7 @@ from filterd.places import (
 )
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.radius.provinces import provinces_by_sessions
 from filterd.statistics.publisher import publish_quarters
 from mgmt.confirmation.replies import confirm, due
 from mgmt.ledger.checkpoint import Signer
@@ -114,7 +115,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     records = await asyncio.to_thread(open_for_control, config, LEDGER)
     await asyncio.to_thread(_note_time_and_start, control, records)
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
-    ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), Provinces(records))
+    provinces = Provinces(records, provinces_by_sessions(config))
+    ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), provinces)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
@@ -125,6 +127,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         _tend_pages(control),
     ]
     work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
+    work.append(control.siem.watch())
     work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))

@@ -23,6 +23,7 @@ UIDS = {
     "filterd-radius": 908,
     "filterd-reader": 909,
     "filterd-archive": 910,
+    "filterd-siem": 911,
 }
 STRANGER = 65534
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,11 @@ def test_the_manual_has_the_same_table() -> None:
         ("archive", "search", "filterd-control", True),
         ("archive", "name_orders", "filterd-control", False),
         ("control", "status", "filterd-archive", False),
+        ("control", "events_from", "filterd-siem", True),
+        ("control", "policy_changed", "filterd-siem", False),
+        ("archive", "records_from", "filterd-siem", True),
+        ("archive", "records_from", "filterd-web", False),
+        ("archive", "search", "filterd-siem", False),
         ("reader", "read", "filterd-control", True),
         ("reader", "read", "filterd-web", False),
         ("sealed", "digest", "filterd-control", True),

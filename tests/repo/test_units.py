@@ -58,6 +58,7 @@ def test_only_the_roles_that_need_a_capability_have_it(root: Path) -> None:
         "filterd-reader@": [],
         "filterd-rules": ["CAP_NET_ADMIN"],
         "filterd-sealed@": [],
+        "filterd-siem": [],
         "filterd-splash": ["CAP_NET_BIND_SERVICE"],
         "filterd-web": [],
     }

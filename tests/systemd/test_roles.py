@@ -14,13 +14,13 @@ from support.system.units import ROLE_UNITS
 pytestmark = pytest.mark.kernel
 
 ROOT = Path(__file__).parents[2]
-ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "radius", "archive", "reader", "sealed")
+ROLES = ("control", "dns", "gate", "web", "splash", "metrics", "radius", "archive", "siem", "reader", "sealed")
 DOORS = ("control", "splash", "radius", "archive", "reader", "sealed", "worker")
 START = """
 install -m 644 /opt/filterd/source/systemd/filterd.tmpfiles /usr/lib/tmpfiles.d/filterd.conf
 systemd-tmpfiles --create filterd.conf
 chgrp filterd /etc/filterd/filterd.yaml && chmod 640 /etc/filterd/filterd.yaml
-systemctl start filterd.target filterd-radius filterd-archive
+systemctl start filterd.target filterd-radius filterd-archive filterd-siem
 """
 # As a role: path → what it may do there; "socket request" → whether it was carried out.
 PROBE = """
@@ -36,7 +36,7 @@ for door, path, role, request in said["requests"]:
     try:
         fields = {"list": "orders-of-today", "names": [], "prefixes": [], "cut": [], "code": "", "address": "192.0.2.1"}
         fields |= {"signed": 0, "size": 1, "note": "", "vkey": "", "number": 0, "index": 0, "earlier": None}
-        fields |= {"version": "", "first": "2027-01-01", "last": "2027-01-01"}
+        fields |= {"most": 1, "streams": {}, "profiles": [], "version": "", "first": "2027-01-01", "last": "2027-01-01"}
         fields |= {"search": 1, "orders": [], "blocks_before_s": 0, "household_before_s": 0, "after_s": None}
         fields |= {"wanted": [0, 1, None, None, None, None], "form": "csv"}
         fields["encoding"] = 7  # what a reader may be asked is refused then before it waits for files
@@ -109,7 +109,7 @@ def paths_allowed() -> dict[str, dict[str, str]]:
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
     box.says("bash", "-c", START)
-    for unit in (*ROLE_UNITS, "filterd-radius", "filterd-archive"):
+    for unit in (*ROLE_UNITS, "filterd-radius", "filterd-archive", "filterd-siem"):
         box.until("active", "systemctl", "is-active", unit)
     paths, requests = paths_allowed(), requests_allowed()
     doors = [("control", "/run/filterd/control/control.sock", "control")]
@@ -119,7 +119,7 @@ def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_pat
     doors += [("reader", "/run/filterd/reader.sock", "reader")]
     doors += [("sealed", "/run/filterd/sealed.sock", "sealed")]
     doors += [("worker", f"/run/filterd/{role}-0/worker.sock", role) for role in ("dns", "gate")]
-    assert len(paths) > 20 and len(requests) == 40
+    assert len(paths) > 20 and len(requests) == 44
 
     wrong = []
     for role in ROLES:
@@ -194,7 +194,9 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
     start = (
         "systemctl start filterd-dns@0 && systemctl start --no-block filterd-web"  # which waits for control's database
     )
-    box.says("bash", "-c", START.replace("systemctl start filterd.target filterd-radius filterd-archive", start))
+    box.says(
+        "bash", "-c", START.replace("systemctl start filterd.target filterd-radius filterd-archive filterd-siem", start)
+    )
 
     tries = """
     for place in /run/filterd/control /run/filterd/control-splash/control.sock /run/filterd/gate-0 \\
@@ -212,6 +214,7 @@ def test_no_role_can_take_the_place_of_another_before_it_starts(box: Box) -> Non
         "filterd-metrics",
         "filterd-radius",
         "filterd-archive",
+        "filterd-siem",
         "filterd-reader",
         "filterd-sealed",
     ):

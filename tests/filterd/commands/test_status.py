@@ -104,6 +104,24 @@ def test_ways_around_are_told_by_list(
     ]
 
 
+def test_what_goes_to_a_siem_is_told_by_stream(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    blocks = {"sent": 5, "waiting": 0, "oldest_s": 0.0, "gone": 0, "fault": None}
+    ledger = {"sent": 7, "waiting": 3, "oldest_s": 90.4, "gone": 2, "fault": "siem.example:6514: Connection refused"}
+    said = {"ok": True, "workers": [], "siem": {"blocks": blocks, "ledger": ledger}}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: said)
+
+    assert main(["status", "--config", str(config)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "siem blocks: 5 sent, 0 waiting",
+        "siem ledger: 7 sent, 3 waiting, the oldest for 90 s, 2 destroyed by age before they were sent; "
+        "siem.example:6514: Connection refused; it is tried again",
+    ]
+
+
 def test_hellos_by_class_of_software_are_told_of_all_workers_together(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,17 @@ def test_the_certificate_of_the_api_is_checked_likewise(tmp_path: Path) -> None:
     assert (only.path, only.is_fault, only.effect) == ("/api/certificate", True, "the web role does not start")
 
 
+def test_the_files_of_the_siem_are_checked_where_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "junk").write_text("junk")
+    sent = "siem: {server: 'siem.example:6514', send: [ledger], "
+
+    (only,) = found(tmp_path, sent + "certificate: junk, key: junk}\n")
+    assert (only.path, only.is_fault, only.effect) == ("/siem/certificate", True, "the siem role does not start")
+    (only,) = found(tmp_path, sent + "ca: nowhere.pem}\n")
+    assert (only.path, only.is_fault, only.effect) == ("/siem/ca", True, "the siem role does not start")
+    assert found(tmp_path, "siem: {ca: nowhere.pem}\n") == []
+
+
 def test_a_family_door_is_advised_where_parents_come_in_at_the_desks(tmp_path: Path) -> None:
     shared = "api: {listen: ['192.0.2.1:8080'], cleartext: true}\n"
 

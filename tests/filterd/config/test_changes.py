@@ -56,5 +56,15 @@ def test_a_key_that_an_older_release_did_not_know_outdates_nobody() -> None:
 
 def test_every_key_names_roles_that_exist_and_none_twice() -> None:
     for key in keys_of(read(SMALLEST)):
-        assert set(key.restart) <= {"dns", "gate", "control", "web", "splash", "metrics", "radius", "archive"}, key.path
+        assert set(key.restart) <= {
+            "dns",
+            "gate",
+            "control",
+            "web",
+            "splash",
+            "metrics",
+            "radius",
+            "archive",
+            "siem",
+        }, key.path
         assert len(set(key.restart)) == len(key.restart), key.path

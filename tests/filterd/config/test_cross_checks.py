@@ -108,6 +108,31 @@ def test_sessions_are_heard_where_someone_may_tell_of_them(said: str, path: str,
     assert any(f" {path}: " in fault and found in fault for fault in faults_of(SMALLEST + said))
 
 
+TO = "server: siem.example:6514"
+FILES = "records: {store: files}\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "found"),
+    [
+        (f"siem: {{{TO}}}", "/siem/send", "whose counts still rise after they would have been sent"),
+        (f"{FILES}siem: {{{TO}, certificate: a.pem}}", "/siem", "a certificate without a key"),
+        (f"{FILES}siem: {{{TO}, key: a.key}}", "/siem", "a key without a certificate"),
+        (f"{FILES}siem: {{{TO}, send: [ledger, ledger]}}", "/siem/send/1", "'ledger' is written twice"),
+        (f"{FILES}siem: {{{TO}, send: []}}", "/siem/send", ""),
+        (f"{FILES}siem: {{{TO}, body: cef}}", "/siem/body", "cef"),
+    ],
+)
+def test_what_cannot_be_sent_to_a_siem_as_it_is_promised_is_refused(said: str, path: str, found: str) -> None:
+    assert any(f" {path}: " in fault and found in fault for fault in faults_of(SMALLEST + said))
+
+
+def test_blocks_that_are_files_and_a_ledger_of_any_store_are_sent() -> None:
+    assert read(SMALLEST + f"{FILES}siem: {{{TO}}}").siem.send == ("blocks", "ledger")
+    assert read(SMALLEST + f"siem: {{{TO}, send: [ledger]}}").siem.server == "siem.example:6514"
+    assert read(SMALLEST + "siem: {body: json}").siem.server is None
+
+
 def test_a_port_of_tcp_may_be_that_of_accounting_too() -> None:
     assert read(SMALLEST + f"radius: {{listen: ['192.0.2.1:80'], nas: [{NAS}]}}").radius.nas[0].name == "bng"
 

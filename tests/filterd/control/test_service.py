@@ -108,7 +108,7 @@ OF_AN_ORDER = {"issuer", "order_ref", "order_date", "ground"}
 STATUS = {
     *("ok", "generations", "delta_names", "ages_s", "lists", "shadowed", "ways_around", "unjudged", "faults", "rpz"),
     *("workers", "cut", "connections_cut", "splash_probes", "notices", "roles", "confirmed_s", "records_late_since_s"),
-    *("list_ages", "self_tests", "legal_holds"),
+    *("list_ages", "self_tests", "legal_holds", "siem"),
     "levels",
 }
 

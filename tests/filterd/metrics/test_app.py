@@ -23,6 +23,7 @@ CONTROL: Message = {
     "faults": {},
     "connections_cut": 0,
     "splash_probes": 0,
+    "siem": {},
     "notices": {},
     "unjudged": None,
     "roles": [],

@@ -21,6 +21,7 @@ PLACES = {
     "outcome",
     "key",
     "rcode",
+    "stream",
 }
 USED = re.compile(r"filterd_[a-z0-9_]+")
 

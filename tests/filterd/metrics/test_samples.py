@@ -34,6 +34,7 @@ CONTROL: dict[str, Any] = {
     "faults": {"lists": "a sentence about worse.test"},
     "connections_cut": 12,
     "splash_probes": 11,
+    "siem": {"ledger": {"sent": 5, "waiting": 3, "oldest_s": 90.5, "gone": 1, "fault": "a sentence about worse.test"}},
     "notices": {"waiting": 2, "sent": 3},
     "unjudged": None,
     "roles": [
@@ -89,6 +90,8 @@ def test_what_control_and_workers_say_is_told() -> None:
     assert found["filterd_list_confirmed_age_seconds", "pta"] == 100
     assert (found["filterd_list_shadowed_total", "dns", "tried"], found["filterd_faults",]) == (2, 1)
     assert found["filterd_record_lag_seconds",] == 60
+    assert (found["filterd_siem_sent_total", "ledger"], found["filterd_siem_gone_total", "ledger"]) == (5, 1)
+    assert (found["filterd_siem_waiting", "ledger"], found["filterd_siem_oldest_seconds", "ledger"]) == (3, 90.5)
     assert (found["filterd_role_up", "web-0"], found["filterd_role_up", "dns-0"]) == (0, 1)
     assert (found["filterd_worker_up", "dns-0"], found["filterd_worker_up", "gate-0"]) == (1, 0)
     assert found["filterd_worker_starts_total", "dns-0"] == 3

@@ -266,6 +266,14 @@ def test_the_archive_runs_where_records_are_files(tmp_path: Path) -> None:
     assert roles_of(config)[-1].name == "archive-0"
 
 
+def test_the_siem_role_runs_where_a_collector_is_written(tmp_path: Path) -> None:
+    said = b"dns: {upstreams: ['192.0.2.53:53']}\n"
+    sent = b"siem: {server: 'siem.example:6514', send: [ledger]}\n"
+
+    assert roles_of(read_config(said + sent, "x", tmp_path))[-1].name == "siem-0"
+    assert "siem-0" not in {child.name for child in roles_of(read_config(said, "x", tmp_path))}
+
+
 def test_a_role_is_the_same_program_with_its_role_and_number(tmp_path: Path) -> None:
     assert command_of(Child("dns", 3), tmp_path / "c.yaml")[2:] == [
         "-m",

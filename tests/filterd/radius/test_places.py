@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from filterd.config.radius import Nas, NasPlace
 from filterd.radius.places import NOWHERE, Place, PlaceTable
-from parental.sessions.record import LIVES, Digests, Session, slot_at
+from parental.sessions.record import LIVES, Digests, Session, read_record, slot_at
 
 DIGESTS = Digests(b"k" * 32)
 LAHORE, SINDH, MULTAN = Place("Lahore", "PK-PB"), Place(None, "PK-SD"), Place("Multan", None)
@@ -54,6 +55,19 @@ def test_sessions_are_counted_by_place_and_those_of_no_row_too(table: PlaceTable
     records.append(record("relay", b"stranger", "192.0.2.200", 10))
 
     assert table.count(records) == {LAHORE: 5, SINDH: 2, NOWHERE: 1}
+
+
+def test_a_profile_is_in_the_province_of_all_its_sessions_and_in_none_where_they_are_apart(table: PlaceTable) -> None:
+    def of(profile: int, nas: bytes, key: int) -> bytes:
+        known = read_record(record("relay", nas, f"192.0.2.{key}", key))
+        return replace(known, profile=profile).packed()
+
+    found = [of(7, b"bng-lahore-1", 1), of(7, b"bng-lahore-1", 2), of(8, b"bng-lahore-1", 3), of(8, b"stranger", 4)]
+    found += [of(9, bytes((198, 51, 100, 7)), 5), of(0, b"bng-lahore-1", 6), of(70_000, b"bng-lahore-1", 7)]
+
+    assert table.provinces(found) == {7: "PK-PB", 70_000: "PK-PB"}
+    assert table.provinces(reversed(found)) == {7: "PK-PB", 70_000: "PK-PB"}
+    assert PlaceTable().provinces(found) == {}
 
 
 def test_without_rows_all_are_nowhere() -> None:

@@ -1,6 +1,7 @@
 """The role as a whole: real clients and a real relay of RADIUS, queries for the addresses that they tell of."""
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -46,6 +47,21 @@ def test_a_start_gives_an_address_the_profile_of_its_line_and_a_stop_takes_it_aw
 
     box.until(blocked=False, address="192.0.2.7")
     assert not box.is_blocked("2001:db8:7:99::1")
+
+
+def test_a_record_of_a_block_says_the_province_of_the_session_that_a_real_client_has_told_of(box: RadiusBox) -> None:
+    box.line(9, "flat9")
+    auditor = box.token("auditor")
+    said = (f"Event-Timestamp = {now()}", "NAS-Identifier = bng1", "Acct-Session-Id = of9", "User-Name = flat9")
+    assert radclient(box.radius, "Acct-Status-Type = Start", "Framed-IP-Address = 192.0.2.61", *said).returncode == 0
+    box.until(blocked=True, address="192.0.2.61")
+
+    def provinces() -> set[str]:
+        assert box.is_blocked("192.0.2.61", "listed.test")
+        pulled = box.run("audit", "pull", token=auditor).stdout.splitlines()
+        return {json.loads(line)["province"] for line in pulled if '"order"' in line}
+
+    eventually(lambda: "PK-PB" in provinces(), "a record with the province")
 
 
 def test_control_says_whose_profile_a_sessions_address_has_as_the_childs_own_page_asks_it(box: RadiusBox) -> None:

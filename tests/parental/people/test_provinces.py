@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine
@@ -70,4 +70,55 @@ def test_as_many_as_a_batch_has_are_asked_for_and_no_more_are_remembered(
 
     assert set(known.of(range(100, 105))) == set(range(100, 105))
     assert known.of(range(5, 10)) == {5: "unknown", 6: "unknown", 7: "PK-PB", 8: "unknown", 9: "unknown"}
-    assert len(known._known) == 5
+    assert len(known._known) + len(known._unknown) == 5
+
+
+class BySessions:
+    """What the sessions of a box say.   asked  the numbers, by question"""
+
+    def __init__(self, **provinces: str) -> None:
+        self.provinces = {int(number.removeprefix("of_")): province for number, province in provinces.items()}
+        self.asked: list[set[int]] = []
+
+    def of(self, numbers: Iterable[int]) -> dict[int, str]:
+        self.asked.append(set(numbers))
+        return {number: self.provinces[number] for number in self.asked[-1] if number in self.provinces}
+
+
+def test_a_line_that_says_no_province_is_where_its_sessions_are_and_one_that_does_is_not_asked_about(
+    engine: Engine,
+) -> None:
+    sessions = BySessions(of_7="PK-SD", of_8="PK-KP")
+
+    assert Provinces(engine, sessions.of).of([7, 8, 9]) == {7: "PK-PB", 8: "PK-KP", 9: "unknown"}
+    assert sessions.asked == [{8, 9}]
+
+
+def test_a_child_is_where_all_sessions_of_the_accounts_lines_are_unless_it_has_one_of_its_own(engine: Engine) -> None:
+    with writing(engine) as conn:
+        accounts.move_line(conn, 8, 7)
+        accounts.set_province(conn, 7, None)
+        child, other = child_of(conn, 7), child_of(conn, 7)
+
+    def of(**provinces: str) -> str:
+        return Provinces(engine, BySessions(**provinces).of).of([child])[child]
+
+    assert of(of_7="PK-SD") == "PK-SD"
+    assert of(of_7="PK-SD", of_8="PK-SD") == "PK-SD"
+    assert of(of_7="PK-SD", of_8="PK-KP") == "unknown"
+    assert of(**{"of_7": "PK-SD", "of_8": "PK-KP", f"of_{child}": "PK-BA"}) == "PK-BA"
+    assert of(**{f"of_{other}": "PK-BA"}) == "unknown"
+
+
+def test_who_is_nowhere_that_is_known_is_asked_about_again_after_a_minute(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = BySessions()
+    known = Provinces(engine, sessions.of)
+    assert known.of([8]) == known.of([8]) == {8: "unknown"}
+    assert len(sessions.asked) == 1
+    sessions.provinces = {8: "PK-KP"}
+    monkeypatch.setattr(provinces, "UNKNOWN_S", 0.0)
+
+    assert known.of([8]) == {8: "PK-KP"}
+    assert known.of([8]) == {8: "PK-KP"} and len(sessions.asked) == 2
