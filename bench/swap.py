@@ -63,7 +63,7 @@ def write_manifests(images: Path) -> list[Path]:
     changed: Changed = {}
     for number in range(N_CHANGED):
         wire = to_wire(f"n{number}.ordered.test".encode())
-        put_entries(changed, TableSet(opened).base_entries, wire, 0, [Entry(0, Mode.SUBTREE)])
+        put_entries(changed, TableSet(opened).base_entries, wire, {0}, [Entry(0, Mode.SUBTREE)])
     delta, other = images / "swap-delta.img", images / "swap-base.img"
     write_delta(changed, compiled.lists, opened.key, delta, compiled.generation + 1, compiled.generation)
     shutil.copyfile(base, other)

@@ -1,11 +1,12 @@
-"""Counts by list and channel: what lists of action shadow would have blocked, and circumvention attempts that the gate
-has seen by lists of the category bypass.
+"""Counts by list and channel: what lists of action shadow would have blocked, orders in shadow among them, and
+circumvention attempts that the gate has seen by lists of the category bypass.
 
 Invariants: no name, no person and no time is kept with a count; a list is one of both, and counted while it is that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, delete, select
 
@@ -14,6 +15,8 @@ from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, key_of, risen_since
 from filterd.lookup.words import word
+from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.shadows.store import count
 from parental.database import reading, upsert, writing
 from parental.schema.records import list_counts, list_totals
 from rules.category import category_number
@@ -21,24 +24,30 @@ from rules.category import category_number
 BYPASS = category_number("bypass")
 
 
-def drain_counted(counters: Iterable[Path], lists: Sequence[ListInForce], engine: Engine, node: str) -> None:
+def drain_counted(
+    counters: Iterable[Path],
+    lists: Sequence[ListInForce],
+    engine: Engine,
+    node: str,
+    shadows: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     """Add what the counters of such lists have risen by to their counts, and drop those of other lists.
 
     counters  the files of counters;  lists  in force, by number; none: not known yet, and nothing is done
-    node      this box"""
+    node      this box;   shadows  list id → the shadow whose order it holds, in these images"""
     if not lists:
         return
     for path in counters:
         found = read_counted(path)
         if found:
             with writing(engine) as conn:
-                _add(conn, risen_since(conn, list_totals, key_of(engine, node, path.name), found), lists)
+                _add(conn, risen_since(conn, list_totals, key_of(engine, node, path.name), found), lists, shadows)
     _forget_others(engine, lists)
 
 
 def shadowed(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
-    """List → channel → count of the lists that are in the shadow, also of those that would have blocked nothing."""
-    return _counts(engine, [each.id for each in lists if _is_tried(each)])
+    """List → channel → count of the configuration's trial lists, also of those that would have blocked nothing."""
+    return _counts(engine, [each.id for each in lists if _is_tried(each) and each.id not in SHADOW_LISTS])
 
 
 def attempts(engine: Engine, lists: Sequence[ListInForce]) -> dict[str, dict[str, int]]:
@@ -58,9 +67,12 @@ def _counts(engine: Engine, list_ids: Iterable[str]) -> dict[str, dict[str, int]
     return counts
 
 
-def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce]) -> None:
+def _add(conn: Connection, risen: Found, lists: Sequence[ListInForce], shadows: Mapping[str, int]) -> None:
     for (number, channel), by in risen.items():
-        if number < len(lists) and _is_counted(lists[number]):
+        if number < len(lists) and lists[number].id in SHADOW_LISTS:
+            if (shadow := shadows.get(lists[number].id)) is not None:
+                count(conn, shadow, word(Channel(channel)), by)
+        elif number < len(lists) and _is_counted(lists[number]):
             row = upsert(conn, list_counts).values(list=lists[number].id, channel=word(Channel(channel)), count=by)
             conn.execute(
                 row.on_conflict_do_update(index_elements=["list", "channel"], set_={"count": list_counts.c.count + by})

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
                 "ground": args.ground,
                 "scope": args.scope,
                 "entries": names,
-            } | ({"emergency": True} if args.emergency else {})
+            } | {name: True for name in ("emergency", "shadow") if getattr(args, name)}
             said |= {name: getattr(args, name) for name in ("deadline", *DATES) if getattr(args, name) is not None}
             order = call(args, "POST", f"/v1/orders?wait={MAX_WAIT_S}", said)
             _show(args, order)
@@ -213,6 +213,7 @@ def _stats_line(each: dict[str, Any]) -> str:
     asked = f"traffic asked of {each['entries_asked']} of {each['entries_in_force']} entries"
     blocked = f"blocked here {each['blocked_here']} of {each['questions']} questions"
     ends = f"corrected {each['corrected']}, expired {each['expired']}, past their review {each['past_review']}"
+    ends += f", in shadow {each['in_shadow']}" if each.get("in_shadow") else ""
     return f"{each['issuer']}: {each['orders']} orders; {', '.join(took)}; {clocks}; {ends}; {asked}, {blocked}"
 
 
@@ -244,9 +245,18 @@ def _line(order: dict[str, Any]) -> str:
     ]
     dates = "".join(f"; {each}" for each in told)
     due = f"; due {clock['due']}, {clock['state'].replace('_', ' ')}" if clock else ""
-    tried = _canary_words(order.get("canary"))
+    tried = _shadow_words(order.get("shadow")) + _canary_words(order.get("canary"))
     named = f"order {order['id']} {order['issuer']} {order['ref']}"
     return f"{named}: {order['state']} ({counts}){lapses}{due}{dates}{tried}"
+
+
+def _shadow_words(shadow: dict[str, Any] | None) -> str:
+    """What it would have blocked; nothing of one that was never in shadow."""
+    if shadow is None:
+        return ""
+    until = f" until {shadow['ended']}" if shadow["ended"] else ", not enforced"
+    rails = f"{shadow['protected']} entries protected, {shadow['held']} held"
+    return f"; in shadow{until}: {shadow['state']}, {shadow['hits']} hits, {rails}"
 
 
 def _canary_words(canary: dict[str, Any] | None) -> str:

@@ -25,6 +25,7 @@ from filterd.config.schema import (
     RpzZone,
 )
 from filterd.config.siem import BLOCKS
+from mgmt.shadows.places import SHADOW_LISTS
 
 HTTPS_PORT = 443
 Part = TypeVar("Part")
@@ -69,7 +70,8 @@ def _check_ids(config: Config) -> Found:
     for at, entry in enumerate(config.lists):
         if entry.id in seen:
             yield f"/lists/{at}/id", f"'{entry.id}' is the id of an earlier list", "give each list its own id"
-        if entry.id == SEALED_ORDERS:  # of the other two it is a warning: files of earlier releases have them
+        # Of the two that stand in OWN_LISTS it is a warning: files of earlier releases have them.
+        if entry.id in (SEALED_ORDERS, *SHADOW_LISTS):
             yield f"/lists/{at}/id", f"'{entry.id}' is the id of a list of filterd itself", "write another id"
         seen.add(entry.id)
 

@@ -76,6 +76,9 @@ class Canary:
     """How long an order is tried, from when every worker there serves it."""
     most_blocks: int = one(kinds.whole_number(0, 10**9), default=1000)
     """An order that blocks more in one minute there is rolled back; a line counts once a second.   0: no limit"""
+    most_times: int = one(kinds.whole_number(0, 10**6), default=0)
+    """One that blocks in one minute more than so many times what all other orders block there in a minute, on average
+    of the hour before, is rolled back, too; never below 100 blocks.   0: no limit"""
 
 
 def _seconds(length: timedelta) -> Seconds:

@@ -47,11 +47,12 @@ from filterd.config.spec import (
 from filterd.config.verifier import Verifier
 from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.settings import HELPLINES, LANGUAGES
+from mgmt.shadows.places import SHADOW_LISTS
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
 SEALED_ORDERS = "sealed-orders"  # the list of orders that came encrypted, see filterd.lists.sealed_orders
-MAX_LISTS = int(Limit.LISTS) - len(OWN_LISTS) - 1  # an image holds these three as well
+MAX_LISTS = int(Limit.LISTS) - len(OWN_LISTS) - 1 - len(SHADOW_LISTS)  # an image holds these as well
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
 # Who may ask where nothing else is said: this box, private and shared addresses (RFC 1918, 6598, 4193), the link.

@@ -42,6 +42,7 @@ from mgmt.orders.decisions import Taken, confirm, taken
 from mgmt.orders.letters import counts_here, keep_letters
 from mgmt.orders.live import orders_revision
 from mgmt.orders.sealed_orders import served
+from mgmt.shadows.store import counted_lists
 from parental.database import reading, writing
 from parental.errors import DatabaseFault
 from parental.profiles import count_profiles
@@ -76,6 +77,7 @@ class Publisher:
     def __init__(self, context: Context, cuts: Cuts) -> None:
         self.tables = TableSet()  # in force
         self.live: LiveDelta | None = None  # what has changed since the base in force was compiled
+        self.shadows: dict[str, int] = {}  # list id → the shadow whose order the newest names count
         self.attribution: Attribution | None = None  # of the same base
         self.has_overgrown = asyncio.Event()  # the delta: merge() has work
         self.published = asyncio.Event()  # tables are others than when it was cleared
@@ -395,10 +397,10 @@ class Publisher:
         with writing(self._context.engine) as conn:  # no order comes in between, undecided
             live.rails.settle(conn, live.orders_revision)
             live.catch_up(conn)
-            held = taken(conn)
+            held, shadows = taken(conn), counted_lists(conn)
         catch_up_zones(self._context.config, live)
         self._images.publish_names(live)
-        self._unconfirmed = held
+        self._unconfirmed, self.shadows = held, shadows
         if live is not self.live:
             self.live, self.attribution = live, self._images.open_attribution(live.compiled)
 

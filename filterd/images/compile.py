@@ -34,8 +34,9 @@ from filterd.lists.status import waiting
 from filterd.lists.watch import watch_inputs
 from filterd.places import IMAGES
 from filterd.process.jobs import run_job
-from mgmt.orders.live import live_entries, orders_revision
+from mgmt.orders.live import live_entries, orders_revision, shadow_entries
 from mgmt.orders.store import find_order, number_letter
+from mgmt.shadows.places import SHADOW_LISTS
 from parental.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
@@ -149,7 +150,9 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None, base
     before = remembered(images)
     # The generation is claimed: the control role writes deltas meanwhile.
     with claimed_generation(images, "names") as generation:
-        orders = OrdersInForce(engine, order_rails_of(config))
+        rails = order_rails_of(config)
+        orders = OrdersInForce(engine, rails)
+        counted = {each: ShadowOrders(engine, rails, at) for at, each in enumerate(SHADOW_LISTS, 1)}
         report = compile_sources(
             sources,
             images,
@@ -157,7 +160,7 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None, base
             generation,
             progress,
             protected=protected_of(config),
-            live={HELP_LIST: help_rules(config), ORDERS_LIST: orders},
+            live={HELP_LIST: help_rules(config), ORDERS_LIST: orders, **counted},
             number_order=lambda source, ref: _number_of(engine, source, ref),
             sealed=base.sealed,
         )
@@ -183,11 +186,26 @@ class OrdersInForce:
                     yield rule
 
 
+class ShadowOrders:
+    """The order in shadow that has a place, as rules of its list.
+
+    It is read after OrdersInForce, whose revision is earlier then: what has changed meanwhile is in the next delta."""
+
+    def __init__(self, engine: Engine, rails: OrderRails, place: int) -> None:
+        self._engine, self._rails, self._place = engine, rails, place
+
+    def __iter__(self) -> Iterator[Rule | UrlRule]:
+        with reading(self._engine) as conn:
+            for live in shadow_entries(conn):
+                if live.place == self._place and (rule := self._rails.rule(live)) is not None:
+                    yield rule
+
+
 def _number_of(engine: Engine, source: Source, ref: str) -> int:
     """The number of an order that a list names by its letter, given now where it has none, so that a record of a block
     can name its order.
     Cost: a commit for a new one; asked once a letter."""
-    if source.id == ORDERS_LIST:
+    if source.id in (ORDERS_LIST, *SHADOW_LISTS):
         return int(ref)
     issuer = source.issuer or source.id
     with reading(engine) as conn:

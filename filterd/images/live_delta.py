@@ -1,8 +1,8 @@
 """The delta to a compiled base: orders pushed over the API, and changes of transferred zones.
 
-A base holds the orders as they stood when it was compiled (filterd.images.compile); what came and went since is the
-delta.  All of it is kept in memory, so one more order costs a look at the names that it touches, however many are in
-force.
+A base holds the orders as they stood when it was compiled (filterd.images.compile), those in shadow in lists of their
+own; what came and went since is the delta.  All of it is kept in memory, so one more order costs a look at the names
+that it touches, however many are in force.
 What a zone has changed is put here by filterd.images.zone_delta.
 
 Invariants: base and delta together hold exactly the orders that the database has in force and no rail refuses, whatever
@@ -12,6 +12,7 @@ Cost: some 15 µs a touched name; a new one reads every order in force once, som
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -20,8 +21,17 @@ from fastpath.images.tables import TableSet
 from filterd.images.compile import Compiled
 from filterd.images.order_rails import OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.live import Live, live_entries, live_entries_of, names_changed_since, orders_revision
+from mgmt.orders.live import (
+    Live,
+    live_entries,
+    live_entries_of,
+    names_changed_since,
+    orders_revision,
+    shadow_entries,
+    shadow_entries_of,
+)
 from mgmt.orders.model import is_url
+from mgmt.shadows.places import SHADOW_LISTS
 from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 
 # Every delta is written whole and checked by each worker: 10,000 names take 50 ms, half of what an order may take.
@@ -36,14 +46,17 @@ class LiveDelta:
 
     def __init__(self, base: TableSet, compiled: Compiled, conn: Connection, rails: OrderRails) -> None:
         self.base, self.compiled, self.rails = base, compiled, rails
-        self._number = base.list_ids.index(ORDERS_LIST)
+        # By place of an order in shadow; 0: in force.  A base of an earlier release has no such lists.
+        own = enumerate((ORDERS_LIST, *SHADOW_LISTS))
+        self._numbers = {at: base.list_ids.index(each) for at, each in own if each in base.list_ids or not at}
         self._names: Changed = {}
         self._urls: Changed = {}
         self.touched: set[bytes] = set()  # names of which something has changed, for whoever clears it
         self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
         self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
         self.orders_revision = compiled.orders_revision
-        absent = {live.wire for live in live_entries(conn, rails.tries_as) if self._is_absent(live)}
+        everything = chain(live_entries(conn, rails.tries_as), shadow_entries(conn))
+        absent = {live.wire for live in everything if self._is_absent(live)}
         # What the base could have held and does not, another compilation by the same configuration would refuse again.
         self._n_refused = len(absent.difference(names_changed_since(conn, self.orders_revision)))
         self._take(conn, sorted(absent))
@@ -90,13 +103,13 @@ class LiveDelta:
 
     def _take(self, conn: Connection, wires: Sequence[bytes]) -> None:
         held: dict[bytes, list[Entry]] = {wire: [] for wire in wires if is_well_formed(wire)}
-        for live in live_entries_of(conn, list(held), self.rails.tries_as):
+        for live in chain(live_entries_of(conn, list(held), self.rails.tries_as), shadow_entries_of(conn, list(held))):
             if (entry := self._entry(live)) is not None:
                 held[live.wire].append(entry)
         self.touched.update(held)
         for wire, entries in held.items():
             changed, base_entries = self._kept(wire)
-            put_entries(changed, base_entries, wire, self._number, entries)
+            put_entries(changed, base_entries, wire, self._numbers.values(), entries)
 
     def _is_absent(self, live: Live) -> bool:
         entry = self._entry(live)
@@ -111,6 +124,6 @@ class LiveDelta:
         return self._names, self.base.base_entries
 
     def _entry(self, live: Live) -> Entry | None:
-        """An entry of an order; None where a rail refuses it."""
-        rule = self.rails.rule(live)
-        return None if rule is None else Entry(self._number, rule.mode, order=live.order)
+        """An entry of an order; None where a rail refuses it, or the base has no list for it."""
+        rule, number = self.rails.rule(live), self._numbers.get(live.place)
+        return None if rule is None or number is None else Entry(number, rule.mode, order=live.order)

@@ -137,7 +137,7 @@ def is_well_formed(wire: bytes) -> bool:
 
 def _rule_of(live: Live) -> Rule | UrlRule | None:
     row: tuple[object, ...] = live  # SQLite keeps what it is given
-    wire, mode, order, _ = row
+    wire, mode, order, *_ = row
     if not (isinstance(wire, bytes) and isinstance(mode, str) and isinstance(order, int)):
         return None
     if not (is_well_formed(wire) and 0 < order <= MAX_ORDER):
@@ -152,7 +152,7 @@ def _rule_of(live: Live) -> Rule | UrlRule | None:
 def _network_of(live: Live) -> Network | None:
     """The prefix that a row of mode ADDRESS names in its one text."""
     row: tuple[object, ...] = live
-    wire, _, order, _ = row
+    wire, _, order, *_ = row
     if not (isinstance(wire, bytes) and isinstance(order, int) and 0 < order <= MAX_ORDER):
         return None
     try:

@@ -51,7 +51,7 @@ def canary_of(config: Config) -> Policy | None:
     said = config.orders.canary
     if said.gateway is None:
         return None
-    return Policy(said.gateway, said.name or socket.gethostname(), int(said.lasts), said.most_blocks)
+    return Policy(said.gateway, said.name or socket.gethostname(), int(said.lasts), said.most_blocks, said.most_times)
 
 
 def tries_as(config: Config) -> str | None:

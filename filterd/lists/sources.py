@@ -1,8 +1,9 @@
 """The lists of a configuration as `rules` wants them, in their order, which is their precedence inside a tier.
 
 Invariants: what is compiled is the last good copy of a list, never what its source gives at the moment; the number of a
-list in an image is its place here; the two lists that have no source stand at the end, so that adding them to an image
-changes no other list's number: the help corridor (compiled in), and the orders pushed over the API.
+list in an image is its place here; the lists that have no source stand at the end, so that adding them to an image
+changes no other list's number: the help corridor (compiled in), the orders pushed over the API, and those in shadow,
+behind all that is in force: what is blocked already is not counted for them.
 Before them stands the list of the sealed orders, where there are any.
 """
 
@@ -13,6 +14,7 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
+from mgmt.shadows.places import SHADOW_LISTS
 from rules.errors import BadList
 from rules.lists.source import Source, describe_source
 from rules.lists.versions import Shelf, Version
@@ -29,7 +31,8 @@ def config_sources(config: Config) -> list[Source]:
     listed = [_kept_source(config, entry) for entry in config.lists]
     sealed = bundle_source(config, _default_action(config))
     listed += [] if sealed is None else [sealed]
-    return [*listed, describe_source(HELP_LIST, None, {"tier": "help"}), orders_source(config)]
+    help_source = describe_source(HELP_LIST, None, {"tier": "help"})
+    return [*listed, help_source, orders_source(config), *map(_shadow_source, SHADOW_LISTS)]
 
 
 def orders_source(config: Config) -> Source:
@@ -64,6 +67,10 @@ def help_rules(config: Config) -> list[Rule]:
         Rule(canonical_wire(name), Mode.SUBTREE, Action.NO_ACTION, number)
         for number, name in enumerate(config.help_corridor.names, 1)
     ]
+
+
+def _shadow_source(list_id: str) -> Source:
+    return describe_source(list_id, None, {"tier": "order", "action": "shadow", "issuer": "API"})
 
 
 def _kept_source(config: Config, entry: ListEntry) -> Source:

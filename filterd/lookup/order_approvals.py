@@ -26,7 +26,7 @@ PROPOSE = (
     "--until 2026-12-20"
 )
 SECOND = "filterd orders approve --number 12 --name 'B. Ali' --group approver"
-WHOLE = ("emergency", "sealed")  # of the order as a whole
+WHOLE = ("emergency", "sealed", "enforce")  # of the order as a whole
 KINDS = ("broader", "held", *WHOLE)
 PATIENCE_S = 20.0  # that control takes to put it in force on every worker
 
@@ -46,7 +46,7 @@ def add_approve(verbs: Any) -> None:
         choices=KINDS,
         metavar="KIND",
         help="broader: block a URL's host; held: enforce what is pending_review; emergency: the order does not lapse; "
-        "sealed: put an order in force that came encrypted",
+        "sealed: put an order in force that came encrypted; enforce: put an order in force that is in shadow",
     )
     approve.add_argument("--entry", type=int, metavar="N", help="the entry's number, as `show --json` has it")
     approve.add_argument("--reason", default="", help="why")

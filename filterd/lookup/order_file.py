@@ -43,12 +43,13 @@ def add_dates(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--corrects", metavar="REF", help="the issuer's order that this one replaces as a whole")
     verb.add_argument("--review", metavar="DAY", help="from then on it is to be looked at again, such as 2027-06-01")
     verb.add_argument("--expires", metavar="DAY", help="the last day on which it is in force")
+    verb.add_argument("--shadow", action="store_true", help="count what it would block, until two persons let it in")
 
 
 def run_import(args: argparse.Namespace) -> int:
     """Send the file; 1 where a row of it is not enforced yet."""
     said = {field: getattr(args, field) for field in FIELDS if getattr(args, field) is not None}
-    said |= {"emergency": "true"} if args.emergency else {}
+    said |= {name: "true" for name in ("emergency", "shadow") if getattr(args, name)}
     order = send_file(args, f"/v1/order-files?wait={MAX_WAIT_S}", said, args.file.name, _octets_of(args.file))
     rows = [order, *_later_pages(args, order)]
     if args.json:

@@ -35,6 +35,7 @@ from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.control.watches.archive import watch_archive
 from filterd.control.watches.box import BoxWatch
+from filterd.control.watches.gateways import watch_gateways
 from filterd.database.access import open_for_control, reserve_of
 from filterd.escalation import watch
 from filterd.kernel.firewall import Kernel
@@ -141,7 +142,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     if rules.n_queues:
         work += [_suspect(control), box.watch()]
     if engine.dialect.name == "postgresql":
-        work.append(_follow(control, engine, answer))
+        work += [_follow(control, engine, answer), watch_gateways(control.context)]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in (*work, tell_we_live())]
@@ -452,7 +453,8 @@ async def _drain(control: Control, ledger: Ledger) -> None:
         n = drains[0].drain() if drains else drain_spools(state_dir / SPOOL, ledger)
         counters = list(counters_files(run_dir))
         drain_confidential(counters, control.publisher.tables.list_ids, int(time.time()), ledger)
-        drain_counted(counters, control.publisher.tables.lists, ledger.engine, ledger.node)
+        publisher = control.publisher
+        drain_counted(counters, publisher.tables.lists, ledger.engine, ledger.node, publisher.shadows)
 
     def wipe() -> None:
         if folder.exists() and not are_files:

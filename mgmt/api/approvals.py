@@ -32,10 +32,10 @@ PAGE = 100
 MAX_NUMBER_DIGITS = 10
 MAX_SIGNED_OCTETS = 6 * MAX_RESPONSE_CHARACTERS + 4096  # each may be written as \uXXXX
 Kind = Annotated[
-    Literal["broader", "held", "emergency", "sealed"],
+    Literal["broader", "held", "emergency", "sealed", "enforce"],
     Meta(
         description="broader: a URL's host is blocked; held: what is pending_review is enforced; emergency: no lapse; "
-        "sealed: an order that came encrypted is put in force."
+        "sealed: an order that came encrypted is put in force; enforce: an order in shadow is."
     ),
 ]
 

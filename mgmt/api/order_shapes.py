@@ -87,8 +87,32 @@ class OrderCanary(Struct):
     left_s: Annotated[int | None, Meta(description="Seconds until it is in force everywhere; null: it does not run.")]
     blocks: Annotated[int, Meta(description="There, since then; a line counts once a second.")]
     peak: Annotated[int, Meta(description="Blocks of the worst minute.")]
+    baseline: Annotated[
+        float | None,
+        Meta(description="Blocks a minute of all other orders there, in the hour before; null: not known, or none."),
+    ]
     ended: str | None
     reason: Annotated[str | None, Meta(description="Why it ended so.")]
+
+
+class OrderShadow(Struct):
+    """What an order would block that is not enforced."""
+
+    state: Annotated[
+        Literal["waiting", "starting", "counting", "let_in", "over"],
+        Meta(
+            description="waiting: eight orders are counted already; starting: for the workers; let_in: by two persons; "
+            "over: it was taken back, or nothing is left to count."
+        ),
+    ]
+    list: Annotated[str | None, Meta(description="As a decision names it in its shadow; null: it has none yet.")]
+    begun: str
+    since: Annotated[str | None, Meta(description="When every worker of a gateway has begun to count, the first's.")]
+    ended: str | None
+    hits: Annotated[int, Meta(description="What it would have blocked beyond all that is in force, on all gateways.")]
+    channels: Annotated[dict[str, int], Meta(description="Channel → so many of them.")]
+    protected: Annotated[int, Meta(description="Entries that are protected, and neither counted nor ever enforced.")]
+    held: Annotated[int, Meta(description="Entries that a rail holds for two persons, and that are not counted.")]
 
 
 class OrderFile(Struct):
@@ -127,6 +151,10 @@ class Order(Struct, kw_only=True):
         Meta(
             description="null: nothing of it is or was tried on one gateway first, or control has not looked at it yet."
         ),
+    ]
+    shadow: Annotated[
+        OrderShadow | None,
+        Meta(description="null: it is enforced as it comes, or control has not looked at it yet."),
     ]
     counts: Annotated[dict[str, int], Meta(description="Status → so many entries.")]
     lists: list[HeldByList]

@@ -27,6 +27,7 @@ from mgmt.api.order_shapes import (
     OrderNamed,
     OrderPage,
     OrderPart,
+    OrderShadow,
     OrderWithEntries,
     Proposal,
     StillBlocked,
@@ -51,14 +52,15 @@ from mgmt.orders.events import note_order
 from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.letter_file import File, keep_file
+from mgmt.orders.model import SHADOW, Signed
 from mgmt.orders.model import Entry as JudgedEntry
 from mgmt.orders.model import Order as JudgedOrder
-from mgmt.orders.model import Signed
 from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.sealed import CHILD_ABUSE, ORDINARY
 from mgmt.orders.sealed_messages import Message, is_message, put_message
 from mgmt.orders.versions import Superseded, correctable, refuse_replaced
 from mgmt.problems import Problem
+from mgmt.shadows.places import N_PLACES
 from mgmt.staff.issuers import find_issuer
 from mgmt.staff.permissions import Reach
 
@@ -185,10 +187,20 @@ async def _answered(request: web.Request, number: int, *, is_new: bool) -> web.R
     if found.receipt is None:
         reason = await _published(request, query_of(request, Wait).wait)
         found = await read(request, lambda conn: _shown(conn, number, 0, view_of(request)))
-    if found.receipt is None:
-        detail = _canary_words(found.canary) or reason
+    if found.receipt is None or found.state == SHADOW:
+        detail = _shadow_words(found.shadow) or _canary_words(found.canary) or reason
         return json_response(Proposal(**msgspec.structs.asdict(found), detail=detail), 202, headers)
     return json_response(found, 201 if is_new else 200, headers)
+
+
+def _shadow_words(shadow: OrderShadow | None) -> str:
+    """What an order in shadow waits for; '': it is not in shadow."""
+    if shadow is None or shadow.ended is not None:
+        return ""
+    then = "two persons let it in (kind enforce), or it is withdrawn"
+    if shadow.state == "waiting":
+        return f"not enforced: shadow; {N_PLACES} orders are counted already, and it waits for a place; {then}"
+    return f"not enforced: shadow; what it would block is counted; {then}"
 
 
 def _canary_words(canary: OrderCanary | None) -> str:

@@ -12,16 +12,20 @@ Source: docs/orders.md.
 import enum
 from typing import NamedTuple
 
+LEAST_JUMP = 100  # blocks a minute: below, some lines that come home in the evening are a multiple of nothing
+
 
 class Policy(NamedTuple):
     """What the settings say.
 
-    gateway  that is the canary;   here  the name of this one;   most_blocks  in one minute; 0: no limit"""
+    gateway  that is the canary;   here  the name of this one;   most_blocks  in one minute; 0: no limit
+    most_times   what all other orders block a minute there; 0: no limit"""
 
     gateway: str
     here: str
     lasts_s: int
     most_blocks: int
+    most_times: int = 0
 
     @property
     def tries_as(self) -> str | None:
@@ -41,12 +45,14 @@ class Seen(NamedTuple):
     """What is known of a canary.
 
     until_s  unix seconds; None: not every worker serves it yet;   n_left  entries that are tried
-    n_wide   neighbours that the verifier has found blocked;   peak  blocks of its worst minute"""
+    n_wide   neighbours that the verifier has found blocked;   peak  blocks of its worst minute
+    baseline   blocks a minute of all other orders, in the hour before it began; None: not known"""
 
     until_s: int | None
     n_left: int
     n_wide: int = 0
     peak: int = 0
+    baseline: float | None = None
 
 
 class Ending(NamedTuple):
@@ -56,7 +62,7 @@ class Ending(NamedTuple):
     reason: str
 
 
-def ending_of(seen: Seen, most_blocks: int, now_s: int) -> Ending | None:
+def ending_of(seen: Seen, policy: Policy, now_s: int) -> Ending | None:
     """How a canary ends at a moment; None: it goes on."""
     if not seen.n_left:
         return Ending(Outcome.OVER, "nothing of it is left to try")
@@ -64,6 +70,16 @@ def ending_of(seen: Seen, most_blocks: int, now_s: int) -> Ending | None:
         return None
     if seen.n_wide:
         return Ending(Outcome.ROLLED_BACK, f"names next to its entries are blocked ({seen.n_wide:,})")
-    if 0 < most_blocks < seen.peak:
-        return Ending(Outcome.ROLLED_BACK, f"{seen.peak:,} blocks in one minute, more than {most_blocks:,}")
+    if why := _too_much(seen, policy):
+        return Ending(Outcome.ROLLED_BACK, f"{seen.peak:,} blocks in one minute, more than {why}")
     return Ending(Outcome.PASSED, "no fault in its time") if seen.until_s <= now_s else None
+
+
+def _too_much(seen: Seen, policy: Policy) -> str:
+    """What the blocks of the worst minute are more than; '': they are not too many."""
+    if 0 < policy.most_blocks < seen.peak:
+        return f"{policy.most_blocks:,}"
+    if not policy.most_times or not seen.baseline or seen.peak < LEAST_JUMP:
+        return ""
+    is_jump = seen.peak > policy.most_times * seen.baseline
+    return f"{policy.most_times:,} times the {seen.baseline:,.1f} of all other orders" if is_jump else ""

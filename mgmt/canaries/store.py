@@ -17,15 +17,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delete, func, insert, select, update
 
 from mgmt.canaries.rules import Ending, Outcome, Policy, Seen, ending_of
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.events import note_order
 from mgmt.orders.live import OPEN_CANARIES, REVISION
 from mgmt.orders.model import PENDING
+from parental.database import upsert
 from parental.revision import raise_revision
-from parental.schema.canaries import order_canaries
+from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
 
@@ -35,14 +36,9 @@ RUNNING = "running"
 WAITING = "waiting"  # for the workers of the canary gateway
 _UNCONFIGURED = Ending(Outcome.PASSED, "no canary gateway is configured any more")
 _BATCH = 500
-_FRESH: Mapping[str, Any] = {
-    "since_s": None,
-    "until_s": None,
-    "n_blocks": 0,
-    "minute": 0,
-    "n_minute": 0,
-    "peak": 0,
-}
+_FRESH: Mapping[str, Any] = {"since_s": None, "until_s": None, "n_blocks": 0, "peak": 0, "baseline": None}
+_HOUR = 60  # minutes that an order is compared with
+_KEPT = 2 * _HOUR  # minutes: an hour before a canary that began an hour ago
 
 
 class Blocked(NamedTuple):
@@ -80,8 +76,8 @@ def begin(conn: Connection, policy: Policy | None, up_to_revision: int, now_s: i
     if not begun:
         return []
     its = update(order_canaries).where(order_canaries.c.id.in_(begun), *waits)
-    served = its.values(since_s=now_s, until_s=now_s + policy.lasts_s)
-    return sorted(conn.execute(served.returning(order_canaries.c.order)).scalars())
+    times = {"since_s": now_s, "until_s": now_s + policy.lasts_s, "baseline": _baseline(conn, policy.here, now_s)}
+    return sorted(conn.execute(its.values(times).returning(order_canaries.c.order)).scalars())
 
 
 def has_due(conn: Connection, policy: Policy | None, now_s: int) -> bool:
@@ -100,6 +96,7 @@ def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *
         elif row.gateway != policy.gateway:
             moved = {**_FRESH, "gateway": policy.gateway}
             conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(moved))
+            _forget_minutes(conn, row.id)
             note_order(conn, row.order, "canary moved", at, CONTROL, gateway=policy.gateway)
     if policy is None:
         return
@@ -116,24 +113,19 @@ def rolled_back(conn: Connection) -> dict[int, str]:
 
 
 def count_blocks(conn: Connection, gateway: str, met: Iterable[Blocked]) -> None:
-    """Count what a gateway has blocked for orders that it tries."""
+    """Count what a gateway has blocked for orders that it tries, and for all others, each in its own minute: what a
+    worker tells late belongs to the minute in which it was.   conn  of the role of records"""
+    tried = _tried(conn, gateway)
     found: Counter[tuple[int, int]] = Counter()
+    others: Counter[int] = Counter()
     for each in met:
-        found[each.order, each.time_s // 60] += each.n
-    running = select(order_canaries.c.order).where(
-        order_canaries.c.outcome.is_(None), order_canaries.c.gateway == gateway, order_canaries.c.since_s.is_not(None)
-    )
-    tried = set(conn.execute(running).scalars()) if found else set()
-    own = order_canaries.c
-    for (order, minute), n in sorted(found.items()):
-        if order not in tried:
-            continue
-        here = case((own.minute == minute, own.n_minute), else_=0) + n
-        is_late = own.minute > minute  # another worker has told of the next one already
-        counted = {"n_blocks": own.n_blocks + n, "minute": case((is_late, own.minute), else_=minute)}
-        counted["n_minute"] = case((is_late, own.n_minute), else_=here)
-        counted["peak"] = case((here > own.peak, here), else_=own.peak)
-        conn.execute(update(order_canaries).where(own.order == order, own.outcome.is_(None)).values(counted))
+        if (canary := tried.get(each.order)) is None:
+            others[each.time_s // 60] += each.n
+        else:
+            found[canary, each.time_s // 60] += each.n
+    for (canary, minute), n in sorted(found.items()):
+        _count_minute(conn, canary, minute, n)
+    _count_others(conn, gateway, others)
 
 
 def tried_at(gateway: str) -> Select[int]:
@@ -162,6 +154,7 @@ def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int,
     is_its = (order_canaries.c.order == order, order_canaries.c.outcome.is_(None))
     found = conn.execute(select(order_canaries.c.id).where(*is_its)).scalar_one_or_none()
     if found is not None:
+        _forget_minutes(conn, found)
         values = {**_FRESH, "revision": revision, "n_entries": order_canaries.c.n_entries + n}
         conn.execute(update(order_canaries).where(*is_its).values(values))
         return int(found)
@@ -183,8 +176,8 @@ def _open_here(conn: Connection, policy: Policy) -> list[Row[Any]]:
 
 def _ending(conn: Connection, policy: Policy, row: Row[Any], now_s: int) -> Ending | None:
     n_left = conn.execute(select(func.count()).select_from(entries).where(_is_tried(row))).scalar_one()
-    seen = Seen(row.until_s, n_left, _n_wide(conn, row), row.peak)
-    return ending_of(seen, policy.most_blocks, now_s)
+    seen = Seen(row.until_s, n_left, _n_wide(conn, row), row.peak, row.baseline)
+    return ending_of(seen, policy, now_s)
 
 
 def _is_tried(row: Row[Any]) -> ColumnElement[bool]:
@@ -208,6 +201,49 @@ def _end(conn: Connection, row: Row[Any], ending: Ending, now_s: int, at: dateti
     if ending.outcome is Outcome.ROLLED_BACK:
         said["nonce"] = secrets.token_hex()
     conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(said))
+    _forget_minutes(conn, row.id)
     n = conn.execute(update(entries).where(_is_tried(row)).values(revision=raise_revision(conn, REVISION))).rowcount
     told: dict[str, Value] = {"gateway": row.gateway, "entries": n, "blocks": row.n_blocks, "why": ending.reason}
     note_order(conn, row.order, f"canary {ending.outcome.replace('_', ' ')}", at, CONTROL, **told)
+
+
+def _tried(conn: Connection, gateway: str) -> dict[int, int]:
+    """Order → its canary that runs on a gateway."""
+    own = order_canaries.c
+    running = select(own.order, own.id).where(own.outcome.is_(None), own.since_s.is_not(None))
+    return {order: canary for order, canary in conn.execute(running.where(own.gateway == gateway))}
+
+
+def _count_minute(conn: Connection, canary: int, minute: int, n: int) -> None:
+    of = canary_minutes.c
+    row = upsert(conn, canary_minutes).values(canary=canary, minute=minute, n=n)
+    added = row.on_conflict_do_update(index_elements=["canary", "minute"], set_={"n": of.n + n}).returning(of.n)
+    in_all = conn.execute(added).scalar_one()
+    own = order_canaries.c
+    counted = {"n_blocks": own.n_blocks + n, "peak": case((own.peak < in_all, in_all), else_=own.peak)}
+    conn.execute(update(order_canaries).where(own.id == canary, own.outcome.is_(None)).values(counted))
+
+
+def _count_others(conn: Connection, gateway: str, others: Mapping[int, int]) -> None:
+    of = gateway_minutes.c
+    for minute, n in sorted(others.items()):
+        row = upsert(conn, gateway_minutes).values(gateway=gateway, minute=minute, n=n)
+        conn.execute(row.on_conflict_do_update(index_elements=["gateway", "minute"], set_={"n": of.n + n}))
+    if others:
+        conn.execute(delete(gateway_minutes).where(of.gateway == gateway, of.minute < max(others) - _KEPT))
+
+
+def _baseline(conn: Connection, gateway: str, now_s: int) -> float | None:
+    """Blocks a minute of all orders, in the hour before; None: it was not counted for so long, or none were."""
+    of, now = gateway_minutes.c, now_s // 60
+    its = select(func.min(of.minute)).where(of.gateway == gateway)
+    first = conn.execute(its).scalar_one()
+    if first is None or first > now - _HOUR:
+        return None
+    is_in_it = (of.gateway == gateway, of.minute >= now - _HOUR, of.minute < now)
+    n = conn.execute(select(func.sum(of.n)).where(*is_in_it)).scalar_one()
+    return n / _HOUR if n else None
+
+
+def _forget_minutes(conn: Connection, canary: int) -> None:
+    conn.execute(delete(canary_minutes).where(canary_minutes.c.canary == canary))

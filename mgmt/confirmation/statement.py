@@ -18,7 +18,7 @@ from mgmt.ledger.signed_statement import canonical
 from mgmt.orders.dates import moment_of
 from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP
 from mgmt.orders.store import counts_of, get_order, page_of_entries
-from mgmt.orders.versions import versions_of
+from mgmt.orders.versions import before
 from parental.schema.confirmations import verifications
 
 FORMAT = "filterd-confirmation/1"
@@ -35,7 +35,7 @@ def statement_of(conn: Connection, verification: int, at_ms: int) -> str:
     entries = [_entry(entry, results.get(entry.number)) for entry in _entries(conn, order.id)]
     said = {
         "format": FORMAT,
-        "order": _order(order, _before(conn, order)),
+        "order": _order(order, before(conn, order)),
         "times": _times(order, row, entries, at_ms),
         "deadline": _deadline(order, entries),
         "counts": counts_of(conn, order.id),
@@ -46,12 +46,7 @@ def statement_of(conn: Connection, verification: int, at_ms: int) -> str:
     return canonical(said)
 
 
-def _before(conn: Connection, order: Row[Any]) -> Row[Any] | None:
-    """The version that an order corrects."""
-    return next((each for each in reversed(versions_of(conn, order)) if each.version < order.version), None)
-
-
-def _order(order: Row[Any], before: Row[Any] | None) -> dict[str, Any]:
+def _order(order: Row[Any], corrected: Row[Any] | None) -> dict[str, Any]:
     return {
         "number": order.id,
         "issuer": order.issuer,
@@ -62,8 +57,8 @@ def _order(order: Row[Any], before: Row[Any] | None) -> dict[str, Any]:
         "sha256": order.sha256.hex(),
         "original_sha256": hashlib.sha256(order.original).hexdigest(),
         "version": order.version,
-        "corrects": None if before is None else before.ref,
-        "corrects_sha256": None if before is None else before.sha256.hex(),
+        "corrects": None if corrected is None else corrected.ref,
+        "corrects_sha256": None if corrected is None else corrected.sha256.hex(),
     }
 
 

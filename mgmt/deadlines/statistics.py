@@ -43,7 +43,8 @@ class Statistics(NamedTuple):
     questions  that confirmations have asked of the traffic, and blocked, of them, those that this box has blocked
     asked      entries of confirmed orders in force, and of them, those about which the traffic was asked
     corrected  that a later version has replaced;   expired  by their last day, as ordered
-    past_review  in force, and to be looked at again"""
+    past_review  in force, and to be looked at again
+    in_shadow    not enforced: counted alone; its clock runs"""
 
     issuer: str
     orders: int
@@ -60,6 +61,7 @@ class Statistics(NamedTuple):
     corrected: int
     expired: int
     past_review: int
+    in_shadow: int
 
 
 class _Order(NamedTuple):
@@ -68,7 +70,7 @@ class _Order(NamedTuple):
     confirmed_s: float | None
     clock: str | None  # its state
     coverage: tuple[int, int, int, int]
-    ends: tuple[bool, bool, bool]  # corrected, expired, past its review
+    ends: tuple[bool, bool, bool, bool]  # corrected, expired, past its review, in shadow
 
 
 def statistics_of(
@@ -93,7 +95,8 @@ def took(seconds: Sequence[float]) -> Took:
 def _statistics(name: str, found: Sequence[_Order]) -> Statistics:
     states = Counter(each.clock for each in found)
     in_force, asked, questions, blocked = (sum(each) for each in zip(*(each.coverage for each in found), strict=True))
-    corrected, expired, past_review = (sum(each) for each in zip(*(each.ends for each in found), strict=True))
+    ends = zip(*(each.ends for each in found), strict=True)
+    corrected, expired, past_review, in_shadow = (sum(each) for each in ends)
     return Statistics(
         issuer=name,
         orders=len(found),
@@ -110,6 +113,7 @@ def _statistics(name: str, found: Sequence[_Order]) -> Statistics:
         corrected=corrected,
         expired=expired,
         past_review=past_review,
+        in_shadow=in_shadow,
     )
 
 
@@ -130,13 +134,14 @@ def _orders(
 
 def _order(row: Row[Any], steps: Sequence[Step], rules: Rules, at: datetime, coverage: Any) -> _Order:
     clock: Clock | None = clock_of(row, steps, rules)
+    is_in_shadow = bool(steps) and steps[-1].state is State.SHADOW
     return _Order(
         row.issuer,
         _since(row, steps, _ENFORCED),
         _since(row, steps, (State.CONFIRMED,)),
         None if clock is None else clock.state(at),
         coverage,
-        (row.replaced_by is not None, row.expired_ms is not None, bool(row.is_for_review)),
+        (row.replaced_by is not None, row.expired_ms is not None, bool(row.is_for_review), is_in_shadow),
     )
 
 

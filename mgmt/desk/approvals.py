@@ -23,7 +23,7 @@ from mgmt.desk.order_view import named
 from mgmt.frame.shapes import LINE
 from mgmt.holds.proposals import find_hold
 from mgmt.holds.shapes import LegalHold, shown
-from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Proposal
+from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Proposal, outdated
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
     PERMISSION,
@@ -52,7 +52,8 @@ class Shown(NamedTuple):
 
     order            None: it is of a list or a legal hold
     named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
-    refused          by whom, and why; None: it is not;   hold  that begins or is released"""
+    refused          by whom, and why; None: it is not;   hold  that begins or is released
+    outdated         why no one signs it any more; None: it is as it was proposed"""
 
     row: Row[Any]
     order: Row[Any] | None
@@ -63,10 +64,13 @@ class Shown(NamedTuple):
     due: str | None
     refused: Row[Any] | None
     hold: LegalHold | None = None
+    outdated: str | None = None
 
     def waits_for(self, person: Person) -> bool:
         """Whether this person can sign it now."""
         row = self.row
+        if self.outdated is not None:
+            return False
         if self.due == PROPOSED:
             return bool(row.proposer == person.mail)
         return self.due is not None and person.mail != row.proposer and person.group != row.proposer_group
@@ -128,6 +132,8 @@ async def sign_options(request: web.Request) -> web.Response:
     party, asked = party_of(request), await asked_of(request)
     person = await _signer(request, asked)
     found = await read(request, lambda conn: _one(conn, asked.number))
+    if found is not None and found.outdated is not None:
+        raise refused(f"approval {asked.number}: {found.outdated}; nothing signed; propose it again")
     if found is None or found.due is None or not found.waits_for(person):
         raise refused(f"approval {asked.number}: does not wait for you; nothing signed; load the page again")
     return json_answer(request_options(party, challenge_of(document_of(found.row, found.due))))
@@ -200,7 +206,8 @@ def _shown(conn: Connection, row: Row[Any]) -> Shown:
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
     value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
     ground = "" if is_sealed(order) else order.ground
-    return Shown(row, order, named(order), ground, value, until, due, refused)
+    why = None if due is None else outdated(conn, row)
+    return Shown(row, order, named(order), ground, value, until, due, refused, outdated=why)
 
 
 def _proposal(form: dict[str, str], zone: str) -> Proposal:

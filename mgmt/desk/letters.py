@@ -45,7 +45,8 @@ PUSH = "orders.push"
 MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API
 MAX_ENTRIES_OCTETS = MAX_LETTER_OCTETS - 16 * 2**10  # as a form sends them, with the other fields
 LINES = 50  # of each status
-FIELDS = ("issuer", "ref", "ground", "corrects", "scope", "deadline", "review", "expires", "emergency", "entries")
+DATES = ("deadline", "review", "expires")
+FIELDS = ("issuer", "ref", "ground", "corrects", "scope", *DATES, "emergency", "shadow", "entries")
 _NO_NAMES = Protected()
 
 
@@ -139,6 +140,8 @@ def _pushed(fields: dict[str, str], zone: str) -> dict[str, Any]:
         said["deadline"] = due.isoformat()
     if fields["emergency"]:
         said["emergency"] = True
+    if fields["shadow"]:
+        said["shadow"] = True
     if fields["corrects"].strip():
         said["corrects"] = fields["corrects"].strip()
     said |= {name: fields[name] for name in ("review", "expires") if fields[name]}

@@ -53,6 +53,7 @@ class Seen(NamedTuple):
     review: str | None
     expires: str | None
     canary: dict[str, Any] | None
+    shadow: dict[str, Any] | None
     tag: str
 
 
@@ -79,8 +80,8 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
     sealed = any(why_sealed(order[field] or "") for field in ("ground", "ref"))
     clock = _clock_of(order, now)
     steps = order["steps"]
-    about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires", "canary")
-    ends = ("withdrawn", "withdrawal_reason", "replaced_by")
+    about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires")
+    ends, tried = ("withdrawn", "withdrawal_reason", "replaced_by"), ("canary", "shadow")
     return Seen(
         named=_named(order["issuer"], order["ref"], order["sha256"], is_sealed=sealed),
         ground="" if sealed else order["ground"] or "",
@@ -91,7 +92,7 @@ def _seen(order: dict[str, Any], now: datetime) -> Seen:
         is_emergency=order["emergency"],
         steps=steps,
         tag=tag_of(order["counts"], order["withdrawn"]),
-        **{name: order[name] for name in (*about, *ends)},
+        **{name: order[name] for name in (*about, *ends, *tried)},
     )
 
 

@@ -36,7 +36,7 @@ from mgmt.orders.store import (
     withdraw_entries,
     withdraw_order,
 )
-from mgmt.orders.versions import changes_of, versions_of
+from mgmt.orders.versions import changes_of, speaks, versions_of
 from mgmt.problems import Problem
 from mgmt.staff.session import Session
 from parental.schema.orders import orders
@@ -202,10 +202,9 @@ def _versions(conn: Connection, order: Row[Any], view: View, *, is_sealed: bool)
         ],
         "changes": changes_of(conn, order) if is_correction else None,
         "most": FIRST_LINES,
-        "is_newest": versions[-1].id == order.id,
+        "is_newest": speaks(conn, order),
     }
 
 
 def _is_withdrawable(conn: Connection, order: Row[Any]) -> bool:
-    is_newest = versions_of(conn, order)[-1].id == order.id
-    return order.withdrawn_ms is None and is_newest and not is_of_lists(conn, order.id)
+    return order.withdrawn_ms is None and speaks(conn, order) and not is_of_lists(conn, order.id)

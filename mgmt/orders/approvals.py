@@ -9,6 +9,7 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     held        an entry that a rail holds for review (a suffix or an address of many owners) is enforced
     emergency   an emergency order does not lapse
     sealed      an order that came encrypted is put in force, entries that no one here can read
+    enforce     an order in shadow is let in: what it was counted for is blocked
 
 A list that goes back to an earlier version, and a legal hold, are agreed to in the same way: mgmt.lists.rollbacks,
 mgmt.holds.proposals.
@@ -35,12 +36,12 @@ from mgmt.orders.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
 from parental.revision import raise_revision
 from parental.schema.canaries import order_canaries
-from parental.schema.orders import approvals, entries, entry_parts
+from parental.schema.orders import approvals, entries, entry_parts, orders
 
-BROADER, HELD, EMERGENCY, SEALED = KINDS = ("broader", "held", "emergency", "sealed")
+BROADER, HELD, EMERGENCY, SEALED, ENFORCE = KINDS = ("broader", "held", "emergency", "sealed", "enforce")
 ROLLBACK = "rollback"  # of a list, and of no order
 LEGAL_HOLD, RELEASE = "legal-hold", "legal-hold-release"  # of records of blocks
-WHOLE = (EMERGENCY, SEALED)  # of the order as a whole: they name no entry and have no end
+WHOLE = (EMERGENCY, SEALED, ENFORCE)  # of the order as a whole: they name no entry and have no end
 GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one group are no second pair of eyes
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
@@ -120,6 +121,7 @@ def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]
     if found.way != NAMES:
         raise NotApproved(f"approval {number}: of the desk; not approved; sign it there, /desk/approvals/{number}")
     refuse_alone(found, by.name, by.group)
+    refuse_outdated(conn, found)
     conn.execute(
         update(approvals)
         .where(approvals.c.id == number)
@@ -184,20 +186,31 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
     try:
         if order is None:
             return "is of no order"
-        said = {name: getattr(approval, name) for name in _SAID}
         if approval.kind not in KINDS:
             return "is of a kind that there is not"
         if approval.kind not in WHOLE and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
             return f"is for longer than {MAX_DAYS} days"
         if why := why_not_agreed(approval, now_s):
             return why
-        if approval.digest != digest_of(order, entry, said):
-            if approval.digest == _digest(order, entry, said, ()):
-                return "was proposed before its entry was rolled back from the canary"
-            return "is of another order, entry or words than are here now"
+        if why := _why_outdated(approval, order, entry):
+            return why
         return None if approval.kind == SEALED else _why_not_sealed(order, approval.owner_consent)
     except (TypeError, AttributeError, ValueError):
         return "holds what no approval holds"
+
+
+def outdated(conn: Connection, proposal: Row[Any]) -> str | None:
+    """Why control would not believe a proposal of an order, whoever signs it now; None: nothing has changed since."""
+    order = conn.execute(select(orders).where(orders.c.id == proposal.order)).one_or_none()
+    if order is None:  # it is of a list, whose versions it names
+        return None
+    return _why_outdated(proposal, order, entry_of(conn, order.id, proposal.number))
+
+
+def refuse_outdated(conn: Connection, proposal: Row[Any]) -> None:
+    """Raises NotApproved where a signature could put nothing in force any more."""
+    if why := outdated(conn, proposal):
+        raise NotApproved(f"approval {proposal.id}: {why}; not signed; propose it again, after you have looked at it")
 
 
 def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
@@ -224,13 +237,12 @@ def approvals_given(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Se
 
 def confirmed_of(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:
     """Those of some emergency orders to which two persons have agreed.   numbers  at most a page of them"""
-    chosen = select(approvals.c.order).where(
-        approvals.c.order.in_(numbers),
-        approvals.c.kind == EMERGENCY,
-        approvals.c.approved_s.is_not(None),
-        approvals.c.lapsed_ms.is_(None),
-    )
-    return frozenset(conn.execute(chosen).scalars())
+    return _agreed_of(conn, numbers, EMERGENCY)
+
+
+def let_in_of(conn: Connection, numbers: Sequence[int]) -> frozenset[int]:
+    """Those of some orders in shadow that two persons have let in.   numbers  at most a page of them"""
+    return _agreed_of(conn, numbers, ENFORCE)
 
 
 def broader_by(conn: Connection, order: int, host: bytes) -> Row[Any] | None:
@@ -267,6 +279,25 @@ def approvals_of(conn: Connection, order: int | None) -> Sequence[Row[Any]]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+def _why_outdated(approval: Row[Any], order: Row[Any], entry: Row[Any] | None) -> str | None:
+    said = {name: getattr(approval, name) for name in _SAID}
+    if approval.digest == digest_of(order, entry, said):
+        return None
+    if approval.digest == _digest(order, entry, said, ()):
+        return "was proposed before its entry was rolled back from the canary"
+    return "is of another order, entry or words than are here now"
+
+
+def _agreed_of(conn: Connection, numbers: Sequence[int], kind: str) -> frozenset[int]:
+    chosen = select(approvals.c.order).where(
+        approvals.c.order.in_(numbers),
+        approvals.c.kind == kind,
+        approvals.c.approved_s.is_not(None),
+        approvals.c.lapsed_ms.is_(None),
+    )
+    return frozenset(conn.execute(chosen).scalars())
+
+
 def _check_person(by: Person) -> None:
     if by.at_desk is None and by.group not in GROUPS:
         raise NotApproved(f"group {by.group!r:.40}: unknown; nothing written; write one of {', '.join(GROUPS)}")
@@ -292,6 +323,9 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         return
     if why := _why_not_sealed(order, proposal.owner_consent):
         raise NotApproved(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
+    if proposal.kind == ENFORCE:
+        _check_shadow(conn, order)
+        return
     if proposal.kind == EMERGENCY:
         if not order.is_emergency:
             raise NotApproved(f"order {order.id}: no emergency order; nothing proposed; it does not lapse")
@@ -309,6 +343,14 @@ def _check_reading(conn: Connection, order: int) -> None:
         raise NotApproved(f"order {order}: no sealed order that was read; nothing proposed; look at it in a minute")
     if reading.fault is not None:
         raise NotApproved(f"order {order}: {reading.fault}; nothing proposed; its issuer encrypts it again")
+
+
+def _check_shadow(conn: Connection, order: Row[Any]) -> None:
+    """Whether an order is one that two persons let in.   Raises NotApproved"""
+    if not order.is_shadow:
+        raise NotApproved(f"order {order.id}: was not taken in for shadow; nothing proposed; it is in force without")
+    if order.id in let_in_of(conn, [order.id]):
+        raise NotApproved(f"order {order.id}: two persons have let it in; nothing proposed; look at it")
 
 
 def _why_not_sealed(order: Row[Any], owner_consent: str | None) -> str | None:

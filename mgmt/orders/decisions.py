@@ -6,7 +6,8 @@
 Only the control role imports this (tests/repo holds it); PostgreSQL lets no other role write these columns.
 Invariants: no status that another role wrote is believed; an entry is enforced once every worker serves what was
 published after it was let in, and is tried on no canary gateway any more; what was rolled back comes in force once two
-persons have agreed after that; whatever a row holds, nothing is raised.
+persons have agreed after that; an order in shadow is let in by two persons alone; whatever a row holds, nothing is
+raised.
 Cost: some 20 µs an entry that was pushed, once; 10 µs for each later look at it.
 """
 
@@ -38,7 +39,17 @@ from mgmt.canaries.store import begin, end_due, enter, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
-from mgmt.orders.approvals import BROADER, EMERGENCY, HELD, OF_ORDERS, approvals_given, entry_of, fault_of, note_given
+from mgmt.orders.approvals import (
+    BROADER,
+    EMERGENCY,
+    ENFORCE,
+    HELD,
+    OF_ORDERS,
+    approvals_given,
+    entry_of,
+    fault_of,
+    note_given,
+)
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
@@ -55,6 +66,7 @@ from mgmt.orders.model import (
     PENDING_REVIEW,
     REFUSED_PROTECTED,
     SCOPES,
+    SHADOW,
     URL,
     URL_PREFIX,
     WITHDRAWN,
@@ -64,6 +76,7 @@ from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
 from mgmt.orders.versions import Replaced, replaced_entries
+from mgmt.shadows import store as shadows
 from parental.column_types import is_octets
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts, orders
@@ -72,6 +85,7 @@ from rules.names.protected import Protected
 
 MISWRITTEN = "is not what its value says"
 LAPSED = "emergency order: no second person has agreed in time"
+ONLY_COUNTED = "not enforced: shadow; what it would block is counted, until two persons let it in"
 # Generation of a pending entry that control has let in, and no worker has confirmed; no other role writes it.
 DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
@@ -129,6 +143,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     for row in _candidates(conn, since, now_s, ended, confirmed):
         looked_at.add(row.order)
         ruling = _gone(row, believed, now_s) or _held_back(row, back, believed) or _rule_on(conn, row, rails, believed)
+        ruling = _in_shadow(row, ruling, believed) or ruling
         # An undecided one that says it is old gets a new revision: else it would be in no image.
         is_undecided = row.generation is None and row.status == PENDING
         is_old = is_undecided and not (isinstance(row.revision, int) and row.revision > since)
@@ -137,6 +152,8 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
         if ruling.status == PENDING and _is_to_be_tried(row, back, now_s):
             let_in.append((ruling.order, ruling.number))
     _write(conn, rulings, at)
+    shadows.enter(conn, [each.order for each in rulings if each.status == SHADOW], at)
+    shadows.tend(conn, at)
     if rails.canary is not None:
         enter(conn, rails.canary, let_in, now_s, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
@@ -176,7 +193,7 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
 def taken(conn: Connection) -> Taken:
     """Who waits for what is published now.   conn: the transaction in which the images' orders are read"""
     of_order = entries.c.order == orders.c.id
-    is_tried = exists().where(of_order, entries.c.status == PENDING, ~NOT_TRIED)
+    is_tried = exists().where(of_order, or_(and_(entries.c.status == PENDING, ~NOT_TRIED), entries.c.status == SHADOW))
     pushed = select(orders.c.id).where(
         orders.c.withdrawn_ms.is_(None), orders.c.receipt.is_(None), exists().where(of_order), ~is_tried
     )
@@ -200,6 +217,7 @@ def confirm(
     canary  as Rails: the time of what is tried here begins"""
     generation = int(receipt["generation"])
     follow(conn, begin(conn, canary, held.revision, int(at.timestamp())), at)
+    shadows.begin(conn, held.revision, int(at.timestamp()))
     mark_enforced(conn, held.revision, generation, at)
     follow(conn, held.pushed + held.withdrawn, at)
     said: dict[str, Value] = {"generation": generation, "workers": len(receipt["workers"])}
@@ -304,7 +322,14 @@ def _candidates(
     has_ended = entries.c.approval.in_(ended)
     may_lapse = and_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)), orders.c.id.not_in(confirmed))
     lapses = and_(orders.c.confirm_by_s <= now_s, may_lapse)
-    is_in_force = entries.c.status.in_(IN_FORCE)
+    is_in_force = entries.c.status.in_((*IN_FORCE, SHADOW))
+    # Two persons have let its order in, or their approval has ended; what is not believed has ended by now.
+    is_let_in = exists().where(
+        *(approvals.c.order == entries.c.order, approvals.c.kind == ENFORCE),
+        *(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None)),
+    )
+    is_kept = and_(orders.c.is_shadow, ~orders.c.is_emergency, ~is_let_in)
+    is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
     is_new = or_(entries.c.revision > since, is_given)
     has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
     is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, has_to_go, is_approved)
@@ -314,9 +339,10 @@ def _candidates(
             entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
             is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
             entries.c.revision, entries.c.canary, orders.c.scope, orders.c.confirm_by_s, orders.c.expired_ms,
+            orders.c.is_shadow, orders.c.is_emergency,
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
-        .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses))
+        .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses, is_moved))
     )  # fmt: skip
     yield from conn.execute(chosen).all()
 
@@ -343,6 +369,17 @@ def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any
         return None
     action = "entries rolled back" if row.approval is None else "entries fell back"
     return Ruling(row.order, row.number, PENDING_REVIEW, BY_CONTROL + why, None, action)
+
+
+def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ruling | None:
+    """What is counted and not enforced, of what might be in force; None: it is enforced, or was never to be counted.
+
+    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency."""
+    is_counted = row.is_shadow and not row.is_emergency and (row.order, None, ENFORCE) not in believed
+    if ruling.status not in IN_FORCE or not is_counted:
+        return None
+    action = "" if row.status == SHADOW else "entries in shadow"
+    return ruling._replace(status=SHADOW, reason=ONLY_COUNTED, action=action)
 
 
 def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Row[Any]]) -> Ruling:

@@ -61,7 +61,16 @@ def order_of(said: PushedOrder) -> Order:
     scope = said.scope or "subtree"
     entries = ((each, scope) if isinstance(each, str) else (each.value, each.scope or scope) for each in said.entries)
     about = said.issuer, said.ref, said.ground, scope, said.deadline, said.emergency or False
-    return Order(*about, tuple(entries), said.corrects, said.review, said.expires)
+    is_shadow = shadow_of(said.shadow, is_emergency=said.emergency or False)
+    return Order(*about, tuple(entries), said.corrects, said.review, said.expires, is_shadow)
+
+
+def shadow_of(asked: bool | None, *, is_emergency: bool) -> bool:
+    """Whether an order is to be counted and not enforced.   Raises BadRequest where it cannot wait for that"""
+    if asked and is_emergency:
+        found = "an emergency order, which is to block at once, and lapses within hours"
+        raise unfit("/shadow", found, "push it without shadow, or without emergency")
+    return bool(asked)
 
 
 def check_deadline(order: Order, now: datetime) -> None:

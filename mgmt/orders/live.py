@@ -2,6 +2,7 @@
 
     entries in force (a name, a URL) ─┬─ rules
     entry_parts of entries in force ──┘
+    the same of orders in shadow ─────── rules of the list of their place, which blocks nothing
 
 Invariants: what control has not let in makes no rule; what is tried on the canary gateway makes none elsewhere; of
 equal rules the oldest order is the named cause.
@@ -12,11 +13,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, literal, or_, select, union, union_all
 
-from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED
+from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED, SHADOW
 from parental.column_types import is_octets
 from parental.revision import current_revision
 from parental.schema.canaries import order_canaries
 from parental.schema.orders import entries, entry_parts
+from parental.schema.shadows import order_shadows
 
 REVISION = "orders"
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
@@ -24,7 +26,7 @@ BY_CONTROL = "control: "  # begins the reason of an entry that control's rails h
 IS_REFUSED_BY_CONTROL = and_(
     entries.c.status.in_((REFUSED_PROTECTED, PENDING_REVIEW)), entries.c.reason.startswith(BY_CONTROL)
 )
-MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE)), IS_REFUSED_BY_CONTROL)
+MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE, SHADOW)), IS_REFUSED_BY_CONTROL)
 OPEN_CANARIES = select(order_canaries.c.id).where(order_canaries.c.outcome.is_(None))
 # Not on trial on one gateway: in force on all of them, once it is in force at all.
 NOT_TRIED = or_(entries.c.canary.is_(None), entries.c.canary.not_in(OPEN_CANARIES))
@@ -38,6 +40,7 @@ class Live(NamedTuple):
     mode: str
     order: int
     is_approved: bool = False  # by two persons: what would be held for review is not
+    place: int = 0  # of an order in shadow, see mgmt.shadows.places; 0: in force
 
 
 def live_entries(conn: Connection, canary: str | None = None) -> Iterator[Live]:
@@ -52,6 +55,18 @@ def live_entries_of(conn: Connection, wires: Sequence[bytes], canary: str | None
     for at in range(0, len(wires), _BATCH):
         some = wires[at : at + _BATCH]
         yield from _read(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some), canary)
+
+
+def shadow_entries(conn: Connection) -> Iterator[Live]:
+    """Everything that is to be counted and not blocked."""
+    return _read_shadows(conn, is_octets(entries.c.wire), is_octets(entry_parts.c.wire))
+
+
+def shadow_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live]:
+    """What is to be counted of just these names."""
+    for at in range(0, len(wires), _BATCH):
+        some = wires[at : at + _BATCH]
+        yield from _read_shadows(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some))
 
 
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
@@ -73,15 +88,25 @@ _IS_PART = and_(entries.c.order == entry_parts.c.order, entries.c.number == entr
 def _read(conn: Connection, of_entries: Any, of_parts: Any, canary: str | None) -> Iterator[Live]:
     elsewhere = OPEN_CANARIES.where(order_canaries.c.gateway != (canary or ""))
     is_here = and_(entries.c.status.in_(IN_FORCE), or_(entries.c.canary.is_(None), entries.c.canary.not_in(elsewhere)))
+    return _rules(conn, entries, literal(0), (is_here, of_entries), (is_here, of_parts))
+
+
+def _read_shadows(conn: Connection, of_entries: Any, of_parts: Any) -> Iterator[Live]:
+    is_its = and_(order_shadows.c.order == entries.c.order, order_shadows.c.ended_s.is_(None))
+    joined, is_here = entries.join(order_shadows, is_its), entries.c.status == SHADOW
+    is_placed = order_shadows.c.place.is_not(None)
+    return _rules(conn, joined, order_shadows.c.place, (is_here, is_placed, of_entries), (is_here, is_placed, of_parts))
+
+
+def _rules(conn: Connection, source: Any, place: Any, of_entries: Any, of_parts: Any) -> Iterator[Live]:
     is_approved = entries.c.approval.is_not(None)
-    own = select(entries.c.wire, entries.c.mode, entries.c.order, entries.c.approval)
-    parts = select(entry_parts.c.wire, entry_parts.c.mode, entries.c.order, entries.c.approval)
+    about = (entries.c.order, entries.c.approval, place.label("place"))
+    own = select(entries.c.wire, entries.c.mode, *about).select_from(source)
+    parts = select(entry_parts.c.wire, entry_parts.c.mode, *about).select_from(source.join(entry_parts, _IS_PART))
     both = union_all(
-        own.where(is_here, _IS_RULE, of_entries),
-        parts.join(entries, _IS_PART).where(
-            is_here, or_(entry_parts.c.is_host == literal(False), is_approved), of_parts
-        ),
+        own.where(_IS_RULE, *of_entries),
+        parts.where(or_(entry_parts.c.is_host == literal(False), is_approved), *of_parts),
     ).subquery()
-    chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval))
-    for wire, mode, order, approval in conn.execute(chosen.group_by(both.c.wire, both.c.mode)):
-        yield Live(wire, mode, order, approval is not None)
+    chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval), both.c.place)
+    for wire, mode, order, approval, at in conn.execute(chosen.group_by(both.c.wire, both.c.mode, both.c.place)):
+        yield Live(wire, mode, order, approval is not None, at)

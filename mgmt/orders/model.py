@@ -16,10 +16,12 @@ PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_h
 ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
 EXPIRED = "expired"  # by the list that held it
+SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in
 REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
 IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)  # compiled; that is how pending ones come into force
 STATUSES = (
     PENDING,
+    SHADOW,
     ENFORCED,
     ENFORCED_HTTP,
     ENFORCED_BROADER,
@@ -39,7 +41,8 @@ class Order:
 
     entries           (value as pushed, scope)
     corrects          the reference of the order that this one replaces
-    review, expires   local days: from when on it is to be looked at again; the last on which it holds"""
+    review, expires   local days: from when on it is to be looked at again; the last on which it holds
+    is_shadow         it is counted and not enforced, until two persons let it in"""
 
     issuer: str
     ref: str
@@ -51,6 +54,7 @@ class Order:
     corrects: str | None = None
     review: date | None = None
     expires: date | None = None
+    is_shadow: bool = False
 
     @property
     def sha256(self) -> bytes:
@@ -67,6 +71,8 @@ class Order:
         later = {"corrects": self.corrects, "review": self.review, "expires": self.expires}
         if any(later.values()):  # what says none of them has the digest that it had before there were any
             said.append({name: None if value is None else str(value) for name, value in later.items()})
+        if self.is_shadow:
+            said.append({"shadow": True})
         return hashlib.sha256(json.dumps(said).encode()).digest()
 
 

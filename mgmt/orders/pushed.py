@@ -28,6 +28,15 @@ Review = Annotated[
 Expires = Annotated[date | None, Meta(description="The last local day on which it is in force; left out: no end.")]
 
 
+Shadow = Annotated[
+    bool | None,
+    Meta(
+        description="true: it is counted and not enforced, until two persons let it in; neither an emergency nor child "
+        "abuse material waits for a count."
+    ),
+]
+
+
 class PushedEntry(Struct, forbid_unknown_fields=True):
     """An entry with a scope of its own."""
 
@@ -48,6 +57,7 @@ class PushedOrder(Struct, forbid_unknown_fields=True):
     corrects: Corrects = None
     review: Review = None
     expires: Expires = None
+    shadow: Shadow = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
         Meta(description="child-abuse: refused here; see /v1/sealed-orders."),

@@ -23,6 +23,7 @@ from mgmt.orders.approvals import (
     Proposal,
     propose,
     refuse_alone,
+    refuse_outdated,
     waiting,
     wake,
 )
@@ -95,6 +96,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
     part = part_due(conn, proposal)
     if part is None:
         raise NotApproved(f"approval {number}: no signature is due; not signed; see: filterd orders approve --list")
+    refuse_outdated(conn, proposal)
     used = approver_of(conn, party, document_of(proposal, part), response, at)
     if used.person is None:
         return f"approval {number}: the passkey's answer is {used.why}; not signed; load it again and use your own"

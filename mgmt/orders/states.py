@@ -1,7 +1,7 @@
 """How far an order has come: its states, which may follow which, and the steps that it has taken.
 
     received → validated → pending_approval → approved → canary → enforced → verified → confirmed
-    beside them: rejected, held_by_rail, partially_enforced, rolled_back, withdrawn, expired
+    beside them: shadow, rejected, held_by_rail, partially_enforced, rolled_back, withdrawn, expired
 
 Control writes the steps up to enforced from what it has decided itself (follow()); who asks the traffic whether an
 order holds writes verified, and who answers the issuer confirmed (step()).  An order that control has not looked at is
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, func, insert, or_, select
 from mgmt.canaries import store as canaries
 from mgmt.canaries.rules import Outcome
 from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
+from mgmt.orders.model import SHADOW as ENTRY_SHADOW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
 from parental.schema.confirmations import verifications
 from parental.schema.orders import approvals, entries, order_steps, orders
@@ -47,6 +48,7 @@ class State(enum.StrEnum):
     ROLLED_BACK = "rolled_back"
     WITHDRAWN = "withdrawn"  # or a correction has taken its place
     EXPIRED = "expired"
+    SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in
 
 
 class Step(NamedTuple):
@@ -63,7 +65,7 @@ class NoStep(ValueError):
 
 _S = State
 _ENDS = frozenset({_S.WITHDRAWN, _S.EXPIRED})
-_DECIDED = frozenset({_S.PENDING_APPROVAL, _S.APPROVED, _S.HELD_BY_RAIL, _S.REJECTED}) | _ENDS
+_DECIDED = frozenset({_S.PENDING_APPROVAL, _S.APPROVED, _S.HELD_BY_RAIL, _S.REJECTED, _S.SHADOW}) | _ENDS
 _SERVED = frozenset({_S.ENFORCED, _S.PARTIALLY_ENFORCED})
 _AFTER_SERVED = _SERVED | _DECIDED | {_S.VERIFIED, _S.ROLLED_BACK}
 
@@ -74,9 +76,10 @@ NEXT: Mapping[State, frozenset[State]] = {
     _S.PENDING_APPROVAL: _DECIDED - {_S.PENDING_APPROVAL},
     _S.HELD_BY_RAIL: _DECIDED - {_S.HELD_BY_RAIL},
     _S.REJECTED: _DECIDED - {_S.REJECTED},  # the rails have changed
+    _S.SHADOW: _DECIDED - {_S.SHADOW},
     _S.APPROVED: _SERVED | _DECIDED - {_S.APPROVED} | {_S.CANARY},
     _S.CANARY: _SERVED | _DECIDED - {_S.APPROVED} | {_S.ROLLED_BACK},
-    _S.ROLLED_BACK: _ENDS | {_S.APPROVED, _S.REJECTED},  # approved: two persons have agreed after that
+    _S.ROLLED_BACK: _ENDS | {_S.APPROVED, _S.REJECTED, _S.SHADOW},  # approved: two persons have agreed after that
     _S.ENFORCED: _AFTER_SERVED - {_S.ENFORCED},
     _S.PARTIALLY_ENFORCED: _AFTER_SERVED - {_S.PARTIALLY_ENFORCED},
     _S.VERIFIED: _AFTER_SERVED - {_S.VERIFIED} | {_S.CONFIRMED},
@@ -155,6 +158,8 @@ CONTROL_ROLE = "control"
 
 def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool, canary: str = "") -> State:
     """The state of an order by its entries.   canary  of mgmt.canaries.store.state_of(); '': it has none"""
+    if ENTRY_SHADOW in counts:
+        return _S.SHADOW
     if PENDING in counts:
         return _S.CANARY if canary == canaries.RUNNING else _S.APPROVED
     if not _ENFORCED.isdisjoint(counts):

@@ -33,6 +33,9 @@ from mgmt.orders.model import (
     EXPIRED,
     IN_FORCE,
     PENDING,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    SHADOW,
     STATUSES,
     URL,
     URL_PREFIX,
@@ -44,7 +47,10 @@ from mgmt.orders.model import (
 )
 from mgmt.orders.sealed_messages import is_message
 from mgmt.orders.states import Step, steps_of
-from mgmt.orders.versions import earlier
+from mgmt.orders.versions import earlier, next_version
+from mgmt.shadows import store as shadows
+from mgmt.shadows.places import list_of
+from mgmt.shadows.store import Shadow
 from parental.column_types import is_octets
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, orders
@@ -97,10 +103,11 @@ def put_order(
             signature=None if signed is None else signed.signature,
             signing_key=None if signed is None else signed.key,
             first=None if corrected is None else corrected.first or corrected.id,
-            version=1 if corrected is None else corrected.version + 1,
+            version=1 if corrected is None else next_version(conn, corrected),
             pushed_by=f"{by.kind} {by.name}",
             review_s=review_s,
             expires_s=expires_s,
+            is_shadow=order.is_shadow,
         )
     )
     assert stored.inserted_primary_key is not None
@@ -188,6 +195,8 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> str:
     is_asked_back = order.withdrawn_ms is not None and order.withdrawal_receipt is None
     if is_asked_back and order.original:  # a letter that only a list names has none
         return WITHDRAWAL_PENDING
+    if SHADOW in counts:
+        return SHADOW
     if PENDING in counts:
         return PENDING
     if not counts.keys().isdisjoint(_ENFORCED):
@@ -284,7 +293,7 @@ def order_json(conn: Connection, order: Row[Any], view: View = IN_UTC) -> dict[s
 
 
 def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[dict[str, Any]]:
-    """Orders without their entries, as the API gives them.   Cost: seven queries, however many there are
+    """Orders without their entries, as the API gives them.   Cost: nine queries, however many there are
 
     page  of so many orders as one statement may name"""
     numbers = [order.id for order in page]
@@ -292,7 +301,7 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
     lapsing = {order.id for order in page if _may_lapse(order, counts[order.id])}
     lapsing -= confirmed_of(conn, sorted(lapsing)) if lapsing else set()
     files, iso = files_of(conn, numbers), partial(time_of, zone=view.zone)
-    tried = canaries.newest(conn, numbers)
+    tried, counted = canaries.newest(conn, numbers), shadows.newest(conn, numbers)
     return [
         _told(order, counts[order.id], lists.get(order.id, ()), order.id in lapsing, iso)
         | _versions_and_dates(order, view.zone)
@@ -301,6 +310,7 @@ def orders_json(conn: Connection, page: Sequence[Row[Any]], view: View) -> list[
             "clock": _clock_json(clock_of(order, steps.get(order.id, ()), view.rules), view.at, iso),
             "file": _file_json(files.get(order.id)),
             "canary": _canary_json(tried.get(order.id), view.at, iso),
+            "shadow": _shadow_json(counted.get(order.id), counts[order.id], iso),
         }
         for order in page
     ]
@@ -346,7 +356,24 @@ def _canary_json(row: Row[Any] | None, at: datetime | None, iso: Callable[[int],
         "left_s": max(0, row.until_s - _ms(at) // 1000) if is_running and at is not None else None,
         "blocks": row.n_blocks,
         "peak": row.peak,
+        "baseline": row.baseline,
         "reason": row.reason,
+    }
+
+
+def _shadow_json(found: Shadow | None, counts: dict[str, int], iso: Callable[[int], str]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    row = found.row
+    times = {"begun": row.begun_s, "since": row.since_s, "ended": row.ended_s}
+    return {
+        "state": shadows.state_of(row),
+        "list": None if row.place is None else list_of(row.place),
+        **{name: None if value is None else iso(value * 1000) for name, value in times.items()},
+        "hits": sum(found.hits.values()),
+        "channels": found.hits,
+        "protected": counts.get(REFUSED_PROTECTED, 0),
+        "held": counts.get(PENDING_REVIEW, 0),
     }
 
 
@@ -431,6 +458,7 @@ def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
         "ground": order.ground,
         "scope": order.scope,
         "emergency": order.is_emergency,
+        **({"shadow": True} if order.is_shadow else {}),
         "deadline": None if order.deadline is None else time_of(_ms(order.deadline)),
         "sha256": order.sha256.hex(),
         **{f"entries {status}": n for status, n in counts.items()},

@@ -6,7 +6,8 @@ A correction has its own reference, entries, digest, clock, approvals and confir
 is in force stays until control lets the correction in: then, in one image, its entries come and the others go.
 Invariants: the versions of an order are a line, which a unique index holds; nothing is replaced by a correction of
 which nothing is in force; what a correction holds and a rail keeps waiting stays in force by the version before, until
-the correction's own last day.
+the correction's own last day; a correction that was in shadow and is taken back before it has replaced anything leaves
+the version before as it is, which speaks for the order again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -33,6 +34,9 @@ _ABOUT = tuple(
         "received_ms",
         "pushed_by",
         "expired_ms",
+        "withdrawn_ms",
+        "replaced_by",
+        "is_shadow",
     )
 )
 _BLOCKS_NOTHING = (INVALID, DUPLICATE, REFUSED_PROTECTED, EXPIRED)
@@ -79,7 +83,7 @@ def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool =
         raise _refused(issuer, ref, "it was withdrawn", "push what is to be blocked as a new order, without corrects")
     if found.expired_ms is not None:
         raise _refused(issuer, ref, "its last day is over", "push a new order, without corrects")
-    newest = versions_of(conn, found)[-1]
+    newest = _speaking(versions_of(conn, found))
     if newest.id != found.id:
         raise _refused(issuer, ref, f"{newest.ref} has corrected it", f"write corrects: {newest.ref}")
     if is_message(conn, found.id):
@@ -96,18 +100,43 @@ def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool =
 
 def refuse_replaced(conn: Connection, order: Row[Any]) -> None:
     """Raises Superseded where a later version speaks for an order."""
-    newest = versions_of(conn, order)[-1]
-    if newest.id != order.id:
+    newest = _speaking(versions_of(conn, order))
+    if newest.version > order.version:
         detail = (
             f"{newest.ref} (order {newest.id}) has corrected it; nothing withdrawn; withdraw that one, or a part of it"
         )
         raise Superseded(f"{order.issuer} {order.ref}: {detail}")
 
 
+def speaks(conn: Connection, order: Row[Any]) -> bool:
+    """Whether an order is the version that is corrected and withdrawn."""
+    return bool(_speaking(versions_of(conn, order)).id == order.id)
+
+
+def next_version(conn: Connection, corrected: Row[Any]) -> int:
+    """The number of the version that corrects an order, behind the trials that were taken back: where another one
+    corrects it already, that one has this number, and the database refuses it."""
+    versions = versions_of(conn, corrected)
+    newer = (each for each in versions if each.version > corrected.version)
+    return int(corrected.version) + 1 + sum(_is_taken_back(each, versions) for each in newer)
+
+
+def before(conn: Connection, order: Row[Any]) -> Row[Any] | None:
+    """The version that an order corrects; None: it is the first."""
+    versions = versions_of(conn, order)
+    older = [each for each in versions if each.version < order.version and not _is_taken_back(each, versions)]
+    return older[-1] if older else None
+
+
 def earlier(conn: Connection, order: int) -> list[int]:
-    """The numbers of the versions before an order."""
+    """The numbers of the versions before an order that go with it: none while it has replaced none, in shadow."""
     row = conn.execute(select(*_ABOUT).where(orders.c.id == order)).one()
-    return [each.id for each in versions_of(conn, row) if each.version < row.version] if row.first else []
+    if not row.first:
+        return []
+    versions = versions_of(conn, row)
+    if row.is_shadow and not _has_replaced(row, versions):
+        return []
+    return [each.id for each in versions if each.version < row.version and not _is_taken_back(each, versions)]
 
 
 def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[Replaced]:
@@ -128,8 +157,8 @@ def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[Replac
 
 def changes_of(conn: Connection, order: Row[Any]) -> Changes | None:
     """What a stored version has changed; None: it is the first.   Cost: every entry of both is read"""
-    before = next((each for each in reversed(versions_of(conn, order)) if each.version < order.version), None)
-    return None if before is None else changes_between(conn, before.id, _rows(conn, order.id))
+    older = before(conn, order)
+    return None if older is None else changes_between(conn, older.id, _rows(conn, order.id))
 
 
 def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[Any]]) -> Changes:
@@ -142,6 +171,19 @@ def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[A
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _speaking(versions: Sequence[Row[Any]]) -> Row[Any]:
+    """The newest version that is not a trial that was taken back; of one version, that one."""
+    return next((each for each in reversed(versions) if not _is_taken_back(each, versions)), versions[-1])
+
+
+def _is_taken_back(version: Row[Any], versions: Sequence[Row[Any]]) -> bool:
+    return version.is_shadow and version.withdrawn_ms is not None and not _has_replaced(version, versions)
+
+
+def _has_replaced(version: Row[Any], versions: Sequence[Row[Any]]) -> bool:
+    return any(each.replaced_by == version.id for each in versions)
 
 
 def _key(entry: Entry | Row[Any]) -> tuple[object, ...]:

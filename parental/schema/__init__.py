@@ -9,6 +9,7 @@ staff    people of the desk
 orders   what a regulator or a court directs, and what became of it
 sealed_orders  what came encrypted, and what its reader has found
 canaries  orders on one gateway first
+shadows  orders that are counted and not enforced
 confirmations  what the traffic said of orders, and what issuers are answered
 deadlines  alarms of orders, and what is sent of them
 ledger   what was done, signed, and the time by which records grow old
@@ -39,6 +40,7 @@ from parental.schema import (
     requests,
     sealed_orders,
     settings,
+    shadows,
     staff,
     statistics,
 )
@@ -62,6 +64,7 @@ __all__ = [
     "requests",
     "sealed_orders",
     "settings",
+    "shadows",
     "staff",
     "statistics",
 ]

@@ -1,12 +1,27 @@
 """Orders that are in force on one gateway first.
 
-    order_canaries   one row each time that control has let entries of an order in there
+    order_canaries    one row each time that control has let entries of an order in there
+    canary_minutes    what each open one has blocked, by the minute
+    gateway_minutes   what that gateway has blocked for all other orders, by the minute; the last two hours of it
+    gateway_settings  how each gateway is set to try orders, as its control last said
 
 Invariants: of an order one canary is open, which a unique index holds; web writes none of it; what has ended stays as
-it is.
+it is, and its minutes go.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from parental.schema.base import Number, metadata
 
@@ -22,9 +37,8 @@ order_canaries = Table(
     Column("since_s", BigInteger),  # when every worker of the gateway has served them
     Column("until_s", BigInteger),
     Column("n_blocks", BigInteger, nullable=False, server_default="0"),  # a line counts once a second
-    Column("minute", BigInteger, nullable=False, server_default="0"),  # unix; the one that n_minute is of
-    Column("n_minute", BigInteger, nullable=False, server_default="0"),
     Column("peak", BigInteger, nullable=False, server_default="0"),  # of the worst minute
+    Column("baseline", Float),  # blocks a minute of all other orders, in the hour before since_s; none: not known
     Column("outcome", String),  # none: it is open
     Column("reason", Text),  # of the outcome
     Column("ended_s", BigInteger),
@@ -40,4 +54,26 @@ order_canaries = Table(
         postgresql_where=text("outcome IS NULL"),
     ),
     sqlite_autoincrement=True,  # entries name it
+)
+canary_minutes = Table(
+    "canary_minutes",
+    metadata,
+    Column("canary", Number, ForeignKey("order_canaries.id"), primary_key=True, autoincrement=False),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),  # unix
+    Column("n", BigInteger, nullable=False),
+)
+gateway_minutes = Table(
+    "gateway_minutes",
+    metadata,
+    Column("gateway", String, primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+)
+gateway_settings = Table(
+    "gateway_settings",
+    metadata,
+    Column("node", String, primary_key=True),  # the host's name
+    Column("gateway", String, nullable=False),  # as orders know it, see /orders/canary/name
+    Column("canary", Text, nullable=False),  # in words, to be compared and shown; '': no gateway tries orders
+    Column("at_s", BigInteger, nullable=False),  # when it was last said
 )

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from parental.schema.base import Number, metadata
@@ -62,6 +63,8 @@ orders = Table(
     Column("review_s", BigInteger),  # from then on somebody is to look whether it is still needed
     Column("expires_s", BigInteger),  # it lapses then, as it was ordered
     Column("expired_ms", BigInteger),  # when control, by its trusted clock, has seen that
+    # It is counted and not enforced, until two persons let it in; see parental.schema.shadows.
+    Column("is_shadow", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("issuer", "ref"),
     Index("orders_versions", "first", "version", unique=True),  # of two corrections at once one is refused
     sqlite_autoincrement=True,  # a number stands in records: it is never given twice
@@ -76,7 +79,8 @@ order_steps = Table(
     Column("by", String, nullable=False),  # the part of filterd that took it
     CheckConstraint(
         "state IN ('received', 'validated', 'pending_approval', 'approved', 'canary', 'enforced', 'verified', "
-        "'confirmed', 'rejected', 'held_by_rail', 'partially_enforced', 'rolled_back', 'withdrawn', 'expired')",
+        "'confirmed', 'rejected', 'held_by_rail', 'partially_enforced', 'rolled_back', 'withdrawn', 'expired', "
+        "'shadow')",
         name="order_steps_states",
     ),
 )
@@ -137,9 +141,8 @@ approvals = Table(
     Column("id", Number, primary_key=True),
     Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list or a hold
     Column("number", Integer),  # of the entry; none: the order as a whole
-    Column(
-        "kind", String, nullable=False
-    ),  # broader | held | emergency | sealed | rollback | legal-hold | legal-hold-release
+    # broader | held | emergency | sealed | enforce | rollback | legal-hold | legal-hold-release
+    Column("kind", String, nullable=False),
     Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
     Column("reason", Text, nullable=False),
     Column("reference", String, nullable=False),  # of the authority's or the operator's own letter
@@ -168,12 +171,12 @@ approvals = Table(
         name="approvals_whole",
     ),
     CheckConstraint(  # but a legal hold for a year
-        "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= "
+        "kind IN ('emergency', 'sealed', 'enforce') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= "
         "CASE kind WHEN 'legal-hold' THEN 31622400 ELSE 2592000 END)",
         name="approvals_for_thirty_days",
     ),
     CheckConstraint(
-        "kind IN ('broader', 'held', 'emergency', 'sealed', 'rollback', 'legal-hold', 'legal-hold-release')",
+        "kind IN ('broader', 'held', 'emergency', 'sealed', 'enforce', 'rollback', 'legal-hold', 'legal-hold-release')",
         name="approvals_kinds",
     ),
     CheckConstraint(

@@ -17,7 +17,7 @@ READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 COUNT = "SELECT, INSERT, UPDATE"
 # What web may write of orders: what was asked, never what is in force.
 _NEW_ORDER = "issuer, ref, ground, scope, deadline_s, is_emergency, received_ms, sha256, original, confirm_by_s, "
-_NEW_ORDER += "signed_base, signature, signing_key, first, version, pushed_by, review_s, expires_s"
+_NEW_ORDER += "signed_base, signature, signing_key, first, version, pushed_by, review_s, expires_s, is_shadow"
 _PROPOSE_ORDER = f"SELECT, INSERT ({_NEW_ORDER}), UPDATE (withdrawn_ms, withdrawal_reason)"
 _NEW_ENTRY = (
     '"order", number, value, wire, mode, status, reason, revision, place'  # a trigger refuses one that is in force
@@ -94,7 +94,12 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "sealed_messages": {WEB: APPEND, CONTROL: READ},
     "sealed_readings": {WEB: READ, CONTROL: APPEND},  # what the reader of sealed lists has found
     "order_steps": {WEB: READ, CONTROL: APPEND},
-    "order_canaries": {WEB: READ, CONTROL: COUNT, LEDGER: "SELECT, UPDATE (n_blocks, minute, n_minute, peak)"},
+    "order_canaries": {WEB: READ, CONTROL: COUNT, LEDGER: "SELECT, UPDATE (n_blocks, peak)"},
+    "canary_minutes": {CONTROL: "SELECT, DELETE", LEDGER: COUNT},
+    "gateway_minutes": {CONTROL: READ, LEDGER: ALL},
+    "gateway_settings": {CONTROL: COUNT},
+    "order_shadows": {WEB: READ, CONTROL: COUNT},
+    "order_shadow_counts": {WEB: READ, CONTROL: READ, LEDGER: COUNT},
     "order_alarms": {WEB: READ, CONTROL: APPEND},
     "order_notices": {CONTROL: "SELECT, INSERT, UPDATE (due_s, tries, state, ended_ms, fault)"},
     "approvals": {WEB: _PROPOSE_APPROVAL, CONTROL: _GIVE_APPROVAL},

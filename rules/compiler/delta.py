@@ -6,10 +6,10 @@ this very name; the base's own set of that name no longer counts.  The same of U
 Invariants: an entry of another list, that the base has for a touched name, is carried over; a name whose set is as the
 base has it is not in the delta; adding twice, or removing an absent entry, changes nothing.
 An image keeps one entry a (list, mode) of a name, so of two orders for the same name one may be unknown to the base:
-use put_entries() for the whole set that one list now holds for a name.
+use put_entries() for the whole set that some lists now hold for a name.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,10 +47,10 @@ def remove_entries(changed: Changed, base_entries: BaseEntries, entries: Iterabl
 
 
 def put_entries(
-    changed: Changed, base_entries: BaseEntries, wire: bytes, number: int, entries: Iterable[Entry]
+    changed: Changed, base_entries: BaseEntries, wire: bytes, numbers: Container[int], entries: Iterable[Entry]
 ) -> None:
-    """Let list `number` hold just `entries` for a canonical name or URL; what the other lists hold stays."""
-    others = {entry for entry in _present(changed, base_entries, wire) if entry.list != number}
+    """Let the lists `numbers` hold just `entries` for a canonical name or URL; what the other lists hold stays."""
+    others = {entry for entry in _present(changed, base_entries, wire) if entry.list not in numbers}
     _put(changed, base_entries, wire, frozenset(others.union(entries)))
 
 

@@ -26,6 +26,7 @@ from mgmt.frame.shapes import Instant, Line
 from mgmt.frame.uploads import Upload, upload_of
 from mgmt.ledger.event import ORDERS, Event
 from mgmt.ledger.store import append
+from mgmt.orders.judge import shadow_of
 from mgmt.orders.letter_file import (
     File,
     LetterUnread,
@@ -36,7 +37,7 @@ from mgmt.orders.letter_file import (
     octets_of_file,
 )
 from mgmt.orders.model import Order
-from mgmt.orders.pushed import Corrects, Expires, Review, Scope
+from mgmt.orders.pushed import Corrects, Expires, Review, Scope, Shadow
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.problems import Problem
 from rules.errors import BadList
@@ -55,6 +56,7 @@ class FileForm(Struct, forbid_unknown_fields=True):
     corrects: Corrects = None
     review: Review = None
     expires: Expires = None
+    shadow: Shadow = None
     category: Annotated[
         Literal["ordinary", "child-abuse"] | None,
         Meta(description="child-abuse: refused here; see /v1/sealed-orders."),
@@ -101,7 +103,9 @@ async def show_file(request: web.Request, principal: Principal) -> web.Response:
 def _order_of(said: FileForm, found: Letter) -> Order:
     scope, ref = said.scope or "subtree", said.ref or letter_named(found)
     about = said.issuer, ref, said.ground, scope, said.deadline, said.emergency or False
-    return Order(*about, entries_of(found, scope), corrected_named(found, said.corrects), said.review, said.expires)
+    is_shadow = shadow_of(said.shadow, is_emergency=said.emergency or False)
+    corrects = corrected_named(found, said.corrects)
+    return Order(*about, entries_of(found, scope), corrects, said.review, said.expires, is_shadow)
 
 
 async def _refused(request: web.Request, principal: Principal, issuer: str, upload: Upload, reason: str) -> BadRequest:

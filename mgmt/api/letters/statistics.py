@@ -57,6 +57,7 @@ class OfIssuer(Struct, kw_only=True):
     corrected: Annotated[int, Meta(description="Orders that a correction has replaced.")]
     expired: Annotated[int, Meta(description="Orders whose last day, as ordered, is over.")]
     past_review: Annotated[int, Meta(description="Orders in force that are to be looked at again.")]
+    in_shadow: Annotated[int, Meta(description="Orders that are not enforced, but counted; their clocks run.")]
 
 
 class OrderStatistics(Struct):
@@ -105,6 +106,7 @@ def _shown(each: Statistics) -> OfIssuer:
         corrected=each.corrected,
         expired=each.expired,
         past_review=each.past_review,
+        in_shadow=each.in_shadow,
     )
 
 

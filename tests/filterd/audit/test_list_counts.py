@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,24 @@ from fastpath.report.counters import Counters
 from filterd.audit.drain import Ledger, drain_confidential
 from filterd.audit.list_counts import BYPASS, attempts, drain_counted, shadowed
 from mgmt.block_ledger import iter_csam_counts
-from parental.database import open_database, reading
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.model import Order
+from mgmt.orders.store import put_order
+from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.shadows.store import enter, newest
+from parental.database import open_database, reading, writing
 from parental.engines import Where
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)
 ONE = ListInForce("one", Tier.ORDER, Action.SHADOW, confidential=False)
 TWO = ListInForce("two", Tier.SECURITY, Action.SHADOW, confidential=False)
+
+
+def order_of(ref: str) -> Order:
+    return Order("PTA", ref, "g", "exact", None, False, (), is_shadow=True)
+
+
 COUNTED_AT = 1152  # fastpath/report/counters.pxd
 
 
@@ -53,6 +65,31 @@ def test_the_counts_of_all_workers_are_told_by_list_and_channel_and_none_twice(e
         drain_counted(folder.glob("*"), [PTA, ONE, TWO], engine, "box")
 
     assert shadowed(engine, [PTA, ONE, TWO]) == {"one": {"dns": 9, "quic": 6}, "two": {}}
+
+
+def test_what_an_order_in_shadow_would_block_is_counted_for_it_alone_and_not_as_a_list(
+    engine: Engine, folder: Path
+) -> None:
+    lists = [PTA, ONE, *(ONE._replace(id=each) for each in SHADOW_LISTS)]
+    with writing(engine) as conn:
+        orders = [put_order(conn, order_of(each), (), b"", datetime.now(UTC), CONTROL) for each in "12"]
+        enter(conn, orders, datetime.now(UTC))
+    shadows = {SHADOW_LISTS[0]: 1, SHADOW_LISTS[1]: 2}
+    for worker, number, channel, total in (
+        ("dns-0", 2, Channel.DNS, 3),
+        ("dns-0", 2, Channel.DNS, 5),
+        ("gate-0", 2, Channel.SNI, 4),
+        ("gate-0", 3, Channel.SNI, 1),
+        ("gate-0", 4, Channel.SNI, 9),  # of a place that no order has any more
+        ("gate-0", 1, Channel.SNI, 7),
+    ):
+        set_count(folder / worker, number, channel, total)
+        drain_counted(folder.glob("*"), lists, engine, "box", shadows)
+
+    with reading(engine) as conn:
+        found = {order: shadow.hits for order, shadow in newest(conn, orders).items()}
+    assert found == {orders[0]: {"dns": 5, "sni": 4}, orders[1]: {"sni": 1}}
+    assert shadowed(engine, lists) == {"one": {"sni": 7}}
 
 
 def test_lists_of_ways_around_are_told_apart_from_those_that_are_tried(engine: Engine, folder: Path) -> None:

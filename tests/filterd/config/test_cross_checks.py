@@ -57,20 +57,21 @@ def test_nothing_listens_on_the_https_port_of_the_splash_address(place: str) -> 
     assert f"/dns/https/listen/0: {place} is port 443 of the splash address 192.0.2.1" in found
 
 
-def test_as_many_lists_are_taken_as_an_image_holds_beside_the_three_of_filterd_itself() -> None:
+def test_as_many_lists_are_taken_as_an_image_holds_beside_those_of_filterd_itself() -> None:
     def lists(n: int) -> str:
         rows = [f"- {{id: l{at}, file: a, format: plain, tier: order}}\n" for at in range(n)]
         return f"{SMALLEST}lists:\n{''.join(rows)}"
 
-    assert len(read(lists(125)).lists) == 125
-    assert len(config_sources(read(lists(125)))) == Limit.LISTS - 1  # no order has come sealed
-    assert "126 items; not loaded; write 0 to 125" in faults_of(lists(126))[0]
+    assert len(read(lists(117)).lists) == 117
+    assert len(config_sources(read(lists(117)))) == Limit.LISTS - 1  # no order has come sealed
+    assert "118 items; not loaded; write 0 to 117" in faults_of(lists(118))[0]
 
 
-def test_a_list_that_has_the_id_of_the_sealed_orders_is_refused() -> None:
-    faults = faults_of(f"{SMALLEST}lists: [{{id: sealed-orders, file: a, format: plain, tier: order}}]\n")
+@pytest.mark.parametrize("name", ["sealed-orders", "orders-shadow-1"])
+def test_a_list_that_has_the_id_of_one_of_filterd_itself_is_refused(name: str) -> None:
+    faults = faults_of(f"{SMALLEST}lists: [{{id: {name}, file: a, format: plain, tier: order}}]\n")
 
-    assert "/lists/0/id: 'sealed-orders' is the id of a list of filterd itself; not loaded" in faults[0]
+    assert f"/lists/0/id: '{name}' is the id of a list of filterd itself; not loaded" in faults[0]
 
 
 def test_the_families_door_needs_tls_as_the_desks_does() -> None:

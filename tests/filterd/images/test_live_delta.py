@@ -14,18 +14,20 @@ from support.images.opened import KEY
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
-from fastpath.images.verdict import Mode
+from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
-from filterd.images.compile import Compiled, OrdersInForce
+from filterd.images.compile import Compiled, OrdersInForce, ShadowOrders
 from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.decisions import mark_enforced
 from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
-from mgmt.orders.store import counts_of, put_order, withdraw_entries, withdraw_order
+from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries, withdraw_order
+from mgmt.shadows.places import SHADOW_LISTS
 from parental.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
@@ -49,10 +51,11 @@ class Place:
         self.sources = [
             describe_source("pta", folder / "pta.txt", {"tier": "order"}),
             describe_source(ORDERS_LIST, None, {"tier": "order"}),
+            *(describe_source(each, None, {"tier": "order", "action": "shadow"}) for each in SHADOW_LISTS),
         ]
 
     def rails(self, protected: Any = (), canary: Policy | None = None) -> OrderRails:
-        return OrderRails(self.sources[-1], Protected(protected), canary=canary)
+        return OrderRails(self.sources[1], Protected(protected), canary=canary)
 
     def compile(self, protected: Any = ()) -> Any:
         self.n_images += 1
@@ -63,10 +66,14 @@ class Place:
             KEY,
             self.n_images,
             protected=Protected(protected),
-            live={ORDERS_LIST: orders},
+            live={ORDERS_LIST: orders, **self.counted(protected)},
             number_order=lambda source, ref: int(ref),
         )
         return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
+
+    def counted(self, protected: Any) -> Any:
+        rails = self.rails(protected)
+        return {each: ShadowOrders(self.engine, rails, at) for at, each in enumerate(SHADOW_LISTS, 1)}
 
     def beside(self, compiled: Compiled, protected: Any = (), canary: Policy | None = None) -> Any:
         names, urls = (
@@ -90,7 +97,7 @@ class Place:
             urls_delta=open_image(urls, ImageKind.URLS),
         )
 
-    def push(self, *names: Any, mode: str = "subtree") -> Any:
+    def push(self, *names: Any, mode: str = "subtree", is_shadow: bool = False) -> Any:
         self.n_orders += 1
         entries = [
             Entry(
@@ -104,9 +111,8 @@ class Place:
             for number, name in enumerate(names, 1)
         ]
         with writing(self.engine) as conn:
-            return put_order(
-                conn, Order("PTA", str(self.n_orders), "", mode, None, False, ()), entries, b"", NOW, CONTROL
-            )
+            order = Order("PTA", str(self.n_orders), "", mode, None, False, (), is_shadow=is_shadow)
+            return put_order(conn, order, entries, b"", NOW, CONTROL)
 
     def withdraw(self, order: Any, *numbers: Any) -> Any:
         with writing(self.engine) as conn:
@@ -137,6 +143,61 @@ def test_an_order_in_the_base_that_is_withdrawn_is_gone_with_the_delta_and_the_l
 
     assert tables.matches(to_wire(b"ordered.test")) == []
     assert [match.list for match in tables.matches(to_wire(b"both.test"))] == ["pta"]
+
+
+@pytest.mark.parametrize("is_in_base", [True, False])
+def test_an_order_in_shadow_decides_nothing_and_is_named_as_what_would_have(
+    place: "Place", *, is_in_base: bool
+) -> None:
+    def push() -> Any:
+        return place.push("ordered.test", "both.test", is_shadow=True)
+
+    order = push() if is_in_base else None
+    if is_in_base:
+        place.beside(place.compile())  # control gives it its place
+    delta = place.beside(place.compile())
+    order = order or push()
+    place.catch_up(delta)
+    assert (delta.n_names == 0) is is_in_base
+    tables = place.tables(delta)
+
+    decision = tables.decide(to_wire(b"www.ordered.test"), None, 0)
+    assert (decision.action, decision.list, decision.shadow) == (Action.PASSTHRU, None, SHADOW_LISTS[0])
+    listed = tables.decide(to_wire(b"both.test"), None, 0)
+    assert (listed.list, listed.shadow) == ("pta", None), "what is blocked already is not counted for it"
+    with writing(place.engine) as conn:
+        agree_to_enforce(conn, order)
+    place.catch_up(delta)
+    decision = place.tables(delta).decide(to_wire(b"www.ordered.test"), None, 0)
+    assert (decision.list, decision.order, decision.shadow) == (ORDERS_LIST, order, None)
+
+
+def test_an_order_in_shadow_that_is_withdrawn_is_gone_from_base_and_delta(place: "Place") -> None:
+    order = place.push("ordered.test", is_shadow=True)
+    place.beside(place.compile())
+    delta = place.beside(place.compile())
+    place.withdraw(order)
+    place.catch_up(delta)
+
+    assert place.tables(delta).matches(to_wire(b"ordered.test")) == []
+
+
+def test_beside_a_base_of_an_earlier_release_an_order_in_shadow_waits_for_the_next_one(place: "Place") -> None:
+    place.sources = place.sources[:2]
+    delta = place.beside(place.compile())
+    place.push("ordered.test", is_shadow=True)
+    place.push("other.test")
+    place.catch_up(delta)
+    tables = place.tables(delta)
+
+    assert tables.matches(to_wire(b"ordered.test")) == []
+    assert tables.decide(to_wire(b"other.test"), None, 0).list == ORDERS_LIST
+
+
+def agree_to_enforce(conn: Any, order: int) -> None:
+    said = Proposal(kind="enforce", number=None, reason="r", reference="WA/9", collateral="c")
+    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    approve(conn, propose(conn, get_order(conn, order), said, first, NOW), second, NOW)
 
 
 def test_a_name_that_a_second_order_holds_stays_under_its_number(place: "Place") -> None:

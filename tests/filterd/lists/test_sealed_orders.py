@@ -6,6 +6,7 @@ from support.lists.one_list import config_of
 from fastpath.images.verdict import Action, Tier
 from filterd.lists.sealed_orders import Bundle, SealedOrder, bundle_of, bundle_source, unpacked
 from filterd.lists.sources import config_sources
+from mgmt.shadows.places import SHADOW_LISTS
 from rules.errors import BadList
 
 ONE, OTHER = SealedOrder(1, "plain", b"\x01message"), SealedOrder(2, "csv", b"\x02message")
@@ -43,7 +44,7 @@ def test_the_bundle_is_a_sealed_list_of_tier_csam_before_the_lists_without_a_sou
     ids = [source.id for source in config_sources(config)]
     source = bundle_source(config, "splash")
 
-    assert ids[-3:] == ["sealed-orders", "help-corridor", "orders"]
+    assert ids[-11:] == ["sealed-orders", "help-corridor", "orders", *SHADOW_LISTS]
     assert source is not None and source.is_sealed and source.confidential
     assert (source.tier, source.action) == (Tier.CSAM, Action.SPLASH)
 

@@ -8,6 +8,7 @@ from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, reading_of, shelf_of, source_of
+from mgmt.shadows.places import SHADOW_LISTS
 from rules.errors import BadList
 from rules.formats.columns import parse_columns
 from rules.lists.versions import Version, accepted
@@ -27,6 +28,10 @@ def config(more: str = "") -> Any:
     return read_config((LISTS + more).encode(), "x", Path("/etc/filterd"))
 
 
+def _without_shadows(sources: list[Any]) -> list[Any]:
+    return sources[: -len(SHADOW_LISTS)]
+
+
 def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end() -> None:
     assert [source.id for source in config_sources(config())] == [
         "pta",
@@ -35,6 +40,7 @@ def test_the_lists_stand_in_their_configured_order_and_ours_at_the_end() -> None
         "stop",
         HELP_LIST,
         ORDERS_LIST,
+        *SHADOW_LISTS,
     ]
 
 
@@ -82,15 +88,15 @@ def test_a_state_that_cannot_be_read_stops_a_compilation(tmp_path: Path) -> None
 
 
 def test_without_a_splash_address_what_would_show_it_is_nxdomain() -> None:
-    pta, *_, orders = config_sources(config())
-    with_splash, *_, orders_with = config_sources(config("splash: {address4: 192.0.2.1}\n"))
+    pta, *_, orders = _without_shadows(config_sources(config()))
+    with_splash, *_, orders_with = _without_shadows(config_sources(config("splash: {address4: 192.0.2.1}\n")))
 
     assert pta.action == orders.action == Action.NXDOMAIN
     assert with_splash.action == orders_with.action == Action.SPLASH
 
 
 def test_the_help_corridor_lets_a_name_and_all_below_it_go() -> None:
-    source = config_sources(config())[-2]
+    source = _without_shadows(config_sources(config()))[-2]
     (rule,) = help_rules(config())
 
     assert source.action is Action.PASSTHRU

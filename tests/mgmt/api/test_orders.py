@@ -55,6 +55,20 @@ async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it
     assert live(engine) == {(b"\3bad\7example\0", "subtree", 1), (b"\5exact\7example\0", "exact", 1)}
 
 
+async def test_an_order_in_shadow_is_answered_as_not_enforced_with_its_counts(desk: DeskOf, engine: Engine) -> None:
+    for _ in range(2):  # sending it again changes nothing
+        status, body = await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER | {"shadow": True})
+
+        assert (status, body["state"], body["receipt"]) == (202, "shadow", None)
+        assert body["detail"].startswith("not enforced: shadow; what it would block is counted; two persons let it in")
+    assert live(engine) == set() and body["counts"] == {"shadow": 2}
+    assert body["shadow"]["channels"] == {} and body["shadow"]["state"] in ("starting", "counting")
+    status, _ = await desk("regulator").ask("POST", "/v1/orders", json=ORDER)
+    assert status == 409, "the same letter without shadow is another order"
+    status, body = await desk("regulator").ask("POST", "/v1/orders", json=ORDER | {"shadow": True, "emergency": True})
+    assert status == 422 and "/shadow" in str(body)
+
+
 async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -> None:
     values = [
         ("good.example", "enforced"),

@@ -14,7 +14,7 @@ from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import Blocked, count_blocks, newest
 from mgmt.confirmation.verifications import Verification, due, in_force, put_verification, revision_of
 from mgmt.ledger.event import CONTROL, Actor
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
 from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import live_entries, live_entries_of, names_changed_since, orders_revision
@@ -24,9 +24,10 @@ from mgmt.orders.signatures import PARTS, sign
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
+from mgmt.staff.assertion import assertion_in
 from parental.database import writing
-from parental.schema.canaries import order_canaries
-from parental.schema.orders import entries, orders
+from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
+from parental.schema.orders import approval_signatures, entries, orders
 from rules.names.protected import Protected
 
 FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
@@ -154,6 +155,51 @@ def test_blocks_of_one_minute_count_together_where_another_worker_still_tells_of
     assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (122, 120)
 
 
+def test_what_workers_tell_late_counts_in_the_minute_in_which_it_was(conn: Connection, order: int) -> None:
+    second = int(NOW.timestamp())
+    count_blocks(conn, "first", [Blocked(order, second, 60), Blocked(order, second + 60, 1)])
+    count_blocks(conn, "first", [Blocked(order, second + 120, 1)])  # the first worker has caught up
+    count_blocks(conn, "first", [Blocked(order, second + 1, 41)])  # the second one has a backlog
+    assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (103, 101)
+    publish(conn, FIRST, at(130))
+
+    assert canary(conn, order)["state"] == "rolled_back"
+    assert conn.execute(select(canary_minutes)).all() == [], "what has ended keeps its peak alone"
+
+
+def test_an_order_that_blocks_a_multiple_of_what_is_usual_there_is_rolled_back(conn: Connection) -> None:
+    policy, minute = FIRST._replace(most_blocks=0, most_times=2), int(NOW.timestamp()) // 60
+    usual = [Blocked(99, 60 * (minute - ago), 100) for ago in range(1, 61)]
+    count_blocks(conn, "first", usual)
+    count_blocks(conn, "other", [each._replace(n=10**6) for each in usual])
+    order = push(conn, "a.test")
+    publish(conn, policy)
+    assert canary(conn, order)["baseline"] == 100
+    count_blocks(conn, "first", [Blocked(order, 60 * minute, 200), Blocked(99, 60 * minute, 10**6)])
+    assert not has_due(conn, orders_revision(conn), at(1), policy)
+    count_blocks(conn, "first", [Blocked(order, 60 * minute, 1)])
+    publish(conn, policy, at(2))
+
+    assert canary(conn, order)["reason"] == "201 blocks in one minute, more than 2 times the 100.0 of all other orders"
+
+
+def test_where_a_gateway_has_counted_for_less_than_an_hour_nothing_is_called_usual(conn: Connection) -> None:
+    minute = int(NOW.timestamp()) // 60
+    count_blocks(conn, "first", [Blocked(99, 60 * (minute - ago), 1) for ago in range(1, 60)])
+    order = push(conn, "a.test")
+    publish(conn, FIRST)
+
+    assert canary(conn, order)["baseline"] is None
+
+
+def test_of_what_a_gateway_blocks_for_orders_two_hours_are_kept(conn: Connection) -> None:
+    minute = int(NOW.timestamp()) // 60
+    count_blocks(conn, "first", [Blocked(99, 60 * (minute + each), 1) for each in (0, 1, 121)])
+
+    kept = conn.execute(select(gateway_minutes.c.minute).order_by(gateway_minutes.c.minute)).scalars()
+    assert list(kept) == [minute + 1, minute + 121]
+
+
 def test_an_order_next_to_which_names_are_blocked_is_rolled_back(conn: Connection, order: int) -> None:
     assert due(conn, NOW, 9) == [] and due(conn, NOW, 9, "first") == [order]
     assert [row.number for row in in_force(conn, order, "first")] == [1] and in_force(conn, order, "other") == []
@@ -206,12 +252,31 @@ def test_signatures_of_before_the_rollback_that_a_lying_web_role_hands_in_later_
     given = [answer_of(conn, number, each, part) for each, part in zip((amna, bilal), PARTS, strict=True)]
     wide(conn, order, at(5))
     publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
-    assert [sign(conn, PARTY, number, each, at(200)) for each in given] == [None, None]
+    for part, answer in zip(PARTS, given, strict=True):
+        row = {"approval": number, "part": part, "signed_s": 0} | assertion_in(answer)._asdict()
+        conn.execute(approval_signatures.insert().values(row))
     publish(conn, FIRST, at(201), proof=BY_PASSKEYS)
 
     assert (served(conn, "first"), states(conn, order)[-1]) == (set(), "rolled_back")
     refused = next(each for each in said(conn) if each["action"] == "approval refused")
     assert refused["said"]["reason"] == "was proposed before its entry was rolled back from the canary"
+
+
+def test_the_second_person_cannot_sign_what_was_proposed_before_the_rollback_and_is_told_why(
+    conn: Connection, order: int, amna: Signer, bilal: Signer
+) -> None:
+    number = proposed(conn, order, AGREED, amna, at(1))
+    assert sign(conn, PARTY, number, answer_of(conn, number, amna), at(1)) is None
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
+
+    with pytest.raises(NotApproved, match="was proposed before its entry was rolled back from the canary; not signed"):
+        sign(conn, PARTY, number, answer_of(conn, number, bilal), at(7))
+    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    again = propose(conn, get_order(conn, order), AGREED, first, at(8))
+    conn.execute(entries.update().values(value="other.test"))
+    with pytest.raises(NotApproved, match="is of another order, entry or words than are here now; not signed"):
+        approve(conn, again, second, at(9))
 
 
 def test_two_persons_who_sign_after_the_rollback_put_an_entry_in_force_everywhere(

@@ -13,6 +13,7 @@ from support.mgmt.signing import BY_PASSKEYS, row_of_approval
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from parental.database import reading, writing
+from parental.schema.orders import entries
 from parental.schema.staff import passkeys
 
 UNTIL = (NOW + timedelta(days=20)).date().isoformat()
@@ -55,6 +56,20 @@ async def sign(browser: Browser, key: Authenticator, number: int = 1) -> tuple[i
     if status != 200:
         return status, options
     return await browser.ask("/sign", csrf=csrf, number=number, response=key.get(options))
+
+
+async def test_what_is_not_as_it_was_proposed_any_more_says_so_and_no_one_can_sign_it(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    await browser.send("/approvals", csrf=await browser.csrf(), **FORM)
+    with writing(engine) as conn:
+        conn.execute(update(entries).values(value="https://other.test/a"))
+
+    assert "No one can sign it any more" in (await browser.get("/approvals/1"))[1]
+    assert "can not be signed any more" in (await browser.get("/approvals"))[1]
+    status, said = await sign(browser, amna)
+    assert status == 403 and "is of another order, entry or words than are here now; nothing signed" in str(said)
 
 
 async def test_two_people_sign_on_the_page_and_control_puts_it_in_force(

@@ -13,6 +13,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import Order
 from mgmt.orders.store import put_order, withdraw_order
+from mgmt.shadows.store import count
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.database import reading, writing
 from parental.schema.access import issuer_keys
@@ -63,6 +64,32 @@ async def test_a_letter_is_shown_with_protected_names_first_and_stored_when_it_i
     with reading(engine) as conn:
         event = next(each for each in said(conn) if each["action"] == "pushed" and each["about"]["ref"] == "WA/7")
     assert (event["actor"]["kind"], event["actor"]["role"]) == ("staff", "compliance")
+
+
+async def test_a_letter_that_is_taken_in_for_shadow_says_so_before_and_after_and_offers_to_let_it_in(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("compliance", "amna")
+    _, text, seen = await shown(browser, **FORM, shadow="on")
+    assert "<b>Not enforced: shadow.</b>" in text
+    await browser.send("/orders/new", csrf=await browser.csrf(), seen=seen, **FORM, shadow="on")
+    with writing(engine) as conn:
+        publish(conn)
+        for channel in ("dns", "sni"):
+            count(conn, 1, channel, 7)
+
+    _, text = await browser.get("/orders/1")
+    assert "<b>shadow</b>" in text and "Not enforced: shadow: 2" in text and "Counted since" in text
+    assert "beyond all that is in force</dt><dd>14</dd>" in text and "by sni</dt><dd>7</dd>" in text
+    assert "that are protected, and not counted</dt><dd>1</dd>" in text
+    assert '/desk/approvals?order=1&amp;kind=enforce">Propose to let it in' in text
+
+
+async def test_a_letter_that_is_an_emergency_and_in_shadow_is_not_taken(browser: Browser, come: Come) -> None:
+    come("compliance", "amna")
+    status, text, _ = await shown(browser, **FORM, shadow="on", emergency="on")
+
+    assert status == 422 and "an emergency order, which is to block at once" in text
 
 
 async def test_what_was_changed_after_it_was_shown_is_shown_again_and_not_stored(

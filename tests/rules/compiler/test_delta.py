@@ -151,7 +151,7 @@ def test_the_local_data_of_an_entry_survives_a_change_of_another_list(images: Im
     base = open_image(tmp_path / "names-80.img", ImageKind.NAMES)
     changed: Changed = {}
 
-    put_entries(changed, TableSet(base).base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.EXACT, order=7)])
+    put_entries(changed, TableSet(base).base_entries, BAD, {ORDERS}, [Entry(ORDERS, Mode.EXACT, order=7)])
     write_delta(changed, LISTS, KEY, tmp_path / "names-90.img", 90, 0)  # as a base, so that it can be asked alone
 
     assert sorted(TableSet(open_image(tmp_path / "names-90.img", ImageKind.NAMES)).base_entries(BAD)) == [
@@ -165,9 +165,9 @@ def test_a_list_holds_just_what_was_put_last(images: Images, tmp_path: Path) -> 
     base_entries = TableSet(base).base_entries
     changed: Changed = {}
 
-    put_entries(changed, base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.SUBTREE, order=7)])
+    put_entries(changed, base_entries, BAD, {ORDERS}, [Entry(ORDERS, Mode.SUBTREE, order=7)])
     assert held(with_delta(base, changed, tmp_path)) == [("orders", Mode.SUBTREE, 7), ("adult", Mode.SUBTREE, 0)]
-    put_entries(changed, base_entries, BAD, ORDERS, [])
+    put_entries(changed, base_entries, BAD, {ORDERS}, [])
     assert held(with_delta(base, changed, tmp_path)) == [("adult", Mode.SUBTREE, 0)]
-    put_entries(changed, base_entries, BAD, ORDERS, [Entry(ORDERS, Mode.EXACT, order=3)])
+    put_entries(changed, base_entries, BAD, {ORDERS}, [Entry(ORDERS, Mode.EXACT, order=3)])
     assert changed == {}

@@ -1,0 +1,50 @@
+"""Control's look at the other gateways with its database: whether all of them are set alike to try orders.
+
+What differs is a standing fault on each of them, as an alarm: `filterd status` exits with 1, and `filterd_faults`
+counts it.  It goes by itself once they agree.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+
+from filterd.control.context import Context, guarded
+from filterd.lists.rails import canary_of
+from mgmt.canaries.gateways import Gateway, difference, say
+from parental.database import reading, writing
+
+LOOK_S = 60.0  # between two looks: a trial lasts for minutes
+FAULT = "orders on one gateway first"
+UNKNOWN = "settings of other gateways"  # the fault that they are not known
+
+log = logging.getLogger("filterd.control.service")
+
+
+async def watch_gateways(context: Context) -> None:
+    """Say how this gateway is set, and compare, for ever."""
+
+    async def look() -> None:
+        note(context, await asyncio.to_thread(compare, context, int(time.time())))
+
+    while True:
+        await guarded(context.faults, UNKNOWN, look)
+        await asyncio.sleep(LOOK_S)
+
+
+def compare(context: Context, now_s: int) -> str | None:
+    """What is wrong between the gateways; None: nothing.   Raises DatabaseFault"""
+    gateway = Gateway(socket.gethostname(), canary_of(context.config))
+    with writing(context.engine) as conn:
+        say(conn, gateway, now_s)
+    with reading(context.engine) as conn:
+        return difference(conn, gateway, now_s)
+
+
+def note(context: Context, found: str | None) -> None:
+    """Have the fault stand, or go; it is logged once."""
+    before = context.faults.pop(FAULT, None)
+    if found is not None:
+        context.faults[FAULT] = found
+        if found != before:
+            log.warning("%s: %s", FAULT, found)
