@@ -32,6 +32,7 @@ SESSIONS = "sessions"  # what network access servers have told
 SESSION_IMAGES = "session-images"
 BLOCKS = "blocks"  # records of blocks, where they are files
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
+PUBLIC = Path("config/public")  # files of lists that are public: control writes, web reads
 CONTROL, DNS, RADIUS, SPLASH = "control", "dns", "radius", "splash"  # folders of what runs; a worker's has its name
 ARCHIVE = "archive"
 SIEM = "siem"  # how far records were sent, and the folder of what runs

@@ -55,10 +55,12 @@ from mgmt.client_certificates import checks_certificates
 from mgmt.control_protocol import Control
 from mgmt.desk.routes import add_desk
 from mgmt.doors import Door, Hosts, admitting, checks_hosts
+from mgmt.egress import routes as egress
 from mgmt.frame.idempotency import KEYED, keyed
 from mgmt.frame.openapi import add_document
 from mgmt.frame.rates import add_rates, rated, refusing
 from mgmt.frame.requests import framed
+from mgmt.lawful import routes as lawful
 from mgmt.orders.letter_file import Letters, ReadsLetters
 from mgmt.portal.captive import add_captive
 from mgmt.portal.frame import PATH as PORTAL
@@ -68,6 +70,8 @@ from mgmt.portal.sms import Sms
 from mgmt.problems import Endpoint, problems
 from mgmt.settings import Settings
 from mgmt.statistics import routes as quarters
+from mgmt.transparency.lists import add_public_lists
+from mgmt.transparency.routes import add_transparency
 from rules.names.protected import Protected
 from rules.names.public_suffixes import public_suffixes
 
@@ -93,6 +97,8 @@ ROUTES = (
     *tickets.ROUTES,
     *intake.ROUTES,
     *reports.ROUTES,
+    *lawful.ROUTES,
+    *egress.ROUTES,
     *desk_settings.ROUTES,
     *audit.ROUTES,
     *block_proof.ROUTES,
@@ -146,6 +152,10 @@ def create_app(
     if door is not Door.DESK:
         add_portal(app, sms, replies)
         add_captive(app, PORTAL)
+        if settings.public_lists:
+            add_public_lists(app)
+        if settings.has_transparency:
+            add_transparency(app)
     app.on_startup.append(_warm)
     app.on_response_prepare.append(_secure)
     return app

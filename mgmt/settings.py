@@ -118,6 +118,8 @@ class Settings:
     has_client_ca   whether clients of this door show a certificate (mgmt.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
     clocks          deadlines of orders
+    has_transparency  whether the public's page is shown (mgmt.transparency)
+    public_lists    ids of lists whose files are given to everyone;   public_folder  where these are
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
     isp_name: str = "Your internet provider"
@@ -146,6 +148,9 @@ class Settings:
     clocks: Rules = CLOCKS
     audio: Path | None = None
     further_languages: tuple[str, ...] = ()
+    has_transparency: bool = False
+    public_lists: tuple[str, ...] = ()
+    public_folder: Path | None = None
 
     @property
     def family_languages(self) -> tuple[str, ...]:

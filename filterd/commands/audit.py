@@ -44,6 +44,7 @@ HOLDS = "filterd audit holds --json"
 COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
 STATISTICS = b'{"note":'  # how their signed file begins
+TRANSPARENCY = b'{"note":"filterd-transparency/'  # and that of what the public is told
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
@@ -199,20 +200,25 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _verify_statistics(args: argparse.Namespace, document: bytes) -> int:
-    """The signed file of a quarter; it does not hold its key."""
+    """The signed file of a quarter, for public bodies or for the public; it does not hold its key."""
     from mgmt.ledger.signed_statement import digest_of
-    from mgmt.statistics.statement import check_document
+    from mgmt.statistics import statement
+    from mgmt.transparency import statement as transparency
+
+    is_public = document.startswith(TRANSPARENCY)
 
     if not args.key:
         raise WrongUse(f"{args.bundle}: statistics do not hold their key; nothing verified; give it with --key")
     try:
-        text = check_document(document, args.key)
+        text = (transparency if is_public else statement).check_document(document, args.key)
     except ValueError as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
     said = json.loads(text)
-    found = {"whole": True, "quarter": said["quarter"], "node": said["node"], "sha256": digest_of(text)}
-    print(json.dumps(found) if args.json else f"{args.bundle}: statistics of {said['quarter']}, as signed")
+    node = {} if is_public else {"node": said["node"]}
+    found = {"whole": True, "quarter": said["quarter"], **node, "sha256": digest_of(text)}
+    what = "the public statement" if is_public else "statistics"
+    print(json.dumps(found) if args.json else f"{args.bundle}: {what} of {said['quarter']}, as signed")
     return 0
 
 

@@ -24,6 +24,7 @@ from filterd.errors import Missing, Refused, WrongUse
 from filterd.lists.additions import add, show
 from filterd.lists.entries import tell_entries, tell_orders
 from filterd.lists.jobs import pull_list, take
+from filterd.lists.public.files import publish
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
 from filterd.lists.status import instant, told
@@ -40,6 +41,7 @@ from rules.compiler.guards import Rails
 from rules.errors import BadList, BadSource
 from rules.lists.diff import Change, iter_changes
 from rules.lists.dry_run import DryRun, dry_run
+from rules.lists.publication import TooMany
 from rules.lists.reader import read_source
 from rules.lists.versions import Kept, Version
 
@@ -67,6 +69,10 @@ VERBS = {
     "sources": ("show the lists that filterd knows where to get, with their licences", "sources --json"),
     "add-source": ("write such lists into the configuration", "add-source ut1-gambling youtube"),
     "pull": ("fetch the URLs of these lists in this process; control does so automatically", "pull pta"),
+    "publish": (
+        "write the files of these lists that are public; control does so, and signs them",
+        "publish ads",
+    ),
     "take": (
         "judge the waiting versions of these lists in this process; control does so automatically",
         "take pta",
@@ -81,7 +87,7 @@ AT_ONCE = 8  # pulls
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = add_verbs(parser)
     made = {name: add_verb(verbs, name, purpose, f"filterd lists {shown}") for name, (purpose, shown) in VERBS.items()}
-    listed, diff, approve, rollback, export, entries, refresh, sources, added, pull, taken = made.values()
+    listed, diff, approve, rollback, export, entries, refresh, sources, added, pull, published, taken = made.values()
     for verb in (diff, approve, rollback, export, entries):
         verb.add_argument("list", metavar="LIST")
     approve.add_argument("--version", default="", metavar="DIGEST", help="only if the version has these first digits")
@@ -92,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("--most", type=int, metavar="N", help="with --json: at most so many changes of each kind")
     for verb in (listed, refresh):
         verb.add_argument("lists", nargs="*", metavar="LIST", help="default: all")
-    for verb in (pull, taken):
+    for verb in (pull, published, taken):
         verb.add_argument("lists", nargs="+", metavar="LIST")
     for verb in (pull, diff):
         verb.add_argument("--confined", action="store_true", help="without any capability, as control's job")
@@ -102,7 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     added.add_argument("sources", nargs="+", metavar="SOURCE", help="as `filterd lists sources` names it, or a service")
     added.add_argument("--print", action="store_true", dest="is_shown", help="only print the lines")
-    for verb in (listed, diff, approve, rollback, export, entries, refresh, added, pull, taken):
+    for verb in (listed, diff, approve, rollback, export, entries, refresh, added, pull, published, taken):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
     for verb in (listed, diff, approve, rollback, entries, refresh, sources):
         verb.add_argument("--json", action="store_true", help="one object for each line")
@@ -130,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
                 return _export(config, entries[0], args.out)
             case "entries":
                 return tell_entries(config, entries[0], args.json)
+            case "publish":
+                return _publish(config, entries)
             case "pull":
                 keep_memory_private()
                 if args.confined:
@@ -291,6 +299,17 @@ def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
             export_source(source, file, int(good.fetched_s), at)
     except (BadList, BadSource) as reason:
         raise Refused(str(reason)) from reason
+    return 0
+
+
+def _publish(config: Config, entries: list[ListEntry]) -> int:
+    keep_memory_private()
+    drop_capabilities()
+    for entry in entries:
+        try:
+            publish(config, entry, datetime.now(UTC))
+        except (BadList, BadSource, TooMany) as reason:
+            raise Refused(f"list {entry.id}: {reason}") from reason
     return 0
 
 

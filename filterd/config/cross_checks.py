@@ -94,6 +94,8 @@ def _check_tier(path: str, entry: ListEntry) -> Found:
 
 
 def _check_sealed(path: str, entry: ListEntry) -> Found:
+    if entry.public and (entry.sealed or entry.tier == "csam"):
+        yield f"{path}/public", "a confidential list, which is never public", "remove it"
     if entry.self_test and entry.tier != "csam":
         yield f"{path}/self_test", f"of a list of tier {entry.tier}", "remove it, or set tier: csam"
     if not entry.sealed:

@@ -44,6 +44,7 @@ from filterd.config.spec import (
     parts,
     several,
 )
+from filterd.config.transparency import Transparency
 from filterd.config.verifier import Verifier
 from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.settings import HELPLINES, LANGUAGES
@@ -155,6 +156,9 @@ class Dns:
     identity: str | None = one(kinds.identity, LIVE, default=None)
     """What this server calls itself to those who ask for id.server, hostname.bind or NSID.   Left out: such questions
     are refused."""
+    egress: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
+    """Addresses from which queries of this gateway really leave, where routes do not say it: behind NAT, or asked by a
+    resolver on this box.   For the register of `filterd egress`."""
     own_names: tuple[str, ...] = several(kinds.host, MAX_OWN_NAMES, restart=LIVE, default=())
     """Zones that the upstreams have for this network.  Forwarded, even where they would be answered here
     (10.in-addr.arpa, home.arpa, a company's .local); their answers may have private addresses."""
@@ -355,6 +359,8 @@ class ListEntry:
     and nothing is."""
     issuer: str | None = one(kinds.text, default=None)
     """Of a list of tier order: who issued it, as pages and records name it."""
+    public: bool = one(kinds.truth, restart=WEB, default=False)
+    """Give its names to everyone, as files (docs/lists.md); never of tier csam."""
     allow_public_suffix: bool = one(kinds.truth, default=False)
     """A rule for a public suffix such as co.uk is enforced, and not left out."""
 
@@ -489,5 +495,6 @@ class Config:
     records: Records = part(Records, (*CONTROL, *WEB, *ARCHIVE))
     siem: Siem = part(Siem, SIEM)
     retention: Retention = part(Retention, LIVE)
+    transparency: Transparency = part(Transparency, (*CONTROL, *WEB))
     orders: Orders = part(Orders, LIVE)
     verifier: Verifier = part(Verifier, LIVE)

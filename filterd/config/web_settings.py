@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from filterd.config import Config
 from filterd.config.schema import Splash
+from filterd.places import PUBLIC
 from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
 
@@ -37,6 +38,9 @@ def settings_of(config: Config) -> Settings:
         country=config.family.sms.country,
         clocks=clocks_of(config),
         audio=config.family.audio,
+        public_lists=tuple(entry.id for entry in config.lists if entry.public),
+        public_folder=config.state_dir / PUBLIC,
+        has_transparency=config.transparency.page,
         further_languages=config.family.languages,
     )
 

@@ -44,14 +44,16 @@ def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> 
         return json.load(answer)
 
 
-def call_pages(args: argparse.Namespace, kind: str, which: Mapping[str, str] = {}) -> Iterator[dict[str, Any]]:
+def call_pages(
+    args: argparse.Namespace, kind: str, which: Mapping[str, str] = {}, key: str = ""
+) -> Iterator[dict[str, Any]]:
     """Every object of a list, from one page after the other.
 
-    kind  as the path and the key of a page have it;   which  of them, as its query says it"""
+    kind  as the path has it, and, unless `key` is another, a page;   which  of them, as its query says it"""
     after = 0
     while after is not None:
         page = call(args, "GET", f"/v1/{kind}?{urlencode({**which, 'after': after})}")
-        yield from page[kind]
+        yield from page[key or kind]
         after = page["next"]
 
 

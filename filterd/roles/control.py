@@ -35,7 +35,9 @@ from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.control.watches.archive import watch_archive
 from filterd.control.watches.box import BoxWatch
+from filterd.control.watches.egress import watch_egress
 from filterd.control.watches.gateways import watch_gateways
+from filterd.control.watches.publications import watch_publications
 from filterd.database.access import open_for_control, reserve_of
 from filterd.escalation import watch
 from filterd.kernel.firewall import Kernel
@@ -130,6 +132,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
     work.append(control.siem.watch())
     work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
+    work += [watch_egress(control.context), watch_publications(control.context)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))

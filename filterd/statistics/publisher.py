@@ -15,6 +15,7 @@ from filterd.config.web_settings import clocks_of
 from filterd.control.context import Context, guarded
 from filterd.places import keys_folder
 from filterd.statistics.quarters import Box, publish_last
+from filterd.statistics.transparency import tell_last
 from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger.trusted_clock import read_clocks
 
@@ -41,11 +42,12 @@ def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> 
     archive = ArchiveClient(config.run_dir) if config.records.are_files else None
     is_counted = config.records.bypass_statistics and bool(lists)
     seen = attempts(engine, lists) if is_counted else None
+    box, rules = Box(engine, records, signer, archive, config.retention.blocks), clocks_of(config)
     try:
-        quarter = publish_last(
-            Box(engine, records, signer, archive, config.retention.blocks), read_clocks(), clocks_of(config), seen
-        )
+        quarter = publish_last(box, read_clocks(), rules, seen)
     except ArchiveFailed as reason:
         raise OSError(f"{reason}; no statistics are published until then") from reason
     if quarter is not None:
         log.info("the statistics of %s are signed", quarter)
+    if config.transparency.page and (told := tell_last(box, read_clocks(), rules, config.transparency.hidden_issuers)):
+        log.info("%s is made public", told)

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read
 from mgmt.auth import Principal, Route
 from mgmt.control_protocol import ControlFailed
+from mgmt.egress.store import is_untaken
 from mgmt.fields import unfit
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import query_of
@@ -46,6 +47,7 @@ SHOWN = (
 )
 SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
 OWN = ("grant", "allowed")  # tiers by which a household opens: of reason default, and told
+EGRESS = "dns sources: changed since they were taken last; give the new ones to who lists them: filterd egress"
 
 
 class BoxStatus(Struct):
@@ -91,6 +93,8 @@ async def status(request: web.Request, _: Principal) -> web.Response:
     today = request.app[CLOCK]().astimezone(ZoneInfo(settings.zone)).date()
     late = await read(request, lambda conn: n_late(conn, today))
     late_words = [f"reports: {late} wait for an answer past its day; see GET /v1/reports"] if late else []
+    if await read(request, is_untaken):
+        late_words.append(EGRESS)
     return json_response(
         BoxStatus(control, {status: n for status, n in counts}, [*late_words, *settings.unverified(today)])
     )

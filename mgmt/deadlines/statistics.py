@@ -25,7 +25,7 @@ from parental.schema.confirmations import confirmations
 from parental.schema.orders import orders
 
 _BATCH = 500
-_ENFORCED = (State.ENFORCED, State.PARTIALLY_ENFORCED)
+ENFORCED = (State.ENFORCED, State.PARTIALLY_ENFORCED)
 
 
 class Took(NamedTuple):
@@ -92,6 +92,12 @@ def took(seconds: Sequence[float]) -> Took:
     return Took(len(ranked), median_s, p95_s)
 
 
+def seconds_to(row: Row[Any], steps: Sequence[Step], states: Sequence[State]) -> float | None:
+    """Seconds from the receipt to the first step of these; None: it has not come so far.   row  with received_ms"""
+    first = next((each.at_ms for each in steps if each.state in states), None)
+    return None if first is None else max(0, first - row.received_ms) / 1000
+
+
 def _statistics(name: str, found: Sequence[_Order]) -> Statistics:
     states = Counter(each.clock for each in found)
     in_force, asked, questions, blocked = (sum(each) for each in zip(*(each.coverage for each in found), strict=True))
@@ -137,18 +143,12 @@ def _order(row: Row[Any], steps: Sequence[Step], rules: Rules, at: datetime, cov
     is_in_shadow = bool(steps) and steps[-1].state is State.SHADOW
     return _Order(
         row.issuer,
-        _since(row, steps, _ENFORCED),
-        _since(row, steps, (State.CONFIRMED,)),
+        seconds_to(row, steps, ENFORCED),
+        seconds_to(row, steps, (State.CONFIRMED,)),
         None if clock is None else clock.state(at),
         coverage,
         (row.replaced_by is not None, row.expired_ms is not None, bool(row.is_for_review), is_in_shadow),
     )
-
-
-def _since(row: Row[Any], steps: Sequence[Step], states: Sequence[State]) -> float | None:
-    """Seconds from the receipt to the first step of these."""
-    first = next((each.at_ms for each in steps if each.state in states), None)
-    return None if first is None else max(0, first - row.received_ms) / 1000
 
 
 def _coverages(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[int, int, int, int]]:

@@ -49,6 +49,7 @@ TABS = (
     ("/audit", "Records", "audit.blocks"),
     ("/holds", "Legal holds", "holds.read"),
     ("/reports", "Wrong blocks", "reports.read"),
+    ("/lawful", "Lawful requests", "lawful.read"),
     ("/lists", "Lists", "status.read"),
     ("/people", "People", "staff.read"),
 )

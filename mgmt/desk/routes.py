@@ -8,6 +8,7 @@ from mgmt.desk.audit.routes import add_audit
 from mgmt.desk.ceremonies import add_ceremonies
 from mgmt.desk.frame import DESK, Desk, add_files
 from mgmt.desk.holds import add_holds
+from mgmt.desk.lawful import add_lawful
 from mgmt.desk.letters import add_letters
 from mgmt.desk.lists import add_lists
 from mgmt.desk.orders import add_orders
@@ -34,5 +35,6 @@ def add_desk(app: web.Application, key: bytes) -> None:
     add_audit(app)
     add_holds(app)
     add_reports(app)
+    add_lawful(app)
     add_lists(app)
     add_people(app)

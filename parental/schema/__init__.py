@@ -16,6 +16,7 @@ ledger   what was done, signed, and the time by which records grow old
 holds    which records of blocks stay although they are old
 records  what was blocked, and how far spools and counters have been drained
 statistics  of quarters, as they were published
+registers  what the operator writes down for authorities
 reports  what visitors report as blocked by mistake
 settings what the desk says of the pages
 idempotency  answers to requests that may come twice
@@ -36,6 +37,7 @@ from parental.schema import (
     orders,
     people,
     records,
+    registers,
     reports,
     requests,
     sealed_orders,
@@ -60,6 +62,7 @@ __all__ = [
     "orders",
     "people",
     "records",
+    "registers",
     "reports",
     "requests",
     "sealed_orders",

@@ -31,6 +31,7 @@ _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
 _WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
 _PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, list, list_from, list_to, hold)'
+_ANSWER = "answer, answered_s, answered_by, answered_group, agreed_s, agreed_by, agreed_group"
 _GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, approved_s, lapsed_ms)"
 
 # table → role → privileges
@@ -114,6 +115,10 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "verifications": {WEB: READ, CONTROL: READ},  # written by `filterd orders verify`, on the box
     "confirmations": {WEB: READ, CONTROL: APPEND},  # control alone signs
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
+    "lawful_requests": {WEB: f"SELECT, INSERT, UPDATE ({_ANSWER})"},
+    "dns_sources": {CONTROL: "SELECT, INSERT, UPDATE (text, told_s)"},
+    "dns_source_statements": {WEB: READ, CONTROL: APPEND},  # control alone signs
+    "dns_source_exports": {WEB: APPEND},
     "desk_settings": {WEB: APPEND, CONTROL: READ},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box
     "ledger_salts": {WEB: APPEND, CONTROL: APPEND},
@@ -129,6 +134,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "confidential_totals": {LEDGER: ALL},
     "list_totals": {LEDGER: ALL},
     "statistics_releases": {WEB: "SELECT (quarter, node, at_ms, text, note)", CONTROL: APPEND},  # control alone signs
+    "transparency_releases": {WEB: READ, CONTROL: APPEND},  # control alone signs
 }
 
 

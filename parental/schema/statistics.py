@@ -1,9 +1,10 @@
 """Statistics of quarters that were published.
 
-    statistics_releases   what was published, as text, with its signature
+    statistics_releases     what was published, as text, with its signature
+    transparency_releases   what the public is told of orders, likewise
 
-Invariants: rows are added and never changed, one for each quarter and gateway: of two texts of the same months, the
-difference would be a small count; web writes none.
+Invariants: rows are added and never changed, one for each quarter and gateway, or for each quarter: of two texts of the
+same months, the difference would be a small count; web writes none.
 """
 
 from sqlalchemy import BigInteger, Column, String, Table, Text
@@ -19,4 +20,12 @@ statistics_releases = Table(
     Column("text", Text, nullable=False),  # canonical JSON, see mgmt.statistics.statement
     Column("note", Text, nullable=False),  # the signature
     Column("bypass", Text),  # JSON: counts of lists of bypass at that time, unprotected; absent: not counted
+)
+transparency_releases = Table(
+    "transparency_releases",
+    metadata,
+    Column("quarter", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.transparency.statement
+    Column("note", Text, nullable=False),  # the signature
 )

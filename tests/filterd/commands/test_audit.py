@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.block_proof import Store
-from support.mgmt import ledgers
+from support.mgmt import ledgers, transparent
 from support.mgmt.ledgers import SIGNER
 from support.mgmt.published import statement_of
 from support.system.daemon import Daemon, eventually
@@ -18,6 +18,7 @@ from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import document_of
 from mgmt.statistics.statement import note_of, text_of
+from mgmt.transparency import statement as transparency
 from parental.database import open_database, reading
 
 
@@ -206,3 +207,15 @@ def test_holds_say_what_stays_by_which_letter_and_until_when() -> None:
         "2026-08-01T00:00:00Z, list pta, with the keys of its days; those of before 2023-08-01T00:00:00Z were gone "
         "when it began"
     )
+
+
+@pytest.mark.parametrize(("change", "code"), [((b"", b""), 0), ((b'"orders":12', b'"orders":13'), 1)])
+def test_what_the_public_is_told_is_verified_with_the_key_of_the_ledger(
+    change: tuple[bytes, bytes], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = transparency.text_of(transparent.statement_of())
+    document = document_of(text, transparency.note_of(SIGNER, "2026-Q3", text)).replace(*change)
+    (tmp_path / "q.json").write_bytes(document)
+
+    assert main(["audit", "verify", str(tmp_path / "q.json"), "--key", SIGNER.vkey]) == code
+    assert ("the public statement of 2026-Q3, as signed" in capsys.readouterr().out) == (code == 0)

@@ -166,3 +166,10 @@ def test_a_language_without_enough_messages_is_not_offered(said: str, fault: str
     (found,) = faults_of(SMALLEST + f"family: {{languages: {said}}}")
 
     assert fault in found
+
+
+@pytest.mark.parametrize("said", ["tier: csam", "tier: csam, sealed: true"])
+def test_a_confidential_list_is_never_public(said: str) -> None:
+    faults = faults_of(f"{SMALLEST}lists: [{{id: a, file: a, format: plain, public: true, {said}}}]\n")
+
+    assert any("/lists/0/public: a confidential list, which is never public" in fault for fault in faults)

@@ -35,6 +35,7 @@ BUILT = (
     "splash.",
     "report.",
     "statistics.",
+    "transparency.",
     "decision.",
     "time.",
 )  # the rest of the name is a value

@@ -1,0 +1,97 @@
+"""The files of lists that are public."""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from filterd.config import Config, load
+from filterd.lists.jobs import take
+from filterd.lists.public.files import (
+    SIGNED,
+    STATEMENT,
+    folder_of,
+    publish,
+    signed_version,
+    unpublished,
+    write_signed,
+)
+
+NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
+SAID = """
+state_dir: state
+run_dir: run
+dns: {upstreams: ["192.0.2.53:53"], workers: 1}
+gate: {workers: 0}
+lists:
+  - {id: own, file: own.txt, format: plain, tier: security, public: true}
+  - {id: kept, file: own.txt, format: plain, tier: security}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "f.yaml").write_text(SAID)
+    (tmp_path / "own.txt").write_text("bad.example\nworse.example\n")
+    config = load(tmp_path / "f.yaml")
+    take(config, ["own", "kept"], NOW.timestamp())
+    return config
+
+
+def test_only_lists_that_are_public_are_written(config: Config) -> None:
+    assert [each.id for each in unpublished(config)] == ["own"]
+    for entry in config.lists:
+        publish(config, entry, NOW)
+
+    assert folder_of(config, config.lists[0]).is_dir() and not folder_of(config, config.lists[1]).exists()
+
+
+def test_another_account_can_read_them_under_the_umask_of_control(config: Config) -> None:
+    before = os.umask(0o077)
+    try:
+        publish(config, config.lists[0], NOW)
+    finally:
+        os.umask(before)
+    folder = folder_of(config, config.lists[0])
+
+    assert [each.stat().st_mode & 0o777 for each in (folder.parent, folder, folder / STATEMENT)] == [
+        0o755,
+        0o755,
+        0o644,
+    ]
+
+
+def test_the_statement_has_the_digest_of_each_file(config: Config) -> None:
+    publish(config, config.lists[0], NOW)
+    folder = folder_of(config, config.lists[0])
+    said = json.loads((folder / STATEMENT).read_text())
+
+    assert said["names"] == 2 and len(said["files"]) == 5
+    for name, digest in said["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+        assert (folder / name).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_version_is_published_until_it_is_signed_and_then_no_more(config: Config) -> None:
+    own = config.lists[0]
+    publish(config, own, NOW)
+    assert unpublished(config) == [own] and signed_version(config, own) is None
+    statement = (folder_of(config, own) / STATEMENT).read_bytes()
+
+    write_signed(config, own, b'{"note":"n","statement":' + statement + b"}")
+    assert unpublished(config) == []
+
+
+@pytest.mark.parametrize("damage", ["", "[", "[{}]", "{}"])
+def test_what_cannot_be_read_of_before_begins_the_dates_again(config: Config, damage: str) -> None:
+    folder = folder_of(config, config.lists[0])
+    folder.mkdir(parents=True)
+    for name in ("domains.json", SIGNED):
+        (folder / name).write_text(damage)
+    publish(config, config.lists[0], NOW)
+
+    assert len(json.loads((folder / "domains.json").read_text())) == 2
+    assert signed_version(config, config.lists[0]) is None
