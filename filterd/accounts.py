@@ -54,6 +54,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "report_mistake": ("splash",),
         "find_report": ("splash",),
         "use_ticket": ("splash",),
+        "begin_time": ("splash",),
         "ask_family": ("splash",),
     },
     # What is known of sessions: for root, but for the province of a profile, which records of blocks say.

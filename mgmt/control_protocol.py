@@ -100,12 +100,14 @@ class Closing:
 
     reason   LAW, or a key of mgmt.splash.pages.STATUS; anything else: nothing closes it
     until    when a lock ends (aware)
-    asked    what was asked for last from there; None: nothing, or it is long ago"""
+    asked    what was asked for last from there; None: nothing, or it is long ago
+    left_s   of a quota: seconds that can begin now, 0: used up; None: not known, or it would stay closed"""
 
     reason: str
     category: str | None
     until: datetime | None
     asked: Asked | None = None
+    left_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,13 @@ class Ticketed:
     minutes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Screen time that began.   minutes  that it has, at most; 0: none began"""
+
+    minutes: int
+
+
 class Reasons(Protocol):
     """The control role, as the splash uses it."""
 
@@ -157,6 +166,11 @@ class Reasons(Protocol):
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         """Use a ticket for what follows the profile of an address, and have it in force.   Raises ControlFailed."""
+
+    async def begin_time(self, address: str) -> Begun:
+        """Begin the screen time of what follows the profile of an address, and have it in force.
+
+        Raises ControlFailed."""
 
 
 class Control(Protocol):

@@ -117,6 +117,16 @@ def allowed_at(profile: Profile, at: datetime, behind_s: int = 0) -> frozenset[s
     return frozenset.intersection(*soft) if soft else None
 
 
+def is_kept_closed(profile: Profile, at: datetime) -> bool:
+    """Whether a person keeps it closed: paused, or closed until a time."""
+    return lock_reason(profile, at) == Reason.PAUSE
+
+
+def is_open(profile: Profile, at: datetime) -> bool:
+    """Whether no lock is in force at `at`, a soft one neither."""
+    return lock_reason(profile, at) == Reason.DEFAULT and allowed_at(profile, at) is None
+
+
 def next_lock_change(profile: Profile, after: datetime) -> datetime | None:
     """The first instant after `after` at which the profile fully locks or unlocks, in UTC; None where it never does.
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from filterd.control.messages import (
     AskFamily,
+    BeginTime,
     Explain,
     FindReport,
     Found,
@@ -30,7 +31,7 @@ from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Asked, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed
+from mgmt.control_protocol import Asked, Begun, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 DIFF_S = 130.0  # beyond control's own (filterd.control.lists.DIFF_S)
@@ -90,6 +91,9 @@ class ReasonsClient:
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         return await _ask(self._path, UseTicket(code, address), Ticketed)
+
+    async def begin_time(self, address: str) -> Begun:
+        return await _ask(self._path, BeginTime(address), Begun)
 
 
 async def _ask(path: Path, request: Struct, kind: type[T], timeout_s: float = TIMEOUT_S) -> T:

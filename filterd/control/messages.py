@@ -76,6 +76,12 @@ class UseTicket(Struct, frozen=True, tag_field="op", tag="use_ticket"):
     address: str
 
 
+class BeginTime(Struct, frozen=True, tag_field="op", tag="begin_time"):
+    """Begin the screen time of what follows the profile of an address.   Reply: Begun, once it is in force."""
+
+    address: str
+
+
 class AskFamily(Struct, frozen=True, tag_field="op", tag="ask_family"):
     """A child asks for minutes, or for a page, from an address.   Reply: Asked."""
 
@@ -251,9 +257,9 @@ CONTROL_REQUESTS = Requests(
     )
 )
 
-SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket | AskFamily
+SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket | BeginTime | AskFamily
 # All that the splash can ask of control.
-SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket, AskFamily))
+SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket, BeginTime, AskFamily))
 
 
 class InForce(Struct, frozen=True, kw_only=True):

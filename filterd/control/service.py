@@ -3,6 +3,7 @@
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
     midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
     requests   what they ask their family for
+    time       screen time that they begin
     clock      hours at two times, where it was set back
     lists      copies taken, pulled, approved               explainer  explanations, status
     list_rollbacks  lists that two persons of the desk take back
@@ -34,6 +35,7 @@ from filterd.control.lists import Lists
 from filterd.control.locks import Locks
 from filterd.control.messages import (
     AskFamily,
+    BeginTime,
     ControlRequest,
     ControlStatus,
     EventsFrom,
@@ -73,6 +75,7 @@ from filterd.control.reloader import NotTaken, Reloader
 from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
 from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
+from filterd.control.splash.screen_time import SplashScreenTime
 from filterd.control.splash.tickets import SplashTickets
 from filterd.control.watches.siem import SiemWatch
 from filterd.database.access import reserve_of
@@ -81,10 +84,11 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.control_protocol import LAW, Asked, Closing, Receipt, Report, Shown, Ticketed
+from mgmt.control_protocol import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
 from parental.people.requests import Wanted
+from parental.profile import QUOTA
 from rules.names.canonical import canonical_name
 
 
@@ -100,6 +104,7 @@ class Control:
         self.locks = Locks(keeper, self.publisher, self.cuts)
         self.sessions = Sessions(self.context, self.publisher, keeper)
         self.tickets, self.requests = SplashTickets(engine), SplashRequests(engine)
+        self.screen_time = SplashScreenTime(engine)
         self.midnight = Midnight(engine, lambda: self._with_reserve(self.locks.policy_changed))
         self.pages = PageSettings(self.context)
         self.siem = SiemWatch(self.context)
@@ -203,7 +208,9 @@ class Control:
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 
-    async def answer_splash(self, request: SplashRequest) -> Closing | Probed | Found | Ticketed | Asked | Failed:
+    async def answer_splash(
+        self, request: SplashRequest
+    ) -> Closing | Probed | Found | Ticketed | Begun | Asked | Failed:
         """One request of the splash's own socket."""
         try:
             match request:
@@ -217,6 +224,8 @@ class Control:
                     return Found(await asyncio.to_thread(self._found, reference))
                 case UseTicket(code, address):
                     return await self._use_ticket(code, address)
+                case BeginTime(address):
+                    return await self._begin_time(address)
                 case AskFamily(minutes, name, why, address):
                     return await self._ask_family(Wanted(minutes, name, why), address)
         except ValueError as fault:
@@ -226,6 +235,9 @@ class Control:
         """As the explainer says, with what was asked for from there, whatever closes the name."""
         closing = self.explainer.why_closed(name, address)
         profile = self.publisher.tables.subscriber_of(address) if address else None
+        if closing.reason == QUOTA:
+            left_s = await asyncio.to_thread(self.screen_time.left_s, profile, datetime.now(UTC))
+            closing = replace(closing, left_s=left_s)
         if not self.requests.may_have(profile):
             return closing
         asked = await asyncio.to_thread(self.requests.newest, profile, datetime.now(UTC))
@@ -245,6 +257,13 @@ class Control:
         if used.minutes:
             await self._with_reserve(self.locks.policy_changed)
         return used
+
+    async def _begin_time(self, address: str) -> Begun:
+        profile, now = self.publisher.tables.subscriber_of(address), datetime.now(UTC)
+        begun = await asyncio.to_thread(self.screen_time.begin, profile, now)
+        if begun.minutes:
+            await self._with_reserve(self.locks.policy_changed)
+        return begun
 
     def _report(self, reason: str, name: str | None) -> Report | None:
         zone = self.config.parental.timezone

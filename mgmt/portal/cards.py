@@ -50,7 +50,7 @@ STATE_SIGNS = {
     "closed_until": "🔒",
     "schedule": "🌙",
 }
-OPEN_SIGN, PARTLY_SIGN = "✅", "📚"
+OPEN_SIGN, PARTLY_SIGN, NOTHING_SIGN = "✅", "📚", "➖"
 
 
 class Button(NamedTuple):
@@ -67,9 +67,10 @@ class Card:
 
     icon, words   what holds;   big  None: nothing can be done here;   small  the other buttons
     receipt       of the last tap, where it was on this card;   has_undo  whether it can be taken back
-    revision      of its last change"""
+    revision      of its last change;   child  its number, None: a line's;   has_rules  names at least can be closed"""
 
     profile: int
+    child: int | None
     name: str
     drawing: str
     icon: str
@@ -79,11 +80,12 @@ class Card:
     receipt: Markup | None
     has_undo: bool
     revision: int
+    has_rules: bool
 
     @property
     def has_report(self) -> bool:
         """Whether it is a child's: there is no report of adults."""
-        return self.drawing != HOME
+        return self.child is not None
 
     @property
     def can_be_paused(self) -> bool:
@@ -111,15 +113,14 @@ def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> H
     calendar = plans.calendar_of(conn, session.account)
     lines = lines_of(conn, session.account)
     children = children_of(conn, session.account)
-    whose = [(child.profile, child.nickname, drawing_of(child)) for child in children]
-    whose += [(line.id, line.label, HOME) for line in lines if line.profile == line.id]
-    numbers = [profile for profile, _, _ in whose]
+    whose = [_Whose(child.profile, child.nickname, drawing_of(child), child.id) for child in children]
+    whose += [_Whose(line.id, line.label, HOME, None) for line in lines if line.profile == line.id]
+    numbers = [each.profile for each in whose]
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
-    cards = [
-        _card(conn, session, (*each, _Held(rules[each[0]], hours.get(each[0], ()), calendar)), t, now) for each in whose
-    ]
+    held = {number: _Held(rules[number], hours.get(number, ()), calendar) for number in numbers}
+    cards = [_card(conn, session, each, held[each.profile], t, now) for each in whose]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
-    asked = askings_of(conn, session, {each[0]: each[1:] for each in whose}, t, now)
+    asked = askings_of(conn, session, {each.profile: (each.name, each.drawing) for each in whose}, t, now)
     free = free_lines(conn, session.account) if session.may("account.children") and not children else []
     is_new = not any(each.blocked_categories or each.schedule.intervals for each in rules.values())
     return Home(level, asked, cards, _elsewhere(conn, session), free, is_new)
@@ -155,6 +156,15 @@ def _elsewhere(conn: Connection, session: Session) -> list[tuple[int, str]]:
     return [(each.id, get_account(conn, each.account).name or str(each.account)) for each in there]
 
 
+class _Whose(NamedTuple):
+    """Whose a card is.   child  its number, None: a line's"""
+
+    profile: int
+    name: str
+    drawing: str
+    child: int | None
+
+
 class _Held(NamedTuple):
     """What a profile's state follows from."""
 
@@ -163,19 +173,21 @@ class _Held(NamedTuple):
     calendar: Calendar
 
 
-def _card(conn: Connection, session: Session, whose: tuple[int, str, str, _Held], t: Language, now: datetime) -> Card:
-    profile, name, drawing, (rules, hours, calendar) = whose
+def _card(conn: Connection, session: Session, whose: _Whose, held: _Held, t: Language, now: datetime) -> Card:
+    (profile, name, drawing, child), (rules, hours, calendar) = whose, held
     state, bucket = state_at(rules, hours, calendar, now), screen_time.quota_of(conn, profile)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
     words = state_words(state, here, t, _left(conn, profile, bucket, state, now))
     big: Button | None
     big, small = _Choice(rules, hours, calendar, state, bucket, now).buttons()
-    if not set(LOCKS) <= set(rules_of(conn, profile)):
-        words, big, small = t.say("family.nothing"), None, []
+    offered = rules_of(conn, profile)
+    if not set(LOCKS) <= set(offered):
+        words, big, small = t.say("family.names.only" if offered else "family.nothing"), None, []
     may = [each for each in small if session.may(TAPS[each.did].permission)]
     said, has_undo = receipt_of(session, profile, t, now)
     revision = revision_of(conn, profile)
-    return Card(profile, name, drawing, icon_of(state), words, big, tuple(may), said, has_undo, revision)
+    icon = icon_of(state) if big is not None else NOTHING_SIGN
+    return Card(profile, child, name, drawing, icon, words, big, tuple(may), said, has_undo, revision, bool(offered))
 
 
 class _Choice(NamedTuple):

@@ -1,8 +1,9 @@
 """What every family page has: its language, its head fields, its cookies, and who sends its forms.
 
-No JavaScript; forms and redirects only, so that a reload sends nothing again.
+Forms and redirects only, so that a reload sends nothing again; no JavaScript but that of Help's way out, which works
+without it.
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; a page has no
-style and no script of its own, and asks no other host for anything.
+style of its own, and asks no other host for anything.
 Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.
 """
 

@@ -25,11 +25,12 @@ from mgmt.portal.deeds import ask_pin
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
-from mgmt.portal.whose import named, require_own
+from mgmt.portal.whose import about, named, require_own
 from mgmt.text.language import Language
 from parental.calendar import screen_time
 from parental.errors import NoPerson
 from parental.people.children import Child
+from parental.people.household import count_of
 from parental.people.reports import DAYS, days_of, keep_for, totals_of
 
 REPORT = PATH + "/reports/{profile:[0-9]{1,12}}"
@@ -38,6 +39,7 @@ SHOWN_DAYS = 7
 WEEK_FROM, LIMITS_FROM = 13, 16  # ages
 WIDTH = 100  # of the longest bar
 BYPASS = "bypass"
+ASKED, GRANTED = "asked", ("request answered yes", "request answered yes by message")  # of the household's record
 
 
 class Bar(NamedTuple):
@@ -51,13 +53,16 @@ class Bar(NamedTuple):
 class Report(NamedTuple):
     """What the page shows.   days, kinds  None: not of a child of this age;   kept  days
 
-    tries  to go around the rules;   used, daily  minutes of screen time of today, None: there is no such limit"""
+    tries  to go around the rules;   asked, granted  requests of these days
+    used, daily  minutes of screen time of today, None: there is no such limit"""
 
     name: str
     drawing: str
     kept: int
     total: int
     tries: int
+    asked: int
+    granted: int
     days: list[Bar] | None
     kinds: list[Bar] | None
     has_counts: bool
@@ -114,13 +119,16 @@ def _report(conn: Connection, session: Session, profile: int, t: Language, now: 
     kinds = sum((Counter(each) for each in found.values()), Counter[str]())
     by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(7)}
     used, daily = _screen_time(conn, profile, now)
-    is_young = age < WEEK_FROM
+    is_young, since = age < WEEK_FROM, now.replace(hour=0, minute=0, second=0) - timedelta(days=SHOWN_DAYS - 1)
+    done = count_of(conn, session.account, about(conn, profile), int(since.timestamp()))
     return Report(
         whose.name,
         drawing_of(whose.child),
         days_of(conn, session.account),
         kinds.total(),
         kinds[BYPASS],
+        done.get(ASKED, 0),
+        sum(done.get(each, 0) for each in GRANTED),
         _bars({t.weekday(day.weekday()): n for day, n in by_day.items()}) if is_young else None,
         _bars({_kind_words(what, t): n for what, n in kinds.most_common()}) if is_young else None,
         shows_counts(whose.child, now.date()),

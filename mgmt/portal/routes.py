@@ -9,6 +9,7 @@ from mgmt.portal.help import add_help
 from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
 from mgmt.portal.hours.pages import add_hours
+from mgmt.portal.household.child import add_child_page
 from mgmt.portal.household.children import add_children
 from mgmt.portal.household.filter_state import add_filter_state
 from mgmt.portal.household.school import add_school
@@ -16,6 +17,7 @@ from mgmt.portal.manifest import add_manifest
 from mgmt.portal.people import add_people
 from mgmt.portal.pin import add_pins
 from mgmt.portal.reports import add_reports
+from mgmt.portal.requests.overview import add_requests
 from mgmt.portal.requests.replies import Replies, add_replies
 from mgmt.portal.rules.pages import add_rules
 from mgmt.portal.sign_in import DOOR, add_sign_in
@@ -38,10 +40,12 @@ def add_portal(app: web.Application, sms: Sms | None, replies: Replies | None) -
     add_hours(app)
     add_dates(app)
     add_rules(app)
+    add_requests(app)
     add_tickets(app)
     add_reports(app)
     add_people(app)
     add_children(app)
+    add_child_page(app)
     add_school(app)
     add_changes(app)
     add_mine(app)

@@ -102,7 +102,7 @@ def _resume(done: Done) -> Undo:
     if before <= done.now.timestamp():
         raise NotNow("it is not paused; nothing changed")
     resume(done.conn, done.profile)
-    return {"paused": before}
+    return {"paused": before, "requests": _have_minutes(done)}
 
 
 def _plus(done: Done) -> Undo:
@@ -129,12 +129,15 @@ def _open_for(done: Done) -> Undo:
 
 def _end_closing(done: Done) -> Undo:
     """End what a person has closed until a time."""
-    held = [row for row in exceptions.held(done.conn, done.profile, done.now) if row.kind == "closed_until"]
-    if not held:
-        raise NotNow("no one has closed it until a time; nothing changed")
-    for row in held:
-        exceptions.undo(done.conn, done.profile, row.id)
+    answers.reopen(done.conn, done.profile, done.now)
+    _have_minutes(done)
     return {}
+
+
+def _have_minutes(done: Done) -> list[int]:
+    """What the child has asked for while it was closed is answered by that it is open."""
+    account = done.conn.execute(select(profiles.c.account).where(profiles.c.id == done.profile)).scalar_one()
+    return answers.opened(done.conn, account, done.profile, done.now)
 
 
 def _end_opening(done: Done) -> Undo:
@@ -215,4 +218,5 @@ _UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {
     "calendar": calendars.restore,
     "rules": rule_edits.restore,
     "request": answers.take_back,
+    "requests": answers.take_all_back,
 }

@@ -5,6 +5,7 @@
     POST MISTAKE       a report that something is blocked by mistake; control writes it down
     POST TICKET        a family's ticket; control takes it
     POST ASK           what a child asks its family for; control writes it down
+    POST BEGIN         a child begins its screen time; control opens it
     anything else      the page of the Host's reason
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
@@ -18,6 +19,7 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
@@ -36,6 +38,7 @@ from mgmt.splash.pages import (
     ASK_MINUTES,
     ASK_WHYS,
     ASKABLE,
+    BEGIN,
     MISTAKABLE,
     MISTAKE,
     NAMED,
@@ -148,6 +151,8 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
             return await _ticketed(request, visitor)
         if request.method == "POST" and request.path == ASK:
             return await _asked(request, visitor)
+        if request.method == "POST" and request.path == BEGIN:
+            return await _begun(request, visitor)
         if visitor.host is not None and visitor.host == settings.why_host:
             return await _of_the_line(request, visitor)
         return await _of_a_name(request, visitor, visitor.host)
@@ -163,7 +168,8 @@ async def _of_a_name(request: web.Request, visitor: Visitor, name: str | None) -
     closing = await _soon(request.app[RECENT].why_closed(name, visitor.address or "", now_s))
     if closing.reason not in STATUS or closing.reason in OF_THE_GATE:
         return Facts("none", name, asked=closing.asked)
-    return Facts(closing.reason, name, closing.category, closing.until, asked=closing.asked)
+    left = None if closing.left_s is None else timedelta(seconds=closing.left_s)
+    return Facts(closing.reason, name, closing.category, closing.until, asked=closing.asked, left=left)
 
 
 async def _of_the_line(request: web.Request, visitor: Visitor) -> Facts:
@@ -219,6 +225,18 @@ async def _asked(request: web.Request, visitor: Visitor) -> Facts:
     if asked.state == "nothing":
         return await _of_a_name(request, visitor, name or visitor.host)
     return Facts("ask-many") if asked.state == "many" else Facts("asked", asked=asked)
+
+
+async def _begun(request: web.Request, visitor: Visitor) -> Facts:
+    """Have screen time begin, if it comes from a page of ours; the page again, if not, or if none can."""
+    fields, now = await _form_of(request), request.app[CLOCK]()
+    if not request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, ASK, now):
+        return await _of_a_name(request, visitor, visitor.host)
+    if not request.app[TICKETS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+        return Facts("full")
+    async with asyncio.timeout(TICKET_TIMEOUT_S):
+        begun = await request.app[REASONS].begin_time(visitor.address or "")
+    return Facts("begun", minutes=begun.minutes) if begun.minutes else await _of_a_name(request, visitor, visitor.host)
 
 
 async def _form_of(request: web.Request) -> dict[str, str]:

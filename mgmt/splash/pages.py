@@ -10,7 +10,7 @@ Source: semantics §5.3, §8.4 (the stop page); RFC 7725 (451, blocked-by), RFC 
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,6 +44,7 @@ STATUS = {
     "ticket-unknown": 200,
     "ticket-kept": 200,
     "asked": 200,
+    "begun": 200,
     "ask-many": 429,
 }
 ICONS = {
@@ -68,20 +69,27 @@ ICONS = {
     "ticket-unknown": "🎫",
     "ticket-kept": "🎫",
     "asked": "🙋",
+    "begun": "✅",
     "ask-many": "🙋",
 }
-TITLES = {"csam": "splash.csam.stop", "taken": "report.taken.title", "full": "report.full.title"}
+TITLES = {
+    "csam": "splash.csam.stop",
+    "taken": "report.taken.title",
+    "full": "report.full.title",
+    "begun": "splash.ticket-open.title",
+}
 IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
 NAMELESS = ("csam", "law")
 OF_THE_GATE = ("order", "csam")  # told to no client that only asks
 MISTAKABLE = ("order", "law", "category", "security")  # a family's own choice is the family's to change
 NIGHT_FROM, NIGHT_TO = 20, 7
 TICKETABLE = ("schedule", "quota", "soft-lock")  # what a ticket can open, and minutes that a family gives
+PAUSE = "pause"  # which its end alone opens: a child can ask for that
 NAMED = ("category", "household")  # what a family can open for good: a page
-ASKABLE = (*TICKETABLE, *NAMED)
+ASKABLE = (*TICKETABLE, PAUSE, *NAMED)
 ASK_MINUTES = (30, 10)
 ASK_WHYS = ("homework", "religion", "family", "play", "other")
-MISTAKE, TICKET, ASK = "/filterd/mistake", "/filterd/ticket", "/filterd/ask"
+MISTAKE, TICKET, ASK, BEGIN = "/filterd/mistake", "/filterd/ticket", "/filterd/ask", "/filterd/begin"
 
 _templates = environment(Path(__file__).parent / "templates")
 _macros: Any = _templates.get_template("macros.html").module
@@ -91,7 +99,8 @@ _macros: Any = _templates.get_template("macros.html").module
 class Facts:
     """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block
 
-    minutes  that a ticket gave;   asked  what was asked of the family
+    minutes  that a ticket gave, or that began;   asked  what was asked of the family
+    left     of a quota: what can begin now; 0: used up; None: not known
     code     of a ticket, as its QR code has it; ''"""
 
     reason: str
@@ -102,6 +111,7 @@ class Facts:
     minutes: int = 0
     asked: Asked | None = None
     code: str = ""
+    left: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,9 @@ class Form:
 def page(
     facts: Facts, language: str, settings: Settings, now: datetime, form: Form | None = None, ask: Form | None = None
 ) -> str:
-    """The whole page, `language` first.   ask  where a child's request goes; None: nothing can be asked for"""
+    """The whole page, `language` first.   ask  where a child's request goes; None: nothing can be asked for
+
+    Its screen time begins with the same token."""
     here = ZoneInfo(settings.zone)
     if facts.reason in NAMELESS:
         facts = Facts(facts.reason)
@@ -131,8 +143,9 @@ def page(
         form=form if facts.reason in MISTAKABLE else None,
         ticket=form if _takes_ticket(facts.reason, form) else None,
         ask=ask if facts.reason in ASKABLE else None,
-        ask_minutes=() if facts.reason in NAMED else ASK_MINUTES,
+        ask_minutes=() if facts.reason in NAMED else ASK_MINUTES[:1] if facts.reason == PAUSE else ASK_MINUTES,
         ask_whys=ASK_WHYS,
+        begin=BEGIN if facts.left and ask else None,
         now=now.astimezone(here),
         until=None if facts.until is None else facts.until.astimezone(here),
         here=here,
@@ -183,6 +196,8 @@ def _form_action(reason: str, form: Form | None, ask: Form | None) -> str:
 def _title(facts: Facts, now: datetime) -> str:
     if facts.reason == "schedule" and is_night(now):
         return "splash.schedule.sleep"
+    if facts.reason == "quota" and not (facts.left is not None and not facts.left):
+        return "splash.quota.ready.title" if facts.left else "splash.quota.either.title"
     if facts.reason == "report":
         return f"report.{_state(facts.report)}.title"
     return TITLES.get(facts.reason, f"splash.{facts.reason}.title")

@@ -45,14 +45,14 @@ def start(conn: Connection, profile: int, at: datetime) -> Quota:
     midnight = next_midnight([get_profile(conn, profile).schedule.zone], at)
     assert midnight is not None
     started = quota.start(int(at.timestamp()), today, int(midnight.timestamp()))
-    _put(conn, profile, started, at)
+    _run(conn, profile, started, at)
     return started
 
 
 def stop(conn: Connection, profile: int, at: datetime) -> Quota:
     """End screen time.   Raises NoPerson, NotNow"""
     stopped = _there(conn, profile).stop(int(at.timestamp()), _today(conn, profile, at))
-    _put(conn, profile, stopped, at)
+    _run(conn, profile, stopped, at)
     return stopped
 
 
@@ -82,6 +82,14 @@ def _there(conn: Connection, profile: int) -> Quota:
 
 def _today(conn: Connection, profile: int, at: datetime) -> date:
     return at.astimezone(ZoneInfo(get_profile(conn, profile).schedule.zone)).date()
+
+
+def _run(conn: Connection, profile: int, quota: Quota, at: datetime) -> None:
+    """Keep the bucket of a quota that is there: of its minutes nothing changes, as control may write none."""
+    times = {"started_s": quota.started_s, "ends_s": quota.ends_s}
+    bucket = {"day": quota.day.isoformat(), "used_s": quota.used_s, **times}
+    conn.execute(update(quotas).where(quotas.c.profile == profile).values(**bucket))
+    _lock(conn, profile, quota, at)
 
 
 def _put(conn: Connection, profile: int, quota: Quota, at: datetime) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from parental.schema.people import household_events
 
@@ -38,6 +38,13 @@ def history(conn: Connection, account: int, before: int | None = None) -> list[R
     if before is not None:
         chosen = chosen.where(household_events.c.id < before)
     return list(conn.execute(chosen.order_by(household_events.c.id.desc()).limit(PAGE)))
+
+
+def count_of(conn: Connection, account: int, about: Mapping[str, Any], since_s: int) -> Mapping[str, int]:
+    """What was done about exactly this since a time: action → how often."""
+    mine = household_events.c.account == account, household_events.c.about == json.dumps(dict(about), sort_keys=True)
+    chosen = select(household_events.c.action, func.count()).where(*mine, household_events.c.time_s >= since_s)
+    return {action: n for action, n in conn.execute(chosen.group_by(household_events.c.action))}
 
 
 def forget(conn: Connection, before_s: int, limit: int) -> int:

@@ -77,7 +77,7 @@ def offers(conn: Connection, line: int) -> Offer:
     row = conn.execute(select(lines).where(lines.c.id == line)).one()
     held = conn.execute(select(addresses).where(addresses.c.line == line)).all()
     has_tokens = conn.execute(select(devices.c.name).where(devices.c.line == line).limit(1)).first() is not None
-    apart = any(each.profile is not None or _is_named(network_of(each)) for each in held)
+    apart = any(each.profile is not None or is_named(network_of(each)) for each in held)
     level = level_of(conn, line, row.account, row.profile)
     rules = _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
     given = [*(["line"] if held else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
@@ -86,7 +86,7 @@ def offers(conn: Connection, line: int) -> Offer:
 
 def level_of(conn: Connection, line: int, account: int, profile: int) -> Level:
     """What a line is.   account, profile  of the line.   Cost: two statements, which are made once"""
-    held = [row.profile is not None or _is_named(network_of(row)) for row in conn.execute(_HELD, {"line": line})]
+    held = [row.profile is not None or is_named(network_of(row)) for row in conn.execute(_HELD, {"line": line})]
     is_school, is_childs = conn.execute(_OWNERS, {"account": account, "profile": profile}).one()
     if is_school:
         return Level.SCHOOL
@@ -108,12 +108,12 @@ def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
 
 def _rules(prefixes: Iterable[Network]) -> tuple[str, ...]:
     """All where a packet can come from one of the prefixes; names where there are only devices that a router names."""
-    kinds = {_is_named(prefix) for prefix in prefixes}
+    kinds = {is_named(prefix) for prefix in prefixes}
     if not kinds:
         return ()
     return NAMES if kinds == {True} else (*NAMES, *LOCKS, *PACKETS)
 
 
-def _is_named(prefix: Network) -> bool:
+def is_named(prefix: Network) -> bool:
     """Whether a prefix is what images have for a device that its router names: no packet comes from there."""
     return is_device(prefix.network_address.packed, prefix.prefixlen)

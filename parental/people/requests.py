@@ -21,6 +21,7 @@ KEPT = timedelta(hours=24)  # after its end: as long as a child may look for the
 DAY = timedelta(days=1)
 MAX_OPEN = 3  # of one profile: a page, more minutes, and one more page
 OF_DAY = 10  # of one profile: what a patient parent reads
+PAGE = 40  # of a list: some days of a family
 MINUTES = (10, 30)  # that can be asked for
 WHYS = ("homework", "religion", "family", "play", "other")
 _LAST = select(func.max(requests.c.id))
@@ -80,6 +81,12 @@ def ask(conn: Connection, account: int, profile: int, wanted: Wanted, at: dateti
 def open_requests(conn: Connection, account: int, at: datetime) -> list[Request]:
     """What waits for an answer in a household, the oldest first."""
     return _of(conn, requests.c.account == account, _is_open(at))
+
+
+def requests_of(conn: Connection, account: int, limit: int = PAGE) -> list[Request]:
+    """The newest of a household that are kept, the newest first."""
+    mine = select(requests).where(requests.c.account == account).order_by(requests.c.id.desc()).limit(limit)
+    return [_request(row) for row in conn.execute(mine)]
 
 
 def newest(conn: Connection, profile: int) -> Request | None:

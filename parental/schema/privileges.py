@@ -63,7 +63,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "day_ranges": {WEB: ALL, CONTROL: READ},
     "cards": {WEB: ALL, CONTROL: READ},
     "time_spans": {WEB: ALL, CONTROL: ALL},  # a ticket is used at the splash, and a clock can go back
-    "quotas": {WEB: ALL, CONTROL: "SELECT, UPDATE (started_s, ends_s)"},
+    "quotas": {WEB: ALL, CONTROL: "SELECT, UPDATE (day, used_s, started_s, ends_s)"},  # begun at the splash
     "ticket_keys": {WEB: APPEND, CONTROL: READ},
     "tickets": {WEB: ALL, CONTROL: READ},
     "ticket_uses": {WEB: APPEND, CONTROL: APPEND},

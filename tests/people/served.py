@@ -33,6 +33,7 @@ from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.database import open_database, writing
 from parental.people import caregivers, children, reports, requests
+from parental.people.devices import put_device
 from parental.people.phones import Phones
 from parental.profile import Profile
 from parental.profiles import put_profile, set_schedule
@@ -42,7 +43,7 @@ from parental.subscriber import Network, Subscriber, parse_prefix
 NIGHT = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # 21:00:03 in Karachi
 SETTINGS = Settings(
     isp_name="Example ISP",
-    isp_url="https://isp.example",
+    isp_url="http://isp.example",
     isp_contact="help@isp.example",
     clients=("127.0.0.0/8",),
     why_host="why.isp.example",
@@ -64,6 +65,7 @@ CLOSINGS: dict[str | None, Closing] = {
     "schedule.example": Closing("schedule", None, UNTIL),
     "pause.example": Closing("pause", None, NIGHT + timedelta(minutes=30)),
     "quota.example": Closing("quota", None, UNTIL),
+    "quota-ready.example": Closing("quota", None, None, left_s=5400),
     "security.example": Closing("security", None, None),
     f"{'a-very-long-name-' * 3}.example": Closing("security", None, None),
 }
@@ -111,6 +113,7 @@ class Served:
             if has_child:
                 child = _add_child(conn, account, held[0])
                 set_schedule(conn, child.profile, Schedule((parse_interval("mon", "20:30", "06:30"),)))
+                put_device(conn, account, "ali-phone")
             phone = Phones(bytes(32)).seal(number)
             invited = caregivers.invite(conn, account, "Sana", role, NIGHT, phone=phone)
             caregivers.accept(conn, invited[1], NIGHT)

@@ -24,7 +24,8 @@ from parental.people.requests import KEPT, YES, Request, Wanted
 from parental.profiles import get_profile
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
-OPENED_BY_TIME = ("schedule", "quota", "soft-lock")  # a pause is ended by who has made it
+# Minutes can be asked for; a pause is opened by its end alone, and a caregiver who is asked can end it.
+OPENED_BY_TIME = ("schedule", "quota", "soft-lock", "pause")
 OPENED_BY_NAME = ("category", "household")
 MANY, NOTHING = Asked("many"), Asked("nothing")
 
@@ -90,7 +91,7 @@ def _holds(conn: Connection, request: Request, at: datetime) -> bool:
     if request.answer != YES:
         return True
     rules = get_profile(conn, request.profile)
-    if request.until_s is None:
+    if request.until_s is None:  # a page; or minutes that the end of a pause has answered: that it is open says it
         return request.name in rules.allowed
     held = exceptions.held(conn, request.profile, at)
     is_closed = rules.paused_until_s > at.timestamp() or any(row.kind == "closed_until" for row in held)

@@ -24,6 +24,7 @@ from mgmt.portal.hours import edits
 from mgmt.portal.hours.dates import city_names
 from mgmt.portal.hours.draft import SOFT_KINDS, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.portal.hours.edits import Edit, NeedsPin
+from mgmt.portal.hours.screen_time import Limit, add_screen_time, limit_of
 from mgmt.portal.hours.week import Row, week_of
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
@@ -69,6 +70,7 @@ class Plan(NamedTuple):
     week: list[Row]
     has_other_hours: bool
     can_lock: bool
+    limit: Limit | None
     receipt: Markup | None
     has_undo: bool
     revision: int
@@ -82,6 +84,7 @@ def add_hours(app: web.Application) -> None:
     app.router.add_post(HOURS + "/draft", done(step))
     for did in ("save", "on", "off", "remove"):
         app.router.add_post(f"{HOURS}/{did}", permitted(change, NEEDED, _list))
+    add_screen_time(app, NEEDED, HOURS, _list)
     app.router.add_post(HOURS + "/undo", taken_back(lambda request: f"/hours/{profile_of(request)}", _list))
 
 
@@ -197,6 +200,7 @@ def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: 
         week=week_of(rules, cards, calendar, today, t),
         has_other_hours=bool(rules.schedule.intervals) and not cards,
         can_lock=set(LOCKS) <= set(rules_of(conn, profile)),
+        limit=limit_of(conn, profile),
         receipt=receipt,
         has_undo=has_undo,
         revision=revision_of(conn, profile),

@@ -37,7 +37,6 @@ from parental.calendar.card import Kind
 from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
-from parental.profile import Profile
 from parental.profiles import get_profile
 
 CHILDREN = PATH + "/children"
@@ -105,13 +104,24 @@ async def remove(request: web.Request, form: Sent) -> web.Response:
     return moved(request, "/children")
 
 
+def name_in(fields: Mapping[str, str]) -> str:
+    """The name that a form gives a child, in one line; '' for what is none."""
+    name = " ".join(fields["name"].split())
+    return name if name.isprintable() else ""
+
+
+def born_of(ages: str, here: datetime) -> int:
+    """The year in which who is the youngest of these ages was born, as the child's calendar has it."""
+    return here.year - int(ages.partition("-")[0])
+
+
 def _wished(fields: Mapping[str, str], free: list[FreeLine]) -> Wished | str:
     """What a form asks for, or the message that says what it lacks."""
-    name, number = " ".join(fields["name"].split()), number_of(fields["line"])
+    name, number = name_in(fields), number_of(fields["line"])
     line = next((each for each in free if number in (0, each.id)), None)
     if line is None:
         return "family.child.taken"
-    if not name or not name.isprintable() or fields["ages"] not in PRESETS:
+    if not name or fields["ages"] not in PRESETS:
         return "family.child.wrong"
     return Wished(name, fields["ages"], line)
 
@@ -137,7 +147,8 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     rules = get_profile(conn, line)
     cards = plans.cards_of(conn, [line]).get(line, ())
     drawing = DRAWINGS[len(children_of(conn, account)) % len(DRAWINGS)]
-    said = {"nickname": wished.name, "drawing": drawing, "birth_year": _born(wished.ages, rules, now)}
+    here = now.astimezone(ZoneInfo(rules.schedule.zone))
+    said = {"nickname": wished.name, "drawing": drawing, "birth_year": born_of(wished.ages, here)}
     child = add_child(conn, account, said, PRESETS[wished.ages].added(rules))
     if wished.line not in free_lines(conn, account):  # only now, as who raises the revision is alone
         raise NoPerson(f"line {line}: not free any more; no child added; see its children")
@@ -148,11 +159,6 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     note_choice(conn, account, session.actor, "child added", {"child": child.id}, now)
     note_choice(conn, account, session.actor, "line given to child", {"child": child.id, "line": line}, now)
     return child
-
-
-def _born(ages: str, rules: Profile, now: datetime) -> int:
-    """The year in which who is the youngest of these ages was born, as the child's calendar has it."""
-    return now.astimezone(ZoneInfo(rules.schedule.zone)).year - int(ages.partition("-")[0])
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

@@ -4,11 +4,13 @@
     close their self-test entries
 
 Invariants: a page asks no one: it shows the last look, with its time; what gives no answer, and what was not looked at
-for minutes, is not called working; it is said of this network's filter alone, and the page says so.
+for minutes, is not called working; a look that fails in a way that no one foresaw is logged with its number, not called
+working either, and the next one comes all the same; it is said of this network's filter alone, and the page says so.
 """
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
@@ -27,6 +29,8 @@ LOOK_AGAIN_S = 10.0  # where the last one found a fault: what is mended is not c
 STALE = timedelta(minutes=5)
 # Control's faults: the kernel could not be given the locks; what a flowtable takes passes neither them nor the gate.
 OPEN = frozenset({"locks", "box: offload"})
+
+log = logging.getLogger(__name__)
 
 
 class Is(Enum):
@@ -53,10 +57,10 @@ class Shown(NamedTuple):
 
 
 class FilterState:
-    """The last look."""
+    """The last look.   n_failed  looks that ended in a fault of this program, since it began"""
 
     def __init__(self) -> None:
-        self.last = Look()
+        self.last, self.n_failed = Look(), 0
 
 
 FILTER: web.AppKey[FilterState] = web.AppKey("filter_state", FilterState)
@@ -103,6 +107,11 @@ async def _looking(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _look_on(app: web.Application) -> None:
+    state = app[FILTER]
     while True:
-        await look(app)
-        await asyncio.sleep(LOOK_S if app[FILTER].last.found is Is.ON else LOOK_AGAIN_S)
+        try:
+            await look(app)
+        except Exception:  # the edge: one fault must not end all looks, nor leave an old one standing
+            state.last, state.n_failed = Look(), state.n_failed + 1
+            log.exception("family pages: look %d at the filter that failed; called not checked", state.n_failed)
+        await asyncio.sleep(LOOK_AGAIN_S if state.last.found in (Is.PART, Is.SILENT) else LOOK_S)

@@ -1,7 +1,8 @@
 """Answers to requests: what a caregiver's yes opens, and how it is taken back.
 
 Invariants: an answer and what it opens are one transaction, so that of two caregivers who answer at once one opens;
-what would open nothing is not answered.
+what would open nothing is not answered; no answer gives minutes while a person keeps it closed, as nothing but ending
+that opens it (semantics 3.4): what then asks for minutes is answered by the end of the pause.
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,9 @@ from parental.calendar import exceptions, plans
 from parental.errors import NotNow
 from parental.people import requests
 from parental.people.household import By
-from parental.people.requests import NO, YES
-from parental.profile import Span
-from parental.profiles import get_profile
+from parental.people.requests import NO, YES, open_requests
+from parental.profile import Profile, Span, is_kept_closed, is_open
+from parental.profiles import get_profile, resume
 
 Undo = Mapping[str, Any]
 
@@ -46,6 +47,45 @@ def open_page(conn: Connection, profile: int, number: int, at: datetime) -> Undo
     return {**undo, "request": number}
 
 
+def ended_by(profile: Profile, at: datetime) -> str | None:
+    """The tap by which a person ends what a person has closed; None: no one keeps it closed."""
+    if not is_kept_closed(profile, at):
+        return None
+    return "resume" if at.timestamp() < profile.paused_until_s else "reopen"
+
+
+def end_pause(conn: Connection, profile: int, number: int, at: datetime) -> None:
+    """Answer by ending what a person has closed.   Raises NotNow where no one keeps it closed, BadProfile"""
+    asked, ending = requests.waiting_request(conn, profile, number, at), ended_by(get_profile(conn, profile), at)
+    if asked.minutes is None or ending is None:
+        raise NotNow(f"request {number}: asks for no minutes, or it is not paused; nothing done")
+    if ending == "resume":
+        resume(conn, profile)
+    else:
+        reopen(conn, profile, at)
+    opened(conn, asked.account, profile, at)
+
+
+def reopen(conn: Connection, profile: int, at: datetime) -> None:
+    """End what a person has closed until a time.   Raises NotNow where no one has"""
+    held = [row for row in exceptions.held(conn, profile, at) if row.kind == "closed_until"]
+    if not held:
+        raise NotNow("no one has closed it until a time; nothing changed")
+    for row in held:
+        exceptions.undo(conn, profile, row.id)
+
+
+def opened(conn: Connection, account: int, profile: int, at: datetime) -> list[int]:
+    """A person has ended a pause: what waits for minutes has them, unless something else closes it; which."""
+    rules = get_profile(conn, profile)
+    if not is_open(rules, at):
+        return []
+    waiting = [each.id for each in open_requests(conn, account, at) if each.profile == profile and each.minutes]
+    for number in waiting:
+        requests.answer(conn, number, YES, at)
+    return waiting
+
+
 def refuse(conn: Connection, profile: int, number: int, at: datetime) -> Undo:
     """Answer no.   Raises NotNow"""
     requests.waiting_request(conn, profile, number, at)
@@ -57,6 +97,12 @@ def take_back(conn: Connection, profile: int, number: int, at: datetime) -> None
     """The request waits again."""
     del profile, at
     requests.reopen(conn, number)
+
+
+def take_all_back(conn: Connection, profile: int, numbers: list[int], at: datetime) -> None:
+    """Those that opened() has answered wait again."""
+    for number in numbers:
+        take_back(conn, profile, number, at)
 
 
 def _open(conn: Connection, profile: int, number: int, span: Span, by: By, at: datetime) -> Undo:

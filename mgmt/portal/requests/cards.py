@@ -1,6 +1,7 @@
 """What children have asked for, as the home page shows it: who, what, why, since when, and what can be answered.
 
-Invariants: an answer that its reader's role may not give, or that the request does not ask for, is not offered.
+Invariants: an answer that its reader's role may not give, or that the request does not ask for, is not offered; nor are
+minutes while a person keeps it closed: there the end of the pause is.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 from sqlalchemy import Connection
 
+from mgmt.portal.requests.answers import ended_by
+from mgmt.portal.rules.links import service_of
 from mgmt.portal.session import Session
 from mgmt.text.direction import ltr
 from mgmt.text.language import Language
@@ -24,7 +27,7 @@ NO = "answer-no"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request.   answers  of mgmt.portal.taps.TAPS"""
+    """A request.   answers  of mgmt.portal.taps.TAPS;   is_paused  minutes open nothing now"""
 
     number: int
     profile: int
@@ -34,6 +37,7 @@ class Asking:
     why: Markup
     when: Markup
     answers: tuple[str, ...]
+    is_paused: bool
 
 
 def askings_of(
@@ -45,20 +49,24 @@ def askings_of(
 
 
 def wanted_words(request: Request, t: Language) -> Markup:
-    """'30 minutes', or the name of a page."""
+    """'30 minutes', or the name of a page and the service that it belongs to."""
     if request.name is not None:
-        return t.say("family.asks.page", name=ltr(request.name))
+        service = service_of(request.name)
+        asked = t.say("family.asks.page", name=ltr(request.name))
+        return asked if service is None else Markup("{} ({})").format(asked, t.say(f"category.{service}"))
     return t.say("family.asks.minutes", minutes=request.minutes)
 
 
 def _asking(
     conn: Connection, session: Session, request: Request, whose: tuple[str, str], t: Language, now: datetime
 ) -> Asking:
-    zone = ZoneInfo(get_profile(conn, request.profile).schedule.zone)
+    rules = get_profile(conn, request.profile)
+    zone, ending = ZoneInfo(rules.schedule.zone), None if request.minutes is None else ended_by(rules, now)
     asked, ends = (datetime.fromtimestamp(at_s, UTC).astimezone(zone) for at_s in (request.asked_s, request.ends_s))
     when = t.say("family.asks.when", asked=t.clock(asked), ends=t.moment(now.astimezone(zone), ends))
-    offered = OF_TIME if request.name is None else OF_PAGE
+    offered = OF_PAGE if request.name is not None else OF_TIME if ending is None else {ending: "account.pause"}
     answers = (*(did for did, needed in offered.items() if session.may(needed)), NO)
     name, drawing = whose
     why = t.say(f"splash.ask.why.{request.why}")
-    return Asking(request.id, request.profile, name, drawing, wanted_words(request, t), why, when, answers)
+    words = wanted_words(request, t)
+    return Asking(request.id, request.profile, name, drawing, words, why, when, answers, ending is not None)

@@ -2,7 +2,8 @@
 
     Ayesha ne 30 minute mazeed maange hain (parhai). Ijazat: 1 4821 likhein. Nahin: 2 4821. -ISP
 
-A yes opens exactly what was asked for, and only where the caregiver's role may give it.
+A yes opens exactly what was asked for, and only where the caregiver's role may give it.  Where a person has paused the
+child, the message says so and has a 3 in the place of the 1, which ends the pause: a 1 never does.
 Invariants: what comes back counts only from the number that its code was sent to (parental.people.request_messages);
 a number without codes gets no message, so that no one has us write to strangers; neither number nor text is logged.
 """
@@ -38,8 +39,10 @@ from parental.people.request_messages import DIGITS, Answerer, Due
 from parental.people.requests import Request, get_request
 from parental.profiles import get_profile
 
-_ANSWER = re.compile(rf"\D*([12])\D*([0-9]{{{DIGITS}}})\D*")
-YES = "1"  # and 2 is no
+YES, RESUME = "1", "3"  # and 2 is no
+_ANSWER = re.compile(rf"\D*([123])\D*([0-9]{{{DIGITS}}})\D*")
+_DONE = {YES: "request answered yes by message", RESUME: "resumed by message"}
+NOT_NOW = "request answered no by message"
 
 Message = tuple[str, str]  # number and text
 
@@ -54,7 +57,7 @@ async def tell(app: web.Application) -> int:
         return 0
 
     def put(conn: Connection) -> list[Message]:
-        found = [_message(conn, phones, each, settings) for each in request_messages.due(conn, now, most)]
+        found = [_message(conn, phones, each, settings, now) for each in request_messages.due(conn, now, most)]
         return [each for each in found if each is not None]
 
     messages = await write_in(app[ENGINE], put)
@@ -84,7 +87,7 @@ async def take(app: web.Application, number: str, text: str) -> None:
         texts = texts_of(conn, spent.account, settings)
         if spent.by is None or said is None:
             return texts["family.sms.request.unknown"], False
-        return _answered(conn, spent.by, said[1] == YES, texts, now)
+        return _answered(conn, spent.by, said[1], texts, now)
 
     words, is_done = await write_in(app[ENGINE], work)
     if is_done:
@@ -94,7 +97,7 @@ async def take(app: web.Application, number: str, text: str) -> None:
         sender.post(plain_from, words)
 
 
-def _message(conn: Connection, phones: Phones, due: Due, settings: Settings) -> Message | None:
+def _message(conn: Connection, phones: Phones, due: Due, settings: Settings, now: datetime) -> Message | None:
     """None: this role cannot say yes, there is no code for it, or the key of people is another one now."""
     # First, so that what cannot be sent is not looked at again and again.
     code = request_messages.put_code(conn, phones, due.request, due.caregiver)
@@ -105,32 +108,39 @@ def _message(conn: Connection, phones: Phones, due: Due, settings: Settings) -> 
     except (ValueError, NoPerson):
         return None
     texts = texts_of(conn, due.account, settings)
-    said = texts["family.sms.request.minutes" if due.name is None else "family.sms.request.page"]
+    said = texts[_asks(conn, due, now)]
     why = texts[f"family.sms.why.{due.why}"]
     values = {"child": name, "minutes": due.minutes, "page": due.name, "why": why, "code": code}
     return number, said.format(**values, isp=settings.isp_name)
 
 
-def _answered(
-    conn: Connection, by: Answerer, is_yes: bool, texts: Mapping[str, str], now: datetime
-) -> tuple[str, bool]:
+def _asks(conn: Connection, due: Due, now: datetime) -> str:
+    """The message that says what is asked for."""
+    if due.name is not None:
+        return "family.sms.request.page"
+    is_paused = answers.ended_by(get_profile(conn, due.profile), now) is not None
+    return "family.sms.request.paused" if is_paused else "family.sms.request.minutes"
+
+
+def _answered(conn: Connection, by: Answerer, digit: str, texts: Mapping[str, str], now: datetime) -> tuple[str, bool]:
     """What the caregiver reads, and whether anything was opened."""
-    asked, actor = by.request, Actor("caregiver", str(by.caregiver), by.role)
+    asked, actor, is_yes = by.request, Actor("caregiver", str(by.caregiver), by.role), digit in _DONE
     if is_yes and _needed(asked.name) not in permissions_of((by.role,)):
         return texts["family.sms.request.late"], False
     try:
         with conn.begin_nested():  # all of an answer, or none of it; that the code was used stays
-            _answer(conn, by, is_yes, now)
-            action = f"request answered {'yes' if is_yes else 'no'} by message"
-            note_choice(conn, asked.account, actor, action, about(conn, asked.profile), now)
-            return _done(conn, asked, is_yes, texts, now), is_yes
+            _answer(conn, by, digit, now)
+            note_choice(conn, asked.account, actor, _DONE.get(digit, NOT_NOW), about(conn, asked.profile), now)
+            return _done(conn, asked, digit, texts, now), is_yes
     except (NotNow, NoPerson, BadProfile):
         return texts["family.sms.request.late"], False
 
 
-def _answer(conn: Connection, by: Answerer, is_yes: bool, now: datetime) -> None:
+def _answer(conn: Connection, by: Answerer, digit: str, now: datetime) -> None:
     asked = by.request
-    if not is_yes:
+    if digit == RESUME:
+        answers.end_pause(conn, asked.profile, asked.id, now)
+    elif digit != YES:
         answers.refuse(conn, asked.profile, asked.id, now)
     elif asked.minutes is None:
         answers.open_page(conn, asked.profile, asked.id, now)
@@ -139,10 +149,10 @@ def _answer(conn: Connection, by: Answerer, is_yes: bool, now: datetime) -> None
         answers.give(conn, asked.profile, asked.id, asked.minutes, who, now)
 
 
-def _done(conn: Connection, asked: Request, is_yes: bool, texts: Mapping[str, str], now: datetime) -> str:
+def _done(conn: Connection, asked: Request, digit: str, texts: Mapping[str, str], now: datetime) -> str:
     name = named(conn, asked.profile).name
-    if not is_yes:
-        return texts["family.sms.request.no"].format(child=name)
+    if digit != YES:
+        return texts["family.sms.request.resumed" if digit == RESUME else "family.sms.request.no"].format(child=name)
     until_s = get_request(conn, asked.id).until_s
     if until_s is None:
         return texts["family.sms.request.opened"].format(child=name, page=asked.name)

@@ -4,7 +4,8 @@ that sends what was asked.
     POST /family/replies   from and text, as the gateway calls them; 204: taken, or nothing for us
 
 Invariants: without the gateway's secret nothing is read; a file is taken away before its answer is done, so that it is
-done once; what cannot be done now, as the database is away, is answered 503, and the gateway sends it once more.
+done once; what cannot be done now, as the database is away, is answered 503, and the gateway sends it once more; a look
+that fails in a way that no one foresaw is logged, and the next one comes all the same.
 """
 
 import asyncio
@@ -98,6 +99,8 @@ async def _look_until(app: web.Application, stopping: asyncio.Event) -> None:
             await look(app)
         except (DatabaseFault, OSError) as reason:
             log.warning("requests: %s; nothing is sent to caregivers until it is better", reason)
+        except Exception:  # the edge: one fault must not end all looks; what was asked is on the home page
+            log.exception("requests: a look failed; nothing was sent to caregivers; the next one comes in %d s", LOOK_S)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LOOK_S)
 

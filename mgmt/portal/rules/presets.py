@@ -57,6 +57,11 @@ PRESETS: Mapping[str, Preset] = {  # the ages, both included
 }
 
 
+def ages_of(age: int) -> str | None:
+    """The preset of an age; None: of an adult."""
+    return next((ages for ages in PRESETS if age <= int(ages.partition("-")[2])), None)
+
+
 def preset_of(profile: Profile) -> str | None:
     """The preset that the rules are; None: they are a family's own."""
     return next((ages for ages, preset in PRESETS.items() if preset.applied(profile) == profile), None)

@@ -38,14 +38,12 @@ from parental.schema.lines import lines, profiles
 from rules.names.clients import client_address
 
 MINE = PATH + "/mine"
-UNASKED = ("pause", "closed_until")  # who has made them ends them
 
 
 class Mine(NamedTuple):
     """What the page shows.   icon, words  what holds now;   closed  kinds and services
 
     has_own    names of the family's are closed;   searches  safe search or YouTube is filtered
-    can_ask    the page of what is closed has a way to ask: no one asks for the end of a pause
     has_counts the family has a report of the child with counts
     is_school  the line is a school's;   contact  whom the school has named"""
 
@@ -55,7 +53,6 @@ class Mine(NamedTuple):
     closed: list[Tile]
     has_own: bool
     searches: bool
-    can_ask: bool
     has_counts: bool
     is_school: bool
     contact: Contact | None
@@ -111,7 +108,6 @@ def mine_of(conn: Connection, profile: int, t: Language, now: datetime) -> Mine 
         closed=_closed(shown),
         has_own=bool(rules.denied),
         searches=bool({rules.safe_search, rules.youtube} - {"off"}),
-        can_ask=state.why not in UNASKED,
         has_counts=_has_counts(conn, account, profile, here.date()),
         is_school=of_school,
         contact=contact_of(conn, account) if of_school else None,

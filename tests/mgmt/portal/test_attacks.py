@@ -2,6 +2,8 @@
 
 import asyncio
 
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine, select
 from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child, code_of
@@ -59,14 +61,23 @@ async def test_many_pins_at_once_are_no_more_than_one_after_another(
 
 
 async def test_two_caregivers_at_once_leave_one_state_and_both_names(parent: Phone, engine: Engine) -> None:
-    csrf, child = await parent.csrf(), add_child(engine)
-    sent = [parent.send("pause", csrf=csrf, profile=str(child)) for _ in range(4)]
+    child = add_child(engine)
+    add_caregiver(engine, "helper", number="+923017654321", name="Hina")
+    server = parent.client.server
+    assert isinstance(server, TestServer)
+    async with TestClient(server, cookie_jar=CookieJar(unsafe=True)) as client:
+        sister = Phone(client, parent.outbox)
+        await sister.with_number("0301 7654321")
+        both = [(phone, await phone.csrf()) for phone in (parent, sister)] * 2
 
-    said = await asyncio.gather(*sent)
+        said = await asyncio.gather(*(phone.send("pause", csrf=csrf, profile=str(child)) for phone, csrf in both))
 
+        changes = [await phone.words("/changes") for phone in (parent, sister)]
     assert {status for status, _ in said} == {200} and is_paused(engine, child)
     with reading(engine) as conn:
         assert [each.action for each in history(conn, 7)].count("paused") == 4
+    for who in ("Sana", "Hina"):
+        assert [each.count(f"Paused · Ayesha {who}") for each in changes] == [2, 2]
 
 
 async def test_a_clock_set_back_asks_for_the_pin_again(parent: Phone, engine: Engine, clock: Clock) -> None:

@@ -33,3 +33,25 @@ async def test_what_a_family_should_know_is_open_to_all_in_both_languages_a_tap_
         status, headers, text = await phone.get("/learn", query)
         assert status == 200 and "Set-Cookie" not in headers
         assert text.count("<section") == len(LESSONS) and words in text
+
+
+async def test_the_way_out_leads_to_the_operator_s_site_and_its_script_is_the_only_one_and_this_page_s_alone(
+    phone: Phone, settings: Settings
+) -> None:
+    settings.isp_url = "https://isp.example"
+    _, headers, text = await phone.get("/help")
+
+    assert 'data-leave rel="noreferrer" href="https://isp.example"' in text and "Leave this page now" in text
+    assert headers["Content-Security-Policy"].endswith("; script-src 'self'")
+    assert text.count("<script") == 1 and '<script src="/family/leave.js" defer>' in text
+    async with phone.client.get("/family/leave.js") as response:
+        assert response.content_type == "text/javascript" and "location.replace" in await response.text()
+    for where in ("", "/learn", "/mine"):
+        _, headers, text = await phone.get(where)
+        assert "script" not in headers["Content-Security-Policy"] and "<script" not in text
+
+
+async def test_where_the_operator_has_no_site_no_way_out_is_offered(phone: Phone, settings: Settings) -> None:
+    settings.isp_url = None
+
+    assert "Leave this page" not in await phone.words("/help")

@@ -5,8 +5,10 @@ from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.whose import about
 from parental.calendar import screen_time
 from parental.database import reading, writing
+from parental.people.household import By, note
 from parental.people.reports import Met, count, days_of, totals_of
 from parental.schema.people import children
 
@@ -33,7 +35,7 @@ async def test_a_report_says_how_often_by_day_and_kind_and_never_what(parent: Ph
     _, _, text = await parent.get(f"/reports/{child}")
     said = await parent.words(f"/reports/{child}")
 
-    assert "Closed 5 times" in said and "1 tries to go around the rules" in said and "0 of 90 minutes" in said
+    assert "Closed 5 times" in said and "that were stopped: 1" in said and "0 of 90 minutes" in said
     assert "games 2" in said.lower() and "Closed hours 1" in said and "Monday 5" in said
     assert text.count('<svg class="bar"') == 7 + 4
     assert not re.search(r"https?://(?!127)", text.partition("<main>")[2].partition("</main>")[0])
@@ -99,3 +101,18 @@ async def test_a_helper_reads_the_report_and_changes_nothing(phone: Phone, engin
     assert (await phone.fill_in(f"reports/{child}/keep", days="0"))[0] == 403
     with reading(engine) as conn:
         assert days_of(conn, 7) == 30
+
+
+async def test_it_says_how_often_the_child_has_asked_in_these_days_and_how_often_it_was_allowed(
+    parent: Phone, engine: Engine
+) -> None:
+    child, other = add_child(engine), add_child(engine, "Bilal", prefix=None)
+    with writing(engine) as conn:
+        for profile, days, action in (
+            (child, 0, "asked"), (child, 6, "asked"), (child, 7, "asked"), (other, 0, "asked"),
+            (child, 0, "request answered yes"), (child, 1, "request answered yes by message"),
+            (child, 0, "request answered no"), (other, 0, "request answered yes"),
+        ):  # fmt: skip
+            note(conn, 7, By("splash", ""), action, about(conn, profile), NOW - timedelta(days=days))
+
+    assert "Requests: 2, of these allowed: 2" in await parent.words(f"/reports/{child}")

@@ -67,7 +67,7 @@ async def test_where_a_family_can_open_nothing_or_has_enough_nothing_is_sent(
     reasons.answers = {"adult.example": Asked("many")}
     status, said = await asked(splash, "adult.example", page)
     assert status == 429 and "Nothing was sent." in said
-    for host in ("ordered.example", "virus.example", "paused.example", "free.example"):
+    for host in ("ordered.example", "virus.example", "free.example"):
         assert ASK not in (await met(splash, host))[2]
 
 
@@ -114,3 +114,16 @@ async def test_who_has_asked_too_often_can_still_say_that_a_block_is_a_mistake(
     async with splash.post(MISTAKE, data=fields, headers={"Host": "adult.example"}) as response:
         assert response.status == 200
     assert len(reasons.reported) == 1
+
+
+async def test_a_paused_child_can_ask_and_reads_that_a_yes_ends_the_pause_and_that_no_ticket_opens_it(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    _, headers, page = await met(splash, "paused.example", **{"Accept-Language": "en"})
+    said = text_of(page)
+
+    assert "Ask for 30 minutes" in said and "Ask for 10 minutes" not in said and "I have a ticket" not in said
+    assert "Minutes and tickets do not open a pause. If your parents say yes, they end the pause." in said
+    assert "form-action 'self'" in headers["Content-Security-Policy"]
+    assert "Sent to your parents." in (await asked(splash, "paused.example", page))[1]
+    assert reasons.wanted == [(30, None, "homework", "127.0.0.1")]

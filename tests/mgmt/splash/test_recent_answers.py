@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from mgmt.control_protocol import Asked, Closing, ControlFailed, Report, Ticketed
+from mgmt.control_protocol import Asked, Begun, Closing, ControlFailed, Report, Ticketed
 from mgmt.splash import recent_answers
 from mgmt.splash.recent_answers import KEPT_S, RecentAnswers
 
@@ -35,6 +35,9 @@ class Played:
         raise NotImplementedError
 
     async def use_ticket(self, code: str, address: str) -> Ticketed:
+        raise NotImplementedError
+
+    async def begin_time(self, address: str) -> Begun:
         raise NotImplementedError
 
 

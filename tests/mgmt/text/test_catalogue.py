@@ -20,6 +20,7 @@ BUILT = (
     "family.did.",
     "family.who.",
     "family.help.",
+    "family.drawing.",
     "family.hours.",
     "family.learn.",
     "family.people.",

@@ -30,3 +30,17 @@ def test_what_is_old_goes_in_batches(household: Connection) -> None:
 
     assert [records.forget(household, before_s, 1) for _ in range(3)] == [1, 1, 0]
     assert [row.action for row in records.history(household, 7)] == ["h2"]
+
+
+def test_what_was_done_about_one_child_since_a_time_is_counted_by_what_it_was(household: Connection) -> None:
+    for hours, about, action in (
+        (0, 1, "asked"),
+        (1, 1, "asked"),
+        (1, 1, "paused"),
+        (2, 11, "asked"),
+        (-1, 1, "asked"),
+    ):
+        records.note(household, 7, SANA, action, {"child": about}, NOON + timedelta(hours=hours))
+    records.note(household, 8, SANA, "asked", {"child": 1}, NOON)
+
+    assert records.count_of(household, 7, {"child": 1}, int(NOON.timestamp())) == {"asked": 2, "paused": 1}

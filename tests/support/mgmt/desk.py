@@ -18,6 +18,7 @@ from filterd.lists.sources import ORDERS_LIST
 from mgmt.control_protocol import (
     Ack,
     Asked,
+    Begun,
     Closing,
     ControlFailed,
     Diff,
@@ -163,6 +164,8 @@ class PlayedReasons:
         self.tickets: list[tuple[str, str]] = []
         self.wanted: list[tuple[int | None, str | None, str, str]] = []
         self.answers: dict[str | None, Asked] = {}
+        self.begun: list[str] = []
+        self.minutes = 60  # of screen time that can begin
 
     async def why_closed(self, name: str | None, address: str) -> Closing:
         self.asked.append((name, address))
@@ -189,6 +192,10 @@ class PlayedReasons:
     async def use_ticket(self, code: str, address: str) -> Ticketed:
         self.tickets.append((code, address))
         return Ticketed("open", 30) if code == "123 456 789" else Ticketed("unknown", 0)
+
+    async def begin_time(self, address: str) -> Begun:
+        self.begun.append(address)
+        return Begun(self.minutes)
 
 
 class Clock:

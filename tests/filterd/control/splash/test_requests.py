@@ -153,3 +153,23 @@ def test_a_splash_that_asks_without_end_fills_no_table_and_changes_nothing_for_o
     assert flood[-1]["state"] == "many" and flood[0]["ok"] is False
     assert other["state"] == "open"
     assert n_requests(engine) == 2 <= OF_DAY
+
+
+def test_a_paused_child_asks_and_the_end_of_the_pause_is_an_answer_that_needs_no_words(
+    place: Path, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        profiles.pause(conn, 8, None)
+
+    async def work(control: Control) -> list[Any]:
+        asked = [await ask(control, OPEN, minutes=30), await why(control, OPEN)]
+        with writing(engine) as conn:
+            (request,) = open_requests(conn, 8, datetime.now(UTC))
+            profiles.resume(conn, 8)
+            answer(conn, request.id, YES, datetime.now(UTC))
+        return [*asked, await why(control, OPEN)]
+
+    asked, waiting, after = play(place, engine, work)
+
+    assert asked["state"] == waiting["asked"]["state"] == "open" and waiting["reason"] == "pause"
+    assert after["asked"] is None

@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.phone import Phone, add_child
 
+from mgmt.portal.household import filter_state
 from mgmt.portal.household.filter_state import FILTER, Is, Look, found_in, look
 
 WORKER = {"ok": True, "name": "dns-0", "generations": {}, "refused": None}
@@ -81,3 +82,27 @@ async def test_it_is_looked_at_while_the_pages_run(parent: Phone) -> None:
             return
         await asyncio.sleep(0.01)
     pytest.fail("waited a minute in vain for a look")
+
+
+async def test_a_look_that_fails_as_no_one_foresaw_is_logged_and_counted_and_the_next_one_comes_all_the_same(
+    parent: Phone, control: PlayedControl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = [{"workers": 7}, {"workers": [WORKER], "faults": 7}, {"workers": [WORKER]}]
+    found, enough = list[Is](), asyncio.Event()
+
+    async def next_answer() -> Any:
+        found.append(parent.app[FILTER].last.found)
+        if len(found) == 4:
+            enough.set()
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    monkeypatch.setattr(control, "status", next_answer)
+    monkeypatch.setattr(filter_state, "LOOK_S", 0.0)
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(filter_state._look_on(parent.app)), loop.create_task(enough.wait())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+    assert found[1:4] == [Is.UNKNOWN, Is.UNKNOWN, Is.ON] and parent.app[FILTER].n_failed == 2
+    assert "look 2 at the filter that failed" in caplog.text and "TypeError" in caplog.text

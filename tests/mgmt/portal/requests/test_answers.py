@@ -6,14 +6,14 @@ from sqlalchemy import Connection
 from support.mgmt.desk import NOW
 from support.present import present
 
-from mgmt.portal.requests.answers import give, give_until_bedtime, open_page, refuse, take_back
+from mgmt.portal.requests.answers import end_pause, ended_by, give, give_until_bedtime, open_page, refuse, take_back
 from mgmt.portal.taps import TAPS
 from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.errors import NotNow
 from parental.people.household import By
-from parental.people.requests import Wanted, ask, newest
-from parental.profiles import get_profile, put_profile, set_schedule
+from parental.people.requests import Wanted, ask, newest, open_requests
+from parental.profiles import get_profile, pause, put_profile, set_schedule
 from parental.schedule import Schedule, parse_interval
 
 BY = By("caregiver", "1", "owner")
@@ -91,3 +91,42 @@ def test_a_no_opens_nothing_and_every_yes_takes_the_pin(conn: Connection) -> Non
     assert exceptions.held(conn, 7, NOW) == []
     answers = {did: tap.loosens for did, tap in TAPS.items() if did.startswith("answer-")}
     assert answers == {did: did != "answer-no" for did in answers} and len(answers) == 5
+
+
+def test_the_end_of_a_pause_answers_what_waits_for_minutes_and_nothing_that_something_else_closes(
+    conn: Connection,
+) -> None:
+    pause(conn, 7, None)
+    number, page = asked(conn), asked(conn, None, "page.example")
+    assert ended_by(get_profile(conn, 7), NOW) == "resume"
+    with pytest.raises(NotNow):
+        give(conn, 7, number, 30, BY, NOW)
+
+    end_pause(conn, 7, number, NOW)
+
+    assert ended_by(get_profile(conn, 7), NOW) is None
+    assert [each.id for each in open_requests(conn, 7, NOW)] == [page]
+    with pytest.raises(NotNow):
+        end_pause(conn, 7, page, NOW)
+
+
+def test_in_closed_hours_a_request_waits_for_minutes_when_the_pause_has_ended(conn: Connection) -> None:
+    set_schedule(conn, 7, SLEEP)
+    pause(conn, 7, None)
+    number = asked(conn)
+
+    end_pause(conn, 7, number, NOW)
+
+    assert [each.id for each in open_requests(conn, 7, NOW)] == [number]
+    assert give(conn, 7, number, 30, BY, NOW)["request"] == number
+
+
+def test_what_a_person_has_closed_until_a_time_is_ended_as_well(conn: Connection) -> None:
+    span = exceptions.until(get_profile(conn, 7), "closed_until", NOW + timedelta(hours=2), NOW)
+    exceptions.add(conn, 7, span, BY, NOW)
+    number = asked(conn)
+    assert ended_by(get_profile(conn, 7), NOW) == "reopen"
+
+    end_pause(conn, 7, number, NOW)
+
+    assert exceptions.held(conn, 7, NOW) == [] and open_requests(conn, 7, NOW) == []

@@ -5,7 +5,7 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 from parental.calendar import exceptions
 from parental.database import reading, writing
 from parental.people.requests import Wanted, ask, newest
-from parental.profiles import set_schedule
+from parental.profiles import pause, set_schedule
 from parental.schedule import Schedule, parse_interval
 
 PIN = {"pin": "2468", "again": "2468"}
@@ -82,3 +82,21 @@ async def test_a_request_of_another_household_is_neither_shown_nor_answered(pare
     assert (await parent.tap("answer-no", 8, request=number))[0] == 404
     assert (await parent.tap("answer-no", 7, request=number))[0] == 409
     assert answer_of(engine, 8) is None
+
+
+async def test_what_is_asked_in_a_pause_is_answered_by_its_end_and_undo_brings_both_back(
+    parent: Phone, engine: Engine
+) -> None:
+    child = add_child(engine)
+    with writing(engine) as conn:
+        pause(conn, child, None)
+        ask(conn, 7, child, Wanted(30, None, "family"), NOW)
+    said = await parent.words()
+    assert "asks for 30 minutes" in said and "It is paused: only ending the pause opens it." in said
+    assert "Yes, 30 min" not in said and "✔ Resume" in said and "Not now" in said
+
+    status, said = await parent.tap("resume", child, **PIN)
+    assert status == 200 and "pause ended" in said and "asks for" not in said and answer_of(engine, child) == "yes"
+
+    _, said = await parent.tap("undo", child)
+    assert "asks for 30 minutes" in said and "only ending the pause" in said and answer_of(engine, child) is None

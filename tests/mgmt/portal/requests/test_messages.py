@@ -1,4 +1,5 @@
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -11,12 +12,12 @@ from support.present import present
 from mgmt.portal.requests.messages import take, tell
 from mgmt.portal.sign_in import DOOR
 from parental.calendar import exceptions
-from parental.database import reading
+from parental.database import reading, writing
 from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
-from parental.people.requests import LIFE
-from parental.profiles import get_profile
+from parental.people.requests import LIFE, Wanted, ask
+from parental.profiles import get_profile, pause
 
 FOREIGN = "+923339999999"
 
@@ -105,7 +106,7 @@ async def test_a_code_from_a_foreign_number_does_nothing_and_is_not_answered(ans
     assert answer_of(engine, child) is None and answering.messages() == before
 
 
-@pytest.mark.parametrize("said", [("1", "yes", "", "1 1 {}"), ("{}", "3 {}", "1 {}9")])
+@pytest.mark.parametrize("said", [("1", "yes", "", "1 1 {}"), ("{}", "4 {}", "1 {}9")])
 async def test_what_is_no_answer_opens_nothing_and_says_how(
     answering: Phone, engine: Engine, said: tuple[str, ...]
 ) -> None:
@@ -203,3 +204,36 @@ async def test_who_has_not_chosen_it_gets_no_message(answering: Phone, engine: E
     wish(engine, add_child(engine))
 
     assert await tell(answering.app) == 0
+
+
+async def test_of_a_paused_child_the_message_says_so_and_a_3_ends_the_pause_where_a_1_opens_nothing(
+    answering: Phone, engine: Engine, control: PlayedControl
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    with writing(engine) as conn:
+        pause(conn, child, None)
+        ask(conn, 7, child, Wanted(30, None, "homework"), NOW)
+
+    message = await told(answering)
+
+    code = present(re.search(r"3 (\d{4}) likhein", message))[1]
+    assert "Internet ruka hua hai. Kholne ke liye 3" in message and f"2 {code}" in message and len(message) <= 160
+    assert "Kuch nahin khula" in await reply(answering, f"1 {code}")
+    with reading(engine) as conn:
+        assert get_profile(conn, child).paused_until_s > NOW.timestamp()
+    assert await reply(answering, f"3 {code}") == "Theek hai. Ayesha ka internet ab ruka hua nahin."
+    with reading(engine) as conn:
+        assert get_profile(conn, child).paused_until_s == 0 and history(conn, 7)[0].action == "resumed by message"
+    assert answer_of(engine, child) == "yes" and control.asked == ["policy_changed"]
+
+
+async def test_a_3_ends_no_pause_that_was_made_by_no_one_and_opens_no_closed_hours(
+    answering: Phone, engine: Engine
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+
+    assert "Kuch nahin khula" in await reply(answering, f"3 {code_of(await told(answering))}")
+    assert answer_of(engine, child) is None

@@ -9,6 +9,7 @@ from support.mgmt.answering import SECRET, answer_of, code_of, mother, told, wis
 from support.mgmt.desk import PlayedControl
 from support.mgmt.phone import NUMBER, Phone, add_child
 
+from mgmt.portal.requests import replies
 from mgmt.portal.requests.replies import look
 from mgmt.portal.sign_in import DOOR
 from parental.errors import DatabaseAway
@@ -149,3 +150,22 @@ async def test_the_look_sends_by_itself_what_a_child_asks(answering: Phone, engi
 
     (message,) = await answering.arrived(set())
     assert "30 minute mazeed" in message
+
+
+async def test_a_look_that_fails_as_no_one_foresaw_is_logged_and_the_next_one_comes_all_the_same(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looks, stopping = 0, asyncio.Event()
+
+    async def looked(_: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise ValueError("no one foresaw this")
+        stopping.set()
+
+    monkeypatch.setattr(replies, "look", looked)
+    monkeypatch.setattr(replies, "LOOK_S", 0.0)
+    await replies._look_until(phone.app, stopping)
+
+    assert looks == 2 and "no one foresaw this" in caplog.text

@@ -1,6 +1,6 @@
 from itertools import pairwise
 
-from mgmt.portal.rules.presets import PRESETS, preset_of
+from mgmt.portal.rules.presets import PRESETS, ages_of, preset_of
 from parental.profile import SAFE_SEARCH, Profile
 from rules.category import CATEGORIES
 
@@ -39,3 +39,9 @@ def test_the_preset_that_holds_is_found_and_a_familys_own_rules_are_none() -> No
         assert preset_of(preset.applied(Profile())) == ages
     assert preset_of(Profile()) is None
     assert preset_of(Profile(frozenset({"games"}))) is None
+
+
+def test_each_age_of_a_child_has_its_ages_and_an_adult_has_none() -> None:
+    assert [ages_of(age) for age in (-1, 0, 6, 7, 12, 15, 17, 18)] == [
+        *("0-6", "0-6", "0-6", "7-9", "10-12", "13-15", "16-17", None),
+    ]

@@ -1,0 +1,77 @@
+"""Screen time at the splash: a child begins its own minutes of the day, from the address of its line.
+
+Invariants: the profile is that of the address in the images in force, whatever a form says; only what would be open
+then begins, so that no minute runs while it is closed all the same; it opens no more than the day's minutes that the
+family has given, which a splash that is taken over could begin as well; tries are counted here, too.
+"""
+
+import time
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine
+
+from fastpath.images.verdict import Reason
+from filterd.control.splash.whose import whose
+from mgmt.budget import RequestBudget
+from mgmt.control_protocol import Begun
+from parental.calendar import screen_time
+from parental.calendar.quota import LEAST_S
+from parental.database import reading, writing
+from parental.errors import NoPerson, NotNow
+from parental.people.household import By, note
+from parental.profile import QUOTA, lock_reason
+from parental.profiles import get_profile
+
+N_TRIES, WINDOW_S = 20, 600.0  # of one profile
+NOTHING = Begun(0)
+
+
+class SplashScreenTime:
+    """Begins the screen time that visitors ask for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._tries = RequestBudget(N_TRIES, WINDOW_S)
+
+    def left_s(self, profile: int | None, at: datetime) -> int | None:
+        """What can begin now of a profile; as in Closing.   Blocking"""
+        if profile is None:
+            return None
+        with reading(self._engine) as conn:
+            return _left_s(conn, profile, at)
+
+    def begin(self, profile: int | None, at: datetime) -> Begun:
+        """Begin it.   Blocking.   Raises DatabaseFault"""
+        if profile is None or self._tries.wait_s(str(profile), time.monotonic()):
+            return NOTHING
+        try:
+            with writing(self._engine) as conn:
+                return _begin(conn, profile, at)
+        except (NoPerson, NotNow):
+            return NOTHING
+
+
+def _begin(conn: Connection, profile: int, at: datetime) -> Begun:
+    asker, left_s = whose(conn, profile), _left_s(conn, profile, at)
+    if asker is None or not left_s:
+        return NOTHING
+    started = screen_time.start(conn, profile, at)
+    assert started.ends_s is not None
+    note(conn, asker.account, By("splash", ""), "screen time started", asker.about(), at)
+    return Begun(max(1, (started.ends_s - int(at.timestamp())) // 60))  # midnight ends it, too
+
+
+def _left_s(conn: Connection, profile: int, at: datetime) -> int | None:
+    bucket = screen_time.quota_of(conn, profile)
+    if bucket is None or bucket.is_running(int(at.timestamp())):
+        return None
+    left_s = screen_time.left_s(conn, profile, bucket, at)
+    return 0 if left_s < LEAST_S else left_s if _would_open(conn, profile, at) else None
+
+
+def _would_open(conn: Connection, profile: int, at: datetime) -> bool:
+    """Whether nothing but the quota closes it."""
+    rules = get_profile(conn, profile)
+    others = tuple(span for span in rules.closures if span.kind != QUOTA)
+    return lock_reason(replace(rules, closures=others), at) == Reason.DEFAULT
