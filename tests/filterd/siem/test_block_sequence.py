@@ -97,7 +97,7 @@ def test_records_that_wait_are_counted_and_those_destroyed_by_age_are_said_once(
 ) -> None:
     store.fill(3)
     assert proof.records_from(RecordsFrom(1, 1, 2)).waiting == 9
-    proof.forget(NIGHT_NS // S + 1, None)
+    proof.forget(NIGHT_NS // S + 1, None, ())
 
     def page(at: tuple[int, int]) -> NextRecords:
         return proof.records_from(RecordsFrom(*at, 100))

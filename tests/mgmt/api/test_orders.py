@@ -56,6 +56,7 @@ async def test_a_pushed_order_is_answered_after_the_workers_have_acknowledged_it
 
 
 async def test_an_order_in_shadow_is_answered_as_not_enforced_with_its_counts(desk: DeskOf, engine: Engine) -> None:
+    body: dict[str, Any] = {}
     for _ in range(2):  # sending it again changes nothing
         status, body = await desk("regulator").ask("POST", "/v1/orders?wait=9", json=ORDER | {"shadow": True})
 

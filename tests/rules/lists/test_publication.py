@@ -16,7 +16,7 @@ from rules.lists import publication
 from rules.lists.publication import KEPT, Entry, TooMany, entries_after, files_of, names_of, read_entries, statement_of
 from rules.lists.reader import read_source
 from rules.lists.source import Source
-from rules.rule import Rule, UrlRule, skipped
+from rules.rule import Rule, Skipped, UrlRule, skipped
 
 NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
 NAMES = {("bad.example", "subtree"), ("one.bad.example", "exact"), ("xn--mgbh0fb.example", "subtree")}
@@ -33,13 +33,13 @@ def files() -> dict[str, bytes]:
 
 def read(tmp_path: Path, octets: bytes, form: str) -> set[tuple[bytes, Mode]]:
     (tmp_path / "list").write_bytes(octets)
-    found = read_source(Source("x", tmp_path / "list", form, Tier.SECURITY))
+    found = read_source(Source("x", tmp_path / "list", form, tier=Tier.SECURITY))
     return {(each.wire, each.mode) for each in found if isinstance(each, Rule) and each.action != Action.PASSTHRU}
 
 
 def test_exceptions_urls_addresses_and_long_names_are_left_out_and_counted() -> None:
     long = ".".join(["a" * 60] * 4)
-    items = [
+    items: list[Rule | UrlRule | Skipped] = [
         rule("bad.example"),
         rule("one.example", Mode.EXACT),
         rule("ok.example", action=Action.PASSTHRU),

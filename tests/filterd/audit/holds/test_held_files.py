@@ -38,10 +38,10 @@ def kept(store: Store) -> HeldFiles:
     over."""
     for number in range(N):
         at = NIGHT_NS - 60 * S + number * S
-        more = {"order": 5, "list_id": "other", "subscriber": 2} if number == 2 else {}
+        order, list_id, subscriber = (5, "other", 2) if number == 2 else (3, "pta", 1)
         events = [
             block_event(f"a{number}.test", time_ns=at, subscriber=1),
-            block_event(f"b{number}.test", time_ns=at, **{"subscriber": 1, **more}),
+            block_event(f"b{number}.test", time_ns=at, order=order, list_id=list_id, subscriber=subscriber),
             block_event(f"c{number}.test", time_ns=NIGHT_NS),
         ]
         store.drain(*events)
