@@ -47,7 +47,7 @@ from filterd.audit.block_tree import BlockTree, Signed, root_of_lines
 from mgmt.block_archive import OrderName
 from mgmt.block_ledger import Wanted
 from mgmt.ledger import block_verifier
-from mgmt.ledger.verifier import lines_of
+from mgmt.ledger.block_verifier import lines_of
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 N_RECORDS = int(os.environ.get("BENCH_RECORDS", "100000000"))

@@ -24,8 +24,8 @@ from filterd.verbs import add_verb, add_verbs
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from mgmt.ledger.block_verifier import Lines
     from mgmt.ledger.block_verifier import Summary as FoundBlocks
-    from mgmt.ledger.verifier import Lines
     from mgmt.ledger.verifier import Summary as Found
 
 EXAMPLE = "filterd audit pull --since 2026-11-24T00:00:00+05:00 --format csv > blocks.csv"
@@ -173,7 +173,8 @@ def _query(args: argparse.Namespace, **more: str | int | None) -> str:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from mgmt.ledger.verifier import Altered, lines_of
+    from mgmt.ledger.block_verifier import lines_of
+    from mgmt.ledger.verifier import Altered
 
     try:
         held = [path.read_text(encoding="utf-8") for path in args.checkpoint]

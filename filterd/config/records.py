@@ -1,9 +1,9 @@
-"""The part of the schema about records of blocks: where they are kept."""
+"""The parts of the schema about records of blocks: where they are kept, and what the public is told of them."""
 
 from dataclasses import dataclass
 
 from filterd.config import kinds
-from filterd.config.spec import LIVE, one
+from filterd.config.spec import CONTROL, LIVE, WEB, many, one
 
 DATABASE, FILES = "database", "files"
 
@@ -22,3 +22,15 @@ class Records:
     @property
     def are_files(self) -> bool:
         return self.store == FILES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transparency:
+    """The public's page of quarters; see docs/transparency.md."""
+
+    page: bool = one(kinds.truth, default=False)
+    """Publish each quarter when it is over, and show `/transparency` to every visitor of the families' door
+    (`/family/listen`; without it, `/api/listen`)."""
+    hidden_issuers: tuple[str, ...] = many(kinds.text, restart=(*CONTROL, *WEB), default=())
+    """Issuers whose orders may not be made public, as orders name them.   They are in no count of orders of a quarter
+    that is published from then on, and the page says that such orders are left out."""

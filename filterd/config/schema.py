@@ -24,7 +24,7 @@ from filterd.config.orders import Orders
 from filterd.config.pages import SETTINGS, Complaint, StopPage
 from filterd.config.protected import Protected
 from filterd.config.radius import Radius
-from filterd.config.records import Records
+from filterd.config.records import Records, Transparency
 from filterd.config.siem import Siem
 from filterd.config.spec import (
     ALL,
@@ -44,7 +44,6 @@ from filterd.config.spec import (
     parts,
     several,
 )
-from filterd.config.transparency import Transparency
 from filterd.config.verifier import Verifier
 from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.settings import HELPLINES, LANGUAGES

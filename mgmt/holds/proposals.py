@@ -23,8 +23,8 @@ from mgmt.ledger.event import Value
 from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, NotApproved
 from mgmt.orders.events import note_approval, told
 from mgmt.orders.signatures import proposer_of, refuse_many
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approvals, orders
+from parental.schema.records import legal_holds
 
 LONGEST = timedelta(days=366)  # then two persons look at it again, and propose another one
 SIGNED_WITHIN = timedelta(days=7)  # a proposal that nobody signs is nothing to wait for

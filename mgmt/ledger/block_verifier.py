@@ -27,14 +27,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 if __package__:
     from mgmt.ledger.verifier import (
+        MAX_LINE,
         Altered,
         Checkpoint,
         Frontier,
-        Lines,
         canonical,
         key_id,
         leaf_hash,
@@ -47,10 +47,10 @@ if __package__:
     )
 else:
     from verifier import (  # type: ignore[import-not-found,no-redef]
+        MAX_LINE,
         Altered,
         Checkpoint,
         Frontier,
-        Lines,
         canonical,
         key_id,
         leaf_hash,
@@ -66,6 +66,8 @@ WHAT, RANGE, PROOF = "exported block records", "filterd-blocks/1", "filterd-bloc
 BATCH = b'{"batch":'
 SALT_OCTETS = 16
 MOST_RECORDS = 1 << 16  # of a batch
+PIECE_OCTETS = 1 << 18  # of a file, read at once
+MAX_TAKEN = 1 << 28  # octets of lines that are taken at once: of a batch's records, which are some hundred each
 RootOf = Callable[[bytes, bytes], bytes]  # (salt, lines with their ends) → the root of their tree
 
 
@@ -91,6 +93,59 @@ class _Batch(NamedTuple):
     root: bytes
     leaf: bytes
     salt: bytes | None
+
+
+class Lines(Iterator[bytes]):
+    """The lines of a file, each with its end; without it one that is too long, which is no line of a bundle.
+
+    pieces  of its octets"""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._piece, self._at = b"", 0
+
+    def __next__(self) -> bytes:
+        while (end := self._piece.find(b"\n", self._at)) < 0:
+            if len(self._piece) - self._at > MAX_LINE or not self._read_on():
+                end = min(len(self._piece) - 1, self._at + MAX_LINE)
+                break
+        begin, self._at = self._at, end + 1
+        if self._at == begin:
+            raise StopIteration
+        return self._piece[begin : self._at]
+
+    def peek(self) -> bytes:
+        """The next line, which stays the next; empty at the end."""
+        line = next(self, b"")
+        self._at -= len(line)
+        return line
+
+    def take(self, n: int) -> bytes:
+        """The octets of the next lines, as many as there are up to n.   Cost: 0.1 µs a line, a third of one by one"""
+        found = list[bytes]()
+        while n and sum(map(len, found)) <= MAX_TAKEN:
+            here = self._piece.count(b"\n", self._at)
+            end = len(self._piece) if here < n else self._end_of(n)
+            found.append(self._piece[self._at : end])
+            self._at, n = end, n - min(n, here)
+            if n and not self._read_on():
+                break
+        return b"".join(found)
+
+    def _end_of(self, n: int) -> int:
+        """Where the n-th line from here ends, in this piece."""
+        return len(self._piece) - len(self._piece[self._at :].split(b"\n", n)[-1])
+
+    def _read_on(self) -> bool:
+        """Put the next piece behind what is left; whether there is one."""
+        piece = next(self._pieces, b"")
+        self._piece, self._at = self._piece[self._at :] + piece, 0
+        return bool(piece)
+
+
+def lines_of(file: BinaryIO) -> Lines:
+    """Those of a file."""
+    return Lines(iter(lambda: file.read(PIECE_OCTETS), b""))
 
 
 def root_of_lines(salt: bytes, lines: bytes) -> bytes:

@@ -16,9 +16,8 @@ from sqlalchemy import Connection, and_, func, literal, or_, select, union, unio
 from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED, SHADOW
 from parental.column_types import is_octets
 from parental.revision import current_revision
-from parental.schema.canaries import order_canaries
+from parental.schema.canaries import order_canaries, order_shadows
 from parental.schema.orders import entries, entry_parts
-from parental.schema.shadows import order_shadows
 
 REVISION = "orders"
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed

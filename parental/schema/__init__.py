@@ -30,7 +30,6 @@ from parental.schema import (
     canaries,
     confirmations,
     deadlines,
-    holds,
     idempotency,
     ledger,
     lines,
@@ -42,7 +41,6 @@ from parental.schema import (
     requests,
     sealed_orders,
     settings,
-    shadows,
     staff,
     statistics,
 )
@@ -54,7 +52,6 @@ __all__ = [
     "canaries",
     "confirmations",
     "deadlines",
-    "holds",
     "idempotency",
     "ledger",
     "lines",
@@ -67,7 +64,6 @@ __all__ = [
     "requests",
     "sealed_orders",
     "settings",
-    "shadows",
     "staff",
     "statistics",
 ]

@@ -63,7 +63,7 @@ orders = Table(
     Column("review_s", BigInteger),  # from then on somebody is to look whether it is still needed
     Column("expires_s", BigInteger),  # it lapses then, as it was ordered
     Column("expired_ms", BigInteger),  # when control, by its trusted clock, has seen that
-    # It is counted and not enforced, until two persons let it in; see parental.schema.shadows.
+    # It is counted and not enforced, until two persons let it in; see parental.schema.canaries.
     Column("is_shadow", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("issuer", "ref"),
     Index("orders_versions", "first", "version", unique=True),  # of two corrections at once one is refused

@@ -2,14 +2,19 @@
 
     blocks, day_keys, csam_counts  the record of what was blocked
     spool_positions, *_totals      how far spools and counters have been drained into them
+    legal_holds                    which blocks stay although they are old; two persons agree to each as an approval
+                                   (parental.schema.orders), whose end is its own
     list_counts                    what lists in the shadow would have blocked, and lists of bypass have met
 
 Invariants: `blocks` has no column for a name that was asked for, an address or a subscriber's number; `csam_counts` and
-`list_counts` have none for a person, a name or a rule.
+`list_counts` have none for a person, a name or a rule.  What a hold names never changes, and its row is never removed;
+web proposes, control alone begins.
 """
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     Integer,
     LargeBinary,
@@ -90,4 +95,20 @@ confidential_totals, list_totals = (
         Column("total", BigInteger, nullable=False),
     )
     for name in ("confidential_totals", "list_totals")
+)
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("since_s", BigInteger, nullable=False),  # of records: since_s <= time < until_s
+    Column("until_s", BigInteger, nullable=False),
+    Column("order", BigInteger),  # its number; none of these: of any
+    Column("list", String),
+    Column("category", String),
+    Column("subscriber", String),  # a pseudonym of one day, 32 hexadecimal digits
+    Column("keeps_keys", Boolean, nullable=False),  # of its days, by which pseudonyms can be matched to subscribers
+    Column("begun_ms", BigInteger),  # when control has begun it
+    Column("gone_before_s", BigInteger),  # when it began, older records were destroyed already; none: nothing it names
+    CheckConstraint("since_s < until_s", name="legal_holds_spans"),
+    sqlite_autoincrement=True,
 )

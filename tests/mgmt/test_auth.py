@@ -42,7 +42,7 @@ from parental.people.household import By
 from parental.profile import Profile, Span
 from parental.schema import metadata
 from parental.schema.access import family_pins, tokens
-from parental.schema.holds import legal_holds
+from parental.schema.records import legal_holds
 from parental.subscriber import Subscriber, parse_prefix
 from rules.names.protected import Protected
 

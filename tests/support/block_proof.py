@@ -12,8 +12,8 @@ from support.spool import TIME_NS, block_event, put_segment
 from filterd.audit.block_bundle import bundle_of
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.block_tree import BlockTree, Signed
-from mgmt.ledger.block_verifier import Summary, verify
-from mgmt.ledger.verifier import Altered, lines_of
+from mgmt.ledger.block_verifier import Summary, lines_of, verify
+from mgmt.ledger.verifier import Altered
 
 S = 10**9
 DAY_NS = 86_400 * S

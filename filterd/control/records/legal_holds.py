@@ -21,8 +21,8 @@ from mgmt.orders.approvals import DESK, LEGAL_HOLD, OF_HOLDS, RELEASE, approvals
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.events import note_approval
 from mgmt.orders.proof import Proof, signers_of, why_unproven
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approvals
+from parental.schema.records import legal_holds
 
 log = logging.getLogger("filterd.control.service")
 

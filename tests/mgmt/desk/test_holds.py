@@ -8,8 +8,8 @@ from support.mgmt.staff_desk import Browser, Come
 
 from mgmt.holds.scope import Scope, scope_of
 from parental.database import reading
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approvals
+from parental.schema.records import legal_holds
 
 WORDS = {
     "since": "2026-07-01",

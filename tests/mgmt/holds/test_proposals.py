@@ -12,8 +12,8 @@ from mgmt.holds.proposals import LONGEST, MOST_HOLDS, NewHold, find_hold, propos
 from mgmt.holds.scope import Scope
 from mgmt.orders.approvals import NotApproved
 from mgmt.orders.signatures import MAX_WAITING
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approvals
+from parental.schema.records import legal_holds
 
 NOW_S = int(NOW.timestamp())
 SCOPE = Scope(0, NOW_S, list="pta")

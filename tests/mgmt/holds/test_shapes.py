@@ -11,8 +11,8 @@ from support.present import present
 from mgmt.holds.proposals import NewHold, find_hold, propose_hold, shown_holds
 from mgmt.holds.scope import Scope
 from mgmt.holds.shapes import line_of, shown
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approvals
+from parental.schema.records import legal_holds
 
 HOLD = NewHold(
     Scope(0, int(NOW.timestamp()), subscriber="ab" * 16), "a court asks", "WP 1/2026", NOW + timedelta(days=9)

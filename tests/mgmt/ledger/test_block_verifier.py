@@ -1,3 +1,4 @@
+import itertools
 import json
 import shutil
 import subprocess
@@ -260,3 +261,26 @@ def test_a_witness_that_is_asked_for_must_have_cosigned(store: Store, whole: byt
     alone = proof_of(store.path, store.tree, 3, 1)
     assert verified(store.bundle(), witnesses=[witness.vkey]) == verified(whole)
     assert verified(alone, witnesses=[witness.vkey]).records == 1
+
+
+TEXT = b"one\n\nthree\n" + b"x" * 40 + b"\nlast, without an end"
+
+
+@pytest.mark.parametrize("size", range(1, len(TEXT) + 1))
+def test_lines_are_the_same_wherever_a_file_is_cut_into_pieces(size: int) -> None:
+    pieces = [TEXT[at : at + size] for at in range(0, len(TEXT), size)]
+    expected = TEXT.splitlines(keepends=True)
+
+    assert list(block_verifier.Lines(pieces)) == expected
+    for n in range(7):
+        lines = block_verifier.Lines(pieces)
+        assert lines.peek() == expected[0]
+        assert lines.take(n) == b"".join(expected[:n])
+        assert lines.peek() == b"".join(expected[n : n + 1])
+        assert list(lines) == expected[n:]
+
+
+def test_lines_that_are_taken_have_a_most_of_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_verifier, "MAX_TAKEN", 1000)
+
+    assert len(block_verifier.Lines(itertools.repeat(b"x" * 100)).take(5)) <= 1100

@@ -419,26 +419,3 @@ def test_a_witness_that_is_asked_for_must_have_cosigned_the_end_or_what_is_held(
     false = kept + witness.cosign(kept.replace("5", "6", 1), 1_800_000_000)
     assert "has a false cosignature" in fault(octets, held=[false], witnesses=[witness.vkey])
     assert "is no key of a witness" in fault(octets, witnesses=[SIGNER.vkey])
-
-
-TEXT = b"one\n\nthree\n" + b"x" * 40 + b"\nlast, without an end"
-
-
-@pytest.mark.parametrize("size", range(1, len(TEXT) + 1))
-def test_lines_are_the_same_wherever_a_file_is_cut_into_pieces(size: int) -> None:
-    pieces = [TEXT[at : at + size] for at in range(0, len(TEXT), size)]
-    expected = TEXT.splitlines(keepends=True)
-
-    assert list(verifier.Lines(pieces)) == expected
-    for n in range(7):
-        lines = verifier.Lines(pieces)
-        assert lines.peek() == expected[0]
-        assert lines.take(n) == b"".join(expected[:n])
-        assert lines.peek() == b"".join(expected[n : n + 1])
-        assert list(lines) == expected[n:]
-
-
-def test_lines_that_are_taken_have_a_most_of_octets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifier, "MAX_TAKEN", 1000)
-
-    assert len(verifier.Lines(itertools.repeat(b"x" * 100)).take(5)) <= 1100

@@ -16,8 +16,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.staff.people import reset_person
-from parental.schema.holds import legal_holds
 from parental.schema.orders import approval_signatures, approvals
+from parental.schema.records import legal_holds
 
 NOW_S = int(NOW.timestamp())
 DAY = timedelta(days=1)

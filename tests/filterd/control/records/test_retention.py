@@ -18,8 +18,7 @@ from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import begin, read_clocks
 from mgmt.orders.signatures import sign
 from parental.database import reading, writing
-from parental.schema.holds import legal_holds
-from parental.schema.records import blocks
+from parental.schema.records import blocks, legal_holds
 
 pytestmark = pytest.mark.services
 NOW = datetime.now(UTC)
