@@ -3,15 +3,16 @@
     approvals of holds, proven → begun → over: at its end, or released by two persons → its records go at their age
 
 Invariants: a hold is proven once, when it begins, and a signer who leaves ends none; a hold that has begun is ended by
-its end or by a proven release alone: of one that is not what was signed, there is a fault, and its records stay.  Where
-the time is not known, no hold ends.  Beginning, release and end are events of the ledger.
+its end or by a proven release alone: of one that is not what was signed, there is a fault, and its records stay.  It
+has one approval, the first that names it: no later one begins it again, or makes it longer.  Where the time is not
+known, no hold ends.  Beginning, release and end are events of the ledger.
 """
 
 import logging
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, exists, false, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, false, func, or_, select, update
 
 from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
 from mgmt.holds.scope import Scope, scope_of
@@ -53,7 +54,9 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
         hold = conn.execute(select(legal_holds).where(legal_holds.c.id == approval.hold)).one_or_none()
         has_begun = hold is not None and hold.begun_ms is not None and approval.kind == LEGAL_HOLD
         fault = _fault_of(approval, hold, now_s) or (None if has_begun else why_unproven(conn, approval, proof))
-        if has_begun:
+        if approval.kind == LEGAL_HOLD and approval.id != _first_of(conn, approval.hold):
+            end_approval(conn, approval, "is of a hold that has another approval", at)
+        elif has_begun:
             faults += [] if fault is None else [f"hold {approval.hold}: {fault}; its records stay; release it"]
         elif fault is not None:
             end_approval(conn, approval, fault, at)
@@ -102,6 +105,13 @@ def _fault_of(approval: Row[Any], hold: Row[Any] | None, now_s: int) -> str | No
         return None if approval.digest == words else "is of other records or words than are here now"
     except (TypeError, AttributeError, ValueError):
         return "holds what no approval holds"
+
+
+def _first_of(conn: Connection, hold: int) -> int | None:
+    """The approval of a hold.   Numbers rise, and web gives none: what it writes of a hold later is not the first."""
+    of_it = approvals.c.hold == hold, approvals.c.kind == LEGAL_HOLD
+    first: int | None = conn.execute(select(func.min(approvals.c.id)).where(*of_it)).scalar_one()
+    return first
 
 
 def _begin(conn: Connection, approval: Row[Any], hold: Row[Any] | None, moment: Moment) -> None:

@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, insert, select, update
 from support.mgmt.orders import NOW, said
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed
 
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
-from mgmt.holds.proposals import NewHold, find_hold, propose_hold, propose_release
+from mgmt.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
 from mgmt.holds.scope import Scope
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.proof import BY_NAMES, Proof
@@ -126,6 +126,35 @@ def test_what_web_changes_after_both_have_signed_does_not_begin(
 
     assert seen(conn) == Holds([], [])
     assert "legal hold begun" not in actions(conn)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_hold_that_two_have_signed_lends_its_begin_to_no_other_approval(
+    conn: Connection, amna: Signer, bilal: Signer, is_over: bool
+) -> None:
+    number = begun(conn, amna, bilal)
+    if is_over:
+        assert seen(conn, 90 * DAY).scopes == []
+    first = row_of_approval(conn, number)
+    forged = forge_second(conn, first, expires_s=NOW_S + 300 * 86_400)
+
+    found = seen(conn, 91 * DAY if is_over else 2 * DAY)
+
+    assert found == Holds([] if is_over else [SCOPE], [])
+    assert row_of_approval(conn, forged).lapsed_ms is not None
+    assert seen(conn, 91 * DAY) == Holds([], [])
+
+
+def forge_second(conn: Connection, first: Any, **lie: Any) -> int:
+    """What a web role that was taken over can write: an approval of the same hold, and signatures that are none."""
+    named = ("kind", "hold", "reason", "reference", "collateral", "proposer", "proposer_group", "proposer_account")
+    row = {name: getattr(first, name) for name in (*named, "proposed_s")} | lie
+    row["digest"] = digest_of(row, SCOPE)
+    forged = int(conn.execute(insert(approvals).values(row)).inserted_primary_key[0])
+    of_first = select(approval_signatures).where(approval_signatures.c.approval == first.id)
+    for each in conn.execute(of_first).mappings().all():
+        conn.execute(insert(approval_signatures).values({**each, "approval": forged}))
+    return forged
 
 
 def test_a_hold_of_which_the_words_change_once_it_has_begun_is_a_fault_and_stays(
