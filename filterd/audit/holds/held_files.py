@@ -73,8 +73,10 @@ class HeldFiles:
     def _cut_file(self, path: Path, span: Span, day: int, scopes: frozenset[Scope]) -> None:
         try:
             is_left = self._is_left(path, self._tree.counts_of(day, *span), day, scopes)
-        except ValueError as reason:  # what cannot be read cannot be cut: it may be what is held
-            log.error("%s; the file stays whole until no hold names records of its day", reason)
+        except (OSError, ValueError) as reason:  # what cannot be read cannot be cut: it may be what is held
+            if isinstance(reason, OSError) and reason.errno is not None:
+                raise  # of the disk, not of what the file holds (pyarrow raises both): the next pass tries it again
+            log.error("%s: %s; the file stays whole until no hold names records of its day", path, reason)
             is_left = True
         self._cut.pop(path, None)
         if is_left:

@@ -1,5 +1,6 @@
 """Of days that are over, what legal holds name stays and can be proven; what they do not name is gone."""
 
+import errno
 import os
 import sqlite3
 from contextlib import closing
@@ -160,6 +161,35 @@ def test_a_file_that_cannot_be_read_stays_whole_and_keeps_no_other_one(store: St
         "0000000100-0000000200.parquet",
     ]
     (day / "0000000100-0000000200.parquet").unlink()
+    assert rules(store) == ["a2.test", "b2.test"]
+
+
+def test_a_file_of_which_a_page_is_damaged_stays_and_stops_no_other_work(store: Store, kept: HeldFiles) -> None:
+    (path,) = store.path.glob("enforcement/day=2027-01-15/*.parquet")
+    with pq.ParquetFile(path) as file:
+        chunk = file.metadata.row_group(0).column(0)
+        first, n = chunk.data_page_offset, chunk.total_compressed_size
+    octets = bytearray(path.read_bytes())
+    octets[first + n // 2 : first + n] = bytes(n - n // 2)
+    path.write_bytes(octets)
+
+    assert kept.forget(NIGHT_S, None, [WHO["time"]]) == 0
+
+    assert path.read_bytes() == octets
+
+
+def test_where_there_is_no_room_to_write_a_file_again_it_is_tried_at_the_next_pass(
+    store: Store, kept: HeldFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(held_files, "_write_again", full)
+        kept.forget(NIGHT_S, None, [WHO["order"]])
+
+    kept.forget(NIGHT_S, None, [WHO["order"]])
+
     assert rules(store) == ["a2.test", "b2.test"]
 
 
