@@ -180,9 +180,10 @@ class Archive:
         return compact(self._folder)
 
     def _forget(self, due: Forget) -> int:
-        n = self._proof.forget(due.blocks_before_s, due.after_s, due.held)
-        theirs = days_due(self._folder, "household", due.household_before_s, due.after_s)  # no hold is of a household
-        return n + forget(self._folder, "household", theirs)
+        # First: no hold is of a household, and what keeps a day from being cut keeps nothing of theirs.
+        theirs = days_due(self._folder, "household", due.household_before_s, due.after_s)
+        n = forget(self._folder, "household", theirs)
+        return n + self._proof.forget(due.blocks_before_s, due.after_s, due.held)
 
     def _status(self) -> ArchiveStatus:
         files = [path for ledger in LEDGERS for path in (self._folder / ledger).glob("day=*/*.parquet")]

@@ -76,7 +76,7 @@ class HeldFiles:
         except (OSError, ValueError) as reason:  # what cannot be read cannot be cut: it may be what is held
             if isinstance(reason, OSError) and reason.errno is not None:
                 raise  # of the disk, not of what the file holds (pyarrow raises both): the next pass tries it again
-            log.error("%s: %s; the file stays whole until no hold names records of its day", path, reason)
+            log.error("%s stays whole until no hold names records of its day: %s", path, reason)
             is_left = True
         self._cut.pop(path, None)
         if is_left:

@@ -1,3 +1,4 @@
+import errno
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from filterd.audit.archive_messages import (
 )
 from filterd.audit.archive_service import MOST_SEARCHES, Archive
 from filterd.audit.block_batches import Batches, batch_numbers, no_records
+from filterd.audit.holds.held_files import HeldFiles
 from filterd.errors import Missing
 from filterd.process.codec import Failed
 from mgmt.block_archive import OrderName
@@ -173,6 +175,23 @@ async def test_what_a_legal_hold_names_stays_and_is_found_and_nothing_of_a_house
     assert isinstance(found_now, Records) and "bad.test" in {each.rule for each in found_now.records}
     await archive.answer(Forget(far_s, far_s, None, []))
     assert sorted(found(store)) == []
+
+
+async def test_what_keeps_a_held_day_from_being_cut_keeps_nothing_of_a_household(
+    archive: Archive, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive_service, "OLD_S", 0.0)
+    await tended(archive)
+    monkeypatch.setattr(HeldFiles, "_cut_file", full)
+    far_s = TIME_S + 9000 * DAY_S
+
+    with pytest.raises(OSError, match="No space"):
+        await archive.answer(Forget(far_s, far_s, None, [Scope(0, 1 << 34, list="pta")]))
+
+    assert sorted(found(store)) == ["bad.test"]
 
 
 async def test_so_many_pulls_run_at_once_and_the_next_one_is_asked_to_come_again(archive: Archive) -> None:
