@@ -93,7 +93,7 @@ def in_force(folder: Path, ledger: LedgerName, first: date, last: date) -> InFor
 
 def files_of_day(folder: Path, ledger: LedgerName, day: int) -> list[tuple[Path, Span]]:
     """The files of a day since 1970, with the batches of each; also of one that does not count yet."""
-    return [each for each in _files(folder / ledger) if each[0].parent.name == f"day={EPOCH + timedelta(days=day)}"]
+    return list(_files(folder / ledger, f"day={EPOCH + timedelta(days=day)}"))
 
 
 def settle(folder: Path) -> None:
@@ -269,8 +269,8 @@ def _left(numbers: Sequence[int], spans: Iterable[Span]) -> list[int]:
     return [number for number in numbers if not any(first <= number <= last for first, last in recent)]
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, Span]]:
-    for path in sorted(folder.glob("day=*/*.parquet")):
+def _files(folder: Path, days: str = "day=*") -> Iterator[tuple[Path, Span]]:
+    for path in sorted(folder.glob(f"{days}/*.parquet")):
         if found := NAME.fullmatch(path.name):
             yield path, (int(found[1]), int(found[2]))
 

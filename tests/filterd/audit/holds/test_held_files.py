@@ -3,9 +3,11 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from itertools import pairwise
+from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
@@ -127,6 +129,22 @@ def test_a_file_is_read_once_for_the_same_holds(store: Store, kept: HeldFiles, m
     monkeypatch.setattr(pq, "ParquetFile", lambda *_: 1 / 0)
 
     assert kept.forget(NIGHT_S, None, [WHO["order"]]) == 0
+
+
+def test_of_the_days_that_no_hold_names_no_file_is_looked_at(
+    store: Store, kept: HeldFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    real = Path.glob
+
+    def noted(path: Path, pattern: str) -> Iterator[Path]:
+        looked.append(pattern)
+        return real(path, pattern)
+
+    monkeypatch.setattr(Path, "glob", noted)
+    kept.forget(NIGHT_S, None, [WHO["order"]])
+
+    assert {pattern for pattern in looked if pattern.endswith(".parquet")} == {f"day={FIRST}/*.parquet"}
 
 
 @pytest.mark.parametrize("after", range(3))
