@@ -18,6 +18,7 @@ FIELDS = ("since", "until", "order", "list", "category", "channel", "province")
 LONGEST_CHARACTERS = 200
 CURSOR = re.compile(r"(\d{1,12})-(\d{1,15})")
 YEARS = range(1971, 9999)  # in which each day has a begin in each zone
+LAST_S = 253_402_300_799  # of the year 9999: of a later one there is no text
 USUAL = timedelta(days=7)  # where no day is said: a page of a week is found fast
 
 
@@ -65,7 +66,7 @@ def cursor_of(text: str) -> Cursor | None:
     if not text:
         return None
     found = CURSOR.fullmatch(text)
-    if found is None:
+    if found is None or int(found[1]) > LAST_S:
         raise NotAsked("place in the records: unknown; nothing was looked for; begin at the first page")
     return Cursor(int(found[1]), int(found[2]))
 

@@ -33,7 +33,7 @@ def test_a_day_of_another_length_is_whole() -> None:
 
 def test_a_place_in_the_records_is_read_as_it_was_written() -> None:
     assert cursor_of(Cursor(1785758400, 3).text()) == Cursor(1785758400, 3) and cursor_of("") is None
-    for wrong in ("x", "1-", "-1-1", "1-2-3", "1" * 13 + "-1"):
+    for wrong in ("x", "1-", "-1-1", "1-2-3", "1" * 13 + "-1", "253402300800-0"):
         with pytest.raises(NotAsked):
             cursor_of(wrong)
 
