@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections import defaultdict
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,7 +23,7 @@ from mgmt.block_archive import ArchiveFailed
 from mgmt.desk.access import done, viewed
 from mgmt.desk.audit.asked import CHANNELS, FIELDS, Asked, NotAsked, asked_of, cursor_of, utc_day
 from mgmt.desk.audit.records import page_of
-from mgmt.desk.audit.verification import Result, verify_blocks, verify_ledger
+from mgmt.desk.audit.verification import MOST_DAYS, Result, verify_blocks, verify_ledger
 from mgmt.desk.frame import PATH, Sent, page
 from mgmt.frame.shapes import MAX_NUMBER
 from mgmt.holds.proposals import shown_holds
@@ -178,8 +179,10 @@ async def _verified(request: web.Request, form: Sent) -> Result:
         raise NotAsked(
             "records are rows of the database here, which have no proof; nothing verified; see /records/store"
         )
-    wanted = asked_of(form.fields, request.app[SETTINGS].zone, request.app[CLOCK]()).wanted
-    first, last = utc_day(wanted.since_s), utc_day(wanted.until_s - 1)
+    asked = asked_of(form.fields, request.app[SETTINGS].zone, request.app[CLOCK]())
+    if asked.last - asked.first >= timedelta(days=MOST_DAYS):
+        raise NotAsked(f"more than {MOST_DAYS} days; nothing was verified; choose fewer, or verify a bundle yourself")
+    first, last = utc_day(asked.wanted.since_s), utc_day(asked.wanted.until_s - 1)
     node = socket.gethostname()
     await note_pull(request, by, "blocks verified", {"first": str(first), "last": str(last), "node": node})
     return await verify_blocks(request.app[ARCHIVE], first, last)

@@ -199,6 +199,7 @@ async def test_the_ledger_is_verified_here_and_the_page_says_what_that_does_not_
     monkeypatch.setattr(bundle, "page_of", altered)
     _, text = await browser.send("/audit/verify", csrf=csrf, what="ledger")
     assert "No fault" not in text and "event 0: altered" in text
+    assert "nothing was changed" not in text and "What it does not show" not in text
 
 
 async def test_rows_of_the_database_are_not_said_to_be_verified(browser: Browser, come: Come, engine: Engine) -> None:
@@ -305,11 +306,24 @@ async def test_a_fault_of_the_records_is_shown_as_one(
 
     status, text = await browser.send("/audit/verify", csrf=csrf, what="blocks", since="2026-08-01", until="2026-08-03")
     assert status == 200 and 'role="alert"' in text and "No fault" not in text
-    status, text = await browser.send("/audit/verify", csrf=csrf, what="blocks", since="2026-06-01")
-    assert status == 200 and "more than 31 days" in text
 
-    (action, said), *_ = pulls(engine)
+    ((action, said),) = pulls(engine)
     assert (action, said["first"], said["node"]) == ("blocks verified", "2026-07-31", socket.gethostname())
+
+
+async def test_a_month_of_the_operators_days_is_verified_and_more_is_neither_read_nor_said_to_be(
+    browser: Browser, come: Come, engine: Engine, archive: PlayedArchive
+) -> None:
+    come("auditor")
+    csrf = await browser.csrf()
+    month = {"csrf": csrf, "what": "blocks", "until": "2026-07-31"}
+
+    status, text = await browser.send("/audit/verify", since="2026-06-30", **month)
+    assert status == 422 and "more than 31 days; nothing was verified" in text
+    assert archive.asked == [] == pulls(engine)
+    status, text = await browser.send("/audit/verify", since="2026-07-01", **month)
+
+    assert status == 200 and archive.asked == [(date(2026, 6, 30), date(2026, 7, 31))]
 
 
 @pytest.mark.parametrize("role", ["compliance", "approver", "engineer", "support", "regulator"])
