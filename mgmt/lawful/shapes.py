@@ -5,6 +5,7 @@ is about stays in the authority's letter.
 """
 
 import re
+import unicodedata
 from datetime import date
 
 from mgmt.errors import BadRequest
@@ -33,11 +34,29 @@ OF_TWO = ("hold", "records")  # with an effect: they count once a second person 
 _TARGETS = (
     (re.compile(r"@"), "an e-mail address"),
     (re.compile(r"\d{1,3}(?:\.\d{1,3}){3}"), "an IPv4 address"),
-    (re.compile(r"(?:[0-9a-f]{1,4}:){2,}|::", re.IGNORECASE), "an IPv6 or a hardware address"),
-    (re.compile(r"://|(?<![\w.])[a-z0-9-]{2,}(?:\.[a-z0-9-]{2,})*\.[a-z]{2,}(?![\w.])", re.IGNORECASE), "a host name"),
-    (re.compile(r"\d{5}-?\d{7}-?\d"), "the number of an identity card"),
-    (re.compile(r"\+\d{6,}|(?<!\d)(?:0\d{9,10}|92\d{10})(?!\d)|\d{13,}"), "a telephone number or another long number"),
+    (
+        re.compile(
+            r"(?:[0-9a-f]{1,4}:){2,}|::|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}", re.IGNORECASE
+        ),
+        "an IPv6 or a hardware address",
+    ),
+    (
+        re.compile(
+            r"://|(?:(?<![\w.])|(?<=\*\.))[a-z0-9-]{2,}(?:\.[a-z0-9-]{2,})*\.[a-z]{2,}(?:(?![\w.])|(?=\.$))",
+            re.IGNORECASE,
+        ),
+        "a host name",
+    ),
+    (re.compile(r"\d{5}[ -]?\d{7}[ -]?\d"), "the number of an identity card"),
+    (
+        re.compile(
+            r"\+\d(?:[ -]?\d){5,}|(?<!\d)(?:0\d{9,10}|92\d{10})(?!\d)|\d{13,}|"
+            r"(?<!\d)(?:(?:00)?92[ -]?|0)3\d\d[ )-]{0,2}\d{7}(?!\d)"  # a mobile one, as people write it
+        ),
+        "a telephone number or another long number",
+    ),
 )
+_DIGITS = {ord(digit): str(unicodedata.digit(digit)) for digit in "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹"}
 
 
 def check_text(field: str, text: str) -> str:
@@ -45,8 +64,9 @@ def check_text(field: str, text: str) -> str:
     text = text.strip()
     if not 0 < len(text) <= MAX_CHARACTERS or not text.isprintable():
         raise unfit(f"/{field}", "not one line of text", f"write 1 to {MAX_CHARACTERS} characters")
+    seen = unicodedata.normalize("NFKC", text).translate(_DIGITS)
     for pattern, what in _TARGETS:
-        if pattern.search(text):
+        if pattern.search(seen):
             raise unfit(f"/{field}", f"holds {what}", "name the authority's letter, never whom or what it is about")
     return text
 

@@ -22,6 +22,10 @@ TODAY = date(2026, 8, 4)
         "Islamabad High Court",
         "پیکا 2016، دفعہ 31",
         "No. 0042-2026/17",
+        "Crl.Misc.No.12/2026",
+        "Cr.P.C. section 94",
+        "Ltr. No. 021-2026",
+        "Const.Pet. 12 of 2026",
     ],
 )
 def test_letters_are_named_as_authorities_name_them(text: str) -> None:
@@ -42,6 +46,17 @@ def test_letters_are_named_as_authorities_name_them(text: str) -> None:
         "phone 03001234567",
         "+923001234567",
         "923001234567",
+        "visits to www.example.com.",
+        "*.example.com",
+        "phone 0300-1234567",
+        "(0300) 1234567",
+        "+92 300 1234567",
+        "0092-300-1234567",
+        "۰۳۰۰۱۲۳۴۵۶۷",
+        "12345 1234567 1",
+        "00-00-5e-00-53-01",
+        "0000.5e00.5301",
+        "somebody＠example",
     ],
 )
 def test_whom_or_what_a_request_is_about_is_refused_and_not_quoted(text: str) -> None:
