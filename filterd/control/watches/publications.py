@@ -1,7 +1,7 @@
 """Control's part in lists that are public: it has their files written by a job, and signs their digests.
 
 Invariants: control reads no list: the job, which has no key of the ledger in its memory, reads it; what a job left half
-done is done again; lists that are not public any more are not served, and their files stay.
+done is done again, and holds up no other list; lists that are not public any more are not served, and their files stay.
 """
 
 import asyncio
@@ -33,16 +33,27 @@ async def watch_publications(context: Context) -> None:
 
 
 async def look(context: Context) -> None:
-    """Publish each public list that has a new good version.   Raises OSError, DatabaseFault"""
+    """Publish each public list that has a new good version.   Raises OSError (of some), DatabaseFault"""
+    faults = list[str]()
     for entry in await asyncio.to_thread(unpublished, context.config):
-        command = ["lists", "publish", "--config", str(context.config_file), entry.id]
         try:
-            ended = await run_job(command, NICENESS, LONGEST_S)
-        except TimeoutError as reason:
-            raise OSError(f"list {entry.id}: no end within {LONGEST_S:g} s; not published; tried again") from reason
-        if ended.exit_code:
-            raise OSError(f"list {entry.id}: {ended.stderr or ended.exit_code}; not published; tried again")
-        await asyncio.to_thread(sign_list, context, entry)
+            await _publish(context, entry)
+        except OSError as reason:
+            faults.append(str(reason))
+    if faults:
+        raise OSError("; ".join(faults))
+
+
+async def _publish(context: Context, entry: ListEntry) -> None:
+    """Raises OSError, DatabaseFault"""
+    command = ["lists", "publish", "--config", str(context.config_file), entry.id]
+    try:
+        ended = await run_job(command, NICENESS, LONGEST_S)
+    except TimeoutError as reason:
+        raise OSError(f"list {entry.id}: no end within {LONGEST_S:g} s; not published; tried again") from reason
+    if ended.exit_code:
+        raise OSError(f"list {entry.id}: {ended.stderr or ended.exit_code}; not published; tried again")
+    await asyncio.to_thread(sign_list, context, entry)
 
 
 def sign_list(context: Context, entry: ListEntry) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,6 +52,22 @@ async def test_what_the_job_has_written_is_signed_once_and_stands_in_the_ledger(
     assert len(ran) == 1 and ran[0][-1] == "pta" and json.loads(text)["names"] == 1
     with reading(engine) as conn:
         assert events_of(conn, "settings")[-1]["action"] == "list published"
+
+
+async def test_a_list_that_fails_holds_up_no_other_one(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pta,) = unpublished(context.config)
+    monkeypatch.setattr(publications, "unpublished", lambda _: [replace(pta, id="first"), pta])
+
+    async def job(command: list[str], *_: object) -> SimpleNamespace:
+        if command[-1] == "first":
+            return SimpleNamespace(exit_code=1, stderr="too many")
+        publish(context.config, pta, datetime.now(UTC))
+        return SimpleNamespace(exit_code=0, stderr="")
+
+    monkeypatch.setattr(publications, "run_job", job)
+    with pytest.raises(OSError, match="list first: too many"):
+        await look(context)
+    assert (folder_of(context.config, pta) / SIGNED).is_file()
 
 
 async def test_a_job_that_fails_signs_nothing_and_is_a_fault(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
