@@ -6,16 +6,17 @@
     domains.csv   name, scope, inserted, deleted
     domains.json  RegisterPositionId, DomainAddress, InsertDate, DeleteDate (as CERT Polska has it), and Scope
 
-Invariants: only names that the list blocks by its own action are given; exceptions, URLs, addresses and names too long
-for a zone are left out and counted; the number of an entry is never given twice; who was taken out stays with the date
-for KEPT.  Equal entries and times give equal octets.  Times are UTC.
+Invariants: only names that the list blocks by its own action are given; exceptions, URLs, addresses, names too long for
+a zone, and names that a zone would read as triggers of another kind are left out and counted; so is a name of a letter
+that may stand nowhere in clear, and nothing of it was ever there; the number of an entry is never given twice; who was
+taken out stays with the date for KEPT.  Equal entries and times give equal octets.  Times are UTC.
 Source: hole.cert.pl, version 2; draft-vixie-dnsop-dns-rpz §4; RFC 1035 §5; RFC 4180.
 """
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ from rules.rule import Rule, Skipped, UrlRule
 
 KEPT = timedelta(days=365)
 MOST_NAMES = 500_000  # half a gigabyte of memory while they are written
+MOST_GONE = 500_000  # names that were taken out: a source that gives others every hour would have no end of them
+TRIGGERS = "rpz-"  # last labels that begin so: rpz-client-ip closes everything for a client (draft-vixie §4)
 MOST_CHARACTERS = 190  # of a name: the zone's own name comes behind it, in 253
 SUBTREE, EXACT = "subtree", "exact"
 
@@ -45,22 +48,34 @@ class Entry(NamedTuple):
     deleted: str | None
 
 
-def names_of(items: Iterable[Rule | UrlRule | Skipped]) -> tuple[set[Scoped], int]:
-    """What a list blocks by name, and how much else it has.   Raises TooMany"""
-    found: set[Scoped] = set()
-    n_left = 0
+class Names(NamedTuple):
+    """found  what a list blocks by name;   n_left  how much else it has;   sealed  names that stand nowhere in clear"""
+
+    found: set[Scoped]
+    n_left: int
+    sealed: set[str]
+
+
+def names_of(items: Iterable[Rule | UrlRule | Skipped], why_sealed: Callable[[str], str | None]) -> Names:
+    """What of a list may be given.   why_sealed  why a letter may not stand in clear;   Raises TooMany"""
+    found, sealed, n_left = set[Scoped](), set[str](), 0
     for item in items:
-        if isinstance(item, Rule) and _is_plain(item):
+        is_sealed = bool(item.order_ref and why_sealed(item.order_ref))
+        if is_sealed and isinstance(item, Rule):
+            sealed.add(rule_text(item.wire))
+        if isinstance(item, Rule) and not is_sealed and _is_plain(item):
             found.add((rule_text(item.wire), EXACT if item.mode is Mode.EXACT else SUBTREE))
             if len(found) > MOST_NAMES:
                 raise TooMany(f"more than {MOST_NAMES:,} names; not published; take public: true out of the list")
         elif not isinstance(item, Skipped):
             n_left += 1
-    return found, n_left
+    return Names({each for each in found if each[0] not in sealed}, n_left, sealed)
 
 
-def entries_after(before: Sequence[Entry], names: set[Scoped], now: datetime) -> list[Entry]:
-    """The entries once the list has these names: new ones have new numbers, and who left has the date."""
+def entries_after(before: Sequence[Entry], names: set[Scoped], now: datetime, last: int = 0) -> list[Entry]:
+    """The entries once the list has these names: new ones have new numbers, and who left has the date.
+
+    last  the highest number that was ever given, also to one whose row is gone"""
     at, oldest = _time(now), _time(now - KEPT)
     present = {(each.name, each.scope) for each in before if each.deleted is None}
     kept = [
@@ -68,9 +83,16 @@ def entries_after(before: Sequence[Entry], names: set[Scoped], now: datetime) ->
         for each in before
         if each.deleted is None or each.deleted >= oldest
     ]
-    number = max((each.number for each in before), default=0)
+    gone = sorted((each.deleted, each.number) for each in kept if each.deleted is not None)[:-MOST_GONE]
+    forgotten = {number for _, number in gone}
+    number = last_number(before, last)
     new = [Entry(number + n, *scoped, at, None) for n, scoped in enumerate(sorted(names - present), 1)]
-    return kept + new
+    return [each for each in kept if each.number not in forgotten] + new
+
+
+def last_number(entries: Sequence[Entry], last: int) -> int:
+    """The highest number that was given.   last  the one before these"""
+    return max([last, *(each.number for each in entries)])
 
 
 def files_of(entries: Sequence[Entry], now: datetime) -> dict[str, bytes]:
@@ -103,7 +125,8 @@ def statement_of(said: Mapping[str, Any]) -> str:
 
 def _is_plain(rule: Rule) -> bool:
     is_block = rule.action == Action.NO_ACTION and rule.mode in (Mode.EXACT, Mode.SUBTREE)
-    return is_block and network_of(rule.wire) is None and len(rule.wire) <= MOST_CHARACTERS
+    is_trigger = rule_text(rule.wire).rpartition(".")[2].startswith(TRIGGERS)
+    return is_block and not is_trigger and network_of(rule.wire) is None and len(rule.wire) <= MOST_CHARACTERS
 
 
 def _time(at: datetime) -> str:

@@ -2,8 +2,8 @@
 
     good version ─→ names ─→ with the dates of before ─→ files ─→ statement.json ─→ (control) signed.json
 
-Invariants: a confidential list is never written; control signs the digests and reads no list; a version is published
-once.
+Invariants: a confidential list is never written, nor is what a letter about CSAM directs; control signs the digests and
+reads no list; a version is published once.
 """
 
 import hashlib
@@ -16,8 +16,10 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.sources import shelf_of, source_of
 from filterd.places import PUBLIC
+from mgmt.orders.sealed import why_sealed
 from rules.atomic_file import writing_whole
-from rules.lists.publication import Entry, entries_after, files_of, names_of, read_entries, statement_of
+from rules.errors import BadSource
+from rules.lists.publication import Entry, entries_after, files_of, last_number, names_of, read_entries, statement_of
 from rules.lists.reader import read_source
 
 FORMAT = "filterd-public-list/1"
@@ -49,13 +51,14 @@ def publish(config: Config, entry: ListEntry, now: datetime) -> None:
     """Write the files of a list's good version.   Raises BadList, BadSource, TooMany, OSError"""
     good = shelf_of(config, entry).kept().good
     if good is None or not entry.public or entry.tier == "csam" or entry.sealed:
-        return
-    names, n_left = names_of(read_source(source_of(config, entry, good)))
+        raise BadSource("not public, confidential, or without a good version; nothing written; see docs/lists.md")
+    names, n_left, sealed = names_of(read_source(source_of(config, entry, good)), why_sealed)
     folder = folder_of(config, entry)
     folder.mkdir(parents=True, exist_ok=True)
     for each in (folder.parent, folder):
         each.chmod(FOLDER_MODE)  # control's umask lets no one else in, and web reads here
-    entries = entries_after(_before(folder), names, now)
+    before, last = [each for each in _before(folder) if each.name not in sealed], _last(folder)
+    entries = entries_after(before, names, now, last)
     files = files_of(entries, now)
     said = {
         "format": FORMAT,
@@ -64,6 +67,7 @@ def publish(config: Config, entry: ListEntry, now: datetime) -> None:
         "made": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "names": len(names),
         "left_out": n_left,
+        "last_number": last_number(entries, last),
         "files": {name: hashlib.sha256(octets).hexdigest() for name, octets in files.items()},
     }
     for name, octets in (*files.items(), (STATEMENT, statement_of(said).encode())):
@@ -89,6 +93,14 @@ def _before(folder: Path) -> list[Entry]:
         return read_entries((folder / STATE).read_bytes())
     except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def _last(folder: Path) -> int:
+    """The highest number that was given; 0 where it cannot be read."""
+    try:
+        return int(json.loads((folder / STATEMENT).read_bytes())["last_number"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def _write(path: Path, octets: bytes) -> None:

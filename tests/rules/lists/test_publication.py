@@ -13,7 +13,17 @@ import pytest
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 from rules.lists import publication
-from rules.lists.publication import KEPT, Entry, TooMany, entries_after, files_of, names_of, read_entries, statement_of
+from rules.lists.publication import (
+    KEPT,
+    Entry,
+    TooMany,
+    entries_after,
+    files_of,
+    last_number,
+    names_of,
+    read_entries,
+    statement_of,
+)
 from rules.lists.reader import read_source
 from rules.lists.source import Source
 from rules.rule import Rule, Skipped, UrlRule, skipped
@@ -24,6 +34,10 @@ NAMES = {("bad.example", "subtree"), ("one.bad.example", "exact"), ("xn--mgbh0fb
 
 def rule(name: str, mode: Mode = Mode.SUBTREE, action: Action = Action.NO_ACTION) -> Rule:
     return Rule(to_wire(name.encode()), mode, action, 1)
+
+
+def none(_: str) -> None:
+    """No letter is sealed."""
 
 
 @pytest.fixture
@@ -48,14 +62,27 @@ def test_exceptions_urls_addresses_and_long_names_are_left_out_and_counted() -> 
         skipped(1, 1, b"?", "no name"),
     ]
 
-    assert names_of(items) == ({("bad.example", "subtree"), ("one.example", "exact")}, 3)
+    assert names_of(items, none) == ({("bad.example", "subtree"), ("one.example", "exact")}, 3, set())
+
+
+@pytest.mark.parametrize("name", ["8.0.0.0.10.rpz-client-ip", "24.0.2.0.192.rpz-nsip", "com.rpz-nsdname", "rpz-nsip"])
+def test_a_name_that_a_zone_reads_as_another_trigger_is_left_out(name: str) -> None:
+    assert names_of([rule(name), rule("rpz-ip.example")], none).found == {("rpz-ip.example", "subtree")}
+
+
+def test_what_a_letter_that_is_sealed_directs_is_left_out_whatever_else_names_it() -> None:
+    items = [rule("bad.example"), rule("worse.example"), rule("bad.example")._replace(order_ref="sealed 7")]
+
+    found = names_of(items, lambda letter: letter if letter.startswith("sealed") else None)
+
+    assert found == ({("worse.example", "subtree")}, 1, {"bad.example"})
 
 
 def test_more_names_than_are_published_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publication, "MOST_NAMES", 1)
 
     with pytest.raises(TooMany, match="not published"):
-        names_of([rule("a.example"), rule("b.example")])
+        names_of([rule("a.example"), rule("b.example")], none)
 
 
 @pytest.mark.services
@@ -98,6 +125,25 @@ def test_who_leaves_has_a_date_for_a_year_and_who_comes_back_has_a_new_number() 
     assert [(each.number, each.deleted) for each in without] == [(1, "2026-08-05T12:00:00"), (2, None)]
     assert [each.number for each in again] == [1, 2, 3]
     assert [each.number for each in later] == [2, 3]
+
+
+def test_a_number_is_not_given_again_when_its_row_is_gone() -> None:
+    first = entries_after([], {("a.example", "exact"), ("b.example", "exact")}, NOW)
+    without = entries_after(first, {("a.example", "exact")}, NOW)
+    later = entries_after(without, {("a.example", "exact")}, NOW + KEPT + timedelta(days=1), last_number(without, 0))
+    again = entries_after(later, {("a.example", "exact"), ("c.example", "exact")}, NOW + 2 * KEPT, 2)
+
+    assert [each.number for each in later] == [1] and last_number(later, 2) == 2
+    assert [each.number for each in again] == [1, 3]
+
+
+def test_of_too_many_names_that_are_gone_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publication, "MOST_GONE", 2)
+    entries: list[Entry] = []
+    for n in range(5):
+        entries = entries_after(entries, {(f"n{n}.example", "exact")}, NOW + timedelta(hours=n))
+
+    assert [each.name for each in entries] == ["n2.example", "n3.example", "n4.example"]
 
 
 def test_what_was_written_is_read_back(files: dict[str, bytes]) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,9 @@ from filterd.lists.public.files import (
     unpublished,
     write_signed,
 )
+from filterd.lists.sources import shelf_of
+from rules.errors import BadSource
+from rules.lists.versions import accepted
 
 NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
 SAID = """
@@ -43,8 +46,9 @@ def config(tmp_path: Path) -> Config:
 
 def test_only_lists_that_are_public_are_written(config: Config) -> None:
     assert [each.id for each in unpublished(config)] == ["own"]
-    for entry in config.lists:
-        publish(config, entry, NOW)
+    publish(config, config.lists[0], NOW)
+    with pytest.raises(BadSource, match="nothing written"):
+        publish(config, config.lists[1], NOW)
 
     assert folder_of(config, config.lists[0]).is_dir() and not folder_of(config, config.lists[1]).exists()
 
@@ -73,6 +77,36 @@ def test_the_statement_has_the_digest_of_each_file(config: Config) -> None:
     for name, digest in said["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
         assert (folder / name).stat().st_mode & 0o777 == 0o644
+
+
+def test_names_of_a_letter_about_csam_are_in_no_file_also_where_they_were_before(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text(
+        SAID.replace("own.txt, format: plain, tier: security", "own.csv, format: csv, tier: order")
+    )
+    config = load(tmp_path / "f.yaml")
+    own, table = config.lists[0], tmp_path / "own.csv"
+    for at, letter in enumerate(["PTA/17", "PECA section 22"]):
+        table.write_text(f"domain,letter\nbad.example,PTA/16\nhidden.example,{letter}\n")
+        take(config, ["own"], NOW.timestamp() + at)
+        publish(config, own, NOW)
+        texts = [each.read_text() for each in folder_of(config, own).iterdir()]
+        assert any("bad.example" in text for text in texts)
+        assert any("hidden.example" in text for text in texts) == (letter == "PTA/17")
+
+
+def test_a_number_whose_row_is_gone_is_known_for_good(config: Config, tmp_path: Path) -> None:
+    own = config.lists[0]
+    at = NOW
+    for names in ("bad.example\nworse.example\n", "bad.example\n", "bad.example\nx.example\n"):
+        (tmp_path / "own.txt").write_text(names)
+        take(config, ["own"], at.timestamp())
+        shelf_of(config, own).change(lambda kept: kept if kept.held is None else accepted(kept, kept.held, 0.0))
+        publish(config, own, at)
+        at += timedelta(days=400)
+    publish(config, own, at)
+    rows = json.loads((folder_of(config, own) / "domains.json").read_text())
+
+    assert {row["DomainAddress"]: row["RegisterPositionId"] for row in rows} == {"bad.example": 1, "x.example": 3}
 
 
 def test_a_version_is_published_until_it_is_signed_and_then_no_more(config: Config) -> None:
