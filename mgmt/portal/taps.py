@@ -15,6 +15,7 @@ from mgmt.households import note_choice
 from mgmt.portal.frame import number_of
 from mgmt.portal.hours import calendars, edits
 from mgmt.portal.requests import answers
+from mgmt.portal.requests.answers import SAID_YES
 from mgmt.portal.rules import edits as rule_edits
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
@@ -137,7 +138,7 @@ def _end_closing(done: Done) -> Undo:
 def _have_minutes(done: Done) -> list[int]:
     """What the child has asked for while it was closed is answered by that it is open."""
     account = done.conn.execute(select(profiles.c.account).where(profiles.c.id == done.profile)).scalar_one()
-    return answers.opened(done.conn, account, done.profile, done.now)
+    return answers.opened(done.conn, account, done.profile, done.by, done.now)
 
 
 def _end_opening(done: Done) -> Undo:
@@ -180,7 +181,6 @@ def _request(done: Done) -> int:
     return number_of(done.fields.get("request", ""))
 
 
-SAID_YES = "request answered yes"
 TAPS: Mapping[str, Tap] = {
     "pause": Tap("account.pause", False, "paused", _pause),
     "resume": Tap("account.pause", True, "resumed", _resume),

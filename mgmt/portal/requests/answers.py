@@ -12,13 +12,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mgmt.portal.rules import edits
+from mgmt.portal.whose import about
 from parental.calendar import exceptions, plans
 from parental.errors import NotNow
 from parental.people import requests
-from parental.people.household import By
+from parental.people.household import By, note
 from parental.people.requests import NO, YES, open_requests
 from parental.profile import Profile, Span, is_kept_closed, is_open
 from parental.profiles import get_profile, resume
+
+SAID_YES = "request answered yes"  # of the household's record
 
 Undo = Mapping[str, Any]
 
@@ -54,7 +57,7 @@ def ended_by(profile: Profile, at: datetime) -> str | None:
     return "resume" if at.timestamp() < profile.paused_until_s else "reopen"
 
 
-def end_pause(conn: Connection, profile: int, number: int, at: datetime) -> None:
+def end_pause(conn: Connection, profile: int, number: int, by: By, at: datetime) -> None:
     """Answer by ending what a person has closed.   Raises NotNow where no one keeps it closed, BadProfile"""
     asked, ending = requests.waiting_request(conn, profile, number, at), ended_by(get_profile(conn, profile), at)
     if asked.minutes is None or ending is None:
@@ -63,7 +66,7 @@ def end_pause(conn: Connection, profile: int, number: int, at: datetime) -> None
         resume(conn, profile)
     else:
         reopen(conn, profile, at)
-    opened(conn, asked.account, profile, at)
+    opened(conn, asked.account, profile, by, at)
 
 
 def reopen(conn: Connection, profile: int, at: datetime) -> None:
@@ -75,14 +78,17 @@ def reopen(conn: Connection, profile: int, at: datetime) -> None:
         exceptions.undo(conn, profile, row.id)
 
 
-def opened(conn: Connection, account: int, profile: int, at: datetime) -> list[int]:
-    """A person has ended a pause: what waits for minutes has them, unless something else closes it; which."""
+def opened(conn: Connection, account: int, profile: int, by: By, at: datetime) -> list[int]:
+    """A person has ended a pause: what waits for minutes has them, unless something else closes it; which.
+
+    The household's record calls each a yes, as the report counts them there."""
     rules = get_profile(conn, profile)
     if not is_open(rules, at):
         return []
     waiting = [each.id for each in open_requests(conn, account, at) if each.profile == profile and each.minutes]
     for number in waiting:
         requests.answer(conn, number, YES, at)
+        note(conn, account, by, SAID_YES, about(conn, profile), at)
     return waiting
 
 

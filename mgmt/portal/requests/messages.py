@@ -137,15 +137,14 @@ def _answered(conn: Connection, by: Answerer, digit: str, texts: Mapping[str, st
 
 
 def _answer(conn: Connection, by: Answerer, digit: str, now: datetime) -> None:
-    asked = by.request
+    asked, who = by.request, By("caregiver", str(by.caregiver), by.role)
     if digit == RESUME:
-        answers.end_pause(conn, asked.profile, asked.id, now)
+        answers.end_pause(conn, asked.profile, asked.id, who, now)
     elif digit != YES:
         answers.refuse(conn, asked.profile, asked.id, now)
     elif asked.minutes is None:
         answers.open_page(conn, asked.profile, asked.id, now)
     else:
-        who = By("caregiver", str(by.caregiver), by.role)
         answers.give(conn, asked.profile, asked.id, asked.minutes, who, now)
 
 

@@ -11,7 +11,7 @@ from mgmt.portal.taps import TAPS
 from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.errors import NotNow
-from parental.people.household import By
+from parental.people.household import By, history
 from parental.people.requests import Wanted, ask, newest, open_requests
 from parental.profiles import get_profile, pause, put_profile, set_schedule
 from parental.schedule import Schedule, parse_interval
@@ -102,12 +102,14 @@ def test_the_end_of_a_pause_answers_what_waits_for_minutes_and_nothing_that_some
     with pytest.raises(NotNow):
         give(conn, 7, number, 30, BY, NOW)
 
-    end_pause(conn, 7, number, NOW)
+    end_pause(conn, 7, number, BY, NOW)
 
     assert ended_by(get_profile(conn, 7), NOW) is None
     assert [each.id for each in open_requests(conn, 7, NOW)] == [page]
+    yes = history(conn, 7)[0]  # as reports count it
+    assert (yes.action, yes.by_kind, yes.about) == ("request answered yes", "caregiver", '{"line": 7}')
     with pytest.raises(NotNow):
-        end_pause(conn, 7, page, NOW)
+        end_pause(conn, 7, page, BY, NOW)
 
 
 def test_in_closed_hours_a_request_waits_for_minutes_when_the_pause_has_ended(conn: Connection) -> None:
@@ -115,7 +117,7 @@ def test_in_closed_hours_a_request_waits_for_minutes_when_the_pause_has_ended(co
     pause(conn, 7, None)
     number = asked(conn)
 
-    end_pause(conn, 7, number, NOW)
+    end_pause(conn, 7, number, BY, NOW)
 
     assert [each.id for each in open_requests(conn, 7, NOW)] == [number]
     assert give(conn, 7, number, 30, BY, NOW)["request"] == number
@@ -127,6 +129,6 @@ def test_what_a_person_has_closed_until_a_time_is_ended_as_well(conn: Connection
     number = asked(conn)
     assert ended_by(get_profile(conn, 7), NOW) == "reopen"
 
-    end_pause(conn, 7, number, NOW)
+    end_pause(conn, 7, number, BY, NOW)
 
     assert exceptions.held(conn, 7, NOW) == [] and open_requests(conn, 7, NOW) == []
