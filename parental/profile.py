@@ -9,7 +9,7 @@ a pause, which ends when it is resumed.   Source: semantics §3, §7.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from fastpath.images.verdict import Reason
@@ -120,6 +120,13 @@ def allowed_at(profile: Profile, at: datetime, behind_s: int = 0) -> frozenset[s
 def is_kept_closed(profile: Profile, at: datetime) -> bool:
     """Whether a person keeps it closed: paused, or closed until a time."""
     return lock_reason(profile, at) == Reason.PAUSE
+
+
+def is_closed_by_quota_alone(profile: Profile, at: datetime) -> bool:
+    """Whether screen time that begins at `at` would open it: a minute that runs while it is closed is a minute lost."""
+    others = tuple(span for span in profile.closures if span.kind != QUOTA)
+    is_kept = lock_reason(replace(profile, closures=others), at) != Reason.DEFAULT
+    return lock_reason(profile, at) == Reason.QUOTA and not is_kept
 
 
 def is_open(profile: Profile, at: datetime) -> bool:

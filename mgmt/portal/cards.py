@@ -27,7 +27,7 @@ from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
 from parental.people.children import Child, children_of
 from parental.people.levels import LOCKS, FreeLine, Level, free_lines, level_of, rules_of
-from parental.profile import Profile
+from parental.profile import Profile, is_closed_by_quota_alone
 from parental.profiles import load_profiles
 
 DRAWINGS = ("kite", "boat", "flower", "ball", "star", "cat")  # of templates/drawings.html
@@ -232,8 +232,10 @@ class _Choice(NamedTuple):
         return [_button("tonight")]
 
     def _of_quota(self) -> str:
-        """Screen time is started where some of it is left."""
+        """Screen time is started where some of it is left, and nothing else keeps it closed."""
         assert self.bucket is not None
+        if not is_closed_by_quota_alone(self.rules, self.now):
+            return "plus"
         today = self.now.astimezone(ZoneInfo(self.rules.schedule.zone)).date()
         return "start" if self.bucket.left_s(int(self.now.timestamp()), today) >= 60 else "plus"
 

@@ -23,7 +23,7 @@ from parental.calendar import exceptions, plans, screen_time
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By
 from parental.people.levels import LOCKS, rules_of
-from parental.profile import UNTIL_RESUMED
+from parental.profile import UNTIL_RESUMED, is_closed_by_quota_alone
 from parental.profiles import get_profile, pause, resume, touch
 from parental.schema.lines import profiles
 
@@ -152,6 +152,8 @@ def _end_opening(done: Done) -> Undo:
 
 
 def _start(done: Done) -> Undo:
+    if not is_closed_by_quota_alone(get_profile(done.conn, done.profile), done.now):
+        raise NotNow("something else closes it, or it is open; screen time would run for nothing; nothing started")
     screen_time.start(done.conn, done.profile, done.now)
     return {}
 

@@ -6,12 +6,10 @@ family has given, which a splash that is taken over could begin as well; tries a
 """
 
 import time
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from fastpath.images.verdict import Reason
 from filterd.control.splash.whose import whose
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Begun
@@ -20,7 +18,7 @@ from parental.calendar.quota import LEAST_S
 from parental.database import reading, writing
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By, note
-from parental.profile import QUOTA, lock_reason
+from parental.profile import is_closed_by_quota_alone
 from parental.profiles import get_profile
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile
@@ -67,11 +65,6 @@ def _left_s(conn: Connection, profile: int, at: datetime) -> int | None:
     if bucket is None or bucket.is_running(int(at.timestamp())):
         return None
     left_s = screen_time.left_s(conn, profile, bucket, at)
-    return 0 if left_s < LEAST_S else left_s if _would_open(conn, profile, at) else None
-
-
-def _would_open(conn: Connection, profile: int, at: datetime) -> bool:
-    """Whether nothing but the quota closes it."""
-    rules = get_profile(conn, profile)
-    others = tuple(span for span in rules.closures if span.kind != QUOTA)
-    return lock_reason(replace(rules, closures=others), at) == Reason.DEFAULT
+    if left_s < LEAST_S:
+        return 0
+    return left_s if is_closed_by_quota_alone(get_profile(conn, profile), at) else None

@@ -96,6 +96,15 @@ def test_screen_time_is_begun_where_some_is_left_and_gets_more_where_none_is(
     assert exceptions.held(conn, 7, later) == []
 
 
+def test_at_bedtime_no_screen_time_is_offered_as_its_minutes_would_run_while_it_is_closed(
+    conn: Connection, session: Session
+) -> None:
+    screen_time.put_quota(conn, 7, 60, NOW)
+    close_at(conn, "20:00", "06:30")
+
+    assert offered(card(conn, session)) == ("plus", ["tonight", "open"])
+
+
 def test_a_line_of_one_home_and_one_whose_devices_are_told_apart_are_called_so(
     engine: Engine, session: Session
 ) -> None:

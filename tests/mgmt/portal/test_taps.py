@@ -81,6 +81,19 @@ def test_screen_time_is_begun_and_ended(conn: Connection, session: Session) -> N
     assert not present(screen_time.quota_of(conn, 7)).is_running(int(LATER.timestamp()))
 
 
+def test_no_screen_time_begins_at_bedtime_and_in_a_pause(conn: Connection, session: Session) -> None:
+    screen_time.put_quota(conn, 7, 60, NOW)
+    set_schedule(conn, 7, Schedule((parse_interval("mon", "20:00", "06:30"),)))
+    with pytest.raises(NotNow):
+        tap(conn, session, "start")
+    set_schedule(conn, 7, Schedule())
+    pause(conn, 7, None)
+    with pytest.raises(NotNow):
+        tap(conn, session, "start")
+
+    assert not present(screen_time.quota_of(conn, 7)).is_running(int(NOW.timestamp()))
+
+
 def test_nothing_is_closed_for_a_child_of_whom_no_packet_comes(engine: Engine, session: Session) -> None:
     bare = add_child(engine, prefix=None)
 
