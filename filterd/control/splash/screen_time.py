@@ -16,7 +16,7 @@ from mgmt.control_protocol import Begun
 from parental.calendar import screen_time
 from parental.calendar.quota import LEAST_S
 from parental.database import reading, writing
-from parental.errors import NoPerson, NotNow
+from parental.errors import DatabaseFault, NoPerson, NotNow
 from parental.people.household import By, note
 from parental.profile import is_closed_by_quota_alone
 from parental.profiles import get_profile
@@ -33,11 +33,14 @@ class SplashScreenTime:
         self._tries = RequestBudget(N_TRIES, WINDOW_S)
 
     def left_s(self, profile: int | None, at: datetime) -> int | None:
-        """What can begin now of a profile; as in Closing.   Blocking"""
+        """What can begin now of a profile; as in Closing: not known while the database is away.   Blocking"""
         if profile is None:
             return None
-        with reading(self._engine) as conn:
-            return _left_s(conn, profile, at)
+        try:
+            with reading(self._engine) as conn:
+                return _left_s(conn, profile, at)
+        except (DatabaseFault, NoPerson):
+            return None
 
     def begin(self, profile: int | None, at: datetime) -> Begun:
         """Begin it.   Blocking.   Raises DatabaseFault"""

@@ -112,3 +112,9 @@ def test_the_role_of_control_may_begin_it(place: Path, database: Where) -> None:
     of_control.dispose()
 
     assert begun.minutes > 0
+
+
+def test_while_the_database_is_away_it_is_not_known_what_is_left(tmp_path: Path) -> None:
+    nowhere = engine_of(tmp_path / "no folder" / "filterd.db")
+
+    assert SplashScreenTime(nowhere).left_s(7, datetime.now(UTC)) is None
