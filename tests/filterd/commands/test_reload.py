@@ -160,12 +160,12 @@ def test_a_file_with_a_fault_changes_nothing_and_is_said_by_reload_and_status(ow
 
 def test_more_lists_than_fit_are_refused_in_words_and_nothing_ends(own: Daemon) -> None:
     pid = pid_of(own, "control-0")
-    lists = [{"id": f"l{at}", "file": "pta.csv", "format": "csv", "tier": "order"} for at in range(126)]
+    lists = [{"id": f"l{at}", "file": "pta.csv", "format": "csv", "tier": "order"} for at in range(118)]
     change(own, "/lists", lists)
 
     code, reply = reload(own)
 
-    assert code == 1 and "/lists: 126 items; not loaded; write 0 to 125" in reply["error"]
+    assert code == 1 and "/lists: 118 items; not loaded; write 0 to 117" in reply["error"]
     assert pid_of(own, "control-0") == pid
     assert own.ask("listed.test") == SPLASH
 

@@ -11,6 +11,7 @@ from filterd.control.service import Control
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
 from mgmt.orders.store import get_order
+from mgmt.shadows.places import SHADOW_LISTS
 from parental.database import writing
 from parental.schema.orders import orders
 from parental.schema.records import list_counts
@@ -114,7 +115,7 @@ async def status_of(control: Control) -> ControlStatus:
 def test_the_status_holds_lists_ages_and_generations(place: Path, engine: Engine) -> None:
     status = play(place, engine, status_of)
 
-    assert [each.id for each in status.lists] == ["pta", "stop", "help-corridor", "orders"]
+    assert [each.id for each in status.lists] == ["pta", "stop", "help-corridor", "orders", *SHADOW_LISTS]
     assert status.ages_s.keys() == status.generations.keys() == {"names", "urls", "subscribers", "policy"}
     assert [(each.name, bool(each.refused)) for each in status.workers] == [("dns-0", True)]
     assert status.confirmed_s.keys() == {"pta", "stop"}

@@ -18,6 +18,7 @@ from filterd.images.compile import READING, CompileFailed, compile_base, compile
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders.store import find_order
+from mgmt.shadows.places import SHADOW_LISTS
 from parental.database import open_database, reading
 from parental.engines import Where
 
@@ -44,7 +45,7 @@ def tables(report: Any) -> Any:
 def test_the_base_holds_the_lists_the_help_corridor_and_room_for_orders(path: Path) -> None:
     found = tables(compile_config(load(path), None))
 
-    assert found.list_ids == ["pta", HELP_LIST, ORDERS_LIST]
+    assert found.list_ids == ["pta", HELP_LIST, ORDERS_LIST, *SHADOW_LISTS]
     assert found.decide(to_wire(b"www.a.test"), None, 0).reason == Reason.ORDER
     assert found.decide(to_wire(b"help.test"), None, 0).reason == Reason.HELP
 
