@@ -49,6 +49,27 @@ def test_the_tables_are_those_of_the_newest_revision(engine: Engine) -> None:
         assert compare_metadata(context, metadata) == []
 
 
+def checks_of(conn: Connection) -> dict[str, dict[str | None, str]]:
+    """Table → its named conditions, as the database has them."""
+    found = inspect(conn)
+    return {
+        table: {each["name"]: "".join(each["sqltext"].split()) for each in found.get_check_constraints(table)}
+        for table in metadata.tables
+    }
+
+
+def test_the_conditions_of_an_upgraded_database_are_those_of_its_tables_made_anew(engine: Engine) -> None:
+    with reading(engine) as conn:
+        upgraded = checks_of(conn)
+    with writing(engine) as conn:
+        metadata.drop_all(conn)
+        metadata.create_all(conn)
+        anew = checks_of(conn)
+
+    assert sum(map(len, anew.values())) > 20
+    assert upgraded == anew
+
+
 def test_revisions_are_numbered_without_a_gap_each_on_the_one_before() -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
