@@ -1,14 +1,16 @@
 """Messages of archive.sock: what web asks of the records of blocks that are files, and control of the role itself."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from filterd.process.codec import Requests
 from mgmt.block_archive import FoundRecord, OrderName
 from mgmt.block_ledger import Wanted
 from mgmt.holds.scope import Scope
+
+MOST_OF_PAGE = 200  # records of a page: they are Python objects, outside of the limit of a search
 
 
 class Search(Struct, frozen=True, tag_field="op", tag="search"):
@@ -22,8 +24,8 @@ class Page(Struct, frozen=True, tag_field="op", tag="page"):
     """At most `limit` records, after the first `skip` ones, but for those of households.   Reply: Records."""
 
     wanted: Wanted
-    skip: int
-    limit: int
+    skip: Annotated[int, Meta(ge=0)]
+    limit: Annotated[int, Meta(ge=1, le=MOST_OF_PAGE)]
 
 
 class NameOrders(Struct, frozen=True, tag_field="op", tag="name_orders"):

@@ -166,7 +166,7 @@ def test_a_hold_of_which_the_words_change_once_it_has_begun_is_a_fault_and_stays
     found = seen(conn)
 
     assert found.scopes == [SCOPE]
-    assert found.faults == ["hold 1: is of other records or words than are here now; its records stay; release it"]
+    assert found.faults == ["hold 1: is of other records or words than are here now; what its row names now stays; release it"]
 
 
 def test_a_signer_who_leaves_or_another_proof_ends_no_hold(conn: Connection, amna: Signer, bilal: Signer) -> None:
