@@ -57,7 +57,7 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
         if approval.kind == LEGAL_HOLD and approval.id != _first_of(conn, approval.hold):
             end_approval(conn, approval, "is of a hold that has another approval", at)
         elif has_begun:
-            faults += [] if fault is None else [f"hold {approval.hold}: {fault}; what its row names now stays; release it"]
+            faults += [] if fault is None else [f"hold {approval.hold}: {fault}; what its row names stays; release it"]
         elif fault is not None:
             end_approval(conn, approval, fault, at)
         elif approval.kind == RELEASE:

@@ -166,7 +166,8 @@ def test_a_hold_of_which_the_words_change_once_it_has_begun_is_a_fault_and_stays
     found = seen(conn)
 
     assert found.scopes == [SCOPE]
-    assert found.faults == ["hold 1: is of other records or words than are here now; what its row names now stays; release it"]
+    changed = "is of other records or words than are here now; what its row names stays; release it"
+    assert found.faults == [f"hold 1: {changed}"]
 
 
 def test_a_signer_who_leaves_or_another_proof_ends_no_hold(conn: Connection, amna: Signer, bilal: Signer) -> None:
