@@ -1,22 +1,22 @@
 """Certificates that clients of the desk show, where the configuration demands them: each is an issuer's or a person's.
 
 Invariants: a certificate proves nobody alone: an issuer's carries only tokens of this issuer, a person's only the own
-session, and tokens of no issuer; who is disabled has none.
-Cost: one look-up a request.
+session, and tokens of no issuer; who is disabled, or has ended, has none.
+Cost: one look-up a request, and one more for a person's.
 """
 
 import hashlib
+from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from sqlalchemy import Connection, select
 
-from mgmt.app_context import SETTINGS, read
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.problems import Endpoint, Problem
-from mgmt.staff.people import ACTIVE
+from mgmt.staff.people import ACTIVE, get_person
 from parental.schema.access import client_certificates, issuers
-from parental.schema.staff import staff
 
 
 class Owner(NamedTuple):
@@ -29,17 +29,19 @@ class Owner(NamedTuple):
 _OWNER: web.RequestKey[Owner] = web.RequestKey("certificate_owner", Owner)
 
 
-def find_owner(conn: Connection, certificate: bytes) -> Owner | None:
-    """Whose it is, of those who are not disabled.   certificate  DER"""
+def find_owner(conn: Connection, certificate: bytes, now: datetime) -> Owner | None:
+    """Whose it is, of those who are not disabled and have not ended.   certificate  DER"""
     is_shown = client_certificates.c.sha256 == hashlib.sha256(certificate).digest()
     chosen = (
-        select(client_certificates.c.issuer, client_certificates.c.staff, issuers.c.is_active, staff.c.state)
+        select(client_certificates.c.issuer, client_certificates.c.staff, issuers.c.is_active)
         .outerjoin(issuers, issuers.c.name == client_certificates.c.issuer)
-        .outerjoin(staff, staff.c.id == client_certificates.c.staff)
         .where(is_shown, client_certificates.c.ended_s.is_(None))
     )
     row = conn.execute(chosen).one_or_none()
-    return Owner(row.issuer, row.staff) if row is not None and (row.is_active or row.state == ACTIVE) else None
+    if row is None:
+        return None
+    is_person = row.staff is not None and get_person(conn, row.staff).state_at(now.timestamp()) == ACTIVE
+    return Owner(row.issuer, row.staff) if row.is_active or is_person else None
 
 
 def checks_certificates() -> Middleware:
@@ -48,8 +50,8 @@ def checks_certificates() -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Endpoint) -> web.StreamResponse:
         if request.app[SETTINGS].has_client_ca:
-            shown = _shown(request)
-            owner = None if shown is None else await read(request, lambda conn: find_owner(conn, shown))
+            shown, now = _shown(request), request.app[CLOCK]()
+            owner = None if shown is None else await read(request, lambda conn: find_owner(conn, shown, now))
             if owner is None:
                 detail = "the certificate is not bound here, or has ended; nothing done; have it bound: " + (
                     "filterd staff certificate"

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from filterd.verbs import Parsers
+    from mgmt.staff.people import Person
     from mgmt.staff.review import Review
 
 EXAMPLE = """filterd staff add 'Amna Khan' --mail amna@isp.example --role compliance
 filterd staff review --format json"""
+NEVER = "never"
 ROLES = "regulator, compliance, approver, engineer, support or auditor"
 
 
@@ -41,10 +44,13 @@ def _add_people(verbs: "Parsers") -> None:
     add.add_argument("name", metavar="NAME", help="as colleagues know the person")
     add.add_argument("--mail", required=True, metavar="ADDRESS", help="what the person signs in with")
     add.add_argument("--role", required=True, metavar="ROLE", help=ROLES)
+    add.add_argument("--until", metavar="DAY", help="the account's last day, local; default: no end")
     listed = add_verb(verbs, "list", "list all people of the desk", "filterd staff list --json")
     listed.add_argument("--json", action="store_true", help="objects, one for each line")
     role = add_verb(verbs, "role", "give a person another role", "filterd staff role amna@isp.example approver")
     disable = add_verb(verbs, "disable", "end a person's access at once", "filterd staff disable amna@isp.example")
+    ending = "give an account a last day, another one, or none"
+    until = add_verb(verbs, "until", ending, "filterd staff until amna@isp.example 2026-12-31")
     enable = add_verb(verbs, "enable", "give it back", "filterd staff enable amna@isp.example")
     forget = "forget what a person signs in with, and print a new code to enrol"
     reset = add_verb(verbs, "reset", forget, "filterd staff reset amna@isp.example")
@@ -52,9 +58,10 @@ def _add_people(verbs: "Parsers") -> None:
     example = "filterd staff vouch amna@isp.example --passkey '1f2e 3d4c 5b6a 7988'"
     vouch = add_verb(verbs, "vouch", whose, example)
     vouch.add_argument("--passkey", metavar="TEXT", help="as the person reads it to you from the own page, /desk")
-    for verb in (role, disable, enable, reset, vouch):
+    for verb in (role, until, disable, enable, reset, vouch):
         verb.add_argument("mail", metavar="ADDRESS", help="of the person")
     role.add_argument("role", metavar="ROLE", help=ROLES)
+    until.add_argument("day", metavar="DAY", help=f"local, as 2026-12-31; {NEVER}: no end")
     for verb in (add, role):
         verb.add_argument("--group", metavar="NAME", help="two who agree on an order have two; default: the role's")
 
@@ -92,10 +99,11 @@ def run(args: argparse.Namespace) -> int:
     from parental.database import reading, writing
     from parental.errors import DatabaseFault
 
-    work = _WORK[args.verb]
+    config, work = loaded(args.config), _WORK[args.verb]
+    args.zone = config.parental.timezone
     transaction = reading if args.verb == "list" else writing
     try:
-        with opened_for_control(loaded(args.config), acts_as="") as engine, transaction(engine) as conn:
+        with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
             work(conn, args)
     except DatabaseFault as reason:
         raise Missing(f"staff: {reason}; nothing done; run as the daemon's user") from reason
@@ -107,10 +115,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(conn: "Connection", args: argparse.Namespace) -> None:
+    from filterd.lookup.order_approvals import end_of
     from mgmt.ledger.event import account
     from mgmt.staff.people import add_person
 
-    _, code = add_person(conn, args.name, args.mail, args.role, args.group, account(), datetime.now(UTC))
+    now, ends = datetime.now(UTC), end_of(args.until, args.zone)
+    _, code = add_person(conn, args.name, args.mail, args.role, args.group, account(), now, ends)
     _print_code(args.mail, code)
 
 
@@ -136,11 +146,27 @@ def _set_role(conn: "Connection", args: argparse.Namespace) -> None:
 
 def _set_state(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
-    from mgmt.staff.people import ACTIVE, DISABLED, set_state
+    from mgmt.staff.people import ACTIVE, DISABLED, find_person, set_state
 
-    state = DISABLED if args.verb == "disable" else ACTIVE
-    set_state(conn, args.mail, state, account(), datetime.now(UTC))
-    print(f"{args.mail}: {state}")
+    now, state = datetime.now(UTC), DISABLED if args.verb == "disable" else ACTIVE
+    set_state(conn, args.mail, state, account(), now)
+    print(f"{args.mail}: {_state(find_person(conn, args.mail), now, args.zone)}")
+
+
+def _set_end(conn: "Connection", args: argparse.Namespace) -> None:
+    from filterd.lookup.order_approvals import end_of
+    from mgmt.ledger.event import account
+    from mgmt.staff.people import find_person, set_end
+
+    now = datetime.now(UTC)
+    set_end(conn, args.mail, None if args.day == NEVER else end_of(args.day, args.zone), account(), now)
+    print(f"{args.mail}: {_state(find_person(conn, args.mail), now, args.zone)}")
+
+
+def _state(person: "Person", now: datetime, zone: str) -> str:
+    """'active', or with its end, local: 'active, end 2026-12-31 23:59'."""
+    state = person.state_at(now.timestamp())
+    return state if person.ends is None else f"{state}, end {person.ends.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _vouch(conn: "Connection", args: argparse.Namespace) -> None:
@@ -160,14 +186,18 @@ def _vouch(conn: "Connection", args: argparse.Namespace) -> None:
 def _list(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.staff.people import list_people
 
+    now = datetime.now(UTC)
     for each in list_people(conn):
         last = None if each.last_login is None else each.last_login.isoformat()
         if args.json:
             told = {"id": each.number, "name": each.name, "mail": each.mail, "role": each.role, "group": each.group}
-            print(json.dumps({**told, "state": each.state, "last_login": last}, ensure_ascii=False))
+            ends = None if each.ends is None else each.ends.isoformat()
+            told |= {"state": each.state_at(now.timestamp()), "ends": ends, "last_login": last}
+            print(json.dumps(told, ensure_ascii=False))
         else:
             seen = f"last signed in {last[:10]}" if last else "never signed in"
-            print(f"{each.number:>5}  {each.mail}  {each.name}  {each.role} ({each.group}), {each.state}, {seen}")
+            state = _state(each, now, args.zone)
+            print(f"{each.number:>5}  {each.mail}  {each.name}  {each.role} ({each.group}), {state}, {seen}")
 
 
 def _issuer(conn: "Connection", args: argparse.Namespace) -> None:
@@ -240,7 +270,8 @@ def _lines(review: "Review") -> list[str]:
     lines = [f"Access at {review.at}", "", "People"]
     for each in review.people:
         with_what = ", ".join(each.credentials) or "nothing"
-        lines.append(f"  {each.mail}  {each.name}: {each.role} ({each.group}), {each.state}")
+        end = "" if each.ends is None else f", end {each.ends}"
+        lines.append(f"  {each.mail}  {each.name}: {each.role} ({each.group}), {each.state}{end}")
         lines.append(f"      signs in with {with_what}; last on {(each.last_login or 'never')[:10]}")
         lines += [f"      ! {note}" for note in each.notes]
     lines += ["", "Tokens"]
@@ -262,6 +293,7 @@ _WORK = {
     "add": _add,
     "list": _list,
     "role": _set_role,
+    "until": _set_end,
     "disable": _set_state,
     "enable": _set_state,
     "reset": _reset,

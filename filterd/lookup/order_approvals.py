@@ -111,7 +111,7 @@ def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["R
         reference=args.reference,
         collateral=args.collateral,
         owner_consent=args.owner_consent,
-        expires=_end_of(args.until, config.parental.timezone),
+        expires=end_of(args.until, config.parental.timezone),
     )
     number = propose(conn, order, proposal, by, at)
     return [row for row in approvals_of(conn, order.id) if row.id == number]
@@ -131,14 +131,14 @@ def find_named(conn: "Connection", ref: str | None, issuer: str | None) -> "Row[
     return found
 
 
-def _end_of(day: str | None, zone: str) -> datetime | None:
-    """The end of a local day."""
+def end_of(day: str | None, zone: str) -> datetime | None:
+    """The end of a local day.   Raises WrongUse."""
     if day is None:
         return None
     try:
         last = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as reason:
-        raise WrongUse(f"--until {day!r:.40}: no day; nothing done; write it as 2026-12-20") from reason
+        raise WrongUse(f"last day {day!r:.40}: no day; nothing done; write it as 2026-12-20") from reason
     return datetime.combine(last, time(23, 59, 59), ZoneInfo(zone))
 
 

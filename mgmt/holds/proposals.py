@@ -141,7 +141,7 @@ def _proposed(conn: Connection, row: dict[str, Any], scope: Scope, mail: str, th
     for field in ("reason", "reference"):
         if not row[field].strip():
             raise NotApproved(f"{field}: missing; nothing proposed; write it")
-    member = proposer_of(conn, mail)
+    member = proposer_of(conn, mail, at)
     refuse_many(conn, OF_HOLDS, "legal holds")
     row |= {
         "proposer": member.mail,

@@ -46,7 +46,7 @@ def propose_rollback(conn: Connection, rollback: Rollback, mail: str, through: s
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
     Raises NotApproved."""
-    member = proposer_of(conn, mail)
+    member = proposer_of(conn, mail, at)
     _refuse_blank(rollback)
     refuse_many(conn, approvals.c.list == rollback.list, f"list {rollback.list}")
     row = {

@@ -258,7 +258,7 @@ def give_signed(conn: Connection, now_s: int, at: datetime, of: ColumnElement[bo
         end_approval(conn, proposal, "was refused at the desk", at)
     new = {}
     for proposal in signed_by_two(conn, of):
-        signers = signers_of(conn, proposal)
+        signers = signers_of(conn, proposal, now_s)
         if isinstance(signers, str):
             end_approval(conn, proposal, signers, at)
             continue

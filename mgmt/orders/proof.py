@@ -45,7 +45,7 @@ class Signers(NamedTuple):
         return self.second.actor, self.first.actor
 
 
-def signers_of(conn: Connection, proposal: Row[Any]) -> Signers | str:
+def signers_of(conn: Connection, proposal: Row[Any], now_s: float) -> Signers | str:
     """Who has signed a proposal, where they may now; else why it is not given."""
     try:
         found = {row.part: _owner_of(conn, row) for row in signatures_of(conn, proposal.id)}
@@ -53,7 +53,7 @@ def signers_of(conn: Connection, proposal: Row[Any]) -> Signers | str:
         if first is None or second is None:
             return "is not signed by two persons of the desk"
         for each in (first, second):
-            refuse_stranger(each)
+            refuse_stranger(each, now_s)
         if (first.mail, first.group) != (proposal.proposer, proposal.proposer_group):
             return "is not signed by who has proposed it"
     except NotApproved:
@@ -106,7 +106,7 @@ def _why_unsigned(conn: Connection, party: Party, approval: Row[Any], row: Row[A
     owner = conn.execute(select(staff).where(staff.c.id == key.staff)).one()
     if owner.mail != mail:
         return f"is {part} by another person than it names"
-    if owner.disabled_s is not None and owner.disabled_s <= approval.approved_s:
+    if any(left_s is not None and left_s <= approval.approved_s for left_s in (owner.disabled_s, owner.ends_s)):
         return f"is {part} by a person who was not of the desk any more"
     return None
 

@@ -47,19 +47,19 @@ def propose_at_desk(
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
     Raises NotApproved."""
-    member = proposer_of(conn, mail)
+    member = proposer_of(conn, mail, at)
     refuse_many(conn, approvals.c.order == order.id, f"order {order.id}")
     number = propose(conn, order, proposal, Person(member.mail, member.group, through, member.actor), at)
     return conn.execute(select(approvals).where(approvals.c.id == number)).one()
 
 
-def proposer_of(conn: Connection, mail: str) -> Member:
+def proposer_of(conn: Connection, mail: str, at: datetime) -> Member:
     """Who proposes.   Raises NotApproved where the desk has no such person, or one who may not."""
     try:
         member = find_person(conn, mail)
     except LookupError as reason:
         raise NotApproved(str(reason)) from reason
-    refuse_stranger(member)
+    refuse_stranger(member, at.timestamp())
     return member
 
 
@@ -102,6 +102,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
         return f"approval {number}: the passkey's answer is {used.why}; not signed; load it again and use your own"
     try:
         assertion = assertion_in(response)
+        refuse_stranger(used.person, at.timestamp())
         _check_signer(conn, proposal, part, used.person, assertion)
     except (NotApproved, BadResponse) as reason:
         return str(reason)
@@ -120,7 +121,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
 
 def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: datetime) -> None:
     """Refuse what waits for a signature: one person is enough, it puts nothing in force.   Raises NotApproved."""
-    refuse_stranger(by)
+    refuse_stranger(by, at.timestamp())
     proposal = waiting(conn, number)
     if part_due(conn, proposal) is None:
         raise NotApproved(f"approval {number}: waits for no signature; not refused; load the page again")
@@ -156,17 +157,17 @@ def signed_by_two(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequ
     return conn.execute(chosen.order_by(approvals.c.id)).all()
 
 
-def refuse_stranger(member: Member) -> None:
-    """Raises NotApproved where a person's role approves nothing."""
-    if member.state != ACTIVE or PERMISSION not in permissions_of((member.role,)):
-        raise NotApproved(f"{member.mail}: {member.state}, role {member.role}; nothing done; another person must")
+def refuse_stranger(member: Member, now_s: float) -> None:
+    """Raises NotApproved where a person's role approves nothing, or the person is not of the desk now."""
+    state = member.state_at(now_s)
+    if state != ACTIVE or PERMISSION not in permissions_of((member.role,)):
+        raise NotApproved(f"{member.mail}: {state}, role {member.role}; nothing done; another person must")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 def _check_signer(conn: Connection, proposal: Row[Any], part: str, member: Member, assertion: Assertion) -> None:
-    refuse_stranger(member)
     key = row_of(conn, assertion.credential)
     if key is None or key.vouched_s is None:
         raise NotApproved(

@@ -75,7 +75,7 @@ class Login:
             raise Wait(wait_s)
         if slow_s := self.attempts.slow_s(tried.client, mail, self.clock_s()):
             await asyncio.sleep(slow_s)
-        known = await asyncio.to_thread(self._look_up, mail)
+        known = await asyncio.to_thread(self._look_up, mail, now.timestamp())
         is_password = await self.hashed(lambda: is_right(tried.password, known.hashed))
         step = step_of(known.secret, tried.code, now)
         secret = None
@@ -111,14 +111,14 @@ class Login:
             await asyncio.to_thread(database.write, self.engine, lambda conn: append(conn, event, now))
         return None
 
-    def _look_up(self, mail: str) -> _Known:
-        columns = select(staff.c.id, staff.c.state, staff_passwords.c.hash, staff_passwords.c.totp)
+    def _look_up(self, mail: str, now_s: float) -> _Known:
+        columns = select(staff.c.id, staff_passwords.c.hash, staff_passwords.c.totp)
         chosen = columns.join(staff_passwords, staff_passwords.c.staff == staff.c.id).where(staff.c.mail == mail)
         with reading(self.engine) as conn:
             row = conn.execute(chosen).one_or_none()
-            person = get_person(conn, row.id) if row is not None and row.state == ACTIVE else None
+            person = None if row is None else get_person(conn, row.id)
         secret = None if row is None else self.box.open(row.totp, row.id)
-        if person is None or row is None or secret is None:
+        if person is None or row is None or secret is None or person.state_at(now_s) != ACTIVE:
             return _Known(None, None, os.urandom(TOTP_OCTETS))
         return _Known(person, row.hash, secret)
 

@@ -58,7 +58,7 @@ class Party(NamedTuple):
 class Use(NamedTuple):
     """What became of a response.
 
-    person  whose it is; None: refused, and why: malformed, unknown, wrong, disabled or copied"""
+    person  whose it is; None: refused, and why: malformed, unknown, wrong, disabled, ended or copied"""
 
     person: Person | None
     why: str = ""
@@ -179,8 +179,8 @@ def use_passkey(conn: Connection, party: Party, response: str, challenge: bytes,
 
 def _admit(conn: Connection, row: Row[Any], count: int, at: datetime) -> Use:
     person = get_person(conn, row.staff)
-    if person.state != ACTIVE:
-        return Use(None, "disabled")
+    if (state := person.state_at(at.timestamp())) != ACTIVE:
+        return Use(None, state)
     if (count or row.sign_count) and count <= row.sign_count:
         about = {"staff": row.staff, "passkey": row.id}
         said = {"count": count, "known_count": row.sign_count}

@@ -1,7 +1,8 @@
-"""People of the desk: added, disabled, given a role, and a code by which they set what they sign in with.
+"""People of the desk: added, disabled, given a role or an end, and a code by which they set what they sign in with.
 
-Invariants: every change is an event of the ledger; a person is never removed; who is disabled, or has got another role,
-is signed in nowhere; a code counts once, for a few days, and a new one ends the one before.
+Invariants: every change is an event of the ledger; a person is never removed; who is disabled, has ended, or has got
+another role, is signed in nowhere; no end is put into the past, so none takes back what a person has signed before; a
+code counts once, for a few days, and a new one ends the one before.
 """
 
 import re
@@ -28,6 +29,7 @@ from mgmt.staff.tokens import digest
 from parental.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
 
 ACTIVE, DISABLED = "active", "disabled"
+ENDED = "ended"  # never stored: time alone makes it
 # Where nobody says another one.  Of two who must agree on a thing, no two are of one group.
 GROUPS = {
     REGULATOR: "authority",
@@ -40,13 +42,17 @@ GROUPS = {
 CODE_LIFE = timedelta(days=3)  # over a weekend
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no digit is taken for a letter
 CODE_LENGTH = 24  # 120 bits: nobody guesses one
+LATEST_END = timedelta(days=3653)  # ten years: a later one is a slip of the pen
 MAX_NAME_CHARACTERS = 80
 MAX_MAIL_CHARACTERS = 254  # RFC 5321 §4.5.3.1.3, without its brackets
 MAIL = re.compile(r"[^\s@<>\"]+@[^\s@<>\"]+")
 
 
 class Person(NamedTuple):
-    """One of the desk.   mail  in small letters: what a person signs in with"""
+    """One of the desk.
+
+    mail   in small letters: what a person signs in with
+    state  as stored; what counts is state_at();   ends_s  None: no end"""
 
     number: int
     name: str
@@ -55,6 +61,17 @@ class Person(NamedTuple):
     group: str
     state: str
     last_login: datetime | None
+    ends_s: int | None
+
+    def state_at(self, now_s: float) -> str:
+        """ACTIVE, DISABLED or ENDED.   now_s  seconds since 1970, UTC"""
+        has_ended = self.state == ACTIVE and self.ends_s is not None and self.ends_s <= now_s
+        return ENDED if has_ended else self.state
+
+    @property
+    def ends(self) -> datetime | None:
+        """The end; None: there is no end."""
+        return None if self.ends_s is None else datetime.fromtimestamp(self.ends_s, UTC)
 
     @property
     def actor(self) -> Actor:
@@ -71,27 +88,39 @@ class Unfit(ValueError):
 
 
 def add_person(
-    conn: Connection, name: str, mail: str, role: str, group: str | None, by: Actor, at: datetime
+    conn: Connection,
+    name: str,
+    mail: str,
+    role: str,
+    group: str | None,
+    by: Actor,
+    at: datetime,
+    ends: datetime | None = None,
 ) -> tuple[Person, str]:
-    """A new person and the code that lets one enrol, which is stored nowhere.   Raises Unfit."""
+    """A new person and the code that lets one enrol, which is stored nowhere.   ends  None: no end.   Raises Unfit."""
     mail = plain_mail(mail)
     if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
         raise Unfit(f"name: {name!r:.40} is not a name; not added; write 1 to {MAX_NAME_CHARACTERS} characters")
-    group = _fit_group(role, group)
+    group, ends_s = _fit_group(role, group), _fit_end(ends, at)
     if _row(conn, mail) is not None:
         raise Unfit(f"{mail}: is of the desk already; not added; see: filterd staff list")
-    row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE}
+    row = {"name": name, "mail": mail, "role": role, "group": group, "state": ACTIVE, "ends_s": ends_s}
     stored = conn.execute(insert(staff).values(**row, created_s=int(at.timestamp())))
     assert stored.inserted_primary_key is not None
     number = int(stored.inserted_primary_key[0])
-    append(conn, Event(STAFF, "person added", by, {"staff": number}, {"role": role, "group": group}), at)
+    said: dict[str, Value] = {"role": role, "group": group}
+    said |= {} if ends_s is None else {"ends": _end_text(ends_s)}
+    append(conn, Event(STAFF, "person added", by, {"staff": number}, said), at)
     return get_person(conn, number), _new_code(conn, number, at)
 
 
 def reset_person(conn: Connection, mail: str, by: Actor, at: datetime) -> str:
     """Forget what a person signs in with, end the sessions, and give a new code.   Raises LookupError, Unfit."""
     person = find_person(conn, mail)
-    if person.state != ACTIVE:
+    state = person.state_at(at.timestamp())
+    if state == ENDED:
+        raise Unfit(f"{person.mail}: has ended; nothing done; run: filterd staff until {person.mail} DAY")
+    if state != ACTIVE:
         raise Unfit(f"{person.mail}: is disabled; nothing done; run: filterd staff enable {person.mail}")
     number = person.number
     conn.execute(delete(staff_passwords).where(staff_passwords.c.staff == number))
@@ -108,8 +137,7 @@ def set_state(conn: Connection, mail: str, state: str, by: Actor, at: datetime) 
         return
     disabled_s = int(at.timestamp()) if state == DISABLED else None
     conn.execute(update(staff).where(staff.c.id == person.number).values(state=state, disabled_s=disabled_s))
-    _end_sessions(conn, person.number)
-    conn.execute(delete(enrolment_codes).where(enrolment_codes.c.staff == person.number))
+    _end_access(conn, person.number)
     did = "person disabled" if state == DISABLED else "person enabled"
     append(conn, Event(STAFF, did, by, {"staff": person.number}), at)
 
@@ -123,8 +151,22 @@ def set_role(conn: Connection, mail: str, role: str, group: str | None, by: Acto
     append(conn, Event(STAFF, "role given", by, {"staff": person.number}, said), at)
 
 
+def set_end(conn: Connection, mail: str, ends: datetime | None, by: Actor, at: datetime) -> None:
+    """Give a person an end, another one, or none.   ends  None: no end.   Raises LookupError, Unfit.
+
+    Who had ended comes back as who was disabled does: with no session and no code of before."""
+    person, ends_s = find_person(conn, mail), _fit_end(ends, at)
+    if person.ends_s == ends_s:
+        return
+    conn.execute(update(staff).where(staff.c.id == person.number).values(ends_s=ends_s))
+    if person.state_at(at.timestamp()) == ENDED:
+        _end_access(conn, person.number)
+    said: dict[str, Value] = {"ends": _end_text(ends_s), "was": _end_text(person.ends_s)}
+    append(conn, Event(STAFF, "end given", by, {"staff": person.number}, said), at)
+
+
 def list_people(conn: Connection) -> list[Person]:
-    """All people, also those who are disabled, by number."""
+    """All people, also those who are disabled or have ended, by number."""
     return [_person(row) for row in conn.execute(select(staff).order_by(staff.c.id))]
 
 
@@ -158,11 +200,11 @@ def person_of_code(conn: Connection, code: str, now: datetime) -> Person | None:
     if row is None or row.expires_s <= now.timestamp():
         return None
     person = get_person(conn, row.staff)
-    return person if person.state == ACTIVE else None
+    return person if person.state_at(now.timestamp()) == ACTIVE else None
 
 
 def end_code(conn: Connection, number: int) -> None:
-    """A person has enrolled."""
+    """A person has enrolled, or is not to."""
     conn.execute(delete(enrolment_codes).where(enrolment_codes.c.staff == number))
 
 
@@ -179,6 +221,11 @@ def _new_code(conn: Connection, number: int, at: datetime) -> str:
     return "-".join(letters[i : i + 6] for i in range(0, CODE_LENGTH, 6))
 
 
+def _end_access(conn: Connection, number: int) -> None:
+    _end_sessions(conn, number)
+    end_code(conn, number)
+
+
 def _end_sessions(conn: Connection, number: int) -> None:
     conn.execute(delete(staff_sessions).where(staff_sessions.c.staff == number))
 
@@ -192,10 +239,24 @@ def _fit_group(role: str, group: str | None) -> str:
     return group
 
 
+def _fit_end(ends: datetime | None, at: datetime) -> int | None:
+    if ends is None:
+        return None
+    if ends <= at:
+        raise Unfit(f"end {ends:%Y-%m-%d}: is past; nothing done; write a day to come; at once: filterd staff disable")
+    if ends > at + LATEST_END:
+        raise Unfit(f"end {ends:%Y-%m-%d}: is more than ten years ahead; nothing done; write an earlier day")
+    return int(ends.timestamp())
+
+
+def _end_text(ends_s: int | None) -> str | None:
+    return None if ends_s is None else datetime.fromtimestamp(ends_s, UTC).isoformat()
+
+
 def _row(conn: Connection, mail: str) -> Row[Any] | None:
     return conn.execute(select(staff).where(staff.c.mail == mail)).one_or_none()
 
 
 def _person(row: Row[Any]) -> Person:
     last = None if row.last_login_s is None else datetime.fromtimestamp(row.last_login_s, UTC)
-    return Person(row.id, row.name, row.mail, row.role, row.group, row.state, last)
+    return Person(row.id, row.name, row.mail, row.role, row.group, row.state, last, row.ends_s)

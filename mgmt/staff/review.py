@@ -21,7 +21,10 @@ SOON = timedelta(days=30)
 
 
 class Member(msgspec.Struct):
-    """One of the desk.   credentials  kinds of what one signs in with;   notes  what needs a look"""
+    """One of the desk.
+
+    state   active, disabled or ended;   ends  None: no end
+    credentials  kinds of what one signs in with;   notes  what needs a look"""
 
     id: int
     name: str
@@ -29,6 +32,7 @@ class Member(msgspec.Struct):
     role: str
     group: str
     state: str
+    ends: str | None
     created: str
     last_login: str | None
     credentials: list[str]
@@ -76,7 +80,8 @@ def _members(conn: Connection, now: datetime) -> list[Member]:
                 person.mail,
                 person.role,
                 person.group,
-                person.state,
+                person.state_at(now.timestamp()),
+                None if person.ends is None else _text(person.ends),
                 _text(since),
                 None if person.last_login is None else _text(person.last_login),
                 credentials,
@@ -88,9 +93,11 @@ def _members(conn: Connection, now: datetime) -> list[Member]:
 
 def _notes_of_person(person: Person, credentials: list[str], since: datetime, now: datetime) -> list[str]:
     """Each way to sign in has two factors; so whoever has none of them has no second one."""
-    if person.state != ACTIVE:
+    if person.state_at(now.timestamp()) != ACTIVE:
         return []
     notes = [] if credentials else ["has not enrolled: no second factor"]
+    if person.ends is not None and person.ends < now + SOON:
+        notes.append(f"ends within {SOON.days} days")
     if now - (person.last_login or since) >= UNUSED:
         notes.append(f"has not signed in for {UNUSED.days} days")
     return notes

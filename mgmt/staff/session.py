@@ -55,7 +55,7 @@ def find_session(conn: Connection, secret: str, now: datetime) -> Session | None
     if row is None or row.created_s <= now_s - LIFE.total_seconds() or row.seen_s <= now_s - IDLE.total_seconds():
         return None
     person = get_person(conn, row.staff)
-    if person.state != ACTIVE:
+    if person.state_at(now_s) != ACTIVE:
         return None
     is_seen = now_s - row.seen_s < SEEN.total_seconds()
     return Session(person, datetime.fromtimestamp(row.created_s, UTC), csrf_of(secret), is_seen)

@@ -6,7 +6,7 @@
     enrolment_codes   single use, by which a person sets one of the two
     staff_sessions    who is signed in at the desk
 
-Invariants: codes and sessions are stored as SHA-256 only; a person is disabled, never deleted.
+Invariants: codes and sessions are stored as SHA-256 only; a person is disabled, or ends, and is never deleted.
 Source: RFC 9106 (Argon2), RFC 6238 (TOTP), W3C Web Authentication.
 """
 
@@ -33,6 +33,7 @@ staff = Table(
     Column("created_s", BigInteger, nullable=False),
     Column("disabled_s", BigInteger),
     Column("last_login_s", BigInteger),
+    Column("ends_s", BigInteger),  # from then on as good as disabled; none: no end
     sqlite_autoincrement=True,
 )
 staff_passwords = Table(

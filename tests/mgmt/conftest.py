@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from aiohttp import CookieJar, web_app
@@ -116,11 +117,11 @@ def desk(client: Client, token: TokenOf) -> DeskOf:
 
 @pytest.fixture
 def add(engine: Engine) -> AddPerson:
-    """add("amna", "approver") adds amna@isp.example and gives the person and the code."""
+    """add("amna", "approver") adds amna@isp.example and gives the person and the code; ends=… gives an end."""
 
-    def make(name: str = "amna", role: str = "compliance") -> tuple[Person, str]:
+    def make(name: str = "amna", role: str = "compliance", ends: datetime | None = None) -> tuple[Person, str]:
         with writing(engine) as conn:
-            return add_person(conn, name.title(), f"{name}@isp.example", role, None, CONTROL, NOW)
+            return add_person(conn, name.title(), f"{name}@isp.example", role, None, CONTROL, NOW, ends)
 
     return make
 

@@ -161,5 +161,5 @@ def _is_over(approval: Row[Any], moment: Moment) -> bool:
 
 def _signers(conn: Connection, approval: Row[Any]) -> tuple[Actor, Actor]:
     """Who has signed, the second first; it is proven that there are two."""
-    found = signers_of(conn, approval)
+    found = signers_of(conn, approval, approval.approved_s)
     return (CONTROL, CONTROL) if isinstance(found, str) else found.actors

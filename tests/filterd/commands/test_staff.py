@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from support.control.box import database_key
 from support.mgmt.events import events_of
 from support.mgmt.signing import signer
@@ -17,6 +17,7 @@ from mgmt.staff.issuers import Issuer, find_issuer
 from mgmt.staff.people import person_of_code
 from parental.database import open_database, reading, writing
 from parental.engines import Where
+from parental.schema.staff import staff
 
 MAIL = "amna@isp.example"
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032 §7.1
@@ -61,6 +62,7 @@ def test_a_person_is_added_with_a_code_that_is_printed_once(
         "role": "compliance",
         "group": "legal",
         "state": "active",
+        "ends": None,
         "last_login": None,
     }
 
@@ -80,11 +82,65 @@ def test_a_person_gets_a_role_is_disabled_enabled_and_reset(config: str, capsys:
     assert codes[0] != codes[1]
 
 
-@pytest.mark.parametrize("verb", [["disable"], ["enable"], ["reset"], ["role"]])
+def test_an_account_gets_a_last_day_in_the_operators_time_another_one_and_none(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day, other = (f"{datetime.now(UTC).year + n}-12-31" for n in (1, 2))
+    assert run(config, "add", "Amna Khan", "--mail", MAIL, "--role", "auditor", "--until", day) == 0
+
+    capsys.readouterr()
+    run(config, "list")
+    assert f"auditor (audit), active, end {day} 23:59, never signed in" in capsys.readouterr().out
+    run(config, "list", "--json")
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["state"], shown["ends"]) == ("active", f"{day}T18:59:59+00:00")
+    run(config, "review")
+    assert f"auditor (audit), active, end {day}T18:59:59+00:00\n" in capsys.readouterr().out
+
+    assert run(config, "until", MAIL, other) == 0
+    assert capsys.readouterr().out == f"{MAIL}: active, end {other} 23:59\n"
+    assert run(config, "until", MAIL, "never") == 0
+    assert capsys.readouterr().out == f"{MAIL}: active\n"
+    with reading(engine) as conn:
+        said = [each["said"] for each in events_of(conn, "staff") if each["action"] == "end given"]
+    assert said == [
+        {"ends": f"{other}T18:59:59+00:00", "was": f"{day}T18:59:59+00:00"},
+        {"ends": None, "was": f"{other}T18:59:59+00:00"},
+    ]
+
+
+def test_an_account_that_has_ended_is_shown_so_and_enabling_it_says_so(
+    config: str, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(config, "add", "Amna Khan", "--mail", MAIL, "--role", "auditor")
+    with writing(engine) as conn:
+        conn.execute(update(staff).values(ends_s=1_785_000_000))
+    capsys.readouterr()
+
+    run(config, "list", "--json")
+    assert json.loads(capsys.readouterr().out)["state"] == "ended"
+    run(config, "disable", MAIL)
+    assert capsys.readouterr().out.startswith(f"{MAIL}: disabled, end 2026-07-25")
+    assert run(config, "enable", MAIL) == 0
+    assert capsys.readouterr().out.startswith(f"{MAIL}: ended, end 2026-07-25")
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "9999-12-31", "31.12.2026", "", "tomorrow"])
+def test_no_other_day_is_a_last_one(config: str, engine: Engine, day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(config, "add", "Amna", "--mail", MAIL, "--role", "auditor", "--until", day) == 2
+    run(config, "add", "Amna", "--mail", MAIL, "--role", "auditor")
+    assert run(config, "until", MAIL, day) == 2
+
+    assert capsys.readouterr().err.count("nothing done; write") == 2
+    with reading(engine) as conn:
+        assert [each["action"] for each in events_of(conn, "staff")] == ["person added"]
+
+
+@pytest.mark.parametrize("verb", [["disable"], ["enable"], ["reset"], ["role"], ["until"]])
 def test_an_unknown_person_is_said_and_nothing_is_done(
     config: str, verb: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["auditor"] if verb == ["role"] else []
+    more = {"role": ["auditor"], "until": ["never"]}.get(verb[0], [])
 
     assert run(config, *verb, "nobody@isp.example", *more) == 1
 

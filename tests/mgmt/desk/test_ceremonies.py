@@ -150,6 +150,16 @@ async def test_a_disabled_person_does_not_sign_in(browser: Browser, add: AddPers
     assert (await browser.use_passkey(key))[0] == 403
 
 
+async def test_a_person_whose_account_has_ended_does_not_sign_in(browser: Browser, add: AddPerson) -> None:
+    key = Authenticator(ORIGIN)
+    await browser.make_passkey(add(ends=browser.clock() + timedelta(days=1))[1], key)
+    browser.clock.forward(hours=23)
+    assert (await browser.use_passkey(key))[0] == 200
+    browser.clock.forward(hours=1)
+
+    assert (await browser.use_passkey(key))[0] == 403
+
+
 async def test_one_passkey_more_needs_a_session_that_is_new(browser: Browser, add: AddPerson) -> None:
     key, more, _ = Authenticator(ORIGIN), Authenticator(ORIGIN), add()
     await browser.make_passkey(add("bilal")[1], key)

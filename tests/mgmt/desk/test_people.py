@@ -1,6 +1,7 @@
 """The access review at the desk."""
 
 import re
+from datetime import timedelta
 
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW
@@ -11,6 +12,8 @@ from support.present import present
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token
 from parental.database import reading, writing
+
+ENDS = NOW.replace(microsecond=0) + timedelta(minutes=20)
 
 
 async def tag(browser: Browser) -> str:
@@ -29,6 +32,15 @@ async def test_people_and_tokens_stand_with_what_needs_a_look_and_no_household_i
 
     assert "amna@isp.example" in text and "has not enrolled: no second factor" in text
     assert "Tokens: 1" in text and "has no label" in text and "parent" not in text
+
+
+async def test_the_end_of_an_account_stands_in_the_operators_time(browser: Browser, come: Come, add: AddPerson) -> None:
+    come("auditor", "amna")
+    add("bilal", "auditor", ENDS)
+
+    for minutes, state in ((0, "active"), (20, "ended")):
+        browser.clock.forward(minutes=minutes)
+        assert f"group audit, {state}, end 2026-08-03 21:20;" in (await browser.get("/people"))[1]
 
 
 async def test_who_has_read_it_says_so_and_the_ledger_keeps_it(browser: Browser, engine: Engine, come: Come) -> None:

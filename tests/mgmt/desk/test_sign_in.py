@@ -75,6 +75,10 @@ async def test_whatever_is_wrong_the_answer_is_the_same(browser: Browser, add: A
     with writing(engine) as conn:
         set_state(conn, "bilal@isp.example", DISABLED, CONTROL, browser.clock())
 
+    _, ended = add("daud", ends=browser.clock() + timedelta(minutes=1))
+    of_daud = await browser.enrol(ended)
+    browser.clock.forward(minutes=1)
+
     answers = {
         (await browser.sign_in(secret, password="another password"))[0:2],
         (await browser.sign_in(of_bilal))[0:2],
@@ -85,7 +89,9 @@ async def test_whatever_is_wrong_the_answer_is_the_same(browser: Browser, add: A
     # Another address stands in the form again; nothing else differs.
     _, text = await browser.sign_in(secret, name="nobody")
     _, disabled = await browser.sign_in(of_bilal, name="bilal")
-    assert {text.replace("nobody", "amna"), disabled.replace("bilal", "amna")} == {next(iter(answers))[1]}
+    _, ended = await browser.sign_in(of_daud, name="daud")
+    as_amna = {text.replace("nobody", "amna"), disabled.replace("bilal", "amna"), ended.replace("daud", "amna")}
+    assert as_amna == {next(iter(answers))[1]}
 
 
 async def test_a_one_time_code_counts_once(browser: Browser, add: AddPerson) -> None:
@@ -172,6 +178,19 @@ async def test_who_is_disabled_or_has_another_role_is_signed_in_nowhere(
             set_role(conn, "amna@isp.example", "support", None, CONTROL, browser.clock())
 
     assert SIGNED_OUT in (await browser.get())[1]
+
+
+async def test_who_is_signed_in_is_signed_out_at_the_end_of_the_account(browser: Browser, add: AddPerson) -> None:
+    secret = await browser.enrol(add(ends=browser.clock() + timedelta(minutes=20))[1])
+    assert (await browser.sign_in(secret))[0] == 200
+    browser.clock.forward(minutes=19)
+    assert SIGNED_OUT not in (await browser.get())[1]
+    csrf = await browser.csrf()
+    browser.clock.forward(minutes=1)
+
+    assert SIGNED_OUT in (await browser.get())[1]
+    assert (await browser.send("/logout", csrf=csrf))[0] == 403
+    assert (await browser.sign_in(secret))[0] == 403
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])

@@ -17,9 +17,9 @@ from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import APPROVED, PROPOSED
 from mgmt.orders.store import get_order
 from mgmt.staff.assertion import assertion_in
-from mgmt.staff.people import DISABLED, reset_person, set_role, set_state
+from mgmt.staff.people import DISABLED, reset_person, set_end, set_role, set_state
 from parental.schema.orders import approval_signatures, approvals
-from parental.schema.staff import passkeys
+from parental.schema.staff import passkeys, staff
 
 HOST = b"\6shared\4test\0"
 URL = "https://shared.test/a/b"
@@ -139,6 +139,26 @@ def revoked_proposer(conn: Connection, number: int, amna: Signer, bilal: Signer)
     set_state(conn, amna.person.mail, DISABLED, CONTROL, NOW)
 
 
+def ended(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
+    """The second person's account has ended, and web says that it was signed before."""
+    signed(conn, number, amna)
+    put(conn, number, APPROVED, answer_of(conn, number, bilal))
+    conn.execute(update(staff).where(staff.c.id == bilal.person.number).values(ends_s=int(NOW.timestamp())))
+    conn.execute(update(approval_signatures).values(signed_s=0))
+
+
+def ended_proposer(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
+    signed(conn, number, amna, bilal)
+    conn.execute(update(staff).where(staff.c.id == amna.person.number).values(ends_s=int(NOW.timestamp())))
+
+
+def ended_and_given(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
+    """Nor is it believed that control has given it."""
+    ended(conn, number, amna, bilal)
+    name = {"approver": bilal.person.mail, "approver_group": bilal.person.group, "approved_s": int(NOW.timestamp())}
+    conn.execute(update(approvals).values(name))
+
+
 def of_no_approver(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None:
     signed(conn, number, amna)
     put(conn, number, APPROVED, answer_of(conn, number, bilal))
@@ -216,6 +236,9 @@ FORGERIES = (
     (of_another_part, "something else"),
     (revoked, "a person who may not"),
     (revoked_proposer, "a person who may not"),
+    (ended, "a person who may not"),
+    (ended_proposer, "a person who may not"),
+    (ended_and_given, "not of the desk any more"),
     (of_no_approver, "a person who may not"),
     (own_passkey_of_the_role, "not vouched for"),
     (elsewhere, "made elsewhere"),
@@ -257,6 +280,25 @@ def test_an_approval_outlives_that_its_person_leaves_and_not_that_the_passkey_is
 
     assert not is_blocked(conn)
     assert "not known" in refusals(conn)[-1]
+
+
+def test_an_approval_outlives_the_end_of_its_persons_accounts(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    for each in (amna, bilal):
+        set_end(conn, each.person.mail, LATER, CONTROL, NOW)
+    signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
+    publish(conn, LATER - timedelta(seconds=1), proof=BY_PASSKEYS)
+    for at in (LATER, LATER + timedelta(days=1)):
+        publish(conn, at, proof=BY_PASSKEYS)
+
+    assert is_blocked(conn) and refusals(conn) == []
+
+
+def test_what_control_comes_to_after_the_end_is_not_given(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    set_end(conn, bilal.person.mail, LATER, CONTROL, NOW)
+    signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert not is_blocked(conn) and "a person who may not" in refusals(conn)[-1]
 
 
 def test_names_are_taken_in_an_emergency_beside_passkeys_and_end_with_it(

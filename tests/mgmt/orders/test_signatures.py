@@ -1,5 +1,7 @@
 """Signing at the desk: what is taken of whom, and what is said to whoever cannot sign."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import IntegrityError
@@ -20,8 +22,10 @@ from mgmt.orders.signatures import (
     signatures_of,
 )
 from mgmt.orders.store import get_order
-from mgmt.staff.people import DISABLED, set_state
+from mgmt.staff.people import DISABLED, find_person, set_end, set_state
 from parental.schema.orders import approval_refusals, approval_signatures
+
+ENDS = NOW.replace(microsecond=0) + timedelta(hours=1)
 
 
 @pytest.fixture
@@ -78,6 +82,21 @@ def test_a_disabled_person_signs_nothing(conn: Connection, number: int, amna: Si
     set_state(conn, bilal.person.mail, DISABLED, CONTROL, NOW)
 
     assert "disabled" in str(signed(conn, number, bilal))
+
+
+def test_a_person_whose_account_has_ended_signs_proposes_and_refuses_nothing(
+    conn: Connection, number: int, amna: Signer, bilal: Signer
+) -> None:
+    for each in (amna, bilal):
+        set_end(conn, each.person.mail, ENDS, CONTROL, NOW)
+    signed(conn, number, amna)
+
+    assert "the passkey's answer is ended; not signed" in str(signed(conn, number, bilal, at=ENDS))
+    with pytest.raises(NotApproved, match="ended, role compliance"):
+        propose_at_desk(conn, get_order(conn, 1), WIDER, amna.person.mail, "desk", ENDS)
+    with pytest.raises(NotApproved, match="ended, role approver"):
+        refuse_proposal(conn, number, "too wide", find_person(conn, bilal.person.mail), ENDS)
+    assert signed(conn, number, bilal, at=ENDS - timedelta(seconds=1)) is None
 
 
 def test_a_signature_for_another_part_or_proposal_is_not_taken(

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from support.present import present
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.assertion import approver_of, assertion_in, challenge_of, is_signed
 from mgmt.staff.passkeys import Party, put_passkey, row_of
-from mgmt.staff.people import DISABLED, Person, set_state
+from mgmt.staff.people import DISABLED, Person, set_end, set_state
 from parental.database import writing
 from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
@@ -87,6 +88,16 @@ def test_a_disabled_person_agrees_to_nothing(engine: Engine, person: Person) -> 
         set_state(conn, person.mail, DISABLED, CONTROL, NOW)
 
         assert approver_of(conn, PARTY, DOCUMENT, key.agree(challenge_of(DOCUMENT)), NOW) == (None, "disabled")
+
+
+def test_a_person_whose_account_has_ended_agrees_to_nothing(engine: Engine, person: Person) -> None:
+    key, ends = enrolled(engine, person), NOW.replace(microsecond=0) + timedelta(hours=1)
+    with writing(engine) as conn:
+        set_end(conn, person.mail, ends, CONTROL, NOW)
+
+        assert approver_of(conn, PARTY, DOCUMENT, key.agree(challenge_of(DOCUMENT)), ends) == (None, "ended")
+        used = approver_of(conn, PARTY, DOCUMENT, key.agree(challenge_of(DOCUMENT)), ends - timedelta(seconds=1))
+        assert used.person is not None
 
 
 def test_a_copy_of_a_key_agrees_to_nothing_and_is_written_down(engine: Engine, person: Person) -> None:

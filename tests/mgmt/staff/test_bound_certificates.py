@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from mgmt.client_certificates import Owner, find_owner
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import know_issuer
+from mgmt.staff.people import DISABLED, set_end, set_state
 from parental.database import writing
 
 DER = b"a certificate"
@@ -30,12 +32,22 @@ def conn(engine: Engine, add: AddPerson) -> Iterator[Any]:
 def test_a_certificate_is_of_one_until_it_ends_and_each_is_an_event(
     conn: Connection, issuer: str | None, mail: str | None, owner: Owner
 ) -> None:
-    assert find_owner(conn, DER) is None
+    assert find_owner(conn, DER, NOW) is None
     bind_certificate(conn, DER, issuer, mail, CONTROL, NOW)
-    assert find_owner(conn, DER) == owner
+    assert find_owner(conn, DER, NOW) == owner
     end_certificate(conn, DER, CONTROL, NOW)
-    assert find_owner(conn, DER) is None
+    assert find_owner(conn, DER, NOW) is None
     assert [each["action"] for each in events_of(conn, "staff")][-2:] == ["certificate bound", "certificate ended"]
+
+
+def test_who_is_disabled_or_has_ended_has_none(conn: Connection) -> None:
+    ends = NOW.replace(microsecond=0) + timedelta(days=1)
+    bind_certificate(conn, DER, None, "amna@isp.example", CONTROL, NOW)
+    set_end(conn, "amna@isp.example", ends, CONTROL, NOW)
+
+    assert [find_owner(conn, DER, at) for at in (NOW, ends)] == [Owner(None, 1), None]
+    set_state(conn, "amna@isp.example", DISABLED, CONTROL, NOW)
+    assert find_owner(conn, DER, NOW) is None
 
 
 def test_what_cannot_be_bound_or_ended_says_why(conn: Connection) -> None:

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import Engine, select
@@ -11,13 +11,16 @@ from mgmt.staff.people import (
     ACTIVE,
     CODE_LIFE,
     DISABLED,
+    ENDED,
     GROUPS,
+    LATEST_END,
     Unfit,
     add_person,
     find_person,
     list_people,
     person_of_code,
     reset_person,
+    set_end,
     set_role,
     set_state,
 )
@@ -26,6 +29,8 @@ from parental.database import reading, writing
 from parental.schema.staff import enrolment_codes
 
 BY = Actor("account", "root")
+ENDS = NOW.replace(microsecond=0) + timedelta(days=1)
+SECOND = timedelta(seconds=1)
 MAIL = "amna@isp.example"
 
 
@@ -123,12 +128,92 @@ def test_a_role_is_given_and_both_are_written(engine: Engine, add: AddPerson) ->
         assert MAIL not in str(events_of(conn, "staff"))
 
 
+def test_a_person_is_of_the_desk_until_the_end_and_not_at_it(engine: Engine, add: AddPerson) -> None:
+    person, code = add(ends=ENDS)
+
+    assert person.ends == ENDS
+    assert [person.state_at(at.timestamp()) for at in (ENDS - SECOND, ENDS)] == [ACTIVE, ENDED]
+    with writing(engine) as conn:
+        assert person_of_code(conn, code, ENDS - SECOND) == person
+        assert person_of_code(conn, code, ENDS) is None
+        with pytest.raises(Unfit, match="has ended; nothing done; run: filterd staff until"):
+            reset_person(conn, MAIL, BY, ENDS)
+        assert events_of(conn, "staff")[-1]["said"]["ends"] == ENDS.isoformat()
+
+
+def test_another_end_and_none_are_given_and_each_is_written_once(engine: Engine, add: AddPerson) -> None:
+    add(ends=ENDS)
+    later = ENDS + timedelta(days=30)
+    with writing(engine) as conn:
+        for ends in (later, later, None, None):
+            set_end(conn, MAIL, ends, BY, NOW)
+
+        assert find_person(conn, MAIL).ends is None
+        last = [each for each in events_of(conn, "staff") if each["action"] == "end given"]
+    assert [each["said"] for each in last] == [
+        {"ends": later.isoformat(), "was": ENDS.isoformat()},
+        {"ends": None, "was": later.isoformat()},
+    ]
+    assert MAIL not in str(last)
+
+
+def test_an_end_that_is_given_in_time_leaves_the_code_and_one_that_comes_after_does_not(
+    engine: Engine, add: AddPerson
+) -> None:
+    person, code = add(ends=ENDS)
+    with writing(engine) as conn:
+        set_end(conn, MAIL, ENDS + SECOND, BY, ENDS - SECOND)
+        assert person_of_code(conn, code, ENDS) is not None
+        set_end(conn, MAIL, None, BY, ENDS + SECOND)
+
+        assert person_of_code(conn, code, ENDS + SECOND) is None
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == ACTIVE
+        assert reset_person(conn, MAIL, BY, ENDS)
+    assert person.number == 1
+
+
+def test_who_is_enabled_again_after_the_end_has_ended(engine: Engine, add: AddPerson) -> None:
+    add(ends=ENDS)
+    with writing(engine) as conn:
+        set_state(conn, MAIL, DISABLED, BY, NOW)
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == DISABLED
+        set_state(conn, MAIL, ACTIVE, BY, ENDS)
+
+        assert find_person(conn, MAIL).state_at(ENDS.timestamp()) == ENDED
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        (NOW, "is past; nothing done"),
+        (NOW - timedelta(days=400), "is past; nothing done"),
+        (datetime.min.replace(tzinfo=UTC), "is past; nothing done"),
+        (NOW + LATEST_END + SECOND, "more than ten years ahead; nothing done"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-5))), "more than ten years ahead; nothing done"),
+    ],
+    ids=str,
+)
+def test_no_end_is_put_into_the_past_or_too_far_ahead(engine: Engine, add: AddPerson, ends: datetime, why: str) -> None:
+    add()
+    with writing(engine) as conn:
+        for change in (
+            lambda: set_end(conn, MAIL, ends, BY, NOW),
+            lambda: add_person(conn, "Bilal", "bilal@isp.example", "auditor", None, BY, NOW, ends),
+        ):
+            with pytest.raises(Unfit, match=why):
+                change()
+
+        assert [each.ends for each in list_people(conn)] == [None]
+        assert [each["action"] for each in events_of(conn, "staff")] == ["person added"]
+
+
 def test_an_unknown_person_is_said(engine: Engine) -> None:
     with writing(engine) as conn:
         for change in (
             lambda: reset_person(conn, MAIL, BY, NOW),
             lambda: set_state(conn, MAIL, DISABLED, BY, NOW),
             lambda: set_role(conn, MAIL, "auditor", None, BY, NOW),
+            lambda: set_end(conn, MAIL, None, BY, NOW),
         ):
             with pytest.raises(LookupError, match="no person of the desk has it; nothing done"):
                 change()

@@ -46,6 +46,21 @@ def test_who_has_no_second_factor_is_noted(engine: Engine, add: AddPerson) -> No
     assert amna.notes == ["has not enrolled: no second factor"]
 
 
+def test_an_account_stands_in_it_with_its_end_which_is_noted_before_it_comes(engine: Engine, add: AddPerson) -> None:
+    ends = NOW.replace(microsecond=0) + timedelta(days=40)
+    add("amna", "auditor", ends)
+    with reading(engine) as conn:
+        found = [review_of(conn, at).people[0] for at in (NOW, ends - timedelta(days=29), ends)]
+
+    assert [(each.state, each.ends) for each in found] == [
+        ("active", ends.isoformat()),
+        ("active", ends.isoformat()),
+        ("ended", ends.isoformat()),
+    ]
+    unenrolled = "has not enrolled: no second factor"
+    assert [each.notes for each in found] == [[unenrolled], [unenrolled, "ends within 30 days"], []]
+
+
 def test_a_token_stands_in_it_with_scopes_and_end_and_what_is_wrong_with_it(engine: Engine) -> None:
     scopes = frozenset({"status.read"})
     with writing(engine) as conn:

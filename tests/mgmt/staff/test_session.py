@@ -5,6 +5,8 @@ from support.mgmt.desk import NOW
 from support.mgmt.staff_desk import AddPerson
 from support.present import present
 
+from mgmt.ledger.event import CONTROL
+from mgmt.staff.people import set_end
 from mgmt.staff.session import FRESH, IDLE, LIFE, SEEN, begin_session, end_session, find_session, note_use
 from parental.database import writing
 from parental.schema.staff import staff_sessions
@@ -36,6 +38,28 @@ def test_a_session_ends_idle_and_at_its_end_however_often_it_is_used(engine: Eng
         note_use(conn, secret, BEGAN + LIFE - SECOND)
         assert find_session(conn, secret, BEGAN + LIFE - SECOND) is not None
         assert find_session(conn, secret, BEGAN + LIFE) is None
+
+
+def test_a_session_ends_with_the_account_and_does_not_come_back_with_it(engine: Engine, add: AddPerson) -> None:
+    ends = BEGAN + timedelta(minutes=10)
+    person, _ = add(ends=ends)
+    with writing(engine) as conn:
+        secret = begin_session(conn, person.number, "password", "", BEGAN)
+        assert find_session(conn, secret, ends - SECOND) is not None
+        assert find_session(conn, secret, ends) is None
+
+        set_end(conn, person.mail, None, CONTROL, ends)
+        assert find_session(conn, secret, ends) is None
+
+
+def test_another_end_leaves_the_session_of_whoever_has_not_ended(engine: Engine, add: AddPerson) -> None:
+    person, _ = add()
+    with writing(engine) as conn:
+        secret = begin_session(conn, person.number, "password", "", BEGAN)
+        set_end(conn, person.mail, BEGAN + SECOND, CONTROL, BEGAN)
+
+        assert find_session(conn, secret, BEGAN) is not None
+        assert find_session(conn, secret, BEGAN + SECOND) is None
 
 
 def test_its_use_is_noted_once_a_minute_and_it_is_new_for_ten(engine: Engine, add: AddPerson) -> None:
