@@ -4,7 +4,7 @@ from sqlalchemy import select, text
 
 from parental.engines import Where, engine_of
 from parental.migrations.revisions import upgrade
-from parental.migrations.versions import r0035_staff_ends
+from parental.migrations.versions import r0040_staff_ends
 from parental.schema.staff import staff
 
 PERSON = (
@@ -14,7 +14,7 @@ PERSON = (
 
 
 def test_an_account_of_before_has_no_end(empty_database: Where) -> None:
-    upgrade(empty_database, r0035_staff_ends.down_revision)
+    upgrade(empty_database, r0040_staff_ends.down_revision)
     engine = engine_of(empty_database)
     with engine.begin() as conn:
         conn.execute(text(PERSON))
