@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, select, update
 from support.lists.sealed import new_seal
-from support.mgmt.confirmed import answer
+from support.mgmt.confirmed import SIGNER, answer
 from support.mgmt.desk import EARLIER, GOOD, NOW, Client, Clock, Desk, DeskOf, TokenOf
 from support.mgmt.signing import ORIGIN, answer_of, proposed, signer
 from support.present import present
@@ -19,8 +19,13 @@ from support.present import present
 from mgmt.app import ROUTES
 from mgmt.auth import Principal, Route, find_principal, guarded
 from mgmt.desk.frame import TABS
+from mgmt.desk.lawful import AGREE
+from mgmt.egress.statement import Gateway, Source
+from mgmt.egress.store import tell
 from mgmt.holds.proposals import NewHold, propose_hold
 from mgmt.holds.scope import Scope
+from mgmt.lawful.store import Asked, record
+from mgmt.lawful.store import Signer as LawfulSigner
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.approvals import Proposal
@@ -60,6 +65,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/accounts/{id}/caregivers": {"nickname": "Sana", "role": "parent"},
     "/v1/accounts/{id}/caregivers/{caregiver}": {"role": "helper"},
     "/v1/provisioning": {"rows": []},
+    "/v1/lawful-requests/{id}/answer": {"answer": "nothing"},
     "/v1/accounts/{id}/profiles/{profile}/cards": CARD,
     "/v1/accounts/{id}/profiles/{profile}/cards/{card}": CARD,
     "/v1/accounts/{id}/profiles/{profile}/open-until": {"until": "2026-08-04T00:00:00Z"},
@@ -128,6 +134,7 @@ class Things:
             self.report = present(report_mistake(conn, "security", f"{n}.example", NOW, "UTC")).reference
             self.approval = self._proposal(conn)
             self.hold = self._hold(conn)
+            self.request = self._lawful_request(conn)
             self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
 
     def _child(self, conn: Connection, account: int) -> int:
@@ -154,6 +161,16 @@ class Things:
         conn.execute(update(legal_holds).values(begun_ms=1))
         return hold
 
+    def _lawful_request(self, conn: Connection) -> int:
+        """One without an answer; and a gateway has said from where it asks."""
+        tell(conn, Gateway("gw1", [Source("192.0.2.1", "route")], is_whole=True), SIGNER, NOW)
+        asked = Asked(**self.letter(f"WP {self.n}"))
+        return int(record(conn, asked, LawfulSigner(CONTROL), NOW, NOW.date()).id)
+
+    def letter(self, reference: str) -> dict[str, str]:
+        said = {"authority": "a court", "reference": reference, "basis": "a law"}
+        return {**said, "kind": "records", "issued": NOW.date().isoformat()}
+
     def proposal(self) -> dict[str, Any]:
         until = {"until": (NOW + timedelta(days=9)).isoformat()}
         said = {"order": self.orders[OWN], "entry": 1, "kind": "held", "proposer": self.key.person.mail}
@@ -177,6 +194,7 @@ class Things:
         path = route.path.replace("/id/{id}", f"/id/{self.orders[whose]}").replace(
             "tokens/{id}", f"tokens/{self.spare}"
         )
+        path = path.replace("lawful-requests/{id}", f"lawful-requests/{self.request}")
         path = path.replace("{list}", "pta").replace("{version}", EARLIER)
         path = path.replace("approvals/{id}", f"approvals/{self.approval}").replace("{hold}", str(self.hold))
         path = (
@@ -222,6 +240,8 @@ class Things:
             until = (NOW + timedelta(days=9)).isoformat()
             more = {} if route.path.endswith("/release") else {"until": until, "ends": until}
             return json.dumps(words | more).encode()
+        if route.path == "/v1/lawful-requests":
+            return json.dumps(self.letter(f"new {self.n}")).encode()
         if route.path.endswith("/signatures"):
             return json.dumps({"response": self.signature}).encode()
         if route.path.endswith("/ticket"):
@@ -296,7 +316,7 @@ def dumped(engine: Engine) -> dict[str, list[Any]]:
 
 
 def test_every_permission_of_the_table_is_that_of_a_route_or_of_a_page() -> None:
-    pages = {permission for _, _, permission in TABS if permission is not None}
+    pages = {permission for _, _, permission in TABS if permission is not None} | {AGREE}
     assert {route.permission for route in ROUTES} | pages == set(PERMISSIONS)
 
 

@@ -16,7 +16,10 @@ def test_the_shipped_example_has_no_fault_but_the_files_that_are_not_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "tls").mkdir()
-    certificate, _ = make_certificate(tmp_path / "tls", "dns.isp.example")
+    certificate, key = make_certificate(tmp_path / "tls", "dns.isp.example")
+    for name in ("siem-ca.pem", "siem-client.pem"):
+        (tmp_path / "tls" / name).write_bytes(certificate.read_bytes())
+    (tmp_path / "tls/siem-client.key").write_bytes(key.read_bytes())
     (tmp_path / "tls/resolver-ca.pem").write_bytes(certificate.read_bytes())
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys/cookies.key").write_bytes(bytes(16))

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 from support.mgmt.orders import NOW, said
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed
+from support.present import present
 
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from mgmt.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
@@ -150,7 +151,7 @@ def forge_second(conn: Connection, first: Any, **lie: Any) -> int:
     named = ("kind", "hold", "reason", "reference", "collateral", "proposer", "proposer_group", "proposer_account")
     row = {name: getattr(first, name) for name in (*named, "proposed_s")} | lie
     row["digest"] = digest_of(row, SCOPE)
-    forged = int(conn.execute(insert(approvals).values(row)).inserted_primary_key[0])
+    forged = int(present(conn.execute(insert(approvals).values(row)).inserted_primary_key)[0])
     of_first = select(approval_signatures).where(approval_signatures.c.approval == first.id)
     for each in conn.execute(of_first).mappings().all():
         conn.execute(insert(approval_signatures).values({**each, "approval": forged}))
