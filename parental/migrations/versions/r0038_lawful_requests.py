@@ -1,18 +1,18 @@
 """The register of lawful requests."""
 
 from alembic import op
-from sqlalchemy import BigInteger, CheckConstraint, Column, String, UniqueConstraint
-
-from parental.schema.base import Number
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, String, UniqueConstraint
 
 revision = "0038"
 down_revision = "0037"
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def upgrade() -> None:
     op.create_table(
         "lawful_requests",
-        Column("id", Number, primary_key=True),
+        Column("id", _NUMBER, primary_key=True),
         Column("authority", String, nullable=False),
         Column("reference", String, nullable=False),
         Column("basis", String, nullable=False),

@@ -1,12 +1,12 @@
 """The register of addresses from which gateways ask DNS."""
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, ForeignKey, String, Text
-
-from parental.schema.base import Number
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, String, Text
 
 revision = "0039"
 down_revision = "0038"
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -18,7 +18,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "dns_source_statements",
-        Column("id", Number, primary_key=True),
+        Column("id", _NUMBER, primary_key=True),
         Column("made_s", BigInteger, nullable=False),
         Column("text", Text, nullable=False),
         Column("note", Text, nullable=False),
@@ -26,6 +26,6 @@ def upgrade() -> None:
     )
     op.create_table(
         "dns_source_exports",
-        Column("statement", Number, ForeignKey("dns_source_statements.id"), primary_key=True, autoincrement=False),
+        Column("statement", _NUMBER, ForeignKey("dns_source_statements.id"), primary_key=True, autoincrement=False),
         Column("taken_s", BigInteger, nullable=False),
     )
