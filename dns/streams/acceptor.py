@@ -202,7 +202,8 @@ class Acceptor:
                     client = await _source(reader.read) or peer
                     use = held.enter_context(self._admitted(client))
                     unknown.close()
-            self._count_for(opened, client)
+            if is_proxy:  # until now the connection counted for it
+                self._count_for(opened, client)
             tls, is_stranger = writer.get_extra_info("ssl_object"), not self._door.admits(client)
             pause = partial(self._turns.wait, self._counts_as(client))
             await self._door.converse(Connection(reader, writer, client, tls, is_stranger, use, pause))

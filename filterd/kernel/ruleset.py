@@ -74,7 +74,7 @@ ALL_BITS = 0xFFFFFFFF  # of a mark
 ERROR_OCTETS4, ERROR_OCTETS6 = 576, 1280
 WEB_PORTS = (80, 443)  # of help sites, where no gate reads names
 HEADER_OCTETS6 = 40  # not in IPv6's length
-LOOKED_AT = 100  # SYNs a second whose way out is looked up: enough to tell that servers are where clients are
+LOOKED_AT = 100  # SYNs whose way out is looked up, at most, a second: enough to tell that servers are where clients are
 
 # What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
 _BITS = {

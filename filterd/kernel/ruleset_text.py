@@ -36,7 +36,7 @@ table inet filterd {
   counter n_judged { comment "those with its verdict"; }
   counter n_unproven { comment "packets in a server's name, from an interface that does not lead to it"; }
   counter n_untracked { comment "packets of clients to the gate's ports that are not tracked, though they should be" }
-  counter n_begun { comment "SYNs to the gate's ports, of each second the first %(looked_at)s" }
+  counter n_begun { comment "SYNs to the gate's ports whose way out was looked up: at most %(looked_at)s a second" }
   counter n_turned { comment "those of them that leave by the interface that they came from" }
 
   chain short {
@@ -125,7 +125,7 @@ table inet filterd {
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
     limit rate %(looked_at)s/second burst %(looked_at)s packets counter name n_begun \
-fib daddr . mark . iif oif exists counter name n_turned comment "a lookup of each would cost connections 3 %%"
+fib daddr . mark . iif oif exists counter name n_turned comment "not of each SYN: a lookup costs"
     ct direction reply drop
     ct mark & %(STATE)s != %(UNDECIDED)s ct mark set ct mark | %(SYN)s
     jump suspects

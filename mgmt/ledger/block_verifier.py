@@ -121,7 +121,7 @@ class Lines(Iterator[bytes]):
         return line
 
     def take(self, n: int) -> bytes:
-        """The octets of the next lines, as many as there are up to n.   Cost: 0.1 µs a line, a third of one by one"""
+        """The octets of the next lines, as many as there are up to n."""
         found = list[bytes]()
         while n and sum(map(len, found)) <= MAX_TAKEN:
             here = self._piece.count(b"\n", self._at)

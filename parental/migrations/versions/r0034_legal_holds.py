@@ -1,4 +1,4 @@
-"""Legal holds, and approvals of two persons for them."""
+"""Legal holds, and approvals of two persons for them and for orders that leave the shadow (0036)."""
 
 from alembic import op
 from sqlalchemy import (
@@ -21,11 +21,11 @@ down_revision = "0033"
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 _CHECKS = {
     "approvals_for_thirty_days": (
-        "kind IN ('emergency', 'sealed') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= "
+        "kind IN ('emergency', 'sealed', 'enforce') OR (expires_s IS NOT NULL AND expires_s - proposed_s <= "
         "CASE kind WHEN 'legal-hold' THEN 31622400 ELSE 2592000 END)"
     ),
     "approvals_kinds": (
-        "kind IN ('broader', 'held', 'emergency', 'sealed', 'rollback', 'legal-hold', 'legal-hold-release')"
+        "kind IN ('broader', 'held', 'emergency', 'sealed', 'enforce', 'rollback', 'legal-hold', 'legal-hold-release')"
     ),
     "approvals_of_one_thing": (
         "(kind IN ('rollback', 'legal-hold', 'legal-hold-release')) = (\"order\" IS NULL) "
