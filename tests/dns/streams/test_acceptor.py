@@ -4,7 +4,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,11 @@ from support.dns.proxy_headers import SIGNATURE
 
 from dns.certificates import Certificates
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
+from dns.streams.fair_selector import FairSelector
+from dns.streams.turns import Turns
 from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters
+from rules.names.clients import Client
 
 HEADER = SIGNATURE + b"\x21\x11" + struct.pack("!H", 12) + bytes([192, 0, 2, 7, 192, 0, 2, 53, 0, 7, 0, 53])
 FROM_LOOPBACK = (ip_network("127.0.0.1/32"),)
@@ -25,12 +28,30 @@ async def tell_client(connection: Connection) -> None:
     connection.writer.write(await connection.reader.readline())
 
 
+class Watched(FairSelector):
+    """No loop's: it notes for whom connections are counted, by how many are known then."""
+
+    def __init__(self, owned: list[tuple[int, Client]]) -> None:
+        super().__init__()
+        self._noted, self._known = owned, set[socket.socket]()
+
+    def own(self, opened: socket.socket, client: Client) -> None:
+        self._known.add(opened)
+        self._noted.append((len(self._known), client))
+
+    def disown(self, opened: socket.socket) -> None:
+        self._known.remove(opened)
+        self._noted.append((len(self._known), ""))
+
+
 class House:
     """A Door open on the loopback."""
 
     def __init__(self, listener: socket.socket, counters: Counters) -> None:
         self.port = listener.getsockname()[1]
         self.counted = counters.values
+        self.owned = list[tuple[int, Client]]()
+        self.selector = Watched(self.owned)
 
     async def connect(self, **tls: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, **tls)  # type: ignore[arg-type]
@@ -47,8 +68,10 @@ def open_house(tmp_path: Path) -> OpenHouse:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
             async with asyncio.TaskGroup() as group:
-                serving = group.create_task(Acceptor(door, counters).serve([listener]))
-                yield House(listener, counters)
+                house = House(listener, counters)
+                turns = Turns(house.selector)
+                serving = group.create_task(Acceptor(door, counters, turns).serve([listener]))
+                yield house
                 serving.cancel()
 
     return opened
@@ -80,6 +103,25 @@ async def test_a_connection_is_told_from_whom_it_is(open_house: OpenHouse) -> No
 
         assert await answer(reader) == b"127.0.0.1\nhello\n"
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "counted"),
+    [((), [(1, "127.0.0.1"), (0, "")]), (FROM_LOOPBACK, [(1, "127.0.0.1"), (1, "192.0.2.7"), (0, "")])],
+)
+async def test_a_connection_is_read_in_the_turn_of_its_client_until_it_ends(
+    open_house: OpenHouse, proxies: tuple[IPv4Network, ...], counted: list[tuple[int, str]]
+) -> None:
+    async with open_house(Door(tell_client, proxies=proxies)) as house:
+        reader, writer = await house.connect()
+        writer.write((HEADER if proxies else b"") + b"hello\n")
+        await answer(reader)
+        writer.close()
+        async with asyncio.timeout(10):
+            while len(house.owned) < len(counted):  # noqa: ASYNC110  # of the acceptor's task
+                await asyncio.sleep(0.01)
+
+    assert house.owned == counted
 
 
 @pytest.mark.parametrize("n_octets", [1, 15, 16, 27])
