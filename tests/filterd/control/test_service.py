@@ -143,7 +143,8 @@ def test_the_splash_can_ask_nothing_but_why_a_name_is_closed_and_orders_and_csam
 
     replies, n_probes = play(place, engine, work)
 
-    assert replies[:3] == [{"ok": True, "reason": "law", "category": None, "until": None, "asked": None}] * 3
+    law = {"ok": True, "reason": "law", "category": None, "until": None, "asked": None, "left_s": None}
+    assert replies[:3] == [law] * 3
     assert replies[3]["reason"] == "default"
     assert [reply["ok"] for reply in replies[4:]] == [False, True, False, False]
     assert n_probes == 3

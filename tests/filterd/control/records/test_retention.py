@@ -81,7 +81,7 @@ def test_a_hold_that_is_not_what_was_signed_is_said_and_kept(keeper: Retention, 
     with writing(engine) as conn:
         conn.execute(update(legal_holds).values(until_s=OLD_S + 2))
 
-    with pytest.raises(ValueError, match="is of other records or words than are here now; its records stay"):
+    with pytest.raises(ValueError, match="is of other records or words than are here now; what its row names stays"):
         keeper.look()
     keeper.forget()
 
