@@ -44,6 +44,7 @@ COMMANDS = {
     "settings": "what pages name: helplines, addresses, the owner of a list, languages, colours",
     "egress": "give the addresses from which gateways ask DNS, signed, over the API",
     "lawful": "the register of what authorities have asked for, over the API",
+    "appeals": "appeals against blocks by law: keys, sealed messages, answers",
     "audit": "pull records of blocks; export, verify and count the ledger; what is kept",
     "lab": "run the demo in a laboratory of network namespaces",
     "bench": "run the benchmarks on this box",

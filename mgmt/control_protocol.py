@@ -161,6 +161,9 @@ class Reasons(Protocol):
     async def find_report(self, reference: str) -> Report | None:
         """A report by its reference, without its name.   Raises ControlFailed."""
 
+    async def appeal(self, sealed: bytes) -> str | None:
+        """Keep a sealed appeal until it is mailed; its number.   None: too many wait.   Raises ControlFailed."""
+
     async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
         """Ask the family of an address for minutes, or for a page.   why  the child's reason   Raises ControlFailed."""
 

@@ -120,6 +120,7 @@ class Settings:
     clocks          deadlines of orders
     has_transparency  whether the public's page is shown (mgmt.transparency)
     public_lists    ids of lists whose files are given to everyone;   public_folder  where these are
+    appeals_key     public key that appeals are sealed with, 32 octets; None: no page asks for them
     why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
 
     isp_name: str = "Your internet provider"
@@ -141,6 +142,7 @@ class Settings:
     complaints: tuple[Complaint, ...] = COMPLAINTS
     stop_page: StopPage = STOP_PAGE
     theme: Theme = THEME
+    appeals_key: bytes | None = None
     why_host: str | None = None
     help_host: str | None = None
     desk_origin: str | None = None

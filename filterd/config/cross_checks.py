@@ -409,6 +409,16 @@ def _check_orders(config: Config) -> Found:
         yield "/orders/mail/security", "mails would cross the network readable", "write starttls or tls"
 
 
+def _check_appeals(config: Config) -> Found:
+    appeals, has_splash = config.appeals, config.splash.host is not None
+    if (appeals.key is None) != (appeals.address is None):
+        yield "/appeals", "a key without an address, or an address without a key", "set both or none"
+    if appeals.key is not None and not has_splash:
+        yield "/appeals/key", "appeals, and no page that takes them", "set /splash/host"
+    if appeals.address is not None and config.orders.mail.server is None:
+        yield "/appeals/address", "an address, and no server that takes mails", "set /orders/mail/server"
+
+
 CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_ids,
     _check_splash_action,
@@ -418,6 +428,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_client_ca,
     _check_family,
     _check_orders,
+    _check_appeals,
     _check_canary,
     _check_upstreams,
     _check_ports,

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
+from mgmt.appeals.key_text import key_of
 from mgmt.text.links import target_of
 from parental.subscriber import MAX_ID, PROVINCE
 from rules.category import CATEGORIES, NAMELESS, SERVICES
@@ -339,6 +340,15 @@ def minisign_key(value: str) -> str:
     """public key of minisign: 42 octets that begin with Ed"""
     if not re.fullmatch(r"RW[A-Za-z0-9+/]{54}", value):
         raise Unfit(f"{quoted(value)} is not a public key of minisign", "write the second line of minisign.pub, RW…")
+    return value
+
+
+def appeals_key(value: str) -> str:
+    """public key of appeals"""
+    try:
+        key_of(value)
+    except ValueError as reason:
+        raise Unfit(f"{quoted(value)} is {reason}", "write the line that `filterd appeals key` printed") from reason
     return value
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from filterd.config import kinds
-from filterd.config.spec import one
+from filterd.config.spec import GATE, SPLASH, one
 from mgmt.settings import Settings
 
 SETTINGS = Settings()  # the pages' own defaults
@@ -19,6 +19,18 @@ class Complaint:
     """As it is shown; it becomes a link."""
     verified_on: date | None = one(kinds.past_day, default=None)
     """When it last answered; none: `/v1/status` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appeals:
+    """Where visitors say that an address is closed by law by mistake; see docs/appeals.md."""
+
+    key: str | None = one(kinds.appeals_key, (*GATE, *SPLASH), default=None)
+    """What `filterd appeals key` has printed: an appeal is sealed with it, and this box cannot open it.   Left out: no
+    page asks for appeals."""
+    address: str | None = one(kinds.mail_address, default=None)
+    """The e-mail address of who has the private key and passes appeals on; needs `/orders/mail/server`.   Left out: no
+    appeal is mailed, and those that came wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

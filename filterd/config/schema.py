@@ -21,7 +21,7 @@ from filterd.config import kinds
 from filterd.config.family import MAX_HOSTS, Family
 from filterd.config.kinds import MarkMask, Octets, Seconds
 from filterd.config.orders import Orders
-from filterd.config.pages import SETTINGS, Complaint, StopPage
+from filterd.config.pages import SETTINGS, Appeals, Complaint, StopPage
 from filterd.config.protected import Protected
 from filterd.config.radius import Radius
 from filterd.config.records import Records, Transparency
@@ -57,15 +57,8 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128
 # Who may ask where nothing else is said: this box, private and shared addresses (RFC 1918, 6598, 4193), the link.
 OWN_PREFIXES = (
-    "127.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "::1/128",
-    "fc00::/7",
-    "fe80::/10",
+    *("127.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
+    *("::1/128", "fc00::/7", "fe80::/10"),
 )
 MAX_FLOWS = 1 << 24  # 3.5 GiB of flows
 MAX_TAPS = 8  # what fastpath.tap.tap_loop has room for
@@ -496,4 +489,5 @@ class Config:
     retention: Retention = part(Retention, LIVE)
     transparency: Transparency = part(Transparency, (*CONTROL, *WEB))
     orders: Orders = part(Orders, LIVE)
+    appeals: Appeals = part(Appeals, LIVE)
     verifier: Verifier = part(Verifier, LIVE)

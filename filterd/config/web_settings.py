@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from filterd.config import Config
 from filterd.config.schema import Splash
 from filterd.places import PUBLIC
+from mgmt.appeals.key_text import key_of
 from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
 
@@ -32,6 +33,7 @@ def settings_of(config: Config) -> Settings:
         complaints=_complaints(config.splash),
         stop_page=StopPage(**dataclasses.asdict(config.splash.stop_page)),
         why_host=config.splash.host,
+        appeals_key=None if config.appeals.key is None else key_of(config.appeals.key),
         help_host=config.splash.help_host,
         desk_origin=config.api.desk_origin,
         has_client_ca=config.api.client_ca is not None,

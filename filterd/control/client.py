@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from filterd.control.messages import (
+    AppealKept,
     AskFamily,
     BeginTime,
     Explain,
@@ -22,6 +23,7 @@ from filterd.control.messages import (
     OrdersChanged,
     PolicyChanged,
     Probed,
+    PutAppeal,
     ReportMistake,
     SettingsChanged,
     UseTicket,
@@ -85,6 +87,9 @@ class ReasonsClient:
 
     async def find_report(self, reference: str) -> Report | None:
         return (await _ask(self._path, FindReport(reference), Found)).report
+
+    async def appeal(self, sealed: bytes) -> str | None:
+        return (await _ask(self._path, PutAppeal(sealed), AppealKept)).number
 
     async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
         return await _ask(self._path, AskFamily(minutes, name, why, address), Asked)

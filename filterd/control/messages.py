@@ -63,6 +63,18 @@ class ReportMistake(Struct, frozen=True, tag_field="op", tag="report_mistake"):
     name: str | None = None
 
 
+class PutAppeal(Struct, frozen=True, tag_field="op", tag="put_appeal"):
+    """Keep an appeal until it is mailed.   sealed  mgmt.appeals.sealed   Reply: AppealKept."""
+
+    sealed: bytes
+
+
+class AppealKept(Struct, frozen=True):
+    """Reply to PutAppeal.   number  None: too many wait"""
+
+    number: str | None
+
+
 class FindReport(Struct, frozen=True, tag_field="op", tag="find_report"):
     """What became of a report?   Reply: Found, without its name."""
 
@@ -257,9 +269,9 @@ CONTROL_REQUESTS = Requests(
     )
 )
 
-SplashRequest = WhyClosed | Probed | ReportMistake | FindReport | UseTicket | BeginTime | AskFamily
+SplashRequest = WhyClosed | Probed | ReportMistake | PutAppeal | FindReport | UseTicket | BeginTime | AskFamily
 # All that the splash can ask of control.
-SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, FindReport, UseTicket, BeginTime, AskFamily))
+SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, PutAppeal, FindReport, UseTicket, BeginTime, AskFamily))
 
 
 class InForce(Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from filterd.control.list_rollbacks import ListRollbacks
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
 from filterd.control.messages import (
+    AppealKept,
     AskFamily,
     BeginTime,
     ControlRequest,
@@ -57,6 +58,7 @@ from filterd.control.messages import (
     OrdersChanged,
     PolicyChanged,
     Probed,
+    PutAppeal,
     Reload,
     ReportMistake,
     SessionsChanged,
@@ -84,6 +86,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
+from mgmt.appeals.store import put_appeal
 from mgmt.control_protocol import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
@@ -210,7 +213,7 @@ class Control:
 
     async def answer_splash(
         self, request: SplashRequest
-    ) -> Closing | Probed | Found | Ticketed | Begun | Asked | Failed:
+    ) -> Closing | Probed | Found | AppealKept | Ticketed | Begun | Asked | Failed:
         """One request of the splash's own socket."""
         try:
             match request:
@@ -220,6 +223,8 @@ class Control:
                     return await self._why_closed(name, address)
                 case ReportMistake(reason, name):
                     return Found(await asyncio.to_thread(self._report, reason, name))
+                case PutAppeal(sealed):
+                    return AppealKept(await asyncio.to_thread(self._appeal, sealed))
                 case FindReport(reference):
                     return Found(await asyncio.to_thread(self._found, reference))
                 case UseTicket(code, address):
@@ -269,6 +274,10 @@ class Control:
         zone = self.config.parental.timezone
         with writing(self.context.engine) as conn:
             return report_mistake(conn, reason, name and canonical_name(name), datetime.now(UTC), zone)
+
+    def _appeal(self, sealed: bytes) -> str | None:
+        with writing(self.context.engine) as conn:
+            return put_appeal(conn, sealed, datetime.now(UTC))
 
     def _found(self, reference: str) -> Report | None:
         with reading(self.context.engine) as conn:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from dns.errors import UpstreamFailed
 from dns.thread_priority import give_way
 from dns.zones.server import ZoneServer
+from filterd.appeals.delivery import watch_appeals
 from filterd.audit.block_batches import BATCHES
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
@@ -132,7 +133,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
     work.append(control.siem.watch())
     work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
-    work += [watch_egress(control.context), watch_publications(control.context)]
+    work += [watch_egress(control.context), watch_publications(control.context), watch_appeals(control.context)]
     reloader = control.reloader
     work.append(_anew(reloader.notify_changed, lambda: watch_zones(control.context, control.lists)))
     work.append(_anew(reloader.rpz_changed, lambda: _publish_zones(control)))

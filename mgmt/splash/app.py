@@ -6,10 +6,12 @@
     POST TICKET        a family's ticket; control takes it
     POST ASK           what a child asks its family for; control writes it down
     POST BEGIN         a child begins its screen time; control opens it
+    APPEAL             an appeal is written there; by POST, it is sealed at once, and control keeps it
     anything else      the page of the Host's reason
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
-body is read but that of a report, a ticket or a request, no path is looked at but theirs, nothing of them is logged.
+body is read but that of a form of ours, no path is looked at but theirs, nothing of them is logged; what an appeal says
+leaves this process sealed.
 Whoever asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for octet,
 without a name.  Only subscribers are told a reason, and only for as many names as people meet.
 """
@@ -17,16 +19,17 @@ without a name.  Only subscribers are told a reason, and only for as many names 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeVar
 
 from aiohttp import web
 
 from mgmt.app_context import CLOCK, SETTINGS, Clock, begin_settings, utc_now
-from mgmt.body import read_form
+from mgmt.appeals.sealed import MAX_ADDRESS_OCTETS, MAX_CONTACT_OCTETS, MAX_ISP_OCTETS, Appeal, fits, plain, seal
+from mgmt.body import MAX_FORM_OCTETS, read_form
 from mgmt.budget import NameBudget
 from mgmt.control_protocol import LAW, ControlFailed, Reasons
 from mgmt.problems import Endpoint
@@ -34,6 +37,8 @@ from mgmt.settings import Settings
 from mgmt.splash.form_token import FormTokens
 from mgmt.splash.page_cache import PageCache
 from mgmt.splash.pages import (
+    APPEAL,
+    APPEALABLE,
     ASK,
     ASK_MINUTES,
     ASK_WHYS,
@@ -44,6 +49,7 @@ from mgmt.splash.pages import (
     NAMED,
     OF_THE_GATE,
     STATUS,
+    TAKES_APPEALS,
     TICKET,
     TICKETABLE,
     Facts,
@@ -58,6 +64,9 @@ from parental.calendar.tickets import plain_code
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 TICKET_TIMEOUT_S = 15  # it is answered once the line is open
 N_REPORTS = 10  # of one client and references that it looks up, and as many tickets and requests, in a budget's time
+N_APPEALS = 10  # of one client in a budget's time
+MAX_APPEAL_OCTETS = 16 * 2**10  # a form writes each octet of an Urdu address as three
+FORM = "application/x-www-form-urlencoded"  # what a page sends: a part of another kind would go through a file
 MAX_CODE = 40
 MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
@@ -68,6 +77,7 @@ CLIENTS: web.AppKey[list[IPv4Network | IPv6Network]] = web.AppKey("clients")
 BUDGET: web.AppKey[NameBudget] = web.AppKey("budget", NameBudget)
 REPORTS: web.AppKey[NameBudget] = web.AppKey("reports", NameBudget)
 TICKETS: web.AppKey[NameBudget] = web.AppKey("tickets", NameBudget)
+APPEALS: web.AppKey[NameBudget] = web.AppKey("appeals", NameBudget)
 REQUESTS: web.AppKey[NameBudget] = web.AppKey("requests", NameBudget)
 RECENT: web.AppKey[RecentAnswers] = web.AppKey("recent", RecentAnswers)
 PAGES: web.AppKey[PageCache] = web.AppKey("pages", PageCache)
@@ -86,6 +96,7 @@ def create_splash(settings: Settings, reasons: Reasons, clock: Clock = utc_now) 
     app[BUDGET], app[TOKENS] = NameBudget(), FormTokens()
     # Apart: who asks for much can still say that a block is a mistake.
     app[REPORTS], app[TICKETS], app[REQUESTS] = (NameBudget(N_REPORTS) for _ in range(3))
+    app[APPEALS] = NameBudget(N_APPEALS)
     app.router.add_route("*", "/{tail:.*}", _answer)
     return app
 
@@ -109,7 +120,7 @@ async def _answer(request: web.Request) -> web.Response:
     facts = await _facts(request, visitor)
     language = preferred_language(request.headers.get("Accept-Language", ""), settings.first_language)
     form, ask = _form(request, visitor, facts), _ask_form(request, visitor, facts)
-    body = request.app[PAGES].text(facts, language, now, form, ask)
+    body = request.app[PAGES].text(facts, language, now, form, ask, _appeal_form(request, visitor, facts))
     response = web.Response(status=STATUS[facts.reason], body=body, headers=headers(facts.reason, settings, form, ask))
     # A connection that stays open would carry the next site's requests to us.
     response.force_close()
@@ -135,6 +146,15 @@ def _ask_form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | No
     return Form(ASK, "post", fields | ({"name": facts.name} if facts.reason in NAMED and facts.name else {}))
 
 
+def _appeal_form(request: web.Request, visitor: Visitor, facts: Facts) -> Form | None:
+    if request.app[SETTINGS].appeals_key is None:
+        return None
+    if facts.reason in TAKES_APPEALS:
+        token = request.app[TOKENS].make(visitor.network, LAW, request.app[CLOCK]())
+        return Form(APPEAL, "post", {"token": token})
+    return Form(APPEAL, "get") if facts.reason in APPEALABLE else None
+
+
 async def _facts(request: web.Request, visitor: Visitor) -> Facts:
     """What the page may say; UNTOLD for strangers, beyond what one client may ask, and where control does not answer.
 
@@ -145,14 +165,10 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
     if visitor.address is None or not _is_subscriber(request.app, visitor.address):
         return UNTOLD
     try:
-        if request.method == "POST" and request.path == MISTAKE:
-            return await _reported(request, visitor)
-        if request.method == "POST" and request.path == TICKET:
-            return await _ticketed(request, visitor)
-        if request.method == "POST" and request.path == ASK:
-            return await _asked(request, visitor)
-        if request.method == "POST" and request.path == BEGIN:
-            return await _begun(request, visitor)
+        if request.method == "POST" and request.path in TAKEN:
+            return await TAKEN[request.path](request, visitor)
+        if request.path == APPEAL and settings.appeals_key is not None:
+            return Facts("appeal")
         if visitor.host is not None and visitor.host == settings.why_host:
             return await _of_the_line(request, visitor)
         return await _of_a_name(request, visitor, visitor.host)
@@ -239,10 +255,33 @@ async def _begun(request: web.Request, visitor: Visitor) -> Facts:
     return Facts("begun", minutes=begun.minutes) if begun.minutes else await _of_a_name(request, visitor, visitor.host)
 
 
-async def _form_of(request: web.Request) -> dict[str, str]:
-    """The fields of a report; none where the body is no form, or too long or too slow for one."""
+async def _appealed(request: web.Request, visitor: Visitor) -> Facts:
+    """Seal an appeal and have it kept, if it comes from a page of ours; the answer does not depend on its address."""
+    recipient, now = request.app[SETTINGS].appeals_key, request.app[CLOCK]()
+    if recipient is None:
+        return await _of_a_name(request, visitor, visitor.host)
+    fields = await _form_of(request, MAX_APPEAL_OCTETS) if request.content_type == FORM else {}
+    appeal = _appeal_of(fields, request.app[SETTINGS].isp_name, now)
+    if appeal is None or not request.app[TOKENS].is_ours(fields.get("token", ""), visitor.network, LAW, now):
+        return Facts("appeal-bad")
+    if not request.app[APPEALS].admits(visitor.network, str(time.monotonic_ns()), time.monotonic()):
+        return Facts("full")
+    number = await _soon(request.app[REASONS].appeal(seal(appeal, recipient)))
+    return Facts("full") if number is None else Facts("appealed", number=number)
+
+
+def _appeal_of(fields: Mapping[str, str], isp: str, now: datetime) -> Appeal | None:
+    """What a form says; None: no address, or more than an appeal holds."""
+    address, contact = plain(fields.get("address", "")), plain(fields.get("contact", ""))
+    if not address or not fits(address, MAX_ADDRESS_OCTETS) or not fits(contact, MAX_CONTACT_OCTETS):
+        return None
+    return Appeal(address, contact or None, plain(isp)[: MAX_ISP_OCTETS // 4], now.replace(microsecond=0))
+
+
+async def _form_of(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> dict[str, str]:
+    """The fields of a form; none where the body is no form, or too long or too slow for one."""
     try:
-        return {key: value for key, value in (await read_form(request)).items() if isinstance(value, str)}
+        return {key: value for key, value in (await read_form(request, at_most)).items() if isinstance(value, str)}
     except web.HTTPException:
         return {}
 
@@ -255,3 +294,12 @@ async def _soon(asked: Awaitable[T]) -> T:
 def _is_subscriber(app: web.Application, address: str) -> bool:
     asking = ip_address(address)
     return any(asking in prefix for prefix in app[CLIENTS])
+
+
+TAKEN: dict[str, Callable[[web.Request, Visitor], Awaitable[Facts]]] = {
+    MISTAKE: _reported,
+    TICKET: _ticketed,
+    ASK: _asked,
+    BEGIN: _begun,
+    APPEAL: _appealed,
+}

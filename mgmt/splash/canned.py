@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from mgmt.settings import LANGUAGES, Settings
-from mgmt.splash.pages import STATUS, Facts, Form, headers, page
+from mgmt.splash.pages import APPEAL, IMPOSED, STATUS, Facts, Form, headers, page
 
 REASON_GROUPS = (
     "order",
@@ -44,7 +44,9 @@ def canned_page(reason_group: str, settings: Settings, language: str) -> tuple[b
     is_csam = reason_group == "csam"
     form = Form(f"http://{settings.why_host}/", "get") if settings.why_host else None
     facts = Facts(reason_group, None if is_csam else HOST_MARK)
-    text = page(facts, language, settings, BY_DAY, form)
+    can_appeal = reason_group in IMPOSED and settings.appeals_key is not None and settings.why_host
+    appeal = Form(f"http://{settings.why_host}{APPEAL}", "get") if can_appeal else None
+    text = page(facts, language, settings, BY_DAY, form, appeal=appeal)
     before, mark, after = text.partition(HOST_MARK)
     if bool(mark) == is_csam or HOST_MARK in after:
         raise ValueError(f"splash {reason_group}: the template must print the host once, and never for csam")

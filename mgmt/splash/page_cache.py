@@ -20,17 +20,17 @@ class PageCache:
         self._settings = settings
         self._pages: dict[tuple[object, ...], bytes] = {}
 
-    def text(self, facts: Facts, language: str, now: datetime, form: Form | None, ask: Form | None = None) -> bytes:
-        """As page(), of a time that is up to a minute ago where it is the same for all."""
+    def text(self, facts: Facts, language: str, now: datetime, *forms: Form | None) -> bytes:
+        """As page(), of a time that is up to a minute ago where it is the same for all.   forms  its last arguments"""
         if facts.reason in NAMELESS:
             facts = Facts(facts.reason)
         if facts != Facts(facts.reason):
-            return page(facts, language, self._settings, now, form, ask).encode()
-        fields = [(each.action, each.method, *each.fields.items()) for each in (form, ask) if each is not None]
+            return page(facts, language, self._settings, now, *forms).encode()
+        fields = [(each.action, each.method, *each.fields.items()) for each in forms if each is not None]
         # What pages name changes while we run.
         key = (facts.reason, language, now.timestamp() // MINUTE_S, *fields, self._settings.pages)
         if key not in self._pages:
             if len(self._pages) >= MAX_PAGES:
                 self._pages.clear()
-            self._pages[key] = page(facts, language, self._settings, now, form, ask).encode()
+            self._pages[key] = page(facts, language, self._settings, now, *forms).encode()
         return self._pages[key]

@@ -46,6 +46,9 @@ STATUS = {
     "asked": 200,
     "begun": 200,
     "ask-many": 429,
+    "appeal": 200,
+    "appeal-bad": 400,
+    "appealed": 200,
 }
 ICONS = {
     "order": "⚖️",
@@ -71,6 +74,9 @@ ICONS = {
     "asked": "🙋",
     "begun": "✅",
     "ask-many": "🙋",
+    "appeal": "✉️",
+    "appeal-bad": "⚠️",
+    "appealed": "✔️",
 }
 TITLES = {
     "csam": "splash.csam.stop",
@@ -89,7 +95,11 @@ NAMED = ("category", "household")  # what a family can open for good: a page
 ASKABLE = (*TICKETABLE, PAUSE, *NAMED)
 ASK_MINUTES = (30, 10)
 ASK_WHYS = ("homework", "religion", "family", "play", "other")
+# Every page that says so, and those of who looks for a reason: that one of them asks for appeals tells nothing.
+APPEALABLE = (*IMPOSED, "why", "none")
+TAKES_APPEALS = ("law", "appeal", "appeal-bad")
 MISTAKE, TICKET, ASK, BEGIN = "/filterd/mistake", "/filterd/ticket", "/filterd/ask", "/filterd/begin"
+APPEAL = "/filterd/appeal"
 
 _templates = environment(Path(__file__).parent / "templates")
 _macros: Any = _templates.get_template("macros.html").module
@@ -100,6 +110,7 @@ class Facts:
     """What a page may say.   reason  a key of STATUS;   until  when a lock ends (aware);   report  of a wrong block
 
     minutes  that a ticket gave, or that began;   asked  what was asked of the family
+    number   of an appeal
     left     of a quota: what can begin now; 0: used up; None: not known
     code     of a ticket, as its QR code has it; ''"""
 
@@ -111,6 +122,7 @@ class Facts:
     minutes: int = 0
     asked: Asked | None = None
     code: str = ""
+    number: str = ""
     left: timedelta | None = None
 
 
@@ -124,11 +136,17 @@ class Form:
 
 
 def page(
-    facts: Facts, language: str, settings: Settings, now: datetime, form: Form | None = None, ask: Form | None = None
+    facts: Facts,
+    language: str,
+    settings: Settings,
+    now: datetime,
+    form: Form | None = None,
+    ask: Form | None = None,
+    appeal: Form | None = None,
 ) -> str:
     """The whole page, `language` first.   ask  where a child's request goes; None: nothing can be asked for
 
-    Its screen time begins with the same token."""
+    Its screen time begins with the same token.   appeal  where an appeal goes, or with "get" is written; None: none"""
     here = ZoneInfo(settings.zone)
     if facts.reason in NAMELESS:
         facts = Facts(facts.reason)
@@ -143,6 +161,7 @@ def page(
         form=form if facts.reason in MISTAKABLE else None,
         ticket=form if _takes_ticket(facts.reason, form) else None,
         ask=ask if facts.reason in ASKABLE else None,
+        appeal=appeal,
         ask_minutes=() if facts.reason in NAMED else ASK_MINUTES[:1] if facts.reason == PAUSE else ASK_MINUTES,
         ask_whys=ASK_WHYS,
         begin=BEGIN if facts.left and ask else None,
@@ -186,7 +205,7 @@ def _takes_ticket(reason: str, form: Form | None) -> bool:
 
 
 def _form_action(reason: str, form: Form | None, ask: Form | None) -> str:
-    if reason == "why" or _takes_ticket(reason, form) or (reason in ASKABLE and ask is not None):
+    if reason in ("why", *TAKES_APPEALS) or _takes_ticket(reason, form) or (reason in ASKABLE and ask is not None):
         return "'self'"
     if form is None or reason not in MISTAKABLE:
         return "'none'"

@@ -115,6 +115,11 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "verifications": {WEB: READ, CONTROL: READ},  # written by `filterd orders verify`, on the box
     "confirmations": {WEB: READ, CONTROL: APPEND},  # control alone signs
     "wrong_blocks": {WEB: "SELECT, DELETE, UPDATE (outcome, answered_s)", CONTROL: "SELECT, INSERT, UPDATE (times)"},
+    # What was sealed, control alone reads, to send it; the word of the answer comes from a command, on the box.
+    "appeals": {
+        WEB: "SELECT (id, reference, state, received_s, sent_s, outcome, answered_s)",
+        CONTROL: "SELECT, INSERT, UPDATE (state, due_s, tries, fault, sent_s)",
+    },
     "lawful_requests": {WEB: f"SELECT, INSERT, UPDATE ({_ANSWER})"},
     "dns_sources": {CONTROL: "SELECT, INSERT, UPDATE (text, told_s)"},
     "dns_source_statements": {WEB: READ, CONTROL: APPEND},  # control alone signs

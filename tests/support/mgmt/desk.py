@@ -161,6 +161,7 @@ class PlayedReasons:
         self.reports: dict[str, Report] = {}
         self.reported: list[tuple[str, str | None]] = []
         self.is_full = False
+        self.appeals: list[bytes] = []
         self.tickets: list[tuple[str, str]] = []
         self.wanted: list[tuple[int | None, str | None, str, str]] = []
         self.answers: dict[str | None, Asked] = {}
@@ -181,6 +182,11 @@ class PlayedReasons:
     async def report_mistake(self, reason: str, name: str | None) -> Report | None:
         self.reported.append((reason, name))
         return None if self.is_full else replace(REPORT, reason=reason)
+
+    async def appeal(self, sealed: bytes) -> str | None:
+        if not self.is_full:
+            self.appeals.append(sealed)
+        return None if self.is_full else "ABCD2345"
 
     async def find_report(self, reference: str) -> Report | None:
         return self.reports.get(reference)

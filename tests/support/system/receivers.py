@@ -30,18 +30,9 @@ class MailServer:
         self.certificate, key = make_certificate(folder, "localhost")
         self.mails: list[EmailMessage] = []
         self.answer, self.has_some = "250 taken", threading.Event()
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.certificate, key)
         self.port = free_port()
-        self._controller = Controller(
-            self,
-            hostname="127.0.0.1",
-            port=self.port,
-            tls_context=context,
-            require_starttls=True,
-            auth_required=True,
-            authenticator=_authenticate,
-        )
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(self.certificate, key)
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Any) -> str:
         if self.answer.startswith("250"):
@@ -51,11 +42,20 @@ class MailServer:
 
     @contextmanager
     def running(self) -> Iterator["MailServer"]:
-        self._controller.start()
+        controller = Controller(  # not before: it begins with an event loop
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            tls_context=self._context,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=_authenticate,
+        )
+        controller.start()
         try:
             yield self
         finally:
-            self._controller.stop()
+            controller.stop()
 
 
 def _authenticate(_server: SMTP, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
