@@ -39,6 +39,9 @@ export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start some thousand commands and roles: each would compile what it imports, and each worker all tests.
 unexport PYTHONDONTWRITEBYTECODE
+# The tests start processes by the thousand. In some virtual machines a page fault takes as long as in fifty machines: large pages have few.
+check unit test kernel people: export PYTHONMALLOC := malloc
+check unit test kernel people: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
