@@ -20,7 +20,7 @@ from filterd.config.schema import ListEntry
 from filterd.lists.reader_client import ReaderFailed, read_apart
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.signatures import NotSigned, signing_of
-from filterd.lists.sources import described, reading_of, shelf_of
+from filterd.lists.sources import described, is_confidential, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
 from filterd.places import reader_socket
@@ -122,7 +122,9 @@ def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float
             return shelf.change(lambda now: replace(failed_pull(now, why, now_s), seen=mark))
         if mark_of(entry) != mark:  # still being written: the next look finds it changed
             return shelf.kept()
-        version = Version(part.end(), part.octets, str(path), reading_of(entry), now_s)
+        version = Version(
+            part.end(), part.octets, str(path), reading_of(entry), now_s, is_confidential=is_confidential(entry)
+        )
         if (signing := signing_of(entry)) is not None:
             try:
                 signing.check(part.path, signing.path(path))

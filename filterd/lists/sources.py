@@ -56,6 +56,11 @@ def reading_of(entry: ListEntry) -> str:
     return entry.format + (f",columns={entry.columns}" if entry.columns else "")
 
 
+def is_confidential(entry: ListEntry) -> bool:
+    """Whether the list's entries are told to no one."""
+    return entry.tier == "csam" or entry.sealed
+
+
 def shelf_of(config: Config, entry: ListEntry) -> Shelf:
     """Where a list's copies are."""
     return Shelf(config.state_dir / LISTS / entry.id)

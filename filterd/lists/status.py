@@ -14,7 +14,7 @@ from typing import Any
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.signatures import signing_of
-from filterd.lists.sources import reading_of, shelf_of
+from filterd.lists.sources import is_confidential, reading_of, shelf_of
 from filterd.lists.zone_copies import has_long_journal, wait_of, zone_timers
 from rules.lists.versions import Failure, Kept, Version, refused
 from rules.lists.zone_copy import ZoneTimers
@@ -221,7 +221,11 @@ def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
     if entry.seed is None or not entry.seed.is_file():
         return None
     octets = entry.seed.stat().st_size
-    seed = Version(_digest(entry.seed), octets, str(entry.seed), reading, entry.seed.stat().st_mtime, is_seed=True)
+    seed = Version(
+        *(_digest(entry.seed), octets, str(entry.seed), reading, entry.seed.stat().st_mtime),
+        is_seed=True,
+        is_confidential=is_confidential(entry),
+    )
     return None if kept.knows(seed) else seed
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.signatures import MAX_OCTETS, NotSigned, Signing, signing_of
-from filterd.lists.sources import reading_of, shelf_of
+from filterd.lists.sources import is_confidential, reading_of, shelf_of
 from filterd.lists.status import failed_pull
 from rules.lists.fetch import FetchFailed, Remote, fetch, shown
 from rules.lists.versions import Kept, Shelf, Validators, Version, arrived
@@ -42,7 +42,7 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
                 why = f"{shown(signing.url(url))}: {reason}"
                 shelf.change(partial(failed_pull, why=why, now_s=now_s, is_distrusted=True))
                 return
-        version = Version(digest, part.octets, shown(url), reading, now_s)
+        version = Version(digest, part.octets, shown(url), reading, now_s, is_confidential=is_confidential(entry))
         validators = Validators(asked, fetched.etag, fetched.last_modified, version.sha256, reading)
         note = partial(replace, validators=validators, asked_s=now_s, failed=None)
         shelf.take(part, version, lambda now: note(arrived(now, version)))

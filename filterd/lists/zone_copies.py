@@ -13,7 +13,7 @@ from typing import Final
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.sources import reading_of, shelf_of
+from filterd.lists.sources import is_confidential, reading_of, shelf_of
 from filterd.lists.zone_journal import Journal
 from rules.lists.versions import Kept, Version, arrived
 from rules.lists.zone_copy import Difference, ZoneTimers, apply, timers_of
@@ -73,7 +73,9 @@ def merge_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float) ->
     with shelf.receiving() as part:
         apply(newest.copy, newest.differences, part.write)
         origin = f"{entry.zone} serial {newest.serial}"
-        version = Version(part.end(), part.octets, origin, reading_of(entry), now_s)
+        version = Version(
+            part.end(), part.octets, origin, reading_of(entry), now_s, is_confidential=is_confidential(entry)
+        )
         return shelf.take(part, version, partial(arrived, version=version))
 
 

@@ -91,6 +91,7 @@ DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _NO_NAMES = Protected()
+_EARLIER = orders.alias("earlier")
 LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does is none, whatever its row says
 
 
@@ -328,7 +329,9 @@ def _candidates(
         *(approvals.c.order == entries.c.order, approvals.c.kind == ENFORCE),
         *(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None)),
     )
-    is_kept = and_(orders.c.is_shadow, ~orders.c.is_emergency, ~is_let_in)
+    # Its place is taken: in shadow again, neither version would be in force.
+    has_replaced = exists().where(_EARLIER.c.replaced_by == orders.c.id)
+    is_kept = and_(orders.c.is_shadow, ~orders.c.is_emergency, ~is_let_in, ~has_replaced)
     is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
     is_new = or_(entries.c.revision > since, is_given)
     has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
@@ -339,7 +342,7 @@ def _candidates(
             entries.c.approval, entries.c.generation, entries.c.withdrawn_ms, entries.c.withdrawal_reason,
             is_octets(entries.c.wire).label("is_wire"), type_coerce(entries.c.wire, NullType).label("wire"),
             entries.c.revision, entries.c.canary, orders.c.scope, orders.c.confirm_by_s, orders.c.expired_ms,
-            orders.c.is_shadow, orders.c.is_emergency,
+            orders.c.is_shadow, orders.c.is_emergency, has_replaced.label("has_replaced"),
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
         .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses, is_moved))
@@ -374,8 +377,10 @@ def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any
 def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ruling | None:
     """What is counted and not enforced, of what might be in force; None: it is enforced, or was never to be counted.
 
-    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency."""
-    is_counted = row.is_shadow and not row.is_emergency and (row.order, None, ENFORCE) not in believed
+    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency.  So is a correction's
+    that has taken the place of the version before: that one is in force no more."""
+    was_let_in = (row.order, None, ENFORCE) in believed or row.has_replaced
+    is_counted = row.is_shadow and not row.is_emergency and not was_let_in
     if ruling.status not in IN_FORCE or not is_counted:
         return None
     action = "" if row.status == SHADOW else "entries in shadow"

@@ -46,6 +46,7 @@ class Version:
     sketch: tuple[int, ...] = ()  # see rules.lists.acceptance
     is_seed: bool = False
     by: str = ""  # who has made it good; "": it was found good
+    is_confidential: bool | None = None  # whether its list was when it came; None: that was not noted then
 
     def is_same(self, other: "Version | Refusal | None") -> bool:
         """Whether the other is these octets, read in this way."""

@@ -2,7 +2,8 @@
 
     good version ─→ names ─→ with the dates of before ─→ files ─→ statement.json ─→ (control) signed.json
 
-Invariants: a confidential list is never written, nor is what a letter about CSAM directs; control signs the digests and
+Invariants: a confidential list is never written, nor what came while its id was that of one, nor what a letter about
+CSAM directs; control signs the digests and
 reads no list; a version is published once.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.sources import shelf_of, source_of
+from filterd.lists.sources import is_confidential, shelf_of, source_of
 from filterd.places import PUBLIC
 from mgmt.orders.sealed import why_sealed
 from rules.atomic_file import writing_whole
@@ -50,8 +51,11 @@ def signed_version(config: Config, entry: ListEntry) -> str | None:
 def publish(config: Config, entry: ListEntry, now: datetime) -> None:
     """Write the files of a list's good version.   Raises BadList, BadSource, TooMany, OSError"""
     good = shelf_of(config, entry).kept().good
-    if good is None or not entry.public or entry.tier == "csam" or entry.sealed:
+    if good is None or not entry.public or is_confidential(entry):
         raise BadSource("not public, confidential, or without a good version; nothing written; see docs/lists.md")
+    if good.is_confidential is not False:
+        why = "its good version came when the list was confidential, or before that was noted"
+        raise BadSource(f"{why}; nothing written; the next version is published")
     names, n_left, sealed = names_of(read_source(source_of(config, entry, good)), why_sealed)
     folder = folder_of(config, entry)
     folder.mkdir(parents=True, exist_ok=True)

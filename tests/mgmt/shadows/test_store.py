@@ -251,6 +251,25 @@ def test_a_correction_that_was_in_shadow_replaces_what_it_corrects_once_it_is_le
     assert get_order(conn, first).withdrawn_ms is not None
 
 
+def test_a_correction_that_has_replaced_stays_in_force_when_the_approval_that_let_it_in_ends(conn: Connection) -> None:
+    push(conn, "a.test", is_shadow=False)
+    publish(conn)
+    second, other = push(conn, "b.test", ref="1/C1", corrects="1"), push(conn, "c.test", ref="2")
+    publish(conn, at(1))
+    for order in (second, other):
+        let_in(conn, order, at(2))
+    publish(conn, at(3))
+    assert blocked(conn) == {B, b"\1c\4test\0"}
+
+    publish(conn, at(4), proof=BY_PASSKEYS)  # names are believed no more
+
+    assert blocked(conn) == {B}
+    assert {wire for wire, _ in counted(conn)} == {b"\1c\4test\0"}, "what replaced nothing is counted again"
+    assert (shown(conn, second)["state"], statuses(conn, second)[0][0]) == ("enforced", "enforced")
+    publish(conn, at(5), proof=BY_PASSKEYS)
+    assert blocked(conn) == {B}
+
+
 def test_more_orders_than_there_are_places_wait_and_the_first_that_is_free_is_given(conn: Connection) -> None:
     all_of_them = [push(conn, f"n{n}.test", ref=str(n)) for n in range(N_PLACES + 2)]
     publish(conn)

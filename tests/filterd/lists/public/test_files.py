@@ -109,6 +109,27 @@ def test_a_number_whose_row_is_gone_is_known_for_good(config: Config, tmp_path: 
     assert {row["DomainAddress"]: row["RegisterPositionId"] for row in rows} == {"bad.example": 1, "x.example": 3}
 
 
+def test_what_came_while_the_id_was_a_confidential_lists_is_not_written_and_the_next_version_is(tmp_path: Path) -> None:
+    at = NOW.timestamp()
+    (tmp_path / "own.txt").write_text("secret.example\n")
+    (tmp_path / "f.yaml").write_text(SAID.replace("tier: security, public: true", "tier: csam"))
+    take(load(tmp_path / "f.yaml"), ["own"], at)
+    (tmp_path / "f.yaml").write_text(SAID)
+    config = load(tmp_path / "f.yaml")
+    own = config.lists[0]
+
+    take(config, ["own"], at + 60)
+    assert unpublished(config) == [own]
+    with pytest.raises(BadSource, match="came when the list was confidential"):
+        publish(config, own, NOW)
+    assert not folder_of(config, own).exists()
+
+    (tmp_path / "own.txt").write_text("bad.example\n")
+    take(config, ["own"], at + 120)
+    publish(config, own, NOW)
+    assert (folder_of(config, own) / "domains.txt").read_text().splitlines()[-1] == "*.bad.example"
+
+
 def test_a_version_is_published_until_it_is_signed_and_then_no_more(config: Config) -> None:
     own = config.lists[0]
     publish(config, own, NOW)
