@@ -1,6 +1,7 @@
 """/desk/reports: what visitors say is blocked by mistake, and the desk's answer, which they read at the splash.
 
-Invariants: an answer is given to what the page showed: where a colleague has answered meanwhile, nothing is noted.
+Invariants: an answer is given to what the page showed: where a colleague has answered meanwhile, nothing is noted; of
+an appeal the page has number, times and state, which is all that this process can read of it.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from aiohttp import web
 from sqlalchemy import Connection, select
 
 from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.appeals.store import shown
 from mgmt.desk.access import done, viewed
 from mgmt.desk.frame import PATH, Sent, moved, page
 from mgmt.staff.session import Session
@@ -17,7 +19,15 @@ from mgmt.wrong_blocks import OUTCOMES, REASONS, answer_report, answered_reports
 from parental.schema.reports import wrong_blocks
 
 READ, ANSWER = "reports.read", "reports.answer"
-WAITING, ANSWERED = 50, 20  # on the page
+WAITING, ANSWERED, APPEALS = 50, 20, 50  # on the page
+APPEAL_WORDS = {
+    "waiting": "waits for the mail server",
+    "sent": "sent to who opens it",
+    "changed": "the owner has changed the list",
+    "unchanged": "the owner has not changed the list, or the address is on none",
+    "passed": "passed on to another authority",
+    "unreadable": "nothing could be made of it",
+}
 # The first is chosen where no one chooses.
 WORDS = {"kept": "it stays blocked", "opened": "it is open now", "passed": "passed on to who ordered it"}
 
@@ -70,9 +80,11 @@ async def _page(request: web.Request, session: Session, status: int = 200, alert
         return {
             "waiting": waiting_reports(conn, WAITING),
             "answered": answered_reports(conn, ANSWERED),
+            "appeals": [(each, each.outcome or each.state) for each in shown(conn, APPEALS)],
             "n_waiting": sum(n_waiting(conn, reason) for reason in REASONS),
         }
 
     today = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
-    known = await read(request, load) | {"today": today, "may_answer": session.person.may(ANSWER), "OUTCOMES": WORDS}
+    words = {"OUTCOMES": WORDS, "APPEALS": APPEAL_WORDS}
+    known = await read(request, load) | {"today": today, "may_answer": session.person.may(ANSWER)} | words
     return page(request, "reports.html", status, session=session, alert=alert, **known)

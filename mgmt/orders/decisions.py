@@ -377,8 +377,8 @@ def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any
 def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ruling | None:
     """What is counted and not enforced, of what might be in force; None: it is enforced, or was never to be counted.
 
-    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency.  So is a correction's
-    that has taken the place of the version before: that one is in force no more."""
+    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency.  So is a
+    correction's that has taken the place of the version before: that one is in force no more."""
     was_let_in = (row.order, None, ENFORCE) in believed or row.has_replaced
     is_counted = row.is_shadow and not row.is_emergency and not was_let_in
     if ruling.status not in IN_FORCE or not is_counted:

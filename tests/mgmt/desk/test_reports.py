@@ -7,6 +7,9 @@ from support.mgmt.events import events_of
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
+from mgmt.appeals.sealed import MAGIC, SEALED_OCTETS
+from mgmt.appeals.store import answer, find_waiting, note_sent, put_appeal
+from mgmt.ledger.event import CONTROL
 from mgmt.wrong_blocks import find_report, report_mistake
 from parental.database import reading, writing
 
@@ -54,6 +57,23 @@ async def test_of_two_answers_at_once_the_second_is_not_noted_and_reads_the_firs
     with reading(engine) as conn:
         assert present(find_report(conn, reference)).outcome == "kept"
     assert (await browser.send(f"/reports/{reference}", csrf=csrf, was="kept", outcome="opened"))[0] == 200
+
+
+async def test_appeals_are_shown_by_number_and_state_and_nothing_of_what_they_say(
+    browser: Browser, engine: Engine, come: Come
+) -> None:
+    come("support")
+    assert "Appeals" not in (await browser.get("/reports"))[1]
+    with writing(engine) as conn:
+        waits, sent, done = (present(put_appeal(conn, MAGIC.ljust(SEALED_OCTETS, b"x"), NOW)) for _ in range(3))
+        for row in (2, 3):
+            note_sent(conn, present(find_waiting(conn, row)), NOW)
+        answer(conn, done, "unchanged", NOW, CONTROL)
+
+    _, text = await browser.get("/reports")
+
+    assert f"{waits}</bdi>: waits for the mail server" in text and f"{sent}</bdi>: sent to who opens it" in text
+    assert f"{done}</bdi>: the owner has not changed the list, or the address is on none" in text
 
 
 @pytest.mark.parametrize("said", [{"outcome": "all", "was": ""}, {"outcome": "kept", "was": "opened"}, {}])
