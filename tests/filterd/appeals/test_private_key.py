@@ -36,7 +36,7 @@ def test_an_attachment_and_a_whole_mail_are_opened(tmp_path: Path) -> None:
 @pytest.mark.services
 def test_its_owner_alone_reads_it_and_openssl_knows_it(tmp_path: Path) -> None:
     public = make_key(tmp_path / "key")
-    shown = ["openssl", "pkey", "-in", tmp_path / "key", "-pubout", "-outform", "DER"]
+    shown = ["openssl", "pkey", "-in", str(tmp_path / "key"), "-pubout", "-outform", "DER"]
 
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     assert subprocess.run(shown, check=True, capture_output=True, timeout=60).stdout[-32:] == public

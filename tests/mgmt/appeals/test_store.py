@@ -78,7 +78,8 @@ def test_so_many_wait_and_so_many_are_unanswered_and_no_more_are_taken(
     put(engine), put(engine)
     with writing(engine) as conn:
         assert put_appeal(conn, SEALED, NOW) is None
-    send(engine, 1), send(engine, 2)
+    for row in (1, 2):
+        send(engine, row)
     number = put(engine)
     with writing(engine) as conn:
         assert put_appeal(conn, SEALED, NOW) is None
@@ -146,7 +147,8 @@ def test_an_answer_is_corrected_and_the_ledger_says_what_it_was_before(engine: E
 
 def test_answers_of_a_year_ago_are_forgotten(engine: Engine) -> None:
     old, new = put(engine), put(engine)
-    send(engine, 1), send(engine, 2)
+    for row in (1, 2):
+        send(engine, row)
     with writing(engine) as conn:
         answer(conn, old, "passed", NOW, LIAISON)
         answer(conn, new, "passed", NOW + timedelta(days=366), LIAISON)

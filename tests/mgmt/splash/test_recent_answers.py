@@ -31,6 +31,9 @@ class Played:
     async def find_report(self, reference: str) -> Report | None:
         raise NotImplementedError
 
+    async def appeal(self, sealed: bytes) -> str | None:
+        raise NotImplementedError
+
     async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
         raise NotImplementedError
 
