@@ -41,7 +41,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 # The tests start processes by the thousand. In some virtual machines a page fault is fifty times slower; large pages need few of them.
 check unit test kernel people: export PYTHONMALLOC := malloc
-check unit test kernel people: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
+check unit test kernel people: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
