@@ -75,7 +75,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test with each kind of database that is due."""
     if "database_kind" in metafunc.fixturenames:
         kinds = [pytest.param("postgresql", marks=NEEDS_SERVER)]
-        if not ONLY_POSTGRESQL:
+        is_enough = metafunc.definition.get_closest_marker("one_database") is not None and programs() is not None
+        if not (ONLY_POSTGRESQL or is_enough):
             kinds = [pytest.param("sqlite"), *kinds]
         metafunc.parametrize("database_kind", kinds)
 

@@ -266,6 +266,7 @@ def due(route: Route, role: str, whose: str) -> str:
     return "404" if route.permission == "orders.read" else "403"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("role", ROLES)
 async def test_every_route_is_open_to_a_role_as_far_as_the_table_says(engine: Engine, desk: DeskOf, role: str) -> None:
     wanted: dict[tuple[str, str, str], str] = {}

@@ -30,7 +30,7 @@ from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
 from rules.lists.letter import Letter, read_letter
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.one_database]
 WAIT_S = 3600
 
 
