@@ -52,6 +52,7 @@ RULES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "why_closed": ("splash",),
         "probed": ("splash",),
         "report_mistake": ("splash",),
+        "put_appeal": ("splash",),
         "find_report": ("splash",),
         "use_ticket": ("splash",),
         "begin_time": ("splash",),

@@ -73,7 +73,7 @@ class Clients:
             f"+tls-hostname={name}",
             f"+tls-sni={name}",
             "+retry=0",
-            "+timeout=5",
+            "+timeout=30",
             *question,
         )
 

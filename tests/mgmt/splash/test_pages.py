@@ -10,7 +10,7 @@ from support.mgmt.desk import REPORT
 from support.mgmt.outline import text_of
 
 from mgmt.settings import Settings, StopPage, Theme
-from mgmt.splash.pages import ICONS, MISTAKABLE, NAMELESS, STATUS, Facts, Form, headers, is_night, page
+from mgmt.splash.pages import ICONS, MISTAKABLE, NAMELESS, STATUS, TAKES_APPEALS, Facts, Form, headers, is_night, page
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)  # Monday, 21:00 in Karachi
 AGREED = Path(__file__).with_name("stop_page.en.txt")
@@ -65,7 +65,8 @@ def test_blocked_by_stands_only_on_what_was_imposed(settings: Settings) -> None:
 
 @pytest.mark.parametrize("reason", STATUS)
 def test_a_form_goes_where_its_page_has_one_and_nowhere_else(settings: Settings, reason: Any) -> None:
-    html, policy = page(facts(reason), "en", settings, NOW, FORM), headers(reason, settings, FORM)
+    appeal = FORM if reason in TAKES_APPEALS else None
+    html, policy = page(facts(reason), "en", settings, NOW, FORM, None, appeal), headers(reason, settings, FORM)
 
     allowed = policy["Content-Security-Policy"].rpartition("form-action ")[2]
     assert ('<form id="mistake"' in html) == (reason in MISTAKABLE)
