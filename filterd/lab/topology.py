@@ -118,7 +118,8 @@ def remove(prefix: str) -> list[str]:
             os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not _pids_in(found), f"lab {prefix}: the end of its programs")
     for name in found:
-        netns.remove(name)
+        with contextlib.suppress(FileNotFoundError):  # another lab that begins removes the same orphan
+            netns.remove(name)
     for node in NODES:
         shutil.rmtree(NETNS_FILES / f"{prefix}-{node}", ignore_errors=True)
     return found

@@ -48,3 +48,22 @@ def test_only_the_labs_of_dead_processes_are_orphans(tmp_path: Path, monkeypatch
     remove_orphans()
 
     assert removed == [f"fd-{dead}"]
+
+
+def test_an_orphan_that_another_lab_removes_meanwhile_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+
+    def take(name: str) -> None:
+        gone.append(name)
+        raise FileNotFoundError(name)
+
+    for name in ("fd-7-child", "fd-7-desk"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(topology, "MOUNTS", tmp_path)
+    monkeypatch.setattr(topology, "NETNS_FILES", tmp_path / "none")
+    monkeypatch.setattr(topology, "_pids_in", lambda _names: [])
+    monkeypatch.setattr("filterd.lab.topology.netns.remove", take)
+
+    assert topology.remove("fd-7") == gone == ["fd-7-child", "fd-7-desk"]
