@@ -39,7 +39,7 @@ export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The tests start some thousand commands and roles: each would compile what it imports, and each worker all tests.
 unexport PYTHONDONTWRITEBYTECODE
-# The tests start processes by the thousand. In some virtual machines a page fault is fifty times slower; large pages need few of them.
+# The tests start processes by the thousand. In some virtual machines page faults take long; large pages have few.
 check unit test kernel people: export PYTHONMALLOC := malloc
 check unit test kernel people: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
 

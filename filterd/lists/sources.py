@@ -61,6 +61,11 @@ def is_confidential(entry: ListEntry) -> bool:
     return entry.tier == "csam" or entry.sealed
 
 
+def holds_confidential(entry: ListEntry, before: Version | None) -> bool:
+    """The same of a version that changes of the one before have made; None: it came whole."""
+    return is_confidential(entry) or (before is not None and before.is_confidential is not False)
+
+
 def shelf_of(config: Config, entry: ListEntry) -> Shelf:
     """Where a list's copies are."""
     return Shelf(config.state_dir / LISTS / entry.id)

@@ -13,7 +13,7 @@ from typing import Final
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.sources import is_confidential, reading_of, shelf_of
+from filterd.lists.sources import holds_confidential, reading_of, shelf_of
 from filterd.lists.zone_journal import Journal
 from rules.lists.versions import Kept, Version, arrived
 from rules.lists.zone_copy import Difference, ZoneTimers, apply, timers_of
@@ -26,8 +26,9 @@ OLD_S: Final = 3600.0  # the same of its copy's age
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """What is had of a zone: a copy, and the changes that it has seen since."""
+    """What is had of a zone: a version, its copy, and the changes that it has seen since."""
 
+    version: Version
     copy: Path
     serial: int
     differences: list[Difference]
@@ -53,7 +54,7 @@ def newest_of(config: Config, entry: ListEntry, kept: Kept) -> Newest | None:
         timers = _timers(entry, shelf.copy(version)) if version is not None else None
         if version is not None and timers is not None:
             since = Journal(shelf.directory).since(timers.serial)
-            return Newest(shelf.copy(version), since[-1].serial if since else timers.serial, since)
+            return Newest(version, shelf.copy(version), since[-1].serial if since else timers.serial, since)
     return None
 
 
@@ -74,7 +75,12 @@ def merge_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float) ->
         apply(newest.copy, newest.differences, part.write)
         origin = f"{entry.zone} serial {newest.serial}"
         version = Version(
-            part.end(), part.octets, origin, reading_of(entry), now_s, is_confidential=is_confidential(entry)
+            part.end(),
+            part.octets,
+            origin,
+            reading_of(entry),
+            now_s,
+            is_confidential=holds_confidential(entry, newest.version),
         )
         return shelf.take(part, version, partial(arrived, version=version))
 

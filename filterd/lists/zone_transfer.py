@@ -21,7 +21,7 @@ from dns.zones.tsig import Key, read_key
 from dns.zones.xfr_in import Limits, Primary, Transferred, tls_context, transfer
 from filterd.config import Config
 from filterd.config.schema import MAX_FILE_OCTETS, ListEntry
-from filterd.lists.sources import is_confidential, reading_of, shelf_of
+from filterd.lists.sources import holds_confidential, reading_of, shelf_of
 from filterd.lists.zone_copies import Newest, confirmed, newest_of
 from rules.lists.versions import Part, Version, arrived
 from rules.lists.zone_copy import BadZone, Difference, apply, head, record_line
@@ -94,12 +94,14 @@ async def _pull(config: Config, entry: ListEntry, newest: Newest | None, now_s: 
         if transferred.kind is Kind.CURRENT:
             shelf.change(partial(confirmed, now_s=now_s))
             return
+        before = None
         if transferred.kind is Kind.CHANGES and newest is not None:
+            before = newest.version
             apply(newest.copy, [*newest.differences, *differences_of(apex, transferred.changes)], writer.write)
         writer.flush()
         origin = f"{entry.zone} serial {transferred.serial} of {primary}"
         version = Version(
-            part.end(), part.octets, origin, reading_of(entry), now_s, is_confidential=is_confidential(entry)
+            part.end(), part.octets, origin, reading_of(entry), now_s, is_confidential=holds_confidential(entry, before)
         )
         shelf.take(part, version, lambda now: replace(arrived(now, version), asked_s=now_s, failed=None))
 

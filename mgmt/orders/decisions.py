@@ -330,7 +330,7 @@ def _candidates(
         *(approvals.c.approved_s.is_not(None), approvals.c.lapsed_ms.is_(None)),
     )
     # Its place is taken: in shadow again, neither version would be in force.
-    has_replaced = exists().where(_EARLIER.c.replaced_by == orders.c.id)
+    has_replaced = orders.c.id.in_(select(_EARLIER.c.replaced_by).where(_EARLIER.c.replaced_by.is_not(None)))
     is_kept = and_(orders.c.is_shadow, ~orders.c.is_emergency, ~is_let_in, ~has_replaced)
     is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
     is_new = or_(entries.c.revision > since, is_given)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,22 @@ def test_what_is_new_is_applied_to_what_is_kept(tmp_path: Path, played: Any) -> 
 
     assert body(config) == lines({*range(100), 200, 201, 202} - {3, 4})
     assert (played.asked, present(zone_timers(config, config.lists[0], kept(config))).serial) == ([AXFR, IXFR], 3)
+
+
+def test_changes_of_a_zone_that_was_confidential_make_a_version_that_is_and_the_whole_zone_makes_none(
+    tmp_path: Path, played: Any
+) -> None:
+    config = pull(tmp_path, played)
+    assert present(kept(config).good).is_confidential is False
+    was = replace(present(kept(config).good), is_confidential=True)
+    shelf_of(config, config.lists[0]).change(partial(replace, good=was))
+
+    played.change([3], [200])
+    assert present(kept(pull(tmp_path, played)).good).is_confidential is True
+
+    played.change([], [4])  # is there already: the whole zone is asked for
+    config = pull(tmp_path, played)
+    assert played.asked[-1] == AXFR and present(kept(config).good).is_confidential is False
 
 
 def test_nothing_new_confirms_what_is_kept(tmp_path: Path, played: Any) -> None:

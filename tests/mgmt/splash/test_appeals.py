@@ -63,6 +63,14 @@ async def test_the_answer_is_the_same_for_a_listed_address_and_another_one(splas
     assert "free.example" not in answers.pop()[1]
 
 
+async def test_an_address_of_as_many_urdu_letters_as_the_page_says_is_taken(
+    splash: Any, reasons: PlayedReasons
+) -> None:
+    status, _ = await written(splash, address="ک" * 1000, contact="ک" * 120)
+
+    assert (status, len(reasons.appeals)) == (200, 1)
+
+
 async def test_the_page_of_the_law_stays_one_for_every_name_and_says_what_is_sent(splash: Any) -> None:
     _, headers, page = await met(splash, "ordered.example")
 
