@@ -2,7 +2,8 @@
 
     sessions_changed ─→ images of sessions, opened ─→ kernel's locked sets ─→ connections cut ─→ reply
 
-Invariants: who holds an address is read from the images, never from the request.
+Invariants: who holds an address is read from the images, never from the request; older images never take the place of
+newer ones.
 """
 
 import asyncio
@@ -37,21 +38,14 @@ class Sessions:
         self._context, self._publisher, self._keeper = context, publisher, keeper
         self._manifest = context.config.state_dir / SESSION_IMAGES / SESSIONS_MANIFEST
         self._static = TableSet()
+        self._opening = asyncio.Lock()  # the role asks once more where an answer is late
         self._pools = tuple(_pools(context.config.radius.nas))
         keeper.sessions.see = self._see
 
     async def open(self) -> None:
         """Take the images of sessions as they are.   A fault is noted: what was taken before stays."""
-        try:
-            known = self._publisher.tables.sessions
-            levels = await asyncio.to_thread(open_sessions, self._manifest, known, trusted(("radius",)))
-        except FileNotFoundError:  # this box hears of no sessions
-            return
-        except (OSError, ValueError) as reason:
-            self._context.note_fault("sessions", ValueError(f"{reason}; older images of sessions stay in force here"))
-            return
-        self._context.faults.pop("sessions", None)
-        self._publisher.take_sessions(levels)
+        async with self._opening:
+            await self._open()
 
     def identify(self, names: Sequence[str], since: int) -> Identified:
         """The profiles of names.   Raises DatabaseFault"""
@@ -65,6 +59,18 @@ class Sessions:
         await self.open()
         n_cut = await asyncio.to_thread(self._keeper.move_sessions, moved, losers, ended)
         return SessionsHeld(n_cut or 0)
+
+    async def _open(self) -> None:
+        try:
+            known = self._publisher.tables.sessions
+            levels = await asyncio.to_thread(open_sessions, self._manifest, known, trusted(("radius",)))
+        except FileNotFoundError:  # this box hears of no sessions
+            return
+        except (OSError, ValueError) as reason:
+            self._context.note_fault("sessions", ValueError(f"{reason}; older images of sessions stay in force here"))
+            return
+        self._context.faults.pop("sessions", None)
+        self._publisher.take_sessions(levels)
 
     def _of_a_pool(self, text: str) -> Network:
         """A prefix of the request.   Raises ValueError where no NAS may give it"""

@@ -1,11 +1,16 @@
+import asyncio
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from support.control.box import play
 
+from fastpath.people.session_levels import open_sessions
+from filterd.control import sessions
 from filterd.control.messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
 from filterd.control.service import Control
 from filterd.process.codec import Failed
@@ -105,3 +110,40 @@ def test_a_prefix_that_no_nas_may_give_is_neither_locked_nor_cut(place: Path, en
                 await control.answer(request)
 
     play(place, engine, work)
+
+
+@pytest.mark.usefixtures("line")
+def test_images_that_were_opened_first_do_not_take_the_place_of_newer_ones(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(place, 8)
+    has_opened, goes_on, is_first = Event(), Event(), True
+
+    def slowly(*given: Any) -> object:
+        nonlocal is_first
+        was_first, is_first = is_first, False
+        found = open_sessions(*given)
+        if was_first:
+            has_opened.set()
+            assert goes_on.wait(60)
+        return found
+
+    async def work(control: Control) -> Explanation | Failed:
+        monkeypatch.setattr(sessions, "open_sessions", slowly)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_tell(control))
+            assert await asyncio.to_thread(has_opened.wait, 60)
+            publish(place, 7)
+            group.create_task(_tell(control))
+            await asyncio.sleep(0.2)  # long enough to open the newer ones, where nothing held it up
+            goes_on.set()
+        return control.explainer.explain(None, "192.0.2.7", "sni")
+
+    found = play(place, engine, work)
+
+    assert isinstance(found, Explanation)
+    assert found.subscriber == 7
+
+
+async def _tell(control: Control) -> None:
+    assert await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8])) == SessionsHeld(0)
