@@ -8,6 +8,7 @@ from array import array
 from typing import NamedTuple
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy, memset
 
 from fastpath.base.decimal cimport DECIMAL_OCTETS, decimal_before
@@ -54,6 +55,14 @@ cdef struct Rows:
     uint32_t* counts
     int64_t* days
     uint32_t* subscribers
+
+
+cdef struct Row:
+    int64_t time_s
+    uint32_t kind
+    uint32_t at                 # where it was before
+    uint32_t pseudonym
+    uint32_t count
 
 
 def ledger_rows(columns, numbers: array) -> LedgerRows:
@@ -153,6 +162,44 @@ def placed_kinds(kind: array, pseudonym: array, places: array, n_kinds: int, n_p
     return Placed(made, numbers[:known], found[:known])
 
 
+class Ordered(NamedTuple):
+    """Rows in order of their seconds, and in one second of their kinds.   As in LedgerRows"""
+
+    time_s: array
+    kind: array
+    pseudonym: array
+    counts: array
+
+
+def ordered_rows(time_s: array, kind: array, pseudonym: array, counts: array) -> Ordered:
+    """Order rows: equal kinds become runs, which cost next to nothing in Parquet, and are passed over by a search.
+
+    Rows of one second and one kind keep their order.   ValueError: columns of different lengths.   Cost: 0.1 µs a row"""
+    cdef size_t n = len(time_s)
+    cdef size_t i
+    cdef Row* rows
+    if not n == len(kind) == len(pseudonym) == len(counts):
+        raise ValueError(f"{n}, {len(kind)}, {len(pseudonym)} and {len(counts)} elements; give one to each row")
+    made = Ordered(array("q", time_s), array("I", kind), array("I", pseudonym), array("I", counts))
+    if n < 2:
+        return made
+    cdef int64_t[::1] times = made.time_s
+    cdef uint32_t[::1] kinds = made.kind
+    cdef uint32_t[::1] whose = made.pseudonym
+    cdef uint32_t[::1] many = made.counts
+    rows = <Row*>malloc(n * sizeof(Row))
+    if rows == NULL:
+        raise MemoryError
+    with nogil:
+        for i in range(n):
+            rows[i] = Row(times[i], kinds[i], <uint32_t>i, whose[i], many[i])
+        qsort(rows, n, sizeof(Row), _compare)
+        for i in range(n):
+            times[i], kinds[i], whose[i], many[i] = rows[i].time_s, rows[i].kind, rows[i].pseudonym, rows[i].count
+        free(rows)
+    return made
+
+
 def first_and_last(time_s: bytes) -> tuple[int, int]:
     """The least and the largest number of a column of int64; ≥ 1 of them.   Cost: 1 ns a row"""
     cdef const int64_t[::1] times = memoryview(time_s).cast("q")
@@ -199,6 +246,16 @@ def pseudonyms(subscribers: array, key: bytes) -> bytes:
         for i in range(n):
             _write_pseudonym(&out[i * PSEUDONYM_OCTETS], &inner, &outer, numbers[i])
     return bytes(made)
+
+
+cdef int _compare(const void* a, const void* b) noexcept nogil:
+    cdef const Row* one = <const Row*>a
+    cdef const Row* other = <const Row*>b
+    if one.time_s != other.time_s:
+        return 1 if one.time_s > other.time_s else -1
+    if one.kind != other.kind:
+        return 1 if one.kind > other.kind else -1
+    return 1 if one.at > other.at else -1
 
 
 cdef void _add(Rows* r, int64_t time_s, uint32_t kind, uint32_t subscriber, uint32_t count) noexcept nogil:

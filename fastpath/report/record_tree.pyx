@@ -6,7 +6,7 @@ Cost: 0.4 µs a record for its line, its leaf and its share of the nodes.
 from array import array
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 from libc.time cimport time_t, tm
 
 from fastpath.base.decimal cimport DECIMAL_OCTETS, decimal_before
@@ -17,12 +17,16 @@ cdef enum:
     PSEUDONYM_OCTETS = 16
     SUBSCRIBER_OCTETS = 34      # "…" in hexadecimal digits, or null
     TIME_OCTETS = 32            # ,"time":"2026-11-28T09:30:00Z"}\n
+    RECORD_OCTETS = 10          # {"action":
+    LINE_END = 10
+    MOST_LINES = 1 << 20        # that are hashed at once: 32 MiB of hashes
 
 cdef int64_t LAST_S = 253402300799      # 9999-12-31T23:59:59Z
 
 cdef extern from "time.h" nogil:
     tm* gmtime_r(const time_t* at, tm* out)
 
+cdef const char* RECORD = b"{\"action\":"
 cdef const char* HEX = b"0123456789abcdef"
 cdef const char* TIME = b",\"time\":\"0000-00-00T00:00:00Z\"}\n"
 
@@ -72,34 +76,43 @@ def record_lines(heads: list, middles: list, pseudonyms: bytes, time_s: bytes, k
     return bytes(to[:out - &to[0]])
 
 
-def leaf_hashes(salt: bytes, lines: bytes) -> bytes:
-    """The leaves of records, 32 octets each: SHA-256 of 0x00, the salt, and the line without its end."""
-    cdef Py_ssize_t n = lines.count(b"\n")
-    made = bytearray(n * DIGEST_OCTETS)
-    if not n:
-        return bytes(made)
+def leaf_hashes(salt: bytes, octets: bytes, begin: int = 0, most: int = MOST_LINES) -> tuple[bytes, int]:
+    """The leaves of the records whose lines begin there, and where the last one's line ends.
+
+    SHA-256 of 0x00, the salt, and the line without its end: 32 octets each, of at most `most` whole lines, up to one
+    that does not begin as a record does.   begin  from 0 to len(octets), else ValueError"""
+    cdef Py_ssize_t n_octets = len(octets)
+    cdef Py_ssize_t first = begin
+    cdef size_t most_lines = min(max(most, 0), MOST_LINES)
+    cdef size_t n
+    if not 0 <= first <= n_octets:
+        raise ValueError(f"hashes from octet {first} of {n_octets}: not computed; begin inside")
     cdef SHA256_CTX begun
     cdef SHA256_CTX c
     cdef uint8_t prefix = 0
     cdef const uint8_t[::1] of_salt = salt or b"\0"
-    cdef size_t n_salt = len(salt)
-    cdef const uint8_t[::1] text = lines
-    cdef const uint8_t* at = &text[0]
-    cdef const uint8_t* limit = at + text.shape[0]
+    cdef const uint8_t[::1] text = octets or b"\0"
+    cdef const uint8_t* at = &text[0] + first
+    cdef const uint8_t* limit = &text[0] + n_octets
     cdef const uint8_t* end
+    cdef size_t i
+    with nogil:
+        n = _count_records(at, limit, most_lines)
+    if n == 0:
+        return b"", first
+    made = bytearray(n * DIGEST_OCTETS)
     cdef uint8_t[::1] out = made
-    cdef Py_ssize_t i
     SHA256_Init(&begun)
     SHA256_Update(&begun, &prefix, 1)
-    SHA256_Update(&begun, &of_salt[0], n_salt)
+    SHA256_Update(&begun, &of_salt[0], len(salt))
     with nogil:
         for i in range(n):
-            end = <const uint8_t*>memchr(at, 10, limit - at)
+            end = <const uint8_t*>memchr(at, LINE_END, limit - at)
             c = begun
             SHA256_Update(&c, at, end - at)
             SHA256_Final(&out[i * DIGEST_OCTETS], &c)
             at = end + 1
-    return bytes(made)
+    return bytes(made), at - &text[0]
 
 
 def parents(level: bytes) -> bytes:
@@ -130,6 +143,18 @@ cdef const int64_t[::1] _ends(list texts):
     for text in texts:
         ends.append(ends[-1] + len(text))
     return ends
+
+
+cdef size_t _count_records(const uint8_t* at, const uint8_t* limit, size_t most) noexcept nogil:
+    """How many whole lines of records there are, one behind the other."""
+    cdef size_t n = 0
+    while n < most and limit - at > RECORD_OCTETS and memcmp(at, RECORD, RECORD_OCTETS) == 0:
+        at = <const uint8_t*>memchr(at, LINE_END, limit - at)
+        if at == NULL:
+            break
+        at += 1
+        n += 1
+    return n
 
 
 cdef uint8_t* _put(uint8_t* out, const uint8_t* text, size_t n) noexcept nogil:

@@ -20,10 +20,11 @@ from filterd.audit.archive_messages import (
     RecordsFrom,
     TreeHead,
 )
-from filterd.audit.block_bundle import bundle_of, proof_of
 from filterd.audit.block_export import PIECE_OCTETS
-from filterd.audit.block_tree import BlockTree, Signed
 from filterd.audit.holds.held_files import HeldFiles
+from filterd.audit.proof.block_bundle import bundle_of
+from filterd.audit.proof.block_tree import BlockTree, Signed
+from filterd.audit.proof.record_proof import proof_of
 from filterd.siem.block_sequence import next_records
 from mgmt.holds.scope import Scope
 from mgmt.ledger.tree import consistency_proof

@@ -4,6 +4,7 @@
 
 Records of households' choices stand apart from all others, under pseudonyms of their own.  CSAM blocks, which are
 counts in the database, and the help corridor leave nothing: with the time of a batch, a count would be a record.
+Records stand in order of their seconds, and in one second of their lists, orders and rules: most columns are runs then.
 Invariants: a batch is whole or not there, and on the disk when append() returns; only then may its records be
 overwritten in the spool.  Records and positions are one file, so none is lost or counted twice, whenever the writer
 dies.  Numbers only rise.  One process writes.
@@ -26,6 +27,7 @@ from fastpath.report.ledger_rows import (
     LedgerRows,
     largest,
     ledger_rows,
+    ordered_rows,
     placed_kinds,
     pseudonyms,
 )
@@ -222,9 +224,18 @@ def _rows(
         if kind is not None and is_of_ledger:
             of_ledger.append(kind)
     rows = ledger_rows(found, numbers)
-    of_ledger, kind_numbers = _placed(of_ledger, rows, provinces_of(rows.subscribers))
-    columns = (column.tobytes() for column in (rows.time_s, kind_numbers, rows.pseudonym, rows.counts))
-    return Rows(of_ledger, _pseudonyms(rows, ledger, key_of), *columns)
+    of_ledger, kind_numbers = _ordered(*_placed(of_ledger, rows, provinces_of(rows.subscribers)))
+    ordered = ordered_rows(rows.time_s, kind_numbers, rows.pseudonym, rows.counts)
+    return Rows(of_ledger, _pseudonyms(rows, ledger, key_of), *(column.tobytes() for column in ordered))
+
+
+def _ordered(kinds: list[Kind], numbers: array[int]) -> tuple[list[Kind], array[int]]:
+    """Kinds in order of their lists, orders and rules, and the number of each row's among them."""
+    order = sorted(range(len(kinds)), key=[(kind.list, kind.order, kind.rule) for kind in kinds].__getitem__)
+    rank = array("I", bytes(4 * len(kinds)))
+    for at, number in enumerate(order):
+        rank[number] = at
+    return [kinds[number] for number in order], array("I", map(rank.__getitem__, numbers))
 
 
 def _placed(kinds: list[Kind], rows: LedgerRows, provinces: Mapping[int, str]) -> tuple[list[Kind], array[int]]:

@@ -227,11 +227,11 @@ def _verified(
     lines: "Lines", keys: list[str], held: list[str], witnesses: list[str]
 ) -> tuple["Found | FoundBlocks", str]:
     """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Altered"""
-    from filterd.audit.block_tree import root_of_lines
+    from filterd.audit.proof.batch_tree import COMPILED
     from mgmt.ledger import block_verifier, verifier
 
     if block_verifier.is_head(lines.peek()):
-        of_blocks = block_verifier.verify(lines, keys, held, witnesses, root_of_lines)
+        of_blocks = block_verifier.verify(lines, keys, held, witnesses, COMPILED)
         return of_blocks, block_verifier.sentence(of_blocks)
     found = verifier.verify(lines, keys, held, witnesses)
     return found, verifier.sentence(found)

@@ -1,7 +1,7 @@
 """Block records in the one order that they have: leaf by leaf, and in a leaf as it holds them.  For who sends them on.
 
 A record is named by its leaf and its place in it, and what auditors prove of it has the same two numbers
-(filterd.audit.block_bundle).
+(filterd.audit.proof.block_bundle).
 Invariants: who goes on from where an answer ended misses none and gets none twice, whether batches have become files
 since or not; a subscriber's pseudonym is in no answer; records that are destroyed by age are counted, once.
 Cost: a leaf is read and held against its root each time; 10 µs a record.
@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from filterd.audit.archive_messages import NextRecords, RecordsFrom, ToldRecord
-from filterd.audit.block_bundle import Records
-from filterd.audit.block_tree import BlockTree, Leaf
+from filterd.audit.proof.block_bundle import Records
+from filterd.audit.proof.block_tree import BlockTree, Leaf
 
 MOST = 500  # records of one answer
 MOST_OCTETS = 150_000  # of their lines: even six times as many are below a line of filterd.process.json_socket

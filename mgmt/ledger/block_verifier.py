@@ -63,12 +63,12 @@ else:
     )
 
 WHAT, RANGE, PROOF = "exported block records", "filterd-blocks/1", "filterd-blocks-proof/1"
-BATCH = b'{"batch":'
+BATCH, RECORD, CHECKPOINT = b'{"batch":', b'{"action":', b'{"checkpoint":'
 SALT_OCTETS = 16
 MOST_RECORDS = 1 << 16  # of a batch
 PIECE_OCTETS = 1 << 18  # of a file, read at once
-MAX_TAKEN = 1 << 28  # octets of lines that are taken at once: of a batch's records, which are some hundred each
-RootOf = Callable[[bytes, bytes], bytes]  # (salt, lines with their ends) → the root of their tree
+HASH_OCTETS = 32
+Leaves = Callable[[bytes, bytes, int, int], tuple[bytes, int]]
 
 
 class Summary(NamedTuple):
@@ -84,6 +84,17 @@ class Summary(NamedTuple):
     root: bytes
     key_ids: tuple[str, ...]
     back: int | None = None
+
+
+class Hashes(NamedTuple):
+    """How records are hashed.
+
+    leaves  (salt, octets, begin, most) → the leaves of the records whose lines begin there, and where the last one's
+            line ends: of at most `most` whole lines, up to one that does not begin as a record does
+    root    leaves, one behind the other → the root of their tree"""
+
+    leaves: Leaves
+    root: Callable[[bytes], bytes]
 
 
 class _Batch(NamedTuple):
@@ -120,21 +131,16 @@ class Lines(Iterator[bytes]):
         self._at -= len(line)
         return line
 
-    def take(self, n: int) -> bytes:
-        """The octets of the next lines, as many as there are up to n."""
+    def hash_records(self, salt: bytes, most: int, leaves: Leaves) -> bytes:
+        """The leaves of the next records, as many as there are up to `most`.   leaves  of Hashes"""
         found = list[bytes]()
-        while n and sum(map(len, found)) <= MAX_TAKEN:
-            here = self._piece.count(b"\n", self._at)
-            end = len(self._piece) if here < n else self._end_of(n)
-            found.append(self._piece[self._at : end])
-            self._at, n = end, n - min(n, here)
-            if n and not self._read_on():
-                break
-        return b"".join(found)
-
-    def _end_of(self, n: int) -> int:
-        """Where the n-th line from here ends, in this piece."""
-        return len(self._piece) - len(self._piece[self._at :].split(b"\n", n)[-1])
+        while True:
+            level, self._at = leaves(salt, self._piece, self._at, most)
+            found.append(level)
+            most -= len(level) // HASH_OCTETS
+            is_stopped = self._piece.find(b"\n", self._at) >= 0 or len(self._piece) - self._at > MAX_LINE
+            if not most or is_stopped or not self._read_on():
+                return b"".join(found)
 
     def _read_on(self) -> bool:
         """Put the next piece behind what is left; whether there is one."""
@@ -148,16 +154,25 @@ def lines_of(file: BinaryIO) -> Lines:
     return Lines(iter(lambda: file.read(PIECE_OCTETS), b""))
 
 
-def root_of_lines(salt: bytes, lines: bytes) -> bytes:
-    """The root of the tree of records.   Source: RFC 9162 §2.1.1, level by level"""
+def leaf_hashes(salt: bytes, octets: bytes, begin: int, most: int) -> tuple[bytes, int]:
+    """As Hashes says."""
+    *lines, rest = octets[begin:].split(b"\n", most)
+    n = next((at for at, line in enumerate(lines) if not line.startswith(RECORD)), len(lines))
+    left = sum(len(line) + 1 for line in lines[n:]) + len(rest)
     sha256, begun = hashlib.sha256, b"\x00" + salt
-    level = [sha256(begun + line).digest() for line in lines.split(b"\n")[:-1]]
-    while len(level) > 1:
-        last = level[-1:] if len(level) % 2 else []
-        level = [
-            sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)
-        ] + last
-    return level[0] if level else sha256(b"").digest()
+    return b"".join([sha256(begun + line).digest() for line in lines[:n]]), len(octets) - left
+
+
+def root_of(level: bytes) -> bytes:
+    """As Hashes says.   Source: RFC 9162 §2.1.1, level by level"""
+    sha256, two = hashlib.sha256, 2 * HASH_OCTETS
+    while (n := len(level)) > HASH_OCTETS:
+        nodes = [sha256(b"\x01" + level[at : at + two]).digest() for at in range(0, n - HASH_OCTETS, two)]
+        level = b"".join(nodes) + (level[-HASH_OCTETS:] if n % two else b"")
+    return level or sha256(b"").digest()
+
+
+PLAIN = Hashes(leaf_hashes, root_of)
 
 
 def verify(
@@ -165,12 +180,12 @@ def verify(
     vkeys: Sequence[str] = (),
     held: Sequence[str] = (),
     witnesses: Sequence[str] = (),
-    root_of: RootOf = root_of_lines,
+    hashes: Hashes = PLAIN,
 ) -> Summary:
     """Check a bundle.   vkeys  to believe, none: those in the bundle;   held  checkpoints from elsewhere (notes)
 
     witnesses  who must have cosigned the checkpoint, or, for a range, one of `held`: their verifier keys
-    root_of    may be a faster one
+    hashes     may be faster ones
     Raises Altered with the first fault."""
     waiting = lines if isinstance(lines, Lines) else Lines(lines)
     head = _head(next(waiting, b""))
@@ -182,7 +197,7 @@ def verify(
         raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
     if head["bundle"] == PROOF:
         return _verify_proof(head, waiting, keys, known, witnesses)._replace(key_ids=ids)
-    return _verify_range(head, waiting, keys, known, (held, witnesses), root_of)._replace(key_ids=ids)
+    return _verify_range(head, waiting, keys, known, (held, witnesses), hashes)._replace(key_ids=ids)
 
 
 def is_head(line: bytes) -> bool:
@@ -212,7 +227,7 @@ def _verify_range(
     keys: tuple[str, ...],
     held: list[Checkpoint],
     asked: tuple[Sequence[str], Sequence[str]],
-    root_of: RootOf,
+    hashes: Hashes,
 ) -> Summary:
     try:
         tree = Frontier(head["first"], [unhex(each.encode()) for each in head["frontier"]])
@@ -227,7 +242,7 @@ def _verify_range(
         if batch.salt is None:
             without[str(batch.day)] += batch.records
         else:
-            _check_records(batch, batch.salt, lines, root_of)
+            _check_records(batch, batch.salt, lines, hashes)
             n += batch.records
         tree.add(batch.leaf)
         # Around midnight, the records of one worker come behind the next day's of another.
@@ -238,7 +253,7 @@ def _verify_range(
             roots[tree.size] = tree.root()
     else:
         raise Altered(f"batch {tree.size}: no checkpoint closes the bundle: cut off")
-    if line.startswith(b'{"action":'):
+    if line.startswith(RECORD):
         raise Altered(f"batch {tree.size - 1}: put in: more records than were signed")
     _check_signed(line, tree, keys, *asked)
     if next(lines, b"") or tree.size != head["until"]:
@@ -247,17 +262,16 @@ def _verify_range(
     return Summary(head["first"], tree.size, n, dict(without), tree.root(), (), back)
 
 
-def _check_records(batch: _Batch, salt: bytes, lines: Lines, root_of: RootOf) -> None:
-    records = lines.take(batch.records)
-    n = records.count(b"\n")
-    if n == batch.records and root_of(salt, records) == batch.root:
-        return
-    for at, line in enumerate([*records.split(b"\n")[:-1], b""][: batch.records]):
-        if not line.startswith(b'{"action":'):
-            missing = line.startswith((BATCH, b'{"checkpoint":')) or not line
-            what = f"left out: {at} records where {batch.records} were signed" if missing else "altered: no record"
-            raise Altered(f"batch {batch.number}, record {at}: {what}")
-    raise Altered(f"batch {batch.number}, of {batch.day}: its records were altered, or are in another order")
+def _check_records(batch: _Batch, salt: bytes, lines: Lines, hashes: Hashes) -> None:
+    level = lines.hash_records(salt, batch.records, hashes.leaves)
+    n = len(level) // HASH_OCTETS
+    if n < batch.records:
+        line = lines.peek()
+        is_missing = line.startswith((BATCH, CHECKPOINT)) or not line.endswith(b"\n")
+        what = f"left out: {n} records where {batch.records} were signed" if is_missing else "altered: no record"
+        raise Altered(f"batch {batch.number}, record {n}: {what}")
+    if hashes.root(level) != batch.root:
+        raise Altered(f"batch {batch.number}, of {batch.day}: its records were altered, or are in another order")
 
 
 def _check_signed(

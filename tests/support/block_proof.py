@@ -9,9 +9,11 @@ from typing import Any
 from support.block_store import drain_all
 from support.spool import TIME_NS, block_event, put_segment
 
-from filterd.audit.block_bundle import bundle_of
+from filterd.audit.block_batches import no_records
+from filterd.audit.block_files import compact
 from filterd.audit.block_seal import BlockSeal
-from filterd.audit.block_tree import BlockTree, Signed
+from filterd.audit.proof.block_bundle import bundle_of
+from filterd.audit.proof.block_tree import BlockTree, Signed
 from mgmt.ledger.block_verifier import Summary, lines_of, verify
 from mgmt.ledger.verifier import Altered
 
@@ -57,6 +59,13 @@ class Store:
                 block_event(f"{number}-{at}.test", time_ns=times[2 * at // of], subscriber=at) for at in range(of)
             ]
             self.drain(*events)
+
+    def compact(self) -> None:
+        """All batches that there are become files."""
+        self.tree.catch_up()
+        batches = drain_all(self._folder / "spool", self.path)
+        batches.append(no_records(batches.positions))
+        compact(self.path)
 
     def sign(self) -> str | None:
         """The checkpoint of what has come, as control and archive make it between them."""

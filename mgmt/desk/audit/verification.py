@@ -10,7 +10,6 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from datetime import date
-from itertools import chain
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -52,26 +51,23 @@ def verify_ledger(conn: Connection) -> Result:
 async def verify_blocks(archive: Archive, first: date, last: date) -> Result:
     """Records of days (UTC).   Raises ArchiveFailed"""
     async with aclosing(archive.bundle(first, last)) as pieces:
-        return await asyncio.to_thread(_verified, _lines(pieces, asyncio.get_running_loop()))
+        lines = block_verifier.Lines(_each(pieces, asyncio.get_running_loop()))
+        return await asyncio.to_thread(_verified, lines)
 
 
-def _verified(lines: Iterator[bytes]) -> Result:
-    head = next(lines, b"")
+def _verified(lines: block_verifier.Lines) -> Result:
+    head = lines.peek()
     try:
-        found = block_verifier.verify(chain([head], lines))
+        found = block_verifier.verify(lines)
         return Result(True, block_verifier.sentence(found), tuple(json.loads(head)["keys"]))
     except Altered as fault:
         return Result(False, str(fault))
 
 
-def _lines(pieces: AsyncGenerator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
-    """The lines of a stream, for a thread that reads them."""
-    rest = b""
+def _each(pieces: AsyncGenerator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """The pieces of a stream, for a thread that reads them."""
     while piece := asyncio.run_coroutine_threadsafe(_next_of(pieces), loop).result():
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line + b"\n" for line in whole)
-    if rest:
-        yield rest
+        yield piece
 
 
 async def _next_of(pieces: AsyncGenerator[bytes]) -> bytes:

@@ -12,6 +12,7 @@ from fastpath.report.ledger_rows import (
     first_and_last,
     largest,
     ledger_rows,
+    ordered_rows,
     placed_kinds,
     pseudonyms,
 )
@@ -110,3 +111,29 @@ def test_numbers_that_stand_for_nothing_are_refused(kind: list[int], pseudonym: 
 def test_the_bounds_of_columns_are_those_of_their_numbers(times: list[int], numbers: list[int]) -> None:
     assert first_and_last(array("q", times).tobytes()) == (min(times), max(times))
     assert largest(array("I", numbers).tobytes()) == max(numbers)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1) | st.integers(5, 7),
+            st.integers(0, 2**32 - 1) | st.integers(0, 3),
+            st.integers(0, 2**32 - 1),
+            st.integers(0, 2**32 - 1),
+        ),
+        max_size=50,
+    )
+)
+def test_rows_are_in_order_of_seconds_and_kinds_and_else_stay_in_theirs(rows: list[tuple[int, int, int, int]]) -> None:
+    columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
+    given_columns = [array(code, column) for code, column in zip("qIII", columns, strict=True)]
+
+    made = ordered_rows(*given_columns)
+
+    assert list(zip(*made, strict=True)) == sorted(rows, key=lambda row: row[:2])
+    assert [list(column) for column in given_columns] == [list(column) for column in columns]
+
+
+def test_columns_of_different_lengths_are_not_ordered() -> None:
+    with pytest.raises(ValueError, match="give one to each row"):
+        ordered_rows(array("q", [1, 2]), array("I", [1, 2]), array("I", [1]), array("I", [1, 2]))

@@ -18,12 +18,17 @@ ROWS = st.lists(
 )
 LINES = st.lists(st.binary(max_size=200).map(lambda text: text.replace(b"\n", b" ")), max_size=40)
 PSEUDONYMS = bytes(range(48))
+RECORD = b'{"action":'
 
 
 def lines_of(rows: list[tuple[int, int, int, int]]) -> bytes:
     time_s, kind, pseudonym, counts = zip(*rows, strict=True) if rows else ((), (), (), ())
     columns = (array("q", time_s), array("I", kind), array("I", pseudonym), array("I", counts))
     return record_lines(HEADS, MIDDLES, PSEUDONYMS, *(column.tobytes() for column in columns))
+
+
+def lines_of_records(texts: list[bytes]) -> bytes:
+    return b"".join(RECORD + text + b"\n" for text in texts)
 
 
 @given(ROWS)
@@ -47,14 +52,43 @@ def test_a_time_that_no_calendar_has_is_refused(time_s: int) -> None:
 
 @given(LINES, st.binary(max_size=32))
 def test_leaves_and_nodes_are_those_of_the_recursive_definition(texts: list[bytes], salt: bytes) -> None:
-    level = leaf_hashes(salt, b"".join(text + b"\n" for text in texts))
+    octets = lines_of_records(texts)
 
-    leaves = [hashlib.sha256(b"\x00" + salt + text).digest() for text in texts]
-    assert level == b"".join(leaves)
+    level, end = leaf_hashes(salt, octets)
+
+    leaves = [hashlib.sha256(b"\x00" + salt + RECORD + text).digest() for text in texts]
+    assert (level, end) == (b"".join(leaves), len(octets))
     while len(level) > 32:
         level = parents(level)
     assert not texts or level == merkle_tree_hash(leaves, 0, len(leaves), {})
 
 
-def test_of_no_records_there_is_nothing() -> None:
-    assert (record_lines([], [], b"", b"", b"", b"", b""), leaf_hashes(b"", b""), parents(b"")) == (b"", b"", b"")
+@given(LINES, st.integers(0, 50), st.data())
+def test_leaves_are_those_of_some_lines_from_a_place_on(texts: list[bytes], most: int, data: st.DataObject) -> None:
+    octets = lines_of_records(texts)
+    first = data.draw(st.integers(0, len(texts)))
+    begin, end = (len(lines_of_records(texts[:n])) for n in (first, min(first + most, len(texts))))
+
+    assert leaf_hashes(b"salt", octets, begin, most) == (leaf_hashes(b"salt", octets[begin:end])[0], end)
+
+
+@pytest.mark.parametrize("size", range(len(RECORD) + 3))
+def test_a_line_is_hashed_once_it_is_whole_and_if_it_begins_as_a_record(size: int) -> None:
+    line = RECORD + b"1}\n"
+    assert leaf_hashes(b"", line + line[:size]) == (leaf_hashes(b"", line)[0], len(line))
+    if size < len(RECORD):
+        other = bytearray(line)
+        other[size] ^= 1
+        assert leaf_hashes(b"", line + bytes(other) + line)[1] == len(line)
+
+
+@pytest.mark.parametrize("begin", [-1, 1, 2**62, -(2**62)])
+def test_a_place_outside_is_refused(begin: int) -> None:
+    with pytest.raises(ValueError, match="not computed; begin inside"):
+        leaf_hashes(b"", b"", begin)
+
+
+@pytest.mark.parametrize("most", [0, -1, -(2**62)])
+def test_of_no_records_there_is_nothing(most: int) -> None:
+    assert (record_lines([], [], b"", b"", b"", b"", b""), leaf_hashes(b"", b""), parents(b"")) == (b"", (b"", 0), b"")
+    assert leaf_hashes(b"", RECORD + b"1}\n", 0, most) == (b"", 0)

@@ -13,7 +13,7 @@ from filterd.audit.archive_messages import AskTree, KeepCheckpoint, NewestCheckp
 from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import no_records
 from filterd.audit.block_files import compact
-from filterd.audit.block_tree import FILE, TREE
+from filterd.audit.proof.block_tree import FILE, TREE
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import open_note
 

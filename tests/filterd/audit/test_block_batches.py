@@ -34,7 +34,7 @@ def drained(tmp_path: Path, *events: bytes) -> Batch:
 
 
 def test_a_batch_has_records_in_columns_and_the_position_behind_them(tmp_path: Path) -> None:
-    batch = drained(tmp_path, block_event(), block_event(), block_event("b.test", subscriber=NOT_A_SUBSCRIBER))
+    batch = drained(tmp_path, block_event(), block_event(), block_event("z.test", subscriber=NOT_A_SUBSCRIBER))
 
     rows = batch.enforcement
     assert batch.positions == {"dns-0": (1, 3)}
@@ -47,6 +47,27 @@ def test_a_batch_has_records_in_columns_and_the_position_behind_them(tmp_path: P
     ]
     assert rows.pseudonyms == keyed_pseudonym(7, key_of("enforcement", DAY))
     assert batch.household == Rows()
+
+
+def test_records_stand_in_order_of_their_seconds_lists_orders_and_rules_and_else_as_they_came(tmp_path: Path) -> None:
+    said = [(1, "b", 1, "a"), (0, "b", 2, "a"), (0, "b", 1, "b"), (0, "a", 3, "c"), (0, "b", 1, "a")]
+    events = [
+        block_event(
+            f"{rule}.test", time_ns=TIME_NS + second * 10**9, list_id=list_id, order=order, subscriber=subscriber
+        )
+        for second, list_id, order, rule in said
+        for subscriber in (9, 8)
+    ]
+
+    rows = drained(tmp_path, *events).enforcement
+
+    kinds = [rows.kinds[number] for number in array("I", rows.kind)]
+    found = [
+        (at - TIME_S, each.list, each.order, each.rule[0])
+        for at, each in zip(array("q", rows.time_s), kinds, strict=True)
+    ]
+    assert found == sorted(each for each in said for _ in range(2))
+    assert array("I", rows.pseudonym).tolist() == [1, 2] * 5
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -6,7 +6,7 @@ from support.spool import TIME_NS, block_event, put_segment
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit.block_batches import Kind, Rows, read_batch
-from filterd.audit.record_lines import by_day, lines_of
+from filterd.audit.record_lines import by_day, lines_of, part_of
 
 S = 10**9
 NIGHT_NS = (TIME_NS // (86_400 * S) + 1) * 86_400 * S
@@ -18,7 +18,7 @@ def drained(tmp_path: Path, *events: bytes) -> Rows:
 
 
 def test_a_record_is_a_line_of_canonical_json(tmp_path: Path) -> None:
-    rows = drained(tmp_path, block_event(), block_event(), block_event("b.test", subscriber=NOT_A_SUBSCRIBER))
+    rows = drained(tmp_path, block_event(), block_event(), block_event("z.test", subscriber=NOT_A_SUBSCRIBER))
 
     first, second = lines_of(rows).splitlines()
 
@@ -45,4 +45,15 @@ def test_records_of_two_days_are_apart_and_in_order(tmp_path: Path) -> None:
     found = {day: [json.loads(line)["rule"] for line in lines_of(part).splitlines()] for day, part in by_day(rows)}
 
     last = NIGHT_NS // S // 86_400
-    assert found == {last - 1: ["1.test", "3.test"], last: ["0.test", "2.test"]}
+    assert found == {last - 1: ["3.test", "1.test"], last: ["0.test", "2.test"]}
+
+
+def test_a_part_of_records_has_their_lines(tmp_path: Path) -> None:
+    rows = drained(tmp_path, *[block_event(f"{n % 7}.test", subscriber=n) for n in range(20)])
+    lines = lines_of(rows).splitlines(keepends=True)
+
+    for first in range(21):
+        for n in range(22 - first):
+            part = part_of(rows, first, n)
+            assert lines_of(part) == b"".join(lines[first : first + n])
+            assert len(part.kinds) == len({json.loads(line)["rule"] for line in lines[first : first + n]})

@@ -14,8 +14,9 @@ from oracle.ledger import Wrong
 from support.block_proof import Store, fault, verified
 from support.mgmt.ledgers import split
 
-from filterd.audit.block_bundle import proof_of
-from filterd.audit.block_tree import Signed, root_of_lines
+from filterd.audit.proof.batch_tree import COMPILED, leaves_of, root_of
+from filterd.audit.proof.block_tree import Signed
+from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger import block_verifier, verifier
 from mgmt.ledger.block_verifier import sentence
 from mgmt.ledger.checkpoint import Cosigner, Signer
@@ -115,7 +116,7 @@ def test_a_batch_that_was_made_again_with_other_records_is_not_what_was_signed(w
     at = at_batch(lines, 2)
     lines[at + 1] = lines[at + 1].replace(b"pta", b"ptb")
     said = verifier.canonical(lines[at], "batch", "salt")
-    root = root_of_lines(bytes.fromhex(said["salt"]), lines[at + 1] + lines[at + 2]).hex()
+    root = root_of(leaves_of(bytes.fromhex(said["salt"]), lines[at + 1] + lines[at + 2])).hex()
     lines[at] = lines[at].replace(said["batch"]["root"].encode(), root.encode())
 
     assert fault(b"".join(lines)).startswith("a batch was altered together with its root, or the head")
@@ -216,12 +217,22 @@ def test_what_is_no_bundle_is_refused(octets: bytes) -> None:
 
 
 @given(
-    st.lists(st.binary(max_size=50).map(lambda text: text.replace(b"\n", b" ")), max_size=40), st.binary(max_size=16)
+    st.lists(st.tuples(st.sampled_from([b'{"action":', b'{"batch":', b""]), st.binary(max_size=50)), max_size=40),
+    st.binary(max_size=16),
+    st.integers(0, 50),
+    st.data(),
 )
-def test_the_root_of_records_is_that_of_the_compiled_code(texts: list[bytes], salt: bytes) -> None:
-    lines = b"".join(text.replace(b"\n", b" ") + b"\n" for text in texts)
+def test_the_hashes_of_records_are_those_of_the_compiled_code(
+    texts: list[tuple[bytes, bytes]], salt: bytes, most: int, data: st.DataObject
+) -> None:
+    octets = b"".join(begin + text.replace(b"\n", b" ") + b"\n" for begin, text in texts)
+    octets = octets[: data.draw(st.integers(0, len(octets)))]
+    begin = data.draw(st.integers(0, len(octets)))
 
-    assert block_verifier.root_of_lines(salt, lines) == root_of_lines(salt, lines)
+    level, end = block_verifier.leaf_hashes(salt, octets, begin, most)
+
+    assert (level, end) == COMPILED.leaves(salt, octets, begin, most)
+    assert block_verifier.root_of(level) == COMPILED.root(level)
 
 
 @pytest.mark.services
@@ -264,23 +275,37 @@ def test_a_witness_that_is_asked_for_must_have_cosigned(store: Store, whole: byt
 
 
 TEXT = b"one\n\nthree\n" + b"x" * 40 + b"\nlast, without an end"
+RECORDS = b"".join(b'{"action":%d}\n' % n for n in range(5))
 
 
 @pytest.mark.parametrize("size", range(1, len(TEXT) + 1))
 def test_lines_are_the_same_wherever_a_file_is_cut_into_pieces(size: int) -> None:
     pieces = [TEXT[at : at + size] for at in range(0, len(TEXT), size)]
-    expected = TEXT.splitlines(keepends=True)
 
-    assert list(block_verifier.Lines(pieces)) == expected
+    assert list(block_verifier.Lines(pieces)) == TEXT.splitlines(keepends=True)
+
+
+@pytest.mark.parametrize("hashes", [block_verifier.PLAIN, COMPILED])
+@pytest.mark.parametrize("size", range(1, len(RECORDS) + 1))
+def test_records_are_hashed_up_to_the_next_other_line_wherever_a_file_is_cut_into_pieces(
+    size: int, hashes: block_verifier.Hashes
+) -> None:
+    text = RECORDS + TEXT
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    expected = text.splitlines(keepends=True)
+
     for n in range(7):
         lines = block_verifier.Lines(pieces)
         assert lines.peek() == expected[0]
-        assert lines.take(n) == b"".join(expected[:n])
-        assert lines.peek() == b"".join(expected[n : n + 1])
-        assert list(lines) == expected[n:]
+        level = lines.hash_records(b"salt", n, hashes.leaves)
+        known = min(n, 5)
+        assert level == leaves_of(b"salt", b"".join(expected[:known]))
+        assert lines.peek() == expected[known]
+        assert list(lines) == expected[known:]
 
 
-def test_lines_that_are_taken_have_a_most_of_octets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block_verifier, "MAX_TAKEN", 1000)
+def test_a_record_that_does_not_end_is_not_read_on_without_end() -> None:
+    lines = block_verifier.Lines(itertools.chain([b'{"action":'], itertools.repeat(b"x" * 2**18)))
 
-    assert len(block_verifier.Lines(itertools.repeat(b"x" * 100)).take(5)) <= 1100
+    assert lines.hash_records(b"", 5, COMPILED.leaves) == b""
+    assert len(lines.peek()) <= 2**21

@@ -18,9 +18,9 @@ from support.spool import TIME_NS, block_event
 
 from filterd.audit.block_batches import no_records
 from filterd.audit.block_files import compact
-from filterd.audit.block_tree import FILE, TREE
 from filterd.audit.holds import held_files
 from filterd.audit.holds.held_files import HeldFiles
+from filterd.audit.proof.block_tree import FILE, TREE
 from mgmt.block_ledger import keyed_pseudonym
 from mgmt.holds.scope import DAY_S, Scope
 

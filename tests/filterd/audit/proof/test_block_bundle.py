@@ -7,28 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import block_records as oracle
 from support.block_proof import DAY_NS, FIRST, NIGHT_NS, S, Store, verified
-from support.block_store import drain_all
 from support.mgmt.ledgers import split
 from support.spool import TIME_NS, block_event
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files
-from filterd.audit.block_batches import Kind, Rows, batch_path, no_records
-from filterd.audit.block_bundle import Records, bundle_of, proof_of, rows_of
-from filterd.audit.block_files import compact, forget, table_of
+from filterd.audit.block_batches import Kind, Rows, batch_path
+from filterd.audit.block_files import forget, table_of
+from filterd.audit.proof.block_bundle import Records, bundle_of, rows_of
 from filterd.audit.record_lines import lines_of
 from mgmt.ledger.bundle import NotSigned
 from mgmt.ledger.verifier import open_note
 
 KINDS = [Kind("sni", "splash", "pta", f"{n}.test", n, "adult", "order", 12) for n in range(3)]
-
-
-def compacted(store: Store) -> None:
-    """All batches that there are become files."""
-    store.tree.catch_up()
-    batches = drain_all(store.path.parent / "spool", store.path)
-    batches.append(no_records(batches.positions))
-    compact(store.path)
 
 
 @pytest.mark.parametrize("is_compacted", [False, True])
@@ -40,7 +31,7 @@ def test_a_bundle_has_every_record_and_both_verifiers_accept_it(
     store.drain(block_event("none.test", subscriber=NOT_A_SUBSCRIBER), block_event("none.test", order=0))
     store.sign()
     if is_compacted:
-        compacted(store)
+        store.compact()
 
     octets = store.bundle()
 
@@ -53,11 +44,11 @@ def test_files_and_batches_give_the_same_octets(store: Store) -> None:
     store.fill(4)
     store.sign()
     before = store.bundle()
-    compacted(store)
+    store.compact()
 
     assert list((store.path / "batches").glob("*1.batch")) == [] and store.bundle() == before
     store.fill(2)
-    compacted(store)
+    store.compact()
     store.sign()
     assert verified(store.bundle()).records == 24
 
@@ -78,30 +69,13 @@ def test_what_was_destroyed_leaves_a_tree_that_verifies(store: Store) -> None:
     store.fill(3)
     store.sign()
     held = store.tree.last_checkpoint()
-    compacted(store)
+    store.compact()
 
     store.tree.forget(NIGHT_NS // S)
     forget(store.path, "enforcement", [FIRST])
 
     found = verified(store.bundle(), held=[held[1]] if held else [])
     assert (found.records, found.without) == (6, {str(FIRST): 6})
-    with pytest.raises(LookupError, match="batch 0, record 0: does not exist; it was destroyed"):
-        proof_of(store.path, store.tree, 0, 0)
-
-
-@pytest.mark.parametrize("is_compacted", [False, True])
-def test_every_record_is_proven_alone(store: Store, is_compacted: bool) -> None:
-    store.fill(3)
-    store.sign()
-    if is_compacted:
-        compacted(store)
-
-    proofs = [proof_of(store.path, store.tree, leaf, at) for leaf in range(6) for at in range(2)]
-
-    assert {verified(proof).records for proof in proofs} == {1}
-    assert len({split(proof)[2] for proof in proofs}) == 12
-    with pytest.raises(LookupError, match="batch 6, record 0"):
-        proof_of(store.path, store.tree, 6, 0)
 
 
 def test_what_is_not_signed_is_not_exported(store: Store) -> None:
@@ -112,8 +86,6 @@ def test_what_is_not_signed_is_not_exported(store: Store) -> None:
 
     with pytest.raises(NotSigned, match="batch 1 is not signed yet; nothing exported"):
         store.bundle()
-    with pytest.raises(NotSigned, match="batch 0 is not signed yet"):
-        proof_of(store.path, store.tree, 0, 0)
 
 
 def test_a_bundle_ends_at_the_first_checkpoint_behind_its_days(store: Store) -> None:
@@ -140,7 +112,7 @@ def test_a_store_whose_records_are_others_is_not_exported(store: Store) -> None:
 def test_a_file_with_a_record_more_or_less_is_not_exported(store: Store) -> None:
     store.fill(2)
     store.sign()
-    compacted(store)
+    store.compact()
     path = next(store.path.glob(f"enforcement/day={FIRST}/*.parquet"))
     pq.write_table(pq.read_table(path, partitioning=None).slice(1), path)
 
@@ -151,7 +123,7 @@ def test_a_file_with_a_record_more_or_less_is_not_exported(store: Store) -> None
 def test_a_file_that_was_removed_is_told(store: Store) -> None:
     store.fill(1)
     store.sign()
-    compacted(store)
+    store.compact()
     next(store.path.glob(f"enforcement/day={FIRST}/*.parquet")).unlink()
 
     with pytest.raises(ValueError, match="batch 1 is in no file, and its salt is there"):

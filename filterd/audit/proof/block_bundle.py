@@ -18,16 +18,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filterd.audit.block_batches import BATCHES, Kind, LedgerName, Rows, batch_path, read_batch
-from filterd.audit.block_files import SCHEMA, TEXTS, Span, files_of_day
-from filterd.audit.block_tree import EPOCH, BlockTree, Leaf, path_in_batch, root_of_lines
+from filterd.audit.block_files import EPOCH, SCHEMA, TEXTS, Span, files_of_day
 from filterd.audit.holds.leaf_rows import STOPS, begins_of
-from filterd.audit.record_lines import by_day, lines_of
-from mgmt.ledger.block_verifier import PROOF, RANGE
+from filterd.audit.proof.batch_tree import leaves_of, root_of
+from filterd.audit.proof.block_tree import BlockTree, Leaf, day_text
+from filterd.audit.proof.file_rows import rows_at
+from filterd.audit.record_lines import by_day, lines_of, part_of
+from mgmt.ledger.block_verifier import RANGE
 from mgmt.ledger.bundle import NotSigned
-from mgmt.ledger.tree import inclusion_proof
 
 LEDGER: LedgerName = "enforcement"
 AT_ONCE = 1 << 15  # records of a file that are read at once
+# Of a number without a type, pyarrow looks at each call for a module that is not there: 0.2 ms.
+MS_PER_S, ONE, NOBODY = pa.scalar(1000, pa.int64()), pa.scalar(1, pa.int32()), pa.scalar(-1, pa.int32())
 
 
 def bundle_of(folder: Path, tree: BlockTree, first: date, last: date) -> Iterator[bytes]:
@@ -41,36 +44,14 @@ def bundle_of(folder: Path, tree: BlockTree, first: date, last: date) -> Iterato
         raise NotSigned(f"{what} signed yet; nothing exported; try again in a minute")
     frontier = [each.hex() for each in tree.frontier(begin).hashes]
     said = {"first": begin, "frontier": frontier, "keys": [signed.vkey], "until": signed.size}
-    yield _line({"bundle": RANGE, **said})
+    yield line_of({"bundle": RANGE, **said})
     days = range((first - EPOCH).days, (last - EPOCH).days + 1)
     with closing(Records(folder, tree)) as records:
         for leaf in tree.leaves(begin, signed.size):
-            yield _batch_line(leaf, leaf.day in days)
+            yield batch_line(leaf, leaf.day in days)
             if leaf.salt is not None and leaf.day in days:
                 yield records.lines(leaf)
-    yield _line({"checkpoint": signed.note})
-
-
-def proof_of(folder: Path, tree: BlockTree, number: int, index: int) -> bytes:
-    """One record with both its proofs.   number  of the leaf;   index  of the record in it
-
-    Raises NotSigned, LookupError, OSError, sqlite3.Error, ValueError.   Cost: a part of a row group, and one batch"""
-    leaf = next(tree.leaves(number, number + 1), None)
-    if leaf is None or leaf.salt is None or not 0 <= index < leaf.n:
-        raise LookupError(
-            f"batch {number}, record {index}: does not exist; it was destroyed, or never was; name another one"
-        )
-    signed = tree.checkpoint_from(number + 1)
-    if signed is None:
-        raise NotSigned(f"batch {number} is not signed yet; nothing exported; try again in a minute")
-    with closing(Records(folder, tree)) as records:
-        lines = records.lines(leaf)
-    path = inclusion_proof(tree.root, number, signed.size)
-    paths = {"in_batch": path_in_batch(leaf.salt, lines, index), "in_tree": path}
-    head: dict[str, Any] = {name: [each.hex() for each in hashes] for name, hashes in paths.items()}
-    record = lines.split(b"\n", index + 1)[index] + b"\n"
-    head |= {"bundle": PROOF, "index": index, "keys": [signed.vkey]}
-    return _line(head) + _batch_line(leaf, True) + record + _line({"checkpoint": signed.note})
+    yield line_of({"checkpoint": signed.note})
 
 
 class _File(NamedTuple):
@@ -99,24 +80,33 @@ class Records:
 
     def lines(self, leaf: Leaf) -> bytes:
         """Those of a leaf, in order.   Raises OSError; ValueError where they are not what was taken"""
-        try:
-            rows = dict(by_day(read_batch(self._folder / BATCHES, leaf.batch).rows(LEDGER))).get(leaf.day, Rows())
-        except FileNotFoundError:  # they are in a file
-            rows = rows_of(self._slice(leaf))
-        found = lines_of(rows)
-        if leaf.salt is None or root_of_lines(leaf.salt, found) != leaf.root:
-            raise ValueError(
-                f"{batch_path(self._folder / BATCHES, leaf.batch)}, or the file that has taken its place: its records "
-                f"of {EPOCH.fromordinal(EPOCH.toordinal() + leaf.day)} are not those that were signed; nothing more "
-                "exported; keep the store as evidence"
-            )
+        rows = self._in_batch(leaf)
+        found = lines_of(rows_of(self._slice(leaf)) if rows is None else rows)
+        if leaf.salt is None or root_of(leaves_of(leaf.salt, found)) != leaf.root:
+            raise altered(self._folder, leaf)
         return found
+
+    def part(self, leaf: Leaf, first: int, n: int) -> bytes:
+        """The lines of first ≤ index < first + n of a leaf, unverified.   Raises OSError, ValueError"""
+        rows = self._in_batch(leaf)
+        if rows is None:
+            file = self._file_of(leaf)
+            rows, first = rows_of(rows_at(file.path, file.begins[leaf.number] + first, n)), 0
+        return lines_of(part_of(rows, first, n))
+
+    def _in_batch(self, leaf: Leaf) -> Rows | None:
+        """Those of a leaf whose batch is there; None: they are in a file."""
+        try:
+            rows = read_batch(self._folder / BATCHES, leaf.batch).rows(LEDGER)
+        except FileNotFoundError:
+            return None
+        return dict(by_day(rows)).get(leaf.day, Rows())
 
     def _slice(self, leaf: Leaf) -> pa.Table:
         """Those of a leaf in a file."""
-        file = self._file
-        if file is None or file.day != leaf.day or not file.span[0] <= leaf.batch <= file.span[1]:
-            file = self._file = self._opened(leaf)
+        before, file = self._file, self._file_of(leaf)
+        if file is not before:
+            self._begin(file, file.begins[leaf.number])
         first, found = file.begins[leaf.number], list[pa.RecordBatch]()
         if first < self._piece[0]:  # before what was read last
             self._begin(file, first)
@@ -140,17 +130,21 @@ class Records:
         self._pieces = file.parquet.iter_batches(AT_ONCE, list(range(group, groups.num_row_groups)))
         self._piece = begin, next(self._pieces)
 
+    def _file_of(self, leaf: Leaf) -> _File:
+        """The file that has a leaf, opened."""
+        file = self._file
+        if file is None or file.day != leaf.day or not file.span[0] <= leaf.batch <= file.span[1]:
+            file = self._file = self._opened(leaf)
+        return file
+
     def _opened(self, leaf: Leaf) -> _File:
-        """The file that has a leaf, at the row group of its first record."""
         path, span = self._found(leaf)
         self._open.close()
         parquet = self._open.enter_context(pq.ParquetFile(path, read_dictionary=list(TEXTS)))
         begins = begins_of(parquet, self._tree.counts_of(leaf.day, *span), path)
         if leaf.number not in begins:
             raise ValueError(f"{path}: leaf {leaf.number} is not in it, and its salt is there; {STOPS}")
-        file = _File(path, leaf.day, span, parquet, begins)
-        self._begin(file, begins[leaf.number])
-        return file
+        return _File(path, leaf.day, span, parquet, begins)
 
     def _found(self, leaf: Leaf) -> tuple[Path, Span]:
         for path, span in files_of_day(self._folder, LEDGER, leaf.day):
@@ -169,11 +163,30 @@ def rows_of(table: pa.Table) -> Rows:
     return Rows(
         kinds,
         b"".join(whose.dictionary.to_pylist()),
-        _octets(pc.divide(table["time"].cast(pa.int64()), 1000).combine_chunks()),
+        _octets(pc.divide(table["time"].cast(pa.int64()), MS_PER_S).combine_chunks()),
         _octets(kind),
-        _octets(pc.add(pc.fill_null(whose.indices, -1), 1).cast(pa.uint32())),
+        _octets(pc.add(pc.fill_null(whose.indices, NOBODY), ONE).cast(pa.uint32())),
         _octets(table["count"].combine_chunks()),
     )
+
+
+def altered(folder: Path, leaf: Leaf) -> ValueError:
+    """The fault of records that are not what was taken."""
+    return ValueError(
+        f"{batch_path(folder / BATCHES, leaf.batch)}, or the file that has taken its place: its records of "
+        f"{day_text(leaf.day)} are not those that were signed; nothing more exported; keep the store as evidence"
+    )
+
+
+def batch_line(leaf: Leaf, with_salt: bool) -> bytes:
+    """The line of a batch in a bundle.   with_salt  if it is there"""
+    salt = b',"salt":"%b"' % leaf.salt.hex().encode() if with_salt and leaf.salt is not None else b""
+    return b'{"batch":%b%b}\n' % (leaf.text(), salt)
+
+
+def line_of(said: dict[str, Any]) -> bytes:
+    """A line of a bundle: canonical JSON (RFC 8785)."""
+    return msgspec.json.encode(said, order="sorted") + b"\n"
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -182,12 +195,14 @@ def rows_of(table: pa.Table) -> Rows:
 def _kinds(table: pa.Table) -> tuple[list[Kind], pa.Array]:
     """The kinds of the rows, and the number of each row's."""
     found: list[tuple[Any, ...]] = [()]
-    number = pa.repeat(0, table.num_rows).cast(pa.int64())
+    number = pa.repeat(pa.scalar(0, pa.int64()), table.num_rows)
     for name in Kind.__struct_fields__:
         column = _coded(table[name])
         values = column.dictionary.to_pylist()
         # A pair of two numbers is one number, and the pairs that there are get numbers again.
-        pairs = pc.add(pc.multiply(number, len(values)), column.indices.cast(pa.int64())).dictionary_encode()
+        pairs = pc.add(
+            pc.multiply(number, pa.scalar(len(values), pa.int64())), column.indices.cast(pa.int64())
+        ).dictionary_encode()
         found = [(*found[pair // len(values)], values[pair % len(values)]) for pair in pairs.dictionary.to_pylist()]
         number = pairs.indices.cast(pa.int64())
     return [Kind(*each) for each in found], number.cast(pa.uint32())
@@ -206,12 +221,3 @@ def _octets(numbers: pa.Array) -> bytes:
     width: int = numbers.type.bit_width // 8
     octets: bytes = numbers.buffers()[1].slice(numbers.offset * width, len(numbers) * width).to_pybytes()
     return octets
-
-
-def _batch_line(leaf: Leaf, with_salt: bool) -> bytes:
-    salt = b',"salt":"%b"' % leaf.salt.hex().encode() if with_salt and leaf.salt is not None else b""
-    return b'{"batch":%b%b}\n' % (leaf.text(), salt)
-
-
-def _line(said: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(said, order="sorted") + b"\n"

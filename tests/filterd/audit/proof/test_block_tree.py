@@ -1,18 +1,16 @@
 import sqlite3
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from oracle.ledger import merkle_tree_hash
 from support.block_proof import DAY_NS, NIGHT_NS, S, Store
 from support.spool import TIME_NS, block_event
 
 from fastpath.images.verdict import Reason
-from filterd.audit import block_tree
 from filterd.audit.block_batches import batch_path
-from filterd.audit.block_tree import BlockTree, path_in_batch, root_of_lines
+from filterd.audit.proof import block_tree
+from filterd.audit.proof.block_tree import BlockTree
 from mgmt.ledger.tree import consistency_proof, inclusion_proof, is_consistent
-from mgmt.ledger.verifier import leaf_hash, root_of_path
+from mgmt.ledger.verifier import root_of_path
 
 SALT = bytes(16)
 
@@ -57,17 +55,6 @@ def test_roots_and_proofs_are_those_of_the_recursive_definition_with_kept_subtre
     assert is_consistent(70, 300, roots, consistency_proof(store.tree.root, 70, 300))
 
 
-@given(st.integers(1, 70), st.data())
-def test_a_record_is_proven_in_its_batch(n: int, data: st.DataObject) -> None:
-    lines = [b"%d" % number for number in range(n)]
-    index = data.draw(st.integers(0, n - 1))
-    octets = b"".join(line + b"\n" for line in lines)
-
-    path = path_in_batch(SALT, octets, index)
-
-    assert root_of_path(leaf_hash(SALT + lines[index]), index, n, path) == root_of_lines(SALT, octets)
-
-
 def test_a_process_that_dies_while_it_takes_batches_has_taken_none_or_all(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +65,7 @@ def test_a_process_that_dies_while_it_takes_batches_has_taken_none_or_all(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(block_tree, "root_of_lines", dies)
+        patched.setattr(block_tree, "leaves_of", dies)
         with pytest.raises(KeyboardInterrupt):
             store.tree.catch_up()
     store.tree.close()

@@ -1,24 +1,22 @@
 """The Merkle tree of a node's block records: what proves that none was altered, dropped or put in.
 
-    FOLDER/tree/tree.sqlite      leaves, salts, roots of whole subtrees, checkpoints
+    FOLDER/tree/tree.sqlite      leaves, salts, hashes over some records each, roots of whole subtrees, checkpoints
 
 A leaf is what a batch has of one day in the enforcement ledger:
 
     SHA-256(0x00 ‖ {"batch":N,"day":"2026-11-28","number":L,"records":n,"root":HEX})
 
-and `root` is that of a small tree, whose leaves are SHA-256(0x00 ‖ salt ‖ line) of its records
-(filterd.audit.record_lines) in their order.  So a record is proven in two steps: in its batch, and the batch in the
-tree.  Where the salt is destroyed with the records of its day, no hash gives a record away, and the tree still
-verifies.
+and `root` is that of a small tree (filterd.audit.proof.batch_tree) of its records (filterd.audit.record_lines) in their
+order.  So a record is proven in two steps: in its batch, and the batch in the tree.  Where the salt is destroyed with
+the records of its day, no hash gives a record away, and the tree still verifies.
 Invariants: leaves are numbered from 0 in the order of their batches, without a gap.  What catch_up() has taken is on
 the disk when it returns, and only then may a compaction remove its batch: the order of records in Parquet is that of
 the batches, so the leaves can be computed again from either.  One process writes.
 Absent on purpose: records of households, which are theirs and deletable at any time, and CSAM blocks, which are counts.
 Source: RFC 9162 §2.1; RFC 8785.   Cost: 0.5 µs a record, and 50 µs a leaf; a proof reads some hundred rows.
-On the disk: 120 octets a leaf.
+On the disk: 120 octets a leaf, and 32 for each 1,024 records of one that has more.
 """
 
-import hashlib
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,12 +28,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from fastpath.report.record_tree import leaf_hashes, parents
 from filterd.audit.archive_messages import TreeHead
 from filterd.audit.block_batches import BATCHES, batch_numbers, numbers_put_aside, read_batch
+from filterd.audit.proof.batch_tree import SPAN, leaves_of, root_of, spans_of
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.event import SALT_OCTETS
-from mgmt.ledger.tree import consistency_proof, largest_power_below, root_of
+from mgmt.ledger.tree import consistency_proof, largest_power_below
+from mgmt.ledger.tree import root_of as root_of_leaves
 from mgmt.ledger.verifier import Frontier, leaf_hash, node_hash
 
 TREE, FILE = "tree", "tree.sqlite"
@@ -43,11 +42,11 @@ EPOCH = date(1970, 1, 1)
 LAST_DAY = (date.max - EPOCH).days
 WHOLE = 256  # leaves under a root that is kept, and such roots under the next one
 AT_ONCE = 256  # batches of one transaction
-HASH_OCTETS = 32
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS leaves (number INTEGER PRIMARY KEY, batch INTEGER, day INTEGER, n INTEGER, root BLOB);
 CREATE INDEX IF NOT EXISTS leaves_day ON leaves (day, batch);
 CREATE TABLE IF NOT EXISTS salts (number INTEGER PRIMARY KEY, salt BLOB);
+CREATE TABLE IF NOT EXISTS spans (number INTEGER PRIMARY KEY, hashes BLOB);
 CREATE TABLE IF NOT EXISTS subtrees (size INTEGER, number INTEGER, root BLOB, PRIMARY KEY (size, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT, vkey TEXT);
 CREATE TABLE IF NOT EXISTS taken (batch INTEGER);
@@ -126,7 +125,7 @@ class BlockTree:
         if n >= WHOLE and is_power and first % n == 0:
             return bytes(self._one("SELECT root FROM subtrees WHERE size = ? AND number = ?", n, first // n))
         if n <= WHOLE:
-            return root_of(self._hashes, first, until)
+            return root_of_leaves(self._hashes, first, until)
         middle = first + largest_power_below(n)
         return node_hash(self.root(first, middle), self.root(middle, until))
 
@@ -156,6 +155,11 @@ class BlockTree:
         """Leaf → its records, of the leaves that these batches have of a day, in order."""
         chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? ORDER BY number"
         return dict(self._rows.execute(chosen, (day, first_batch, last_batch)).fetchall())
+
+    def spans(self, number: int) -> bytes | None:
+        """The hashes over some records each of a leaf (filterd.audit.proof.batch_tree); None: none were kept."""
+        found = self._rows.execute("SELECT hashes FROM spans WHERE number = ?", (number,)).fetchone()
+        return None if found is None else bytes(found[0])
 
     def count(self, first: int, until: int) -> int:
         """How many records the leaves of first ≤ number < until have, destroyed ones, too."""
@@ -196,9 +200,9 @@ class BlockTree:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _destroy_salts(self, which: str, *values: int) -> int:
-        n = self._rows.execute(
-            f"DELETE FROM salts WHERE number IN (SELECT number FROM leaves WHERE {which})", values
-        ).rowcount
+        of_leaves = f"number IN (SELECT number FROM leaves WHERE {which})"
+        n = self._rows.execute(f"DELETE FROM salts WHERE {of_leaves}", values).rowcount
+        self._rows.execute(f"DELETE FROM spans WHERE {of_leaves}", values)  # they prove nothing any more
         if n:
             self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return n
@@ -227,10 +231,10 @@ class BlockTree:
             size = self.size
             for number in numbers:
                 for day, rows in by_day(read_batch(self._batches, number).enforcement):
-                    salt, lines = secrets.token_bytes(SALT_OCTETS), lines_of(rows)
-                    leaf = Leaf(size, number, day, len(rows.counts) // 4, root_of_lines(salt, lines), salt)
-                    self._rows.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", leaf[:-1])
-                    self._rows.execute("INSERT INTO salts VALUES (?, ?)", (leaf.number, salt))
+                    salt = secrets.token_bytes(SALT_OCTETS)
+                    spans = spans_of(leaves_of(salt, lines_of(rows)))
+                    leaf = Leaf(size, number, day, len(rows.counts) // 4, root_of(spans), salt)
+                    self._put(leaf, salt, spans)
                     size += 1
                     self._keep_whole(size)
             self._rows.execute("DELETE FROM taken")
@@ -240,13 +244,19 @@ class BlockTree:
             raise
         self._rows.execute("COMMIT")
 
+    def _put(self, leaf: Leaf, salt: bytes, spans: bytes) -> None:
+        self._rows.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", leaf[:-1])
+        self._rows.execute("INSERT INTO salts VALUES (?, ?)", (leaf.number, salt))
+        if leaf.n > SPAN:
+            self._rows.execute("INSERT INTO spans VALUES (?, ?)", (leaf.number, spans))
+
     def _keep_whole(self, size: int) -> None:
         """Keep the roots of the subtrees that are whole with the last leaf."""
         of = WHOLE
         while size % of == 0:
             below = of // WHOLE
             hashes = self._hashes if below == 1 else partial(self._roots, below)
-            root = root_of(hashes, (size - of) // below, size // below)
+            root = root_of_leaves(hashes, (size - of) // below, size // below)
             self._rows.execute("INSERT INTO subtrees VALUES (?, ?, ?)", (of, size // of - 1, root))
             of *= WHOLE
 
@@ -265,25 +275,6 @@ class BlockTree:
     def _one(self, query: str, *values: int) -> int | bytes:
         found = self._rows.execute(query, values).fetchone()
         return found[0]  # type: ignore[no-any-return]
-
-
-def root_of_lines(salt: bytes, lines: bytes) -> bytes:
-    """The root of the small tree of records.   lines  each with its end;   ≥ 1"""
-    level = leaf_hashes(salt, lines)
-    while len(level) > HASH_OCTETS:
-        level = parents(level)
-    return level or hashlib.sha256(b"").digest()
-
-
-def path_in_batch(salt: bytes, lines: bytes, index: int) -> list[bytes]:
-    """The inclusion proof of a record in its batch, from below."""
-    level, path = leaf_hashes(salt, lines), []
-    while len(level) > HASH_OCTETS:
-        other = (index ^ 1) * HASH_OCTETS
-        if other < len(level):
-            path.append(level[other : other + HASH_OCTETS])
-        level, index = parents(level), index >> 1
-    return path
 
 
 def day_text(day: int) -> str:
