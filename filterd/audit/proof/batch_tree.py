@@ -11,7 +11,7 @@ import hashlib
 from fastpath.report.record_tree import leaf_hashes, parents
 from mgmt.ledger.block_verifier import HASH_OCTETS, Hashes
 
-SPAN_LEVELS = 10
+SPAN_LEVELS = 8
 SPAN = 1 << SPAN_LEVELS  # records under one kept hash
 
 

@@ -14,7 +14,7 @@ the disk when it returns, and only then may a compaction remove its batch: the o
 the batches, so the leaves can be computed again from either.  One process writes.
 Absent on purpose: records of households, which are theirs and deletable at any time, and CSAM blocks, which are counts.
 Source: RFC 9162 §2.1; RFC 8785.   Cost: 0.5 µs a record, and 50 µs a leaf; a proof reads some hundred rows.
-On the disk: 120 octets a leaf, and 32 for each 1,024 records of one that has more.
+On the disk: 120 octets a leaf, and 32 for each 256 records of one that has more.
 """
 
 import secrets

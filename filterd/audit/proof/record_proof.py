@@ -3,7 +3,7 @@
     record ─→ path in its batch ─→ leaf of the batch ─→ path in the tree ─→ signed checkpoint
 
 The format is described where it is read: mgmt.ledger.block_verifier.
-Invariants: a record that is not what was signed is refused.   Cost: some pages of a file, 1,024 hashes, one path
+Invariants: a record that is not what was signed is refused.   Cost: some pages of a file, 256 hashes, one path
 """
 
 from contextlib import closing
