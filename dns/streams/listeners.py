@@ -31,6 +31,9 @@ class Listeners:
 
     def start(self) -> None:
         for listener in self._listeners:
+            # Inherited by what is accepted.  Without it an answer over TLS waits for the acknowledgement of the session
+            # tickets before it, which a client delays by 40 ms (RFC 1122 §4.2.3.2).
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._watch(listener)
 
     def stop(self) -> None:

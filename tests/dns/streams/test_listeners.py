@@ -79,3 +79,14 @@ async def test_who_has_stopped_takes_nobody(listener: Starving) -> None:
             await asyncio.sleep(0)
 
     assert taken == []
+
+
+async def test_small_answers_do_not_wait_for_acknowledgements_of_those_before(listener: Starving) -> None:
+    opened = asyncio.get_running_loop().create_future()
+    listeners = Listeners("a test", [listener], lambda connection, _: opened.set_result(connection))
+    listeners.start()
+    with socket.create_connection(listener.getsockname()):
+        async with asyncio.timeout(60):
+            with await opened as connection:
+                assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    listeners.stop()
