@@ -109,6 +109,8 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     out.shadow = NO_LIST
     out.subscriber = NO_SUBSCRIBER
     status = begin_walk(&w, msg, n, IN_AUTHORITY)
+    if status == OK and _has_name(msg, n, &q.name) and not hold_addresses(t) and _is_plain(&w):
+        return OK               # before its name is read, which takes 40 ns: nearly every answer
     if status != OK or read_name(msg, n, HEADER_OCTETS, &asked, &after) != OK:
         return status if status != OK else MALFORMED
     is_of_target = not _is_same(&asked, &q.name)
@@ -122,6 +124,11 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
 
 cdef inline bint _is_same(const Name* one, const Name* other) noexcept nogil:
     return one.n == other.n and memcmp(one.wire, other.wire, one.n) == 0
+
+
+cdef inline bint _has_name(const uint8_t* msg, size_t n, const Name* name) noexcept nogil:
+    """Whether a message's question begins with a name in lower case.   n  ≥ HEADER_OCTETS"""
+    return n - HEADER_OCTETS >= name.n and memcmp(msg + HEADER_OCTETS, name.wire, name.n) == 0
 
 
 cdef bint _is_plain(const Walk* w) noexcept nogil:

@@ -2,7 +2,7 @@
 the same verifier, with this server's own keys.
 
 It shows that what lies here is what was signed here.  It is no proof to anyone else: the server says it of itself.
-Invariants: memory is that of a batch.   Cost: 2 µs a record, on one core
+Invariants: memory is that of a piece of the stream.   Cost: 1.1 µs a record, on one core
 """
 
 import asyncio
