@@ -16,9 +16,10 @@ A bundle is lines of canonical JSON (RFC 8785):
 The leaf of a batch is SHA-256(0x00 ‖ the octets of its object); `root` is that of a tree whose leaves are
 SHA-256(0x00 ‖ salt ‖ line) of its records.  Records are destroyed with their salt at the end of their time; that a
 batch had so many of that day is proven still.
-Invariants: memory is that of the hashes of one batch; no octet of a bundle can change unseen; the first fault is reported.
-Source: RFC 9162 §2.1; C2SP signed-note and tlog-checkpoint.   Cost: 1.1 µs a record, one hash and one node
-each; 0.4 µs with compiled hashes.
+Invariants: memory is that of the hashes of one batch; no octet of a bundle can change unseen; the first fault is
+reported.
+Source: RFC 9162 §2.1; C2SP signed-note and tlog-checkpoint.   Cost: 1.1 µs a record, one hash and one node each; 0.4 µs
+with compiled hashes.
 """
 
 import hashlib
