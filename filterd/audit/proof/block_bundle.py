@@ -71,6 +71,7 @@ class Records:
         self._folder, self._tree = folder, tree
         self._open = ExitStack()
         self._file: _File | None = None
+        self._begun: _File | None = None  # of which the pieces are
         self._pieces: Iterator[pa.RecordBatch] = iter(())
         self._piece = (0, pa.RecordBatch.from_pylist([], SCHEMA))  # where it begins in its file
 
@@ -104,11 +105,9 @@ class Records:
 
     def _slice(self, leaf: Leaf) -> pa.Table:
         """Those of a leaf in a file."""
-        before, file = self._file, self._file_of(leaf)
-        if file is not before:
-            self._begin(file, file.begins[leaf.number])
-        first, found = file.begins[leaf.number], list[pa.RecordBatch]()
-        if first < self._piece[0]:  # before what was read last
+        file, found = self._file_of(leaf), list[pa.RecordBatch]()
+        first = file.begins[leaf.number]
+        if file is not self._begun or first < self._piece[0]:  # or before what was read last
             self._begin(file, first)
         while (n := sum(each.num_rows for each in found)) < leaf.n:
             begin, piece = self._piece
@@ -127,6 +126,7 @@ class Records:
             if row < begin + n:
                 break
             begin += n
+        self._begun = file
         self._pieces = file.parquet.iter_batches(AT_ONCE, list(range(group, groups.num_row_groups)))
         self._piece = begin, next(self._pieces)
 

@@ -1,3 +1,4 @@
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from fastpath.images.verdict import Reason
 from filterd.audit.block_batches import batch_path
 from filterd.audit.block_files import days_due, forget
 from filterd.audit.proof.batch_tree import SPAN
+from filterd.audit.proof.block_bundle import Records
 from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger.bundle import NotSigned
 
@@ -62,6 +64,16 @@ def test_a_record_of_a_large_batch_is_proven_also_where_an_earlier_version_has_k
         proof = proof_of(large.path, large.tree, 1, index)
         assert verified(proof).records == 1
         assert b'"rule":"n%04d.test"' % index in split(proof)[2]
+
+
+def test_a_part_and_all_of_a_leaf_are_read_in_any_order(large: Store) -> None:
+    [leaf] = large.tree.leaves(1, 2)
+    with closing(Records(large.path, large.tree)) as records:
+        part = records.part(leaf, SPAN, SPAN)
+        whole = records.lines(leaf)
+        again = records.part(leaf, 0, leaf.n)
+
+    assert (part, again) == (b"".join(whole.splitlines(keepends=True)[SPAN : 2 * SPAN]), whole)
 
 
 def test_what_is_there_no_more_or_never_was_is_not_proven(large: Store) -> None:
