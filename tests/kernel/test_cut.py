@@ -4,7 +4,7 @@ import base64
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,21 +34,34 @@ def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) 
         yield found
 
 
+def ends_within_a_second(ends_s: Callable[[], float]) -> None:
+    """Have what a tap closes end within CUT_S in one of TRIES.   ends_s: one; seconds from the tap to the last octet"""
+    took_s: list[float] = []
+    while not took_s or (min(took_s) > CUT_S and len(took_s) < TRIES):
+        took_s.append(ends_s())
+    assert min(took_s) <= CUT_S, f"seconds from the tap to the last octet: {took_s}"
+
+
 @FAMILIES
 def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, family: str) -> None:
-    box.close()
     closing = [("child", protocol, "video.test") for protocol in ("https", "http", "quic")]
     others = [("child", "https", "allowed.test"), ("child", "quic", "allowed.test"), ("adult", "https", "video.test")]
     others += [("adult", "quic", "video.test"), ("child", "https", HELP)]
-    with box.running(family, *closing, *others) as found:
-        began_s = time.time()
-        receipt = box.close("video")
 
-        last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
-        assert max(last_s) - began_s <= CUT_S
-        assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
-        assert receipt["cut"]["at"] >= receipt["at"]
-        go_on(found[len(closing) :])
+    def ends_s() -> float:
+        box.close()
+        with box.running(family, *closing, *others) as found:
+            began_s = time.time()
+            receipt = box.close("video")
+
+            last_s = max(each.wait_for_stop(SILENCE_S) for each in found[: len(closing)])
+            told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
+            assert receipt["cut"] == told
+            assert receipt["cut"]["at"] >= receipt["at"]
+            go_on(found[len(closing) :])
+        return last_s - began_s
+
+    ends_within_a_second(ends_s)
 
 
 @FAMILIES
@@ -57,19 +70,21 @@ def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(bo
     closing = [("child", protocol, name) for protocol in ("https", "http", "quic")]
     others = [("child", protocol, "allowed.test") for protocol in ("https", "http", "quic")]
     others += [("child", "https", "video.test"), ("adult", "https", name), ("adult", "quic", name)]
-    took_s: list[float] = []
-    while not took_s or (min(took_s) > CUT_S and len(took_s) < TRIES):
+
+    def ends_s() -> float:
         box.close()
         with box.running(family, *closing, *others) as found:
             began_s = time.time()
             receipt = box.close(denied=[name])
 
-            took_s.append(max(each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]) - began_s)
+            last_s = max(each.wait_for_stop(SILENCE_S) for each in found[: len(closing)])
             told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
             assert receipt["cut"] == told
             go_on(found[len(closing) :])
+        return last_s - began_s
+
+    ends_within_a_second(ends_s)
     box.close()
-    assert min(took_s) <= CUT_S, f"seconds from the tap to the last octet: {took_s}"
 
 
 @FAMILIES
@@ -113,17 +128,22 @@ def test_a_new_version_of_a_list_ends_what_runs_of_its_new_names_and_all_else_go
 def test_what_has_no_name_ends_where_a_line_closes_what_cannot_be_judged_and_all_else_goes_on(
     box: Box, family: str
 ) -> None:
-    box.close()
     closing = [("child", "https", NAMELESS)]
     others = [("child", "https", "allowed.test"), ("child", "quic", "allowed.test"), ("child", "https", HELP)]
     others += [("adult", "https", NAMELESS)]
-    with box.running(family, *closing, *others) as found:
-        began_s = time.time()
-        receipt = box.close("undecidable")
 
-        assert found[0].wait_for_stop(SILENCE_S) - began_s <= CUT_S
-        assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
-        go_on(found[len(closing) :])
+    def ends_s() -> float:
+        box.close()
+        with box.running(family, *closing, *others) as found:
+            began_s = time.time()
+            receipt = box.close("undecidable")
+
+            last_s = found[0].wait_for_stop(SILENCE_S)
+            assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
+            go_on(found[len(closing) :])
+        return last_s - began_s
+
+    ends_within_a_second(ends_s)
 
 
 @FAMILIES
