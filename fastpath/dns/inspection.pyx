@@ -96,9 +96,10 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     MAX_ADDRESSES."""
     cdef Walk w
     cdef Status status
-    cdef Name asked
+    cdef const Name* asked = &q.name
+    cdef Name target
     cdef size_t after
-    cdef bint is_of_target
+    cdef bint is_of_target = False
     cdef bint is_listed = False
     culprit.n = 0
     memset(out, 0, sizeof(Decision))
@@ -109,17 +110,19 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     out.shadow = NO_LIST
     out.subscriber = NO_SUBSCRIBER
     status = begin_walk(&w, msg, n, IN_AUTHORITY)
-    if status == OK and _has_name(msg, n, &q.name) and not hold_addresses(t) and _is_plain(&w):
-        return OK               # before its name is read, which takes 40 ns: nearly every answer
-    if status != OK or read_name(msg, n, HEADER_OCTETS, &asked, &after) != OK:
-        return status if status != OK else MALFORMED
-    is_of_target = not _is_same(&asked, &q.name)
+    if status != OK:
+        return status
+    if not _has_name(msg, n, &q.name):
+        if read_name(msg, n, HEADER_OCTETS, &target, &after) != OK:
+            return MALFORMED
+        is_of_target = not _is_same(&target, &q.name)
+        asked = &target
     if not is_of_target and not hold_addresses(t) and _is_plain(&w):
         return OK
-    status = _find_listed(t, w, &asked, &is_listed)
+    status = _find_listed(t, w, asked, &is_listed)
     if status != OK or not (is_listed or is_of_target or has_household(t, addr, ip_version)):
         return status
-    return _judge_all(t, &w, q, &asked, addr, ip_version, now_s, culprit, out)
+    return _judge_all(t, &w, q, asked, addr, ip_version, now_s, culprit, out)
 
 
 cdef inline bint _is_same(const Name* one, const Name* other) noexcept nogil:

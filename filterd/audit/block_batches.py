@@ -4,7 +4,8 @@
 
 Records of households' choices stand apart from all others, under pseudonyms of their own.  CSAM blocks, which are
 counts in the database, and the help corridor leave nothing: with the time of a batch, a count would be a record.
-Records stand in order of their seconds, and in one second of their lists, orders and rules: most columns are runs then.
+Records that are drained stand in order of their seconds, and in one second of their lists, orders and rules: most
+columns are runs then.
 Invariants: a batch is whole or not there, and on the disk when append() returns; only then may its records be
 overwritten in the spool.  Records and positions are one file, so none is lost or counted twice, whenever the writer
 dies.  Numbers only rise.  One process writes.

@@ -90,10 +90,10 @@ class Records:
     def part(self, leaf: Leaf, first: int, n: int) -> bytes:
         """The lines of first ≤ index < first + n of a leaf, unverified.   Raises OSError, ValueError"""
         rows = self._in_batch(leaf)
-        if rows is None:
-            file = self._file_of(leaf)
-            rows, first = rows_of(rows_at(file.path, file.begins[leaf.number] + first, n)), 0
-        return lines_of(part_of(rows, first, n))
+        if rows is not None:
+            return lines_of(part_of(rows, first, n))
+        file = self._file_of(leaf)
+        return lines_of(rows_of(rows_at(file.path, file.begins[leaf.number] + first, n)))
 
     def _in_batch(self, leaf: Leaf) -> Rows | None:
         """Those of a leaf whose batch is there; None: they are in a file."""
