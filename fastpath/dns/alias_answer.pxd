@@ -1,8 +1,15 @@
 """Answers to a target that was looked up instead of the name asked: see alias_answer.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp
 
 from fastpath.base.writer cimport Writer
 from fastpath.dns.query cimport Question
+from fastpath.dns.wire cimport HEADER_OCTETS
+
+
+cdef inline bint has_name_asked(const uint8_t* answer, size_t n, const Question* q) noexcept nogil:
+    """Whether the name asked, in lower case, is that of an answer's question octet for octet: nearly always."""
+    return n >= <size_t>HEADER_OCTETS + q.name.n and memcmp(answer + HEADER_OCTETS, q.name.wire, q.name.n) == 0
 
 
 # whether this answer, by its question, has to be wrapped for a client that asked `q`

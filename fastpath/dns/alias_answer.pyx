@@ -31,6 +31,8 @@ cdef bint is_of_target(const uint8_t* answer, size_t n, const Question* q) noexc
     """Whether an answer has another question than the client's: then it is that of a target."""
     cdef Name name
     cdef size_t after
+    if has_name_asked(answer, n, q):
+        return False
     if n < HEADER_OCTETS or name_from_wire(answer, n, HEADER_OCTETS, &name, &after) != OK:
         return False
     return name.n != q.name.n or memcmp(name.wire, q.name.wire, name.n) != 0

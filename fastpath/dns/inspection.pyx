@@ -40,6 +40,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.dns.alias_answer cimport has_name_asked
 from fastpath.dns.query cimport Question
 from fastpath.dns.records cimport IN_AUTHORITY, Record, Walk, begin_walk, read_name, take_record
 from fastpath.dns.wire cimport (
@@ -112,7 +113,7 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
     status = begin_walk(&w, msg, n, IN_AUTHORITY)
     if status != OK:
         return status
-    if not _has_name(msg, n, &q.name):
+    if not has_name_asked(msg, n, q):
         if read_name(msg, n, HEADER_OCTETS, &target, &after) != OK:
             return MALFORMED
         is_of_target = not _is_same(&target, &q.name)
@@ -127,11 +128,6 @@ cdef Status inspect_answer(const Tables* t, const uint8_t* msg, size_t n, const 
 
 cdef inline bint _is_same(const Name* one, const Name* other) noexcept nogil:
     return one.n == other.n and memcmp(one.wire, other.wire, one.n) == 0
-
-
-cdef inline bint _has_name(const uint8_t* msg, size_t n, const Name* name) noexcept nogil:
-    """Whether a message's question begins with a name in lower case.   n  ≥ HEADER_OCTETS"""
-    return n - HEADER_OCTETS >= name.n and memcmp(msg + HEADER_OCTETS, name.wire, name.n) == 0
 
 
 cdef bint _is_plain(const Walk* w) noexcept nogil:

@@ -10,7 +10,7 @@ Absent on purpose: caching of answers to questions without RD, which depend on w
 Source: semantics §4, RFC 8767 §4–5, RFC 2181 §9 (TC), RFC 8914 §4.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ADMITTED, SLIPPED, Admission, admit_answer
@@ -172,7 +172,7 @@ cdef size_t _write(Resolver* r, uint8_t* msg, size_t room, const Client* client,
     cdef size_t n
     if resp.is_stale:
         count(r.shared.counters, CNT_DNS_STALE, 1)
-    if memcmp(resp.msg + HEADER_OCTETS, q.name.wire, q.name.n) != 0 and is_of_target(resp.msg, resp.n, q):
+    if is_of_target(resp.msg, resp.n, q):
         n = _write_wrapped(r, msg, room, q, resp)
         if n == 0:
             return write_refusal(msg, q.after, room, q, RCODE_SERVFAIL, EDE_INVALID_DATA)
