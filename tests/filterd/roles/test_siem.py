@@ -94,10 +94,12 @@ async def sources(folder: Path) -> AsyncIterator[SiemWatch]:
                 await serve(archive_socket(folder / "run"), ARCHIVE, ARCHIVE_REQUESTS, archive.answer),
                 await serve(control_socket(folder / "run"), CONTROL, CONTROL_REQUESTS, answer),
             ]
-            yield watch
-            for server in servers:
-                server.close()
-    engine.dispose()
+            try:
+                yield watch
+            finally:
+                for server in servers:
+                    server.close()
+                engine.dispose()
 
 
 def said_to(folder: Path, siem: dict[str, Any]) -> bytes:
@@ -163,7 +165,7 @@ async def test_a_role_that_is_killed_in_the_middle_loses_nothing_nor_where_the_c
     """Archive and control are real, and in this process; the role has one of its own."""
     chance = random.Random(seed)
     there.start()
-    async with sources(tmp_path) as _:
+    async with sources(tmp_path) as watch:
         for _ in range(4):
             role = await started(tmp_path, there)
             more = len(there.lines()) + chance.randint(1, 900)
@@ -173,7 +175,9 @@ async def test_a_role_that_is_killed_in_the_middle_loses_nothing_nor_where_the_c
             if chance.random() < 0.5:
                 there.stop()
                 there.start()
+        told = watch.streams
         role = await started(tmp_path, there)
+        await until(lambda: watch.streams is not told, "the role, which may have nothing left to send")
         await until(lambda: len({uid(body) for body in there.bodies()}) == N_EVENTS + N_BLOCKS, "every record")
         role.terminate()
         assert await role.wait() == 0
