@@ -1,4 +1,4 @@
-"""Declarations of Linux sockets, poll and clocks: recvmmsg(2), sendmmsg(2), ip(7), poll(2); RFC 3542 §6."""
+"""Declarations of Linux sockets, poll and clocks: recvmmsg(2), sendmmsg(2), ip(7), poll(2), epoll(7); RFC 3542 §6."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "<errno.h>" nogil:
@@ -29,6 +29,20 @@ cdef extern from "<poll.h>" nogil:
         short revents
     const short POLLIN
     int poll(pollfd* fds, unsigned long n, int timeout_ms)
+
+cdef extern from "<sys/epoll.h>" nogil:
+    ctypedef union epoll_data_t:
+        uint32_t u32
+    struct epoll_event:
+        uint32_t events
+        epoll_data_t data
+    const int EPOLL_CLOEXEC
+    const int EPOLL_CTL_ADD
+    const int EPOLL_CTL_DEL
+    const uint32_t EPOLLIN
+    int epoll_create1(int flags)
+    int epoll_ctl(int epoll, int operation, int fd, epoll_event* event)
+    int epoll_wait(int epoll, epoll_event* events, int most, int timeout_ms)
 
 cdef extern from "<sys/uio.h>" nogil:
     struct iovec:

@@ -1,7 +1,7 @@
 """Batches of datagrams in and out: see batch_io.pyx."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.base.sockets cimport iovec, mmsghdr, msghdr, pollfd, sockaddr_in6
+from fastpath.base.sockets cimport iovec, mmsghdr, msghdr, sockaddr_in6
 
 cdef enum:
     BATCH = 64              # where the curve of queries/s over batch size goes flat
@@ -35,7 +35,7 @@ cdef int open_boxes(Inbox* i, Outbox* o) noexcept nogil
 cdef void close_boxes(Inbox* i, Outbox* o) noexcept nogil
 cdef void reset_headers(Inbox* b, uint32_t n) noexcept nogil
 cdef uint32_t send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) noexcept nogil
-cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil
+cdef void send_outbox(Outbox* o, const int* fds) noexcept nogil
 
 
 cdef inline uint8_t* next_message(Outbox* o) noexcept nogil:

@@ -70,7 +70,7 @@ cdef uint32_t send_all(int fd, mmsghdr* messages, uint32_t n, uint8_t* is_lost) 
     return n_lost
 
 
-cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil:
+cdef void send_outbox(Outbox* o, const int* fds) noexcept nogil:
     """Send the outbox, about one call a descriptor; `is_lost` marks what could not be sent.  The caller empties it.
 
     fds   by Outbox.to"""
@@ -90,6 +90,6 @@ cdef void send_outbox(Outbox* o, const pollfd* fds) noexcept nogil:
                 which[n] = <uint16_t>i
                 is_done[i] = 1
                 n += 1
-        send_all(fds[o.to[first]].fd, together, n, is_lost)
+        send_all(fds[o.to[first]], together, n, is_lost)
         for i in range(n):
             o.is_lost[which[i]] = is_lost[i]

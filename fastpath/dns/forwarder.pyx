@@ -152,7 +152,7 @@ cdef bint _retry_over_stream(Loop* l, PendingQuery* p) noexcept nogil:
     cdef int fd
     if l.n_streams == 0:
         return False
-    fd = l.fds[l.n_listeners + via].fd
+    fd = l.fds[l.n_listeners + via]
     move_to_stream(&l.in_flight, p, via, l.now_ns)
     count(l.resolver.shared.counters, CNT_DNS_TCP_FALLBACKS, 1)
     memcpy(msg, p.query, p.query_n)
@@ -370,7 +370,7 @@ cdef void run_timers(Loop* l) noexcept nogil:
     cdef uint64_t connected = 0
     cdef uint32_t i
     for i in range(l.pool.n):
-        if l.fds[l.n_listeners + i * l.sockets_each + l.first_sending[i]].fd >= 0:
+        if l.fds[l.n_listeners + i * l.sockets_each + l.first_sending[i]] >= 0:
             connected |= <uint64_t>1 << i
         p = unanswered_before(&l.in_flight, <uint8_t>i, l.now_ns - retry_timeout_ns(&l.pool, <uint8_t>i))
         while p != NULL:

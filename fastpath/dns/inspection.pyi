@@ -7,4 +7,6 @@ class Inspection(NamedTuple):
     culprit: bytes | None
     decision: Decision
 
-def inspect(tables: TableSet, answer: bytes, address: str | None, now_s: int) -> Inspection: ...
+def inspect(
+    tables: TableSet, answer: bytes, address: str | None, now_s: int, asked: bytes | None = None
+) -> Inspection: ...

@@ -412,11 +412,13 @@ class Inspection(NamedTuple):
     decision: object
 
 
-def inspect(TableSet tables not None, bytes answer not None, str address, int64_t now_s) -> Inspection:
-    """Judge the answer to its own question for the client at `address` (None: no known client).
+def inspect(TableSet tables not None, bytes answer not None, str address, int64_t now_s,
+            bytes asked=None) -> Inspection:
+    """Judge an answer for the client at `address` (None: no known client).
 
+    asked   the name in the client's question, wire form;  None: that in the answer, which is else that of a target
     ValueError: it cannot be read to its end, or leads to more than MAX_TARGETS names or MAX_ADDRESSES addresses; it
-    must not be delivered."""
+    must not be delivered; or `asked` is no name."""
     cdef Question q
     cdef Name culprit
     cdef Decision d
@@ -426,6 +428,8 @@ def inspect(TableSet tables not None, bytes answer not None, str address, int64_
     memset(&q, 0, sizeof(Question))
     if read_name(answer, len(answer), HEADER_OCTETS, &q.name, &after) != OK:
         raise ValueError(f"an answer of {len(answer)} octets: its question cannot be read; do not deliver it")
+    if asked is not None and read_name(asked, len(asked), 0, &q.name, &after) != OK:
+        raise ValueError(f"a question of {len(asked)} octets is no name in wire form")
     if inspect_answer(&tables.tables, answer, len(answer), &q, packed, version, now_s, &culprit, &d) != OK:
         raise ValueError(f"an answer of {len(answer)} octets cannot be read, or leads to more than {MAX_TARGETS} names "
                          f"or {MAX_ADDRESSES} addresses; do not deliver it")

@@ -24,7 +24,6 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
-from fastpath.base.atomic cimport load_u64
 from fastpath.base.clock cimport monotonic_ns, realtime_ns
 from fastpath.base.cursor cimport OK
 from fastpath.base.sockets cimport *
@@ -34,14 +33,15 @@ from fastpath.dns.block_answers cimport open_resolver
 from fastpath.dns.cache cimport Cache, close_cache, prefetch_entry, prefetch_index
 from fastpath.dns.forwarder cimport flush, forward, receive_answer, refresh, run_timers
 from fastpath.dns.in_flight cimport (
-    MAX_SENDING_SOCKETS, MAX_SLOTS, SOCKETS_FOR_ONE, close_in_flight, hash_query, open_in_flight)
+    MAX_SENDING_SOCKETS, MAX_SLOTS, MAX_SOCKETS, SOCKETS_FOR_ONE, close_in_flight, hash_query, open_in_flight)
 from fastpath.dns.pktinfo cimport address_of, leave_from, packet_info
 from fastpath.dns.query_path cimport decide_query, read_query
 from fastpath.dns.response cimport open_answer_cache
 from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport (
-    ANSWER, FORWARD, MAX_LISTENERS, MAX_RETIRED, NO_REPLY, Client, Loop, Outcome, UpstreamQuery)
+    ANSWER, FORWARD, MAX_LISTENERS, NO_REPLY, Client, Loop, Outcome, UpstreamQuery)
 from fastpath.dns.upstream_health cimport Pool, is_known_dead, mixes_case, note_timeout, open_pool
+from fastpath.dns.upstream_sockets cimport close_sockets, connect_missing, open_sockets, renew_sockets
 from fastpath.dns.wire cimport MESSAGE_OCTETS
 from fastpath.images.names cimport BATCH_NAMES, find_hits_batch
 from fastpath.images.tables cimport Handoff, take_tables
@@ -146,7 +146,7 @@ cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
     cdef uint32_t i
     cdef UpstreamQuery query
     cdef uint8_t version = l.version_of[listener]
-    cdef int n = recvmmsg(l.fds[listener].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
+    cdef int n = recvmmsg(l.fds[listener], b.received, BATCH, MSG_DONTWAIT, NULL)
     if n <= 0:
         return
     for i in range(<uint32_t>n):
@@ -169,7 +169,7 @@ cdef void _serve_listener(Loop* l, uint8_t listener) noexcept nogil:
             forward(l, i, &query, &l.clients[i], listener)
     if n_answers:
         count(l.resolver.shared.counters, CNT_DNS_SEND_FAILED,
-              send_all(l.fds[listener].fd, b.answers, n_answers, is_lost))
+              send_all(l.fds[listener], b.answers, n_answers, is_lost))
     flush(l)
     reset_headers(b, <uint32_t>n)
 
@@ -180,7 +180,7 @@ cdef void _serve_upstream(Loop* l, uint16_t via) noexcept nogil:
     cdef uint64_t n_late = 0
     cdef uint32_t i
     cdef bint is_truncated
-    cdef int n = recvmmsg(l.fds[l.n_listeners + via].fd, b.received, BATCH, MSG_DONTWAIT, NULL)
+    cdef int n = recvmmsg(l.fds[l.n_listeners + via], b.received, BATCH, MSG_DONTWAIT, NULL)
     if n < 0 and errno == ECONNREFUSED:     # ICMP about an earlier query, now cleared
         note_timeout(&l.pool, <uint8_t>(via // l.sockets_each), False)
     if n <= 0:
@@ -200,7 +200,7 @@ cdef void _serve_stream(Loop* l, uint32_t stream) noexcept nogil:
     cdef uint32_t _i
     cdef ssize_t n
     for _i in range(<uint32_t>STREAM_BATCH):
-        n = recv(l.fds[l.n_listeners + via].fd, l.stream_answer, MESSAGE_OCTETS, MSG_DONTWAIT)
+        n = recv(l.fds[l.n_listeners + via], l.stream_answer, MESSAGE_OCTETS, MSG_DONTWAIT)
         if n < 0:
             break
         if not receive_answer(l, via, l.stream_answer, <size_t>n, False):
@@ -208,11 +208,24 @@ cdef void _serve_stream(Loop* l, uint32_t stream) noexcept nogil:
     flush(l)
 
 
+cdef void _serve_upstreams(Loop* l) noexcept nogil:
+    """Process the answers that are there: one batch of each upstream socket and stream."""
+    cdef int n_ready = epoll_wait(l.epoll, l.ready, MAX_SOCKETS, 0)
+    cdef int i
+    cdef uint32_t via
+    for i in range(n_ready):
+        via = l.ready[i].data.u32
+        if via < l.n_sockets:
+            _serve_upstream(l, <uint16_t>via)
+        else:
+            _serve_stream(l, via - l.n_sockets)
+
+
 # -- the turn ----------------------------------------------------------------------------------------------------------
 
 cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     """Wait for work, at most `timeout_ms`, then serve one batch of each socket that is ready."""
-    cdef int n_ready = poll(l.fds, l.n_fds, timeout_ms)
+    cdef int n_ready = poll(l.polled, l.n_listeners + 2, timeout_ms)
     cdef uint32_t i
     l.n_turns += 1
     l.now_ns = monotonic_ns() + l.ahead_ns
@@ -226,30 +239,17 @@ cdef void _turn(Loop* l, int timeout_ms) noexcept nogil:
     l.resolver.is_upstream_dead = not l.pool.is_any_up and is_known_dead(&l.pool)
     if n_ready > 0:
         for i in range(l.n_listeners):
-            if l.fds[i].revents:
+            if l.polled[i].revents:
                 _serve_listener(l, <uint8_t>i)
-        for i in range(l.n_sockets):
-            if l.fds[l.n_listeners + i].revents:
-                _serve_upstream(l, <uint16_t>i)
-        for i in range(l.n_streams):
-            if l.fds[l.n_listeners + l.n_sockets + i].revents:
-                _serve_stream(l, i)
-        if l.fds[l.n_fds - 1].revents:
-            drain_eventfd(l.fds[l.n_fds - 1].fd)
+        if l.polled[l.n_listeners].revents:
+            _serve_upstreams(l)
+        if l.polled[l.n_listeners + 1].revents:
+            drain_eventfd(l.eventfd)
     count(l.resolver.shared.counters, CNT_DNS_UPSTREAM_LOST, l.in_flight.n_lost)
     l.in_flight.n_lost = 0
     if l.resolver.guard != NULL:
         count(l.resolver.shared.counters, CNT_DNS_FORGOTTEN, l.resolver.guard.n_forgotten)
         l.resolver.guard.n_forgotten = 0
-
-
-cdef int _connected(str host, int port) except -1:
-    """Open a socket connected to this upstream, at a port that the kernel draws; give its descriptor."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as opened:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        opened.connect((host, port))
-        return opened.detach()
 
 
 cdef class DnsLoop:
@@ -276,7 +276,6 @@ cdef class DnsLoop:
     cdef list _listeners        # kept open
     cdef list _upstreams        # how to open a socket to each
     cdef list _streams
-    cdef int _eventfd
 
     def __cinit__(self, listeners, upstreams, Handoff handoff not None, Reporter reporter not None, answers,
                   uint32_t n_upstream_sockets=8, double patience_s=PATIENCE_S, size_t cache_octets=0,
@@ -290,6 +289,7 @@ cdef class DnsLoop:
         self.loop = <Loop*>calloc(1, sizeof(Loop))
         if self.loop == NULL:
             raise MemoryError("dns loop")
+        self.loop.epoll = self.loop.eventfd = -1
         open_pool(&self.loop.pool, len(upstreams))
         self.loop.n_sending = n_upstream_sockets
         self.loop.sockets_each = n_upstream_sockets * SOCKETS_FOR_ONE
@@ -319,32 +319,29 @@ cdef class DnsLoop:
             raise MemoryError("dns loop")
 
     cdef object _open_sockets(self):
+        cdef Loop* l = self.loop
         cdef uint32_t i
         for i, listener in enumerate(self._listeners):
-            self.loop.version_of[i] = 6 if listener.family == socket.AF_INET6 else 4
-            self._poll_for(listener.fileno())
-        self.loop.n_listeners = len(self._listeners)
-        for _ in range(self.loop.n_sockets + self.loop.n_streams):
-            self._poll_for(-1)
+            l.version_of[i] = 6 if listener.family == socket.AF_INET6 else 4
+            l.fds[i] = listener.fileno()
+            self._poll_for(i, l.fds[i])
+        l.n_listeners = len(self._listeners)
+        open_sockets(l)
+        self._poll_for(l.n_listeners, l.epoll)
         self.connect_missing()
-        self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll_for(self._eventfd)
+        l.eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll_for(l.n_listeners + 1, l.eventfd)
 
-    cdef object _poll_for(self, int number):
-        self.loop.fds[self.loop.n_fds].fd = number
-        self.loop.fds[self.loop.n_fds].events = POLLIN
-        self.loop.n_fds += 1
+    cdef object _poll_for(self, uint32_t place, int fd):
+        self.loop.polled[place].fd = fd
+        self.loop.polled[place].events = POLLIN
 
     def __dealloc__(self):
-        cdef uint32_t i
         if self.loop == NULL:
             return
-        if self.loop.n_listeners:
-            for i in range(self.loop.n_listeners, self.loop.n_fds):
-                if self.loop.fds[i].fd >= 0:
-                    close(self.loop.fds[i].fd)
-        for i in range(self.loop.n_retired):
-            close(self.loop.retired[i])
+        close_sockets(self.loop)
+        if self.loop.eventfd >= 0:
+            close(self.loop.eventfd)
         close_in_flight(&self.loop.in_flight)
         close_cache(&self.loop.cache)
         close_boxes(&self.loop.inbox, &self.loop.outbox)
@@ -375,7 +372,7 @@ cdef class DnsLoop:
 
     def wake(self) -> None:
         """Make the loop turn now: after giving tables to an idle one."""
-        os.eventfd_write(self._eventfd, 1)
+        os.eventfd_write(self.loop.eventfd, 1)
 
     def preference(self) -> list[int]:
         """Upstreams by index in order of preference: the chosen one, those that are up, the others."""
@@ -392,18 +389,7 @@ cdef class DnsLoop:
 
         For the control thread, at any time: the loop uses a socket from its next turn on.  Until then, queries
         forwarded by it count as dns_send_failed; blocked names are answered as usual."""
-        cdef Loop* l = self.loop
-        cdef uint32_t upstream, i
-        cdef dict missing = {}
-        for upstream in range(l.pool.n):
-            try:
-                for i in range(l.n_sending):
-                    _open_missing(&l.fds[l.n_listeners + _place(l, upstream, i)], self._upstreams[upstream])
-                if l.n_streams:
-                    _open_missing(&l.fds[l.n_listeners + l.n_sockets + upstream], self._streams[upstream])
-            except OSError as reason:   # no route, no such interface, no descriptor left: each may be temporary
-                missing[upstream] = str(reason.strerror or reason)
-        return missing
+        return connect_missing(self.loop, self._upstreams, self._streams)
 
     def rotate(self) -> None:
         """Give every upstream over UDP a fresh socket to send by, at a new port; the one that has sent longest only
@@ -411,43 +397,7 @@ cdef class DnsLoop:
 
         For the control thread.  SOCKETS_FOR_ONE - 1 times n_upstream_sockets of these calls take no less time than a
         query waits.   Cost: 30 us an upstream."""
-        cdef Loop* l = self.loop
-        cdef uint32_t upstream
-        self._close_retired()
-        for upstream in range(l.pool.n):
-            if callable(self._upstreams[upstream]) or l.n_retired == MAX_RETIRED:
-                continue
-            try:
-                self._renew(upstream)
-            except OSError:     # the old ones stay; connect_missing() says what is wrong
-                continue
-
-    cdef object _renew(self, uint32_t upstream):
-        cdef Loop* l = self.loop
-        cdef pollfd* place = &l.fds[l.n_listeners + _place(l, upstream, l.n_sending)]
-        cdef int old = place.fd
-        host, port = self._upstreams[upstream]
-        place.fd = _connected(host, port)
-        l.first_sending[upstream] = (l.first_sending[upstream] + 1) % l.sockets_each
-        if old >= 0:
-            l.retired[l.n_retired] = old
-            l.retired_at[l.n_retired] = load_u64(&l.n_turns)
-            l.n_retired += 1
-
-    cdef object _close_retired(self):
-        """Close what the loop cannot be using any more: it has begun a turn, and ended it, since it was retired."""
-        cdef Loop* l = self.loop
-        cdef uint64_t now = load_u64(&l.n_turns)
-        cdef uint32_t i
-        cdef uint32_t n_kept = 0
-        for i in range(l.n_retired):
-            if now - l.retired_at[i] >= 2:
-                close(l.retired[i])
-                continue
-            l.retired[n_kept] = l.retired[i]
-            l.retired_at[n_kept] = l.retired_at[i]
-            n_kept += 1
-        l.n_retired = n_kept
+        renew_sockets(self.loop, self._upstreams)
 
     def without_case(self) -> list[int]:
         """Upstreams by index that do not keep the case of letters, and get them in lower case."""
@@ -460,16 +410,6 @@ cdef class DnsLoop:
     def is_upstream_dead(self) -> bool:
         """Whether there is no upstream to ask: all are known to be away."""
         return bool(self.loop.resolver.is_upstream_dead)
-
-
-cdef uint32_t _place(const Loop* l, uint32_t upstream, uint32_t i) noexcept:
-    """The place of an upstream's socket that is `i` behind the first one that sends."""
-    return upstream * l.sockets_each + (l.first_sending[upstream] + i) % l.sockets_each
-
-
-cdef object _open_missing(pollfd* place, opener):
-    if place.fd < 0:
-        place.fd = opener() if callable(opener) else _connected(opener[0], opener[1])
 
 
 cdef object _require_sizes(size_t n_listeners, size_t n_upstreams, size_t n_upstream_sockets, size_t n_streams):

@@ -21,8 +21,7 @@ from fastpath.dns.edns cimport EDE_NONE
 from fastpath.dns.in_flight cimport hash_query
 from fastpath.dns.query cimport parse_query
 from fastpath.dns.response cimport Response, deliver, look_up_cached
-from fastpath.dns.server_identity cimport answer_identity
-from fastpath.dns.special_names cimport SPECIAL_NONE, SPECIAL_TARGET, Special, answer_special
+from fastpath.dns.special_names cimport SPECIAL_NONE, SPECIAL_TARGET, Special, answer_identity, answer_special
 from fastpath.dns.state cimport ANSWER, FORWARD, NO_REPLY
 from fastpath.dns.synthesis cimport write_any, write_refusal
 from fastpath.dns.wire cimport (

@@ -16,7 +16,7 @@ from libc.string cimport memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, OK, Status
 from fastpath.dns.wire cimport HEADER_OCTETS, POINTER, POINTER_OFFSET, RECORD_OCTETS, TYPE_CLASS_OCTETS
-from fastpath.wire.name cimport LABEL_OCTETS, Name, take_label
+from fastpath.wire.name cimport LABEL_OCTETS, Name, begin_name, end_name, take_label
 
 
 cdef inline uint16_t _u16(const uint8_t* at) noexcept nogil:
@@ -120,7 +120,7 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
     cdef size_t used = 0
     cdef uint8_t labels = 0
     cdef Status status
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     after[0] = 0
     while True:
         if at >= n:
@@ -140,8 +140,7 @@ cdef Status read_name(const uint8_t* msg, size_t n, size_t at, Name* out, size_t
         status = take_label(msg, n, &at, &used, &labels, out)
         if status != OK:
             return status
-    out.n = <uint8_t>(used + 1)
-    out.n_labels = labels
+    end_name(out, used, labels)
     after[0] = end if end != 0 else at + 1
     return OK
 

@@ -56,7 +56,7 @@ cdef struct Specials:           # constant once made: any number of loops may re
     uint32_t n_resolvers
     uint16_t resolver_n[MAX_RESOLVERS]
     uint8_t resolvers[MAX_RESOLVERS][RESOLVER_OCTETS]
-    uint64_t last_labels        # a bit for each hash of a zone's last label: most names are in no zone
+    uint64_t last_labels        # _last_label_bit() of each zone: most names are in none
     uint8_t has_canaries_for_all
     uint8_t guards_private      # private addresses of names outside of own zones are refused
     uint8_t identity_n          # 0: this server does not say which one it is
@@ -72,8 +72,8 @@ cdef struct Specials:           # constant once made: any number of loops may re
 # between the decision PASSTHRU and the cache.  n: octets of the query, then of the answer; 0: the room is too small
 cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t room, const Question* q,
                             const Decision* d, Question* target) noexcept nogil
-
-
+# a question about this server; gives the answer's octets, 0 where it is to be refused.  s: or NULL
+cdef size_t answer_identity(const Specials* s, uint8_t* msg, size_t room, const Question* q) noexcept nogil
 cdef void ask_target(const Question* q, Question* target) noexcept nogil
 cdef bint is_own_name(const Specials* s, const Name* name) noexcept nogil
 

@@ -6,6 +6,9 @@
     canaries         for profiles with `canaries`, or all: NXDOMAIN, which clients take for "not in this network"
     safe search      for profiles with `safe_search`, of YouTube with `youtube`: an address, or a target name that is
                      looked up instead
+    identity         in class CHAOS, for who asks who this server is.  version.bind and version.server: "filterd";
+                     hostname.bind and id.server: the text of /dns/identity, without which all four are refused.  No
+                     question of another class than IN goes to an upstream, whose own identity the answer would tell
 
 The answer to a target is wrapped for the client, see alias_answer.pyx.  The question alone tells that it needs this: so
 the in-flight table and the cache treat targets as ordinary names, and all clients of one target share one answer.
@@ -13,9 +16,11 @@ the in-flight table and the cache treat targets as ordinary names, and all clien
 Invariants: exact names only, but for zones: of several, the longest counts.  No allocation.  An answer keeps the
 client's question octet for octet and is never longer than `room`.  Types without a safe form (HTTPS, SVCB and every
 other type of such a name) are NODATA.
-Absent on purpose: signatures: a client that validates sees that these answers are not the zone's.
+Absent on purpose: signatures: a client that validates sees that these answers are not the zone's; the number of this
+version, which tells an attacker more than an operator.
 Source: RFC 9462 §4 and §6 (DDR), RFC 8906 §3 (canaries are answered), Google's and Microsoft's pages on safe search;
-RFC 6761 §6 and RFC 6303 §3 (local zones), RFC 4035 §3.1.4.1 (DS belongs to the parent).
+RFC 6761 §6 and RFC 6303 §3 (local zones), RFC 4035 §3.1.4.1 (DS belongs to the parent); RFC 4892 §2–3, BIND's and
+Unbound's names (identity), which NSID tells, too (RFC 5001).
 Cost: 5 ns for a profile with neither, outside of .arpa; one hash of the name for others.
 """
 import enum
@@ -27,14 +32,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport OK
-from fastpath.base.writer cimport Writer, put, put_u16, put_u32
+from fastpath.base.writer cimport Writer, put, put_u16, put_u32, put_u8
 from fastpath.dns.alias_answer cimport begin_answer, end_answer, put_owned
 from fastpath.dns.edns cimport EDE_NONE, OptFields, finish_answer
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.synthesis cimport BlockAnswer, write_block
 from fastpath.dns.wire cimport (
-    CLASS_IN, EDE_FILTERED, HEADER_OCTETS, MESSAGE_OCTETS, RCODE_NOERROR, RCODE_NXDOMAIN, RD, TYPE_A, TYPE_AAAA,
-    TYPE_CLASS_OCTETS, TYPE_DS, TYPE_SVCB, UPSTREAM_QUERY_OCTETS)
+    CLASS_CH, CLASS_IN, EDE_FILTERED, HEADER_OCTETS, MESSAGE_OCTETS, POINTER_TO_QNAME, RCODE_NOERROR, RCODE_NXDOMAIN,
+    RD, TYPE_A, TYPE_AAAA, TYPE_ANY, TYPE_CLASS_OCTETS, TYPE_DS, TYPE_SVCB, TYPE_TXT, UPSTREAM_QUERY_OCTETS)
 from fastpath.images.tables cimport TableSet, judge
 from fastpath.images.verdict cimport PASSTHRU, Decision
 from fastpath.wire.name cimport Name, name_from_wire
@@ -47,10 +52,12 @@ cdef enum:
     ZONES_TTL_S = 10800         # RFC 6303 §3
     RESOLVERS_TTL_S = 300       # they change with the configuration
     RESOLVER_ARPA_OCTETS = 15
+    VERSION_OCTETS = 7
 
 cdef uint32_t HASH_BASIS = <uint32_t>0x811c9dc5
 cdef const char* RESOLVER_ARPA = b"\x08resolver\x04arpa\x00"
 cdef const char* DNS_LABEL = b"\x04_dns"
+cdef const char* VERSION = b"filterd"
 
 
 # -- queries -----------------------------------------------------------------------------------------------------------
@@ -164,16 +171,22 @@ cdef const SpecialName* _find_zone(const Specials* s, const Name* name) noexcept
     cdef uint32_t end = name.n
     cdef uint32_t i = name.n_labels
     cdef uint32_t h = <uint32_t>HASH_BASIS
+    if i == 0 or s.last_labels & _last_label_bit(name) == 0:
+        return NULL
     while i > 0 and name.n - name.at[i - 1] <= SPECIAL_OCTETS:
         i -= 1
         h = _hash(name.wire + name.at[i], end - name.at[i], h)
         end = name.at[i]
-        if i == <uint32_t>name.n_labels - 1 and not (s.last_labels >> (h & 63)) & 1:
-            return NULL
         row = _row_of(s, h, name.wire + end, name.n - end)
         if row != NULL and row.kind >= EMPTY_ZONE:
             found = row
     return found
+
+
+cdef inline uint64_t _last_label_bit(const Name* name) noexcept nogil:
+    """One of 64 bits, by the length and two octets of the last label.   name  not the root"""
+    cdef const uint8_t* label = name.wire + name.at[name.n_labels - 1]
+    return <uint64_t>1 << ((3 * label[0] + 5 * label[1] + name.wire[name.n - 2]) & 63)
 
 
 cdef inline uint32_t _hash(const uint8_t* wire, uint32_t n, uint32_t h) noexcept nogil:
@@ -207,6 +220,39 @@ cdef void ask_target(const Question* q, Question* target) noexcept nogil:
     target.after = <uint16_t>(HEADER_OCTETS + target.name.n + TYPE_CLASS_OCTETS)
     target.has_edns = 1
     target.edns_size = q.edns_size
+
+
+cdef size_t answer_identity(const Specials* s, uint8_t* msg, size_t room, const Question* q) noexcept nogil:
+    """Answer a question about this server; give the answer's octets, 0 where it is to be refused.   s: or NULL"""
+    cdef Writer w
+    cdef OptFields opt
+    cdef const uint8_t* text = <const uint8_t*>VERSION
+    cdef uint8_t n = VERSION_OCTETS
+    if s == NULL or s.identity_n == 0 or q.qclass != CLASS_CH or q.after > room:
+        return 0
+    if _is(&q.name, b"\x08hostname\x04bind", 15) or _is(&q.name, b"\x02id\x06server", 11):
+        text = &s.identity[0]
+        n = s.identity_n
+    elif not _is(&q.name, b"\x07version\x04bind", 14) and not _is(&q.name, b"\x07version\x06server", 16):
+        return 0
+    begin_answer(&w, msg, room, q, RCODE_NOERROR)
+    if q.qtype == TYPE_TXT or q.qtype == TYPE_ANY:
+        put_u16(&w, POINTER_TO_QNAME)
+        put_u16(&w, TYPE_TXT)
+        put_u16(&w, CLASS_CH)
+        put_u32(&w, 0)
+        put_u16(&w, n + 1)
+        put_u8(&w, n)
+        put(&w, text, n)
+        msg[7] = 1
+    memset(&opt, 0, sizeof(OptFields))
+    opt.ede = opt.ede2 = EDE_NONE
+    return finish_answer(msg, end_answer(&w, msg, q), room, q, &opt)
+
+
+cdef inline bint _is(const Name* name, const char* wire, uint32_t n) noexcept nogil:
+    """Whether a name is `wire`, which has `n` octets and the root's."""
+    return name.n == n and memcmp(name.wire, wire, n) == 0
 
 
 # -- for the control plane and tests -----------------------------------------------------------------------------------
@@ -298,8 +344,7 @@ cdef class SpecialNames:
                              "remove it")
         row.kind = kind
         if kind >= EMPTY_ZONE:
-            self.s.last_labels |= <uint64_t>1 << (
-                _hash(name.wire + name.at[name.n_labels - 1], name.n - name.at[name.n_labels - 1], HASH_BASIS) & 63)
+            self.s.last_labels |= _last_label_bit(&name)
         row.wire_n = name.n
         row.target[1] = moderate
         row.target[2] = strict

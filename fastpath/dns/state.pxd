@@ -1,7 +1,7 @@
 """State of the DNS front: the resolver, a client, a query for an upstream, and one UDP loop."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastpath.base.sockets cimport pollfd
+from fastpath.base.sockets cimport epoll_event, pollfd
 from fastpath.dns.admission cimport Guard
 from fastpath.dns.batch_io cimport BATCH, Inbox, Outbox
 from fastpath.dns.cache cimport Cache
@@ -21,7 +21,7 @@ cdef enum:
     TEXT_OCTETS = 512           # of EXTRA-TEXT: an answer with it still fits the 1,232 octets of EDNS
     MAX_LISTENERS = 32
     MAX_RETIRED = MAX_SENDING_SOCKETS * 4
-    MAX_FDS = MAX_LISTENERS + MAX_SOCKETS + 1       # listeners, sockets and streams to upstreams, the eventfd
+    MAX_FDS = MAX_LISTENERS + MAX_SOCKETS       # listeners, then sockets and streams to upstreams
 
 
 cdef enum Outcome:              # of a query
@@ -86,9 +86,12 @@ cdef struct Loop:               # one UDP loop
     uint64_t keys[BATCH]        # hash_query() of the questions; 0: not known
     Outbox outbox
     uint8_t* stream_answer      # MESSAGE_OCTETS: the answer of a stream that is being read
-    pollfd fds[MAX_FDS]         # a descriptor of -1 is not connected yet: poll() ignores it, a send to it fails
+    int fds[MAX_FDS]            # -1: not connected yet, a send to it fails
+    int epoll                   # of the sockets and streams to upstreams: poll() would look at each in every turn
+    int eventfd
+    pollfd polled[MAX_LISTENERS + 2]    # the listeners, `epoll`, `eventfd`
+    epoll_event ready[MAX_SOCKETS]      # what `epoll` has said in this turn
     uint8_t version_of[MAX_LISTENERS]   # 4 or 6, by listener
-    uint32_t n_fds
     uint32_t n_listeners
     uint32_t sockets_each       # upstream u has places for sockets u * sockets_each …
     uint32_t n_sending          # of those, from first_sending[u] on and round: queries leave by them alone

@@ -22,9 +22,9 @@ import ipaddress
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy
 
-from fastpath.wire.name cimport Name
+from fastpath.wire.name cimport Name, begin_name, end_name
 
 from fastpath.wire.name import to_text
 
@@ -44,7 +44,7 @@ ADDRESSES = b"\x06rpz-ip\0"     # the name of every address and prefix ends with
 cdef void name_of_address(const uint8_t* addr, uint8_t version, Name* out) noexcept nogil:
     """Write the name of an address.   addr  4 or 16 octets, network order, by version (4, 6)"""
     cdef int i
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     if version == 6 and memcmp(addr, MAPPED, MAPPED_OCTETS) == 0:
         addr += MAPPED_OCTETS
         version = 4
@@ -60,7 +60,7 @@ cdef void name_of_address(const uint8_t* addr, uint8_t version, Name* out) noexc
     out.at[out.n_labels] = out.n
     out.n_labels += 1
     memcpy(out.wire + out.n, TAIL, TAIL_OCTETS)
-    out.n += TAIL_OCTETS
+    end_name(out, out.n + TAIL_OCTETS - 1, out.n_labels)
 
 
 cdef inline void _add_digit(Name* out, uint8_t digit) noexcept nogil:

@@ -8,10 +8,10 @@ hexadecimal, as browsers do.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memchr, memcpy
 
 from fastpath.base.cursor cimport MALFORMED, OK, Status
-from fastpath.wire.name cimport Name, name_from_wire, v4_from_text
+from fastpath.wire.name cimport Name, begin_name, name_from_wire, v4_from_text
 
 cdef extern from "<arpa/inet.h>" nogil:
     enum: AF_INET6
@@ -32,7 +32,7 @@ cdef Status name_from_literal(const uint8_t* text, size_t n, Name* out) noexcept
     cdef uint32_t address
     cdef size_t used = 0
     cdef int shift
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     if n > 2 and text[0] == OPEN and text[n - 1] == CLOSE:
         used = _write_v6_label(text + 1, n - 2, wire)
     elif v4_from_text(text, n, &address):

@@ -1,7 +1,7 @@
 """Canonical domain names: one form for DNS questions, SNI, Host values, list lines and the API.
 
-Invariants: with status OK a Name is lower case, uncompressed, 1 to 255 octets, ends with the root, and is followed by
-zeros; with any other status `n` is 0.  Names from text consist of letters, digits, '-' and '_'; names from the wire may
+Invariants: with status OK a Name is lower case, uncompressed, 1 to 255 octets, ends with the root, and 16 zeros follow;
+with any other status `n` is 0.  Names from text consist of letters, digits, '-' and '_'; names from the wire may
 contain any octet.
 Absent on purpose: compression pointers (none is valid where these names are read), U-labels (rules makes A-labels).
 Source: RFC 1035 §2.3.4 and §3.1, RFC 6066 §3, WHATWG URL §3.5 (hosts that end in a number).
@@ -9,7 +9,7 @@ Source: RFC 1035 §2.3.4 and §3.1, RFC 6066 §3, WHATWG URL §3.5 (hosts that e
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeASCII
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memchr, memcpy
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, Status
 
@@ -28,7 +28,7 @@ cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, s
     cdef size_t used = 0
     cdef uint8_t labels = 0
     cdef Status status
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     after[0] = 0
     while True:
         if at >= n:
@@ -38,8 +38,7 @@ cdef Status name_from_wire(const uint8_t* msg, size_t n, size_t at, Name* out, s
         status = take_label(msg, n, &at, &used, &labels, out)
         if status != OK:
             return status
-    out.n = <uint8_t>(used + 1)
-    out.n_labels = labels
+    end_name(out, used, labels)
     after[0] = at + 1
     return OK
 
@@ -50,7 +49,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
     cdef size_t start = 0
     cdef uint8_t labels = 0
     cdef uint8_t c
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     if n > 0 and text[n - 1] == DOT:
         n -= 1
     if n == 0 or n > TEXT_OCTETS or _ends_in_number(text, n):
@@ -69,8 +68,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
         if not _is_host_octet(c):
             return MALFORMED
         out.wire[i + 1] = c
-    out.n = <uint8_t>(n + 2)
-    out.n_labels = labels
+    end_name(out, n + 1, labels)
     return OK
 
 
@@ -83,7 +81,7 @@ cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept no
     cdef const uint8_t* colon
     cdef uint32_t address
     cdef Status status
-    memset(out, 0, sizeof(Name))
+    begin_name(out)
     for i in range(n, 0, -1):
         if text[i - 1] == AT_SIGN:
             text += i

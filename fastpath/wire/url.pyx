@@ -28,7 +28,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.wire.ip_literal cimport name_from_literal
-from fastpath.wire.name cimport NAME_SLACK, Name, name_from_host, name_from_text
+from fastpath.wire.name cimport NAME_SLACK, Name, begin_name, name_from_host, name_from_text
 from fastpath.wire.url_path cimport decode_once, is_plain_path, put_path
 
 cdef enum:
@@ -105,7 +105,7 @@ cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noe
     cdef Part host = _without_user(text, n)
     cdef size_t end = _host_end(&host)
     if end < host.n and memchr(host.at + end + 1, COLON, host.n - end - 1) != NULL:
-        memset(out, 0, sizeof(Name))
+        begin_name(out)
         return MALFORMED        # an IPv6 address without brackets
     return name_from_literal(host.at, end, out)
 

@@ -171,33 +171,6 @@ def test_however_many_clients_wait_one_question_is_at_one_upstream_once(bench: S
     assert sorted(bench.answer().header.id for _ in queries) == list(range(100))
 
 
-def test_queries_leave_by_new_ports_all_the_time_and_late_answers_still_arrive(bench: Streamed) -> None:
-    bench.ask("first.test")
-    first, first_sender = taken(bench)
-    ports = {first_sender[1]}
-    for number in range(6):  # two sockets send at a time, six more receive
-        bench.loop.rotate()
-        bench.turn(0)
-        bench.ask(f"n{number}.test")
-        ports.add(taken(bench)[1][1])
-
-    assert len(ports) >= 5
-    bench.reply(with_address(DNSRecord.parse(first)), first_sender)
-    assert str(bench.answer().q.qname) == "first.test."
-
-
-def test_a_socket_that_has_received_for_long_is_closed(bench: Streamed) -> None:
-    bench.ask("first.test")
-    message, sender = taken(bench)
-    for _ in range(12):
-        bench.loop.rotate()
-        bench.turn(0)
-        bench.turn(0)
-
-    bench.reply(with_address(DNSRecord.parse(message)), sender)
-    assert says_nothing(bench.clients[0])
-
-
 def test_a_forger_has_forty_bits_to_guess_of_names_of_ten_letters(bench: Streamed) -> None:
     """Every part is drawn evenly: ids and ports rarely twice, each letter in either case half of the time."""
     n = 300

@@ -1,1 +1,0 @@
-# Nothing for Python: fastpath.dns.query_path calls it.

@@ -1,0 +1,1 @@
+# Nothing for Python: fastpath.dns.loop runs it.
