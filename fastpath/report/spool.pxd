@@ -11,6 +11,7 @@ from fastpath.wire.url cimport Url
 
 cdef enum:
     SLOT_OCTETS = 128           # most records have a short rule and take one
+    SLOT_WORDS = SLOT_OCTETS // 8
     MOST_SLOTS = 3              # of the record with the longest rule
     SEGMENT_SLOTS = 163839      # with the header, which takes one slot: 20 MiB a segment
 
@@ -31,6 +32,11 @@ cdef packed struct Event:
     uint8_t rule_is_url
     char list[LIST_ID_OCTETS]
     uint8_t rule[NAME_OCTETS]   # the matched rule, never the query: a name in wire form, or what fits of a URL's text
+
+
+cdef union Record:              # in whole slots
+    Event event
+    uint64_t words[MOST_SLOTS * SLOT_WORDS]
 
 
 cdef struct Segment:

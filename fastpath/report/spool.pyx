@@ -56,13 +56,10 @@ class BlockEvent(NamedTuple):
     rule: str
 
 
-cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* url, const Decision* d,
-                     uint8_t channel, int64_t now_ns, bint is_shadow) noexcept nogil:
-    """Write a record; return the slots that it takes, at most MOST_SLOTS."""
-    cdef Event event
+cdef size_t _write(Event* event, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
+                   int64_t now_ns, bint is_shadow) noexcept nogil:
+    """Write a record; return the octets that it takes."""
     cdef const ListRow* lists = lists_of(t)
-    cdef size_t octets
-    memset(&event, 0, 64)
     event.time_ns = now_ns
     event.names_generation = _newest(t, NAMES_AT)
     event.policy_generation = _newest(t, POLICY_AT)
@@ -75,18 +72,18 @@ cdef uint32_t _write(uint8_t* at, const Tables* t, const Name* name, const Url* 
     event.mode = d.mode
     event.category = d.category
     event.rule_octets = 0
-    memset(event.list, 0, LIST_ID_OCTETS)
+    event.rule_is_url = 0
     if d.list != NO_LIST:
         memcpy(event.list, lists[d.list].id, LIST_ID_OCTETS)
+    else:
+        memset(event.list, 0, LIST_ID_OCTETS)
     if d.rule_url_n:
         event.rule_is_url = 1
         event.rule_octets = <uint8_t>write_url_text(url, d.rule_url_n, event.rule, sizeof(event.rule))
     elif d.list != NO_LIST or d.tier == T_DENIED:
         event.rule_octets = <uint8_t>(name.n - name.at[d.rule_label])
         memcpy(event.rule, name.wire + name.at[d.rule_label], event.rule_octets)
-    octets = <size_t>(&event.rule[0] - <uint8_t*>&event) + event.rule_octets
-    memcpy(at, &event, octets)
-    return <uint32_t>((octets + SLOT_OCTETS - 1) // SLOT_OCTETS)
+    return <size_t>(&event.rule[0] - <uint8_t*>event) + event.rule_octets
 
 
 cdef inline uint64_t _newest(const Tables* t, int kind) noexcept nogil:
@@ -109,23 +106,23 @@ cdef void note_url_block(Shared* s, const Tables* t, const Url* url, const Decis
 
 cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, const Decision* d, uint8_t channel,
                 int64_t now_ns) noexcept nogil:
-    cdef uint8_t record[MOST_SLOTS * SLOT_OCTETS]
-    cdef uint8_t kept = 0 if d.confidential else 0xFF
-    cdef uint32_t n_slots
+    cdef Record record
+    cdef uint64_t kept = 0 if d.confidential else ~<uint64_t>0
+    cdef size_t octets = _write(&record.event, t, name, url, d, channel, now_ns, s.is_shadow)
+    cdef uint32_t n_slots = <uint32_t>((octets + SLOT_OCTETS - 1) // SLOT_OCTETS)
     cdef uint32_t i
     cdef bint has_room
-    memset(record, 0, sizeof(record))
-    n_slots = _write(record, t, name, url, d, channel, now_ns, s.is_shadow)
+    memset(<uint8_t*>&record + octets, 0, n_slots * SLOT_OCTETS - octets)
     # A block of a confidential list takes the same steps, up to the place of the next record, where it writes the zeros
     # that are there: else the time of an answer tells which kind of list has blocked.
-    for i in range(n_slots * SLOT_OCTETS):
-        record[i] &= kept
+    for i in range(n_slots * SLOT_WORDS):
+        record.words[i] &= kept
     has_room = _has_room(s)
     if has_room:
-        memcpy(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, record, n_slots * SLOT_OCTETS)
+        memcpy(s.segment.at + (s.segment.n + 1) * SLOT_OCTETS, &record, n_slots * SLOT_OCTETS)
         s.segment.n += 0 if d.confidential else n_slots
         store_u64(s.segment.at + 8, s.segment.n)
-    explicit_bzero(record, sizeof(record))
+    explicit_bzero(&record, n_slots * SLOT_OCTETS)
     if not d.confidential:
         count(s.counters, CNT_EVENTS if has_room else CNT_EVENTS_LOST, 1)
     elif not s.is_shadow:
