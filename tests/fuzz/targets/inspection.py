@@ -47,14 +47,17 @@ def _decide(name: bytes, client: str) -> Decision:
 
 
 def _targets(data: bytes) -> set[bytes]:
-    """Of the answer section; the others may be unreadable."""
-    found = records(data[:8] + bytes(4) + data[12:])
-    return {target for record in found for target in _targets_of(data, record)} - {ROOT}
+    """Of the sections answer and authority; the other one, which no client gets, may be unreadable."""
+    return {target for record in _delivered(data) for target in _targets_of(data, record)} - {ROOT}
 
 
 def _owners(data: bytes) -> set[bytes]:
-    """Of the records of the answer section: off the chain they are judged, too."""
-    return {record.owner for record in records(data[:8] + bytes(4) + data[12:])}
+    """Of the same records: off the chain they are judged, too."""
+    return {record.owner for record in _delivered(data)}
+
+
+def _delivered(data: bytes) -> list[RecordView]:
+    return records(data[:10] + bytes(2) + data[12:])
 
 
 def _targets_of(data: bytes, record: RecordView) -> list[bytes]:
