@@ -36,15 +36,15 @@ filterd audit bundle --record 4711/3 > one-record.ndjson"""
 CHECKPOINT = """filterd audit checkpoint --blocks > october.txt
 filterd audit checkpoint --blocks --continues october.txt --key 'gw1/filterd-blocks+bbf69a00+AQOh…' > november.txt"""
 VERIFY = """filterd audit verify ledger.ndjson
-filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt"""
+filterd audit verify ledger.ndjson --key 'gw1/filterd-ledger+bbf69a00+AQOh…' --checkpoint kept-in-october.txt
+filterd audit verify confirmation.json --key 'gw1/filterd-ledger+bbf69a00+AQOh…'"""
 STATS = """filterd audit stats --since 2026-11-01T00:00:00+05:00 --json
 filterd audit stats --quarters
 filterd audit stats --quarter 2026-Q4 --format pdf > statistics.pdf"""
 HOLDS = "filterd audit holds --json"
 COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
-STATISTICS = b'{"note":'  # how their signed file begins
-TRANSPARENCY = b'{"note":"filterd-transparency/'  # and that of what the public is told
+SIGNED = b'{"note":'  # how signed files begin
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
@@ -63,8 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--event", type=int, metavar="NUMBER", help="this event alone, with its proof")
     bundle = add_verb(verbs, "bundle", "records of blocks with their proof, by whole days (UTC), to stdout", BUNDLE)
     bundle.add_argument("--record", metavar="BATCH/RECORD", help="this record alone: both numbers count from 0")
-    verify = add_verb(verbs, "verify", "check a bundle offline, and name the first event that is not as signed", VERIFY)
-    verify.add_argument("bundle", metavar="FILE", help="what export or bundle wrote; - for stdin")
+    what = "check a bundle offline, and name the first event that is not as signed; or a file that filterd has signed"
+    verify = add_verb(verbs, "verify", what, VERIFY)
+    verify.add_argument("bundle", metavar="FILE", help="what export or bundle wrote, or a signed file; - for stdin")
     verify.add_argument("--key", action="append", default=[], metavar="KEY", help="believe this verifier key alone")
     verify.add_argument(
         "--checkpoint", action="append", default=[], type=Path, metavar="FILE", help="one that you have kept"
@@ -180,8 +181,8 @@ def _verify(args: argparse.Namespace) -> int:
         held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
         with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
             lines = lines_of(file)
-            if lines.peek().startswith(STATISTICS):
-                return _verify_statistics(args, b"".join(lines))
+            if lines.peek().startswith(SIGNED):
+                return _verify_signed(args, b"".join(lines))
             found, sentence = _verified(lines, args.key, held, args.witness)
     except Altered as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
@@ -200,26 +201,19 @@ def _verify(args: argparse.Namespace) -> int:
     return 0
 
 
-def _verify_statistics(args: argparse.Namespace, document: bytes) -> int:
-    """The signed file of a quarter, for public bodies or for the public; it does not hold its key."""
-    from mgmt.ledger.signed_statement import digest_of
-    from mgmt.statistics import statement
-    from mgmt.transparency import statement as transparency
-
-    is_public = document.startswith(TRANSPARENCY)
+def _verify_signed(args: argparse.Namespace, document: bytes) -> int:
+    """A signed file: of a quarter, an order, a public list; it does not hold its key."""
+    from filterd.audit.signed_files import check_file
 
     if not args.key:
-        raise WrongUse(f"{args.bundle}: statistics do not hold their key; nothing verified; give it with --key")
+        raise WrongUse(f"{args.bundle}: a signed file does not hold its key; nothing verified; give it with --key")
     try:
-        text = (transparency if is_public else statement).check_document(document, args.key)
+        found = check_file(document, args.key, None if args.bundle == "-" else Path(args.bundle).parent)
     except ValueError as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
-    said = json.loads(text)
-    node = {} if is_public else {"node": said["node"]}
-    found = {"whole": True, "quarter": said["quarter"], **node, "sha256": digest_of(text)}
-    what = "the public statement" if is_public else "statistics"
-    print(json.dumps(found) if args.json else f"{args.bundle}: {what} of {said['quarter']}, as signed")
+    said = {"whole": True, **found.about, "sha256": found.sha256}
+    print(json.dumps(said) if args.json else f"{args.bundle}: {found.what}, as signed")
     return 0
 
 

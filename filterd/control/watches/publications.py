@@ -12,7 +12,7 @@ import socket
 from filterd.audit.seal import Seal
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context, guarded
-from filterd.lists.public.files import FORMAT, STATEMENT, folder_of, unpublished, write_signed
+from filterd.lists.public.files import FORMAT, STATEMENT, folder_of, subject_of, unpublished, write_signed
 from filterd.places import keys_folder
 from filterd.process.jobs import run_job
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
@@ -59,9 +59,10 @@ async def _publish(context: Context, entry: ListEntry) -> None:
 def sign_list(context: Context, entry: ListEntry) -> None:
     """Sign what the job has written of a list.   Blocking.   Raises OSError, DatabaseFault"""
     text = (folder_of(context.config, entry) / STATEMENT).read_text(encoding="utf-8")
-    version = str(json.loads(text)["version"])
+    said = json.loads(text)
+    version = str(said["version"])
     signer = Seal(context.engine, keys_folder(context.config.state_dir), socket.gethostname()).signer
-    write_signed(context.config, entry, document_of(text, sign(signer, FORMAT, f"{entry.id} {version}", text)))
+    write_signed(context.config, entry, document_of(text, sign(signer, FORMAT, subject_of(said), text)))
     about = {"list": entry.id, "version": version}
     context.note_event(Event(SETTINGS, "list published", CONTROL, about, {"sha256": digest_of(text)}))
     log.info("list %s: version %s is public", entry.id, version[:16])

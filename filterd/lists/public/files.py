@@ -10,13 +10,16 @@ reads no list; a version is published once.
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.sources import is_confidential, shelf_of, source_of
 from filterd.places import PUBLIC
+from mgmt.ledger.signed_statement import opened
 from mgmt.orders.sealed import why_sealed
 from rules.atomic_file import writing_whole
 from rules.errors import BadSource
@@ -81,6 +84,16 @@ def publish(config: Config, entry: ListEntry, now: datetime) -> None:
 def write_signed(config: Config, entry: ListEntry, document: bytes) -> None:
     """What control has signed.   Raises OSError"""
     _write(folder_of(config, entry) / SIGNED, document)
+
+
+def subject_of(statement: Mapping[str, Any]) -> str:
+    """What the signature of a statement is about."""
+    return f"{statement['list']} {statement['version']}"
+
+
+def check_document(document: bytes, vkeys: Sequence[str]) -> str:
+    """The statement of a document, which one of the keys has signed.   Raises ValueError."""
+    return opened(document, vkeys, FORMAT, subject_of)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from filterd.commands import audit
 from filterd.places import database_file
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
-from mgmt.ledger.signed_statement import document_of
+from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.statistics.statement import note_of, text_of
 from mgmt.transparency import statement as transparency
 from parental.database import open_database, reading
@@ -188,6 +188,10 @@ def test_statistics_are_verified_with_the_key_of_the_ledger_alone(
 
     assert main(["audit", "verify", str(file), "--key", SIGNER.vkey]) == 0
     assert "statistics of 2026-Q3, as signed" in capsys.readouterr().out
+    assert main(["audit", "verify", str(file), "--key", SIGNER.vkey, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        **{"whole": True, "quarter": "2026-Q3", "node": "", "sha256": digest_of(text)}
+    }
     assert main(["audit", "verify", str(file)]) == 2
     assert "give it with --key" in capsys.readouterr().err
     file.write_bytes(file.read_bytes().replace(b'"count":120', b'"count":121'))
