@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis
@@ -98,6 +99,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name long octets by their argument: parallel workers must agree on every name, and messages have random IDs."""
     return argname if isinstance(val, bytes) and len(val) >= DNS_HEADER_OCTETS else None
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What a test enters is left behind it."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The DNS loop over UDP: batches of queries in, batches of answers out, no Python in between.
 
-    turn = poll → take_tables → timers → each listener's batch → each upstream socket's batch → each stream's answers
+    turn = poll → take_tables → timers → each listener's batch → epoll → the batch of each upstream socket or stream
 
 A query is answered in the buffer it came in, with the packet info it brought, so that the answer leaves from the
 address that the query came to.  A query that is not blocked is answered from the cache, or waits with all others of the

@@ -23,6 +23,7 @@ from mgmt.transparency import statement as transparency
 NAME = re.compile(r"[a-z.]+", re.ASCII)  # of a file in a folder
 
 Check = Callable[[bytes, Sequence[str]], str]
+Said = Mapping[str, Any]  # a statement
 
 
 class SignedFile(NamedTuple):
@@ -31,22 +32,32 @@ class SignedFile(NamedTuple):
     what    a phrase for people;  about  what it is about, for JSON;  sha256  of the statement, as its forms print it"""
 
     what: str
-    about: Mapping[str, Any]
+    about: Said
     sha256: str
 
 
 class _Form(NamedTuple):
     check: Check
     what: str  # with the fields of `about`
-    about: tuple[str, ...]  # fields of the statement
+    about: Callable[[Said], dict[str, Any]]
+
+
+def _fields(*names: str) -> Callable[[Said], dict[str, Any]]:
+    return lambda said: {name: said[name] for name in names}
+
+
+def _order(said: Said) -> dict[str, Any]:
+    return {"order": said["order"]["number"], "ref": said["order"]["ref"]}
 
 
 _FORMS = {
-    statistics.FORMAT: _Form(statistics.check_document, "statistics of {quarter}", ("quarter", "node")),
-    transparency.FORMAT: _Form(transparency.check_document, "the public statement of {quarter}", ("quarter",)),
-    CONFIRMATION: _Form(confirmation.check_document, "the confirmation of {ref}, order {number}", ("number", "ref")),
-    dns_sources.FORMAT: _Form(dns_sources.check_document, "the addresses that ask DNS, of {made}", ("made",)),
-    public_list.FORMAT: _Form(public_list.check_document, "list {list}, version {version:.16}", ("list", "version")),
+    statistics.FORMAT: _Form(statistics.check_document, "statistics of {quarter}", _fields("quarter", "node")),
+    transparency.FORMAT: _Form(transparency.check_document, "the public statement of {quarter}", _fields("quarter")),
+    CONFIRMATION: _Form(confirmation.check_document, "the confirmation of {ref}, order {order}", _order),
+    dns_sources.FORMAT: _Form(dns_sources.check_document, "the addresses that ask DNS, of {made}", _fields("made")),
+    public_list.FORMAT: _Form(
+        public_list.check_document, "list {list}, version {version:.16}", _fields("list", "version")
+    ),
 }
 
 
@@ -65,10 +76,9 @@ def check_file(document: bytes, vkeys: Sequence[str], folder: Path | None) -> Si
     form = _form_of(document)
     text = form.check(document, vkeys)
     said: dict[str, Any] = msgspec.json.decode(text)
-    fields = {**said, **said["order"]} if form.check is confirmation.check_document else said
-    about = {field: fields[field] for field in form.about}
+    about = form.about(said)
     what = form.what.format_map(about)
-    if form.check is public_list.check_document:
+    if "files" in said:
         found = _files_here(said["files"], folder)
         about["files"] = found
         what += f", and {len(found)} of its {len(said['files'])} files"

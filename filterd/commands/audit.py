@@ -44,7 +44,7 @@ filterd audit stats --quarter 2026-Q4 --format pdf > statistics.pdf"""
 HOLDS = "filterd audit holds --json"
 COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witness.example+a3b1c2d4+BJk…' > kept.txt"
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
-SIGNED = b'{"note":'  # how signed files begin
+SIGNED = (b'{"note":', b"{\n", b"{\r\n")  # how signed files begin, also where a tool has indented one
 CLOCK = "filterd audit clock --confirm"
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 

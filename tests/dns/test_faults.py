@@ -39,12 +39,6 @@ SPLASHED = bytes((192, 0, 2, 1))  # what the daemon says for listed names
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
 def bench(images: Images, stack: ExitStack) -> Bench:
     bench = Bench(images, stack, ("127.0.0.1",))
     bench.block(BLOCKED)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,12 +29,6 @@ CACHED = ResolverPlan(cache_octets=16 << 20)
 AT_512 = [truncating.bind, truncating.unbound]
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 async def told(*command: str) -> str:

@@ -1,6 +1,5 @@
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -13,12 +12,6 @@ from support.images.opened import Images
 from fastpath.dns.loop import DnsLoop
 from fastpath.images.verdict import Action, Mode
 from fastpath.report.counter_table import TOOK
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -15,12 +14,6 @@ OPT_OCTETS = 11
 COMMON = ("www.google.com", "www.youtube.com", "example.com", "graph.facebook.com", "www.bbc.co.uk")
 EPHEMERAL_PORTS = 60999 - 32768 + 1  # Linux, net.ipv4.ip_local_port_range
 WANTED_BITS = 40
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from random import Random
 
@@ -15,12 +14,6 @@ from support.images.opened import Images
 from fastpath.images.verdict import Mode
 
 STREAM_PATIENCE_S = 1.5
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

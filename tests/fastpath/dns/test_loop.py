@@ -5,7 +5,6 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter, read_segment, segment_numbers, segment_path
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Answers from the cache and from upstreams, for clients with policies of their own, as the loop delivers them."""
 
 import struct
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -19,12 +18,6 @@ from fastpath.people.policy_writer import ProfileSpec
 CACHE = 1 << 20
 STALE_ANSWER, PROHIBITED = 3, 18
 CHILD = ProfileSpec(1 << 1, (), 0, 0, safe_search=2, has_canaries=True)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

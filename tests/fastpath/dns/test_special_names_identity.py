@@ -1,6 +1,5 @@
 """What this server tells of itself, and that no upstream is asked for it."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -12,12 +11,6 @@ from dns.special_names import LocalAnswers, special_names
 
 CH, TXT, A, NSID = 3, 16, 1, 3
 WHO = "dns-1.isp.example"
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

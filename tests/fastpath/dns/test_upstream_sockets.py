@@ -1,30 +1,17 @@
 """Sockets to upstreams: new ports all the time, and what becomes of the old ones."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from dnslib import DNSRecord
 from support.dns.loop_bench import says_nothing, with_address
 from support.dns.streamed_bench import Streamed
 from support.images.opened import Images
 
 
 @pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
 def bench(images: Images, stack: ExitStack) -> Streamed:
     return Streamed(images, stack, cache_octets=0)
-
-
-def taken(bench: Streamed) -> tuple[bytes, tuple[str, int]]:
-    """The next query as the upstream gets it, and its socket."""
-    return bench.upstream.recvfrom(4096)
 
 
 def n_watched() -> int:
@@ -35,29 +22,29 @@ def n_watched() -> int:
 
 def test_queries_leave_by_new_ports_all_the_time_and_late_answers_still_arrive(bench: Streamed) -> None:
     bench.ask("first.test")
-    first, first_sender = taken(bench)
+    first, first_sender = bench.forwarded()
     ports = {first_sender[1]}
     for number in range(3):  # two sockets send at a time, six more receive
         for _ in range(2):
             bench.loop.rotate()
             bench.turn(0)
         bench.ask(f"n{number}.test")
-        ports.add(taken(bench)[1][1])
+        ports.add(bench.forwarded()[1][1])
 
     assert len(ports) == 4
-    bench.reply(with_address(DNSRecord.parse(first)), first_sender)
+    bench.reply(with_address(first), first_sender)
     assert str(bench.answer().q.qname) == "first.test."
 
 
 def test_a_socket_that_has_received_for_long_is_closed(bench: Streamed) -> None:
     bench.ask("first.test")
-    message, sender = taken(bench)
+    asked, sender = bench.forwarded()
     for _ in range(12):
         bench.loop.rotate()
         bench.turn(0)
         bench.turn(0)
 
-    bench.reply(with_address(DNSRecord.parse(message)), sender)
+    bench.reply(with_address(asked), sender)
     assert says_nothing(bench.clients[0])
 
 

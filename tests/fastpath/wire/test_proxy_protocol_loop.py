@@ -1,7 +1,6 @@
 """Clients of several policies behind one proxy, from whose one socket all of their queries come."""
 
 import random
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,12 +22,6 @@ SPLASH, TRUTH = "192.0.2.80", "198.51.100.1"
 MAC = b"\2\0\0\0\0\1"
 COOKIE = 10
 RECEIVED_OCTETS = 4096
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 def opened(images: Images, stack: ExitStack, **wanted: Any) -> Bench:

@@ -192,6 +192,10 @@ def test_statistics_are_verified_with_the_key_of_the_ledger_alone(
     assert json.loads(capsys.readouterr().out) == {
         **{"whole": True, "quarter": "2026-Q3", "node": "", "sha256": digest_of(text)}
     }
+    indented = tmp_path / "indented.json"
+    indented.write_text(json.dumps(json.loads(file.read_bytes()), indent=2))
+    assert main(["audit", "verify", str(indented), "--key", SIGNER.vkey]) == 0
+    assert "statistics of 2026-Q3, as signed" in capsys.readouterr().out
     assert main(["audit", "verify", str(file)]) == 2
     assert "give it with --key" in capsys.readouterr().err
     file.write_bytes(file.read_bytes().replace(b'"count":120', b'"count":121'))
