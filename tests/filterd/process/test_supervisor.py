@@ -67,6 +67,11 @@ def is_running(pid: Any) -> Any:
     return status.exists() and "State:\tZ" not in status.read_text()
 
 
+def is_asleep(pid: Any) -> Any:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tS" in status.read_text()
+
+
 def test_a_role_that_ends_is_started_again(tmp_path: Path) -> None:
     code = f"import os; open({str(tmp_path / 'starts')!r}, 'a').write('x')"
 
@@ -201,7 +206,8 @@ def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path: Path) -> N
     before: list[int] = []
 
     def stood_still() -> Any:
-        if not before and children[0].is_ready:
+        # asleep: its time until the next word runs on while it stands
+        if not before and children[0].is_ready and is_asleep(children[0].pid):
             before.append(children[0].pid)
             os.kill(children[0].pid, signal.SIGSTOP)
             time.sleep(WATCHDOG_S["gate"] + 1)  # we, too, stand still
