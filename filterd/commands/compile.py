@@ -99,15 +99,22 @@ def _compile_sources(texts: list[str], out: Path) -> CompileReport:
     return report
 
 
-def _confine(state_dir: Path) -> None:
-    """Reach nothing but the state directory, which takes the temporary files, too; control says what is missing."""
+def _keep_temporary_files(state_dir: Path) -> None:
+    """Have temporary files in the state directory, SQLite's too: it sorts there what is more than its memory.
+
+    SQLite looks up where they go once, when Python imports it: so this comes before."""
     images = state_dir / IMAGES
     images.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = os.environ["SQLITE_TMPDIR"] = str(images)
+
+
+def _confine(state_dir: Path) -> None:
+    """Reach nothing but the state directory; control says what is missing."""
     confine(credential_folders(), [state_dir], memory_octets=None)
 
 
 def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
+    _keep_temporary_files(config.state_dir)
     # late: the database, which lists alone do without
     from filterd.database.access import hold_connections, opened_for_control
     from filterd.images.people import write_levels
@@ -120,6 +127,7 @@ def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
 
 
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
+    _keep_temporary_files(config.state_dir)
     # late: the database, which lists alone do without
     from filterd.database.access import hold_connections, opened_for_control
     from filterd.images.compile import compile_config, compile_kept, next_base

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import Config
 from filterd.errors import Refused
+from filterd.process.start_faults import OF_THE_BOX
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
 from parental.database import writing
@@ -51,7 +52,7 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()
-    except (DatabaseFault, OSError, Refused) as reason:  # a full disk, too, is no fault of the program
+    except (*OF_THE_BOX, OSError, Refused) as reason:  # a full disk, too, is no fault of the program
         if faults.get(where) != str(reason):
             log.error("%s: %s", where, reason)
         faults[where] = str(reason)

@@ -59,7 +59,8 @@ async def upload_of(request: web.Request, shape: type[S]) -> tuple[S, Upload]:
 
 async def _parts(request: web.Request, body: bytes) -> AsyncIterator[tuple[str, BodyPartReader]]:
     loop = asyncio.get_running_loop()
-    stream = StreamReader(BaseProtocol(loop), limit=2**16, loop=loop)
+    # The body is there already: above twice its limit the reader would ask a connection, which it has none of, to wait.
+    stream = StreamReader(BaseProtocol(loop), limit=len(body), loop=loop)
     stream.feed_data(body)
     stream.feed_eof()
     reader = MultipartReader(CIMultiDict({"Content-Type": request.headers.get("Content-Type", "")}), stream)

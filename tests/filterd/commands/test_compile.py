@@ -4,10 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.mgmt.orders import publish, push
 
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.cli import main
+from filterd.config import load
+from filterd.database.access import database_of
+from parental.database import open_database, writing
 
 
 @pytest.fixture
@@ -119,6 +123,31 @@ for work in (socket.socket, Path(sys.argv[3]).read_text, lambda: Path("/proc/1/s
     assert done.stdout.splitlines()[-4:] == ["0", *["refused"] * 3], done.stderr
     assert "is watched (names outside of the state directory)" in done.stdout and "cloud.txt" not in done.stderr
     assert len(list((tmp_path / "state/images").glob("names-*.img"))) == 2
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("job", [["--kept", "--confined"], ["--people", "base"]])
+def test_controls_job_sorts_more_than_sqlite_has_memory_for(tmp_path: Path, job: list[str]) -> None:
+    (tmp_path / "f.yaml").write_text('state_dir: state\nrun_dir: run\ndns: {upstreams: ["192.0.2.53:53"]}\n')
+    engine = open_database(database_of(load(tmp_path / "f.yaml")))
+    with writing(engine) as conn:
+        push(conn, *(f"name-{number}.listed.test" for number in range(50_000)))
+        publish(conn)
+    engine.dispose()
+    sorting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500000) "
+    after = f"""
+import sys
+from filterd.cli import main
+print(main(sys.argv[1:]))
+import sqlite3  # after it, as SQLite looks once where its files go
+rows = sqlite3.connect(":memory:").execute("{sorting} SELECT i, hex(randomblob(20)) AS b FROM n ORDER BY b")
+print(len(rows.fetchall()))
+"""
+
+    command = [sys.executable, "-P", "-c", after, "compile", "--config", str(tmp_path / "f.yaml"), *job]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    assert done.stdout.splitlines()[-2:] == ["0", "500000"], done.stderr
 
 
 def test_only_kept_copies_are_compiled_confined(bad: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,8 @@ from sqlalchemy import Engine
 from support.control.box import make
 
 from filterd.control.context import guarded
+from filterd.images.compile import CompileFailed
+from filterd.lists.updater import ListsFailed
 
 
 async def test_a_fault_in_the_background_stands_until_the_same_work_succeeds(caplog: pytest.LogCaptureFixture) -> None:
@@ -22,6 +24,20 @@ async def test_a_fault_in_the_background_stands_until_the_same_work_succeeds(cap
 
     assert (before, faults) == ({"audit records": "no room"}, {})
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("reason", [CompileFailed("no room"), ListsFailed("no room"), OSError("no room")])
+async def test_what_is_no_fault_of_the_program_is_said_in_one_sentence_without_a_traceback(
+    reason: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise reason
+
+    faults: dict[str, str] = {}
+    await guarded(faults, "lists", fail)
+
+    assert faults == {"lists": "no room"}
+    assert [record.exc_info for record in caplog.records] == [None]
 
 
 def test_a_fault_that_a_client_is_told_of_stands_too(

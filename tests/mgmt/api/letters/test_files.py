@@ -48,6 +48,14 @@ async def test_each_row_of_a_file_has_its_status_and_its_place(desk: DeskOf) -> 
     assert order["steps"][-1]["state"] == "partially_enforced"
 
 
+async def test_a_large_file_half_of_which_is_garbage_is_in_force_with_its_other_half(desk: DeskOf) -> None:
+    rows = (f"site-{number}.example\n{number} is no address\n" for number in range(10_000))
+    status, order = await push(desk("regulator"), "".join(["url\n", *rows]).encode(), ref="large")
+
+    assert status == 201, order
+    assert order["counts"] == {"enforced": 10_000, "invalid": 10_000}
+
+
 async def test_the_file_is_kept_octet_for_octet_with_its_digest(desk: DeskOf, engine: Engine) -> None:
     api = desk("regulator")
     _, order = await push(api, LETTER, "پی ٹی اے.csv")
