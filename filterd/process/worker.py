@@ -115,7 +115,8 @@ class Worker:
         """Run the front until SIGTERM, with the images that the manifest names; raises what ends the front."""
         socket = worker_socket(self._run_dir, self.name)
         self._starts = counted_start(socket.with_name("starts"))
-        if (self._images / MANIFEST).exists():
+        seen = _stamp(self._images / MANIFEST)
+        if seen is not None:
             await self._use_first()
         else:
             self._refused = (
@@ -128,6 +129,8 @@ class Worker:
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         following = asyncio.ensure_future(self._follow_sessions())  # noqa: TID251
         try:
+            if _stamp(self._images / MANIFEST) != seen:  # what control has published since, it could not tell us
+                await self._use(MANIFEST)
             while True:
                 running = self._running
                 await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -215,7 +218,7 @@ class Worker:
         while True:
             is_there = self._sessions.parent.exists()
             await asyncio.sleep(SESSIONS_S if is_there else NO_SESSIONS_S)
-            is_new = is_there and self._stamp_of_sessions() != self._seen_sessions
+            is_new = is_there and _stamp(self._sessions) != self._seen_sessions
             if is_new and any(self._tables.images):  # what was never served waits for the first images
                 await self._take_sessions()
 
@@ -232,17 +235,10 @@ class Worker:
             else:
                 self._tables = tables
 
-    def _stamp_of_sessions(self) -> tuple[int, int] | None:
-        try:
-            status = self._sessions.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns
-
     def _open_sessions(self) -> list[Image | None]:
         """The levels of sessions.   Those that cannot be used keep nothing else from being served: older ones stay."""
         give_way()  # as for all images
-        self._seen_sessions, known = self._stamp_of_sessions(), self._tables.sessions
+        self._seen_sessions, known = _stamp(self._sessions), self._tables.sessions
         if self._seen_sessions is None:
             return known
         try:
@@ -295,6 +291,15 @@ async def _after(before: "asyncio.Future[None]", front: Front) -> None:
     await asyncio.wait((before,))
     del before  # what it was cancelled with leads to its front
     await front.run()
+
+
+def _stamp(manifest: Path) -> tuple[int, int] | None:
+    """What is another one once a manifest has been written again; None where there is none."""
+    try:
+        status = manifest.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _open_gently(manifest: Path, known: TableSet, open_levels: Callable[[], Sequence[Image | None]]) -> TableSet:

@@ -21,7 +21,7 @@ def run(*arguments: str, stdin: str = "", stdout: int | TextIO = subprocess.PIPE
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "filterd", *arguments]
     return subprocess.run(
-        command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, env=env, timeout=30, check=False
+        command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, env=env, timeout=120, check=False
     )
 
 

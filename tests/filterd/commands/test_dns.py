@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.packets.shapes import question
-from support.system.daemon import Daemon, eventually
+from support.system.daemon import DEADLINE_S, Daemon, eventually
 from support.system.ports import free_port
 
 from filterd.cli import main
@@ -42,7 +42,7 @@ def test_the_front_alone_blocks_a_listed_name_and_forwards_another(stopped: Daem
             assert bytes((198, 51, 100, 7)) in eventually(lambda: ask(b"other.test"), "the upstream")
         finally:
             running.send_signal(signal.SIGTERM)
-        assert running.wait(10) == 0
+        assert running.wait(DEADLINE_S) == 0
 
 
 @pytest.mark.services

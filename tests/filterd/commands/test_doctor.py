@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.system.certificates import make_certificate
+from support.system.ports import free_port
 
 from filterd.cli import main
 from filterd.commands import doctor
@@ -76,9 +77,8 @@ def test_a_program_that_is_not_there_names_its_package() -> None:
 
 
 def test_a_port_that_is_taken_is_told() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
+    port = free_port()  # of which nobody else takes hold, either
+    with socket.create_server(("127.0.0.1", port)):
         finding = _port("api", "127.0.0.1", port)
 
     assert finding.found == f"127.0.0.1:{port} Address already in use"

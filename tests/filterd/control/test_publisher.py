@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -302,7 +303,7 @@ def test_a_base_that_the_operator_compiled_beforehand_is_put_in_force(place: Pat
 
 
 def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_but_that(
-    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, stack: ExitStack
 ) -> None:
     monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 1)
 
@@ -319,11 +320,13 @@ def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_
         assert orders(control) == [first, gone, None]
         with writing(engine) as conn:
             withdraw_order(conn, gone, "a court", datetime.now(UTC), CONTROL)
-        async with asyncio.TaskGroup() as group:
+        compilation = Compilation(place, monkeypatch, stack)
+        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
             group.create_task(publisher.merge())
-            await compilation()
+            await compilation.begun()
             third = push(engine, "third.test", "T-3")
             await publisher.names_changed()  # while it is compiled
+            compilation.go_on()
         return await control.explainer.status(), orders(control), first, third
 
     status, after, first, third = play(place, engine, work)
@@ -334,7 +337,7 @@ def test_a_delta_that_has_grown_large_is_merged_into_a_base_and_nothing_changes_
 
 
 def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
-    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, stack: ExitStack
 ) -> None:
     monkeypatch.setattr("filterd.images.live_delta.MERGE_NAMES", 0)
 
@@ -343,9 +346,10 @@ def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
         push(engine, "ordered.test")
         await publisher.names_changed()
         with pytest.raises(ExceptionGroup, match="unhandled") as fault:
-            async with asyncio.TaskGroup() as group:
+            compilation = Compilation(place, monkeypatch, stack)
+            async with asyncio.timeout(120), asyncio.TaskGroup() as group:
                 group.create_task(publisher.merge())
-                os.kill(await compilation(), signal.SIGKILL)
+                os.kill(await compilation.begun(), signal.SIGKILL)
         assert fault.group_contains(CompileFailed, match="nothing changed")
         killed = publisher.generations["names"][0], reason(control, "ordered.test")
         await publisher.merge()
@@ -357,14 +361,33 @@ def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
     assert (status.generations["names"][0] > 1, status.delta_names, why) == (True, 0, "order")
 
 
-async def compilation() -> int:
-    """The process that compiles, once it has begun."""
-    own = Path(f"/proc/self/task/{os.getpid()}/children")
-    while True:
-        for child in own.read_text().split():
-            if b"compile" in Path(f"/proc/{child}/cmdline").read_bytes():
-                return int(child)
-        await asyncio.sleep(0.001)
+class Compilation:
+    """The next job that compiles: it begins and waits, so that it is there for as long as the test needs it."""
+
+    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
+        gate = place / "gate"
+        os.mkfifo(gate)
+        self._pids, self._gate = asyncio.Queue[int](), os.open(gate, os.O_RDWR)
+        stack.callback(os.close, self._gate)
+        start = asyncio.create_subprocess_exec
+
+        async def held(*command: str, **more: Any) -> asyncio.subprocess.Process:
+            assert "compile" in command, command
+            monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+            process = await start("sh", "-c", 'read -r _ < "$0"; exec "$@"', str(gate), *command, **more)
+            self._pids.put_nowait(process.pid)
+            return process
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", held)
+
+    async def begun(self) -> int:
+        """Its process."""
+        pid = await self._pids.get()
+        self._pids.put_nowait(pid)
+        return pid
+
+    def go_on(self) -> None:
+        os.write(self._gate, b"\n")
 
 
 def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(place: Path, engine: Engine) -> None:

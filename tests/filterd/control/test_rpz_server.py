@@ -74,9 +74,9 @@ def play(place: Path, port: int, work: Any) -> Any:
     """A control that publishes, and `work(control, owners)` beside it; owners() fetches the zone."""
 
     async def owners() -> set[str]:
-        found: list[Record] = []
         primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
         while True:
+            found: list[Record] = []  # of this try alone
             with contextlib.suppress(Exception):  # before it serves
                 await transfer(primary, to_wire(b"rpz.isp.example"), None, found.append, Limits())
                 return {to_text(record.owner).removesuffix(".rpz.isp.example") for record in found[2:]}
@@ -90,7 +90,7 @@ def play(place: Path, port: int, work: Any) -> Any:
         def note(server: Any) -> None:
             control.explainer.rpz = server
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(120), asyncio.TaskGroup() as group:
             task = group.create_task(
                 publish_zones(control.config, control.publisher.published, lambda: control.publisher.tables, note)
             )

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +53,7 @@ def there() -> Iterator[Callable[..., Any]]:
 
 
 def _prepare() -> None:
+    Path("/proc/sys/net/netfilter/nf_conntrack_udp_timeout").write_text("3600")  # on a busy machine 30 s are too short
     subprocess.run(["nft", "-f", "-"], input=RULES, check=True, text=True)
     for number in range(1, 6):
         add_address6(f"2001:db8:{number}::1")

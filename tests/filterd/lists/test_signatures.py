@@ -1,5 +1,4 @@
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,15 +106,23 @@ def test_a_second_signature_that_is_not_known_spoils_the_first(tmp_path: Path, h
         known.signing.check(tmp_path / "list", tmp_path / "both")
 
 
+class LongAgo(PgpSigner):
+    """Makes its key, and signs, in one second of the past: nobody has to be quick, nor to wait until the key ends."""
+
+    def _run(self, *arguments: str | Path) -> None:
+        super()._run("--faked-system-time", "20260101T000000!", *arguments)
+
+
 def test_a_key_that_has_expired_signs_no_longer(tmp_path: Path, home: Path) -> None:
-    signer = PgpSigner(home / "publisher", expires="seconds=2")
+    lasting, expired = LongAgo(home / "lasting"), LongAgo(home / "publisher", expires="seconds=2")
     (tmp_path / "list").write_text("a.example")
-    signature = signer.sign(tmp_path / "list")
-    signer.end()
-    time.sleep(3)
+    lasting.signing.check(tmp_path / "list", lasting.sign(tmp_path / "list"))  # its age alone is no fault
+    signature = expired.sign(tmp_path / "list")
+    for each in (lasting, expired):
+        each.end()
 
     with pytest.raises(NotSigned, match="does not fit"):
-        signer.signing.check(tmp_path / "list", signature)
+        expired.signing.check(tmp_path / "list", signature)
 
 
 def test_a_list_whose_keys_were_changed_is_judged_by_the_new_ones(tmp_path: Path, home: Path) -> None:

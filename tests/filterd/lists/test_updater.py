@@ -117,18 +117,24 @@ async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_o
     url = '- {id: far, url: "https://lists.example/x", format: plain, tier: order}\n'
     (place / "f.yaml").write_text(SAID + zone.format("slow") + zone.format("quick") + url)
     config, running, most, ended = load(place / "f.yaml"), [], [], []
+    all_run, others_ended = asyncio.Event(), asyncio.Event()
 
     async def run(arguments: Any, niceness: Any, timeout_s: Any) -> Any:
         running.append(arguments[-1])
         most.append(sorted(running))
-        await asyncio.sleep(0.1 if "slow" in arguments else 0.01)
+        if {"far", "quick", "slow"} <= {*running}:
+            all_run.set()
+        await (others_ended if "slow" in arguments else all_run).wait()
         running.remove(arguments[-1])
         ended.append(arguments[-1])
+        if {"far", "quick"} <= {*ended}:
+            others_ended.set()
         return Ended(0, "")
 
     monkeypatch.setattr(listkeeper, "run_job", run)
     assert await keeper.due(config) == ["slow", "quick", "far"]
-    await asyncio.gather(keeper.pull(config, ["a", "slow", "quick", "far"]), keeper.pull(config, ["slow"]))
+    async with asyncio.timeout(60):
+        await asyncio.gather(keeper.pull(config, ["a", "slow", "quick", "far"]), keeper.pull(config, ["slow"]))
 
     assert sorted(ended) == ["far", "quick", "slow", "slow"] and ended[-2:] == ["slow", "slow"]
     assert ["far", "quick", "slow"] in most and all(each.count("slow") < 2 for each in most)

@@ -90,8 +90,11 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
-    for _ in range(200):
-        if not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
+    for _ in range(600):
+        try:
+            if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
+                return
+        except (FileNotFoundError, ProcessLookupError):  # it is gone, be it while it is read
             return
         time.sleep(0.1)
     os.kill(pid, signal.SIGKILL)

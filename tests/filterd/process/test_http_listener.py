@@ -137,7 +137,8 @@ async def test_a_header_that_does_not_come_to_its_end_ends_the_connection(octets
 
 
 async def test_a_connection_ends_when_it_has_lived_for_too_long() -> None:
-    limits = HttpLimits(n_connections=10, n_of_client=10, header_s=30.0, longest_s=0.5, n_headers=10)
+    # long enough for the first one's answer, also where that waits for its core
+    limits = HttpLimits(n_connections=10, n_of_client=10, header_s=30.0, longest_s=3.0, n_headers=10)
     async with listening(limits) as listener:
         peer = await Peer.to(listener)
         peer.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")

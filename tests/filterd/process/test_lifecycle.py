@@ -81,7 +81,7 @@ def test_a_role_ends_when_its_supervisor_is_killed() -> None:
 
         parent.kill()
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_running(pid):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -89,11 +89,9 @@ def test_a_role_ends_when_its_supervisor_is_killed() -> None:
 
 def is_running(pid: Any) -> Any:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it is gone, be it while it is read
         return False
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
 
 
 def test_what_cannot_start_ends_at_once_the_first_time_and_later_after_pauses_up_to_the_longest() -> None:

@@ -70,7 +70,7 @@ def play(state: Path, front: Any, *requests: Any) -> Any:
     async def run() -> Any:
         worker = Worker("dns-0", state, state / "run", front)
         path = state / "run/dns-0/worker.sock"
-        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             group.create_task(worker.run())
             while not path.exists():  # noqa: ASYNC110  # a socket's birth cannot be awaited
                 await asyncio.sleep(0.001)
@@ -127,6 +127,26 @@ def test_the_images_are_open_before_the_front_serves(images: Images, state: Path
     play(state, front, {"op": "status"})
 
     assert front.n_given_first == 1
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_what_is_published_before_control_can_reach_a_worker_is_served_all_the_same(
+    images: Images, state: Path, is_first: bool
+) -> None:
+    class Hurried(Front):
+        """Control publishes while this one starts."""
+
+        async def run(self) -> None:
+            publish(images, state)
+            await super().run()
+
+    front = Hurried()
+    if not is_first:
+        publish(images, state)
+
+    play(state, front, {"op": "status"})
+
+    assert [tables.generations["names"] for tables in front.given] == ([(1, 0)] if is_first else [(1, 0), (2, 0)])
 
 
 def test_a_worker_without_a_manifest_says_what_it_waits_for(state: Path) -> None:
@@ -416,7 +436,7 @@ def test_sessions_are_read_at_the_start_and_followed_without_a_request(images: I
 
     async def run() -> None:
         worker = Worker("dns-0", state, state / "run", front)
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             group.create_task(worker.run())
             while not front.given:  # noqa: ASYNC110  # no event tells it
                 await asyncio.sleep(0.001)

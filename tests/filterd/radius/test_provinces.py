@@ -36,6 +36,7 @@ def places() -> PlaceTable:
 async def test_sessions_are_looked_at_again_once_what_is_known_is_old(
     places: PlaceTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(provinces, "LEAST_AGE_S", 3600.0)  # not old before we say so, however slow we are
     living = [session(7)]
     found = SessionProvinces(lambda: living)
     assert await found.of([7, 8], places) == [(7, "PK-PB")]
@@ -64,8 +65,9 @@ async def test_control_asks_for_many_at_once_and_gets_those_that_are_known(
 
 
 @pytest.fixture
-def played(tmp_path: Path) -> Iterator[Callable[[Any], ProvinceClient]]:
-    """A client of a role that answers what it is told."""
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], ProvinceClient]]:
+    """A client of a role that answers what it is told, and that has the time that it needs for it."""
+    monkeypatch.setattr(provinces, "PATIENCE_S", 60.0)
     listening = socket.socket(socket.AF_UNIX)
     radius_socket(tmp_path).parent.mkdir()
     listening.bind(str(radius_socket(tmp_path)))

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.services, pytest.mark.long]
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadiusBox]:
     running = RadiusBox(tmp_path_factory.mktemp("box"))
+    running.began_s = time.monotonic()  # type: ignore[attr-defined]
     running.start()
     running.line(7, "flat3")
     running.line(8, "flat4", category="gambling")
@@ -137,6 +138,7 @@ def test_what_is_not_believed_is_counted_not_answered_and_changes_nothing(
 
     assert box.send(request_(), patience_s=0.5) is None
 
+    eventually(lambda: box.sessions()["counters"][counter] > before, "the counter")
     assert box.sessions()["counters"][counter] == before + 1
     assert not box.is_blocked("192.0.2.40")
 
@@ -150,16 +152,17 @@ def test_a_stranger_is_not_read(box: RadiusBox) -> None:
         eventually(lambda: box.sessions()["counters"]["radius_unknown_nas"] > before, "the counter")
 
     assert not box.is_blocked("192.0.2.41")
-    assert box.log().count("requests dropped, not answered") <= 2  # one a minute
+    n_minutes = int(time.monotonic() - box.began_s) // 60  # type: ignore[attr-defined]
+    assert box.log().count("requests dropped, not answered") <= max(2, n_minutes + 1)  # one a minute
     assert "flat" not in box.log()
 
 
 def test_a_name_that_is_given_to_a_line_later_counts_for_sessions_that_live(box: RadiusBox) -> None:
-    box.tell(START, "h", "flat9", address="192.0.2.50")
+    box.tell(START, "h", "flat10", address="192.0.2.50")
     eventually(lambda: box.sessions()["unidentified"] == 1, "a session without a line")
     assert not box.is_blocked("192.0.2.50")
 
-    box.line(9, "flat9")
+    box.line(10, "flat10")
 
     box.until(blocked=True, address="192.0.2.50")
 
@@ -190,7 +193,8 @@ def test_no_session_that_was_answered_is_lost_when_the_role_is_killed(box: Radiu
     assert answered >= 150
     # One that was written and not answered any more may be there, too.
     assert box.sessions()["sessions"] >= n_before + answered
-    assert box.is_blocked("2001:db8:100::1") and box.is_blocked("2001:db8:195::1")
+    for address in ("2001:db8:100::1", "2001:db8:195::1"):  # answered, and perhaps not published when it died
+        box.until(blocked=True, address=address)
 
 
 def test_freeradius_own_client_believes_the_answer(box: RadiusBox) -> None:
@@ -269,16 +273,16 @@ def test_whatever_is_sent_for_half_a_minute_moves_nothing_and_is_counted_and_mem
     box: RadiusBox,
 ) -> None:
     began = now()
-    start = told(START, "h", "flat3", address="192.0.2.60", at_s=began)
+    start = told(START, "flood", "flat3", address="192.0.2.65", at_s=began)
     assert box.send(start)
-    box.until(blocked=True, address="192.0.2.60")
+    box.until(blocked=True, address="192.0.2.65")
     pid, before, sessions = box.pid_of("radius"), box.sessions()["counters"], box.sessions()["sessions"]
     memory = resident_mib(pid)
-    late = [told(status, "h", "flat4", address="192.0.2.60", at_s=began - 60) for status in (INTERIM, START)]
+    late = [told(status, "flood", "flat4", address="192.0.2.65", at_s=began - 60) for status in (INTERIM, START)]
     kinds = [
         *[(b"\4" + os.urandom(99), "127.0.0.1") for _ in range(50)],
-        *[(told(STOP, "h", at_s=began + n, secret=b"another secret of 24 oct"), "127.0.0.1") for n in range(50)],
-        *[(told(STOP, "h", at_s=began + n), "127.0.0.99") for n in range(50)],  # of no NAS
+        *[(told(STOP, "flood", at_s=began + n, secret=b"another secret of 24 oct"), "127.0.0.1") for n in range(50)],
+        *[(told(STOP, "flood", at_s=began + n), "127.0.0.99") for n in range(50)],  # of no NAS
         *[(told(OFF, at_s=began - 5000 - n), "127.0.0.1") for n in range(50)],  # kept since then
         *[(told(START, f"h{n}", "flat4", address=f"198.51.100.{n}", at_s=began), "127.0.0.1") for n in range(50)],
         *[(each, "127.0.0.1") for each in (start, *late) for _ in range(20)],
@@ -292,7 +296,7 @@ def test_whatever_is_sent_for_half_a_minute_moves_nothing_and_is_counted_and_mem
             for octets, host in kinds:
                 by_host[host].sendto(octets, ("127.0.0.1", box.radius))
             n_sent += len(kinds)
-    eventually(lambda: box.tell(START, "i", "flat3", address="192.0.2.61"), "an answer after it")
+    eventually(lambda: box.tell(START, "after", "flat3", address="192.0.2.66"), "an answer after it")
 
     after = box.sessions()
     more = {name: n - before[name] for name, n in after["counters"].items()}
@@ -301,5 +305,5 @@ def test_whatever_is_sent_for_half_a_minute_moves_nothing_and_is_counted_and_mem
     assert (box.pid_of("radius"), after["sessions"]) == (pid, sessions + 1)
     assert 0 < more["radius_requests"] <= n_sent + 100
     assert resident_mib(pid) - memory < MOST_MORE_MIB
-    assert box.is_blocked("192.0.2.60")
-    box.until(blocked=True, address="192.0.2.61")
+    assert box.is_blocked("192.0.2.65")
+    box.until(blocked=True, address="192.0.2.66")
