@@ -34,7 +34,7 @@ setLocal("127.0.0.1:{port}")
 addLocal("[::1]:{port}")
 setACL({{"127.0.0.0/8", "::1/128"}})
 newServer({{address="{behind}", useProxyProtocol=true, healthCheckMode="active", checkName="www.free.test.",
-           mustResolve=true, checkInterval=1, maxCheckFailures=1}})
+           mustResolve=true, checkInterval=1, checkTimeout=10000, maxCheckFailures=1}})
 addAction(AllRule(), SetProxyProtocolValuesAction({{[2]="dns.test"}}))
 function maintenance()
   local out = io.open("{state}.new", "w")

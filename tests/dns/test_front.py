@@ -190,7 +190,7 @@ async def test_a_second_upstream_takes_over_while_the_first_is_dead(
     serving: Serving, unbound: Endpoint, program: Program
 ) -> None:
     async with serving((), (Endpoint("127.0.0.1", 1), unbound)) as front:
-        deadline = asyncio.get_running_loop().time() + 20
+        deadline = asyncio.get_running_loop().time() + 60
         said = ""
         while "198.51.100.10" not in said and asyncio.get_running_loop().time() < deadline:
             said = await told(program("dig"), *at(front), "+time=1", "+tries=1", "+short", "www.free.test")
@@ -356,9 +356,7 @@ async def test_newer_tables_given_meanwhile_count_as_taken(images: Images) -> No
 
 
 async def test_workers_share_the_endpoints_and_all_of_them_serve(images: Images, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind(("127.0.0.1", 0))
-        endpoint = Endpoint(*opened.getsockname())
+    endpoint = Endpoint("127.0.0.1", free_port())
     tables = TableSet(images.names(BLOCKED))
     policy = AnswerPolicy(Splash(IPv4Address("192.0.2.80")))
     query = bytes(DNSRecord.question("n.test").pack())
@@ -424,7 +422,8 @@ def test_a_port_that_is_taken_for_tcp_is_not_chosen(images: Images, monkeypatch:
 
     front = quiet_front(images, Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", 9))
 
-    assert [endpoint.port for endpoint in front.bound] == tried[1:]
+    # another process may have the next one, too
+    assert [endpoint.port for endpoint in front.bound] == tried[-1:] and len(tried) > 1
     front.close()
 
 

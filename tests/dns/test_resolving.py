@@ -3,6 +3,7 @@
 import asyncio
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,12 +43,15 @@ async def test_a_second_query_is_answered_out_of_the_cache_and_its_time_runs(
     serving: Serving, unbound: Endpoint, program: Program, images: Images, transport: str
 ) -> None:
     async with serving((), (unbound,), resolver=CACHED) as front:
+        began_s = time.monotonic()
         first = await dig(program, front, transport, "www.free.test", "A")
         await asyncio.sleep(1.1)
         second = await dig(program, front, transport, "wWw.Free.TEST", "A", family=1)
+        took_s = time.monotonic() - began_s  # of a busy machine, more than a second longer
 
     assert re.search(r"^www\.free\.test\.\s+300\s+IN\s+A\s+198\.51\.100\.10$", first, re.MULTILINE)
-    assert re.search(r"^wWw\.Free\.TEST\.\s+29[89]\s+IN\s+A\s+198\.51\.100\.10$", second, re.MULTILINE)
+    [left_s] = re.findall(r"^wWw\.Free\.TEST\.\s+(\d+)\s+IN\s+A\s+198\.51\.100\.10$", second, re.MULTILINE)
+    assert 299 - took_s <= int(left_s) <= 299
     counted = read_counters(images.folder / ("c-tcp" if transport == "+tcp" else "c-udp"))
     assert (counted["dns_cache_hits"], counted["dns_cache_misses"], counted["dns_forwarded"]) == (1, 1, 1)
 
@@ -163,7 +167,7 @@ def dying_resolver(dnsmasq: str, at: Endpoint) -> "subprocess.Popen[bytes]":
 
 
 async def until_answered(program: Program, front: DnsFront) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if said := (await dig(program, front, "+short", "www.free.test")).strip():
                 return said

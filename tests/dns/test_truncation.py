@@ -136,7 +136,7 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
             "6",
         )
         async with asyncio.timeout(
-            20
+            60
         ):  # a burst that a busy machine loses takes its upstream for away, until it is probed
             while not (alone := await dig(program, front, "+short", "one.many.test")):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
@@ -232,7 +232,7 @@ async def ask(front: DnsFront, name: str) -> tuple[int, bool, bool]:
         client.setblocking(False)
         client.connect(front.bound[0])
         await loop.sock_sendall(client, query)
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(30):  # an upstream that says nothing costs 4.5 s, and a busy machine its time
             answer = await loop.sock_recv(client, 4096)
     assert (answer[:2], answer[12 : len(query)]) == (query[:2], query[12:])
     (flags,) = struct.unpack_from("!H", answer, 2)
@@ -293,7 +293,7 @@ async def test_where_nobody_listens_on_tcp_every_client_gets_the_truncated_answe
     serving: Serving, images: Images, truncating_only: Endpoint
 ) -> None:
     async with serving((), (truncating_only,)) as front:
-        async with asyncio.timeout(20):  # patience alone would be fifty times 4.5 s
+        async with asyncio.timeout(100):  # patience alone would be fifty times 4.5 s
             said = [await ask(front, f"q{number}.test") for number in range(50)]
 
     assert said == [CUT] * 50

@@ -57,10 +57,10 @@ def locked(has_gate: bool, lab: Lab, internet: Internet, tmp_path_factory: pytes
     servers = lab.popen("internet", [sys.executable, "-c", SERVING, str(OTHER_PORT), at.web4, at.web6, at.foreign4])
     try:
         desk = Desk(lab, token)
-        wait_until(desk.is_up, "the API", 60.0)
+        wait_until(desk.is_up, "the API", 240.0)
         desk.put(f"/v1/subscribers/{LINE}", {"label": "child", "prefixes": [at.child4, *prefixes6]})
         desk.post(f"/v1/subscribers/{LINE}/pause", {"minutes": None})
-        wait_until(lambda: opened(lab) == {at.web4, at.web6}, "the corridor's addresses", 30.0)
+        wait_until(lambda: opened(lab) == {at.web4, at.web6}, "the corridor's addresses", 120.0)
         yield gateway
     finally:
         lab.stop(servers)
@@ -131,9 +131,9 @@ def test_what_ran_at_its_address_before_the_lock_ends(
     desk.post(f"/v1/subscribers/{LINE}/resume", {})
     download = Download(lab, "child", "https://video.test/big", address, trust)
     try:
-        download.wait_for(1_000_000)
+        download.wait_for(1_000_000, within_s=60.0)
         desk.post(f"/v1/subscribers/{LINE}/pause", {"minutes": None})
-        download.wait_for_stop(silence_s=2.0)
+        download.wait_for_stop(silence_s=2.0, within_s=60.0)
     finally:
         desk.post(f"/v1/subscribers/{LINE}/pause", {"minutes": None})
         download.stop()
@@ -159,7 +159,7 @@ def test_answers_that_nobody_asked_for_open_nothing(lab: Lab, source: str) -> No
     sender = "127.0.0.1" if source == "loopback" else getattr(at, source)
 
     forging = [sys.executable, "-c", FORGING, sender, at.gateway4, HELP, at.foreign4]
-    assert lab.run("adult", forging, timeout_s=60.0).returncode == 0
+    assert lab.run("adult", forging, timeout_s=240.0).returncode == 0
 
     assert dig(lab, "child", HELP).data == (at.web4,)
     assert opened(lab) == {at.web4, at.web6}

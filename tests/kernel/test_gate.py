@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.gate.program import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https
+from support.gate.program import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https, quickest
 
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from filterd.kernel.queue_drops import QUEUES
@@ -20,6 +20,8 @@ from filterd.lab.topology import Lab
 pytestmark = pytest.mark.kernel
 
 FAMILIES = ("web4", "web6")
+WAIT_S = 60.0  # of a busy machine
+LOCK_S = 0.2  # from a lock in the kernel to the last octet
 
 
 @pytest.fixture(params=["open"])
@@ -34,7 +36,7 @@ def segments(lab: Lab, family: str, pieces: str) -> str:
     program = f"""
 import socket, sys, time
 from support.packets.builders import hello, hello_message, records
-one = socket.create_connection(({getattr(lab.addresses, family)!r}, 443), 5)
+one = socket.create_connection(({getattr(lab.addresses, family)!r}, 443), 20)
 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 try:
     for piece in {pieces}:
@@ -110,10 +112,10 @@ def test_an_allowed_download_leaves_the_queue(gate: Gate, lab: Lab, internet: In
         lab, "child", "https://video.test/big", lab.addresses.web4, ["--cacert", str(internet.authority)]
     )
     try:
-        download.wait_for(1 << 20)
+        download.wait_for(1 << 20, WAIT_S)
         wait_until(lambda: gate.counted("gate_released") == 1, "the flow's release")
         queued = gate.counted("gate_packets")
-        download.wait_for(4 << 20)
+        download.wait_for(4 << 20, WAIT_S)
 
         assert gate.counted("gate_packets") == queued
         assert queued <= 12
@@ -167,9 +169,18 @@ def hung(gate: Gate, lab: Lab, family: str) -> Iterator[None]:
     def n_waiting() -> int:
         return int(lab.run("gateway", ["cat", str(QUEUES)]).stdout.split()[WAITING])
 
+    def stands_still() -> bool:
+        """Whether each of its threads does: a signal takes its time on a busy machine."""
+        threads = Path(f"/proc/{gate.program.pid}/task").glob("*/stat")
+        return {each.read_text().rpartition(")")[2].split()[0] for each in threads} == {"T"}
+
     gate.program.send_signal(signal.SIGSTOP)
     try:
-        lab.run("child", [sys.executable, "-c", FILL, getattr(lab.addresses, family)])
+        wait_until(stands_still, "a gate that stands still")
+        n_before = -1
+        while n_waiting() != n_before:  # until one more has found no room
+            n_before = n_waiting()
+            lab.run("child", [sys.executable, "-c", FILL, getattr(lab.addresses, family)])
         yield
     finally:
         gate.program.send_signal(signal.SIGCONT)
@@ -201,11 +212,13 @@ def test_what_overruns_the_queue_of_a_closed_gate_is_dropped_counted_and_sent_ag
         waiting = Download(lab, "child", "https://allowed.test/", getattr(lab.addresses, family), trust)
         time.sleep(0.5)  # its hello has come, and found the queue full
 
-    waiting.wait_for(1)
+    waiting.wait_for(1, WAIT_S)
     waiting.stop()
     assert https(lab, internet, "www.blocked.test", family).was_reset
-    wait_until(lambda: gate.counted("gate_queue_overrun") > 0, "the count of what was dropped")
-    assert int(gate.kernel("kernel.n_unjudged()").stdout) == gate.counted("gate_queue_overrun")
+    n_unjudged = int(gate.kernel("kernel.n_unjudged()").stdout)
+    assert n_unjudged > 0
+    wait_until(lambda: gate.counted("gate_queue_overrun") >= n_unjudged, "the count of what was dropped")
+    assert gate.counted("gate_queue_overrun") == n_unjudged
 
 
 @pytest.mark.parametrize("gate", ["closed"], indirect=True)
@@ -224,24 +237,30 @@ def test_a_lock_stops_a_running_download_and_no_other(
 ) -> None:
     trust = ["--cacert", str(internet.authority)]
     address = getattr(lab.addresses, family)
-    child = Download(lab, "child", "https://video.test/big", address, trust)
-    adult = Download(lab, "adult", "https://video.test/big", address, trust)
-    try:
-        child.wait_for(1 << 20)
-        adult.wait_for(1 << 20)
-        prefix = f"net('{getattr(lab.addresses, family.replace('web', 'child'))}/{length}', strict=False)"
-        gate.kernel(f"kernel.set_locked([{prefix}])")
-        returned = time.time()
+    prefix = f"net('{getattr(lab.addresses, family.replace('web', 'child'))}/{length}', strict=False)"
 
-        assert child.wait_for_stop(silence_s=0.3) < returned + 0.2
-        adult.wait_for(1 << 20)
-        assert int(gate.kernel(f"kernel.cut([{prefix}])").stdout) >= 1
-        assert https(lab, internet, "allowed.test", family).code == 0
-        gate.kernel("kernel.set_locked([])")
-        assert https(lab, internet, "allowed.test", family).code == 200
-    finally:
-        child.stop()
-        adult.stop()
+    def stops_s() -> float:
+        """Seconds from the lock to the last octet."""
+        child = Download(lab, "child", "https://video.test/big", address, trust)
+        adult = Download(lab, "adult", "https://video.test/big", address, trust)
+        try:
+            child.wait_for(1 << 20, WAIT_S)
+            adult.wait_for(1 << 20, WAIT_S)
+            gate.kernel(f"kernel.set_locked([{prefix}])")
+            returned = time.time()
+
+            child.wait_for_stop(0.3, WAIT_S)
+            adult.wait_for(1 << 20, WAIT_S)
+            assert int(gate.kernel(f"kernel.cut([{prefix}])").stdout) >= 1
+            assert https(lab, internet, "allowed.test", family).code == 0
+            gate.kernel("kernel.set_locked([])")
+            assert https(lab, internet, "allowed.test", family).code == 200
+            return child.last_octet_at() - returned
+        finally:
+            child.stop()
+            adult.stop()
+
+    assert quickest(stops_s, LOCK_S) < LOCK_S
 
 
 @pytest.mark.alone
@@ -302,9 +321,9 @@ def test_rules_are_put_in_twice_and_taken_out_without_a_trace(lab: Lab) -> None:
 def test_every_packet_of_many_connections_gets_its_verdict(gate: Gate, lab: Lab, internet: Internet) -> None:
     names = ["allowed.test", "www.blocked.test"] * 60
     urls = [f"https://{name}/" for name in names]
-    argv = ["curl", "-s", "-Z", "--parallel-immediate", "--parallel-max", "30", "--noproxy", "*", "-m", "20"]
+    argv = ["curl", "-s", "-Z", "--parallel-immediate", "--parallel-max", "30", "--noproxy", "*", "-m", "60"]
     argv += ["--cacert", str(internet.authority), "-H", "Connection: close", "--http1.1"]
-    done = lab.run("child", [*argv, "--connect-to", f"::{lab.addresses.web4}:443", *urls], None, 40.0)
+    done = lab.run("child", [*argv, "--connect-to", f"::{lab.addresses.web4}:443", *urls], None, 180.0)
 
     assert done.stdout.count("sni=allowed.test") == 60
     assert "blocked" not in done.stdout
@@ -338,12 +357,12 @@ def far_server(lab: Lab) -> Iterator[None]:
 def test_decoys_on_the_wire_do_not_save_the_real_hello(gate: Gate, lab: Lab, far_server: None, packets: str) -> None:
     program = ROOT / "tests/support/gate/evader.py"
 
-    def evade(name: str, plan: str) -> str:
-        argv = [*PYTHON, str(program), lab.addresses.child4, lab.addresses.web4, name, plan]
+    def evade(name: str, plan: str, patience_s: float) -> str:
+        argv = [*PYTHON, str(program), lab.addresses.child4, lab.addresses.web4, name, plan, str(patience_s)]
         return lab.run("child", argv).stdout.strip()
 
-    assert evade("www.allowed.test", "[(0, HELLO, 64)]") == "answered"
-    assert evade("www.blocked.test", packets) in ("reset", "silence")
+    assert evade("www.allowed.test", "[(0, HELLO, 64)]", 20.0) == "answered"
+    assert evade("www.blocked.test", packets, 1.0) in ("reset", "silence")
 
 
 ANSWERING = """
@@ -356,11 +375,12 @@ while True:
     one.sendto(b"here", peer)
 """
 INITIAL_OCTETS = 1250  # of Chromium; QUIC takes no less than 1,200
+SILENCE_S = 0.5
 ASKING = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 one = socket.socket(family, socket.SOCK_DGRAM)
-one.settimeout(0.5)
+one.settimeout(float(sys.argv[4]))
 one.connect((sys.argv[1], int(sys.argv[2])))
 one.send(bytes(int(sys.argv[3])))
 try:
@@ -374,10 +394,13 @@ except OSError:
 
 @contextmanager
 def udp_to(lab: Lab, node: str, host: str, port: int, rules: str) -> Iterator[Callable[..., str]]:
-    """`node` answers UDP at `host` while the gateway has `rules`: gives ask(from, address[, octets]), the answer."""
+    """`node` answers UDP at `host` while the gateway has `rules`: gives ask(from, address, …), the answer.
 
-    def ask(asker: str, address: str, octets: int = INITIAL_OCTETS) -> str:
-        return lab.run(asker, [sys.executable, "-c", ASKING, address, str(port), str(octets)]).stdout.strip()
+    octets   of the question;  patience_s: after which there is none, as a busy machine may answer late"""
+
+    def ask(asker: str, address: str, octets: int = INITIAL_OCTETS, patience_s: float = 20.0) -> str:
+        argv = [sys.executable, "-c", ASKING, address, str(port), str(octets), str(patience_s)]
+        return lab.run(asker, argv).stdout.strip()
 
     answering = lab.popen(node, [sys.executable, "-c", ANSWERING, host, str(port)])
     try:
@@ -398,7 +421,7 @@ def test_quic_is_refused_at_once_where_the_operator_says_so(lab: Lab, server: st
         assert ask("child", address) == "here"
     with udp_to(lab, "internet", address, 443, "Rules(refused_udp=(443,))") as ask:
         assert ask("child", address) == "refused"
-        assert ask("child", address, 100) == "nothing"  # an error would be longer
+        assert ask("child", address, 100, SILENCE_S) == "nothing"  # an error would be longer
 
 
 @pytest.mark.parametrize("server", ["foreign4", "foreign6"])
@@ -408,7 +431,7 @@ def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: 
 
     with udp_to(lab, "gateway", "::", 53, f"Rules(dns_port=53, subscribers=({prefixes}))") as ask:
         assert ask("child", address) == "here"
-        assert ask("adult", address) != "here"
+        assert ask("adult", address, patience_s=SILENCE_S) != "here"
 
 
 @pytest.mark.parametrize("family", ["4", "6"])

@@ -63,8 +63,8 @@ def test_a_download_of_each_subscriber_runs_at_a_rate(lab: Lab, internet: Intern
     child = Download(lab, "child", "https://video.test/big", lab.addresses.web4, trust)
     adult = Download(lab, "adult", "https://video.test/big", lab.addresses.web6, trust)
     try:
-        child.wait_for(2 * MIB)
-        adult.wait_for(2 * MIB)
+        child.wait_for(2 * MIB, 60.0)
+        adult.wait_for(2 * MIB, 60.0)
         assert child.program.poll() is None, "the whole download fitted into the test"
     finally:
         child.stop()
@@ -74,7 +74,7 @@ def test_a_download_of_each_subscriber_runs_at_a_rate(lab: Lab, internet: Intern
 def test_a_dead_download_is_seen_to_have_stopped(lab: Lab) -> None:
     download = Download(lab, "child", "http://video.test/big", lab.addresses.web4)
     try:
-        download.wait_for(1)
+        download.wait_for(1, 60.0)
         download.program.kill()
 
         last = download.wait_for_stop(silence_s=0.5)

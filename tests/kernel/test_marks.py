@@ -127,7 +127,7 @@ def test_bits_of_others_survive_on_packets_and_connections(
     trust = ["--cacert", str(internet.authority)]
     download = Download(lab, "child", "https://video.test/big", getattr(lab.addresses, family), trust)
     try:
-        download.wait_for(1 << 20)
+        download.wait_for(1 << 20, 60.0)
         wait_until(lambda: gate.counted("gate_released") >= 1, "the connection's release")
         released = value | FlowState.RELEASED << shift
         wait_until(lambda: f"mark={released}" in tracked(lab, family), f"a connection with mark {released:#x}")

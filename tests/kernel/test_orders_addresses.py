@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.gate.any_port import ask_tcp, ask_udp, start_servers
+from support.gate.any_port import SILENCE_S, ask_tcp, ask_udp, start_servers
 
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
 from filterd.lab.processes import wait_until
@@ -56,7 +56,7 @@ def test_an_address_of_an_order_is_closed_at_every_port_and_its_neighbour_is_not
     assert [each["status"] for each in entries] == ["enforced", "enforced", "pending_review", "refused_protected"]
     for listed, neighbour in ((at.web4, at.foreign4), (at.web6, at.foreign6)):
         wait_until(lambda listed=listed: ask_tcp(lab, "child", listed) == "refused", "the kernel", START_S)  # type: ignore[misc]
-        assert ask_udp(lab, "child", listed) == "nothing"
+        assert ask_udp(lab, "child", listed, SILENCE_S) == "nothing"
         assert ask_tcp(lab, "adult", listed) == "refused"
         assert (ask_tcp(lab, "child", neighbour), ask_udp(lab, "child", neighbour)) == ("here", "here")
 

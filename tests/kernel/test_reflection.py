@@ -25,6 +25,7 @@ from support.gate.forgery import (
 )
 from support.gate.program import Gate
 
+from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
@@ -58,6 +59,7 @@ def test_a_listed_name_without_a_handshake_brings_no_more_than_was_sent(
 
     sent, received = forge(gate.lab, family, forged)
 
+    wait_until(lambda: gate.counted("gate_packets") >= judged + len(forged), "the judgement of all")
     assert gate.counted("gate_packets") == judged + len(forged)
     assert received <= sent
     assert counts(gate) == before
@@ -85,6 +87,7 @@ def test_a_listed_name_over_quic_brings_no_more_than_was_sent_and_is_recorded_of
     sent, received = forge(gate.lab, family, over_quic(gate.lab, family, 1))
 
     assert received <= sent
+    wait_until(lambda: gate.counted("gate_unproven") > unproven, "the judgement of its name")
     assert gate.counted("gate_unproven") == unproven + 1
     assert counts(gate) == before
 

@@ -192,15 +192,18 @@ async def until(address: asking.Address, name: str, wanted: str, patience_s: flo
     began = time.monotonic()
     while time.monotonic() < began + patience_s:
         asked = f"n{time.monotonic_ns()}.{name}"
-        if (await verdicts(address, [asked]))[asked] == wanted:
+        if (await verdicts(address, [asked], 0.3, 2))[asked] == wanted:
             return time.monotonic() - began
         await asyncio.sleep(0.02)
     return float("inf")
 
 
-async def verdicts(address: asking.Address, names: Iterable[str]) -> dict[str, str]:
+async def verdicts(
+    address: asking.Address, names: Iterable[str], patience_s: float = 0.5, rounds: int = 4
+) -> dict[str, str]:
+    """By name.   patience_s, rounds: as ask_all() has them; a busy machine may answer late"""
     questions = [(to_wire(name.encode()), asking.A) for name in names]
-    answers = await asyncio.to_thread(asking.ask_all, address, questions, 0.3, 2)
+    answers = await asyncio.to_thread(asking.ask_all, address, questions, patience_s, rounds)
     return dict(zip(names, map(verdict, answers), strict=True))
 
 
@@ -208,7 +211,7 @@ async def verdicts_by_address(address: asking.Address) -> dict[str, str]:
     """What is said of names that have one address each, asked for by its type."""
     asked = [*BY_ADDRESS, *BY_ADDRESS6]
     questions = [(asking.name_at(each), asking.AAAA if ":" in each else asking.A) for each in asked]
-    answers = await asyncio.to_thread(asking.ask_all, address, questions, 0.3, 2)
+    answers = await asyncio.to_thread(asking.ask_all, address, questions)
     return {
         each: FREE6 if answer and asking.address_octets(each) in answer.addresses and ":" in each else verdict(answer)
         for each, answer in zip(asked, answers, strict=True)

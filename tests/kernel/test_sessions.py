@@ -146,9 +146,9 @@ def test_a_locked_line_that_gets_an_address_is_locked_there_at_once_and_what_ran
     trust = ["--cacert", str(internet.authority)]
     download = Download(network.lab, "child", "https://video.test/big", network.lab.addresses.web4, trust)
     try:
-        download.wait_for(1_000_000)
+        download.wait_for(1_000_000, within_s=60.0)
         network.tell(START, "b1", f"line{LINE}")
-        download.wait_for_stop(silence_s=2.0)
+        download.wait_for_stop(silence_s=2.0, within_s=60.0)
     finally:
         download.stop()
 
@@ -207,11 +207,11 @@ def test_the_bedtime_of_the_default_profile_closes_its_pool_when_control_was_kil
 def test_the_stop_of_a_session_takes_its_lock_away_and_ends_its_tracked_connections(network: Network) -> None:
     network.pause(LINE)
     network.tell(START, "c", f"line{LINE}")
-    wait_until(network.is_locked, "the lock", 30.0)
+    wait_until(network.is_locked, "the lock", WAIT_S)
 
     network.stop("c")
 
-    wait_until(lambda: not network.is_locked(), "no lock", 30.0)
+    wait_until(lambda: not network.is_locked(), "no lock", WAIT_S)
     network.wait(is_open=True)
     network.resume(LINE)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.gate.any_port import ask_tcp, ask_udp, start_servers
+from support.gate.any_port import PATIENCE_S, SILENCE_S, ask_tcp, ask_udp, start_servers
 from support.gate.program import Gate
 
 from filterd.lab.topology import Lab
@@ -20,8 +20,8 @@ class Closing(Gate):
         self.servers = start_servers(lab)
         super().__init__(lab, folder, "open", "symmetric", f"{at.child4},{at.child6}", f"{at.web4}/31,{at.web6}")
 
-    def udp(self, node: str, address: str) -> str:
-        return ask_udp(self.lab, node, address)
+    def udp(self, node: str, address: str, patience_s: float = PATIENCE_S) -> str:
+        return ask_udp(self.lab, node, address, patience_s)
 
     def tcp(self, node: str, address: str) -> str:
         return ask_tcp(self.lab, node, address)
@@ -44,7 +44,7 @@ def test_a_listed_address_is_closed_to_the_child_at_every_port_and_open_to_the_a
 ) -> None:
     listed = getattr(gate.lab.addresses, f"web{family}")
 
-    assert (gate.udp("child", listed), gate.tcp("child", listed)) == ("nothing", "refused")
+    assert (gate.udp("child", listed, SILENCE_S), gate.tcp("child", listed)) == ("nothing", "refused")
     assert (gate.udp("adult", listed), gate.tcp("adult", listed)) == ("here", "here")
     assert gate.counted("gate_address_blocked") == 2
     assert gate.counted("gate_verdict_failed") == 0

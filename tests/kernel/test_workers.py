@@ -46,6 +46,7 @@ def hellos(gateway: Gateway, worker: str) -> int:
 
 def test_each_judges_the_clients_that_fall_to_it(gateway: Gateway, lab: Lab, clients: None) -> None:
     wait_until(lambda: is_reset(lab, CLIENTS[0]), "the gate", START_S)
+    wait_until(lambda: all(is_reset(lab, client) for client in CLIENTS), "both workers", START_S)
     before = {worker: hellos(gateway, worker) for worker in ("gate-0", "gate-1")}
 
     for client in CLIENTS:

@@ -3,9 +3,10 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from ipaddress import IPv4Network, ip_network
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.dns.proxy_headers import SIGNATURE
@@ -198,7 +199,8 @@ async def test_half_a_handshake_or_header_is_let_go_in_time(
 async def test_half_open_handshakes_leave_room_again(
     open_house: OpenHouse, certificates: Certificates, trusting: ssl.SSLContext
 ) -> None:
-    limits = StreamLimits(n_connections=4, n_of_client=4, handshake_s=0.3)
+    # a busy machine has two seconds until all are there, and for the last one's handshake
+    limits = StreamLimits(n_connections=4, n_of_client=4, handshake_s=2.0)
     async with open_house(Door(tell_client, limits, certificates.dot)) as house:
         halves = [await house.connect() for _ in range(4)]
         _, refused = await house.connect()
@@ -278,7 +280,11 @@ async def test_strangers_have_places_of_their_own_and_leave_clients_theirs(open_
     assert counted["dns_streams_evicted"] == 2
 
 
-async def test_a_client_that_connects_too_often_is_refused(open_house: OpenHouse) -> None:
+async def test_a_client_that_connects_too_often_is_refused(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of a clock that stands still: a busy machine may need a second for a few connections
+    monkeypatch.setattr("dns.streams.acceptor.time", SimpleNamespace(monotonic_ns=lambda: 10**9))
     door = Door(tell_client, proxies=FROM_LOOPBACK, beginnings=ClientGuard(["0.0.0.0/0"], 1, 2))
     opened: list[asyncio.StreamWriter] = []
     async with open_house(door) as house:
@@ -309,8 +315,9 @@ async def test_one_client_has_so_many_connections_and_another_its_own(open_house
         said = [await meet(last) for last in (7, 7, 7, 8)]
         for writer in opened[:2]:
             writer.transport.abort()
-        await asyncio.sleep(0.05)
-        again = await meet(7)
+        async with asyncio.timeout(10):
+            while not (again := await meet(7)):  # noqa: ASYNC110  # they are let go in turns of the loop to come
+                await asyncio.sleep(0.01)
         for writer in opened:
             writer.close()
 
@@ -352,9 +359,13 @@ async def test_a_client_that_does_not_read_our_last_words_is_let_go(
     async with open_house(Door(converse, StreamLimits(n_connections=1))) as house:
         _, writer = await house.connect()
         await ended.wait()
-        await asyncio.sleep(0.3)
-        reader, another = await house.connect()
         async with asyncio.timeout(10):
-            assert await reader.read(1) == b"\0"
+            while True:
+                reader, another = await house.connect()
+                with suppress(ConnectionError):
+                    if await reader.read(1) == b"\0":
+                        break
+                another.close()  # the first has not been let go yet
+                await asyncio.sleep(0.02)
         writer.close()
         another.close()

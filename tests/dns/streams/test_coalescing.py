@@ -84,9 +84,9 @@ async def test_what_differs_in_anything_else_is_asked_by_itself(played: Played, 
 async def test_the_same_question_later_is_asked_anew(played: Played) -> None:
     async with asyncio.TaskGroup() as group:
         for number in range(2):
-            await asking(played, group, query(number))
+            (task,) = await asking(played, group, query(number))
             played.answer(number)
-            await asyncio.sleep(0.01)
+            await task
 
     assert played.asked == [query(0), query(1)]
 
@@ -113,7 +113,7 @@ async def test_where_the_one_who_asked_leaves_one_of_the_others_asks(played: Pla
     async with asyncio.TaskGroup() as group:
         tasks = await asking(played, group, *map(query, range(4)))
         tasks[0].cancel()
-        await asyncio.sleep(0.01)
+        await until(lambda: len(played.asked) > 1)
         assert played.asked == [query(0), query(1)]
         played.answer(1)
 

@@ -5,12 +5,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dnslib import EDNS0, DNSRecord
 from support.dns.dot_servers import HOST, Peer, PlayedTls
 from support.dns.stream_queries import End, answer_to, answering, query, running, silent, until
 from support.system.certificates import make_certificate
+from support.system.ports import free_port
 
 import dns.upstreams.stream_client
 from dns.errors import BadCertificate, UpstreamFailed
@@ -168,18 +170,22 @@ async def test_a_question_that_is_never_answered_makes_room_in_time(
         if b"silent" not in asked:
             peer.say(answer_to(asked))
 
+    now_s = 1000.0  # a clock of its own: what is answered at once may take a busy machine longer than the patience
+    monkeypatch.setattr(dns.upstreams.stream_client, "time", SimpleNamespace(monotonic=lambda: now_s))
     monkeypatch.setattr(dns.upstreams.stream_client, "MAX_UNDER_WAY", 5)
     monkeypatch.setattr(dns.upstreams.stream_client, "PATIENCE_S", 0.2)
     monkeypatch.setattr(dns.upstreams.stream_client, "LOOK_EVERY_S", 0.05)
     async with PlayedTls(certificate, reply)() as server, asked_by(certificate, server) as upstream:
         with End(upstream) as end:
             for _ in range(8):
+                n_queries = len(server.queries)
                 end.send(query("silent.test"))
-                await asyncio.sleep(0.1)
+                await until(lambda n=n_queries: len(server.queries) > n)  # type: ignore[misc]
+                now_s += 0.11
                 await upstream.ask(query())
-            async with asyncio.timeout(10):
-                while upstream._under_way:  # noqa: ASYNC110  # it has no event for a question that is given up
-                    await asyncio.sleep(0.05)
+                await until(lambda: len(upstream._under_way) == 1)  # it has no event for a question that is given up
+            now_s += 0.11
+            await until(lambda: not upstream._under_way)
     assert server.n_connections == 1
 
 
@@ -220,7 +226,7 @@ async def test_a_question_that_ends_every_connection_is_sent_twice(certificate: 
             await upstream.ask(query("evil.test"))
         assert sum(b"evil" in each for each in server.queries) == 2
 
-        await asyncio.sleep(0.2)
+        await until(lambda: not upstream._is_pausing)
         assert await upstream.ask(query()) != b""
 
 
@@ -259,16 +265,14 @@ async def test_a_server_that_comes_back_is_used_again_and_both_is_told_once(
     certificate: Certificate, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "dns.upstreams.stream_client")
-    server = PlayedTls(certificate, answering)
-    async with server():
-        pass
+    server = PlayedTls(certificate, answering, free_port())
     async with asked_by(certificate, server) as upstream:
         for _ in range(5):
             with pytest.raises(UpstreamFailed):
                 await upstream.ask(query())
             await asyncio.sleep(0.05)
         async with server():
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while True:
                     with contextlib.suppress(UpstreamFailed):
                         await upstream.ask(query())
@@ -282,11 +286,9 @@ async def test_a_server_that_comes_back_is_used_again_and_both_is_told_once(
 
 
 async def test_while_it_cannot_be_reached_a_question_fails_at_once(certificate: Certificate) -> None:
-    with socket.create_server((HOST, 0)) as listener:
-        port = listener.getsockname()[1]
-    async with running(StreamUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
+    async with running(StreamUpstream(TlsEndpoint(HOST, free_port(), "dns.test"), certificate[0])) as upstream:
         for _ in range(3):
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(3):  # patience alone would be longer
                 with pytest.raises(UpstreamFailed):
                     await upstream.ask(query())
 

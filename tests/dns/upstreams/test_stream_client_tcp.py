@@ -11,6 +11,7 @@ import pytest
 from dnslib import DNSRecord
 from support.dns.dot_servers import HOST, Peer, PlayedTls, Reply
 from support.dns.stream_queries import End, answer_to, answering, query, running, silent, until
+from support.system.ports import free_port
 
 import dns.upstreams.stream_client
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint
@@ -73,14 +74,13 @@ async def test_a_port_that_is_closed_gives_the_truncated_answer_at_once_and_is_t
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "dns.upstreams.stream_client")
-    with socket.create_server((HOST, 0)) as listener:
-        at = Endpoint(*listener.getsockname())
+    at = Endpoint(HOST, free_port())
     async with running(StreamUpstream(at)) as upstream:
         with End(upstream, is_insistent=True) as end:
             asked = [query(f"q{i}.test") for i in range(50)]
             for each in asked:
                 end.send(each)
-                async with asyncio.timeout(0.5):
+                async with asyncio.timeout(3):  # patience alone would be longer
                     assert is_cut(each, await end.heard())
         server = PlayedTls(None, answering, at.port)
         async with server():
@@ -100,6 +100,8 @@ async def test_who_takes_connections_and_says_nothing_is_left_and_the_truncated_
 ) -> None:
     monkeypatch.setattr(dns.upstreams.stream_client, "PATIENCE_S", 0.1)
     monkeypatch.setattr(dns.upstreams.stream_client, "LOOK_EVERY_S", 0.05)
+    for name in ("RETRY_LEAST_S", "RETRY_MOST_S"):  # so long that it is still left alone when the second comes
+        monkeypatch.setattr(dns.upstreams.stream_client, name, 60.0)
     async with asked_over_tcp(silent) as (server, end):
         end.send(asked := query())
         assert is_cut(asked, await end.heard())
@@ -167,7 +169,7 @@ async def test_a_connection_that_ends_within_the_answer_is_tried_again_once(n_oc
         end.send(query("good.test"))
         await end.heard()
         end.send(asked := query())
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(4):
             assert is_cut(asked, await end.heard())
 
     assert (len(server.queries), server.n_connections) == (3, 2)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 from dnslib import DNSRecord
+from support.system.ports import free_port
 
 from dns.errors import UpstreamFailed
 from dns.upstreams.endpoints import Endpoint
@@ -64,8 +65,7 @@ async def test_a_silent_upstream_fails_after_the_patience() -> None:
 
 
 async def test_an_upstream_that_is_not_there_fails() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nowhere = Endpoint(*listener.getsockname())
+    nowhere = Endpoint("127.0.0.1", free_port())
 
     with pytest.raises(UpstreamFailed, match="ConnectionRefusedError"):
         await ask(nowhere, QUERY)
@@ -73,8 +73,7 @@ async def test_an_upstream_that_is_not_there_fails() -> None:
 
 async def test_the_first_upstream_that_answers_over_tcp_is_enough() -> None:
     answer = bytes(DNSRecord.parse(QUERY).reply().pack())
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        nowhere = Endpoint(*listener.getsockname())
+    nowhere = Endpoint("127.0.0.1", free_port())
 
     async def use(upstream: Endpoint) -> None:
         assert await ask_in_order([partial(ask, nowhere), partial(ask, upstream)], QUERY) == answer

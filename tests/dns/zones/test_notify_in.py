@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
@@ -92,7 +91,9 @@ def test_what_is_malformed_is_a_format_error(receiver: NotifyReceiver, told: lis
     assert told == []
 
 
-def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told: list[bytes]) -> None:
+def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dns.zones.notify_in.PATIENCE_S", 60.0)  # nobody is let go for being silent
+
     async def run() -> None:
         port = free_port()
         zones = {APEX: Watched(frozenset({HOST}), None)}
@@ -106,7 +107,7 @@ def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told: list[bytes]) -> N
             assert await reader.read() == b""
             writer.close()
             silent = [await asyncio.open_connection(HOST, port) for _ in range(25)]
-            ends = [asyncio.wait_for(reader.read(), 1) for reader, _ in silent[20:]]
+            ends = [asyncio.wait_for(reader.read(), 30) for reader, _ in silent[20:]]
             assert await asyncio.gather(*ends) == [b""] * 5
             for _, writer in silent:
                 writer.transport.abort()
@@ -132,7 +133,7 @@ def test_an_address_that_is_not_ours_is_told() -> None:
 def test_a_change_is_told_by(kind: str, tmp_path: Path) -> None:
     port = free_port()
 
-    async def run() -> float:
+    async def run() -> None:
         heard = asyncio.Event()
         with primary(kind, tmp_path / kind, records(["a.example"]), notify_port=port) as server:
             zones = {APEX: Watched(frozenset({HOST}), read_key(server.key))}
@@ -141,8 +142,6 @@ def test_a_change_is_told_by(kind: str, tmp_path: Path) -> None:
                     server.reload(2, records(["a.example", "b.example"]))
                 else:
                     await asyncio.to_thread(server.update, f"update add b.example.{ZONE} 60 CNAME .")
-                began = time.monotonic()
-                await asyncio.wait_for(heard.wait(), 10)
-                return time.monotonic() - began
+                await asyncio.wait_for(heard.wait(), 30)
 
-    assert asyncio.run(run()) < 10
+    asyncio.run(run())

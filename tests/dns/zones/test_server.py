@@ -29,6 +29,8 @@ pytestmark = pytest.mark.services
 KEY_TEXT = "hmac-sha256:filterd-rpz:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 KEY = read_key(KEY_TEXT)
 SIGNED, OPEN = "rpz.example", "open.example"
+LATE_SHARE = 1 / 4  # of the time of a transfer
+TRIES = 5  # on a machine that others use, an event loop may wait for the processor for a second
 HERE = (ip_network("127.0.0.1/32"), ip_network("::1/128"))
 Serving = Callable[..., contextlib.AbstractAsyncContextManager[ZoneServer]]
 
@@ -164,14 +166,16 @@ async def test_while_a_secondary_does_not_read_the_others_are_served_and_memory_
         for _, writer in stalled:
             writer.write(framed(write_message(7, 0, [Question(to_wire(OPEN.encode()), AXFR)])))
         await asyncio.sleep(0.3)
-        latest, took = await lateness_while(ask("dig", server.bound[0], OPEN, "AXFR", "+noall", "+stats"))
+        shares = list[float]()
+        while not shares or (min(shares) >= LATE_SHARE and len(shares) < TRIES):
+            latest, took = await lateness_while(ask("dig", server.bound[0], OPEN, "AXFR", "+noall", "+stats"))
+            shares.append(latest / took)
         risen = resident() - before
         for _, writer in stalled:
             writer.transport.abort()
 
-    assert (
-        latest < took / 4
-    )  # records are made beside the event loop: in it, it would be late by nearly all of the time
+    # records are made beside the event loop: in it, it would be late by nearly all of the time
+    assert min(shares) < LATE_SHARE, shares
     assert risen < 40 << 20
 
 

@@ -40,7 +40,7 @@ def ask(
 
 
 def ask_until_newer(server: PrimaryServer, serial: int) -> tuple[Transferred, list[Record]]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         found, whole = ask(server, serial)
         if found.kind is not Kind.CURRENT:

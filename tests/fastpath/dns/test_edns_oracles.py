@@ -24,7 +24,7 @@ pytestmark = pytest.mark.services
 HOST = "127.0.0.1"
 ANY = 255
 SECRET = "e5e973e5a6b2a43f48e7dc849e37bfcf"
-READY_S = 15
+READY_S = 60
 
 BIND = """
 options {{ directory "{folder}"; pid-file none; session-keyfile none; listen-on port {port} {{ {host}; }};

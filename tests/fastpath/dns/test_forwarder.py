@@ -266,7 +266,7 @@ def test_an_upstream_that_stays_silent_is_left_until_it_answers_a_probe(pair: Be
 def test_a_single_upstream_is_probed_only_while_it_is_down(images: Images, stack: ExitStack) -> None:
     bench = Bench(images, stack, ("127.0.0.1",))
     for _ in range(3):
-        bench.loop.turn(10)
+        bench.turn(10)
     assert bench.counted("dns_probes") == (0,)
 
     for number in range(8):
@@ -389,7 +389,7 @@ def test_the_stranger_at_another_port_is_never_heard(bench: Bench, stack: ExitSt
     asked, sender = bench.forwarded()
 
     stack.enter_context(bound("127.0.0.1")).sendto(with_address(asked), sender)
-    bench.loop.turn(0)
+    bench.turn(0)
 
     assert says_nothing(bench.clients[0])
     assert asked.q.qtype == QTYPE.MX

@@ -141,11 +141,14 @@ def test_a_client_over_its_rate_gets_no_answer_and_later_one_again(images: Image
     desk = Desk(images.folder, SPECS, guard=ClientGuard(["192.0.2.0/24"], 50, 2))
     desk.serve(TableSet(images.names((("orders", "n.test", Mode.SUBTREE),))))
 
-    answers = [desk.resolver.answer(ask("n.test"), CLIENT, NOW_NS) for _ in range(3)]
+    answers, began_s = list[bytes | None](), time.monotonic()
+    while not answers or answers[-1]:
+        answers.append(desk.resolver.answer(ask("n.test"), CLIENT, NOW_NS))
+    took_s = time.monotonic() - began_s  # a busy machine may take so long that one more is due
     time.sleep(0.1)
 
-    assert [bool(answer) for answer in answers] == [True, True, False]
-    assert answers[2] == b"" and desk.counted()["dns_over_limit"] == 1
+    assert 3 <= len(answers) <= 3 + int(50 * took_s)
+    assert answers[-1] == b"" and desk.counted()["dns_over_limit"] == 1
     assert desk.ask("n.test") is not None
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 HOST = "127.0.0.1"
-READY_S = 15.0
+READY_S = 60.0
 BIG = " ".join(f'"{"x" * 250}"' for _ in range(12))
 Certificate = tuple[Path, Path]
 Reply = Callable[[bytes, "Peer"], Awaitable[None]]
@@ -106,7 +106,7 @@ def running(
         yield process
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:

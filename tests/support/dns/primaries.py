@@ -20,7 +20,7 @@ HOST = "127.0.0.1"
 ZONE = "rpz.test"
 KEY = "transfer.test"
 SECRET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
-READY_S = 30.0
+READY_S = 60.0
 NO_TLS: Mapping[str, str | Path] = MappingProxyType({})
 HEAD = (
     "$ORIGIN {zone}.\n$TTL 60\n"

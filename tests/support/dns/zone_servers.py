@@ -11,7 +11,7 @@ from support.packets.shapes import question
 from support.system.ports import free_port
 
 HOST = "127.0.0.1"
-READY_S = 20.0
+READY_S = 60.0
 
 CONFIGS = {
     "bind": """

@@ -9,7 +9,7 @@ import sys
 
 from support.escapes.streams import ALLOWED, hello
 
-ANSWER_S = 2.0
+ANSWER_S = 20.0  # of a busy machine
 
 
 def main(address: str) -> str:

@@ -6,6 +6,8 @@ from filterd.lab.processes import Running, wait_until
 from filterd.lab.topology import Lab
 
 VPN_PORT, TOR_PORT = 51820, 9001
+PATIENCE_S = 20.0  # of a busy machine, which answers late
+SILENCE_S = 0.5  # where nothing shall come
 
 ANSWERING = """
 import socket, sys, threading
@@ -29,7 +31,7 @@ ASKING = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 one = socket.socket(family, getattr(socket, sys.argv[3]))
-one.settimeout(0.5)
+one.settimeout(float(sys.argv[4]))
 try:
     one.connect((sys.argv[1], int(sys.argv[2])))
     one.send(b"a handshake of nobody's protocol")
@@ -52,14 +54,15 @@ def start_servers(lab: Lab) -> Running:
     return servers
 
 
-def ask_udp(lab: Lab, node: str, address: str) -> str:
-    """'here', 'refused' or 'nothing'."""
-    return _ask(lab, node, address, VPN_PORT, "SOCK_DGRAM")
+def ask_udp(lab: Lab, node: str, address: str, patience_s: float = PATIENCE_S) -> str:
+    """'here', 'refused' or, for so long, 'nothing'."""
+    return _ask(lab, node, address, VPN_PORT, "SOCK_DGRAM", patience_s)
 
 
 def ask_tcp(lab: Lab, node: str, address: str) -> str:
-    return _ask(lab, node, address, TOR_PORT, "SOCK_STREAM")
+    return _ask(lab, node, address, TOR_PORT, "SOCK_STREAM", PATIENCE_S)
 
 
-def _ask(lab: Lab, node: str, address: str, port: int, kind: str) -> str:
-    return lab.run(node, [sys.executable, "-c", ASKING, address, str(port), kind]).stdout.strip()
+def _ask(lab: Lab, node: str, address: str, port: int, kind: str, patience_s: float) -> str:
+    argv = [sys.executable, "-c", ASKING, address, str(port), kind, str(patience_s)]
+    return lab.run(node, argv).stdout.strip()

@@ -25,6 +25,7 @@ HELP = "1121.test"
 FILMS, CALLS = "www.video.test", "cdn.allowed.test"  # of two services
 NAMELESS = "-"
 START_S = 240.0  # of a busy machine
+MOVES_S = 60.0  # likewise
 QUIC_PROGRAM = str(ROOT / "tests/support/gate/quic_stream.py")
 
 
@@ -95,7 +96,7 @@ class Box:
                 stack.callback(one.stop)
                 found.append(one)
             for each in found:
-                each.wait_for(10, 30.0)
+                each.wait_for(10, MOVES_S)
             yield found
 
 
@@ -138,4 +139,4 @@ def a_box(lab: Lab, internet: Internet, place: Path, **of_gate: str) -> Iterator
 def go_on(downloads: list[Download]) -> None:
     """See more octets of each."""
     for each in downloads:
-        each.wait_for(10, 10.0)
+        each.wait_for(10, MOVES_S)

@@ -1,7 +1,7 @@
-"""A TCP client of scapy's packets, for those that no socket would send.   python evader.py FROM TO NAME PLAN
+"""A TCP client of scapy's packets, for those that no socket would send.   python evader.py FROM TO NAME PLAN SECONDS
 
 PLAN is a list of (stream position, octets, time to live) with HELLO, a hello for NAME, and OTHER, one for an allowed
-name of the same length.  Prints what came of it: answered, reset or silence.
+name of the same length.  Prints what came of it: answered, reset or, for so many SECONDS, silence.
 """
 
 import os
@@ -15,7 +15,7 @@ from scapy.packet import Raw
 from support.packets.builders import hello, records
 
 SYN, RST, ACK, PSH = 0x02, 0x04, 0x10, 0x18
-WAIT_S = 1.0
+CONNECT_S = 20.0
 
 
 class Evader:
@@ -49,14 +49,14 @@ class Evader:
 
     def connect(self) -> None:
         self.send(self.isn - 1, SYN)
-        reply = self.receive(time.monotonic() + 3)
+        reply = self.receive(time.monotonic() + CONNECT_S)
         if reply is None:
             raise TimeoutError("no SYN/ACK")
         self.ack = reply[1] + 1
         self.send(self.isn, ACK)
 
-    def outcome(self) -> str:
-        until_s = time.monotonic() + WAIT_S
+    def outcome(self, patience_s: float) -> str:
+        until_s = time.monotonic() + patience_s
         while (reply := self.receive(until_s)) is not None:
             if reply[0] & RST:
                 return "reset"
@@ -74,6 +74,6 @@ if __name__ == "__main__":
         for at, octets, ttl in eval(sys.argv[4], known):
             evader.send(evader.isn + at, PSH, octets, ttl)
             time.sleep(0.02)
-        print(evader.outcome())
+        print(evader.outcome(float(sys.argv[5])))
     finally:
         os.system("nft delete table ip evader")

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from filterd.lab.topology import Lab
 
 ROOT = Path(__file__).parents[3]
 START_S = 60.0  # of a busy machine
+TRIES = 5  # on a machine that others use, one alone may wait for the processor for a second
 PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
 KERNEL = (
     "from filterd.kernel.firewall import *; from filterd.kernel.ruleset import *; "
@@ -80,6 +81,14 @@ def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -
     """What the child sees of a name at one of the lab's servers.   family: web4, say"""
     trust = ["--cacert", str(internet.authority), *options]
     return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)
+
+
+def quickest(takes_s: Callable[[], float], most_s: float) -> float:
+    """The seconds of the quickest of TRIES; the first that takes less than `most_s` is the last."""
+    took_s: list[float] = []
+    while not took_s or (min(took_s) >= most_s and len(took_s) < TRIES):
+        took_s.append(takes_s())
+    return min(took_s)
 
 
 def connections_of_server(lab: Lab) -> list[str]:

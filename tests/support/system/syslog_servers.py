@@ -59,7 +59,8 @@ class Rsyslog:
 
     def lines(self) -> list[str]:
         """The messages that it has written, as it has read them: priority, version, time, host, program, kind, …"""
-        return self.out.read_text().splitlines() if self.out.exists() else []
+        written = self.out.read_text() if self.out.exists() else ""
+        return written[: written.rfind("\n") + 1].splitlines()  # the last one may be half written
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(line[line.index("{") :]) for line in self.lines()]
