@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filterd.audit.archive_messages import KeepCheckpoint, TreeHead
 from filterd.audit.last_checkpoint import LastCheckpoint
-from filterd.audit.seal import LedgerDamaged
+from filterd.audit.seal import LedgerDamaged, begin_anew
 from filterd.keys import key_at
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.tree import is_consistent
@@ -59,13 +59,20 @@ class BlockSeal:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _signed(self) -> Checkpoint:
-        note = self._last.read()
-        return Checkpoint("", 0, b"") if note is None else open_note(note, [self.vkey])
+        note, last = self._last.read(), self._last.path
+        if note is None:
+            return Checkpoint("", 0, b"")
+        try:
+            return open_note(note, [self.vkey])
+        except ValueError as reason:
+            raise ValueError(
+                f"block records: {last}: {reason}, that is by {last.with_name(KEY)}; not signed any more, and all else "
+                f"goes on; put back what is of one another, or let a new key begin: {begin_anew(last, KEY)}"
+            ) from reason
 
     def _lost(self, signed: int, has: int) -> str:
         found = f"{has} batches are left of {signed}" if has < signed else f"the first {signed} are other ones"
         return (
             f"block records: {found} that were signed; not signed any more, and all else goes on; keep the store as "
-            f"evidence and put its copy back, or let a new key begin: move {self._last.path} and "
-            f"{self._last.path.with_name(KEY)} away"
+            f"evidence and put its copy back, or let a new key begin: {begin_anew(self._last.path, KEY)}"
         )

@@ -20,7 +20,7 @@ from mgmt.ledger import store
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.event import CONTROL, ORDERS, SETTINGS, leaf_of
 from mgmt.ledger.tree import frontier_of
-from mgmt.ledger.verifier import Frontier, open_note
+from mgmt.ledger.verifier import Checkpoint, Frontier, open_note
 from parental.database import reading, writing
 from parental.schema.ledger import events
 
@@ -33,6 +33,11 @@ log = logging.getLogger("filterd.audit.seal")
 
 class LedgerDamaged(ValueError):
     """The database does not hold what was signed; nothing is signed until someone has looked at it."""
+
+
+def begin_anew(last: Path, key: str) -> str:
+    """How a new key begins. The key comes first: without its last checkpoint, an old key would sign a second history."""
+    return f"stop control, move {last.with_name(key)} and {last} away, start it"
 
 
 class _Waiting(NamedTuple):
@@ -49,7 +54,8 @@ class Seal:
     def __init__(self, engine: Engine, folder: Path, node: str) -> None:
         """folder: of the keys;   node: this box.   Raises ValueError, OSError"""
         self._engine, self._last = engine, LastCheckpoint(folder / LAST)
-        self._seed, self._node = key_at(folder / KEY, KEY_OCTETS), node
+        self._node, self._key = node, folder / KEY
+        self._seed = key_at(self._key, KEY_OCTETS)
         with reading(engine) as conn:
             self._signer = self._named(conn)
         self._tree: Frontier | None = None
@@ -91,13 +97,16 @@ class Seal:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _begin(self, at: datetime) -> Frontier:
-        """Find the signed tree again in the database.   Raises LedgerDamaged"""
+        """Find the signed tree again in the database.   Raises LedgerDamaged
+
+        The key is read again: whoever mends a damaged ledger may let another one begin while control runs."""
+        self._seed = key_at(self._key, KEY_OCTETS)
         with writing(self._engine) as conn:
             self._signer = self._named(conn)
             store.put_key(conn, self._signer.vkey, at, CONTROL)
         with reading(self._engine) as conn:
             note = self._last.read()
-            size, root = (0, None) if note is None else open_note(note, [self._vkey_of(note)])[1:]
+            size, root = (0, None) if note is None else self._opened(note)[1:]
             has = store.size(conn)
             tree = frontier_of(partial(store.iter_leaves, conn), min(size, has))
             if root is not None and (tree.size, tree.root()) != (size, root):
@@ -114,16 +123,22 @@ class Seal:
         known = store.known_keys(conn)
         return Signer(self._seed, known[0].partition("+")[0] if known else f"{self._node}/filterd-ledger")
 
-    def _vkey_of(self, note: str) -> str:
-        """What verifies a checkpoint of this key, of whichever ledger."""
-        return Signer(self._seed, note.partition("\n")[0]).vkey
+    def _opened(self, note: str) -> Checkpoint:
+        """A checkpoint of this key, of whichever ledger.   Raises LedgerDamaged"""
+        last = self._last.path
+        try:
+            return open_note(note, [Signer(self._seed, note.partition("\n")[0]).vkey])
+        except ValueError as reason:
+            raise LedgerDamaged(
+                f"ledger: {last}: {reason}, that is by {self._key}; not signed any more, and all else goes "
+                f"on; put the key back that has signed it, or let a new key begin: {begin_anew(last, KEY)}"
+            ) from reason
 
     def _lost(self, signed: int, has: int) -> str:
-        last = self._last.path
         found = f"{has} events are left of {signed}" if has < signed else f"the first {signed} events are other ones"
         return (
             f"ledger: {found} that were signed; not signed any more, and all else goes on; export it as evidence, then "
-            f"put the database back, or let a new key begin: move {last} and {last.with_name(KEY)} away"
+            f"put the database back, or let a new key begin: {begin_anew(self._last.path, KEY)}"
         )
 
     def _waiting(self, conn: Connection) -> _Waiting | None:

@@ -56,7 +56,8 @@ async def pulled(request: web.Request, order: int, form: str, by: Actor) -> web.
     Raises Problem: there is none yet, or this box cannot make the form."""
     found = await read(request, lambda conn: last_confirmation(conn, order))
     if found is None:
-        detail = f"order {order}: not confirmed; nothing given; it is once the traffic has verified it"
+        until = "it is once the traffic has verified it, and control can sign it: filterd status"
+        detail = f"order {order}: not confirmed; nothing given; {until}"
         raise Problem(409, detail, "order")
     octets = await _in_form(form, found.text, found.note)
     digest = digest_of(found.text)

@@ -48,7 +48,6 @@ class ArchiveWatch:
     def __init__(self, config: Config, engine: Engine) -> None:
         self._config, self._engine = config, engine
         self._archive = ArchiveClient(config.run_dir)
-        self._seal: BlockSeal | None = None
 
     async def wait_for_start(self) -> None:
         """Give the role the time that it has to start in."""
@@ -68,10 +67,8 @@ class ArchiveWatch:
 
     async def seal(self) -> None:
         """Have signed what is not signed yet.   Raises LedgerDamaged, OSError, DatabaseFault"""
-        if self._seal is None:
-            folder = keys_folder(self._config.state_dir)
-            self._seal = await asyncio.to_thread(BlockSeal, folder, socket.gethostname())
-        seal = self._seal
+        folder = keys_folder(self._config.state_dir)
+        seal = await asyncio.to_thread(BlockSeal, folder, socket.gethostname())  # another key may have begun meanwhile
         try:
             size = await asyncio.to_thread(lambda: seal.signed)
             head = await self._archive.tree(size)

@@ -10,6 +10,7 @@ from support.mgmt.ledgers import NOON, line_put
 from filterd.audit.seal import KEY, LAST, LedgerDamaged, Seal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL, ORDERS, Event
+from mgmt.ledger.verifier import open_note
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of
 from parental.schema.ledger import events, salts
@@ -148,6 +149,36 @@ def test_a_database_with_fewer_events_than_were_signed_is_not_signed(engine: Eng
     Seal(engine, keys, "gw").seal_all(NOON)
 
     assert signed(engine) == 3
+
+
+def test_a_key_that_begins_anew_while_control_runs_signs_and_the_one_before_signs_nothing_more(
+    engine: Engine, keys: Path
+) -> None:
+    put(engine)
+    first = Seal(engine, keys, "gw").vkey
+    Seal(engine, keys, "gw").seal_all(NOON)
+    without_triggers(engine, *(delete(table).where(table.c.number == 1) for table in (salts, events)))
+    running = Seal(engine, keys, "gw")
+    with pytest.raises(LedgerDamaged, match=f"stop control, move {keys / KEY} and {keys / LAST} away, start it"):
+        running.seal(NOON)
+
+    (keys / KEY).unlink()
+    with pytest.raises(LedgerDamaged):  # the last checkpoint is of the key that went first
+        running.seal(NOON)
+    (keys / LAST).unlink()
+    running.seal_all(NOON)
+
+    assert running.vkey != first and running.vkey == Seal(engine, keys, "gw").vkey
+    assert open_note((keys / LAST).read_text(), [running.vkey]).size == signed(engine)
+
+
+def test_a_last_checkpoint_of_another_key_is_said_with_what_to_do(engine: Engine, keys: Path) -> None:
+    Seal(engine, keys, "gw").seal_all(NOON)
+    (keys / KEY).write_bytes(bytes(32))
+
+    with pytest.raises(LedgerDamaged, match=r"is not signed by a known key, that is by .*put the key back") as found:
+        Seal(engine, keys, "gw").seal(NOON)
+    assert f"{keys / LAST}: " in str(found.value) and f"move {keys / KEY} and {keys / LAST} away" in str(found.value)
 
 
 def test_a_database_with_another_history_is_not_signed(engine: Engine, keys: Path) -> None:

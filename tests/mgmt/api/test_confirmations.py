@@ -54,7 +54,7 @@ async def test_an_order_that_is_not_confirmed_says_what_it_waits_for(engine: Eng
 
     status, said = await desk("regulator").ask("GET", PATH)
 
-    assert status == 409 and "once the traffic has verified it" in said["detail"]
+    assert status == 409 and "the traffic has verified it, and control can sign it" in said["detail"]
 
 
 @pytest.mark.services

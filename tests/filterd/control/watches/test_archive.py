@@ -11,7 +11,7 @@ from support.block_proof import Store
 
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree, KeepCheckpoint, Kept, TreeHead
 from filterd.audit.archive_service import Archive
-from filterd.audit.block_seal import LAST, BlockSeal
+from filterd.audit.block_seal import KEY, LAST, BlockSeal
 from filterd.audit.seal import LedgerDamaged
 from filterd.config import Config, read_config
 from filterd.control.watches import archive
@@ -19,6 +19,7 @@ from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
 from filterd.places import ARCHIVE, archive_socket, keys_folder
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
+from mgmt.ledger.verifier import open_note
 from parental.database import open_database, reading
 from parental.engines import Where
 from parental.schema.ledger import events
@@ -167,3 +168,19 @@ async def test_a_damaged_last_checkpoint_signs_nothing(answers: Answers, config:
     with pytest.raises(ValueError, match="is not signed by a known key") as found:
         await ArchiveWatch(config, engine).seal()
     assert not isinstance(found.value, LedgerDamaged)
+    assert "stop control, move" in str(found.value)
+
+
+async def test_a_key_that_begins_anew_while_control_runs_signs(
+    answers: Answers, config: Config, engine: Engine
+) -> None:
+    watch, keys = ArchiveWatch(config, engine), keys_folder(config.state_dir)
+    await watch.seal()
+    before = BlockSeal(keys, "gw").vkey
+    for name in (KEY, LAST):  # as a damaged tree asks for
+        (keys / name).unlink()
+
+    await watch.seal()
+
+    assert BlockSeal(keys, "gw").vkey != before
+    open_note((keys / LAST).read_text(), [BlockSeal(keys, "gw").vkey])
