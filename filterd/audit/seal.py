@@ -36,7 +36,7 @@ class LedgerDamaged(ValueError):
 
 
 def begin_anew(last: Path, key: str) -> str:
-    """How a new key begins. The key comes first: without its last checkpoint, an old key would sign a second history."""
+    """How a new key begins. The key goes first: without its last checkpoint, it would sign a second history."""
     return f"stop control, move {last.with_name(key)} and {last} away, start it"
 
 

@@ -13,9 +13,10 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
 
 A list that goes back to an earlier version, and a legal hold, are agreed to in the same way: mgmt.lists.rollbacks,
 mgmt.holds.proposals.
-Invariants: the database holds that the persons and their groups differ, and control believes it as little as any other
-row; what was agreed to has a digest, and an approval of something else than what stands there is none; one of an entry
-ends after thirty days at the latest.
+Invariants: the database holds that the persons and their groups differ, letter for letter, and control, which
+believes it as little as any other row, that they also do where case, spaces and widths are left out; what was agreed
+to has a digest, and an approval of something else than what stands there is none; one of an entry ends after thirty
+days at the latest.
 """
 
 import hashlib
@@ -30,10 +31,23 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, upd
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.events import note_agreed, note_approval
+from mgmt.orders.judge import host_of_entry
 from mgmt.orders.live import REVISION
-from mgmt.orders.model import IN_FORCE
+from mgmt.orders.model import (
+    DUPLICATE,
+    EXPIRED,
+    IN_FORCE,
+    INVALID,
+    PENDING,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    URL,
+    URL_PREFIX,
+    WITHDRAWN,
+)
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
+from mgmt.staff.issuers import folded
 from parental.revision import raise_revision
 from parental.schema.canaries import order_canaries
 from parental.schema.orders import approvals, entries, entry_parts, orders
@@ -46,6 +60,7 @@ GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one 
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
 LONGEST = timedelta(days=MAX_DAYS)
+_NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: nobody's to let in
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
 
 
@@ -149,7 +164,7 @@ def note_given(conn: Connection, approval: Row[Any], at: datetime, by: tuple[Act
 
 def refuse_alone(proposal: Row[Any], name: str, group: str) -> None:
     """Raises NotApproved where the second person, or the group, is the first."""
-    if proposal.proposer == name:
+    if folded(proposal.proposer) == folded(name):
         raise NotApproved(f"approval {proposal.id}: {name} has proposed it; not approved; another person must")
     if proposal.proposer_group == group:
         raise NotApproved(f"approval {proposal.id}: {group} has proposed it; not approved; another group must")
@@ -204,7 +219,9 @@ def outdated(conn: Connection, proposal: Row[Any]) -> str | None:
     order = conn.execute(select(orders).where(orders.c.id == proposal.order)).one_or_none()
     if order is None:  # it is of a list, whose versions it names
         return None
-    return _why_outdated(proposal, order, entry_of(conn, order.id, proposal.number))
+    entry = entry_of(conn, order.id, proposal.number)
+    why = _why_outdated(proposal, order, entry)
+    return _why_unfit(proposal.kind, entry) if why is None and entry is not None else why
 
 
 def refuse_outdated(conn: Connection, proposal: Row[Any]) -> None:
@@ -217,7 +234,7 @@ def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
     """Why two persons have not agreed to anything in words, at a time that was; None: they have.
 
     Raises TypeError, AttributeError for what no approval holds"""
-    if approval.proposer == approval.approver or approval.proposer_group == approval.approver_group:
+    if folded(approval.proposer) == folded(approval.approver) or approval.proposer_group == approval.approver_group:
         return "is not by two persons of different groups"
     if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
         return "has no reason, reference or note of collateral"
@@ -288,6 +305,19 @@ def _why_outdated(approval: Row[Any], order: Row[Any], entry: Row[Any] | None) -
     return "is of another order, entry or words than are here now"
 
 
+def _why_unfit(kind: str, entry: Row[Any]) -> str | None:
+    """Why two persons could agree to this of an entry as it stands, and nothing would come of it."""
+    if entry.status in _NO_ONES:
+        return f"is {entry.status} ({entry.reason}), which no one can approve"
+    is_url = entry.mode in (URL, URL_PREFIX, None) and host_of_entry(entry.value) is not None
+    if kind == BROADER and not is_url:
+        return "is no URL with the name of a host, and --as broader blocks the host of one"
+    is_held = entry.status in (PENDING, PENDING_REVIEW) or entry.approval is not None
+    if kind == HELD and not is_held:
+        return f"is {entry.status}, and no rail holds it"
+    return None
+
+
 def _agreed_of(conn: Connection, numbers: Sequence[int], kind: str) -> frozenset[int]:
     chosen = select(approvals.c.order).where(
         approvals.c.order.in_(numbers),
@@ -332,8 +362,11 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         return
     if proposal.expires is None or not timedelta() < proposal.expires - at <= LONGEST:
         raise NotApproved(f"--until: not within {MAX_DAYS} days from now; nothing proposed; write an earlier day")
-    if entry_of(conn, order.id, proposal.number) is None:
+    entry = entry_of(conn, order.id, proposal.number)
+    if entry is None:
         raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
+    if why := _why_unfit(proposal.kind, entry):
+        raise NotApproved(f"entry {proposal.number}: {why}; nothing proposed; look at it")
 
 
 def _check_reading(conn: Connection, order: int) -> None:

@@ -3,6 +3,7 @@
 Invariants: an issuer is never removed and keeps its name, which its orders have; a key belongs to one issuer.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -73,6 +74,13 @@ def know_issuer(conn: Connection, name: str, by: Actor, at: datetime) -> None:
 def find_issuer(conn: Connection, name: str) -> Issuer | None:
     row = conn.execute(select(issuers).where(issuers.c.name == name)).one_or_none()
     return None if row is None else _issuer_of(row)
+
+
+def folded(name: str) -> str:
+    """A name without what two ways of writing it differ in: case, spaces, widths, and what has no width."""
+    seen = unicodedata.normalize("NFKC", name).casefold()
+    shown = "".join(each for each in seen if unicodedata.category(each) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", shown).split())
 
 
 def list_issuers(conn: Connection) -> list[Issuer]:

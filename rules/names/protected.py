@@ -15,7 +15,7 @@ from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, Hosting
 from rules.names.prefixes import Network
 from rules.watch.watched import NONE_WATCHED, Watched
 
-PROTECTED = "would block a protected name: held"
+PROTECTED = "would block a protected name"
 
 
 class Protected:

@@ -196,7 +196,7 @@ def test_a_file_is_tried_before_it_comes_and_nothing_is_changed(
     assert (head["added"], head["removed"], head["kinds"]) == (3, 0, {"subtree": 3})
     assert head["held"] == {
         "is watched (pk-critical, government): held for review": 1,
-        "would block a protected name: held": 1,
+        "would block a protected name": 1,
     }
     assert [bool(each["why"]) for each in changes] == [True, True, False]
     run(place, "diff", "pta", "--file", str(place / "next.txt"))

@@ -130,7 +130,55 @@ def test_what_a_rail_holds_is_let_in_by_two_persons_until_their_day(conn: Connec
     assert list(live_entries(conn)) == []
 
 
-@pytest.mark.parametrize("value", ["www.bank.test", "com.pk", "203.0.113.53", "10.0.0.1"])
+@pytest.mark.parametrize("value", ["com.pk", "10.0.0.1", "www.bank.test", "203.0.113.53"])
+def test_what_a_rail_refuses_nobody_proposes(conn: Connection, value: str) -> None:
+    order = push(conn, value)
+    publish(conn)
+
+    with pytest.raises(NotApproved, match=r"entry 1: is refused_protected \(.*\), which no one can approve"):
+        agree(conn, order, proposal("held"))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "why"),
+    [
+        ("a.test", "held", "is enforced, and no rail holds it"),
+        ("https://shared.test/#!/page", "held", "is not_enforceable_at_this_layer, and no rail holds it"),
+        ("a.test", "broader", "is no URL with the name of a host"),
+        ("198.51.100.9", "broader", "is no URL with the name of a host"),
+        ("no name", "held", r"is invalid \(.*\), which no one can approve"),
+    ],
+)
+def test_a_proposal_of_which_nothing_would_come_is_refused(conn: Connection, value: str, kind: str, why: str) -> None:
+    order = push(conn, value)
+    publish(conn)
+
+    with pytest.raises(NotApproved, match=why):
+        agree(conn, order, proposal(kind))
+
+
+def test_what_control_has_refused_since_it_was_proposed_is_not_approved(conn: Connection) -> None:
+    order = push(conn, "www.bank.test")
+    number = propose(conn, get_order(conn, order), proposal("held"), KHAN, NOW)
+    publish(conn)
+
+    with pytest.raises(NotApproved, match="which no one can approve; not signed"):
+        approve(conn, number, ALI, NOW)
+
+
+def test_what_is_held_is_let_in_for_longer_before_its_day(conn: Connection) -> None:
+    order = push(conn, "github.io")
+    publish(conn)
+    agree(conn, order, proposal("held"))
+    publish(conn)
+
+    agree(conn, order, proposal("held", expires=UNTIL + timedelta(hours=1)), LATER)
+    publish(conn, UNTIL)
+
+    assert statuses(conn, order) == [("enforced", None)]
+
+
+@pytest.mark.parametrize("value", ["www.bank.test", "203.0.113.53"])
 def test_what_a_rail_refuses_nobody_lets_in(conn: Connection, value: str) -> None:
     order = push(conn, value)
     agree(conn, order, proposal("held"))
@@ -154,6 +202,8 @@ def test_two_persons_keep_an_emergency_order_alive(conn: Connection) -> None:
     ("second", "why"),
     [
         (Person("A. Khan", "approver", "root"), "another person must"),
+        (Person(" a.  khan", "approver", "root"), "another person must"),
+        (Person("\uff21. Khan", "approver", "root"), "another person must"),  # fullwidth
         (Person("B. Ali", "compliance", "root"), "another group must"),
         (Person("B. Ali", "visitors", "root"), "unknown"),
         (Person(" ", "approver", "root"), "empty"),
@@ -211,6 +261,7 @@ def test_a_withdrawn_order_is_approved_no_more(conn: Connection) -> None:
     "lie",
     [
         {"approver": "A. Khan"},
+        {"approver": "a.  KHAN"},
         {"approver_group": "compliance"},
         {"approver_group": "visitors"},
         {"expires_s": int((UNTIL + timedelta(days=1)).timestamp())},
