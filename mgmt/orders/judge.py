@@ -16,6 +16,7 @@ from mgmt.frame.decoder import decode
 from mgmt.orders.model import (
     ADDRESS,
     DUPLICATE,
+    INVALID,
     NOT_ENFORCEABLE,
     PENDING,
     PENDING_REVIEW,
@@ -32,6 +33,7 @@ from rules.compiler.enforceability import enforceability_of
 from rules.errors import BadName
 from rules.formats.addresses import clean, rule_of_cell
 from rules.lists.source import Source
+from rules.names.canonical import IS_ADDRESS
 from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
@@ -41,6 +43,7 @@ from rules.rule import Rule, UrlRule
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"
 _NO_GATE_FOR_ADDRESSES = "is an address, and this box has no gate that closes addresses"
+_NO_ADDRESS = "is an address with a port, or not in full: write the whole address, a prefix or a URL"
 _NO_FILTER = "this box has neither a DNS front nor a gate in the way of traffic"
 # An address or a prefix, and no URL: `192.0.2.7/24` is one with bits set after its length.
 _ADDRESS = re.compile(
@@ -148,6 +151,8 @@ def _read(number: int, value: str, scope: str, has_gate: bool) -> Entry:
             status, reason = REFUSED_PROTECTED, NOT_PUBLIC
         return Entry(number, value, text_of_network(network), ADDRESS, status, reason)
     rule = _rule_of(value, scope)
+    if rule == IS_ADDRESS:  # a list names no addresses; an order does, and this one is not spelled as any is
+        return Entry(number, value, None, None, INVALID, _NO_ADDRESS)
     if isinstance(rule, str):
         return Entry(number, value, None, None, enforceability_of(rule).value, rule)
     if isinstance(rule, UrlRule):

@@ -23,7 +23,7 @@ from rules.formats import (
     xlsx,
 )
 from rules.lists.reader import NO_EXPRESSIONS
-from rules.names.canonical import ENDS_IN_NUMBER, HAS_PORT, IS_ADDRESS
+from rules.names.canonical import HAS_PORT, IS_ADDRESS
 from rules.names.hosts_of_many import is_hosting_reason
 from rules.names.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.names.protected import PROTECTED
@@ -52,7 +52,6 @@ _STATES = MappingProxyType(
         for state, reasons in {
             Enforceability.NOT_AT_THIS_LAYER: (
                 IS_ADDRESS,
-                ENDS_IN_NUMBER,
                 NO_EXPRESSIONS,
                 IS_FRAGMENT,
                 HAS_PORT,

@@ -17,6 +17,7 @@ Source: RFC 1035 §2.3, RFC 5891, RFC 5893 §2, UTS 46 §4, WHATWG URL §3.5 (en
 
 import ipaddress
 import re
+from collections.abc import Sequence
 
 import idna
 
@@ -169,7 +170,9 @@ def _plain_wire(host: str) -> bytes:
         raise BadName(IS_EMPTY)
     if _NUMBER.fullmatch(labels[-1]):
         are_numbers = len(labels) <= 4 and all(_NUMBER.fullmatch(label) for label in labels)
-        raise BadName(IS_ADDRESS if are_numbers else ENDS_IN_NUMBER)
+        if are_numbers:
+            raise BadName(IS_ADDRESS)
+        raise BadName(BAD_CHARACTER if _has_other_characters(labels) else ENDS_IN_NUMBER)
     if labels[-1].lower() == "rpz-ip":
         raise BadName(IS_RESERVED)
     try:
@@ -181,8 +184,12 @@ def _plain_wire(host: str) -> bytes:
 def _why_no_name(labels: list[str]) -> str:
     if "" in labels:
         return BAD_LABEL
-    if any(not re.fullmatch(r"[0-9A-Za-z_-]+", label) for label in labels):
+    if _has_other_characters(labels):
         return BAD_CHARACTER
     if max(map(len, labels)) > MAX_LABEL_OCTETS:
         return LABEL_TOO_LONG
     return NAME_TOO_LONG
+
+
+def _has_other_characters(labels: Sequence[str]) -> bool:
+    return any(not re.fullmatch(r"[0-9A-Za-z_-]*", label) for label in labels)

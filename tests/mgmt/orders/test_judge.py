@@ -93,6 +93,27 @@ def test_a_protected_name_and_a_public_suffix_are_refused_where_they_would_be_bl
     assert (entry.reason is not None) == (status != "pending")
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("garbage 0.5", "has a character that is not allowed"),
+        ("%%% 0.5", "has a character that is not allowed"),
+        ("foo.123", "ends in a number"),
+        ("1.2.3", "not in full"),
+        ("0x7f.1", "not in full"),
+        ("192.0.2.7:80", "with a port"),
+        ("*.192.0.2.7", "not in full"),
+    ],
+)
+def test_what_is_neither_a_name_nor_a_whole_address_is_invalid_and_not_called_unenforceable(
+    value: str, why: str
+) -> None:
+    [entry] = judge_entries(read(entries=[value]), NOTHING)
+
+    assert entry.status == "invalid"
+    assert why in present(entry.reason)
+
+
 def test_a_wildcard_is_a_subtree_also_in_an_exact_order() -> None:
     [entry] = judge_entries(read(entries=["*.bad.example"], scope="exact"), NOTHING)
 
@@ -161,7 +182,7 @@ def test_an_address_or_a_prefix_has_one_text_however_it_is_written(value: str, w
         ("2.0.0.0/7", "refused_protected"),
         ("2000::/15", "refused_protected"),
         ("192.168.1.1", "refused_protected"),
-        ("192.0.2.1-192.0.2.9", "not_enforceable_at_this_layer"),
+        ("192.0.2.1-192.0.2.9", "invalid"),
         ("bad.cafe", "pending"),
         ("http://192.0.2.7/24", "pending"),
         ("192.0.2.7/page", "pending"),

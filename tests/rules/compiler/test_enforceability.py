@@ -3,7 +3,7 @@ import pytest
 from rules.compiler.enforceability import Enforceability, enforceability_of
 from rules.formats.columns import ASKS_TO_UNBLOCK
 from rules.formats.stix import IS_EXPIRED, IS_REVOKED
-from rules.names.canonical import BAD_LABEL, IS_ADDRESS
+from rules.names.canonical import BAD_LABEL, ENDS_IN_NUMBER, IS_ADDRESS
 from rules.names.prefixes import NOT_PUBLIC
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
@@ -18,6 +18,7 @@ from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
         (PRIVATE_SUFFIX, "pending_review"),
         (IS_ADDRESS, "not_enforceable_at_this_layer"),
         (BAD_LABEL, "invalid"),
+        (ENDS_IN_NUMBER, "invalid"),
         (IS_REVOKED, "withdrawn"),
         (IS_EXPIRED, "expired"),
         (ASKS_TO_UNBLOCK, "pending_review"),

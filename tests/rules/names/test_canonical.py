@@ -104,6 +104,7 @@ def test_an_address_in_any_spelling_is_no_name(address: str) -> None:
         ("a" * 64 + ".example", "has a label longer"),
         ("a." * 124 + "example", "is longer than 253"),
         ("bad.example.123", "ends in a number"),
+        ("bad example.123", "has a character that is not allowed"),
         ("\ud800.example", "is not a valid international name"),
         ("bad：80.example", "has a character"),
         ("xn--bücher.example", "is not a valid international name"),
