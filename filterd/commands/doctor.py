@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import PrefixSets
 from filterd.kernel.ruleset import ALL_BITS, Rules, rules_of_config
 from filterd.nameguard import claims_text, foreign_claims
+from filterd.process.instance import instances
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 
@@ -129,17 +131,18 @@ def _needs(config: Config) -> Iterator[Finding]:
     yield from _approvals(config)
     yield from _receivers(config)
     yield from _pages(config)
-    for kind, endpoints in (
-        ("dns", config.dns.listen),
-        ("dns over tls", config.dns.tls.listen),
-        ("dns over https", config.dns.https.listen),
-        ("splash", config.splash.listen),
-        ("api", config.api.listen),
-        ("metrics", config.metrics.listen),
-        ("radius", config.radius.listen),
+    running = _running(config.run_dir)
+    for kind, role, endpoints in (
+        ("dns", "dns", config.dns.listen),
+        ("dns over tls", "dns", config.dns.tls.listen),
+        ("dns over https", "dns", config.dns.https.listen),
+        ("splash", "splash", config.splash.listen),
+        ("api", "web", config.api.listen),
+        ("metrics", "metrics", config.metrics.listen),
+        ("radius", "radius", config.radius.listen),
     ):
         for endpoint in endpoints:
-            yield _port(kind, endpoint.host, endpoint.port)
+            yield _port(kind, endpoint.host, endpoint.port, running.get(role))
     if config.dns.tls.certificate is not None and config.dns.tls.key is not None:
         yield _certificate(config.dns.tls.certificate, config.dns.tls.key)
     if config.dns.workers > 0:
@@ -329,7 +332,15 @@ def _unproven(n_packets: int) -> Finding:
     return Finding("forged answers", f"{n_packets} packets were dropped", cure if n_packets else "")
 
 
-def _port(kind: str, address: str, port: int) -> Finding:
+def _running(run_dir: Path) -> dict[str, str]:
+    """Role → one process of this run directory that does its work."""
+    found = instances(run_dir).items()
+    works = {name: told.pid for name, (told, is_running) in found if is_running and told.fault is None}
+    return {name.partition("-")[0]: f"{name}, process {pid}" for name, pid in works.items()}
+
+
+def _port(kind: str, address: str, port: int, holder: str | None = None) -> Finding:
+    """Check that a role can listen.   holder  the process that does so already, where filterd runs"""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     what, shown = f"{kind} port", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     try:
@@ -340,9 +351,7 @@ def _port(kind: str, address: str, port: int) -> Finding:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as reason:
-        return Finding(
-            what,
-            f"{shown} {reason.strerror}",
-            "stop what uses it (ss -lnp), or choose another; filterd itself may be running",
-        )
+        if holder and reason.errno == errno.EADDRINUSE:
+            return Finding(what, f"{shown} in use, and filterd runs ({holder})", "")
+        return Finding(what, f"{shown} {reason.strerror}", "stop what uses it (ss -lnp), or choose another")
     return Finding(what, f"{shown} free", "")

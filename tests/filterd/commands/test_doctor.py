@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import socket
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from filterd.commands import doctor
 from filterd.commands.doctor import _certificate, _ja4_classes, _port, _program, _proxies
 from filterd.config.desk_file import write_desk
 from filterd.config.load import read_config
+from filterd.kernel.box_settings import Finding
 from filterd.kernel.nft_sets import PrefixSets
+from filterd.process.instance import only_instance
 from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.settings import Helpline, StopPage
 
@@ -84,6 +87,25 @@ def test_a_port_that_is_taken_is_told() -> None:
     assert finding.found == f"127.0.0.1:{port} Address already in use"
     assert finding.cure
     assert not _port("api", "127.0.0.1", port).cure
+
+
+def test_a_port_that_filterd_itself_holds_is_good(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = ours.getsockname()[1]
+        config = "dns: {upstreams: ['192.0.2.53:53']}\nrun_dir: run\n"
+        read = read_config(f"{config}api: {{listen: ['127.0.0.1:{port}']}}\n".encode(), "x", tmp_path)
+
+        def found() -> Finding:
+            return next(each for each in doctor._needs(read) if each.what == "api port")
+
+        with only_instance(read.run_dir, "web-0") as web:
+            while_it_runs = found()
+            web.note_fault("cannot listen", was_ready=False)
+            with_a_fault = found()
+        alone = found()
+
+    assert while_it_runs.found == f"127.0.0.1:{port} in use, and filterd runs (web-0, process {os.getpid()})"
+    assert (while_it_runs.cure, bool(with_a_fault.cure), bool(alone.cure)) == ("", True, True)
 
 
 @pytest.mark.services
