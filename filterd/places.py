@@ -46,7 +46,11 @@ def database_file(state_dir: Path) -> Path:
 
     Raises WrongUse where a database lies at its place of earlier versions: a box must not begin again without it."""
     earlier, place = state_dir / FILE, state_dir / DATABASE / FILE
-    if earlier.exists():
+    try:
+        has_earlier = earlier.exists()
+    except PermissionError as reason:  # of the folder: say what was asked for
+        raise PermissionError(reason.errno, reason.strerror, str(place)) from reason
+    if has_earlier:
         raise WrongUse(
             f"{earlier}: the database has a folder of its own now; not opened; stop filterd, and move {earlier}* "
             f"to {place.parent}, with the keys as docs/operating.md says"

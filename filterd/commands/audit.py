@@ -4,6 +4,7 @@ What an auditor takes over the API, and checks without it; and what a second box
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -122,6 +123,8 @@ def run(args: argparse.Namespace) -> int:
         case "export":
             _stream(args, "/v1/audit/ledger")
         case "bundle" if args.record is not None:
+            if not re.fullmatch("[0-9]+/[0-9]+", args.record):
+                raise WrongUse(f"--record {args.record}: no record; nothing written; write BATCH/RECORD, as 4711/3")
             _stream(args, f"/v1/audit/blocks/bundle/{quote(args.record)}")
         case "bundle":
             _stream(args, "/v1/audit/blocks/bundle")
@@ -177,8 +180,8 @@ def _verify(args: argparse.Namespace) -> int:
     from mgmt.ledger.block_verifier import lines_of
     from mgmt.ledger.verifier import Altered
 
+    held = [_kept(path) for path in args.checkpoint]
     try:
-        held = [path.read_text(encoding="utf-8") for path in args.checkpoint]
         with sys.stdin.buffer if args.bundle == "-" else Path(args.bundle).open("rb") as file:
             lines = lines_of(file)
             if lines.peek().startswith(SIGNED):
@@ -199,6 +202,17 @@ def _verify(args: argparse.Namespace) -> int:
                 file=sys.stderr,
             )
     return 0
+
+
+def _kept(path: Path) -> str:
+    """A checkpoint that an auditor has kept."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as reason:
+        why = reason.strerror if isinstance(reason, OSError) else "not UTF-8"
+        raise WrongUse(
+            f"--checkpoint {path}: {why}; nothing verified; name a checkpoint that you have kept"
+        ) from reason
 
 
 def _verify_signed(args: argparse.Namespace, document: bytes) -> int:
@@ -326,4 +340,4 @@ def _database(args: argparse.Namespace) -> Iterator["Connection"]:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             yield conn
     except DatabaseFault as reason:
-        raise Missing(f"ledger: {reason}; nothing changed; run as the daemon's user") from reason
+        raise Missing(f"ledger: nothing changed; {reason}") from reason

@@ -32,7 +32,7 @@ from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
-from filterd.process.json_socket import NoAnswer, ask_blocking
+from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.lifecycle import keep_memory_private
 from filterd.verbs import add_verb, add_verbs
 from rules.atomic_file import writing_whole
@@ -187,7 +187,7 @@ def _ask(config: Config, args: argparse.Namespace) -> int:
     try:
         reply = ask_blocking(control_socket(config.run_dir), CONTROL, request, ANSWER_S)
     except NoAnswer as reason:
-        raise Missing(f"control: {reason}; nothing done; start filterd run") from reason
+        raise Missing(f"control: {reason}; nothing done; {cure_of(reason)}") from reason
     if not reply.pop("ok", False):
         raise Refused(str(reply.get("error", "refused without a reason")))
     print(json.dumps(reply) if args.json else f"done: names {'/'.join(map(str, reply['generations']['names']))}")

@@ -8,7 +8,7 @@ from typing import Any
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing
 from filterd.places import CONTROL, control_socket
-from filterd.process.json_socket import NoAnswer, ask_blocking
+from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 
 EXAMPLE = "filterd reload --config /etc/filterd/filterd.yaml"
 TIMEOUT_S = 600.0  # ten million names are compiled before the reply
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         reply = ask_blocking(control_socket(loaded(args.config).run_dir), CONTROL, {"op": "reload"}, TIMEOUT_S)
     except NoAnswer as reason:
-        raise Missing(f"control: {reason}; nothing was taken in; start filterd run") from reason
+        raise Missing(f"control: {reason}; nothing was taken in; {cure_of(reason)}") from reason
     if args.json:
         print(json.dumps(reply))
     else:

@@ -134,7 +134,7 @@ def _change_names(args: argparse.Namespace) -> int:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             _WORK[args.verb](conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"sessions: {reason}; nothing done; run as the daemon's user") from reason
+        raise Missing(f"sessions: nothing done; {reason}") from reason
     except NoSubscriber as reason:
         raise Refused(str(reason)) from reason
     except BadSubscriber as reason:

@@ -125,7 +125,7 @@ def _in_database(config: Config, work: Any, *, is_writing: bool) -> Any:
         with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
             return work(conn)
     except DatabaseFault as reason:
-        raise Missing(f"settings: {reason}; nothing done; run as the daemon's user") from reason
+        raise Missing(f"settings: nothing done; {reason}") from reason
 
 
 def _show(config: Config) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
             work(conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"staff: {reason}; nothing done; run as the daemon's user") from reason
+        raise Missing(f"staff: nothing done; {reason}") from reason
     except LookupError as reason:
         raise Refused(str(reason)) from reason
     except (Unfit, ValueError) as reason:
@@ -222,6 +223,8 @@ def _issuer_key(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.ledger.event import account
     from mgmt.staff.issuers import IssuerKey, end_key, put_key
 
+    if not re.fullmatch("[0-9A-Fa-f]{64}", args.hex):
+        raise WrongUse(f"--hex {args.hex:.80}: no key; nothing done; write its 64 digits 0-9 and a-f (Ed25519)")
     now, public_key = datetime.now(UTC), bytes.fromhex(args.hex)
     if args.days == 0:
         end_key(conn, public_key, account(), now)

@@ -14,7 +14,7 @@ from filterd.commands.run import CONFIG_FILE, found_for
 from filterd.errors import Missing
 from filterd.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.process.box_state import config_state, role_states
-from filterd.process.json_socket import NoAnswer, ask_blocking
+from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.readiness import unfit
 
 CUT_BY = {  # see filterd.kernel.cut.Means
@@ -31,13 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     in_force = found_for(args.config)
-    run_dir = in_force.config.run_dir
+    run_dir, cure = in_force.config.run_dir, "start filterd run"
     try:
         found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
     except NoAnswer as reason:
         found = {"ok": False, "error": str(reason), "workers": _workers(run_dir)}
+        cure = cure_of(reason)
     if not found["ok"] and not found.get("workers"):
-        raise Missing(f"control: {found['error']}; nothing is known; start filterd run")
+        raise Missing(f"control: {found['error']}; nothing is known; {cure}")
     found["configuration"] = msgspec.to_builtins(config_state(in_force))
     found["roles"] = msgspec.to_builtins(role_states(in_force.config))
     if args.json:

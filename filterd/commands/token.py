@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         with opened_for_control(loaded(args.config), acts_as="") as engine, transaction(engine) as conn:
             work(conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"token: {reason}; nothing done; run as the daemon's user") from reason
+        raise Missing(f"token: nothing done; {reason}") from reason
     return 0
 
 

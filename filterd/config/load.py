@@ -59,7 +59,7 @@ def octets_of(path: Path) -> bytes:
             return file.read(SIZE_OCTETS + 1)
     except OSError as reason:
         found = f"the file cannot be read ({reason.strerror})"
-        raise BadConfig([Fault(str(path), 0, "/", found, "name a readable file with --config FILE")]) from reason
+        raise BadConfig([Fault(str(path), 0, "/", found, "name a file that can be read")]) from reason
 
 
 def read_config(data: bytes, name: str, base: Path) -> Config:

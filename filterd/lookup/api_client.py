@@ -11,6 +11,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,9 @@ def _why(reason: OSError) -> str:
 
 
 def _token(args: argparse.Namespace) -> str:
-    if args.token_file is None and "FILTERD_TOKEN" in os.environ:
-        return os.environ["FILTERD_TOKEN"].strip()
+    said = os.environ.get("FILTERD_TOKEN", "").strip()
+    if args.token_file is None and said:
+        return said
     if args.token_file is None:
         raise WrongUse(
             "token: none given; nothing done; set FILTERD_TOKEN or give --token-file FILE (filterd token makes one)"
@@ -140,6 +142,9 @@ def _token(args: argparse.Namespace) -> str:
 def _words(status: int, body: bytes) -> str:
     try:
         said = json.loads(body)
-        return f"{said['where']}: {said['detail']} ({status})"
+        where, detail = f"{said['where']}: ", str(said["detail"])
+        if status == HTTPStatus.UNAUTHORIZED:
+            detail = "no valid bearer token; nothing done; set FILTERD_TOKEN or --token-file FILE to one that counts"
+        return f"{where}{detail.removeprefix(where)} ({status})"
     except (ValueError, KeyError, TypeError):
         return f"the API answered {status}"

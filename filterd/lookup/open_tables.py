@@ -54,6 +54,9 @@ def _in_force(directory: Path) -> tuple[TableSet, Attribution | None]:
         tables = TableSet.open(manifest)
     except FileNotFoundError as reason:
         raise Missing(f"{manifest}: not there; nothing looked up; give --list SOURCE or --images DIR") from reason
+    except PermissionError as reason:
+        who = "run it as root, or as a role that reads the images"
+        raise Missing(f"{reason.filename}: {reason.strerror}; nothing looked up; {who}") from reason
     except (BadImage, ValueError, OSError) as reason:
         raise Missing(f"{manifest}: {reason}; nothing looked up; give --list SOURCE or --images DIR") from reason
     generation = tables.generations["names"][0]

@@ -47,6 +47,8 @@ def run_collect(args: argparse.Namespace) -> int:
         raise WrongUse("collect: no key of the issuer; nothing taken; give --pgp or --smime")
     if not (args.folder or args.imap):
         raise WrongUse("collect: nowhere to look; nothing taken; give --folder or --imap")
+    if args.folder and not args.folder.is_dir():
+        raise WrongUse(f"--folder {args.folder}: no folder; nothing taken; name the one where its files come in")
     account = _account(args) if args.imap else None
     try:
         desk = Desk(args, args.issuer, args.ground, keys, _seen(args.seen))

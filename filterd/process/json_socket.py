@@ -39,6 +39,12 @@ class NoAnswer(OSError):
     """The other end is not there, or does not follow the protocol."""
 
 
+def cure_of(reason: NoAnswer) -> str:
+    """What to do where control does not answer whoever runs a command."""
+    is_forbidden = isinstance(reason.__cause__, PermissionError)
+    return "run it as root, or as the account of control" if is_forbidden else "start filterd run"
+
+
 async def serve(path: Path, door: str, requests: Requests, answer: Answer) -> asyncio.Server:
     """Listen at `path`, replacing a socket that a dead process left there.   door: a key of filterd.accounts.RULES"""
 

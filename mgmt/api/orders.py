@@ -337,7 +337,7 @@ def _shown(conn: Connection, number: int, after: int, view: orders.View) -> Orde
 
 def _taken(conn: Connection, found: Row[Any], view: orders.View) -> Problem:
     there = orders.order_json(conn, found, view)
-    said = "withdrawn" if found.withdrawn_ms is not None else "of other content"
+    said = "that was withdrawn" if found.withdrawn_ms is not None else "of other content"
     detail = f"{found.issuer} {found.ref}: an order {said} has this reference; not taken; write a new one" + (
         ", and to correct that order its reference as corrects" if found.withdrawn_ms is None else ""
     )

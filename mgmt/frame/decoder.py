@@ -29,6 +29,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 _PATH = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_EXPRESSION = re.compile(r"Expected 'str' matching regex '.*'", re.DOTALL)  # no reader's language
 _KEY = re.compile(r"Object (contains unknown|missing required) field `(.*)`", re.DOTALL)
 
 
@@ -155,5 +156,5 @@ def _wanted(kind: inspect.Type) -> str:
 
 
 def _shortened(message: str) -> str:
-    message = message.replace("`", "'")
+    message = _EXPRESSION.sub("a text that is not of its form", message.replace("`", "'"))
     return sendable(message[:1].lower() + message[1:MAX_QUOTED_CHARACTERS])

@@ -360,13 +360,22 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
         if not order.is_emergency:
             raise NotApproved(f"order {order.id}: no emergency order; nothing proposed; it does not lapse")
         return
-    if proposal.expires is None or not timedelta() < proposal.expires - at <= LONGEST:
-        raise NotApproved(f"--until: not within {MAX_DAYS} days from now; nothing proposed; write an earlier day")
+    _check_end(proposal.expires, at)
     entry = entry_of(conn, order.id, proposal.number)
     if entry is None:
         raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
     if why := _why_unfit(proposal.kind, entry):
         raise NotApproved(f"entry {proposal.number}: {why}; nothing proposed; look at it")
+
+
+def _check_end(expires: datetime | None, at: datetime) -> None:
+    """Whether an approval of an entry ends in time.   Raises NotApproved"""
+    if expires is None:
+        raise NotApproved(f"--until: missing; nothing proposed; give a day within {MAX_DAYS} days, on which it ends")
+    if expires <= at:
+        raise NotApproved(f"--until: is past; nothing proposed; write a day within {MAX_DAYS} days from now")
+    if expires - at > LONGEST:
+        raise NotApproved(f"--until: more than {MAX_DAYS} days from now; nothing proposed; write an earlier day")
 
 
 def _check_reading(conn: Connection, order: int) -> None:

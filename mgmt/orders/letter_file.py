@@ -73,7 +73,7 @@ def letter_named(found: Letter) -> str:
         return named[0]
     shown = ", ".join(each[:40] for each in named[:MAX_LETTERS_SHOWN])
     said = f"rows of {len(named)} letters ({shown})" if named else "no row names its letter"
-    raise BadList(f"file: {said}; not taken; say ref, which the whole file then has")
+    raise BadList(f"file: {said}; not taken; name one letter in its column, or say ref")
 
 
 def corrected_named(found: Letter, said: str | None) -> str | None:

@@ -1,3 +1,4 @@
+import errno
 import stat
 from pathlib import Path
 
@@ -46,3 +47,15 @@ def test_backup_programs_are_told_to_leave_a_folder_out(tmp_path: Path) -> None:
         places.keep_out_of_backups(tmp_path / "spool")
 
     assert (tmp_path / "spool/CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
+
+
+def test_a_database_that_this_account_may_not_see_is_named_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+
+    with pytest.raises(PermissionError, match=r"database/filterd\.db"):
+        places.database_file(tmp_path)

@@ -87,6 +87,8 @@ def texts_of(said: ast.expr, within: ast.AST, constants: dict[str, str]) -> Iter
                     yield from texts_of(node.value, within, constants)
                 if isinstance(node, ast.For) and said.id in ast.unparse(node.target):
                     yield from (re.escape(ast.literal_eval(each)) for each in ast.walk(node.iter) if is_text(each))
+        case _:
+            pass
 
 
 def is_text(node: ast.AST) -> bool:

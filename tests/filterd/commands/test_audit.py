@@ -121,6 +121,11 @@ def test_events_are_counted_by_month_kind_and_action(daemon: Daemon) -> None:
 def test_a_file_that_cannot_be_read_is_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "verify", str(tmp_path / "none")]) == 2
     assert "nothing verified; name a file of filterd audit export" in capsys.readouterr().err
+    (tmp_path / "bundle").touch()
+    assert main(["audit", "verify", str(tmp_path / "bundle"), "--checkpoint", str(tmp_path / "none")]) == 2
+    assert f"--checkpoint {tmp_path / 'none'}: No such file" in capsys.readouterr().err
+    assert main(["audit", "bundle", "--record", "x"]) == 2
+    assert "--record x: no record; nothing written; write BATCH/RECORD" in capsys.readouterr().err
 
 
 def test_a_bundle_is_held_against_a_key_and_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

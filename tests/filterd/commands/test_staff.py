@@ -175,6 +175,8 @@ def test_a_key_of_an_issuer_is_known_and_ends(config: str, capsys: pytest.Captur
     assert run(config, "issuer-key", "PTA", "--hex", KEY, "--days", "0") == 0
     assert run(config, "issuer-key", "other", "--hex", KEY[::-1]) == 1
     assert run(config, "issuer-key", "PTA", "--hex", "no key") == 2
+    assert run(config, "issuer-key", "PTA", "--hex", KEY[:-1]) == 2
+    assert "--hex no key: no key; nothing done; write its 64 digits 0-9 and a-f" in capsys.readouterr().err
 
 
 def test_the_review_is_printed_and_is_an_event(config: str, engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,12 @@ class Desk(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         said = {"path": self.path, "token": self.headers["Authorization"], "body": json.loads(body)}
-        answers = {"/no": (422, {"where": "/x", "detail": "unfit"}), "/odd": (500, ["?"])}
+        answers = {
+            "/no": (422, {"where": "/x", "detail": "unfit"}),
+            "/twice": (422, {"where": "/x", "detail": "/x: unfit"}),
+            "/who": (401, {"where": "authorization", "detail": "send Authorization: Bearer TOKEN"}),
+            "/odd": (500, ["?"]),
+        }
         status, answer = answers.get(self.path, (200, said))
         self.send_response(status)
         self.end_headers()
@@ -60,7 +65,15 @@ def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
     assert found["token"] == "Bearer secret"
 
 
-@pytest.mark.parametrize(("path", "words"), [("/no", r"^/x: unfit \(422\)$"), ("/odd", "^the API answered 500$")])
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/no", r"^/x: unfit \(422\)$"),
+        ("/twice", r"^/x: unfit \(422\)$"),
+        ("/who", r"; set FILTERD_TOKEN or --token-file FILE to one that counts \(401\)$"),
+        ("/odd", "^the API answered 500$"),
+    ],
+)
 def test_a_refusal_is_told_in_the_apis_words(url: str, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
@@ -77,6 +90,9 @@ def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch: pytest.MonkeyPa
 
 def test_without_a_token_or_an_address_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("FILTERD_TOKEN", raising=False)
+    with pytest.raises(WrongUse, match="filterd token"):
+        call(arguments(), "GET", "/")
+    monkeypatch.setenv("FILTERD_TOKEN", " ")
     with pytest.raises(WrongUse, match="filterd token"):
         call(arguments(), "GET", "/")
     with pytest.raises(WrongUse, match="No such file"):

@@ -1,3 +1,4 @@
+import errno
 import json
 from pathlib import Path
 
@@ -79,3 +80,15 @@ def test_a_report_that_is_none_is_passed_over(tmp_path: Path, out: Path, text: s
     tables, attribution = open_attributed([], out, tmp_path)
 
     assert "file" in attribution.tell(BAD, tables.matches(BAD))[0]
+
+
+def test_images_that_this_account_may_not_read_name_what_it_lacks(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "state/image-key/key")
+
+    monkeypatch.setattr("filterd.lookup.open_tables.hold_image_key", refuse)
+
+    with pytest.raises(Missing, match=r"^state/image-key/key: Permission denied; nothing looked up; run it as root"):
+        open_tables([], out, tmp_path)

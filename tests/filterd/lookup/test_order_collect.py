@@ -13,6 +13,7 @@ from filterd.cli import main
         ((), "no key of the issuer"),
         (("--pgp", "/nonexistent"), "no file"),
         (("--pgp", "{key}"), "nowhere to look"),
+        (("--pgp", "{key}", "--folder", "/nonexistent"), "--folder /nonexistent: no folder; nothing taken; name"),
         (("--pgp", "{key}", "--imap", "localhost"), "no user or password"),
         (("--pgp", "{key}", "--imap", "a:b", "--imap-user", "a", "--imap-password", "{key}"), "no port"),
         (("--pgp", "{key}", "--folder", ".", "--seen", "{key}"), "damaged"),

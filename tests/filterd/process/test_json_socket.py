@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import json
 import socket
 import stat
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from filterd.process.codec import Message
-from filterd.process.json_socket import LINE_OCTETS, NoAnswer, ask, ask_blocking, serve
+from filterd.process.json_socket import LINE_OCTETS, NoAnswer, ask, ask_blocking, cure_of, serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use
 
 
@@ -165,3 +166,18 @@ def test_a_broken_reply_is_no_answer(tmp_path: Path, reply: bytes, said: str) ->
     found = asyncio.run(play())
 
     assert [(type(each), str(each)) for each in found] == [(NoAnswer, f"{tmp_path / 's'}: {said}")] * 2
+
+
+def test_who_may_not_ask_is_not_told_to_start_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NoAnswer) as nobody:
+        ask_blocking(tmp_path / "s", "control", {"op": "status"})
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    with pytest.raises(NoAnswer) as forbidden:
+        ask_blocking(tmp_path / "s", "control", {"op": "status"})
+
+    assert cure_of(nobody.value) == "start filterd run"
+    assert cure_of(forbidden.value) == "run it as root, or as the account of control"

@@ -231,7 +231,7 @@ async def test_a_withdrawn_order_is_not_revived_by_pushing_it_again(desk: DeskOf
     status, body = await api.ask("POST", "/v1/orders?wait=9", json=ORDER)
 
     assert status == 409
-    assert "an order withdrawn has this reference" in body["detail"]
+    assert "an order that was withdrawn has this reference" in body["detail"]
 
 
 async def test_a_part_of_an_order_can_be_withdrawn_by_name_or_as_it_was_pushed(desk: DeskOf, engine: Engine) -> None:

@@ -143,3 +143,11 @@ def test_a_parameter_that_cannot_be_taken_is_named(said: list[tuple[str, str]], 
 
     assert refusal.value.where == where
     assert "; not taken; " in refusal.value.detail
+
+
+def test_a_text_of_another_form_is_refused_without_a_regular_expression() -> None:
+    class Place(Struct):
+        province: Annotated[str, Meta(pattern="^PK-[A-Z]{2}$")]
+
+    with pytest.raises(BadRequest, match=r"^\?province: a text that is not of its form; not taken; write "):
+        decode_query(MultiDict(province="XX"), Place)
