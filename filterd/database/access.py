@@ -66,13 +66,15 @@ def hold_connections(engine: Engine, n: int) -> None:
             stack.enter_context(engine.connect())
 
 
-async def open_for_web(config: Config) -> Engine:
-    """Open the database once control has made its tables.   Raises DatabaseFault"""
+async def open_for_web(config: Config, stopping: asyncio.Event | None = None) -> Engine | None:
+    """Open the database once control has made its tables; None: web is to stop first.   Raises DatabaseFault"""
     give_up = time.monotonic() + PATIENCE_S
     while True:
         try:
             return await asyncio.to_thread(open_database, database_of(config), WEB, False)
         except NoTables as reason:
+            if stopping is not None and stopping.is_set():
+                return None
             if time.monotonic() > give_up:
                 # Not what mends it: an empty database may be one that was lost, and control knows.
                 place = shown(database_of(config))

@@ -20,6 +20,7 @@ from filterd.intake.seen import Seen
 from filterd.lookup.api_client import call, send_file
 
 NOT_NOW: Final = ("(429)", "(500)", "(503)", "(507)", "(401)")  # of the API's answers: nothing is wrong with the order
+SIGNATURE: Final = "Signature"  # the place that the API names where an issuer's key must sign
 MAX_OCTETS: Final = 12 * 2**20  # of a mail or a file: an order may have 16 MiB, with its form
 
 log = logging.getLogger("filterd.intake")
@@ -74,6 +75,9 @@ class Desk:
         except Refused as reason:
             if str(reason).endswith(NOT_NOW):
                 raise Missing(str(reason)) from reason
+            if str(reason).startswith(f"{SIGNATURE}: "):
+                found = f"{self.issuer} has a key, and pushes over the API, signed with it"
+                raise NotTaken(f"{table.name}: {found}; no file or mail of it is taken") from reason
             raise NotTaken(f"{table.name}: {reason}") from reason
         log.info("order %s %s %s: %s", order["id"], order["issuer"], order["ref"], order["state"])
         return order

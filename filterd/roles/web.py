@@ -57,7 +57,9 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Serve both doors until SIGTERM."""
     del index
     stopping = stop_requested()
-    engine = await open_for_web(config)
+    engine = await open_for_web(config, stopping)
+    if engine is None:
+        return 0
     doors = [await _open(config, engine, door) for door in _doors_of(config)]
 
     def take(changed: Config) -> None:

@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from support.present import present
 
 from filterd.config import Config, load
 from filterd.database import access
@@ -44,12 +45,21 @@ def test_web_waits_for_control_to_make_the_tables(config: Config) -> None:
     later = threading.Timer(0.3, lambda: open_for_control(config).dispose())
     later.start()
 
-    engine = asyncio.run(open_for_web(config))
+    engine = present(asyncio.run(open_for_web(config)))
 
     with reading(engine) as conn:
         assert conn.execute(text("SELECT count(*) FROM lines")).scalar_one() == 0
     engine.dispose()
     later.join()
+
+
+def test_web_that_is_to_stop_waits_for_no_tables(config: Config) -> None:
+    async def stopped() -> Engine | None:
+        stopping = asyncio.Event()
+        stopping.set()
+        return await open_for_web(config, stopping)
+
+    assert asyncio.run(stopped()) is None
 
 
 def test_web_makes_no_tables_itself(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
