@@ -61,7 +61,7 @@ from mgmt.orders.sealed_messages import Message, is_message, put_message
 from mgmt.orders.versions import Superseded, correctable, refuse_replaced
 from mgmt.problems import Problem
 from mgmt.shadows.places import N_PLACES
-from mgmt.staff.issuers import find_issuer
+from mgmt.staff.issuers import find_issuer, refuse_like, refuse_unreadable
 from mgmt.staff.permissions import Reach
 
 PAGE = 1000  # entries of one answer: a few hundred kilobytes
@@ -359,6 +359,7 @@ def _check_issuer(conn: Connection, judged: Judged) -> None:
     order = judged.order
     issuer = find_issuer(conn, order.issuer)
     if issuer is None:
+        _check_unknown(conn, order.issuer)
         return
     beyond = [] if issuer.is_active else ["anything: it is disabled"]
     if judged.message is None:
@@ -368,6 +369,15 @@ def _check_issuer(conn: Connection, judged: Judged) -> None:
     if beyond:
         detail = f"{order.issuer} may not order {', '.join(beyond)}; not taken; see: filterd staff issuer"
         raise Problem(403, detail, "/issuer")
+
+
+def _check_unknown(conn: Connection, name: str) -> None:
+    """An issuer that is not known has neither limits nor a key: so its name is no known one's, spelled otherwise."""
+    try:
+        refuse_like(conn, name)
+        refuse_unreadable(name)
+    except ValueError as reason:
+        raise Problem(403, str(reason), "/issuer") from reason
 
 
 def of_lists(conn: Connection, order: Row[Any], view: orders.View) -> Problem:

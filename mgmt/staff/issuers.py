@@ -1,6 +1,8 @@
 """Issuers of orders: who may have a token that pushes, with which keys, for which categories and scopes.
 
-Invariants: an issuer is never removed and keeps its name, which its orders have; a key belongs to one issuer.
+Invariants: an issuer is never removed and keeps its name, which its orders have; a key belongs to one issuer; no name
+that is new is read as one that is known: limits and keys hold for the name as it is read, not as it is spelled.
+Source: Unicode normalization forms (UAX #15).
 """
 
 import unicodedata
@@ -17,6 +19,7 @@ from parental.schema.access import issuer_keys, issuers
 
 KEY_OCTETS = 32  # Ed25519 (RFC 8032 §5.1.5)
 MAX_NAME_CHARACTERS = 80
+_SCRIPTS = ("LATIN", "ARABIC")  # of names that need not be known: English and Urdu
 
 
 class Issuer(NamedTuple):
@@ -48,11 +51,14 @@ class IssuerKey(NamedTuple):
 
 
 def put_issuer(conn: Connection, issuer: Issuer, by: Actor, at: datetime) -> None:
-    """Store an issuer in the place of what was known of it.   Raises ValueError for a name that is none."""
+    """Store an issuer in the place of what was known of it.
+
+    Raises ValueError for a name that is none, or that is new and read as a known one."""
     if not 0 < len(issuer.name) <= MAX_NAME_CHARACTERS or not issuer.name.isprintable():
         raise ValueError(
             f"issuer: {issuer.name!r:.40} is no name; not put; write 1 to {MAX_NAME_CHARACTERS} characters"
         )
+    refuse_like(conn, issuer.name)
     values: dict[str, Any] = {
         "categories": joined(issuer.categories),
         "scopes": joined(issuer.scopes),
@@ -81,6 +87,26 @@ def folded(name: str) -> str:
     seen = unicodedata.normalize("NFKC", name).casefold()
     shown = "".join(each for each in seen if unicodedata.category(each) != "Cf")
     return " ".join(unicodedata.normalize("NFKC", shown).split())
+
+
+def refuse_like(conn: Connection, name: str) -> None:
+    """Raises ValueError for a name that no issuer has, and that is read as that of one."""
+    known = list(conn.execute(select(issuers.c.name).order_by(issuers.c.name)).scalars())
+    alike = [each for each in known if folded(each) == folded(name)]
+    if alike and name not in known:
+        raise ValueError(f"issuer: {name!r:.80} is read as {alike[0]!r}, which is known; not taken; write it like that")
+
+
+def refuse_unreadable(name: str) -> None:
+    """Raises ValueError for a name that people may take for another one, and so is good only where it is known."""
+    letters = [each for each in name if unicodedata.category(each).startswith("L")]
+    is_of_ours = all(unicodedata.name(each, "").startswith(_SCRIPTS) for each in letters)
+    is_plain = folded(name) == unicodedata.normalize("NFC", name).casefold() != ""
+    if not is_of_ours or not is_plain:
+        raise ValueError(
+            f"issuer: {name!a:.80} is not known, and has spaces or letters that can be taken for others; not taken; "
+            "write it plainly in Latin or Arabic letters, or have it put (filterd staff issuer)"
+        )
 
 
 def list_issuers(conn: Connection) -> list[Issuer]:

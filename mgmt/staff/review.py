@@ -11,13 +11,15 @@ from sqlalchemy import Connection, select
 
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append
-from mgmt.staff.issuers import list_issuers, list_keys
+from mgmt.staff.issuers import Issuer, folded, list_issuers, list_keys
 from mgmt.staff.people import ACTIVE, Person, list_people
 from mgmt.staff.tokens import iter_tokens, token_json
+from parental.schema.orders import orders
 from parental.schema.staff import passkeys, staff, staff_passwords
 
 UNUSED = timedelta(days=90)  # after which somebody asks whether it is still needed
 SOON = timedelta(days=30)
+_STRANGER = "has orders and is not known: neither limits nor a key"
 
 
 class Member(msgspec.Struct):
@@ -118,10 +120,14 @@ def _notes_of_token(token: Any, now: datetime) -> list[str]:
 
 def _issuers(conn: Connection, now: datetime) -> list[dict[str, Any]]:
     keys = list_keys(conn, lambda time_s: datetime.fromtimestamp(time_s, UTC))
-    found = []
-    for issuer in list_issuers(conn):
+    known, found = list_issuers(conn), []
+    strangers = sorted(set(conn.execute(select(orders.c.issuer).distinct()).scalars()) - {each.name for each in known})
+    for issuer in (*known, *map(Issuer, strangers)):
         own = [key for key in keys if key.issuer == issuer.name]
         notes = [] if not issuer.is_active or issuer.contact else ["has no contact"]
+        notes = [_STRANGER] if issuer.name in strangers else notes
+        alike = (each.name for each in known if folded(each.name) == folded(issuer.name) and each.name != issuer.name)
+        notes += [f"is read as {name}" for name in alike]
         notes += ["a key ends within 30 days" for key in own if now < key.until < now + SOON]
         found.append(
             {

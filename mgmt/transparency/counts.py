@@ -7,7 +7,6 @@ of an issuer's own; of CSAM it is "csam", and no text; a median is of ten or mor
 Cost: three queries for 500 orders.
 """
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from mgmt.orders.model import EXPIRED as ENTRY_EXPIRED
 from mgmt.orders.model import IN_FORCE, PENDING, PENDING_REVIEW, REFUSED_PROTECTED, WITHDRAWN
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import steps_of
+from mgmt.staff.issuers import folded
 from mgmt.statistics.cells import NONE
 from mgmt.statistics.disclosure import LEAST, Values, groups_of
 from mgmt.transparency.statement import Directed
@@ -65,13 +65,13 @@ def _orders(conn: Connection, since: datetime, until: datetime, hidden: Sequence
     since_ms, until_ms = (int(at.timestamp() * 1000) for at in (since, until))
     columns = (*_ABOUT, IS_PUSHED.label("is_pushed"))
     chosen = select(*columns).where(orders.c.received_ms >= since_ms, orders.c.received_ms < until_ms)
-    left_out, after = {_alike(name) for name in hidden}, 0
+    left_out, after = {folded(name) for name in hidden}, 0  # whatever its spelling: it may not be told of
     while rows := conn.execute(chosen.where(orders.c.id > after).order_by(orders.c.id).limit(_BATCH)).all():
         after = rows[-1].id
         numbers = [row.id for row in rows]
         steps, statuses = steps_of(conn, numbers), _statuses(conn, numbers)
         for row in rows:
-            if _alike(row.issuer) in left_out:
+            if folded(row.issuer) in left_out:
                 continue
             enforced_s = seconds_to(row, steps.get(row.id, ()), ENFORCED)
             yield _Order((row.issuer, _category(row)), enforced_s, statuses.get((row.id, row.is_pushed), Counter()))
@@ -86,11 +86,6 @@ def _statuses(conn: Connection, numbers: Sequence[int]) -> dict[tuple[int, bool]
         for order, status, count in conn.execute(counted):
             found.setdefault((order, is_pushed), Counter())[status] += int(count)
     return found
-
-
-def _alike(issuer: str) -> str:
-    """An issuer without what two ways of writing it differ in: who may not be told of is not, for a letter's sake."""
-    return " ".join(unicodedata.normalize("NFKC", issuer).casefold().split())
 
 
 def _category(order: Row[Any]) -> str:

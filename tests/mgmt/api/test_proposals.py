@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
@@ -69,6 +70,19 @@ async def test_an_issuer_orders_within_its_scopes_and_while_it_is_active(desk: D
         put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
     status, body = await api.ask("POST", "/v1/orders", json={**exact, "ref": "2"})
     assert status == 403 and "it is disabled" in body["detail"]
+
+
+@pytest.mark.parametrize("name", ["pta", "PTA ", "P\u200bTA", "\u0420\u0422\u0410"])
+async def test_another_spelling_of_an_issuer_goes_round_neither_its_key_nor_its_limits(
+    desk: DeskOf, engine: Engine, name: str
+) -> None:
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA", is_active=False), CONTROL, NOW)
+
+    status, body = await desk("operator").ask("POST", "/v1/orders?wait=9", json={**ORDER, "issuer": name})
+
+    assert (status, body["where"], "not taken" in body["detail"]) == (403, "/issuer", True)
+    assert (await desk("operator").ask("GET", "/v1/orders"))[1]["orders"] == []
 
 
 async def test_an_order_that_is_tried_on_one_gateway_first_says_so_where_it_is_pushed(

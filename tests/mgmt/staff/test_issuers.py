@@ -16,6 +16,8 @@ from mgmt.staff.issuers import (
     list_keys,
     put_issuer,
     put_key,
+    refuse_like,
+    refuse_unreadable,
 )
 from parental.database import writing
 
@@ -49,6 +51,32 @@ def test_an_issuer_that_is_known_stays_as_it_is(engine: Engine) -> None:
 def test_a_name_that_is_none_is_refused(engine: Engine, name: str) -> None:
     with writing(engine) as conn, pytest.raises(ValueError, match="not put"):
         put_issuer(conn, Issuer(name), CONTROL, NOW)
+
+
+@pytest.mark.parametrize("name", ["pta", "PTA ", " P\u200bta", "\uff30\uff34\uff21", "P\u00adTA"])
+def test_a_name_that_is_read_as_a_known_one_is_neither_taken_nor_put(engine: Engine, name: str) -> None:
+    with writing(engine) as conn:
+        put_issuer(conn, PTA, CONTROL, NOW)
+        with pytest.raises(ValueError, match="is read as 'PTA', which is known; not taken; write it like that"):
+            refuse_like(conn, name)
+        with pytest.raises(ValueError, match="read as 'PTA'" if name.isprintable() else "is no name"):
+            know_issuer(conn, name, CONTROL, NOW)
+        refuse_like(conn, "PTA")
+
+        assert list_issuers(conn) == [PTA]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "IHC ", "High  Court", "\u0420\u0422\u0410", "\u03a1TA", "I\u200bHC"])
+def test_a_name_that_can_be_taken_for_another_one_is_good_only_where_it_is_known(engine: Engine, name: str) -> None:
+    with pytest.raises(ValueError, match="is not known, and has spaces or letters that can be taken for others"):
+        refuse_unreadable(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["IHC", "Cour d'appel de Besan\u00e7on", "\u067e\u06cc \u0679\u06cc \u0627\u06d2", "Court No. 3"]
+)
+def test_names_in_latin_and_arabic_letters_need_not_be_known(name: str) -> None:
+    refuse_unreadable(name)
 
 
 def test_what_an_issuer_may_not_order_is_named() -> None:

@@ -1,10 +1,11 @@
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, insert, update
 from support.mgmt.authenticator import Authenticator
 from support.mgmt.desk import NOW
 from support.mgmt.events import events_of
+from support.mgmt.orders import push
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.ledger.event import CONTROL, Actor
@@ -13,7 +14,8 @@ from mgmt.staff.people import DISABLED, set_state
 from mgmt.staff.review import UNUSED, note_review, review_of
 from mgmt.staff.tokens import Wanted, create_token, make_token
 from parental.database import reading, writing
-from parental.schema.access import tokens
+from parental.schema.access import issuers, tokens
+from parental.schema.orders import orders
 
 
 async def test_everybody_stands_in_it_with_what_they_sign_in_with(
@@ -92,6 +94,23 @@ def test_issuers_stand_in_it_with_their_keys(engine: Engine) -> None:
 
     assert issuer["keys"][0]["key"] == "00" * 32
     assert issuer["notes"] == ["has no contact", "a key ends within 30 days"]
+
+
+def test_an_issuer_that_has_orders_and_is_not_known_stands_in_it(engine: Engine) -> None:
+    with writing(engine) as conn:
+        put_issuer(conn, Issuer("PTA", contact="desk@pta.example"), CONTROL, NOW)
+        of_before = {"name": "pta", "contact": "", "is_active": False, "created_s": 0}
+        conn.execute(insert(issuers).values(of_before))
+        push(conn, "bad.example")
+        other = push(conn, "worse.example", ref="2")
+        conn.execute(update(orders).where(orders.c.id == other).values(issuer="IHC"))
+        found = {each["name"]: each["notes"] for each in review_of(conn, NOW).issuers}
+
+    assert found == {
+        "PTA": ["is read as pta"],
+        "pta": ["is read as PTA"],
+        "IHC": ["has orders and is not known: neither limits nor a key"],
+    }
 
 
 def test_that_somebody_has_read_it_is_an_event_without_names(engine: Engine, add: AddPerson) -> None:
