@@ -38,6 +38,7 @@ from filterd.audit.drain import (
     drain_segment,
     log_decisions,
     nowhere,
+    of_people,
     record_of,
     remove_drained,
     wipe_before,
@@ -137,15 +138,17 @@ def drain_to_batch(
     follow: Follow | None = None,
     keeps_household: bool = True,
     provinces_of: ProvincesOf = nowhere,
+    probe: int | None = None,
 ) -> int:
     """Have the next events of a worker in a batch, and overwrite them in its spool; how many there were.
 
     follow  what else is to be done with them, before they are overwritten;   keeps_household  their records, too
+    probe   as of_people()
     Raises OSError, ValueError, and what follow() raises: events that are in no batch stay in the spool"""
 
     def take(found: Columns, position: Position) -> None:
         positions = {**batches.positions, folder.name: (int(position.segment), position.offset)}
-        batch = batch_of(found, positions, key_of, provinces_of)
+        batch = batch_of(of_people(found, probe), positions, key_of, provinces_of)
         if not keeps_household:
             batch.household = Rows()
         batches.append(batch)

@@ -83,9 +83,8 @@ class BlockDrain:
         def count(found: Columns, position: Position) -> None:
             count_found(found, self._ledger, folder.name, position)
 
-        return drain_to_batch(
-            folder, self._batches, self._key_of, count, self._keeps_household(), self._ledger.provinces_of
-        )
+        keeps, ledger = self._keeps_household(), self._ledger
+        return drain_to_batch(folder, self._batches, self._key_of, count, keeps, ledger.provinces_of, ledger.probe)
 
     def _follow(self, folder: Path) -> None:
         """Have both positions of a worker equal: counts that a batch has and the database has not are made up for.

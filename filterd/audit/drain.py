@@ -4,11 +4,13 @@ Invariants: records and the position up to which they were read are one transact
 nothing and counts nothing twice; then the records are overwritten in the spool; a segment is removed only when it is
 drained and its worker has left it; a block of
 reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
-leaves nothing, as the help corridor does.
+leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and no
+record and no count here.
 Source: semantics §8, §9.
 """
 
 import logging
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +71,8 @@ class Ledger(NamedTuple):
     """Where drained events go.
 
     node_key   of the pseudonyms;   node  this box in the counts;   reserve  of the database's disk, if it is ours
-    canary     the name of this gateway, where it tries orders;   provinces  of subscribers; None: none is known"""
+    canary     the name of this gateway, where it tries orders;   provinces  of subscribers; None: none is known
+    probe      the number of the line from which the verifier asks; None: its blocks are as anyone's"""
 
     engine: Engine
     node_key: bytes
@@ -77,6 +80,7 @@ class Ledger(NamedTuple):
     reserve: Reserve | None = None
     canary: str | None = None
     provinces: Provinces | None = None
+    probe: int | None = None
 
     def provinces_of(self, subscribers: Iterable[int]) -> Mapping[int, str]:
         """Where subscribers are."""
@@ -85,6 +89,25 @@ class Ledger(NamedTuple):
     def key_of(self, worker: str) -> str:
         """How the database calls a worker of this box."""
         return key_of(self.engine, self.node, worker)
+
+
+def of_people(found: Columns, probe: int | None) -> Columns:
+    """What was read without what the verifier's probe has met, but for CSAM, which counts whoever asks.
+
+    probe  the number of its line; None: it has none"""
+    if probe is None or probe not in found.subscriber:
+        return found
+    pairs = enumerate(zip(found.kind, found.subscriber, strict=True))
+    kept = [at for at, (kind, whose) in pairs if whose != probe or found.kinds[kind].reason == Reason.CSAM]
+    numbers = sorted({found.kind[at] for at in kept})  # of kinds: those that no row has any more say nothing either
+    rank = {number: at for at, number in enumerate(numbers)}
+    return found._replace(
+        kinds=[found.kinds[number] for number in numbers],
+        time_s=array("q", (found.time_s[at] for at in kept)),
+        kind=array("I", (rank[found.kind[at]] for at in kept)),
+        subscriber=array("I", (found.subscriber[at] for at in kept)),
+        counts=array("I", (found.counts[at] for at in kept)),
+    )
 
 
 def nowhere(subscribers: Iterable[int]) -> Mapping[int, str]:
@@ -217,7 +240,7 @@ def count_found(found: Columns | None, ledger: Ledger, worker: str, position: Po
         if found is None:
             write_position(conn, ledger.key_of(worker), position)
         else:
-            _count(conn, found, ledger, worker, position)
+            _count(conn, of_people(found, ledger.probe), ledger, worker, position)
 
 
 def log_decisions(found: Columns) -> None:
@@ -273,6 +296,7 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
         at = read_position(conn, ledger.key_of(folder.name)) or Position("0", 0)
 
     def take(found: Columns, position: Position) -> None:
+        found = of_people(found, ledger.probe)
         rows = list(_rows(found, ledger.provinces_of))  # before: it asks the database
         with writing(ledger.engine) as conn:
             append_blocks(conn, rows, ledger.node_key)

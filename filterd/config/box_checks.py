@@ -258,6 +258,14 @@ def _check_watch(config: Config, box: Box) -> Iterator[Finding]:
             yield _fault(f"/protected/watch/{at}", reason, effect, "a list that control can read: docs/lists.md")
 
 
+def _check_verifier(config: Config, _: Box) -> Iterator[Finding]:
+    said = config.verifier
+    if config.orders.canary.gateway is not None and said.probe is not None and said.line is None:
+        effect = "what is tried on one gateway is not verified before it is in force everywhere"
+        wanted = "write the number of the line that has the addresses of the probe: docs/verification.md"
+        yield _warning("/verifier/line", "left out, with /orders/canary", effect, wanted)
+
+
 CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_folders,
     _check_dns_files,
@@ -267,6 +275,7 @@ CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_lists,
     _check_zones,
     _check_protected,
+    _check_verifier,
 )
 
 

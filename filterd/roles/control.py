@@ -120,7 +120,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await asyncio.to_thread(_note_time_and_start, control, records)
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
     provinces = Provinces(records, provinces_by_sessions(config))
-    ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), provinces)
+    ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), provinces, config.verifier.line)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]

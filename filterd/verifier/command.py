@@ -79,13 +79,12 @@ def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse
 
 
 def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -> None:
-    from filterd.lists.rails import tries_as
     from mgmt.confirmation.verifications import due
     from parental.database import reading
 
     while True:
         with reading(engine) as conn:
-            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE, tries_as(config))
+            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE, asks_as(config))
         for number in numbers:
             try:
                 _show(verify_order(config, engine, place, number), as_json=as_json)
@@ -105,13 +104,25 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
 
     with reading(engine) as conn:
         order, revision = get_order(conn, number), revision_of(conn, number)
-        rows = in_force(conn, number, tries_as(config))
+        rows = in_force(conn, number, asks_as(config))
     if not rows:
-        raise Refused(f"order {number}: nothing of it is in force; nothing asked; look at filterd orders show {number}")
+        where = f"look at filterd orders show {number}"
+        if tries_as(config) != asks_as(config):
+            where += ", and for what is tried on one gateway set /verifier/line"
+        raise Refused(f"order {number}: nothing of it is in force; nothing asked; {where}")
     found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))
     with writing(engine) as conn:
         put_verification(conn, found, account())
     return found
+
+
+def asks_as(config: Config) -> str | None:
+    """The name of this gateway, where what it tries is asked, too.
+
+    Only where blocks of the probe are told from people's: what it asks for would end the trial."""
+    from filterd.lists.rails import tries_as
+
+    return None if config.verifier.line is None else tries_as(config)
 
 
 def _is_of_another(config: Config, name: str, order: int) -> bool:

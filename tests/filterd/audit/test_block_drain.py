@@ -12,7 +12,7 @@ from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 
 from fastpath.images.verdict import Reason
 from filterd.audit import block_drain, block_files
-from filterd.audit.block_batches import Batches, no_records, read_batch
+from filterd.audit.block_batches import Batches, batch_numbers, no_records, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools
 from mgmt.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
@@ -56,6 +56,18 @@ def counted(ledger: Ledger) -> int:
 
 def csam(n: int = 1) -> list[bytes]:
     return [block_event("secret.test", reason=Reason.CSAM)] * n
+
+
+def test_what_the_verifiers_probe_meets_is_in_no_batch(tmp_path: Path, ledger: Ledger) -> None:
+    of_probe = block_event("probed.test", subscriber=900)
+    put_segment(tmp_path / "spool/gate-0", 1, of_probe, block_event("bad.test", subscriber=7), of_probe)
+    put_segment(tmp_path / "spool/gate-1", 1, of_probe)
+
+    drain_all(tmp_path, ledger._replace(probe=900))
+
+    batches = [read_batch(tmp_path / "store/batches", n) for n in batch_numbers(tmp_path / "store/batches")]
+    assert [kind.rule for batch in batches for kind in batch.enforcement.kinds] == ["bad.test"]
+    assert sorted(batches[-1].positions) == ["gate-0", "gate-1"]
 
 
 def test_a_block_is_in_a_batch_and_not_in_the_database_and_its_spool_is_overwritten(

@@ -95,6 +95,25 @@ def test_blocks_of_an_order_on_trial_are_counted_where_it_is_tried_a_line_once_a
     assert tuple(found) == (5, 5)
 
 
+def test_what_the_verifiers_probe_meets_is_neither_a_record_nor_a_block_of_an_order_on_trial(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    about = {"issuer": "PTA", "ref": "1", "ground": "g", "scope": "exact", "is_emergency": False, "received_ms": 1}
+    canary = {"order": 3, "gateway": "gw1", "revision": 1, "n_entries": 1, "begun_s": 1, "since_s": 1, "until_s": 9}
+    with writing(ledger.engine) as conn:
+        conn.execute(insert(orders).values(about | {"id": 3, "sha256": b"", "original": b""}))
+        conn.execute(insert(order_canaries).values(canary))
+    probed = [event(f"{n}.test", subscriber=900, at_s=TIME_S + n) for n in range(9)]
+    put_segment(tmp_path / "spool/gate-0", 1, *probed, event(reason=Reason.CSAM, subscriber=900), event(), *probed)
+
+    drain_all(tmp_path / "spool", ledger._replace(canary="gw1", probe=900))
+
+    with reading(ledger.engine) as conn:
+        found = conn.execute(select(order_canaries.c.n_blocks, order_canaries.c.peak)).one()
+    assert (tuple(found), blocks(ledger)) == ((1, 1), [("bad.test", "pta", "order", 1)])
+    assert [n for *_, n in counts(ledger)] == [1]
+
+
 def test_a_rule_of_addresses_is_recorded_as_their_prefix(tmp_path: Path, ledger: Ledger) -> None:
     put_segment(tmp_path / "spool/dns-0", 1, event("2.0.192.4.rpz-ip"), event("8.b.d.0.1.0.0.2.6.rpz-ip"))
 

@@ -268,3 +268,12 @@ def test_below_another_root_paths_begin_there(tmp_path: Path) -> None:
     (root / "etc/filterd/a.txt").write_text("a.test\n")
     assert found(root / "etc/filterd", said, root) == []
     assert found(root / "etc/filterd", said.replace("/etc/filterd/a.txt", "a.txt"), root) == []
+
+
+@pytest.mark.parametrize(("line", "paths"), [("", ["/verifier/line"]), (", line: 900", [])])
+def test_a_probe_whose_blocks_count_as_anyones_where_orders_are_tried_is_a_warning(
+    tmp_path: Path, line: str, paths: list[str]
+) -> None:
+    said = f"orders: {{canary: {{gateway: gw1, name: gw1}}}}\nverifier: {{probe: /run/netns/probe{line}}}\n"
+
+    assert [(each.path, each.is_fault) for each in found(tmp_path, said)] == [(path, False) for path in paths]
