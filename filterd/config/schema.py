@@ -350,7 +350,8 @@ class ListEntry:
     """none: splash where a splash address is configured, else nxdomain.   shadow: what the list would block is counted,
     and nothing is."""
     issuer: str | None = one(kinds.text, default=None)
-    """Of a list of tier order: who issued it, as pages and records name it."""
+    """Of a list of tier order: who issued it, as pages name it.   Records of blocks have it where the row names a
+    letter; where it names none, they have the list alone."""
     public: bool = one(kinds.truth, restart=WEB, default=False)
     """Give its names to everyone, as files (docs/lists.md); never of tier csam."""
     allow_public_suffix: bool = one(kinds.truth, default=False)
