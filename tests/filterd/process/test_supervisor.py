@@ -33,6 +33,16 @@ if sys.argv[1].startswith("web"):
 time.sleep(60)
 """
 
+# Again and again: what is said before the supervisor knows the process is not heard.
+ALL_BUT_CONTROL = """
+import sys, time
+from filterd.process.sd_notify import notify
+while True:
+    if not sys.argv[1].startswith("control"):
+        notify("READY=1")
+    time.sleep(0.1)
+"""
+
 # The third of its kind is never ready: it opens its images still.
 LIVING = """
 import asyncio, sys, time
@@ -164,6 +174,19 @@ def test_the_box_is_ready_with_its_data_plane_whatever_the_other_roles_do(
         )
 
     assert said == ["STATUS=without control-0 web-0, see: filterd status"]
+
+
+@pytest.mark.parametrize(("others", "is_said"), [([Child("gate", 0)], True), ([Child("dns", 0)], False)])
+def test_a_gate_that_is_ready_before_control_says_whose_rules_hold(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, others: list[Child], is_said: bool
+) -> None:
+    caplog.set_level("INFO")
+
+    run_until(
+        tmp_path, ALL_BUT_CONTROL, [*others, Child("control", 0)], lambda: "ready, without control-0" in caplog.text
+    )
+
+    assert ("the gate's rules are those of before, or none" in caplog.text) == is_said
 
 
 def test_what_no_traffic_waits_for_is_tried_again_after_a_minute_at_most_and_the_data_plane_sooner() -> None:
