@@ -3,7 +3,7 @@
 Invariants: what nothing of the child's can enforce is not offered: a sentence stands in its place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -131,6 +131,17 @@ def drawing_of(child: Child) -> str:
     return child.drawing if child.drawing in DRAWINGS else DRAWINGS[child.id % len(DRAWINGS)]
 
 
+def lack_of(offered: Collection[str], child: object) -> str:
+    """The message that says why not all can be closed; '': all can.
+
+    offered  of parental.people.levels;   child  None: it is about a line"""
+    if set(LOCKS) <= set(offered):
+        return ""
+    if child is None:
+        return "family.names.only.line" if offered else "family.nothing.line"
+    return "family.names.only" if offered else "family.nothing"
+
+
 def receipt_words(receipt: Mapping[str, Any], t: Language) -> Markup:
     """'closed 9:00:03 pm, 14 connections ended, 0 still open': what the last tap has done, by the workers' word."""
     at = t.clock(datetime.fromisoformat(receipt["at"]), seconds=True)
@@ -182,7 +193,7 @@ def _card(conn: Connection, session: Session, whose: _Whose, held: _Held, t: Lan
     big, small = _Choice(rules, hours, calendar, state, bucket, now).buttons()
     offered = rules_of(conn, profile)
     if not set(LOCKS) <= set(offered):
-        words, big, small = t.say("family.names.only" if offered else "family.nothing"), None, []
+        words, big, small = t.say(lack_of(offered, child)), None, []
     may = [each for each in small if session.may(TAPS[each.did].permission)]
     said, has_undo = receipt_of(session, profile, t, now)
     revision = revision_of(conn, profile)

@@ -6,7 +6,8 @@
     S  a school
 
 Invariants: what cannot be enforced is not offered: a lock needs addresses that packets come from, and neither a device
-that is known by its token, nor one that only its router names, has one.
+that is known by its token, nor one that only its router names, has one; a line with a name has those that a NAS gives
+it (RADIUS), which no table holds.
 """
 
 import enum
@@ -20,7 +21,7 @@ from parental.addresses import network_of
 from parental.people.accounts import lines_of
 from parental.people.caregivers import ACTIVE, SCHOOL
 from parental.profiles import prefixes_of
-from parental.schema.lines import addresses, devices, lines
+from parental.schema.lines import addresses, devices, line_names, lines
 from parental.schema.people import caregivers, children
 from parental.subscriber import Network
 
@@ -28,6 +29,7 @@ from parental.subscriber import Network
 NAMES = ("categories", "services", "allowed", "denied", "safe_search", "youtube", "canaries", "soft_hours")
 LOCKS = ("pause", "schedule")  # what closes everything
 PACKETS = ("quic", "undecidable")  # categories that the gate alone enforces: offered where locks are
+ALL = (*NAMES, *LOCKS, *PACKETS)
 
 
 class Level(enum.Enum):
@@ -39,6 +41,8 @@ class Level(enum.Enum):
     SCHOOL = "S"
 
 
+_NAMED = select(line_names.c.line).join(lines, lines.c.id == line_names.c.line)
+_NAMED = _NAMED.where(lines.c.profile == bindparam("profile")).limit(1)
 _HELD = select(addresses).where(addresses.c.line == bindparam("line"))
 _OWNERS = select(
     exists().where(
@@ -73,14 +77,15 @@ def free_lines(conn: Connection, account: int) -> list[FreeLine]:
 
 
 def offers(conn: Connection, line: int) -> Offer:
-    """What a line can be offered.   Cost: six index look-ups"""
+    """What a line can be offered.   Cost: seven index look-ups"""
     row = conn.execute(select(lines).where(lines.c.id == line)).one()
     held = conn.execute(select(addresses).where(addresses.c.line == line)).all()
     has_tokens = conn.execute(select(devices.c.name).where(devices.c.line == line).limit(1)).first() is not None
+    has_name = conn.execute(select(line_names.c.line).where(line_names.c.line == line).limit(1)).first() is not None
     apart = any(each.profile is not None or is_named(network_of(each)) for each in held)
     level = level_of(conn, line, row.account, row.profile)
-    rules = _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
-    given = [*(["line"] if held else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
+    rules = ALL if has_name else _rules(network_of(each) for each in held) or (NAMES if has_tokens else ())
+    given = [*(["line"] if held or has_name else []), *(["device"] if apart or has_tokens or len(held) > 1 else [])]
     return Offer(level, rules, tuple(given))
 
 
@@ -98,6 +103,8 @@ def level_of(conn: Connection, line: int, account: int, profile: int) -> Level:
 def rules_of(conn: Connection, profile: int) -> tuple[str, ...]:
     """What can be enforced of a profile, of NAMES, LOCKS and PACKETS; empty: nothing answers to it yet."""
     found = _rules(prefixes_of(conn, [profile]).get(profile, ()))
+    if found != ALL and conn.execute(_NAMED, {"profile": profile}).first():
+        return ALL
     if found:
         return found
     own = conn.execute(select(devices.c.name).where(devices.c.profile == profile).limit(1)).first()
@@ -111,7 +118,7 @@ def _rules(prefixes: Iterable[Network]) -> tuple[str, ...]:
     kinds = {is_named(prefix) for prefix in prefixes}
     if not kinds:
         return ()
-    return NAMES if kinds == {True} else (*NAMES, *LOCKS, *PACKETS)
+    return NAMES if kinds == {True} else ALL
 
 
 def is_named(prefix: Network) -> bool:

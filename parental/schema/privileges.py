@@ -51,7 +51,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     # Of records of blocks: where a subscriber is, not who.
     "lines": {WEB: ALL, CONTROL: READ, LEDGER: "SELECT (id, account, province)"},
     "addresses": {WEB: ALL, CONTROL: READ},
-    "line_names": {CONTROL: READ},  # given by `filterd sessions`, on the box
+    # given by `filterd sessions`, on the box; web knows whether a line has one, not which
+    "line_names": {WEB: "SELECT (line)", CONTROL: READ},
     "released_addresses": {WEB: ALL, CONTROL: "SELECT, DELETE"},  # once they are in an image
     "revision_times": {CONTROL: "SELECT, INSERT, DELETE"},
     "blocked_categories": {WEB: ALL, CONTROL: READ},

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
 from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
-from mgmt.portal.cards import drawing_of, receipt_of
+from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
@@ -40,7 +40,7 @@ from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import provinces
 from parental.calendar.sun import Turn, minute_of
 from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
-from parental.people.levels import LOCKS, rules_of
+from parental.people.levels import rules_of
 from parental.profile import Profile
 from parental.profiles import get_profile
 
@@ -61,7 +61,9 @@ class Shown(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What the list shows.   can_lock  whether anything could be closed;   revision  of the profile's last change"""
+    """What the list shows.
+
+    lack  the message that says why nothing can be closed;   revision  of the profile's last change"""
 
     name: str
     drawing: str
@@ -69,7 +71,7 @@ class Plan(NamedTuple):
     conflicts: list[Markup]
     week: list[Row]
     has_other_hours: bool
-    can_lock: bool
+    lack: str
     limit: Limit | None
     receipt: Markup | None
     has_undo: bool
@@ -154,7 +156,7 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
     except (NoPerson, NoSubscriber):
         return await _list(request, session, 404, alert="family.tap.gone")
     except NotNow:
-        return await _list(request, session, 409, alert="family.nothing")
+        return await _list(request, session, 409, alert="family.tap.nothing")
     except BadSchedule:
         return await _list(request, session, 409, alert="family.hours.many")
     await go_live(request, form, "hours", [profile], [made])
@@ -180,7 +182,7 @@ async def _list(request: web.Request, session: Session, status: int = 200, *, al
         in_force=request.app[IN_FORCE].revision,
         alert=alert,
         kinds=[(kind, sign) for kind, sign in SIGNS.items()],
-        may=session.may(NEEDED) and plan.can_lock,
+        may=session.may(NEEDED) and not plan.lack,
     )
 
 
@@ -199,7 +201,7 @@ def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: 
         conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today, calendar.city)],
         week=week_of(rules, cards, calendar, today, t),
         has_other_hours=bool(rules.schedule.intervals) and not cards,
-        can_lock=set(LOCKS) <= set(rules_of(conn, profile)),
+        lack=lack_of(rules_of(conn, profile), child.child),
         limit=limit_of(conn, profile),
         receipt=receipt,
         has_undo=has_undo,

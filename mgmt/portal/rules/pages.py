@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
 from mgmt.portal.access import deed_of, permitted, profile_of, taken_back, viewed
-from mgmt.portal.cards import drawing_of, receipt_of
+from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.in_force import IN_FORCE, catch_up
@@ -59,12 +59,15 @@ class Own(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What the page shows.   offered  of parental.people.levels: what can be enforced"""
+    """What the page shows.
+
+    offered  of parental.people.levels: what can be enforced;   lack  the message that says why that is not all"""
 
     name: str
     drawing: str
     rules: Profile
     offered: tuple[str, ...]
+    lack: str
     preset: str | None
     kinds: list[Tile]
     services: list[Tile]
@@ -233,6 +236,7 @@ def rules_shown(conn: Connection, profile: int, t: Language) -> Rules:
         drawing=drawing_of(whose.child) if whose.child else "home",
         rules=rules,
         offered=offered,
+        lack=lack_of(offered, whose.child),
         preset=preset_of(rules),
         kinds=[_tile(name, rules, t) for name in CATEGORIES if name not in NOT_KINDS],
         services=[_tile(name, rules, t) for name in SERVICES],

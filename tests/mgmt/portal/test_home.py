@@ -13,6 +13,8 @@ from parental.profile import UNTIL_RESUMED
 from parental.profiles import get_profile
 from parental.profiles import pause as pause_profile
 from parental.schedule import Schedule, parse_interval
+from parental.sessions.names import put_name
+from parental.subscriber import Subscriber
 
 PIN = {"pin": "2468", "again": "2468"}
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03
@@ -59,6 +61,22 @@ async def test_each_child_has_a_card_with_a_picture_and_the_home_has_one(phone: 
     assert text.count('<svg class="drawing"') == 3
     assert f'value="{child}"' in text
     assert f'value="{bare}"' not in text and "nothing can be closed here" in said
+
+
+async def test_a_home_whose_addresses_a_nas_gives_is_paused_and_its_line_can_be_a_childs(
+    parent: Phone, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Flat 3", ()))
+    said = await parent.words()
+    assert "This line has no address yet" in said and "Pause" not in said and "Children at home?" not in said
+
+    with writing(engine) as conn:
+        put_name(conn, "flat3@isp.example", 7)
+
+    assert "Children at home?" in await parent.words()
+    status, said = await parent.tap("pause", 7)
+    assert status == 200 and "Paused" in said and paused_until(engine)
 
 
 async def test_opening_takes_the_pin_which_the_first_one_sets_and_pausing_never_does(

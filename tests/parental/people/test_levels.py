@@ -8,6 +8,7 @@ from parental.people import accounts, caregivers, children, devices
 from parental.people.children import Child
 from parental.people.levels import LOCKS, NAMES, PACKETS, FreeLine, Level, Offer, free_lines, offers, rules_of
 from parental.profile import Profile
+from parental.sessions.names import put_name
 from parental.subscriber import Subscriber, parse_prefix
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
@@ -60,6 +61,20 @@ def test_a_line_without_addresses_is_offered_what_its_tokens_carry(household: Co
     devices.put_device(household, 9, "phone")
     assert offers(household, 9) == Offer(Level.HOME, NAMES, ("device",))
     assert rules_of(household, 9) == NAMES
+
+
+def test_a_line_whose_addresses_a_nas_gives_can_be_closed_and_given_to_a_child(
+    household: Connection, ali: Child
+) -> None:
+    store.put_subscriber(household, Subscriber(9, "Of PPPoE", ()))
+    accounts.move_line(household, 9, 7)
+
+    put_name(household, "flat3@isp.example", 9)
+
+    assert offers(household, 9) == Offer(Level.HOME, ALL, ("line",))
+    assert rules_of(household, 9) == ALL and 9 in {each.id for each in free_lines(household, 7)}
+    children.assign_line(household, 7, 9, ali)
+    assert rules_of(household, ali.profile) == ALL
 
 
 def test_a_child_to_whom_nothing_answers_is_offered_nothing(household: Connection, ali: Child) -> None:
