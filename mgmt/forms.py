@@ -1,14 +1,28 @@
-"""Forms that browsers send: whether our own page sent them, and what is in them.
+"""Forms that browsers send: whether our own page sent them, what is in them, and what the page showed.
 
 Source: Fetch §3.2 (Origin), W3C Fetch Metadata; OWASP ASVS 4.2.2 (CSRF).
 """
 
+import hashlib
+import json
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.web_request import FileField
 
 from mgmt.body import MAX_FORM_OCTETS, read_form
+
+
+class Stale(Exception):
+    """A form that replaces the whole of something, from a page that shows what someone has changed since."""
+
+
+def mark_of(*shown: Any) -> str:
+    """What a page shows, as a hidden field of its form says it: another one means that it was changed meanwhile.
+
+    shown  as JSON has it, sets in an order"""
+    return hashlib.sha256(json.dumps(shown, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def is_from_here(request: web.Request) -> bool:

@@ -3,7 +3,7 @@ applications know of the configuration.
 
 Invariants: agencies, numbers and addresses are values here, never literals in code or texts; what is not configured is
 left out of a page, not invented; each has the date on which it was last found to be right, or none.  The fields of
-PAGES change while an application runs (serve_pages); the others do not.
+PAGES and what can be closed change while an application runs (serve_pages); the others do not.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from mgmt.deadlines.rules import Rules
 from mgmt.frame.shapes import Line
+from rules.category import NUMBERS
 
 LANGUAGES = ("en", "ur")  # that pages are written in
 COUNTS_ONLY = "counts-only"
@@ -109,6 +110,7 @@ class Settings:
     dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
+    closable        categories and services that something here enforces: a list holds them, or the gate
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
@@ -132,6 +134,7 @@ class Settings:
     has_tls: bool = False
     has_gate: bool = True
     stops_names: bool = True
+    closable: frozenset[str] = frozenset(NUMBERS)
     dns_name: str | None = None
     protected_names: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
@@ -165,8 +168,8 @@ class Settings:
         return tuple(getattr(self, name) for name in PAGES)
 
     def serve_pages(self, other: "Settings") -> None:
-        """Show what `other` has, from now on."""
-        for name in PAGES:
+        """Show what `other` has, from now on, and offer what it can close."""
+        for name in (*PAGES, "closable"):
             setattr(self, name, getattr(other, name))
 
     def unverified(self, today: date) -> Iterator[str]:

@@ -19,7 +19,9 @@ from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
+from filterd.config.web_settings import held_kinds
 from filterd.keys import COOKIE_KEY_OCTETS
+from mgmt.portal.rules.presets import PRESETS
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
@@ -219,6 +221,16 @@ def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterat
             yield _warning(f"{path}/{key}", reason, effect, wanted)
 
 
+def _check_kinds(config: Config, _: Box) -> Iterator[Finding]:
+    """What an age closes and nothing here does: said once, for families with a door of their own."""
+    closed = frozenset().union(*(preset.closed for preset in PRESETS.values()))
+    lacking = sorted(closed - held_kinds(config))
+    if config.family.listen and lacking:
+        found = f"no list holds what families close by age: {', '.join(lacking)}"
+        effect = "they are not offered these kinds, and nothing closes them"
+        yield _warning("/lists", found, effect, "add lists of them: filterd lists sources")
+
+
 def _check_zones(config: Config, box: Box) -> Iterator[Finding]:
     for at, zone in enumerate(config.rpz.zones):
         if zone.tsig is not None and (reason := box.why_unreadable(zone.tsig, "control", config.state_dir)):
@@ -273,6 +285,7 @@ CHECKS: Sequence[Callable[[Config, Box], Iterator[Finding]]] = (
     _check_api,
     _check_siem_files,
     _check_lists,
+    _check_kinds,
     _check_zones,
     _check_protected,
     _check_verifier,

@@ -10,6 +10,7 @@ from filterd.places import PUBLIC
 from mgmt.appeals.key_text import key_of
 from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
+from parental.people.levels import PACKETS
 
 
 def settings_of(config: Config) -> Settings:
@@ -23,6 +24,7 @@ def settings_of(config: Config) -> Settings:
         zone=config.parental.timezone,
         has_tls=config.api.certificate is not None,
         has_gate=has_gate and bool(config.gate.http_ports),
+        closable=held_kinds(config) | (frozenset(PACKETS) if has_gate else frozenset()),
         stops_names=has_gate or config.dns.workers > 0,
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
@@ -50,6 +52,12 @@ def settings_of(config: Config) -> Settings:
 def family_settings_of(config: Config) -> Settings:
     """The same at the families' door."""
     return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None, has_client_ca=False)
+
+
+def held_kinds(config: Config) -> frozenset[str]:
+    """Categories and services that a list of this box holds; one that is on trial closes nothing."""
+    held = (entry.category or entry.service for entry in config.lists if entry.action != "shadow")
+    return frozenset(filter(None, held))
 
 
 def clocks_of(config: Config) -> Rules:

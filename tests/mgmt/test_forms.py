@@ -2,7 +2,7 @@ import pytest
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from mgmt.forms import form_of, is_from_here
+from mgmt.forms import form_of, is_from_here, mark_of
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,11 @@ def test_a_browser_says_whether_our_own_page_has_sent_a_form(headers: dict[str, 
     request = make_mocked_request("POST", "/", headers={"Host": "desk.example", **headers})
 
     assert is_from_here(request) == is_ours
+
+
+def test_a_mark_is_the_same_for_the_same_and_another_for_anything_else() -> None:
+    assert mark_of(["a"], "b", None) == mark_of(["a"], "b", None)
+    assert len({mark_of(["a"], "b"), mark_of(["a", "b"]), mark_of(["b"], "b"), mark_of(["a"], "b", None)}) == 4
 
 
 async def test_a_form_is_its_text_fields() -> None:

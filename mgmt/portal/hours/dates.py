@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.forms import Stale, mark_of
 from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
@@ -48,13 +49,14 @@ class ShownRange(NamedTuple):
 
 
 class ShownDates(NamedTuple):
-    """What the page shows.   today  the kind of today"""
+    """What the page shows.   today  the kind of today;   seen  the mark of what its first form replaces"""
 
     today: Markup
     school_days: frozenset[int]
     city: str | None
     follows: bool
     shift: int
+    seen: str
     announced: list[Markup]
     own: list[ShownRange]
     receipt: Markup | None
@@ -87,7 +89,11 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
 
     def store_it(conn: Connection) -> list[list[object]]:
         calendar = plans.calendar_of(conn, session.account)
-        follows = bool(form.fields["follows"]) if did == "save" else plans.follows_announced(conn, session.account)
+        follows = plans.follows_announced(conn, session.account)
+        if did == "save":
+            if form.fields["seen"] != _mark(calendar, follows):
+                raise Stale
+            follows = bool(form.fields["follows"])
         after = _CHANGES[did](form, calendar)
         made = calendars.put_dates(conn, session, after, follows, now, zone, is_proven=is_proven)
         return [[profile, how, revision_of(conn, profile)] for profile, how in made]
@@ -96,6 +102,8 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
         made = await write(request, store_it)
     except (BadSchedule, ValueError):
         return await _page(request, session, 422, alert="family.days.wrong")
+    except Stale:
+        return await _page(request, session, 409, alert="family.stale")
     await go_live(request, form, "hours", [each[0] for each in made], made)  # type: ignore[misc]
     return moved(request, "/days")
 
@@ -105,6 +113,11 @@ def _saved(form: Sent, calendar: Calendar) -> Calendar:
     shift = {str(n): n for n in SHIFTS}.get(form.fields["shift"], 0)
     city = form.fields["city"] or None  # one that is not known is refused where it is stored
     return replace(calendar, school_days=school, shift_days=shift, city=city)
+
+
+def _mark(calendar: Calendar, follows: bool) -> str:
+    """What the page shows of the dates that one tap replaces."""
+    return mark_of(sorted(calendar.school_days), calendar.shift_days, calendar.city, follows)
 
 
 def _more(form: Sent, calendar: Calendar) -> Calendar:
@@ -127,7 +140,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
 
     def load(conn: Connection) -> ShownDates:
-        calendar = plans.calendar_of(conn, session.account)
+        calendar, follows = plans.calendar_of(conn, session.account), plans.follows_announced(conn, session.account)
         mine = [each.profile for each in children_of(conn, session.account)]
         mine += [each.id for each in lines_of(conn, session.account)]
         receipts = [receipt_of(session, profile, t, now) for profile in mine] or [(None, False)]
@@ -136,8 +149,9 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
             today=t.say(f"time.days.{calendar.sets_of(today)[0]}"),
             school_days=calendar.school_days,
             city=calendar.city,
-            follows=plans.follows_announced(conn, session.account),
+            follows=follows,
             shift=calendar.shift_days,
+            seen=_mark(calendar, follows),
             announced=[_words(each, t) for each in plans.announced_of(conn)],
             own=[ShownRange(_words(each, t), _key(each)) for each in calendar.ranges],
             receipt=receipt,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mgmt.portal.frame import number_of
+from mgmt.portal.hours.edits import mark_of_card
 from parental.calendar.card import EVERY_DAY, MAX_LABEL, Card, Kind
 from parental.calendar.day_sets import DaySet
 from parental.calendar.packs import find_school
@@ -36,7 +37,8 @@ class Draft:
     """What the form shows.
 
     start, end    minutes of the day;   is_soft  learning stays open;   id  0: a new card
-    begins, ends  times of the sun in their place, of Ramadan alone"""
+    begins, ends  times of the sun in their place, of Ramadan alone
+    seen          the mark of the card that it was made of; '': a new one"""
 
     kind: Kind
     start: int
@@ -50,6 +52,7 @@ class Draft:
     begins: Turn | None = None
     ends: Turn | None = None
     id: int = 0
+    seen: str = ""
 
     @property
     def can_follow_the_sun(self) -> bool:
@@ -130,6 +133,7 @@ def draft_of_card(card: Card) -> Draft:
         begins=card.begins,
         ends=card.ends,
         id=card.id,
+        seen=mark_of_card(card),
     )
 
 
@@ -149,6 +153,7 @@ def draft_of(fields: Mapping[str, str]) -> Draft:
         begins=_turn(fields["begins"]) if usual.can_follow_the_sun else None,
         ends=_turn(fields["ends"]) if usual.can_follow_the_sun else None,
         id=number_of(fields["card"]),
+        seen=fields["seen"],
     )
 
 

@@ -1,7 +1,8 @@
 """Edits of cards: one is added, changed, switched or removed; and how that is taken back.
 
 Invariants: a transaction each, with its line in the household's record; what opens anything is refused without the PIN,
-judged in the transaction of the change; an edit is taken back exactly, and only where the card is still as it was left.
+judged in the transaction of the change; a form takes the place of the card that it was made of, never of one that was
+changed since; an edit is taken back exactly, and only where the card is still as it was left.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from mgmt.forms import Stale, mark_of
 from mgmt.households import note_choice
 from mgmt.portal.hours.openings import cards_loosen
 from mgmt.portal.session import Session
@@ -41,9 +43,22 @@ class Edit(NamedTuple):
     becomes: Callable[[Card | None], Card | None]
 
 
-def put(card: Card) -> Edit:
-    """Add a card, or have it take the place of the one of its number."""
-    return Edit("card changed" if card.id else "card added", card.id, lambda _: card)
+def put(card: Card, seen: str) -> Edit:
+    """Add a card, or have it take the place of the one of its number.
+
+    seen  the mark of what its form was made of; the edit raises Stale where that is not so any more"""
+
+    def becomes(before: Card | None) -> Card:
+        if before is not None and seen != mark_of_card(before):
+            raise Stale
+        return card
+
+    return Edit("card changed" if card.id else "card added", card.id, becomes)
+
+
+def mark_of_card(card: Card) -> str:
+    """What the form of a card that is stored shows."""
+    return mark_of(_said(card))
 
 
 def switch(card: int, *, is_on: bool) -> Edit:
@@ -58,7 +73,7 @@ def remove(card: int) -> Edit:
 def make(conn: Connection, session: Session, profile: int, edit: Edit, now: datetime, *, is_proven: bool) -> Undo:
     """Do an edit; how it is undone.   is_proven  the PIN was right
 
-    Raises NeedsPin; NoPerson, BadSchedule; NotNow where nothing can be closed"""
+    Raises NeedsPin; NoPerson, BadSchedule; Stale; NotNow where nothing can be closed"""
     require_own(conn, session.account, profile)
     if not set(LOCKS) <= set(rules_of(conn, profile)):
         raise NotNow("nothing of the child's can be closed; nothing changed")

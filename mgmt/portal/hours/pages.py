@@ -8,6 +8,7 @@ takes the PIN, what opens anything does.
 
 from collections.abc import Callable
 from datetime import date, datetime, time
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, read, write
+from mgmt.forms import Stale
 from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
@@ -98,12 +100,12 @@ async def begin(request: web.Request, session: Session) -> web.Response:
 
 async def open_card(request: web.Request, session: Session) -> web.Response:
     """GET …/card/NUMBER: the form of a card."""
-    number = number_of(request.match_info["card"])
+    return await _form(request, session, partial(_stored, number_of(request.match_info["card"])))
 
-    def find(cards: tuple[Card, ...]) -> Draft | None:
-        return next((draft_of_card(each) for each in cards if each.id == number), None)
 
-    return await _form(request, session, find)
+def _stored(number: int, cards: tuple[Card, ...]) -> Draft | None:
+    """The form of a card as it is now; None: there is none of this number."""
+    return next((draft_of_card(each) for each in cards if each.id == number), None)
 
 
 async def step(request: web.Request, form: Sent) -> web.Response:
@@ -140,7 +142,7 @@ async def _saved(request: web.Request, form: Sent) -> Edit:
     """The edit that a form asks for.   Raises Unfit"""
     draft, profile = draft_of(form.fields), profile_of(request)
     cards = await read(request, lambda conn: plans.cards_of(conn, [profile]).get(profile, ()))
-    return edits.put(draft.card(_before(draft, cards)))
+    return edits.put(draft.card(_before(draft, cards)), draft.seen)
 
 
 async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool) -> web.Response:
@@ -155,6 +157,8 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
         made = await write(request, store_it)
     except (NoPerson, NoSubscriber):
         return await _list(request, session, 404, alert="family.tap.gone")
+    except Stale:
+        return await _form(request, session, partial(_stored, edit.card), 409, alert="family.stale")
     except NotNow:
         return await _list(request, session, 409, alert="family.tap.nothing")
     except BadSchedule:

@@ -5,7 +5,7 @@ shows; so does what is given or taken, as other rules hold for it then; a part i
 transaction of the change; all caregivers see who did it, when.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.app_context import CLOCK, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read, write
 from mgmt.households import note_choice
 from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import DRAWINGS, drawing_of, receipt_of
@@ -191,8 +191,9 @@ def _here(conn: Connection, session: Session, number: int, now: datetime) -> dat
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
     number, t, now = _number(request), language_of(request), request.app[CLOCK]()
+    closable = request.app[SETTINGS].closable
     try:
-        shown = await read(request, lambda conn: _shown(conn, session, number, t, now))
+        shown = await read(request, lambda conn: _shown(conn, session, number, closable, t, now))
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
     if status == 200:
@@ -204,7 +205,9 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
     )
 
 
-def _shown(conn: Connection, session: Session, number: int, t: Language, now: datetime) -> Shown:
+def _shown(
+    conn: Connection, session: Session, number: int, closable: Collection[str], t: Language, now: datetime
+) -> Shown:
     """Raises NoPerson"""
     child, here = get_child(conn, session.account, number), _here(conn, session, number, now)
     receipt, has_undo = receipt_of(session, child.profile, t, now)
@@ -214,7 +217,7 @@ def _shown(conn: Connection, session: Session, number: int, t: Language, now: da
         ages=None if child.birth_year is None else ages_of(here.year - child.birth_year),
         parts=parts_of(conn, child),
         free=free_parts(conn, session.account)[:MOST_FREE] if session.may(NEEDED) else [],
-        rules=rules_shown(conn, child.profile, t),
+        rules=rules_shown(conn, child.profile, closable, t),
         spans=[_span_words(row, t, here) for row in exceptions.held(conn, child.profile, now)],
         kept=days_of(conn, session.account),
         receipt=receipt,

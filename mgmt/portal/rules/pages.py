@@ -1,10 +1,11 @@
 """/family/rules/PROFILE: the rules of a child, or of the home, as pictures with words.
 
 Invariants: what cannot be enforced is not offered; what closes more never takes the PIN, what opens anything does, and
-the page that asks for it says what that is; a name that a family adds is shown as it is compared.
+the page that asks for it says what that is; what replaces all that a page shows is stored only while that is still so;
+a name that a family adds is shown as it is compared.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.forms import Stale, mark_of
 from mgmt.portal.access import deed_of, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live
@@ -91,7 +93,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     """POST …/save, preset, name, drop"""
     did = deed_of(request)
     try:
-        wished = _WISHES[did](form.fields)
+        wished = _WISHES[did](form.fields, request.app[SETTINGS].closable)
     except BadProfile:
         return await _page(request, form.session, 422, alert="family.rules.no.name", pasted=form.fields["link"])
     try:
@@ -116,18 +118,21 @@ async def _make(request: web.Request, form: Sent, wished: Wished, *, is_proven: 
         return await _page(request, session, 404, alert="family.tap.gone")
     except NotNow:
         return await _page(request, session, 409, alert="family.tap.nothing")
+    except Stale:
+        return await _page(request, session, 409, alert="family.stale")
     except BadProfile:
         return await _page(request, session, 409, alert="family.rules.many")
     await go_live(request, form, "rules", [profile], [made])
     return moved(request, f"/rules/{profile}")
 
 
-def _saved(fields: Mapping[str, str]) -> Wished:
+def _saved(fields: Mapping[str, str], closable: Collection[str]) -> Wished:
     """Of what the form offers, what is ticked is closed; the rest stays as it is."""
-    shown = {name for name in (*CATEGORIES, *SERVICES) if fields[f"shows-{_part(name)}"]}
+    shown = {name for name in (*CATEGORIES, *SERVICES) if name in closable and fields[f"shows-{_part(name)}"]}
     closed = {name for name in shown if fields[f"c-{name}"]}
 
     def wished(before: Profile) -> Profile:
+        _refuse_stale(fields, before, closable)
         return replace(
             before,
             blocked_categories=frozenset((before.blocked_categories - shown) | closed),
@@ -152,12 +157,29 @@ def _part(name: str) -> str:
     return "rest" if name == "education" else "kinds"
 
 
-def _preset(fields: Mapping[str, str]) -> Wished:
+def _preset(fields: Mapping[str, str], closable: Collection[str]) -> Wished:
     chosen = PRESETS.get(fields["ages"])
-    return (lambda before: before) if chosen is None else chosen.applied
+
+    def wished(before: Profile) -> Profile:
+        _refuse_stale(fields, before, closable)
+        return before if chosen is None else chosen.applied(before)
+
+    return wished
 
 
-def _named(fields: Mapping[str, str]) -> Wished:
+def _refuse_stale(fields: Mapping[str, str], before: Profile, closable: Collection[str]) -> None:
+    """Raises Stale"""
+    if fields["seen"] != _mark(before, closable):
+        raise Stale
+
+
+def _mark(rules: Profile, closable: Collection[str]) -> str:
+    """What the page shows of the rules that one tap replaces."""
+    closed = sorted(rules.blocked_categories)
+    return mark_of(sorted(closable), closed, rules.safe_search, rules.youtube, rules.canaries)
+
+
+def _named(fields: Mapping[str, str], _: Collection[str]) -> Wished:
     """Raises BadProfile for what is no name"""
     field = ALLOWED if fields["how"] == ALLOWED else DENIED
     name = name_of(field, fields["link"])
@@ -171,7 +193,7 @@ def _named(fields: Mapping[str, str]) -> Wished:
     return wished
 
 
-def _dropped(fields: Mapping[str, str]) -> Wished:
+def _dropped(fields: Mapping[str, str], _: Collection[str]) -> Wished:
     return lambda before: _without(before, fields["name"])
 
 
@@ -179,7 +201,7 @@ def _without(profile: Profile, name: str) -> Profile:
     return replace(profile, allowed=profile.allowed - {name}, denied=profile.denied - {name})
 
 
-_WISHES: dict[str, Callable[[Mapping[str, str]], Wished]] = {
+_WISHES: dict[str, Callable[[Mapping[str, str], Collection[str]], Wished]] = {
     "save": _saved,
     "preset": _preset,
     "name": _named,
@@ -197,11 +219,12 @@ async def _page(
     pasted: str = "",
 ) -> web.Response:
     t, now, profile = language_of(request), request.app[CLOCK](), profile_of(request)
+    closable = request.app[SETTINGS].closable
 
     def load(conn: Connection) -> Rules:
         require_own(conn, session.account, profile)
         receipt, has_undo = receipt_of(session, profile, t, now)
-        return rules_shown(conn, profile, t)._replace(receipt=receipt, has_undo=has_undo)
+        return rules_shown(conn, profile, closable, t)._replace(receipt=receipt, has_undo=has_undo)
 
     try:
         shown = await read(request, load)
@@ -216,6 +239,7 @@ async def _page(
         session=session,
         here=f"/rules/{profile}",
         shown=shown,
+        seen=_mark(shown.rules, closable),
         profile=profile,
         in_force=request.app[IN_FORCE].revision,
         alert=alert,
@@ -226,10 +250,12 @@ async def _page(
     )
 
 
-def rules_shown(conn: Connection, profile: int, t: Language) -> Rules:
-    """What the page of a profile shows, but for the receipt.   Raises NoPerson"""
+def rules_shown(conn: Connection, profile: int, closable: Collection[str], t: Language) -> Rules:
+    """What the page of a profile shows, but for the receipt.
+
+    closable  of mgmt.settings: other kinds and services may be stored, and nothing closes them.   Raises NoPerson"""
     rules, offered, whose = get_profile(conn, profile), rules_of(conn, profile), named(conn, profile)
-    roads = [name for name in ROADS if name not in PACKETS or name in offered]
+    roads = [name for name in ROADS if name in closable and (name not in PACKETS or name in offered)]
     own = [(name, field) for field in (DENIED, ALLOWED) for name in sorted(getattr(rules, field))]
     return Rules(
         name=whose.name,
@@ -238,8 +264,8 @@ def rules_shown(conn: Connection, profile: int, t: Language) -> Rules:
         offered=offered,
         lack=lack_of(offered, whose.child),
         preset=preset_of(rules),
-        kinds=[_tile(name, rules, t) for name in CATEGORIES if name not in NOT_KINDS],
-        services=[_tile(name, rules, t) for name in SERVICES],
+        kinds=[_tile(name, rules, t) for name in CATEGORIES if name in closable and name not in NOT_KINDS],
+        services=[_tile(name, rules, t) for name in SERVICES if name in closable],
         roads=[_tile(name, rules, t) for name in roads],
         own=[Own(name, field, _service(name, t)) for name, field in own],
         receipt=None,

@@ -7,6 +7,7 @@ who opens it is written down.
 """
 
 import asyncio
+from collections.abc import Collection
 from datetime import date, datetime
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, select
 
-from mgmt.app_context import CLOCK, CONTROL, read
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read
 from mgmt.control_protocol import ControlFailed
 from mgmt.portal.cards import icon_of
 from mgmt.portal.frame import PATH, language_of, page, session_of
@@ -67,7 +68,8 @@ async def show(request: web.Request) -> web.Response:
     """GET /family/mine"""
     t, now, address = language_of(request), request.app[CLOCK](), client_address(request.remote)
     profile = None if address is None else await _profile_at(request, address)
-    found = None if profile is None else await read(request, lambda conn: mine_of(conn, profile, t, now))
+    closable = request.app[SETTINGS].closable
+    found = None if profile is None else await read(request, lambda conn: mine_of(conn, profile, closable, t, now))
     return page(request, "mine.html", session=await session_of(request), mine=found)
 
 
@@ -91,8 +93,10 @@ def _holding(conn: Connection, address: str) -> int | None:
     return int(conn.execute(select(lines.c.profile).where(lines.c.id == held.line)).scalar_one())
 
 
-def mine_of(conn: Connection, profile: int, t: Language, now: datetime) -> Mine | None:
-    """What holds by a profile; None: there is none of this number any more.   Cost: some ms"""
+def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Language, now: datetime) -> Mine | None:
+    """What holds by a profile; None: there is none of this number any more.   closable  of mgmt.settings
+
+    Cost: some ms"""
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one_or_none()
     if account is None:
         return None
@@ -100,7 +104,7 @@ def mine_of(conn: Connection, profile: int, t: Language, now: datetime) -> Mine 
     calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
     state = state_at(rules, cards, calendar, now)
-    shown = rules_shown(conn, profile, t)
+    shown = rules_shown(conn, profile, closable, t)
     return Mine(
         icon=icon_of(state),
         words=state_words(state, here, t),

@@ -88,6 +88,22 @@ def test_a_tap_enforces_no_url_and_without_dns_no_name(tmp_path: Path) -> None:
     assert (alone.has_gate, alone.stops_names) == (False, False)
 
 
+def test_what_can_be_closed_is_what_a_list_or_the_gate_of_this_box_enforces(tmp_path: Path) -> None:
+    said = """
+dns: {upstreams: ['192.0.2.53:53']}
+gate: {workers: %d}
+lists:
+  - {format: plain, id: a, file: a.txt, tier: category, category: adult}
+  - {format: plain, id: y, file: "shipped:youtube", tier: service, service: youtube}
+  - {format: plain, id: t, file: t.txt, tier: category, category: gambling, action: shadow}
+  - {format: plain, id: m, file: m.txt, tier: security}
+"""
+    gated, dns_alone = (settings_of(read_config((said % n).encode(), "x", tmp_path)) for n in (1, 0))
+
+    assert gated.closable == {"adult", "youtube", "quic", "undecidable"}
+    assert dns_alone.closable == {"adult", "youtube"}
+
+
 def test_helplines_that_are_written_replace_the_default_and_none_may_be_left(tmp_path: Path) -> None:
     said = "dns: {upstreams: ['192.0.2.53:53']}\n"
     written = said + "helplines: [{number: 0800-1, name_en: Help, name_ur: مدد, verified_on: 2026-11-02}]\n"

@@ -48,6 +48,11 @@ class Phone:
     async def csrf(self) -> str:
         return present(re.search(r'name="csrf" value="([0-9a-f]{64})"', (await self.get())[2]))[1]
 
+    async def seen(self, where: str) -> str:
+        """What the form of a page says that the page shows; '' where it has no such form."""
+        found = re.search(r'name="seen" value="([0-9a-f]{16})"', (await self.get(where))[2])
+        return found[1] if found else ""
+
     async def fill_in(self, to: str, **fields: Any) -> tuple[int, str]:
         """Send a form of a page; the words of the page that comes."""
         status, text = await self.send(to, csrf=await self.csrf(), **fields)

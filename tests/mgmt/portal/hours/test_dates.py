@@ -28,7 +28,17 @@ def add_homework(engine: Engine) -> None:
 
 
 async def send(phone: Phone, did: str, **fields: Any) -> tuple[int, str]:
-    return await phone.fill_in(f"days/{did}", **fields)
+    return await phone.fill_in(f"days/{did}", **{"seen": await phone.seen("/days"), **fields})
+
+
+async def test_dates_of_before_anothers_change_take_nothing_back(parent: Phone, engine: Engine) -> None:
+    seen = await parent.seen("/days")
+    await send(parent, "save", shift="1", **WEEK)
+
+    status, said = await send(parent, "save", follows="1", seen=seen)
+
+    assert status == 409 and "Someone has changed this since" in said
+    assert calendar(engine).school_days == frozenset(range(6)) and calendar(engine).shift_days == 1
 
 
 async def test_a_family_says_which_days_have_school_and_whose_ramadan_it_follows(parent: Phone, engine: Engine) -> None:

@@ -29,7 +29,8 @@ def cards(engine: Engine, profile: int = 7) -> tuple[Card, ...]:
 
 
 async def send(phone: Phone, did: str, profile: Any = 7, **fields: Any) -> tuple[int, str]:
-    return await phone.fill_in(f"hours/{profile}/{did}", **fields)
+    seen = await phone.seen(f"/hours/{profile}/card/{fields.get('card', 0)}")
+    return await phone.fill_in(f"hours/{profile}/{did}", **{"seen": seen, **fields})
 
 
 async def test_a_bedtime_is_saved_in_its_usual_hours_and_holds_at_once(parent: Phone, engine: Engine) -> None:
@@ -77,6 +78,23 @@ async def test_closing_longer_takes_no_pin_and_closing_less_does(parent: Phone, 
     assert cards(engine)[0].start_minute == 1260
     await send(parent, "save", **{**SLEEP, "card": number, "start": "1290"}, **PIN)
     assert cards(engine)[0].start_minute == 1290
+
+
+async def test_a_form_of_before_anothers_change_takes_nothing_back_and_is_shown_anew(
+    parent: Phone, engine: Engine
+) -> None:
+    await send(parent, "save", **SLEEP)
+    number = cards(engine)[0].id
+    seen = await parent.seen(f"/hours/7/card/{number}")
+    longer = {**SLEEP, "card": number, "start": "1260"}
+    await send(parent, "save", **longer)
+
+    status, said = await send(parent, "save", **{**SLEEP, "card": number}, seen=seen, **PIN)
+
+    assert status == 409 and "Someone has changed this since" in said and "9:00 pm to 6:30 am" in said
+    assert cards(engine)[0].start_minute == 1260
+    _, text = await parent.send("hours/7/draft", csrf=await parent.csrf(), step="start-30", **longer, seen=seen)
+    assert f'name="seen" value="{seen}"' in text
 
 
 @pytest.mark.parametrize("did", ["off", "remove"])

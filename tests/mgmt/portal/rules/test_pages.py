@@ -26,7 +26,7 @@ def held(engine: Engine, profile: int = 7) -> Profile:
 
 
 async def send(phone: Phone, did: str, profile: Any = 7, **fields: Any) -> tuple[int, str]:
-    return await phone.fill_in(f"rules/{profile}/{did}", **fields)
+    return await phone.fill_in(f"rules/{profile}/{did}", **{"seen": await phone.seen(f"/rules/{profile}"), **fields})
 
 
 async def test_an_age_is_one_tap_and_the_page_says_which_one_holds(parent: Phone, engine: Engine) -> None:
@@ -67,6 +67,38 @@ async def test_what_is_ticked_is_closed_and_what_the_form_does_not_offer_stays(p
     found = held(engine)
     assert found.blocked_categories == {"gambling", "tiktok", "quic", "education"}
     assert (found.safe_search, found.youtube, found.canaries) == ("strict", "moderate", True)
+
+
+async def test_a_kind_that_no_list_holds_is_not_offered_nor_named_to_the_child_and_stays_as_it_is(
+    parent: Phone, engine: Engine, settings: Settings
+) -> None:
+    await send(parent, "preset", ages="10-12")
+    settings.closable = frozenset({"adult", "social", "youtube", "bypass"})
+    text = (await parent.get("/rules/7"))[2]
+
+    assert set(re.findall(r'name="c-([a-z0-9-]+)"', text)) == settings.closable
+    sees = await parent.words("/rules/7/sees")
+    assert "adult content" in sees and "gambling" not in sees
+    ticked = {"c-adult": "1", "c-social": "1", "c-bypass": "1", "c-youtube": "1", "c-games": "1"}
+    await send(parent, "save", **ticked, safe_search="strict", youtube="strict", **ALL)
+    assert held(engine).blocked_categories == PRESETS["10-12"].closed | {"youtube"}
+
+
+@pytest.mark.parametrize("did", ["save", "preset"])
+async def test_a_page_of_before_anothers_change_takes_nothing_back_and_is_shown_anew(
+    parent: Phone, engine: Engine, did: str
+) -> None:
+    await send(parent, "save", **{"c-video": "1"}, **ALL)
+    await send(parent, "save", **ALL, **PIN)  # the PIN is not asked again for a while
+    seen = await parent.seen("/rules/7")
+    with writing(engine) as conn:
+        put_profile(conn, 7, Profile(frozenset({"games", "shopping"})))  # by another caregiver
+
+    status, said = await send(parent, did, seen=seen, ages="16-17", **{"c-video": "1"}, **ALL)
+
+    assert status == 409 and "Someone has changed this since you opened the page" in said
+    assert held(engine).blocked_categories == {"games", "shopping"}
+    assert (await send(parent, did, ages="7-9", **{"c-games": "1", "c-shopping": "1", "c-video": "1"}, **ALL))[0] == 200
 
 
 async def test_a_tick_taken_away_takes_the_pin(parent: Phone, engine: Engine, clock: Clock) -> None:

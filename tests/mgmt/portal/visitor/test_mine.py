@@ -3,6 +3,7 @@ from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, PlayedControl
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.settings import Settings
 from parental import store
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
@@ -43,6 +44,14 @@ async def test_a_child_reads_what_is_closed_when_and_who_decided_without_signing
     assert "On the page that is closed, tap Ask." in said
     assert "They cannot see your messages" in said and 'href="tel:1121"' in text
     assert "یہ آپ کے گھر والوں کا فیصلہ ہے" in await phone.words("/mine", "lang=ur")
+
+
+async def test_what_no_list_holds_is_not_called_closed(phone: Phone, profile: int, settings: Settings) -> None:
+    settings.closable = frozenset({"adult", "tiktok"})
+
+    said = await phone.words("/mine")
+
+    assert "TikTok" in said and "gambling" not in said
 
 
 async def test_a_pause_is_seen_at_once_and_no_name_of_a_person_line_or_site_is(
