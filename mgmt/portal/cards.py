@@ -43,7 +43,9 @@ SIGNS = {
     "start": "▶",
     "stop": "⏹",
 }
+PAGE = "answer-page"  # the deed that opens one for good, whatever else closes it
 CUTTING = ("pause", "close")  # deeds whose receipt says how many connections they ended
+MOST_CARDS = 9  # of a page, in 20 kB; the next ones are a tap away
 STATE_SIGNS = {
     "pause": "⏸",
     "quota": "⏳",
@@ -96,6 +98,7 @@ class Card:
 class Home(NamedTuple):
     """What a household's page shows.
 
+    cards      of this page;   more  the number of the next page, None: this is the last;   n_cards  of all pages
     level      of its first line;   asked  what waits for an answer
     elsewhere  other households of the same telephone: caregiver there, and their name
     free       lines for a first child, where there is none yet;   is_new  no rules and no hours either"""
@@ -103,27 +106,37 @@ class Home(NamedTuple):
     level: Level
     asked: list[Asking]
     cards: list[Card]
+    more: int | None
+    n_cards: int
     elsewhere: list[tuple[int, str]]
     free: list[FreeLine]
     is_new: bool
 
 
-def home_of(conn: Connection, session: Session, t: Language, now: datetime) -> Home:
-    """The page of a household.   Cost: some ms"""
+def home_of(
+    conn: Connection, session: Session, t: Language, now: datetime, nth: int = 1, most: int = MOST_CARDS
+) -> Home:
+    """The page of a household.   nth  from 1 on; the first in the place of one that there is not
+
+    Cost: some ms"""
     calendar = plans.calendar_of(conn, session.account)
     lines = lines_of(conn, session.account)
     children = children_of(conn, session.account)
     whose = [_Whose(child.profile, child.nickname, drawing_of(child), child.id) for child in children]
     whose += [_Whose(line.id, line.label, HOME, None) for line in lines if line.profile == line.id]
-    numbers = [each.profile for each in whose]
+    nth = nth if 0 < nth <= -(-len(whose) // most) else 1
+    here = whose[(nth - 1) * most : nth * most]
+    numbers = [each.profile for each in here]
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
     held = {number: _Held(rules[number], hours.get(number, ()), calendar) for number in numbers}
-    cards = [_card(conn, session, each, held[each.profile], t, now) for each in whose]
+    cards = [_card(conn, session, each, held[each.profile], t, now) for each in here]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     asked = askings_of(conn, session, {each.profile: (each.name, each.drawing) for each in whose}, t, now)
-    free = free_lines(conn, session.account) if session.may("account.children") and not children else []
+    asks = session.may("account.children") and not children and len(whose) <= most  # a school adds classes on their page
+    free = free_lines(conn, session.account) if asks else []
     is_new = not any(each.blocked_categories or each.schedule.intervals for each in rules.values())
-    return Home(level, asked, cards, _elsewhere(conn, session), free, is_new)
+    more = nth + 1 if len(whose) > nth * most else None
+    return Home(level, asked, cards, more, len(whose), _elsewhere(conn, session), free, is_new)
 
 
 def drawing_of(child: Child) -> str:
@@ -196,6 +209,8 @@ def _card(conn: Connection, session: Session, whose: _Whose, held: _Held, t: Lan
         words, big, small = t.say(lack_of(offered, child)), None, []
     may = [each for each in small if session.may(TAPS[each.did].permission)]
     said, has_undo = receipt_of(session, profile, t, now)
+    if said is not None and session.receipt and session.receipt["did"] == PAGE and state.state is Is.CLOSED:
+        said = t.say("list.between").join([said, t.say("family.receipt.later")])
     revision = revision_of(conn, profile)
     icon = icon_of(state) if big is not None else NOTHING_SIGN
     return Card(profile, child, name, drawing, icon, words, big, tuple(may), said, has_undo, revision, bool(offered))

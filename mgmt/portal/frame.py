@@ -103,6 +103,11 @@ def number_of(said: str) -> int:
     return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else 0
 
 
+def nth_of(request: web.Request) -> int:
+    """Which page of a long one the address names; 1 where it names none."""
+    return number_of(request.query.get("page", "")) or 1
+
+
 def language_of(request: web.Request) -> Language:
     """The language that the address names, or else the one that the browser prefers."""
     asked, settings = request.query.get("lang", ""), request.app[SETTINGS]
@@ -135,6 +140,7 @@ def page(
         style=style_of(request.app[SETTINGS].theme)[0],
         session=session,
         csrf="" if session is None else session.csrf,
+        nth=nth_of(request),
         spoken=request.app[SPOKEN],
         **values,
     )
@@ -143,8 +149,10 @@ def page(
 
 def moved(request: web.Request, where: str = "") -> web.Response:
     """To another page of the family's, so that a reload sends nothing again."""
-    asked = request.query.get("lang", "")
-    to = f"{PATH}{where}?lang={asked}" if asked in request.app[SETTINGS].family_languages else PATH + where
+    asked, nth = request.query.get("lang", ""), nth_of(request)
+    kept = [f"lang={asked}"] if asked in request.app[SETTINGS].family_languages else []
+    kept += [f"page={nth}"] if nth > 1 else []
+    to = PATH + where + ("?" + "&".join(kept) if kept else "")
     return web.Response(status=303, headers={**HEADERS, "Location": to})
 
 

@@ -5,6 +5,7 @@ done is shown as control and the workers said it, never as it was wished; what i
 Source: semantics §9.
 """
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +17,7 @@ from mgmt.portal import taps
 from mgmt.portal.access import deed_of, done, viewed
 from mgmt.portal.cards import home_of
 from mgmt.portal.deeds import ask_pin, go_live, undone
-from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page, session_of
+from mgmt.portal.frame import PATH, Sent, language_of, moved, nth_of, number_of, page, session_of
 from mgmt.portal.household.filter_state import filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
@@ -54,7 +55,7 @@ async def tap(request: web.Request, form: Sent) -> web.Response:
 async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
     """POST /family/everyone: close all that is open."""
     t, now = language_of(request), request.app[CLOCK]()
-    home = await read(request, lambda conn: home_of(conn, form.session, t, now))
+    home = await read(request, lambda conn: home_of(conn, form.session, t, now, most=sys.maxsize))
     return await _do(request, form, "pause", [card.profile for card in home.cards if card.can_be_paused])
 
 
@@ -98,7 +99,7 @@ async def _shown(request: web.Request, is_live: bool) -> web.Response:
 async def _home(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
     t, now = language_of(request), request.app[CLOCK]()
 
-    home = await read(request, lambda conn: home_of(conn, session, t, now))
+    home = await read(request, lambda conn: home_of(conn, session, t, now, nth_of(request)))
     newest = max((card.revision for card in home.cards), default=0)
     if status == 200:
         await catch_up(request, newest)

@@ -1,7 +1,7 @@
 """/family/reports/PROFILE: what a child has met that is closed to it, as counts by day and kind, and its screen time.
 
 The page says the less, the older the child is: from 13 on a total of the week, from 16 on no counts.  It shows nothing
-that the child may not see, and asks to be looked at together.
+that the child may not see, and asks to be looked at together.  Days on which nothing was kept are not called quiet.
 Invariants: a child's alone; no name, no address, no time of a day; a household that keeps nothing reads so; for how
 long counts are kept takes the PIN, as a child who has the phone could delete its own.
 Source: semantics §9; General Comment 25 of the Committee on the Rights of the Child, VI B.
@@ -30,7 +30,7 @@ from mgmt.text.language import Language
 from parental.calendar import screen_time
 from parental.errors import NoPerson
 from parental.people.children import Child
-from parental.people.household import count_of
+from parental.people.household import count_of, told_since
 from parental.people.reports import DAYS, days_of, keep_for, totals_of
 
 REPORT = PATH + "/reports/{profile:[0-9]{1,12}}"
@@ -39,6 +39,7 @@ SHOWN_DAYS = 7
 WEEK_FROM, LIMITS_FROM = 13, 16  # ages
 WIDTH = 100  # of the longest bar
 BYPASS = "bypass"
+KEPT, WAS = "reports kept", "was"  # of the household's record: the choice, and of it the days before
 ASKED, GRANTED = "asked", ("request answered yes", "request answered yes by message")  # of the household's record
 
 
@@ -54,7 +55,8 @@ class Report(NamedTuple):
     """What the page shows.   days, kinds  None: not of a child of this age;   kept  days
 
     tries  to go around the rules;   asked, granted  requests of these days
-    used, daily  minutes of screen time of today, None: there is no such limit"""
+    used, daily  minutes of screen time of today, None: there is no such limit
+    since  the day from which on is counted, None: all of these days are"""
 
     name: str
     drawing: str
@@ -68,6 +70,7 @@ class Report(NamedTuple):
     has_counts: bool
     used: int | None
     daily: int | None
+    since: Markup | None
 
 
 def add_reports(app: web.Application) -> None:
@@ -79,6 +82,10 @@ def add_reports(app: web.Application) -> None:
 async def keep(request: web.Request, form: Sent) -> web.Response:
     """POST …/keep: for how many days the household keeps counts; 0 deletes them."""
     session, now, profile = form.session, request.app[CLOCK](), profile_of(request)
+    try:
+        await read(request, lambda conn: _child(conn, session, profile))
+    except NoPerson:
+        return page(request, "gone.html", 404, session=session)
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
     days = {str(each): each for each in DAYS}.get(form.fields["days"])
     if days is None:
@@ -90,8 +97,9 @@ async def keep(request: web.Request, form: Sent) -> web.Response:
             return asked
 
     def store_it(conn: Connection) -> None:
+        about = {"days": days, WAS: days_of(conn, session.account)}
         keep_for(conn, session.account, days, today)
-        note_choice(conn, session.account, session.actor, "reports kept", {"days": days}, now)
+        note_choice(conn, session.account, session.actor, KEPT, about, now)
 
     await write(request, store_it)
     return moved(request, f"/reports/{profile}")
@@ -110,20 +118,19 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
 
 def _report(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Report:
     """Raises NoPerson for a profile that is no child's of this household"""
-    require_own(conn, session.account, profile)
-    whose = named(conn, profile)
-    if whose.child is None:
-        raise NoPerson(f"profile {profile}: no child's; there is no report of adults")
-    first = now.date() - timedelta(days=SHOWN_DAYS - 1)
-    age, found = _age(whose.child, now.date()), totals_of(conn, profile, first)
+    child = _child(conn, session, profile)
+    since = now.replace(hour=0, minute=0, second=0) - timedelta(days=SHOWN_DAYS - 1)
+    began = _began(conn, session.account, since)
+    first = (began or since).date()
+    found, n_days = totals_of(conn, profile, first), (now.date() - first).days + 1
     kinds = sum((Counter(each) for each in found.values()), Counter[str]())
-    by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(7)}
+    by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(n_days)}
     used, daily = _screen_time(conn, profile, now)
-    is_young, since = age < WEEK_FROM, now.replace(hour=0, minute=0, second=0) - timedelta(days=SHOWN_DAYS - 1)
+    is_young = _age(child, now.date()) < WEEK_FROM
     done = count_of(conn, session.account, about(conn, profile), int(since.timestamp()))
     return Report(
-        whose.name,
-        drawing_of(whose.child),
+        child.nickname,
+        drawing_of(child),
         days_of(conn, session.account),
         kinds.total(),
         kinds[BYPASS],
@@ -131,10 +138,27 @@ def _report(conn: Connection, session: Session, profile: int, t: Language, now: 
         sum(done.get(each, 0) for each in GRANTED),
         _bars({t.weekday(day.weekday()): n for day, n in by_day.items()}) if is_young else None,
         _bars({_kind_words(what, t): n for what, n in kinds.most_common()}) if is_young else None,
-        shows_counts(whose.child, now.date()),
+        shows_counts(child, now.date()),
         used,
         daily,
+        None if began is None else t.date(began.date()),
     )
+
+
+def _child(conn: Connection, session: Session, profile: int) -> Child:
+    """Raises NoPerson for a profile that is no child's of this household"""
+    require_own(conn, session.account, profile)
+    child = named(conn, profile).child
+    if child is None:
+        raise NoPerson(f"profile {profile}: no child's; there is no report of adults")
+    return child
+
+
+def _began(conn: Connection, account: int, since: datetime) -> datetime | None:
+    """When a household that had kept nothing began to keep counts, where that was since a time; it is local."""
+    chosen = told_since(conn, account, KEPT, int(since.timestamp()))
+    found = [time_s for time_s, told in chosen if told["days"] and told.get(WAS) == 0]
+    return datetime.fromtimestamp(max(found), since.tzinfo) if found else None
 
 
 def shows_counts(child: Child, today: date) -> bool:

@@ -23,6 +23,7 @@ from parental.people.phones import SealedPhone
 from parental.schema.people import caregivers
 
 OWNER, PARENT, HELPER, SCHOOL = ROLES = ("owner", "parent", "helper", "school")
+STAYING = (OWNER, SCHOOL)  # the last of them stays: no one else could end a household, or see a school's lines
 INVITED, ACTIVE, REMOVED = "invited", "active", "removed"
 MAX_CAREGIVERS = 32  # that are invited or active; a school has its teachers
 INVITATION = timedelta(days=7)
@@ -108,19 +109,19 @@ def accept_by_phone(conn: Connection, caregiver: int) -> None:
 
 
 def change_role(conn: Connection, account: int, caregiver: int, role: str) -> Caregiver:
-    """Give a caregiver another role.   Raises NoPerson; BadPerson, also for the last owner"""
+    """Give a caregiver another role.   Raises NoPerson; BadPerson, also for the last of STAYING"""
     found = get_caregiver(conn, account, caregiver)
     _known(role)
-    if role != OWNER:
-        _refuse_last_owner(conn, found, "its role is not changed")
+    if role != found.role:
+        _refuse_last(conn, found, "its role is not changed")
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(role=role))
     return get_caregiver(conn, account, caregiver)
 
 
 def remove_caregiver(conn: Connection, account: int, caregiver: int) -> Caregiver:
-    """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last owner"""
+    """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last of STAYING"""
     found = get_caregiver(conn, account, caregiver)
-    _refuse_last_owner(conn, found, "not removed")
+    _refuse_last(conn, found, "not removed")
     gone: dict[str, Any] = {"state": REMOVED, "phone": None, "phone_digest": None, "answers_by_message": False}
     gone |= {"invitation": None, "invitation_ends_s": None}
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(**gone))
@@ -147,12 +148,14 @@ def _with_phone(conn: Connection, account: int, phone: SealedPhone) -> Row[Any] 
     return conn.execute(chosen).one_or_none()
 
 
-def _refuse_last_owner(conn: Connection, found: Caregiver, what: str) -> None:
-    if (found.role, found.state) != (OWNER, ACTIVE):
+def _refuse_last(conn: Connection, found: Caregiver, what: str) -> None:
+    if found.role not in STAYING or found.state != ACTIVE:
         return
-    owners = select(func.count()).select_from(caregivers).where(caregivers.c.account == found.account)
-    if conn.execute(owners.where(caregivers.c.role == OWNER, caregivers.c.state == ACTIVE)).scalar_one() == 1:
-        raise BadPerson(f"caregiver {found.id}: the last owner of account {found.account}; {what}; make another first")
+    same = select(func.count()).select_from(caregivers).where(caregivers.c.account == found.account)
+    if conn.execute(same.where(caregivers.c.role == found.role, caregivers.c.state == ACTIVE)).scalar_one() == 1:
+        raise BadPerson(
+            f"caregiver {found.id}: the last {found.role} of account {found.account}; {what}; make another first"
+        )
 
 
 def _known(role: str) -> None:

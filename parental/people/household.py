@@ -47,6 +47,14 @@ def count_of(conn: Connection, account: int, about: Mapping[str, Any], since_s: 
     return {action: n for action, n in conn.execute(chosen.group_by(household_events.c.action))}
 
 
+def told_since(conn: Connection, account: int, action: str, since_s: int) -> list[tuple[int, dict[str, Any]]]:
+    """What was said of an action since a time, with its time."""
+    mine = household_events.c.account == account, household_events.c.action == action
+    chosen = select(household_events.c.time_s, household_events.c.about).where(*mine)
+    rows = conn.execute(chosen.where(household_events.c.time_s >= since_s))
+    return [(row.time_s, json.loads(row.about)) for row in rows]
+
+
 def forget(conn: Connection, before_s: int, limit: int) -> int:
     """Delete at most `limit` events of before a time; how many."""
     old = select(household_events.c.id).where(household_events.c.time_s < before_s).limit(limit)

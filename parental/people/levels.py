@@ -1,7 +1,7 @@
 """Levels: what of a line the network tells apart, and what can be offered there; derived from rows, never claimed.
 
-    H  the home: every device answers to one profile
-    K  a child's network: the line is the child's (a second SSID with an address of its own)
+    H  the home: every device answers to one profile, be it a child's
+    K  a child's network: the line is the child's, and others have another (a second SSID with an address of its own)
     D  devices: the router names them, or they have prefixes of their own
     S  a school
 
@@ -14,7 +14,7 @@ import enum
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from fastpath.dns.device_option import is_device
 from parental.addresses import network_of
@@ -48,7 +48,10 @@ _OWNERS = select(
     exists().where(
         caregivers.c.account == bindparam("account"), caregivers.c.role == SCHOOL, caregivers.c.state == ACTIVE
     ),
-    exists().where(children.c.profile == bindparam("profile")),
+    and_(
+        exists().where(children.c.profile == bindparam("profile")),
+        exists().where(lines.c.account == bindparam("account"), lines.c.profile != bindparam("profile")),
+    ),
 )
 
 

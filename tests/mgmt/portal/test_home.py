@@ -5,16 +5,18 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl, TokenOf
 from support.mgmt.phone import Phone, add_caregiver, add_child
+from support.present import present
 
 from parental import store
 from parental.calendar import exceptions
 from parental.database import reading, writing
+from parental.people import accounts
 from parental.profile import UNTIL_RESUMED
 from parental.profiles import get_profile
 from parental.profiles import pause as pause_profile
 from parental.schedule import Schedule, parse_interval
 from parental.sessions.names import put_name
-from parental.subscriber import Subscriber
+from parental.subscriber import Subscriber, parse_prefix
 
 PIN = {"pin": "2468", "again": "2468"}
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03
@@ -175,6 +177,42 @@ async def test_what_another_caregiver_did_since_is_not_undone(phone: Phone, engi
 
     assert status == 409 and "someone has changed it since" in said
     assert paused_until(engine) == UNTIL_RESUMED
+
+
+async def test_tickets_are_shown_to_who_may_make_them(phone: Phone, engine: Engine) -> None:
+    add_caregiver(engine, "helper")
+    add_caregiver(engine, "parent", number="+923009999999")
+    await phone.with_number()
+    assert "/family/tickets" not in (await phone.get())[2]
+
+    await phone.with_number("0300 9999999")
+
+    assert "/family/tickets" in (await phone.get())[2]
+
+
+async def test_cards_of_many_lines_are_shown_a_page_at_a_time_and_a_tap_comes_back_to_its_page(
+    phone: Phone, engine: Engine
+) -> None:
+    add_caregiver(engine, "school")
+    with writing(engine) as conn:
+        for number in range(100, 130):
+            prefix = parse_prefix(f"198.51.100.{number}")
+            store.put_subscriber(conn, Subscriber(number, f"Class {number}", (prefix,)))
+            accounts.move_line(conn, number, 7)
+            store.set_schedule(conn, number, SLEEP)  # a card with all its buttons
+    await phone.with_number()
+
+    first, (_, _, second) = await phone.words(), await phone.get("", "lang=en&page=2")
+    assert "Home 7" in first and "Class 129" not in first and "Class 129" not in second and "Class 115" in second
+    assert "Class 129" in await phone.words("", "lang=en&page=4")
+    for page in (1, 2, 3, 4):
+        assert len((await phone.get("", f"lang=ur&page={page}"))[2].encode()) <= 20_000
+    form = present(re.search(r'action="(/family/plus[^"]*)"[^§]*?name="profile" value="115"', second))
+    assert form[1].endswith("lang=en&amp;page=2")
+    assert "Home 7" in await phone.words("", "lang=en&page=99")
+
+    await phone.tap("everyone", 7)
+    assert all(paused_until(engine, number) for number in (7, 100, 129))
 
 
 async def test_a_helper_pauses_and_gives_minutes_and_opens_nothing_else(

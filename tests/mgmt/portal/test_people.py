@@ -84,6 +84,19 @@ async def test_the_last_owner_stays_and_those_of_another_household_are_not_found
     assert len(people(engine)) == 1 and len(people(engine, 8)) == 1
 
 
+async def test_a_teacher_cannot_take_the_schools_last_administrator_out(phone: Phone, engine: Engine) -> None:
+    head = add_caregiver(engine, "school", number="+923017654321")
+    add_caregiver(engine, "parent")
+    await phone.with_number()
+
+    status, said = await send(phone, "remove", caregiver=str(head), **PIN)
+    assert status == 409 and "the last who has a school's pages" in said
+
+    add_caregiver(engine, "school", number="+923027654321")
+    assert (await send(phone, "remove", caregiver=str(head)))[0] == 200
+    assert head not in {each.id for each in people(engine)}
+
+
 async def test_a_helper_sees_who_is_there_and_changes_no_one(phone: Phone, engine: Engine) -> None:
     helper = add_caregiver(engine, "helper")
     await phone.with_number()

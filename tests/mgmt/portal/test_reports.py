@@ -55,6 +55,29 @@ async def test_the_older_a_child_the_less_is_said(parent: Phone, engine: Engine)
     assert "Closed" not in said and "no counts are shown" in said
 
 
+async def test_days_on_which_nothing_was_kept_are_not_called_quiet(parent: Phone, engine: Engine, clock: Clock) -> None:
+    child = add_child(engine)
+    await parent.fill_in(f"reports/{child}/keep", days="0", **PIN)
+    clock.forward(days=2)
+
+    _, said = await parent.fill_in(f"reports/{child}/keep", days="30", **PIN)
+
+    assert "Counted since Wednesday, 5 August 2026. Before that, your family kept no counts." in said
+    met(engine, child, "games")
+    clock.forward(days=7)
+    assert "Counted since" not in await parent.words(f"/reports/{child}")
+
+
+async def test_what_another_household_or_an_adults_line_keeps_is_not_chosen_here(parent: Phone, engine: Engine) -> None:
+    foreign = add_child(engine, account=8, prefix=None)
+
+    for profile in (foreign, 7, 99999):
+        assert (await parent.fill_in(f"reports/{profile}/keep", days="0", **PIN))[0] == 404
+
+    with reading(engine) as conn:
+        assert days_of(conn, 7) == days_of(conn, 8) == 30
+
+
 async def test_there_is_no_report_of_adults_nor_of_another_household(parent: Phone, engine: Engine) -> None:
     foreign = add_child(engine, account=8, prefix=None)
 

@@ -33,6 +33,14 @@ def test_a_line_that_is_a_childs_is_a_childs_network(household: Connection, ali:
     assert rules_of(household, ali.profile) == ALL
 
 
+def test_the_only_line_of_a_home_stays_the_whole_homes_though_it_is_a_childs(household: Connection) -> None:
+    sara = children.add_child(household, 8, {"nickname": "Sara"}, Profile())
+
+    children.assign_line(household, 8, 8, sara)
+
+    assert offers(household, 8).level is Level.HOME
+
+
 def test_a_line_whose_router_names_devices_tells_them_apart(household: Connection) -> None:
     assert offers(household, 7) == Offer(Level.DEVICES, ALL, ("line", "device"))
 

@@ -57,6 +57,19 @@ async def test_no_takes_no_pin_and_the_second_answer_finds_it_answered(parent: P
     assert answer_of(engine, child) == "no"
 
 
+async def test_a_page_that_is_opened_in_a_pause_is_called_seen_once_the_internet_is_open(
+    parent: Phone, engine: Engine
+) -> None:
+    child = add_child(engine)
+    number = request_of(engine, child, None, "page.example")
+    await parent.tap("pause", child)
+
+    _, said = await parent.tap("answer-page", child, request=number, **PIN)
+
+    assert "page opened 9:00:03 pm, it can be seen once the internet is open" in said
+    assert "can be seen once" not in (await parent.tap("resume", child))[1]
+
+
 async def test_a_page_is_shown_by_its_name_and_opened_by_a_parent_alone(
     parent: Phone, phone: Phone, engine: Engine
 ) -> None:
