@@ -132,7 +132,7 @@ def home_of(
     cards = [_card(conn, session, each, held[each.profile], t, now) for each in here]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     asked = askings_of(conn, session, {each.profile: (each.name, each.drawing) for each in whose}, t, now)
-    asks = session.may("account.children") and not children and len(whose) <= most  # a school adds classes on their page
+    asks = session.may("account.children") and not children and len(whose) <= most  # a school has a page for it
     free = free_lines(conn, session.account) if asks else []
     is_new = not any(each.blocked_categories or each.schedule.intervals for each in rules.values())
     more = nth + 1 if len(whose) > nth * most else None

@@ -43,10 +43,10 @@ class Edit(NamedTuple):
     becomes: Callable[[Card | None], Card | None]
 
 
-def put(card: Card, seen: str) -> Edit:
+def put(card: Card, seen: str = "") -> Edit:
     """Add a card, or have it take the place of the one of its number.
 
-    seen  the mark of what its form was made of; the edit raises Stale where that is not so any more"""
+    seen  the mark of the card that its form was made of: the edit raises Stale where that is not so any more"""
 
     def becomes(before: Card | None) -> Card:
         if before is not None and seen != mark_of_card(before):

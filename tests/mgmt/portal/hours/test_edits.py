@@ -36,7 +36,11 @@ def test_every_edit_is_taken_back_exactly(conn: Connection, session: Session) ->
 
     make(conn, session, edits.put(SLEEP))
     (kept,) = cards(conn)
-    for edit in (edits.put(replace(kept, minutes=60)), edits.switch(kept.id, is_on=False), edits.remove(kept.id)):
+    for edit in (
+        edits.put(replace(kept, minutes=60), edits.mark_of_card(kept)),
+        edits.switch(kept.id, is_on=False),
+        edits.remove(kept.id),
+    ):
         edits.restore(conn, 7, make(conn, session, edit, is_proven=True), LATER)
         assert [replace(card, id=kept.id) for card in cards(conn)] == [kept]
         (kept,) = cards(conn)
@@ -48,7 +52,11 @@ def test_what_opens_is_refused_without_the_pin_and_nothing_is_changed(conn: Conn
     make(conn, session, edits.put(SLEEP))
     (kept,) = cards(conn)
 
-    for edit in (edits.put(replace(kept, minutes=60)), edits.switch(kept.id, is_on=False), edits.remove(kept.id)):
+    for edit in (
+        edits.put(replace(kept, minutes=60), edits.mark_of_card(kept)),
+        edits.switch(kept.id, is_on=False),
+        edits.remove(kept.id),
+    ):
         with pytest.raises(NeedsPin):
             make(conn, session, edit)
     assert cards(conn) == (kept,)
