@@ -1,7 +1,8 @@
 """/family/reports/PROFILE: what a child has met that is closed to it, as counts by day and kind, and its screen time.
 
-The page says the less, the older the child is: from 13 on a total of the week, from 16 on no counts.  It shows nothing
-that the child may not see, and asks to be looked at together.  Days on which nothing was kept are not called quiet.
+The page says the less, the older the child is: from 13 on a total of the week, from 16 on no counts.  The child's own
+page (mgmt.portal.visitor.mine) shows the same; this one asks to be looked at together.  Days on which nothing was kept
+are not called quiet.
 Invariants: a child's alone; no name, no address, no time of a day; a household that keeps nothing reads so; for how
 long counts are kept takes the PIN, as a child who has the phone could delete its own.
 Source: semantics §9; General Comment 25 of the Committee on the Rights of the Child, VI B.
@@ -109,29 +110,34 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
     profile, t, now = profile_of(request), language_of(request), request.app[CLOCK]()
     local = now.astimezone(ZoneInfo(request.app[SETTINGS].zone))
     try:
-        report = await read(request, lambda conn: _report(conn, session, profile, t, local))
+        report = await read(request, lambda conn: _own(conn, session, profile, t, local))
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
     shown = {"report": report, "profile": profile, "choices": DAYS, "may": session.may(NEEDED), "alert": alert}
     return page(request, "report.html", status, session=session, here=f"/reports/{profile}", **shown)
 
 
-def _report(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Report:
+def _own(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Report:
     """Raises NoPerson for a profile that is no child's of this household"""
-    child = _child(conn, session, profile)
+    return report_of(conn, _child(conn, session, profile), t, now)
+
+
+def report_of(conn: Connection, child: Child, t: Language, now: datetime) -> Report:
+    """What is shown of a child, to its parents and to itself.   now  local"""
+    account, profile = child.account, child.profile
     since = now.replace(hour=0, minute=0, second=0) - timedelta(days=SHOWN_DAYS - 1)
-    began = _began(conn, session.account, since)
+    began = _began(conn, account, since)
     first = (began or since).date()
     found, n_days = totals_of(conn, profile, first), (now.date() - first).days + 1
     kinds = sum((Counter(each) for each in found.values()), Counter[str]())
     by_day = {first + timedelta(days=n): sum(found.get(first + timedelta(days=n), {}).values()) for n in range(n_days)}
     used, daily = _screen_time(conn, profile, now)
     is_young = _age(child, now.date()) < WEEK_FROM
-    done = count_of(conn, session.account, about(conn, profile), int(since.timestamp()))
+    done = count_of(conn, account, about(conn, profile), int(since.timestamp()))
     return Report(
         child.nickname,
         drawing_of(child),
-        days_of(conn, session.account),
+        days_of(conn, account),
         kinds.total(),
         kinds[BYPASS],
         done.get(ASKED, 0),

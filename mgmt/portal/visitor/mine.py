@@ -2,13 +2,13 @@
 
 No one signs in here: being on the line is enough to read its rules, and never enough to change one.  Whose an address
 is, the database says of those that lines hold, and control of those that a NAS has given (RADIUS): no table has them.
-Invariants: of the asker's own address alone; no name of a person, no site that was opened and no count; nothing about
-who opens it is written down.
+Invariants: of the asker's own address alone; no name of a person and no site that was opened; of a child the counts
+that its parents see, and no others; nothing about who opens it is written down.
 """
 
 import asyncio
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from mgmt.portal.cards import icon_of
 from mgmt.portal.frame import PATH, language_of, page, session_of
 from mgmt.portal.hours.week import Row, week_of
 from mgmt.portal.in_force import PATIENCE_S
-from mgmt.portal.reports import shows_counts
+from mgmt.portal.reports import Report, report_of, shows_counts
 from mgmt.portal.rules.pages import Rules, Tile, rules_shown
 from mgmt.portal.whose import named
 from mgmt.text.language import Language
@@ -45,7 +45,7 @@ class Mine(NamedTuple):
     """What the page shows.   icon, words  what holds now;   closed  kinds and services
 
     has_own    names of the family's are closed;   searches  safe search or YouTube is filtered
-    has_counts the family has a report of the child with counts
+    report     that the family has of the child, None: of an adult;   has_counts  it has counts
     is_school  the line is a school's;   contact  whom the school has named"""
 
     icon: str
@@ -54,6 +54,7 @@ class Mine(NamedTuple):
     closed: list[Tile]
     has_own: bool
     searches: bool
+    report: Report | None
     has_counts: bool
     is_school: bool
     contact: Contact | None
@@ -104,6 +105,7 @@ def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Langua
     calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
     state = state_at(rules, cards, calendar, now)
+    child = named(conn, profile).child
     shown = rules_shown(conn, profile, closable, t)
     return Mine(
         icon=icon_of(state),
@@ -112,16 +114,11 @@ def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Langua
         closed=_closed(shown),
         has_own=bool(rules.denied),
         searches=bool({rules.safe_search, rules.youtube} - {"off"}),
-        has_counts=_has_counts(conn, account, profile, here.date()),
+        report=None if child is None else report_of(conn, child, t, here),
+        has_counts=child is not None and shows_counts(child, here.date()) and days_of(conn, account) > 0,
         is_school=of_school,
         contact=contact_of(conn, account) if of_school else None,
     )
-
-
-def _has_counts(conn: Connection, account: int, profile: int, today: date) -> bool:
-    """Whether a report says how often something was met: of children alone."""
-    child = named(conn, profile).child
-    return child is not None and shows_counts(child, today) and days_of(conn, account) > 0
 
 
 def _closed(shown: Rules) -> list[Tile]:

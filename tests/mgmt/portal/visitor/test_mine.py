@@ -10,7 +10,7 @@ from parental.calendar.card import Card, Kind
 from parental.database import writing
 from parental.people.children import children_of
 from parental.people.household import history
-from parental.people.reports import keep_for
+from parental.people.reports import Met, count, keep_for
 from parental.profile import Profile
 from parental.profiles import pause, put_profile
 from parental.schema.people import children
@@ -88,6 +88,20 @@ async def test_a_child_reads_that_parents_see_counts_where_they_do(
     said = await phone.words("/mine")
 
     assert ("They also see counts" in said) == is_said and "and what you ask for" in said
+
+
+async def test_a_child_sees_the_report_that_its_parents_see(phone: Phone, profile: int, engine: Engine) -> None:
+    with writing(engine) as conn:
+        count(conn, [Met(profile, int(NOW.timestamp()), kind) for kind in ("games", "games", "bypass")])
+    mine = await phone.words("/mine")
+    add_caregiver(engine, account=9)
+    await phone.with_number()
+
+    report = await phone.words(f"/reports/{profile}")
+
+    same = report[report.index("The last 7 days") : report.index("There are no addresses here")]
+    assert "Closed 3 times" in same and "games 2" in same and same in mine
+    assert len((await phone.get("/mine", "lang=ur"))[2].encode()) <= 20_000
 
 
 async def test_at_a_school_it_says_that_the_school_decided(phone: Phone, profile: int, engine: Engine) -> None:
