@@ -60,6 +60,8 @@ async def change_role(request: web.Request, principal: Principal) -> web.Respons
 
     def store_it(conn: Connection) -> Caregiver:
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
+        if principal.reach is Reach.OWN:
+            tried(caregivers.keep_last_school, conn, account, number)
         changed: Caregiver = tried(caregivers.change_role, conn, account, number, role)
         _record(conn, request, principal, changed, "caregiver changed")
         return changed
@@ -72,6 +74,8 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> int:
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
+        if principal.reach is Reach.OWN:
+            tried(caregivers.keep_last_school, conn, account, number)
         removed: Caregiver = tried(caregivers.remove_caregiver, conn, account, number)
         _record(conn, request, principal, removed, "caregiver removed")
         return account

@@ -30,6 +30,7 @@ from parental.people.caregivers import (
     caregivers_of,
     get_caregiver,
     invite,
+    keep_last_school,
     remove_caregiver,
 )
 from parental.people.phones import Phones, SealedPhone, international
@@ -115,7 +116,12 @@ def _invitation(request: web.Request, form: Sent) -> Deed:
 
 def _removal(form: Sent) -> Deed:
     number = number_of(form.fields["caregiver"])
-    return lambda conn, session, _: Done("caregiver removed", remove_caregiver(conn, session.account, number))
+
+    def deed(conn: Connection, session: Session, _: datetime) -> Done:
+        keep_last_school(conn, session.account, number)
+        return Done("caregiver removed", remove_caregiver(conn, session.account, number))
+
+    return deed
 
 
 def _answering(wanted: bool) -> Deed:

@@ -23,7 +23,6 @@ from parental.people.phones import SealedPhone
 from parental.schema.people import caregivers
 
 OWNER, PARENT, HELPER, SCHOOL = ROLES = ("owner", "parent", "helper", "school")
-STAYING = (OWNER, SCHOOL)  # the last of them stays: no one else could end a household, or see a school's lines
 INVITED, ACTIVE, REMOVED = "invited", "active", "removed"
 MAX_CAREGIVERS = 32  # that are invited or active; a school has its teachers
 INVITATION = timedelta(days=7)
@@ -109,19 +108,19 @@ def accept_by_phone(conn: Connection, caregiver: int) -> None:
 
 
 def change_role(conn: Connection, account: int, caregiver: int, role: str) -> Caregiver:
-    """Give a caregiver another role.   Raises NoPerson; BadPerson, also for the last of STAYING"""
+    """Give a caregiver another role.   Raises NoPerson; BadPerson, also for the last owner"""
     found = get_caregiver(conn, account, caregiver)
     _known(role)
-    if role != found.role:
-        _refuse_last(conn, found, "its role is not changed")
+    if role != OWNER:
+        _refuse_last(conn, found, OWNER, "its role is not changed")
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(role=role))
     return get_caregiver(conn, account, caregiver)
 
 
 def remove_caregiver(conn: Connection, account: int, caregiver: int) -> Caregiver:
-    """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last of STAYING"""
+    """End what a caregiver may do, or an invitation.   Raises NoPerson; BadPerson for the last owner"""
     found = get_caregiver(conn, account, caregiver)
-    _refuse_last(conn, found, "not removed")
+    _refuse_last(conn, found, OWNER, "not removed")
     gone: dict[str, Any] = {"state": REMOVED, "phone": None, "phone_digest": None, "answers_by_message": False}
     gone |= {"invitation": None, "invitation_ends_s": None}
     conn.execute(update(caregivers).where(caregivers.c.id == caregiver).values(**gone))
@@ -148,14 +147,19 @@ def _with_phone(conn: Connection, account: int, phone: SealedPhone) -> Row[Any] 
     return conn.execute(chosen).one_or_none()
 
 
-def _refuse_last(conn: Connection, found: Caregiver, what: str) -> None:
-    if found.role not in STAYING or found.state != ACTIVE:
+def keep_last_school(conn: Connection, account: int, caregiver: int) -> None:
+    """Refuse what a school cannot do to itself: only support gives this role, and makes it a household's account again.
+
+    Raises NoPerson; BadPerson"""
+    _refuse_last(conn, get_caregiver(conn, account, caregiver), SCHOOL, "nothing changed")
+
+
+def _refuse_last(conn: Connection, found: Caregiver, role: str, what: str) -> None:
+    if (found.role, found.state) != (role, ACTIVE):
         return
     same = select(func.count()).select_from(caregivers).where(caregivers.c.account == found.account)
-    if conn.execute(same.where(caregivers.c.role == found.role, caregivers.c.state == ACTIVE)).scalar_one() == 1:
-        raise BadPerson(
-            f"caregiver {found.id}: the last {found.role} of account {found.account}; {what}; make another first"
-        )
+    if conn.execute(same.where(caregivers.c.role == role, caregivers.c.state == ACTIVE)).scalar_one() == 1:
+        raise BadPerson(f"caregiver {found.id}: the last {role} of account {found.account}; {what}; make another first")
 
 
 def _known(role: str) -> None:

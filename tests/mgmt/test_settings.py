@@ -30,3 +30,11 @@ def test_what_a_page_names_and_nobody_has_checked_is_told() -> None:
     late = list(checked.unverified(TODAY + timedelta(days=1)))
     assert len(late) == len(told)
     assert late[0].startswith("helpline 1121: last found to be right on 2026-02-02, 181 days ago; call it")
+
+
+def test_what_can_be_closed_is_offered_anew_when_the_lists_change() -> None:
+    running = Settings(isp_name="Example ISP")
+
+    running.serve_pages(Settings(isp_name="Another", closable=frozenset({"adult"}), country="+49"))
+
+    assert (running.isp_name, running.closable, running.country) == ("Another", {"adult"}, "+92")

@@ -54,6 +54,17 @@ async def test_the_last_owner_stays_with_the_reason(desk: DeskOf) -> None:
         assert (refused[0], "the last owner of account 7" in refused[1]["detail"]) == (422, True)
 
 
+async def test_a_school_s_last_administrator_is_removed_by_the_desk_alone(desk: DeskOf) -> None:
+    household, support = desk("parent", 7), desk("operator")
+    _, invited = await support.ask("POST", PATH, json={"nickname": "Head", "role": "school"})
+    await household.ask("POST", "/v1/accounts/7/accept", json={"code": invited["code"]})
+    one = f"{PATH}/{invited['id']}"
+
+    for refused in (await household.ask("DELETE", one), await household.ask("PATCH", one, json={"role": "helper"})):
+        assert (refused[0], "the last school of account 7" in refused[1]["detail"]) == (422, True)
+    assert (await support.ask("DELETE", one))[0] == 200
+
+
 async def test_a_telephone_number_is_sealed_and_stands_in_no_answer_and_no_record(desk: DeskOf, engine: Engine) -> None:
     api = desk("operator")
     answers = [await api.ask("POST", PATH, json={"nickname": "Sana", "role": "owner", "phone": PHONE})]

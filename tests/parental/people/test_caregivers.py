@@ -67,6 +67,15 @@ def test_the_last_owner_neither_goes_nor_becomes_anything_else(household: Connec
         caregivers.remove_caregiver(household, 7, second)
 
 
+def test_a_school_cannot_lose_its_last_of_that_role_by_itself(household: Connection) -> None:
+    head, other = active(household, "school"), active(household, "school")
+    caregivers.keep_last_school(household, 7, other)
+    caregivers.remove_caregiver(household, 7, other)
+
+    with pytest.raises(BadPerson, match="the last school of account 7; nothing changed; make another first"):
+        caregivers.keep_last_school(household, 7, head)
+
+
 def test_who_is_removed_keeps_a_nickname_alone_and_is_nobody(household: Connection) -> None:
     active(household)
     helper, code = caregivers.invite(household, 7, "Aunt", "helper", NOON, phone=PHONES.seal("+923001234567"))
