@@ -207,7 +207,7 @@ async def test_cards_of_many_lines_are_shown_a_page_at_a_time_and_a_tap_comes_ba
     assert "Class 129" in await phone.words("", "lang=en&page=4")
     for page in (1, 2, 3, 4):
         assert len((await phone.get("", f"lang=ur&page={page}"))[2].encode()) <= 20_000
-    form = present(re.search(r'action="(/family/plus[^"]*)"[^§]*?name="profile" value="115"', second))
+    form = present(re.search(r'action="(/family/plus[^"]*)"(?s:.*?)name="profile" value="115"', second))
     assert form[1].endswith("lang=en&amp;page=2")
     assert "Home 7" in await phone.words("", "lang=en&page=99")
 
