@@ -245,6 +245,7 @@ async def _page(
         alert=alert,
         pasted=pasted,
         presets=list(PRESETS),
+        lacks=any(preset.closed - set(closable) for preset in PRESETS.values()),
         levels=SAFE_SEARCH,
         may=session.may(NEEDED) and bool(shown.offered),
     )

@@ -72,11 +72,13 @@ async def test_what_is_ticked_is_closed_and_what_the_form_does_not_offer_stays(p
 async def test_a_kind_that_no_list_holds_is_not_offered_nor_named_to_the_child_and_stays_as_it_is(
     parent: Phone, engine: Engine, settings: Settings
 ) -> None:
+    assert "Only the kinds that are shown below" not in await parent.words("/rules/7")
     await send(parent, "preset", ages="10-12")
     settings.closable = frozenset({"adult", "social", "youtube", "bypass"})
     text = (await parent.get("/rules/7"))[2]
 
     assert set(re.findall(r'name="c-([a-z0-9-]+)"', text)) == settings.closable
+    assert "Only the kinds that are shown below can be closed here." in text_of(text)
     sees = await parent.words("/rules/7/sees")
     assert "adult content" in sees and "gambling" not in sees
     ticked = {"c-adult": "1", "c-social": "1", "c-bypass": "1", "c-youtube": "1", "c-games": "1"}
