@@ -36,11 +36,14 @@ def card_hours_words(card: Card, t: Language) -> Markup:
 def conflict_words(conflict: Conflict, t: Language) -> Markup:
     """What is odd, in a sentence."""
     days = _days_words(conflict, t)
-    if conflict.first is None or conflict.second is None:
+    if conflict.first is None:
         return t.say(f"time.conflict.{conflict.sort}", days=days)
+    if conflict.second is None:
+        name, hours = card_words(conflict.first.card, t), card_hours_words(conflict.first.card, t)
+        return t.say(f"time.conflict.{conflict.sort}", days=days, card=name, hours=hours)
     names = {"first": card_words(conflict.first.card, t), "second": card_words(conflict.second.card, t)}
-    hours = {"hours": _hours_of(conflict.first, t), "others": _hours_of(conflict.second, t)}
-    return t.say(f"time.conflict.{conflict.sort}", days=days, **names, **hours)
+    both = {"hours": _hours_of(conflict.first, t), "others": _hours_of(conflict.second, t)}
+    return t.say(f"time.conflict.{conflict.sort}", days=days, **names, **both)
 
 
 def state_words(state: State, now: datetime, t: Language, left: timedelta | None = None) -> Markup:

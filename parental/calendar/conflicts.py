@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet, Range
-from parental.calendar.resolution import WEEK_DAYS, Closing, closings_on, pieces_of
+from parental.calendar.resolution import WEEK_DAYS, Closing, closings_on, passed_on, pieces_of
 from parental.schedule import DAY_MINUTES
 
 
@@ -24,6 +24,7 @@ class Sort(enum.StrEnum):
     WINS = "wins"  # they share some hours, in which the second closes more
     BOTH = "both"  # they share some hours, in which less is open than either would leave
     NEVER_OPEN = "never_open"  # on days of this kind nothing ever opens
+    PASSED = "passed"  # the first closes nothing, as the sun has passed its end; there is no second
 
 
 class Conflict(NamedTuple):
@@ -45,10 +46,10 @@ def conflicts_of(cards: tuple[Card, ...], today: date, city: str | None = None) 
 def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date, city: str | None) -> Iterator[Conflict]:
     days = [today + timedelta(days=n) for n in range(WEEK_DAYS)]
     calendar = _only(day_set, today, city)
-    found: dict[tuple[Sort, Closing | Card, Closing | Card], Conflict] = {}
+    found: dict[tuple[Sort, Closing | Card, Closing | Card | None], Conflict] = {}
     for day in days:
-        for sort, first, second in _pairs(cards, calendar, day):
-            key = (sort, _one_of(first), _one_of(second))
+        for sort, first, second in (*_passed(cards, calendar, day), *_pairs(cards, calendar, day)):
+            key = (sort, _one_of(first), None if second is None else _one_of(second))
             said = found.get(key) or Conflict(sort, day_set, (), first, second)
             found[key] = said._replace(weekdays=tuple(sorted((*said.weekdays, day.weekday()))))
     yield from found.values()
@@ -66,6 +67,12 @@ def _only(day_set: DaySet, today: date, city: str | None) -> Calendar:
     """Dates of which every one is of this kind."""
     around = Range(day_set, today - timedelta(days=2), today + timedelta(days=30)) if day_set != DaySet.SCHOOL else None
     return Calendar(frozenset(range(7)), () if around is None else (around,), city=city)
+
+
+def _passed(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, None]]:
+    """Closed times of a date that are none."""
+    for closing in passed_on(cards, calendar, day):
+        yield Sort.PASSED, closing, None
 
 
 def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, Closing]]:

@@ -7,7 +7,8 @@ closed stays closed.  Of the kinds that a date is of, the first that has cards h
 date were not of it, so that a kind that nobody has thought of opens nothing.
 
 Invariants: no clock and no database; the union of the closings holds, full before soft, and of two soft ones what both
-allow; a card that begins on the day before counts until it ends.
+allow; a card that begins on the day before counts until it ends; by the sun a card ends the first time that its end
+comes after its beginning, as it is read.
 Source: semantics §7.
 """
 
@@ -19,10 +20,11 @@ from typing import NamedTuple
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import hours_of
-from parental.calendar.sun import minute_of
+from parental.calendar.sun import Turn, minute_of
 from parental.schedule import DAY_MINUTES, MAX_INTERVALS, WEEK_MINUTES, Interval
 
 WEEK_DAYS = 7
+PASSED = 120  # minutes between the earliest and the latest iftar, or suhoor, of a year, with room
 Allowed = frozenset[str] | None
 
 
@@ -50,12 +52,13 @@ def set_of(cards: Iterable[Card], calendar: Calendar, day: date) -> DaySet:
 
 def closings_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Closing]:
     """The closed times that begin on a date, by their starts."""
-    cards = tuple(cards)
-    held = set_of(cards, calendar, day)
-    on = (card for card in cards if card.is_on and held in card.day_sets and day.weekday() in card.days)
-    found = [Closing(card, *_hours(card, day, held, calendar.city)) for card in on]
-    found = [each for each in found if each.start < each.end]  # iftar can come after a card's own end
+    found = (each for each in _all_on(cards, calendar, day) if each.start < each.end)
     return sorted(found, key=lambda each: (each.start, each.end, each.card.id))
+
+
+def passed_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Closing]:
+    """Those of a date that close nothing on it, as the sun has passed their end."""
+    return [each for each in _all_on(cards, calendar, day) if each.start >= each.end]
 
 
 def pieces_of(cards: Iterable[Card], calendar: Calendar, first: date, days: int = WEEK_DAYS) -> list[Piece]:
@@ -81,18 +84,33 @@ def week_of(cards: Iterable[Card], calendar: Calendar, today: date) -> tuple[Int
     return tuple(sorted(_interval(piece) for piece in _around(pieces, first)))
 
 
+def _all_on(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[Closing]:
+    """What is for a date.   A closing without minutes is one whose end the sun has passed."""
+    cards = tuple(cards)
+    held = set_of(cards, calendar, day)
+    for card in cards:
+        if card.is_on and held in card.day_sets and day.weekday() in card.days:
+            yield Closing(card, *_hours(card, day, held, calendar.city))
+
+
 def _hours(card: Card, day: date, held: DaySet, city: str | None) -> tuple[int, int]:
     """When a card begins and ends: by its pack or the sun, where they are known."""
     known = None if card.pack is None else hours_of(card.pack, day, held is DaySet.RAMADAN)
     start, end = known or (card.start_minute, card.start_minute + card.minutes)
-    later = end > DAY_MINUTES  # its end is on the next day, whichever it is
-    if card.ends is not None and city is not None:
-        found = minute_of(card.ends, city, day + timedelta(days=later))
-        end = end if found is None else found + later * DAY_MINUTES
-    if card.begins is not None and city is not None:
-        found = minute_of(card.begins, city, day)
-        start = start if found is None else found
-    return start, min(end, start + DAY_MINUTES)
+    begins, ends = (_by_sun(turn, city, day) for turn in (card.begins, card.ends))
+    if begins is None and ends is None:
+        return start, end
+    start, end = start if begins is None else begins, end % DAY_MINUTES if ends is None else ends
+    if start < end:
+        return start, end
+    if None in (begins, ends) and start - end <= PASSED:
+        return start, start  # from iftar to a time that iftar has passed is no whole day
+    end = _by_sun(card.ends, city, day + timedelta(days=1)) or end
+    return start, min(end, start) + DAY_MINUTES
+
+
+def _by_sun(turn: Turn | None, city: str | None, day: date) -> int | None:
+    return None if turn is None or city is None else minute_of(turn, city, day)
 
 
 def _split(spans: list[Piece]) -> Iterator[Piece]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
+from parental.calendar.sun import Turn, minute_of
 
 ZONES = ("Asia/Karachi", "Europe/London", "America/New_York", "Asia/Kathmandu", "Pacific/Apia")
 OPEN, FULL = None, frozenset[str]({"nothing"})  # FULL is no set of categories: it stands for a full lock
@@ -34,15 +35,35 @@ def kind_of(cards: Iterable[Card], calendar: Calendar, day: date) -> DaySet:
     return DaySet.HOLIDAYS if is_free and DaySet.HOLIDAYS in named else DaySet.SCHOOL
 
 
+def hours_of(card: Card, calendar: Calendar, day: date) -> tuple[datetime, datetime]:
+    """When a card of a day begins, and when its end comes for the first time after that; the same twice: never."""
+    by_sun = [turn is not None and calendar.city is not None for turn in (card.begins, card.ends)]
+    start = _at(card.begins, card.start_minute, calendar, day)
+    if not any(by_sun):
+        return start, start + timedelta(minutes=card.minutes)
+    own_end = (card.start_minute + card.minutes) % 1440
+    end, next_end = (_at(card.ends, own_end, calendar, day + timedelta(days=n)) for n in (0, 1))
+    if end > start:
+        return start, end
+    if not all(by_sun) and start - end <= timedelta(hours=2):
+        return start, start
+    return start, min(next_end, start + timedelta(days=1))
+
+
+def _at(turn: Turn | None, own: int, calendar: Calendar, day: date) -> datetime:
+    found = None if turn is None or calendar.city is None else minute_of(turn, calendar.city, day)
+    return datetime.combine(day, time()) + timedelta(minutes=own if found is None else found)
+
+
 def held_at(cards: tuple[Card, ...], calendar: Calendar, wall: datetime) -> frozenset[str] | None:
     """OPEN, FULL, or what stays open at a minute of the wall clock (without a zone)."""
     held: list[frozenset[str]] = []
     for day in (wall.date() - timedelta(days=1), wall.date()):
         kind = kind_of(cards, calendar, day)
         for card in cards:
-            start = datetime.combine(day, time()) + timedelta(minutes=card.start_minute)
+            start, end = hours_of(card, calendar, day)
             is_of_day = card.is_on and kind in card.day_sets and day.weekday() in card.days
-            if is_of_day and start <= wall < start + timedelta(minutes=card.minutes):
+            if is_of_day and start <= wall < end:
                 if card.allowed is None:
                     return FULL
                 held.append(card.allowed)
@@ -56,15 +77,18 @@ def wall_of(at: datetime, zone: str) -> datetime:
 days = st.frozensets(st.integers(0, 6), min_size=1)
 kinds = st.frozensets(st.sampled_from(DaySet), min_size=1)
 allowed = st.none() | st.frozensets(st.sampled_from(["games", "video", "social"]), max_size=2)
-some_cards = st.builds(
-    Card,
-    kind=st.sampled_from([Kind.SLEEP, Kind.HOMEWORK, Kind.PRAYER]),
-    start_minute=st.integers(0, 1439),
-    minutes=st.integers(1, 1440),
-    days=days,
-    day_sets=kinds,
-    is_on=st.booleans(),
-    allowed=allowed,
+turns = st.none() | st.sampled_from(Turn)
+of_any_card = {
+    "kind": st.sampled_from([Kind.SLEEP, Kind.HOMEWORK, Kind.PRAYER]),
+    "start_minute": st.integers(0, 1439),
+    "minutes": st.integers(1, 1440),
+    "days": days,
+    "is_on": st.booleans(),
+    "allowed": allowed,
+}
+of_ramadan = st.just(frozenset({DaySet.RAMADAN}))
+some_cards = st.builds(Card, day_sets=kinds, **of_any_card) | st.builds(
+    Card, day_sets=of_ramadan, begins=turns, ends=turns, **of_any_card
 )
 
 
@@ -98,4 +122,5 @@ def calendars_around(first: date) -> st.SearchStrategy[Calendar]:
         ranges=ranges_around(first),
         announced=ranges_around(first),
         shift_days=st.integers(-1, 1),
+        city=st.sampled_from([None, "lahore", "gwadar"]),
     )

@@ -226,7 +226,7 @@ class DayShown(Struct, kw_only=True):
 class ConflictShown(Struct, kw_only=True):
     """Cards that say the same twice, or of which one wins."""
 
-    sort: Literal["same", "inside", "wins", "both", "never_open"]
+    sort: Literal["same", "inside", "wins", "both", "never_open", "passed"]
     day_set: DaySetName
     cards: list[int]
     sentence: Words

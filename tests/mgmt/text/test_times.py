@@ -1,7 +1,7 @@
 """Time in one sentence of each language."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -44,6 +44,16 @@ def test_what_wins_is_told_in_a_sentence() -> None:
     assert told(SLEEP, homework)[0][0] == (
         "School days: Sleep (9:30 pm to 6:30 am) wins over Homework (8:00 pm to 10:00 pm)."
     )
+
+
+def test_what_closes_nothing_is_told_in_a_sentence() -> None:
+    early = replace(SLEEP, minutes=1200, day_sets=frozenset({DaySet.RAMADAN}), begins=Turn.IFTAR)
+    (found,) = conflicts_of((early,), date(2026, 2, 19), "karachi")
+
+    assert plain(conflict_words(found, language("en"))) == (
+        "Ramadan: Sleep, iftar to 5:30 pm, closes nothing: its end comes before its beginning."
+    )
+    assert "کچھ بند نہیں کرتا" in plain(conflict_words(found, language("ur")))
 
 
 @pytest.mark.parametrize("code", ["en", "ur"])

@@ -2,14 +2,15 @@
 calendar."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import product
 from math import inf
 from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from oracle.calendar import FULL, OPEN, ZONES, kind_of
+from oracle.calendar import FULL, OPEN, ZONES, hours_of, kind_of
 from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
@@ -17,6 +18,7 @@ from fastpath.people.left_open import left_open
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import week_of
+from parental.calendar.sun import Turn
 from parental.compile import profile_spec
 from parental.locks import LockTable
 from parental.profile import Profile
@@ -56,11 +58,16 @@ class Dull:
             day = date.fromordinal(ordinal)
             kind = kind_of(self._cards, self._calendar, day)
             self._of[ordinal] = [
-                (card.start_minute, card.start_minute + card.minutes, FULL if card.allowed is None else card.allowed)
+                (*self._minutes(card, day), FULL if card.allowed is None else card.allowed)
                 for card in self._cards
                 if card.is_on and kind in card.day_sets and day.weekday() in card.days
             ]
         return self._of[ordinal]
+
+    def _minutes(self, card: Card, day: date) -> tuple[int, int]:
+        start, end = hours_of(card, self._calendar, day)
+        midnight, minute = datetime.combine(day, time()), timedelta(minutes=1)
+        return (start - midnight) // minute, (end - midnight) // minute
 
 
 def _both(one: Left, other: Left) -> Left:
@@ -117,6 +124,18 @@ def some_cards(random: Random) -> Iterator[Card]:
             is_on=number > 1,
             id=number,
         )
+    for number, (begins, ends) in enumerate(product((None, *Turn), repeat=2), 9):
+        yield Card(
+            Kind.SLEEP,
+            random.randrange(DAY_MINUTES),
+            random.choice([90, 540]),
+            frozenset(random.sample(range(7), 2)),
+            frozenset({DaySet.RAMADAN}),
+            allowed=random.choice(STAYS_OPEN),
+            begins=begins,
+            ends=ends,
+            id=number,
+        )
 
 
 def some_dates(random: Random) -> Calendar:
@@ -129,7 +148,7 @@ def some_dates(random: Random) -> Calendar:
         for kind, days in ((DaySet.EXAMS, 14), (DaySet.HOLIDAYS, 60), (DaySet.HOLIDAYS, 1)):
             begins = first + timedelta(days=random.randrange(360))
             own.append(Range(kind, begins, begins + timedelta(days=days - 1)))
-    return Calendar(frozenset({0, 1, 2, 3, 4}), tuple(own), tuple(announced), random.choice([-1, 0, 1]))
+    return Calendar(frozenset({0, 1, 2, 3, 4}), tuple(own), tuple(announced), random.choice([-1, 0, 1]), "quetta")
 
 
 @cache

@@ -1,11 +1,13 @@
 """Cards that begin or end with suhoor or iftar, as they are resolved."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from itertools import product
 
 import pytest
 
 from parental.calendar.card import Card, Kind
-from parental.calendar.conflicts import conflicts_of
+from parental.calendar.conflicts import Sort, conflicts_of
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import closings_on, week_of
 from parental.calendar.sun import Turn, minute_of
@@ -65,11 +67,39 @@ def test_a_card_whose_own_end_comes_before_iftar_closes_nothing_on_that_day() ->
     assert hours(early, FIRST, calendar("lahore")) == [(sun(IFTAR, FIRST, "lahore"), 1100)]
 
 
-def test_no_card_is_longer_than_a_day_whatever_the_sun_does() -> None:
-    long = Card(Kind.SLEEP, 1430, 1440, day_sets=RAMADAN, begins=SUHOOR, id=2)
+@pytest.mark.parametrize(("begins", "ends"), list(product((None, IFTAR, SUHOOR), repeat=2)))
+@pytest.mark.parametrize("start", range(0, 1440, 240))
+def test_no_card_is_longer_than_a_day_whatever_the_sun_does(begins: Turn | None, ends: Turn | None, start: int) -> None:
+    long = Card(Kind.SLEEP, start, 1440, day_sets=RAMADAN, begins=begins, ends=ends, id=2)
 
-    [(start, end)] = hours(long, FIRST, calendar())
-    assert (start, end - start) == (sun(SUHOOR, FIRST), 1440)
+    assert all(0 < end - start <= 1440 for day in (FIRST, LAST) for start, end in hours(long, day, calendar()))
+
+
+@pytest.mark.parametrize(("own_start", "minutes"), [(960, 60), (1290, 540), (0, 1440)])
+def test_from_iftar_to_suhoor_is_the_night_and_the_other_way_round_the_day_whatever_hours_stand_behind(
+    own_start: int, minutes: int
+) -> None:
+    night = Card(Kind.SLEEP, own_start, minutes, day_sets=RAMADAN, begins=IFTAR, ends=SUHOOR, id=5)
+    fast = replace(night, begins=SUHOOR, ends=IFTAR)
+
+    assert hours(night, FIRST, calendar()) == [(sun(IFTAR, FIRST), 1440 + sun(SUHOOR, FIRST + timedelta(days=1)))]
+    assert hours(fast, FIRST, calendar()) == [(sun(SUHOOR, FIRST), sun(IFTAR, FIRST))]
+
+
+def test_with_one_time_of_the_sun_the_end_is_the_first_one_after_the_beginning() -> None:
+    afternoon = Card(Kind.SLEEP, 960, 60, day_sets=RAMADAN, ends=SUHOOR, id=6)  # 4 pm
+    morning = Card(Kind.SLEEP, 1290, 540, day_sets=RAMADAN, begins=SUHOOR, id=6)  # to 6:30 am
+
+    assert hours(afternoon, FIRST, calendar()) == [(960, 1440 + sun(SUHOOR, FIRST + timedelta(days=1)))]
+    assert hours(morning, FIRST, calendar()) == [(sun(SUHOOR, FIRST), 390)]
+
+
+def test_a_card_that_closes_nothing_as_the_sun_has_passed_its_end_is_told() -> None:
+    early = Card(Kind.PRAYER, 1080, 20, day_sets=RAMADAN, begins=IFTAR, id=1)
+
+    (told,) = conflicts_of((early,), FIRST, "karachi")
+    assert (told.sort, told.weekdays, told.second) == (Sort.PASSED, tuple(range(7)), None)
+    assert conflicts_of((early,), FIRST, "lahore") == []
 
 
 @pytest.mark.parametrize("shift_days", [-1, 0, 1])
