@@ -22,6 +22,7 @@ from mgmt.text.slots import SLOTS
 PART = Markup('<span lang="{}" dir="{}">{}</span>')  # of another language
 KEPT = Markup("<bdi>{}</bdi>")
 DAY = timedelta(days=1)
+CLEAR = timedelta(hours=18)  # in which a time of tomorrow is not taken for one of today: 6:30 am, said in the evening
 
 
 class Language:
@@ -84,10 +85,12 @@ class Language:
         return self._kept(self._locale.days["stand-alone"]["wide"][monday_is_0])
 
     def moment(self, now: datetime, at: datetime) -> Markup:
-        """A time; with its weekday where it is a day away, with its date from a week on.   Both local."""
-        if at - now < DAY:
+        """A time; with its weekday where it is of another date and not clearly ahead, with its date from a week on.
+
+        Both local."""
+        if at.date() == now.date() or timedelta() < at - now < CLEAR:
             return self.clock(at)
-        day = self.weekday(at.weekday()) if at - now < 7 * DAY else self.date(at.date())
+        day = self.weekday(at.weekday()) if abs(at - now) < 7 * DAY else self.date(at.date())
         return Markup("{} {}").format(day, self.clock(at))
 
     def span(self, length: timedelta) -> Markup:

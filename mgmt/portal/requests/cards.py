@@ -62,8 +62,9 @@ def _asking(
 ) -> Asking:
     rules = get_profile(conn, request.profile)
     zone, ending = ZoneInfo(rules.schedule.zone), None if request.minutes is None else ended_by(rules, now)
+    here = now.astimezone(zone)
     asked, ends = (datetime.fromtimestamp(at_s, UTC).astimezone(zone) for at_s in (request.asked_s, request.ends_s))
-    when = t.say("family.asks.when", asked=t.clock(asked), ends=t.moment(now.astimezone(zone), ends))
+    when = t.say("family.asks.when", asked=t.moment(here, asked), ends=t.moment(here, ends))
     offered = OF_PAGE if request.name is not None else OF_TIME if ending is None else {ending: "account.pause"}
     answers = (*(did for did, needed in offered.items() if session.may(needed)), NO)
     name, drawing = whose

@@ -57,6 +57,13 @@ def test_what_remains_is_rounded_up_to_the_minute(seconds: int, english: str, ur
     assert text(UR.span(timedelta(seconds=seconds))) == urdu
 
 
+def test_a_time_of_another_date_has_its_day_unless_it_is_clearly_ahead() -> None:
+    assert text(EN.moment(NOW, NOW + timedelta(hours=24, seconds=-1))) == "Tuesday 8:59 pm"
+    assert text(EN.moment(NOW, NOW + timedelta(hours=14))) == "11:00 am"
+    assert text(EN.moment(NOW, NOW - timedelta(hours=22))) == "Sunday 11:00 pm"
+    assert text(EN.moment(NOW, NOW - timedelta(hours=20))) == "1:00 am"
+
+
 def test_a_time_that_is_a_day_away_has_its_day() -> None:
     assert text(UR.moment(NOW, NOW + timedelta(hours=9))) == "صبح 6:00"
     assert text(EN.moment(NOW, NOW + timedelta(days=1))) == "Tuesday 9:00 pm"

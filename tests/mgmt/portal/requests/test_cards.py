@@ -46,6 +46,17 @@ async def test_a_mother_sees_what_was_asked_and_answers_in_one_tap_with_her_pin(
     assert status == 200 and "asks for 30 minutes" in said and answer_of(engine, child) is None
 
 
+async def test_a_request_that_ends_tomorrow_says_so_also_a_moment_after_it_was_asked(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    request_of(engine, add_child(engine))
+
+    clock.forward(seconds=30)
+    assert "asked 9:00 pm, ends Tuesday 9:00 pm" in await parent.words()
+    clock.forward(hours=12)
+    assert "asked Monday 9:00 pm, ends 9:00 pm" in await parent.words()
+
+
 async def test_no_takes_no_pin_and_the_second_answer_finds_it_answered(parent: Phone, engine: Engine) -> None:
     child = add_child(engine)
     number = request_of(engine, child)
