@@ -236,8 +236,10 @@ class _Choice(NamedTuple):
         if why == "closed_until":
             return _button("reopen"), [_button("pause")]
         small = [*self._tonight(), Button("open", SIGNS["open"], tuple((n, timedelta(hours=n)) for n in HOURS_OPEN))]
+        if why == "quota" and self._of_quota() == "start":  # which the child can tap, too
+            return _button("start"), [_button("plus"), *small, _button("pause")]
         if why == "quota":
-            return _button(self._of_quota()), [_button("plus"), *small] if self._of_quota() == "start" else small
+            return _button("plus"), small
         return _button("plus"), [*small, *([_button("pause")] if self.state.state is Is.PARTLY else [])]
 
     def _of_open(self) -> list[Button]:

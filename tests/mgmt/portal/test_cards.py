@@ -82,11 +82,19 @@ def test_what_a_person_closed_until_a_time_is_opened(conn: Connection, session: 
     assert offered(card(conn, session)) == ("reopen", ["pause"])
 
 
+def test_before_screen_time_is_begun_the_child_that_could_begin_it_can_be_paused(
+    conn: Connection, session: Session
+) -> None:
+    screen_time.put_quota(conn, 7, 60, NOW)
+
+    assert "pause" in offered(card(conn, session))[1]
+
+
 def test_screen_time_is_begun_where_some_is_left_and_gets_more_where_none_is(
     conn: Connection, session: Session
 ) -> None:
     screen_time.put_quota(conn, 7, 60, NOW)
-    assert offered(card(conn, session)) == ("start", ["plus", "open"])
+    assert offered(card(conn, session)) == ("start", ["plus", "open", "pause"])
     assert text_of(card(conn, session).words) == "Screen time has not started: 1 hour left"
 
     screen_time.start(conn, 7, NOW)
