@@ -47,6 +47,8 @@ FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 # By language and message: where its recording is (mgmt.portal.visitor.audio).
 SPOKEN: web.AppKey[Mapping[tuple[str, str], str]] = web.AppKey("family_spoken")
 
+_TYPED: web.RequestKey[defaultdict[str, str]] = web.RequestKey("family_typed", defaultdict)
+
 _templates = environment(FOLDER)
 
 
@@ -93,9 +95,10 @@ async def sent(request: web.Request) -> Sent | None:
 
 
 async def fields_of(request: web.Request) -> defaultdict[str, str]:
-    """The fields of a form; '' where one is absent."""
+    """The fields of a form; '' where one is absent.   What was typed stays in the page that says what is wrong."""
     fields = await form_of(request)
-    return defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
+    request[_TYPED] = defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
+    return request[_TYPED]
 
 
 def number_of(said: str) -> int:
@@ -142,6 +145,7 @@ def page(
         csrf="" if session is None else session.csrf,
         nth=nth_of(request),
         spoken=request.app[SPOKEN],
+        typed=request.get(_TYPED, defaultdict(str)),
         **values,
     )
     return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)

@@ -26,6 +26,7 @@ def test_a_mother_sets_a_bedtime_like_an_alarm_and_takes_it_back(
     parent.tap("a[href*='/new/sleep']")
     parent.look("hours-new", language, scheme)
     parent.tap("button[value='start-30']")
+    assert page.evaluate("document.activeElement.value") == "start-30" and page.evaluate("scrollY") > 0
     page.uncheck("input[name=day5]")
     parent.n_taps += 1
     assert "9:00" in parent.says()
@@ -105,3 +106,16 @@ def test_the_usual_bedtime_is_three_taps_from_home(phone: OpenPhone, site: Serve
     parent.tap("button.big >> nth=0")
 
     assert parent.n_taps == 3 and parent.page.locator("article").count() == 1
+
+
+def test_enter_in_the_name_of_a_card_saves_it_with_the_hours_that_it_shows(phone: OpenPhone, site: Served) -> None:
+    parent = Parent(phone("en"), site, None)
+    parent.sign_in()
+    parent.tap(OF_HOME)
+    parent.tap("a[href*='/new/other']")
+
+    parent.page.fill("#label", "Chess")
+    with parent.page.expect_navigation():
+        parent.page.press("#label", "Enter")
+
+    assert parent.page.locator("article").count() == 1 and "4:00 pm to 5:00 pm" in parent.says()

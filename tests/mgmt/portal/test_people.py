@@ -68,6 +68,13 @@ async def test_what_is_no_number_or_no_name_or_is_used_is_refused(
     assert len(people(engine)) == 1
 
 
+async def test_what_was_typed_stays_in_the_page_that_refuses_it(parent: Phone) -> None:
+    _, text = await parent.send("people/invite", csrf=await parent.csrf(), **{**SISTER, "phone": "<0301"}, **PIN)
+
+    assert 'value="  Hina "' in text and 'value="&lt;0301"' in text and 'value="helper" checked' in text
+    assert 'value="2468"' not in text and "Hina" not in (await parent.get("/people"))[2]
+
+
 @pytest.mark.parametrize("role", ["owner", "school", "x", ""])
 async def test_no_role_is_given_that_the_page_does_not_offer(parent: Phone, engine: Engine, role: str) -> None:
     await send(parent, "invite", **{**SISTER, "role": role}, **PIN)

@@ -149,6 +149,13 @@ async def test_dates_that_do_not_fit_are_refused_in_a_sentence(
     assert status == 422 and "These dates do not fit" in said and calendar(engine).ranges == ()
 
 
+async def test_dates_that_were_refused_stay_in_the_form(parent: Phone) -> None:
+    said = {"kind": "exams", "first": "2026-08-20", "last": "2026-08-01"}
+    _, text = await parent.send("days/add", csrf=await parent.csrf(), **said)
+
+    assert 'value="exams" selected' in text and 'value="2026-08-20"' in text and 'value="2026-08-01"' in text
+
+
 async def test_a_helper_sees_the_dates_and_changes_none(phone: Phone, engine: Engine) -> None:
     add_caregiver(engine, "helper")
     await phone.with_number()

@@ -67,6 +67,15 @@ async def test_every_step_has_a_button_that_says_what_it_does(parent: Phone) -> 
     assert 'aria-label="Close 30 minutes earlier"' in text and 'aria-label="Open 5 minutes later"' in text
 
 
+async def test_enter_in_a_card_s_name_saves_the_card_and_a_step_leads_back_to_its_button(parent: Phone) -> None:
+    text = (await parent.get("/hours/7/new/other"))[2]
+    form = text[text.index('action="/family/hours/7/save') :]
+
+    assert re.findall("<button[^>]*>", form)[0] == '<button class="enter" tabindex="-1" aria-hidden="true">'
+    for step in re.findall(r'name="step" value="([^"]+)"', form):
+        assert f'id="{step}"' in form and f'formaction="/family/hours/7/draft?lang=en#{step}"' in form
+
+
 async def test_closing_longer_takes_no_pin_and_closing_less_does(parent: Phone, engine: Engine) -> None:
     await send(parent, "save", **SLEEP)
     number = str(cards(engine)[0].id)

@@ -1,4 +1,5 @@
 import asyncio
+import re
 
 import pytest
 from sqlalchemy import Engine
@@ -134,6 +135,16 @@ async def test_what_is_no_name_or_no_age_is_refused_and_nothing_is_stored(
     status, said = await parent.fill_in("children/add", **{**AYESHA, **wrong}, **PIN)
 
     assert status == 422 and "Write a name and choose an age" in said and children(engine) == []
+
+
+async def test_enter_in_a_child_s_name_chooses_no_age_and_the_name_stays(parent: Phone, engine: Engine) -> None:
+    text = (await parent.get())[2]
+    form = text[text.index('action="/family/children/add') :]
+    assert re.findall("<button[^>]*>", form)[0] == '<button class="enter" tabindex="-1" aria-hidden="true">'
+
+    _, text = await parent.send("children/add", csrf=await parent.csrf(), name="Ayesha", line="7", **PIN)
+
+    assert 'name="name" maxlength="40" autocomplete="off" value="Ayesha"' in text and children(engine) == []
 
 
 async def test_a_child_with_the_phone_but_without_the_pin_changes_no_child(

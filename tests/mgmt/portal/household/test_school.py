@@ -91,6 +91,12 @@ async def test_what_is_no_name_or_number_is_refused(school: Phone, engine: Engin
     assert contact(engine) is None
 
 
+async def test_a_contact_that_was_refused_stays_in_the_form(school: Phone) -> None:
+    _, text = await school.send("school/contact", csrf=await school.csrf(), name="Ms Khan", number="x", **PIN)
+
+    assert 'value="Ms Khan"' in text and 'value="x"' in text
+
+
 async def test_a_household_that_is_no_school_has_no_such_page(parent: Phone, engine: Engine) -> None:
     assert (await parent.get("/school"))[0] == 404 and "/family/school" not in (await parent.get())[2]
     assert (await parent.fill_in("school/contact", **KHAN, **PIN))[0] == 404 and contact(engine) is None
