@@ -1,7 +1,7 @@
 """What every family page has: its language, its head fields, its cookies, and who sends its forms.
 
-Forms and redirects only, so that a reload sends nothing again; no JavaScript but that of Help's way out, which works
-without it.
+Forms and redirects only, so that a reload sends nothing again; no JavaScript but what two pages have that work without
+it (mgmt.portal.visitor.scripts).
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; a page has no
 style of its own, and asks no other host for anything.
 Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.

@@ -25,12 +25,14 @@ from mgmt.portal.sms import Sms
 from mgmt.portal.tickets import add_tickets
 from mgmt.portal.visitor.audio import add_audio
 from mgmt.portal.visitor.mine import add_mine
+from mgmt.portal.visitor.scripts import add_scripts
 
 
 def add_portal(app: web.Application, sms: Sms | None, replies: Replies | None) -> None:
     """Put all of them into it.   sms  what takes messages; None: nothing does;   replies  how answers come in"""
     add_style(app)
     add_audio(app, app[SETTINGS].audio)
+    add_scripts(app)
     add_manifest(app)
     add_pins(app)
     add_sign_in(app, sms)

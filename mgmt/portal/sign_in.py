@@ -33,6 +33,7 @@ from mgmt.portal.frame import (
 )
 from mgmt.portal.session import begin_for, begin_session, end_session
 from mgmt.portal.sms import Sender, Sms, texts_of
+from mgmt.portal.visitor.scripts import CODE, with_script
 from parental.addresses import holder_of
 from parental.errors import BadPerson
 from parental.people import login_codes
@@ -113,7 +114,13 @@ async def show_code(request: web.Request) -> web.Response:
     sender = request.app[DOOR].sender
     if not asked_by(request) or sender is None:
         return moved(request)
-    return page(request, "code.html", left=None, is_failing=sender.is_failing)
+    return _code_page(request, sender)
+
+
+def _code_page(request: web.Request, sender: Sender, status: int = 200, *, left: int | None = None) -> web.Response:
+    """left  tries, after a wrong one"""
+    shown = page(request, "code.html", status, left=left, is_failing=sender.is_failing, script=CODE)
+    return with_script(shown)
 
 
 async def spend(request: web.Request) -> web.Response:
@@ -139,7 +146,7 @@ async def spend(request: web.Request) -> web.Response:
     if begun is not None:
         return give_session(request, moved(request), begun)
     if left:
-        return page(request, "code.html", 403, left=left, is_failing=door.sender.is_failing)
+        return _code_page(request, door.sender, 403, left=left)
     return sign_in_page(request, 403, alert="family.code.ended")
 
 

@@ -11,6 +11,9 @@ from people.served import Served
 
 pytestmark = pytest.mark.people
 MAX_FIRST_VIEW = 60_000
+READS_MESSAGES = """window.OTPCredential = class {};
+Object.defineProperty(navigator, "credentials", {value: {get: () => new Promise(come => { window.comes = come; })}});
+"""  # as Chrome on Android does over HTTPS
 
 
 @pytest.mark.parametrize("has_script", [True, False])
@@ -141,3 +144,17 @@ def test_a_sister_is_invited_from_the_page(
     parent.tap("form[action*='answers-on'] button")
     assert page.query_selector("form[action*='answers-off']") is not None
     parent.look("people-answers", language, scheme)
+
+
+def test_a_browser_that_reads_the_message_signs_in_with_its_code(phone: OpenPhone, site: Served) -> None:
+    parent = Parent(phone("en"), site, None)
+    page = parent.page
+    page.add_init_script(READS_MESSAGES)
+    page.goto(HOME)
+    page.fill("input[name=phone]", "0" + parent.number[3:])
+    parent.tap("button.big")
+
+    with page.expect_navigation():
+        page.evaluate("code => window.comes({code})", site.message_to(parent.number))
+
+    assert page.locator("form[action*=logout]").count() == 1

@@ -35,7 +35,7 @@ async def test_what_a_family_should_know_is_open_to_all_in_both_languages_a_tap_
         assert text.count("<section") == len(LESSONS) and words in text
 
 
-async def test_the_way_out_leads_to_the_operator_s_site_and_its_script_is_the_only_one_and_this_page_s_alone(
+async def test_the_way_out_leads_to_the_operator_s_site_and_its_script_is_the_page_s_only_one_and_others_have_none(
     phone: Phone, settings: Settings
 ) -> None:
     settings.isp_url = "https://isp.example"

@@ -1,4 +1,5 @@
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -52,6 +53,18 @@ async def test_the_last_line_of_a_message_names_the_page_that_may_fill_it_in(
         (message,) = await Phone(client, tmp_path).arrived(set())
 
     assert message.splitlines()[-1] == f"@family.isp.example #{code_of(message)}"
+
+
+async def test_the_page_of_the_code_has_a_script_that_asks_the_browser_for_it_also_after_a_wrong_one(
+    phone: Phone, engine: Engine
+) -> None:
+    add_caregiver(engine)
+    await phone.send("number", phone=NUMBER)
+
+    _, headers, text = await phone.get("/code")
+    assert headers["Content-Security-Policy"].endswith("; script-src 'self'")
+    assert re.findall("<script[^>]*>", text) == ['<script src="/family/code.js" defer>']
+    assert '<script src="/family/code.js" defer>' in (await phone.send("code", code="0"))[1]
 
 
 async def test_a_message_is_in_the_households_language(phone: Phone, engine: Engine) -> None:
