@@ -20,8 +20,15 @@ MAX_ID = 2**32 - 3  # the two numbers above mean "nobody" and "not here" in an i
 MAX_PREFIXES = 256  # a home has one or two; a school with an address a class has dozens
 MAX_LABEL_CHARACTERS = 80
 DEVICE_KINDS = ("mac:", "cpe:")
+JOINERS = str.maketrans("", "", "\u200c\u200d")  # within words of Urdu, and of emoji that are made of several
 PROVINCE = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")  # where a line is, by ISO 3166-2, such as PK-PB
 UNKNOWN_PROVINCE = "unknown"  # of an address of no line, or of a line that is not said to be anywhere
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a name can be shown: one line, not too long, of more than joiners."""
+    shown = text.translate(JOINERS)
+    return bool(shown) and shown.isprintable() and len(text) <= MAX_LABEL_CHARACTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Subscriber:
     def __post_init__(self) -> None:
         if not 1 <= self.id <= MAX_ID:
             raise BadSubscriber(f"id: {self.id}; not accepted; write 1 to {MAX_ID}")
-        if not 1 <= len(self.label) <= MAX_LABEL_CHARACTERS or not self.label.isprintable():
+        if not is_one_line(self.label):
             raise BadSubscriber(
                 f"label: not one line of text; not accepted; write 1 to {MAX_LABEL_CHARACTERS} characters"
             )

@@ -18,7 +18,7 @@ from parental.revision import REVISION, raise_revision
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import accounts, caregivers, children
 from parental.store import delete_empty, leave_profile, profile_of
-from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE
+from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE, is_one_line
 
 _LINES = select(lines).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
 _ACCOUNTS = select(accounts.c.id, accounts.c.name, accounts.c.language, accounts.c.created_s)
@@ -114,7 +114,7 @@ def move_line(conn: Connection, line: int, account: int) -> None:
 
 def one_line(what: str, text: str) -> str:
     """The text, where it is one line that can be shown.   Raises BadPerson"""
-    if not 1 <= len(text) <= MAX_LABEL_CHARACTERS or not text.isprintable():
+    if not is_one_line(text):
         raise BadPerson(f"{what}: not one line of text; not accepted; write 1 to {MAX_LABEL_CHARACTERS} characters")
     return text
 

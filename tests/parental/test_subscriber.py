@@ -49,7 +49,10 @@ def test_neighbours_and_families_do_not_overlap() -> None:
     assert len(Subscriber(1, "home", tuple(map(parse_prefix, texts))).prefixes) == 4
 
 
-@pytest.mark.parametrize(("number", "label"), [(0, "x"), (MAX_ID + 1, "x"), (1, ""), (1, "a\nb"), (1, "x" * 81)])
+@pytest.mark.parametrize(
+    ("number", "label"),
+    [(0, "x"), (MAX_ID + 1, "x"), (1, ""), (1, "a\nb"), (1, "x" * 81), (1, "\u200c"), (1, "a\u202eb")],
+)
 def test_an_id_the_image_cannot_hold_and_a_label_that_is_no_line_are_refused(number: int, label: str) -> None:
     with pytest.raises(BadSubscriber):
         Subscriber(number, label, ())
@@ -67,3 +70,8 @@ def test_a_device_that_a_forwarder_names_has_an_address_that_is_taken_again_as_i
 def test_what_is_no_device_id_is_no_prefix(text: str) -> None:
     with pytest.raises(BadSubscriber, match="not an address or prefix"):
         parse_prefix(text)
+
+
+def test_a_name_may_have_joiners_within_its_words_of_urdu_and_its_emoji() -> None:
+    for name in ("ماہ\u200cنور", "\U0001f468\u200d\U0001f469\u200d\U0001f467"):
+        assert Subscriber(1, name, ()).label == name

@@ -38,6 +38,7 @@ from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
 from parental.profiles import get_profile
+from parental.subscriber import is_one_line
 
 CHILDREN = PATH + "/children"
 NEEDED = "account.children"
@@ -107,7 +108,7 @@ async def remove(request: web.Request, form: Sent) -> web.Response:
 def name_in(fields: Mapping[str, str]) -> str:
     """The name that a form gives a child, in one line; '' for what is none."""
     name = " ".join(fields["name"].split())
-    return name if name.isprintable() else ""
+    return name if is_one_line(name) else ""
 
 
 def born_of(ages: str, here: datetime) -> int:

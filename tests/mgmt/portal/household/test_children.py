@@ -137,6 +137,12 @@ async def test_what_is_no_name_or_no_age_is_refused_and_nothing_is_stored(
     assert status == 422 and "Write a name and choose an age" in said and children(engine) == []
 
 
+async def test_a_child_s_name_keeps_the_joiners_of_urdu(parent: Phone, engine: Engine) -> None:
+    await parent.fill_in("children/add", name="ماہ\u200cنور", ages="7-9", **PIN)
+
+    assert children(engine)[0].nickname == "ماہ\u200cنور"
+
+
 async def test_enter_in_a_child_s_name_chooses_no_age_and_the_name_stays(parent: Phone, engine: Engine) -> None:
     text = (await parent.get())[2]
     form = text[text.index('action="/family/children/add') :]
