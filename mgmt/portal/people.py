@@ -33,7 +33,7 @@ from parental.people.caregivers import (
     keep_last_school,
     remove_caregiver,
 )
-from parental.people.phones import Phones, SealedPhone, international
+from parental.people.phones import Phones, SealedPhone, international, mobile_number
 
 PEOPLE = PATH + "/people"
 ROLES = (PARENT, HELPER)  # to choose from
@@ -46,6 +46,10 @@ class Done(NamedTuple):
 
     action: str
     who: Caregiver
+
+
+class SameName(BadPerson):
+    """Two people of the household could not be told apart, as numbers are never shown."""
 
 
 Deed = Callable[[Connection, Session, datetime], Done]
@@ -97,18 +101,22 @@ async def _do(request: web.Request, session: Session, deed: Deed) -> web.Respons
         await write(request, store_it)
     except NoPerson:
         return await _page(request, session, 404, alert="family.people.gone")
+    except SameName:
+        return await _page(request, session, 409, alert="family.people.same")
     except BadPerson:
         return await _page(request, session, 409, alert="family.people.kept")
     return moved(request, "/people")
 
 
 def _invitation(request: web.Request, form: Sent) -> Deed:
-    """Raises BadPerson for what is no telephone number"""
+    """Raises BadPerson for what is no number of a mobile telephone"""
     phone, name = _sealed(request, form.fields["phone"]), " ".join(form.fields["name"].split())
     role = form.fields["role"] if form.fields["role"] in ROLES else HELPER
 
     def deed(conn: Connection, session: Session, now: datetime) -> Done:
         who, _ = invite(conn, session.account, name, role, now, phone=phone, by=session.caregiver)
+        if any(each.id != who.id and each.nickname == who.nickname for each in caregivers_of(conn, session.account)):
+            raise SameName("caregiver: another one of this name; not invited; write a name that tells them apart")
         return Done("caregiver invited", who)
 
     return deed
@@ -142,7 +150,7 @@ def _sealed(request: web.Request, said: str) -> SealedPhone:
     settings = request.app[SETTINGS]
     if settings.phone_key is None:
         raise BadPerson("phone: this box has no key for telephone numbers; nothing done; see docs")
-    return Phones(settings.phone_key).seal(international(said, settings.country))
+    return Phones(settings.phone_key).seal(mobile_number(international(said, settings.country)))
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

@@ -2,7 +2,7 @@
 
 Invariants: a number is in no row, message or log in clear; without the key neither number nor digest can be guessed,
 and there are few enough numbers to try them all otherwise; equal numbers are sealed to different octets.
-Source: ITU-T E.164 (what a number is); NIST SP 800-38D (AES-GCM); RFC 2104 (HMAC).
+Source: ITU-T E.164 (what a number is, and Pakistan's numbering plan); NIST SP 800-38D (AES-GCM); RFC 2104 (HMAC).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from parental.errors import BadPerson
 KEY_OCTETS = 32
 NONCE_OCTETS = 12
 NUMBER = re.compile(r"\+[1-9][0-9]{7,14}")
+MOBILE = {"+92": re.compile(r"\+923[0-9]{9}")}  # of the countries whose numbering plan is known here
 MOST_CHARACTERS = 40  # of a number as it is typed, with what is between its digits
 FILLERS = str.maketrans("", "", " -()")
 
@@ -32,12 +33,25 @@ def plain_number(number: str) -> str:
 
 
 def international(said: str, country: str) -> str:
-    """A number as people write it ('0300 1234567', '0092…') with its country; others as they are.   country  '+92'"""
+    """A number as people write it ('0300 1234567', '0092…', '92…') with its country; others as they are.
+
+    country  '+92'"""
     plain = "".join(str(int(each)) if each.isdecimal() else each for each in said[:MOST_CHARACTERS])
     plain = plain.translate(FILLERS)
     if plain.startswith("00"):
         return "+" + plain[2:]
+    if plain.startswith(country[1:]) and NUMBER.fullmatch("+" + plain):
+        return "+" + plain
     return country + plain[1:] if plain.startswith("0") else plain
+
+
+def mobile_number(number: str) -> str:
+    """plain_number() of what can get a message, as far as is known.   Raises BadPerson, which does not repeat it"""
+    plain = plain_number(number)
+    for country, mobile in MOBILE.items():
+        if plain.startswith(country) and not mobile.fullmatch(plain):
+            raise BadPerson("phone: no number of a mobile telephone; not accepted; write +923001234567")
+    return plain
 
 
 class SealedPhone(NamedTuple):

@@ -59,13 +59,35 @@ async def test_a_child_with_the_phone_but_without_the_pin_invites_no_one(
 
 @pytest.mark.parametrize(
     ("wrong", "status"),
-    [({"phone": "12"}, 422), ({"phone": ""}, 422), ({"name": " "}, 409), ({"phone": "0300 1234567"}, 409)],
+    [
+        ({"phone": "12"}, 422),
+        ({"phone": "042 35761234"}, 422),
+        ({"phone": ""}, 422),
+        ({"name": " "}, 409),
+        ({"phone": "0300 1234567"}, 409),
+    ],
 )
 async def test_what_is_no_number_or_no_name_or_is_used_is_refused(
     parent: Phone, engine: Engine, wrong: dict[str, str], status: int
 ) -> None:
     assert (await send(parent, "invite", **{**SISTER, **wrong}, **PIN))[0] == status
     assert len(people(engine)) == 1
+
+
+async def test_a_second_person_of_one_name_is_refused_and_the_same_invitation_again_is_not(
+    parent: Phone, engine: Engine
+) -> None:
+    await send(parent, "invite", **SISTER, **PIN)
+
+    status, said = await send(parent, "invite", **{**SISTER, "phone": "0301 7654322"}, **PIN)
+    assert status == 409 and "has this name already" in said and len(people(engine)) == 2
+    assert (await send(parent, "invite", **SISTER, **PIN))[0] == 200 and len(people(engine)) == 2
+
+
+async def test_a_name_in_urdu_keeps_its_joiners(parent: Phone, engine: Engine) -> None:
+    status, _ = await send(parent, "invite", **{**SISTER, "name": "ماہ\u200cنور \U0001f468\u200d\U0001f469"}, **PIN)
+
+    assert status == 200 and people(engine)[-1].nickname == "ماہ\u200cنور \U0001f468\u200d\U0001f469"
 
 
 async def test_what_was_typed_stays_in_the_page_that_refuses_it(parent: Phone) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from parental.errors import BadPerson
-from parental.people.phones import Phones, international, plain_number
+from parental.people.phones import Phones, international, mobile_number, plain_number
 
 PHONES = Phones(bytes(32))
 
@@ -42,6 +42,8 @@ def test_a_key_of_another_length_is_refused() -> None:
         ("0300-1234567", "+923001234567"),
         ("+92 (300) 1234567", "+923001234567"),
         ("0092 300 1234567", "+923001234567"),
+        ("92 300 1234567", "+923001234567"),
+        ("9230012", "9230012"),
         ("+44 7700 900123", "+447700900123"),
         ("۰۳۰۰ ۱۲۳۴۵۶۷", "+923001234567"),
         ("1121", "1121"),
@@ -50,6 +52,17 @@ def test_a_key_of_another_length_is_refused() -> None:
 )
 def test_a_number_as_people_write_it_gets_its_country(said: str, plain: str) -> None:
     assert international(said, "+92") == plain
+
+
+@pytest.mark.parametrize("number", ["+92 300 1234567", "+44 20 7946 0123"])
+def test_a_number_is_a_mobile_telephone_s_unless_the_numbering_plan_says_another(number: str) -> None:
+    assert mobile_number(number) == plain_number(number)
+
+
+@pytest.mark.parametrize("number", ["+92 42 35761234", "+92 300 123456", "+92 21 111 222 333"])
+def test_a_landline_gets_no_messages(number: str) -> None:
+    with pytest.raises(BadPerson, match="no number of a mobile telephone"):
+        mobile_number(number)
 
 
 def test_a_number_is_found_by_the_digest_that_it_is_sealed_with() -> None:
