@@ -7,7 +7,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl
-from support.mgmt.phone import Phone
+from support.mgmt.phone import Phone, add_child
 from support.pseudo_locale import NAME, offer
 
 from mgmt.app import create_app
@@ -94,3 +94,21 @@ async def test_a_language_that_is_not_offered_is_none(phone: Phone) -> None:
     assert 'lang="ps"' not in text
     async with phone.client.get("/family/ps.webmanifest") as response:
         assert response.status == 404
+
+
+async def test_each_page_is_called_by_what_it_is_about(parent: Phone) -> None:
+    where = ("", "/help", "/learn", "/mine", "/people", "/children", "/tickets", "/requests", "/changes", "/days")
+    of_home = ("/hours/7", "/hours/7/new/sleep", "/rules/7", "/rules/7/sees")
+    titles = [re.findall("<title>(.*)</title>", (await parent.get(each))[2]) for each in where + of_home]
+
+    assert len({each for (each,) in titles}) == len(titles)
+    assert all(each.endswith(" · Family · Example ISP") for (each,) in titles)
+    assert titles[-2] == ["Home 7 · Rules · Family · Example ISP"]
+    parent.client.session.cookie_jar.clear()
+    assert "<title>والدین کا صفحہ · Example ISP</title>" in (await parent.get(query="lang=ur"))[2]
+
+
+async def test_the_title_of_a_page_is_text_whatever_a_name_holds(parent: Phone, engine: Engine) -> None:
+    child = add_child(engine, "</title><b>&")
+
+    assert "<title>&lt;/title&gt;&lt;b&gt;&amp; · Rules ·" in (await parent.get(f"/rules/{child}"))[2]
