@@ -49,6 +49,7 @@ class Printed(NamedTuple):
 
     code: str
     minutes: int
+    expires: Markup
     qr: Markup
 
 
@@ -91,8 +92,11 @@ async def sheet(request: web.Request, form: Sent) -> web.Response:
     now, session = request.app[CLOCK](), form.session
     found = await read(request, lambda conn: tickets.tickets_of(conn, session.account))
     good = [each for each in found if _state(each, now) == UNUSED][-MAX_AT_ONCE:]
-    shown = [Printed(_in_threes(each.code), each.minutes, _qr(request, each.code)) for each in good]
-    return page(request, "sheet.html", session=session, here="/tickets", tickets=shown)
+    shown = [
+        Printed(_in_threes(each.code), each.minutes, _expires(request, each), _qr(request, each.code)) for each in good
+    ]
+    host = request.app[SETTINGS].why_host
+    return page(request, "sheet.html", session=session, here="/tickets", tickets=shown, host=host)
 
 
 async def cancel(request: web.Request, form: Sent) -> web.Response:
@@ -111,13 +115,11 @@ async def cancel(request: web.Request, form: Sent) -> web.Response:
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
-    now, t = request.app[CLOCK](), language_of(request)
-    zone, may = ZoneInfo(request.app[SETTINGS].zone), session.may(NEEDED)
+    now, may = request.app[CLOCK](), session.may(NEEDED)
     found = await read(request, lambda conn: tickets.tickets_of(conn, session.account)) if may else []
 
     def shown(each: Ticket) -> Shown:
-        expires = t.date(datetime.fromtimestamp(each.expires_s, UTC).astimezone(zone).date())
-        return Shown(each.id, each.code[:3], each.minutes, _state(each, now), expires)
+        return Shown(each.id, each.code[:3], each.minutes, _state(each, now), _expires(request, each))
 
     n_good = sum(_state(each, now) == UNUSED for each in found)
     listed = [shown(each) for each in sorted(reversed(found), key=lambda each: _state(each, now) != UNUSED)[:LISTED]]
@@ -138,6 +140,12 @@ def _state(ticket: Ticket, now: datetime) -> str:
     if ticket.revoked_s is not None:
         return CANCELLED
     return EXPIRED if ticket.expires_s <= now.timestamp() else UNUSED
+
+
+def _expires(request: web.Request, ticket: Ticket) -> Markup:
+    """The date, where the household is."""
+    zone = ZoneInfo(request.app[SETTINGS].zone)
+    return language_of(request).date(datetime.fromtimestamp(ticket.expires_s, UTC).astimezone(zone).date())
 
 
 def _in_threes(code: str) -> str:

@@ -6,6 +6,7 @@ from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver
 
 from mgmt.portal.tickets import COUNTS
+from mgmt.settings import Settings
 from parental.calendar import tickets
 from parental.calendar.tickets import Ticket, plain_code
 from parental.database import reading, writing
@@ -39,6 +40,18 @@ async def test_tickets_are_made_and_shown_to_be_printed_after_the_pin_alone(
     clock.forward(minutes=6)
     status, said = await parent.fill_in("tickets/sheet", pin="1357")
     assert status == 403 and not any(each.code[3:] in said for each in listed)
+
+
+async def test_a_ticket_on_paper_says_where_it_is_typed_and_until_when_it_is_good(
+    parent: Phone, settings: Settings
+) -> None:
+    await parent.fill_in("tickets/make", count="5", minutes="15", **PIN)
+    settings.why_host = None
+    _, said = await parent.fill_in("tickets/sheet")
+    assert said.count("good until Saturday, 30 January 2027") == 5 and "type it at" not in said
+
+    settings.why_host = "why.isp.example"
+    assert (await parent.fill_in("tickets/sheet"))[1].count("type it at http://why.isp.example") == 5
 
 
 async def test_what_is_used_or_cancelled_is_not_printed(parent: Phone, engine: Engine) -> None:
