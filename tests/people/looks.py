@@ -25,7 +25,7 @@ def check_layout(page: Any, language: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, "wider than the phone"
     boxes = [each.bounding_box() for each in shown(page, 'a[href^="tel:"]')]
     assert boxes and min(box["y"] + box["height"] for box in boxes) <= FOLD
-    for each in shown(page, "button, .tile, .help, header a"):
+    for each in shown(page, "button, .tile, .tile a, .help, header a"):
         assert each.bounding_box()["height"] >= TAP, each.inner_text()
     for each in shown(page, "section p, body[lang] p"):
         size, height = each.evaluate("e => [getComputedStyle(e).fontSize, getComputedStyle(e).lineHeight]")

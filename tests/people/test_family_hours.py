@@ -33,6 +33,9 @@ def test_a_mother_sets_a_bedtime_like_an_alarm_and_takes_it_back(
     parent.tap("button.big >> nth=0")
     assert parent.n_taps == 4 and "✔" in parent.says()
     parent.look("hours", language, scheme)
+    assert page.eval_on_selector_all(".week span", "all => all.every(e => e.scrollWidth <= e.clientWidth)")
+    key, bar = (page.eval_on_selector(each, "e => getComputedStyle(e)") for each in (".key", ".week .shut"))
+    assert key["color"] == bar["fill"]
     page.click("summary")
     parent.look("week-in-words", language, scheme)
 

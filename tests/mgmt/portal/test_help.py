@@ -1,4 +1,5 @@
-from support.mgmt.phone import Phone
+from sqlalchemy import Engine
+from support.mgmt.phone import Phone, add_caregiver
 
 from mgmt.portal.help import LESSONS, TOPICS
 from mgmt.settings import Settings
@@ -33,6 +34,17 @@ async def test_what_a_family_should_know_is_open_to_all_in_both_languages_a_tap_
         status, headers, text = await phone.get("/learn", query)
         assert status == 200 and "Set-Cookie" not in headers
         assert text.count("<section") == len(LESSONS) and words in text
+
+
+async def test_pages_that_are_open_to_all_lead_to_the_page_to_sign_in_who_has_not(phone: Phone, engine: Engine) -> None:
+    link = '<a class="tap" href="/family?lang=en"><span aria-hidden="true">🔑</span>'
+    for where in ("/help", "/learn", "/mine"):
+        assert link in (await phone.get(where))[2]
+
+    add_caregiver(engine)
+    await phone.with_number()
+    for where in ("/help", "/learn", "/mine"):
+        assert link not in (await phone.get(where))[2]
 
 
 async def test_the_way_out_leads_to_the_operator_s_site_and_its_script_is_the_page_s_only_one_and_others_have_none(
