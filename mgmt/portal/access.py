@@ -1,7 +1,7 @@
 """Who comes to a family page: handlers for those who are signed in, and for forms that are really theirs.
 
-Invariants: a deed is done for a form of ours alone (mgmt.portal.frame.sent()), by a session whose role may; who is not
-signed in gets the page to sign in, and no word about what is behind it.
+Invariants: a deed is done for a form of ours alone (mgmt.portal.frame.sent()), once, by a session whose role may; who
+is not signed in gets the page to sign in, and no word about what is behind it; a form that does nothing says so.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,9 +10,9 @@ from typing import Protocol
 from aiohttp import web
 
 from mgmt.portal.deeds import undone
-from mgmt.portal.frame import Sent, moved, number_of, sent, session_of
-from mgmt.portal.session import Session
-from mgmt.portal.sign_in import sign_in_page
+from mgmt.portal.frame import Sent, above, moved, number_of, sent, session_of
+from mgmt.portal.session import Repeated, Session
+from mgmt.portal.sign_in import not_ours, sign_in_page
 from parental.errors import NoPerson, NotNow
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -44,7 +44,12 @@ def done(deed: Deed) -> Handler:
 
     async def handler(request: web.Request) -> web.Response:
         form = await sent(request)
-        return sign_in_page(request, 403) if form is None else await deed(request, form)
+        if form is None:
+            return await not_ours(request)
+        try:
+            return await deed(request, form)
+        except Repeated:
+            return moved(request, above(request))
 
     return handler
 

@@ -1,12 +1,15 @@
-"""Deeds: the PIN before what opens, publication after what is stored, and how the last one is taken back.
+"""Deeds: the PIN before what opens, once each, publication after what is stored, and how the last one is taken back.
 
+A second tap and a reload send the same form again: neither does its deed again, nor opens with the PIN that is in it.
 Invariants: what a deed has done is kept as control and the workers said it, never as it was wished.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from mgmt.app_context import CLOCK, SETTINGS, write
 from mgmt.control_protocol import receipt_json
@@ -15,7 +18,9 @@ from mgmt.portal import taps
 from mgmt.portal.frame import Sent, page
 from mgmt.portal.in_force import publish
 from mgmt.portal.pin import Refused, has_pin, prove
-from mgmt.portal.session import keep_receipt
+from mgmt.portal.session import keep_receipt, spend
+
+T = TypeVar("T")
 
 
 async def ask_pin(
@@ -31,11 +36,21 @@ async def ask_pin(
             return None
         except Refused as reason:
             refused = reason
-    kept = {key: value for key, value in form.fields.items() if key not in ("csrf", "pin", "again", "alone")}
     is_new = not await has_pin(request, form.session.account)
-    shown = {"action": action, "label": label, "back": back, "why": why, "kept": kept}
+    shown: dict[str, Any] = {"action": action, "label": label, "back": back, "why": why, "kept": form.kept}
     status = 200 if refused is None else 403
-    return page(request, "pin.html", status, session=form.session, here=back, refused=refused, is_new=is_new, **shown)
+    shown |= {"refused": refused, "is_new": is_new}
+    return page(request, "pin.html", status, session=form.session, here=back, of_page=form.page, **shown)
+
+
+async def once(request: web.Request, form: Sent, work: Callable[[Connection], T]) -> T:
+    """Store what a form asks for, in one transaction.   Raises Repeated where it did so before"""
+
+    def spent_and_done(conn: Connection) -> T:
+        spend(conn, form.secret, form.forms, form.key)
+        return work(conn)
+
+    return await write(request, spent_and_done)
 
 
 async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int], undo: list[list[Any]]) -> bool:
@@ -58,5 +73,5 @@ async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int
 async def undone(request: web.Request, form: Sent) -> bool:
     """Take the last deed of a session back, and have that published; as go_live().   Raises NotNow, NoPerson"""
     now, receipt = request.app[CLOCK](), form.session.receipt or {}
-    await write(request, lambda conn: taps.take_back(conn, form.session, receipt, now))
+    await once(request, form, lambda conn: taps.take_back(conn, form.session, receipt, now))
     return await go_live(request, form, "undo", receipt.get("profiles", []), [])

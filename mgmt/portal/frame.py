@@ -2,6 +2,7 @@
 
 Forms and redirects only, so that a reload sends nothing again; no JavaScript but what two pages have that work without
 it (mgmt.portal.visitor.scripts).
+Each page has a number of its own in its forms, so that a form that is sent twice is seen, and two pages are two.
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; a page has no
 style of its own, and asks no other host for anything.
 Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.
@@ -10,6 +11,9 @@ Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.
 import functools
 import hashlib
 import hmac
+import json
+import re
+import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +46,8 @@ HEADERS = {
 }
 MAX_FIELD_CHARACTERS = 200
 STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text() + fonts()
+OF_PAGE = re.compile(r"([0-9]{1,9})\.[\w-]{11}")  # how many forms were spent when it was made, and its number
+NOT_OF_THE_DEED = frozenset({"csrf", "pin", "again", "alone"})
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 # By language and message: where its recording is (mgmt.portal.visitor.audio).
@@ -53,11 +59,26 @@ _templates = environment(FOLDER)
 
 
 class Sent(NamedTuple):
-    """A form that was really sent from our page, by somebody who is signed in.   secret  of the session's cookie"""
+    """A form that was really sent from our page, by somebody who is signed in.
+
+    secret  of the session's cookie;   forms  that the session had spent when the page was made
+    key     of this deed from this page, with the PIN and without it"""
 
     session: Session
     secret: str
     fields: defaultdict[str, str]
+    forms: int
+    key: str
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The fields that say what is to be done."""
+        return {key: value for key, value in self.fields.items() if key not in NOT_OF_THE_DEED}
+
+    @property
+    def page(self) -> str:
+        """The number of the page, with what goes before it."""
+        return self.fields["csrf"].partition(".")[2]
 
 
 def add_style(app: web.Application) -> None:
@@ -90,8 +111,19 @@ async def sent(request: web.Request) -> Sent | None:
     if session is None or not is_from_here(request):
         return None
     fields = await fields_of(request)
-    is_ours = hmac.compare_digest(fields["csrf"].encode("utf-8", "replace"), session.csrf.encode())
-    return Sent(session, secret_of(request), fields) if is_ours else None
+    said, _, page_number = fields["csrf"].partition(".")
+    of_page = OF_PAGE.fullmatch(page_number)
+    is_ours = hmac.compare_digest(said.encode("utf-8", "replace"), session.csrf.encode())
+    if of_page is None or not is_ours:
+        return None
+    form = Sent(session, secret_of(request), fields, int(of_page[1]), "")
+    return form._replace(key=_key(request.path, form))
+
+
+def _key(path: str, form: Sent) -> str:
+    """Of what a form does, from its page: the same where it is sent once more, another where anything is changed."""
+    said = json.dumps([path, form.page, sorted(form.kept.items())])
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 async def fields_of(request: web.Request) -> defaultdict[str, str]:
@@ -127,12 +159,13 @@ def page(
     *,
     session: Session | None = None,
     here: str = "",
+    of_page: str = "",
     **values: Any,
 ) -> web.Response:
     """A page of the family's.
 
     session  of whoever reads it;   here  below PATH: what can be opened again, in another language, say, where a form
-    was sent;   values  what the template shows"""
+    was sent;   of_page  the number of the page whose form it goes on with;   values  what the template shows"""
     t = language_of(request)
     text = _templates.get_template(template).render(
         t=t,
@@ -142,13 +175,17 @@ def page(
         here=request.path if request.method == "GET" else PATH + here,
         style=style_of(request.app[SETTINGS].theme)[0],
         session=session,
-        csrf="" if session is None else session.csrf,
+        csrf="" if session is None else f"{session.csrf}.{of_page or _new_page(session)}",
         nth=nth_of(request),
         spoken=request.app[SPOKEN],
         typed=request.get(_TYPED, defaultdict(str)),
         **values,
     )
     return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)
+
+
+def _new_page(session: Session) -> str:
+    return f"{session.forms}.{secrets.token_urlsafe(8)}"
 
 
 def moved(request: web.Request, where: str = "") -> web.Response:
@@ -158,6 +195,11 @@ def moved(request: web.Request, where: str = "") -> web.Response:
     kept += [f"page={nth}"] if nth > 1 else []
     to = PATH + where + ("?" + "&".join(kept) if kept else "")
     return web.Response(status=303, headers={**HEADERS, "Location": to})
+
+
+def above(request: web.Request) -> str:
+    """The page that a form stands on, below PATH: its address without what is to be done."""
+    return request.path.removeprefix(PATH).rpartition("/")[0]
 
 
 def secret_of(request: web.Request) -> str:

@@ -12,11 +12,11 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, read, write
+from mgmt.app_context import CLOCK, read
 from mgmt.portal import taps
 from mgmt.portal.access import deed_of, done, viewed
 from mgmt.portal.cards import home_of
-from mgmt.portal.deeds import ask_pin, go_live, undone
+from mgmt.portal.deeds import ask_pin, go_live, once, undone
 from mgmt.portal.frame import PATH, Sent, language_of, moved, nth_of, number_of, page, session_of
 from mgmt.portal.household.filter_state import filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
@@ -79,7 +79,7 @@ async def _do(request: web.Request, form: Sent, did: str, profiles: Iterable[int
         return made
 
     try:
-        done = await write(request, store_it)
+        done = await once(request, form, store_it)
     except (NoPerson, NoSubscriber):
         return await _home(request, session, 404, alert="family.tap.gone")
     except (NotNow, BadProfile):

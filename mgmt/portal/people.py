@@ -13,10 +13,10 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import record
 from mgmt.portal.access import deed_of, permitted, viewed
-from mgmt.portal.deeds import ask_pin
+from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, moved, number_of, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.requests.replies import REPLIES
@@ -75,7 +75,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         asked = await ask_pin(request, form, f"people/{did}", f"family.people.{did}", "/people")
         if asked is not None:
             return asked
-    return await _do(request, form.session, deed)
+    return await _do(request, form, deed)
 
 
 async def choose_answers(request: web.Request, form: Sent) -> web.Response:
@@ -87,18 +87,18 @@ async def choose_answers(request: web.Request, form: Sent) -> web.Response:
         asked = await ask_pin(request, form, f"people/{did}", f"family.people.{did}", "/people")
         if asked is not None:
             return asked
-    return await _do(request, form.session, _answering(wanted))
+    return await _do(request, form, _answering(wanted))
 
 
-async def _do(request: web.Request, session: Session, deed: Deed) -> web.Response:
-    now = request.app[CLOCK]()
+async def _do(request: web.Request, form: Sent, deed: Deed) -> web.Response:
+    now, session = request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> None:
         done = deed(conn, session, now)
         record(conn, session.account, session.actor, done.action, {"caregiver": done.who.id}, now)
 
     try:
-        await write(request, store_it)
+        await once(request, form, store_it)
     except NoPerson:
         return await _page(request, session, 404, alert="family.people.gone")
     except SameName:

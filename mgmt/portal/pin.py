@@ -3,7 +3,8 @@
 A telephone lies about at home: who has it in hand can read the code that signs in, and knows no PIN by it.
 Invariants: a try is counted before it is judged, so that many at once are no more than one after another; after FREE
 wrong ones each takes longer, for the household as a whole, whichever phone tries; the first wait is written into the
-household's record; a PIN is stored by Argon2id and shown nowhere.
+household's record; a PIN that was right counts once, as a reload sends it again; a PIN is stored by Argon2id and shown
+nowhere.
 Source: RFC 9106 (Argon2id), NIST SP 800-63B-4 §3.2.2 (how often may be tried).
 """
 
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from mgmt.app_context import CLOCK, read, write
 from mgmt.households import note_choice
 from mgmt.portal.frame import Sent
-from mgmt.portal.session import LIFE, Session, keep_pin
+from mgmt.portal.session import LIFE, Session, keep_pin, refuse_repeated, spend
 from mgmt.staff.passwords import HASHER
 from parental.database import upsert
 from parental.people.login_codes import STEP, plain_digits
@@ -29,6 +30,7 @@ DIGITS = range(4, 7)
 FREE = 5  # wrong tries in a row without a wait: a person who mixes up two PINs
 FIRST_WAIT_S, LONGEST_WAIT_S = 60, 3600  # at an hour a try, all of 10,000 PINs take more than a year
 FRESH = timedelta(minutes=5)  # in which a person taps again
+PROVEN = "p"  # a form's PIN is spent apart from its deed, which may be refused
 HASHES_AT_ONCE = 2  # 64 MiB and a core each
 
 HASHES: web.AppKey[asyncio.Semaphore] = web.AppKey("family_hashes", asyncio.Semaphore)
@@ -61,18 +63,23 @@ async def has_pin(request: web.Request, account: int) -> bool:
 async def prove(request: web.Request, form: Sent) -> None:
     """Judge the PIN of a form, or set the household's first; then it is not asked again for a while.
 
-    Raises Refused"""
-    now, account = request.app[CLOCK](), form.session.account
+    It is spent with the form, also where the deed is refused then.   Raises Refused; Repeated, and no try is counted"""
+    now, account, key = request.app[CLOCK](), form.session.account, form.key + PROVEN
     typed = plain_digits(form.fields["pin"])
     if await has_pin(request, account):
-        hashed = await write(request, lambda conn: _count(conn, form.session, now))
+        hashed = await write(request, lambda conn: _count(conn, form, key, now))
         if not await _hashed(request, lambda: _is_right(typed, hashed)):
             raise Refused("family.pin.wrong")
-        await write(request, lambda conn: _forgive(conn, account))
     else:
         await set_pin(request, form.session, typed, plain_digits(form.fields["again"]))
     until = now + (LIFE if form.fields["alone"] else FRESH)
-    await write(request, lambda conn: keep_pin(conn, form.secret, now, until))
+
+    def store_it(conn: Connection) -> None:
+        spend(conn, form.secret, form.forms, key)
+        _forgive(conn, account)
+        keep_pin(conn, form.secret, now, until)
+
+    await write(request, store_it)
 
 
 async def set_pin(request: web.Request, session: Session, typed: str, again: str, *, is_first: bool = True) -> None:
@@ -103,8 +110,10 @@ def remove_pin(conn: Connection, account: int) -> bool:
     return conn.execute(delete(family_pins).where(family_pins.c.account == account)).rowcount > 0
 
 
-def _count(conn: Connection, session: Session, now: datetime) -> str:
-    """Count a try; the hash to judge it by.   Raises Refused while tries have to wait"""
+def _count(conn: Connection, form: Sent, key: str, now: datetime) -> str:
+    """Count a try; the hash to judge it by.   Raises Refused while tries have to wait; Repeated"""
+    refuse_repeated(conn, form.secret, form.forms, key)
+    session = form.session
     mine, now_s = family_pins.c.account == session.account, int(now.timestamp())
     # A wait that is longer than any is of a clock that went back since.
     is_over = (family_pins.c.waits_until_s <= now_s) | (family_pins.c.waits_until_s > now_s + LONGEST_WAIT_S)

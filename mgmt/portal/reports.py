@@ -11,18 +11,18 @@ Source: semantics §9; General Comment 25 of the Committee on the Rights of the 
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, profile_of, viewed
 from mgmt.portal.cards import drawing_of
-from mgmt.portal.deeds import ask_pin
+from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
@@ -102,7 +102,7 @@ async def keep(request: web.Request, form: Sent) -> web.Response:
         keep_for(conn, session.account, days, today)
         note_choice(conn, session.account, session.actor, KEPT, about, now)
 
-    await write(request, store_it)
+    await once(request, form, store_it)
     return moved(request, f"/reports/{profile}")
 
 
@@ -113,7 +113,13 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         report = await read(request, lambda conn: _own(conn, session, profile, t, local))
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
-    shown = {"report": report, "profile": profile, "choices": DAYS, "may": session.may(NEEDED), "alert": alert}
+    shown: dict[str, Any] = {
+        "report": report,
+        "profile": profile,
+        "choices": DAYS,
+        "may": session.may(NEEDED),
+        "alert": alert,
+    }
     return page(request, "report.html", status, session=session, here=f"/reports/{profile}", **shown)
 
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from mgmt.app_context import SETTINGS
 from mgmt.portal.changes import add_changes
-from mgmt.portal.frame import add_style
+from mgmt.portal.frame import PATH, above, add_style, moved, page, session_of
 from mgmt.portal.help import add_help
 from mgmt.portal.home import add_home
 from mgmt.portal.hours.dates import add_dates
@@ -52,3 +52,18 @@ def add_portal(app: web.Application, sms: Sms | None, replies: Replies | None) -
     add_changes(app)
     add_mine(app)
     add_help(app)
+    app.router.add_get("/", to_family)
+    app.router.add_get(PATH + "/{rest:.*}", missing)
+
+
+async def to_family(request: web.Request) -> web.Response:
+    """GET /: who types the name of the door alone wants the family pages."""
+    return moved(request)
+
+
+async def missing(request: web.Request) -> web.Response:
+    """GET of what is no page: of what a form is sent to, the page that has the form; else a page that says so."""
+    as_form = await request.app.router.resolve(request.clone(method="POST"))
+    if as_form.http_exception is None or request.path == PATH + "/":
+        return moved(request, above(request))
+    return page(request, "gone.html", 404, session=await session_of(request))

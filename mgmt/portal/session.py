@@ -1,9 +1,11 @@
 """Who is signed in at the family pages: a cookie with a secret, stored as SHA-256.
 
 A caregiver comes in with a telephone (mgmt.portal.sign_in), or a household with its token.
+A form is spent by what it does: sent once more, by a second tap or a reload, it does nothing.
+
 Invariants: only a household's token or an active caregiver begins a session; it ends with the token or the caregiver,
 by itself after 30 days, or at signing out; the secret is new at every sign-in, and the session that the browser had
-before ends; where somebody is (which line, which address) never counts.
+before ends; where somebody is (which line, which address) never counts; no form is spent twice, also of two at once.
 Source: RFC 6265bis (cookie prefixes), OWASP ASVS 5.0 §7.
 """
 
@@ -30,7 +32,13 @@ from parental.schema.people import caregivers
 
 LIFE = timedelta(days=30)  # a phone at home: long enough not to be in the way, short enough for one that is sold
 
+REMEMBERED = 50  # forms of a session: whose page is older than that many is taken for spent
+
 NEEDED = frozenset({"account.read", "account.pause"})  # what the pages show and do at least
+
+
+class Repeated(Exception):
+    """A form that has been spent already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Session:
     account      of the household;   name  of the caregiver, or the token's label
     permissions  of mgmt.staff.permissions;   caregiver  its number; None: a token's
     pin_from_s, pin_until_s  when the PIN was right, and until when it is not asked again;   receipt  of the last tap
-    csrf         what every form must send back"""
+    csrf         what every form must send back;   forms  how many it has spent"""
 
     account: int
     actor: Actor
@@ -51,6 +59,7 @@ class Session:
     pin_until_s: int
     receipt: dict[str, Any] | None
     csrf: str
+    forms: int
 
     def may(self, permission: str) -> bool:
         """Whether this may be done here."""
@@ -107,6 +116,30 @@ def keep_pin(conn: Connection, secret: str, now: datetime, until: datetime) -> N
     conn.execute(update(sessions).where(chosen).values(**values))
 
 
+def spend(conn: Connection, secret: str, forms: int, form: str) -> None:
+    """Note that a form is done, in the transaction of what it does.   forms  that were spent when its page was made
+
+    Raises Repeated"""
+    spent = _spent(conn, secret, forms, form)
+    values = {"forms": sessions.c.forms + 1, "spent": " ".join([*spent, form][-REMEMBERED:])}
+    conn.execute(update(sessions).where(sessions.c.sha256 == digest(secret)).values(**values))
+
+
+def refuse_repeated(conn: Connection, secret: str, forms: int, form: str) -> None:
+    """Raises Repeated where spend() would"""
+    _spent(conn, secret, forms, form)
+
+
+def _spent(conn: Connection, secret: str, forms: int, form: str) -> list[str]:
+    """The forms that a session remembers; locked until the transaction ends.   Raises Repeated"""
+    chosen = select(sessions.c.forms, sessions.c.spent).where(sessions.c.sha256 == digest(secret))
+    row = conn.execute(chosen.with_for_update()).one_or_none()
+    spent = [] if row is None or row.spent is None else str(row.spent).split()
+    if row is None or forms < row.forms - REMEMBERED or form in spent:
+        raise Repeated
+    return spent
+
+
 def end_session(conn: Connection, secret: str) -> None:
     conn.execute(delete(sessions).where(sessions.c.sha256 == digest(secret)))
 
@@ -145,4 +178,4 @@ def _of_token(row: Row[Any], secret: str, now_s: int) -> Session | None:
 def _session(row: Row[Any], secret: str, account: int, actor: Actor, name: str, permissions: frozenset[str]) -> Session:
     receipt = None if row.receipt is None else json.loads(row.receipt)
     pin = row.pin_from_s, row.pin_until_s
-    return Session(account, actor, name, permissions, row.caregiver, *pin, receipt, csrf_of(secret))
+    return Session(account, actor, name, permissions, row.caregiver, *pin, receipt, csrf_of(secret), row.forms)

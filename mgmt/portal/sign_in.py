@@ -21,6 +21,7 @@ from mgmt.households import record
 from mgmt.ledger.event import Actor
 from mgmt.portal.frame import (
     PATH,
+    above,
     asked_by,
     fields_of,
     give_asked,
@@ -29,6 +30,7 @@ from mgmt.portal.frame import (
     page,
     secret_of,
     sent,
+    session_of,
     take_session,
 )
 from mgmt.portal.session import begin_for, begin_session, end_session
@@ -81,6 +83,14 @@ def sign_in_page(request: web.Request, status: int = 200, *, alert: str = "", mi
     return page(request, "login.html", status, alert=alert, minutes=minutes, has_sms=has_sms)
 
 
+async def not_ours(request: web.Request) -> web.Response:
+    """The answer to a form that is not of this session: of one that has ended, or of another page than ours."""
+    session = await session_of(request)
+    if session is None:
+        return sign_in_page(request, 403, alert="family.signed.out")
+    return page(request, "gone.html", 403, session=session, here=above(request), alert="family.form.old")
+
+
 async def ask(request: web.Request) -> web.Response:
     """POST /family/number: have a code sent."""
     door, key = request.app[DOOR], request.app[SETTINGS].phone_key
@@ -106,7 +116,7 @@ async def ask(request: web.Request) -> web.Response:
         return _later(request, reason.s)
     if text is not None:
         door.sender.post(number, text)
-    return give_asked(request, moved(request, "/code"), asked.secret, int(login_codes.LIFE.total_seconds()))
+    return give_asked(request, moved(request, "/code"), asked.secret, int(login_codes.DAY.total_seconds()))
 
 
 async def show_code(request: web.Request) -> web.Response:
@@ -126,8 +136,10 @@ def _code_page(request: web.Request, sender: Sender, status: int = 200, *, left:
 async def spend(request: web.Request) -> web.Response:
     """POST /family/code: sign in with the code."""
     door, key, secret = request.app[DOOR], request.app[SETTINGS].phone_key, asked_by(request)
-    if not is_from_here(request) or door.sender is None or key is None or not secret:
+    if not is_from_here(request) or door.sender is None or key is None:
         return sign_in_page(request, 403)
+    if not secret:
+        return sign_in_page(request, 403, alert="family.code.ended")
     if wait_s := door.tries.wait_s(_client(request), time.monotonic()):
         return _later(request, wait_s)
     phones, now, before = Phones(key), request.app[CLOCK](), secret_of(request)
@@ -165,7 +177,7 @@ async def logout(request: web.Request) -> web.Response:
     """POST /family/logout"""
     form = await sent(request)
     if form is None:
-        return sign_in_page(request, 403)
+        return await not_ours(request)
     await write(request, lambda conn: end_session(conn, form.secret))
     return take_session(request, moved(request))
 
@@ -174,7 +186,7 @@ async def switch(request: web.Request) -> web.Response:
     """POST /family/switch: to another household in which the same telephone is a caregiver's."""
     form, now = await sent(request), request.app[CLOCK]()
     if form is None:
-        return sign_in_page(request, 403)
+        return await not_ours(request)
     wanted = form.fields["caregiver"]
 
     def work(conn: Connection) -> str | None:

@@ -2,13 +2,13 @@
 
 A ticket works while no caregiver is there, and where no telephone is: nine digits, and a QR code that leads to the page
 of the line with the digits filled in.
-Invariants: a code is shown after the PIN alone, for a child may have the phone; cancelling takes none; a ticket that is
-used, cancelled or too old is never printed.
+Invariants: a code is shown after the PIN alone, for a child may have the phone, and no longer than the PIN is fresh;
+cancelling takes none; a ticket that is used, cancelled or too old is never printed.
 Source: ISO/IEC 18004 (QR code), by segno.
 """
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import segno
@@ -16,10 +16,10 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import deed_of, permitted, viewed
-from mgmt.portal.deeds import ask_pin
+from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
@@ -56,6 +56,7 @@ class Printed(NamedTuple):
 def add_tickets(app: web.Application) -> None:
     """Put the routes into the web role's application."""
     app.router.add_get(TICKETS, viewed(_page))
+    app.router.add_get(TICKETS + "/sheet", viewed(_sheet))
     app.router.add_post(TICKETS + "/cancel", permitted(cancel, NEEDED, _page))
     for did in _BEHIND_PIN:
         app.router.add_post(f"{TICKETS}/{did}", permitted(behind_pin, NEEDED, _page))
@@ -81,15 +82,23 @@ async def make(request: web.Request, form: Sent) -> web.Response:
         note_choice(conn, session.account, session.actor, "tickets made", {"count": count}, now)
 
     try:
-        await write(request, store_it)
+        await once(request, form, store_it)
     except BadProfile:
         return await _page(request, session, 409, alert="family.tickets.many")
     return moved(request, "/tickets")
 
 
 async def sheet(request: web.Request, form: Sent) -> web.Response:
-    """The newest MAX_AT_ONCE that are good, to print."""
-    now, session = request.app[CLOCK](), form.session
+    """Show them, on a page that no reload of this form brings back."""
+    del form
+    return moved(request, "/tickets/sheet")
+
+
+async def _sheet(request: web.Request, session: Session) -> web.Response:
+    """The newest MAX_AT_ONCE that are good, to print; while the PIN is fresh."""
+    now = request.app[CLOCK]()
+    if not session.may(NEEDED) or not is_fresh(session, now):
+        return moved(request, "/tickets")
     found = await read(request, lambda conn: tickets.tickets_of(conn, session.account))
     good = [each for each in found if _state(each, now) == UNUSED][-MAX_AT_ONCE:]
     shown = [
@@ -108,7 +117,7 @@ async def cancel(request: web.Request, form: Sent) -> web.Response:
         note_choice(conn, session.account, session.actor, "ticket revoked", {"ticket": ticket}, now)
 
     try:
-        await write(request, store_it)
+        await once(request, form, store_it)
     except NoPerson:
         return await _page(request, session, 404, alert="family.tickets.gone")
     return moved(request, "/tickets")
@@ -123,7 +132,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
 
     n_good = sum(_state(each, now) == UNUSED for each in found)
     listed = [shown(each) for each in sorted(reversed(found), key=lambda each: _state(each, now) != UNUSED)[:LISTED]]
-    chosen = {"counts": COUNTS, "lengths": MINUTES, "may": may, "alert": alert}
+    chosen: dict[str, Any] = {"counts": COUNTS, "lengths": MINUTES, "may": may, "alert": alert}
     return page(
         request, "tickets.html", status, session=session, here="/tickets", tickets=listed, n_good=n_good, **chosen
     )

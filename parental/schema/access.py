@@ -85,6 +85,8 @@ sessions = Table(
     Column("pin_until_s", BigInteger, nullable=False, server_default="0"),  # until then its PIN is not asked again
     Column("pin_from_s", BigInteger, nullable=False, server_default="0"),  # when it was proven: a clock can go back
     Column("receipt", Text),  # what the last tap has done, shown until the next one
+    Column("forms", Integer, nullable=False, server_default="0"),  # that it has spent
+    Column("spent", Text),  # the last of them, with spaces between them
     CheckConstraint("(token IS NULL) <> (caregiver IS NULL)", name="sessions_of_one"),
 )
 login_codes = Table(

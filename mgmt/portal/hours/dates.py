@@ -14,11 +14,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.forms import Stale, mark_of
 from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import receipt_of
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.hours import calendars
 from mgmt.portal.hours.edits import NeedsPin
@@ -99,7 +99,7 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
         return [[profile, how, revision_of(conn, profile)] for profile, how in made]
 
     try:
-        made = await write(request, store_it)
+        made = await once(request, form, store_it)
     except (BadSchedule, ValueError):
         return await _page(request, session, 422, alert="family.days.wrong")
     except Stale:

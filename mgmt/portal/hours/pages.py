@@ -16,11 +16,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, read, write
+from mgmt.app_context import CLOCK, read
 from mgmt.forms import Stale
 from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
 from mgmt.portal.hours.dates import city_names
@@ -154,7 +154,7 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
         return [profile, how, revision_of(conn, profile)]
 
     try:
-        made = await write(request, store_it)
+        made = await once(request, form, store_it)
     except (NoPerson, NoSubscriber):
         return await _list(request, session, 404, alert="family.tap.gone")
     except Stale:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, write
+from mgmt.app_context import CLOCK
 from mgmt.households import note_choice
 from mgmt.portal.access import Page, permitted, profile_of
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import Sent, language_of, moved, number_of
 from mgmt.portal.hours.edits import NeedsPin
 from mgmt.portal.pin import is_fresh
@@ -80,4 +80,4 @@ async def _store(request: web.Request, form: Sent, *, is_proven: bool) -> None:
         screen_time.put_quota(conn, profile, minutes or None, now)
         note_choice(conn, session.account, session.actor, "quota changed", about(conn, profile), now)
 
-    await write(request, store_it)
+    await once(request, form, store_it)

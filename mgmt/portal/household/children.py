@@ -18,11 +18,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, read, write
+from mgmt.app_context import CLOCK, read
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, viewed
 from mgmt.portal.cards import DRAWINGS
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours.draft import USUAL
 from mgmt.portal.household.filter_state import filter_words
@@ -74,7 +74,7 @@ async def add(request: web.Request, form: Sent) -> web.Response:
             return asked
     now, session = request.app[CLOCK](), form.session
     try:
-        child = await write(request, lambda conn: _add(conn, session, wished, now))
+        child = await once(request, form, lambda conn: _add(conn, session, wished, now))
     except NoPerson:  # another caregiver was quicker
         return await _page(request, session, 409, alert="family.child.taken")
     except BadPerson:
@@ -98,7 +98,7 @@ async def remove(request: web.Request, form: Sent) -> web.Response:
         remove_child(conn, session.account, number)
 
     try:
-        await write(request, store_it)
+        await once(request, form, store_it)
     except NoPerson:
         return await _page(request, session, 404, alert="family.tap.gone")
     await go_live(request, form, "child", [], [])

@@ -15,11 +15,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, viewed
 from mgmt.portal.cards import icon_of
-from mgmt.portal.deeds import ask_pin
+from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
@@ -84,7 +84,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         put_contact(conn, session.account, contact)
         note_choice(conn, session.account, session.actor, "contact named", {}, now)
 
-    await write(request, store_it)
+    await once(request, form, store_it)
     return moved(request, "/school")
 
 

@@ -14,11 +14,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.forms import Stale, mark_of
 from mgmt.portal.access import deed_of, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
@@ -113,7 +113,7 @@ async def _make(request: web.Request, form: Sent, wished: Wished, *, is_proven: 
         return [profile, how, revision_of(conn, profile)]
 
     try:
-        made = await write(request, store_it)
+        made = await once(request, form, store_it)
     except (NoPerson, NoSubscriber):
         return await _page(request, session, 404, alert="family.tap.gone")
     except NotNow:

@@ -1,5 +1,6 @@
 import pytest
 from sqlalchemy import Engine
+from support.mgmt.desk import Clock
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver
 
@@ -55,3 +56,29 @@ async def test_a_profile_of_another_household_is_gone(parent: Phone) -> None:
     for where in ("/hours/8", "/rules/8", "/hours/999999999999999999"):
         status, _, text = await parent.get(where)
         assert (status, "Sana" in text_of(text)) == (404, False)
+
+
+async def test_a_form_of_a_session_before_says_that_nothing_was_changed(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    csrf = await parent.csrf()
+    await parent.send("logout", csrf=csrf)
+    clock.forward(seconds=40)
+    await parent.with_number()
+
+    status, text = await parent.send("hours/7/remove", csrf=csrf, profile="7")
+
+    assert status == 403 and "This page was too old. Nothing was changed." in text and SIGN_IN not in text
+    assert '<a class="tap" href="/family/hours/7?lang=en">' in text
+
+
+@pytest.mark.parametrize("to", ["pause", "switch", "logout"])
+async def test_a_form_of_a_session_that_has_ended_says_so_where_one_signs_in(
+    parent: Phone, clock: Clock, to: str
+) -> None:
+    csrf = await parent.csrf()
+    clock.forward(days=31)
+
+    status, text = await parent.send(to, csrf=csrf, profile="7")
+
+    assert (status, SIGN_IN in text) == (403, True) and "Nothing was changed. Sign in again." in text

@@ -68,7 +68,7 @@ async def test_two_caregivers_at_once_leave_one_state_and_both_names(parent: Pho
     async with TestClient(server, cookie_jar=CookieJar(unsafe=True)) as client:
         sister = Phone(client, parent.outbox)
         await sister.with_number("0301 7654321")
-        both = [(phone, await phone.csrf()) for phone in (parent, sister)] * 2
+        both = [(phone, await phone.csrf()) for phone in (parent, sister) * 2]
 
         said = await asyncio.gather(*(phone.send("pause", csrf=csrf, profile=str(child)) for phone, csrf in both))
 

@@ -10,6 +10,8 @@ from support.present import present
 from mgmt.auth import find_principal
 from mgmt.ledger.event import CONTROL
 from mgmt.portal.session import (
+    REMEMBERED,
+    Repeated,
     begin_for,
     begin_session,
     csrf_of,
@@ -17,6 +19,8 @@ from mgmt.portal.session import (
     find_session,
     keep_pin,
     keep_receipt,
+    refuse_repeated,
+    spend,
 )
 from mgmt.staff.tokens import revoke_token
 from parental.database import writing
@@ -95,3 +99,37 @@ def test_a_receipt_and_a_pin_are_kept_for_their_session_only(engine: Engine, tok
 def test_the_form_token_follows_from_the_secret_and_does_not_show_it() -> None:
     assert csrf_of("a") == csrf_of("a") != csrf_of("b")
     assert len(csrf_of("a")) == 64
+
+
+def test_a_form_is_spent_once_in_its_session_and_two_pages_are_two(engine: Engine, token: TokenOf) -> None:
+    text = token("parent", 7)
+    with writing(engine) as conn:
+        first, second = (present(begin_session(conn, text, NOW)) for _ in range(2))
+        for secret in (first, second):
+            spend(conn, secret, 0, "one")
+            spend(conn, secret, 0, "two")
+
+        with pytest.raises(Repeated):
+            spend(conn, first, 0, "one")
+        with pytest.raises(Repeated):
+            refuse_repeated(conn, second, 0, "two")
+        refuse_repeated(conn, first, 0, "three")
+        assert present(find_session(conn, first, NOW)).forms == 2
+        end_session(conn, first)
+        with pytest.raises(Repeated):
+            spend(conn, first, 2, "four")
+
+
+def test_a_session_remembers_so_many_forms_and_takes_an_older_page_for_spent(engine: Engine, token: TokenOf) -> None:
+    text = token("parent", 7)
+    with writing(engine) as conn:
+        secret = present(begin_session(conn, text, NOW))
+        for n in range(REMEMBERED + 1):
+            spend(conn, secret, n, f"form{n}")
+
+        for forms, form in ((0, "form0"), (0, "page-as-old"), (REMEMBERED, f"form{REMEMBERED}")):
+            with pytest.raises(Repeated):
+                spend(conn, secret, forms, form)
+        spend(conn, secret, 1, "page-that-is-not-too-old")
+        kept = str(conn.execute(select(sessions.c.spent)).scalar_one()).split()
+        assert len(kept) == REMEMBERED and "form1" not in kept

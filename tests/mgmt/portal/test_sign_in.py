@@ -21,6 +21,7 @@ from parental.database import reading, writing
 from parental.people import caregivers
 from parental.people.accounts import Account, put_account
 from parental.people.caregivers import ACTIVE, INVITATION
+from parental.people.login_codes import LIFE
 from parental.schema.access import login_codes, sessions
 from parental.subscriber import Subscriber, parse_prefix
 
@@ -120,7 +121,8 @@ async def test_a_code_ends_after_five_minutes_and_is_good_once(phone: Phone, eng
     await phone.send("number", phone=NUMBER)
     (later,) = await phone.arrived({*phone.messages()[:1]})
     clock.forward(minutes=5)
-    assert (await phone.send("code", code=code_of(later)))[0] == 403
+    status, text = await phone.send("code", code=code_of(later))
+    assert status == 403 and "This code is not good any more" in text
 
 
 async def test_only_the_browser_that_asked_signs_in(phone: Phone, engine: Engine) -> None:
@@ -130,7 +132,8 @@ async def test_only_the_browser_that_asked_signs_in(phone: Phone, engine: Engine
 
     phone.client.session.cookie_jar.clear()
 
-    assert (await phone.send("code", code=code))[0] == 403
+    status, text = await phone.send("code", code=code)
+    assert status == 403 and "This code is not good any more" in text
 
 
 async def test_a_number_gets_five_codes_an_hour_whoever_asks(phone: Phone, engine: Engine, clock: Clock) -> None:
@@ -330,3 +333,16 @@ async def test_without_a_session_there_is_only_the_page_to_sign_in(phone: Phone)
     assert headers["X-Frame-Options"] == "DENY" and headers["Referrer-Policy"] == "same-origin"
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+
+
+async def test_the_browser_that_asked_is_known_for_longer_than_its_code_so_that_it_reads_why(
+    phone: Phone, engine: Engine
+) -> None:
+    add_caregiver(engine)
+    headers = {"Origin": phone.origin}
+    async with phone.client.post(
+        "/family/number", data={"phone": NUMBER}, headers=headers, allow_redirects=False
+    ) as response:
+        cookie = response.cookies["family-code"]
+
+    assert int(cookie["max-age"]) > LIFE.total_seconds()

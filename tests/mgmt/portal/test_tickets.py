@@ -32,7 +32,7 @@ async def test_tickets_are_made_and_shown_to_be_printed_after_the_pin_alone(
     assert [each.minutes for each in listed] == [15] * 5
     assert not any(each.code[3:] in said for each in listed)
 
-    status, text = await parent.send("tickets/sheet", csrf=await parent.csrf())
+    status, text = await parent.send("tickets/sheet", csrf=await parent.csrf())  # which leads to it
     shown = re.findall(r"[0-9]{3} [0-9]{3} [0-9]{3}", text_of(text))
     assert [plain_code(each) for each in shown] == [each.code for each in listed]
     assert text.count('class="qr"') == 5 and "style=" not in text
@@ -119,3 +119,22 @@ async def test_a_helper_neither_makes_nor_sees_tickets_and_no_household_sees_ano
     for did in ("make", "sheet", "cancel"):
         assert (await phone.fill_in(f"tickets/{did}", ticket=str(foreign.id), **PIN))[0] == 403
     assert made(engine) == [] and made(engine, 8)[0].revoked_s is None
+
+
+async def test_the_sheet_is_a_page_that_is_there_while_the_pin_is_fresh_and_no_reload_brings_back(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    await parent.fill_in("tickets/make", count="5", minutes="15", **PIN)
+    clock.forward(minutes=6)
+    form = {"csrf": await parent.csrf(), "pin": "2468"}
+    await parent.send("tickets/sheet", **form)
+    codes = [each.code[6:] for each in made(engine)]
+    shown = await parent.words("/tickets/sheet")
+    assert all(f" {each}" in shown for each in codes)
+
+    clock.forward(hours=3)
+    _, again = await parent.send("tickets/sheet", **form)
+
+    for text in (again, await parent.words("/tickets/sheet")):
+        assert "5 unused tickets" in text and not any(f" {each}" in text for each in codes)
+    assert "Your family PIN" in (await parent.fill_in("tickets/make", count="5", minutes="15"))[1]

@@ -46,7 +46,7 @@ class Phone:
             return response.status, await response.text()
 
     async def csrf(self) -> str:
-        return present(re.search(r'name="csrf" value="([0-9a-f]{64})"', (await self.get())[2]))[1]
+        return present(re.search(r'name="csrf" value="([^"]+)"', (await self.get())[2]))[1]
 
     async def seen(self, where: str) -> str:
         """What the form of a page says that the page shows; '' where it has no such form."""
