@@ -1,6 +1,7 @@
 """/family/changes: what was done in the household, by whom and when; all of its caregivers see the same.
 
-Invariants: nothing here can be changed or taken out; someone who was removed keeps the name.
+Invariants: nothing here can be changed or taken out; someone who was removed keeps the name, and a child is called here
+what it was called then.
 """
 
 import json
@@ -79,7 +80,9 @@ class _Names:
 
 def _change(names: _Names, row: Row[Any], t: Language, now: datetime) -> Change:
     about = json.loads(row.about)
-    found = (names.of(kind, about[kind]) for kind in ("child", "line", "caregiver") if kind in about)
+    found = [names.of(kind, about[kind]) for kind in ("child", "line", "caregiver") if kind in about]
+    if row.child_name is not None:
+        found.insert(0, t.plain(row.child_name))
     whose = next((each for each in found if each is not None), Markup(""))
     known = f"family.did.{row.action.replace(' ', '.')}"
     what = t.say(known) if t.has(known) else t.plain(row.action)

@@ -1,6 +1,7 @@
 """What was done in a household, and by whom: its own record, which every caregiver sees and nobody changes.
 
 It is no part of the audit ledger: auditors never see it, and it goes with its age (filterd.audit.retention).
+Invariant: an event keeps the name that its child had, so that no other name, and no end of it, rewrites what was done.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from parental.schema.people import household_events
+from parental.schema.people import children, household_events
 
 PAGE = 100
 
@@ -25,11 +26,17 @@ class By(NamedTuple):
 
 def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str, Any], at: datetime) -> None:
     """Write down what was done.   conn: the transaction of the change;   about  numbers, and names of devices"""
-    row = {"by_kind": by.kind, "by_name": by.name, "by_role": by.role}
+    row = {"by_kind": by.kind, "by_name": by.name, "by_role": by.role, "child_name": _child_name(conn, about)}
     said = json.dumps(dict(about), sort_keys=True)
     conn.execute(
         insert(household_events).values(account=account, time_s=int(at.timestamp()), action=action, about=said, **row)
     )
+
+
+def _child_name(conn: Connection, about: Mapping[str, Any]) -> str | None:
+    if "child" not in about:
+        return None
+    return conn.execute(select(children.c.nickname).where(children.c.id == about["child"])).scalar_one_or_none()
 
 
 def history(conn: Connection, account: int, before: int | None = None) -> list[Row[Any]]:

@@ -92,6 +92,7 @@ household_events = Table(
     Column("by_role", String, nullable=False),
     Column("action", String, nullable=False),
     Column("about", Text, nullable=False),  # JSON: numbers of children, lines, caregivers; names of devices
+    Column("child_name", String),  # that the child had then: another name later changes nothing that was done
     Index("household_events_by_account", "account", "id"),
     sqlite_autoincrement=True,
 )

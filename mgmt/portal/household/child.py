@@ -1,8 +1,8 @@
 """/family/children/CHILD: what is known of one child, what follows its rules, what holds for a while, and what is kept.
 
-Invariants: a name and a picture change nothing that holds and take no PIN; an age does, as it says how much the report
-shows; so does what is given or taken, as other rules hold for it then; a part is given that no child has, judged in the
-transaction of the change; all caregivers see who did it, when.
+Invariants: each change takes the PIN: of a name and a picture, as children could swap their cards by it; of an age, as
+it says how much the report shows; of what is given or taken, as other rules hold for it then; a part is given that no
+child has, judged in the transaction of the change; all caregivers see who did it, when.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,11 +14,11 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import DRAWINGS, drawing_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live
+from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import Sent, language_of, moved, number_of, page
 from mgmt.portal.household.children import CHILDREN, NEEDED, born_of, name_in
 from mgmt.portal.in_force import IN_FORCE, catch_up
@@ -46,7 +46,9 @@ KINDS = {  # of an exception → the message that says what it is
     "closed_until": "family.did.closed.until.a.time",
 }
 
-Said = Callable[[Mapping[str, str], Child, datetime], dict[str, Any]]
+WHY = {"name": "family.child.known.by", "drawing": "family.child.known.by", "age": "family.child.age.text"}
+
+Said = Callable[[Mapping[str, str], datetime], dict[str, Any]]
 
 
 class Shown(NamedTuple):
@@ -81,18 +83,22 @@ def add_child_page(app: web.Application) -> None:
 async def change(request: web.Request, form: Sent) -> web.Response:
     """POST …/name, drawing, age"""
     did, session, now, number = deed_of(request), form.session, request.app[CLOCK](), _number(request)
-    if did == "age" and form.fields["ages"] in PRESETS and not is_fresh(session, now):
-        why = language_of(request).say("family.child.age.text")
+    try:
+        _SAID[did](form.fields, now)
+    except BadPerson:
+        return await _page(request, session, 422, alert="family.child.not")
+    if not is_fresh(session, now):
+        why = language_of(request).say(WHY[did])
         asked = await ask_pin(request, form, _at(number, did), "family.child.save", _back(number), why)
         if asked is not None:
             return asked
 
     def store_it(conn: Connection) -> None:
-        said = _SAID[did](form.fields, get_child(conn, session.account, number), _here(conn, session, number, now))
+        said = _SAID[did](form.fields, _here(conn, session, number, now))
+        note_choice(conn, session.account, session.actor, "child changed", {"child": number}, now)  # by its name before
         change_child(conn, session.account, number, said)
-        note_choice(conn, session.account, session.actor, "child changed", {"child": number}, now)
 
-    return await _done(request, session, store_it) or moved(request, _back(number))
+    return await _done(request, form, store_it) or moved(request, _back(number))
 
 
 async def give(request: web.Request, form: Sent) -> web.Response:
@@ -117,20 +123,20 @@ async def give(request: web.Request, form: Sent) -> web.Response:
         note_choice(conn, session.account, session.actor, action, {"child": number, "line": part.line}, now)
         profiles[:] = [child.profile]
 
-    refused = await _done(request, session, store_it)
+    refused = await _done(request, form, store_it)
     if refused is None:
         await go_live(request, form, "child", profiles, [])
     return refused or moved(request, _back(number))
 
 
-async def _done(request: web.Request, session: Session, store_it: Callable[[Connection], None]) -> web.Response | None:
+async def _done(request: web.Request, form: Sent, store_it: Callable[[Connection], None]) -> web.Response | None:
     """Store it; the page that says why not, or None."""
     try:
-        await write(request, store_it)
+        await once(request, form, store_it)
     except NoPerson:
-        return page(request, "gone.html", 404, session=session)
+        return page(request, "gone.html", 404, session=form.session)
     except BadPerson:
-        return await _page(request, session, 422, alert="family.child.not")
+        return await _page(request, form.session, 422, alert="family.child.not")
     return None
 
 
@@ -152,17 +158,19 @@ def _why(conn: Connection, session: Session, number: int, did: str, key: str, t:
     return t.say(message, part=t.plain(part.words))
 
 
-def _named(fields: Mapping[str, str], _: Child, __: datetime) -> dict[str, Any]:
-    return {"nickname": name_in(fields)}
+def _named(fields: Mapping[str, str], _: datetime) -> dict[str, Any]:
+    if not (name := name_in(fields)):
+        raise BadPerson("name: none, or not printable; nothing changed; write a name in one line")
+    return {"nickname": name}
 
 
-def _drawn(fields: Mapping[str, str], _: Child, __: datetime) -> dict[str, Any]:
+def _drawn(fields: Mapping[str, str], _: datetime) -> dict[str, Any]:
     if fields["drawing"] not in DRAWINGS:
         raise BadPerson("drawing: not one of the pictures here; nothing changed; choose one")
     return {"drawing": fields["drawing"]}
 
 
-def _aged(fields: Mapping[str, str], _: Child, here: datetime) -> dict[str, Any]:
+def _aged(fields: Mapping[str, str], here: datetime) -> dict[str, Any]:
     if fields["ages"] not in PRESETS:
         raise BadPerson("ages: not one of the ages here; nothing changed; choose one")
     return {"birth_year": born_of(fields["ages"], here)}
@@ -198,7 +206,12 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         return page(request, "gone.html", 404, session=session)
     if status == 200:
         await catch_up(request, shown.revision)
-    chosen = {"ages": list(PRESETS), "drawings_of": DRAWINGS, "may": session.may(NEEDED), "alert": alert}
+    chosen: dict[str, Any] = {
+        "ages": list(PRESETS),
+        "drawings_of": DRAWINGS,
+        "may": session.may(NEEDED),
+        "alert": alert,
+    }
     in_force = request.app[IN_FORCE].revision
     return page(
         request, "child.html", status, session=session, here=_back(number), shown=shown, in_force=in_force, **chosen

@@ -6,6 +6,7 @@ from mgmt.households import note_choice
 from mgmt.ledger.event import Actor
 from parental.database import writing
 from parental.people.caregivers import remove_caregiver
+from parental.people.children import change_child, children_of, remove_child
 
 
 async def test_every_caregiver_sees_what_was_done_by_whom_to_whom_and_when(phone: Phone, engine: Engine) -> None:
@@ -69,3 +70,19 @@ async def test_older_changes_are_a_tap_away(phone: Phone, engine: Engine, clock:
         _, _, rest = text.partition("&amp;before=")
         query = f"lang=en&before={rest.partition(chr(34))[0]}" if rest else ""
     assert sorted(seen) == list(range(90))
+
+
+async def test_a_child_is_called_what_it_was_called_then_also_after_it_was_taken_out(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    add_child(engine, "Ali")
+    with writing(engine) as conn:
+        (child,) = children_of(conn, 7)
+        for action, name in (("paused", "Zara"), ("resumed", "Noor")):
+            note_choice(conn, 7, Actor("token", "1", "parent"), action, {"child": child.id}, clock())
+            change_child(conn, 7, child.id, {"nickname": name})
+        remove_child(conn, 7, child.id)
+
+    said = await parent.words("/changes")
+
+    assert "Paused · Ali family code" in said and "Resumed · Zara family code" in said

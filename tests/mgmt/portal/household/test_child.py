@@ -67,15 +67,25 @@ async def test_a_household_that_keeps_no_counts_reads_so(parent: Phone, engine: 
     assert "Your family keeps no counts." in await parent.words(f"/children/{child.id}")
 
 
-async def test_a_name_and_a_picture_are_changed_without_the_pin_and_all_read_who_did_it(
+@pytest.mark.parametrize(("did", "said"), [("name", {"name": "Bilal"}), ("drawing", {"drawing": "boat"})])
+async def test_a_child_with_the_phone_swaps_no_cards_by_name_or_picture(
+    parent: Phone, engine: Engine, child: Child, did: str, said: dict[str, str]
+) -> None:
+    _, text = await parent.fill_in(f"children/{child.id}/{did}", **said)
+
+    assert "All caregivers know the card by its name and picture" in text and again(engine) == child
+
+
+async def test_a_name_and_a_picture_are_changed_with_the_pin_and_all_read_who_did_it(
     parent: Phone, engine: Engine, child: Child
 ) -> None:
-    await parent.fill_in(f"children/{child.id}/name", name=" Ayesha  Noor ")
+    await parent.fill_in(f"children/{child.id}/name", name=" Ayesha  Noor ", **PIN)
     status, said = await parent.fill_in(f"children/{child.id}/drawing", drawing="cat")
 
     assert status == 200 and "Ayesha Noor" in said
     assert (again(engine).nickname, again(engine).drawing) == ("Ayesha Noor", "cat")
-    assert "Child changed · Ayesha Noor" in await parent.words("/changes")
+    changes = await parent.words("/changes")
+    assert "Child changed · Ayesha Noor Sana" in changes and "Child changed · Ayesha Sana" in changes
 
 
 async def test_an_age_takes_the_pin_as_it_says_how_much_a_report_shows(
