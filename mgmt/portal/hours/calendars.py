@@ -1,10 +1,11 @@
 """A household's dates, changed from its page: which days have school, its holidays, Ramadan and exams.
 
 Invariants: one transaction, with its line in the household's record; what opens anything of a child's or the home's
-within AHEAD_DAYS is refused without the PIN; it is taken back as a whole.
+within AHEAD_DAYS, or on the dates that are changed, is refused without the PIN; so is another choice of what the
+operator announces, where it can matter: what will be announced is not known yet; it is taken back as a whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from mgmt.households import note_choice
 from mgmt.portal.hours.edits import NeedsPin
-from mgmt.portal.hours.openings import dates_loosen
+from mgmt.portal.hours.openings import dates_loosen, differ_by_kind
 from mgmt.portal.session import Session
 from parental.calendar import plans, weeks
 from parental.calendar.day_sets import MAX_DAYS, Calendar, DaySet, Range, own_first
@@ -33,7 +34,8 @@ def put_dates(
     account = session.account
     before, followed = plans.calendar_of(conn, account), plans.follows_announced(conn, account)
     plans.put_calendar(conn, account, calendar, follows)
-    if not is_proven and _opens(conn, account, before, now.astimezone(ZoneInfo(zone)).date()):
+    chooses = follows != followed or calendar.shift_days != before.shift_days
+    if not is_proven and _opens(conn, account, before, now.astimezone(ZoneInfo(zone)).date(), chooses=chooses):
         raise NeedsPin  # the transaction ends with it
     weeks.renew_account(conn, account, now)
     note_choice(conn, account, session.actor, "dates changed", {}, now)
@@ -62,17 +64,27 @@ def without_range(calendar: Calendar, less: Range) -> Calendar:
     return replace(calendar, ranges=tuple(each for each in calendar.ranges if each != less))
 
 
-def _opens(conn: Connection, account: int, before: Calendar, today: date) -> bool:
+def _opens(conn: Connection, account: int, before: Calendar, today: date, *, chooses: bool) -> bool:
+    """Whether anything may be open that is closed now.   chooses  whether, or how, operator's dates are followed"""
+    planned = plans.cards_of(conn, _profiles(conn, account))
+    if chooses and any(differ_by_kind(cards) for cards in planned.values()):
+        return True
     after = plans.calendar_of(conn, account)
-    days = [today + timedelta(days=n) for n in range(-1, AHEAD_DAYS)]
+    days = sorted(
+        {*_next(today), *(day for each in set(before.ranges) ^ set(after.ranges) for day in _next(each.first))}
+    )
     has_moved = before.city != after.city
     changed = [
         day
         for day in days
         if before.sets_of(day) != after.sets_of(day) or (has_moved and DaySet.RAMADAN in after.sets_of(day))
     ]
-    planned = plans.cards_of(conn, _profiles(conn, account))
     return any(dates_loosen(cards, before, after, changed) for cards in planned.values())
+
+
+def _next(first: date) -> Iterator[date]:
+    """The dates of the longest range from here, and the one before, whose closing can end on it."""
+    return (first + timedelta(days=n) for n in range(-1, AHEAD_DAYS))
 
 
 def _profiles(conn: Connection, account: int) -> list[int]:

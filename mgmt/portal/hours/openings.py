@@ -35,6 +35,13 @@ def dates_loosen(cards: Iterable[Card], before: Calendar, after: Calendar, days:
     return any(_opens(_pieces(cards, before, day), _pieces(cards, after, day)) for day in days)
 
 
+def differ_by_kind(cards: Iterable[Card]) -> bool:
+    """Whether it matters of which kinds a date is."""
+    cards = tuple(cards)
+    used = {each for card in cards for each in card.day_sets}
+    return len({tuple(each in card.day_sets for card in cards) for each in (*used, DaySet.SCHOOL)}) > 1
+
+
 def _day_loosens(
     cards: tuple[Card, ...],
     week: tuple[Interval, ...],

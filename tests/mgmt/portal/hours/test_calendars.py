@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Connection
@@ -24,6 +24,39 @@ def test_dates_of_a_year_ahead_are_judged_and_those_of_no_card_open_nothing(conn
     plans.put_card(conn, 7, Card(Kind.SLEEP, 1380, 300, day_sets=frozenset({DaySet.RAMADAN})))
     with pytest.raises(NeedsPin):
         put_dates(conn, session, more, True, NOW, ZONE, is_proven=False)
+
+
+@pytest.mark.parametrize(
+    ("follows", "calendar"),
+    [(False, Calendar()), (True, Calendar(shift_days=1)), (False, Calendar(shift_days=-1))],
+)
+def test_how_the_operator_s_dates_are_followed_takes_the_pin_also_while_none_are_announced(
+    conn: Connection, session: Session, follows: bool, calendar: Calendar
+) -> None:
+    put_dates(conn, session, Calendar(), True, NOW, ZONE, is_proven=True)
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1200, 630, day_sets=frozenset({DaySet.RAMADAN})))
+
+    with pytest.raises(NeedsPin):
+        put_dates(conn, session, calendar, follows, NOW, ZONE, is_proven=False)
+
+
+def test_it_takes_no_pin_where_no_card_is_of_a_kind_of_day(conn: Connection, session: Session) -> None:
+    put_dates(conn, session, Calendar(), True, NOW, ZONE, is_proven=True)
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset(DaySet)))
+
+    put_dates(conn, session, Calendar(shift_days=1), False, NOW, ZONE, is_proven=False)
+
+
+@pytest.mark.parametrize("in_days", [402, 3000])
+def test_dates_of_any_year_are_judged(conn: Connection, session: Session, in_days: int) -> None:
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1380, 300, day_sets=frozenset({DaySet.HOLIDAYS})))
+    first = NOW.date() + timedelta(days=in_days)
+
+    with pytest.raises(NeedsPin):
+        far = with_range(Calendar(), Range(DaySet.HOLIDAYS, first, first + timedelta(days=6)))
+        put_dates(conn, session, far, True, NOW, ZONE, is_proven=False)
 
 
 def test_dates_are_taken_back_as_a_whole(conn: Connection, session: Session) -> None:

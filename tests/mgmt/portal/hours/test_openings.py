@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from mgmt.portal.hours.openings import cards_loosen, dates_loosen
+from mgmt.portal.hours.openings import cards_loosen, dates_loosen, differ_by_kind
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.sun import Turn
@@ -98,3 +98,19 @@ def test_other_dates_loosen_where_a_day_of_them_closes_less() -> None:
     assert dates_loosen(cards, Calendar(), week_off, days)
     assert not dates_loosen(cards, week_off, Calendar(), days)
     assert not dates_loosen((SLEEP,), Calendar(), week_off, days)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "differ"),
+    [
+        ([], False),
+        ([{DaySet.SCHOOL}], False),
+        ([EVERY, EVERY], False),
+        ([{DaySet.SCHOOL, DaySet.HOLIDAYS}], False),
+        ([{DaySet.RAMADAN}], True),
+        ([{DaySet.SCHOOL}, {DaySet.RAMADAN}], True),
+        ([EVERY, {DaySet.SCHOOL}], True),
+    ],
+)
+def test_kinds_of_days_matter_where_two_of_them_have_other_cards(kinds: list[set[DaySet]], differ: bool) -> None:
+    assert differ_by_kind(replace(SLEEP, day_sets=frozenset(each)) for each in kinds) == differ
