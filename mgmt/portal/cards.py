@@ -112,6 +112,12 @@ class Home(NamedTuple):
     free: list[FreeLine]
     is_new: bool
 
+    @property
+    def can_be_paused(self) -> bool:
+        """Whether there are several cards, and something is left to be closed, as far as this page knows."""
+        has_other_pages = self.n_cards > len(self.cards)
+        return has_other_pages or (self.n_cards > 1 and any(card.can_be_paused for card in self.cards))
+
 
 def home_of(
     conn: Connection, session: Session, t: Language, now: datetime, nth: int = 1, most: int = MOST_CARDS

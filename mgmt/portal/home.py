@@ -56,7 +56,10 @@ async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
     """POST /family/everyone: close all that is open."""
     t, now = language_of(request), request.app[CLOCK]()
     home = await read(request, lambda conn: home_of(conn, form.session, t, now, most=sys.maxsize))
-    return await _do(request, form, "pause", [card.profile for card in home.cards if card.can_be_paused])
+    open_now = [card.profile for card in home.cards if card.can_be_paused]
+    if not open_now:  # the receipt and Undo of the last tap stay
+        return await _home(request, form.session, 409, alert="family.tap.nothing")
+    return await _do(request, form, "pause", open_now)
 
 
 async def undo(request: web.Request, form: Sent) -> web.Response:
@@ -101,7 +104,7 @@ async def _home(request: web.Request, session: Session, status: int = 200, *, al
 
     home = await read(request, lambda conn: home_of(conn, session, t, now, nth_of(request)))
     newest = max((card.revision for card in home.cards), default=0)
-    if status == 200:
+    if status != 503:  # control was asked a moment ago
         await catch_up(request, newest)
     in_force = request.app[IN_FORCE].revision
     return page(

@@ -5,7 +5,8 @@ and only while no one has changed the profile since, so that undoing opens nothi
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from mgmt.portal.rules import edits as rule_edits
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
 from parental.calendar import exceptions, plans, screen_time
+from parental.calendar.quota import Quota
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By
 from parental.people.levels import LOCKS, rules_of
@@ -130,9 +132,8 @@ def _open_for(done: Done) -> Undo:
 
 def _end_closing(done: Done) -> Undo:
     """End what a person has closed until a time."""
-    answers.reopen(done.conn, done.profile, done.now)
-    _have_minutes(done)
-    return {}
+    ended = answers.reopen(done.conn, done.profile, done.now)
+    return {"exceptions": ended, "requests": _have_minutes(done)}
 
 
 def _have_minutes(done: Done) -> list[int]:
@@ -146,21 +147,27 @@ def _end_opening(done: Done) -> Undo:
     held = [row for row in exceptions.held(done.conn, done.profile, done.now) if row.kind != "closed_until"]
     if not held:
         raise NotNow("nothing is opened for a while; nothing changed")
-    for row in held:
-        exceptions.undo(done.conn, done.profile, row.id)
-    return {}
+    return {"exceptions": exceptions.end(done.conn, done.profile, held)}
 
 
 def _start(done: Done) -> Undo:
     if not is_closed_by_quota_alone(get_profile(done.conn, done.profile), done.now):
         raise NotNow("something else closes it, or it is open; screen time would run for nothing; nothing started")
+    before = _bucket(done)
     screen_time.start(done.conn, done.profile, done.now)
-    return {}
+    return before
 
 
 def _stop(done: Done) -> Undo:
+    before = _bucket(done)
     screen_time.stop(done.conn, done.profile, done.now)
-    return {}
+    return before
+
+
+def _bucket(done: Done) -> Undo:
+    """The screen time of a child as it is."""
+    found = screen_time.quota_of(done.conn, done.profile)
+    return {} if found is None else {"screen_time": {**asdict(found), "day": found.day.isoformat()}}
 
 
 def _answered(minutes: int) -> Callable[[Done], Undo]:
@@ -213,9 +220,15 @@ def _drop_exception(conn: Connection, profile: int, number: int, _: datetime) ->
         raise NotNow("it was taken back already; nothing changed") from exc
 
 
+def _restore_screen_time(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
+    screen_time.put_back(conn, profile, Quota(**{**said, "day": date.fromisoformat(said["day"])}), now)
+
+
 _UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {
     "paused": _restore_pause,
     "exception": _drop_exception,
+    "exceptions": exceptions.put_back,
+    "screen_time": _restore_screen_time,
     "card": edits.restore,
     "calendar": calendars.restore,
     "rules": rule_edits.restore,

@@ -7,6 +7,7 @@ and not kept.
 Source: semantics §7.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,6 +29,7 @@ MAX_MORE = 240  # minutes of one grant or ticket: an afternoon
 MAX_OPEN = timedelta(days=7)
 MAX_CLOSED = timedelta(days=366)
 QUOTA = "quota"  # kept by parental.calendar.screen_time
+KEPT = ("kind", "from_s", "until_s", "made_s", "by_kind", "by_name")  # what an exception is made of
 MAX_EXCEPTIONS = MAX_SPANS - 1  # and one for the quota
 
 
@@ -53,6 +55,23 @@ def undo(conn: Connection, profile: int, number: int) -> str:
         raise NoPerson(f"exception {number}: not one of this profile, or it has ended; nothing done")
     touch(conn, profile)
     return str(kind)
+
+
+def end(conn: Connection, profile: int, rows: Iterable[Row[Any]]) -> list[list[Any]]:
+    """Take exceptions back, of held(); what put_back() takes."""
+    ended = list(rows)
+    for row in ended:
+        undo(conn, profile, row.id)
+    return [[getattr(row, field) for field in KEPT] for row in ended]
+
+
+def put_back(conn: Connection, profile: int, rows: Iterable[Iterable[Any]], at: datetime) -> None:
+    """Have exceptions that were taken back hold again; one that has ended meanwhile stays so.   rows  of KEPT"""
+    kept = [dict(zip(KEPT, row, strict=True)) for row in rows]
+    for row in kept:
+        if row["until_s"] > at.timestamp():
+            conn.execute(insert(time_spans).values(profile=profile, **row))
+    touch(conn, profile)
 
 
 def held(conn: Connection, profile: int, at: datetime) -> list[Row[Any]]:

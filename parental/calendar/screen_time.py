@@ -4,6 +4,7 @@ Invariants: the lock and the quota change in one transaction; screen time ends w
 instant that the data plane knows.
 """
 
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -54,6 +55,12 @@ def stop(conn: Connection, profile: int, at: datetime) -> Quota:
     stopped = _there(conn, profile).stop(int(at.timestamp()), _today(conn, profile, at))
     _run(conn, profile, stopped, at)
     return stopped
+
+
+def put_back(conn: Connection, profile: int, bucket: Quota, at: datetime) -> None:
+    """Have the bucket be as it was before screen time began or ended.   Raises NoPerson"""
+    held = _there(conn, profile)
+    _run(conn, profile, replace(bucket, minutes=held.minutes), at)
 
 
 def set_back(conn: Connection, by_s: int, at: datetime) -> list[int]:

@@ -70,9 +70,8 @@ def _opens(conn: Connection, account: int, before: Calendar, today: date, *, cho
     if chooses and any(differ_by_kind(cards) for cards in planned.values()):
         return True
     after = plans.calendar_of(conn, account)
-    days = sorted(
-        {*_next(today), *(day for each in set(before.ranges) ^ set(after.ranges) for day in _next(each.first))}
-    )
+    firsts = {today, *(each.first for each in set(before.ranges) ^ set(after.ranges))}
+    days = sorted({day for first in firsts for day in _next(first)})
     has_moved = before.city != after.city
     changed = [
         day

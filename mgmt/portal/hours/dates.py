@@ -160,8 +160,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         )
 
     dates = await read(request, load)
-    if status == 200:
-        await catch_up(request, dates.revision)
+    await catch_up(request, dates.revision)
     return page(
         request,
         "days.html",

@@ -173,8 +173,7 @@ async def _list(request: web.Request, session: Session, status: int = 200, *, al
         plan = await read(request, lambda conn: plan_of(conn, session, profile, t, now))
     except (NoPerson, NoSubscriber):
         return page(request, "gone.html", 404, session=session)
-    if status == 200:
-        await catch_up(request, plan.revision)
+    await catch_up(request, plan.revision)
     return page(
         request,
         "hours.html",

@@ -204,8 +204,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         shown = await read(request, lambda conn: _shown(conn, session, number, closable, t, now))
     except NoPerson:
         return page(request, "gone.html", 404, session=session)
-    if status == 200:
-        await catch_up(request, shown.revision)
+    await catch_up(request, shown.revision)
     chosen: dict[str, Any] = {
         "ages": list(PRESETS),
         "drawings_of": DRAWINGS,

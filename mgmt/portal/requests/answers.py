@@ -69,13 +69,12 @@ def end_pause(conn: Connection, profile: int, number: int, by: By, at: datetime)
     opened(conn, asked.account, profile, by, at)
 
 
-def reopen(conn: Connection, profile: int, at: datetime) -> None:
-    """End what a person has closed until a time.   Raises NotNow where no one has"""
+def reopen(conn: Connection, profile: int, at: datetime) -> list[list[Any]]:
+    """End what a person has closed until a time; what that was.   Raises NotNow where no one has"""
     held = [row for row in exceptions.held(conn, profile, at) if row.kind == "closed_until"]
     if not held:
         raise NotNow("no one has closed it until a time; nothing changed")
-    for row in held:
-        exceptions.undo(conn, profile, row.id)
+    return exceptions.end(conn, profile, held)
 
 
 def opened(conn: Connection, account: int, profile: int, by: By, at: datetime) -> list[int]:

@@ -230,8 +230,7 @@ async def _page(
         shown = await read(request, load)
     except (NoPerson, NoSubscriber):
         return page(request, "gone.html", 404, session=session)
-    if status == 200:
-        await catch_up(request, shown.revision)
+    await catch_up(request, shown.revision)
     return page(
         request,
         template,

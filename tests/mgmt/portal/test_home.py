@@ -285,7 +285,7 @@ async def test_a_tap_while_control_is_away_is_on_its_way_for_everyone_until_it_i
     control.fails = "connection refused"
 
     status, text = await phone.send("pause", csrf=csrf, profile="7")
-    assert status == 503 and "Saved. It is not in force yet" in text and "✔" not in text
+    assert status == 503 and "saved, but not in force yet" in text and "✔" not in text
     assert paused_until(engine) == UNTIL_RESUMED
     assert "not in force yet" in await phone.words()
 
@@ -317,3 +317,30 @@ async def test_the_page_is_urdu_from_right_to_left_where_that_is_asked_for(phone
     assert '<html lang="ur" dir="rtl">' in text
     assert "⏸ روکیں" in said and "کھلا ہے" in said and "Pause" not in said
     assert '<html lang="ur"' in (await phone.get(query="lang=xx"))[2]
+
+
+async def test_everyone_is_paused_where_something_is_open_and_the_second_press_takes_no_undo_away(
+    parent: Phone, engine: Engine
+) -> None:
+    add_child(engine)
+    form = await parent.csrf()
+    assert "Undo" in (await parent.fill_in("everyone"))[1]
+
+    status, text = await parent.send("everyone", csrf=form)  # of another page
+
+    assert status == 409 and "this would change nothing" in text and "Undo" in text
+    assert "Yes, pause everyone" not in text
+
+
+async def test_a_page_that_says_that_nothing_was_changed_has_asked_what_is_in_force(
+    parent: Phone, engine: Engine, control: PlayedControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mgmt.portal.in_force.ASK_AGAIN_S", 0.0)
+    csrf = await parent.csrf()
+    with writing(engine) as conn:
+        pause_profile(conn, 7, None)
+    control.asked.clear()
+
+    status, said = await parent.send("pause", csrf=csrf, profile="99999")
+
+    assert status == 404 and "not in force yet" not in said and control.asked == ["policy_changed"]

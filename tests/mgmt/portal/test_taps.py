@@ -63,6 +63,48 @@ def test_what_would_change_nothing_is_refused(conn: Connection, session: Session
         tap(conn, session, did)
 
 
+def spans(conn: Connection) -> list[tuple[str, int, int, str]]:
+    return [(row.kind, row.from_s, row.until_s, row.by_name) for row in exceptions.held(conn, 7, LATER)]
+
+
+@pytest.mark.parametrize(("did", "kind"), [("close", "open_until"), ("reopen", "closed_until")])
+def test_the_end_of_what_was_opened_or_closed_for_a_while_is_taken_back_exactly(
+    conn: Connection, session: Session, did: str, kind: str
+) -> None:
+    rules, ada = get_profile(conn, 7), By("caregiver", "Ada")
+    for hours in (2, 3):
+        add(conn, 7, until(rules, kind, NOW + timedelta(hours=hours), NOW), ada, NOW)
+    before = spans(conn)
+
+    done = tap(conn, session, did)
+    assert spans(conn) == []
+    take_back(conn, session, done, LATER)  # type: ignore[arg-type]
+
+    assert spans(conn) == before
+
+
+def test_what_has_ended_meanwhile_does_not_come_back(conn: Connection, session: Session) -> None:
+    for seconds in (3, 60):
+        end = NOW + timedelta(seconds=seconds)
+        add(conn, 7, until(get_profile(conn, 7), "open_until", end, NOW), By("token", "1"), NOW)
+
+    take_back(conn, session, tap(conn, session, "close"), LATER)  # type: ignore[arg-type]
+
+    assert len(spans(conn)) == 1
+
+
+def test_screen_time_that_was_begun_or_ended_by_mistake_is_as_it_was(conn: Connection, session: Session) -> None:
+    screen_time.put_quota(conn, 7, 60, NOW)
+    full = screen_time.quota_of(conn, 7)
+    take_back(conn, session, tap(conn, session, "start"), LATER)  # type: ignore[arg-type]
+    assert screen_time.quota_of(conn, 7) == full
+
+    tap(conn, session, "start")
+    running = screen_time.quota_of(conn, 7)
+    take_back(conn, session, tap(conn, session, "stop", at=LATER), LATER + timedelta(seconds=9))  # type: ignore[arg-type]
+    assert screen_time.quota_of(conn, 7) == running
+
+
 def test_what_a_person_has_closed_until_a_time_is_opened(conn: Connection, session: Session) -> None:
     span = until(get_profile(conn, 7), "closed_until", NOW + timedelta(hours=2), NOW)
     add(conn, 7, span, By("token", "1"), NOW)

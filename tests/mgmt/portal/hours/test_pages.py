@@ -235,7 +235,7 @@ async def test_what_is_not_in_force_yet_is_called_so_on_the_page(parent: Phone, 
 
     _, said = await send(parent, "save", **SLEEP)
 
-    assert "It is not in force yet" in said and "saved 9:00" not in said
+    assert "not in force yet" in said and "saved 9:00" not in said
 
 
 async def test_without_a_session_or_from_another_site_nothing_is_shown_or_done(
