@@ -85,8 +85,11 @@ async def _do(request: web.Request, form: Sent, did: str, profiles: Iterable[int
         done = await once(request, form, store_it)
     except (NoPerson, NoSubscriber):
         return await _home(request, session, 404, alert="family.tap.gone")
-    except (NotNow, BadProfile):
+    except NotNow:
         return await _home(request, session, 409, alert="family.tap.nothing")
+    except BadProfile:  # more names of its own, or more exceptions, than fit
+        many = "family.rules.many" if did == "answer-page" else "family.tap.many"
+        return await _home(request, session, 409, alert=many)
     back = [each for each in done if each[1]]
     return await _shown(request, await go_live(request, form, did, [each[0] for each in done], back))
 

@@ -28,7 +28,7 @@ from mgmt.portal.session import Session
 from mgmt.portal.taps import revision_of
 from mgmt.text.language import Language
 from parental.calendar import plans
-from parental.calendar.day_sets import MOST_SHIFT, Calendar, DaySet, Range
+from parental.calendar.day_sets import MAX_RANGES, MOST_SHIFT, Calendar, DaySet, Range
 from parental.calendar.sun import cities
 from parental.errors import BadSchedule
 from parental.people.accounts import lines_of
@@ -39,6 +39,10 @@ KINDS = (DaySet.HOLIDAYS, DaySet.RAMADAN, DaySet.EXAMS)
 SHIFTS = range(-MOST_SHIFT, MOST_SHIFT + 1)
 NEEDED = "account.schedule"
 Change = Callable[[Calendar], Calendar]
+
+
+class _Full(Exception):
+    """A household has as many dates as it can."""
 
 
 class ShownRange(NamedTuple):
@@ -100,6 +104,8 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
 
     try:
         made = await once(request, form, store_it)
+    except _Full:
+        return await _page(request, session, 409, alert="family.days.many")
     except (BadSchedule, ValueError):
         return await _page(request, session, 422, alert="family.days.wrong")
     except Stale:
@@ -121,7 +127,9 @@ def _mark(calendar: Calendar, follows: bool) -> str:
 
 
 def _more(form: Sent, calendar: Calendar) -> Calendar:
-    """Raises ValueError where a form of ours would have said dates"""
+    """Raises _Full; ValueError where a form of ours would have said dates"""
+    if len(calendar.ranges) >= MAX_RANGES:
+        raise _Full
     first, last = date.fromisoformat(form.fields["first"]), form.fields["last"] or form.fields["first"]
     return calendars.with_range(calendar, Range(DaySet(form.fields["kind"]), first, date.fromisoformat(last)))
 

@@ -1,9 +1,10 @@
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import Clock, PlayedControl, TokenOf
+from support.mgmt.desk import NOW, Clock, PlayedControl, TokenOf
 from support.mgmt.phone import Phone, add_caregiver, add_child
 from support.present import present
 
@@ -11,6 +12,7 @@ from parental import store
 from parental.calendar import exceptions
 from parental.database import reading, writing
 from parental.people import accounts
+from parental.people.household import By
 from parental.profile import UNTIL_RESUMED
 from parental.profiles import get_profile
 from parental.profiles import pause as pause_profile
@@ -344,3 +346,15 @@ async def test_a_page_that_says_that_nothing_was_changed_has_asked_what_is_in_fo
     status, said = await parent.send("pause", csrf=csrf, profile="99999")
 
     assert status == 404 and "not in force yet" not in said and control.asked == ["policy_changed"]
+
+
+async def test_minutes_that_are_one_too_many_are_refused_as_such(parent: Phone, engine: Engine) -> None:
+    with writing(engine) as conn:
+        store.set_schedule(conn, 7, SLEEP)
+        for n in range(exceptions.MAX_EXCEPTIONS):
+            span = exceptions.until(get_profile(conn, 7), "open_until", NOW + timedelta(minutes=1 + n), NOW)
+            exceptions.add(conn, 7, span, By("token", "1"), NOW)
+
+    status, said = await parent.tap("plus", 7, **PIN)
+
+    assert status == 409 and "no room for one more change for a while. Nothing was changed." in said

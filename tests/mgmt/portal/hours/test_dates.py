@@ -1,3 +1,4 @@
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
-from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
 from parental.calendar.sun import Turn
 from parental.database import reading, writing
 
@@ -173,3 +174,15 @@ async def test_from_another_site_or_without_a_session_nothing_is_changed(parent:
     parent.client.session.cookie_jar.clear()
     assert "Your mobile number" in await parent.words("/days")
     assert calendar(engine) == Calendar()
+
+
+async def test_dates_that_are_one_too_many_are_refused_as_such(parent: Phone, engine: Engine) -> None:
+    first = date(2027, 1, 1)
+    with writing(engine) as conn:
+        many = [first + timedelta(days=2 * n) for n in range(MAX_RANGES)]
+        held = Calendar(ranges=tuple(Range(DaySet.EXAMS, day, day) for day in many))
+        plans.put_calendar(conn, 7, held, True)
+
+    status, said = await send(parent, "add", **AUGUST)
+
+    assert status == 409 and "no room for more dates. Nothing was saved." in said and "do not fit" not in said
