@@ -47,7 +47,7 @@ HEADERS = {
 MAX_FIELD_CHARACTERS = 200
 STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text() + fonts()
 OF_PAGE = re.compile(r"([0-9]{1,9})\.[\w-]{11}")  # how many forms were spent when it was made, and its number
-NOT_OF_THE_DEED = frozenset({"csrf", "pin", "again", "alone"})
+NOT_OF_THE_DEED = frozenset({"csrf", "pin", "new_pin", "again", "alone"})
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 # By language and message: where its recording is (mgmt.portal.visitor.audio).

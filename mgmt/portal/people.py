@@ -1,7 +1,8 @@
-"""/family/people: who takes care of the household: who is in it, an invitation by telephone number, and its end; and
-whether the own telephone answers requests by message.
+"""/family/people: who takes care of the household: who is in it, an invitation by telephone number, and its end;
+whether the own telephone answers requests by message; and another PIN in the place of the household's.
 
 Invariants: each of these takes the PIN, for it gives or takes the power to open, but for the end of answers by message;
+another PIN takes the present one, also where it was right a moment ago;
 all caregivers see who did it and when; a number is taken and never shown; the last owner stays; the role `school` is
 the operator's to give.
 """
@@ -18,7 +19,7 @@ from mgmt.households import record
 from mgmt.portal.access import deed_of, permitted, viewed
 from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, moved, number_of, page
-from mgmt.portal.pin import is_fresh
+from mgmt.portal.pin import Refused, change_pin, has_pin, is_fresh
 from mgmt.portal.requests.replies import REPLIES
 from mgmt.portal.session import Session
 from parental.errors import BadPerson, NoPerson
@@ -38,6 +39,7 @@ from parental.people.phones import Phones, SealedPhone, international, mobile_nu
 PEOPLE = PATH + "/people"
 ROLES = (PARENT, HELPER)  # to choose from
 NEEDED = "account.caregivers"
+OPENS = "account.open"  # who may set a PIN
 ANSWERING = ("answers-on", "answers-off")
 
 
@@ -60,6 +62,7 @@ def add_people(app: web.Application) -> None:
     app.router.add_get(PEOPLE, viewed(_page))
     for did in ("invite", "remove"):
         app.router.add_post(f"{PEOPLE}/{did}", permitted(change, NEEDED, _page))
+    app.router.add_post(PEOPLE + "/pin", permitted(change_own_pin, OPENS, _page))
     for did in ANSWERING:
         app.router.add_post(f"{PEOPLE}/{did}", permitted(choose_answers, "account.pause", _page))
 
@@ -88,6 +91,15 @@ async def choose_answers(request: web.Request, form: Sent) -> web.Response:
         if asked is not None:
             return asked
     return await _do(request, form, _answering(wanted))
+
+
+async def change_own_pin(request: web.Request, form: Sent) -> web.Response:
+    """POST /family/people/pin"""
+    try:
+        await change_pin(request, form)
+    except Refused as reason:
+        return await _page(request, form.session, 403, alert=reason.message, minutes=reason.minutes)
+    return moved(request, "/changes")  # whose first line says it
 
 
 async def _do(request: web.Request, form: Sent, deed: Deed) -> web.Response:
@@ -153,7 +165,9 @@ def _sealed(request: web.Request, said: str) -> SealedPhone:
     return Phones(settings.phone_key).seal(mobile_number(international(said, settings.country)))
 
 
-async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
+async def _page(
+    request: web.Request, session: Session, status: int = 200, *, alert: str = "", minutes: int = 0
+) -> web.Response:
     def load(conn: Connection) -> tuple[list[Caregiver], bool]:
         answers = session.caregiver is not None and request_messages.has_chosen(conn, session.caregiver)
         return caregivers_of(conn, session.account), answers
@@ -173,5 +187,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         can_invite=can_invite,
         can_answer=_can_answer(request, session),
         answers=answers,
+        can_change_pin=session.may(OPENS) and await has_pin(request, session.account),
         alert=alert,
+        minutes=minutes,
     )

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 from mgmt.app_context import CLOCK, read, write
 from mgmt.households import note_choice
 from mgmt.portal.frame import Sent
-from mgmt.portal.session import LIFE, Session, keep_pin, refuse_repeated, spend
+from mgmt.portal.session import LIFE, Session, end_pins, keep_pin, refuse_repeated, spend
 from mgmt.staff.passwords import HASHER
 from parental.database import upsert
 from parental.people.login_codes import STEP, plain_digits
@@ -86,12 +86,7 @@ async def set_pin(request: web.Request, session: Session, typed: str, again: str
     """Give a household a PIN.   is_first  it has none.   Raises Refused"""
     if not session.may("account.open"):
         raise Refused("family.pin.ask")
-    if typed != again:
-        raise Refused("family.pin.differ")
-    if len(typed) not in DIGITS or not typed.isascii() or not typed.isdigit():
-        raise Refused("family.pin.digits")
-    if _is_easy(typed):
-        raise Refused("family.pin.easy")
+    _require_good(typed, again)
     hashed, now = await _hashed(request, lambda: HASHER.hash(typed)), request.app[CLOCK]()
 
     def store_it(conn: Connection) -> None:
@@ -100,9 +95,30 @@ async def set_pin(request: web.Request, session: Session, typed: str, again: str
         row = {"hash": hashed, "set_s": int(now.timestamp()), "wrong": 0, "waits_until_s": 0}
         put = upsert(conn, family_pins).values(account=session.account, **row)
         conn.execute(put.on_conflict_do_update(index_elements=["account"], set_=row))
-        note_choice(conn, session.account, session.actor, "pin set", {}, now)
+        note_choice(conn, session.account, session.actor, "pin set" if is_first else "pin changed", {}, now)
 
     await write(request, store_it)
+
+
+async def change_pin(request: web.Request, form: Sent) -> None:
+    """Have a new PIN take the place of the one that the form proves, which no other phone counts any more.
+
+    Raises Refused; Repeated"""
+    typed, again = plain_digits(form.fields["new_pin"]), plain_digits(form.fields["again"])
+    _require_good(typed, again)  # first: what is wrong with the new one costs no try
+    await prove(request, form)
+    await set_pin(request, form.session, typed, again, is_first=False)
+    await write(request, lambda conn: end_pins(conn, form.session.account, form.secret))
+
+
+def _require_good(typed: str, again: str) -> None:
+    """Raises Refused"""
+    if typed != again:
+        raise Refused("family.pin.differ")
+    if len(typed) not in DIGITS or not typed.isascii() or not typed.isdigit():
+        raise Refused("family.pin.digits")
+    if _is_easy(typed):
+        raise Refused("family.pin.easy")
 
 
 def remove_pin(conn: Connection, account: int) -> bool:

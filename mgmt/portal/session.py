@@ -116,6 +116,15 @@ def keep_pin(conn: Connection, secret: str, now: datetime, until: datetime) -> N
     conn.execute(update(sessions).where(chosen).values(**values))
 
 
+def end_pins(conn: Connection, account: int, but: str) -> None:
+    """Have the PIN asked again in all sessions of a household, but for one.   but  its cookie's value"""
+    of_caregivers = select(caregivers.c.id).where(caregivers.c.account == account)
+    of_lines = select(lines.c.id).where(lines.c.account == account)
+    of_tokens = select(tokens.c.id).where(tokens.c.subscriber.in_(of_lines))
+    mine = sessions.c.caregiver.in_(of_caregivers) | sessions.c.token.in_(of_tokens)
+    conn.execute(update(sessions).where(mine, sessions.c.sha256 != digest(but)).values(pin_until_s=0))
+
+
 def spend(conn: Connection, secret: str, forms: int, form: str) -> None:
     """Note that a form is done, in the transaction of what it does.   forms  that were spent when its page was made
 

@@ -1,12 +1,16 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
-from support.mgmt.desk import Clock
+from sqlalchemy import Connection, Engine
+from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver
+from support.present import present
 
-from parental.database import reading
-from parental.people.caregivers import Caregiver, caregivers_of
+from mgmt.portal.pin import is_fresh
+from mgmt.portal.session import begin_for, find_session, keep_pin
+from parental.database import reading, writing
+from parental.people.caregivers import Caregiver, accept, caregivers_of, invite
 from parental.people.household import history
 from parental.people.request_messages import has_chosen
 
@@ -17,6 +21,12 @@ SISTER = {"name": "  Hina ", "phone": "0301 7654321", "role": "helper"}
 def people(engine: Engine, account: int = 7) -> list[Caregiver]:
     with reading(engine) as conn:
         return caregivers_of(conn, account)
+
+
+def add_foreign(conn: Connection) -> int:
+    """A caregiver of another household."""
+    _, code = invite(conn, 8, "Noor", "owner", NOW)
+    return accept(conn, code, NOW).id
 
 
 async def send(at: Phone, did: str, **fields: Any) -> tuple[int, str]:
@@ -169,3 +179,68 @@ async def test_a_mother_chooses_answers_by_message_with_the_pin_and_ends_them_wi
 async def test_a_box_that_takes_no_answers_offers_none(parent: Phone, engine: Engine) -> None:
     assert "Answer by message" not in await parent.words("/people")
     assert (await send(parent, "answers-on", **PIN))[0] == 409
+
+
+async def test_a_pin_that_a_child_has_seen_is_changed_with_the_pin_of_now_and_all_read_it(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    assert "Change the PIN" not in await parent.words("/people")  # there is none
+    await send(parent, "invite", **SISTER, **PIN)
+    assert "Change the PIN" in await parent.words("/people")
+
+    status, said = await send(parent, "pin", pin="2468", new_pin="8642", again="8642")
+
+    assert status == 200 and "PIN changed Sana" in said
+    clock.forward(minutes=6)
+    assert "This is not the PIN" in (await send(parent, "invite", **SISTER, pin="2468"))[1]
+    assert (await send(parent, "pin", pin="8642", new_pin="9753", again="9753"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({"new_pin": "8642", "again": "8642"}, "This is not the PIN"),
+        ({"pin": "1357", "new_pin": "8642", "again": "8642"}, "This is not the PIN"),
+        ({"pin": "2468", "new_pin": "8642", "again": "8641"}, "The two are not the same"),
+        ({"pin": "2468", "new_pin": "1234", "again": "1234"}, "A child tries this PIN first"),
+    ],
+)
+async def test_a_child_with_the_phone_and_a_fresh_pin_sets_no_other(
+    parent: Phone, engine: Engine, clock: Clock, form: dict[str, str], why: str
+) -> None:
+    await send(parent, "invite", **SISTER, **PIN)
+
+    status, said = await send(parent, "pin", **form)
+
+    assert status == 403 and why in said
+    clock.forward(minutes=6)
+    assert (await send(parent, "answers-on", pin="2468"))[0] == 409 and "PIN changed" not in await parent.words(
+        "/changes"
+    )
+
+
+async def test_another_pin_is_asked_on_every_other_phone_also_where_it_was_not_for_30_days(
+    parent: Phone, engine: Engine
+) -> None:
+    await send(parent, "invite", **SISTER, **PIN, alone="1")
+    with writing(engine) as conn:
+        (caregiver,) = [each for each in caregivers_of(conn, 7) if each.nickname == "Sana"]
+        foreign = begin_for(conn, add_foreign(conn), NOW)
+        other = begin_for(conn, caregiver.id, NOW)
+        for secret in (other, foreign):
+            keep_pin(conn, secret, NOW, NOW + timedelta(days=30))
+
+    await send(parent, "pin", pin="2468", new_pin="8642", again="8642")
+
+    with reading(engine) as conn:
+        fresh = [is_fresh(present(find_session(conn, secret, NOW)), NOW) for secret in (other, foreign)]
+    assert fresh == [False, True]
+    assert "Invited" in (await send(parent, "invite", name="Ada", phone="0302 7654321", role="helper"))[1]
+
+
+async def test_a_helper_changes_no_pin(phone: Phone, engine: Engine) -> None:
+    add_caregiver(engine, "helper")
+    await phone.with_number()
+
+    assert (await send(phone, "pin", pin="2468", new_pin="8642", again="8642"))[0] == 403
+    assert "Change the PIN" not in await phone.words("/people")
