@@ -24,13 +24,13 @@ def test_a_mother_opens_her_child_in_one_tap_gives_it_a_phone_and_chooses_a_pict
     assert parent.n_taps == 1 and "ali-phone" in parent.says()
     parent.look("child", language, scheme)
 
-    parent.tap("button[value='cat']")
-    assert page.locator("button[value='cat'][aria-current]").count() == 1
     page.select_option("select[name=part]", label="📱 ali-phone · Home")
     parent.tap("form[action*='/give'] button")
     parent.look("child-give", language, scheme)
     parent.give_pin()
     parent.tap("button.big")
+    parent.tap("button[value='cat']")
+    assert page.locator("button[value='cat'][aria-current]").count() == 1
 
     assert page.locator("form[action*='/take']").count() == 2
     parent.look("child-given", language, scheme)
