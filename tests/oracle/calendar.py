@@ -37,7 +37,7 @@ def kind_of(cards: Iterable[Card], calendar: Calendar, day: date) -> DaySet:
 
 def hours_of(card: Card, calendar: Calendar, day: date) -> tuple[datetime, datetime]:
     """When a card of a day begins, and when its end comes for the first time after that; the same twice: never."""
-    by_sun = [turn is not None and calendar.city is not None for turn in (card.begins, card.ends)]
+    by_sun = [_sun(turn, calendar, day) is not None for turn in (card.begins, card.ends)]
     start = _at(card.begins, card.start_minute, calendar, day)
     if not any(by_sun):
         return start, start + timedelta(minutes=card.minutes)
@@ -51,8 +51,13 @@ def hours_of(card: Card, calendar: Calendar, day: date) -> tuple[datetime, datet
 
 
 def _at(turn: Turn | None, own: int, calendar: Calendar, day: date) -> datetime:
-    found = None if turn is None or calendar.city is None else minute_of(turn, calendar.city, day)
+    found = _sun(turn, calendar, day)
     return datetime.combine(day, time()) + timedelta(minutes=own if found is None else found)
+
+
+def _sun(turn: Turn | None, calendar: Calendar, day: date) -> int | None:
+    """Minutes; None: a card's own time holds, as also where the city is not known."""
+    return None if turn is None or calendar.city is None else minute_of(turn, calendar.city, day)
 
 
 def held_at(cards: tuple[Card, ...], calendar: Calendar, wall: datetime) -> frozenset[str] | None:
