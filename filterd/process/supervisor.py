@@ -201,7 +201,8 @@ class Supervisor:
         for child in self._children:
             if states.get("MAINPID") == str(child.pid):
                 child.silent_s = 0.0
-                if not child.is_ready and "READY" in states:
+                # A quick role may be ready before its number is noted here; it says that it lives only after that.
+                if not child.is_ready and not states.keys().isdisjoint(("READY", "WATCHDOG")):
                     child.is_ready = True
                     self._tell()
 
