@@ -127,7 +127,8 @@ def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
 
 
 def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> CompileReport:
-    _keep_temporary_files(config.state_dir)
+    if is_confined:
+        _keep_temporary_files(config.state_dir)
     # late: the database, which lists alone do without
     from filterd.database.access import hold_connections, opened_for_control
     from filterd.images.compile import compile_config, compile_kept, next_base

@@ -127,21 +127,21 @@ def _ended(process: "subprocess.Popen[bytes]") -> int:
 def _child(program: Program) -> Iterator[tuple["subprocess.Popen[bytes]", socket.socket]]:
     """A reader of our own; ended with the block."""
     ours, theirs = socket.socketpair()
-    with ours, tempfile.TemporaryDirectory(prefix="filterd-reader-") as folder:
+    with ours, theirs, tempfile.TemporaryDirectory(prefix="filterd-reader-") as folder:
         account = _account(ACCOUNTS[program.role][0])
         if account is not None:
             os.chown(folder, account, -1)
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", program.module],
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                cwd=folder,
-                env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath, **program.environment},
-                user=account,
-                group=account if account is None else pwd.getpwuid(account).pw_gid,
-                extra_groups=None if account is None else [],
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", program.module],
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            cwd=folder,
+            env={"TMPDIR": folder, "PYTHONSAFEPATH": "1", "PATH": os.defpath, **program.environment},
+            user=account,
+            group=account if account is None else pwd.getpwuid(account).pw_gid,
+            extra_groups=None if account is None else [],
+        )
+        theirs.close()  # so that its end is seen here
         with process:
             try:
                 yield process, ours
