@@ -198,9 +198,10 @@ def portal_taps(appliance: "Asked", n: int, beside: Callable[[], None]) -> list[
     """Milliseconds of a parent's pauses and undos in turn, by the family page."""
     with contextlib.closing(Browser(appliance)) as browser:
         browser.sign_in(appliance.parent_of(1))
-        said, found = form_of(browser.get("/family?lang=en")), []
+        found: list[float] = []
         for _ in range(n):
             beside()
+            said = form_of(browser.get("/family?lang=en"))  # of a page of its own: a form does nothing twice
             found += (took_ms(functools.partial(_tapped, browser, way, said)) for way in ("pause", "undo"))
     return found
 
