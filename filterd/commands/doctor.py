@@ -39,6 +39,7 @@ EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE = 12, 13, 10  # linux/capability.h
 RECEIVER_S = 3.0  # for a server of this network to take a connection
 ANY_GATE = Rules(ports=(80, 443), quic_ports=(443,), n_queues=1)  # without a configuration
+DATAGRAMS = ("dns", "radius")  # kinds of ports; the others are of TCP
 MOST_PROXIES = 256  # addresses of one prefix: a network of proxies alone
 
 
@@ -332,26 +333,48 @@ def _unproven(n_packets: int) -> Finding:
     return Finding("forged answers", f"{n_packets} packets were dropped", cure if n_packets else "")
 
 
-def _running(run_dir: Path) -> dict[str, str]:
-    """Role → one process of this run directory that does its work."""
+def _running(run_dir: Path) -> dict[str, tuple[str, int]]:
+    """Role → one process of this run directory that does its work: its name and number."""
     found = instances(run_dir).items()
     works = {name: told.pid for name, (told, is_running) in found if is_running and told.fault is None}
-    return {name.partition("-")[0]: f"{name}, process {pid}" for name, pid in works.items()}
+    return {name.partition("-")[0]: (name, pid) for name, pid in works.items()}
 
 
-def _port(kind: str, address: str, port: int, holder: str | None = None) -> Finding:
-    """Check that a role can listen.   holder  the process that does so already, where filterd runs"""
+def _listens(pid: int, kind: str, port: int) -> bool:
+    """Whether a process has a socket at a port, at whichever address; False where that cannot be told, too.
+
+    Source: proc_pid_net(5): the local address with its port in hexadecimal is second in a row, the inode tenth."""
+    protocol = "udp" if kind in DATAGRAMS else "tcp"
+    try:
+        held = {_target(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        tables = [Path(f"/proc/{pid}/net/{protocol}{version}").read_text() for version in ("", "6")]
+    except OSError:  # another account's process, or one that has ended
+        return False
+    rows = (row.split() for table in tables for row in table.splitlines()[1:])
+    return any(int(row[1].rpartition(":")[2], 16) == port and f"socket:[{row[9]}]" in held for row in rows)
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
+def _port(kind: str, address: str, port: int, holder: tuple[str, int] | None = None) -> Finding:
+    """Check that a role can listen.   holder  the role's process, where filterd runs"""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     what, shown = f"{kind} port", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     try:
-        with socket.socket(family, socket.SOCK_DGRAM if kind in ("dns", "radius") else socket.SOCK_STREAM) as probe:
+        with socket.socket(family, socket.SOCK_DGRAM if kind in DATAGRAMS else socket.SOCK_STREAM) as probe:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             if kind != "dns":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as reason:
-        if holder and reason.errno == errno.EADDRINUSE:
-            return Finding(what, f"{shown} in use, and filterd runs ({holder})", "")
-        return Finding(what, f"{shown} {reason.strerror}", "stop what uses it (ss -lnp), or choose another")
+        if reason.errno == errno.EADDRINUSE and holder and _listens(holder[1], kind, port):
+            return Finding(what, f"{shown} in use by filterd ({holder[0]}, process {holder[1]})", "")
+        cure = "stop what uses it (ss -lnp), or choose another"
+        return Finding(what, f"{shown} {reason.strerror}", f"{cure}; as root, doctor knows filterd's own")
     return Finding(what, f"{shown} free", "")

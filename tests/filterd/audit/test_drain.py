@@ -76,14 +76,19 @@ def test_what_a_tap_only_saw_is_recorded_as_a_shadow_and_never_counted_as_a_stop
     assert counts(ledger) == []
 
 
-def test_blocks_of_an_order_on_trial_are_counted_where_it_is_tried_a_line_once_a_second(
-    tmp_path: Path, ledger: Ledger
-) -> None:
+def try_order(ledger: Ledger) -> None:
+    """Have order 3 on trial at gw1."""
     about = {"issuer": "PTA", "ref": "1", "ground": "g", "scope": "exact", "is_emergency": False, "received_ms": 1}
     canary = {"order": 3, "gateway": "gw1", "revision": 1, "n_entries": 1, "begun_s": 1, "since_s": 1, "until_s": 9}
     with writing(ledger.engine) as conn:
         conn.execute(insert(orders).values(about | {"id": 3, "sha256": b"", "original": b""}))
         conn.execute(insert(order_canaries).values(canary))
+
+
+def test_blocks_of_an_order_on_trial_are_counted_where_it_is_tried_a_line_once_a_second(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    try_order(ledger)
     many = [event("a.test"), event("b.test"), event(subscriber=8), event(at_s=TIME_S + 1)]
     many += [event(reason=Reason.CSAM), event(subscriber=NOT_A_SUBSCRIBER), event(subscriber=NOT_A_SUBSCRIBER)]
     for name in ("gw1", "gw2"):
@@ -98,11 +103,7 @@ def test_blocks_of_an_order_on_trial_are_counted_where_it_is_tried_a_line_once_a
 def test_what_the_verifiers_probe_meets_is_neither_a_record_nor_a_block_of_an_order_on_trial(
     tmp_path: Path, ledger: Ledger
 ) -> None:
-    about = {"issuer": "PTA", "ref": "1", "ground": "g", "scope": "exact", "is_emergency": False, "received_ms": 1}
-    canary = {"order": 3, "gateway": "gw1", "revision": 1, "n_entries": 1, "begun_s": 1, "since_s": 1, "until_s": 9}
-    with writing(ledger.engine) as conn:
-        conn.execute(insert(orders).values(about | {"id": 3, "sha256": b"", "original": b""}))
-        conn.execute(insert(order_canaries).values(canary))
+    try_order(ledger)
     probed = [event(f"{n}.test", subscriber=900, at_s=TIME_S + n) for n in range(9)]
     put_segment(tmp_path / "spool/gate-0", 1, *probed, event(reason=Reason.CSAM, subscriber=900), event(), *probed)
 

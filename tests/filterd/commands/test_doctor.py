@@ -2,12 +2,15 @@ import errno
 import json
 import os
 import socket
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.present import present
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
@@ -104,8 +107,26 @@ def test_a_port_that_filterd_itself_holds_is_good(tmp_path: Path) -> None:
             with_a_fault = found()
         alone = found()
 
-    assert while_it_runs.found == f"127.0.0.1:{port} in use, and filterd runs (web-0, process {os.getpid()})"
+    assert while_it_runs.found == f"127.0.0.1:{port} in use by filterd (web-0, process {os.getpid()})"
     assert (while_it_runs.cure, bool(with_a_fault.cure), bool(alone.cure)) == ("", True, True)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("kind", "sort"), [("dns", socket.SOCK_DGRAM), ("api", socket.SOCK_STREAM)])
+def test_a_port_that_another_program_holds_is_not_filterds_though_its_role_runs(
+    kind: str, sort: socket.SocketKind
+) -> None:
+    port = free_port()
+    bound = f"import socket, sys; s = socket.socket(type={int(sort)}); s.bind(('127.0.0.1', {port}))"
+    waits = f"{bound}; s.type == 1 and s.listen(); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert present(other.stdout).readline()
+        by_another = _port(kind, "127.0.0.1", port, ("web-0", os.getpid()))
+        by_itself = _port(kind, "127.0.0.1", port, ("web-0", other.pid))
+        by_none = _port(kind, "127.0.0.1", port, ("web-0", 2**22))
+        other.kill()
+
+    assert (bool(by_another.cure), by_itself.cure, bool(by_none.cure)) == (True, "", True)
 
 
 @pytest.mark.services
