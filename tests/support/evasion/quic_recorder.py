@@ -15,7 +15,7 @@ from aioquic import tls
 from aioquic._buffer import Buffer
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.asyncio.server import QuicServer
-from aioquic.h3.connection import H3Connection
+from aioquic.h3.connection import H3Connection, Setting
 from aioquic.h3.events import HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated, QuicEvent
@@ -24,6 +24,16 @@ from support.evasion.recorder import Log
 SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
 RECEIVE_OCTETS = 32 << 20
 IDLE_S = 5.0  # most clients here say nothing after their hello
+
+
+class StaticTable(H3Connection):
+    """HTTP/3 without QPACK's dynamic table.
+
+    curl with OpenSSL's QUIC refers to entries that it never sends where a busy machine answers it quickly, and waits
+    for ever (https://github.com/curl/curl/issues/21463)."""
+
+    def _get_local_settings(self) -> dict[int, int]:
+        return super()._get_local_settings() | {Setting.QPACK_MAX_TABLE_CAPACITY: 0, Setting.QPACK_BLOCKED_STREAMS: 0}
 
 
 class Recording:
@@ -43,7 +53,7 @@ class Recording:
         outer = self
 
         class Protocol(QuicConnectionProtocol):
-            http: H3Connection | None = None
+            http: StaticTable | None = None
 
             def datagram_received(self, data: bytes | str, addr: tuple[str, int]) -> None:
                 outer._client = addr[:2]
@@ -51,7 +61,7 @@ class Recording:
 
             def quic_event_received(self, event: QuicEvent) -> None:
                 if isinstance(event, ProtocolNegotiated):
-                    self.http = H3Connection(self._quic)
+                    self.http = StaticTable(self._quic)
                 for each in self.http.handle_event(event) if self.http else ():
                     if isinstance(each, HeadersReceived):
                         self.http.send_headers(each.stream_id, [(b":status", b"200"), (b"content-length", b"2")])
