@@ -110,7 +110,8 @@ class Settings:
     dns_name        of the certificate of DNS over TLS and HTTPS; None: they are not served
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
-    closable        categories and services that something here enforces: a list holds them, or the gate
+    closable        categories and services that lists of this box are for, or that the gate enforces; which of them
+                    are in force, the family pages ask control (mgmt.portal.household.filter_state)
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken

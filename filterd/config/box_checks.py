@@ -224,7 +224,7 @@ def _check_list(config: Config, box: Box, path: str, entry: ListEntry) -> Iterat
 def _check_kinds(config: Config, _: Box) -> Iterator[Finding]:
     """What an age closes and nothing here does: said once, for families with a door of their own."""
     closed = frozenset().union(*(preset.closed for preset in PRESETS.values()))
-    lacking = sorted(closed - held_kinds(config))
+    lacking = sorted(closed - held_kinds(config.lists))
     if config.family.listen and lacking:
         found = f"no list holds what families close by age: {', '.join(lacking)}"
         effect = "they are not offered these kinds, and nothing closes them"

@@ -1,11 +1,12 @@
 """Settings of the web applications of mgmt, from the configuration."""
 
 import dataclasses
+from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from filterd.config import Config
-from filterd.config.schema import Splash
+from filterd.config.schema import ListEntry, Splash
 from filterd.places import PUBLIC
 from mgmt.appeals.key_text import key_of
 from mgmt.deadlines.rules import Deadline, Rules
@@ -24,7 +25,7 @@ def settings_of(config: Config) -> Settings:
         zone=config.parental.timezone,
         has_tls=config.api.certificate is not None,
         has_gate=has_gate and bool(config.gate.http_ports),
-        closable=held_kinds(config) | (frozenset(PACKETS) if has_gate else frozenset()),
+        closable=held_kinds(config.lists) | (frozenset(PACKETS) if has_gate else frozenset()),
         stops_names=has_gate or config.dns.workers > 0,
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,
@@ -54,9 +55,9 @@ def family_settings_of(config: Config) -> Settings:
     return dataclasses.replace(settings_of(config), has_tls=config.family.certificate is not None, has_client_ca=False)
 
 
-def held_kinds(config: Config) -> frozenset[str]:
-    """Categories and services that a list of this box holds; one that is on trial closes nothing."""
-    held = (entry.category or entry.service for entry in config.lists if entry.action != "shadow")
+def held_kinds(lists: Iterable[ListEntry]) -> frozenset[str]:
+    """Categories and services that these lists hold; one that is on trial closes nothing."""
+    held = (entry.category or entry.service for entry in lists if entry.action != "shadow")
     return frozenset(filter(None, held))
 
 

@@ -18,6 +18,7 @@ from fastpath.images.verdict import Reason
 from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
+from filterd.config.web_settings import held_kinds
 from filterd.control.context import Context
 from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
@@ -110,6 +111,7 @@ class Explainer:
         config, engine, publisher = self._context.config, self._context.engine, self._publisher
         images = config.state_dir / IMAGES
         listed = publisher.live.compiled.report["lists"] if publisher.live else []
+        filled = {each["list"] for each in listed if each["rules"]}
         return ControlStatus(
             generations=publisher.generations,
             delta_names=publisher.live.n_names if publisher.live else 0,
@@ -130,6 +132,7 @@ class Explainer:
             confirmed_s=await asyncio.to_thread(confirmed_s, config),
             list_ages=await asyncio.to_thread(age_states, config, time.time()),
             self_tests=self_tests(config, publisher.tables),
+            kinds=sorted(held_kinds(entry for entry in config.lists if entry.id in filled)),
             records_late_since_s=await asyncio.to_thread(
                 late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
             ),

@@ -347,6 +347,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     confirmed_s            list → when its source last said that the good copy is its newest, unix
     list_ages              list → 0 confirmed in time, 1 stale, 2 of tier csam and stale for days
     self_tests             list → whether it closes its self-test entries; only lists that have some
+    kinds                  categories and services that a list in force holds
     records_late_since_s   when the oldest block record was written that is not in the database yet, unix; None: none
                            has waited for ten seconds
 
@@ -377,6 +378,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     confirmed_s: dict[str, float]
     list_ages: dict[str, int]
     self_tests: dict[str, bool]
+    kinds: list[str]
     records_late_since_s: float | None
     legal_holds: list[str]
     siem: dict[str, Sending]

@@ -14,13 +14,14 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.app_context import CLOCK, SETTINGS, read
+from mgmt.app_context import CLOCK, read
 from mgmt.households import note_choice
 from mgmt.portal.access import deed_of, permitted, taken_back, viewed
 from mgmt.portal.cards import DRAWINGS, drawing_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import Sent, language_of, moved, number_of, page
 from mgmt.portal.household.children import CHILDREN, NEEDED, born_of, name_in
+from mgmt.portal.household.filter_state import closable_of
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.pages import Rules, rules_shown
@@ -199,7 +200,7 @@ def _here(conn: Connection, session: Session, number: int, now: datetime) -> dat
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
     number, t, now = _number(request), language_of(request), request.app[CLOCK]()
-    closable = request.app[SETTINGS].closable
+    closable = closable_of(request.app)
     try:
         shown = await read(request, lambda conn: _shown(conn, session, number, closable, t, now))
     except NoPerson:

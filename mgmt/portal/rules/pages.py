@@ -14,12 +14,13 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, SETTINGS, read
+from mgmt.app_context import CLOCK, read
 from mgmt.forms import Stale, mark_of
 from mgmt.portal.access import deed_of, permitted, profile_of, taken_back, viewed
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
+from mgmt.portal.household.filter_state import closable_of
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.edits import Opening, Opens, Wished, make
@@ -93,7 +94,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     """POST …/save, preset, name, drop"""
     did = deed_of(request)
     try:
-        wished = _WISHES[did](form.fields, request.app[SETTINGS].closable)
+        wished = _WISHES[did](form.fields, closable_of(request.app))
     except BadProfile:
         return await _page(request, form.session, 422, alert="family.rules.no.name", pasted=form.fields["link"])
     try:
@@ -219,7 +220,7 @@ async def _page(
     pasted: str = "",
 ) -> web.Response:
     t, now, profile = language_of(request), request.app[CLOCK](), profile_of(request)
-    closable = request.app[SETTINGS].closable
+    closable = closable_of(request.app)
 
     def load(conn: Connection) -> Rules:
         require_own(conn, session.account, profile)
@@ -253,7 +254,7 @@ async def _page(
 def rules_shown(conn: Connection, profile: int, closable: Collection[str], t: Language) -> Rules:
     """What the page of a profile shows, but for the receipt.
 
-    closable  of mgmt.settings: other kinds and services may be stored, and nothing closes them.   Raises NoPerson"""
+    closable  of filter_state: other kinds and services may be stored, and nothing closes them.   Raises NoPerson"""
     rules, offered, whose = get_profile(conn, profile), rules_of(conn, profile), named(conn, profile)
     roads = [name for name in ROADS if name in closable and (name not in PACKETS or name in offered)]
     own = [(name, field) for field in (DENIED, ALLOWED) for name in sorted(getattr(rules, field))]

@@ -17,11 +17,12 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, select
 
-from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read
+from mgmt.app_context import CLOCK, CONTROL, read
 from mgmt.control_protocol import ControlFailed
 from mgmt.portal.cards import icon_of
 from mgmt.portal.frame import PATH, language_of, page, session_of
 from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.household.filter_state import closable_of
 from mgmt.portal.in_force import PATIENCE_S
 from mgmt.portal.reports import Report, report_of, shows_counts
 from mgmt.portal.rules.pages import Rules, Tile, rules_shown
@@ -69,7 +70,7 @@ async def show(request: web.Request) -> web.Response:
     """GET /family/mine"""
     t, now, address = language_of(request), request.app[CLOCK](), client_address(request.remote)
     profile = None if address is None else await _profile_at(request, address)
-    closable = request.app[SETTINGS].closable
+    closable = closable_of(request.app)
     found = None if profile is None else await read(request, lambda conn: mine_of(conn, profile, closable, t, now))
     return page(request, "mine.html", session=await session_of(request), mine=found)
 
@@ -95,7 +96,7 @@ def _holding(conn: Connection, address: str) -> int | None:
 
 
 def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Language, now: datetime) -> Mine | None:
-    """What holds by a profile; None: there is none of this number any more.   closable  of mgmt.settings
+    """What holds by a profile; None: there is none of this number any more.   closable  of filter_state
 
     Cost: some ms"""
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one_or_none()

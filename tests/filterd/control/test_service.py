@@ -45,6 +45,26 @@ def test_a_list_that_is_not_there_at_the_start_is_told_and_stops_no_other(place:
     assert why == "csam"
 
 
+def test_status_names_the_kinds_of_the_lists_in_force_and_of_no_list_that_has_not_come(
+    place: Path, engine: Engine
+) -> None:
+    kinds = "".join(
+        f"{{id: {kind}, file: {kind}.txt, format: plain, tier: category, category: {kind}}}, "
+        for kind in ("gambling", "adult")
+    )
+    said = (place / "f.yaml").read_text()
+    (place / "f.yaml").write_text(said.replace("lists: [", f"lists: [{kinds}"))
+    (place / "gambling.txt").write_text("casino.test\n")
+
+    async def work(control: Control) -> tuple[list[str], list[str]]:
+        first = (await control.explainer.status()).kinds
+        (place / "adult.txt").write_text("adult.test\n")
+        await control.reload()
+        return first, (await control.explainer.status()).kinds
+
+    assert play(place, engine, work) == (["gambling"], ["adult", "gambling"])
+
+
 def test_a_list_that_changed_is_compiled_at_a_reload_and_one_that_did_not_is_not(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> tuple[int, int, str]:
         first = done(await control.reload()).generations["names"][0]
@@ -108,7 +128,7 @@ OF_AN_ORDER = {"issuer", "order_ref", "order_date", "ground"}
 STATUS = {
     *("ok", "generations", "delta_names", "ages_s", "lists", "shadowed", "ways_around", "unjudged", "faults", "rpz"),
     *("workers", "cut", "connections_cut", "splash_probes", "notices", "roles", "confirmed_s", "records_late_since_s"),
-    *("list_ages", "self_tests", "legal_holds", "siem"),
+    *("list_ages", "self_tests", "kinds", "legal_holds", "siem"),
     "levels",
 }
 

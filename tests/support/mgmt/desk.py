@@ -30,6 +30,7 @@ from mgmt.control_protocol import (
 )
 from mgmt.orders.decisions import confirm, taken
 from parental.database import writing
+from rules.category import NUMBERS
 from rules.lists.source import describe_source
 from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.protected import Protected
@@ -87,6 +88,7 @@ class PlayedControl:
         self.generation = 41
         self.fails: str | None = None
         self.refuses: str | None = None
+        self.kinds = sorted(NUMBERS)
         self.hangs = False
         self.waits = asyncio.Event()
         self.released = asyncio.Event()
@@ -136,7 +138,7 @@ class PlayedControl:
     async def status(self) -> dict[str, Any]:
         self._may_fail()
         worker = {"ok": True, "name": "dns-0", "generations": {"names": [41, 0]}, "refused": None}
-        return {"workers": [worker]}
+        return {"workers": [worker], "kinds": self.kinds}
 
     def _receipt(self, asked: str) -> Receipt:
         self.asked.append(asked)

@@ -8,7 +8,9 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.phone import Phone, add_child
 
 from mgmt.portal.household import filter_state
-from mgmt.portal.household.filter_state import FILTER, Is, Look, found_in, look
+from mgmt.portal.household.filter_state import FILTER, Is, Look, closable_of, found_in, look
+from mgmt.settings import Settings
+from parental.people.levels import PACKETS
 
 WORKER = {"ok": True, "name": "dns-0", "generations": {}, "refused": None}
 SILENT = {"name": "gate-0", "generations": {}, "refused": "no answer in 10 s", "counters": {}}
@@ -63,6 +65,26 @@ async def test_a_worker_that_is_silent_and_a_control_that_is_away_are_told_and_n
     await look(parent.app)
     assert PART in await parent.words() and "Some of what you have closed may be open" in await parent.words()
     assert "Filter working" not in await parent.words()
+
+
+async def test_a_control_that_is_away_or_of_an_earlier_version_leaves_the_kinds_that_it_said_last(
+    parent: Phone, control: PlayedControl, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def of_an_earlier_version() -> dict[str, Any]:
+        return {"workers": [WORKER]}
+
+    parent.app[FILTER].last = Look()
+    assert closable_of(parent.app) == settings.closable
+    control.kinds = ["adult"]
+    await look(parent.app)
+    assert closable_of(parent.app) == {"adult", *PACKETS}
+
+    control.fails = "control: no answer"
+    await look(parent.app)
+    assert closable_of(parent.app) == {"adult", *PACKETS}
+    monkeypatch.setattr(control, "status", of_an_earlier_version)
+    await look(parent.app)
+    assert closable_of(parent.app) == {"adult", *PACKETS}
 
 
 async def test_what_was_not_looked_at_for_minutes_is_not_called_working_nor_where_the_clock_was_set_back(

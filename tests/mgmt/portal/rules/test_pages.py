@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import Clock
+from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.household.filter_state import look
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.settings import Settings
 from mgmt.splash.pages import Facts
@@ -84,6 +85,28 @@ async def test_a_kind_that_no_list_holds_is_not_offered_nor_named_to_the_child_a
     ticked = {"c-adult": "1", "c-social": "1", "c-bypass": "1", "c-youtube": "1", "c-games": "1"}
     await send(parent, "save", **ticked, safe_search="strict", youtube="strict", **ALL)
     assert held(engine).blocked_categories == PRESETS["10-12"].closed | {"youtube"}
+
+
+async def test_a_kind_whose_lists_have_not_come_yet_is_not_called_closed_until_one_is_in_force(
+    parent: Phone, engine: Engine, settings: Settings, control: PlayedControl
+) -> None:
+    await send(parent, "preset", ages="10-12")
+    settings.closable = frozenset({"adult", "gambling", "quic"})
+    control.kinds = ["adult"]
+    await look(parent.app)
+    seen = await parent.seen("/rules/7")
+
+    for where in ("/rules/7", "/rules/7/sees"):
+        said = await parent.words(where)
+        assert "adult content" in said.lower() and "gambling" not in said.lower()
+    assert "Only the kinds that are shown below can be closed here." in await parent.words("/rules/7")
+    assert 'name="c-quic"' in (await parent.get("/rules/7"))[2]  # the gate holds it, and no list
+
+    control.kinds = ["adult", "gambling"]
+    await look(parent.app)
+    assert "gambling" in (await parent.words("/rules/7/sees")).lower()
+    status, said = await send(parent, "save", seen=seen, **{"c-adult": "1"}, **ALL)
+    assert status == 409 and "gambling" in held(engine).blocked_categories  # a page of before shows less
 
 
 @pytest.mark.parametrize("did", ["save", "preset"])

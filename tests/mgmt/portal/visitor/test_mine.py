@@ -3,6 +3,7 @@ from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, PlayedControl
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.household.filter_state import look
 from mgmt.settings import Settings
 from parental import store
 from parental.calendar import plans, weeks
@@ -48,6 +49,17 @@ async def test_a_child_reads_what_is_closed_when_and_who_decided_without_signing
 
 async def test_what_no_list_holds_is_not_called_closed(phone: Phone, profile: int, settings: Settings) -> None:
     settings.closable = frozenset({"adult", "tiktok"})
+
+    said = await phone.words("/mine")
+
+    assert "TikTok" in said and "gambling" not in said
+
+
+async def test_what_no_list_in_force_holds_is_not_called_closed(
+    phone: Phone, profile: int, control: PlayedControl
+) -> None:
+    control.kinds = ["adult", "tiktok"]
+    await look(phone.app)
 
     said = await phone.words("/mine")
 
