@@ -4,7 +4,7 @@ A parent's token reaches the account of its line; any other gives the same 403, 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
@@ -31,7 +31,7 @@ from mgmt.api.account_shapes import (
     WholeAccount,
 )
 from mgmt.api.subscribers import PAGE, live_receipt
-from mgmt.app_context import CLOCK, json_response, read, write
+from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.errors import BadRequest
 from mgmt.frame.contract import Contract
@@ -46,7 +46,7 @@ from parental.people import accounts, household
 from parental.people.accounts import Account
 from parental.people.caregivers import Caregiver, caregivers_of
 from parental.people.children import Child, belongings, children_of
-from parental.people.levels import offers, rules_of
+from parental.people.levels import PACKETS, offers, rules_of
 from parental.subscriber import MAX_ID
 
 T = TypeVar("T")
@@ -75,14 +75,14 @@ async def put_account(request: web.Request, principal: Principal) -> web.Respons
         return is_new
 
     is_new = await write(request, store_it)
-    return json_response(await read(request, lambda conn: account_shown(conn, number)), 201 if is_new else 200)
+    return json_response(await read_account(request, number), 201 if is_new else 200)
 
 
 async def get_account(request: web.Request, principal: Principal) -> web.Response:
     """Show an account with its lines, children and caregivers."""
 
     def load(conn: Connection) -> WholeAccount:
-        return account_shown(conn, own_account(conn, request, principal))
+        return account_shown(conn, own_account(conn, request, principal), request.app[SETTINGS].closable)
 
     return json_response(await read(request, load))
 
@@ -116,16 +116,21 @@ async def get_history(request: web.Request, principal: Principal) -> web.Respons
 async def live_account(request: web.Request, number: int, status: int = 200, child: int | None = None) -> web.Response:
     """Have a change published; the account with the receipt, and the child that was added."""
     receipt = await live_receipt(request)
-    found = await read(request, lambda conn: account_shown(conn, number))
+    found = await read_account(request, number)
     return json_response(ChangedAccount(account=found, receipt=receipt, child=child), status)
 
 
-def account_shown(conn: Connection, number: int) -> WholeAccount:
-    """An account with all that is in it, as the API gives it."""
+async def read_account(request: web.Request, number: int) -> WholeAccount:
+    """account_shown() of one moment of the database."""
+    return await read(request, lambda conn: account_shown(conn, number, request.app[SETTINGS].closable))
+
+
+def account_shown(conn: Connection, number: int, closable: Collection[str]) -> WholeAccount:
+    """An account with all that is in it, as the API gives it.   closable  of mgmt.settings"""
     return WholeAccount(
         **_head(tried(accounts.get_account, conn, number)),
-        lines=[_line(conn, row) for row in accounts.lines_of(conn, number)],
-        children=[_child(conn, child) for child in children_of(conn, number)],
+        lines=[_line(conn, row, closable) for row in accounts.lines_of(conn, number)],
+        children=[_child(conn, child, closable) for child in children_of(conn, number)],
         caregivers=[AccountCaregiver(**caregiver_shown(each)) for each in caregivers_of(conn, number)],
     )
 
@@ -170,7 +175,7 @@ def _head(account: Account) -> dict[str, Any]:
     return {"id": account.id, "name": account.name, "language": account.language, "created": created}
 
 
-def _line(conn: Connection, row: Row[Any]) -> AccountLine:
+def _line(conn: Connection, row: Row[Any], closable: Collection[str]) -> AccountLine:
     offer = offers(conn, row.id)
     return AccountLine(
         id=row.id,
@@ -178,14 +183,19 @@ def _line(conn: Connection, row: Row[Any]) -> AccountLine:
         province=row.province,
         profile=row.profile,
         level=offer.level.value,
-        offers=Offered(list(offer.rules), list(offer.children)),
+        offers=Offered(_enforced(offer.rules, closable), list(offer.children)),
     )
 
 
-def _child(conn: Connection, child: Child) -> AccountChild:
+def _child(conn: Connection, child: Child, closable: Collection[str]) -> AccountChild:
     told = {key: value for key, value in asdict(child).items() if key != "account"}
     has = [Belonging(**each) for each in belongings(conn, child)]
-    return AccountChild(**told, has=has, offers=list(rules_of(conn, child.profile)))
+    return AccountChild(**told, has=has, offers=_enforced(rules_of(conn, child.profile), closable))
+
+
+def _enforced(rules: Iterable[str], closable: Collection[str]) -> list[str]:
+    """What a line can be offered, less what only a gate closes where this box has none."""
+    return [rule for rule in rules if rule not in PACKETS or rule in closable]
 
 
 def _event(row: Row[Any]) -> HouseholdEvent:

@@ -8,8 +8,8 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.api.account_shapes import AccountCaregiver, Code, Invitation, InvitedCaregiver, RoleChange, WholeAccount
-from mgmt.api.accounts import account_shown, caregiver_shown, number_in, own_account, tried
-from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
+from mgmt.api.accounts import account_shown, caregiver_shown, number_in, own_account, read_account, tried
+from mgmt.app_context import CLOCK, SETTINGS, json_response, write
 from mgmt.auth import Principal, Route
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
@@ -81,7 +81,7 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
         return account
 
     account = await write(request, store_it)
-    return json_response(await read(request, lambda conn: account_shown(conn, account)))
+    return json_response(await read_account(request, account))
 
 
 async def remove_pin(request: web.Request, principal: Principal) -> web.Response:
@@ -92,7 +92,7 @@ async def remove_pin(request: web.Request, principal: Principal) -> web.Response
         if not pin.remove_pin(conn, account):
             raise Problem(404, f"account {account}: has no PIN; nothing done", "pin")
         record(conn, account, principal.actor, "pin removed", {}, now)
-        return account_shown(conn, account)
+        return account_shown(conn, account, request.app[SETTINGS].closable)
 
     return json_response(await write(request, store_it))
 

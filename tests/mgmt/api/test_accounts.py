@@ -2,9 +2,10 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf, PlayedControl
 
+from mgmt.settings import Settings
 from parental.database import reading, writing
 from parental.people import accounts
-from parental.people.levels import NAMES
+from parental.people.levels import LOCKS, NAMES, PACKETS
 
 REFUSED = (403, {"detail": "this token may not do that; nothing done; ask the operator for one that may"})
 
@@ -20,6 +21,22 @@ async def test_accounts_are_listed_and_shown_with_their_lines_and_levels(desk: D
     assert (line["id"], line["level"], line["profile"]) == (9, "D", 9)
     assert line["offers"] == {"rules": list(NAMES), "children": ["line", "device"]}
     assert (shown["children"], shown["caregivers"]) == ([], [])
+
+
+async def test_what_only_a_gate_closes_is_offered_to_no_line_and_no_child_where_there_is_none(
+    desk: DeskOf, settings: Settings
+) -> None:
+    api = desk("operator")
+    _, made = await api.ask("POST", "/v1/accounts/7/children", json={"nickname": "Ali"})
+    await api.ask("POST", f"/v1/accounts/7/children/{made['child']}/take", json={"line": 7})
+
+    async def offered() -> list[list[str]]:
+        _, shown = await api.ask("GET", "/v1/accounts/7")
+        return [shown["lines"][0]["offers"]["rules"], shown["children"][0]["offers"]]
+
+    assert await offered() == [[*NAMES, *LOCKS, *PACKETS]] * 2
+    settings.closable = settings.closable.difference(PACKETS)
+    assert await offered() == [[*NAMES, *LOCKS]] * 2
 
 
 async def test_an_account_is_put_and_what_is_not_said_stays(desk: DeskOf) -> None:
