@@ -73,10 +73,10 @@ cdef class _Requests:
             at += sizes.host_n
             settle()
             if t != NULL:
-                judge_request(t, &host, -1, at, sizes.target_n, NULL, 0, 0, &self.url, &self.decision)
+                judge_request(t, &host, -1, 0, at, sizes.target_n, NULL, 0, 0, &self.url, &self.decision)
                 self.n_found += self.decision.action != PASSTHRU
             elif is_read_only:
-                self.n_found += url_from_parts(&host, -1, at, sizes.target_n, &self.url) == OK
+                self.n_found += url_from_parts(&host, -1, at, sizes.target_n, 0, &self.url) == OK
             at += sizes.target_n
         return monotonic_ns() - begin
 

@@ -16,7 +16,8 @@ from fastpath.report.counters cimport CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_G
 from fastpath.report.trace cimport note_channel, note_name
 from fastpath.wire.http1 cimport Piece, RequestHead, lines_of_head
 from fastpath.wire.name cimport name_from_host
-from fastpath.wire.url cimport name_from_literal_host, port_of_host
+from fastpath.wire.url cimport has_readings, name_from_literal_host, port_of_host
+from fastpath.wire.url_path cimport READINGS
 
 cdef enum:
     HTTP_PORT = 80
@@ -98,20 +99,42 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
         if head.n_targets == 0:
             target.at = <const uint8_t*>b"/\x01"      # not known: a path that nobody lists
             target.n = 2
-        verdict = _judge_url(g, t, said, target.at, target.n, is_name, shadow, d)
+        g.url.n = 0
+        verdict = _judge_reading(g, t, said, met, 0, &target, is_name, shadow, d)
         if i == 0:
             count_bypass(g, t, d, C_HTTP)
-        if verdict == GO_ON and met != said:
-            verdict = _judge_url(g, t, met, target.at, target.n, is_name, shadow, d)
+        if verdict == GO_ON and g.url.n > 0 and has_readings(target.at, target.n):
+            verdict = _judge_readings(g, t, said, met, &target, is_name, shadow, d)
         if verdict != GO_ON:
             return verdict
     return GO_ON if is_name else NOT_A_NAME
 
 
-cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, const uint8_t* target, size_t n, bint is_name,
+cdef Verdict _judge_readings(Gate* g, Turn* t, int32_t said, int32_t met, const Piece* target, bint is_name,
+                             uint8_t* shadow, Decision* d) noexcept nogil:
+    """Judge a path with `..` in the other ways in which servers read it: fastpath.wire.url_path."""
+    cdef Verdict verdict
+    cdef uint8_t reading
+    for reading in range(1, READINGS):
+        verdict = _judge_reading(g, t, said, met, reading, target, is_name, shadow, d)
+        if verdict != GO_ON:
+            return verdict
+    return GO_ON
+
+
+cdef Verdict _judge_reading(Gate* g, Turn* t, int32_t said, int32_t met, uint8_t reading, const Piece* target,
+                            bint is_name, uint8_t* shadow, Decision* d) noexcept nogil:
+    """Judge one reading of a target, at both ports that it may be of."""
+    cdef Verdict verdict = _judge_url(g, t, said, reading, target, is_name, shadow, d)
+    if verdict == GO_ON and met != said:
+        verdict = _judge_url(g, t, met, reading, target, is_name, shadow, d)
+    return verdict
+
+
+cdef Verdict _judge_url(Gate* g, Turn* t, int32_t port, uint8_t reading, const Piece* target, bint is_name,
                         uint8_t* shadow, Decision* d) noexcept nogil:
     """Judge one reading of a request to g.name.   is_name  False: an address literal, of which only URLs are listed"""
-    cdef Status status = judge_request(g.tables, &g.name, port, target, n, t.p.src, t.p.version,
+    cdef Status status = judge_request(g.tables, &g.name, port, reading, target.at, target.n, t.p.src, t.p.version,
                                        g.now_ns // 1_000_000_000, &g.url, d)
     # only DNS can truncate an answer
     if d.action == PASSTHRU or d.action == TCP_ONLY or not (is_name or d.rule_url_n):

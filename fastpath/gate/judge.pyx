@@ -13,7 +13,7 @@ Cost: bench/gate.py.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-from fastpath.base.cursor cimport OK
+from fastpath.base.cursor cimport NOT_THIS, OK, Status
 from fastpath.gate.destination cimport judge_address
 from fastpath.gate.flow cimport (
     BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, PASSED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow,
@@ -23,9 +23,9 @@ from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
 from fastpath.gate.quic cimport judge_datagram
 from fastpath.gate.state cimport (
-    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_QUEUED, MARK_REPLY, MARK_STATE,
-    MARK_UNTRACKED, MARK_VERDICT, OPEN, OPENED, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER, PORT_TLS,
-    RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
+    ALLOWED_SPOKEN, ANSWER_PAGE, BLOCK, BLOCKED, DROP, GO_ON, MARK_ASK, MARK_DROPPED, MARK_QUEUED, MARK_REPLY,
+    MARK_STATE, MARK_UNTRACKED, MARK_VERDICT, OPEN, OPENED, PARTIAL_SPOKEN, PORT_BY_CONTENT, PORT_HTTP, PORT_NEITHER,
+    PORT_TLS, RELEASE, RELEASED, UNDECIDED, Gate, Turn, Verdict)
 from fastpath.gate.stream cimport (
     asks_server, begin_stream, is_passed_and_proven, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
@@ -45,15 +45,18 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     Returns MARK_VERDICT | FlowState, or MARK_VERDICT | MARK_DROPPED."""
     cdef Turn t
     cdef Verdict verdict
+    cdef Status status
     t.f = NULL
     t.quic_version = 0
     t.state = mark & MARK_STATE
     t.is_untracked = (mark & MARK_UNTRACKED) != 0
     t.is_reply = (mark & MARK_REPLY) != 0
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
-    if parse_packet(packet, n, &t.p) != OK:
+    status = parse_packet(packet, n, &t.p)
+    if status != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
-        return MARK_VERDICT | (BLOCKED if g.closed else t.state)
+        # no host takes it, or its queue has cut it: a server that reads it all the same is not to get it
+        return MARK_VERDICT | (MARK_DROPPED if status != NOT_THIS else BLOCKED if g.closed else t.state)
     if mark & MARK_REPLY and t.p.proto != PROTO_UDP:
         verdict = _judge_reply(g, &t)
     else:

@@ -57,8 +57,8 @@ cdef void judge_target(const Tables* t, const Name* name, const uint8_t* addr, u
                        Decision* out) noexcept nogil
 cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const uint8_t* addr, uint8_t ip_version,
                       int64_t now_s, bint is_target, Decision* out) noexcept nogil
-cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
-                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
+cdef Status judge_request(const Tables* t, const Name* host, int32_t port, uint8_t reading, const uint8_t* target,
+                          size_t target_n, const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
                           Decision* out) noexcept nogil
 cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                     Decision* out) noexcept nogil

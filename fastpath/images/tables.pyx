@@ -62,12 +62,12 @@ cdef void judge_target(const Tables* t, const Name* name, const uint8_t* addr, u
     judge_found(t, name, &hits, addr, ip_version, now_s, True, out)
 
 
-cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const uint8_t* target, size_t target_n,
-                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
+cdef Status judge_request(const Tables* t, const Name* host, int32_t port, uint8_t reading, const uint8_t* target,
+                          size_t target_n, const uint8_t* addr, uint8_t ip_version, int64_t now_s, Url* url,
                           Decision* out) noexcept nogil:
     """Decide on an HTTP request: on its host as judge() does and, where that host has listed URLs, on its URL too.
 
-    host, port, target   as url_from_parts() takes them
+    host, port, reading, target   as url_from_parts() takes them
     url                  written only where the URL was read
     Returns TOO_BIG where the host has listed URLs and this URL is too long; `out` is for the host alone.  Else OK."""
     cdef uint64_t hashes[NAME_LABELS]
@@ -78,7 +78,7 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, const
     prefetch_host(&t.urls_delta, hashes[0])
     find_hashed(&t.names, &t.names_delta, host, hashes, &hits)
     if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
-        status = url_from_parts(host, port, target, target_n, url)
+        status = url_from_parts(host, port, target, target_n, reading, url)
         if status == OK:
             _put_url_hits(t, hashes[0], url, &hits)
     judge_found(t, host, &hits, addr, ip_version, now_s, False, out)

@@ -130,8 +130,8 @@ COUNTERS = (
     Counter(
         "gate_malformed",
         "Packets, ClientHellos, host names and HTTP requests that break their format.",
-        "Broken clients, scans or evasion. `/gate/when_undecidable` applies; on a tap, packets with a bad checksum "
-        "count too.",
+        "Broken clients, scans or evasion. A packet that cannot be read is dropped, else `/gate/when_undecidable` "
+        "applies; on a tap, packets with a bad checksum count too.",
     ),
     Counter(
         "gate_too_big",

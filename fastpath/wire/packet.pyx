@@ -92,6 +92,8 @@ cdef Status _ipv6(Cursor* c, PacketView* out) noexcept nogil:
     if c.end - at < IPV6_HEADER:
         return NEED_MORE
     total = <size_t>(IPV6_HEADER + ((at[4] << 8) | at[5]))
+    if total == IPV6_HEADER and at[6] == NEXT_HOP_BY_HOP:
+        total = <size_t>(c.end - at)   # RFC 2675 §3, and Linux takes it without a jumbo option too
     if total > <size_t>(c.end - at):
         return NEED_MORE
     out.proto = at[6]

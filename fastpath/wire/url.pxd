@@ -33,7 +33,9 @@ cdef struct Url:
 
 
 cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogil
-cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, Url* out) noexcept nogil
+cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, uint8_t reading,
+                           Url* out) noexcept nogil
+cdef bint has_readings(const uint8_t* target, size_t n) noexcept nogil
 cdef size_t write_url_text(const Url* url, size_t n, uint8_t* out, size_t room) noexcept nogil
 cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noexcept nogil
 cdef int32_t port_of_host(const uint8_t* text, size_t n) noexcept nogil

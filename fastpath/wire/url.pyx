@@ -29,7 +29,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.wire.ip_literal cimport name_from_literal
 from fastpath.wire.name cimport NAME_SLACK, Name, begin_name, name_from_host, name_from_text
-from fastpath.wire.url_path cimport decode_once, is_plain_path, put_path
+from fastpath.wire.url_path cimport READINGS, TARGET_OCTETS, decode_once, has_parent, is_plain_path, put_path
 
 cdef enum:
     AT_SIGN = 64
@@ -68,7 +68,7 @@ cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogi
     cdef Name host
     cdef Status status
     _clear(out)
-    if not _clean(text, n, clean, &n):
+    if not _clean(text, n, clean, URL_OCTETS, &n):
         return _fault(out, URL_TOO_LONG, TOO_BIG)
     status = _split(clean, n, &parts, out)
     if status == OK:
@@ -76,28 +76,41 @@ cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogi
     if status != OK:
         return status
     _put_host(&host, parts.port, out)
-    return OK if _put_plain(parts.rest.at, parts.rest.n, out) else _put_rest(parts.rest.at, parts.rest.n, out)
+    return OK if _put_plain(parts.rest.at, parts.rest.n, out) else _put_rest(parts.rest.at, parts.rest.n, 0, out)
 
 
-cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, Url* out) noexcept nogil:
+cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, uint8_t reading,
+                           Url* out) noexcept nogil:
     """Assemble a URL from a request line and a Host field, or a connection.
 
     host     of a name, or of name_from_literal()
     port     0 to 65535, or negative for none
     target   path and query, or an absolute form, whose authority is skipped; a missing first '/' is added
-    TOO_BIG: longer than URL_OCTETS."""
-    cdef uint8_t clean[URL_OCTETS]
+    reading  of fastpath.wire.url_path; 0: the canonical one
+    TOO_BIG: longer than TARGET_OCTETS, or its canonical text than URL_OCTETS."""
+    cdef uint8_t clean[TARGET_OCTETS]
     cdef size_t at
     _clear(out)
     if port == HTTP_PORT or port == HTTPS_PORT:
         port = NO_PORT
     _put_host(host, port, out)
-    if _put_plain(target, n, out):
+    if reading == 0 and _put_plain(target, n, out):
         return OK
     at = _path_begin(target, n)
-    if not _clean(target + at, n - at, clean, &n):
+    if not _clean(target + at, n - at, clean, TARGET_OCTETS, &n):
         return _fault(out, URL_TOO_LONG, TOO_BIG)
-    return _put_rest(clean, n, out)
+    return _put_rest(clean, n, reading, out)
+
+
+cdef bint has_readings(const uint8_t* target, size_t n) noexcept nogil:
+    """Whether servers read the path of a request in several ways.   target  as of url_from_parts()"""
+    cdef uint8_t clean[TARGET_OCTETS]
+    cdef size_t path_n
+    cdef size_t at
+    if is_plain_path(target, n, &path_n):
+        return False
+    at = _path_begin(target, n)
+    return _clean(target + at, n - at, clean, TARGET_OCTETS, &n) and has_parent(clean, n)
 
 
 cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noexcept nogil:
@@ -160,8 +173,8 @@ cdef inline Status _fault(Url* out, uint8_t fault, Status status) noexcept nogil
     return status
 
 
-cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t* clean_n) noexcept nogil:
-    """Copy without the blanks and controls around it, and without tab, LF and CR inside.   False: too long."""
+cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t room, size_t* clean_n) noexcept nogil:
+    """Copy without the blanks and controls around it, and without tab, LF and CR inside.   False: more than `room`."""
     cdef size_t i
     cdef size_t used = 0
     while n > 0 and text[n - 1] <= 32:
@@ -169,7 +182,7 @@ cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t* clean_n)
     for i in range(n):
         if (used == 0 and text[i] <= 32) or text[i] == 9 or text[i] == 10 or text[i] == 13:
             continue
-        if used == URL_OCTETS:
+        if used == room:
             return False
         clean[used] = text[i]
         used += 1
@@ -293,10 +306,10 @@ cdef Status _read_host(const uint8_t* text, size_t n, Name* host, Url* url) noex
 
 # -- writing ---------------------------------------------------------------------------------------------------------
 
-cdef Status _put_rest(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
-    """Append path and query to the host.   rest  with fragment, at most URL_OCTETS"""
+cdef Status _put_rest(const uint8_t* rest, size_t n, uint8_t reading, Url* out) noexcept nogil:
+    """Append path and query to the host.   rest  with fragment, at most TARGET_OCTETS"""
     cdef size_t path_n
-    n = put_path(rest, n, out.key + out.n, URL_KEY_OCTETS - out.n, &path_n)
+    n = put_path(rest, n, reading, out.key + out.n, URL_KEY_OCTETS - out.n, &path_n)
     if n == 0:
         return _fault(out, URL_TOO_LONG, TOO_BIG)
     _end(out, path_n, n)
@@ -410,7 +423,7 @@ def split(text: bytes) -> tuple[bytes, int, bytes]:
     cdef Url url
     cdef size_t n
     _clear(&url)
-    if not _clean(text, len(text), clean, &n):
+    if not _clean(text, len(text), clean, URL_OCTETS, &n):
         raise ValueError(FAULTS[URL_TOO_LONG])
     if _split(clean, n, &parts, &url) != OK:
         raise ValueError(FAULTS[url.fault])
@@ -420,9 +433,10 @@ def split(text: bytes) -> tuple[bytes, int, bytes]:
             PyBytes_FromStringAndSize(<const char*>parts.rest.at, parts.rest.n))
 
 
-def join(host: bytes, port: int, rest: bytes) -> CanonicalUrl:
+def join(host: bytes, port: int, rest: bytes, reading: int = 0) -> CanonicalUrl:
     """The URL of an ASCII host (a name or an address literal), a port (-1: none) and path and query as sent.
 
+    reading  how a server reads a path with `..`: of fastpath.wire.url_path, below READINGS
     Raises ValueError with one of FAULTS."""
     cdef Name name
     cdef Url url
@@ -430,7 +444,9 @@ def join(host: bytes, port: int, rest: bytes) -> CanonicalUrl:
         raise ValueError(FAULTS[URL_BAD_PORT])
     if name_from_text(host, len(host), &name) != OK and name_from_literal(host, len(host), &name) != OK:
         raise ValueError(FAULTS[URL_BAD_HOST])
-    if url_from_parts(&name, port, rest, len(rest), &url) != OK:
+    if not 0 <= reading < READINGS:
+        raise ValueError(f"is read in {READINGS} ways, and {reading} is none of them")
+    if url_from_parts(&name, port, rest, len(rest), reading, &url) != OK:
         raise ValueError(FAULTS[url.fault])
     return _value(&url)
 

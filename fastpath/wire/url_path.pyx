@@ -2,6 +2,8 @@
 
 Decoding terminates, as each step shortens the text.  No two %XX overlap, so its result does not depend on their order.
 
+Servers read a path with `..` in other ways, too, and what `..` takes away differs: a reading is one of these ways.
+
 Invariants: the output begins with '/' and is a fixed point; nothing is truncated to fit; nothing is allocated.
 Source: RFC 3986 §3.3, §3.4 and §5.2.4.
 """
@@ -20,13 +22,15 @@ cdef enum:
     IN_QUERY = 2
 
 
-cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, size_t* path_n) noexcept nogil:
+cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t reading, uint8_t* out, size_t room,
+                     size_t* path_n) noexcept nogil:
     """Write the canonical path and query of the text behind an authority, without its fragment.
 
-    rest     at most PATH_OCTETS; a missing first '/' is added
+    rest     at most TARGET_OCTETS; a missing first '/' is added
+    reading  below READINGS
     path_n   set to the offset of the query's '?', or to the end
     Returns the octets written; 0 where there is no room for them."""
-    cdef uint8_t path[PATH_OCTETS + 1]
+    cdef uint8_t path[TARGET_OCTETS + 1]
     cdef size_t used = 0
     cdef size_t query_n = 0
     cdef const uint8_t* query
@@ -40,7 +44,7 @@ cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t* out, size_t room, s
     path[0] = SLASH
     path_n[0] = 0 if n > 0 and _is_slash(rest[0]) else 1
     memcpy(path + path_n[0], rest, n)
-    n = _resolve_dots(path, _decode_path(path, path_n[0] + n))
+    n = _read_path(path, path_n[0] + n, reading)
     if not _encode(path, n, IN_PATH, out, room, &used):
         return 0
     path_n[0] = used
@@ -100,13 +104,59 @@ cdef size_t decode_once(uint8_t* at, size_t n) noexcept nogil:
     return used
 
 
-cdef size_t _decode_path(uint8_t* path, size_t n) noexcept nogil:
+cdef size_t _read_path(uint8_t* path, size_t n, uint8_t reading) noexcept nogil:
+    """Decode a path and resolve its dot segments in place.   path  begins with '/'; so does the result"""
+    if reading & READ_ONCE:
+        n = decode_once(path, n)
+    elif not reading & READ_RAW:
+        n = _decode(path, n)
+    if not reading & READ_BACKSLASH:
+        _turn_backslashes(path, n)
+    if reading & READ_MERGED:
+        n = _merge_slashes(path, n)
+    n = _resolve_dots(path, n)
+    if reading:
+        n = _decode(path, n)
+        _turn_backslashes(path, n)
+    return n
+
+
+cdef void _turn_backslashes(uint8_t* path, size_t n) noexcept nogil:
     cdef size_t i
-    n = _decode(path, n)
     for i in range(n):
         if path[i] == BACKSLASH:
             path[i] = SLASH
-    return n
+
+
+cdef size_t _merge_slashes(uint8_t* path, size_t n) noexcept nogil:
+    cdef size_t used = 0
+    cdef size_t i
+    for i in range(n):
+        if path[i] != SLASH or i == 0 or path[i - 1] != SLASH:
+            path[used] = path[i]
+            used += 1
+    return used
+
+
+cdef bint has_parent(const uint8_t* rest, size_t n) noexcept nogil:
+    """Whether a path has a `..` in any reading.   rest  as of put_path(): only such a one is read in several ways"""
+    cdef uint8_t path[TARGET_OCTETS + 1]
+    cdef size_t end = 0
+    cdef size_t start = 0
+    path[0] = SLASH
+    while end < n and rest[end] != QUESTION and rest[end] != HASH:
+        end += 1
+    memcpy(path + 1, rest, end)
+    n = _decode(path, end + 1)
+    _turn_backslashes(path, n)
+    while start < n:
+        end = start + 1
+        while end < n and path[end] != SLASH:
+            end += 1
+        if end - start == 3 and path[start + 1] == DOT and path[start + 2] == DOT:
+            return True
+        start = end
+    return False
 
 
 cdef size_t _resolve_dots(uint8_t* path, size_t n) noexcept nogil:
@@ -184,7 +234,7 @@ def canonical_path(rest: bytes) -> bytes:
     """Canonical path and query of the text behind an authority.   Raises ValueError: longer than PATH_OCTETS."""
     cdef uint8_t out[PATH_OCTETS]
     cdef size_t path_n
-    cdef size_t n = put_path(rest, len(rest), out, PATH_OCTETS, &path_n) if len(rest) <= PATH_OCTETS else 0
+    cdef size_t n = put_path(rest, len(rest), 0, out, PATH_OCTETS, &path_n) if len(rest) <= PATH_OCTETS else 0
     if n == 0:
         raise ValueError(f"path and query are longer than {PATH_OCTETS} octets")
     return PyBytes_FromStringAndSize(<const char*>out, n)

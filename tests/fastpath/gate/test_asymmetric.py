@@ -20,7 +20,7 @@ from support.gate.lab import (
 )
 from support.packets.builders import ACK, PSH, SYN, Client, hello, request
 
-from fastpath.gate.marks import MARK_QUEUED, MARK_VERDICT
+from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import TableSet
 from fastpath.wire.packet import tcp_onward
 
@@ -265,4 +265,4 @@ def test_a_client_that_has_acknowledged_nothing_has_heard_nothing(half: Half) ->
 
 def test_datagrams_and_other_ports_go_by_the_mark_as_ever(half: Half) -> None:
     assert half.send(Client(dport=9999), 0, hello(b"www.blocked.test"), SPOKEN) == SPOKEN
-    assert half.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+    assert half.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | MARK_DROPPED

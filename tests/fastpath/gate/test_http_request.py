@@ -78,6 +78,31 @@ def test_every_spelling_of_a_listed_url_is_answered_with_the_page(lab: Lab, targ
 @pytest.mark.parametrize(
     "target",
     [
+        b"/x//../secret",  # nginx merges slashes first, and Python's http.server
+        b"/x/%2f../secret",
+        b"/a\\b/../secret",  # on Unix one segment
+        b"/a%5cb/../secret",
+        b"/a%5cb//../secret",
+        b"/a%252fb/../secret",  # decoded once: one segment
+        b"/a%2fb/../secret",  # a proxy resolves it before it decodes
+        b"/folder/%252e%252e/x",  # behind the prefix a script reads the rest
+        b"/x//../bad/page?id=7",
+        b"http://shared.test/x//../secret",
+        b"/" * 2100 + b"secret",
+    ],
+)
+def test_a_listed_url_is_blocked_in_each_way_that_servers_read_its_path(lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"shared.test", target)) == ANSWERED
+
+
+@pytest.mark.parametrize("target", [b"/x/../../good", b"/a//../good", b"/a%2fb/../good?/../secret", b"/secret/../x"])
+def test_a_path_with_parents_that_no_server_reads_as_a_listed_one_is_let_go(lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"shared.test", target)) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
         b"/",
         b"/bad/page",
         b"/bad/page?id=70",

@@ -20,8 +20,9 @@ from support.gate.lab import (
     cut,
 )
 from support.packets.builders import ACK, PSH, RST, SYN, URG, Client, md5, timestamps
+from support.packets.shapes import ipv4, tcp
 
-from fastpath.gate.marks import MARK_QUEUED, MARK_VERDICT
+from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import TableSet
 
 
@@ -37,10 +38,18 @@ def test_the_same_ports_with_another_isn_are_another_connection(lab: Lab) -> Non
     assert lab.send(Client(isn=5000), 0, DECOY) == ALLOWED
 
 
-def test_a_damaged_packet_is_counted_and_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
-    assert lab.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
-    assert closed_lab.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
-    assert lab.counted("gate_malformed") == 1
+@pytest.mark.parametrize("damaged", [b"\x45rubbish", b"\x50" + bytes(40), ipv4(tcp(b"data"))[:-1]])
+def test_a_packet_that_cannot_be_read_is_dropped_and_counted(lab: Lab, closed_lab: Lab, damaged: bytes) -> None:
+    for place in (lab, closed_lab):
+        assert place.gate.feed(damaged, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | MARK_DROPPED
+        assert place.counted("gate_malformed") == 1
+
+
+def test_a_packet_of_another_protocol_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    sctp = ipv4(bytes(20), proto=132)
+
+    assert lab.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+    assert closed_lab.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
 
 
 def test_payload_of_a_syn_is_no_part_of_the_stream(lab: Lab) -> None:

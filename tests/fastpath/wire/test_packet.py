@@ -54,6 +54,17 @@ def test_datagrams_of_both_versions_give_their_payload() -> None:
         assert (found.proto, found.sport, found.dport, found.flags, found.payload) == (17, 40000, 443, 0, b"data")
 
 
+@pytest.mark.parametrize(("segment", "proto"), [(tcp(b"data"), 6), (udp(b"data"), 17)])
+def test_an_ipv6_packet_that_says_no_length_and_has_hop_by_hop_options_goes_to_its_end(
+    segment: bytes, proto: int
+) -> None:
+    """As Linux takes it: of a jumbogram's length it looks at its option alone, where there is one (RFC 2675)."""
+    whole, bare = ipv6(segment, proto=proto, chain=[(HOP_BY_HOP, PAD8)]), ipv6(segment, proto=proto)
+
+    assert read(whole[:4] + bytes(2) + whole[6:]).payload == read(whole).payload == b"data"
+    assert outcome(bare[:4] + bytes(2) + bare[6:]) == "malformed"
+
+
 @pytest.mark.parametrize(
     ("chain", "found"),
     [

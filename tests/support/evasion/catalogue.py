@@ -166,8 +166,9 @@ octets are read as a new start, and no length that they claim is believed. Behin
             ),
         },
         """\
-**E25.** Hosts drop a second hop-by-hop header. The kernel reassembles once: what is a fragment even then is dropped, as
-it would leave as an ordinary one, for its server to reassemble.
+**E25.** Hosts drop a second hop-by-hop header. Linux takes a packet with such a header and no length to its end; so
+does the gate, and what it cannot read is dropped. The kernel reassembles once: what is a fragment even then is dropped,
+as it would leave as an ordinary one, for its server to reassemble.
 
 **E29.** Every row of this page is also played with half of each connection. The client's SYN alone then says where
 its octets start. Behind a second SYN with another number, what stands where the first one's octets may be is
@@ -363,8 +364,8 @@ not.""",
                 "URLs spelled in another way",
                 "by hand",
                 "won",
-                "one canonical form for lists and requests",
-                ("tests/fastpath/wire/test_url.py",),
+                "one canonical form for lists; a request with `..` is read in each way that servers read it",
+                ("tests/fastpath/gate/test_http_request.py",),
             ),
             "E63": Evasion(
                 "a request hidden in a body, CONNECT",

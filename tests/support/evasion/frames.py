@@ -114,7 +114,8 @@ def _packets6(ends: Ends, one: Segment, kind: int, transport: bytes, ip_id: int)
 
 
 def _packet6(ends: Ends, one: Segment, kind: int, body: bytes) -> bytes:
-    return struct.pack("!IHBB", 6 << 28, len(body), kind, one.ttl) + ends.packed + body + one.padding
+    length = 0 if one.says_no_length else len(body)
+    return struct.pack("!IHBB", 6 << 28, length, kind, one.ttl) + ends.packed + body + one.padding
 
 
 def _cut(transport: bytes, one: Segment) -> list[tuple[int, bytes, bool]]:

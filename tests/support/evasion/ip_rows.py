@@ -51,6 +51,11 @@ ROWS = [
         Row(name=f"E25 {what}", plan=changed(extensions=bytes(kinds)), framings=V6[:1])
         for what, kinds in CHAINS.items()
     ),
+    Row(
+        name="E25 hop-by-hop options in packets without a length",
+        plan=changed(extensions=bytes([HOP_BY_HOP]), says_no_length=True),
+        framings=V6[:1],
+    ),
     # a gateway that reassembles takes the outer header off, and leaves the others for the server to reassemble
     Row(name="E25 fragments of 64 octets within an atomic fragment", plan=nested(64), **NESTED),
     Row(name="E25 fragments of split segments within atomic fragments", plan=nested(64, 60), **NESTED),

@@ -35,6 +35,8 @@ class Segment:
     ip_options: bytes = b""
     extensions: bytes = b""
     """IPv6 extension headers, each with its own type in front: see frames.chain()."""
+    says_no_length: bool = False
+    """0 as the payload length of IPv6."""
     fragment_octets: int = 0
     """Cut the packet into IP fragments with so many octets each, a multiple of 8."""
     fragment_order: str = "in order"
