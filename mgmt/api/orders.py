@@ -52,7 +52,7 @@ from mgmt.orders.events import note_order
 from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.letter_file import File, keep_file
-from mgmt.orders.model import SHADOW, Signed
+from mgmt.orders.model import SHADOW, Signed, is_url, name_text
 from mgmt.orders.model import Entry as JudgedEntry
 from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.pushed import PushedOrder, Withdrawal
@@ -80,6 +80,13 @@ class Judged(NamedTuple):
     signed: Signed | None
     file: File | None = None
     message: Message | None = None
+
+
+class _Place(NamedTuple):
+    """Where an entry stands in its order, and as what it blocks."""
+
+    number: int
+    mode: str | None
 
 
 async def push_order(request: web.Request, principal: Principal) -> web.Response:
@@ -420,21 +427,40 @@ def find_shown(conn: Connection, request: web.Request, reader: Principal | None 
 
 def _numbers(conn: Connection, order: Row[Any], values: list[str]) -> list[int]:
     """The entries of an order that `values` name, as pushed or by name.   Raises BadRequest for another."""
-    by_value: dict[str | bytes, list[int]] = {}
-    after = 0
-    while page := orders.page_of_entries(conn, order.id, after, PAGE):
-        for entry in page:
-            by_value.setdefault(entry.value, []).append(entry.number)
-            if entry.wire is not None:
-                by_value.setdefault(entry.wire, []).append(entry.number)
-        after = page[-1].number
+    by_value, by_wire = _entries_of(conn, order.id)
     numbers: set[int] = set()
     for at, value in enumerate(values):
-        found = by_value.get(value) or by_value.get(wire_of(value, order.scope) or b"")
-        if found is None:
+        wire = wire_of(value, order.scope) or b""
+        found = _meant(value, wire, by_value.get(value, []), by_wire.get(wire, []))
+        if not found:
             raise unfit(f"/entries/{at}", f"{value[:80]!r} is not in this order", "write an entry as it was pushed")
         numbers.update(found)
     return sorted(numbers)
+
+
+def _entries_of(conn: Connection, order: int) -> tuple[dict[str, list[_Place]], dict[bytes, list[_Place]]]:
+    """The entries of an order by their spelling, and by what they hold in `wire`."""
+    by_value: dict[str, list[_Place]] = {}
+    by_wire: dict[bytes, list[_Place]] = {}
+    after = 0
+    while page := orders.page_of_entries(conn, order, after, PAGE):
+        for entry in page:
+            place = _Place(entry.number, entry.mode)
+            by_value.setdefault(entry.value, []).append(place)
+            if entry.wire is not None:
+                by_wire.setdefault(entry.wire, []).append(place)
+        after = page[-1].number
+    return by_value, by_wire
+
+
+def _meant(value: str, wire: bytes, spelled: list[_Place], alike: list[_Place]) -> set[int]:
+    """The entries that a value means: those that are spelled so with what repeats them, or all that it names.
+
+    spelled  that have this value;   alike  that hold the same `wire`"""
+    is_name = wire != b"" and not is_url(wire) and name_text(wire) == value
+    modes = {each.mode for each in spelled}
+    same = [each for each in alike if is_name or not modes or each.mode in modes]
+    return {each.number for each in (*spelled, *same)}
 
 
 _PUSH = Contract(
