@@ -81,10 +81,11 @@ def is_for_review(at: datetime) -> ColumnElement[bool]:
 def lapse_due(conn: Connection, at: datetime) -> list[int]:
     """Mark the orders whose last day is over, and have control look at their entries; their numbers.
 
+    What an order that was corrected still holds, it holds for its correction, whose own last day ends it.
     conn  of control;   at  by the trusted clock"""
     is_left = exists().where(entries.c.order == orders.c.id, MAY_COME, entries.c.withdrawn_ms.is_(None))
     is_over = and_(orders.c.expires_s <= int(at.timestamp()), orders.c.expired_ms.is_(None))
-    chosen = select(orders.c.id).where(is_over, is_left)
+    chosen = select(orders.c.id).where(is_over, is_left, orders.c.replaced_by.is_(None))
     lapsed = list(conn.execute(chosen.order_by(orders.c.id)).scalars())
     for number in lapsed:
         conn.execute(update(orders).where(orders.c.id == number).values(expired_ms=int(at.timestamp() * 1000)))

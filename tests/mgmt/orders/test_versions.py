@@ -1,6 +1,6 @@
 """Versions of an order: a correction takes the place of the one before in one image, and opens nothing too early."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,8 @@ from mgmt.orders.store import find_order, get_order, order_json, put_order, with
 from mgmt.orders.versions import Superseded, changes_between, changes_of, correctable, refuse_replaced, versions_of
 from parental.schema.orders import orders
 from rules.names.protected import Protected
+
+DAY = timedelta(days=1)
 
 
 def correct(conn: Connection, corrects: str, ref: str, *values: str, **more: Any) -> int:
@@ -131,6 +133,53 @@ def test_what_a_correction_keeps_waiting_ends_with_the_correction_s_own_last_day
 
     assert statuses(conn, order)[0] == ("withdrawn", "order 2 has corrected it")
     assert [status for status, _ in statuses(conn, second)] == ["expired", "expired"]
+    assert live(conn) == {}
+
+
+def ends(conn: Connection, order: int, at: datetime) -> None:
+    conn.execute(update(orders).where(orders.c.id == order).values(expires_s=int(at.timestamp())))
+
+
+@pytest.mark.parametrize("n_corrections", [1, 2])
+def test_what_a_correction_keeps_waiting_ends_with_the_newest_version_and_not_with_the_one_that_holds_it(
+    conn: Connection, n_corrections: int
+) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    agree(conn, order, 1)
+    publish(conn)
+    ends(conn, order, NOW + DAY)
+    newest = order
+    for n in range(n_corrections):
+        newest = correct(conn, f"1/C{n}" if n else "1", f"1/C{n + 1}", "198.51.100.7", "a.test")
+        publish(conn)
+        ends(conn, newest, NOW + (n + 2) * DAY)
+    last = NOW + (n_corrections + 1) * DAY
+
+    assert lapse_due(conn, last - DAY) == []
+    publish(conn, last - DAY)
+    assert statuses(conn, order)[0] == ("enforced", None)
+    assert [status for status, _ in statuses(conn, newest)] == ["pending_review", "enforced"]
+    assert lapse_due(conn, last) == [newest]
+    publish(conn, last)
+
+    assert live(conn) == {}
+    assert [status for status, _ in statuses(conn, order)] == ["withdrawn", "withdrawn"]
+
+
+def test_what_a_correction_without_a_last_day_keeps_waiting_stays_until_it_is_withdrawn(conn: Connection) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    agree(conn, order, 1)
+    publish(conn)
+    ends(conn, order, NOW + DAY)
+    second = correct(conn, "1", "1/C1", "198.51.100.7", "a.test")
+    publish(conn)
+
+    assert lapse_due(conn, NOW + 2 * DAY) == []
+    publish(conn, NOW + 2 * DAY)
+    assert statuses(conn, order)[0] == ("enforced", None)
+    withdraw_order(conn, second, "court", NOW, CONTROL)
+    publish(conn, NOW + 2 * DAY)
+
     assert live(conn) == {}
 
 
