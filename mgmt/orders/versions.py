@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from mgmt.fields import unfit
+from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.live import MAY_COME, NOT_TRIED
 from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING_REVIEW, REFUSED_PROTECTED, Entry
 from mgmt.orders.sealed_messages import is_message
@@ -75,7 +76,8 @@ def versions_of(conn: Connection, order: Row[Any]) -> Sequence[Row[Any]]:
 def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool = False) -> Row[Any]:
     """The order that a correction may replace.   is_emergency  the correction;   Raises BadRequest, Superseded
 
-    One that lapses by itself takes no lasting order's place: with it, all of that would open."""
+    One that lapses by itself takes no lasting order's place: with it, all of that would open.  An emergency order
+    lasts, too, once two persons have confirmed it."""
     found = conn.execute(select(orders).where(orders.c.issuer == issuer, orders.c.ref == ref)).one_or_none()
     if found is None:
         raise unfit("/corrects", f"{issuer[:80]} has given no order {ref[:80]!r}", "write its reference, or none")
@@ -83,6 +85,8 @@ def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool =
         raise _refused(issuer, ref, "it was withdrawn", "push what is to be blocked as a new order, without corrects")
     if found.expired_ms is not None:
         raise _refused(issuer, ref, "its last day is over", "push a new order, without corrects")
+    if _has_lapsed(conn, found):
+        raise _refused(issuer, ref, "it has lapsed", "push a new order, without corrects")
     newest = _speaking(versions_of(conn, found))
     if newest.id != found.id:
         raise _refused(issuer, ref, f"{newest.ref} has corrected it", f"write corrects: {newest.ref}")
@@ -90,7 +94,7 @@ def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool =
         raise _refused(
             issuer, ref, "it came encrypted", "push what holds now encrypted, as a new order, and withdraw it"
         )
-    if is_emergency and not found.is_emergency:
+    if is_emergency and _lasts(conn, found):
         do = "push what is to be blocked at once as an emergency order of its own, without corrects"
         raise _refused(issuer, ref, "it lasts, and an emergency order lapses", do)
     if not found.original:
@@ -171,6 +175,17 @@ def changes_between(conn: Connection, before: int, after: Sequence[Entry | Row[A
 
 
 # ----------------------------------------------------------------------------------------------------------------------
+
+
+def _has_lapsed(conn: Connection, order: Row[Any]) -> bool:
+    """Whether control has ended what was in force of an emergency order: all of it, as two persons did not agree."""
+    is_ended = and_(entries.c.order == order.id, entries.c.status == EXPIRED)
+    return bool(order.is_emergency and conn.execute(select(exists().where(is_ended))).scalar_one())
+
+
+def _lasts(conn: Connection, order: Row[Any]) -> bool:
+    """Whether an order does not lapse by itself within hours."""
+    return not order.is_emergency or order.id in confirmed_of(conn, [order.id])
 
 
 def _speaking(versions: Sequence[Row[Any]]) -> Row[Any]:

@@ -224,6 +224,42 @@ def test_an_emergency_order_which_lapses_takes_the_place_of_no_order_that_lasts(
     assert correctable(conn, "PTA", "E/1", is_emergency=True).ref == "E/1"
 
 
+def confirm_emergency(conn: Connection, order: int) -> None:
+    proposal = Proposal(kind="emergency", number=None, reason="r", reference="L", collateral="c", expires=None)
+    proposed = propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
+    approve(conn, proposed, Person("B", "approver", "root"), NOW)
+
+
+def test_an_emergency_order_that_two_persons_have_confirmed_lasts_and_no_emergency_order_takes_its_place(
+    conn: Connection,
+) -> None:
+    order = push(conn, "a.test", ref="E/1", emergency=True)
+    confirm_emergency(conn, order)
+    publish(conn)
+
+    with pytest.raises(Superseded, match="PTA E/1: it lasts, and an emergency order lapses; not corrected, nothing"):
+        correctable(conn, "PTA", "E/1", is_emergency=True)
+
+    second = correct(conn, "E/1", "2", "a.test", "b.test")  # which lasts itself
+    publish(conn, NOW + DAY)
+    assert live(conn) == {name("a.test"): second, name("b.test"): second}
+
+
+@pytest.mark.parametrize("is_emergency", [True, False])
+def test_an_emergency_order_that_has_lapsed_is_not_corrected_and_the_sender_reads_what_to_do(
+    conn: Connection, is_emergency: bool
+) -> None:
+    order = push(conn, "a.test", "no name at all", "https://a.test/#!/page", "bank.test", ref="E/1", emergency=True)
+    publish(conn)
+    assert correctable(conn, "PTA", "E/1", is_emergency=is_emergency).id == order
+    publish(conn, NOW + DAY)
+    assert statuses(conn, order)[0][0] == "expired"
+
+    why = "PTA E/1: it has lapsed; not corrected, nothing stored; push a new order, without corrects"
+    with pytest.raises(Superseded, match=why):
+        correctable(conn, "PTA", "E/1", is_emergency=is_emergency)
+
+
 def test_an_approval_is_of_one_version_alone(conn: Connection) -> None:
     order = push(conn, "198.51.100.7")
     second = correct(conn, "1", "1/C1", "198.51.100.7")
