@@ -47,6 +47,8 @@ cdef class StreamResolver:
     cdef Reporter _reporter
     cdef tuple _kept            # references that keep C pointers valid
     cdef uint8_t buffer[MESSAGE_OCTETS]
+    cdef int64_t cache_ns       # by a clock that is never set back
+    cdef int64_t last_ns        # of the last query, unix
 
     def __cinit__(self, Reporter reporter not None, answers, size_t cache_octets=0, ClientGuard guard=None,
                   ClientGuard forwarders=None, SpecialNames specials=None, bytes cookie_master=b""):
@@ -73,7 +75,10 @@ cdef class StreamResolver:
         self.state.tables = &self._tables.tables if self._tables is not None else NULL
         self.state.now_ns = now_ns
         self.state.now_s = now_ns // 1_000_000_000
-        self.state.cache_s = <uint32_t>self.state.now_s
+        # where the wall clock is set back, answers would be as fresh as new for as long
+        self.cache_ns += now_ns - self.last_ns if now_ns > self.last_ns else 0
+        self.last_ns = now_ns
+        self.state.cache_s = <uint32_t>(self.cache_ns // 1_000_000_000)
         self.state.monotonic_ns = monotonic_ns()
 
     def use(self, TableSet tables not None) -> None:

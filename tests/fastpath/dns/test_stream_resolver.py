@@ -60,6 +60,18 @@ def test_what_the_upstream_said_over_a_stream_is_kept_and_runs_out(tmp_path: Pat
     assert desk.counted()["dns_cache_hits"] == 1
 
 
+def test_what_is_kept_runs_out_also_where_the_wall_clock_was_set_back(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
+    theirs.add_answer(RR("free.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    desk.deliver("free.test", theirs)
+    earlier = NOW_NS - 5 * 3600 * 10**9
+
+    assert desk.resolver.answer(ask("free.test"), CLIENT, earlier) is not None
+    assert desk.resolver.answer(ask("free.test"), CLIENT, earlier + 29 * 10**9) is not None
+    assert desk.resolver.answer(ask("free.test"), CLIENT, earlier + 30 * 10**9) is None
+
+
 def test_a_stream_that_no_upstream_answers_gets_what_is_kept_of_old_or_servfail(tmp_path: Path) -> None:
     desk = Desk(tmp_path, SPECS, cache_octets=1 << 20)
     theirs = DNSRecord.parse(desk.upstream_query("free.test")).reply()
