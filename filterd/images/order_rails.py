@@ -50,7 +50,7 @@ log = logging.getLogger("filterd.images.order_rails")
 class OrderRails:
     """The rails of the list that holds the orders.
 
-    has_gate  see mgmt.settings.Settings;   proof  that is asked of approvals
+    has_gate, stops_names  see mgmt.settings.Settings;   proof  that is asked of approvals
     canary    where orders are in force first; None: everywhere at once"""
 
     def __init__(
@@ -60,11 +60,13 @@ class OrderRails:
         hosting: Hosting = NO_LISTS,
         *,
         has_gate: bool = True,
+        stops_names: bool = True,
         proof: Proof = BY_NAMES,
         canary: Policy | None = None,
     ) -> None:
         self._rails, self._protected, self._hosting = Rails(source, protected), protected, hosting
-        self.has_gate, self.proof, self.canary = has_gate, proof, canary
+        self.has_gate, self.stops_names = has_gate, stops_names
+        self.proof, self.canary = proof, canary
 
     def rule(self, live: Live) -> Rule | UrlRule | None:
         """A row as a rule, its order's number as its letter; None where a rail refuses it."""

@@ -36,11 +36,13 @@ def protected_prefixes(config: Config) -> list[str]:
 
 def order_rails_of(config: Config) -> OrderRails:
     """The rails of the orders.   A list is read again where its file has changed.   Raises BadList"""
+    box = settings_of(config)
     return OrderRails(
         orders_source(config),
         protected_of(config),
         _hosting_of(config),
-        has_gate=settings_of(config).has_gate,
+        has_gate=box.has_gate,
+        stops_names=box.stops_names,
         proof=proof_of(config),
         canary=canary_of(config),
     )

@@ -53,7 +53,7 @@ from mgmt.orders.approvals import (
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
-from mgmt.orders.live import BY_CONTROL, IS_REFUSED_BY_CONTROL, MAY_COME, NOT_TRIED, REVISION, Live, orders_revision
+from mgmt.orders.live import BY_CONTROL, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
     ENFORCED,
@@ -98,10 +98,11 @@ LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does i
 class Rails(Protocol):
     """What control's rails say of a rule.
 
-    has_gate  as mgmt.settings.Settings;   proof  that it asks of approvals
+    has_gate, stops_names  as mgmt.settings.Settings;   proof  that it asks of approvals
     canary    where orders are in force first; None: everywhere at once"""
 
     has_gate: bool
+    stops_names: bool
     proof: Proof
     canary: Policy | None
 
@@ -141,7 +142,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     believed, ended, looked_at = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
     rulings, let_in, back = [], list[tuple[int, int]](), rolled_back(conn)
-    for row in _candidates(conn, since, now_s, ended, confirmed):
+    for row in _candidates(conn, rails, since, now_s, ended, confirmed):
         looked_at.add(row.order)
         ruling = _gone(row, believed, now_s) or _held_back(row, back, believed) or _rule_on(conn, row, rails, believed)
         ruling = _in_shadow(row, ruling, believed) or ruling
@@ -305,13 +306,12 @@ def _look_at_approvals(
 
 
 def _candidates(
-    conn: Connection, since: int, now_s: int, ended: Sequence[int], confirmed: Sequence[int]
+    conn: Connection, rails: Rails, since: int, now_s: int, ended: Sequence[int], confirmed: Sequence[int]
 ) -> Iterator[Any]:
     """Entries whose status may change, in any state of their rows."""
     is_approved = exists().where(
         approvals.c.order == entries.c.order, approvals.c.number == entries.c.number, approvals.c.lapsed_ms.is_(None)
     )
-    may_come = or_(MAY_COME, IS_REFUSED_BY_CONTROL)
     # One that is given, and not yet what the entry is in force by.
     is_given = exists().where(
         approvals.c.order == entries.c.order,
@@ -335,7 +335,9 @@ def _candidates(
     is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
     is_new = or_(entries.c.revision > since, is_given)
     has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
-    is_open = or_(is_in_force, IS_REFUSED_BY_CONTROL, has_to_go, is_approved)
+    # At a start alone: of two gateways with one database that differ, each would undo what the other did, for ever.
+    is_kept_out = kept_out(has_gate=rails.has_gate and not since, stops_names=rails.stops_names and not since)
+    is_open = or_(is_in_force, is_kept_out, has_to_go, is_approved)
     chosen = (
         select(
             entries.c.order, entries.c.number, entries.c.value, entries.c.mode, entries.c.status, entries.c.reason,
@@ -345,7 +347,7 @@ def _candidates(
             orders.c.is_shadow, orders.c.is_emergency, has_replaced.label("has_replaced"),
         )
         .outerjoin(orders, orders.c.id == entries.c.order)
-        .where(or_(and_(is_new, may_come, is_open), _IS_UNDECIDED, has_ended, lapses, is_moved))
+        .where(or_(and_(is_new, MAY_COME, is_open), _IS_UNDECIDED, has_ended, lapses, is_moved))
     )  # fmt: skip
     yield from conn.execute(chosen).all()
 
@@ -404,7 +406,7 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     if row.mode in (*_URL_MODES, ADDRESS) and not rails.has_gate:
         base = _read_again(row, rails.has_gate)
         return Ruling(order, number, base.status, base.reason, None, "entries fell back")
-    if row.status == NOT_ENFORCEABLE and row.mode in SCOPES:  # nothing on this box stops names
+    if row.status == NOT_ENFORCEABLE and row.mode in SCOPES and not rails.stops_names:
         return Ruling(order, number, row.status, row.reason, None, "")
     if row.mode == ADDRESS and row.generation is None:  # what was in force has them
         _put_parts(conn, row, is_host=False)
@@ -437,7 +439,7 @@ def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
 
 def _refusal(row: Any, rails: Rails, *, is_approved: bool) -> str | None:
     live = Live(row.wire if row.is_wire else b"", row.mode, row.order, is_approved)
-    if row.generation is None and row.status == PENDING:
+    if row.generation is None:  # it was never in force: another role wrote it
         read = _read_again(row, has_gate=True)
         if (read.wire, read.mode) != (row.wire, row.mode):
             return rails.refusal(live) or MISWRITTEN

@@ -11,9 +11,19 @@ equal rules the oldest order is the named cause.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, literal, or_, select, union, union_all
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, union, union_all
 
-from mgmt.orders.model import ADDRESS, IN_FORCE, NOT_ENFORCEABLE, PENDING_REVIEW, REFUSED_PROTECTED, SHADOW
+from mgmt.orders.model import (
+    ADDRESS,
+    IN_FORCE,
+    NOT_ENFORCEABLE,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    SCOPES,
+    SHADOW,
+    URL,
+    URL_PREFIX,
+)
 from parental.column_types import is_octets
 from parental.revision import current_revision
 from parental.schema.canaries import order_canaries, order_shadows
@@ -66,6 +76,15 @@ def shadow_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live
     for at in range(0, len(wires), _BATCH):
         some = wires[at : at + _BATCH]
         yield from _read_shadows(conn, entries.c.wire.in_(some), entry_parts.c.wire.in_(some))
+
+
+def kept_out(*, has_gate: bool, stops_names: bool) -> ColumnElement[bool]:
+    """What may come in force with a change of the rails, or by what this box has now and had not when it was judged.
+
+    has_gate, stops_names  see mgmt.settings.Settings"""
+    modes = [*((URL, URL_PREFIX, ADDRESS) if has_gate else ()), *(SCOPES if stops_names else ())]
+    is_enforceable = and_(entries.c.wire.is_not(None), entries.c.mode.in_(modes))
+    return or_(IS_REFUSED_BY_CONTROL, and_(entries.c.status == NOT_ENFORCEABLE, is_enforceable))
 
 
 def names_changed_since(conn: Connection, revision: int) -> list[bytes]:

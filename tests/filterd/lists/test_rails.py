@@ -65,3 +65,15 @@ def test_a_gateway_tries_orders_where_the_settings_name_it(tmp_path: Path, said:
     )
     assert tries_as(config) == name
     assert (canary_of(config) is None) is ("gateway" not in said)
+
+
+@pytest.mark.parametrize(
+    ("gate", "workers"),
+    [("workers: 1", 0), ("mode: tap, tap_interfaces: [eth1]", 1), ("mode: tap, tap_interfaces: [eth1]", 0)],
+)
+def test_the_rails_know_what_this_box_stops(tmp_path: Path, gate: str, workers: int) -> None:
+    said = f"dns: {{upstreams: ['192.0.2.53:53'], workers: {workers}}}\ngate: {{{gate}}}\n"
+    rails = order_rails_of(read_config(said.encode(), "x", tmp_path))
+
+    is_inline = "tap" not in gate
+    assert (rails.has_gate, rails.stops_names) == (is_inline, is_inline or workers > 0)

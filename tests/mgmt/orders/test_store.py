@@ -24,7 +24,7 @@ A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
 class PlayedRails:
     """Control's rails, which refuse what a test says: a name's first label → why."""
 
-    has_gate, proof = True, BY_NAMES
+    has_gate, stops_names, proof = True, True, BY_NAMES
     canary: Policy | None = None
 
     def __init__(self, **refused: str) -> None:

@@ -31,21 +31,29 @@ HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.
 def rails(
     *,
     has_gate: bool = True,
+    stops_names: bool = True,
     proof: Proof = BY_NAMES,
     protected: Protected = PROTECTED,
     canary: Policy | None = None,
 ) -> OrderRails:
     """Control's, with a protected name, a protected address and a host of many sites."""
     source = describe_source(ORDERS_LIST, None, {"tier": "order"})
-    return OrderRails(source, protected, HOSTING, has_gate=has_gate, proof=proof, canary=canary)
+    box: dict[str, Any] = {"has_gate": has_gate, "stops_names": stops_names}
+    return OrderRails(source, protected, HOSTING, **box, proof=proof, canary=canary)
 
 
 def push(
-    conn: Connection, *values: str, ref: str = "1", at: datetime = NOW, emergency: bool = False, ground: str = "g"
+    conn: Connection,
+    *values: str,
+    ref: str = "1",
+    at: datetime = NOW,
+    emergency: bool = False,
+    ground: str = "g",
+    **box: bool,
 ) -> int:
-    """Store an order, as the API does; its number."""
+    """Store an order, as the API does; its number.   box  what this one has, as judge_entries()"""
     order = Order("PTA", ref, ground, "subtree", None, emergency, tuple((value, "subtree") for value in values))
-    return put_order(conn, order, judge_entries(order, Protected()), b"{}", at, CONTROL)
+    return put_order(conn, order, judge_entries(order, Protected(), **box), b"{}", at, CONTROL)
 
 
 def publish(conn: Connection, at: datetime = NOW, **box: Any) -> None:
