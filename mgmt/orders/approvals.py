@@ -34,6 +34,7 @@ from mgmt.orders.events import note_agreed, note_approval
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import (
+    BROADER,
     DUPLICATE,
     EXPIRED,
     IN_FORCE,
@@ -52,7 +53,8 @@ from parental.revision import raise_revision
 from parental.schema.canaries import order_canaries
 from parental.schema.orders import approvals, entries, entry_parts, orders
 
-BROADER, HELD, EMERGENCY, SEALED, ENFORCE = KINDS = ("broader", "held", "emergency", "sealed", "enforce")
+HELD, EMERGENCY, SEALED, ENFORCE = "held", "emergency", "sealed", "enforce"
+KINDS = (BROADER, HELD, EMERGENCY, SEALED, ENFORCE)
 ROLLBACK = "rollback"  # of a list, and of no order
 LEGAL_HOLD, RELEASE = "legal-hold", "legal-hold-release"  # of records of blocks
 WHOLE = (EMERGENCY, SEALED, ENFORCE)  # of the order as a whole: they name no entry and have no end
@@ -176,8 +178,14 @@ def wake(conn: Connection) -> None:
 
 
 def entry_of(conn: Connection, order: int, number: int | None) -> Row[Any] | None:
-    """What is agreed to, with the nonce of the canary from which it was rolled back; None: an order as a whole."""
-    chosen = select(entries, order_canaries.c.nonce).outerjoin(order_canaries, order_canaries.c.id == entries.c.canary)
+    """What is agreed to; None: an order as a whole.
+
+    nonce  of the canary from which it was rolled back;   in_force_by  the kind of the approval by which it is"""
+    chosen = (
+        select(entries, order_canaries.c.nonce, approvals.c.kind.label("in_force_by"))
+        .outerjoin(order_canaries, order_canaries.c.id == entries.c.canary)
+        .outerjoin(approvals, approvals.c.id == entries.c.approval)
+    )
     of_it = (entries.c.order == order, entries.c.number == number)
     return None if number is None else conn.execute(chosen.where(*of_it)).one_or_none()
 
@@ -312,6 +320,8 @@ def _why_unfit(kind: str, entry: Row[Any]) -> str | None:
     is_url = entry.mode in (URL, URL_PREFIX, None) and host_of_entry(entry.value) is not None
     if kind == BROADER and not is_url:
         return "is no URL with the name of a host, and --as broader blocks the host of one"
+    if kind == HELD and entry.in_force_by == BROADER:
+        return "is in force by its whole host, as two persons have agreed: no rail holds it"
     is_held = entry.status in (PENDING, PENDING_REVIEW) or entry.approval is not None
     if kind == HELD and not is_held:
         return f"is {entry.status}, and no rail holds it"

@@ -40,7 +40,6 @@ from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import (
-    BROADER,
     EMERGENCY,
     ENFORCE,
     HELD,
@@ -53,9 +52,10 @@ from mgmt.orders.approvals import (
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
-from mgmt.orders.live import BY_CONTROL, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
+from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
+    BROADER,
     ENFORCED,
     ENFORCED_BROADER,
     ENFORCED_HTTP,
@@ -235,8 +235,7 @@ def confirm(
 
 def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: datetime) -> int:
     """Say that every pending entry that was let in up to a revision is in force; returns how many became so."""
-    is_broader = exists().where(approvals.c.id == entries.c.approval, approvals.c.kind == BROADER)
-    status = case((is_broader, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
+    status = case((BY_ITS_HOST, ENFORCED_BROADER), (entries.c.mode.in_(_URL_MODES), ENFORCED_HTTP), else_=ENFORCED)
     is_decided = entries.c.generation.is_not(None)
     is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided, NOT_TRIED)
     due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
@@ -431,7 +430,8 @@ def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
     if row.status in IN_FORCE and row.approval == approval:
         return Ruling(row.order, row.number, row.status, row.reason, approval, "")
     if row.status in IN_FORCE:
-        action = "entries fell back" if approval is None else "entries widened"
+        is_narrower = approval is None or (reason is None and row.reason is not None)  # no more by its host
+        action = "entries fell back" if is_narrower else "entries widened"
     else:
         action = "entries let in"
     return Ruling(row.order, row.number, PENDING, reason, approval, action)

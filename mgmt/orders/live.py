@@ -5,16 +5,17 @@
     the same of orders in shadow ─────── rules of the list of their place, which blocks nothing
 
 Invariants: what control has not let in makes no rule; what is tried on the canary gateway makes none elsewhere; of
-equal rules the oldest order is the named cause.
+equal rules the oldest order is the named cause; the host of a URL is a rule by an approval `broader` alone.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, union, union_all
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, literal, or_, select, union, union_all
 
 from mgmt.orders.model import (
     ADDRESS,
+    BROADER,
     IN_FORCE,
     NOT_ENFORCEABLE,
     PENDING_REVIEW,
@@ -27,7 +28,7 @@ from mgmt.orders.model import (
 from parental.column_types import is_octets
 from parental.revision import current_revision
 from parental.schema.canaries import order_canaries, order_shadows
-from parental.schema.orders import entries, entry_parts
+from parental.schema.orders import approvals, entries, entry_parts
 
 REVISION = "orders"
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
@@ -39,6 +40,8 @@ MAY_COME = or_(entries.c.status.in_((*IN_FORCE, PENDING_REVIEW, NOT_ENFORCEABLE,
 OPEN_CANARIES = select(order_canaries.c.id).where(order_canaries.c.outcome.is_(None))
 # Not on trial on one gateway: in force on all of them, once it is in force at all.
 NOT_TRIED = or_(entries.c.canary.is_(None), entries.c.canary.not_in(OPEN_CANARIES))
+# Blocked by the whole host of its URL, as two persons have agreed; `held` lets in what the entry says, and no more.
+BY_ITS_HOST = exists().where(approvals.c.id == entries.c.approval, approvals.c.kind == BROADER)
 _BATCH = 500
 
 
@@ -117,13 +120,12 @@ def _read_shadows(conn: Connection, of_entries: Any, of_parts: Any) -> Iterator[
 
 
 def _rules(conn: Connection, source: Any, place: Any, of_entries: Any, of_parts: Any) -> Iterator[Live]:
-    is_approved = entries.c.approval.is_not(None)
     about = (entries.c.order, entries.c.approval, place.label("place"))
     own = select(entries.c.wire, entries.c.mode, *about).select_from(source)
     parts = select(entry_parts.c.wire, entry_parts.c.mode, *about).select_from(source.join(entry_parts, _IS_PART))
     both = union_all(
         own.where(_IS_RULE, *of_entries),
-        parts.where(or_(entry_parts.c.is_host == literal(False), is_approved), *of_parts),
+        parts.where(or_(entry_parts.c.is_host == literal(False), BY_ITS_HOST), *of_parts),
     ).subquery()
     chosen = select(both.c.wire, both.c.mode, func.min(both.c.order), func.max(both.c.approval), both.c.place)
     for wire, mode, order, approval, at in conn.execute(chosen.group_by(both.c.wire, both.c.mode, both.c.place)):

@@ -14,6 +14,7 @@ URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every 
 ADDRESS = "address"  # mode of an address or a prefix: `wire` is its text, and its rules stand in entry_parts
 PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
 ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
+BROADER = "broader"  # the kind of their approval, see mgmt.orders.approvals
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
 EXPIRED = "expired"  # by the list that held it
 SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in

@@ -1,6 +1,7 @@
 """Orders on one gateway first, as two controls with one database decide of them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -243,6 +244,27 @@ def test_two_persons_who_agree_after_the_rollback_put_an_entry_in_force_everywhe
     assert states(conn, order)[-2:] == ["approved", "enforced"]
     publish(conn, FIRST, NOW + timedelta(days=8))
     assert served(conn, "other") == set(), "once the approval ends it is held again"
+
+
+def test_a_url_whose_host_was_rolled_back_comes_in_force_without_its_host(conn: Connection) -> None:
+    order = push(conn, "http://a.test/x")
+
+    def agree(said: Proposal, when: datetime) -> None:
+        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        approve(conn, propose(conn, get_order(conn, order), said, first, when), second, when)
+
+    publish(conn, FIRST)
+    agree(replace(AGREED, kind="broader"), at(1))
+    publish(conn, FIRST, at(2))
+    assert served(conn, "first") == {A, b"a.test/x"}
+    wide(conn, order, at(5))
+    publish(conn, FIRST, at(6))
+    assert served(conn, "first") == set()
+    agree(AGREED, at(8))
+    publish(conn, FIRST, at(9))
+
+    assert (served(conn, "first"), statuses(conn, order)) == ({b"a.test/x"}, [("enforced_http_only", None)])
+    assert list(live_entries_of(conn, [A])) == []
 
 
 def test_signatures_of_before_the_rollback_that_a_lying_web_role_hands_in_later_put_nothing_in_force(

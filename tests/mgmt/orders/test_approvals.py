@@ -89,6 +89,31 @@ def test_at_its_end_it_falls_back_by_itself_and_the_ledger_says_so(conn: Connect
     ]
 
 
+def test_what_is_let_in_as_it_is_does_not_block_the_host_when_that_approval_ends(conn: Connection) -> None:
+    order = push(conn, URL)
+    for said_of in (proposal("held"), proposal(expires=UNTIL - timedelta(days=1))):
+        agree(conn, order, said_of)
+    publish(conn)
+    assert (statuses(conn, order)[0][0], is_host_blocked(conn)) == ("enforced_broader", True)
+
+    publish(conn, UNTIL - timedelta(days=1))
+
+    assert (statuses(conn, order), is_host_blocked(conn)) == ([("enforced_http_only", None)], False)
+    assert [each["action"] for each in said(conn) if each["action"].startswith("entries")][-1] == "entries fell back"
+
+
+def test_while_its_host_is_blocked_nobody_proposes_or_signs_that_an_entry_is_let_in_as_it_is(conn: Connection) -> None:
+    order = push(conn, URL)
+    number = propose(conn, get_order(conn, order), proposal("held"), KHAN, NOW)
+    agree(conn, order)
+    publish(conn)
+
+    with pytest.raises(NotApproved, match=r"entry 1: is in force by its whole host, .*: no rail holds it; nothing"):
+        propose(conn, get_order(conn, order), proposal("held"), KHAN, NOW)
+    with pytest.raises(NotApproved, match=r"is in force by its whole host, .*: no rail holds it; not signed"):
+        approve(conn, number, ALI, NOW)
+
+
 def test_at_its_end_what_no_layer_sees_is_not_enforceable_again(conn: Connection) -> None:
     order = push(conn, "https://shared.test/#!/page")
     publish(conn)
