@@ -23,7 +23,7 @@ from mgmt.desk.order_view import named
 from mgmt.frame.shapes import LINE
 from mgmt.holds.proposals import find_hold
 from mgmt.holds.shapes import LegalHold, shown
-from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Proposal, outdated
+from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Outdated, Proposal, outdated
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
     PERMISSION,
@@ -53,7 +53,7 @@ class Shown(NamedTuple):
     order            None: it is of a list or a legal hold
     named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
     refused          by whom, and why; None: it is not;   hold  that begins or is released
-    outdated         why no one signs it any more; None: it is as it was proposed"""
+    outdated         why no one signs it any more, and what to do; None: it is as it was proposed"""
 
     row: Row[Any]
     order: Row[Any] | None
@@ -64,7 +64,7 @@ class Shown(NamedTuple):
     due: str | None
     refused: Row[Any] | None
     hold: LegalHold | None = None
-    outdated: str | None = None
+    outdated: Outdated | None = None
 
     def waits_for(self, person: Person) -> bool:
         """Whether this person can sign it now."""
@@ -131,9 +131,9 @@ async def sign_options(request: web.Request) -> web.Response:
     """POST /desk/passkey/sign/options"""
     party, asked = party_of(request), await asked_of(request)
     person = await _signer(request, asked)
-    found = await read(request, lambda conn: _one(conn, asked.number))
+    found = await read(request, lambda conn: _one(conn, asked.number, request.app[CLOCK]()))
     if found is not None and found.outdated is not None:
-        raise refused(f"approval {asked.number}: {found.outdated}; nothing signed; propose it again")
+        raise refused(f"approval {asked.number}: {found.outdated.why}; nothing signed; {found.outdated.do}")
     if found is None or found.due is None or not found.waits_for(person):
         raise refused(f"approval {asked.number}: does not wait for you; nothing signed; load the page again")
     return json_answer(request_options(party, challenge_of(document_of(found.row, found.due))))
@@ -171,30 +171,30 @@ async def _signer(request: web.Request, asked: Asked) -> Person:
 
 async def _page(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
     number = number_of(request.match_info["id"])
-    found = await read(request, lambda conn: _one(conn, number))
+    found = await read(request, lambda conn: _one(conn, number, request.app[CLOCK]()))
     if found is None:
         return await _all(request, session, 404, alert=f"There is no approval {number}. Nothing was done.")
     return page(request, "approval.html", status, session=session, alert=alert, each=found)
 
 
 async def _all(request: web.Request, session: Session, status: int = 200, **said: Any) -> web.Response:
-    found = await read(request, _newest)
+    found = await read(request, lambda conn: _newest(conn, request.app[CLOCK]()))
     known: dict[str, Any] = {"found": found, "form": defaultdict(str)}
     return page(request, "approvals.html", status, session=session, **(known | said))
 
 
-def _newest(conn: Connection) -> list[Shown]:
+def _newest(conn: Connection, now: datetime) -> list[Shown]:
     """What waits or holds, the newest first."""
     chosen = select(approvals).where(approvals.c.lapsed_ms.is_(None)).order_by(approvals.c.id.desc()).limit(N_SHOWN)
-    return [_shown(conn, row) for row in conn.execute(chosen).all()]
+    return [_shown(conn, row, now) for row in conn.execute(chosen).all()]
 
 
-def _one(conn: Connection, number: int) -> Shown | None:
+def _one(conn: Connection, number: int, now: datetime) -> Shown | None:
     row = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
-    return None if row is None else _shown(conn, row)
+    return None if row is None else _shown(conn, row, now)
 
 
-def _shown(conn: Connection, row: Row[Any]) -> Shown:
+def _shown(conn: Connection, row: Row[Any], now: datetime) -> Shown:
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     due, refused = part_due(conn, row), refusal_of(conn, row.id)
     if row.hold is not None:
@@ -206,7 +206,7 @@ def _shown(conn: Connection, row: Row[Any]) -> Shown:
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
     value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
     ground = "" if is_sealed(order) else order.ground
-    why = None if due is None else outdated(conn, row)
+    why = None if due is None else outdated(conn, row, int(now.timestamp()))
     return Shown(row, order, named(order), ground, value, until, due, refused, outdated=why)
 
 

@@ -24,9 +24,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select, update
 
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
@@ -63,11 +63,19 @@ NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
 LONGEST = timedelta(days=MAX_DAYS)
 _NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: nobody's to let in
+_NEW_ORDER = "it needs a new order"
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
 
 
 class NotApproved(ValueError):
     """An approval is not taken; the message says why."""
+
+
+class Outdated(NamedTuple):
+    """Why nothing could come of an approval any more, and what to do."""
+
+    why: str
+    do: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]
     if found.way != NAMES:
         raise NotApproved(f"approval {number}: of the desk; not approved; sign it there, /desk/approvals/{number}")
     refuse_alone(found, by.name, by.group)
-    refuse_outdated(conn, found)
+    refuse_outdated(conn, found, at)
     conn.execute(
         update(approvals)
         .where(approvals.c.id == number)
@@ -222,20 +230,47 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
         return "holds what no approval holds"
 
 
-def outdated(conn: Connection, proposal: Row[Any]) -> str | None:
-    """Why control would not believe a proposal of an order, whoever signs it now; None: nothing has changed since."""
+def why_over(conn: Connection, kind: str, order: Row[Any], now_s: int) -> Outdated | None:
+    """Why nothing of an order can be put or kept in force by an approval that is given now; None: it can.
+
+    One that was given before holds on: of an order that is corrected, some may still be in force by it."""
+    if order.withdrawn_ms is not None:
+        return Outdated("withdrawn", _NEW_ORDER)
+    if order.expired_ms is not None:
+        return Outdated("its last day is over", _NEW_ORDER)
+    if order.replaced_by is not None:
+        return Outdated(f"corrected by order {order.replaced_by}", "look at that one")
+    is_late = isinstance(order.confirm_by_s, int) and order.confirm_by_s <= now_s
+    if kind == EMERGENCY and is_late and not _is_left(conn, order.id):
+        return Outdated("an emergency order that has lapsed", _NEW_ORDER)
+    return None
+
+
+def why_too_late(conn: Connection, approval: Row[Any], order: Row[Any] | None, now_s: int) -> str | None:
+    """Why control does not give an approval of an order as a whole that two have signed; None: it is in time."""
+    if order is None or approval.kind not in WHOLE:
+        return None
+    over = why_over(conn, approval.kind, order, now_s)
+    return None if over is None else f"comes too late, it is of order {order.id}: {over.why}"
+
+
+def outdated(conn: Connection, proposal: Row[Any], now_s: int) -> Outdated | None:
+    """Why nothing would come of a proposal of an order, whoever signs it now; None: nothing has changed since."""
     order = conn.execute(select(orders).where(orders.c.id == proposal.order)).one_or_none()
     if order is None:  # it is of a list, whose versions it names
         return None
+    if over := why_over(conn, proposal.kind, order, now_s):
+        return Outdated(f"is of order {order.id}: {over.why}", over.do)
     entry = entry_of(conn, order.id, proposal.number)
     why = _why_outdated(proposal, order, entry)
-    return _why_unfit(proposal.kind, entry) if why is None and entry is not None else why
+    why = _why_unfit(proposal.kind, entry) if why is None and entry is not None else why
+    return None if why is None else Outdated(why, "look at the order, and propose it again")
 
 
-def refuse_outdated(conn: Connection, proposal: Row[Any]) -> None:
+def refuse_outdated(conn: Connection, proposal: Row[Any], at: datetime) -> None:
     """Raises NotApproved where a signature could put nothing in force any more."""
-    if why := outdated(conn, proposal):
-        raise NotApproved(f"approval {proposal.id}: {why}; not signed; propose it again, after you have looked at it")
+    if found := outdated(conn, proposal, int(at.timestamp())):
+        raise NotApproved(f"approval {proposal.id}: {found.why}; not signed; {found.do}")
 
 
 def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
@@ -328,6 +363,12 @@ def _why_unfit(kind: str, entry: Row[Any]) -> str | None:
     return None
 
 
+def _is_left(conn: Connection, order: int) -> bool:
+    """Whether anything of an order is in force, or may be by two persons."""
+    left = exists().where(entries.c.order == order, entries.c.status.in_((*IN_FORCE, PENDING_REVIEW)))
+    return bool(conn.execute(select(left)).scalar_one())
+
+
 def _agreed_of(conn: Connection, numbers: Sequence[int], kind: str) -> frozenset[int]:
     chosen = select(approvals.c.order).where(
         approvals.c.order.in_(numbers),
@@ -350,14 +391,8 @@ def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) 
     for field in ("reason", "reference", "collateral"):
         if not getattr(proposal, field).strip():
             raise NotApproved(f"{field}: missing; nothing proposed; write it")
-    if order.withdrawn_ms is not None:
-        raise NotApproved(f"order {order.id}: withdrawn; nothing proposed; it needs a new order")
-    if order.expired_ms is not None:
-        raise NotApproved(f"order {order.id}: its last day is over; nothing proposed; it needs a new order")
-    if order.replaced_by is not None:
-        raise NotApproved(
-            f"order {order.id}: corrected by order {order.replaced_by}; nothing proposed; look at that one"
-        )
+    if over := why_over(conn, proposal.kind, order, int(at.timestamp())):
+        raise NotApproved(f"order {order.id}: {over.why}; nothing proposed; {over.do}")
     if proposal.kind == SEALED:
         _check_reading(conn, order.id)
         return

@@ -48,6 +48,7 @@ from mgmt.orders.approvals import (
     entry_of,
     fault_of,
     note_given,
+    why_too_late,
 )
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
@@ -239,12 +240,8 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     is_decided = entries.c.generation.is_not(None)
     is_due = and_(entries.c.status == PENDING, entries.c.revision <= up_to_revision, is_decided, NOT_TRIED)
     due = conn.execute(select(entries.c.order, func.count()).where(is_due).group_by(entries.c.order)).all()
-    changed = (
-        update(entries)
-        .where(is_due)
-        .values(status=status, generation=generation, enforced_ms=int(at.timestamp() * 1000))
-    )
-    n_enforced = conn.execute(changed).rowcount
+    said: dict[str, Any] = {"status": status, "generation": generation, "enforced_ms": int(at.timestamp() * 1000)}
+    n_enforced = conn.execute(update(entries).where(is_due).values(said)).rowcount
     for order, count in due:
         note_order(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
     follow(conn, [order for order, _ in due], at)
@@ -294,6 +291,8 @@ def _look_at_approvals(
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
         entry = entry_of(conn, approval.order, approval.number)
         fault = fault_of(approval, order, entry, now_s) or why_unproven(conn, approval, proof)
+        if fault is None and approval.id in new:
+            fault = why_too_late(conn, approval, order, now_s)
         if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
             believed[approval.order, approval.number, approval.kind] = approval
             if approval.id in new:

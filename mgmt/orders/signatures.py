@@ -96,7 +96,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
     part = part_due(conn, proposal)
     if part is None:
         raise NotApproved(f"approval {number}: no signature is due; not signed; see: filterd orders approve --list")
-    refuse_outdated(conn, proposal)
+    refuse_outdated(conn, proposal, at)
     used = approver_of(conn, party, document_of(proposal, part), response, at)
     if used.person is None:
         return f"approval {number}: the passkey's answer is {used.why}; not signed; load it again and use your own"

@@ -12,6 +12,8 @@ from support.mgmt.orders import NOW, publish, push
 from support.mgmt.signing import BY_PASSKEYS, row_of_approval
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.store import withdraw_order
 from parental.database import reading, writing
 from parental.schema.orders import entries
 from parental.schema.staff import passkeys
@@ -70,6 +72,22 @@ async def test_what_is_not_as_it_was_proposed_any_more_says_so_and_no_one_can_si
     assert "can not be signed any more" in (await browser.get("/approvals"))[1]
     status, said = await sign(browser, amna)
     assert status == 403 and "is of another order, entry or words than are here now; nothing signed" in str(said)
+
+
+async def test_of_an_order_that_is_over_the_page_says_so_and_no_one_can_sign_it(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    with writing(engine) as conn:
+        order = push(conn, "a.test", ref="2", emergency=True)
+    await browser.send("/approvals", csrf=await browser.csrf(), **(FORM | {"kind": "emergency", "order": str(order)}))
+    with writing(engine) as conn:
+        withdraw_order(conn, order, "a court", browser.clock(), CONTROL)
+
+    told = (await browser.get("/approvals/1"))[1]
+    assert f"is of order {order}: withdrawn. No one can sign it any more: it needs a new order." in told
+    status, said = await sign(browser, amna)
+    assert status == 403 and f"is of order {order}: withdrawn; nothing signed; it needs a new order" in str(said)
 
 
 async def test_two_people_sign_on_the_page_and_control_puts_it_in_force(

@@ -13,7 +13,7 @@ from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, fault_
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
 from parental.database import writing
-from parental.schema.orders import approvals
+from parental.schema.orders import approvals, orders
 
 URL = "https://shared.test/a/b"
 HOST = b"\6shared\4test\0"
@@ -272,6 +272,64 @@ def test_child_abuse_material_is_widened_with_its_lists_owners_consent_alone(con
     publish(conn)
 
     assert not is_host_blocked(conn)
+
+
+LAPSES = NOW + timedelta(hours=4)
+WHOLE = proposal("emergency", None, expires=None)
+
+
+def test_that_an_emergency_order_does_not_lapse_nobody_proposes_or_signs_once_it_has(conn: Connection) -> None:
+    order = push(conn, "a.test", "no name", emergency=True)
+    publish(conn)
+    number = propose(conn, get_order(conn, order), WHOLE, KHAN, LAPSES - timedelta(minutes=10))
+    publish(conn, LAPSES)
+
+    late = LAPSES + timedelta(minutes=5)
+    over = "an emergency order that has lapsed"
+    with pytest.raises(NotApproved, match=f"approval 1: is of order 1: {over}; not signed; it needs a new order"):
+        approve(conn, number, ALI, late)
+    with pytest.raises(NotApproved, match=f"order 1: {over}; nothing proposed; it needs a new order"):
+        propose(conn, get_order(conn, order), WHOLE, KHAN, late)
+    assert "approval given" not in [each["action"] for each in said(conn)]
+
+
+def test_what_of_an_emergency_order_is_still_in_force_two_persons_keep(conn: Connection) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    agree(conn, order, WHOLE, LAPSES)
+    publish(conn, LAPSES)
+
+    assert statuses(conn, order) == [("enforced", None)]
+
+
+@pytest.mark.parametrize(
+    ("over", "why"),
+    [
+        ({"withdrawn_ms": 1}, "withdrawn; not signed; it needs a new order"),
+        ({"expired_ms": 1}, "its last day is over; not signed; it needs a new order"),
+        ({"replaced_by": 7}, "corrected by order 7; not signed; look at that one"),
+    ],
+)
+def test_what_is_over_between_two_signatures_is_signed_no_more(
+    conn: Connection, over: dict[str, int], why: str
+) -> None:
+    order = push(conn, "a.test", emergency=True)
+    number = propose(conn, get_order(conn, order), WHOLE, KHAN, NOW)
+    conn.execute(update(orders).values(over))
+
+    with pytest.raises(NotApproved, match=f"approval 1: is of order 1: {why}"):
+        approve(conn, number, ALI, NOW)
+
+
+def test_an_approval_of_an_order_as_a_whole_outlasts_what_becomes_of_its_entries(conn: Connection) -> None:
+    order = push(conn, "a.test", "b.test", emergency=True)
+    publish(conn)
+    agree(conn, order, WHOLE)
+    conn.execute(update(orders).values(replaced_by=7))
+    publish(conn, LAPSES)
+
+    assert [status for status, _ in statuses(conn, order)] == ["enforced"] * 2
+    assert "approval refused" not in [each["action"] for each in said(conn)]
 
 
 def test_a_withdrawn_order_is_approved_no_more(conn: Connection) -> None:

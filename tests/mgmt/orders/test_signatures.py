@@ -1,5 +1,6 @@
 """Signing at the desk: what is taken of whom, and what is said to whoever cannot sign."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ from mgmt.orders.signatures import (
     sign,
     signatures_of,
 )
-from mgmt.orders.store import get_order
+from mgmt.orders.store import get_order, withdraw_order
 from mgmt.staff.people import DISABLED, find_person, set_end, set_state
 from parental.schema.orders import approval_refusals, approval_signatures
 
@@ -204,3 +205,20 @@ def test_a_refusal_that_a_lying_web_role_writes_ends_nothing_that_two_have_agree
 
     assert row_of_approval(conn, number).lapsed_ms is None
     assert statuses(conn, 1) == [("enforced_broader", "the host is ordered")]
+
+
+def test_what_two_have_signed_of_an_order_that_is_over_meanwhile_control_does_not_give(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    order = push(conn, "a.test", emergency=True)
+    publish(conn)
+    number = proposed(conn, order, replace(WIDER, kind="emergency", number=None, expires=None), amna)
+    assert signed(conn, number, amna, bilal) is None
+    withdraw_order(conn, order, "x", NOW, CONTROL)
+    publish(conn, proof=BY_PASSKEYS)
+
+    actions = [each["action"] for each in said(conn)]
+    assert ("approval refused" in actions, "approval given" in actions) == (True, False)
+    (refused,) = (each["said"] for each in said(conn) if each["action"] == "approval refused")
+    assert refused["reason"] == f"comes too late, it is of order {order}: withdrawn"
+    assert row_of_approval(conn, number).lapsed_ms is not None
