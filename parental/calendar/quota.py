@@ -39,14 +39,14 @@ class Quota:
 
     def left_s(self, at_s: int, today: date) -> int:
         """Seconds that are left of today."""
-        now = self._settled(at_s, today) if not self.is_running(at_s) else self
+        now = self.settled(at_s, today) if not self.is_running(at_s) else self
         return max(0, 60 * now.minutes - now.used_s - now._running_s(at_s))
 
     def start(self, at_s: int, today: date, midnight_s: int) -> "Quota":
         """Begin screen time.   midnight_s  when today ends.   Raises NotNow"""
         if self.is_running(at_s):
             raise NotNow("screen time runs already; nothing started")
-        now = self._settled(at_s, today)
+        now = self.settled(at_s, today)
         left_s = now.left_s(at_s, today)
         if left_s < LEAST_S:
             raise NotNow("today's time is used up; nothing started; more comes tomorrow, or by a parent")
@@ -56,7 +56,12 @@ class Quota:
         """End screen time; what is left stays for later today.   Raises NotNow"""
         if not self.is_running(at_s):
             raise NotNow("no screen time runs; nothing stopped")
-        return self._stopped(at_s)._settled(at_s, today)
+        return self.settled(at_s, today)
+
+    def settled(self, at_s: int, today: date) -> "Quota":
+        """With what ran or has ended by itself counted, in the bucket of today; nothing runs any more."""
+        now = self._stopped(at_s)
+        return replace(now, day=today, used_s=0) if today > now.day else now
 
     def set_back(self, by_s: int) -> "Quota":
         """The clock has gone back: screen time that runs began and ends as much earlier."""
@@ -76,8 +81,3 @@ class Quota:
 
     def _stopped(self, at_s: int) -> "Quota":
         return replace(self, used_s=self.used_s + self._running_s(at_s), started_s=None, ends_s=None)
-
-    def _settled(self, at_s: int, today: date) -> "Quota":
-        """With what has ended counted, in the bucket of today."""
-        now = self._stopped(at_s)
-        return replace(now, day=today, used_s=0) if today > now.day else now

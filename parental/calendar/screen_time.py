@@ -28,15 +28,16 @@ def quota_of(conn: Connection, profile: int) -> Quota | None:
 
 
 def put_quota(conn: Connection, profile: int, minutes: int | None, at: datetime) -> None:
-    """Give a profile minutes a day, or none any more; what is used of today stays used.   Raises BadProfile"""
+    """Give a profile minutes a day, or none any more; what is used of today stays used, and what runs is stopped.
+
+    Raises BadProfile"""
     before = quota_of(conn, profile)
     if minutes is None:
         conn.execute(delete(quotas).where(quotas.c.profile == profile))
         _lock(conn, profile, None, at)
         return
     today = _today(conn, profile, at)
-    if before is not None and before.is_running(int(at.timestamp())):
-        before = before.stop(int(at.timestamp()), today)
+    before = before and before.settled(int(at.timestamp()), today)
     _put(conn, profile, Quota(minutes, before.day, before.used_s) if before else Quota(minutes, today), at)
 
 

@@ -73,6 +73,30 @@ def test_more_or_less_minutes_keep_what_is_used(household: Connection) -> None:
     assert screen_time.left_s(household, 7, quota, at(11)) == 60 * 60
 
 
+@pytest.mark.parametrize(("minutes", "left"), [(30, 0), (60, 0), (90, 30)])
+def test_other_minutes_keep_what_is_used_by_screen_time_that_ended_by_itself(
+    household: Connection, minutes: int, left: int
+) -> None:
+    screen_time.put_quota(household, 7, 60, at(8))
+    screen_time.start(household, 7, at(16))
+
+    screen_time.put_quota(household, 7, minutes, at(18))
+
+    quota = screen_time.quota_of(household, 7)
+    assert quota is not None
+    assert screen_time.left_s(household, 7, quota, at(18)) == 60 * left
+    assert is_closed(household, at(18))
+
+
+def test_other_minutes_on_the_next_day_have_all_of_it(household: Connection) -> None:
+    screen_time.put_quota(household, 7, 60, at(8))
+    screen_time.start(household, 7, at(16))
+
+    screen_time.put_quota(household, 7, 90, at(9, day=4))
+
+    assert screen_time.start(household, 7, at(10, day=4)).ends_s == at(11, 30, day=4).timestamp()
+
+
 def test_without_a_quota_nothing_is_closed_and_nothing_starts(household: Connection) -> None:
     screen_time.put_quota(household, 7, 60, at(8))
     screen_time.put_quota(household, 7, None, at(9))
