@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from fastpath.images.verdict import Reason
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.resolution import closings_on
 from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
-from parental.profile import MAX_SPANS, Profile, Span, allowed_at, lock_reason, next_lock_change
+from parental.profile import MAX_SPANS, Profile, Span, is_open, next_time_change
 from parental.profiles import touch
 from parental.schedule import DAY_MINUTES
 from parental.schema.calendar import time_spans
@@ -100,14 +99,13 @@ def set_back(conn: Connection, by_s: int, at: datetime) -> list[int]:
 
 
 def more(profile: Profile, kind: str, minutes: int, at: datetime) -> Span:
-    """Minutes more: from now where it is closed, else from when it closes next.   kind  plus or ticket
+    """Minutes more: from now where it is closed, be it partly, else from when it closes next.   kind  plus or ticket
 
     Raises BadProfile; NotNow where a person has closed it, or nothing ever closes it"""
     if not 1 <= minutes <= MAX_MORE:
         raise BadProfile(f"minutes: {minutes}; not accepted; write 1 to {MAX_MORE}")
     _refuse_paused(profile, kind, at)
-    is_closed = lock_reason(profile, at) != Reason.DEFAULT or allowed_at(profile, at) is not None
-    begin = at if is_closed else next_lock_change(profile, at)
+    begin = _closed_from(profile, at)
     if begin is None:
         raise NotNow("it is open, and nothing closes it; no minutes added")
     begin_s = int(begin.timestamp())
@@ -151,6 +149,16 @@ def _refuse_paused(profile: Profile, kind: str, at: datetime) -> None:
         raise NotNow("it is paused; nothing opened; resume it")
     if kind != "open_until" and any(s.kind == "closed_until" and s.holds(at.timestamp()) for s in profile.closures):
         raise NotNow("a person has closed it until a time; nothing opened; undo that")
+
+
+def _closed_from(profile: Profile, at: datetime) -> datetime | None:
+    """The first instant from `at` on at which it is closed, be it partly; None: never.
+
+    Grants end, and hours come back every week, so that there is an end.   Cost: some ms for each day that is open"""
+    when: datetime | None = at
+    while when is not None and is_open(profile, when):
+        when = next_time_change(profile, when)
+    return when
 
 
 def _night(

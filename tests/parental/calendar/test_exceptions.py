@@ -1,9 +1,12 @@
 """What families decide for now: it opens or closes between two instants, and is refused where it would do nothing."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle.calendar import ZONES, card_lists
 from sqlalchemy import Connection
 
 from fastpath.images.verdict import Reason
@@ -12,13 +15,15 @@ from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.exceptions import MAX_EXCEPTIONS
+from parental.calendar.resolution import week_of
 from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
-from parental.profile import Profile, Span, lock_reason
+from parental.profile import OPENS, Profile, Span, is_open, lock_reason
 from parental.schedule import Interval, Schedule
 
 KARACHI = ZoneInfo("Asia/Karachi")
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)
+HOMEWORK = Card(Kind.HOMEWORK, 16 * 60, 90, allowed=frozenset({"games"}))
 BY = By("token", "1", "parent")
 
 
@@ -57,6 +62,51 @@ def test_thirty_minutes_more_come_after_the_hour_at_which_it_would_close(sleeper
         give(sleeper, exceptions.more(profile(sleeper), "plus", 30, at(20)), at(20))
 
     assert [is_closed(sleeper, each) for each in (at(21, 30), at(22, 29), at(22, 30))] == [False, False, True]
+
+
+def test_thirty_minutes_more_come_before_homework_that_leaves_something_open(sleeper: Connection) -> None:
+    plans.put_card(sleeper, 7, HOMEWORK)
+    weeks.renew(sleeper, [7], at(12))
+
+    give(sleeper, exceptions.more(profile(sleeper), "plus", 30, at(15, 50)), at(15, 50))
+
+    assert [is_open(profile(sleeper), at(16, minute)) for minute in (0, 29, 30)] == [True, True, False]
+    assert is_closed(sleeper, at(21, 30))
+
+
+def test_of_two_that_are_given_in_homework_the_second_comes_after_the_first(household: Connection) -> None:
+    plans.put_card(household, 7, HOMEWORK)
+    weeks.renew(household, [7], at(12))
+
+    for minutes in (30, 10):
+        give(household, exceptions.more(profile(household), "ticket", minutes, at(16, 10)), at(16, 10))
+
+    assert [is_open(profile(household), at(16, minute)) for minute in (10, 49, 50)] == [True, True, False]
+
+
+grants = st.tuples(st.sampled_from(list(OPENS)), st.integers(0, 1500), st.integers(1, 600))
+
+
+@settings(deadline=None, max_examples=30)
+@given(cards=card_lists, zone=st.sampled_from(ZONES), n=st.integers(0, 20000), held=st.lists(grants, max_size=4))
+def test_minutes_begin_at_the_first_minute_that_is_not_open(
+    cards: tuple[Card, ...], zone: str, n: int, held: list[tuple[str, int, int]]
+) -> None:
+    now = datetime(2026, 3, 20, tzinfo=UTC) + timedelta(minutes=n)  # with turns of clocks in two zones
+    now_s = int(now.timestamp())
+    week = week_of(cards, Calendar(), now.astimezone(ZoneInfo(zone)).date())
+    spans = tuple(Span(now_s + 60 * begin, now_s + 60 * (begin + minutes), kind) for kind, begin, minutes in held)
+    rules = Profile(schedule=Schedule(week, zone), grants=spans)
+
+    minutes = (now + timedelta(minutes=m) for m in range(2 * 1440))
+    first = next((minute for minute in minutes if not is_open(rules, minute)), None)
+    try:
+        found = exceptions.more(rules, "plus", 30, now).from_s
+    except NotNow:
+        assert not week
+        return
+
+    assert found >= (now + timedelta(days=2)).timestamp() if first is None else found == first.timestamp()
 
 
 def test_minutes_are_refused_where_nothing_closes_or_a_person_has_closed(household: Connection) -> None:
