@@ -7,7 +7,7 @@ and not kept.
 Source: semantics §7.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -127,10 +127,11 @@ def tonight_off(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, a
 def until_bedtime(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, at: datetime) -> Span:
     """Open from now until the next bedtime begins.   Raises NotNow where it is bedtime, or none begins within a day"""
     zone = ZoneInfo(profile.schedule.zone)
-    night = _night(cards, calendar, zone, at) or _night(cards, calendar, zone, at + timedelta(days=1))
-    if night is None or not at < night[0] <= at + timedelta(days=1):
+    nights = _nights(cards, calendar, zone, at, range(-1, 3))  # within a day can be two dates on, where clocks turn
+    begin = min((begin for begin, _ in nights), default=None)
+    if begin is None or not at < begin <= at + timedelta(days=1):
         raise NotNow("no bedtime begins within a day, or it is bedtime; nothing opened")
-    return until(profile, "open_until", night[0], at)
+    return until(profile, "open_until", begin, at)
 
 
 def until(profile: Profile, kind: str, end: datetime, at: datetime) -> Span:
@@ -165,13 +166,19 @@ def _night(
     cards: tuple[Card, ...], calendar: Calendar, zone: ZoneInfo, at: datetime
 ) -> tuple[datetime, datetime] | None:
     """The bedtime that holds now, or begins on this date."""
+    return next(_nights(cards, calendar, zone, at, range(-1, 1)), None)
+
+
+def _nights(
+    cards: tuple[Card, ...], calendar: Calendar, zone: ZoneInfo, at: datetime, days: Iterable[int]
+) -> Iterator[tuple[datetime, datetime]]:
+    """The bedtimes that end after `at`, by the dates on which they begin.   days  those dates, 0: the one of `at`"""
     today = at.astimezone(zone).date()
-    for day in (today - timedelta(days=1), today):
+    for day in (today + timedelta(days=n) for n in days):
         for card, start, end in closings_on(cards, calendar, day):
             night = instant_of(day, start, zone), instant_of(day, end, zone, last=True)
             if card.kind is Kind.SLEEP and night[1] > at:
-                return night
-    return None
+                yield night
 
 
 def _next_closed(profile: Profile, at: datetime) -> tuple[datetime, datetime] | None:

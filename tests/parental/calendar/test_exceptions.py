@@ -1,13 +1,15 @@
 """What families decide for now: it opens or closes between two instants, and is refused where it would do nothing."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle.calendar import ZONES, card_lists
+from oracle.calendar import OPEN, ZONES, card_lists, held_at, wall_of
 from sqlalchemy import Connection
+from support.present import present
 
 from fastpath.images.verdict import Reason
 from parental import profiles
@@ -144,6 +146,55 @@ def test_tonight_off_of_a_plain_week_is_its_next_closed_time() -> None:
     )
     with pytest.raises(NotNow, match="no bedtime"):
         exceptions.tonight_off(plain, (), Calendar(), at(12, day=5))
+
+
+MIDNIGHT = Card(Kind.SLEEP, 30, 7 * 60)
+BEFORE_SCHOOL = replace(SLEEP, days=frozenset({6, 0, 1, 2, 3}))
+OF_THE_WEEKEND = Card(Kind.SLEEP, 30, 450, days=frozenset({5, 6}))
+
+
+@pytest.mark.parametrize(
+    ("cards", "now", "end"),
+    [
+        ((SLEEP,), at(12), at(21, 30)),
+        ((SLEEP,), at(6, 30), at(21, 30)),
+        ((MIDNIGHT,), at(22, 30), at(0, 30, 4)),
+        ((MIDNIGHT,), at(0, 10), at(0, 30)),
+        ((BEFORE_SCHOOL, OF_THE_WEEKEND), at(21, 45, 8), at(0, 30, 9)),
+        ((BEFORE_SCHOOL, OF_THE_WEEKEND), at(9, 0, 9), at(21, 30, 9)),
+    ],
+)
+def test_until_bedtime_ends_where_the_first_bedtime_begins(
+    cards: tuple[Card, ...], now: datetime, end: datetime
+) -> None:
+    assert exceptions.until_bedtime(Profile(), cards, Calendar(), now).until_s == end.timestamp()
+
+
+@pytest.mark.parametrize("now", [at(0, 30), at(7, 29)])
+def test_until_bedtime_is_refused_at_bedtime(now: datetime) -> None:
+    with pytest.raises(NotNow, match="it is bedtime"):
+        exceptions.until_bedtime(Profile(), (MIDNIGHT, SLEEP), Calendar(), now)
+
+
+def test_until_bedtime_is_refused_where_none_begins_within_a_day() -> None:
+    with pytest.raises(NotNow, match="within a day"):
+        exceptions.until_bedtime(Profile(), (OF_THE_WEEKEND,), Calendar(), at(0, 29, 7))
+
+
+@settings(deadline=None, max_examples=40)
+@given(found=card_lists, zone=st.sampled_from(ZONES), n=st.integers(0, 10 * 1440))
+def test_until_bedtime_ends_at_the_first_minute_of_a_card_of_sleep(found: tuple[Card, ...], zone: str, n: int) -> None:
+    now = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(minutes=n)  # no zone turns its clocks then
+    cards = tuple(replace(card, kind=Kind.SLEEP, allowed=None) for card in found)
+    minutes = (wall_of(now + timedelta(minutes=m), zone) for m in range(1441))
+    first = next((m for m, wall in enumerate(minutes) if held_at(cards, Calendar(), wall) is not OPEN), None)
+
+    try:
+        until_s = exceptions.until_bedtime(Profile(schedule=Schedule((), zone)), cards, Calendar(), now).until_s
+    except NotNow:
+        assert first in (0, None)
+    else:
+        assert until_s - now.timestamp() == 60 * present(first)
 
 
 def test_an_exception_is_undone_once_and_by_its_own_profile(sleeper: Connection) -> None:
