@@ -16,12 +16,12 @@ from mgmt.portal.requests.cards import Asking, askings_of
 from mgmt.portal.session import Session
 from mgmt.portal.taps import HOURS_OPEN, TAPS, can_undo, revision_of
 from mgmt.text.language import Language
-from mgmt.text.times import state_words
+from mgmt.text.times import Held, held_words
 from parental.calendar import exceptions, plans, screen_time
 from parental.calendar.card import Card as Hours
 from parental.calendar.day_sets import Calendar
 from parental.calendar.quota import Quota
-from parental.calendar.state import Is, State, state_at
+from parental.calendar.state import Is, State
 from parental.errors import NotNow
 from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
@@ -134,7 +134,8 @@ def home_of(
     here = whose[(nth - 1) * most : nth * most]
     numbers = [each.profile for each in here]
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
-    held = {number: _Held(rules[number], hours.get(number, ()), calendar) for number in numbers}
+    buckets = {number: screen_time.quota_of(conn, number) for number in numbers}
+    held = {number: Held(rules[number], hours.get(number, ()), calendar, buckets[number]) for number in numbers}
     cards = [_card(conn, session, each, held[each.profile], t, now) for each in here]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     asked = askings_of(conn, session, {each.profile: (each.name, each.drawing) for each in whose}, t, now)
@@ -195,19 +196,10 @@ class _Whose(NamedTuple):
     child: int | None
 
 
-class _Held(NamedTuple):
-    """What a profile's state follows from."""
-
-    rules: Profile
-    hours: tuple[Hours, ...]
-    calendar: Calendar
-
-
-def _card(conn: Connection, session: Session, whose: _Whose, held: _Held, t: Language, now: datetime) -> Card:
-    (profile, name, drawing, child), (rules, hours, calendar) = whose, held
-    state, bucket = state_at(rules, hours, calendar, now), screen_time.quota_of(conn, profile)
-    here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    words = state_words(state, here, t, _left(conn, profile, bucket, state, now))
+def _card(conn: Connection, session: Session, whose: _Whose, held: Held, t: Language, now: datetime) -> Card:
+    (profile, name, drawing, child), (rules, hours, calendar, bucket) = whose, held
+    state, here = held.state_at(now), now.astimezone(ZoneInfo(rules.schedule.zone))
+    words = held_words(held, state, here, t)
     big: Button | None
     big, small = _Choice(rules, hours, calendar, state, bucket, now).buttons()
     offered = rules_of(conn, profile)
@@ -276,13 +268,6 @@ class _Choice(NamedTuple):
 
 def _button(did: str) -> Button:
     return Button(did, SIGNS[did])
-
-
-def _left(conn: Connection, profile: int, bucket: Quota | None, state: State, now: datetime) -> timedelta | None:
-    """What is left of today's screen time, where that is what the card is about."""
-    if bucket is None or not (bucket.is_running(int(now.timestamp())) or state.why == "quota"):
-        return None
-    return timedelta(seconds=screen_time.left_s(conn, profile, bucket, now))
 
 
 def icon_of(state: State) -> str:

@@ -1,16 +1,35 @@
 """Time in words: what holds now, and what is odd about a family's cards, in one sentence of a language."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from mgmt.text.language import Language
 from parental.calendar.card import Card, Kind
 from parental.calendar.conflicts import Conflict
+from parental.calendar.day_sets import Calendar
+from parental.calendar.quota import Quota
 from parental.calendar.resolution import Closing
-from parental.calendar.state import Is, State
+from parental.calendar.state import Is, State, state_at
+from parental.profile import QUOTA, Profile
 from parental.schedule import DAY_MINUTES
+
+
+class Held(NamedTuple):
+    """What a profile's state follows from.   bucket  of its screen time, None: it has no limit"""
+
+    rules: Profile
+    cards: tuple[Card, ...]
+    calendar: Calendar
+    bucket: Quota | None
+
+    def state_at(self, at: datetime) -> State:
+        """What holds at an instant.   Cost: some ms"""
+        return state_at(self.rules, self.cards, self.calendar, at)
 
 
 def card_words(card: Card, t: Language) -> Markup:
@@ -46,9 +65,21 @@ def conflict_words(conflict: Conflict, t: Language) -> Markup:
     return t.say(f"time.conflict.{conflict.sort}", days=days, **names, **both)
 
 
-def state_words(state: State, now: datetime, t: Language, left: timedelta | None = None) -> Markup:
-    """What holds now.   now  local;   left  of the day's screen time, where there is a quota"""
-    if state.why == "quota":
+def held_words(held: Held, state: State, now: datetime, t: Language) -> Markup:
+    """What holds now, with what is left of screen time, and what else closes it.   state  of now;   now  local"""
+    words = state_words(state, now, t, _left(held, state, now))
+    if state.why != QUOTA:
+        return words
+    others = tuple(span for span in held.rules.closures if span.kind != QUOTA)
+    other = held._replace(rules=replace(held.rules, closures=others)).state_at(now)
+    if other.state is not Is.CLOSED:
+        return words
+    return t.say("list.between").join((state_words(other, now, t, None), words))
+
+
+def state_words(state: State, now: datetime, t: Language, left: timedelta | None) -> Markup:
+    """What holds now.   now  local;   left  of the day's screen time, where it runs or closes"""
+    if state.why == QUOTA:
         is_spent = left is None or left < timedelta(minutes=1)
         return t.say("time.state.spent") if is_spent else t.say("time.state.ready", left=t.span(left or timedelta()))
     if state.state is Is.OPEN and left is not None:
@@ -63,6 +94,15 @@ def state_words(state: State, now: datetime, t: Language, left: timedelta | None
 def plain(words: Markup) -> str:
     """Words as text without markup."""
     return words.striptags()
+
+
+def _left(held: Held, state: State, now: datetime) -> timedelta | None:
+    """What is left of today's screen time, where that is what it is about."""
+    bucket, now_s = held.bucket, int(now.timestamp())
+    if bucket is None or not (bucket.is_running(now_s) or state.why == QUOTA):
+        return None
+    today = now.astimezone(ZoneInfo(held.rules.schedule.zone)).date()
+    return timedelta(seconds=bucket.left_s(now_s, today))
 
 
 def _message_of(state: State, t: Language) -> tuple[str, dict[str, Markup]]:

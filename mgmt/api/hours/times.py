@@ -1,7 +1,7 @@
 """What the routes of time have in common: whose profile it is, what of it is shown, and how a change goes live."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -29,13 +29,13 @@ from mgmt.households import note_choice
 from mgmt.problems import Problem
 from mgmt.settings import LANGUAGES
 from mgmt.text.language import Language, language
-from mgmt.text.times import card_hours_words, card_words, conflict_words, plain, state_words
+from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, held_words, plain
 from parental.calendar import exceptions, plans, screen_time
 from parental.calendar.card import Card
 from parental.calendar.conflicts import Conflict, conflicts_of
 from parental.calendar.quota import Quota
 from parental.calendar.state import Day as DayOf
-from parental.calendar.state import Hours, preview, state_at
+from parental.calendar.state import Hours, preview
 from parental.people.levels import LOCKS, rules_of
 from parental.profiles import get_profile
 from parental.schedule import DAY_MINUTES, DAYS, minute_text
@@ -100,17 +100,17 @@ def time_shown(conn: Connection, profile: int, now: datetime) -> TimeShown:
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one()
     cards, calendar = plans.cards_of(conn, [profile]).get(profile, ()), plans.calendar_of(conn, account)
     zone = ZoneInfo(rules.schedule.zone)
-    here, state = now.astimezone(zone), state_at(rules, cards, calendar, now)
     bucket = screen_time.quota_of(conn, profile)
+    held = Held(rules, cards, calendar, bucket)
+    here, state = now.astimezone(zone), held.state_at(now)
     spent = None if bucket is None else _screen_time(conn, profile, bucket, now)
-    left = timedelta(seconds=spent.left_s) if spent and (spent.is_running or state.why == "quota") else None
     return TimeShown(
         profile=profile,
         zone=rules.schedule.zone,
         state=state.state.value,
         why=state.why,
         card=None if state.card is None else state.card.id,
-        sentence=in_words(lambda t: state_words(state, here, t, left)),
+        sentence=in_words(lambda t: held_words(held, state, here, t)),
         allowed=None if state.allowed is None else sorted(state.allowed),
         changes_at=None if state.until is None else _iso(state.until.astimezone(zone)),
         screen_time=spent,

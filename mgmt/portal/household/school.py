@@ -24,9 +24,9 @@ from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
 from mgmt.text.language import Language
-from mgmt.text.times import state_words
-from parental.calendar import plans
-from parental.calendar.state import Is, State, state_at
+from mgmt.text.times import Held, held_words
+from parental.calendar import plans, screen_time
+from parental.calendar.state import Is, State
 from parental.errors import BadPerson
 from parental.held import BATCH
 from parental.people.accounts import lines_of
@@ -91,12 +91,16 @@ async def change(request: web.Request, form: Sent) -> web.Response:
 def school_of(conn: Connection, account: int, after: int, t: Language, now: datetime) -> School:
     """What the page of a school shows.   after  number of a line.   Cost: some ms for a hundred lines"""
     lines = lines_of(conn, account)
-    states = _states(conn, account, sorted({line.profile for line in lines}), now)
+    held = _held(conn, account, sorted({line.profile for line in lines}))
+    states = {profile: each.state_at(now) for profile, each in held.items()}
     classes = {each.profile: each.nickname for each in children_of(conn, account)}
     counted = Counter(states[line.profile].state for line in lines)
     left = [line for line in lines if line.id > after]
     return School(
-        lines=[_shown(line, classes, states[line.profile], t, now) for line in left[:SHOWN]],
+        lines=[
+            _shown(line, classes, _with_screen_time(conn, line.profile, held), states[line.profile], t, now)
+            for line in left[:SHOWN]
+        ],
         totals=[(each, counted[each]) for each in Is if counted[each]],
         n_lines=len(lines),
         n_classes=len(classes),
@@ -105,19 +109,25 @@ def school_of(conn: Connection, account: int, after: int, t: Language, now: date
     )
 
 
-def _states(conn: Connection, account: int, numbers: list[int], now: datetime) -> dict[int, State]:
-    """What holds, by the profile."""
-    calendar, found = plans.calendar_of(conn, account), dict[int, State]()
+def _held(conn: Connection, account: int, numbers: list[int]) -> dict[int, Held]:
+    """What states follow from, by the profile, but for screen time."""
+    calendar, found = plans.calendar_of(conn, account), dict[int, Held]()
     for at in range(0, len(numbers), BATCH):
         some = numbers[at : at + BATCH]
         rules, cards = load_profiles(conn, some), plans.cards_of(conn, some)
-        found |= {each: state_at(rules[each], cards.get(each, ()), calendar, now) for each in some}
+        found |= {each: Held(rules[each], cards.get(each, ()), calendar, None) for each in some}
     return found
 
 
-def _shown(line: Row[Any], classes: Mapping[int, str], state: State, t: Language, now: datetime) -> LineState:
+def _with_screen_time(conn: Connection, profile: int, held: Mapping[int, Held]) -> Held:
+    return held[profile]._replace(bucket=screen_time.quota_of(conn, profile))
+
+
+def _shown(
+    line: Row[Any], classes: Mapping[int, str], held: Held, state: State, t: Language, now: datetime
+) -> LineState:
     whose = classes.get(line.profile, "")
-    return LineState(line.label, whose, line.profile, icon_of(state), state_words(state, now, t))
+    return LineState(line.label, whose, line.profile, icon_of(state), held_words(held, state, now, t))
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

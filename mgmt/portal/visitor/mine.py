@@ -28,10 +28,9 @@ from mgmt.portal.reports import Report, report_of, shows_counts
 from mgmt.portal.rules.pages import Rules, Tile, rules_shown
 from mgmt.portal.whose import named
 from mgmt.text.language import Language
-from mgmt.text.times import state_words
+from mgmt.text.times import Held, held_words
 from parental.addresses import holder_of
-from parental.calendar import plans
-from parental.calendar.state import state_at
+from parental.calendar import plans, screen_time
 from parental.people.levels import PACKETS
 from parental.people.reports import days_of
 from parental.people.school import Contact, contact_of, is_school
@@ -105,12 +104,13 @@ def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Langua
     rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
     calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    state = state_at(rules, cards, calendar, now)
+    held = Held(rules, cards, calendar, screen_time.quota_of(conn, profile))
+    state = held.state_at(now)
     child = named(conn, profile).child
     shown = rules_shown(conn, profile, closable, t)
     return Mine(
         icon=icon_of(state),
-        words=state_words(state, here, t),
+        words=held_words(held, state, here, t),
         week=week_of(rules, cards, calendar, here.date(), t) if rules.schedule.intervals else [],
         closed=_closed(shown),
         has_own=bool(rules.denied),

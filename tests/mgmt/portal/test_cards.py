@@ -110,7 +110,10 @@ def test_at_bedtime_no_screen_time_is_offered_as_its_minutes_would_run_while_it_
     screen_time.put_quota(conn, 7, 60, NOW)
     close_at(conn, "20:00", "06:30")
 
-    assert offered(card(conn, session)) == ("plus", ["tonight", "open"])
+    found = card(conn, session)
+
+    assert offered(found) == ("plus", ["tonight", "open"])
+    assert text_of(found.words) == "Closed until 6:30 am, Screen time has not started: 1 hour left"
 
 
 def test_a_line_of_one_home_and_one_whose_devices_are_told_apart_are_called_so(

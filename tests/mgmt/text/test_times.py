@@ -7,12 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mgmt.text.language import language
-from mgmt.text.times import card_hours_words, card_words, conflict_words, plain, state_words
+from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, held_words, plain, state_words
 from parental.calendar.card import Card, Kind
 from parental.calendar.conflicts import Sort, conflicts_of
-from parental.calendar.day_sets import DaySet
+from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.quota import Quota
+from parental.calendar.resolution import week_of
 from parental.calendar.state import Is, State
 from parental.calendar.sun import Turn
+from parental.profile import Profile
+from parental.schedule import Schedule
 
 NOW = datetime(2026, 8, 3, 21, tzinfo=ZoneInfo("Asia/Karachi"))
 SOFT = frozenset({"social"})
@@ -91,6 +95,24 @@ def test_a_familys_own_name_is_shown_as_it_was_given() -> None:
 def test_what_holds_now_is_told_in_words(state: State, left: timedelta | None, words: str) -> None:
     assert plain(state_words(state, NOW, language("en"), left)) == words
     assert plain(state_words(state, NOW, language("ur"), left))
+
+
+@pytest.mark.parametrize(
+    ("hour", "used_s", "words"),
+    [
+        (21, 0, "Screen time has not started: 1 hour left"),
+        (22, 0, "Sleep: closed until 6:30 am, Screen time has not started: 1 hour left"),
+        (22, 3600, "Sleep: closed until 6:30 am, Today's time is used up"),
+        (15, 0, "Screen time has not started: 1 hour left"),  # what homework closes, it leaves some of open
+    ],
+)
+def test_what_closes_besides_screen_time_is_told_with_it(hour: int, used_s: int, words: str) -> None:
+    cards, calendar = (SLEEP, Card(Kind.HOMEWORK, 15 * 60, 60, allowed=SOFT, id=2)), Calendar()
+    quota, at = Quota(60, NOW.date(), used_s), NOW.replace(hour=hour)
+    week = Schedule(week_of(cards, calendar, NOW.date()), "Asia/Karachi")
+    held = Held(Profile(schedule=week, closures=(quota.closure(),)), cards, calendar, quota)
+
+    assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
 
 
 @pytest.mark.parametrize(

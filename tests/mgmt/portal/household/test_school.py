@@ -2,10 +2,12 @@ from collections.abc import Iterable
 
 import pytest
 from sqlalchemy import Engine
+from support.mgmt.desk import NOW
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.household.school import SHOWN
 from parental import store
+from parental.calendar import screen_time
 from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.household import history
@@ -49,6 +51,16 @@ async def test_a_school_sees_its_lines_classes_and_how_many_are_open(school: Pho
     assert "Lines: 3, classes: 1" in said and "Open: 2" in said and "Closed: 1" in said
     assert "Room 11" in said and "Paused" in said
     assert "لائنیں" in await school.words("/school", "lang=ur")
+
+
+async def test_a_school_reads_how_much_of_a_class_s_screen_time_is_left(school: Phone, engine: Engine) -> None:
+    with writing(engine) as conn:
+        screen_time.put_quota(conn, 7, 60, NOW)
+    assert "Screen time has not started: 1 hour left" in await school.words("/school")
+
+    with writing(engine) as conn:
+        screen_time.start(conn, 7, NOW)
+    assert "Screen time: 1 hour left" in await school.words("/school")
 
 
 async def test_a_school_of_many_lines_has_them_a_page_at_a_time(school: Phone, engine: Engine) -> None:

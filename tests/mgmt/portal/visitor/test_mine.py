@@ -6,7 +6,7 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 from mgmt.portal.household.filter_state import look
 from mgmt.settings import Settings
 from parental import store
-from parental.calendar import plans, weeks
+from parental.calendar import plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.database import writing
 from parental.people.children import children_of
@@ -78,6 +78,16 @@ async def test_a_pause_is_seen_at_once_and_no_name_of_a_person_line_or_site_is(
     assert "Paused" in said
     for name in ("Ayesha", "Sana", "Flat 4", "own.example", "127.0.0.1"):
         assert name not in said
+
+
+async def test_a_child_reads_how_much_of_todays_screen_time_is_left(phone: Phone, profile: int, engine: Engine) -> None:
+    with writing(engine) as conn:
+        screen_time.put_quota(conn, profile, 60, NOW)
+    assert "Screen time has not started: 1 hour left" in await phone.words("/mine")
+
+    with writing(engine) as conn:
+        screen_time.start(conn, profile, NOW)
+    assert "Screen time: 1 hour left" in await phone.words("/mine")
 
 
 async def test_reading_it_leaves_nothing_behind_and_gives_no_power(phone: Phone, profile: int, engine: Engine) -> None:
