@@ -32,11 +32,12 @@ from mgmt.portal.session import Session
 from mgmt.text.direction import ltr
 from mgmt.text.language import Language
 from mgmt.text.times import hours_words
-from parental.calendar import plans, weeks
+from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Kind
 from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
+from parental.profile import CLOSURES
 from parental.profiles import get_profile
 from parental.subscriber import is_one_line
 
@@ -157,9 +158,20 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     for card in cards if _has_hours(conn, line) else (SLEEP.card(),):
         plans.put_card(conn, child.profile, replace(card, id=0))
     weeks.renew(conn, [child.profile], now)
+    _keep_closed(conn, line, child.profile, now)
     note_choice(conn, account, session.actor, "child added", {"child": child.id}, now)
     note_choice(conn, account, session.actor, "line given to child", {"child": child.id, "line": line}, now)
     return child
+
+
+def _keep_closed(conn: Connection, line: int, profile: int, now: datetime) -> None:
+    """Close to a child until when its line is closed, and give it the line's screen time, with what is used of it."""
+    closures = [row for row in exceptions.held(conn, line, now) if row.kind in CLOSURES]
+    exceptions.put_back(conn, profile, [[getattr(row, field) for field in exceptions.KEPT] for row in closures], now)
+    bucket = screen_time.quota_of(conn, line)
+    if bucket is not None:
+        screen_time.put_quota(conn, profile, bucket.minutes, now)
+        screen_time.put_back(conn, profile, bucket, now)
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

@@ -1,5 +1,6 @@
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -9,14 +10,14 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.rules.presets import PRESETS, preset_of
 from parental import store
-from parental.calendar import plans, weeks
+from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.children import Child, belongings, children_of
-from parental.people.household import history
+from parental.people.household import By, history
 from parental.profile import Profile
-from parental.profiles import get_profile, put_profile
+from parental.profiles import get_profile, pause, put_profile
 from parental.subscriber import Subscriber, parse_prefix
 
 PIN = {"pin": "2468", "again": "2468"}
@@ -74,6 +75,43 @@ async def test_nothing_opens_by_a_child_s_wi_fi_its_own_rules_and_hours_go_with_
     assert {"tiktok", "music", *PRESETS["7-9"].closed} == rules.blocked_categories and rules.denied == {"own.example"}
     assert [each.kind for each in cards] == [Kind.PRAYER]
     assert [each.kind for each in held(engine, 7)[1]] == [Kind.PRAYER]
+
+
+async def test_what_a_person_has_closed_until_a_time_stays_closed_when_a_child_has_the_wi_fi(
+    parent: Phone, engine: Engine
+) -> None:
+    end = NOW + timedelta(hours=2)
+    with writing(engine) as conn:
+        closed = exceptions.until(get_profile(conn, 7), "closed_until", end, NOW)
+        exceptions.add(conn, 7, closed, By("token", "1"), NOW)
+        more = exceptions.until(get_profile(conn, 7), "open_until", NOW + timedelta(hours=1), NOW)
+        exceptions.add(conn, 7, more, By("token", "1"), NOW)
+        pause(conn, 7, end)
+
+    await parent.fill_in("children/add", **AYESHA, **PIN)
+
+    rules, _ = held(engine, children(engine)[0].profile)
+    assert (rules.paused_until_s, rules.closures, rules.grants) == (int(end.timestamp()), (closed,), ())
+
+
+@pytest.mark.parametrize("is_running", [False, True])
+async def test_the_screen_time_of_a_wi_fi_goes_with_it_to_a_child_with_what_is_used_of_it(
+    parent: Phone, engine: Engine, clock: Clock, is_running: bool
+) -> None:
+    with writing(engine) as conn:
+        screen_time.put_quota(conn, 7, 60, NOW)
+        screen_time.start(conn, 7, NOW)
+        if not is_running:
+            screen_time.stop(conn, 7, NOW + timedelta(minutes=25))
+    clock.forward(minutes=25)
+
+    await parent.fill_in("children/add", **AYESHA, **PIN)
+
+    (child,) = children(engine)
+    with reading(engine) as conn:
+        bucket, of_line = (screen_time.quota_of(conn, number) for number in (child.profile, 7))
+    assert bucket == of_line and bucket is not None and bucket.left_s(int(clock().timestamp()), NOW.date()) == 35 * 60
+    assert held(engine, child.profile)[0].closures == (bucket.closure(),)
 
 
 async def test_an_older_age_does_not_weaken_the_wi_fi_s_own_rules(parent: Phone, engine: Engine) -> None:
