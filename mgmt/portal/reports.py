@@ -25,6 +25,7 @@ from mgmt.portal.cards import drawing_of
 from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, page
 from mgmt.portal.pin import is_fresh
+from mgmt.portal.requests.answers import SAID_YES, UNSAID_YES
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, named, require_own
 from mgmt.text.language import Language
@@ -41,7 +42,7 @@ WEEK_FROM, LIMITS_FROM = 13, 16  # ages
 WIDTH = 100  # of the longest bar
 BYPASS = "bypass"
 KEPT, WAS = "reports kept", "was"  # of the household's record: the choice, and of it the days before
-ASKED, GRANTED = "asked", ("request answered yes", "request answered yes by message")  # of the household's record
+ASKED, GRANTED, UNGRANTED = "asked", (SAID_YES, "request answered yes by message"), UNSAID_YES  # of its record
 
 
 class Bar(NamedTuple):
@@ -147,7 +148,7 @@ def report_of(conn: Connection, child: Child, t: Language, now: datetime) -> Rep
         kinds.total(),
         kinds[BYPASS],
         done.get(ASKED, 0),
-        sum(done.get(each, 0) for each in GRANTED),
+        max(0, sum(done.get(each, 0) for each in GRANTED) - done.get(UNGRANTED, 0)),
         _bars({t.weekday(day.weekday()): n for day, n in by_day.items()}) if is_young else None,
         _bars({_kind_words(what, t): n for what, n in kinds.most_common()}) if is_young else None,
         shows_counts(child, now.date()),

@@ -16,7 +16,7 @@ from mgmt.households import note_choice
 from mgmt.portal.frame import number_of
 from mgmt.portal.hours import calendars, edits
 from mgmt.portal.requests import answers
-from mgmt.portal.requests.answers import SAID_YES
+from mgmt.portal.requests.answers import SAID_YES, UNSAID_YES
 from mgmt.portal.rules import edits as rule_edits
 from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
@@ -77,9 +77,11 @@ def take_back(conn: Connection, session: Session, receipt: Mapping[str, Any], no
         require_own(conn, session.account, profile)
         if revision_of(conn, profile) != revision:
             raise NotNow("it was changed since by someone else; not taken back; look at it again")
+        whose, n_yes = about(conn, profile), answers.count_yes(conn, undo)
         for kind, value in undo.items():
             _UNDO[kind](conn, profile, value, now)
-        note_choice(conn, session.account, session.actor, "tap undone", about(conn, profile), now)
+        for action in (*[UNSAID_YES] * n_yes, "tap undone"):
+            note_choice(conn, session.account, session.actor, action, whose, now)
 
 
 def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:

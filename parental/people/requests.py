@@ -7,6 +7,7 @@ splash fills no table; what waits already is not asked twice; of two answers at 
 holds; the name of a page stands in its request alone, and goes with it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -98,6 +99,12 @@ def newest(conn: Connection, profile: int) -> Request | None:
 def get_request(conn: Connection, number: int) -> Request:
     """One that is kept."""
     return _of(conn, requests.c.id == number)[0]
+
+
+def count_yes(conn: Connection, numbers: Sequence[int]) -> int:
+    """How many of some requests are answered with a yes."""
+    chosen = requests.c.id.in_(numbers), requests.c.answer == YES
+    return int(conn.execute(select(func.count()).select_from(requests).where(*chosen)).scalar_one())
 
 
 def profiles_with_requests(conn: Connection) -> set[int]:

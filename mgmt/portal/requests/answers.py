@@ -21,7 +21,7 @@ from parental.people.requests import NO, YES, open_requests
 from parental.profile import Profile, Span, is_kept_closed, is_open
 from parental.profiles import get_profile, resume
 
-SAID_YES = "request answered yes"  # of the household's record
+SAID_YES, UNSAID_YES = "request answered yes", "request yes undone"  # of the household's record
 
 Undo = Mapping[str, Any]
 
@@ -96,6 +96,11 @@ def refuse(conn: Connection, profile: int, number: int, at: datetime) -> Undo:
     requests.waiting_request(conn, profile, number, at)
     requests.answer(conn, number, NO, at)
     return {"request": number}
+
+
+def count_yes(conn: Connection, undo: Undo) -> int:
+    """How many requests wait again, instead of their yes, when this is undone."""
+    return requests.count_yes(conn, [*undo.get("requests", ()), *([undo["request"]] if "request" in undo else ())])
 
 
 def take_back(conn: Connection, profile: int, number: int, at: datetime) -> None:

@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
@@ -10,6 +11,9 @@ from parental.calendar import screen_time
 from parental.database import reading, writing
 from parental.people.household import By, note
 from parental.people.reports import Met, count, days_of, totals_of
+from parental.people.requests import Wanted, ask
+from parental.profiles import pause, set_schedule
+from parental.schedule import Schedule, parse_interval
 from parental.schema.people import children
 
 TODAY = NOW.date()
@@ -139,3 +143,41 @@ async def test_it_says_how_often_the_child_has_asked_in_these_days_and_how_often
             note(conn, 7, By("splash", ""), action, about(conn, profile), NOW - timedelta(days=days))
 
     assert "Requests: 2, of these allowed: 2" in await parent.words(f"/reports/{child}")
+
+
+def asked(engine: Engine, child: int) -> str:
+    """A request of a child in closed hours, as its splash writes it."""
+    with writing(engine) as conn:
+        set_schedule(conn, child, Schedule((parse_interval("mon", "20:00", "06:30"),)))  # NOW is Monday, 21:00:03
+        note(conn, 7, By("splash", ""), "asked", about(conn, child), NOW)
+        return str(ask(conn, 7, child, Wanted(30, None, "play"), NOW)[0].id)
+
+
+@pytest.mark.parametrize(("at_last", "allowed"), [("answer-no", 0), ("answer-30", 1)])
+async def test_a_yes_that_was_taken_back_does_not_count_as_allowed(
+    parent: Phone, engine: Engine, at_last: str, allowed: int
+) -> None:
+    child = add_child(engine)
+    number = asked(engine, child)
+    for did in ("answer-no", "undo", "answer-30", "undo", at_last):
+        status, _ = await parent.tap(did, child, request=number, **PIN)
+        assert status == 200
+
+    assert f"Requests: 1, of these allowed: {allowed}" in await parent.words(f"/reports/{child}")
+    assert (await parent.words("/changes")).count("Request: yes taken back") == 1
+
+
+async def test_what_waits_again_as_the_end_of_a_pause_was_taken_back_does_not_count_as_allowed(
+    parent: Phone, engine: Engine
+) -> None:
+    child = add_child(engine)
+    asked(engine, child)
+    with writing(engine) as conn:
+        set_schedule(conn, child, Schedule())
+        pause(conn, child, None)
+    await parent.tap("resume", child, **PIN)
+    assert "Requests: 1, of these allowed: 1" in await parent.words(f"/reports/{child}")
+
+    await parent.tap("undo", child)
+
+    assert "Requests: 1, of these allowed: 0" in await parent.words(f"/reports/{child}")
