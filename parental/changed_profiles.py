@@ -18,16 +18,19 @@ from fastpath.people.subscribers_writer import pack_subscribers
 from parental.addresses import released_since
 from parental.compile import profile_spec
 from parental.held import iter_held, iter_tokens
+from parental.people.long_names import has_long_names
 from parental.profiles import changed_since, iter_profiles
 from parental.revision import current_revision
 from parental.subscriber import Network
 
 
 class ChangedProfiles:
-    """The profiles that changed after a revision, which add() moves on.   Memory: about 1 KB each."""
+    """The profiles that changed after a revision, which add() moves on.   Memory: about 1 KB each.
+
+    shortened  those that had a name which no image has room for, when they were read"""
 
     def __init__(self, revision: int) -> None:
-        self.revision = revision
+        self.revision, self.shortened = revision, set[int]()
         self._holders: dict[Network, int | None] = {}  # None: released
         self._profiles: dict[int, ProfileSpec] = {}
 
@@ -49,6 +52,8 @@ class ChangedProfiles:
             self._holders[ip_network((first, length))] = number
         for number, profile in iter_profiles(conn, numbers):
             self._profiles[number] = profile_spec(profile, at)
+            if has_long_names(profile.allowed | profile.denied):
+                self.shortened.add(number)
         self.revision = now  # last: what could not be read is read the next time
 
     def write_subscribers(self, out: BinaryIO, generation: int, below: int) -> int:

@@ -20,6 +20,7 @@ from fastpath.people.policy_writer import ProfileSpec, pack_profiles
 from fastpath.people.subscribers_writer import pack_held
 from parental import profiles
 from parental.held import iter_held, iter_tokens
+from parental.people.long_names import fits
 from parental.per_profile import PerProfile
 from parental.profile import OPENS, SAFE_SEARCH, Profile, Span
 from parental.schedule import closed_minutes, next_turn, soft_minutes, utc_offset_s
@@ -51,7 +52,7 @@ def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
     """A profile as the image holds it: right from `at` until the zone's clocks have turned twice.
 
     A closure that has begun has no beginning there, and a grant that has ended is not there, so that no clock that is
-    set back ends the one or brings back the other."""
+    set back ends the one or brings back the other.  A name that the image has no room for is not there, either."""
     at_s = int(at.timestamp())
     zone = profile.schedule.zone
     offset_s = utc_offset_s(zone, at_s)
@@ -68,8 +69,8 @@ def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
         SAFE_SEARCH.index(profile.youtube),
         tuple((start, minutes, _mask(names)) for start, minutes, names in soft_minutes(profile.schedule.intervals)),
         tuple(_packed(span, at_s) for span in (*profile.closures, *profile.grants) if span.until_s > at_s),
-        tuple(canonical_wire(name) for name in sorted(profile.allowed)),
-        tuple(canonical_wire(name) for name in sorted(profile.denied)),
+        tuple(canonical_wire(name) for name in sorted(filter(fits, profile.allowed))),
+        tuple(canonical_wire(name) for name in sorted(filter(fits, profile.denied))),
     )
 
 

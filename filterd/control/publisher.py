@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fastpath.images.image import Image
+from fastpath.images.layout import Limit
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.people.session_levels import with_sessions
@@ -52,6 +53,8 @@ from rules.compiler.manifest import Kind
 RENEW = timedelta(days=1)  # of the base of subscribers and policy, which knows two turns of a zone's clocks
 FEW_LINES = 5_000  # their images are written in less time than a job takes to begin
 WHILE_SERVING = 10  # niceness: a list of a million names takes one core for some seconds, which the workers may need
+LONG_NAMES = "names of households"  # the fault of it
+MOST_TOLD = 20  # profiles of a fault
 
 Writer = Callable[[], None]
 
@@ -412,7 +415,23 @@ class Publisher:
     def _write_people(self) -> None:
         with reading(self._context.engine) as conn:
             self._images.people.publish(conn, datetime.now(UTC))
+        self._note_shortened()
 
     def _take_people(self) -> None:
         with reading(self._context.engine) as conn:
             self._images.people.take_levels(conn, datetime.now(UTC))
+        self._note_shortened()
+
+    def _note_shortened(self) -> None:
+        """Say of which profiles a name is left out, as long as there are any."""
+        found = self._images.people.shortened
+        if not found:
+            self._context.faults.pop(LONG_NAMES, None)
+            return
+        profiles = ", ".join(map(str, found[:MOST_TOLD])) + (", …" if len(found) > MOST_TOLD else "")
+        told = ValueError(
+            f"profiles {profiles}: a name of their own has more than {Limit.HOUSEHOLD_LABELS:d} parts; "
+            "left out, and the rest is in force; take it out of their rules"
+        )
+        if self._context.faults.get(LONG_NAMES) != str(told):
+            self._context.note_fault(LONG_NAMES, told)

@@ -29,6 +29,7 @@ from parental.addresses import forget_released
 from parental.changed_profiles import ChangedProfiles
 from parental.compile import write_policy_base, write_subscribers_base
 from parental.database import reading
+from parental.people.long_names import with_long_names
 from parental.revision import current_revision
 from rules.atomic_file import writing_whole
 from rules.compiler.manifest import Kind, Levels, claimed_generation, generation_of, image_path, publish
@@ -78,13 +79,16 @@ class Written:
 
 
 class PeopleImages:
-    """Puts the levels in force, and keeps the young one."""
+    """Puts the levels in force, and keeps the young one.
+
+    shortened  profiles of which a name is left out, since no image has room for it; None: not asked yet"""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._base: Written | None = None
         self._delta: Written | None = None
         self._young = ChangedProfiles(0)
+        self.shortened: list[int] | None = None
 
     def is_whole(self) -> bool:
         """Whether base and delta can still be used.   Cost: one read of them"""
@@ -144,6 +148,7 @@ class PeopleImages:
         assert self._base is not None
         below = self._delta or self._base
         self._young.add(conn, at)
+        self._find_shortened(conn)
         writers: Mapping[Kind, Write] = {
             "subscribers": self._young.write_subscribers,
             "policy": self._young.write_policy,
@@ -158,6 +163,12 @@ class PeopleImages:
     def forget_released(self, conn: Connection, up_to_revision: int) -> None:
         """Drop addresses released up to a revision, where the base was made later.   conn: may write."""
         forget_released(conn, min(up_to_revision, self._base.revision if self._base is not None else 0))
+
+    def _find_shortened(self, conn: Connection) -> None:
+        """All are looked at once; then those that are known, until they are mended, and those that changed."""
+        among = None if self.shortened is None else {*self.shortened, *self._young.shortened}
+        if among is None or among:
+            self.shortened = with_long_names(conn, among)
 
     def _stand_on(self, conn: Connection, base: Written) -> None:
         delta = Written.read(self._directory, "delta")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from fastpath.images.layout import Limit
 from parental.errors import BadProfile
+from parental.people.long_names import fits
 from rules.errors import BadName
 from rules.names.canonical import canonical_name, canonical_wire
 from rules.names.public_suffixes import public_suffixes
@@ -30,6 +31,6 @@ def _name(field: str, text: str) -> str:
         raise BadProfile(f"{field}: {text[:60]!r} {exc.reason}; not accepted; write one as example.com") from exc
     if public_suffixes().refusal(canonical_wire(name), opens=field == ALLOWED):
         raise BadProfile(f"{field}: all of {name[:60]} would be meant; not accepted; write the name of one site")
-    if name.count(".") >= Limit.HOUSEHOLD_LABELS:
+    if not fits(name):
         raise BadProfile(f"{field}: {name[:60]} has too many parts; not accepted; at most {Limit.HOUSEHOLD_LABELS}")
     return name

@@ -170,5 +170,15 @@ def test_what_could_not_be_read_is_read_the_next_time(engine: Engine, monkeypatc
     assert len(changed) == 1
 
 
+def test_who_changed_and_has_a_name_that_is_left_out_is_known(engine: Engine) -> None:
+    changed = ChangedProfiles(0)
+    with writing(engine) as conn:
+        for number, name in ((7, ".".join(["a"] * 17)), (8, "page.example")):
+            store.put_subscriber(conn, Subscriber(number, "home", (), Profile(denied=frozenset({name}))))
+        changed.add(conn, NOON)
+
+    assert changed.shortened == {7}
+
+
 def fail(conn: Connection, numbers: Sequence[int]) -> dict[int, Profile]:
     raise DatabaseFault("away")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from fastpath.images.image import Image, open_image
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
+from fastpath.wire.name import to_wire
 from parental import compile, revision, store
 from parental.changed_profiles import ChangedProfiles
 from parental.database import open_database, writing
@@ -136,6 +137,19 @@ def test_safe_search_and_canaries_become_numbers_and_do_not_lock(conn: Connectio
     assert compile.profile_spec(Profile(safe_search="moderate"), NOON).safe_search == 1
     decided = Images(conn, tmp_path).now().decide(None, "192.0.2.1", int(NOON.timestamp()))
     assert decided.reason == Reason.DEFAULT
+
+
+def test_a_name_that_an_image_has_no_room_for_is_left_out_and_all_else_of_its_home_is_there(
+    conn: Connection, tmp_path: Path
+) -> None:
+    names = frozenset({"closed.example", ".".join(["a"] * 15 + ["long", "example"])})
+    store.put_subscriber(conn, line(1, "192.0.2.1", profile=Profile(denied=names)))
+
+    images = Images(conn, tmp_path)
+
+    found = [images.now().decide(to_wire(name.encode()), "192.0.2.1", int(NOON.timestamp())).reason for name in names]
+    assert sorted(found) == sorted([Reason.HOUSEHOLD, Reason.DEFAULT])
+    assert compile.profile_spec(Profile(allowed=names), NOON).allowed == (b"\6closed\7example\0",)
 
 
 def test_an_ipv6_only_home_and_a_home_without_addresses_compile(conn: Connection, tmp_path: Path) -> None:

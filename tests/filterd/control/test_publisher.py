@@ -3,6 +3,7 @@ import json
 import os
 import signal
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from fastpath.images.image import BadImage
 from fastpath.images.tables import TableSet
 from filterd.config import load
 from filterd.control.messages import ControlStatus, Explanation, LevelState
+from filterd.control.publisher import LONG_NAMES
 from filterd.control.retries import settle
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed, compile_config
@@ -26,9 +28,10 @@ from mgmt.control_protocol import Receipt
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.database import reading, writing
+from parental.profiles import get_profile, put_profile
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, order_steps, orders
-from parental.store import pause, put_subscriber
+from parental.store import delete_subscriber, pause, put_subscriber
 from parental.subscriber import Subscriber, parse_prefix
 from rules.compiler.manifest import read_manifest
 
@@ -108,6 +111,34 @@ def test_status_tells_how_large_each_level_is_and_what_is_outstanding_since_when
     ]
     assert all(each.octets > 0 for each in levels)
     assert levels[2].written_s <= levels[4].written_s
+
+
+def test_a_name_that_no_image_has_room_for_stops_nothing_else_and_is_a_fault_until_it_is_gone(
+    place: Path, engine: Engine
+) -> None:
+    name = ".".join(["a"] * 15 + ["page", "example"])
+    put(engine, 7)
+    put(engine, 8)
+
+    async def tap(control: Control) -> list[str | None]:
+        with writing(engine) as conn:
+            put_profile(conn, 7, replace(get_profile(conn, 7), allowed=frozenset({name})))
+            pause(conn, 8, None)
+        await control.publisher.people_changed()
+        return [str(control.explainer.explain(None, "192.0.2.8", "sni").reason), control.faults.get(LONG_NAMES)]
+
+    async def leave(control: Control) -> list[str | None]:
+        told = control.faults.get(LONG_NAMES)
+        with writing(engine) as conn:
+            delete_subscriber(conn, 7)
+        await control.publisher.people_changed()
+        return [told, control.faults.get(LONG_NAMES)]
+
+    why, told = play(place, engine, tap)
+
+    assert why == "pause" and told is not None
+    assert "profiles 7: a name of their own has more than 16 parts" in told and "page" not in told
+    assert play(place, engine, leave) == [told, None]
 
 
 def test_control_starts_where_a_power_cut_has_torn_what_taps_had_written(place: Path, engine: Engine) -> None:
