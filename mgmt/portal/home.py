@@ -21,6 +21,7 @@ from mgmt.portal.frame import PATH, Sent, language_of, moved, nth_of, number_of,
 from mgmt.portal.household.filter_state import filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
+from mgmt.portal.requests.answers import NotOneSite
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.session import Session
 from mgmt.portal.sign_in import sign_in_page
@@ -87,6 +88,8 @@ async def _do(request: web.Request, form: Sent, did: str, profiles: Iterable[int
         return await _home(request, session, 404, alert="family.tap.gone")
     except NotNow:
         return await _home(request, session, 409, alert="family.tap.nothing")
+    except NotOneSite:
+        return await _home(request, session, 409, alert="family.tap.not.site")
     except BadProfile:  # more names of its own, or more exceptions, than fit
         many = "family.rules.many" if did == "answer-page" else "family.tap.many"
         return await _home(request, session, 409, alert=many)

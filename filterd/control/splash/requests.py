@@ -1,8 +1,9 @@
 """Requests at the splash: who asks from a line's address asks the family whose profile that address follows.
 
 Invariants: the profile is that of the address in the images in force, whatever a form says; only what a family has
-closed can be asked for, so that no name of an order and of a confidential list is written down; a household's requests
-are counted here, too, before anything is read or written; a yes is told while what it has opened is open.
+closed, and can open, can be asked for, so that no name of an order and of a confidential list is written down; a
+household's requests are counted here, too, before anything is read or written; a yes is told while what it has opened
+is open.
 Cost: for a line that has asked for nothing lately, one look into a set.
 """
 
@@ -20,6 +21,7 @@ from parental.database import reading, writing
 from parental.errors import BadProfile, NotNow
 from parental.people import requests
 from parental.people.household import By, note
+from parental.people.household_names import ALLOWED, household_names
 from parental.people.requests import KEPT, YES, Request, Wanted
 from parental.profiles import get_profile
 
@@ -47,6 +49,8 @@ class SplashRequests:
         """Ask a profile's family.   Blocking.   Raises DatabaseFault; ValueError for what no form of ours says"""
         if self._tries.wait_s(str(profile), time.monotonic()):
             return MANY
+        if wanted.name is not None and not _is_site(wanted.name):
+            return NOTHING
         with reading(self._engine) as conn:
             asker = whose(conn, profile)
         if asker is None:
@@ -78,6 +82,14 @@ class SplashRequests:
             if is_new:
                 note(conn, asker.account, By("splash", ""), "asked", asker.about(), at)
         return request
+
+
+def _is_site(name: str) -> bool:
+    """Whether a family may open a name: not one that an image has no room for, or that stands for many sites."""
+    try:
+        return bool(household_names(ALLOWED, [name]))
+    except BadProfile:
+        return False
 
 
 def _is_past(request: Request, at: datetime) -> bool:

@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from mgmt.portal.rules import edits
 from mgmt.portal.whose import about
 from parental.calendar import exceptions, plans
-from parental.errors import NotNow
+from parental.errors import BadProfile, NotNow
 from parental.people import requests
 from parental.people.household import By, note
+from parental.people.household_names import ALLOWED, household_names
 from parental.people.requests import NO, YES, open_requests
 from parental.profile import Profile, Span, is_kept_closed, is_open
 from parental.profiles import get_profile, resume
@@ -24,6 +25,10 @@ from parental.profiles import get_profile, resume
 SAID_YES, UNSAID_YES = "request answered yes", "request yes undone"  # of the household's record
 
 Undo = Mapping[str, Any]
+
+
+class NotOneSite(BadProfile):
+    """A page that no household can open: its name has too many parts, or stands for many sites."""
 
 
 def give(conn: Connection, profile: int, number: int, minutes: int, by: By, at: datetime) -> Undo:
@@ -41,11 +46,11 @@ def give_until_bedtime(conn: Connection, profile: int, number: int, by: By, at: 
 
 
 def open_page(conn: Connection, profile: int, number: int, at: datetime) -> Undo:
-    """Answer by allowing the page, for good.   Raises NotNow, BadProfile"""
+    """Answer by allowing the page, for good.   Raises NotNow, NotOneSite, BadProfile"""
     asked = requests.waiting_request(conn, profile, number, at)
     if asked.name is None:
         raise NotNow(f"request {number}: asks for no page; nothing done")
-    undo = edits.allow(conn, profile, asked.name)
+    undo = edits.allow(conn, profile, _site(asked.name))
     requests.answer(conn, number, YES, at)
     return {**undo, "request": number}
 
@@ -113,6 +118,15 @@ def take_all_back(conn: Connection, profile: int, numbers: list[int], at: dateti
     """Those that opened() has answered wait again."""
     for number in numbers:
         take_back(conn, profile, number, at)
+
+
+def _site(name: str) -> str:
+    """The name, where a household may have it among its own.   Raises NotOneSite"""
+    try:
+        (site,) = household_names(ALLOWED, [name])
+    except BadProfile as reason:
+        raise NotOneSite(str(reason)) from reason
+    return site
 
 
 def _open(conn: Connection, profile: int, number: int, span: Span, by: By, at: datetime) -> Undo:

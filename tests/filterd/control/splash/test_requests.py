@@ -89,6 +89,24 @@ def test_a_page_that_the_family_closes_can_be_asked_for_and_no_other(place: Path
     assert n_requests(engine) == 1
 
 
+def test_a_page_that_no_family_can_open_is_not_written_down(place: Path, engine: Engine) -> None:
+    with writing(engine) as conn:
+        rules = replace(profiles.get_profile(conn, 8), denied=frozenset({"page.example", "com.pk"}))
+        profiles.put_profile(conn, 8, rules)
+    sixteen = "a." * 14 + "page.example"
+
+    async def work(control: Control) -> list[Any]:
+        shown = await why(control, OPEN, "a." + sixteen)
+        return [
+            shown["reason"],
+            *[(await ask(control, OPEN, name=name))["state"] for name in ("a." + sixteen, "com.pk")],
+            (await ask(control, OPEN, name=sixteen))["state"],
+        ]
+
+    assert play(place, engine, work) == ["household", "nothing", "nothing", "open"]
+    assert n_requests(engine) == 1
+
+
 def test_what_was_opened_until_a_time_is_not_shown_once_it_has_closed(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> Any:
         await ask(control, CLOSED, minutes=30)

@@ -6,7 +6,16 @@ from sqlalchemy import Connection
 from support.mgmt.desk import NOW
 from support.present import present
 
-from mgmt.portal.requests.answers import end_pause, ended_by, give, give_until_bedtime, open_page, refuse, take_back
+from mgmt.portal.requests.answers import (
+    NotOneSite,
+    end_pause,
+    ended_by,
+    give,
+    give_until_bedtime,
+    open_page,
+    refuse,
+    take_back,
+)
 from mgmt.portal.taps import TAPS
 from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
@@ -73,6 +82,16 @@ def test_a_page_is_opened_for_good(conn: Connection) -> None:
     rules = get_profile(conn, 7)
     assert rules.allowed == frozenset({"page.example"}) and not rules.denied
     assert undo["rules"]["denied"] == ["page.example"] and present(newest(conn, 7)).until_s is None
+
+
+@pytest.mark.parametrize("name", ["a." * 15 + "page.example", "com.pk"])
+def test_a_page_that_no_household_may_have_among_its_names_is_not_opened(conn: Connection, name: str) -> None:
+    number = asked(conn, None, name)
+
+    with pytest.raises(NotOneSite):
+        open_page(conn, 7, number, NOW)
+
+    assert get_profile(conn, 7).allowed == frozenset() and present(newest(conn, 7)).answer is None
 
 
 def test_a_page_is_not_opened_by_a_request_for_minutes_nor_for_another_child(conn: Connection) -> None:

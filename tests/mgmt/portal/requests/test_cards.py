@@ -97,6 +97,18 @@ async def test_a_page_is_shown_by_its_name_and_opened_by_a_parent_alone(
     assert (await phone.tap("answer-page", child, request=other, **PIN))[0] == 403
 
 
+async def test_a_page_whose_name_has_too_many_parts_is_refused_in_words_that_are_true_and_waits_on(
+    parent: Phone, engine: Engine
+) -> None:
+    child = add_child(engine)
+    number = request_of(engine, child, None, "a." * 15 + "page.example")
+
+    status, said = await parent.tap("answer-page", child, request=number, **PIN)
+
+    assert status == 409 and "it is too long, or it stands for many sites. Nothing was changed." in said
+    assert answer_of(engine, child) is None
+
+
 async def test_a_request_of_another_household_is_neither_shown_nor_answered(parent: Phone, engine: Engine) -> None:
     with writing(engine) as conn:
         set_schedule(conn, 8, SLEEP)

@@ -82,6 +82,19 @@ async def test_a_page_is_opened_by_who_may_change_rules_and_not_sent_to_a_helper
         assert get_profile(conn, child).allowed == frozenset({"page.example"})
 
 
+async def test_a_message_opens_no_page_whose_name_has_too_many_parts(answering: Phone, engine: Engine) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child, None, "a." * 15 + "page.example")
+
+    message = await told(answering)
+
+    assert "Kuch nahin khula" in await reply(answering, f"1 {code_of(message)}")
+    with reading(engine) as conn:
+        assert get_profile(conn, child).allowed == frozenset()
+    assert answer_of(engine, child) is None
+
+
 async def test_an_answer_that_comes_again_opens_nothing_more(answering: Phone, engine: Engine) -> None:
     mother(engine)
     child = add_child(engine)
