@@ -2,12 +2,13 @@
 
 Invariants: one transaction, with its line in the household's record; what opens anything of a child's or the home's
 within AHEAD_DAYS, or on the dates that are changed, is refused without the PIN; so is another choice of what the
-operator announces, where it can matter: what will be announced is not known yet; it is taken back as a whole.
+operator announces, where it can matter: what will be announced is not known yet; it is taken back as a whole; no date
+that is added is outside of EARLIEST to LATEST.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,11 @@ from mgmt.portal.hours.openings import dates_loosen, differ_by_kind
 from mgmt.portal.session import Session
 from parental.calendar import plans, weeks
 from parental.calendar.day_sets import MAX_DAYS, Calendar, DaySet, Range, own_first
+from parental.errors import BadSchedule
 from parental.schema.lines import profiles
 
 AHEAD_DAYS = MAX_DAYS  # no range is longer
+EARLIEST, LATEST = date(2000, 1, 1), date(2200, 12, 31)  # of what a family writes, and of what is judged
 Undo = Mapping[str, Any]
 
 
@@ -57,6 +60,8 @@ def restore(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
 
 def with_range(calendar: Calendar, more: Range) -> Calendar:
     """The same dates and some more.   Raises BadSchedule"""
+    if not EARLIEST <= more.first <= (more.last or more.first) <= LATEST:
+        raise BadSchedule(f"dates: from {more.first}; not accepted; write dates of {EARLIEST.year} to {LATEST.year}")
     return replace(calendar, ranges=own_first((*calendar.ranges, more)))
 
 
@@ -82,8 +87,11 @@ def _opens(conn: Connection, account: int, before: Calendar, today: date, *, cho
 
 
 def _next(first: date) -> Iterator[date]:
-    """The dates of the longest range from here, and the one before, whose closing can end on it."""
-    return (first + timedelta(days=n) for n in range(-1, AHEAD_DAYS))
+    """The dates of the longest range from here, and the one before, whose closing can end on it.
+
+    Without those that no family writes: behind a date that is stored all the same, the calendar itself may end."""
+    ordinals = range(first.toordinal() - 1, first.toordinal() + AHEAD_DAYS)
+    return (date.fromordinal(n) for n in ordinals if EARLIEST.toordinal() <= n <= LATEST.toordinal())
 
 
 def _profiles(conn: Connection, account: int) -> list[int]:

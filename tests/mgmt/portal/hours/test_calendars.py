@@ -10,6 +10,7 @@ from mgmt.portal.session import Session
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
+from parental.errors import BadSchedule
 
 ZONE = "Asia/Karachi"
 RAMADAN = Range(DaySet.RAMADAN, date(2027, 2, 8), date(2027, 3, 9))
@@ -46,6 +47,30 @@ def test_it_takes_no_pin_where_no_card_is_of_a_kind_of_day(conn: Connection, ses
     plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset(DaySet)))
 
     put_dates(conn, session, Calendar(shift_days=1), False, NOW, ZONE, is_proven=False)
+
+
+def test_dates_are_of_years_that_a_clock_of_ours_shows() -> None:
+    for day in (date(1999, 12, 31), date(2201, 1, 1), date.min, date.max):
+        with pytest.raises(BadSchedule, match="2000 to 2200"):
+            with_range(Calendar(), Range(DaySet.HOLIDAYS, day, day))
+    with pytest.raises(BadSchedule, match="2000 to 2200"):
+        with_range(Calendar(), Range(DaySet.HOLIDAYS, date(2200, 12, 30), date(2201, 1, 2)))
+    for day in (date(2000, 1, 1), date(2200, 12, 31)):
+        assert with_range(Calendar(), Range(DaySet.HOLIDAYS, day, None)).ranges
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+@pytest.mark.parametrize("shift_days", [-1, 1])
+def test_dates_of_another_age_that_are_stored_all_the_same_can_be_removed(
+    conn: Connection, session: Session, day: date, shift_days: int
+) -> None:
+    plans.put_card(conn, 7, Card(Kind.SLEEP, 1290, 540, day_sets=frozenset({DaySet.SCHOOL})))
+    stored = Calendar(ranges=(Range(DaySet.RAMADAN, day, day),), shift_days=shift_days)
+    plans.put_calendar(conn, 7, stored, follows_announced=True)
+
+    put_dates(conn, session, without_range(stored, stored.ranges[0]), True, NOW, ZONE, is_proven=False)
+
+    assert plans.calendar_of(conn, 7).ranges == ()
 
 
 @pytest.mark.parametrize("in_days", [402, 3000])

@@ -140,6 +140,8 @@ async def test_more_school_days_take_no_pin(parent: Phone, engine: Engine, clock
         {"kind": "school"},
         {"kind": "x"},
         {"first": ""},
+        {"first": "9999-12-31", "last": "9999-12-31"},
+        {"first": "0001-01-01", "last": "0001-01-01"},
     ],
 )
 async def test_dates_that_do_not_fit_are_refused_in_a_sentence(
