@@ -85,6 +85,48 @@ async def test_a_form_that_is_none_is_refused(server: Any) -> None:
         assert answer.status == 400
 
 
+PLAIN = "application/x-www-form-urlencoded; charset="
+PART = b'--x\r\nContent-Disposition: form-data; name="token"\r\n%b\r\n\r\nabc\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize("charset", ["x", "hex", "idna", "raw_unicode_escape"])
+async def test_a_form_in_a_charset_that_is_not_one_of_text_is_refused(
+    server: Any, charset: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b"token=" + (b"\\ud800" if charset.startswith("raw") else b"\xff..t")
+    text = await answered(
+        server,
+        b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: "
+        + (PLAIN + charset).encode()
+        + b"\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body),
+    )
+
+    assert text.startswith(b"HTTP/1.1 400")
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Type: text/plain; charset=x",
+        b"Content-Transfer-Encoding: x",
+        b"Content-Transfer-Encoding: base64",
+        b"Content-Type: multipart/mixed; boundary=y",
+        b"\r\n".join([b"A: b"] * 200),
+    ],
+)
+async def test_a_part_of_a_form_that_cannot_be_read_is_refused(
+    server: Any, head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with TestClient(server) as client:
+        answer = await client.post(
+            "/form", data=PART % head, headers={"Content-Type": "multipart/form-data; boundary=x"}
+        )
+
+        assert answer.status == 400
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 async def test_an_upload_that_breaks_off_leaves_no_traceback(server: Any, caplog: pytest.LogCaptureFixture) -> None:
     await answered(server, b"POST /take HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nxx", leave=True)
     await asyncio.sleep(0.05)
