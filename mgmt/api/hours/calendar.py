@@ -47,7 +47,9 @@ from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.packs import Province, School, provinces
 from parental.calendar.sun import City as CityOf
 from parental.calendar.sun import Turn, cities, minute_of
+from parental.errors import BadSchedule
 from parental.schedule import DAYS, minute_text
+from parental.subscriber import is_one_line
 
 
 async def add_card(request: web.Request, principal: Principal) -> web.Response:
@@ -134,6 +136,8 @@ async def _put_card(request: web.Request, principal: Principal, action: str, num
 
 
 def _card(said: Card, number: int) -> CardOf:
+    if said.label and not is_one_line(said.label):
+        raise BadSchedule("label: not one line of text; not accepted; write characters that can be shown")
     start = parse_clock(said.from_)
     return CardOf(
         kind=Kind(said.kind),

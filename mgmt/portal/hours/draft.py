@@ -15,6 +15,7 @@ from parental.calendar.packs import find_school
 from parental.calendar.sun import Turn
 from parental.errors import BadSchedule
 from parental.schedule import DAY_MINUTES
+from parental.subscriber import is_one_line
 
 STEPS = (-30, -5, 5, 30)  # minutes of one press
 EDGES = ("start", "end")
@@ -81,7 +82,7 @@ class Draft:
             raise Unfit("family.hours.no.day")
         if not self.day_sets:
             raise Unfit("family.hours.no.kind")
-        if self.kind is Kind.OTHER and not self.label:
+        if self.kind is Kind.OTHER and not is_one_line(self.label):
             raise Unfit("family.hours.no.name")
         if (self.begins or self.ends) and self.day_sets != {DaySet.RAMADAN}:
             raise Unfit("family.hours.sun.alone")

@@ -49,6 +49,7 @@ async def test_a_card_is_changed_and_removed(parent: Desk) -> None:
     [
         {"kind": "other"},
         {"kind": "sleep", "label": "Ours"},
+        {"kind": "other", "label": "\0a"},
         {"from": "25:00"},
         {"from": "24:00"},
         {"days": []},

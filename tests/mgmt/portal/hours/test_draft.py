@@ -80,6 +80,8 @@ def test_homework_leaves_learning_open_where_that_is_ticked_and_sleep_never_does
         ({"kind": "sleep", "set-school": "1"}, "family.hours.no.day"),
         ({"kind": "sleep", "day0": "1"}, "family.hours.no.kind"),
         ({"kind": "other", "day0": "1", "set-school": "1", "label": "  "}, "family.hours.no.name"),
+        ({"kind": "other", "day0": "1", "set-school": "1", "label": "\0a"}, "family.hours.no.name"),
+        ({"kind": "other", "day0": "1", "set-school": "1", "label": "\u200d"}, "family.hours.no.name"),
         ({"kind": "nonsense", "day0": "1", "set-school": "1"}, "family.hours.no.name"),
     ],
 )

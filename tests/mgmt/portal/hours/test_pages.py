@@ -175,6 +175,7 @@ async def test_the_week_is_a_picture_with_the_same_in_words(parent: Phone) -> No
         ({"kind": "sleep", **SETS}, "Choose at least one day"),
         ({"kind": "sleep", **DAYS}, "Choose at least one kind"),
         ({"kind": "other", **DAYS, **SETS}, "Write a name"),
+        ({"kind": "other", "label": "\0a", **DAYS, **SETS}, "Write a name"),
     ],
 )
 async def test_what_a_card_lacks_is_asked_for_and_nothing_is_stored(
