@@ -2,7 +2,7 @@
 
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
 nothing and counts nothing twice; then the records are overwritten in the spool; a segment is removed only when it is
-drained and its worker has left it; a block of
+drained, or never had a record, and its worker has left it; a block of
 reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
 leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and no
 record and no count here.
@@ -57,6 +57,7 @@ BATCH = 200
 EVENTS_A_ROW = 10  # that one reading may fold: equal events of one second are one row
 LATE_S = 10.0  # twenty times what a record waits where there is time
 KEPT_SEGMENTS = 2  # the newest two may be in use: the one being written and the spare
+START = Position("0", 0)  # of a spool of which nothing was read
 
 OF_PROFILES = (Reason.PAUSE, Reason.SCHEDULE, Reason.QUOTA, Reason.SOFT_LOCK, Reason.HOUSEHOLD)
 UNRECORDED = (Reason.CSAM, Reason.HELP)
@@ -211,10 +212,14 @@ def drain_segment(folder: Path, at: Position, take: Callable[[Columns, Position]
 
 
 def remove_drained(folder: Path, at: Position) -> None:
-    """Remove the segments of a worker that were read to their end, and that it has left.   at  as of drain_segment()"""
+    """Remove the segments of a worker that were read to their end or are empty, and that it has left.
+
+    Each start leaves an empty one, and a worker lays no more than MAX_SEGMENTS.   at  as of drain_segment()
+    Raises OSError, ValueError"""
     for number in segment_numbers(str(folder))[:-KEPT_SEGMENTS]:
-        if number < int(at.segment):
-            remove_segment(segment_path(str(folder), number))
+        path = segment_path(str(folder), number)
+        if number < int(at.segment) or not read_slots(path, 0, 1):
+            remove_segment(path)
 
 
 def record_of(event: BlockEvent) -> BlockRecord:
@@ -284,16 +289,15 @@ def next_columns(folder: Path, position: Position, most_events: int, most_rows: 
 def _drain_worker(folder: Path, ledger: Ledger) -> int:
     n = _drain_batch(folder, ledger)
     with reading(ledger.engine) as conn:
-        at = read_position(conn, ledger.key_of(folder.name))
-    if at is not None:
-        remove_drained(folder, at)
+        at = read_position(conn, ledger.key_of(folder.name)) or START
+    remove_drained(folder, at)
     return n
 
 
 def _drain_batch(folder: Path, ledger: Ledger) -> int:
     """One transaction's events; 0 when there are none."""
     with reading(ledger.engine) as conn:
-        at = read_position(conn, ledger.key_of(folder.name)) or Position("0", 0)
+        at = read_position(conn, ledger.key_of(folder.name)) or START
 
     def take(found: Columns, position: Position) -> None:
         found = of_people(found, ledger.probe)
@@ -309,7 +313,7 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
 def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     """When a worker's first event that waits was written, unix nanoseconds."""
     with reading(engine) as conn:
-        at = read_position(conn, key_of(engine, node, folder.name)) or Position("0", 0)
+        at = read_position(conn, key_of(engine, node, folder.name)) or START
     try:
         _, found, _ = next_columns(folder, at, 1, 1)
     except (OSError, ValueError):

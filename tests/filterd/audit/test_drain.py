@@ -10,8 +10,17 @@ from support.spool import SLOT_OCTETS, block_event, put_segment
 from fastpath.images.verdict import Action, Channel, Reason
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from fastpath.report.counters import Counters
-from filterd.audit.drain import BATCH, Ledger, drain_confidential, drain_spools, late_since_s, wipe_drained
-from mgmt.block_ledger import iter_csam_counts, page_of_blocks
+from fastpath.report.spool import MAX_SEGMENTS, Reporter, segment_numbers
+from filterd.audit.drain import (
+    BATCH,
+    Ledger,
+    drain_confidential,
+    drain_spools,
+    late_since_s,
+    remove_drained,
+    wipe_drained,
+)
+from mgmt.block_ledger import Position, iter_csam_counts, page_of_blocks
 from parental import store
 from parental.database import reading, writing
 from parental.people import accounts, children
@@ -242,6 +251,37 @@ def test_a_drained_segment_is_removed_and_the_two_in_use_stay(tmp_path: Path, le
     drain_all(tmp_path / "spool", ledger)
 
     assert sorted(path.name for path in folder.iterdir()) == ["000003.seg", "000004.seg"]
+
+
+@pytest.mark.parametrize("n_read", [0, 1])
+def test_segments_that_starts_without_a_block_have_left_are_removed_and_a_worker_has_room_again(
+    tmp_path: Path, ledger: Ledger, n_read: int
+) -> None:
+    folder = tmp_path / "spool/dns-0-tcp"
+    for number in range(1, MAX_SEGMENTS + 1):
+        put_segment(folder, number, *[event()] * (n_read if number == 1 else 0))
+    assert segment_numbers(str(folder)) == [*range(1, MAX_SEGMENTS + 1)]
+    reporter = Reporter(tmp_path / "counters", folder)
+
+    drain_all(tmp_path / "spool", ledger)
+    reporter.tend()
+
+    newest = [MAX_SEGMENTS - 1, MAX_SEGMENTS, MAX_SEGMENTS + 1]
+    assert segment_numbers(str(folder)) == [*[1] * n_read, *newest]
+    assert len(blocks(ledger)) == n_read
+
+
+def test_among_empty_segments_one_with_a_record_stays_until_it_is_drained(tmp_path: Path, ledger: Ledger) -> None:
+    folder = tmp_path / "spool/dns-0"
+    for number in range(1, 9):
+        put_segment(folder, number, *[event(f"n{number}.test")] * (number in (3, 5)))
+
+    remove_drained(folder, Position("0", 0))
+    assert segment_numbers(str(folder)) == [3, 5, 7, 8]
+    drain_all(tmp_path / "spool", ledger)
+
+    assert [rule for rule, *_ in blocks(ledger)] == ["n3.test", "n5.test"]
+    assert segment_numbers(str(folder)) == [5, 7, 8]
 
 
 def test_records_are_late_once_one_has_waited_for_ten_seconds_and_not_sooner(tmp_path: Path, ledger: Ledger) -> None:
