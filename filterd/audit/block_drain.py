@@ -25,7 +25,7 @@ from filterd.audit.block_batches import (
     wipe_stored,
 )
 from filterd.audit.block_move import move_rows, remove_moved
-from filterd.audit.drain import Ledger, count_found, next_columns, wipe_before
+from filterd.audit.drain import Ledger, count_found, next_columns, position_of, wipe_before
 from mgmt import block_ledger
 from mgmt.block_ledger import Position
 from parental.database import reading, writing
@@ -90,18 +90,13 @@ class BlockDrain:
         """Have both positions of a worker equal: counts that a batch has and the database has not are made up for.
 
         Batches are behind only where the database kept the records until now: they go on from there."""
-        stored, counted = self._batches.positions.get(folder.name, (0, 0)), self._counted(folder)
+        stored, counted = _place(self._batches.position_of(folder)), _place(position_of(folder, self._ledger))
         if counted > stored:
             self._batches.positions = {**self._batches.positions, folder.name: counted}
         if counted < stored:
             while counted < stored:
                 counted = self._count_up_to(folder, counted, stored)
             wipe_before(folder, Position(str(stored[0]), stored[1]))
-
-    def _counted(self, folder: Path) -> Place:
-        with reading(self._ledger.engine) as conn:
-            at = block_ledger.read_position(conn, self._ledger.key_of(folder.name))
-        return (0, 0) if at is None else (int(at.segment), at.offset)
 
     def _count_up_to(self, folder: Path, counted: Place, stored: Place) -> Place:
         """Count some of the events before `stored`; how far they were counted."""
@@ -127,3 +122,7 @@ class BlockDrain:
                 of_day = block_ledger.day_key(conn, date)
         key = hmac.digest(self._ledger.node_key, of_day, hashlib.sha256)
         return key if ledger == "enforcement" else hmac.digest(key, ledger.encode(), hashlib.sha256)
+
+
+def _place(at: Position) -> Place:
+    return int(at.segment), at.offset

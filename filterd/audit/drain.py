@@ -5,7 +5,8 @@ nothing and counts nothing twice; then the records are overwritten in the spool;
 drained, or never had a record, and its worker has left it; a block of
 reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
 leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and no
-record and no count here.
+record and no count here.  A spool whose newest segment is below the position is another one, as on a new box after the
+database was restored: it is read from its beginning, and nothing of it is overwritten before.
 Source: semantics §8, §9.
 """
 
@@ -155,10 +156,36 @@ def late_since_s(spool_dir: Path, engine: Engine, node: str, now_s: float) -> fl
 def wipe_drained(spool_dir: Path, ledger: Ledger) -> None:
     """Overwrite what was stored by a control role that ended before it could do so: at the start."""
     for folder in sorted(spool_dir.glob("*/")):
-        with reading(ledger.engine) as conn:
-            at = read_position(conn, ledger.key_of(folder.name))
-        if at is not None:
-            wipe_before(folder, at)
+        wipe_before(folder, position_of(folder, ledger))
+
+
+def from_where(folder: Path, at: Position | None) -> Position:
+    """From where a worker's spool is to be read.   at  up to where it was, or the one that is lost; None: it never was
+
+    The newest segment is never removed: where it is below `at`, the worker began again with number 1."""
+    numbers = segment_numbers(str(folder))
+    began_again = at is not None and bool(numbers) and numbers[-1] < int(at.segment)
+    return START if at is None or began_again else at
+
+
+def position_of(folder: Path, ledger: Ledger) -> Position:
+    """From where the database is to have a worker's events.
+
+    That its spool began again is stored at once: later, its numbers may be those of the position, too."""
+    key = ledger.key_of(folder.name)
+    with reading(ledger.engine) as conn:
+        stored = read_position(conn, key)
+    at = from_where(folder, stored)
+    if stored not in (None, at):
+        with writing(ledger.engine) as conn:
+            write_position(conn, key, at)
+        say_began_again(folder)
+    return at
+
+
+def say_began_again(folder: Path) -> None:
+    """Have it in the log that a position was of another spool."""
+    log.warning("%s: not the spool that was read until now; read from its beginning; the other one is lost", folder)
 
 
 def wipe_before(folder: Path, at: Position) -> None:
@@ -288,16 +315,12 @@ def next_columns(folder: Path, position: Position, most_events: int, most_rows: 
 
 def _drain_worker(folder: Path, ledger: Ledger) -> int:
     n = _drain_batch(folder, ledger)
-    with reading(ledger.engine) as conn:
-        at = read_position(conn, ledger.key_of(folder.name)) or START
-    remove_drained(folder, at)
+    remove_drained(folder, position_of(folder, ledger))
     return n
 
 
 def _drain_batch(folder: Path, ledger: Ledger) -> int:
     """One transaction's events; 0 when there are none."""
-    with reading(ledger.engine) as conn:
-        at = read_position(conn, ledger.key_of(folder.name)) or START
 
     def take(found: Columns, position: Position) -> None:
         found = of_people(found, ledger.probe)
@@ -307,15 +330,15 @@ def _drain_batch(folder: Path, ledger: Ledger) -> int:
             _count(conn, found, ledger, folder.name, position)
         log_decisions(found)
 
-    return drain_segment(folder, at, take, BATCH)
+    return drain_segment(folder, position_of(folder, ledger), take, BATCH)
 
 
 def _first_waiting(folder: Path, engine: Engine, node: str) -> int | None:
     """When a worker's first event that waits was written, unix nanoseconds."""
     with reading(engine) as conn:
-        at = read_position(conn, key_of(engine, node, folder.name)) or START
+        at = read_position(conn, key_of(engine, node, folder.name))
     try:
-        _, found, _ = next_columns(folder, at, 1, 1)
+        _, found, _ = next_columns(folder, from_where(folder, at), 1, 1)
     except (OSError, ValueError):
         return None
     return found.kinds[0].time_ns if found is not None and found.kinds else None
