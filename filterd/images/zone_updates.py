@@ -24,11 +24,11 @@ from filterd.config.schema import ListEntry
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
 from filterd.lists.rails import protected_of
-from filterd.lists.sources import described, shelf_of
+from filterd.lists.sources import described, limits_of, shelf_of
 from filterd.lists.zone_copies import Newest, confirmed, newest_of
 from filterd.lists.zone_journal import Journal
 from filterd.lists.zone_transfer import ask_primaries, differences_of, key_of
-from rules.lists.acceptance import FEW_RULES, MANY_RULES
+from rules.lists.acceptance import FEW_RULES, MANY_RULES, are_many_new
 from rules.lists.versions import Version
 from rules.lists.zone_copy import Difference, timers_of
 from rules.names.canonical import canonical_wire
@@ -124,9 +124,12 @@ def _is_small(entry: ListEntry, good: Version, newest: Newest, differences: list
     n_removed, n_added = sum(len(each.removed) for each in every), sum(len(each.added) for each in every)
     if n_removed + n_added > MAX_RECORDS:
         return False
-    if n_removed >= FEW_RULES and n_removed * 100 > good.n_rules * entry.shrink_percent:
+    limits = limits_of(entry)
+    if n_removed >= FEW_RULES and n_removed * 100 > good.n_rules * limits.shrink_percent:
         return False
-    if good.n_rules + n_added > MANY_RULES and n_added * 100 > good.n_rules * entry.grow_percent:
+    if good.n_rules + n_added > MANY_RULES and n_added * 100 > good.n_rules * limits.grow_percent:
+        return False
+    if are_many_new(n_added, good.n_rules, limits):
         return False
     return all(is_by_itself(line) for each in differences for line in (*each.removed, *each.added))
 

@@ -20,17 +20,16 @@ from filterd.config.schema import ListEntry
 from filterd.lists.reader_client import ReaderFailed, read_apart
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.signatures import NotSigned, signing_of
-from filterd.lists.sources import described, is_confidential, reading_of, shelf_of
+from filterd.lists.sources import described, is_confidential, limits_of, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
 from filterd.places import reader_socket
 from rules.errors import BadList
-from rules.lists.acceptance import Examined, Judgement, Limits, Verdict, judge
+from rules.lists.acceptance import Examined, Judgement, Verdict, judge
 from rules.lists.source import Source
 from rules.lists.versions import Kept, Shelf, Version, accepted, arrived, held_back, refused
 
 COPY_OCTETS = 1 << 20
-DIRECTED_PERCENT = 5  # new rules of a list that others direct: more are a wrong file more often than news
 
 log = logging.getLogger("filterd.lists.jobs")
 
@@ -145,7 +144,6 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
 def _judged(
     config: Config, entry: ListEntry, source: Source, copy: Path, last: Version | None
 ) -> tuple[Examined, Judgement]:
-    limits = _limits(entry)
     try:
         if source.is_sealed:
             found = sealed_reader_of(config).examine(copy, source)
@@ -158,14 +156,7 @@ def _judged(
         return Examined(), Judgement(Verdict.REFUSED, why)
     except ReaderFailed as reason:
         return Examined(), Judgement(Verdict.REFUSED, str(reason))
-    return found, judge(found, source, last, limits)
-
-
-def _limits(entry: ListEntry) -> Limits:
-    added_percent = entry.added_percent
-    if added_percent is None:
-        added_percent = DIRECTED_PERCENT if entry.tier in ("csam", "order") else 100
-    return Limits(entry.shrink_percent, entry.grow_percent, added_percent, entry.unreadable_percent, entry.first_rules)
+    return found, judge(found, source, last, limits_of(entry))
 
 
 def _step(judgement: Judgement) -> Callable[..., Kept]:

@@ -16,6 +16,7 @@ from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
 from mgmt.shadows.places import SHADOW_LISTS
 from rules.errors import BadList
+from rules.lists.acceptance import Limits
 from rules.lists.source import Source, describe_source
 from rules.lists.versions import Shelf, Version
 from rules.names.canonical import canonical_wire
@@ -23,6 +24,7 @@ from rules.rule import Rule
 
 HELP_LIST = "help-corridor"
 ORDERS_LIST = "orders"
+DIRECTED_PERCENT = 5  # new rules of a list that others direct: more are a wrong file more often than news
 
 
 def config_sources(config: Config) -> list[Source]:
@@ -54,6 +56,14 @@ def source_of(config: Config, entry: ListEntry, version: Version) -> Source:
 def reading_of(entry: ListEntry) -> str:
     """How a list's octets are read, as one text: what was read otherwise is judged again."""
     return entry.format + (f",columns={entry.columns}" if entry.columns else "")
+
+
+def limits_of(entry: ListEntry) -> Limits:
+    """How much a new version of a list may differ from the last good one."""
+    added_percent = entry.added_percent
+    if added_percent is None:
+        added_percent = DIRECTED_PERCENT if entry.tier in ("csam", "order") else 100
+    return Limits(entry.shrink_percent, entry.grow_percent, added_percent, entry.unreadable_percent, entry.first_rules)
 
 
 def is_confidential(entry: ListEntry) -> bool:

@@ -151,6 +151,12 @@ def judge(found: Examined, source: Source, last: Version | None, limits: Limits)
     return _compare(found, last, limits)
 
 
+def are_many_new(n_added: float, n_before: int, limits: Limits) -> bool:
+    """Whether rules that are new are held for their number.   n_before  rules of the last good version"""
+    percent = limits.added_percent
+    return percent < 100 and n_added > max(MANY_ADDED, n_before * percent / 100)
+
+
 def _compare(found: Examined, last: Version, limits: Limits) -> Judgement:
     counts = f"{found.n_rules:,} rules where the last good version had {last.n_rules:,}"
     lost = last.n_rules - found.n_rules
@@ -162,9 +168,9 @@ def _compare(found: Examined, last: Version, limits: Limits) -> Judgement:
     if gone * _size(last.sketch) >= FEW_RULES and gone * 100 > limits.shrink_percent:
         return Judgement(Verdict.HELD, f"about {gone * 100:.0f} % of the last good version's rules are missing")
     added = share_gone(found.sketch, last.sketch) * found.n_rules if last.sketch else 0
-    most = limits.added_percent
-    if most < 100 and added > max(MANY_ADDED, last.n_rules * most / 100):
-        return Judgement(Verdict.HELD, f"about {added:,.0f} rules are new, more than {most} %: {counts}")
+    if are_many_new(added, last.n_rules, limits):
+        why = f"about {added:,.0f} rules are new, more than {limits.added_percent} %: {counts}"
+        return Judgement(Verdict.HELD, why)
     return Judgement(Verdict.GOOD)
 
 

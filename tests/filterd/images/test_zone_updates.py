@@ -64,13 +64,13 @@ def engine(place: Path, database: Where) -> Iterator[Any]:
     opened.dispose()
 
 
-def play(place: Path, engine: Engine, work: Any) -> Any:
+def play(place: Path, engine: Engine, work: Any, said: str = SAID) -> Any:
     """Start a control beside a primary, let the zone come, and let `work(control, played)` go on."""
 
     async def run() -> Any:
         played = PlayedPrimary()
         async with played.listening() as port:
-            (place / "f.yaml").write_text(SAID.format(port=port) + (place / "key").read_text())
+            (place / "f.yaml").write_text(said.format(port=port) + (place / "key").read_text())
             control = make(place, engine)
             await control.start()
             await control.lists.pull(["z"])
@@ -221,6 +221,21 @@ def test_changes_that_shrink_it_step_by_step_are_not_small_for_ever(place: Path,
         assert kept(control).held.n_rules == 100 - 45
 
     play(place, engine, work)
+
+
+def test_more_new_names_than_a_list_of_orders_may_bring_are_held_and_not_in_force(place: Path, engine: Engine) -> None:
+    async def work(control: Control, played: Any) -> None:
+        played.change(added=range(1000, 1400))
+        await control.lists.pull(["z"])
+        assert is_blocked(control, 1399)
+        played.change(added=range(2000, 2200))
+        await control.lists.pull(["z"])
+
+        assert played.asked == [AXFR, IXFR, IXFR, IXFR]  # the third one by the pull
+        assert kept(control).held.n_rules == 100 + 600
+        assert (is_blocked(control, 1399), is_blocked(control, 2000)) == (True, False)
+
+    play(place, engine, work, SAID.replace("tier: security", "tier: order"))
 
 
 def test_a_protected_name_is_never_put_in_force(place: Path, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
