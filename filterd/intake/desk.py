@@ -37,6 +37,11 @@ class NotTaken(Exception):
     """What came is refused for itself; the message says why."""
 
 
+def told(refusal: Exception) -> str:
+    """Why, in one line that can be sent and written: the name of a file may hold any octets."""
+    return "".join(each if each.isprintable() else "?" for each in str(refusal))
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where orders go.   args  of the API: filterd.lookup.api_client;   ground  of the law, for all that comes"""

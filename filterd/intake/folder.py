@@ -3,40 +3,59 @@
     letter.xlsx + letter.xlsx.asc | .p7s → taken/ or refused/, with letter.xlsx.why
 
 Invariants: a file without a signature waits, in case it is still being written, and is refused after WAITS_S; no link
-is followed; what is neither taken nor refused stays.
+is followed; what is neither taken nor refused stays; a file that cannot be put away stops no other.
 """
 
+import math
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table
+from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table, told
 from filterd.intake.proof import PGP, SMIME
 from filterd.lists.signatures import NotSigned
 
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
 WHY: Final = ".why"
+NAME_OCTETS: Final = 240  # of a name that is kept: a number and an ending come to it, and a file system has 255
 WAITS_S: Final = 600.0  # for a signature; a file that is copied over a slow line is there by then
+
+
+class _Stays(OSError):
+    """A file that cannot be put away."""
 
 
 def collect_folder(folder: Path, desk: Desk) -> tuple[int, int]:
     """Take what lies in a folder: how many files were taken, and refused.   Raises Missing, OSError: not now."""
-    counts = [0, 0]
+    counts, faults = [0, 0], list[_Stays]()
     for name in (TAKEN, REFUSED):
         (folder / name).mkdir(exist_ok=True)
     for path in _files_in(folder):
-        signature = next((each for kind in (PGP, SMIME) if (each := _beside(path, kind)).exists()), None)
-        if signature is None and desk.clock().timestamp() - path.lstat().st_mtime < WAITS_S:
+        signature = _signature_of(path)
+        if signature is None and desk.clock().timestamp() - _changed_s(path) < WAITS_S:
             continue
-        counts[_take_one(path, signature, desk)] += 1
+        try:
+            counts[_take_one(path, signature, desk)] += 1
+        except _Stays as reason:
+            faults.append(reason)
+    if faults:
+        raise faults[0]
     return counts[0], counts[1]
 
 
+def _changed_s(path: Path) -> float:
+    """When it was written; of what is gone meanwhile: just now."""
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
 def _take_one(path: Path, signature: Path | None, desk: Desk) -> int:
-    """0: taken;   1: refused."""
+    """0: taken;   1: refused.   Raises Missing, OSError."""
     octets = b""
     try:
         octets = _read(path)
@@ -44,9 +63,10 @@ def _take_one(path: Path, signature: Path | None, desk: Desk) -> int:
             raise NotTaken(f"no {path.name}{PGP} or {path.name}{SMIME} came with it: not signed")
         desk.keys.check(octets, _read(signature), signature.suffix, desk.clock())
         desk.take(octets, [Table(path.name, octets)])
-    except (NotTaken, NotSigned) as reason:
-        desk.note_refusal(octets, "file", str(reason))
-        _put_away(path, signature, REFUSED).write_text(f"{reason}\n", encoding="utf-8")
+    except (NotTaken, NotSigned) as refusal:
+        reason = told(refusal)
+        desk.note_refusal(octets, "file", reason)
+        _put_away(path, signature, REFUSED, f"{reason}\n")
         return 1
     _put_away(path, signature, TAKEN)
     return 0
@@ -59,8 +79,9 @@ def _files_in(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _beside(path: Path, kind: str) -> Path:
-    return path.with_name(path.name + kind)
+def _signature_of(path: Path) -> Path | None:
+    beside = (path.with_name(path.name + kind) for kind in (PGP, SMIME))
+    return next((each for each in beside if os.path.exists(each)), None)  # noqa: PTH110  # of a long name: False
 
 
 def _read(path: Path) -> bytes:
@@ -78,12 +99,24 @@ def _read(path: Path) -> bytes:
     return octets
 
 
-def _put_away(path: Path, signature: Path | None, where: str) -> Path:
-    """Move both; where the reason may be written.   A name that is there already gets a number."""
-    folder, n = path.parent / where, 0
-    while (to := folder / (path.name if n == 0 else f"{n}-{path.name}")).exists():
+def _put_away(path: Path, signature: Path | None, where: str, why: str = "") -> None:
+    """Move both, and write the reason beside them.   Raises _Stays."""
+    to = _free_place(path.parent / where, path.name)
+    try:
+        if signature is not None:
+            signature.rename(to.with_name(to.name + signature.suffix))
+        path.rename(to)
+        if why:
+            to.with_name(to.name + WHY).write_text(why, encoding="utf-8")
+    except OSError as reason:
+        raise _Stays(told(reason)) from reason
+
+
+def _free_place(folder: Path, name: str) -> Path:
+    """Where nothing is yet, nor beside it.   A name that is there already gets a number, a long one loses its end."""
+    kept, n = os.fsdecode(os.fsencode(name)[:NAME_OCTETS]), 0
+    to = folder / kept
+    while any(os.path.lexists(f"{to}{ending}") for ending in ("", PGP, SMIME, WHY)):
         n += 1
-    if signature is not None:
-        signature.rename(folder / (to.name + signature.suffix))
-    path.rename(to)
-    return to.with_name(to.name + WHY)
+        to = folder / f"{n}-{kept}"
+    return to

@@ -18,8 +18,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
-from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table
-from filterd.intake.proof import part_signed
+from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table, told
+from filterd.intake.proof import part_signed, reading_mail
 from filterd.lists.signatures import NotSigned
 
 TAKEN: Final = "Taken"
@@ -56,11 +56,14 @@ def _take_one(box: imaplib.IMAP4, uid: str, desk: Desk) -> int:
     try:
         mail = _fetched(box, uid)
         found = part_signed(mail, desk.keys, desk.clock())
-        desk.take(found.octets, list(_tables_in(found.mail)))
-    except (NotTaken, NotSigned) as reason:
-        desk.note_refusal(mail, "mail", str(reason))
+        with reading_mail():
+            tables = list(_tables_in(found.mail))
+        desk.take(found.octets, tables)
+    except (NotTaken, NotSigned) as refusal:
+        reason = told(refusal)
+        desk.note_refusal(mail, "mail", reason)
         _asked(box, "MOVE", uid, REFUSED)
-        _checked(box.append(REFUSED, "", "", _note(str(reason), mail).as_bytes()))
+        _checked(box.append(REFUSED, "", "", _note(reason, mail).as_bytes()))
         return 1
     _asked(box, "MOVE", uid, TAKEN)
     return 0
@@ -88,6 +91,8 @@ def _fetched(box: imaplib.IMAP4, uid: str) -> bytes:
     if size is None or int(size[1]) > MAX_OCTETS:
         raise NotTaken(f"larger than {MAX_OCTETS >> 20} MiB: not read")
     parts = [part for part in _asked(box, "FETCH", uid, "(BODY.PEEK[])") if isinstance(part, tuple)]
+    if not parts:
+        raise NotTaken("the mailbox gives nothing of it")
     return bytes(parts[0][1])
 
 

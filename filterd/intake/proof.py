@@ -5,17 +5,19 @@
 
 Invariants: a signature counts by the issuer's keyring or by its certificates alone, never by what came with it; one
 that is older than OLDEST, or of the future, is none; nothing of a mail is read before its signature holds, but its
-headers.
+headers, and those of its signature; a mail that cannot be read is refused, whatever the library says of it.
 Source: RFC 1847 (multipart/signed), RFC 3156 (PGP), RFC 8551 (S/MIME); gpgv(1), openssl-cms(1).
 """
 
 import re
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import policy
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +28,7 @@ from filterd.process.confined_program import run_confined
 OLDEST: Final = timedelta(days=3)  # an order is due in hours or days: what is older is a copy, or stood still
 AHEAD: Final = timedelta(minutes=5)
 CHECK_S: Final = 60.0
+MAX_HEAD: Final = 65536  # octets of a mail's headers, or a part's: reading them costs the square of their length
 PGP, SMIME = ".asc", ".p7s"
 _KINDS = {
     "application/pgp-signature": PGP,
@@ -73,20 +76,50 @@ class Part(NamedTuple):
 
 def part_signed(mail: bytes, keys: Keys, now: datetime) -> Part:
     """The part of a mail that its issuer has signed.   Raises NotSigned."""
-    octets = re.sub(rb"\r?\n", b"\r\n", mail)
-    head = BytesParser(policy=policy.default).parsebytes(octets, headersonly=True)
+    with reading_mail():
+        signed, signature, kind = _taken_apart(re.sub(rb"\r?\n", b"\r\n", mail))
+    keys.check(signed, signature, kind, now)
+    with reading_mail():
+        found = BytesParser(policy=policy.default).parsebytes(signed)
+    assert isinstance(found, EmailMessage)
+    return Part(signed, found)
+
+
+@contextmanager
+def reading_mail() -> Iterator[None]:
+    """Refuse a mail that cannot be read: the library has errors of every kind for it.   Raises NotSigned."""
+    try:
+        yield
+    except NotSigned:
+        raise
+    except Exception as reason:  # the edge: one bad mail must not keep those behind it from being taken
+        raise NotSigned(f"its headers or parts cannot be read ({type(reason).__name__})") from reason
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _taken_apart(octets: bytes) -> tuple[bytes, bytes, str]:
+    """What is signed, the signature, and its kind.   Raises NotSigned, and whatever the library raises."""
+    head = _headed(octets)
     kind, boundary = _KINDS.get(str(head.get_param("protocol", "")).lower()), head.get_boundary()
     if head.get_content_type() != "multipart/signed" or kind is None or not boundary:
         raise NotSigned("not signed")
     parts = re.split(rb"(?:^|\r\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?:\r\n|$)", octets)
     if len(parts) < 3:
         raise NotSigned("signed, and without its signature")
-    signature = BytesParser(policy=policy.default).parsebytes(parts[2]).get_content()
-    octets_of = signature.encode() if isinstance(signature, str) else bytes(signature)
-    keys.check(parts[1], octets_of, kind, now)
-    found = BytesParser(policy=policy.default).parsebytes(parts[1])
-    assert isinstance(found, EmailMessage)
-    return Part(parts[1], found)
+    sealed = _headed(parts[2])
+    signature = sealed.get_payload(decode=True)
+    if sealed.get_content_maintype() in ("multipart", "message") or not isinstance(signature, bytes):
+        raise NotSigned("signed, and its signature is no text")
+    return parts[1], signature, kind
+
+
+def _headed(octets: bytes) -> Message:
+    """A mail, or a part, of which the headers alone are read.   Raises NotSigned."""
+    if len(octets.partition(b"\r\n\r\n")[0]) > MAX_HEAD:
+        raise NotSigned(f"its headers are longer than {MAX_HEAD >> 10} KiB: not read")
+    return BytesParser(policy=policy.default).parsebytes(octets, headersonly=True)
 
 
 def _check_age(at: datetime, now: datetime) -> None:

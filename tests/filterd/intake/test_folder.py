@@ -1,12 +1,20 @@
 """Signed files in a folder become orders; others are refused, written down and told."""
 
+import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.mgmt.collector import Collector, correction, table
 from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer
 from support.system.daemon import Daemon
+
+from filterd.intake import desk
+from filterd.intake.desk import Desk
+from filterd.intake.folder import collect_folder
+from filterd.intake.proof import Keys
+from filterd.intake.seen import Seen
 
 pytestmark = pytest.mark.services
 
@@ -85,3 +93,45 @@ def test_what_is_forged_copied_altered_or_no_file_is_refused_with_a_sentence(
         assert said in why[f"{name}.why"], name
     assert (collector.folder / "waits.csv").exists()
     assert collector.n_noted("file refused") == before + 7, "once here, and the table that is none by the API, too"
+
+
+def test_a_file_of_any_name_is_refused_and_stops_no_other(collector: Collector, pgp: PgpIssuer) -> None:
+    odd = [b"a\nb.csv", b"a\xff.csv", b"a" * 251 + b".csv"]
+    for name in odd:
+        path = collector.folder / os.fsdecode(name)
+        path.write_bytes(b"nothing")
+        os.utime(path, (1, 1))
+    good = table("F-6", "six.folder.test")
+    (collector.folder / "six.csv").write_bytes(good)
+    (collector.folder / "six.csv.asc").write_bytes(pgp.sign(good))
+    before = collector.n_noted("file refused")
+
+    assert collector.counts() == (1, 3)
+    assert {path.name for path in collector.folder.iterdir()} == {"taken", "refused"}
+    why = {os.fsencode(path.name): path.read_text() for path in (collector.folder / "refused").glob("*.why")}
+    assert sorted(why) == sorted([*(name + b".why" for name in odd[:2]), b"a" * 240 + b".why"])
+    assert all(said.endswith("not signed\n") and said.count("\n") == 1 for said in why.values())
+    assert collector.n_noted("file refused") == before + 3
+
+
+def test_a_file_that_cannot_be_put_away_stops_no_other_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"nothing")
+        os.utime(tmp_path / name, (1, 1))
+    rename = Path.rename
+
+    def refuse_one(path: Path, to: Path) -> Any:
+        if path.name == "a.csv":
+            raise PermissionError(1, "Operation not permitted", str(path))
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refuse_one)
+    monkeypatch.setattr(desk, "call", lambda *_: None)
+    mine = Desk(argparse.Namespace(), "PTA", "g", Keys(), Seen(tmp_path / ".seen"))
+
+    with pytest.raises(OSError, match=r"not permitted: .*a\.csv"):
+        collect_folder(tmp_path, mine)
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == ["a.csv"]
+    assert sorted(path.name for path in (tmp_path / "refused").iterdir()) == ["b.csv", "b.csv.why"]

@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pytest
 from support.mgmt.collector import Collector, correction, table
-from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer, letter
+from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer, enclosed, letter
 from support.system.dovecot import PASSWORD, PROGRAM, USER, Dovecot, running_dovecot
 
 pytestmark = [
     pytest.mark.services,
     pytest.mark.skipif(PROGRAM is None or os.geteuid() != 0, reason="dovecot, as Debian has it, is started by root"),
 ]
+
+
+HOSTILE = (
+    b'Content-Type: multipart/signed; protocol="application/pgp-signature"; boundary=b\r\n\r\n'
+    b"--b\r\n\r\nDear All\r\n--b\r\nContent-Type: KIND\r\n\r\nx\r\n--b--\r\n"
+)
+DAMAGED = b"Content-Type: " + b"(" * 3000 + b"\r\n\r\nDear All"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +40,10 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     good = pgp.mail(table("M-1", "one.mail.test"))
     mails = {
         good: "",
+        HOSTILE.replace(b"KIND", b"multipart/mixed"): "its signature is no text",
+        HOSTILE.replace(b"KIND", b"text/plain; charset=nope"): "forged, altered, or of another key",
+        HOSTILE.replace(b"KIND", b"(" * 3000): "cannot be read",
+        enclosed(DAMAGED, pgp.sign(DAMAGED), "application/pgp-signature", armored=True): "cannot be read",
         smime.mail(table("M-2", "two.mail.test"), "خط.csv"): "",
         pgp.mail(correction("M-7", "M-1", "one.mail.test", "seven.mail.test")): "",
         stranger.mail(table("M-3", "three.mail.test")): "forged, altered, or of another key",
@@ -46,7 +57,7 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     for mail in mails:
         mailbox.send(mail)
 
-    assert collector.counts(*where) == (3, 6)
+    assert collector.counts(*where) == (3, 10)
     assert mailbox.mails("INBOX") == []
     assert mailbox.mails("Taken") == [mail for mail, why in mails.items() if not why]
     refused = mailbox.mails("Refused")
@@ -57,7 +68,7 @@ def test_signed_mails_are_taken_and_others_lie_in_quarantine_with_a_note(
     assert collector.order("M-7")["state"] == collector.order("M-2")["state"] == "enforced"
     assert collector.order("M-1")["replaced_by"] == collector.order("M-7")["id"]
     assert not any(collector.order(f"M-{n}") for n in range(3, 7))
-    assert collector.n_noted("mail refused") == 6
+    assert collector.n_noted("mail refused") == 10
 
 
 def test_a_mailbox_whose_certificate_is_not_trusted_is_not_opened(
