@@ -19,7 +19,16 @@ from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
 from filterd.kernel.nft_sets import CORRIDOR, LOCKED, POOLS, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
-from filterd.kernel.ruleset import QUEUEING, QUEUEING_QUIC, TABLE, WITHOUT_RESOLVER, Rules, ruleset
+from filterd.kernel.ruleset import (
+    EMBEDDED,
+    QUEUEING,
+    QUEUEING_QUIC,
+    TABLE,
+    WITHOUT_RESOLVER,
+    Rules,
+    embedded_rules,
+    ruleset,
+)
 from filterd.kernel.ruleset_text import LABELS_TRIAL
 from mgmt.control_protocol import Cut
 
@@ -58,6 +67,8 @@ class Kernel:
         if rules.n_queues:
             self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
+            for length, chain in EMBEDDED.items():
+                self._sets.fill(chain, embedded_rules(length, (SUSPECTS.hashed[4, 32], SUSPECTS.wide[4])))
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace_spans(POOLS, spans_of(rules.locked_pools))

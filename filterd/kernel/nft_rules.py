@@ -1,8 +1,10 @@
-"""Rules of nft chains in netlink's wire format: those that come and go with locks, and one that nft(8) cannot write.
+"""Rules of nft chains in netlink's wire format: those that come and go with locks, and two that nft(8) cannot write.
 
     rule         TABLE, CHAIN, EXPRESSIONS { LIST_ELEM { NAME, DATA { … } } … }
     version      meta: nfproto to a register, cmp: equal to a number
     goto         immediate: VERDICT { CODE, CHAIN } to the register of verdicts
+    held         payload: octets of the network header to a register, lookup: is that a key of SET?  nft has no type for
+                 the IPv4 address inside of one of IPv6, and compares nothing without one with a set of addresses
     queue        target: iptables' NFQUEUE.  nft's own `queue` is not in every kernel; nft lists this one alike
 
 Source: linux/netfilter/nf_tables.h, nf_tables_compat.h, xt_NFQUEUE.h.
@@ -13,13 +15,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from filterd.kernel.netlink import NESTED, attribute, message
-from filterd.kernel.nft_elements import Change
+from filterd.kernel.nft_elements import Change, NftSet
 
 NEW_TABLE, DELETE_TABLE, NEW_CHAIN, NEW_RULE, DELETE_RULE = 0, 2, 3, 6, 8  # NFT_MSG_*
 TABLE_NAME, CHAIN_TABLE, CHAIN_NAME = 1, 1, 3
 RULE_TABLE, RULE_CHAIN, RULE_EXPRESSIONS = 1, 2, 4
 LIST_ELEMENT, NAME, DATA = 1, 1, 2
 META_TO, META_KEY, CMP_FROM, CMP_HOW, CMP_WITH, IMMEDIATE_TO, IMMEDIATE_WHAT = 1, 2, 1, 2, 3, 1, 2
+PAYLOAD_TO, PAYLOAD_BASE, PAYLOAD_OFFSET, PAYLOAD_OCTETS, LOOKUP_SET, LOOKUP_FROM = 1, 2, 3, 4, 1, 2
+NETWORK_HEADER = 1  # NFT_PAYLOAD_NETWORK_HEADER
 NFPROTO, EQUAL = 15, 0  # NFT_META_NFPROTO, NFT_CMP_EQ
 VERDICT_REGISTER, REGISTER = 0, 1
 VALUE, VERDICT, VERDICT_CODE, VERDICT_CHAIN = 1, 2, 1, 2
@@ -58,6 +62,14 @@ def of_version(version: int) -> list[bytes]:
     value = attribute(VALUE, bytes((NFPROTO_OF_VERSION[version],)))
     compare = attribute(CMP_FROM, _u32(REGISTER)) + attribute(CMP_HOW, _u32(EQUAL))
     return [_expression(b"meta\0", load), _expression(b"cmp\0", compare + attribute(CMP_WITH | NESTED, value))]
+
+
+def held(offset: int, where: NftSet) -> list[bytes]:
+    """Match: the octets at this offset of the IP header are in a set."""
+    load = attribute(PAYLOAD_TO, _u32(REGISTER)) + attribute(PAYLOAD_BASE, _u32(NETWORK_HEADER))
+    load += attribute(PAYLOAD_OFFSET, _u32(offset)) + attribute(PAYLOAD_OCTETS, _u32(where.width))
+    look = attribute(LOOKUP_SET, where.name.encode() + b"\0") + attribute(LOOKUP_FROM, _u32(REGISTER))
+    return [_expression(b"payload\0", load), _expression(b"lookup\0", look)]
 
 
 def goto(chain: str) -> list[bytes]:

@@ -12,7 +12,8 @@
 Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
 A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
 only while there are any.  The chains `queueing` and `queueing_quic` drop until their real rules are in them, so no
-packet passes unjudged.  Pieces of one QUIC stream may come from any address and port: all go to the first queue.
+packet passes unjudged; those of EMBEDDED are filled before any set of suspects is.  Pieces of one QUIC stream may come
+from any address and port: all go to the first queue.
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
 Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
 entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib,
@@ -44,11 +45,13 @@ from fastpath.wire.quic import VERSIONS
 from filterd.config import Config
 from filterd.kernel.intervals import Network
 from filterd.kernel.mark_table import MARK_TABLE, VERDICTS, Event, Fate, changes, with_fate
-from filterd.kernel.nft_rules import NftChain
+from filterd.kernel.nft_elements import NftSet
+from filterd.kernel.nft_rules import NftChain, goto, held
 from filterd.kernel.ruleset_text import (
     ASYMMETRIC,
     DNS,
     DOT,
+    EMBEDDED_CHAIN,
     HALF,
     INVALID,
     LABELS,
@@ -62,18 +65,23 @@ from filterd.kernel.ruleset_text import (
     REFUSED_UDP,
     RULESET,
     SUSPECTS,
+    TO_EMBEDDED,
     UNTRACKED,
 )
 
 TABLE = "inet filterd"
 QUEUEING = NftChain("filterd", "queueing")  # these hold the rules that nft(8) cannot write
 QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
+# The prefixes of IPv6 that the gate reads an IPv4 address behind, by their length: as fastpath.wire.address has them.
+EMBEDDING = {96: ("::ffff:0:0/96", "64:ff9b::/96"), 16: ("2002::/16",)}
+EMBEDDED = {length: NftChain("filterd", f"suspects_behind_{length}") for length in EMBEDDING}
 ALL_BITS = 0xFFFFFFFF  # of a mark
 # The longest ICMP error (RFC 1812 §4.3.2.3, RFC 4443 §2.4): what causes one is at least as long.  QUIC's Initials are,
 # in IPv6 those of browsers.
 ERROR_OCTETS4, ERROR_OCTETS6 = 576, 1280
 WEB_PORTS = (80, 443)  # of help sites, where no gate reads names
 HEADER_OCTETS6 = 40  # not in IPv6's length
+DESTINATION_AT6 = 24  # in its header
 LOOKED_AT = 100  # SYNs whose way out is looked up, at most, a second: enough to tell that servers are where clients are
 
 # What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
@@ -200,6 +208,10 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "invalid": "" if rules.is_asymmetric else INVALID,
         "asymmetric": ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": SUSPECTS if rules.n_queues else "",
+        "embedded": "".join(EMBEDDED_CHAIN % {"name": each.name, "length": n} for n, each in EMBEDDED.items()),
+        "to_embedded": "".join(
+            TO_EMBEDDED % {"name": each.name, "prefixes": ", ".join(EMBEDDING[n])} for n, each in EMBEDDED.items()
+        ),
         "until_queued": "drop" if rules.n_queues else "accept",
         "quic": QUIC % marks if rules.quic_ports else "",
         "quic_reject": QUIC_REJECT if rules.is_quic_rejected else "",
@@ -223,6 +235,11 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "dns": dns,
         "untracked": UNTRACKED % {"ports": _elements(rules.untracked)} if rules.untracked else "",
     }
+
+
+def embedded_rules(length: int, suspects: Iterable[NftSet]) -> list[list[bytes]]:
+    """What fills the chain EMBEDDED[length].   suspects  the sets of IPv4"""
+    return [[*held(DESTINATION_AT6 + length // 8, each), *goto("to_suspect")] for each in suspects]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

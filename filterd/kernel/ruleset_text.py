@@ -108,12 +108,12 @@ table inet filterd {
     meta l4proto udp goto to_quic_queue
     goto to_queue
   }
-  chain suspects {
+%(embedded)s  chain suspects {
 %(moves)s    ip daddr @suspects4_32 goto to_suspect
     ip daddr @suspects4 goto to_suspect
     ip6 daddr @suspects6_128 goto to_suspect
     ip6 daddr @suspects6 goto to_suspect
-  }
+%(to_embedded)s  }
   chain opening {
     tcp dport @gate_ports goto opening_judged
     tcp sport @gate_ports goto opening_judged
@@ -268,6 +268,13 @@ REFUSED_UDP = """\
 QUIC = """\
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s { %(UNDECIDED)s, %(PARTIAL)s } goto long_headers
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct state untracked goto long_headers
+"""
+# The IPv4 address inside of one of IPv6: nft cannot write the rules that look for it.
+EMBEDDED_CHAIN = """\
+  chain %(name)s { comment "is the IPv4 address behind bit %(length)d a suspect?"; }
+"""
+TO_EMBEDDED = """\
+    ip6 daddr { %(prefixes)s } goto %(name)s
 """
 # At any port, until an answer comes: there is none where the gate blocks.
 SUSPECTS = """\

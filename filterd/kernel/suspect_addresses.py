@@ -1,6 +1,7 @@
 """Suspects: destination prefixes of block lists, to which the kernel queues every new flow at any port.
 
-Invariants: every prefix that any list in force blocks is a suspect; the gate decides for which subscriber.
+Invariants: every prefix that any list in force blocks is a suspect; the gate decides for which subscriber.  The rules
+look for IPv4 suspects inside of IPv6 addresses, too (ruleset.EMBEDDING): their sets need no such form.
 Prefixes of confidential lists are not, as the kernel's sets can be read: these addresses are blocked in DNS, and at the
 gate's own ports, where every connection is judged.
 """

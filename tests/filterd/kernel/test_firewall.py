@@ -9,7 +9,8 @@ from support.gate.full_rules import CHILD4, CHILD6, FULL
 
 from filterd.kernel.firewall import Done, Kernel
 from filterd.kernel.intervals import Network
-from filterd.kernel.nft_rules import NftChain, queue
+from filterd.kernel.nft_elements import NftSet
+from filterd.kernel.nft_rules import NftChain, goto, held, queue
 from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules, ruleset
@@ -80,8 +81,19 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
     Kernel(recorder, sets).apply(rules)
 
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
-    assert sets.filled == [(chains[0], [expressions]), (chains[1], [quic])]
-    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, "fill", "fill", *["sets"] * 3]
+    assert sets.filled[:2] == [(chains[0], [expressions]), (chains[1], [quic])]
+    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, *["fill"] * 4, *["sets"] * 3]
+
+
+def test_suspects_of_ipv4_are_looked_for_inside_of_ipv6_addresses_before_there_are_any() -> None:
+    sets = SetsLog()
+    Kernel(Recorder(), sets).apply(FULL)
+
+    four = [NftSet("filterd", name, 4) for name in ("suspects4_32", "suspects4")]
+    assert sets.filled[2:] == [
+        (NftChain("filterd", f"suspects_behind_{bits}"), [[*held(octet, each), *goto("to_suspect")] for each in four])
+        for bits, octet in ((96, 24 + 12), (16, 24 + 2))
+    ]
 
 
 def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:

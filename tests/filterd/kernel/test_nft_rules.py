@@ -10,13 +10,18 @@ from support.system.namespace import a_network_of_its_own
 
 from filterd.kernel import nft_rules
 from filterd.kernel.netlink import F_ACK, F_CREATE, Answer, Netlink, message
-from filterd.kernel.nft_elements import Change
-from filterd.kernel.nft_rules import DELETE_RULE, NEW_RULE, NftChain, goto, of_version, queue, queue_question
+from filterd.kernel.nft_elements import Change, NftSet
+from filterd.kernel.nft_rules import DELETE_RULE, NEW_RULE, NftChain, goto, held, of_version, queue, queue_question
 
 pytestmark = pytest.mark.kernel
 
 CHAIN = NftChain("filterd", "some")
-TABLE = "table inet filterd\ndelete table inet filterd\ntable inet filterd { chain other { drop; }; chain some { }; }"
+SET = NftSet("filterd", "addresses", 4)
+TABLE = """\
+table inet filterd
+delete table inet filterd
+table inet filterd { set addresses { type ipv4_addr; }; chain other { drop; }; chain some { }; }
+"""
 
 
 def put_table() -> None:
@@ -58,6 +63,16 @@ def test_packets_of_one_version_are_sent_to_a_chain(there: Callable[..., Any], v
 
     assert answers == [Answer(1, 0)]
     assert there(listed) == [[matches(f"ipv{version}"), {"goto": {"target": "other"}}]]
+
+
+@pytest.mark.parametrize("offset", [36, 26])
+def test_octets_anywhere_in_a_header_are_looked_for_among_addresses(there: Callable[..., Any], offset: int) -> None:
+    answers = there(commit, [CHAIN.add([*held(offset, SET), *goto("other")])])
+
+    assert answers == [Answer(1, 0)]
+    octets = {"payload": {"base": "nh", "offset": 8 * offset, "len": 32}}
+    found = {"match": {"op": "==", "left": octets, "right": "@addresses"}}
+    assert there(listed) == [[found, {"goto": {"target": "other"}}]]
 
 
 @pytest.mark.parametrize(

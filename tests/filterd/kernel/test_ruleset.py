@@ -5,16 +5,21 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
+from support.gate.lab import BLOCKED, Lab
+from support.images.opened import Images
+from support.images.prefixes import entries
+from support.packets.builders import SYN, Client
 
 from fastpath.gate.marks import FlowState
+from fastpath.images.tables import TableSet
 from filterd.config import read_config
 from filterd.kernel.mark_table import MARK_TABLE, Event, Fate, changes
-from filterd.kernel.ruleset import Rules, rules_of_config, ruleset
+from filterd.kernel.ruleset import EMBEDDING, Rules, rules_of_config, ruleset
 
 CONFIG = b"""
 dns: {upstreams: ["192.0.2.53:53"], clients: [198.51.100.0/24, "2001:db8::/32"], redirect_except: [198.51.100.7]}
@@ -81,6 +86,21 @@ def test_a_syn_is_noted_before_its_address_is_judged() -> None:
     opening = ruleset(LOW).partition("chain opening_judged {")[2].partition("}")[0]
 
     assert opening.index("ct mark set ct mark | 0x20") < opening.index("jump suspects")
+
+
+PREFIXES = [(prefix, length) for length, prefixes in EMBEDDING.items() for prefix in prefixes]
+
+
+@pytest.mark.parametrize(("prefix", "length"), PREFIXES)
+def test_an_ipv4_address_is_looked_for_where_the_gate_reads_one(prefix: str, length: int, tmp_path: Path) -> None:
+    network, listed = IPv6Network(prefix), IPv4Address("203.0.113.5")
+    assert network.prefixlen == length
+    address = str(network[int(listed) << 96 - length])
+    lab = Lab(tmp_path / "lab", TableSet(Images(tmp_path).names(entries("orders", str(listed)))))
+
+    assert lab.send(Client("2001:db8::11", address, dport=9001), -1, b"", flags=SYN, isn=False) == BLOCKED
+    [line] = [line for line in ruleset(FULL).splitlines() if prefix in line]
+    assert line.endswith(f" goto suspects_behind_{length}")
 
 
 def test_no_client_answers_a_syn() -> None:

@@ -43,13 +43,18 @@ except OSError:
 """
 
 
-def start_servers(lab: Lab) -> Running:
-    """Answer at the web servers' and the foreign resolver's addresses, at VPN_PORT by UDP and TOR_PORT by TCP."""
+def start_servers(lab: Lab, *more: str) -> Running:
+    """Answer at the web servers' and the foreign resolver's addresses, at VPN_PORT by UDP and TOR_PORT by TCP.
+
+    more  addresses of IPv6, to which a way is made"""
     at = lab.addresses
-    argv = [sys.executable, "-c", ANSWERING, str(VPN_PORT), str(TOR_PORT), at.web4, at.web6, at.foreign4, at.foreign6]
-    servers = lab.popen("internet", argv)
+    for address in more:
+        lab.run("internet", ["ip", "address", "add", f"{address}/128", "dev", "lo", "nodad"])
+        lab.run("gateway", ["ip", "route", "add", f"{address}/128", "via", at.web6])
+    addresses = [at.web4, at.web6, at.foreign4, at.foreign6, *more]
+    servers = lab.popen("internet", [sys.executable, "-c", ANSWERING, str(VPN_PORT), str(TOR_PORT), *addresses])
     wait_until(
-        lambda: ask_tcp(lab, "internet", at.foreign6) == ask_udp(lab, "internet", at.foreign6) == "here", "servers"
+        lambda: ask_tcp(lab, "internet", addresses[-1]) == ask_udp(lab, "internet", addresses[-1]) == "here", "servers"
     )
     return servers
 
