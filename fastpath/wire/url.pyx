@@ -445,7 +445,7 @@ def join(host: bytes, port: int, rest: bytes, reading: int = 0) -> CanonicalUrl:
     if name_from_text(host, len(host), &name) != OK and name_from_literal(host, len(host), &name) != OK:
         raise ValueError(FAULTS[URL_BAD_HOST])
     if not 0 <= reading < READINGS:
-        raise ValueError(f"is read in {READINGS} ways, and {reading} is none of them")
+        raise ValueError(f"reading {reading}: not one of the {READINGS} ways to read a path")
     if url_from_parts(&name, port, rest, len(rest), reading, &url) != OK:
         raise ValueError(FAULTS[url.fault])
     return _value(&url)
