@@ -3,6 +3,8 @@ from typing import Any
 import pytest
 from support.mgmt.desk import DeskOf, PlayedControl
 
+from rules.category import NUMBERS
+
 ORDER_DECISION = {
     "reason": "order",
     "action": "splash",
@@ -17,7 +19,7 @@ async def test_status_says_what_control_says_and_which_helplines_nobody_has_veri
     _, body = await desk("operator").ask("GET", "/v1/status")
 
     worker = {"ok": True, "name": "dns-0", "generations": {"names": [41, 0]}, "refused": None}
-    assert body["control"] == {"ok": True, "workers": [worker]}
+    assert body["control"] == {"ok": True, "workers": [worker], "kinds": sorted(NUMBERS)}
     assert any(notice.startswith("helpline 1121: ") for notice in body["notices"])
 
 
