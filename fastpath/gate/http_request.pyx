@@ -21,6 +21,7 @@ from fastpath.wire.url_path cimport READINGS
 
 cdef enum:
     HTTP_PORT = 80
+    READING_OCTETS = 196608     # of paths with `..` that one head has read again: 8 KiB in 12 ways at two ports
 
 
 cdef Verdict judge_lines(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
@@ -40,6 +41,7 @@ cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) 
     """Judge every host of a head: one that is blocked blocks.   counter: as in judge_hello()."""
     cdef Decision d
     cdef uint8_t shadow = NO_LIST
+    cdef size_t left = READING_OCTETS
     cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
@@ -50,7 +52,7 @@ cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) 
     for i in range(head.n_hosts):
         if not head.hosts[i].is_part:
             note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
-        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d)
+        verdict = _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &left, &d)
         if verdict == BLOCK and head.hosts[i].is_part:
             note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
         if verdict == BLOCK:
@@ -69,9 +71,10 @@ cdef Verdict judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nog
     """Judge the hosts of a head that may not be complete, or of a part of one: a blocked one blocks.   Else GO_ON."""
     cdef Decision d
     cdef uint8_t shadow = NO_LIST
+    cdef size_t left = READING_OCTETS
     cdef uint8_t i
     for i in range(head.n_hosts):
-        if _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &d) == BLOCK:
+        if _judge_host(g, t, head, head.hosts[i].at, head.hosts[i].n, &shadow, &left, &d) == BLOCK:
             note_channel(g.trace, C_HTTP, 0, 0)
             note_name(g.trace, head.hosts[i].at, head.hosts[i].n, head.target, head.target_n)
             return answer(g, t, &d)
@@ -79,10 +82,11 @@ cdef Verdict judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nog
 
 
 cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_t* text, size_t n,
-                         uint8_t* shadow, Decision* d) noexcept nogil:
+                         uint8_t* shadow, size_t* left, Decision* d) noexcept nogil:
     """Judge one host and every URL that a server could read in the request: BLOCK, GO_ON, NOT_A_NAME or TOO_LONG.
 
-    The port is the one in the Host value, and the packet's.   shadow  in, out: as unless_blocked() takes it"""
+    The port is the one in the Host value, and the packet's.
+    shadow  in, out: as unless_blocked() takes it;   left  as _judge_readings() takes it"""
     cdef bint is_name = name_from_host(text, n, &g.name) == OK
     cdef int32_t said = port_of_host(text, n)
     cdef int32_t met = -1 if t.p.dport == HTTP_PORT else t.p.dport      # as port_of_host() gives a default port
@@ -104,17 +108,23 @@ cdef Verdict _judge_host(Gate* g, Turn* t, const RequestHead* head, const uint8_
         if i == 0:
             count_bypass(g, t, d, C_HTTP)
         if verdict == GO_ON and g.url.n > 0 and has_readings(target.at, target.n):
-            verdict = _judge_readings(g, t, said, met, &target, is_name, shadow, d)
+            verdict = _judge_readings(g, t, said, met, &target, is_name, shadow, left, d)
         if verdict != GO_ON:
             return verdict
     return GO_ON if is_name else NOT_A_NAME
 
 
 cdef Verdict _judge_readings(Gate* g, Turn* t, int32_t said, int32_t met, const Piece* target, bint is_name,
-                             uint8_t* shadow, Decision* d) noexcept nogil:
-    """Judge a path with `..` in the other ways in which servers read it: fastpath.wire.url_path."""
+                             uint8_t* shadow, size_t* left, Decision* d) noexcept nogil:
+    """Judge a path with `..` in the other ways in which servers read it: fastpath.wire.url_path.
+
+    left  in, out: octets that this head may have read again; TOO_LONG where they do not suffice"""
     cdef Verdict verdict
     cdef uint8_t reading
+    cdef size_t cost = 2 * READINGS * target.n
+    if cost > left[0]:
+        return TOO_LONG
+    left[0] -= cost
     for reading in range(1, READINGS):
         verdict = _judge_reading(g, t, said, met, reading, target, is_name, shadow, d)
         if verdict != GO_ON:

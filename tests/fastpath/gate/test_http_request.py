@@ -95,6 +95,16 @@ def test_a_listed_url_is_blocked_in_each_way_that_servers_read_its_path(lab: Lab
     assert state_of(lab, request(b"shared.test", target)) == ANSWERED
 
 
+def test_a_head_has_its_paths_read_again_within_a_budget_and_is_undecidable_beyond(lab: Lab, closed_lab: Lab) -> None:
+    """Eight hosts, each with a target of 8 KiB, would cost a worker tens of milliseconds."""
+    long = b"/x//../" + b"a/" * 900
+    head = b"GET " + long + b" HTTP/1.1\r\n" + b"Host: shared.test\r\n" * 8 + b"\r\n"
+
+    assert state_of(lab, request(b"shared.test", long)) == ALLOWED and lab.counted("gate_too_big") == 0
+    assert state_of(lab, head, Client(dport=80, sport=1)) == ALLOWED and lab.counted("gate_too_big") == 1
+    assert state_of(closed_lab, head) == BLOCKED
+
+
 @pytest.mark.parametrize("target", [b"/x/../../good", b"/a//../good", b"/a%2fb/../good?/../secret", b"/secret/../x"])
 def test_a_path_with_parents_that_no_server_reads_as_a_listed_one_is_let_go(lab: Lab, target: bytes) -> None:
     assert state_of(lab, request(b"shared.test", target)) == ALLOWED
