@@ -1,8 +1,8 @@
 """Serves RPZ zones to other resolvers, from the images that the publisher has put in force.
 
-Invariants: a zone holds what the workers were asked to use, never sooner; zones never delay the images or end the role:
-where they cannot be served (an address that is not there yet, a key that cannot be read), that is a fault in the
-status, and it is tried again.
+Invariants: a zone holds what the workers were asked to use, never sooner; no serial stands for the records of two
+configurations; zones never delay the images or end the role: where they cannot be served (an address that is not there
+yet, a key that cannot be read), that is a fault in the status, and it is tried again.
 """
 
 import asyncio
@@ -13,27 +13,52 @@ from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.server import ZoneServer
 from dns.zones.tsig import Key, read_key
-from fastpath.images.tables import TableSet
 from fastpath.report.counters import Counters
 from filterd.config import Config
 from filterd.config.schema import RpzZone
+from filterd.control.context import Context
+from filterd.control.publisher import Publisher
 from filterd.places import CONTROL, counters_folder
 from rules.names.canonical import canonical_wire
 
 COUNTERS = "control"  # the file
 
 
-async def publish_zones(
-    config: Config, published: asyncio.Event, tables: Callable[[], TableSet], note: Callable[[ZoneServer], None]
-) -> None:
-    """Serve the zones until cancelled, each time as `tables()` are when `published` is set.
+class ZonePublisher:
+    """Serves the zones of the configuration in force.   Made before anything is published
 
-    note   is given the server.   Raises OSError, ValueError where the zones cannot be served"""
-    server = zone_server(config)
-    note(server)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.run())
-        group.create_task(_follow(server, published, tables))
+    note   is given the server, and None once it has ended"""
+
+    def __init__(self, context: Context, publisher: Publisher, note: Callable[[ZoneServer | None], None]) -> None:
+        self._context, self._publisher, self._note = context, publisher, note
+        self._numbered = context.config.rpz, context.config.splash
+
+    async def serve(self) -> None:
+        """Serve until cancelled.   Raises OSError, ValueError, CompileFailed where the zones cannot be served."""
+        await self._number()
+        server = zone_server(self._context.config)
+        self._note(server)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(server.run())
+                group.create_task(self._follow(server))
+        finally:
+            self._note(None)
+
+    async def _number(self) -> None:
+        """Publish names anew where the zones hold something else: secondaries look at the serial alone, and a
+        difference from the records of before would lead them to a zone that never was."""
+        wanted = self._context.config.rpz, self._context.config.splash
+        if wanted != self._numbered:
+            await self._publisher.names_changed()
+            self._numbered = wanted
+
+    async def _follow(self, server: ZoneServer) -> None:
+        published = self._publisher.published
+        while True:
+            published.clear()
+            await server.update(self._publisher.tables)
+            await published.wait()
 
 
 def zone_server(config: Config) -> ZoneServer:
@@ -42,13 +67,6 @@ def zone_server(config: Config) -> ZoneServer:
     counters = counters_folder(config.run_dir, CONTROL)
     counters.mkdir(parents=True, exist_ok=True)
     return ZoneServer(zones, config.rpz.listen, Counters(counters / COUNTERS))
-
-
-async def _follow(server: ZoneServer, published: asyncio.Event, tables: Callable[[], TableSet]) -> None:
-    while True:
-        published.clear()
-        await server.update(tables())
-        await published.wait()
 
 
 def _served(config: Config, zone: RpzZone) -> ServedZone:

@@ -10,6 +10,7 @@
     sealed_orders  those that came encrypted, read and put in force
     reloader   the operator's file taken in                 sessions   names of lines, locks and cuts of sessions
     pages      what the desk says of them, given to all who show one
+    zones      served to other resolvers
     siem       events of the ledger for the role that sends them on, and how it does
 
 Invariants: a request that fails leaves what was in force, and its reply says why.
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from dns.zones.server import ZoneServer
 from fastpath.people.left_open import behind_s as doubted_s
 from filterd.config import Config
 from filterd.control.clock import Clock
@@ -74,6 +76,7 @@ from filterd.control.midnight import Midnight
 from filterd.control.page_settings import PageSettings
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.rpz_server import ZonePublisher
 from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
 from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
@@ -113,6 +116,7 @@ class Control:
         self.siem = SiemWatch(self.context)
         self.reloader, self._reloading = Reloader(self.context, keeper), asyncio.Lock()
         self.explainer = Explainer(self.context, self.publisher, self.lists, keeper, self.cuts, self.siem)
+        self.zones = ZonePublisher(self.context, self.publisher, self._note_zones)
 
     @property
     def config(self) -> Config:
@@ -283,6 +287,11 @@ class Control:
         with reading(self.context.engine) as conn:
             found = find_report(conn, reference)
         return found and replace(found, name=None)
+
+    def _note_zones(self, server: ZoneServer | None) -> None:
+        self.explainer.rpz = server
+        if server is not None:
+            self.faults.pop("rpz", None)
 
     async def _with_reserve(self, publish: Callable[[], Awaitable[Receipt]]) -> Receipt:
         """Publish; where the disk has no room for it, once more with the reserve given back."""

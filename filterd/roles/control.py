@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 
 from dns.errors import UpstreamFailed
 from dns.thread_priority import give_way
-from dns.zones.server import ZoneServer
 from filterd.appeals.delivery import watch_appeals
 from filterd.audit.block_batches import BATCHES
 from filterd.audit.block_drain import BlockDrain
@@ -32,7 +31,6 @@ from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlR
 from filterd.control.notify_listener import watch_zones
 from filterd.control.records.retention import retain
 from filterd.control.retries import OtherGateways, settle
-from filterd.control.rpz_server import publish_zones
 from filterd.control.service import Control
 from filterd.control.watches.archive import watch_archive
 from filterd.control.watches.box import BoxWatch
@@ -320,20 +318,8 @@ async def _open_corridor(control: Control) -> None:
 
 async def _publish_zones(control: Control) -> None:
     """Serve zones to other resolvers; try again where they cannot be served."""
-    publisher = control.publisher
-
-    def note(server: ZoneServer) -> None:
-        control.explainer.rpz = server
-        control.faults.pop("rpz", None)
-
-    async def publish() -> None:
-        try:
-            await publish_zones(control.config, publisher.published, lambda: publisher.tables, note)
-        finally:
-            control.explainer.rpz = None
-
     while control.config.rpz.zones:
-        await guarded(control.faults, "rpz", publish)
+        await guarded(control.faults, "rpz", control.zones.serve)
         await asyncio.sleep(RPZ_RETRY_S)
 
 

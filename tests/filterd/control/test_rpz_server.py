@@ -6,19 +6,22 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support.control import box
 from support.control.box import database_key
 from support.present import present
 from support.system.ports import free_port
 
+from dns.errors import TransferFailed
 from dns.upstreams.endpoints import Endpoint
+from dns.zones.ixfr import Kind
 from dns.zones.message import Record
 from dns.zones.tsig import read_key
-from dns.zones.xfr_in import Limits, Primary, transfer
+from dns.zones.xfr_in import Limits, Primary, Transferred, transfer
 from fastpath.wire.name import to_text, to_wire
 from filterd.config import load
 from filterd.config.schema import OWN_LISTS
 from filterd.control.context import guarded
-from filterd.control.rpz_server import publish_zones, zone_server
+from filterd.control.rpz_server import zone_server
 from filterd.control.service import Control
 from filterd.database.access import database_of
 from filterd.kernel.lock_enforcer import LockKeeper
@@ -86,14 +89,8 @@ def play(place: Path, port: int, work: Any) -> Any:
         engine = open_database(database_of(load(place / "f.yaml")))
         control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
         await control.start()
-
-        def note(server: Any) -> None:
-            control.explainer.rpz = server
-
         async with asyncio.timeout(120), asyncio.TaskGroup() as group:
-            task = group.create_task(
-                publish_zones(control.config, control.publisher.published, lambda: control.publisher.tables, note)
-            )
+            task = group.create_task(control.zones.serve())
             given = await work(control, owners)
             task.cancel()
         engine.dispose()
@@ -149,6 +146,40 @@ def test_the_serial_is_that_of_the_names_in_force(place: Path, port: int) -> Non
     assert serial == generation
 
 
+@pytest.mark.services
+def test_a_zone_that_a_reload_changes_is_fetched_whole_under_another_serial(
+    place: Path, port: int, engine: Engine
+) -> None:
+    async def work(control: Control) -> Any:
+        first, _ = await fetched(control, port, None)
+        again, _ = await fetched(control, port, first.serial)
+        assert again.kind is Kind.CURRENT
+        config = place / "f.yaml"
+        config.write_text(config.read_text().replace("lists: [orders, pta]", "lists: [orders, adult]"))
+        await control.reloader.take()
+        return await fetched(control, port, first.serial)
+
+    changed, owners = box.play(place, engine, work)
+
+    assert changed.kind is Kind.WHOLE
+    assert owners == {"adult.test", "*.adult.test"}
+
+
+async def fetched(control: Control, port: int, serial: int | None) -> tuple[Transferred, set[str]]:
+    """What a secondary that has `serial` gets once the zones are served anew, and the owners of a whole zone."""
+    primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
+        task = group.create_task(control.zones.serve())
+        while True:
+            found: list[Record] = []
+            with contextlib.suppress(TransferFailed):  # before it serves
+                given = await transfer(primary, to_wire(b"rpz.isp.example"), serial, found.append, Limits())
+                break
+            await asyncio.sleep(0.02)
+        task.cancel()
+    return given, {to_text(record.owner).removesuffix(".rpz.isp.example") for record in found[2:]}
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -172,12 +203,7 @@ def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place:
     engine = open_database(database_of(load(place / "f.yaml")))
     control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
 
-    async def work() -> None:
-        await publish_zones(
-            control.config, control.publisher.published, lambda: control.publisher.tables, lambda _: None
-        )
-
-    asyncio.run(guarded(control.faults, "rpz", work))
+    asyncio.run(guarded(control.faults, "rpz", control.zones.serve))
 
     assert "assign requested address" in control.faults["rpz"]
     engine.dispose()
