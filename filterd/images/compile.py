@@ -47,7 +47,7 @@ from rules.lists.source import Source
 from rules.rule import Rule, UrlRule
 
 REMEMBERED = "compiled.json"
-READING = 4  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
+READING = 5  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
 
 
 class CompileFailed(RuntimeError):

@@ -5,8 +5,8 @@ either, the first cell of a row that holds a name counts.  Of a URL and a domain
 counts: it says less.
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
-Invariants: a row never blocks more than it names; a row that asks to unblock is reported, not obeyed (an order is
-withdrawn by whoever gave it); a formula in a cell that is read is reported, whatever it would give.
+Invariants: a row never blocks more than it names; a row that asks to unblock (rules.remark) is reported, not obeyed (an
+order is withdrawn by whoever gave it); a formula in a cell that is read is reported, whatever it would give.
 """
 
 import re
@@ -18,6 +18,7 @@ from fastpath.images.verdict import Mode
 from rules.errors import BadList, BadName, BadSource
 from rules.formats.addresses import FORMULA, addresses_of, clean, is_formula, our_digits, rule_of_cell, tidy
 from rules.names.canonical import IS_ADDRESS, canonical_wire
+from rules.remark import asks_to_unblock
 from rules.rule import Rule, UrlRule
 
 URL_HEADINGS = frozenset(
@@ -143,13 +144,12 @@ OTHER_HEADINGS = frozenset(
         "مواد",
     }
 )
-UNBLOCK_WORDS = ("unblock", "un-block", "release", "withdraw", "restore", "reopen", "allow", "کھول", "بحال", "ان بلاک")
 FEW_HEADINGS = 2  # known ones that make a row one of headings, though none says which is the address
 LOOK_ROWS = 20  # in which headings are looked for: letters have a letterhead above them
 MAX_COLUMNS = 256  # of a row; what stands to the right of them is not read
 
 ABOVE_HEADINGS = "the row is above the headings"
-ASKS_TO_UNBLOCK = "the row asks to unblock: withdraw the order instead"
+ASKS_TO_UNBLOCK = "the row speaks of unblocking, or of not blocking: withdraw the order, or write the remark otherwise"
 NO_NAME = "no cell of the row holds a name"
 EMPTY_CELL = "the row has no address"
 TOO_MANY_CELLS = "the row has more cells than headings: a comma or semicolon of a URL stands in quotes"
@@ -408,7 +408,7 @@ def remark_of(cell: str) -> Remark:
     """What a remark, an action or a kind of match asks for."""
     text = _in_urdu(tidy(cell)).lower()
     modes = {"exact": Mode.EXACT, "subtree": Mode.SUBTREE}
-    return Remark(text.startswith(UNBLOCK_WORDS), _PREFIX.search(text) is not None, modes.get(text), is_formula(cell))
+    return Remark(asks_to_unblock(text), _PREFIX.search(text) is not None, modes.get(text), is_formula(cell))
 
 
 NO_REMARK = Remark(False, False, None, False)

@@ -298,7 +298,21 @@ def said(item: Rule | UrlRule | Skipped) -> object:
     return item.reason if isinstance(item, Skipped) else item
 
 
-@pytest.mark.parametrize("action", ["Unblock", "UNBLOCKED", "un-block", "Release", '"Unblock"', " unblock on appeal"])
+@pytest.mark.parametrize(
+    "action",
+    [
+        "Unblock",
+        "UNBLOCKED",
+        "un-block",
+        "Un block",
+        "Release",
+        '"Unblock"',
+        " unblock on appeal",
+        "Please unblock",
+        "Not to be blocked",
+        "براه كرم بحال كريں",
+    ],
+)
 def test_a_row_that_asks_to_unblock_is_reported(action: str) -> None:
     found = items(iter_rules, f"URL,Action\nbad.example,{action}\n")
 
