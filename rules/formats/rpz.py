@@ -7,7 +7,8 @@ client's address or a name server, and targets that begin with an asterisk, are 
 
 Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.  The
 records of one owner that stand together are one rule; those that stand apart are reported, never answered in part
-unseen.  A record over several lines (parentheses) stands at its first line.
+unseen.  A record over several lines (parentheses) stands at its first line.  Of a line that cannot be read neither the
+owner nor the origin is known: what would inherit them is reported, and never given to those before.
 Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §5; RFC 1035 §5.
 """
 
@@ -49,7 +50,9 @@ EVERY_NAME = "the rule covers every name"
 NO_RECORD = "is not a record of a zone file"
 BAD_DIRECTIVE = "a directive that is not supported"
 UNCLOSED = "a parenthesis is not closed"
+NO_ORIGIN = "the name is relative to an origin that cannot be read"
 
+LOST = b".."  # an origin that completes no name: also none in a record's data
 _ADDRESSES_OCTETS = len(ADDRESSES)
 _ADDRESS_TAIL = b"." + ADDRESS_TRIGGER
 
@@ -128,17 +131,38 @@ class _Zone:
         return rule
 
     def absolute(self, name: bytes) -> bytes:
-        """Complete a name with the origin; without the last dot, lower case."""
-        if name == b"@":
-            return self.origin
+        """Complete a name with the origin; without the last dot, lower case.   Raises BadName where none is known."""
         if name.endswith(b"."):
             return name[:-1].lower()
+        if self.origin == LOST:
+            raise BadName(NO_ORIGIN)
+        if name == b"@":
+            return self.origin
         return (name + b"." + self.origin if self.origin else name).lower()
 
     def set_origin(self, name: bytes) -> None:
-        """Obey $ORIGIN; the first one is the apex until a SOA comes."""
-        self.origin = self.absolute(name)
+        """Obey $ORIGIN; the first one is the apex until a SOA comes.   Raises BadName where it completes no name."""
+        self._leave_for(self.absolute(name))
         self.set_apex(self.origin if self.apex is None else self.apex)
+
+    def lose_origin(self) -> None:
+        """Know none until the next $ORIGIN that is absolute."""
+        self._leave_for(LOST)
+        self._is_at_apex = False
+
+    def _leave_for(self, origin: bytes) -> None:
+        """Take another origin; an owner that is inherited stays the one that it was."""
+        if not self.owner.endswith(b"."):
+            self.owner = self.absolute(self.owner) + b"." if self.owner and self.origin != LOST else b""
+        self.origin = origin
+
+    def lose(self, line: bytes) -> None:
+        """Forget what `line`, which cannot be read, would have said of owner or origin."""
+        word = line.split(maxsplit=1)[0]
+        if word[:7].upper() == b"$ORIGIN":
+            self.lose_origin()
+        elif line[:1] not in (b" ", b"\t", b";"):
+            self.owner = b""
 
     def set_apex(self, apex: bytes) -> None:
         """Say where the zone begins.   apex  absolute, without the last dot."""
@@ -183,16 +207,29 @@ def _are_ttl_and_class(words: list[bytes]) -> bool:
 
 def _read_record(zone: _Zone, number: int, line: bytes) -> Rule | Skipped | None:
     """Read anything but an ordinary line: directives, comments, inherited owners, parentheses, other types."""
-    fault = fault_of(line)
-    if fault is not None:
-        return skipped(number, fault[0], line, fault[1])
-    if count_open(line) > 0:
-        return skipped(number, _column(line, b"("), line, UNCLOSED)
     words = split_words(line)
-    if words is None:
-        return skipped(number, 1, line, NO_RECORD)
+    fault = _fault_of(line, words)
+    if fault is not None:
+        zone.lose(line)
+        return skipped(number, fault[0], line, fault[1])
     if not words:
         return None
+    try:
+        return _read_words(zone, number, line, words)
+    except BadName as exc:
+        return skipped(number, 1, line, exc.reason)
+
+
+def _fault_of(line: bytes, words: list[bytes] | None) -> tuple[int, str] | None:
+    """Where and why it cannot be told what a line says."""
+    if (fault := fault_of(line)) is not None:
+        return fault
+    if count_open(line) > 0:
+        return _column(line, b"("), UNCLOSED
+    return (1, NO_RECORD) if words is None else None
+
+
+def _read_words(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | Skipped | None:
     if words[0].startswith(b"$"):
         return _read_directive(zone, number, line, words)
     if line[:1] not in (b" ", b"\t"):
@@ -248,6 +285,8 @@ def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -
     if directive == b"$TTL" and len(words) == 2:
         zone.ttl_s = parse_ttl(words[1])
         return None
+    if directive == b"$ORIGIN":
+        zone.lose_origin()
     return skipped(number, _column(line, words[0]), line, BAD_DIRECTIVE)
 
 

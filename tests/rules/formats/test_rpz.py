@@ -9,9 +9,11 @@ from support.lists.outcomes import actions, complaints, items, rules
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import rule_text
 from rules.errors import BadList
+from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.formats.rpz import (
     BAD_DIRECTIVE,
     EVERY_NAME,
+    NO_ORIGIN,
     NO_RECORD,
     OTHER_TRIGGER,
     OUTSIDE,
@@ -240,6 +242,70 @@ def test_a_fault_of_an_owner_that_an_earlier_line_gave_stands_in_column_one() ->
     found = items(iter_rules, "a..example TXT x\n  CNAME .\n")
 
     assert complaints(found) == [(1, 1, "has an empty label"), (2, 1, "has an empty label")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('bad.example TXT "unclosed', NO_RECORD),
+        ("bad.example TXT (", UNCLOSED),
+        ("bad.example TXT " + "x" * 2048, LINE_TOO_LONG),
+        ("bad.example TXT \0", HAS_NUL),
+        ("bad.example TXT \u202e", HAS_DIRECTION_MARK),
+    ],
+)
+def test_lines_behind_a_record_that_cannot_be_read_are_not_those_of_the_owner_before(line: str, reason: str) -> None:
+    found = items(
+        iter_rules,
+        f"good.example A 192.0.2.1\n{line}\n  A 192.0.2.66\n"
+        f"allowed.example CNAME rpz-passthru.\n{line}\n  CNAME .\nlast.example CNAME .\n",
+        Mode.EXACT,
+    )
+
+    assert actions(found) == [
+        ("allowed.example", Mode.EXACT, Action.PASSTHRU),
+        ("last.example", Mode.EXACT, Action.NXDOMAIN),
+        ("good.example", Mode.EXACT, Action.LOCAL_DATA),
+    ]
+    assert [len([*records(item.data)]) for item in found if isinstance(item, Rule)] == [0, 0, 1]
+    assert [said[2] for said in complaints(found)] == [reason, NO_RECORD] * 2
+
+
+@pytest.mark.parametrize("comment", ["; x", '; "unclosed (', "; " + "x" * 4000])
+def test_an_owner_is_inherited_over_a_comment_whatever_is_in_it(comment: str) -> None:
+    found = items(iter_rules, f"a.example A 192.0.2.1\n{comment}\n  A 192.0.2.2\n", Mode.EXACT)
+
+    assert [len([*records(item.data)]) for item in found if isinstance(item, Rule)] == [2]
+
+
+@pytest.mark.parametrize("line", ["$ORIGIN sub.rpz.test. extra", '$origin sub.rpz.test. "', "$ORIGIN"])
+def test_behind_an_origin_that_cannot_be_read_relative_names_are_reported_until_the_next(line: str) -> None:
+    found = items(
+        iter_rules,
+        f"$ORIGIN rpz.test.\na.example CNAME .\n{line}\nb.example CNAME .\n@ SOA . . 1 1 1 1 1\n"
+        "c.example.rpz.test. CNAME .\nd.example.rpz.test. CNAME e.example\n$ORIGIN more\nf.example A 192.0.2.1\n"
+        "$ORIGIN rpz.test.\n  A 192.0.2.2\ng.example CNAME .\n",
+        Mode.EXACT,
+    )
+
+    assert rules(found) == [(f"{name}.example", Mode.EXACT) for name in "acg"]
+    assert [(at, why) for at, _, why in complaints(found)][1:] == [
+        (4, NO_ORIGIN),
+        (5, NO_ORIGIN),
+        (7, NO_ORIGIN),
+        (8, NO_ORIGIN),
+        (9, NO_ORIGIN),
+        (11, NO_RECORD),
+    ]
+
+
+def test_an_owner_that_is_left_out_behind_an_origin_is_the_one_before_it() -> None:
+    found = items(
+        iter_rules, "$ORIGIN rpz.test.\na.example A 192.0.2.1\n$ORIGIN sub.rpz.test.\n  A 192.0.2.2\n", Mode.EXACT
+    )
+
+    assert rules(found) == [("a.example", Mode.EXACT)]
+    assert [len([*records(item.data)]) for item in found if isinstance(item, Rule)] == [2]
 
 
 @pytest.mark.services
