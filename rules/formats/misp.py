@@ -1,4 +1,4 @@
-"""MISP events: attributes of the types domain, hostname, url and domain|ip that are meant for detection.
+"""MISP events: attributes of the types domain, hostname, url, domain|ip and hostname|port that are meant for detection.
 
 A feed is a folder with manifest.json, which names its events, and one file an event; rules.lists.source opens these one
 by one, so that here there is always one event, or the `response` of events or attributes that an API answers with.
@@ -6,7 +6,7 @@ by one, so that here there is always one event, or the `response` of events or a
     {"Event": {"Attribute": [{"type": "domain", "value": "bad.example", "to_ids": true, "deleted": false}],
                "Object": [{"Attribute": [...]}]}}
 
-A hostname means that host; a domain means what the source says.
+A hostname means that host; a domain means what the source says; a hostname with a port means the URLs at this port.
 Source: MISP core format, draft-dulaunoy-misp-core-format §2.4.
 """
 
@@ -92,9 +92,11 @@ def _why_not(attribute: Any) -> str | None:
 
 def _rule_of(attribute: dict[str, Any], place: Place, mode: Mode) -> Rule | UrlRule:
     kind, value = attribute["type"], attribute["value"]
-    if "|" in kind:
+    if kind == "hostname|port":  # all that is at this port, and of the host nothing else
+        return rule_of_value(value.replace("|", ":", 1), Mode.EXACT, Mode.SUBTREE, place.line)
+    if kind == "domain|ip":
         value = value.partition("|")[0]
-    return rule_of_value(value, Mode.EXACT if kind.startswith("hostname") else mode, Mode.EXACT, place.line)
+    return rule_of_value(value, Mode.EXACT if kind == "hostname" else mode, Mode.EXACT, place.line)
 
 
 def _shown(attribute: Any) -> object:

@@ -7,7 +7,7 @@
 
 kind      domain, host, url; ip, cidr: an address, a prefix, see rules.names.prefixes
 scope     exact; subtree; below.  Left out: subtree for a domain, exact for a host and a URL, for an address or a prefix
-          what rules.names.prefixes says
+          what rules.names.prefixes says.  Not exact for a prefix, not below for an address: no address would meet it
 action, order_ref, data (records of local-data, in hex), expires_at    may be left out
 
 Invariants: what the file says goes before what the source says; a delta is refused, it belongs to the push API.
@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from fastpath.images.verdict import Action, Mode
+from fastpath.wire.address import network_of
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
@@ -38,6 +39,7 @@ KIND_SCOPES = {"domain": "subtree", "host": "exact", "url": "exact"}
 NO_VALUE = "the entry has no value"
 BAD_KIND = "the entry's kind is not domain, host, url, ip or cidr"
 BAD_SCOPE = "the entry's scope is unknown, or does not apply to a URL"
+SCOPE_OF_NOTHING = "no address meets the entry's scope: leave it out, or write subtree"
 BAD_ACTION = "the entry's action is unknown"
 BAD_DATA = "the entry's data is not a record in hex, or its action is not local-data"
 BAD_TIME = "the entry's expires_at is not a time"
@@ -119,10 +121,19 @@ def _rules_of_addresses(entry: dict[str, Any], place: Place, order_ref: str | No
     action, ref, data = _said_of(entry, order_ref)
     scope = _one_of(entry["scope"], SCOPES, BAD_SCOPE) if "scope" in entry else None
     return [
-        Rule(wire, scope or mode, action, place.line, ref, data)
+        Rule(wire, mode if scope is None else _checked(scope, wire), action, place.line, ref, data)
         for network in read_prefixes(entry["value"])
         for wire, mode in wires_of(network)
     ]
+
+
+def _checked(scope: Mode, wire: bytes) -> Mode:
+    """A scope that addresses can meet: none is a prefix's own name, and none lies below an address."""
+    network = network_of(wire)
+    is_one_address = network is not None and network.num_addresses == 1
+    if scope is (Mode.BELOW if is_one_address else Mode.EXACT):
+        raise BadName(SCOPE_OF_NOTHING)
+    return scope
 
 
 def _said_of(entry: dict[str, Any], order_ref: str | None) -> tuple[Action, str | None, bytes]:

@@ -28,7 +28,7 @@ PREFIXES = (
         lambda address: st.integers(16, address.max_prefixlen).map(lambda n: ip_network((address, n), strict=False))
     )
     .filter(lambda network: network.version == 4 or not network.overlaps(MAPPED))
-    .map(lambda network: next(wires_of(network))[0])
+    .map(lambda network: next(wires_of(network)))
 )
 # shadow is an action of whole lists, no entry says it
 BLOCKS = st.sampled_from([action for action in Action if action not in (Action.LOCAL_DATA, Action.SHADOW)])
@@ -37,10 +37,9 @@ REFS = st.none() | st.text(min_size=1)
 RECORDS = st.lists(st.binary(max_size=40), min_size=1, max_size=4).map(
     lambda rdatas: b"".join(b"\x7f\0\0\0\0\x3c" + len(rdata).to_bytes(2, "big") + rdata for rdata in rdatas)
 )
-WIRES = NAMES | PREFIXES
-RULES = st.builds(Rule, WIRES, st.sampled_from(Mode), BLOCKS, st.just(1), REFS, st.just(b""), st.just("")) | st.builds(
-    Rule, WIRES, st.sampled_from(Mode), st.just(Action.LOCAL_DATA), st.just(1), REFS, RECORDS, st.just("")
-)
+MEANT = st.tuples(NAMES, st.sampled_from(Mode)) | PREFIXES
+SAID = st.tuples(BLOCKS, st.just(b"")) | st.tuples(st.just(Action.LOCAL_DATA), RECORDS)
+RULES = st.builds(lambda meant, said, ref: Rule(meant[0], meant[1], said[0], 1, ref, said[1]), MEANT, SAID, REFS)
 URLS = st.text("ab/.%?=&'\"()[]{}*é ", min_size=1).map(lambda rest: canonical_url("bad.example/a" + rest).encode())
 URL_RULES = st.builds(UrlRule, URLS, st.sampled_from([Mode.EXACT, Mode.SUBTREE]), BLOCKS, st.just(1), REFS, st.just(""))
 

@@ -19,7 +19,6 @@ def test_domains_hostnames_and_urls_that_are_for_detection_are_rules() -> None:
             attribute("hostname", "www.bad.example"),
             attribute("url", "http://bad.example/a"),
             attribute("domain|ip", "worse.example|192.0.2.1"),
-            attribute("hostname|port", "host.example|8080"),
         ),
     )
 
@@ -27,10 +26,19 @@ def test_domains_hostnames_and_urls_that_are_for_detection_are_rules() -> None:
         ("bad.example", Mode.SUBTREE),
         ("www.bad.example", Mode.EXACT),
         ("worse.example", Mode.SUBTREE),
-        ("host.example", Mode.EXACT),
     ]
     assert urls(found) == [("bad.example/a", Mode.EXACT)]
-    assert [item.line for item in found] == [2, 3, 4, 5, 6]
+    assert [item.line for item in found] == [2, 3, 4, 5]
+
+
+def test_a_hostname_with_a_port_means_what_is_at_this_port_and_not_the_host() -> None:
+    found = items(
+        iter_rules,
+        event(attribute("hostname|port", "host.example|8080"), attribute("hostname|port", "web.example|443")),
+    )
+
+    assert urls(found) == [("host.example:8080/", Mode.SUBTREE)]
+    assert rules(found) == [("web.example", Mode.EXACT)]  # as every URL of nothing but a host and its usual port
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,8 @@ def test_domains_hostnames_and_urls_that_are_for_detection_are_rules() -> None:
         ({"type": ["domain"]}, OTHER_TYPE),
         ({"value": 5}, NO_VALUE),
         ({"value": "a b"}, "has a character that is not allowed in a host name"),
+        ({"type": "hostname|port", "value": "host.example|"}, "has a port that is no number"),
+        ({"type": "hostname|port", "value": "host.example|80|x"}, "has a port that is no number"),
     ],
 )
 def test_other_attributes_are_reported(fields: dict[str, Any], reason: str) -> None:

@@ -18,6 +18,7 @@ from rules.formats.native import (
     KIND_IS_NAME,
     NO_VALUE,
     REMOVES_NOTHING,
+    SCOPE_OF_NOTHING,
     iter_rules,
 )
 from rules.names.canonical import IS_ADDRESS
@@ -93,6 +94,11 @@ def test_actions_and_local_data_are_taken() -> None:
         ({"value": "a.example", "kind": "ip"}, NO_PREFIX),
         ({"value": "192.0.2.1/24", "kind": "cidr"}, HOST_BITS),
         ({"value": "192.0.2.0/24", "kind": "cidr", "scope": "all"}, BAD_SCOPE),
+        ({"value": "192.0.2.0/24", "kind": "cidr", "scope": "exact"}, SCOPE_OF_NOTHING),
+        ({"value": "192.0.2.0/23", "kind": "cidr", "scope": "exact"}, SCOPE_OF_NOTHING),
+        ({"value": "2001:db8::/32", "kind": "cidr", "scope": "exact"}, SCOPE_OF_NOTHING),
+        ({"value": "192.0.2.7", "kind": "ip", "scope": "below"}, SCOPE_OF_NOTHING),
+        ({"value": "192.0.2.6/31", "kind": "cidr", "scope": "below"}, SCOPE_OF_NOTHING),
         ({"value": "192.0.2.1", "kind": "ip", "data": "00"}, BAD_DATA),
         ({"value": "a.example", "kind": "name"}, BAD_KIND),
         ({"value": "a.example", "kind": []}, BAD_KIND),
@@ -176,6 +182,8 @@ def test_addresses_and_prefixes_are_rules_of_their_own_kinds() -> None:
         {"value": "192.0.2.1", "kind": "ip"},
         {"value": "192.0.2.0/23", "kind": "cidr", "action": "nodata"},
         {"value": "192.0.2.0/24", "kind": "cidr", "scope": "below"},
+        {"value": "192.0.2.6/31", "kind": "cidr", "scope": "exact"},
+        {"value": "192.0.2.9", "kind": "ip", "scope": "subtree"},
     )
 
     assert [(rule_text(item.wire), item.mode, item.action) for item in found if isinstance(item, Rule)] == [
@@ -183,4 +191,7 @@ def test_addresses_and_prefixes_are_rules_of_their_own_kinds() -> None:
         ("192.0.2.0/24", Mode.BELOW, Action.NODATA),
         ("192.0.3.0/24", Mode.BELOW, Action.NODATA),
         ("192.0.2.0/24", Mode.BELOW, Action.NO_ACTION),
+        ("192.0.2.6", Mode.EXACT, Action.NO_ACTION),
+        ("192.0.2.7", Mode.EXACT, Action.NO_ACTION),
+        ("192.0.2.9", Mode.SUBTREE, Action.NO_ACTION),
     ]
