@@ -6,6 +6,7 @@ never before that of the one before: where the wall clock is, the event has the 
 clock was.  Any role appends what it does; control alone signs (filterd.audit.seal).
 """
 
+import json
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -48,10 +49,15 @@ def append_all(conn: Connection, several: Sequence[Event], at: datetime) -> int:
 def redact(conn: Connection, number: int, reason: str, by: Actor, at: datetime) -> int:
     """Destroy text and salt of an event; its leaf stays, so the tree still verifies.   Returns the event that says so.
 
-    Raises LookupError where there is no such event, or it has gone already."""
+    Raises LookupError where there is no such event, or it has gone already; ValueError where it is what says of another
+    that it was redacted: without it, an export that lacks the other could not be told from one that hides it."""
     found = conn.execute(select(events.c.text).where(events.c.number == number)).scalar_one_or_none()
     if found is None:
         raise LookupError(f"event {number}: does not exist, or is redacted already; nothing done; look at an export")
+    if json.loads(found)["action"] == REDACTED:
+        raise ValueError(
+            f"event {number}: says who redacted another event, and why; nothing done, it has to stay; name nobody in --reason"
+        )
     saying = append(conn, Event(SETTINGS, REDACTED, by, {"event": number}, {"reason": reason}), at)
     conn.execute(insert(redactions).values(number=number, by_number=saying))
     conn.execute(update(events).where(events.c.number == number).values(text=None))

@@ -6,7 +6,9 @@
 
 Invariants: every cell is in one row, so each total that can be made of rows is a sum of whole rows, and gives nothing
 away that they do not; behind a sum each small cell can be anything from 0 to 9, even for one who knows which cells are
-in it and which of them are small; where that cannot be had, nothing is published.  Equal cells give equal rows.
+in it and which of them are small; where that cannot be had, nothing is published.  Which large cells are given up does
+not depend on the counts of small ones, as a reader knows how they are chosen; whether small cells alike are a sum of
+their own depends on that sum alone.  Equal cells give equal rows.
 Source: complementary suppression, Willenborg and de Waal, Elements of Statistical Disclosure Control (2001), chapter 1.
 Cost: n cells in d dimensions: n·d, and one sort.
 """
@@ -40,11 +42,11 @@ class _Group(NamedTuple):
 
 
 class _Summed(NamedTuple):
-    """A group's row, how many cells it has, and how many of them are not small."""
+    """A group's row, how many of its cells are not small, and how much these are together."""
 
     row: Row
-    n: int
     n_large: int
+    large: int
 
 
 def published(cells: Mapping[Values, int], widened: Sequence[int]) -> list[Row]:
@@ -77,19 +79,15 @@ def groups_of(cells: Mapping[Values, int], widened: Sequence[int]) -> list[_Grou
 
 def is_safe(counts: Sequence[int]) -> bool:
     """Whether each small cell behind the sum of these can be anything from 0 to 9."""
-    return _is_safe(len(counts), sum(count >= LEAST for count in counts), sum(counts))
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def _is_safe(n: int, n_large: int, total: int) -> bool:
-    """The same of so many cells, of which some are not small."""
-    if n == n_large:
+    n_large, total = sum(count >= LEAST for count in counts), sum(counts)
+    if n_large == len(counts):
         return True
     if n_large:
         return total >= LEAST * n_large + LEAST - 1
-    return LEAST <= total <= (LEAST - 1) * (n - 1)
+    return LEAST <= total <= (LEAST - 1) * (len(counts) - 1)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def _joined(groups: Iterable[_Group]) -> _Group:
@@ -102,25 +100,33 @@ def _with_complements(done: list[_Group], left: list[_Group], widened: Sequence[
     if not left:
         return done
     rest, others = _joined(left), {group: _summed(group) for group in sorted(done)}
-    while not is_safe(rest.counts):
+    summed = _summed(rest)
+    while not (_is_enough(summed.n_large, summed.large) if summed.n_large else is_safe(rest.counts)):
         if not others:
             return []
-        nearest = _nearest(others, _summed(rest), widened)
+        nearest = _nearest(others, summed, widened)
         del others[nearest]
         rest = _joined([rest, nearest])
+        summed = _summed(rest)
     return [*others, rest]
 
 
 def _summed(group: _Group) -> _Summed:
-    return _Summed(group.row, len(group.counts), sum(count >= LEAST for count in group.counts))
+    large = [count for count in group.counts if count >= LEAST]
+    return _Summed(group.row, len(large), sum(large))
+
+
+def _is_enough(n_large: int, large: int) -> bool:
+    """Whether these protect small cells, whatever the counts of those are: which row is given up says nothing of them."""
+    return n_large > 0 and large >= LEAST * n_large + LEAST - 1
 
 
 def _nearest(others: Mapping[_Group, _Summed], rest: _Summed, widened: Sequence[int]) -> _Group:
     """One that is enough, if there is any; of these one with which the row gives up least; of these the smallest."""
 
     def rank(group: _Group) -> tuple[bool, list[bool], int]:
-        row, n, n_large = others[group]
-        is_enough = _is_safe(rest.n + n, rest.n_large + n_large, rest.row.total + row.total)
+        row, n_large, large = others[group]
+        is_enough = _is_enough(rest.n_large + n_large, rest.large + large)
         return not is_enough, _distance(row.values, rest.row.values, widened), row.total
 
     return min(others, key=rank)

@@ -96,6 +96,20 @@ def test_a_redacted_event_has_neither_text_nor_salt_and_can_be_redacted_once(eng
     assert json.loads(said.text)["said"] == {"reason": "a court"}
 
 
+def test_what_says_that_an_event_was_redacted_is_never_redacted_itself(engine: Engine) -> None:
+    ledgers.write(engine, 3)
+
+    with writing(engine) as conn:
+        by = store.redact(conn, 1, "of Amna, who asked for it", CONTROL, NOON)
+        with pytest.raises(ValueError, match=f"event {by}: says who redacted another event"):
+            store.redact(conn, by, "a name is in it", CONTROL, NOON)
+        size = store.size(conn)
+
+    with reading(engine) as conn:
+        assert [row.by_number for row in store.read_events(conn, 0, size)].count(by) == 1
+        assert store.read_events(conn, by, size)[0].text is not None
+
+
 def test_a_key_is_made_known_once_by_an_event(engine: Engine) -> None:
     with writing(engine) as conn:
         store.put_key(conn, ledgers.SIGNER.vkey, NOON, CONTROL)

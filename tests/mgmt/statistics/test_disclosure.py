@@ -166,3 +166,11 @@ def test_where_nothing_can_be_protected_nothing_is_published(cells: Table) -> No
 )
 def test_a_sum_hides_its_cells_or_is_none(counts: list[int], safe: bool) -> None:
     assert is_safe(counts) is safe
+
+
+@given(CELLS.filter(lambda cells: any(count < LEAST for count in cells.values())))
+def test_which_cells_are_given_up_for_a_small_one_says_nothing_of_its_count(cells: Table) -> None:
+    small, *others = (cell for cell, count in cells.items() if count < LEAST)
+    alone = {cell: count for cell, count in cells.items() if cell not in others}
+
+    assert len({tuple(group.cells for group in groups_of({**alone, small: n}, ORDER)) for n in range(1, LEAST)}) == 1
