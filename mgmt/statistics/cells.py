@@ -27,6 +27,7 @@ DIMENSIONS = ("month", "province", "category", "channel", "list", "age_band", "o
 GIVEN_UP = ("age_band", "outcome", "channel", "list", "category", "province", "month")  # for small cells, in this order
 COUNTED = ("province", "category", "channel", "list", "action")  # columns of a record
 UNKNOWN, NONE, WAITING = "unknown", "none", "waiting"
+SEEN = "shadow"  # the outcome of what a tap saw, and did not stop
 MONTHS_OF_QUARTER = 3
 
 
@@ -134,6 +135,8 @@ def appeal_cells(conn: Connection, months: Sequence[Month]) -> Counter[Values]:
 
 
 def bypass_cells(quarter: str, before: Mapping[str, int], now: Mapping[str, int]) -> Counter[Values]:
-    """Quarter, list and channel of what has come between two counts by "list channel"."""
-    risen = ((key, count - before.get(key, 0)) for key, count in now.items())
+    """Quarter, list and channel of what has come between two counts by "list channel".
+
+    A smaller count has begun again, as its list was out of the configuration: what has come since is all of it."""
+    risen = ((key, count - before.get(key, 0) if count >= before.get(key, 0) else count) for key, count in now.items())
     return Counter({(quarter, *key.rsplit(" ", 1)): count for key, count in risen if count > 0})

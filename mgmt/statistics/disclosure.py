@@ -117,7 +117,7 @@ def _summed(group: _Group) -> _Summed:
 
 
 def _is_enough(n_large: int, large: int) -> bool:
-    """Whether these protect small cells, whatever the counts of those are: which row is given up says nothing of them."""
+    """Whether these protect small cells whatever their counts are: which row is given up says nothing of them."""
     return n_large > 0 and large >= LEAST * n_large + LEAST - 1
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mgmt.ledger.signed_statement import digest_of
-from mgmt.statistics.cells import DIMENSIONS
+from mgmt.statistics.cells import DIMENSIONS, SEEN
 from mgmt.text.cells import plain_cell
 
 FACTS = ("format", "quarter", "zone", "node", "made", "least", "is_whole")
@@ -53,7 +53,13 @@ def csv_of(text: str, note: str) -> bytes:
 
 def charts_of(said: dict[str, Any], words: Words) -> list[Chart]:
     """A chart for each dimension that tells something."""
-    return [_chart(said["blocks"], dimension, words) for dimension in CHARTS] if said["blocks"] else []
+    rows = blocked(said["blocks"])
+    return [_chart(rows, dimension, words) for dimension in CHARTS] if rows else []
+
+
+def blocked(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of a statement's rows of blocks: without what a tap has only seen."""
+    return [row for row in rows if row["outcome"] != SEEN]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ def page_of(text: str, note: str) -> str:
         parts=[
             (language, texts, forms.charts_of(said, functools.partial(_words, texts))) for language, texts in languages
         ],
-        total=sum(row["count"] for row in said["blocks"]),
+        total=(total := sum(row["count"] for row in forms.blocked(said["blocks"]))),
+        seen=sum(row["count"] for row in said["blocks"]) - total,
         tables=[name for name in forms.TABLES if name not in ("blocks", "orders") and said[name]],
         digest=digest_of(text),
         signature=" ".join(note.split()),

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct, json
 
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import canonical, opened, sign
-from mgmt.statistics.cells import DIMENSIONS, GIVEN_UP
+from mgmt.statistics.cells import DIMENSIONS, GIVEN_UP, SEEN
 from mgmt.statistics.disclosure import LEAST, Row, Values, published
 
 FORMAT: Literal["filterd-statistics/1"] = "filterd-statistics/1"
@@ -101,8 +101,12 @@ class Statement(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def protected_blocks(cells: Mapping[Values, int]) -> list[Blocks]:
-    """Cells in DIMENSIONS as rows of a statement."""
-    return [Blocks(**_named(DIMENSIONS, row), count=row.total) for row in _protected(DIMENSIONS, GIVEN_UP, cells)]
+    """Cells in DIMENSIONS as rows of a statement.   No sum has both what was blocked and what was only seen."""
+    outcome = DIMENSIONS.index("outcome")
+    seen = {values: count for values, count in cells.items() if values[outcome] == SEEN}
+    blocked = {values: count for values, count in cells.items() if values not in seen}
+    rows = (row for of in (blocked, seen) for row in _protected(DIMENSIONS, GIVEN_UP, of))
+    return [Blocks(**_named(DIMENSIONS, row), count=row.total) for row in rows]
 
 
 def protected_csam(cells: Mapping[Values, int]) -> list[CsamBlocks]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.settings import LANGUAGES, Settings
-from mgmt.statistics.forms import charts_of
+from mgmt.statistics.forms import blocked, charts_of
 from mgmt.text.environment import environment
 from mgmt.text.language import Language, language
 from mgmt.transparency.releases import Release
@@ -48,7 +48,8 @@ def _shown(release: Release, t: Language) -> dict[str, Any]:
         "said": said,
         "orders": [row | {"median": _median(t, row["median_ms"])} for row in said["orders"]],
         "charts": [chart for chart in charts if chart.dimension in SHOWN],
-        "n_blocks": _total(blocks),
+        "n_blocks": _total(blocked(blocks)),
+        "n_seen": _total(blocks) - _total(blocked(blocks)),
         "n_csam": _total(csam),
         "is_whole": all(each["is_whole"] for each in statistics),
         "appeals": _appeals(said, statistics),

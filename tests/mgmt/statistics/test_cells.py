@@ -97,3 +97,7 @@ def test_of_bypass_only_what_has_risen_is_counted() -> None:
     before, now = {"a dns": 5, "b dns": 9, "gone dns": 2}, {"a dns": 12, "b dns": 9, "a b quic": 3}
 
     assert bypass_cells("2026-Q3", before, now) == {("2026-Q3", "a", "dns"): 7, ("2026-Q3", "a b", "quic"): 3}
+
+
+def test_of_bypass_a_count_that_has_begun_again_is_all_of_it() -> None:
+    assert bypass_cells("2026-Q3", {"a dns": 1000}, {"a dns": 900}) == {("2026-Q3", "a", "dns"): 900}

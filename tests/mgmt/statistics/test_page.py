@@ -34,6 +34,19 @@ def test_where_all_is_withheld_it_says_so() -> None:
     assert catalogue("en").texts["statistics.withheld"] in page_of(json.dumps(said), "")
 
 
+def test_what_a_tap_has_seen_is_no_block_in_totals_and_charts_and_has_a_line_of_its_own() -> None:
+    said = json.loads(TEXT)
+    seen = said["blocks"][0] | {"outcome": "shadow", "count": 5000, "list": "seen-alone"}
+    page = page_of(json.dumps(said | {"blocks": [*said["blocks"], seen]}), "")
+
+    total = sum(row["count"] for row in said["blocks"])
+    for language in ("en", "ur"):
+        texts = catalogue(language).texts
+        assert f'{texts["statistics.total"]}: <span class="value">{total}</span>' in page
+        assert f'{texts["statistics.seen"]}: <span class="value">5000</span>' in page
+    assert "seen-alone" not in page and catalogue("en").texts["statistics.seen"] not in page_of(TEXT, "")
+
+
 def test_the_picture_is_well_formed_says_each_number_and_holds_no_markup_of_a_list() -> None:
     picture = svg_of(TEXT)
     root = ElementTree.fromstring(picture)

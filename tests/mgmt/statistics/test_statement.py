@@ -15,6 +15,7 @@ from mgmt.statistics.statement import (
     check_document,
     note_of,
     protected_appeals,
+    protected_blocks,
     protected_bypass,
     schema_text,
     text_of,
@@ -48,6 +49,13 @@ def test_a_file_is_checked_offline_and_one_that_was_changed_is_refused() -> None
         check_document(json.dumps(said).encode(), [SIGNER.vkey])
     with pytest.raises(ValueError, match="another statement"):
         check_document(document("2026-Q2"), [SIGNER.vkey])
+
+
+def test_what_a_tap_has_seen_is_in_no_sum_with_what_was_blocked() -> None:
+    tap = ("2026-07", "Sindh", "adult", "sni", "pta", "unknown", "shadow")
+    cells = {tap: 12, (*tap[:-1], "splash"): 3, (*tap[:3], "dns", *tap[4:-1], "splash"): 40}
+
+    assert [(row.outcome, row.count) for row in protected_blocks(cells)] == [("splash", 43), ("shadow", 12)]
 
 
 def test_every_table_is_protected() -> None:

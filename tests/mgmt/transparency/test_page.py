@@ -6,7 +6,7 @@ from support.mgmt.published import statement_of as statistics_of
 from support.mgmt.transparent import statement_of
 
 from mgmt.settings import Settings
-from mgmt.statistics.statement import protected_appeals
+from mgmt.statistics.statement import protected_appeals, protected_blocks
 from mgmt.statistics.statement import text_of as statistics_text
 from mgmt.transparency.page import page_of
 from mgmt.transparency.releases import Release
@@ -36,6 +36,15 @@ def test_it_says_what_became_of_orders_what_was_blocked_and_how_soon_reports_wer
     for each in ("Orders 12", "Refused, because they are protected 2", "Released again 5", "within 2 minutes"):
         assert each in said
     assert "Blocks in all: 221" in said and "within 2 hours" in said
+
+
+def test_what_a_tap_has_seen_is_not_under_what_was_blocked() -> None:
+    statistics = statistics_of()
+    statistics.blocks += protected_blocks({("2026-07", "Sindh", "adult", "sni", "pta", "unknown", "shadow"): 5000})
+    said = words(shown(statistics=(statistics_text(statistics),)))
+
+    assert "Blocks in all: 221" in said and "not stopped: 5000" in said
+    assert "not stopped" not in words(shown())
 
 
 def test_it_names_no_list_and_no_place_of_what_was_blocked() -> None:
