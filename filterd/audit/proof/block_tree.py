@@ -8,7 +8,8 @@ A leaf is what a batch has of one day in the enforcement ledger:
 
 and `root` is that of a small tree (filterd.audit.proof.batch_tree) of its records (filterd.audit.record_lines) in their
 order.  So a record is proven in two steps: in its batch, and the batch in the tree.  Where the salt is destroyed with
-the records of its day, no hash gives a record away, and the tree still verifies.
+the records of its day, no hash gives a record away, and the tree still verifies.  A batch that was damaged and put
+aside after the tree had taken it is lost: its salts go, too, and no file has its records.
 Invariants: leaves are numbered from 0 in the order of their batches, without a gap.  What catch_up() has taken is on
 the disk when it returns, and only then may a compaction remove its batch: the order of records in Parquet is that of
 the batches, so the leaves can be computed again from either.  One process writes.
@@ -50,6 +51,7 @@ CREATE TABLE IF NOT EXISTS spans (number INTEGER PRIMARY KEY, hashes BLOB);
 CREATE TABLE IF NOT EXISTS subtrees (size INTEGER, number INTEGER, root BLOB, PRIMARY KEY (size, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT, vkey TEXT);
 CREATE TABLE IF NOT EXISTS taken (batch INTEGER);
+CREATE TABLE IF NOT EXISTS lost (batch INTEGER PRIMARY KEY);
 """
 
 
@@ -111,9 +113,10 @@ class BlockTree:
 
         Raises OSError; ValueError for a damaged batch, and where batches are gone that it has not seen."""
         before, taken = self.size, self.taken
-        there = batch_numbers(self._batches)
+        there, aside = batch_numbers(self._batches), numbers_put_aside(self._batches)
+        self._lose([number for number in aside if number <= taken])
         numbers = [number for number in there if number > taken]
-        self._refuse_gaps(taken, there, numbers)
+        self._refuse_gaps(taken, {*there, *aside}, numbers)
         for at in range(0, len(numbers), AT_ONCE):
             self._take(numbers[at : at + AT_ONCE])
         return self.size - before
@@ -152,9 +155,9 @@ class BlockTree:
         return (0, 0) if found[0] is None else found
 
     def counts_of(self, day: int, first_batch: int, last_batch: int) -> dict[int, int]:
-        """Leaf → its records, of the leaves that these batches have of a day, in order."""
-        chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? ORDER BY number"
-        return dict(self._rows.execute(chosen, (day, first_batch, last_batch)).fetchall())
+        """Leaf → its records, of the leaves that these batches have of a day, in order; none of batches that are lost."""
+        chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? AND batch NOT IN lost"
+        return dict(self._rows.execute(f"{chosen} ORDER BY number", (day, first_batch, last_batch)).fetchall())
 
     def spans(self, number: int) -> bytes | None:
         """The hashes over some records each of a leaf (filterd.audit.proof.batch_tree); None: none were kept."""
@@ -199,6 +202,12 @@ class BlockTree:
 
     # ------------------------------------------------------------------------------------------------------------------
 
+    def _lose(self, batches: list[int]) -> None:
+        """Destroy the salts of batches that a person has put aside: no file will have their records."""
+        for batch in batches:
+            if self._rows.execute("INSERT OR IGNORE INTO lost VALUES (?)", (batch,)).rowcount:
+                self._destroy_salts("batch = ?", batch)
+
     def _destroy_salts(self, which: str, *values: int) -> int:
         of_leaves = f"number IN (SELECT number FROM leaves WHERE {which})"
         n = self._rows.execute(f"DELETE FROM salts WHERE {of_leaves}", values).rowcount
@@ -207,17 +216,18 @@ class BlockTree:
             self._rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return n
 
-    def _refuse_gaps(self, taken: int, there: list[int], new: list[int]) -> None:
-        """Raise ValueError where a batch that is not in the tree is gone.   The newest one is never removed."""
-        if taken and (not there or there[-1] < taken):
+    def _refuse_gaps(self, taken: int, there: set[int], new: list[int]) -> None:
+        """Raise ValueError where a batch that is not in the tree is gone.   The newest one is never removed.
+
+        there  damaged ones that were put aside, too"""
+        if taken and max(there, default=0) < taken:
             raise ValueError(
                 f"{self._batches}: batch {taken} is in the tree, and the newest one is {max(there, default=0)}: the "
                 f"folder was set back; nothing taken; put it back, or let a new tree begin: move {TREE}/{FILE} away"
             )
         if not new:
             return
-        known = {*new, *numbers_put_aside(self._batches)}
-        gone = [number for number in range((taken or new[0] - 1) + 1, new[-1]) if number not in known]
+        gone = [number for number in range((taken or new[0] - 1) + 1, new[-1]) if number not in there]
         if gone:
             raise ValueError(
                 f"{self._batches}: batches {gone[0]} to {gone[-1]} are gone before they were in the tree; "

@@ -12,7 +12,7 @@ from support.spool import TIME_NS, block_event
 
 from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_files
-from filterd.audit.block_batches import Kind, Rows, batch_path
+from filterd.audit.block_batches import BATCHES, Kind, Rows, batch_path
 from filterd.audit.block_files import forget, table_of
 from filterd.audit.proof.block_bundle import Records, bundle_of, rows_of
 from filterd.audit.record_lines import lines_of
@@ -76,6 +76,25 @@ def test_what_was_destroyed_leaves_a_tree_that_verifies(store: Store) -> None:
 
     found = verified(store.bundle(), held=[held[1]] if held else [])
     assert (found.records, found.without) == (6, {str(FIRST): 6})
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_damaged_batch_that_is_put_aside_takes_its_own_records_alone_with_it(store: Store, number: int) -> None:
+    store.fill(4)
+    store.sign()
+    held = store.tree.last_checkpoint()
+    damaged = batch_path(store.path / BATCHES, number)
+    damaged.rename(damaged.with_name(f"{damaged.name}.damaged"))
+    store.tree.catch_up()
+
+    for is_compacted in (False, True):
+        if is_compacted:
+            store.drain(block_event())
+            store.sign()
+            store.compact()
+        found = verified(store.bundle(), held=[held[1]] if held else [])
+        lost = {str(FIRST): 2, str(FIRST + timedelta(days=1)): 2}
+        assert (found.records, found.without) == (12 + is_compacted, lost)
 
 
 def test_what_is_not_signed_is_not_exported(store: Store) -> None:

@@ -101,6 +101,17 @@ def test_a_batch_in_the_middle_that_is_gone_is_told_and_one_that_is_put_aside_is
     assert [leaf.batch for leaf in store.tree.leaves(0, store.tree.size)] == [1, 1, 2, 2, 4, 4]
 
 
+def test_a_newest_batch_that_is_put_aside_after_it_was_taken_is_lost_and_stops_nothing(store: Store) -> None:
+    store.fill(2)
+    store.tree.catch_up()
+    newest = batch_path(store.path / "batches", 2)
+    newest.rename(newest.with_name(f"{newest.name}.damaged"))
+
+    assert store.tree.catch_up() == 0
+    assert [leaf.salt is None for leaf in store.tree.leaves(0, 4)] == [False, False, True, True]
+    assert [list(store.tree.counts_of(leaf.day, 1, 2)) for leaf in store.tree.leaves(0, 2)] == [[0], [1]]
+
+
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_folder_of_batches_that_was_set_back_is_told(store: Store, left: int) -> None:
     store.fill(3)
