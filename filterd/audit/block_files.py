@@ -214,15 +214,22 @@ class _Files:
                 self._write((ledger, day))
 
     def end(self) -> None:
+        """Write what waits.   A day that has no file yet gets one that is closed before the next: there may be many."""
         for key in self._waiting:
-            self._write(key)
+            if key in self._writers:
+                self._write(key)
+            else:
+                with ExitStack() as files:
+                    self._write(key, files)
+                del self._writers[key]
 
-    def _write(self, key: tuple[LedgerName, int]) -> None:
+    def _write(self, key: tuple[LedgerName, int], files: ExitStack | None = None) -> None:
         if self._waiting[key]:
-            self._writer(key).write_table(pa.concat_tables(self._waiting[key]), ROW_GROUP)
+            writer = self._writer(key, files or self._files)
+            writer.write_table(pa.concat_tables(self._waiting[key]), ROW_GROUP)
             self._waiting[key] = []
 
-    def _writer(self, key: tuple[LedgerName, int]) -> pq.ParquetWriter:
+    def _writer(self, key: tuple[LedgerName, int], files: ExitStack) -> pq.ParquetWriter:
         if key not in self._writers:
             ledger, day = key
             path = self._folder / ledger / f"day={EPOCH + timedelta(days=day)}" / self._name
@@ -230,9 +237,9 @@ class _Files:
                 path.parent.mkdir(mode=0o750, parents=True)
                 sync([path.parent.parent, self._folder])
             self.paths[key] = path
-            file = self._files.enter_context(writing_whole(path))
+            file = files.enter_context(writing_whole(path))
             os.fchmod(file.fileno(), 0o640)
-            self._writers[key] = self._files.enter_context(writer_of(file))
+            self._writers[key] = files.enter_context(writer_of(file))
         return self._writers[key]
 
 
@@ -245,9 +252,12 @@ def _by_day(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
     if not table.num_rows:
         return
     days = pc.floor(pc.divide(table["time"].cast(pa.int64()), DAY_S * 1000)).cast(pa.int64())
-    found = sorted(pc.unique(days).to_pylist())
-    for day in found:
-        yield day, table if len(found) == 1 else table.filter(pc.equal(days, day))
+    counted = {each["values"]: each["counts"] for each in pc.value_counts(days).to_pylist()}
+    ordered = table if len(counted) == 1 else table.take(pc.array_sort_indices(days))  # stable
+    first = 0
+    for day in sorted(counted):
+        yield day, ordered.slice(first, counted[day])
+        first += counted[day]
 
 
 def _refuse_numbers_again(folder: Path, ends: Iterable[int]) -> None:

@@ -55,9 +55,14 @@ def by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
     if first == last:  # nearly always
         yield first, rows
         return
-    days = [time_s // DAY_S for time_s in array("q", rows.time_s)]
-    for day in sorted(set(days)):
-        yield day, _chosen(rows, [at == day for at in days])
+    of_day: dict[int, list[int]] = {}
+    for index, time_s in enumerate(array("q", rows.time_s)):
+        of_day.setdefault(time_s // DAY_S, []).append(index)
+    columns = rows.time_s, rows.kind, rows.pseudonym, rows.counts
+    time_s, kind, pseudonym, counts = (array(code, each) for code, each in zip("qIII", columns, strict=True))
+    for day, chosen in sorted(of_day.items()):
+        found = (array(each.typecode, map(each.__getitem__, chosen)) for each in (time_s, kind, pseudonym, counts))
+        yield day, Rows(rows.kinds, rows.pseudonyms, *(each.tobytes() for each in found))
 
 
 def part_of(rows: Rows, first: int, n: int) -> Rows:
@@ -82,12 +87,3 @@ def _before_count(kind: Kind) -> bytes:
 def _after_count(kind: Kind) -> bytes:
     said = AfterCount(kind.generation, kind.list, kind.order, kind.province, kind.reason, kind.rule)
     return b"," + ENCODER.encode(said)[1:-1] + b',"subscriber":'
-
-
-def _chosen(rows: Rows, is_chosen: list[bool]) -> Rows:
-    def of(code: str, column: bytes) -> bytes:
-        pairs = zip(array(code, column), is_chosen, strict=True)
-        return array(code, (value for value, is_wanted in pairs if is_wanted)).tobytes()
-
-    columns = (of("q", rows.time_s), of("I", rows.kind), of("I", rows.pseudonym), of("I", rows.counts))
-    return Rows(rows.kinds, rows.pseudonyms, *columns)

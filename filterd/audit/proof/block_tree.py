@@ -155,7 +155,7 @@ class BlockTree:
         return (0, 0) if found[0] is None else found
 
     def counts_of(self, day: int, first_batch: int, last_batch: int) -> dict[int, int]:
-        """Leaf → its records, of the leaves that these batches have of a day, in order; none of batches that are lost."""
+        """Leaf → its records, of the leaves that these batches have of a day, in order; none of lost ones."""
         chosen = "SELECT number, n FROM leaves WHERE day = ? AND batch BETWEEN ? AND ? AND batch NOT IN lost"
         return dict(self._rows.execute(f"{chosen} ORDER BY number", (day, first_batch, last_batch)).fetchall())
 

@@ -42,7 +42,7 @@ def test_damaged_batches_that_were_put_aside_go_with_the_age_of_records_and_no_n
 
     forget_put_aside(tmp_path, 2000)
 
-    assert sorted(path.name[9:] for path in tmp_path.glob("*.batch*")) == ["2.batch.damaged", "3.batch", "4.batch.damaged"]
+    assert sorted(map(int, (path.name[:10] for path in tmp_path.glob("*.batch*")))) == [2, 3, 4]
     Batches(tmp_path).append(no_records({}))
     assert batch_numbers(tmp_path) == [3, 5]
 

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -194,6 +195,26 @@ def test_the_newest_batch_stays_for_its_positions(tmp_path: Path) -> None:
 
     assert compact(tmp_path) == (1, 0, [])
     assert Batches(tmp_path / "batches").positions == {"dns-0": (2, 1)}
+
+
+def test_records_of_more_days_than_files_may_be_open_become_files_of_each_day(tmp_path: Path) -> None:
+    events = [block_event(f"{at // 300}.test", time_ns=TIME_NS + at % 300 * 86_400 * 10**9) for at in range(900)]
+    put_segment(tmp_path / "spool/dns-0", 1, *events)
+    batches = drain_all(tmp_path / "spool", tmp_path / "store")
+    batches.append(no_records(batches.positions))
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 50, limits[1]))
+    try:
+        made = compact(tmp_path / "store")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert (made.n_records, len(made.files)) == (900, 300)
+    for path in made.files[::50]:
+        table = pq.read_table(path, partitioning=None)
+        assert table.num_rows == 3
+        assert {f"day={each.date().isoformat()}" for each in table["time"].to_pylist()} == {path.parent.name}
 
 
 def test_a_damaged_batch_is_said_and_no_batch_is_gone(tmp_path: Path) -> None:
