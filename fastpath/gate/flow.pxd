@@ -1,6 +1,7 @@
 """Flow table: see flow.pyx."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastpath.gate.labels cimport Label
 from fastpath.gate.quic_state cimport QuicHead
 from fastpath.gate.reassembly cimport LARGE_OCTETS, Memory, Window
 from fastpath.wire.packet cimport PacketView
@@ -77,6 +78,7 @@ cdef struct Flow:
     int64_t skipped         # up to here octets of a long body were not stored; none: not behind `base`
     int64_t top             # highest stream position accepted
     int64_t acked           # up to here the server has acknowledged; known where its packets were asked for
+    Label label             # of what was allowed on this connection so far, as the kernel has it
     Window w
     QuicHead quic
 

@@ -45,7 +45,7 @@ cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) 
     cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = head.n_hosts == 0 or counter != CNT_GATE_NO_NAME
-    begin_label(&g.labels)
+    begin_label(&g.labels, &t.f.label)
     if counter == CNT_GATE_NO_NAME:
         count(g.shared.counters, CNT_GATE_REQUESTS, 1)
     note_channel(g.trace, C_HTTP, 0, 0)

@@ -22,7 +22,7 @@ cdef packed struct Label:   # 16 octets, as they are in the kernel, in this mach
 cdef struct Labels:         # of one worker
     uint64_t key[2]         # of SipHash-1-3
     uint8_t is_on           # there is a key
-    Label now               # of the hello or head that is being judged
+    Label now               # of the hello or head that is being judged, and of those before it on its connection
     uint32_t used           # octets of `messages`
     uint32_t last           # where the last message begins
     uint8_t form4[OCTETS4]  # messages that have to be filled in
@@ -31,7 +31,7 @@ cdef struct Labels:         # of one worker
 
 
 cdef void open_labels(Labels* l, const uint8_t* key) noexcept nogil
-cdef void begin_label(Labels* l) noexcept nogil
+cdef void begin_label(Labels* l, const Label* before) noexcept nogil
 cdef void add_to_label(Labels* l, const Name* name, const Decision* d, const ListRow* lists) noexcept nogil
 cdef void add_category(Labels* l, uint8_t category) noexcept nogil
 cdef bint put_label(Labels* l, const PacketView* p) noexcept nogil

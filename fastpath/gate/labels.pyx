@@ -49,9 +49,12 @@ cdef enum:
     SEVERAL = 0xffffffff
 
 
-cdef void begin_label(Labels* l) noexcept nogil:
-    """Forget the names of the hello or head before."""
-    memset(&l.now, 0, sizeof(Label))
+cdef void begin_label(Labels* l, const Label* before) noexcept nogil:
+    """Begin the label of a hello or head.   before  what its connection has by now: it may still run; NULL: nothing"""
+    if before == NULL:
+        memset(&l.now, 0, sizeof(Label))
+    else:
+        l.now = before[0]
 
 
 cdef void add_to_label(Labels* l, const Name* name, const Decision* d, const ListRow* lists) noexcept nogil:

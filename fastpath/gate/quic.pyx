@@ -43,6 +43,7 @@ from fastpath.wire.tls cimport ClientHello, parse_hello_messages
 cdef enum:
     # Live flows of one account among which a path is searched: more than a household uses in a round trip.
     N_LOOKED_AT = 128
+    FIRST_DCID_OCTETS = 8   # RFC 9000 §7.2: a client's first Destination Connection ID has at least these
     SETTLED_S = 300         # servers give up a handshake after 10 to 60 s
 
 # Tells connections whose hellos were judged from unfinished ones; its low bits are 0, so both are in one cache line.
@@ -100,8 +101,8 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
     if not _may_open(g, t):
         count(g.shared.counters, CNT_GATE_OVER_BUDGET, 1)
         return DROP
-    t.f = find_connection(&g.flows, q.dcid, q.dcid_n)
-    if t.f == NULL and _is_unfinished(g, q, &is_settled):
+    t.f = find_connection(&g.flows, q.dcid, q.dcid_n) if _may_be_first(q) else NULL
+    if t.f == NULL and _may_be_first(q) and _is_unfinished(g, q, &is_settled):
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         return BLOCK
     status = _decrypt(g, t, q, &n)
@@ -125,6 +126,13 @@ cdef Verdict _judge_initial(Gate* g, Turn* t, const QuicPacket* q) noexcept nogi
         return DROP             # its server may have the rest, of a hello that was forgotten
     _keep_unfinished(g, t.f, verdict, was_unjudged, t.f.next > judged)
     return verdict
+
+
+cdef inline bint _may_be_first(const QuicPacket* q) noexcept nogil:
+    """Whether a client can have chosen this connection ID for its first packet (RFC 9000 §7.2).
+
+    A shorter one is a server's.  Other servers choose the same, so no connection is known by it."""
+    return q.dcid_n >= FIRST_DCID_OCTETS
 
 
 cdef void _keep_unfinished(Gate* g, const Flow* f, Verdict verdict, bint was_unjudged, bint is_judged) noexcept nogil:
@@ -220,7 +228,7 @@ cdef Status _decrypt(Gate* g, Turn* t, const QuicPacket* q, size_t* n) noexcept 
         if _decrypt_with_stored(g, q, f, n):
             _note_use(g, t, f)
             return OK
-    else:
+    elif _may_be_first(q):
         derive_initial_keys(q.version, q.dcid, q.dcid_n, &keys)
         if open_initial(&g.crypto, &keys, q, g.scratch, QUIC_PLAIN_OCTETS, n) == OK:
             _begin_connection(g, t, q, &keys)

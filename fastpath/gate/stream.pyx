@@ -6,6 +6,7 @@ Judged octets leave a window only where the server has acknowledged them, if tha
 Source: RFC 9293 §3.4 (sequence numbers); rule R2.
 """
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.string cimport memset
 
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport (
@@ -33,6 +34,7 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.top = 0
     f.skipped = 0
     f.acked = 0
+    memset(&f.label, 0, sizeof(f.label))
 
 
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:

@@ -23,7 +23,7 @@ from fastpath.gate.verdicts cimport (
     over_budget, so_far, undecidable, unless_forgotten)
 from fastpath.images.verdict cimport C_SNI
 from fastpath.report.counters cimport CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count
-from fastpath.wire.tls cimport ClientHello, parse_client_hello
+from fastpath.wire.tls cimport ClientHello, parse_client_hello, parse_later_hello
 
 cdef enum:
     HANDSHAKE = 22          # RFC 8446 §5.1
@@ -207,7 +207,10 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
             if not _step_over_record(f, start):
                 return GO_ON
             continue
-        status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
+        if f.stage == OPENING or f.is_doubted:
+            status = parse_client_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
+        else:
+            status = parse_later_hello(f.w.at + start, f.w.have - start, g.scratch, &hello)
         if status == NEED_MORE and (f.w.have < WINDOW_OCTETS or start > 0):
             f.need = min(start + <uint32_t>hello.after, <uint32_t>WINDOW_OCTETS)
             return GO_ON

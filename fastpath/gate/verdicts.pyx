@@ -33,12 +33,13 @@ from fastpath.wire.tls cimport ClientHello
 cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t channel, int counter) noexcept nogil:
     """Judge every name of a hello: one that is blocked blocks.   counter: counted where no name could be judged.
 
-    A hello that did not parse (counter is not CNT_GATE_NO_NAME) is undecidable, with or without names."""
+    A hello that did not parse (counter is not CNT_GATE_NO_NAME) is undecidable, with or without names.  One with the
+    beginning of another in its last record is blocked in either policy: no client writes it, and GnuTLS reads both."""
     cdef uint8_t shadow = NO_LIST
     cdef Verdict verdict
     cdef uint8_t i
     cdef bint is_undecidable = hello.n_names == 0 or counter != CNT_GATE_NO_NAME
-    begin_label(&g.labels)
+    begin_label(&g.labels, &t.f.label)
     note_channel(g.trace, channel, hello.has_ech, t.quic_version)
     note_hello(g.trace, hello.message, hello.message_n)
     if g.classes != NULL and counter == CNT_GATE_NO_NAME:
@@ -51,6 +52,10 @@ cdef Verdict judge_hello(Gate* g, Turn* t, const ClientHello* hello, uint8_t cha
         if verdict == NOT_A_NAME:
             is_undecidable = True
             counter = CNT_GATE_MALFORMED
+    if hello.is_cut:
+        count(g.shared.counters, CNT_GATE_MALFORMED, 1)
+        note_undecidable(g.trace, CNT_GATE_MALFORMED)
+        return BLOCK
     if hello.names_overflowed:
         is_undecidable = True
         counter = CNT_GATE_TOO_BIG
@@ -71,8 +76,10 @@ cdef Verdict unless_blocked(Gate* g, Turn* t, bint is_undecidable, int counter, 
     return verdict
 
 
-cdef inline void _label(Gate* g, const Turn* t) noexcept nogil:
+cdef inline void _label(Gate* g, Turn* t) noexcept nogil:
     """Have the kernel keep what was allowed."""
+    if t.f != NULL:
+        t.f.label = g.labels.now
     if not put_label(&g.labels, &t.p):
         count(g.shared.counters, CNT_GATE_UNLABELLED, 1)
 
@@ -130,7 +137,7 @@ cdef Verdict undecidable(Gate* g, Turn* t, int counter) noexcept nogil:
     The first of a connection labels it; where something of it was allowed before, it keeps the label of that."""
     cdef Verdict verdict = _judge_undecidable(g, t, counter)
     if verdict != BLOCK and (t.state == UNDECIDED or t.state == PARTIAL):
-        begin_label(&g.labels)
+        begin_label(&g.labels, NULL)
         add_category(&g.labels, CATEGORY_UNDECIDABLE)
         _label(g, t)
     return verdict

@@ -45,6 +45,17 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
     NEED_MORE: TLS so far.  NOT_THIS: not TLS, or its first message is another.  TOO_BIG: more than HELLO_OCTETS of
     hello, or STREAM_OCTETS of stream before its end.  MALFORMED: lengths that do not nest; the names found before
     the fault stay in `out`."""
+    return _parse(data, n, scratch, False, out)
+
+
+cdef Status parse_later_hello(const uint8_t* data, size_t n, uint8_t* scratch, ClientHello* out) noexcept nogil:
+    """As parse_client_hello(), of one that a server may read behind another hello.
+
+    E40: a server that has chosen TLS 1.3 ignores the versions of records (RFC 8446 §5.1; OpenSSL)."""
+    return _parse(data, n, scratch, True, out)
+
+
+cdef Status _parse(const uint8_t* data, size_t n, uint8_t* scratch, bint is_later, ClientHello* out) noexcept nogil:
     cdef Record record
     cdef Status status
     cdef size_t at = 0
@@ -54,7 +65,7 @@ cdef Status parse_client_hello(const uint8_t* data, size_t n, uint8_t* scratch, 
     while True:
         if at > STREAM_OCTETS:
             return TOO_BIG
-        status = _record(data + at, n - at, &record)
+        status = _record(data + at, n - at, is_later or have > 0, &record)
         if status == NOT_THIS and have > 0:
             return MALFORMED
         if status == NEED_MORE:
@@ -104,8 +115,8 @@ cdef Status parse_hello_messages(const uint8_t* message, size_t n, ClientHello* 
     return status
 
 
-cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
-    """Parse one record.   NOT_THIS as soon as an octet of the header shows it."""
+cdef Status _record(const uint8_t* data, size_t n, bint is_later, Record* out) noexcept nogil:
+    """Parse one record.   NOT_THIS as soon as an octet of the header shows it.   is_later  its version may be any"""
     cdef Cursor c
     cdef Cursor fragment
     cdef uint8_t major
@@ -118,7 +129,7 @@ cdef Status _record(const uint8_t* data, size_t n, Record* out) noexcept nogil:
         return NOT_THIS
     if take_u8(&c, &major) != OK:
         return NEED_MORE
-    if major != 3:
+    if major != 3 and not is_later:
         return NOT_THIS
     # E35: the minor version is whatever the client likes
     if skip(&c, 1) != OK or take_u16(&c, &out.n) != OK:
@@ -157,8 +168,8 @@ cdef Status _refuse_early(const uint8_t* message, size_t n) noexcept nogil:
 cdef Status _messages(const uint8_t* message, size_t n, ClientHello* out) noexcept nogil:
     """Read the first hello of a handshake stream, and any that follow it in the same record.
 
-    A second hello that is cut sets names_overflowed: there is a name that was not seen, and waiting for it would let
-    the first hello through to the server undecided."""
+    A second hello that is cut sets is_cut: there is a name that was not seen, and waiting for it would let the first
+    hello through to the server undecided."""
     cdef Cursor c
     cdef Cursor body
     cdef uint8_t kind
@@ -174,7 +185,7 @@ cdef Status _messages(const uint8_t* message, size_t n, ClientHello* out) noexce
         if skip(&c, 1) != OK or take_u24(&c, &size) != OK or take_span(&c, size, &body) != OK:
             if is_first:
                 return NEED_MORE
-            out.names_overflowed |= <uint8_t>(kind == CLIENT_HELLO)
+            out.is_cut = kind == CLIENT_HELLO
             return OK
         if is_first:
             out.message = message
@@ -258,6 +269,13 @@ def client_hello(data: bytes) -> Hello | None:
     return _found(parse_client_hello(data, len(data), <uint8_t*><char*>scratch, &hello), &hello)
 
 
+def later_hello(data: bytes) -> Hello | None:
+    """As client_hello(), of one behind another hello: records may have any version."""
+    cdef ClientHello hello
+    cdef bytearray scratch = bytearray(HELLO_OCTETS)
+    return _found(parse_later_hello(data, len(data), <uint8_t*><char*>scratch, &hello), &hello)
+
+
 def hello_messages(data: bytes) -> Hello | None:
     """Parse the ClientHello at the beginning of a handshake stream without records; as client_hello()."""
     cdef ClientHello hello
@@ -272,7 +290,9 @@ cdef _found(Status status, const ClientHello* hello):
         raise ValueError(_FAULTS[status])
     names = [PyBytes_FromStringAndSize(<const char*>hello.names[i].at, hello.names[i].n) for i in range(hello.n_names)]
     if hello.names_overflowed:
-        raise ValueError(f"more than {HELLO_NAMES} host names, or a second hello that is cut")
+        raise ValueError(f"more than {HELLO_NAMES} host names")
+    if hello.is_cut:
+        raise ValueError("a second hello that is cut")
     return Hello(names, bool(hello.has_ech), hello.after)
 
 

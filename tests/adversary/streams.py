@@ -46,6 +46,7 @@ TLS_PIECES: dict[str, Piece] = {
     "hello on P-384": lambda name: records(_on_p384(name)),
     "large hello": lambda name: records(_hello(name, size=LARGE)),
     "large hello without a share": lambda name: records(_hello(name, shares=(), size=LARGE)),
+    "hello in a record of version 0": lambda name: b"\x16\0\0" + records(_hello(name))[3:],
     "hello of TLS 1.2": lambda name: records(hellos.message([server_name(name), *hellos.extensions()[:-3]], 0)),
     "two hellos in a record": lambda name: records(_hello(ALLOWED, shares=()) + _hello(name)),
     "change of cipher": lambda _: b"\x14\x03\x03\x00\x01\x01",

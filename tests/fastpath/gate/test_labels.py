@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.gate.lab import QUIC, Lab, state_in
+from support.gate.lab import ALLOWED, QUIC, SPOKEN, Lab, state_in
 from support.images.opened import NUMBER, Images
 from support.packets.builders import SYN, Client, hello, hello_message, request
 from support.packets.initials import crypto, initial
@@ -92,12 +92,37 @@ def test_a_hello_over_quic_labels_its_connection(labelling: Lab) -> None:
     assert (one.protocol, one.ports, sorted(one.categories)) == (17, (QUIC.sport, 443), [1, 70])
 
 
-def test_of_the_requests_of_a_packet_the_last_labels_its_connection(labelling: Lab) -> None:
-    both = request(b"www.games.test") + request(b"allowed.test")
-    labelling.send(Client(dport=80), 0, both)
+def test_requests_to_one_name_leave_its_label_as_it_is(labelling: Lab) -> None:
+    first, second = request(b"www.games.test", b"/a"), request(b"www.games.test", b"/b")
+    state = labelling.send(Client(dport=80), 0, first)
+    labelling.send(Client(dport=80), len(first), second, SPOKEN)
 
-    [one] = told(labelling)
-    assert (one.two, one.three, one.categories) == (*hashed(b"allowed.test"), [])
+    assert state == ALLOWED
+    assert {(one.two, one.three, *one.categories) for one in told(labelling)} == {(*hashed(b"www.games.test"), 70)}
+
+
+@pytest.mark.parametrize("is_one_packet", [True, False])
+def test_a_connection_of_requests_to_several_names_is_taken_to_be_of_every_name_as_the_first_answer_may_still_run(
+    labelling: Lab, is_one_packet: bool
+) -> None:
+    first, second = request(b"www.games.test"), request(b"allowed.test")
+    if is_one_packet:
+        labelling.send(Client(dport=80), 0, first + second)
+    else:
+        labelling.send(Client(dport=80), 0, first)
+        labelling.send(Client(dport=80), len(first), second, SPOKEN)
+
+    last = told(labelling)[-1]
+    assert (last.two, last.three, last.categories) == (ALL_NAMES, ALL_NAMES, [70])
+
+
+def test_another_connection_of_the_same_ports_begins_its_label_anew(labelling: Lab) -> None:
+    labelling.send(Client(dport=80), 0, request(b"www.games.test"))
+    later = Client(dport=80, isn=7_000_000)
+    labelling.gate.feed(later.segment(-1, b"", SYN), 0, NOW_S)
+    labelling.send(later, 0, request(b"allowed.test"))
+
+    assert told(labelling)[-1][-3:] == (*hashed(b"allowed.test"), [])
 
 
 @pytest.mark.parametrize("name", [b"help.test", b"blocked.test", b"www.help.test"])

@@ -154,7 +154,7 @@ def test_after_a_retry_the_keys_are_those_of_the_new_connection_id(lab: Lab) -> 
 def test_an_initial_behind_other_packets_of_the_datagram_is_judged(lab: Lab) -> None:
     for version in VERSIONS:
         early = numbered(ZERO_RTT, version)
-        one, other = (f"{kind}{version:x}".encode() for kind in ("one", "other"))
+        one, other = (f"{kind}{version:x}".encode().ljust(8) for kind in ("one", "other"))
         assert lab.send_datagram(early + whole(OTHER, version=version, dcid=one)) == 0
         assert lab.send_datagram(early + whole(LISTED, version=version, dcid=other)) == BLOCKED
 
@@ -169,6 +169,29 @@ def test_a_second_hello_after_a_retry_request_is_judged_like_the_first(lab: Lab)
     assert lab.send_datagram(initial(crypto(len(OTHER), first), dcid=CHOSEN, keyed=DCID, number=1)) == PARTIAL
     later = initial(crypto(len(OTHER) + 40, second), dcid=CHOSEN, keyed=DCID, number=2)
     assert lab.send_datagram(later) == BLOCKED
+
+
+@pytest.mark.parametrize("n", [1, 2, 30, len(LISTED) - 1])
+def test_a_second_hello_that_begins_in_the_octets_of_the_first_is_blocked_in_either_policy(
+    lab: Lab, closed_lab: Lab, n: int
+) -> None:
+    for each in (lab, closed_lab):
+        assert each.send_datagram(initial(crypto(0, OTHER + LISTED[:n]))) == BLOCKED
+
+
+@pytest.mark.parametrize("octets", range(8))
+def test_an_id_that_no_client_may_begin_with_is_nobodys_and_leaves_nothing_behind(
+    lab: Lab, closed_lab: Lab, octets: int
+) -> None:
+    chosen, stranger = bytes(octets), Client("192.0.2.99", sport=1234)
+    for each in (lab, closed_lab):
+        assert each.send_datagram(initial(crypto(0, LISTED), dcid=chosen, size=1200), stranger) == DROPPED
+        assert each.send_datagram(initial(crypto(0, OTHER[:40]), dcid=chosen, size=1200), stranger) == DROPPED
+        each.now_s += 400
+        assert each.send_datagram(whole(OTHER, dcid=OWN)) == 0
+        again = initial(ack(0), dcid=chosen, keyed=OWN, number=1, size=1200)  # its server has chosen the same ID
+        assert each.send_datagram(again) == 0
+        assert each.counted("gate_forgotten") == 0
 
 
 def test_a_blocked_connection_stays_blocked_and_its_ports_are_free(lab: Lab) -> None:

@@ -69,6 +69,38 @@ def test_a_decoy_behind_a_hello_does_not_release_a_second_one(lab: Lab) -> None:
     assert lab.counted("gate_overlap") == 1
 
 
+def versioned(name: bytes, version: bytes, size: int = 16384) -> bytes:
+    """A hello in records of this version."""
+    message = hello_message(name)
+    return b"".join(b"\x16" + version + records(message[at : at + size])[3:] for at in range(0, len(message), size))
+
+
+@pytest.mark.parametrize("between", [b"", CCS, CCS[:1] + b"\0\0" + CCS[3:]], ids=["", "ccs", "ccs of version 0"])
+@pytest.mark.parametrize("size", [16384, 9], ids=["one record", "records of 9"])
+@pytest.mark.parametrize("version", [b"\0\0", b"\x02\x03", b"\xff\xff", b"\x03\x03"])
+def test_a_second_hello_is_judged_whatever_the_version_of_its_records(
+    lab: Lab, closed_lab: Lab, version: bytes, size: int, between: bytes
+) -> None:
+    first = hello(b"www.allowed.test")
+    for each in (lab, closed_lab):
+        for port, (name, verdict) in enumerate(((b"www.blocked.test", BLOCKED), (b"www.other.test", SPOKEN)), 40_000):
+            client = Client(sport=port)
+            assert each.send(client, 0, first) == ALLOWED
+            assert each.answer(client, len(first), b"a HelloRetryRequest") == SPOKEN
+            assert each.send(client, len(first), between + versioned(name, version, size), SPOKEN) == verdict
+        assert each.counted("gate_hellos") == 4
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 60])
+@pytest.mark.parametrize("name", [b"www.blocked.test", b"www.other.test"])
+def test_a_second_hello_that_begins_in_the_record_of_the_first_is_blocked_in_either_policy(
+    lab: Lab, closed_lab: Lab, name: bytes, n: int
+) -> None:
+    for each in (lab, closed_lab):
+        assert each.send(Client(), 0, records(hello_message(b"www.allowed.test") + hello_message(name)[:n])) == BLOCKED
+        assert each.counted("gate_malformed") == 1
+
+
 def test_a_keep_alive_behind_a_hello_ends_no_connection(lab: Lab) -> None:
     octets = hello(b"www.allowed.test", padding=3)[:-1] + b"x"
     assert lab.send(Client(), 0, octets) == ALLOWED

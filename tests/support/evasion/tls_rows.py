@@ -84,6 +84,11 @@ def after_long_retry(name: bytes) -> bytes:
     return LONG + records(message([*filling, *extensions(), server_name(name)]))
 
 
+def after_retry_unversioned(name: bytes) -> bytes:
+    """The same, with 0000 for the version of the second hello's record."""
+    return records(hellos.retried(OTHER)) + versioned(name, 0)
+
+
 EARLY = records(message([server_name(OTHER), extension(EARLY_DATA, b""), *extensions(shares=())]))
 LONG = records(
     message([*(extension(0xFE00 + at, bytes(4000)) for at in range(14)), server_name(OTHER), *extensions(shares=())])
@@ -135,6 +140,7 @@ BASES: dict[str, Make] = {
     **COMPLETED,
     **REFUSED,
     "after a HelloRetryRequest": after_retry,
+    "after a HelloRetryRequest, odd version": after_retry_unversioned,
     "after a HelloRetryRequest, early data": after_early_data,
     "after a HelloRetryRequest, both long": after_long_retry,
 }
@@ -173,6 +179,11 @@ ROWS = [
     ),
     Row(name="E40 after a HelloRetryRequest", plan=retried, bases=("after a HelloRetryRequest",)),
     Row(name="E40 after a HelloRetryRequest, in pieces", plan=retried_in_pieces, bases=("after a HelloRetryRequest",)),
+    Row(
+        name="E40 after a HelloRetryRequest, odd record version",
+        plan=retried,
+        bases=("after a HelloRetryRequest, odd version",),
+    ),
     Row(
         name="E40 after a HelloRetryRequest, behind early data",
         plan=partial(answered_behind, n=len(EARLY)),
