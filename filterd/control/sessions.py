@@ -3,7 +3,7 @@
     sessions_changed ─→ images of sessions, opened ─→ kernel's locked sets ─→ connections cut ─→ reply
 
 Invariants: who holds an address is read from the images, never from the request; older images never take the place of
-newer ones.
+newer ones; a prefix that no NAS may give is passed over, and holds up no other one.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ from parental.database import reading
 from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.names import find_profiles
 
+OUTSIDE = "sessions outside of pools"  # the fault of it
+
 log = logging.getLogger("filterd.control.service")
 
 
@@ -40,6 +42,7 @@ class Sessions:
         self._static = TableSet()
         self._opening = asyncio.Lock()  # the role asks once more where an answer is late
         self._pools = tuple(_pools(context.config.radius.nas))
+        self._n_outside = 0  # prefixes that were passed over
         keeper.sessions.see = self._see
 
     async def open(self) -> None:
@@ -54,8 +57,10 @@ class Sessions:
         return Identified(found.profiles, found.revision)
 
     async def changed(self, prefixes: Sequence[str], cut: Sequence[str], losers: Sequence[int]) -> SessionsHeld:
-        """Lock and cut as the sessions are now.   Raises ValueError, RuntimeError of the kernel"""
-        moved, ended = (frozenset(map(self._of_a_pool, each)) for each in (prefixes, cut))
+        """Lock and cut as the sessions are now.   Raises ValueError for no prefix, RuntimeError of the kernel"""
+        told, told_ended = (frozenset(map(ip_network, each)) for each in (prefixes, cut))
+        moved, ended = (frozenset(filter(self._is_of_a_pool, each)) for each in (told, told_ended))
+        self._note_outside(len(told | told_ended) - len(moved | ended))
         await self.open()
         n_cut = await asyncio.to_thread(self._keeper.move_sessions, moved, losers, ended)
         return SessionsHeld(n_cut or 0)
@@ -72,13 +77,20 @@ class Sessions:
         self._context.faults.pop("sessions", None)
         self._publisher.take_sessions(levels)
 
-    def _of_a_pool(self, text: str) -> Network:
-        """A prefix of the request.   Raises ValueError where no NAS may give it"""
-        prefix = ip_network(text)
-        pools = (ip_network(pool) for nas in self._context.config.radius.nas for pool in nas.pools)
-        if not any(is_in(pool, prefix) for pool in pools):
-            raise ValueError(f"{text}: is in no pool of /radius/nas; nothing changed; look at that role")
-        return prefix
+    def _is_of_a_pool(self, prefix: Network) -> bool:
+        """Whether a NAS may give a prefix."""
+        return any(is_in(pool, prefix) for pool, _ in self._pools)
+
+    def _note_outside(self, n: int) -> None:
+        """Count prefixes that were passed over; it is logged once, however often they come."""
+        if not n:
+            self._context.faults.pop(OUTSIDE, None)
+            return
+        is_first, self._n_outside = not self._n_outside, self._n_outside + n
+        told = f"{self._n_outside} prefixes so far are in no pool of /radius/nas; passed over; restart radius"
+        self._context.faults[OUTSIDE] = told
+        if is_first:
+            log.warning("%s: %s", OUTSIDE, told)
 
     def _see(self) -> Seen:
         """The tables of this moment, and the pools."""

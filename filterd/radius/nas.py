@@ -59,6 +59,10 @@ class NasTable:
                 self._found[host] = known
         return known
 
+    def may_give(self, slot: bytes) -> bool:
+        """Whether a prefix is in the pools of any entry."""
+        return any(nas.may_give(slot) for _, nas in self._entries)
+
     def default_of(self, slot: bytes) -> int | None:
         """The profile that holds for a prefix without a session; None: none."""
         network = network_of(slot)

@@ -1,6 +1,7 @@
 """The radius role: hears of sessions by RADIUS accounting, keeps them, and publishes who has which address."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
@@ -32,6 +33,8 @@ KEY_OCTETS = 32
 LOOK_S = 1.0  # between two looks at what has overgrown
 MOST_JOURNAL_OCTETS = 16 << 20  # 0.7 s of a start
 NICENESS = 10  # of the job that writes a base: it takes a core for some seconds
+
+log = logging.getLogger("filterd.radius")
 
 Count = Callable[[str], None]
 Kept = tuple[SessionTable, Journal, SessionImages]
@@ -92,16 +95,30 @@ def _read_back(config: Config, nas: NasTable, count: Count) -> Kept:
         count("radius_journal_cut")
     newest = max([number, *(int(path.stem.partition("-")[2]) for path in journals_from(folder, number))])
     images = SessionImages(config.state_dir / SESSION_IMAGES, nas.default_of)
-    changes = table.take_changes()
     if images.has_base(number, nas.digest):
-        images.publish(changes.holders)
+        images.publish(table.take_changes().holders)
         return table, Journal(folder, max(newest, 1)), images
+    _leave_out(folder, newest, table, nas)
+    table.take_changes()  # the base has them
     journal = Journal(folder, newest + 1)
     base = images.next_base()
     compact(folder, journal.number, base, nas, _oldest(config))
     images.use_base(base, journal.number, nas.digest)
     images.publish({})
     return table, journal, images
+
+
+def _leave_out(folder: Path, newest: int, table: SessionTable, nas: NasTable) -> None:
+    """End what is outside of all pools, in the journal too: control locks and cuts nothing there."""
+    left_out = table.without(lambda slot: not nas.may_give(slot))
+    if not left_out:
+        return
+    for each in left_out:
+        table.put(each)
+    journal = Journal(folder, newest)
+    journal.append(each.packed() for each in left_out)
+    journal.close()
+    log.warning("%d sessions have prefixes in no pool of /radius/nas; they have ended there", len(left_out))
 
 
 async def _renew(config: Config, config_file: Path, service: Service, images: SessionImages, nas: NasTable) -> None:

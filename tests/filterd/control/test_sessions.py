@@ -1,4 +1,5 @@
 import asyncio
+import logging
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,6 +14,7 @@ from fastpath.people.session_levels import open_sessions
 from filterd.control import sessions
 from filterd.control.messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
 from filterd.control.service import Control
+from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import Failed
 from filterd.radius.images import SessionImages, write_base
 from parental.database import writing
@@ -102,12 +104,37 @@ def test_images_of_sessions_that_cannot_be_read_are_a_fault_and_older_ones_stay(
     assert (mended, subscriber) == ({}, 7)
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0/0", "198.51.100.7/32", "2001:db8::/56", "rubbish"])
-def test_a_prefix_that_no_nas_may_give_is_neither_locked_nor_cut(place: Path, engine: Engine, text: str) -> None:
+def test_prefixes_that_no_nas_may_give_are_neither_locked_nor_cut_and_hold_up_no_other_one(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved: list[tuple[object, object]] = []
+    monkeypatch.setattr(LockKeeper, "move_sessions", lambda _, its, losers, cut: moved.append((its, cut)))
+    outside = ["0.0.0.0/0", "198.51.100.7/32", "2001:db8::/56"]
+
+    async def work(control: Control) -> list[dict[str, str]]:
+        with caplog.at_level(logging.WARNING):
+            replies = [
+                await control.answer(SessionsChanged([*outside, "192.0.2.7/32"], outside)),
+                await control.answer(SessionsChanged([], ["198.51.100.8/32", "192.0.2.7/32"])),
+            ]
+        found = dict(control.faults)
+        replies.append(await control.answer(SessionsChanged(["192.0.2.7/32"], [])))
+        assert replies == [SessionsHeld(0)] * 3
+        return [found, dict(control.faults)]
+
+    counted, over = play(place, engine, work)
+
+    ours = frozenset({ip_network("192.0.2.7/32")})
+    assert moved == [(ours, frozenset()), (frozenset(), ours), (ours, frozenset())]
+    assert "4 prefixes so far" in counted["sessions outside of pools"]
+    assert over == {}
+    assert caplog.text.count("in no pool") == 1
+
+
+def test_what_is_no_prefix_is_refused(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> None:
-        for request in (SessionsChanged([text], []), SessionsChanged([], [text])):
-            with pytest.raises(ValueError, match=text):
-                await control.answer(request)
+        with pytest.raises(ValueError, match="rubbish"):
+            await control.answer(SessionsChanged(["rubbish"], []))
 
     play(place, engine, work)
 

@@ -42,6 +42,17 @@ def test_a_nas_may_give_prefixes_of_its_pools_alone(entry: Nas, prefix: str, may
     assert nas is not None and nas.may_give(slot_of(ip_network(prefix))) is may
 
 
+def test_a_prefix_may_be_given_where_it_is_in_a_pool_of_any_nas(entry: Nas) -> None:
+    other = replace(entry, name="bng2", pools=("198.51.100.0/24",))
+    table = NasTable([entry, other])
+
+    given = [
+        table.may_give(slot_of(ip_network(each))) for each in ("192.0.2.7/32", "198.51.100.7/32", "203.0.113.7/32")
+    ]
+
+    assert given == [True, True, False]
+
+
 def test_the_default_of_the_smallest_pool_around_a_prefix_holds(entry: Nas) -> None:
     small = replace(entry, name="small", pools=("192.0.2.128/25",), default_profile=8)
     table = NasTable([replace(entry, default_profile=7), small])

@@ -14,10 +14,17 @@ from pathlib import Path
 
 import pytest
 from support.sessions.box import RadiusBox, radclient, relay
-from support.sessions.requests import INTERIM, OFF, ON, START, STOP, is_answer, told
+from support.sessions.requests import INTERIM, OFF, ON, START, STOP, is_answer, session, told
 from support.system.daemon import eventually
 
+from fastpath.images.tables import TableSet
+from fastpath.people.session_levels import open_sessions
+from filterd.config import read_config
 from filterd.control.client import ControlClient
+from filterd.radius.nas import NasTable
+from filterd.roles.radius import _read_back
+from parental.sessions.journal import read_back
+from parental.sessions.level import SESSIONS_MANIFEST
 
 pytestmark = [pytest.mark.services, pytest.mark.long]
 
@@ -307,3 +314,27 @@ def test_whatever_is_sent_for_half_a_minute_moves_nothing_and_is_counted_and_mem
     assert resident_mib(pid) - memory < MOST_MORE_MIB
     assert box.is_blocked("192.0.2.65")
     box.until(blocked=True, address="192.0.2.66")
+
+
+def test_sessions_of_a_pool_that_was_taken_out_are_left_out_at_the_start_and_stay_so(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"sixteen octets..")
+    box = "state_dir: state\nrun_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n"
+    nas = "{name: bng, address: '127.0.0.1', secret: secret, pools: [%s]}"
+
+    def start(pools: str) -> int:
+        said = f"{box}radius: {{listen: ['127.0.0.1:1813'], nas: [{nas % pools}]}}\n"
+        config = read_config(said.encode(), "x", tmp_path)
+        table, journal, _ = _read_back(config, NasTable(config.radius.nas), lambda _: None)
+        if not len(table):
+            journal.append([session(1, "192.0.2.7/32").packed(), session(2, "198.51.100.7/32").packed()])
+        journal.close()
+        return len(table)
+
+    both = "192.0.2.0/24, 198.51.100.0/24"
+    (tmp_path / "state").mkdir()
+
+    assert [start(both), start(both), start("192.0.2.0/24"), start("192.0.2.0/24"), start(both)] == [0, 2, 1, 1, 1]
+
+    tables = TableSet(sessions=open_sessions(tmp_path / "state/session-images" / SESSIONS_MANIFEST))
+    assert [tables.subscriber_of(each) for each in ("192.0.2.7", "198.51.100.7")] == [7, None]
+    assert len(read_back(tmp_path / "state/sessions")[0]) == 1

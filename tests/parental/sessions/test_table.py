@@ -1,10 +1,12 @@
+from ipaddress import ip_network
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.sessions.requests import session
 
-from parental.sessions.record import ENDED, RESTARTED, Session, read_record, slot_at
+from parental.sessions.record import ENDED, RESTARTED, Session, read_record, slot_at, slot_of
 from parental.sessions.table import Effect, SessionTable, TooMany
 
 A, B = "192.0.2.7/32", "192.0.2.8/32"
@@ -142,6 +144,22 @@ def test_names_that_get_another_profile_change_their_sessions() -> None:
     assert holder(table, A) == 12
     assert table.take_changes().losers == {slot_at("192.0.2.7"): 0}
     assert table.of_names({(9).to_bytes(16, "big"): 12}) == []
+
+
+def test_a_session_loses_prefixes_that_are_left_out_and_ends_without_any_left() -> None:
+    table = SessionTable()
+    six = "2001:db8:7::/56"
+    for made in (session(1, A), session(2, B, six), session(3, "192.0.2.9/32")):
+        table.put(made)
+    left_out = {slot_at("192.0.2.7"), slot_at("192.0.2.8")}
+
+    records = table.without(left_out.__contains__)
+    effects = [table.put(each) for each in records]
+
+    assert effects == [Effect.CHANGED, Effect.CHANGED]
+    assert [holder(table, each) for each in (A, B, "192.0.2.9/32")] == [None, None, 7]
+    assert table.holder_of(slot_of(ip_network(six))) is not None
+    assert (len(table), table.without(left_out.__contains__)) == (2, [])
 
 
 def test_there_is_a_limit_of_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
