@@ -144,7 +144,8 @@ class Dns:
     redirect_except: tuple[str, ...] = many(kinds.prefix, restart=LIVE, default=())
     """Resolvers among them: their DNS goes out as it is, over TLS too.   That of `upstreams` always does."""
     refuse_foreign_dot: bool = one(kinds.truth, LIVE, default=True)
-    """They reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear."""
+    """They reach no other resolver over TLS or QUIC (port 853): their devices then ask in the clear.   In force with
+    `redirect_foreign` or an inline gate; a box with neither has no rules in the kernel."""
     identity: str | None = one(kinds.identity, LIVE, default=None)
     """What this server calls itself to those who ask for id.server, hostname.bind or NSID.   Left out: such questions
     are refused."""

@@ -157,6 +157,7 @@ def rules_of_config(config: Config) -> Rules:
     gate, splash = config.gate, config.splash
     n_queues = gate.workers if gate.mode == "inline" else 0
     dns_port = config.dns.redirect_port if config.dns.redirect_foreign and config.dns.workers else None
+    has_others = n_queues > 0 or dns_port is not None  # a box that only answers queries has no rules
     asked = {each.port for each in config.dns.listen} if config.dns.workers else set()
     resolvers = [*(upstream.host for upstream in config.dns.upstreams), *config.dns.redirect_except]
     places = [place for place in (splash.address4, splash.address6) if place] + list(config.help_corridor.addresses)
@@ -175,7 +176,7 @@ def rules_of_config(config: Config) -> Rules:
         resolvers=_networks(resolvers),
         dns_port=dns_port,
         untracked=tuple(sorted(asked - {dns_port})),
-        is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0,
+        is_dot_refused=config.dns.refuse_foreign_dot and config.dns.workers > 0 and has_others,
         mark_shift=gate.mark_mask.shift,
     )
 

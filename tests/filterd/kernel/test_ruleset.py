@@ -18,6 +18,7 @@ from support.packets.builders import SYN, Client
 from fastpath.gate.marks import FlowState
 from fastpath.images.tables import TableSet
 from filterd.config import read_config
+from filterd.kernel.lock_enforcer import has_work
 from filterd.kernel.mark_table import MARK_TABLE, Event, Fate, changes
 from filterd.kernel.ruleset import EMBEDDING, Rules, rules_of_config, ruleset
 
@@ -337,6 +338,27 @@ def test_a_tap_asks_for_no_queue_and_still_redirects_dns() -> None:
     rules = rules_of_config(tap)
 
     assert (rules.ports, rules.refused_udp, rules.n_queues, rules.dns_port) == ((), (), 0, 5300)
+
+
+@pytest.mark.parametrize(
+    ("dns", "gate", "is_refused"),
+    [
+        ("redirect_foreign: false", "workers: 0", False),
+        ("redirect_foreign: false", "mode: tap, tap_interfaces: [eth1]", False),
+        ("redirect_foreign: true", "workers: 0", True),
+        ("redirect_foreign: false", "workers: 1", True),
+        ("refuse_foreign_dot: false", "workers: 1", False),
+    ],
+)
+def test_dns_over_tls_of_others_is_refused_where_the_box_has_rules_and_said_nowhere_else(
+    dns: str, gate: str, is_refused: bool
+) -> None:
+    said = f"dns: {{upstreams: ['192.0.2.53:53'], {dns}}}\ngate: {{{gate}}}\n"
+
+    rules = rules_of_config(read_config(said.encode(), "test", Path("/")))
+
+    assert rules.is_dot_refused is is_refused
+    assert has_work(rules) or not rules.is_dot_refused
 
 
 def test_an_icmp_error_answers_no_datagram_that_is_shorter_than_the_longest_error() -> None:
