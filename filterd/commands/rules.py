@@ -31,16 +31,17 @@ def run(args: argparse.Namespace) -> int:
 def leave(config: Config) -> None:
     """Remove the rules; where /gate/when_dead is closed, all but those of the gate: a stopped gate lets nothing in.
 
-    Locks and the redirection of DNS never stay: nobody would end the one, and nobody answers the other.
+    Locks and the redirection of DNS never stay: nobody would end the one, and nobody answers the other; nor does what
+    an earlier configuration wanted.
     Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
     from filterd.kernel.firewall import Kernel
     from filterd.kernel.lock_enforcer import has_work
     from filterd.kernel.ruleset import rules_of_config
 
-    rules = rules_of_config(config)
+    rules, kernel = rules_of_config(config), Kernel()
     if not has_work(rules):
+        kernel.remove_left(config.dns.redirect_port)
         return
-    kernel = Kernel()
     if rules.n_queues and not rules.is_open_when_dead:
         kernel.keep_gate()
         log.warning("kernel rules: the gate's stay, because gate.when_dead is closed; nft delete table inet filterd")

@@ -78,6 +78,20 @@ class Kernel:
         """Remove everything that apply() has added; no error where there is nothing."""
         self._must(["nft", "-f", "-"], f"table {TABLE}\ndelete table {TABLE}\n")
 
+    def remove_left(self, port: int) -> bool:
+        """Remove rules of a configuration that wanted some, and what they redirected to `port`; whether there were any.
+
+        A box without nft has none; who may not look, neither.   Raises RuntimeError where the kernel refuses"""
+        try:
+            listed = self._run(["nft", "list", "tables"], "")
+        except Missing:
+            return False
+        if f"table {TABLE}" not in listed.output.splitlines():
+            return False
+        self.remove()
+        self.forget_redirected(port)
+        return True
+
     def keep_gate(self) -> None:
         """Remove what only a running filterd can honour: locks, DNS redirection, refusals of DNS over TLS.
 

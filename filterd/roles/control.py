@@ -100,6 +100,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     control = Control(config, config_file, engine, keeper)
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
+    if not has_work(rules):
+        await _remove_left(control)
     await control.publisher.cut()
     box = BoxWatch(control.context)
     await box.look()
@@ -161,6 +163,15 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         engine.dispose()
         records.dispose()
     return 0
+
+
+async def _remove_left(control: Control) -> None:
+    """Take back rules that were wanted before: what they redirect, nobody answers any more."""
+    try:
+        if await asyncio.to_thread(Kernel().remove_left, control.config.dns.redirect_port):
+            log.warning("kernel rules: the configuration wants none any more; those that were there are removed")
+    except RuntimeError as reason:
+        control.context.note_fault("kernel rules", reason)
 
 
 async def _serve_splash(control: Control) -> asyncio.Server | None:

@@ -17,6 +17,10 @@ class Recorder:
     def remove(self) -> None:
         self.done.append("remove")
 
+    def remove_left(self, port: int) -> bool:
+        self.done.append(f"remove what is left, and {port}")
+        return True
+
     def keep_gate(self) -> None:
         self.done.append("keep the gate")
 
@@ -54,12 +58,15 @@ def test_at_the_end_the_kernel_is_left_as_the_operator_wants_it(
     assert kernel.done == done
 
 
-def test_a_box_without_kernel_rules_removes_none(kernel: Recorder, tmp_path: Path) -> None:
-    said = b"dns: {upstreams: ['192.0.2.53:53'], redirect_foreign: false}\ngate: {workers: 0}\n"
+@pytest.mark.parametrize("gate", ["{workers: 0, when_dead: closed}", "{mode: tap, tap_interfaces: [eth1]}"])
+def test_a_box_that_wants_no_rules_any_more_removes_those_that_are_left(
+    gate: str, kernel: Recorder, tmp_path: Path
+) -> None:
+    said = f"dns: {{upstreams: ['192.0.2.53:53'], redirect_foreign: false}}\ngate: {gate}\n"
 
-    leave(read_config(said, "x", tmp_path))
+    leave(read_config(said.encode(), "x", tmp_path))
 
-    assert kernel.done == []
+    assert kernel.done == ["remove what is left, and 5300"]
 
 
 def test_a_kernel_that_refuses_is_told_to_whoever_asked(

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
+from filterd.errors import Missing
+from filterd.kernel import firewall
 from filterd.kernel.firewall import Done, Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_elements import NftSet
@@ -132,6 +134,33 @@ def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
     Kernel(recorder, Gone(recorder.ran)).keep_gate()
 
     assert recorder.ran == []
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_rules_that_are_left_are_removed_with_what_they_redirected(
+    is_left: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Listing(Recorder):
+        def __call__(self, argv: Sequence[str], text: str) -> Done:
+            super().__call__(argv, text)
+            tables = "table inet filterd\n" if is_left else "table inet filterd_trial\n"
+            return Done(0, f"table ip nat\n{tables}" if "tables" in argv else "", "")
+
+    forgotten: list[int] = []
+    monkeypatch.setattr(firewall, "forget_redirected", forgotten.append)
+    recorder = Listing()
+
+    assert Kernel(recorder, SetsLog(recorder.ran)).remove_left(5300) is is_left
+
+    deleted = [line for line, text in recorder.ran if "delete table inet filterd" in text]
+    assert (deleted, forgotten) == ((["nft -f -"], [5300]) if is_left else ([], []))
+
+
+def test_a_box_without_nft_has_no_rules_left() -> None:
+    def no_nft(argv: Sequence[str], text: str) -> Done:
+        raise Missing("nft: not on this box")
+
+    assert not Kernel(no_nft, SetsLog([])).remove_left(5300)
 
 
 @pytest.mark.parametrize("has_labels", [True, False])

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ from sqlalchemy import Engine
 from support.control.box import make
 from support.present import present
 from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
+from support.system.namespace import a_network_of_its_own
 from support.system.ports import free_port
 
 from filterd.control.service import Control
+from filterd.kernel.firewall import Kernel, run_program
+from filterd.kernel.ruleset import Rules
 from filterd.process.codec import Failed
-from filterd.roles.control import _reload
+from filterd.roles import control as role
+from filterd.roles.control import _reload, _remove_left
 
 SPLASH = bytes((192, 0, 2, 1))
 
@@ -54,6 +58,36 @@ def test_control_works_where_it_cannot_answer_the_splash_and_says_so(tmp_path: P
 
     assert "the splash gives no reasons; run systemd-tmpfiles" in told["splash"]
     assert own.ask("listed.test") == (0, SPLASH)
+
+
+@pytest.mark.kernel
+def test_rules_that_the_configuration_wants_no_more_are_gone_once_control_has_started(tmp_path: Path) -> None:
+    with a_network_of_its_own() as call, closing(Kernel()) as kernel:
+        call(kernel.apply, Rules(dns_port=5300))
+        own = Daemon(tmp_path)
+        call(own.start)
+        try:
+            left = call(run_program, ("nft", "list", "ruleset"), "").output
+        finally:
+            call(own.stop)
+
+    assert left == ""
+    assert "wants none any more" in own.log()
+
+
+async def test_rules_that_are_left_and_that_the_kernel_does_not_remove_are_a_fault(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing:
+        def remove_left(self, port: int) -> bool:
+            raise RuntimeError(f"nft: busy, {port}")
+
+    monkeypatch.setattr(role, "Kernel", Refusing)
+    control = make(place, engine)
+
+    await _remove_left(control)
+
+    assert control.faults == {"kernel rules": "nft: busy, 5300"}
 
 
 @pytest.mark.long
