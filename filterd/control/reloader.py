@@ -2,13 +2,16 @@
 
     file → no fault? → accepted copy → dns and gate workers take it → kernel's rules → lists compiled → reply
 
-Invariants: a file with a fault, or that a running worker cannot take, changes nothing, and the reply says why; what
-only a restart puts in force is named with the role to restart; one reload at a time.
+Invariants: a file with a fault, or that a running worker or the kernel cannot take, changes nothing, and the reply says
+why; what only a restart puts in force is named with the role to restart; one reload at a time.
 """
 
 import asyncio
 import logging
+import subprocess
 from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, accept, copy_of, in_force, put_back
@@ -20,8 +23,12 @@ from filterd.logs import set_log_level
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import configure_all, workers_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
+from parental.errors import DatabaseFault
 
 log = logging.getLogger("filterd.control.service")
+
+# What keeps rules out of the kernel: it refuses, a program is missing or does not end, the locks cannot be read.
+NO_RULES = (RuntimeError, subprocess.TimeoutExpired, OSError, DatabaseFault, SQLAlchemyError)
 
 
 class NotTaken(ValueError):
@@ -42,8 +49,15 @@ class Reloader:
 
         Raises NotTaken."""
         before, wanted = self._accepted, self._checked()
-        accepted = await self._accept()
-        await self._apply(as_far_as_live("control", self._context.config, accepted.config))
+        copy = copy_of(before)
+        accepted = await self._accept(copy)
+        ours = as_far_as_live("control", self._context.config, accepted.config)
+        try:
+            await self._install(ours)
+        except NO_RULES as reason:
+            await self._take_back(copy)
+            raise NotTaken(f"kernel rules: {reason}") from reason
+        self._apply(ours)
         waiting = {state.name: state.restart for state in role_states(accepted.config) if state.restart}
         live = [key.path for key in changed(before, wanted) if not any(key.path in keys for keys in waiting.values())]
         self._accepted = accepted.config
@@ -73,19 +87,21 @@ class Reloader:
                 raise NotTaken(f"config /{key}: another folder; not loaded, nor is anything else; restart all roles")
         return wanted
 
-    async def _accept(self) -> InForce:
+    async def _accept(self, copy: bytes | None) -> InForce:
         """Accept the file; a worker that cannot take it brings back what was accepted before."""
-        copy = copy_of(self._accepted)
         try:
             accepted = accept(self._context.config_file)
         except (BadConfig, OSError) as reason:
             raise NotTaken(str(reason)) from reason
         refusals = list(filter(None, (await self._configure()).values()))
         if refusals:
-            put_back(self._accepted, copy)
-            await self._configure()
+            await self._take_back(copy)
             raise NotTaken("; ".join(refusals))
         return accepted
+
+    async def _take_back(self, copy: bytes | None) -> None:
+        put_back(self._accepted, copy)
+        await self._configure()
 
     def _note(self, action: str, digest: str, said: dict[str, Value]) -> None:
         """An event of the configuration: its digest and the paths of keys, never a value."""
@@ -94,13 +110,16 @@ class Reloader:
     async def _configure(self) -> dict[str, str | None]:
         return await configure_all(self._accepted.run_dir, workers_of(self._accepted))
 
-    async def _apply(self, wanted: Config) -> None:
-        """What control itself puts in force; lists are compiled by its caller."""
+    async def _install(self, wanted: Config) -> None:
+        """Put changed rules into the kernel.   Raises what NO_RULES has: those before stay, or are applied again"""
+        if (rules := rules_of_config(wanted)) != rules_of_config(self._context.config):
+            await asyncio.to_thread(self._keeper.install, rules, datetime.now(UTC))
+
+    def _apply(self, wanted: Config) -> None:
+        """What else control itself puts in force; lists are compiled by its caller."""
         running, self._context.config = self._context.config, wanted
         if wanted.log_level != running.log_level:
             set_log_level(wanted.log_level)
-        if (rules := rules_of_config(wanted)) != rules_of_config(running):
-            await asyncio.to_thread(self._keeper.install, rules, datetime.now(UTC))
         if (wanted.rpz, wanted.splash) != (running.rpz, running.splash):
             self.rpz_changed.set()
         if wanted.transfers != running.transfers:

@@ -153,18 +153,28 @@ class Control:
             self.faults["clock"] = clock.fault
 
     async def reload(self) -> InForce | Failed:
-        """Take configuration and lists in again, and compile what has changed."""
+        """Take configuration and lists in again, and compile what has changed.
+
+        Lists that cannot be compiled are a fault beside the keys that are in force by then."""
         try:
             async with self._reloading:
                 live, restart = await self.reloader.take()
-            self.faults.pop("configuration", None)
-            await self.lists.compile_if_changed()
-            self.faults.pop("lists", None)
-        except (NotTaken, CompileFailed, ListsFailed) as reason:
-            self.context.note_fault("configuration" if isinstance(reason, NotTaken) else "lists", reason)
+        except NotTaken as reason:
+            self.context.note_fault("configuration", reason)
             return Failed(str(reason))
-        faults = await self.lists.faults()
+        self.faults.pop("configuration", None)
+        faults = await self._compile_if_changed() | await self.lists.faults()
         return InForce(generations=self.publisher.generations, faults=faults, live=live, restart=restart)
+
+    async def _compile_if_changed(self) -> dict[str, str]:
+        """Compile the lists where they have changed; the fault, if there is one."""
+        try:
+            await self.lists.compile_if_changed()
+        except (CompileFailed, ListsFailed) as reason:
+            self.context.note_fault("lists", reason)
+            return {"lists": str(reason)}
+        self.faults.pop("lists", None)
+        return {}
 
     async def answer(
         self, request: ControlRequest

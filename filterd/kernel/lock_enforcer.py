@@ -4,7 +4,8 @@ corridor.
 Invariants: the kernel's sets hold what parental.locks says of one instant, and nothing else.  Where another program has
 changed rules, the sets are replaced; where they are gone, all rules are applied again.
 Connections of a prefix are cut after it was added to the sets, so that none comes back.  Lines that were locked before
-the start are cut once more, which is harmless.  An update that the kernel refuses is repeated at the next refresh.
+the start are cut once more, which is harmless.  An update that the kernel refuses is repeated at the next refresh;
+instead of rules that it refuses, those before are applied again.
 Cost: an update costs what it changes, and some passes over columns: 5 ms with a million lines (bench/people.py).
 """
 
@@ -77,20 +78,28 @@ class LockKeeper:
         self._corridor: Set[Network] = frozenset()
         self._sent_corridor: Set[Network] = self._corridor
         self._is_installed = False
+        self._is_applied = False  # all of self._rules is in the kernel
         self._next_change: datetime | None = None
         self._has_tightened = False
         self.behind_s = 0  # as of LockTable.advance(); takes effect with the next look
         self._refreshing = threading.Lock()  # an order from the API and the clock may come at once
 
     def install(self, rules: Rules, at: datetime) -> None:
-        """Apply `rules` and the locks at time `at`, and cut the locked lines' connections.   Blocking."""
+        """Apply `rules` and the locks at time `at`, and cut the locked lines' connections.   Blocking.
+
+        Raises RuntimeError where the kernel refuses: the next look applies those before again."""
         with self._refreshing:
-            self._rules = rules
             self._look(at)
+            before, self._rules = self._rules, rules
             self._redirect()
-            self._apply()
-            self._is_installed = True
-            self._cut(self._take_uncut())
+            try:
+                self._apply()
+                self._is_installed = True
+                self._cut(self._take_uncut())
+            except BaseException:
+                self._rules, self._is_applied = before, False
+                self._redirect()
+                raise
 
     def refresh(self, at: datetime | None = None) -> Refreshed:
         """Update the kernel's sets to the locks at time `at`, from the database as it is now.   Blocking.
@@ -197,7 +206,9 @@ class LockKeeper:
         """Send the kernel what has changed; everything, where it is not known what its sets hold."""
         was_in_step, self._is_in_step = self._is_in_step, False
         try:
-            if was_in_step or self._kernel is None:
+            if self._is_installed and not self._is_applied:
+                self._apply()
+            elif was_in_step or self._kernel is None:
                 self._send_changes()
             else:
                 self._send_all()
@@ -238,11 +249,13 @@ class LockKeeper:
 
     def _apply(self) -> None:
         """Apply the rules with all locks and subscribers."""
+        self._is_applied = False
         locked = self.sessions.locked(self._table)
         if self._kernel is not None:
             subscribers, pools = (tuple(networks_of_spans(each)) for each in (self._redirected, self._pools))
             self._kernel.apply(replace(self._rules, subscribers=subscribers, locked_pools=pools), locked)
             self._set_destinations()
+        self._is_applied = True
         self._uncut = {}
         self._note_locked(locked)
         self._note_sent()

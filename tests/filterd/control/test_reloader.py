@@ -1,6 +1,8 @@
 import asyncio
 import json
 import logging
+from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from support.control.box import SAID, done, make, play
 from filterd.config.changes import digests
 from filterd.control.reloader import NotTaken
 from filterd.control.service import Control
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.kernel.ruleset import Rules
 from filterd.process.codec import Failed
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
@@ -134,6 +138,38 @@ def test_a_worker_that_runs_and_gives_no_reply_has_not_taken_the_file(
         await asyncio.sleep(0.05)  # both conversations end
         server.close()
 
+    play(place, engine, work)
+
+
+def test_what_the_kernel_refuses_is_not_taken_in_and_the_next_reload_installs_it(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, installed = [RuntimeError("nft: busy")], list[Rules]()
+
+    def install(_: LockKeeper, rules: Rules, at: datetime) -> None:
+        if faults:
+            raise faults.pop()
+        installed.append(rules)
+
+    async def work(control: Control) -> None:
+        done(await control.reload())
+        accepted, config = (place / "state/config/accepted.yaml").read_bytes(), control.config
+        said = SAID.replace("workers: 1}", "workers: 1, clients: [198.51.100.0/24]}")
+        changed(place, "splash: {address4: 192.0.2.1}\n", said)
+
+        refused = await control.reload()
+
+        assert isinstance(refused, Failed) and refused.reason == "kernel rules: nft: busy"
+        assert (place / "state/config/accepted.yaml").read_bytes() == accepted
+        assert control.config is config and not control.reloader.rpz_changed.is_set()
+
+        taken = done(await control.reload())
+
+        assert taken.live == ["/dns/clients", "/splash/address4"]
+        assert [rules.subscribers for rules in installed] == [(ip_network("198.51.100.0/24"),)]
+        assert control.reloader.rpz_changed.is_set() and "configuration" not in control.faults
+
+    monkeypatch.setattr(LockKeeper, "install", install)
     play(place, engine, work)
 
 

@@ -107,6 +107,27 @@ def test_a_reload_that_fails_leaves_what_is_in_force_and_is_told_until_it_is_men
     play(place, engine, work)
 
 
+def test_keys_that_a_reload_has_put_in_force_are_said_beside_lists_that_cannot_be_compiled(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise CompileFailed("no room on the disk")
+
+    async def work(control: Control) -> None:
+        done(await control.reload())
+        with (place / "f.yaml").open("a") as file:
+            file.write("help_corridor: {names: [help.test]}\n")
+        with monkeypatch.context() as broken:
+            broken.setattr(control.lists, "compile_if_changed", fail)
+            taken = done(await control.reload())
+        assert (taken.live, taken.faults) == (["/help_corridor/names"], {"lists": "no room on the disk"})
+        assert control.faults == {"lists": "no room on the disk"}
+
+        assert done(await control.reload()).faults == control.faults == {}
+
+    play(place, engine, work)
+
+
 def asked(place: Path, engine: Engine, *requests: dict[str, Any]) -> list[dict[str, Any]]:
     """What control.sock replies to JSON objects."""
 
