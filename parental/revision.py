@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from parental.schema.lines import revision_times, revisions
 
 REVISION = "parental"
+LOST_NAMES = "lost names"  # how often names of lines were taken away, also with their line
 
 
 def raise_revision(conn: Connection, name: str, by: int = 1) -> int:

@@ -20,9 +20,9 @@ from parental.errors import BadSubscriber, NoSubscriber
 from parental.held import BATCH
 from parental.profile import Profile
 from parental.profiles import create_profile, load_profiles, put_profile, touch_all
-from parental.revision import REVISION, raise_revision
+from parental.revision import LOST_NAMES, REVISION, raise_revision
 from parental.schedule import Schedule
-from parental.schema.lines import addresses, devices, lines, profiles
+from parental.schema.lines import addresses, devices, line_names, lines, profiles
 from parental.schema.people import accounts
 from parental.subscriber import Network, Subscriber
 
@@ -88,6 +88,8 @@ def delete_subscriber(conn: Connection, subscriber: int) -> None:
     release(conn, [ipaddress.ip_network(device.address) for device in held], revision)
     touched |= {device.profile for device in held} - {None}
     leave_profile(conn, subscriber, revision)
+    if conn.execute(select(line_names.c.line).where(line_names.c.line == subscriber).limit(1)).first() is not None:
+        raise_revision(conn, LOST_NAMES)
     account = conn.execute(delete(lines).where(lines.c.id == subscriber).returning(lines.c.account)).scalar_one()
     conn.execute(delete(profiles).where(profiles.c.id == subscriber))
     touch_all(conn, touched, revision)

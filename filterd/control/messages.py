@@ -113,10 +113,13 @@ class Identify(Struct, frozen=True, tag_field="op", tag="identify"):
 
 
 class Identified(Struct, frozen=True):
-    """Reply to Identify: profiles by name, as of a revision; a name that no line has is left out."""
+    """Reply to Identify: profiles by name, as of a revision; a name that no line has is left out.
+
+    lost   another number than before: names were taken away, and what is known of any may be wrong"""
 
     profiles: dict[str, int]
     revision: int
+    lost: int = 0
 
 
 class SessionsChanged(Struct, frozen=True, tag_field="op", tag="sessions_changed"):

@@ -54,7 +54,7 @@ class Sessions:
         """The profiles of names.   Raises DatabaseFault"""
         with reading(self._context.engine) as conn:
             found = find_profiles(conn, names, since, MOST_NAMES)
-        return Identified(found.profiles, found.revision)
+        return Identified(found.profiles, found.revision, found.lost)
 
     async def changed(self, prefixes: Sequence[str], cut: Sequence[str], losers: Sequence[int]) -> SessionsHeld:
         """Lock and cut as the sessions are now.   Raises ValueError for no prefix, RuntimeError of the kernel"""

@@ -1,8 +1,8 @@
 """Which profile a name stands for: control knows the database, this role alone the names that it hears.
 
 Invariants: a name that control could not be asked about is asked about again; what has changed since control was asked
-last is learnt within POLL_S; neither a name nor what it stands for is written to a log or a file here, but the revision
-up to which changes are known.
+last is learnt within POLL_S; where names were taken away, all are asked about again; neither a name nor what it stands
+for is written to a log or a file here, but the revision up to which changes are known.
 """
 
 import logging
@@ -29,17 +29,19 @@ class Identities:
     def __init__(self, run_dir: Path, noted: Path, digests: Digests, *, is_empty: bool) -> None:
         self._socket, self._noted, self._digests = control_socket(run_dir), noted, digests
         self._known: dict[bytes, int] = {}
+        self._lost: int | None = None  # as Identified.lost was last
         self._unasked: set[bytes] = set()
-        self._revision = -1 if is_empty else _read(noted)
+        self._revision = self._written = -1 if is_empty else _read(noted)
         self.fault: str | None = None
 
     async def profiles(self, names: Iterable[bytes]) -> dict[bytes, int]:
         """Name → profile, NO_PROFILE: not known."""
         wanted = set(names)
-        new = [name for name in wanted if name not in self._known]
+        known = {name: self._known[name] for name in wanted if name in self._known}  # all may be forgotten meanwhile
+        new = [*(wanted - known.keys())]
         for begin in range(0, len(new), MOST_NAMES):
             await self._learn(new[begin : begin + MOST_NAMES])
-        return {name: self._known.get(name, NO_PROFILE) for name in wanted}
+        return {name: self._known.get(name, known.get(name, NO_PROFILE)) for name in wanted}
 
     async def changed(self) -> dict[bytes, int]:
         """Digest of a name → profile, of what has changed and of what could not be asked about before."""
@@ -49,6 +51,7 @@ class Identities:
         if found is None:
             self._unasked.update(again)
             return {}
+        self._forget_lost(found)
         self._note(found.revision)
         profiles = {name.encode(): number for name, number in found.profiles.items()}
         self._remember(profiles)
@@ -56,10 +59,11 @@ class Identities:
 
     async def _learn(self, names: list[bytes]) -> None:
         found = await self._ask(names, -1)
-        if found is None:
+        if found is None or found.lost < (self._lost or 0):  # of before a name was taken away
             if len(self._unasked) < MOST_UNASKED:
                 self._unasked.update(names)
             return
+        self._forget_lost(found)
         self._remember({name.encode(): number for name, number in found.profiles.items()})
 
     async def _ask(self, names: list[bytes], since: int) -> Identified | None:
@@ -72,15 +76,28 @@ class Identities:
         self.fault = reply.reason if isinstance(reply, Failed) else None
         return None if isinstance(reply, Failed) else reply
 
+    def _forget_lost(self, found: Identified) -> None:
+        if found.lost != self._lost:
+            self._known, self._lost = {}, found.lost
+
     def _remember(self, profiles: dict[bytes, int]) -> None:
         if len(self._known) + len(profiles) > MOST_KNOWN:
             self._known.clear()
         self._known.update(profiles)
 
     def _note(self, revision: int) -> None:
-        if revision != self._revision:
-            self._revision = revision
-            self._noted.write_text(f"{revision}\n")
+        """Have the file say it; what a full disk does not take, a later process asks about once more."""
+        self._revision = revision
+        if revision == self._written:
+            return
+        part = self._noted.with_name(f"{self._noted.name}.part")
+        try:
+            part.write_text(f"{revision}\n")
+            part.replace(self._noted)
+        except OSError as reason:
+            self.fault = f"{reason}; names are known here, and asked about once more after a restart; make room there"
+        else:
+            self._written = revision
 
 
 def _text(name: bytes) -> str:

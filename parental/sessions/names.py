@@ -1,7 +1,8 @@
 """Names of lines: how a network access server calls a line, as User-Name or Calling-Station-Id.
 
 Invariants: a name is of one line; a line whose names change is stamped as changed, and so is one that gets another
-profile, so that "whose profile has changed since revision R" is asked of rows.
+profile, so that "whose profile has changed since revision R" is asked of rows; names that were taken away are counted,
+as no row is left of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,17 +14,20 @@ from sqlalchemy import Connection, delete, insert, or_, select
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.held import BATCH
 from parental.profiles import touch, touch_all
-from parental.revision import REVISION, current_revision, raise_revision
+from parental.revision import LOST_NAMES, REVISION, current_revision, raise_revision
 from parental.schema.lines import line_names, lines, profiles
 
 MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
 
 
 class Named(NamedTuple):
-    """Profiles by name, as of a revision; a name that no line has is not there."""
+    """Profiles by name, as of a revision; a name that no line has is not there.
+
+    lost  another number than before: names were taken away"""
 
     profiles: dict[str, int]
     revision: int
+    lost: int
 
 
 @dataclass(slots=True)
@@ -78,14 +82,17 @@ def put_name(conn: Connection, name: str, line: int) -> None:
     row = conn.execute(select(lines.c.profile).where(lines.c.id == line)).first()
     if row is None:
         raise NoSubscriber(f"subscriber {line}: does not exist; not named; see the list of subscribers")
-    drop_name(conn, name)
+    conn.execute(delete(line_names).where(line_names.c.name == name))
     conn.execute(insert(line_names).values(name=name, line=line))
     touch(conn, row.profile)
 
 
 def drop_name(conn: Connection, name: str) -> bool:
     """Take a name from its line; whether it had one.   Sessions that live keep what they have until they end."""
-    return bool(conn.execute(delete(line_names).where(line_names.c.name == name)).rowcount)
+    had_one = bool(conn.execute(delete(line_names).where(line_names.c.name == name)).rowcount)
+    if had_one:
+        raise_revision(conn, LOST_NAMES)
+    return had_one
 
 
 def names_of(conn: Connection, line: int) -> list[str]:
@@ -109,7 +116,7 @@ def find_profiles(conn: Connection, names: Iterable[str], since_revision: int, a
         if len(changed) == at_most:  # those of its last revision may be more, and come again
             first, last = changed[0][2], changed[-1][2]
             revision = max(first, last - 1)
-    return Named(found, revision)
+    return Named(found, revision, current_revision(conn, LOST_NAMES))
 
 
 def _profiles_of(conn: Connection, names: Sequence[str]) -> dict[str, int]:

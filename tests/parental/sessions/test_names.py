@@ -77,6 +77,25 @@ def test_a_name_that_is_taken_away_stands_for_nothing_and_so_do_those_of_a_line_
     assert find_profiles(household, ["flat3", "flat4"], 0, FAR).profiles == {}
 
 
+def test_names_that_are_taken_away_are_counted_and_those_that_another_line_gets_are_not(household: Connection) -> None:
+    def lost() -> int:
+        return find_profiles(household, [], -1, FAR).lost
+
+    put_name(household, "flat3", 7)
+    put_name(household, "flat4", 7)
+    put_name(household, "flat4", 8)
+    drop_name(household, "flat5")
+    counted = [lost()]
+    drop_name(household, "flat3")
+    counted.append(lost())
+    delete_subscriber(household, 7)  # without a name by now
+    counted.append(lost())
+    delete_subscriber(household, 8)
+    counted.append(lost())
+
+    assert counted == [0, 1, 1, 2]
+
+
 @pytest.mark.parametrize("name", ["", "x" * 254, "two\nlines", "\u0635" * 127])
 def test_what_no_nas_can_send_is_no_name(household: Connection, name: str) -> None:
     with pytest.raises(BadSubscriber):
