@@ -283,26 +283,6 @@ def test_what_the_kernel_refuses_is_tried_again(engine: Engine, kernel: KernelLo
     assert keeper.refresh(NOW).n_cut is None
 
 
-@pytest.mark.parametrize("where", ["apply", "all suspects", "cut"])
-def test_instead_of_rules_that_the_kernel_refuses_those_before_are_applied_again(
-    where: str, engine: Engine, kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    old, new = IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24")
-    put(engine)
-    tap(engine, pause, None)
-    keeper.install(Rules(n_queues=1, subscribers=(old,)), NOW)
-    kernel.faults = {where: [RuntimeError("busy")]}
-
-    with pytest.raises(RuntimeError, match="busy"):
-        keeper.install(Rules(n_queues=1, subscribers=(new,)), NOW)
-    keeper.refresh(NOW)
-    keeper.refresh(NOW)
-
-    applied = [said[1] for said in kernel.said if said[0] == "apply"]
-    assert applied == [{old, V4, V6}, {new, V4, V6}, {old, V4, V6}]
-    assert kernel.subscribers == {old, V4, V6}
-
-
 def test_a_database_that_was_put_back_from_a_copy_is_read_from_the_beginning(
     engine: Engine, kernel: KernelLog, keeper: LockKeeper
 ) -> None:
