@@ -214,7 +214,7 @@ def touch(conn: Connection, number: int, **values: Any) -> int:
 
 
 def touch_all(conn: Connection, numbers: Iterable[int], revision: int) -> None:
-    """Stamp profiles that lost or got a prefix with a revision that was just given."""
+    """Stamp profiles as changed with a revision that was just given."""
     _stamp(conn, list(numbers), revision)
 
 

@@ -1,7 +1,8 @@
 """Plans in the database: the cards of profiles and the dates of households and of the operator.
 
-Invariants: whoever changes one makes the weeks anew in the same transaction (parental.calendar.weeks); a row that this
-release cannot read, such as a kind of a newer one, is a fault and opens nothing.
+Invariants: whoever changes one makes the weeks anew in the same transaction (parental.calendar.weeks); a change counts
+as one of its profiles also where their weeks stay as they are, so that what was done before is not taken back over it;
+a row that this release cannot read, such as a kind of a newer one, is a fault and opens nothing.
 """
 
 import json
@@ -17,8 +18,10 @@ from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range, own_
 from parental.calendar.packs import find_school
 from parental.calendar.sun import Turn, find_city
 from parental.errors import BadSchedule, NoPerson
-from parental.profiles import put_week
+from parental.profiles import put_week, touch, touch_all
+from parental.revision import REVISION, raise_revision
 from parental.schema.calendar import cards, day_ranges, household_calendars
+from parental.schema.lines import profiles
 
 _CARDS = select(cards).where(cards.c.profile.in_(bindparam("numbers", expanding=True))).order_by(cards.c.id)
 FOLLOWS = True  # a household that has said nothing follows what the operator announces
@@ -38,6 +41,7 @@ def put_card(conn: Connection, profile: int, card: Card) -> Card:
     check_number((*(each for each in there if each.id != card.id), card))
     if card.pack is not None:
         find_school(card.pack)
+    touch(conn, profile)
     if card.id:
         changed = conn.execute(update(cards).where(*_one(profile, card.id)).values(**_row(card)))
         if changed.rowcount == 0:
@@ -52,6 +56,7 @@ def remove_card(conn: Connection, profile: int, card: int) -> None:
     """Remove a card; without any there are no hours.   Raises NoPerson"""
     if conn.execute(delete(cards).where(*_one(profile, card))).rowcount == 0:
         raise _no_card(card)
+    touch(conn, profile)
     if not has_cards(conn, profile):
         put_week(conn, profile, ())
 
@@ -86,6 +91,8 @@ def put_calendar(conn: Connection, account: int, calendar: Calendar, follows_ann
     row = {"school_days": _mask(calendar.school_days), "follows_announced": follows_announced, "city": calendar.city}
     conn.execute(insert(household_calendars).values(account=account, shift_days=calendar.shift_days, **row))
     _put_ranges(conn, account, calendar.ranges)
+    mine = select(profiles.c.id).where(profiles.c.account == account)
+    touch_all(conn, conn.execute(mine).scalars(), raise_revision(conn, REVISION))
 
 
 def follows_announced(conn: Connection, account: int) -> bool:

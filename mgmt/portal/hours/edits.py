@@ -2,7 +2,8 @@
 
 Invariants: a transaction each, with its line in the household's record; what opens anything is refused without the PIN,
 judged in the transaction of the change; a form takes the place of the card that it was made of, never of one that was
-changed since; an edit is taken back exactly, and only where the card is still as it was left.
+changed since; an edit is taken back exactly, and only where all cards are still as it left them, for another card may
+have been opened since because of this one.
 """
 
 from collections.abc import Callable, Mapping
@@ -89,14 +90,14 @@ def make(conn: Connection, session: Session, profile: int, edit: Edit, now: date
     stored = _store(conn, profile, edit.card, after)
     weeks.renew(conn, [profile], now)
     note_choice(conn, session.account, session.actor, edit.action, about(conn, profile), now)
-    return {"card": {"was": _said(before), "is": _said(stored), "week": [] if cards else _rows(week)}}
+    held = [] if cards else _rows(week)
+    return {"card": {"was": _said(before), "is": _said(stored), "week": held, "left": _mark(conn, profile)}}
 
 
 def restore(conn: Connection, profile: int, undo: Undo, now: datetime) -> None:
     """Take an edit back.   undo  of make().   Raises NotNow"""
     was, left = _card(undo["was"]), _card(undo["is"])
-    cards = plans.cards_of(conn, [profile]).get(profile, ())
-    if left is not None and _of(cards, left.id) != left:
+    if _mark(conn, profile) != undo.get("left"):  # one kept by a release before has none
         raise NotNow("the hours were changed since by someone else; not taken back; look at them again")
     if was is None and left is not None:
         plans.remove_card(conn, profile, left.id)
@@ -112,6 +113,11 @@ def _store(conn: Connection, profile: int, number: int, card: Card | None) -> Ca
         return plans.put_card(conn, profile, card)
     plans.remove_card(conn, profile, number)
     return None
+
+
+def _mark(conn: Connection, profile: int) -> str:
+    """What all cards of a profile are."""
+    return mark_of(*(_said(each) for each in plans.cards_of(conn, [profile]).get(profile, ())))
 
 
 def _of(cards: tuple[Card, ...], number: int) -> Card | None:

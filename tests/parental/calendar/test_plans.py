@@ -1,15 +1,17 @@
 """Cards and dates as the database keeps them."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
 from parental.calendar.sun import Turn
 from parental.errors import BadSchedule, NoPerson
+from parental.schema.lines import profiles
 
 MONDAY = date(2026, 8, 3)
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)
@@ -64,6 +66,25 @@ def test_more_cards_than_a_day_or_a_profile_has_are_refused(household: Connectio
         plans.put_card(household, 7, Card(Kind.PRAYER, start * 60, 10))
     with pytest.raises(BadSchedule, match="at most 12"):
         plans.put_card(household, 7, Card(Kind.PRAYER, 800, 10))
+
+
+def revision_of(conn: Connection, profile: int) -> int:
+    return int(conn.execute(select(profiles.c.revision).where(profiles.c.id == profile)).scalar_one())
+
+
+def test_what_leaves_the_week_as_it_is_counts_as_a_change_of_the_profile_all_the_same(household: Connection) -> None:
+    seen = [revision_of(household, 7)]
+
+    card = plans.put_card(household, 7, replace(SLEEP, is_on=False))
+    seen.append(revision_of(household, 7))
+    plans.put_card(household, 7, replace(card, minutes=60))
+    seen.append(revision_of(household, 7))
+    plans.put_calendar(household, 7, Calendar(ranges=(Range(DaySet.EXAMS, date(2030, 8, 3), None),)), True)
+    seen.append(revision_of(household, 7))
+    plans.remove_card(household, 7, card.id)
+    seen.append(revision_of(household, 7))
+
+    assert seen == sorted(set(seen))
 
 
 def test_a_pack_that_is_not_known_is_refused(household: Connection) -> None:

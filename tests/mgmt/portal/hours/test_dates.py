@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.hours import calendars
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
@@ -110,6 +111,23 @@ async def test_dates_that_change_the_weeks_of_several_are_taken_back_for_all(par
     status, said = await send(parent, "undo")
 
     assert status == 200 and "taken back" in said and calendar(engine).ranges == ()
+
+
+@pytest.mark.parametrize("did", ["add", "remove"])
+async def test_dates_of_another_caregiver_far_ahead_are_not_lost_by_an_undo(
+    parent: Phone, engine: Engine, did: str
+) -> None:
+    far = {"kind": "holidays", "first": "2026-09-12", "last": "2026-09-13"}
+    if did == "remove":
+        await send(parent, "add", **far)
+    await send(parent, did, **far, range="holidays 2026-09-12 2026-09-13")
+    exams = Range(DaySet.EXAMS, date(2026, 9, 15), date(2026, 9, 21))
+    with writing(engine) as conn:
+        plans.put_calendar(conn, 7, calendars.with_range(plans.calendar_of(conn, 7), exams), follows_announced=True)
+
+    status, said = await send(parent, "undo")
+
+    assert status == 409 and "someone has changed it since" in said and exams in calendar(engine).ranges
 
 
 async def test_dates_on_which_less_is_closed_take_the_pin_and_others_do_not(parent: Phone, engine: Engine) -> None:

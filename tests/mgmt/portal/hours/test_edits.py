@@ -93,6 +93,18 @@ def test_a_card_that_someone_has_changed_since_is_left_as_it_is(conn: Connection
         edits.restore(conn, 7, undo, LATER)
 
 
+def test_an_edit_because_of_which_another_card_was_opened_since_is_not_taken_back(
+    conn: Connection, session: Session
+) -> None:
+    make(conn, session, edits.put(SLEEP))
+    (old,) = cards(conn)
+    undo = make(conn, session, edits.put(SLEEP))
+    make(conn, session, edits.remove(old.id))  # the new one closes the same
+
+    with pytest.raises(NotNow):
+        edits.restore(conn, 7, undo, LATER)
+
+
 def test_a_card_of_another_profile_is_not_found(conn: Connection, session: Session) -> None:
     other = plans.put_card(conn, 8, SLEEP)
 

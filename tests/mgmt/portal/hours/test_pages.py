@@ -3,6 +3,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import CookieJar
+from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
@@ -149,6 +151,26 @@ async def test_an_undo_is_too_late_after_a_minute_and_after_a_change_of_someone_
     await send(parent, "save", **SLEEP)
     clock.forward(seconds=61)
     assert (await send(parent, "undo"))[0] == 409
+
+
+async def test_an_undo_opens_no_bedtime_that_another_phone_took_this_one_to_cover(
+    parent: Phone, engine: Engine
+) -> None:
+    add_caregiver(engine, "parent", number="+923017654321", name="Hina")
+    await send(parent, "save", **SLEEP)
+    old = cards(engine)[0].id
+    server = parent.client.server
+    assert isinstance(server, TestServer)
+    async with TestClient(server, cookie_jar=CookieJar(unsafe=True)) as client:
+        other = Phone(client, parent.outbox)
+        await other.with_number("0301 7654321")
+        await send(parent, "save", **SLEEP)
+        await send(other, "remove", card=str(old))
+        (kept,) = cards(engine)
+
+        status, said = await send(parent, "undo")
+
+    assert status == 409 and "someone has changed it since" in said and cards(engine) == (kept,)
 
 
 async def test_odd_hours_are_said_in_a_sentence_before_and_after_they_are_saved(parent: Phone) -> None:
