@@ -71,7 +71,7 @@ async def prove(request: web.Request, form: Sent) -> None:
         if not await _hashed(request, lambda: _is_right(typed, hashed)):
             raise Refused("family.pin.wrong")
     else:
-        await set_pin(request, form.session, typed, plain_digits(form.fields["again"]))
+        await set_pin(request, form, typed, plain_digits(form.fields["again"]))
     until = now + (LIFE if form.fields["alone"] else FRESH)
 
     def store_it(conn: Connection) -> None:
@@ -82,8 +82,9 @@ async def prove(request: web.Request, form: Sent) -> None:
     await write(request, store_it)
 
 
-async def set_pin(request: web.Request, session: Session, typed: str, again: str, *, is_first: bool = True) -> None:
-    """Give a household a PIN.   is_first  it has none.   Raises Refused"""
+async def set_pin(request: web.Request, form: Sent, typed: str, again: str, *, is_first: bool = True) -> None:
+    """Give a household a PIN, which every other phone asks for from now on.   is_first  it has none.   Raises Refused"""
+    session = form.session
     if not session.may("account.open"):
         raise Refused("family.pin.ask")
     _require_good(typed, again)
@@ -95,6 +96,7 @@ async def set_pin(request: web.Request, session: Session, typed: str, again: str
         row = {"hash": hashed, "set_s": int(now.timestamp()), "wrong": 0, "waits_until_s": 0}
         put = upsert(conn, family_pins).values(account=session.account, **row)
         conn.execute(put.on_conflict_do_update(index_elements=["account"], set_=row))
+        end_pins(conn, session.account, form.secret)
         note_choice(conn, session.account, session.actor, "pin set" if is_first else "pin changed", {}, now)
 
     await write(request, store_it)
@@ -107,8 +109,7 @@ async def change_pin(request: web.Request, form: Sent) -> None:
     typed, again = plain_digits(form.fields["new_pin"]), plain_digits(form.fields["again"])
     _require_good(typed, again)  # first: what is wrong with the new one costs no try
     await prove(request, form)
-    await set_pin(request, form.session, typed, again, is_first=False)
-    await write(request, lambda conn: end_pins(conn, form.session.account, form.secret))
+    await set_pin(request, form, typed, again, is_first=False)
 
 
 def _require_good(typed: str, again: str) -> None:
@@ -122,7 +123,8 @@ def _require_good(typed: str, again: str) -> None:
 
 
 def remove_pin(conn: Connection, account: int) -> bool:
-    """Have a household set a new one; whether it had one."""
+    """Have a household set a new one, on every phone; whether it had one."""
+    end_pins(conn, account, "")
     return conn.execute(delete(family_pins).where(family_pins.c.account == account)).rowcount > 0
 
 

@@ -2,8 +2,10 @@ import pytest
 from sqlalchemy import Engine, select, update
 from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver
+from support.present import present
 
-from mgmt.portal.pin import FREE, remove_pin
+from mgmt.portal.pin import FREE, is_fresh, remove_pin
+from mgmt.portal.session import LIFE, begin_for, find_session, keep_pin
 from parental.database import reading, writing
 from parental.people.household import history
 from parental.profiles import get_profile
@@ -110,3 +112,33 @@ async def test_a_pin_that_was_removed_is_set_again(phone: Phone, engine: Engine,
 
     assert "Choose a family PIN" in (await phone.tap("resume", 7))[1]
     assert (await phone.tap("resume", 7, pin="8642", again="8642"))[0] == 200
+
+
+async def test_a_pin_that_was_removed_opens_nothing_where_it_was_right_also_for_30_days(
+    phone: Phone, engine: Engine, clock: Clock
+) -> None:
+    await paused_with_pin(phone, engine, clock)
+    await phone.tap("resume", 7, pin="2468", alone="1")
+    await phone.tap("pause", 7)
+    with writing(engine) as conn:
+        remove_pin(conn, 7)
+
+    assert "Choose a family PIN" in (await phone.tap("resume", 7))[1] and is_paused(engine)
+
+
+async def test_a_first_pin_is_asked_on_every_other_phone_and_not_on_the_one_that_sets_it(
+    phone: Phone, engine: Engine, clock: Clock
+) -> None:
+    await paused_with_pin(phone, engine, clock)
+    hina = add_caregiver(engine, "parent", number="+923017654321", name="Hina")
+    with writing(engine) as conn:
+        remove_pin(conn, 7)
+        other = begin_for(conn, hina, clock.now)
+        keep_pin(conn, other, clock.now, clock.now + LIFE)  # as by a release before
+
+    await phone.tap("resume", 7, pin="8642", again="8642", alone="1")
+
+    with writing(engine) as conn:
+        assert not is_fresh(present(find_session(conn, other, clock.now)), clock.now)
+    await phone.tap("pause", 7)
+    assert "PIN" not in (await phone.tap("resume", 7))[1] and not is_paused(engine)
