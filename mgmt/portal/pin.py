@@ -83,7 +83,7 @@ async def prove(request: web.Request, form: Sent) -> None:
 
 
 async def set_pin(request: web.Request, form: Sent, typed: str, again: str, *, is_first: bool = True) -> None:
-    """Give a household a PIN, which every other phone asks for from now on.   is_first  it has none.   Raises Refused"""
+    """Give a household a PIN, which every other phone asks for then.   is_first  it has none.   Raises Refused"""
     session = form.session
     if not session.may("account.open"):
         raise Refused("family.pin.ask")

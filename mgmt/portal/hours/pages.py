@@ -40,6 +40,7 @@ from parental.calendar.card import EVERY_DAY, Card, Kind
 from parental.calendar.conflicts import conflicts_of
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import provinces
+from parental.calendar.resolution import closings_on
 from parental.calendar.sun import Turn, minute_of
 from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
 from parental.people.levels import rules_of
@@ -52,12 +53,13 @@ NEEDED = "account.schedule"
 
 
 class Shown(NamedTuple):
-    """A card of the list.   days  on which, and of which kinds"""
+    """A card of the list.   note  on its hours, '': there is none;   days  on which, and of which kinds"""
 
     number: int
     sign: str
     name: Markup
     hours: Markup
+    note: Markup
     days: Markup
     is_on: bool
 
@@ -200,7 +202,7 @@ def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: 
     return Plan(
         name=child.name,
         drawing=drawing_of(child.child) if child.child else "home",
-        cards=[_shown(card, t) for card in cards],
+        cards=[_shown(card, cards, calendar, today, t) for card in cards],
         conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today, calendar.city)],
         week=week_of(rules, cards, calendar, today, t),
         has_other_hours=bool(rules.schedule.intervals) and not cards,
@@ -219,12 +221,29 @@ def days_words(days: frozenset[int], t: Language) -> Markup:
     return t.say("list.between").join(t.weekday(day) for day in sorted(days))
 
 
-def _shown(card: Card, t: Language) -> Shown:
+def _shown(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> Shown:
     kinds = [t.say(f"time.days.{each}") for each in DaySet if each in card.day_sets]
     days = days_words(card.days, t)
     if len(kinds) < len(DaySet):
         days = Markup("{} · {}").format(days, t.say("list.between").join(kinds))
-    return Shown(card.id, SIGNS[card.kind], card_words(card, t), card_hours_words(card, t), days, card.is_on)
+    hours = _hours_words(card, cards, calendar, today, t)
+    is_of_nowhere = bool(card.begins or card.ends) and calendar.city is None
+    note = t.say("family.hours.sun.nowhere") if is_of_nowhere else Markup()
+    return Shown(card.id, SIGNS[card.kind], card_words(card, t), hours, note, days, card.is_on)
+
+
+def _hours_words(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> Markup:
+    """The hours that are in force: of a pack today's, with its name; the card's own while the sun has no city.
+
+    cards  all of the profile, this one among them"""
+    if card.pack is not None:
+        words = dict(_packs(t)).get(card.pack, t.plain(card.pack))
+        held = [each for each in closings_on(cards, calendar, today) if each.card == card]
+        hours = [hours_words(each.start, each.end, t) for each in held]
+        return t.say("family.hours.pack.today", pack=words, hours=hours[0]) if hours else words
+    if calendar.city is None:
+        return hours_words(card.start_minute, card.start_minute + card.minutes, t)
+    return card_hours_words(card, t)
 
 
 async def _form(
@@ -263,7 +282,7 @@ async def _form(
         profile=profile,
         sign=SIGNS[draft.kind],
         steps=STEPS,
-        hours=_hours_of(draft, cards, t),
+        hours=_hours_of(draft, cards, calendar, today, t),
         days=sorted(EVERY_DAY),
         day_sets=list(DaySet),
         turns=list(Turn),
@@ -275,12 +294,14 @@ async def _form(
     )
 
 
-def _hours_of(draft: Draft, cards: tuple[Card, ...], t: Language) -> Markup:
-    """The hours of the form; of a card by the sun, as it says them."""
+def _hours_of(draft: Draft, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> Markup:
+    """The hours that would be in force with the form as it is."""
+    before = _before(draft, cards)
     try:
-        return card_hours_words(draft.card(_before(draft, cards)), t)
+        card = draft.card(before)
     except Unfit:
         return hours_words(draft.start, draft.start + draft.minutes, t)
+    return _hours_words(card, (*(each for each in cards if each is not before), card), calendar, today, t)
 
 
 def _sun_words(calendar: Calendar, today: date, t: Language) -> Markup:

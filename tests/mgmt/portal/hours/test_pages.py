@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -293,6 +294,9 @@ RAMADAN = {"kind": "prayer", "start": "1080", "end": "1260", "on": "1", "card": 
 
 
 async def test_a_card_is_saved_that_closes_with_iftar_and_says_so(parent: Phone, engine: Engine) -> None:
+    with writing(engine) as conn:
+        plans.put_calendar(conn, 7, Calendar(city="lahore"), True)
+
     status, said = await send(parent, "save", **RAMADAN, begins="iftar")
 
     assert status == 200 and "iftar to 9:00 pm" in said
@@ -300,6 +304,39 @@ async def test_a_card_is_saved_that_closes_with_iftar_and_says_so(parent: Phone,
     assert (card.begins, card.ends) == (Turn.IFTAR, None) and card.day_sets == {DaySet.RAMADAN}
     form = (await parent.get(f"/hours/7/card/{card.id}"))[2]
     assert '<option value="iftar" selected>' in form
+
+
+async def test_a_card_by_the_sun_says_its_own_hours_while_no_city_is_said(parent: Phone, engine: Engine) -> None:
+    _, said = await send(parent, "save", **RAMADAN, begins="iftar")
+
+    assert "6:00 pm to 9:00 pm" in said and "iftar to" not in said
+    assert "Until then the time above holds" in said
+    form = await parent.words(f"/hours/7/card/{cards(engine)[0].id}")
+    assert "6:00 pm to 9:00 pm" in form and "iftar to" not in form
+
+
+@pytest.mark.parametrize(
+    ("date", "hours"), [("2026-09-01", "2:00 pm to 6:00 pm"), ("2026-08-03", "8:00 am to 1:30 pm")]
+)
+async def test_a_school_card_with_a_pack_says_the_hours_that_hold_today(
+    parent: Phone, clock: Clock, date: str, hours: str
+) -> None:
+    clock.now = datetime.fromisoformat(date + "T04:00+00:00")
+    school = {**SLEEP, "kind": "school", "start": "480", "end": "810", "pack": "pk-pb/double-afternoon-boys"}
+
+    form = text_of((await parent.send("hours/7/draft", csrf=await parent.csrf(), **school))[1])
+    _, said = await send(parent, "save", **school)
+
+    for words in (form, said):
+        assert f"Punjab · Double shift, afternoon, boys: today {hours}" in words
+
+
+async def test_a_school_card_with_a_pack_names_no_hours_on_a_day_that_it_is_not_for(parent: Phone) -> None:
+    weekend = {f"day{day}": "" for day in range(5)}
+    school = {**SLEEP, "kind": "school", "start": "480", "end": "810", "pack": "pk-pb/double-afternoon-boys"}
+    _, said = await send(parent, "save", **{**school, **weekend})
+
+    assert "boys Saturday, Sunday" in said
 
 
 async def test_a_card_by_the_sun_for_other_days_too_is_refused_in_a_sentence(parent: Phone, engine: Engine) -> None:
