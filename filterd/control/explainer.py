@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
+from fastpath.people.left_open import left_open
 from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
@@ -41,7 +42,7 @@ from mgmt.orders.approvals import broader_by
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
 from parental.database import reading
-from rules.category import category_name
+from rules.category import NUMBERS, category_name
 from rules.compiler.manifest import read_manifest
 
 
@@ -99,7 +100,20 @@ class Explainer:
         category = category_name(decision.category) if decision.category else None
         if decision.reason in (Reason.CSAM, Reason.ORDER):
             return Closing(LAW, None, None)
+        if decision.reason == Reason.SOFT_LOCK and address and not self._leaves_open(address, int(now.timestamp())):
+            return Closing(word(Reason.SCHEDULE), None, until)
         return Closing(word(decision.reason), category, until)
+
+    def _leaves_open(self, address: str, now_s: int) -> bool:
+        """Whether a list in force holds anything that soft hours leave open: else nothing is open in them."""
+        bits = left_open(self._publisher.tables, address, now_s) or 0
+        return any(bits >> NUMBERS[kind] & 1 for kind in self._kinds())
+
+    def _kinds(self) -> set[str]:
+        """Categories and services that a list in force holds."""
+        listed = self._publisher.live.compiled.report["lists"] if self._publisher.live else []
+        filled = {each["list"] for each in listed if each["rules"]}
+        return set(held_kinds(entry for entry in self._context.config.lists if entry.id in filled))
 
     def probed(self, questions: int) -> int:
         """Count questions beyond what one client may ask the splash; all of them so far."""
@@ -111,7 +125,6 @@ class Explainer:
         config, engine, publisher = self._context.config, self._context.engine, self._publisher
         images = config.state_dir / IMAGES
         listed = publisher.live.compiled.report["lists"] if publisher.live else []
-        filled = {each["list"] for each in listed if each["rules"]}
         return ControlStatus(
             generations=publisher.generations,
             delta_names=publisher.live.n_names if publisher.live else 0,
@@ -132,7 +145,7 @@ class Explainer:
             confirmed_s=await asyncio.to_thread(confirmed_s, config),
             list_ages=await asyncio.to_thread(age_states, config, time.time()),
             self_tests=self_tests(config, publisher.tables),
-            kinds=sorted(held_kinds(entry for entry in config.lists if entry.id in filled)),
+            kinds=sorted(self._kinds()),
             records_late_since_s=await asyncio.to_thread(
                 late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
             ),

@@ -120,9 +120,16 @@ class Home(NamedTuple):
 
 
 def home_of(
-    conn: Connection, session: Session, t: Language, now: datetime, nth: int = 1, most: int = MOST_CARDS
+    conn: Connection,
+    session: Session,
+    closable: Collection[str],
+    t: Language,
+    now: datetime,
+    nth: int = 1,
+    most: int = MOST_CARDS,
 ) -> Home:
-    """The page of a household.   nth  from 1 on; the first in the place of one that there is not
+    """The page of a household.   closable  of filter_state;   nth  from 1 on; the first in the place of one that there
+    is not
 
     Cost: some ms"""
     calendar = plans.calendar_of(conn, session.account)
@@ -136,6 +143,7 @@ def home_of(
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
     buckets = {number: screen_time.quota_of(conn, number) for number in numbers}
     held = {number: Held(rules[number], hours.get(number, ()), calendar, buckets[number]) for number in numbers}
+    held = {number: each.as_told(closable) for number, each in held.items()}
     cards = [_card(conn, session, each, held[each.profile], t, now) for each in here]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
     asked = askings_of(conn, session, {each.profile: (each.name, each.drawing) for each in whose}, t, now)

@@ -18,7 +18,7 @@ from mgmt.portal.access import deed_of, done, viewed
 from mgmt.portal.cards import home_of
 from mgmt.portal.deeds import ask_pin, go_live, once, undone
 from mgmt.portal.frame import PATH, Sent, language_of, moved, nth_of, number_of, page, session_of
-from mgmt.portal.household.filter_state import filter_words
+from mgmt.portal.household.filter_state import closable_of, filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.requests.answers import NotOneSite
@@ -55,8 +55,8 @@ async def tap(request: web.Request, form: Sent) -> web.Response:
 
 async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
     """POST /family/everyone: close all that is open."""
-    t, now = language_of(request), request.app[CLOCK]()
-    home = await read(request, lambda conn: home_of(conn, form.session, t, now, most=sys.maxsize))
+    t, now, closable = language_of(request), request.app[CLOCK](), closable_of(request.app)
+    home = await read(request, lambda conn: home_of(conn, form.session, closable, t, now, most=sys.maxsize))
     open_now = [card.profile for card in home.cards if card.can_be_paused]
     if not open_now:  # the receipt and Undo of the last tap stay
         return await _home(request, form.session, 409, alert="family.tap.nothing")
@@ -106,9 +106,9 @@ async def _shown(request: web.Request, is_live: bool) -> web.Response:
 
 
 async def _home(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
-    t, now = language_of(request), request.app[CLOCK]()
+    t, now, closable = language_of(request), request.app[CLOCK](), closable_of(request.app)
 
-    home = await read(request, lambda conn: home_of(conn, session, t, now, nth_of(request)))
+    home = await read(request, lambda conn: home_of(conn, session, closable, t, now, nth_of(request)))
     newest = max((card.revision for card in home.cards), default=0)
     if status != 503:  # control was asked a moment ago
         await catch_up(request, newest)

@@ -1,6 +1,6 @@
 """Time in words: what holds now, and what is odd about a family's cards, in one sentence of a language."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
@@ -30,6 +30,21 @@ class Held(NamedTuple):
     def state_at(self, at: datetime) -> State:
         """What holds at an instant.   Cost: some ms"""
         return state_at(self.rules, self.cards, self.calendar, at)
+
+    def as_told(self, kinds: Collection[str]) -> "Held":
+        """The same, where hours that would leave open what no list holds are closed hours: nothing is open in them.
+
+        kinds  categories and services that a list in force holds"""
+
+        def told(allowed: frozenset[str] | None) -> frozenset[str] | None:
+            return allowed if allowed is not None and not allowed.isdisjoint(kinds) else None
+
+        schedule = self.rules.schedule
+        if not schedule.has_soft and all(each.allowed is None for each in self.cards):
+            return self
+        intervals = tuple(replace(each, allowed=told(each.allowed)) for each in schedule.intervals)
+        rules = replace(self.rules, schedule=replace(schedule, intervals=intervals))
+        return self._replace(rules=rules, cards=tuple(replace(each, allowed=told(each.allowed)) for each in self.cards))
 
 
 def card_words(card: Card, t: Language) -> Markup:

@@ -6,7 +6,8 @@ Invariants: a card is changed by the form's buttons alone, without a drag and wi
 takes the PIN, what opens anything does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import date, datetime, time
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,17 +25,18 @@ from mgmt.portal.deeds import ask_pin, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
 from mgmt.portal.hours.dates import city_names
-from mgmt.portal.hours.draft import SOFT_KINDS, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
+from mgmt.portal.hours.draft import LEARNING, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.portal.hours.edits import Edit, NeedsPin
 from mgmt.portal.hours.screen_time import Limit, add_screen_time, limit_of
 from mgmt.portal.hours.week import Row, week_of
+from mgmt.portal.household.filter_state import closable_of
 from mgmt.portal.in_force import IN_FORCE, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
 from mgmt.portal.taps import revision_of
 from mgmt.portal.whose import named, require_own
 from mgmt.text.language import Language
-from mgmt.text.times import card_hours_words, card_words, conflict_words, hours_words
+from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, hours_words
 from parental.calendar import plans
 from parental.calendar.card import EVERY_DAY, Card, Kind
 from parental.calendar.conflicts import conflicts_of
@@ -97,7 +99,15 @@ def add_hours(app: web.Application) -> None:
 async def begin(request: web.Request, session: Session) -> web.Response:
     """GET …/new/KIND: the form of a new card, with usual hours."""
     kind = request.match_info["kind"]
-    return await _form(request, session, lambda _: USUAL.get(Kind(kind)) if kind in set(Kind) else None)
+    draft = USUAL.get(Kind(kind)) if kind in set(Kind) else None
+    if draft is not None and not _learns(request):
+        draft = replace(draft, is_soft=False)
+    return await _form(request, session, lambda _: draft)
+
+
+def _learns(request: web.Request) -> bool:
+    """Whether a list in force holds learning sites: without one none of them stays open."""
+    return not LEARNING.isdisjoint(closable_of(request.app))
 
 
 async def open_card(request: web.Request, session: Session) -> web.Response:
@@ -171,8 +181,9 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
 
 async def _list(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
     t, now, profile = language_of(request), request.app[CLOCK](), profile_of(request)
+    closable = closable_of(request.app)
     try:
-        plan = await read(request, lambda conn: plan_of(conn, session, profile, t, now))
+        plan = await read(request, lambda conn: plan_of(conn, session, profile, closable, t, now))
     except (NoPerson, NoSubscriber):
         return page(request, "gone.html", 404, session=session)
     await catch_up(request, plan.revision)
@@ -191,20 +202,23 @@ async def _list(request: web.Request, session: Session, status: int = 200, *, al
     )
 
 
-def plan_of(conn: Connection, session: Session, profile: int, t: Language, now: datetime) -> Plan:
-    """What the list of a profile shows.   Raises NoPerson"""
+def plan_of(
+    conn: Connection, session: Session, profile: int, closable: Collection[str], t: Language, now: datetime
+) -> Plan:
+    """What the list of a profile shows.   closable  of filter_state.   Raises NoPerson"""
     require_own(conn, session.account, profile)
     rules, calendar = get_profile(conn, profile), plans.calendar_of(conn, session.account)
     cards = plans.cards_of(conn, [profile]).get(profile, ())
     today = now.astimezone(ZoneInfo(rules.schedule.zone)).date()
     child = named(conn, profile)
     receipt, has_undo = receipt_of(session, profile, t, now)
+    told = Held(rules, cards, calendar, None).as_told(closable)
     return Plan(
         name=child.name,
         drawing=drawing_of(child.child) if child.child else "home",
         cards=[_shown(card, cards, calendar, today, t) for card in cards],
-        conflicts=[conflict_words(each, t) for each in conflicts_of(cards, today, calendar.city)],
-        week=week_of(rules, cards, calendar, today, t),
+        conflicts=[conflict_words(each, t) for each in conflicts_of(told.cards, today, calendar.city)],
+        week=week_of(told.rules, told.cards, calendar, today, t),
         has_other_hours=bool(rules.schedule.intervals) and not cards,
         lack=lack_of(rules_of(conn, profile), child.child),
         limit=limit_of(conn, profile),
@@ -288,7 +302,7 @@ async def _form(
         turns=list(Turn),
         sun=_sun_words(calendar, today, t),
         packs=_packs(t) if draft.kind is Kind.SCHOOL else [],
-        soft_kinds=SOFT_KINDS,
+        learns=_learns(request),
         conflicts=_odd(draft, cards, calendar, today, t),
         alert=alert,
     )

@@ -6,7 +6,7 @@ PIN, as children of the school are sent to it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from mgmt.portal.access import permitted, viewed
 from mgmt.portal.cards import icon_of
 from mgmt.portal.deeds import ask_pin, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.portal.household.filter_state import closable_of
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import Session
 from mgmt.text.language import Language
@@ -88,10 +89,14 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     return moved(request, "/school")
 
 
-def school_of(conn: Connection, account: int, after: int, t: Language, now: datetime) -> School:
-    """What the page of a school shows.   after  number of a line.   Cost: some ms for a hundred lines"""
+def school_of(
+    conn: Connection, account: int, after: int, closable: Collection[str], t: Language, now: datetime
+) -> School:
+    """What the page of a school shows.   after  number of a line.   Cost: some ms for a hundred lines
+
+    closable  of filter_state"""
     lines = lines_of(conn, account)
-    held = _held(conn, account, sorted({line.profile for line in lines}))
+    held = _held(conn, account, sorted({line.profile for line in lines}), closable)
     states = {profile: each.state_at(now) for profile, each in held.items()}
     classes = {each.profile: each.nickname for each in children_of(conn, account)}
     counted = Counter(states[line.profile].state for line in lines)
@@ -109,13 +114,13 @@ def school_of(conn: Connection, account: int, after: int, t: Language, now: date
     )
 
 
-def _held(conn: Connection, account: int, numbers: list[int]) -> dict[int, Held]:
+def _held(conn: Connection, account: int, numbers: list[int], closable: Collection[str]) -> dict[int, Held]:
     """What states follow from, by the profile, but for screen time."""
     calendar, found = plans.calendar_of(conn, account), dict[int, Held]()
     for at in range(0, len(numbers), BATCH):
         some = numbers[at : at + BATCH]
         rules, cards = load_profiles(conn, some), plans.cards_of(conn, some)
-        found |= {each: Held(rules[each], cards.get(each, ()), calendar, None) for each in some}
+        found |= {each: Held(rules[each], cards.get(each, ()), calendar, None).as_told(closable) for each in some}
     return found
 
 
@@ -131,11 +136,12 @@ def _shown(
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:
-    t, after = language_of(request), number_of(request.query.get("after", ""))
+    t, after, closable = language_of(request), number_of(request.query.get("after", "")), closable_of(request.app)
     now = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone))
 
     def load(conn: Connection) -> School | None:
-        return school_of(conn, session.account, after, t, now) if is_school(conn, session.account) else None
+        is_one = is_school(conn, session.account)
+        return school_of(conn, session.account, after, closable, t, now) if is_one else None
 
     found = await read(request, load)
     if found is None:

@@ -104,14 +104,14 @@ def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Langua
     rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
     calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    held = Held(rules, cards, calendar, screen_time.quota_of(conn, profile))
+    held = Held(rules, cards, calendar, screen_time.quota_of(conn, profile)).as_told(closable)
     state = held.state_at(now)
     child = named(conn, profile).child
     shown = rules_shown(conn, profile, closable, t)
     return Mine(
         icon=icon_of(state),
         words=held_words(held, state, here, t),
-        week=week_of(rules, cards, calendar, here.date(), t) if rules.schedule.intervals else [],
+        week=week_of(held.rules, held.cards, calendar, here.date(), t) if rules.schedule.intervals else [],
         closed=_closed(shown),
         has_own=bool(rules.denied),
         searches=bool({rules.safe_search, rules.youtube} - {"off"}),

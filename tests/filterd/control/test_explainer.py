@@ -8,13 +8,17 @@ from support.control.box import play, push
 
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
+from mgmt.control_protocol import Closing
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
 from mgmt.orders.store import get_order
 from mgmt.shadows.places import SHADOW_LISTS
+from parental import store
 from parental.database import writing
+from parental.schedule import Interval, Schedule
 from parental.schema.orders import orders
 from parental.schema.records import list_counts
+from parental.subscriber import Subscriber, parse_prefix
 
 pytestmark = pytest.mark.services
 
@@ -106,6 +110,25 @@ def test_what_cannot_be_explained_is_refused(
             control.explainer.explain(name, address, channel)
 
     play(place, engine, work)
+
+
+@pytest.mark.parametrize(("held", "reason"), [("", "schedule"), ("lesson.test\n", "soft-lock")])
+def test_soft_hours_that_would_leave_open_what_no_list_holds_are_closed_hours_to_the_splash(
+    place: Path, engine: Engine, held: str, reason: str
+) -> None:
+    learn = "{id: learn, file: learn.txt, format: plain, tier: category, category: education}"
+    if held:
+        (place / "f.yaml").write_text((place / "f.yaml").read_text().replace("lists: [", f"lists: [{learn}, "))
+        (place / "learn.txt").write_text(held)
+    always = tuple(Interval(day, 0, 1440, frozenset({"education"})) for day in range(7))
+    with writing(engine) as conn:
+        store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
+        store.set_schedule(conn, 7, Schedule(always))
+
+    async def work(control: Control) -> Closing:
+        return control.explainer.why_closed("any.test", "192.0.2.7")
+
+    assert play(place, engine, work) == Closing(reason, None, None)
 
 
 async def status_of(control: Control) -> ControlStatus:

@@ -24,11 +24,12 @@ from parental.schedule import Schedule, parse_interval
 from parental.store import set_schedule
 
 EN, UR = language("en"), language("ur")
+CLOSABLE = frozenset({"adult", "education"})
 AT = "2026-08-03T21:00:03.000+05:00"
 
 
 def card(conn: Connection, session: Session, at: datetime = NOW) -> Card:
-    return home_of(conn, session, EN, at).cards[-1]
+    return home_of(conn, session, CLOSABLE, EN, at).cards[-1]
 
 
 def offered(found: Card) -> tuple[str | None, list[str]]:
@@ -120,10 +121,10 @@ def test_a_line_of_one_home_and_one_whose_devices_are_told_apart_are_called_so(
     engine: Engine, session: Session
 ) -> None:
     with writing(engine) as conn:
-        assert home_of(conn, session, EN, NOW).level is Level.HOME
+        assert home_of(conn, session, CLOSABLE, EN, NOW).level is Level.HOME
     add_child(engine)
     with writing(engine) as conn:
-        found = home_of(conn, session, UR, NOW)
+        found = home_of(conn, session, CLOSABLE, UR, NOW)
     assert found.level is Level.DEVICES and [each.drawing for each in found.cards] == ["kite", "home"]
 
 

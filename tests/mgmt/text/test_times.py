@@ -116,6 +116,21 @@ def test_what_closes_besides_screen_time_is_told_with_it(hour: int, used_s: int,
 
 
 @pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ({*SOFT, "adult"}, "Homework: only some sites are open until 4:00 pm"),
+        ({"adult"}, "Homework: closed until 4:00 pm"),
+    ],
+)
+def test_hours_that_would_leave_open_what_no_list_holds_are_told_as_closed(kinds: set[str], words: str) -> None:
+    cards, calendar, at = (Card(Kind.HOMEWORK, 15 * 60, 60, allowed=SOFT),), Calendar(), NOW.replace(hour=15)
+    week = Schedule(week_of(cards, calendar, NOW.date()), "Asia/Karachi")
+    held = Held(Profile(schedule=week), cards, calendar, None).as_told(kinds)
+
+    assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
+
+
+@pytest.mark.parametrize(
     ("begins", "ends", "english"),
     [
         (None, None, "9:30 pm to 6:30 am"),

@@ -12,6 +12,7 @@ from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.hours.draft import USUAL
+from mgmt.portal.household.filter_state import look
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
@@ -313,6 +314,24 @@ async def test_a_card_by_the_sun_says_its_own_hours_while_no_city_is_said(parent
     assert "Until then the time above holds" in said
     form = await parent.words(f"/hours/7/card/{cards(engine)[0].id}")
     assert "6:00 pm to 9:00 pm" in form and "iftar to" not in form
+
+
+async def test_learning_sites_are_offered_and_told_open_only_where_a_list_in_force_holds_them(
+    parent: Phone, engine: Engine, control: PlayedControl
+) -> None:
+    form = (await parent.get("/hours/7/new/homework"))[2]
+    assert 'name="soft" value="1" checked' in form
+    await send(parent, "save", **{**SLEEP, "kind": "homework", "start": "1200", "soft": "1"})
+    assert "only some sites are open" in await parent.words()
+
+    control.kinds = ["adult"]
+    await look(parent.app)
+
+    assert 'name="soft"' not in (await parent.get("/hours/7/new/homework"))[2]
+    assert "Homework: closed" in await parent.words() and "only some" not in await parent.words()
+    assert 'height="20"' not in (await parent.get("/hours/7"))[2]  # a bar of what is closed in part
+    _, _, form = await parent.get(f"/hours/7/card/{cards(engine)[0].id}")
+    assert 'name="soft" value="1" checked' in form and "no list of learning sites yet" in form
 
 
 @pytest.mark.parametrize(
