@@ -8,7 +8,6 @@ Invariants: what comes back counts only from the number that its code was sent t
 a number without codes gets no message, so that no one has us write to strangers; neither number nor text is logged.
 """
 
-import contextlib
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,7 +35,8 @@ from parental.people.household import By
 from parental.people.login_codes import plain_digits
 from parental.people.phones import Phones, international, plain_number
 from parental.people.request_messages import DIGITS, Answerer, Due
-from parental.people.requests import Request, get_request
+from parental.people.requests import OPEN, Request, get_request
+from parental.profile import is_open
 from parental.profiles import get_profile
 
 YES, RESUME = "1", "3"  # and 2 is no
@@ -80,19 +80,21 @@ async def take(app: web.Application, number: str, text: str) -> None:
     phones, now = Phones(key), app[CLOCK]()
     said = _ANSWER.fullmatch(plain_digits(text))
 
-    def work(conn: Connection) -> tuple[str, bool]:
+    def work(conn: Connection) -> tuple[str, str]:
         spent = request_messages.spend(conn, phones, phones.digest(plain_from), said[2] if said else "")
         if spent.account is None:
-            return "", False
+            return "", ""
         texts = texts_of(conn, spent.account, settings)
         if spent.by is None or said is None:
-            return texts["family.sms.request.unknown"], False
+            return texts["family.sms.request.unknown"], ""
         return _answered(conn, spent.by, said[1], texts, now)
 
-    words, is_done = await write_in(app[ENGINE], work)
-    if is_done:
-        with contextlib.suppress(NotInForce, DatabaseFault):  # stored, and its card says so until it is in force
+    words, unless_live = await write_in(app[ENGINE], work)
+    if unless_live:
+        try:
             await publish(app)
+        except (NotInForce, DatabaseFault):  # stored, and its card says so until it is in force
+            words = unless_live
     if words:
         sender.post(plain_from, words)
 
@@ -122,18 +124,26 @@ def _asks(conn: Connection, due: Due, now: datetime) -> str:
     return "family.sms.request.paused" if is_paused else "family.sms.request.minutes"
 
 
-def _answered(conn: Connection, by: Answerer, digit: str, texts: Mapping[str, str], now: datetime) -> tuple[str, bool]:
-    """What the caregiver reads, and whether anything was opened."""
+def _answered(conn: Connection, by: Answerer, digit: str, texts: Mapping[str, str], now: datetime) -> tuple[str, str]:
+    """What the caregiver reads, and instead of it where that cannot be put in force now; '': nothing was opened."""
     asked, actor, is_yes = by.request, Actor("caregiver", str(by.caregiver), by.role), digit in _DONE
     if is_yes and _needed(asked.name) not in permissions_of((by.role,)):
-        return texts["family.sms.request.late"], False
+        return texts["family.sms.request.late"], ""
     try:
         with conn.begin_nested():  # all of an answer, or none of it; that the code was used stays
             _answer(conn, by, digit, now)
             note_choice(conn, asked.account, actor, _DONE.get(digit, NOT_NOW), about(conn, asked.profile), now)
-            return _done(conn, asked, digit, texts, now), is_yes
+            return _done(conn, asked, digit, texts, now), texts["family.sms.request.stored"] if is_yes else ""
     except (NotNow, NoPerson, BadProfile):
-        return texts["family.sms.request.late"], False
+        return _why_not(conn, asked, digit, texts, now), ""
+
+
+def _why_not(conn: Connection, asked: Request, digit: str, texts: Mapping[str, str], now: datetime) -> str:
+    """What the caregiver reads of an answer that opened nothing."""
+    may_be_kept = digit == YES and asked.minutes is not None and asked.state_at(now) == OPEN
+    if may_be_kept and answers.ended_by(get_profile(conn, asked.profile), now) is not None:
+        return texts["family.sms.request.kept"].format(child=named(conn, asked.profile).name)
+    return texts["family.sms.request.late"]
 
 
 def _answer(conn: Connection, by: Answerer, digit: str, now: datetime) -> None:
@@ -153,9 +163,11 @@ def _done(conn: Connection, asked: Request, digit: str, texts: Mapping[str, str]
     if digit != YES:
         return texts["family.sms.request.resumed" if digit == RESUME else "family.sms.request.no"].format(child=name)
     until_s = get_request(conn, asked.id).until_s
+    rules = get_profile(conn, asked.profile)
     if until_s is None:
-        return texts["family.sms.request.opened"].format(child=name, page=asked.name)
-    zone = ZoneInfo(get_profile(conn, asked.profile).schedule.zone)
+        opened = "family.sms.request.opened" if is_open(rules, now) else "family.sms.request.opened.later"
+        return texts[opened].format(child=name, page=asked.name)
+    zone = ZoneInfo(rules.schedule.zone)
     t, ends = language("en"), datetime.fromtimestamp(until_s, zone)  # Roman Urdu has English figures
     return texts["family.sms.request.yes"].format(child=name, time=plain(t.moment(now.astimezone(zone), ends)))
 

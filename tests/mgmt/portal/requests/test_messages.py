@@ -17,7 +17,8 @@ from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
 from parental.people.requests import LIFE, Wanted, ask
-from parental.profiles import get_profile, pause
+from parental.profiles import get_profile, pause, set_schedule
+from parental.schedule import Schedule
 
 FOREIGN = "+923339999999"
 
@@ -157,7 +158,8 @@ async def test_what_control_cannot_publish_is_stored_and_called_so_on_its_card(
     code = code_of(await told(answering))
     control.fails = "control is away"
 
-    assert "khula hai" in await reply(answering, f"1 {code}")
+    said = await reply(answering, f"1 {code}")
+    assert "mehfooz hai, magar abhi kuch nahin khula" in said and "khula hai" not in said
     assert answer_of(engine, child) == "yes"
 
 
@@ -170,7 +172,7 @@ async def test_a_database_that_goes_away_behind_an_answer_leaves_it_stored_and_s
     code = code_of(await told(answering))
     monkeypatch.setattr("mgmt.portal.in_force.read_in", away)
 
-    assert "khula hai" in await reply(answering, f"1 {code}")
+    assert "mehfooz hai, magar abhi kuch nahin khula" in await reply(answering, f"1 {code}")
     assert answer_of(engine, child) == "yes"
 
 
@@ -239,6 +241,35 @@ async def test_of_a_paused_child_the_message_says_so_and_a_3_ends_the_pause_wher
     with reading(engine) as conn:
         assert get_profile(conn, child).paused_until_s == 0 and history(conn, 7)[0].action == "resumed by message"
     assert answer_of(engine, child) == "yes" and control.asked == ["policy_changed"]
+
+
+async def test_a_1_of_before_another_caregiver_s_pause_says_that_a_3_ends_it(answering: Phone, engine: Engine) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child)
+    code = code_of(await told(answering))
+    with writing(engine) as conn:
+        pause(conn, child, None)
+
+    said = await reply(answering, f"1 {code}")
+
+    assert said == "Kuch nahin khula: Ayesha ka internet ruka hua hai. Kholne ke liye 3 aur yehi code likhein."
+    assert "ab ruka hua nahin" in await reply(answering, f"3 {code}")
+
+
+@pytest.mark.parametrize(("is_bedtime", "words"), [(False, "khul gaya. Yeh"), (True, "khulne par hi nazar aaye ga")])
+async def test_a_page_that_is_opened_while_all_is_closed_is_said_to_be_seen_later(
+    answering: Phone, engine: Engine, is_bedtime: bool, words: str
+) -> None:
+    mother(engine)
+    child = add_child(engine)
+    wish(engine, child, None, "page.example")
+    code = code_of(await told(answering))
+    if not is_bedtime:
+        with writing(engine) as conn:
+            set_schedule(conn, child, Schedule())
+
+    assert words in await reply(answering, f"1 {code}")
 
 
 async def test_a_3_ends_no_pause_that_was_made_by_no_one_and_opens_no_closed_hours(
