@@ -41,6 +41,8 @@ def give_until_bedtime(conn: Connection, profile: int, number: int, by: By, at: 
     """Answer with all the time until bedtime.   Raises NotNow, BadProfile"""
     asked = requests.waiting_request(conn, profile, number, at)
     rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
+    if ended_by(rules, at) is not None:
+        raise NotNow(f"request {number}: a person keeps it closed; nothing opened; end that first")
     calendar = plans.calendar_of(conn, asked.account)
     return _open(conn, profile, number, exceptions.until_bedtime(rules, cards, calendar, at), by, at)
 

@@ -73,6 +73,20 @@ def test_until_bedtime_ends_where_the_card_of_sleep_begins(conn: Connection) -> 
     assert present(newest(conn, 7)).until_s == int(NOW.replace(hour=17, minute=0, second=0).timestamp())
 
 
+def test_no_yes_opens_what_another_caregiver_has_closed_until_a_time(conn: Connection) -> None:
+    plans.put_card(conn, 7, Card(Kind.SLEEP, start_minute=22 * 60, minutes=480))
+    end = NOW + timedelta(minutes=30)
+    exceptions.add(conn, 7, exceptions.until(get_profile(conn, 7), "closed_until", end, NOW), BY, NOW)
+    number = asked(conn)
+
+    for said in (lambda: give(conn, 7, number, 15, BY, NOW), lambda: give_until_bedtime(conn, 7, number, BY, NOW)):
+        with pytest.raises(NotNow):
+            said()
+
+    assert present(newest(conn, 7)).answer is None
+    assert [row.kind for row in exceptions.held(conn, 7, NOW)] == ["closed_until"]
+
+
 def test_a_page_is_opened_for_good(conn: Connection) -> None:
     put_profile(conn, 7, replace(get_profile(conn, 7), denied=frozenset({"page.example"})))
     number = asked(conn, None, "page.example")
