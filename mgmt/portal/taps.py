@@ -1,7 +1,7 @@
 """Taps: what one button of a card does to a profile, and how it is taken back.
 
 Invariants: a tap is one transaction, with its line in the household's record; what it changed is taken back exactly,
-and only while no one has changed the profile since, so that undoing opens nothing that was closed before the tap.
+but for screen time that has run, and only while no one has changed the profile since, so that undoing opens nothing that was closed before the tap.
 """
 
 from collections.abc import Callable, Mapping
@@ -223,7 +223,13 @@ def _drop_exception(conn: Connection, profile: int, number: int, _: datetime) ->
 
 
 def _restore_screen_time(conn: Connection, profile: int, said: Undo, now: datetime) -> None:
-    screen_time.put_back(conn, profile, Quota(**{**said, "day": date.fromisoformat(said["day"])}), now)
+    """What was ended runs again, and what was begun ends; what has run is used, or begun and undone it had no end."""
+    before, held = Quota(**{**said, "day": date.fromisoformat(said["day"])}), screen_time.quota_of(conn, profile)
+    now_s = int(now.timestamp())
+    if before.is_running(now_s):
+        screen_time.put_back(conn, profile, before, now)
+    elif held is not None and held.is_running(now_s):
+        screen_time.stop(conn, profile, now)
 
 
 _UNDO: Mapping[str, Callable[[Connection, int, Any, datetime], None]] = {

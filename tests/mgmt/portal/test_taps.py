@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -93,12 +94,19 @@ def test_what_has_ended_meanwhile_does_not_come_back(conn: Connection, session: 
     assert len(spans(conn)) == 1
 
 
-def test_screen_time_that_was_begun_or_ended_by_mistake_is_as_it_was(conn: Connection, session: Session) -> None:
+def test_screen_time_that_was_begun_by_mistake_ends_and_what_has_run_is_used(conn: Connection, session: Session) -> None:
     screen_time.put_quota(conn, 7, 60, NOW)
-    full = screen_time.quota_of(conn, 7)
-    take_back(conn, session, tap(conn, session, "start"), LATER)  # type: ignore[arg-type]
-    assert screen_time.quota_of(conn, 7) == full
+    full = present(screen_time.quota_of(conn, 7))
 
+    for turn in range(2):
+        at = NOW + turn * timedelta(seconds=60)
+        take_back(conn, session, tap(conn, session, "start", at=at), at + timedelta(seconds=58))  # type: ignore[arg-type]
+
+    assert screen_time.quota_of(conn, 7) == replace(full, used_s=2 * 58)
+
+
+def test_screen_time_that_was_ended_by_mistake_is_as_it_was(conn: Connection, session: Session) -> None:
+    screen_time.put_quota(conn, 7, 60, NOW)
     tap(conn, session, "start")
     running = screen_time.quota_of(conn, 7)
     take_back(conn, session, tap(conn, session, "stop", at=LATER), LATER + timedelta(seconds=9))  # type: ignore[arg-type]
