@@ -1,7 +1,8 @@
 """Taps: what one button of a card does to a profile, and how it is taken back.
 
 Invariants: a tap is one transaction, with its line in the household's record; what it changed is taken back exactly,
-but for screen time that has run, and only while no one has changed the profile since, so that undoing opens nothing that was closed before the tap.
+but for screen time that has run, and only while no one has changed the profile since, so that undoing opens nothing
+that was closed before the tap.
 """
 
 from collections.abc import Callable, Mapping

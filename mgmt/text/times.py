@@ -14,9 +14,12 @@ from parental.calendar.conflicts import Conflict
 from parental.calendar.day_sets import Calendar
 from parental.calendar.quota import Quota
 from parental.calendar.resolution import Closing
+from parental.calendar.screen_time import ends_by
 from parental.calendar.state import Is, State, state_at
-from parental.profile import QUOTA, Profile
+from parental.profile import QUOTA, Profile, without_quota
 from parental.schedule import DAY_MINUTES
+
+MINUTE = timedelta(minutes=1)
 
 
 class Held(NamedTuple):
@@ -82,20 +85,23 @@ def conflict_words(conflict: Conflict, t: Language) -> Markup:
 
 def held_words(held: Held, state: State, now: datetime, t: Language) -> Markup:
     """What holds now, with what is left of screen time, and what else closes it.   state  of now;   now  local"""
-    words = state_words(state, now, t, _left(held, state, now))
-    if state.why != QUOTA:
+    left = _left(held, state, now)
+    words = state_words(state, now, t, left)
+    if state.why == QUOTA:
+        other = held._replace(rules=without_quota(held.rules)).state_at(now)
+        if other.state is Is.CLOSED:
+            return t.say("list.between").join((state_words(other, now, t, None), words))
+    ends = ends_by(held.rules, now)
+    if left is None or left < MINUTE or ends - now > left - MINUTE or state.why not in ("", QUOTA):
         return words
-    others = tuple(span for span in held.rules.closures if span.kind != QUOTA)
-    other = held._replace(rules=replace(held.rules, closures=others)).state_at(now)
-    if other.state is not Is.CLOSED:
-        return words
-    return t.say("list.between").join((state_words(other, now, t, None), words))
+    name = "ready" if state.why == QUOTA else "running"  # not all that is left can be had
+    return t.say(f"time.state.{name}.until", time=t.moment(now, ends.astimezone(now.tzinfo)))
 
 
 def state_words(state: State, now: datetime, t: Language, left: timedelta | None) -> Markup:
     """What holds now.   now  local;   left  of the day's screen time, where it runs or closes"""
     if state.why == QUOTA:
-        is_spent = left is None or left < timedelta(minutes=1)
+        is_spent = left is None or left < MINUTE
         return t.say("time.state.spent") if is_spent else t.say("time.state.ready", left=t.span(left or timedelta()))
     if state.state is Is.OPEN and left is not None:
         return t.say("time.state.running", left=t.span(left))

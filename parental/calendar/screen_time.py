@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from parental.calendar.quota import Quota
 from parental.calendar.weeks import next_midnight
 from parental.errors import NoPerson
+from parental.profile import Profile, next_lock_change, without_quota
 from parental.profiles import get_profile, touch
 from parental.schema.calendar import quotas, time_spans
 
@@ -74,6 +75,13 @@ def set_back(conn: Connection, by_s: int, at: datetime) -> list[int]:
         conn.execute(update(quotas).where(quotas.c.profile == profile).values(**times))
         _lock(conn, profile, moved, at)
     return changed
+
+
+def ends_by(rules: Profile, at: datetime) -> datetime:
+    """When screen time ends that runs at `at`, whatever is left of it: at midnight, or where something else closes."""
+    midnight = next_midnight([rules.schedule.zone], at)
+    assert midnight is not None
+    return min(midnight, next_lock_change(without_quota(rules), at) or midnight)
 
 
 def left_s(conn: Connection, profile: int, quota: Quota, at: datetime) -> int:

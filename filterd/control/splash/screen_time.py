@@ -67,7 +67,10 @@ def _left_s(conn: Connection, profile: int, at: datetime) -> int | None:
     bucket = screen_time.quota_of(conn, profile)
     if bucket is None or bucket.is_running(int(at.timestamp())):
         return None
-    left_s = screen_time.left_s(conn, profile, bucket, at)
+    left_s, rules = screen_time.left_s(conn, profile, bucket, at), get_profile(conn, profile)
     if left_s < LEAST_S:
         return 0
-    return left_s if is_closed_by_quota_alone(get_profile(conn, profile), at) else None
+    if not is_closed_by_quota_alone(rules, at):
+        return None
+    until_s = int((screen_time.ends_by(rules, at) - at).total_seconds())
+    return min(left_s, max(LEAST_S, until_s))  # what else ends it, midnight too, leaves the rest unused

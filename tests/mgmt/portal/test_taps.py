@@ -94,7 +94,9 @@ def test_what_has_ended_meanwhile_does_not_come_back(conn: Connection, session: 
     assert len(spans(conn)) == 1
 
 
-def test_screen_time_that_was_begun_by_mistake_ends_and_what_has_run_is_used(conn: Connection, session: Session) -> None:
+def test_screen_time_that_was_begun_by_mistake_ends_and_what_has_run_is_used(
+    conn: Connection, session: Session
+) -> None:
     screen_time.put_quota(conn, 7, 60, NOW)
     full = present(screen_time.quota_of(conn, 7))
 

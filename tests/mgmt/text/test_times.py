@@ -100,7 +100,9 @@ def test_what_holds_now_is_told_in_words(state: State, left: timedelta | None, w
 @pytest.mark.parametrize(
     ("hour", "used_s", "words"),
     [
-        (21, 0, "Screen time has not started: 1 hour left"),
+        (21, 0, "Screen time has not started: open until 9:30 pm at most"),
+        (20, 0, "Screen time has not started: 1 hour left"),
+        (21, 3300, "Screen time has not started: 5 minutes left"),
         (22, 0, "Sleep: closed until 6:30 am, Screen time has not started: 1 hour left"),
         (22, 3600, "Sleep: closed until 6:30 am, Today's time is used up"),
         (15, 0, "Screen time has not started: 1 hour left"),  # what homework closes, it leaves some of open
@@ -111,6 +113,28 @@ def test_what_closes_besides_screen_time_is_told_with_it(hour: int, used_s: int,
     quota, at = Quota(60, NOW.date(), used_s), NOW.replace(hour=hour)
     week = Schedule(week_of(cards, calendar, NOW.date()), "Asia/Karachi")
     held = Held(Profile(schedule=week, closures=(quota.closure(),)), cards, calendar, quota)
+
+    assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
+
+
+@pytest.mark.parametrize(
+    ("started", "cards", "words"),
+    [
+        (None, (), "Screen time has not started: open until 12:00 am at most"),
+        (45, (), "Screen time: open until 12:00 am"),
+        (None, (Card(Kind.SLEEP, 23 * 60 + 55, 60),), "Screen time has not started: open until 11:55 pm at most"),
+        (45, (Card(Kind.SLEEP, 23 * 60 + 55, 60),), "Screen time: open until 11:55 pm"),
+    ],
+)
+def test_screen_time_that_midnight_or_hours_end_is_told_by_when_and_not_by_what_is_left(
+    started: int | None, cards: tuple[Card, ...], words: str
+) -> None:
+    at, quota = NOW.replace(hour=23, minute=50), Quota(60, NOW.date())
+    if started is not None:
+        midnight_s = int((NOW.replace(hour=0) + timedelta(days=1)).timestamp())
+        quota = quota.start(int(at.replace(minute=started).timestamp()), NOW.date(), midnight_s)
+    week = Schedule(week_of(cards, Calendar(), NOW.date()), "Asia/Karachi")
+    held = Held(Profile(schedule=week, closures=(quota.closure(),)), cards, Calendar(), quota)
 
     assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
 

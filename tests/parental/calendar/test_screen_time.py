@@ -11,6 +11,7 @@ from parental import profiles
 from parental.calendar import screen_time
 from parental.errors import NoPerson, NotNow
 from parental.profile import lock_reason
+from parental.schedule import Schedule, parse_interval
 
 KARACHI = ZoneInfo("Asia/Karachi")
 
@@ -35,6 +36,14 @@ def test_it_is_closed_until_it_is_started_and_when_the_minutes_are_used(househol
         True,
         True,
     ]
+
+
+def test_it_ends_by_midnight_and_where_something_else_closes(household: Connection) -> None:
+    screen_time.put_quota(household, 7, 60, at(8))
+    assert screen_time.ends_by(profiles.get_profile(household, 7), at(23, 50)) == at(0, day=4)
+
+    profiles.set_schedule(household, 7, Schedule((parse_interval("mon", "21:30", "06:30"),)))
+    assert screen_time.ends_by(profiles.get_profile(household, 7), at(21)) == at(21, 30)
 
 
 def test_what_is_left_after_a_stop_is_there_later_and_no_more(household: Connection) -> None:

@@ -61,7 +61,7 @@ def test_a_child_begins_its_time_once_and_it_is_open_at_once(place: Path, engine
 
     before, minutes, after, again = play(place, engine, work)
 
-    assert (before["reason"], before["left_s"], again) == ("quota", 3600, 0)
+    assert (before["reason"], again) == ("quota", 0) and 0 < before["left_s"] <= 3600
     assert 0 < minutes <= 60  # fewer in the hour before midnight, which ends it
     assert after["reason"] == "default" and after["left_s"] is None
     with reading(engine) as conn:
@@ -103,6 +103,22 @@ def test_a_day_s_time_that_is_used_up_is_called_so_and_does_not_begin(place: Pat
         return [(await why(control, CHILD))["left_s"], await begin(control, CHILD)]
 
     assert play(place, engine, work) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("at", "left_s"),
+    [
+        ("2027-08-02T12:00+05:00", 3600),
+        ("2027-08-02T23:50+05:00", 600),
+        ("2027-08-02T23:59:30+05:00", 60),
+        ("2027-08-02T21:10+05:00", 1200),
+    ],
+)
+def test_what_midnight_and_closed_hours_leave_of_it_is_told(engine: Engine, at: str, left_s: int) -> None:
+    with writing(engine) as conn:
+        profiles.set_schedule(conn, 7, Schedule((Interval(0, 21 * 60 + 30, 60),)))
+
+    assert SplashScreenTime(engine).left_s(7, datetime.fromisoformat(at)) == left_s
 
 
 def test_the_role_of_control_may_begin_it(place: Path, database: Where) -> None:
