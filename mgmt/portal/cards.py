@@ -175,7 +175,8 @@ def receipt_words(receipt: Mapping[str, Any], t: Language) -> Markup:
     at = t.clock(datetime.fromisoformat(receipt["at"]), seconds=True)
     said = [t.say(f"family.receipt.{receipt['did']}", time=at)]
     if receipt.get("connections_ended") is not None and receipt["did"] in CUTTING:
-        said.append(t.say("family.receipt.cut", count=receipt["connections_ended"]))
+        ended = "family.receipt.cut.together" if len(receipt.get("profiles", ())) > 1 else "family.receipt.cut"
+        said.append(t.say(ended, count=receipt["connections_ended"]))  # one number, which no one can divide by cards
     if receipt.get("cut") is not None and receipt["cut"].get("by") != "quic":  # then TCP goes on, and is not counted
         said.append(t.say("family.receipt.still", count=receipt["cut"]["still_open"]))
     return t.say("list.between").join(said)

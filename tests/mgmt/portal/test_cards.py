@@ -141,7 +141,11 @@ def test_a_child_without_a_picture_has_one_that_stays() -> None:
     [
         ({"did": "pause", "at": AT, "connections_ended": 14}, "closed 9:00:03 pm, 14 live connections ended"),
         (
-            {"did": "pause", "at": AT, "connections_ended": 14, "cut": {"ended": 14, "still_open": 0}},
+            {"did": "pause", "profiles": [7, 8], "at": AT, "connections_ended": 14},
+            "closed 9:00:03 pm, of all cards together 14 live connections ended",
+        ),
+        (
+            {"did": "pause", "profiles": [7], "at": AT, "connections_ended": 14, "cut": {"ended": 14, "still_open": 0}},
             "closed 9:00:03 pm, 14 live connections ended, 0 still open",
         ),
         (  # what runs over TCP is not known there
