@@ -82,12 +82,12 @@ async def test_a_pause_is_seen_at_once_and_no_name_of_a_person_line_or_site_is(
 
 async def test_a_child_reads_how_much_of_todays_screen_time_is_left(phone: Phone, profile: int, engine: Engine) -> None:
     with writing(engine) as conn:
-        screen_time.put_quota(conn, profile, 60, NOW)
-    assert "Screen time has not started: 1 hour left" in await phone.words("/mine")
+        screen_time.put_quota(conn, profile, 20, NOW)
+    assert "Screen time has not started: 20 minutes left" in await phone.words("/mine")
 
     with writing(engine) as conn:
         screen_time.start(conn, profile, NOW)
-    assert "Screen time: 1 hour left" in await phone.words("/mine")
+    assert "Screen time: 20 minutes left" in await phone.words("/mine")
 
 
 async def test_reading_it_leaves_nothing_behind_and_gives_no_power(phone: Phone, profile: int, engine: Engine) -> None:
