@@ -5,9 +5,9 @@
 A correction has its own reference, entries, digest, clock, approvals and confirmation, and passes the same rails.  What
 is in force stays until control lets the correction in: then, in one image, its entries come and the others go.
 Invariants: the versions of an order are a line, which a unique index holds; nothing is replaced by a correction of
-which nothing is in force; what a correction holds and a rail keeps waiting stays in force by the version before, until
-the correction's own last day; a correction that was in shadow and is taken back before it has replaced anything leaves
-the version before as it is, which speaks for the order again.
+which nothing is in force; what a correction holds and a rail keeps waiting, or one gateway tries, stays in force by the
+version before, until the correction's own last day; a correction that was in shadow and is taken back before it has
+replaced anything leaves the version before as it is, which speaks for the order again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from mgmt.fields import unfit
 from mgmt.orders.approvals import confirmed_of
-from mgmt.orders.live import MAY_COME, NOT_TRIED
-from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING_REVIEW, REFUSED_PROTECTED, Entry
+from mgmt.orders.live import MAY_COME, NOT_TRIED, OPEN_CANARIES
+from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING, PENDING_REVIEW, REFUSED_PROTECTED, Entry
 from mgmt.orders.sealed_messages import is_message
 from parental.schema.orders import entries, orders
 
@@ -231,11 +231,13 @@ def _has_expired(conn: Connection, order: Row[Any]) -> bool:
 
 
 def _going(conn: Connection, order: int, by: int) -> list[Replaced]:
-    """Entries of an order that go; what the version `by` holds, and a rail keeps waiting, stays if it is in force."""
+    """Entries of an order that go; what the version `by` holds, and a rail keeps waiting or one gateway still tries,
+    stays if it is in force."""
     other = entries.alias("other")
+    is_tried = and_(other.c.status == PENDING, other.c.canary.in_(OPEN_CANARIES))
     waits = exists().where(
         other.c.order == by,
-        other.c.status == PENDING_REVIEW,
+        or_(other.c.status == PENDING_REVIEW, is_tried),
         other.c.withdrawn_ms.is_(None),
         func.coalesce(other.c.wire == entries.c.wire, other.c.value == entries.c.value),
     )

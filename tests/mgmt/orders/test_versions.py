@@ -8,6 +8,8 @@ from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 
+from mgmt.canaries.rules import Policy
+from mgmt.confirmation.verifications import Verification, put_verification
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, digest_of, propose
@@ -117,6 +119,46 @@ def test_what_a_rail_holds_of_a_correction_stays_in_force_by_the_order_until_two
     publish(conn)
     assert [status for status, _ in statuses(conn, order)] == ["withdrawn"] * 3
     assert [status for status, _ in statuses(conn, second)] == ["enforced"] * 2
+
+
+FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
+
+
+def tried(conn: Connection, seconds: int) -> None:
+    """What two gateways do with a change, one of which tries orders first."""
+    at = NOW + timedelta(seconds=seconds)
+    for policy in (FIRST, OTHER):
+        settle(conn, rails(canary=policy), 1, at)
+        confirm(conn, taken(conn), RECEIPT, at, policy)
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_what_two_persons_let_in_of_a_correction_is_tried_while_the_order_before_holds_it_everywhere(
+    conn: Connection, *, passes: bool
+) -> None:
+    order = push(conn, "198.51.100.7", "a.test")
+    agree(conn, order, 1)
+    publish(conn)
+    second = correct(conn, "1", "1/C1", "198.51.100.7", "a.test")
+    for seconds in (1, 700):
+        tried(conn, seconds)
+    assert [status for status, _ in statuses(conn, second)] == ["pending_review", "enforced"]
+    held = {each.wire for each in live_entries(conn, "other")}
+    assert len(held) == 2
+
+    agree(conn, second, 1)
+    tried(conn, 701)
+    assert [status for status, _ in statuses(conn, second)] == ["pending", "enforced"]
+    assert {each.wire for each in live_entries(conn, "other")} == held, "no gateway opens it meanwhile"
+    if not passes:
+        report = Verification(second, NOW + timedelta(seconds=710), 1, 1, "too_wide", '{"too_wide":[1]}', {"here": 1})
+        put_verification(conn, report, CONTROL)
+    for seconds in (720, 1400):
+        tried(conn, seconds)
+
+    assert {each.wire for each in live_entries(conn, "other")} == held
+    assert statuses(conn, order)[0][0] == ("withdrawn" if passes else "enforced")
+    assert statuses(conn, second)[0][0] == ("enforced" if passes else "pending_review")
 
 
 def test_what_a_correction_keeps_waiting_ends_with_the_correction_s_own_last_day(conn: Connection) -> None:
