@@ -30,7 +30,6 @@ from parental.schema.canaries import canary_minutes, gateway_minutes, order_cana
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
 
-TOO_WIDE = "too_wide"  # of a verification, see filterd.verifier.verdicts.State
 ROLLED_BACK_FROM = "rolled back from its canary: "  # begins the reason of an entry
 RUNNING = "running"
 WAITING = "waiting"  # for the workers of the canary gateway
@@ -185,15 +184,15 @@ def _is_tried(row: Row[Any]) -> ColumnElement[bool]:
 
 
 def _n_wide(conn: Connection, row: Row[Any]) -> int:
-    """How many neighbours the verifier has found blocked, since the canary serves the order; at its last look."""
+    """How many neighbours the verifier has found blocked, since the canary serves the order; at its last look.
+
+    The state of that look is another matter: where an entry is open as well, that is what it says."""
     if row.since_s is None:
         return 0
-    its = select(verifications.c.state, verifications.c.report).where(verifications.c.order == row.order)
+    its = select(verifications.c.report).where(verifications.c.order == row.order)
     asked = its.where(verifications.c.at_ms >= row.since_s * 1000).order_by(verifications.c.id.desc())
-    found = conn.execute(asked.limit(1)).one_or_none()
-    if found is None or found.state != TOO_WIDE:
-        return 0
-    return max(1, len(json.loads(found.report).get("too_wide", ())))
+    report = conn.execute(asked.limit(1)).scalar_one_or_none()
+    return 0 if report is None else len(json.loads(report).get("too_wide", ()))
 
 
 def _end(conn: Connection, row: Row[Any], ending: Ending, now_s: int, at: datetime) -> None:
