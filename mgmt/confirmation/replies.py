@@ -17,7 +17,7 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
 from mgmt.orders.live import OPEN_CANARIES
-from mgmt.orders.states import State, step, steps_of
+from mgmt.orders.states import State, last_state, step, steps_of
 from parental.schema.canaries import order_canaries
 from parental.schema.confirmations import confirmations, verifications
 
@@ -31,12 +31,15 @@ class Due(NamedTuple):
 
 
 def due(conn: Connection, limit: int) -> Sequence[Due]:
-    """The newest verification of each order, where it holds and has not been confirmed."""
+    """The newest verification of each verified order that has had no answer.
+
+    One of an order that is in another state by now never has one: here it would keep the others from theirs."""
     newest = select(func.max(verifications.c.id)).group_by(verifications.c.order)
     chosen = (
         select(verifications.c.id, verifications.c.order, verifications.c.revision)
         .outerjoin(confirmations, confirmations.c.verification == verifications.c.id)
         .where(verifications.c.id.in_(newest), verifications.c.state == VERIFIED, confirmations.c.id.is_(None))
+        .where(last_state(verifications.c.order) == State.VERIFIED.value)
         .where(verifications.c.order.not_in(OPEN_CANARIES.with_only_columns(order_canaries.c.order)))
         .order_by(verifications.c.id)
     )

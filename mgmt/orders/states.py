@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or_, select
 
 from mgmt.canaries import store as canaries
 from mgmt.canaries.rules import Outcome
@@ -106,6 +106,12 @@ def steps_of(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Step]]:
     for row in conn.execute(chosen):
         found.setdefault(row.order, []).append(Step(State(row.state), row.at_ms, row.by))
     return found
+
+
+def last_state(order: ColumnElement[int]) -> ScalarSelect[str]:
+    """The state of the last step of an order.   order  the column that names it"""
+    its = select(order_steps.c.state).where(order_steps.c.order == order)
+    return its.order_by(order_steps.c.n.desc()).limit(1).scalar_subquery()
 
 
 def come_to(conn: Connection, order: int, target: State, at: datetime) -> None:

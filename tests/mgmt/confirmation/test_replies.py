@@ -66,6 +66,22 @@ def test_an_order_that_is_verified_again_is_answered_again_and_the_newest_answer
     assert first is not None and newest is not None and newest.id > first.id
 
 
+def test_orders_that_are_verified_once_more_or_withdrawn_before_their_answer_keep_no_other_waiting(
+    conn: Connection,
+) -> None:
+    again = confirmed(conn, "bad.example")
+    verified(conn, again)
+    gone = push(conn, "gone.example", ref="2")
+    publish(conn)
+    verified(conn, gone)
+    withdraw_order(conn, gone, "a court", NOW, CONTROL)
+    new = push(conn, "worse.example", ref="3")
+    publish(conn)
+    verified(conn, new)
+
+    assert [each.order for each in due(conn, 1)] == [new]
+
+
 def test_an_order_of_which_a_part_is_withdrawn_is_verified_and_confirmed_again(conn: Connection) -> None:
     order = confirmed(conn, "bad.example", "worse.example")
     withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)

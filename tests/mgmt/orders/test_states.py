@@ -5,17 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, publish, push, rails
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.decisions import settle
 from mgmt.orders.model import Order
-from mgmt.orders.states import NEXT, NoStep, State, step, steps_of
+from mgmt.orders.states import NEXT, NoStep, State, last_state, step, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from parental.database import writing
-from parental.schema.orders import order_steps
+from parental.schema.orders import order_steps, orders
 from rules.names.protected import Protected
 
 
@@ -104,6 +104,19 @@ def test_what_no_worker_serves_is_not_verified(conn: Connection) -> None:
         step(conn, order, State.VERIFIED, NOW, "verifier")
     with pytest.raises(NoStep, match="approved, and confirmed does not follow"):
         step(conn, order, State.CONFIRMED, NOW, "verifier")
+
+
+def test_the_last_state_of_an_order_is_that_of_its_last_step(conn: Connection) -> None:
+    numbers = [push(conn, f"{ref}.test", ref=ref) for ref in ("a", "b", "c")]
+    publish(conn)
+    withdraw_order(conn, numbers[1], "a court", NOW, CONTROL)
+    publish(conn)
+    unseen = push(conn, "d.test", ref="d")
+
+    found = conn.execute(select(orders.c.id, last_state(orders.c.id)).order_by(orders.c.id)).all()
+
+    states_now = ["enforced", "withdrawn", "enforced", None]
+    assert [tuple(row) for row in found] == list(zip([*numbers, unseen], states_now, strict=True))
 
 
 def test_an_order_that_only_a_list_names_has_no_steps(conn: Connection) -> None:
