@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "filterd orders verify --issuer PTA PTA-2026-17\nfilterd orders verify --watch"
 EVERY_S = 1.0  # between two looks for what is new
-AGAIN = timedelta(minutes=10)  # an order that was found wanting
+AGAIN = timedelta(minutes=10)  # an order that was found wanting, or could not be asked
 AT_ONCE = 20  # orders of one look
 SAID = {
     "verified": "blocked by this box on every channel, and its neighbours are open",
@@ -82,15 +82,32 @@ def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -
     from mgmt.confirmation.verifications import due
     from parental.database import reading
 
+    put_off: dict[int, float] = {}  # orders that could not be asked → when they are asked again
     while True:
+        put_off = {number: until for number, until in put_off.items() if until > time.monotonic()}
         with reading(engine) as conn:
-            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE, asks_as(config))
+            numbers = due(conn, datetime.now(UTC) - AGAIN, AT_ONCE + len(put_off), asks_as(config))
         for number in numbers:
-            try:
-                _show(verify_order(config, engine, place, number), as_json=as_json)
-            except Refused as reason:
-                print(reason, flush=True)
+            if number not in put_off and not _could_ask(config, engine, place, number, as_json=as_json):
+                put_off[number] = time.monotonic() + AGAIN.total_seconds()
         time.sleep(EVERY_S)
+
+
+def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *, as_json: bool) -> bool:
+    """Ask about one order, and say what was found; whether that could be done."""
+    from parental.errors import DatabaseFault
+
+    try:
+        _show(verify_order(config, engine, place, number), as_json=as_json)
+    except Refused as reason:
+        print(reason, flush=True)
+    except DatabaseFault:
+        raise
+    except Exception as reason:  # the edge: what is wrong with one order is said, and the others are asked
+        said = f"order {number}: {type(reason).__name__}: {reason}; not verified"
+        print(f"{said}; it is asked again in {AGAIN.seconds // 60} minutes, and the others meanwhile", flush=True)
+        return False
+    return True
 
 
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":

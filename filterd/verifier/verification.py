@@ -44,7 +44,7 @@ from filterd.verifier.verdicts import Found, Marks, judge, needs_upstream, state
 from mgmt.confirmation.verifications import Verification
 from mgmt.errors import BadRequest
 from mgmt.orders.judge import host_of_entry
-from mgmt.orders.model import ADDRESS, ENFORCED_BROADER
+from mgmt.orders.model import ADDRESS
 from mgmt.orders.sealed import refuse_sealed
 
 MAX_ASKED = 1000  # entries of one verification: a larger order is sampled
@@ -148,7 +148,7 @@ def _report(
 
 
 def _asked(row: Row[Any]) -> Asked:
-    if row.status == ENFORCED_BROADER:
+    if row.is_by_host:
         return Asked(row.number, host_of_entry(row.value) or row.wire, "exact")
     return Asked(row.number, row.wire, row.mode)
 

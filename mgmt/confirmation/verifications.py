@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, 
 from mgmt.canaries.store import tried_at
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.events import note_order
+from mgmt.orders.live import BY_ITS_HOST
 from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, PENDING
 from mgmt.orders.states import NEXT, State, step, steps_of
 from parental.schema.confirmations import verifications
@@ -112,10 +113,10 @@ def due(conn: Connection, before: datetime, limit: int, canary: str | None = Non
 
 
 def in_force(conn: Connection, order: int, canary: str | None = None) -> Sequence[Row[Any]]:
-    """The entries of an order that traffic must meet, by number.
+    """The entries of an order that traffic must meet, by number; is_by_host: by the whole host of its URL.
 
     canary  the name of this gateway, where orders are tried on it: those, too"""
-    chosen = select(entries).where(entries.c.order == order, _is_served(canary))
+    chosen = select(entries, BY_ITS_HOST.label("is_by_host")).where(entries.c.order == order, _is_served(canary))
     return conn.execute(chosen.order_by(entries.c.number)).all()
 
 

@@ -1,12 +1,20 @@
 """`filterd orders verify`, where nothing can be asked."""
 
+import time
 from pathlib import Path
+from typing import cast
 
 import pytest
+from sqlalchemy import Engine
+from support.mgmt.orders import publish, push
 
 from filterd.cli import main
 from filterd.config.load import read_config
+from filterd.errors import Refused
+from filterd.verifier import command
 from filterd.verifier.command import asks_as
+from filterd.verifier.verification import Place
+from parental.database import writing
 
 
 @pytest.mark.parametrize("given", [(), ("1", "--watch")])
@@ -29,3 +37,33 @@ def test_what_is_tried_here_is_asked_only_where_blocks_of_the_probe_do_not_end_t
     text = f"dns: {{upstreams: ['192.0.2.53:53']}}\n{said}"
 
     assert asks_as(read_config(text.encode(), "f.yaml", Path("/"))) == asks
+
+
+def test_an_order_that_cannot_be_asked_is_named_and_put_off_and_those_behind_it_are_asked(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(engine) as conn:
+        first, second = push(conn, "a.test"), push(conn, "b.test", ref="2")
+        publish(conn)
+    asked: list[int] = []
+
+    def ask(config: object, engine: object, place: object, number: int) -> None:
+        del config, engine, place
+        asked.append(number)
+        raise TypeError("no name") if number == first else Refused("order 2: nothing of it is in force")
+
+    def sleep(seconds: float) -> None:
+        del seconds
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "verify_order", ask)
+    monkeypatch.setattr(command, "AT_ONCE", 1)
+    monkeypatch.setattr(time, "sleep", sleep)
+    config, place = read_config(b"dns: {upstreams: ['192.0.2.53:53']}\n", "f.yaml", Path("/")), cast(Place, None)
+    with pytest.raises(KeyboardInterrupt):
+        command._watch(config, engine, place, as_json=False)
+
+    assert asked == [first, second]
+    said = "order 1: TypeError: no name; not verified; it is asked again in 10 minutes, and the others meanwhile\n"
+    assert capsys.readouterr().out == f"{said}order 2: nothing of it is in force\n"

@@ -1,14 +1,23 @@
 """From the rows of an order to what is asked."""
 
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from support.mgmt.orders import NOW, publish, push, statuses
 
 from filterd.config.load import read_config
 from filterd.errors import Refused
-from filterd.verifier.verification import MAX_ASKED, NEWEST, Place, _sample, place_of, verify
+from filterd.verifier.questions import ENTRY, Way, questions
+from filterd.verifier.verification import MAX_ASKED, NEWEST, Place, _asked, _sample, place_of, verify
+from mgmt.canaries.rules import Policy
+from mgmt.confirmation.verifications import in_force
+from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.store import get_order
+from parental.database import writing
 
 BOX = b"""
 isp: {name: n, url: "https://isp.example", contact: c}
@@ -50,3 +59,24 @@ def test_of_a_large_order_the_newest_entries_are_asked_and_some_of_the_others_on
     assert len(sample) == MAX_ASKED == len(set(sample)) and sample == sorted(sample)
     assert sample[-NEWEST:] == rows[-NEWEST:]
     assert _sample(rows[:MAX_ASKED]) == rows[:MAX_ASKED]
+
+
+WIDER = Proposal(kind="broader", number=1, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9))
+
+
+@pytest.mark.parametrize("canary", [Policy("gw1", "gw1", 600, 100), None])
+@pytest.mark.parametrize("url", ["https://shared.example/a/b", "https://shared.example/#!/a"])
+def test_a_url_is_asked_by_its_host_while_that_is_tried_as_when_it_is_enforced(
+    engine: Engine, url: str, canary: Policy | None
+) -> None:
+    with writing(engine) as conn:
+        order = push(conn, url)
+        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        approve(conn, propose(conn, get_order(conn, order), WIDER, first, NOW), second, NOW)
+        publish(conn, canary=canary)
+        assert statuses(conn, order)[0][0] == ("pending" if canary else "enforced_broader")
+        asked = questions([_asked(row) for row in in_force(conn, order, "gw1")], [Way("dns-udp", 4), Way("http", 4)])
+
+    of_entry = [(each.way.channel, each.name, each.target) for each in asked if each.kind == ENTRY]
+    assert of_entry == [("dns-udp", "shared.example", "/"), ("http", "shared.example", "/")]
+    assert "shared.example" not in {each.name for each in asked if each.kind != ENTRY}, "it is no neighbour"
