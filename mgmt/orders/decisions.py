@@ -425,15 +425,15 @@ def _replaced(each: Replaced) -> Ruling:
 
 
 def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
-    """Let in; what is in force by the same approval stays as it is."""
-    if row.status in IN_FORCE and row.approval == approval:
+    """Let in; what is in force, and becomes no wider, stays so: its rules are served all the time."""
+    if row.status not in IN_FORCE:
+        return Ruling(row.order, row.number, PENDING, reason, approval, "entries let in")
+    if row.approval == approval:
         return Ruling(row.order, row.number, row.status, row.reason, approval, "")
-    if row.status in IN_FORCE:
-        is_narrower = approval is None or (reason is None and row.reason is not None)  # no more by its host
-        action = "entries fell back" if is_narrower else "entries widened"
-    else:
-        action = "entries let in"
-    return Ruling(row.order, row.number, PENDING, reason, approval, action)
+    had_host, has_host = row.reason is not None, reason is not None  # is it by its whole host?
+    action = "entries fell back" if approval is None or (had_host and not has_host) else "entries widened"
+    kept = ENFORCED_HTTP if row.status == ENFORCED_BROADER and not has_host else row.status
+    return Ruling(row.order, row.number, PENDING if has_host and not had_host else kept, reason, approval, action)
 
 
 def _refusal(row: Any, rails: Rails, *, is_approved: bool) -> str | None:

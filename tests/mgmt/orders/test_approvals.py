@@ -1,11 +1,11 @@
 """Two persons of different groups: what they may let in, for how long, and what control believes of it."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text, update
+from sqlalchemy import Connection, Engine, select, text, update
 from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.ledger.event import CONTROL
@@ -13,7 +13,7 @@ from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, fault_
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
 from parental.database import writing
-from parental.schema.orders import approvals, orders
+from parental.schema.orders import approvals, entries, orders
 
 URL = "https://shared.test/a/b"
 HOST = b"\6shared\4test\0"
@@ -46,6 +46,11 @@ def agree(conn: Connection, order: int, said: Proposal | None = None, at: dateti
 
 def is_host_blocked(conn: Connection) -> bool:
     return HOST in {live.wire for live in live_entries(conn)}
+
+
+def since(conn: Connection) -> datetime:
+    """Since when the one entry that is here is in force."""
+    return datetime.fromtimestamp(conn.execute(select(entries.c.enforced_ms)).scalar_one() / 1000, UTC)
 
 
 def test_a_url_is_blocked_by_its_host_only_after_two_persons_and_says_so_with_reason_collateral_and_end(
@@ -201,6 +206,31 @@ def test_what_is_held_is_let_in_for_longer_before_its_day(conn: Connection) -> N
     publish(conn, UNTIL)
 
     assert statuses(conn, order) == [("enforced", None)]
+
+
+@pytest.mark.parametrize(("value", "kind"), [("github.io", "held"), (URL, "broader")])
+def test_what_is_let_in_for_longer_before_its_day_is_in_force_since_it_was_let_in_first(
+    conn: Connection, value: str, kind: str
+) -> None:
+    order = push(conn, value)
+    for at in (NOW, LATER):
+        agree(conn, order, proposal(kind), at)
+        publish(conn, at)
+
+    assert since(conn) == NOW
+    assert statuses(conn, order)[0][0] == ("enforced" if kind == "held" else "enforced_broader")
+
+
+def test_a_url_is_in_force_by_its_host_since_that_was_let_in_and_no_later_once_it_falls_back(conn: Connection) -> None:
+    order = push(conn, URL)
+    publish(conn)
+    agree(conn, order, at=LATER)
+    publish(conn, LATER)
+    assert since(conn) == LATER
+
+    publish(conn, UNTIL)
+
+    assert (since(conn), statuses(conn, order)) == (LATER, [("enforced_http_only", None)])
 
 
 @pytest.mark.parametrize("value", ["www.bank.test", "203.0.113.53"])
