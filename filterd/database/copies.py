@@ -11,7 +11,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import IO, cast
 
 from filterd.database.health import faults_within
 from filterd.errors import Missing, WrongUse
@@ -20,7 +22,17 @@ from parental.engines import Where, engine_of, shown
 from parental.errors import DatabaseDamaged
 from parental.migrations.revisions import Found, State, find_revision, upgrade
 
-PAGES = 4096  # of one step of a copy, 16 MiB: writers get their turn between two
+# Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.
+DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FROM (
+    SELECT format('DROP %s IF EXISTS %s CASCADE', kind, oid::regclass) AS command, 'pg_class'::regclass AS class, oid
+    FROM pg_class JOIN (VALUES ('r', 'TABLE'), ('p', 'TABLE'), ('v', 'VIEW'), ('m', 'MATERIALIZED VIEW'),
+        ('S', 'SEQUENCE')) AS kinds (letter, kind) ON relkind = letter::"char"
+    WHERE relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure), 'pg_proc'::regclass, oid
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+) AS ours WHERE NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = class AND objid = ours.oid AND deptype = 'e')), 'SELECT'); END $drop$;"""
 
 
 def back_up(where: Where, file: Path) -> str:
@@ -78,7 +90,7 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         contextlib.closing(sqlite3.connect(target)) as new,
     ):
         try:
-            old.backup(new, pages=PAGES)
+            old.backup(new)  # in one step: between two, each commit of a writer would make it begin again
         except sqlite3.DatabaseError as reason:
             raise DatabaseDamaged(f"database {source}: {reason}; no copy made") from reason
 
@@ -133,8 +145,7 @@ def _restore_sqlite(file: Path, path: Path) -> Found:
 
 def _restore_postgresql(file: Path, url: str) -> Found:
     _run("pg_restore", "--list", str(file))
-    options = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner", "--no-acl")
-    _run("pg_restore", *options, f"--dbname={url}", str(file))
+    _replace_postgresql(file, url)
     engine = engine_of(url)
     try:
         with reading(engine) as conn:
@@ -144,6 +155,31 @@ def _restore_postgresql(file: Path, url: str) -> Found:
     if found.state is State.CURRENT:
         upgrade(url)  # the roles' privileges are not in a copy
     return found
+
+
+def _replace_postgresql(file: Path, url: str) -> None:
+    """Drop what is there and load a copy, in one transaction.   Raises Missing
+
+    pg_restore's --clean would drop only what is in the copy: a newer release's tables would stay, or refuse it."""
+    psql = ("psql", "--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={url}")
+    with tempfile.TemporaryFile() as told:
+        with subprocess.Popen(psql, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=told) as loading:
+            is_whole = _give_copy(cast("IO[bytes]", loading.stdin), file, told)
+        if not is_whole or loading.returncode != 0:
+            told.seek(0)
+            raise Missing(f"psql: {' '.join(told.read().decode(errors='replace').split())}; nothing done")
+
+
+def _give_copy(commands: IO[bytes], file: Path, told: IO[bytes]) -> bool:
+    """Whether all of a copy is given to be loaded; else nothing is to be committed.   told  what goes wrong"""
+    script = ("pg_restore", "--schema=public", "--no-owner", "--no-acl", "--file=-", str(file))
+    with contextlib.suppress(BrokenPipeError), commands:  # who reads them has ended, and has told why
+        commands.write(f"BEGIN; SET LOCAL client_min_messages = warning; {DROP}\n".encode())
+        commands.flush()
+        if subprocess.run(script, stdout=commands, stderr=told, check=False).returncode == 0:
+            commands.write(b"COMMIT;\n")
+            return True
+    return False
 
 
 def _check_digest(file: Path) -> None:

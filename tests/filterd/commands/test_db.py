@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, inspect, text
 
 from filterd.cli import main
 from filterd.database.copies import digest_file
 from parental.database import open_database, opened, reading, writing
 from parental.engines import Where, engine_of
+from parental.migrations.revisions import upgrade
 from parental.schema.lines import revisions
+from parental.schema.privileges import CONTROL
+
+BEFORE_MUCH = "0034"  # later ones make tables: some refer to those of before, and some stand beside them
 
 
 @pytest.fixture
@@ -55,6 +59,20 @@ def restored(where: Where) -> list[str]:
     with opened(where) as engine, reading(engine) as conn:
         told = [json.loads(said) for said in conn.execute(text("SELECT text FROM ledger_events")).scalars()]
     return [each["about"]["copy"] for each in told if each["action"] == "database restored"]
+
+
+def tables_of(where: Where) -> set[str]:
+    engine = engine_of(where)
+    with reading(engine) as conn:
+        found = set(inspect(conn).get_table_names())
+    engine.dispose()
+    return found
+
+
+def cut_short(copy: Path) -> None:
+    """A copy whose digest is right, and whose last tables are missing."""
+    os.truncate(copy, copy.stat().st_size - 5000)
+    digest_file(copy).write_text(f"{hashlib.sha256(copy.read_bytes()).hexdigest()}  copy\n")
 
 
 def test_an_upgrade_makes_the_database_and_a_second_one_has_nothing_to_do(db: Any, place: Where) -> None:
@@ -143,6 +161,41 @@ def test_a_copy_is_put_back_where_there_is_none(db: Any, place: Where, tmp_path:
         engine.dispose()
 
     assert db("restore", str(copy))[0] == 0
+    assert counted(place) == 7
+
+
+def test_a_release_is_rolled_back_over_a_newer_one_and_upgraded_again(db: Any, place: Where, tmp_path: Path) -> None:
+    if isinstance(place, Path):
+        place.parent.mkdir(parents=True)
+    upgrade(place, BEFORE_MUCH)
+    tables = tables_of(place)
+    assert db("backup", str(tmp_path / "copy"))[0] == 0
+    db("upgrade")
+    assert tables_of(place) > tables
+
+    assert db("restore", str(tmp_path / "copy"), "--force")[0] == 0
+    assert tables_of(place) == tables
+
+    assert db("upgrade")[0] == 0
+    assert db("check")[0] == 0
+    if isinstance(place, str):
+        engine = engine_of(place, acts_as=CONTROL)
+        with reading(engine) as conn:
+            conn.execute(text("SELECT count(*) FROM orders"))
+        engine.dispose()
+
+
+def test_what_is_there_stays_where_a_copy_cannot_be_loaded(db: Any, place: Where, tmp_path: Path) -> None:
+    if isinstance(place, Path):
+        pytest.skip("there a copy is a file in the place of another")
+    db("upgrade")
+    count_to(place, 7)
+    db("backup", str(tmp_path / "copy"))
+    cut_short(tmp_path / "copy")
+
+    code, _, err = db("restore", str(tmp_path / "copy"), "--force")
+
+    assert (code, "nothing done" in err) == (3, True)
     assert counted(place) == 7
 
 

@@ -1,5 +1,9 @@
+import contextlib
 import os
+import sqlite3
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,31 @@ def test_a_copy_that_is_not_read_back_has_no_name(tmp_path: Path) -> None:
         back_up(path, copy)
 
     assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
+
+
+def test_a_copy_ends_however_often_others_write_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, n_written = tmp_path / "filterd.db", 0
+    open_database(path).dispose()
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("CREATE TABLE told (said BLOB)")
+    writer.execute("INSERT INTO told VALUES (zeroblob(20000000))")
+
+    def write(*_: int) -> None:
+        nonlocal n_written
+        n_written += 1
+        assert n_written < 5, "it begins again at each write"
+        writer.execute("INSERT INTO told VALUES ('more')")
+
+    class Disturbed(sqlite3.Connection):
+        def backup(self, target: sqlite3.Connection, **given: Any) -> None:
+            super().backup(target, progress=write, **given)
+
+    monkeypatch.setattr("filterd.database.copies.sqlite3.connect", partial(sqlite3.connect, factory=Disturbed))
+    with contextlib.closing(writer):
+        back_up(path, tmp_path / "copy")
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy")) as copied:
+        assert copied.execute("SELECT count(*) FROM told").fetchone() == (1,)
 
 
 def test_a_digest_is_what_sha256sum_checks(tmp_path: Path) -> None:
