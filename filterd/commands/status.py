@@ -31,14 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     in_force = found_for(args.config)
-    run_dir, cure = in_force.config.run_dir, "start filterd run"
-    try:
-        found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
-    except NoAnswer as reason:
-        found = {"ok": False, "error": str(reason), "workers": _workers(run_dir)}
-        cure = cure_of(reason)
-    if not found["ok"] and not found.get("workers"):
-        raise Missing(f"control: {found['error']}; nothing is known; {cure}")
+    found, cure = _ask(in_force.config.run_dir)
+    if not found["ok"] and not found["workers"]:
+        raise Missing(f"control: {found['error']}; nothing is known{cure}")
     found["configuration"] = msgspec.to_builtins(config_state(in_force))
     found["roles"] = msgspec.to_builtins(role_states(in_force.config))
     if args.json:
@@ -46,6 +41,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(found)
     return 1 if not found["ok"] or list(_faults(found)) else 0
+
+
+def _ask(run_dir: Path) -> tuple[dict[str, Any], str]:
+    """What control says, else the workers themselves; and what to do where it is not there."""
+    try:
+        found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
+    except NoAnswer as reason:
+        return {"ok": False, "error": str(reason), "workers": _workers(run_dir)}, f"; {cure_of(reason)}"
+    return found if found["ok"] else {**found, "workers": _workers(run_dir)}, ""
 
 
 def _workers(run_dir: Path) -> list[dict[str, Any]]:

@@ -6,12 +6,11 @@ Invariants: an explanation names no entry of a confidential list (filterd.lookup
 import asyncio
 import socket
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from sqlalchemy import Engine
 
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
@@ -42,8 +41,18 @@ from mgmt.orders.approvals import broader_by
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
 from parental.database import reading
+from parental.errors import DatabaseFault
 from rules.category import NUMBERS, category_name
 from rules.compiler.manifest import read_manifest
+
+DATABASE_S = 2.0  # of a status: who asks waits for five seconds, and has to get the rest
+NOTHING_STORED: Mapping[str, Any] = {
+    "shadowed": {},
+    "ways_around": {},
+    "notices": {},
+    "records_late_since_s": None,
+    "legal_holds": [],
+}
 
 
 class Explainer:
@@ -122,23 +131,22 @@ class Explainer:
 
     async def status(self) -> ControlStatus:
         """Generations, ages, lists, workers, and every fault that stands."""
-        config, engine, publisher = self._context.config, self._context.engine, self._publisher
+        config, publisher = self._context.config, self._publisher
         images = config.state_dir / IMAGES
         listed = publisher.live.compiled.report["lists"] if publisher.live else []
+        stored, unread = await self._stored()
         return ControlStatus(
+            **stored,
             generations=publisher.generations,
             delta_names=publisher.live.n_names if publisher.live else 0,
             levels=await asyncio.to_thread(publisher.level_states),
             ages_s={kind: round(_age_s(images, kind), 1) for kind in publisher.generations},
             lists=[ListRules(each["list"], each["rules"], sum(each["skipped"].values())) for each in listed],
-            shadowed=await asyncio.to_thread(shadowed, engine, publisher.tables.lists),
-            ways_around=await asyncio.to_thread(attempts, engine, publisher.tables.lists),
             unjudged=await asyncio.to_thread(self._keeper.n_unjudged),
             cut=self._keeper.means,
             connections_cut=self._cuts.n_ended,
             splash_probes=self._splash_probes,
-            notices=await asyncio.to_thread(_notices, engine),
-            faults=self._context.faults | await self._lists.faults(),
+            faults=self._context.faults | await self._lists.faults() | unread,
             rpz=self.rpz.status() if self.rpz else {},
             workers=await ask_status(config.run_dir, workers_of(config)),
             roles=await asyncio.to_thread(role_states, config),
@@ -146,12 +154,31 @@ class Explainer:
             list_ages=await asyncio.to_thread(age_states, config, time.time()),
             self_tests=self_tests(config, publisher.tables),
             kinds=sorted(self._kinds()),
-            records_late_since_s=await asyncio.to_thread(
-                late_since_s, config.state_dir / SPOOL, engine, socket.gethostname(), time.time()
-            ),
-            legal_holds=await asyncio.to_thread(_legal_holds, engine),
             siem=self._siem.streams,
         )
+
+    async def _stored(self) -> tuple[Mapping[str, Any], dict[str, str]]:
+        """What the database says for a status, and why it says nothing, where it does not."""
+        try:
+            async with asyncio.timeout(DATABASE_S):
+                return await asyncio.to_thread(self._read_stored), {}
+        except TimeoutError:
+            return NOTHING_STORED, {"database": f"no answer within {DATABASE_S:g} s; see that it runs"}
+        except DatabaseFault as reason:
+            return NOTHING_STORED, {"database": str(reason)}
+
+    def _read_stored(self) -> dict[str, Any]:
+        engine, lists = self._context.engine, self._publisher.tables.lists
+        spool = self._context.config.state_dir / SPOOL
+        with reading(engine) as conn:
+            notices, holds = counts(conn), [line_of(row) for row in rows_in_force(conn)]
+        return {
+            "shadowed": shadowed(engine, lists),
+            "ways_around": attempts(engine, lists),
+            "notices": notices,
+            "records_late_since_s": late_since_s(spool, engine, socket.gethostname(), time.time()),
+            "legal_holds": holds,
+        }
 
     def _order_words(self, order: int, host: bytes | None) -> dict[str, Any]:
         """What an order is, and by what approval it closes a host, if it is by one."""
@@ -172,16 +199,6 @@ class Explainer:
             until = datetime.fromtimestamp(broader.expires_s, UTC)
             words |= {"approved_until": until.isoformat(), "collateral": broader.collateral}
         return words | ({"ground": found.ground} if found.ground else {})
-
-
-def _legal_holds(engine: Engine) -> list[str]:
-    with reading(engine) as conn:
-        return [line_of(row) for row in rows_in_force(conn)]
-
-
-def _notices(engine: Engine) -> dict[str, int]:
-    with reading(engine) as conn:
-        return counts(conn)
 
 
 def _age_s(images: Path, kind: str) -> float:

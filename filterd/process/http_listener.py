@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from aiohttp import http_exceptions, web, web_response
+from aiohttp import http_exceptions, typedefs, web, web_response
 
 from dns.streams.listeners import Listeners
 from dns.streams.places import Place, Places
@@ -77,13 +77,14 @@ class HttpLimits:
 class _Guest:
     """A connection: from accept to close."""
 
-    __slots__ = ("late", "meeting", "n_seen", "opened", "place", "since_s", "transport")
+    __slots__ = ("late", "meeting", "n_seen", "opened", "place", "protocol", "since_s", "transport")
 
     def __init__(self, opened: socket.socket) -> None:
         self.opened, self.since_s, self.n_seen = opened, time.monotonic(), 0
         self.place: Place | None = None
         self.late: asyncio.TimerHandle | None = None  # while its header is waited for
         self.meeting: asyncio.Task[None] | None = None
+        self.protocol: web.RequestHandler | None = None  # once aiohttp has it
         self.transport: asyncio.Transport | None = None
 
     @property
@@ -126,6 +127,7 @@ class HttpListener:
 
     def __init__(self, name: str, app: web.Application, limits: HttpLimits, tls: ssl.SSLContext | None = None) -> None:
         self._name, self._limits, self._tls = name, limits, tls
+        app.middlewares.insert(0, self._note_request)
         # No access log: it would hold addresses and what they asked for (semantics §9).
         self._runner = web.AppRunner(
             app,
@@ -138,7 +140,8 @@ class HttpListener:
         )
         self._places = Places(limits.n_connections, limits.n_of_client, is_newest_kept=True)
         self._guests: dict[_Guest, None] = {}  # in order of arrival
-        self._met: dict[_Guest, None] = {}  # those that aiohttp has: they close without telling us
+        # Those that aiohttp has: they close without telling us.
+        self._met: dict[web.RequestHandler, _Guest] = {}
         self._listeners: list[socket.socket] = []
         self._listening: Listeners | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -172,7 +175,7 @@ class HttpListener:
             self._watching.cancel()
         for listener in self._listeners:
             listener.close()
-        for guest in self._guests.keys() - self._met.keys():
+        for guest in self._guests.keys() - set(self._met.values()):
             guest.end()
         await self._runner.cleanup()
         for guest in self._guests:
@@ -215,8 +218,19 @@ class HttpListener:
             guest.late = loop.call_later(self._limits.header_s, self._drop, guest)
 
     def _hand_over(self, group: asyncio.TaskGroup, guest: _Guest) -> None:
-        self._met[guest] = None
-        guest.meeting = group.create_task(self._meet(guest))
+        server = self._runner.server
+        assert server is not None
+        guest.protocol = server()
+        self._met[guest.protocol] = guest
+        guest.meeting = group.create_task(self._meet(guest, guest.protocol))
+
+    @web.middleware
+    async def _note_request(self, request: web.Request, handler: typedefs.Handler) -> web.StreamResponse:
+        """Have a connection count as idle from its last request on, not from when it came."""
+        guest = self._met.get(request.protocol)
+        if guest is not None and guest.place is not None:
+            self._places.use(guest.place)
+        return await handler(request)
 
     def _displace(self, guest: _Guest) -> None:
         """End a connection whose place a newer one has taken."""
@@ -231,20 +245,19 @@ class HttpListener:
         assert guest.place is not None
         self._places.give_back(guest.place)
         self._guests.pop(guest, None)
-        self._met.pop(guest, None)
+        if guest.protocol is not None:
+            self._met.pop(guest.protocol, None)
 
     def _forget_closed(self) -> None:
-        for guest in [guest for guest in self._met if guest.is_over]:
+        for guest in [guest for guest in self._met.values() if guest.is_over]:
             self._forget(guest)
 
-    async def _meet(self, guest: _Guest) -> None:
+    async def _meet(self, guest: _Guest, protocol: asyncio.Protocol) -> None:
         """Hand a connection to aiohttp, after its handshake."""
-        server = self._runner.server
-        assert server is not None
         is_tls = self._tls is not None
         try:
             guest.transport, _ = await asyncio.get_running_loop().connect_accepted_socket(
-                server,
+                lambda: protocol,
                 guest.opened,
                 ssl=self._tls,
                 ssl_handshake_timeout=HANDSHAKE_S if is_tls else None,

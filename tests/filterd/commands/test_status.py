@@ -34,6 +34,27 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path: Path, capsys: pytest.Cap
     assert "start filterd run" in capsys.readouterr().err
 
 
+def test_where_control_has_a_fault_it_is_said_with_the_workers_and_no_wrong_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "f.yaml"
+    config.write_text("run_dir: run\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    fault = {"ok": False, "error": "database x: cannot be reached"}
+    replies = {"control.sock": fault, "worker.sock": {"ok": True, "name": "dns-0", "pid": 7}}
+    monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: replies[path.name])
+
+    assert main(["status", "--config", str(config)]) == 3
+    assert capsys.readouterr().err.endswith("control: database x: cannot be reached; nothing is known\n")
+
+    worker = tmp_path / "run/dns-0/worker.sock"
+    worker.parent.mkdir(parents=True)
+    worker.touch()
+    assert main(["status", "--config", str(config)]) == 1
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == "control: database x: cannot be reached; workers continue with the last images"
+    assert second.startswith("worker dns-0: pid 7 ")
+
+
 @pytest.mark.parametrize(
     ("unjudged", "lines"),
     [

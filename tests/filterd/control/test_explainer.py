@@ -1,3 +1,4 @@
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mgmt.orders.store import get_order
 from mgmt.shadows.places import SHADOW_LISTS
 from parental import store
 from parental.database import writing
+from parental.errors import DatabaseAway
 from parental.schedule import Interval, Schedule
 from parental.schema.orders import orders
 from parental.schema.records import list_counts
@@ -143,6 +145,38 @@ def test_the_status_holds_lists_ages_and_generations(place: Path, engine: Engine
     assert [(each.name, bool(each.refused)) for each in status.workers] == [("dns-0", True)]
     assert status.confirmed_s.keys() == {"pta", "stop"}
     assert (status.roles, status.records_late_since_s) == ([], None)
+
+
+def test_a_database_that_is_away_is_a_fault_of_the_status_and_hides_nothing_else(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_away(*_: object) -> None:
+        raise DatabaseAway("database x: cannot be reached")
+
+    async def work(control: Control) -> ControlStatus:
+        monkeypatch.setattr("filterd.control.explainer.reading", be_away)
+        return await control.explainer.status()
+
+    status = play(place, engine, work)
+
+    assert status.faults["database"] == "database x: cannot be reached"
+    assert (status.notices, status.legal_holds) == ({}, [])
+    assert [each.name for each in status.workers] == ["dns-0"]
+
+
+def test_a_database_that_gives_no_answer_holds_up_no_status(
+    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+
+    async def work(control: Control) -> ControlStatus:
+        monkeypatch.setattr("filterd.control.explainer.counts", lambda _: answers.wait(20.0))
+        monkeypatch.setattr("filterd.control.explainer.DATABASE_S", 0.01)
+        status = await control.explainer.status()
+        answers.set()
+        return status
+
+    assert play(place, engine, work).faults["database"] == "no answer within 0.01 s; see that it runs"
 
 
 def test_a_list_in_the_shadow_is_compiled_as_one_and_told_with_its_counts(place: Path, engine: Engine) -> None:

@@ -137,6 +137,15 @@ def test_without_control_its_part_is_left_out_and_the_counters_are_told_all_the_
     assert not names & {"filterd_ready", "filterd_faults", "filterd_worker_up", "filterd_role_up", "filterd_list_rules"}
 
 
+def test_the_age_of_records_is_not_told_where_the_database_is_away() -> None:
+    said = seen()
+    assert said.control is not None
+    away = dict(said.control, faults={"database": "x: cannot be reached"}, records_late_since_s=None)
+
+    assert ("filterd_record_lag_seconds",) in told(said)
+    assert ("filterd_record_lag_seconds",) not in told(seen(control=away))
+
+
 def test_no_text_of_a_fault_is_told() -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(LookCollector(seen()))

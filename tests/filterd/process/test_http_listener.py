@@ -75,6 +75,14 @@ class Peer:
             except ConnectionError:
                 return b""
 
+    async def hears_all(self) -> bytes:
+        """Whatever comes until the connection ends."""
+        async with asyncio.timeout(PATIENCE_S):
+            try:
+                return await self._reader.read()
+            except ConnectionError:
+                return b""
+
     def ends(self) -> None:
         self._writer.write_eof()
 
@@ -108,6 +116,22 @@ async def test_a_client_that_has_all_its_places_loses_its_own_oldest() -> None:
         for peer in (other, second, third):
             peer.say(GET)
             assert await peer.hears() == b"HTTP/1.1 200 OK\r\n"
+
+
+async def test_of_a_clients_connections_the_one_without_a_request_for_longest_ends() -> None:
+    limits = HttpLimits(n_connections=100, n_of_client=2, header_s=30.0, longest_s=None, n_headers=10)
+    async with listening(limits) as listener:
+        busy, idle = await Peer.to(listener), await Peer.to(listener)
+        for peer in (idle, busy):
+            peer.say(GET)
+            assert await peer.hears() == b"HTTP/1.1 200 OK\r\n"
+        third = await Peer.to(listener)
+        third.say(GET)
+        assert await third.hears() == b"HTTP/1.1 200 OK\r\n"
+
+        assert b"HTTP/" not in await idle.hears_all()
+        busy.say(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+        assert b"HTTP/1.1 200 OK" in await busy.hears_all()
 
 
 async def test_places_of_connections_that_are_closed_are_free() -> None:
