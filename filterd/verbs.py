@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     Parsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 EXAMPLE = "example:\n"
+MOST = 2**63 - 1  # of what a database counts
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> "Parsers":
@@ -26,6 +27,13 @@ def add_verb(verbs: "Parsers", name: str, purpose: str, example: str) -> argpars
         epilog=EXAMPLE + "\n".join(f"  {line}" for line in example.splitlines()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def number(text: str) -> int:
+    """The number of something that the database has, for argparse."""
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is no number of one; write 1 to {MOST}")
+    return int(text)
 
 
 def examples_of(parser: argparse.ArgumentParser) -> list[str]:

@@ -20,7 +20,7 @@ from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lookup.api_client import add_api_arguments, call, open_answer
-from filterd.verbs import add_verb, add_verbs
+from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for verb in (verify, stats):
         verb.add_argument("--json", action="store_true", help="objects, one for each line")
     redact = add_verb(verbs, "redact", "destroy the text of one event for good; an event says so", REDACT)
-    redact.add_argument("event", type=int, metavar="NUMBER")
+    redact.add_argument("event", type=number, metavar="NUMBER")
     redact.add_argument("--reason", required=True, help="by whose order, and why")
     clock = add_verb(verbs, "clock", "whether the clock is believed when old records are destroyed", CLOCK)
     clock.add_argument("--confirm", action="store_true", help="it is right: believe it as it is now; an event says so")

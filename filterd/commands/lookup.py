@@ -19,6 +19,7 @@ from filterd.lookup.bulk import Asking
 from filterd.lookup.explain import CHANNELS
 from filterd.lookup.line_io import line_batches
 from filterd.lookup.open_tables import IMAGES_DIR, open_attributed
+from parental.subscriber import MAX_ID
 
 EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"
 
@@ -82,6 +83,8 @@ def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[T
             raise WrongUse(
                 f"--subscriber {said!r}: neither a number nor an address; nothing looked up; write 7 or 192.0.2.7"
             ) from reason
+    if len(said) > len(str(MAX_ID)) or not 1 <= int(said) <= MAX_ID:
+        raise WrongUse(f"--subscriber {said:.40}: no number of one; nothing looked up; write 1 to {MAX_ID}")
     everybody = folder / "all.img"
     with everybody.open("wb") as out:
         pack_subscribers(out, 1, 0, [("0.0.0.0/0", int(said))])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.errors import Missing, Refused, WrongUse
-from filterd.verbs import add_verb, add_verbs
+from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "give a line a name: a User-Name, or a Calling-Station-Id",
         "filterd sessions name 7 flat3@isp.example",
     )
-    name.add_argument("line", type=int, metavar="LINE")
-    name.add_argument("name", metavar="NAME", help="as the NAS sends it, letter for letter")
+    name.add_argument("line", type=number, metavar="LINE")
+    name.add_argument("name", type=_sent, metavar="NAME", help="as the NAS sends it, letter for letter")
     unname = add_verb(verbs, "unname", "take a name away", "filterd sessions unname flat3@isp.example")
-    unname.add_argument("name", metavar="NAME")
+    unname.add_argument("name", type=_sent, metavar="NAME")
     names = add_verb(verbs, "names", "give many lines their names, all or none", "filterd sessions names names.csv")
     names.add_argument(
         "file",
@@ -58,6 +58,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     compact.add_argument("--base", type=Path, required=True, metavar="FILE")
     for verb in verbs.choices.values():
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
+
+
+def _sent(name: str) -> str:
+    """A name that a line can have, for argparse."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError("not UTF-8; no line has such a name") from None
+    return name
 
 
 def run(args: argparse.Namespace) -> int:

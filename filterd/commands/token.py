@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
 from filterd.errors import Missing, Refused, WrongUse
-from filterd.verbs import add_verb, add_verbs
+from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create = add_verb(verbs, "create", "create a token; its text is printed once and stored nowhere", CREATE)
     create.add_argument("role", metavar="ROLE", help=f"{ROLES}; operator: engineer and compliance in one")
     revoke = add_verb(verbs, "revoke", "end a token, and the sessions that began with it, at once", REVOKE)
-    revoke.add_argument("number", type=int, metavar="NUMBER", help="of the token, as list shows it")
+    revoke.add_argument("number", type=number, metavar="NUMBER", help="of the token, as list shows it")
     for verb in (create, *_add_short(verbs)):
         _add_wanted(verb)
     for verb in set(verbs.choices.values()):
@@ -56,7 +56,7 @@ def _add_short(verbs: "Parsers") -> list[argparse.ArgumentParser]:
 
 
 def _add_wanted(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--subscriber", type=int, metavar="ID", help="of a household's token (owner, parent, …)")
+    verb.add_argument("--subscriber", type=number, metavar="ID", help="of a household's token (owner, parent, …)")
     verb.add_argument("--issuer", metavar="NAME", help="whose orders a regulator's token pushes, as they name it")
     scope = "a permission of the role; may be repeated; the token has these alone; default: all of the role's"
     verb.add_argument("--scope", action="append", metavar="PERMISSION", help=scope)
@@ -86,7 +86,12 @@ def _create(conn: "Connection", args: argparse.Namespace) -> None:
 
     scopes = None if args.scope is None else frozenset(args.scope)
     wanted = Wanted(
-        roles_of(args.role), args.subscriber, args.issuer, scopes, args.label, timedelta(days=min(args.days, 10**6))
+        roles_of(args.role),
+        args.subscriber,
+        args.issuer,
+        scopes,
+        args.label,
+        timedelta(days=max(0, min(args.days, 10**6))),
     )
     try:
         made = make_token(conn, wanted, account(), datetime.now(UTC), may_know_issuer=True)

@@ -12,10 +12,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from filterd.errors import Missing, Refused, WrongUse
 from filterd.lookup.issuer_key import sign
@@ -42,7 +42,7 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
 def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:
     """One request; its JSON answer.   Raises Refused, Missing, WrongUse."""
     with open_answer(args, method, path, None if body is None else json.dumps(body).encode()) as answer:
-        return json.load(answer)
+        return _json_of(args, answer)
 
 
 def call_pages(
@@ -62,7 +62,7 @@ def send_file(args: argparse.Namespace, path: str, fields: Mapping[str, str], na
     """A form with a file; its JSON answer.   Raises Refused, Missing, WrongUse."""
     body, kind = form_of(fields, name, octets)
     with open_answer(args, "POST", path, body, kind) as answer:
-        return json.load(answer)
+        return _json_of(args, answer)
 
 
 def form_of(fields: Mapping[str, str], name: str, octets: bytes) -> tuple[bytes, str]:
@@ -82,8 +82,7 @@ def open_answer(
 ) -> HTTPResponse:
     """One request; its open answer.   kind  of the body.   Raises Refused, Missing, WrongUse."""
     headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": kind}
-    if not args.api.startswith(("http://", "https://")):
-        raise WrongUse(f"--api {args.api!r}: no URL of an API; nothing done; write http://ADDRESS:PORT or https://NAME")
+    _refuse_no_url(args.api)
     url = args.api.rstrip("/") + path
     if getattr(args, "key", None) is not None:
         sign(headers, method, url, body or b"", args.key)
@@ -95,10 +94,41 @@ def open_answer(
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise Refused(_words(refusal.code, refusal.read())) from refusal
+            raise Refused(_words(refusal.code, _read(refusal))) from refusal
     except OSError as reason:
         raise Missing(f"{args.api}: {_why(reason)}; nothing done; start filterd run or give --api") from reason
+    except HTTPException as reason:
+        raise Missing(f"{args.api}: its answer is no HTTP; it may be done; give --api the API's own port") from reason
     return answer
+
+
+def _read(refusal: urllib.error.HTTPError) -> bytes:
+    try:
+        return refusal.read()
+    except (HTTPException, OSError):  # cut off: its status is known all the same
+        return b""
+
+
+def _refuse_no_url(api: str) -> None:
+    """Raises WrongUse."""
+    try:
+        parts = urlsplit(api)
+        host, _ = (parts.hostname or "").encode("idna"), parts.port
+        is_one = parts.scheme in ("http", "https") and bool(host) and api.isascii() and " " not in api
+        is_one = is_one and api.isprintable()
+    except ValueError:  # of the port, the brackets, or a label that is too long
+        is_one = False
+    if not is_one:
+        raise WrongUse(f"--api {api!r}: no URL of an API; nothing done; write http://ADDRESS:PORT or https://NAME")
+
+
+def _json_of(args: argparse.Namespace, answer: HTTPResponse) -> Any:
+    try:
+        return json.load(answer)
+    except (HTTPException, OSError) as reason:
+        raise Missing(f"{args.api}: its answer was cut off; it may be done; look, and try again") from reason
+    except ValueError as reason:
+        raise Missing(f"{args.api}: its answer is no JSON; it may be done; give --api the API's own port") from reason
 
 
 def _show(context: ssl.SSLContext, certificate: Path) -> None:
@@ -126,17 +156,24 @@ def _why(reason: OSError) -> str:
 def _token(args: argparse.Namespace) -> str:
     said = os.environ.get("FILTERD_TOKEN", "").strip()
     if args.token_file is None and said:
-        return said
+        return _whole(said, "FILTERD_TOKEN")
     if args.token_file is None:
         raise WrongUse(
             "token: none given; nothing done; set FILTERD_TOKEN or give --token-file FILE (filterd token makes one)"
         )
     try:
-        return str(args.token_file.read_text().strip())
+        return _whole(args.token_file.read_text(errors="replace").strip(), f"--token-file {args.token_file}")
     except OSError as reason:
         raise WrongUse(
             f"--token-file {args.token_file}: {reason.strerror}; nothing done; name a file that holds the token"
         ) from reason
+
+
+def _whole(token: str, where: str) -> str:
+    """Raises WrongUse."""
+    if not token.isascii() or not token.isprintable():
+        raise WrongUse(f"{where}: not one token; nothing done; write the one line that `filterd token` has printed")
+    return token
 
 
 def _words(status: int, body: bytes) -> str:

@@ -55,3 +55,22 @@ def test_a_command_with_verbs_needs_one(capsys: pytest.CaptureFixture[str]) -> N
 
     assert ended.value.code == 2
     assert "VERB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["token", "revoke", "9" * 20],
+        ["token", "create", "parent", "--subscriber", "9" * 20],
+        ["sessions", "name", "9" * 20, "a@isp.example"],
+        ["sessions", "name", "7", "\udcff"],
+        ["sessions", "unname", "\udcff"],
+        ["audit", "redact", "0", "--reason", "x"],
+        ["audit", "redact", "9" * 5000, "--reason", "x"],
+    ],
+)
+def test_what_no_database_can_hold_is_a_fault_of_the_argument(said: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        PARSER.parse_args(said)
+
+    assert ended.value.code == 2

@@ -193,6 +193,9 @@ def test_a_schedule_is_looked_at_the_given_instant(
         (["--list", "a.txt", "--images", "b"], 2),
         (["--list", "SOURCE", "--at", "noon"], 2),
         (["--list", "SOURCE", "--subscriber", "me"], 2),
+        (["--list", "SOURCE", "--subscriber", "0"], 2),
+        (["--list", "SOURCE", "--subscriber", "4294967295"], 2),
+        (["--list", "SOURCE", "--subscriber", "9" * 5000], 2),
     ],
 )
 def test_what_cannot_be_looked_up_is_said(

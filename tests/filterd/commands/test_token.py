@@ -43,6 +43,7 @@ def test_a_token_opens_the_api_for_its_role(config: str, capsys: pytest.CaptureF
         ["create", "engineer", "--days", "0"],
         ["create", "engineer", "--days", "731"],
         ["create", "engineer", "--days", "99999999999999"],
+        ["create", "engineer", "--days", "-99999999999999"],
         ["create", "engineer", "--label", "two\nlines"],
     ],
 )

@@ -1,5 +1,6 @@
 import argparse
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -55,6 +56,51 @@ def test_a_request_carries_the_token_of_the_environment(url: str, monkeypatch: p
     found = call(arguments("--api", url + "/"), "POST", "/v1/x", {"a": 1})
 
     assert found == {"path": "/v1/x", "token": "Bearer secret", "body": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    "api", ["http://127.0.0.1:abc", "http://a b/", "http://[::1", f"http://{'a' * 64}.test", "http://", "http://a\x7f"]
+)
+def test_what_is_no_url_is_a_fault_of_the_argument(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+
+    with pytest.raises(WrongUse, match="no URL of an API; nothing done"):
+        call(arguments("--api", api), "GET", "/v1/x")
+
+
+@pytest.mark.parametrize("octets", [b"\xff\xfe", b"one\ntwo\n", "س".encode()])
+def test_a_file_that_holds_no_token_is_refused_in_words(octets: bytes, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(octets)
+
+    with pytest.raises(WrongUse, match="not one token; nothing done"):
+        call(arguments("--token-file", str(tmp_path / "token")), "GET", "/v1/x")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "its answer is no HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<html>...", "its answer is no JSON"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "its answer was cut off"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\n{", "the API answered 500"),
+    ],
+)
+def test_an_answer_that_is_none_of_the_apis_is_said_in_words(
+    answer: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as peer:
+            peer.recv(65536)
+            peer.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        with pytest.raises((Missing, Refused), match=words):
+            call(arguments("--api", f"http://127.0.0.1:{listener.getsockname()[1]}"), "GET", "/v1/x")
+        thread.join()
 
 
 def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
