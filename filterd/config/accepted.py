@@ -96,7 +96,8 @@ def in_force(source: Path) -> InForce:
         if copy is None:
             raise
         return copy
-    copy = _accepted(source, copy_path(config), None)
+    # A folder that the file has named since it was accepted has no copy yet; the roles go on with that of before.
+    copy = _accepted(source, copy_path(config), None) or _accepted(source, DEFAULT_STATE_DIR / PLACE, None)
     return copy or InForce(config, source, source, _digest(octets_of(source)))
 
 

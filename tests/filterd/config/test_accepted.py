@@ -56,6 +56,20 @@ def test_a_copy_counts_while_the_file_is_another_that_nobody_has_taken_in(source
     assert differs(source, found.digest)
 
 
+def test_a_copy_counts_while_the_file_names_another_state_directory_than_the_default(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("filterd.config.accepted.DEFAULT_STATE_DIR", tmp_path / "default")
+    source.write_text(GOOD.replace("state_dir: state", f"state_dir: {tmp_path}/default"))
+    before = accept(source)
+    source.write_text(GOOD.replace("192.0.2.53", "192.0.2.54"))
+
+    assert in_force(source).config == before.config
+
+    accepted = accept(source)
+    assert in_force(source).config == accepted.config
+
+
 def test_what_is_accepted_is_the_file_octet_for_octet_and_its_paths_stay_where_they_were(source: Path) -> None:
     accepted = accept(source)
 
