@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     in_force = found_for(args.config)
     found, cure = _ask(in_force.config.run_dir)
     if not found["ok"] and not found["workers"]:
-        raise Missing(f"control: {found['error']}; nothing is known{cure}")
+        raise Missing(f"control: {found['error']}; nothing is known; {cure}")
     found["configuration"] = msgspec.to_builtins(config_state(in_force))
     found["roles"] = msgspec.to_builtins(role_states(in_force.config))
     if args.json:
@@ -48,8 +48,8 @@ def _ask(run_dir: Path) -> tuple[dict[str, Any], str]:
     try:
         found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
     except NoAnswer as reason:
-        return {"ok": False, "error": str(reason), "workers": _workers(run_dir)}, f"; {cure_of(reason)}"
-    return found if found["ok"] else {**found, "workers": _workers(run_dir)}, ""
+        return {"ok": False, "error": str(reason), "workers": _workers(run_dir)}, cure_of(reason)
+    return found if found["ok"] else {**found, "workers": _workers(run_dir)}, "see its journal"
 
 
 def _workers(run_dir: Path) -> list[dict[str, Any]]:

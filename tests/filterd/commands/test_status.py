@@ -44,7 +44,9 @@ def test_where_control_has_a_fault_it_is_said_with_the_workers_and_no_wrong_cure
     monkeypatch.setattr("filterd.commands.status.ask_blocking", lambda path, role, request: replies[path.name])
 
     assert main(["status", "--config", str(config)]) == 3
-    assert capsys.readouterr().err.endswith("control: database x: cannot be reached; nothing is known\n")
+    assert capsys.readouterr().err.endswith(
+        "control: database x: cannot be reached; nothing is known; see its journal\n"
+    )
 
     worker = tmp_path / "run/dns-0/worker.sock"
     worker.parent.mkdir(parents=True)
