@@ -3,7 +3,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.images.key_table cimport KeyTable
 from fastpath.images.layout cimport ListRow, SetRow
-from fastpath.wire.name cimport Name
+from fastpath.wire.name cimport NAME_LABELS, Name
 
 
 cdef struct SetsView:           # what a set number refers to, in an image of names or URLs
@@ -34,19 +34,20 @@ cdef struct Hit:
 
 
 cdef enum:
-    MAX_HITS = 16               # listed suffixes of one name that are reported; longest first
+    MAX_HITS = 2 * NAME_LABELS  # each suffix of a name, in plain and as a digest: no list can hide an entry of another
     BATCH_NAMES = 32            # of one find_hits_batch()
 
 
 cdef struct Hits:
     uint32_t n
-    Hit at[2 * MAX_HITS]        # those of a URL, then those of its host
+    Hit at[MAX_HITS]            # longest first
 
 
 cdef const char* names_fault(const NamesView* v) noexcept nogil
 cdef const char* sets_fault(const SetsView* v) noexcept nogil
 cdef bint rows_of(const SetsView* v, uint32_t number, Hit* out) noexcept nogil
 cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) noexcept nogil
+cdef void mask_lists(const Hits* hits, uint64_t* out) noexcept nogil
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil
 cdef void hash_name(const NamesView* base, const NamesView* delta, const Name* name, uint64_t* hashes) noexcept nogil
 cdef void find_hashed(const NamesView* base, const NamesView* delta, const Name* name, const uint64_t* hashes,

@@ -3,8 +3,8 @@
 One pass from the right computes a keyed hash of every suffix.  Each is looked up in the key table (key_table.pyx),
 which verifies every match.  A name in the delta replaces that very name in the base.
 
-Invariants: no Python object, no allocation; at most MAX_HITS suffixes are reported, longest first; a view is searched
-only after names_fault().
+Invariants: no Python object, no allocation; every listed suffix is reported, longest first: the shortest may be that of
+the strongest tier; a view is searched only after names_fault().
 Cost: bench/names.py.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -106,6 +106,19 @@ cdef const uint8_t* data_of(const SetsView* v, const SetRow* row, uint32_t* n) n
         return NULL
     n[0] = v.data_at[row.data] - v.data_at[row.data - 1]
     return v.data + v.data_at[row.data - 1]
+
+
+cdef void mask_lists(const Hits* hits, uint64_t* out) noexcept nogil:
+    """The lists of all entries that match by their mode.   out  128 bits"""
+    cdef const SetRow* row
+    cdef uint32_t i
+    cdef uint32_t k
+    out[0] = out[1] = 0
+    for i in range(hits.n):
+        for k in range(hits.at[i].n_rows):
+            row = hits.at[i].rows + k
+            if row.mode != (M_EXACT if hits.at[i].label else M_BELOW):
+                out[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
 
 
 cdef void hash_suffixes(const uint64_t* key, const Name* name, uint64_t* out) noexcept nogil:

@@ -2,7 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.images.layout cimport AllowedRow, ClosedRow, ListRow, ProfileRow, SpanRow
-from fastpath.images.names cimport Hits
+from fastpath.images.names cimport Hit
 from fastpath.images.verdict cimport NO_ACTION, PASSTHRU, SHADOW, Decision
 from fastpath.wire.name cimport Name
 
@@ -64,5 +64,5 @@ cdef inline uint8_t action_of(const ListRow* of, uint8_t action) noexcept nogil:
     return action
 
 
-cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
+cdef void decide(const Policy* policy, const Hit* hits, uint32_t n_hits, const ListRow* lists, int64_t now_s,
                  Decision* out) noexcept nogil

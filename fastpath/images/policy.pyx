@@ -21,7 +21,7 @@ from fastpath.base.siphash cimport siphash13
 from fastpath.images.layout cimport (
     HOUSEHOLD_NAME_LABELS, L_CLOSED_UNTIL, L_PAUSE, L_QUOTA, L_SCHEDULE, PEOPLE_LEVELS, WEEK_MINUTES, AllowedRow,
     ClosedRow, ListRow, ProfileRow, SetRow)
-from fastpath.images.names cimport Hits, data_of
+from fastpath.images.names cimport Hit, data_of
 from fastpath.images.verdict cimport (
     M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, R_DEFAULT, R_HOUSEHOLD, R_PAUSE, R_QUOTA,
     R_SCHEDULE, R_SECURITY, R_SOFT_LOCK, SHADOW, SPLASH, TCP_ONLY, T_ALLOWED, T_CATEGORY, T_DEFAULT, T_DENIED, T_GRANT,
@@ -227,7 +227,8 @@ cdef inline bint _is_before(const ListRow* lists, uint8_t left, uint8_t right) n
     return lists[left].tier < lists[right].tier or (lists[left].tier == lists[right].tier and left < right)
 
 
-cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, Decision* out) noexcept nogil:
+cdef void _weigh(const Policy* policy, const Hit* hits, uint32_t n_hits, const ListRow* lists,
+                 Decision* out) noexcept nogil:
     """Put the highest-ranking entry of all hits into `out`, and the highest-ranking shadow list."""
     cdef uint64_t silenced[2]
     cdef const SetRow* row
@@ -235,10 +236,10 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
     cdef uint32_t i
     cdef uint32_t k
     silenced[0] = silenced[1] = 0
-    for i in range(hits.n):
-        for k in range(hits.at[i].n_rows):
-            row = hits.at[i].rows + k
-            if (row.mode == M_EXACT and hits.at[i].label != 0) or (row.mode == M_BELOW and hits.at[i].label == 0):
+    for i in range(n_hits):
+        for k in range(hits[i].n_rows):
+            row = hits[i].rows + k
+            if (row.mode == M_EXACT and hits[i].label != 0) or (row.mode == M_BELOW and hits[i].label == 0):
                 continue
             if (silenced[row.list >> 6] >> (row.list & 63)) & 1:
                 continue
@@ -249,7 +250,7 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
                 if (row.action != TCP_ONLY and _applies(policy, lists + row.list, action)
                         and _is_before(lists, row.list, out.shadow)):
                     out.shadow = row.list
-                    out.shadow_is_url = hits.at[i].url_n != 0
+                    out.shadow_is_url = hits[i].url_n != 0
                 continue
             if action != PASSTHRU:
                 out.matched[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
@@ -261,18 +262,18 @@ cdef void _weigh(const Policy* policy, const Hits* hits, const ListRow* lists, D
                 out.mode = row.mode
                 out.list = row.list
                 out.confidential = lists[row.list].confidential
-                out.rule_label = hits.at[i].label
-                out.rule_url_n = hits.at[i].url_n
+                out.rule_label = hits[i].label
+                out.rule_url_n = hits[i].url_n
                 out.order = row.order
-                out.data = data_of(hits.at[i].sets, row, &out.data_n)
+                out.data = data_of(hits[i].sets, row, &out.data_n)
 
 
-cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, int64_t now_s,
+cdef void decide(const Policy* policy, const Hit* hits, uint32_t n_hits, const ListRow* lists, int64_t now_s,
                  Decision* out) noexcept nogil:
     """Decide: the entry, lock or own name of the highest tier wins (semantics §3).
 
     policy   that of the subscriber and of the name, see find_policy(), find_household()
-    hits     those of the name, see find_hits();   lists  the rows that their entries refer to by number
+    hits     those of the name or the URL, longest first;   lists  the rows that their entries refer to by number
     now_s    unix seconds: pauses, closures and grants are instants, schedules are minutes of the profile's week
     out      action PASSTHRU: allowed; never SHADOW.  The caller fills in `subscriber`."""
     cdef bint is_granted = False
@@ -283,7 +284,7 @@ cdef void decide(const Policy* policy, const Hits* hits, const ListRow* lists, i
     out.youtube = policy.youtube
     out.canaries = policy.canaries
     _put(out, PASSTHRU, T_DEFAULT, R_DEFAULT)
-    _weigh(policy, hits, lists, out)
+    _weigh(policy, hits, n_hits, lists, out)
     if out.tier >= T_LOCK:
         is_granted = _decide_for_profile(policy, lists, now_s, out)
     if out.shadow != NO_LIST and not _outranks(lists, out.shadow, out):

@@ -1,12 +1,12 @@
 """The images in force, and their hand-over to a loop: see tables.pyx."""
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport Status
 from fastpath.images.image cimport Image
 from fastpath.images.key_table cimport KeyTable
 from fastpath.images.layout cimport PEOPLE_LEVELS, ListRow
-from fastpath.images.names cimport Hits, NamesView, SetsView
+from fastpath.images.names cimport Hit, Hits, NamesView, SetsView
 from fastpath.images.policy cimport PolicyView
 from fastpath.images.subscribers cimport SUBSCRIBER_LEVELS, SubscribersView
 from fastpath.images.urls cimport UrlsView
@@ -79,7 +79,7 @@ cdef class TableSet:
 
     cdef object _require_same_lists(self, Image other, const KeyTable* table, const SetsView* sets)
     cdef object _value(self, const Decision* d, rule)
-    cdef list _matches(self, const Hits* hits, const Name* name, const Url* url)
+    cdef list _matches(self, const Hit* hits, uint32_t n, const Name* name, const Url* url)
 
 
 @cython.final

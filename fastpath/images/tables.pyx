@@ -12,17 +12,18 @@ import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memmove, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.atomic cimport load_u64, store_pointer, store_u64, swap_pointer
 from fastpath.base.cursor cimport OK, Status
 from fastpath.images.image cimport Image
 from fastpath.images.layout cimport ListRow, SetRow, list_id_of
 from fastpath.images.names cimport (
-    BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name)
+    BATCH_NAMES, Hit, Hits, NamesView, SetsView, data_of, find_hashed, find_hits, find_hits_batch, hash_name,
+    mask_lists)
 from fastpath.images.policy cimport Policy, action_of, decide, find_household, find_policy, have_household
 from fastpath.images.subscribers cimport SESSION_LEVELS, find_subscriber
-from fastpath.images.urls cimport UrlsView, find_url_hits, may_have_urls, prefetch_host
+from fastpath.images.urls cimport UrlHits, UrlsView, find_all_hits, find_url_hits, may_have_urls, prefetch_host
 from fastpath.images.verdict cimport (
     CATEGORY_UNDECIDABLE, M_BELOW, M_EXACT, NO_LIST, NO_SUBSCRIBER, PASSTHRU, R_CATEGORY, SPLASH, T_CATEGORY, has_rule)
 from fastpath.images.views cimport open_names, open_policy, open_subscribers, open_urls
@@ -80,7 +81,8 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, uint8
     if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
         status = url_from_parts(host, port, target, target_n, reading, url)
         if status == OK:
-            _put_url_hits(t, hashes[0], url, &hits)
+            _judge_with_url(t, host, &hits, hashes[0], url, addr, ip_version, now_s, out)
+            return OK
     judge_found(t, host, &hits, addr, ip_version, now_s, False, out)
     return status
 
@@ -88,26 +90,25 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, uint8
 cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,
                     Decision* out) noexcept nogil:
     """Decide on a parsed URL: on its host and on the whole URL."""
-    cdef Hits hits
+    cdef UrlHits hits
     _find_all(t, url, &hits)
-    judge_found(t, &url.host, &hits, addr, ip_version, now_s, False, out)
+    _judge_hits(t, &url.host, hits.at, hits.n, addr, ip_version, now_s, False, out)
 
 
-cdef void _find_all(const Tables* t, const Url* url, Hits* out) noexcept nogil:
+cdef void _judge_with_url(const Tables* t, const Name* host, const Hits* of_host, uint64_t host_hash, const Url* url,
+                          const uint8_t* addr, uint8_t ip_version, int64_t now_s, Decision* out) noexcept nogil:
+    """Do judge_found() for a host and a URL of it: apart, as room for the hits of a URL is large."""
+    cdef UrlHits hits
+    find_all_hits(&t.urls, &t.urls_delta, host_hash, url, of_host, &hits)
+    _judge_hits(t, host, hits.at, hits.n, addr, ip_version, now_s, False, out)
+
+
+cdef void _find_all(const Tables* t, const Url* url, UrlHits* out) noexcept nogil:
     cdef uint64_t hashes[NAME_LABELS]
+    cdef Hits of_host
     hash_name(&t.names, &t.names_delta, &url.host, hashes)
-    find_hashed(&t.names, &t.names_delta, &url.host, hashes, out)
-    if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
-        _put_url_hits(t, hashes[0], url, out)
-
-
-cdef void _put_url_hits(const Tables* t, uint64_t host_hash, const Url* url, Hits* hits) noexcept nogil:
-    """Put the hits of the URL before those of its host, which are shorter.   hits  at most MAX_HITS"""
-    cdef Hits found
-    find_url_hits(&t.urls, &t.urls_delta, host_hash, url, &found)
-    memmove(&hits.at[found.n], &hits.at[0], hits.n * sizeof(Hit))
-    memcpy(&hits.at[0], &found.at[0], found.n * sizeof(Hit))
-    hits.n += found.n
+    find_hashed(&t.names, &t.names_delta, &url.host, hashes, &of_host)
+    find_all_hits(&t.urls, &t.urls_delta, hashes[0], url, &of_host, out)
 
 
 cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const uint8_t* addr, uint8_t ip_version,
@@ -115,12 +116,17 @@ cdef void judge_found(const Tables* t, const Name* name, const Hits* hits, const
     """Do judge() with the hits of a name that was looked up before, in these tables.
 
     is_target   it is an address, or what a name leads to that is open: see judge_target()"""
+    _judge_hits(t, name, hits.at, hits.n, addr, ip_version, now_s, is_target, out)
+
+
+cdef inline void _judge_hits(const Tables* t, const Name* name, const Hit* hits, uint32_t n_hits, const uint8_t* addr,
+                             uint8_t ip_version, int64_t now_s, bint is_target, Decision* out) noexcept nogil:
     cdef Policy policy
     cdef uint32_t subscriber = _subscriber_at(t, addr, ip_version)
     find_policy(t.policy, subscriber, now_s, t.behind_s, &policy)
     policy.is_target = is_target
     find_household(&policy, name)
-    decide(&policy, hits, lists_of(t), now_s, out)
+    decide(&policy, hits, n_hits, lists_of(t), now_s, out)
     out.subscriber = subscriber
 
 
@@ -343,32 +349,32 @@ cdef class TableSet:
         cdef Hits hits
         _name(wire, &name)
         find_hits(&self.tables.names, &self.tables.names_delta, &name, &hits)
-        return self._matches(&hits, &name, NULL)
+        return self._matches(hits.at, hits.n, &name, NULL)
 
     def url_matches(self, url: bytes) -> list[values.Match]:
         """Find every entry that applies to a URL in canonical text: those of the URL, then those of its host."""
         cdef Url read
-        cdef Hits hits
+        cdef UrlHits hits
         _url(url, &read)
         _find_all(&self.tables, &read, &hits)
-        return self._matches(&hits, &read.host, &read)
+        return self._matches(hits.at, hits.n, &read.host, &read)
 
-    cdef list _matches(self, const Hits* hits, const Name* name, const Url* url):
+    cdef list _matches(self, const Hit* hits, uint32_t n, const Name* name, const Url* url):
         cdef uint32_t i
         cdef uint32_t k
         cdef const SetRow* row
         cdef const ListRow* lists = lists_of(&self.tables)
         found = []
-        for i in range(hits.n):
-            for k in range(hits.at[i].n_rows):
-                row = hits.at[i].rows + k
-                if (row.mode == M_EXACT and hits.at[i].label != 0) or (row.mode == M_BELOW and hits.at[i].label == 0):
+        for i in range(n):
+            for k in range(hits[i].n_rows):
+                row = hits[i].rows + k
+                if (row.mode == M_EXACT and hits[i].label != 0) or (row.mode == M_BELOW and hits[i].label == 0):
                     continue
                 action = action_of(lists + row.list, row.action)
                 rule = None
                 if not lists[row.list].confidential:
-                    rule = (_url_rule_text(url, hits.at[i].url_n) if hits.at[i].url_n
-                            else _rule_text(name, hits.at[i].label))
+                    rule = (_url_rule_text(url, hits[i].url_n) if hits[i].url_n
+                            else _rule_text(name, hits[i].label))
                 found.append(values.Match(
                     self.list_ids[row.list], rule, Mode(row.mode), Action(action), row.order))
         return found
@@ -414,19 +420,19 @@ cdef class TableSet:
         _name(wire, &name)
         memset(&nothing, 0, sizeof(NamesView))
         find_hits(&self.tables.names, &nothing, &name, &hits)
-        return _own_entries(&hits)
+        return _own_entries(hits.at, hits.n)
 
     def base_url_entries(self, url: bytes) -> list[tuple[int, int, int, int, bytes]]:
         """Find the base's entries for exactly this URL: (list, mode, action, order, no data) as stored."""
         cdef uint64_t hashes[NAME_LABELS]
         cdef UrlsView nothing
-        cdef Hits hits
+        cdef UrlHits hits
         cdef Url read
         _url(url, &read)
         memset(&nothing, 0, sizeof(UrlsView))
         hash_name(&self.tables.names, &self.tables.names_delta, &read.host, hashes)
         find_url_hits(&self.tables.urls, &nothing, hashes[0], &read, &hits)
-        return _own_entries(&hits)
+        return _own_entries(hits.at, hits.n)
 
     def subscriber_of(self, address: str) -> int | None:
         """Find the subscriber at an address; None: there is none."""
@@ -439,19 +445,11 @@ cdef class TableSet:
 cdef object _mask(const Hits* hits):
     """The mask of the lists of all entries that match by their mode."""
     cdef uint64_t mask[2]
-    cdef const SetRow* row
-    cdef uint32_t i
-    cdef uint32_t k
-    mask[0] = mask[1] = 0
-    for i in range(hits.n):
-        for k in range(hits.at[i].n_rows):
-            row = hits.at[i].rows + k
-            if row.mode != (M_EXACT if hits.at[i].label else M_BELOW):
-                mask[row.list >> 6] |= <uint64_t>1 << (row.list & 63)
+    mask_lists(hits, mask)
     return <object>mask[1] << 64 | mask[0]
 
 
-cdef list _own_entries(const Hits* hits):
+cdef list _own_entries(const Hit* hits, uint32_t n_hits):
     """The entries for the whole name or URL, as stored."""
     cdef uint32_t i
     cdef uint32_t k
@@ -459,11 +457,11 @@ cdef list _own_entries(const Hits* hits):
     cdef const SetRow* row
     cdef const uint8_t* data
     found = []
-    for i in range(hits.n):
-        if hits.at[i].label == 0:
-            for k in range(hits.at[i].n_rows):
-                row = hits.at[i].rows + k
-                data = data_of(hits.at[i].sets, row, &n)
+    for i in range(n_hits):
+        if hits[i].label == 0:
+            for k in range(hits[i].n_rows):
+                row = hits[i].rows + k
+                data = data_of(hits[i].sets, row, &n)
                 found.append((row.list, row.mode, row.action, row.order,
                               PyBytes_FromStringAndSize(<const char*>data, n)))
     return found

@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastpath.images.key_table cimport KeyTable, bloom_bits, prefetch, reduce_to
-from fastpath.images.names cimport Hits, SetsView
+from fastpath.images.names cimport MAX_HITS, Hit, Hits, SetsView
 from fastpath.wire.url cimport URL_KEY_OCTETS, Url
 
 
@@ -20,12 +20,21 @@ cdef struct UrlKey:             # a key that an entry may have: the URL, or a pa
 
 cdef enum:
     MAX_URL_KEYS = URL_KEY_OCTETS + 2   # two a segment, which has at least two octets; the path and the URL
+    MAX_URL_HITS = 2 * MAX_URL_KEYS     # each key, in plain and as a digest
+
+
+cdef struct UrlHits:
+    uint32_t n
+    Hit at[MAX_URL_HITS + MAX_HITS]     # those of a URL, longest first, then those of its host
+
 
 cdef const char* urls_fault(const UrlsView* v) noexcept nogil
 cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* url, bint with_prefixes,
                             UrlKey* out) noexcept nogil
 cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
-                        Hits* out) noexcept nogil
+                        UrlHits* out) noexcept nogil
+cdef void find_all_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
+                        const Hits* of_host, UrlHits* out) noexcept nogil
 
 
 cdef inline void prefetch_host(const UrlsView* v, uint64_t host_hash) noexcept nogil:

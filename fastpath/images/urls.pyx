@@ -11,12 +11,13 @@ its key only; a SUBTREE entry without a query also covers any query, and what fo
 A URL in the delta replaces that very URL in the base.
 
 Invariants: no Python object and no allocation in a lookup; a match is verified against all octets of its key, or their
-digest; hits are reported longest first; a view is searched only after urls_fault().
+digest; every hit is reported, longest first; a view is searched only after urls_fault().
 Cost: bench/urls.py.
 """
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
+from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
 from fastpath.images.key_builder cimport DigestRow, E_SECRET, KeyBuilder
@@ -25,7 +26,7 @@ from fastpath.images.key_table cimport (
     prefetch_bloom, prefetch_line)
 from fastpath.images.key_writer cimport write_keys
 from fastpath.images.layout cimport K_URLS
-from fastpath.images.names cimport MAX_HITS, SetsView, hash_suffixes, rows_of, sets_fault
+from fastpath.images.names cimport Hit, Hits, SetsView, hash_suffixes, rows_of, sets_fault
 from fastpath.images.verdict cimport M_BELOW, M_SUBTREE, NO_ACTION
 from fastpath.wire.name cimport NAME_LABELS
 from fastpath.wire.url cimport URL_NOT_ASCII, url_from_text
@@ -95,15 +96,15 @@ cdef uint32_t list_url_keys(const uint64_t* key, uint64_t host_hash, const Url* 
     return n
 
 
-cdef inline void _add(Hits* out, const SetsView* v, uint32_t number, const Url* url, uint32_t n) noexcept nogil:
-    if out.n < MAX_HITS and rows_of(v, number, &out.at[out.n]):
+cdef inline void _add(UrlHits* out, const SetsView* v, uint32_t number, const Url* url, uint32_t n) noexcept nogil:
+    if out.n < MAX_URL_HITS and rows_of(v, number, &out.at[out.n]):
         out.at[out.n].label = 0 if n == url.n else 1
         out.at[out.n].url_n = <uint16_t>n
         out.n += 1
 
 
 cdef void _find_url_key(const UrlsView* base, const UrlsView* delta, const Url* url, const UrlKey* c,
-                        Hits* out) noexcept nogil:
+                        UrlHits* out) noexcept nogil:
     """Add the entries of one key, from the delta or else from the base."""
     cdef uint32_t plain = SET_NONE
     cdef uint32_t secret = SET_NONE
@@ -124,7 +125,7 @@ cdef void _find_url_key(const UrlsView* base, const UrlsView* delta, const Url* 
 
 
 cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
-                        Hits* out) noexcept nogil:
+                        UrlHits* out) noexcept nogil:
     """Find the entries of the URL and of the parts that cover it, longest first.
 
     base, delta   share one key; an empty view has table.n_bloom == 0
@@ -148,6 +149,16 @@ cdef void find_url_hits(const UrlsView* base, const UrlsView* delta, uint64_t ho
             prefetch_bloom(&delta.table, candidates[i].hash)
     for i in range(n, 0, -1):
         _find_url_key(base, delta, url, candidates + i - 1, out)
+
+
+cdef void find_all_hits(const UrlsView* base, const UrlsView* delta, uint64_t host_hash, const Url* url,
+                        const Hits* of_host, UrlHits* out) noexcept nogil:
+    """Do find_url_hits() where the host has URLs, and put the hits of the host behind, which are shorter."""
+    out.n = 0
+    if may_have_urls(base, host_hash) or may_have_urls(delta, host_hash):
+        find_url_hits(base, delta, host_hash, url, out)
+    memcpy(&out.at[out.n], &of_host.at[0], of_host.n * sizeof(Hit))
+    out.n += of_host.n
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from libc.string cimport memcmp, memcpy, memset
 from fastpath.base.cursor cimport OK
 from fastpath.images.key_table cimport DIGEST_OCTETS, SET_NONE, KeyTable, find_key, may_hold, read_record
 from fastpath.images.layout cimport LINE_WORDS, MAX_LISTS, SetRow
-from fastpath.images.names cimport MAX_HITS, Hits, find_hits, hash_suffixes
+from fastpath.images.names cimport Hits, find_hits, hash_suffixes
 from fastpath.images.policy cimport Policy, decide
 from fastpath.images.tables cimport TableSet, Tables, hold_addresses, lists_of
-from fastpath.images.verdict cimport LOCAL_DATA, NO_ACTION, NO_LIST, N_MODES, PASSTHRU, T_HELP, Decision
+from fastpath.images.verdict cimport LOCAL_DATA, M_EXACT, NO_ACTION, NO_LIST, N_MODES, PASSTHRU, T_HELP, Decision
 from fastpath.wire.address cimport stands_for_addresses
 from fastpath.wire.name cimport NAME_LABELS, NAME_OCTETS, Name, name_from_wire
 
@@ -36,7 +36,7 @@ Named = tuple[list[tuple[bytes, Effect, Effect]], list[tuple[bytes, Effect]]]
 
 cdef enum:
     LINES_A_PIECE = 256         # at most 2,048 names, some 1 ms: other threads run in between
-    MOST_ROWS = MAX_HITS * N_MODES * MAX_LISTS      # each suffix with every list in every mode
+    MOST_ROWS = (N_MODES + 1) * MAX_LISTS   # the name with every list in every mode, and each list once from above
 
 
 cdef struct Answer:
@@ -205,7 +205,11 @@ cdef class Listing:
         self._decide(&hits, &out.above)
 
     cdef void _choose(self, Hits* hits, SetRow* rows) noexcept nogil:
-        """Keep only the rows of the judged lists.   rows  room for MOST_ROWS"""
+        """Keep only the rows of the judged lists that a decision on the name, or on one below it, may rest on.
+
+        Of a list, that is what it says of this very name, and of the longest name above it for all below.
+        rows  room for MOST_ROWS"""
+        cdef uint64_t[2] left = self._judged
         cdef const SetRow* row
         cdef uint32_t n = 0
         cdef uint32_t used = 0
@@ -216,9 +220,14 @@ cdef class Listing:
             first = used
             for k in range(hits.at[i].n_rows):
                 row = hits.at[i].rows + k
-                if (self._judged[row.list >> 6] >> (row.list & 63)) & 1 and used < MOST_ROWS:
-                    rows[used] = row[0]
-                    used += 1
+                if not (left[row.list >> 6] >> (row.list & 63)) & 1 or used >= MOST_ROWS:
+                    continue
+                if hits.at[i].label != 0:
+                    if row.mode == M_EXACT:
+                        continue
+                    left[row.list >> 6] &= ~(<uint64_t>1 << (row.list & 63))
+                rows[used] = row[0]
+                used += 1
             if used > first:
                 hits.at[n] = hits.at[i]
                 hits.at[n].rows = rows + first
@@ -231,7 +240,7 @@ cdef class Listing:
         cdef Decision d
         memset(&policy, 0, sizeof(Policy))
         policy.categories[0] = policy.categories[1] = ~<uint64_t>0
-        decide(&policy, hits, lists_of(&self.tables.tables), 0, &d)
+        decide(&policy, hits.at, hits.n, lists_of(&self.tables.tables), 0, &d)
         out.action = NO_ACTION
         if d.list != NO_LIST and (self._lists[d.list >> 6] >> (d.list & 63)) & 1:
             out.action = d.action

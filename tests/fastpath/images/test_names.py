@@ -75,11 +75,24 @@ def test_a_name_of_127_labels_is_matched_at_every_depth(images: Images) -> None:
     assert matched(tables, deep) == [("orders", deep), ("adult", "a.a")]
 
 
-def test_no_more_than_sixteen_suffixes_are_reported(images: Images) -> None:
-    names = [".".join(["a"] * n) for n in range(2, 40)]
-    tables = TableSet(images.names([("orders", name, Mode.SUBTREE) for name in names]))
+def test_each_suffix_of_the_deepest_name_is_reported_in_plain_and_as_a_digest(images: Images) -> None:
+    names = [".".join(["a"] * n) for n in range(1, 128)]
+    tables = TableSet(images.names([(each, name, Mode.SUBTREE) for name in names for each in ("csam", "orders")]))
 
-    assert len(matched(tables, names[-1])) == 16
+    assert matched(tables, names[-1]) == [
+        found for name in reversed(names) for found in (("orders", name), ("csam", None))
+    ]
+    assert tables.matched(names[-1].encode()) == tables.matched_each([names[-1].encode()] * 40)[39] == 0b11
+
+
+@pytest.mark.parametrize("list_id", ["csam", "orders"])
+def test_no_number_of_longer_names_on_other_lists_hides_an_order_or_a_csam_entry(images: Images, list_id: str) -> None:
+    names = [f"{'a.' * n}listed.test" for n in range(119)]
+    others = [(other, name, mode) for name in names[1:] for other, mode in (("adult", 1), ("games", 2), ("help", 1))]
+    tables = TableSet(images.names([(list_id, names[0], Mode.SUBTREE), *others]))
+
+    for name in ("www.listed.test", names[16], names[-1], f"www.{names[-2]}"):
+        assert tables.decide(to_wire(name.encode()), None, 0).list == list_id, name
 
 
 def test_a_delta_replaces_what_the_base_says_of_a_name(images: Images) -> None:

@@ -203,6 +203,27 @@ def test_sixteen_urls_and_sixteen_names_are_all_heard(images: Images) -> None:
     assert decided(found, host + "/a" * 16)[:2] == (Action.SPLASH, "orders")
 
 
+def test_no_number_of_longer_urls_on_other_lists_hides_an_order(images: Images) -> None:
+    urls: list[Entry] = [("games", "site.test/a" + "/b" * n, Mode.SUBTREE) for n in range(1, 1000)]
+    found = tables(images, images.urls([("orders", "site.test/a/", Mode.SUBTREE), *urls]))
+
+    for n in (1, 16, 999):
+        assert decided(found, "site.test/a" + "/b" * n + "/x") == (Action.SPLASH, "orders", "site.test/a/")
+
+
+def test_each_part_of_the_longest_url_is_reported_in_plain_and_as_a_digest_and_so_is_its_host(images: Images) -> None:
+    urls: list[Entry] = [
+        (each, "a.test" + "/b" * n + end, Mode.SUBTREE)
+        for n in range(1, 1020)
+        for end in ("", "/")
+        for each in ("csam", "orders")
+    ]
+    names = tuple((each, name, Mode.SUBTREE) for name in ("a.test", "test") for each in ("csam", "orders"))
+    found = tables(images, images.urls(urls), names=names)
+
+    assert len(found.url_matches(b"a.test" + b"/b" * 1019 + b"/")) == len(urls) + 4
+
+
 def test_a_confidential_url_stands_in_the_image_as_a_digest_only(images: Images) -> None:
     image = images.urls([("csam", "secret.test/hidden-path", Mode.EXACT), ("orders", "open.test/path", Mode.EXACT)])
     octets = Path(image.path).read_bytes()

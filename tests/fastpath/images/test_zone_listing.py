@@ -94,6 +94,37 @@ def test_only_the_chosen_lists_speak(images: Images) -> None:
     assert zone_of(images, entries, "unheard-of") == {}
 
 
+def test_no_number_of_listed_names_between_them_hides_what_a_name_far_above_says(images: Images) -> None:
+    between: list[Entry] = [("games", f"{'a.' * n}far.test", Mode.SUBTREE) for n in range(1, 120)]
+    deep = f"{'a.' * 120}far.test"
+    entries: list[Entry] = [
+        ("orders", "far.test", Mode.SUBTREE, Action.DROP),
+        *between,
+        ("malware", deep, Mode.SUBTREE),
+    ]
+
+    assert zone_of(images, entries, "orders", "malware") == {"far.test": Action.DROP, "*.far.test": Action.DROP}
+    assert zone_of(images, entries, "malware") == {deep: Action.NXDOMAIN, f"*.{deep}": Action.NXDOMAIN}
+
+
+def test_of_one_list_the_longest_name_above_speaks_and_what_it_says_of_the_name_itself(images: Images) -> None:
+    entries: list[Entry] = [
+        ("malware", "a.test", Mode.SUBTREE, Action.DROP),
+        ("malware", "b.a.test", Mode.BELOW, Action.REFUSED),
+        ("malware", "b.a.test", Mode.EXACT, Action.NODATA),
+        ("malware", "c.b.a.test", Mode.EXACT, Action.NXDOMAIN),
+    ]
+
+    assert zone_of(images, entries, "malware") == {
+        "a.test": Action.DROP,
+        "*.a.test": Action.DROP,
+        "b.a.test": Action.NODATA,
+        "*.b.a.test": Action.REFUSED,
+        "c.b.a.test": Action.NXDOMAIN,
+        "*.c.b.a.test": Action.REFUSED,
+    }
+
+
 def test_a_category_speaks_as_for_somebody_who_asked_for_it(images: Images) -> None:
     assert zone_of(images, [("games", "g.test", Mode.EXACT)], "games") == {"g.test": Action.SPLASH}
 
