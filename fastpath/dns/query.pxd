@@ -6,6 +6,10 @@ from fastpath.dns.wire cimport COOKIE_MOST_OCTETS, POINTER
 from fastpath.wire.name cimport LABEL_OCTETS, Name
 
 
+cdef enum:
+    SEVERAL_KINDS = 1           # of device ids in one query
+
+
 cdef struct Question:
     uint16_t id
     uint16_t flags              # as received
@@ -14,9 +18,9 @@ cdef struct Question:
     uint16_t after              # where the question section ends; 0: no question could be parsed
     uint16_t rcode              # where parse_query() said MALFORMED: the answer to give, all twelve bits
     uint16_t edns_size          # octets that our answer may have: 512 without EDNS, at most 1,232; streams set more
-    uint16_t device_at          # data of the first device-id option; 0: none.  Only a listed forwarder is believed
+    uint16_t device_at          # data of the last device-id option; 0: none.  Only a listed forwarder is believed
     uint16_t device_n
-    uint16_t device_code        # 65001, 65073 or 65074
+    uint16_t device_code        # 65001, 65073 or 65074; SEVERAL_KINDS: no device
     uint8_t has_edns
     uint8_t do_bit
     uint8_t edns_version

@@ -1,7 +1,9 @@
 """Parse DNS queries: the one question, and what its OPT says.
 
 Invariants: a question that came back OK lies whole inside the message, and so does every option that is noted.  A
-status other than OK says what to answer.  Of several options of one kind the first counts.
+status other than OK says what to answer.  Of several cookies the first counts, of several device ids the last: a
+forwarder puts its own behind those that the device itself sent.  Ids of several kinds name no device: nobody knows
+which of them is the forwarder's.
 Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any judgement of an
 option.
 Source: RFC 1035 §4, RFC 6891 §6 and §9 (EDNS), RFC 7873 §4–5 (cookies), RFC 7830 (padding), RFC 5001 (NSID); device
@@ -132,11 +134,19 @@ cdef inline Status _note_option(uint16_t code, const uint8_t* at, uint16_t n, co
         out.wants_nsid = 1
     elif code == OPTION_SDE and n == 0:
         out.wants_structure = 1
-    elif out.device_at == 0 and (code == OPTION_MAC or code == OPTION_MAC_TEXT or code == OPTION_CPE):
-        out.device_at = <uint16_t>(at - msg)
-        out.device_n = n
-        out.device_code = code
+    elif code == OPTION_MAC or code == OPTION_MAC_TEXT or code == OPTION_CPE:
+        _note_device(code, <uint16_t>(at - msg), n, out)
     return OK
+
+
+cdef inline void _note_device(uint16_t code, uint16_t at, uint16_t n, Question* out) noexcept nogil:
+    if out.device_code != 0 and out.device_code != code:
+        out.device_code = SEVERAL_KINDS
+        out.device_at = 0
+        return
+    out.device_code = code
+    out.device_at = at
+    out.device_n = n
 
 
 class Query(NamedTuple):
@@ -144,7 +154,7 @@ class Query(NamedTuple):
 
     edns_size   octets that an answer over UDP may have: the client's, 512 to 1232
     cookie      of the client, 8 or 16 to 40 octets
-    device      option code and data of the first device id"""
+    device      option code and data of the last device id; None, too, for ids of several kinds"""
 
     id: int
     flags: int

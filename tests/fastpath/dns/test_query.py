@@ -204,8 +204,15 @@ def test_a_device_id_is_kept_with_its_code(code: int) -> None:
     assert query(asked(option(PADDING), option(code, b"0123"))).device == (code, b"0123")
 
 
-def test_of_several_device_ids_the_first_counts() -> None:
-    assert query(asked(option(65074, b"cpe"), option(65001, b"\x02\0\0\0\0\1"))).device == (65074, b"cpe")
+def test_of_several_device_ids_the_last_counts_which_the_forwarder_has_put_behind_the_devices_own() -> None:
+    claimed, true = option(65001, b"\x02\0\0\0\0\2"), option(65001, b"\x02\0\0\0\0\1")
+
+    assert query(asked(claimed, option(PADDING), claimed, true)).device == (65001, b"\x02\0\0\0\0\1")
+
+
+@pytest.mark.parametrize("codes", [(65074, 65001), (65001, 65074), (65001, 65073, 65001), (65073, 65073, 65001)])
+def test_device_ids_of_several_kinds_name_no_device(codes: tuple[int, ...]) -> None:
+    assert query(asked(*(option(code, b"0123") for code in codes))).device is None
 
 
 @pytest.mark.parametrize("code", [0, 3, 8, 9, 11, 15, 65000, 65002, 65072, 65075, 65535])
