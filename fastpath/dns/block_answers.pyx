@@ -137,6 +137,11 @@ cdef Outcome block(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Ques
     return cell.outcome if n[0] != 0 else NO_REPLY
 
 
+cdef bint is_for_upstream(const Resolver* r, const Decision* d) noexcept nogil:
+    """Whether block() leaves a query with this decision as it is.   d: PASSTHRU, too"""
+    return d.action < N_ACTIONS and r.cells[d.reason][d.action].outcome == FORWARD
+
+
 cdef bint find_target(const Resolver* r, const Question* q, const Decision* d, Question* target) noexcept nogil:
     """Whether a block sends its name elsewhere (local data that are a CNAME), and what is to be asked there.
 

@@ -1,7 +1,7 @@
 """One query up to its answer or to the upstream: the same for UDP, TCP, TLS and HTTPS.
 
-    header → question → admitted? → judge() → block | special name | class or type refused | ANY
-        → cache → deliver() | forward | no reply
+    header → question → admitted? → judge() → block, but tcp-only over a stream | special name | class or type refused
+        | ANY → cache → deliver() | forward | no reply
 
 Invariants: no allocation.  The answer is written over the query.  The decision comes before the cache, and a cached
 answer is inspected again.  Only a blocked query is recorded; a list of action SHADOW counts what it would block.  A
@@ -156,8 +156,6 @@ cdef Outcome decide_query(Resolver* r, uint8_t* msg, size_t* n, size_t room, con
         outcome = block(r, msg, n, room, q, &q.name, &d)
         if outcome != FORWARD:
             return outcome
-        note_shadow(r.shared, d.shadow, C_DNS)
-        return _answer_from_cache(r, msg, n, room, client, q, out)
     note_shadow(r.shared, d.shadow, C_DNS)
     if r.specials != NULL and answer_special_name(r, msg, n, room, q, &d, out):
         return ANSWER if n[0] != 0 else NO_REPLY

@@ -66,7 +66,7 @@ cdef Special answer_special(const Specials* s, uint8_t* msg, size_t* n, size_t r
                             const Decision* d, Question* target) noexcept nogil:
     """Answer a query that was not blocked, where its name is a special one.
 
-    q        what parse_query() said of the query at `msg`;  d: PASSTHRU, for its name and client
+    q        what parse_query() said of the query at `msg`;  d: not a block, for its name and client
     target   filled for SPECIAL_TARGET: the question for the upstream, the same for all clients; `msg` is unchanged"""
     cdef const SpecialName* found
     cdef const SpecialTarget* t

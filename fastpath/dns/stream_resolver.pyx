@@ -14,7 +14,7 @@ from libc.string cimport memcpy
 from fastpath.base.clock cimport monotonic_ns
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ClientGuard
-from fastpath.dns.block_answers cimport find_target, open_resolver
+from fastpath.dns.block_answers cimport find_target, is_for_upstream, open_resolver
 from fastpath.dns.cache cimport Cache, close_cache
 from fastpath.dns.in_flight cimport hash_query
 from fastpath.dns.query cimport Question, parse_query
@@ -26,7 +26,7 @@ from fastpath.dns.state cimport ANSWER, FORWARD, Client, Outcome, Resolver, Upst
 from fastpath.dns.synthesis cimport write_refusal
 from fastpath.dns.wire cimport EDE_NETWORK_ERROR, MESSAGE_OCTETS, RCODE_SERVFAIL, UPSTREAM_QUERY_OCTETS
 from fastpath.images.tables cimport TableSet, judge
-from fastpath.images.verdict cimport PASSTHRU, Decision
+from fastpath.images.verdict cimport Decision
 from fastpath.report.counters cimport CNT_DNS_TCP_QUERIES, count, count_rcode
 from fastpath.report.spool cimport Reporter
 
@@ -126,7 +126,7 @@ cdef class StreamResolver:
             judge(self.state.tables, &q.name, c.policy_addr, c.policy_version, self.state.now_s, &d)
             if find_target(&self.state, q, &d, &out.target):
                 out.question = &out.target
-            elif (d.action == PASSTHRU and self.state.specials != NULL
+            elif (is_for_upstream(&self.state, &d) and self.state.specials != NULL
                     and answer_special_name(&self.state, self.buffer, &n, sizeof(self.buffer), q, &d, out)):
                 return False
         out.key = hash_query(self.state.question_key, out.question)

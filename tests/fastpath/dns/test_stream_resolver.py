@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dnslib import CNAME, EDNS0, QTYPE, RCODE, RR, A, DNSRecord, EDNSOption
 from support.dns.stream_desk import CLIENT, NOW_NS, SPECS, Desk, ask, desk_with
-from support.images.opened import Images
+from support.images.opened import Entry, Images
 
 from dns.special_names import special_names
 from fastpath.dns.admission import ClientGuard
@@ -95,11 +95,11 @@ def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: 
     assert desk.counted()["dns_inspected"] == 1
 
 
-def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(images: Images) -> None:
+def for_safe_search(images: Images, *entries: Entry) -> Desk:
     desk = Desk(images.folder, SPECS, specials=special_names())
     desk.serve(
         TableSet(
-            images.names([]),
+            images.names(entries),
             None,
             images.subscribers([("192.0.2.0/24", 7)]),
             None,
@@ -107,6 +107,29 @@ def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(imag
             None,
         ),
     )
+    return desk
+
+
+def test_a_tcp_only_name_over_a_stream_is_a_special_name_still(images: Images) -> None:
+    desk = for_safe_search(
+        images,
+        ("malware", "www.google.com", Mode.SUBTREE, Action.TCP_ONLY),
+        ("malware", "arpa", Mode.SUBTREE, Action.TCP_ONLY),
+    )
+
+    assert desk.ask("www.google.com") is None
+    assert str(DNSRecord.parse(desk.upstream_query("www.google.com")).q.qname) == "forcesafesearch.google.com."
+    for name, qtype in (
+        ("www.google.com", "HTTPS"),
+        ("_dns.resolver.arpa", "A"),
+        ("1.0.0.10.in-addr.arpa", "PTR"),
+    ):
+        assert desk.ask(name, qtype) is not None, name
+    assert "dns_blocked" not in desk.counted()
+
+
+def test_safe_search_over_a_stream_asks_for_the_target_and_wraps_its_answer(images: Images) -> None:
+    desk = for_safe_search(images)
     assert desk.ask("www.google.com") is None
     asked = DNSRecord.parse(desk.upstream_query("www.google.com"))
     theirs = asked.reply()
