@@ -144,7 +144,7 @@ cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Cl
                 count(r.shared.counters, CNT_DNS_INSPECTED, 1)
                 return outcome
         note_shadow(r.shared, d.shadow, C_DNS)
-    if r.specials != NULL and r.specials.guards_private and _is_rebinding(r, q, resp):
+    if r.specials != NULL and r.specials.guards_private and _is_rebinding(r, resp):
         count(r.shared.counters, CNT_DNS_REBINDING_REFUSED, 1)
         n[0] = write_refusal(msg, n[0], room, q, RCODE_REFUSED, EDE_BLOCKED)
         return ANSWER if n[0] != 0 else NO_REPLY
@@ -155,8 +155,15 @@ cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Cl
     return _limit_rate(r, msg, n, room, client, q, resp)
 
 
-cdef inline bint _is_rebinding(const Resolver* r, const Question* q, const Response* resp) noexcept nogil:
-    return leads_inside(resp.msg, resp.n) and not is_own_name(r.specials, &q.name)
+cdef bint _is_rebinding(const Resolver* r, const Response* resp) noexcept nogil:
+    """Whether an answer has private addresses for a name that is not the operator's own.
+
+    The name is that of the answer's question: where a block or safe search leads to a target, the target."""
+    cdef Name name
+    cdef size_t after
+    if not leads_inside(resp.msg, resp.n):
+        return False
+    return name_from_wire(resp.msg, resp.n, HEADER_OCTETS, &name, &after) != OK or not is_own_name(r.specials, &name)
 
 
 cdef Outcome _answer_unreadable(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Question* q) noexcept nogil:

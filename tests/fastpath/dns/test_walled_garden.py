@@ -10,6 +10,7 @@ from support.dns.loop_bench import Bench, says_nothing, with_address
 from support.dns.stream_desk import Desk, desk_with
 from support.images.opened import Entry, Images
 
+from dns.special_names import LocalAnswers, special_names
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 
@@ -89,6 +90,22 @@ def test_the_garden_itself_may_be_below_the_entry_that_leads_to_it(bench: Bench)
 
     assert shown(bench.answer()) == [("CNAME", "garden.bad.test."), ("A", "198.51.100.1")]
     assert shown(bench.answer()) == [("CNAME", "garden.bad.test.")]
+
+
+def test_a_garden_in_the_operators_own_network_is_reached_through_the_rebinding_guard(images: Images) -> None:
+    local = LocalAnswers(own_names=["corp.test"], is_guarding_private=True)
+    with ExitStack() as stack:
+        bench = Bench(images, stack, ("127.0.0.1",), specials=special_names(local=local))
+        bench.block(sent_to("garden.corp.test"), sent_to("other.test", name="corp.test"))
+        answers = []
+        for name in ("bad.test", "corp.test"):
+            ask(bench, name)
+            asked, sender = bench.forwarded()
+            bench.reply(with_address(asked, "10.0.0.9"), sender)
+            answers.append(bench.answer())
+
+    assert shown(answers[0]) == [("CNAME", "garden.corp.test."), ("A", "10.0.0.9")]
+    assert answers[1].header.rcode == RCODE.REFUSED
 
 
 def test_a_garden_that_a_stronger_list_blocks_is_blocked(bench: Bench) -> None:
