@@ -28,7 +28,7 @@ from fastpath.dns.in_flight cimport (
 from fastpath.dns.pktinfo cimport address_message, save_addresses
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.query_path cimport reread_query
-from fastpath.dns.response cimport Response, accept_answer, deliver, find_stale_answer
+from fastpath.dns.response cimport Response, accept_answer, deliver_late, find_stale_answer
 from fastpath.dns.rewrite cimport write_probe, write_query
 from fastpath.dns.state cimport ANSWER, Client, Loop, UpstreamQuery
 from fastpath.dns.synthesis cimport write_refusal
@@ -258,7 +258,7 @@ cdef void _deliver(Loop* l, const PendingQuery* p, const Response* resp) noexcep
             continue
         if resp == NULL:
             _queue_for(l, c, write_refusal(msg, n, DATAGRAM, &q, RCODE_SERVFAIL, EDE_NETWORK_ERROR), CNT_DNS_GIVEN_UP)
-        elif deliver(&l.resolver, msg, &n, DATAGRAM, &client, &q, resp) == ANSWER:
+        elif deliver_late(&l.resolver, msg, &n, DATAGRAM, &client, &q, resp) == ANSWER:
             _queue_for(l, c, n, CNT_DNS_ANSWERED)
 
 

@@ -23,3 +23,5 @@ cdef size_t accept_answer(Resolver* r, const Question* q, uint64_t key, uint8_t*
 cdef bint find_stale_answer(Resolver* r, const Question* q, uint64_t key, Response* out) noexcept nogil
 cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
                      const Response* resp) noexcept nogil
+cdef Outcome deliver_late(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
+                          const Response* resp) noexcept nogil

@@ -1,11 +1,12 @@
 """An upstream's answer, new or cached, on its way to a client: the same for UDP and streams.
 
     cache → look_up_cached() → fresh | prefetch | none            upstream → accept_answer() → cached, or passed on
+    deliver_late(): judge() again → block | deliver()
     deliver(): inspect → block | rebinding → REFUSED | write over the query → no ECH → our OPT → over the rate limit?
 
 Invariants: the cache holds no policy: a cached answer is inspected for each client, as a new one is.  An answer that
-cannot be inspected is not delivered.  A truncated answer has no records.  An upstream's failure is passed on only where
-the cache has no answer (RFC 8767).
+cannot be inspected is not delivered.  What came in force while a query waited holds for it, too.  A truncated answer
+has no records.  An upstream's failure is passed on only where the cache has no answer (RFC 8767).
 Absent on purpose: caching of answers to questions without RD, which depend on what the upstream happens to know.
 Source: semantics §4, RFC 8767 §4–5, RFC 2181 §9 (TC), RFC 8914 §4.
 """
@@ -15,7 +16,7 @@ from libc.string cimport memcpy, memset
 from fastpath.base.cursor cimport OK
 from fastpath.dns.admission cimport ADMITTED, SLIPPED, Admission, admit_answer
 from fastpath.dns.alias_answer cimport is_of_target, wrap_target_answer
-from fastpath.dns.block_answers cimport block
+from fastpath.dns.block_answers cimport block, find_target
 from fastpath.dns.cache cimport (
     CACHE_FRESH, CACHE_LEAST, CACHE_NONE, CACHE_STALE, Entry, find_answer, note_failure, open_cache, put_answer,
     write_cached)
@@ -153,6 +154,23 @@ cdef Outcome deliver(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Cl
         return _answer_unreadable(r, msg, n, room, q)
     n[0] = written
     return _limit_rate(r, msg, n, room, client, q, resp)
+
+
+cdef Outcome deliver_late(Resolver* r, uint8_t* msg, size_t* n, size_t room, const Client* client, const Question* q,
+                          const Response* resp) noexcept nogil:
+    """Do deliver() for a query that has waited: its name is judged again, as if it had been asked now.
+
+    A block that sends the name elsewhere gives its alias alone, unless the answer is of that very target."""
+    cdef Decision d
+    cdef Question target
+    cdef Outcome outcome
+    if r.tables != NULL:
+        judge(r.tables, &q.name, client.policy_addr, client.policy_version, r.now_s, &d)
+        if d.action != PASSTHRU and (not find_target(r, q, &d, &target) or is_of_target(resp.msg, resp.n, &target)):
+            outcome = block(r, msg, n, room, q, &q.name, &d)
+            if outcome != FORWARD:
+                return outcome
+    return deliver(r, msg, n, room, client, q, resp)
 
 
 cdef bint _is_rebinding(const Resolver* r, const Response* resp) noexcept nogil:

@@ -19,7 +19,7 @@ from fastpath.dns.cache cimport Cache, close_cache
 from fastpath.dns.in_flight cimport hash_query
 from fastpath.dns.query cimport Question, parse_query
 from fastpath.dns.query_path cimport answer_query, answer_special_name, choose_policy_client, reread_query
-from fastpath.dns.response cimport Response, accept_answer, deliver, find_stale_answer, open_answer_cache
+from fastpath.dns.response cimport Response, accept_answer, deliver_late, find_stale_answer, open_answer_cache
 from fastpath.dns.rewrite cimport is_answer_to, write_query
 from fastpath.dns.special_names cimport SpecialNames
 from fastpath.dns.state cimport ANSWER, FORWARD, Client, Outcome, Resolver, UpstreamQuery
@@ -174,7 +174,7 @@ cdef class StreamResolver:
         key = hash_query(self.state.question_key, &theirs)
         if accept_answer(&self.state, &theirs, key, msg, len(message), &resp) == 0:
             raise ValueError("the upstream's answer cannot be read; not delivered; look at what listens there")
-        if deliver(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
+        if deliver_late(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
             return b""
         return self._counted(n)
 
@@ -191,7 +191,7 @@ cdef class StreamResolver:
             return b""
         if not find_stale_answer(&self.state, upstream.question, upstream.key, &resp):
             n = write_refusal(self.buffer, n, sizeof(self.buffer), &q, RCODE_SERVFAIL, EDE_NETWORK_ERROR)
-        elif deliver(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
+        elif deliver_late(&self.state, self.buffer, &n, sizeof(self.buffer), &c, &q, &resp) != ANSWER:
             return b""
         return self._counted(n)
 

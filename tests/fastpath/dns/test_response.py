@@ -12,7 +12,7 @@ from dns.special_names import special_names
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.device_option import option_address
 from fastpath.images.tables import TableSet
-from fastpath.images.verdict import Mode
+from fastpath.images.verdict import Action, Mode
 from fastpath.people.policy_writer import ProfileSpec
 
 CACHE = 1 << 20
@@ -28,7 +28,7 @@ def bench(images: Images, stack: ExitStack) -> Bench:
     return bench
 
 
-def for_a_child(bench: Bench, *entries: Entry) -> None:
+def for_a_child(bench: Bench, *entries: Entry, child: ProfileSpec = CHILD) -> None:
     """Whoever asks over IPv4 is a child, over IPv6 is not."""
     images = bench.images
     bench.handoff.give(
@@ -37,7 +37,7 @@ def for_a_child(bench: Bench, *entries: Entry) -> None:
             None,
             images.subscribers([("127.0.0.0/8", 7)]),
             None,
-            images.policy([(7, CHILD)]),
+            images.policy([(7, child)]),
             None,
         )
     )
@@ -177,6 +177,47 @@ def test_while_no_upstream_answers_a_client_gets_what_was_true_before(bench: Ben
     assert bench.counted("dns_stale", "dns_given_up") == (1, 0)
     bench.ask("free.test")
     assert str(bench.answer().a.rdata) == "198.51.100.1"  # for half a minute nobody waits again
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_an_order_that_came_while_a_query_waited_answers_it(bench: Bench, is_stale: bool) -> None:
+    learn(bench, ttl_s=5)
+    bench.ahead_s = 60
+    bench.ask("free.test")
+    asked, sender = bench.forwarded()
+    bench.block(("orders", "free.test", Mode.SUBTREE))
+    if is_stale:
+        bench.ahead_s += 1.9
+        bench.turn(0)
+    else:
+        bench.reply(with_address(asked), sender)
+
+    assert [str(record.rdata) for record in bench.answer().rr] == ["192.0.2.80"]
+    assert bench.counted("dns_blocked", "events", "dns_inspected", "dns_stale") == (1, 1, 0, 0)
+
+
+def test_a_pause_that_began_while_a_query_waited_answers_it_for_that_client_alone(bench: Bench) -> None:
+    for client in (0, 1):
+        bench.ask("free.test", client=client)
+    asked, sender = bench.forwarded()
+    for_a_child(bench, child=CHILD._replace(paused_until=1 << 40))
+
+    bench.reply(with_address(asked), sender)
+
+    assert str(bench.answer(0).a.rdata) == "192.0.2.80"
+    assert str(bench.answer(1).a.rdata) == "198.51.100.1"
+    assert bench.counted("dns_blocked") == (1,)
+
+
+def test_a_name_that_became_tcp_only_while_its_query_waited_is_truncated_and_not_recorded(bench: Bench) -> None:
+    bench.ask("free.test")
+    asked, sender = bench.forwarded()
+    bench.block(("malware", "free.test", Mode.SUBTREE, Action.TCP_ONLY))
+    bench.reply(with_address(asked), sender)
+
+    answer = bench.answer()
+    assert (answer.header.tc, answer.rr) == (1, [])
+    assert bench.counted("dns_blocked", "events") == (0, 0)
 
 
 def test_the_upstreams_late_answer_still_takes_the_place_of_the_stale_one(bench: Bench) -> None:

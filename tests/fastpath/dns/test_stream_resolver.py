@@ -95,6 +95,34 @@ def test_an_answer_over_a_stream_that_leads_to_a_listed_name_is_blocked(images: 
     assert desk.counted()["dns_inspected"] == 1
 
 
+def test_an_order_that_came_while_a_stream_waited_answers_it(images: Images) -> None:
+    desk = Desk(images.folder, SPECS)
+    assert desk.ask("soon.test") is None
+    asked = desk.upstream_query("soon.test")
+    theirs = DNSRecord.parse(asked).reply()
+    theirs.add_answer(RR("soon.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    desk.serve(TableSet(images.names((("orders", "soon.test", Mode.SUBTREE),))))
+
+    answer = desk.resolver.deliver(ask("soon.test"), CLIENT, asked, bytes(theirs.pack()), NOW_NS)
+
+    assert [str(record.rdata) for record in DNSRecord.parse(answer).rr] == ["192.0.2.80"]
+    assert desk.counted()["dns_blocked"] == 1
+
+
+def test_what_is_kept_of_old_is_not_given_for_a_name_that_was_ordered_meanwhile(images: Images) -> None:
+    desk = Desk(images.folder, SPECS, cache_octets=1 << 20)
+    theirs = DNSRecord.parse(desk.upstream_query("soon.test")).reply()
+    theirs.add_answer(RR("soon.test", QTYPE.A, rdata=A("198.51.100.1"), ttl=30))
+    desk.deliver("soon.test", theirs)
+    later = NOW_NS + 60 * 10**9
+    assert desk.resolver.answer(ask("soon.test"), CLIENT, later) is None
+    desk.serve(TableSet(images.names((("orders", "soon.test", Mode.SUBTREE),))))
+
+    answer = DNSRecord.parse(desk.resolver.give_up(ask("soon.test"), CLIENT, later))
+
+    assert [str(record.rdata) for record in answer.rr] == ["192.0.2.80"]
+
+
 def for_safe_search(images: Images, *entries: Entry) -> Desk:
     desk = Desk(images.folder, SPECS, specials=special_names())
     desk.serve(

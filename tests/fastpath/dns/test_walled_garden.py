@@ -92,6 +92,20 @@ def test_the_garden_itself_may_be_below_the_entry_that_leads_to_it(bench: Bench)
     assert shown(bench.answer()) == [("CNAME", "garden.bad.test.")]
 
 
+@pytest.mark.parametrize("was_blocked", [False, True])
+def test_a_garden_that_a_list_names_while_a_query_waits_is_given_as_an_alias_alone_and_recorded_once(
+    bench: Bench, was_blocked: bool
+) -> None:
+    bench.block(*[sent_to("old.isp.test")] * was_blocked)
+    ask(bench, "bad.test")
+    asked, sender = bench.forwarded()
+    bench.block(sent_to(GARDEN))
+    bench.reply(with_address(asked), sender)
+
+    assert shown(bench.answer()) == [("CNAME", f"{GARDEN}.")]
+    assert bench.counted("dns_blocked") == (1 + was_blocked,)
+
+
 def test_a_garden_in_the_operators_own_network_is_reached_through_the_rebinding_guard(images: Images) -> None:
     local = LocalAnswers(own_names=["corp.test"], is_guarding_private=True)
     with ExitStack() as stack:
