@@ -9,6 +9,9 @@ wall clock is behind that by more than its tolerance, a line is closed where eit
 That ends when the clock is right again, when a person confirms it (`filterd audit clock --confirm`), or by itself after
 DOUBTED_S, so that a clock that was wrong before, and is right now, shuts no one out for ever.
 
+What control decides on by time, of orders, approvals and lists, is decided by what is known here: by the last look, and by
+the counter since.  Of families' hours alone the wall clock says what time it is.
+
 Invariants: what is told is whole seconds, and is the same as long as no one sets the clock.
 Absent on purpose: a clock that is set forward, which is followed at once; of its way back nothing is doubted while the
 machine runs, since the counter has not gone with it.
@@ -21,7 +24,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from mgmt.ledger.trusted_clock import MEND, TOLERANCE_S, Clocks, behind, read_clocks
+from mgmt.ledger.trusted_clock import MEND, TOLERANCE_S, UNKNOWN, Clocks, behind, known, read_clocks
 from parental.database import writing
 
 DOUBTED_S = 86_400  # each hour of the day comes once meanwhile, and an operator has had a day to look
@@ -38,13 +41,15 @@ class Clock:
     def __init__(self, engine: Engine, read: Callable[[], Clocks] = read_clocks) -> None:
         self._engine, self._read = engine, read
         self._since_s, self._believed_s = 0.0, 0.0
+        self._known_s: float | None = None  # what the trusted clock shows where the machine's counter shows nothing
         self.behind_s = 0
 
     def look(self) -> int:
         """Look at the clock now; by how many seconds it is doubted.   Raises DatabaseFault.   Blocking."""
         clocks = self._read()
         with writing(self._engine) as conn:
-            found_s = behind(conn, clocks)
+            known_s, found_s = known(conn, clocks), behind(conn, clocks)
+        self._known_s = None if known_s is None else known_s - clocks.boot_s
         if found_s <= TOLERANCE_S:
             self._believed_s = 0.0
         if abs(found_s - self._believed_s) <= TOLERANCE_S:
@@ -57,6 +62,12 @@ class Clock:
             log.warning("clock: %d s behind for a day; believed from now on", self.behind_s)
             self._believed_s, self.behind_s = found_s, 0
         return self.behind_s
+
+    def now_s(self) -> int:
+        """What time it is, to decide by it: as it was known at the last look, and by the counter since.
+
+        UNKNOWN until a look has found it out"""
+        return UNKNOWN if self._known_s is None else int(self._known_s + self._read().boot_s)
 
     @property
     def fault(self) -> str | None:

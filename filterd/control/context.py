@@ -18,6 +18,7 @@ from filterd.errors import Refused
 from filterd.process.start_faults import OF_THE_BOX
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
+from mgmt.ledger.trusted_clock import UNKNOWN
 from parental.database import writing
 from parental.errors import DatabaseFault
 
@@ -26,12 +27,15 @@ log = logging.getLogger("filterd.control.service")
 
 @dataclass(slots=True)
 class Context:
-    """Shared state.   faults  what failed → why"""
+    """Shared state.   faults  what failed → why
+
+    now_s  what time it is, to decide by it: filterd.control.clock.Clock.now_s(); UNKNOWN: nothing is decided by time"""
 
     config: Config
     config_file: Path
     engine: Engine
     faults: dict[str, str] = field(default_factory=dict)
+    now_s: Callable[[], int] = lambda: UNKNOWN
 
     def note_event(self, event: Event) -> None:
         """Write down, in the ledger, what was done outside of the database; where that fails, it is a fault."""

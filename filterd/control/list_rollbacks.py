@@ -19,6 +19,7 @@ from filterd.control.context import Context
 from filterd.lists.rails import proof_of
 from filterd.lists.sources import shelf_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.lists.rollbacks import LIVES, digest_of, versions_of
 from mgmt.orders.approvals import OF_LISTS, ROLLBACK, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
@@ -45,12 +46,12 @@ class ListRollbacks:
                 self._context.note_fault(f"list {approval.list}", reason)
 
     def _agreed(self) -> Sequence[Row[Any]]:
-        engine = self._context.engine
+        engine, now_s = self._context.engine, self._context.now_s()
         with reading(engine) as conn:
-            if not has_open(conn):
+            if now_s == UNKNOWN or not has_open(conn):
                 return ()
         with writing(engine) as conn:
-            return agreed(conn, proof_of(self._context.config), datetime.now(UTC))
+            return agreed(conn, proof_of(self._context.config), datetime.fromtimestamp(now_s, UTC))
 
     def _carry_out(self, approval: Row[Any]) -> None:
         """Raises ValueError for a list whose state cannot be read."""
@@ -85,12 +86,13 @@ def has_open(conn: Connection) -> bool:
 def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
     """The rollbacks that two persons have agreed to, as it proves itself now, by rising number.
 
-    What was refused, is not believed or is over is ended.   conn  may write;   proof  that is asked of approvals"""
+    What was refused, is not believed or is over is ended.   conn  may write;   proof  that is asked of approvals
+    at  by the trusted clock"""
     now_s = int(at.timestamp())
     new = give_signed(conn, now_s, at, OF_LISTS)
     found = []
     for approval in approvals_given(conn, OF_LISTS):
-        fault = _fault_of(approval, now_s) or why_unproven(conn, approval, proof)
+        fault = _fault_of(approval) or why_unproven(conn, approval, proof)
         if fault is not None or approval.expires_s <= now_s:
             end_approval(conn, approval, fault, at)
             continue
@@ -104,7 +106,7 @@ def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _fault_of(approval: Row[Any], now_s: int) -> str | None:
+def _fault_of(approval: Row[Any]) -> str | None:
     """Why control does not believe an approval of a list; None where it does.   Whatever the row holds, nothing is
     raised."""
     try:
@@ -112,7 +114,7 @@ def _fault_of(approval: Row[Any], now_s: int) -> str | None:
             return "is of a kind that there is not"
         if not 0 < approval.expires_s - approval.proposed_s <= LIVES.total_seconds():
             return "is for longer than a day"
-        if why := why_not_agreed(approval, now_s):
+        if why := why_not_agreed(approval):
             return why
         words = digest_of(dict(approval._mapping))
         return None if approval.digest == words else "is of another list, version or words than are here now"

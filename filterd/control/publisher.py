@@ -332,7 +332,7 @@ class Publisher:
 
         def write() -> None:
             with writing(self._context.engine) as conn:
-                confirm(conn, held, said, receipt.at, rails.canary)
+                confirm(conn, held, said, receipt.at, rails.canary, self._context.now_s())
                 served(conn, sealed, rails.proof, said, receipt.at)
 
         try:
@@ -385,7 +385,7 @@ class Publisher:
     def _beside(self, compiled: Compiled) -> LiveDelta:
         """What orders have changed since a base was compiled."""
         base, rails = self._images.open_base(compiled), order_rails_of(self._context.config)
-        rails.settle_all(self._context.engine)
+        rails.settle_all(self._context.engine, self._context.now_s())
         with reading(self._context.engine) as conn:
             live = LiveDelta(base, compiled, conn, rails)
         brought = take_brought(self._context.config)
@@ -398,7 +398,7 @@ class Publisher:
     def _write(self, live: LiveDelta) -> None:
         live.rails = order_rails_of(self._context.config)
         with writing(self._context.engine) as conn:  # no order comes in between, undecided
-            live.rails.settle(conn, live.orders_revision)
+            live.rails.settle(conn, live.orders_revision, self._context.now_s())
             live.catch_up(conn)
             held, shadows = taken(conn), counted_lists(conn)
         catch_up_zones(self._context.config, live)

@@ -19,6 +19,7 @@ from filterd.errors import Refused
 from filterd.lists.rails import canary_of
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.canaries.rules import Policy
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.decisions import has_due, is_waiting
 from mgmt.orders.live import orders_revision
 from parental.database import reading
@@ -31,7 +32,7 @@ MOST_TURNS = 8  # looks in a row; who approves many entries at another gateway t
 async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
     """Publish again where that is due, or a worker serves something else than it should.
 
-    at   now.   Raises CompileFailed, OSError."""
+    at   now, by the trusted clock.   Raises CompileFailed, OSError."""
     config, engine = context.config, context.engine
     is_due, waits = await asyncio.to_thread(_look, engine, publisher.orders_revision, at, canary_of(config))
     served = [status.generations for status in await ask_status(config.run_dir, workers_of(config))]
@@ -75,4 +76,4 @@ class OtherGateways:
 
 def _look(engine: Engine, since: int, at: datetime, canary: Policy | None) -> tuple[bool, bool]:
     with reading(engine) as conn:
-        return has_due(conn, since, at, canary), is_waiting(conn)
+        return has_due(conn, since, at, canary), is_waiting(conn, canary if at.timestamp() != UNKNOWN else None)

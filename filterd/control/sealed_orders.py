@@ -79,14 +79,14 @@ class SealedOrders:
         return Reading(found.n_rules, sum(found.skipped.values()))
 
     def _put_in_force(self) -> None:
-        now, proof = datetime.now(UTC), order_rails_of(self._context.config).proof
+        proof = order_rails_of(self._context.config).proof
         with reading(self._context.engine) as conn:
-            chosen = in_force(conn, proof, now)
+            chosen = in_force(conn, proof)
         if not bundle_of(self._context.config).put([_as_listed(each) for each in chosen]):
             return
         log.info("sealed orders: %d are to be in force", len(chosen))
         with writing(self._context.engine) as conn:
-            approve_steps(conn, {each.order.id for each in chosen}, now)
+            approve_steps(conn, {each.order.id for each in chosen}, datetime.now(UTC))
 
 
 def _as_listed(sealed: Sealed) -> SealedOrder:

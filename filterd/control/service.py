@@ -101,8 +101,8 @@ from rules.names.canonical import canonical_name
 class Control:
     """The control role without its socket, its clock and its drain (filterd.roles.control)."""
 
-    def __init__(self, config: Config, config_file: Path, engine: Engine, keeper: LockKeeper) -> None:
-        self.context, self._keeper = Context(config, config_file, engine), keeper
+    def __init__(self, config: Config, config_file: Path, engine: Engine, keeper: LockKeeper, clock: Clock) -> None:
+        self.context, self._keeper = Context(config, config_file, engine, now_s=clock.now_s), keeper
         self.cuts = Cuts(engine, keeper)
         self.publisher = Publisher(self.context, self.cuts)
         self.lists, self.list_rollbacks = Lists(self.context, self.publisher), ListRollbacks(self.context)

@@ -90,18 +90,20 @@ class OrderRails:
         """The name of this gateway, where it is the canary."""
         return None if self.canary is None else self.canary.tries_as
 
-    def settle(self, conn: Connection, since: int) -> list[Ruling]:
-        """Decide on what has changed after a revision of the orders.   conn: may write"""
-        rulings = settle(conn, self, since, datetime.now(UTC))
+    def settle(self, conn: Connection, since: int, now_s: int) -> list[Ruling]:
+        """Decide on what has changed after a revision of the orders.
+
+        conn  may write;   now_s  as mgmt.orders.decisions.settle()"""
+        rulings = settle(conn, self, since, datetime.now(UTC), now_s)
         for ruling in [each for each in rulings if each.action][:10]:
             said = ruling.reason or ruling.status
             log.warning("order %s, entry %s: %s: %s", ruling.order, ruling.number, ruling.action, said)
         return rulings
 
-    def settle_all(self, engine: Engine) -> None:
+    def settle_all(self, engine: Engine, now_s: int) -> None:
         """Decide on every entry again."""
         with writing(engine) as conn:
-            self.settle(conn, 0)
+            self.settle(conn, 0, now_s)
 
     def _reason(self, rule: Rule | UrlRule, is_approved: bool) -> str | None:
         if isinstance(rule, UrlRule):

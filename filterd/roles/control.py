@@ -84,6 +84,7 @@ SEAL_S = 1.0  # from an order's state to its checkpoint, at most
 CONFIRMED_AT_ONCE = 20  # orders of one look
 FOLLOW_S = 0.25  # between two looks at what other gateways have changed
 OTHERS = "other gateways"  # the fault of it
+CLOCK = "looking at the clock"  # the fault of it
 LISTS_S = 20.0  # between two looks at the lists' sources: a dropped file is in force within the minute
 
 log = logging.getLogger("filterd.control.service")
@@ -97,7 +98,10 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     rules = rules_of_config(config)
     await asyncio.to_thread(refuse_clash_of, config)
     keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
-    control = Control(config, config_file, engine, keeper)
+    records = await asyncio.to_thread(open_for_control, config, LEDGER)
+    clock = Clock(records)
+    control = Control(config, config_file, engine, keeper, clock)
+    await guarded(control.faults, CLOCK, lambda: asyncio.to_thread(clock.look))  # orders are decided on by it
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
     if not has_work(rules):
@@ -116,7 +120,6 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     place = control_socket(config.run_dir)
     server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
     splash_server = await _serve_splash(control)
-    records = await asyncio.to_thread(open_for_control, config, LEDGER)
     await asyncio.to_thread(_note_time_and_start, control, records)
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
     provinces = Provinces(records, provinces_by_sessions(config))
@@ -130,7 +133,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         _tend_weeks(control, wake),
         _tend_pages(control),
     ]
-    work += [_watch_steps(control, Clock(records), wake), _settle(control), _watch_deadlines(control, records)]
+    work += [_watch_steps(control, clock, wake), _settle(control), _watch_deadlines(control, records)]
     work.append(control.siem.watch())
     work.append(publish_quarters(control.context, records, lambda: control.publisher.tables.lists))
     work += [watch_egress(control.context), watch_publications(control.context), watch_appeals(control.context)]
@@ -205,7 +208,7 @@ async def _compile(control: Control) -> None:
     faults, publisher = control.faults, control.publisher
 
     async def settle_now() -> None:
-        await settle(control.context, publisher, datetime.now(UTC))
+        await settle(control.context, publisher, datetime.fromtimestamp(control.context.now_s(), UTC))
 
     await guarded(faults, "lists", control.lists.compile_if_changed)
     await _look_at_readers(control)
@@ -409,7 +412,7 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
 async def _watch_steps(control: Control, clock: Clock, wake: asyncio.Event) -> None:
     """Look at the wall clock each minute, and whenever it is set."""
     while True:
-        await guarded(control.faults, "looking at the clock", lambda: control.look_at_clock(clock))
+        await guarded(control.faults, CLOCK, lambda: control.look_at_clock(clock))
         if await until_set(CLOCK_S):
             wake.set()
 

@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delet
 
 from mgmt.canaries.rules import Ending, Outcome, Policy, Seen, ending_of
 from mgmt.ledger.event import CONTROL, Value
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.events import note_order
 from mgmt.orders.live import OPEN_CANARIES, REVISION
 from mgmt.orders.model import PENDING
@@ -48,7 +49,7 @@ class Blocked(NamedTuple):
     n: int
 
 
-def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], now_s: int, at: datetime) -> None:
+def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], at: datetime) -> None:
     """Try entries that control has let in just now on the canary gateway first.   let_in  (order, number)
 
     They are of a new revision: a base that was compiled before control has looked at them may hold them."""
@@ -57,7 +58,7 @@ def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], n
         by_order[order].append(number)
     revision = raise_revision(conn, REVISION) if by_order else 0
     for order, numbers in sorted(by_order.items()):
-        canary = _opened(conn, policy, order, len(numbers), revision, now_s)
+        canary = _opened(conn, policy, order, len(numbers), revision, int(at.timestamp()))
         for first in range(0, len(numbers), _BATCH):
             some = entries.c.number.in_(numbers[first : first + _BATCH])
             conn.execute(update(entries).where(entries.c.order == order, some).values(canary=canary, revision=revision))
@@ -67,8 +68,8 @@ def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], n
 
 def begin(conn: Connection, policy: Policy | None, up_to_revision: int, now_s: int) -> list[int]:
     """Every worker here serves a publication: its time begins, where this gateway is the canary; orders of which it
-    does."""
-    if policy is None:
+    does.   now_s  as end_due(): where it is UNKNOWN, no time begins"""
+    if policy is None or now_s == UNKNOWN:
         return []
     waits = (order_canaries.c.since_s.is_(None), order_canaries.c.revision <= up_to_revision)
     begun = [row.id for row in _open_here(conn, policy) if row.since_s is None]
@@ -79,6 +80,11 @@ def begin(conn: Connection, policy: Policy | None, up_to_revision: int, now_s: i
     return sorted(conn.execute(its.values(times).returning(order_canaries.c.order)).scalars())
 
 
+def has_unbegun(conn: Connection, policy: Policy | None) -> bool:
+    """Whether the time of what is tried here has yet to begin."""
+    return policy is not None and any(row.since_s is None for row in _open_here(conn, policy))
+
+
 def has_due(conn: Connection, policy: Policy | None, now_s: int) -> bool:
     """Whether end_due() has something to do."""
     return policy is not None and any(_ending(conn, policy, row, now_s) for row in _open_here(conn, policy))
@@ -87,11 +93,12 @@ def has_due(conn: Connection, policy: Policy | None, now_s: int) -> bool:
 def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *, is_start: bool) -> None:
     """End the canaries of this gateway that are due; control then looks at their entries.
 
+    now_s     of mgmt.ledger.trusted_clock: what begins and ends by another would be tried for no time, or for ever
     is_start  everything is decided on again: canaries of a gateway that is the canary no more go to the one that is,
     and where there is none they are over"""
     for row in _open(conn) if is_start else ():
         if policy is None:
-            _end(conn, row, _UNCONFIGURED, now_s, at)
+            _end(conn, row, _UNCONFIGURED, at)
         elif row.gateway != policy.gateway:
             moved = {**_FRESH, "gateway": policy.gateway}
             conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(moved))
@@ -101,7 +108,7 @@ def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *
         return
     for row in _open_here(conn, policy):
         if (ending := _ending(conn, policy, row, now_s)) is not None:
-            _end(conn, row, ending, now_s, at)
+            _end(conn, row, ending, at)
 
 
 def rolled_back(conn: Connection) -> dict[int, str]:
@@ -148,7 +155,7 @@ def state_of(row: Row[Any]) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int, now_s: int) -> int:
+def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int, begun_s: int) -> int:
     """The open canary of an order, whose time begins again; a new one where there is none."""
     is_its = (order_canaries.c.order == order, order_canaries.c.outcome.is_(None))
     found = conn.execute(select(order_canaries.c.id).where(*is_its)).scalar_one_or_none()
@@ -157,7 +164,7 @@ def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int,
         values = {**_FRESH, "revision": revision, "n_entries": order_canaries.c.n_entries + n}
         conn.execute(update(order_canaries).where(*is_its).values(values))
         return int(found)
-    row = {"order": order, "gateway": policy.gateway, "revision": revision, "n_entries": n, "begun_s": now_s}
+    row = {"order": order, "gateway": policy.gateway, "revision": revision, "n_entries": n, "begun_s": begun_s}
     made = conn.execute(insert(order_canaries).values(row))
     assert made.inserted_primary_key is not None
     return int(made.inserted_primary_key[0])
@@ -190,13 +197,14 @@ def _n_wide(conn: Connection, row: Row[Any]) -> int:
     if row.since_s is None:
         return 0
     its = select(verifications.c.report).where(verifications.c.order == row.order)
-    asked = its.where(verifications.c.at_ms >= row.since_s * 1000).order_by(verifications.c.id.desc())
+    # By its revision and not by its time: that is of another clock.
+    asked = its.where(verifications.c.revision >= row.revision).order_by(verifications.c.id.desc())
     report = conn.execute(asked.limit(1)).scalar_one_or_none()
     return 0 if report is None else len(json.loads(report).get("too_wide", ()))
 
 
-def _end(conn: Connection, row: Row[Any], ending: Ending, now_s: int, at: datetime) -> None:
-    said: dict[str, Any] = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": now_s}
+def _end(conn: Connection, row: Row[Any], ending: Ending, at: datetime) -> None:
+    said: dict[str, Any] = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": int(at.timestamp())}
     if ending.outcome is Outcome.ROLLED_BACK:
         said["nonce"] = secrets.token_hex()
     conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(said))

@@ -1,4 +1,4 @@
-"""A clock that decides what is old, and that no step of the wall clock can fool.
+"""A clock that decides what is old, over or due, and that no step of the wall clock can fool, nor any event's time.
 
 What was the time is kept in the database for each node, with the clock that counts since the start of the machine
 (CLOCK_BOOTTIME) and the number of that start.  While the machine runs, time goes on by that counter, wherever the wall
@@ -22,6 +22,7 @@ from mgmt.ledger.store import append, last_time_ms
 from parental.schema.ledger import clock_marks
 from parental.schema.records import blocks
 
+UNKNOWN = 0  # unix seconds: what time it is is not known, and nothing is decided by it
 TOLERANCE_S = 60.0  # between two looks, an hour apart at most: sixteen times what slewing can gain in it
 MAX_OFF_S = 7 * 86_400.0  # a machine that was off for longer gets its time confirmed
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -81,6 +82,14 @@ def look(conn: Connection, clocks: Clocks) -> Trusted:
             )
     _remember(conn, clocks._replace(wall_s=known_s), mark.ahead_since_s)
     return Trusted(known_s, step_s)
+
+
+def known(conn: Connection, clocks: Clocks) -> float | None:
+    """What time it is; None: it is not known.   Else as look()."""
+    try:
+        return look(conn, clocks).time_s
+    except ClockStepped:
+        return None
 
 
 def behind(conn: Connection, clocks: Clocks) -> float:

@@ -30,6 +30,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, sel
 
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.events import note_agreed, note_approval
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.live import REVISION
@@ -210,7 +211,7 @@ def _digest(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any], mo
     return hashlib.sha256(json.dumps(about).encode()).digest()
 
 
-def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None, now_s: int) -> str | None:
+def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None) -> str | None:
     """Why control does not believe an approval, whoever has signed it; None where it does.
 
     Whatever the row holds, nothing is raised."""
@@ -221,7 +222,7 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None,
             return "is of a kind that there is not"
         if approval.kind not in WHOLE and not 0 < approval.expires_s - approval.proposed_s <= LONGEST.total_seconds():
             return f"is for longer than {MAX_DAYS} days"
-        if why := why_not_agreed(approval, now_s):
+        if why := why_not_agreed(approval):
             return why
         if why := _why_outdated(approval, order, entry):
             return why
@@ -273,16 +274,26 @@ def refuse_outdated(conn: Connection, proposal: Row[Any], at: datetime) -> None:
         raise NotApproved(f"approval {proposal.id}: {found.why}; not signed; {found.do}")
 
 
-def why_not_agreed(approval: Row[Any], now_s: int) -> str | None:
-    """Why two persons have not agreed to anything in words, at a time that was; None: they have.
+def waits(proposal: Row[Any], now_s: int) -> bool:
+    """Whether what two have signed is not given yet: the time is not known, or it was proposed by a clock that is ahead
+    of it, and would hold for longer than two may agree to.   now_s  of mgmt.ledger.trusted_clock
+
+    Of what was given, no time is asked but its end: control alone gives it, and another box's clock may be ahead."""
+    if proposal.hold is not None:  # until it has begun, what it names may go
+        return False
+    begin_s, end_s = proposal.proposed_s, proposal.expires_s
+    is_ahead = isinstance(begin_s, int) and isinstance(end_s, int) and begin_s > now_s
+    return now_s == UNKNOWN or (is_ahead and end_s - now_s > LONGEST.total_seconds())
+
+
+def why_not_agreed(approval: Row[Any]) -> str | None:
+    """Why two persons have not agreed to anything in words; None: they have.
 
     Raises TypeError, AttributeError for what no approval holds"""
     if folded(approval.proposer) == folded(approval.approver) or approval.proposer_group == approval.approver_group:
         return "is not by two persons of different groups"
     if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
         return "has no reason, reference or note of collateral"
-    if not approval.proposed_s <= approval.approved_s <= now_s:
-        return "is of a time that has not come"
     return None
 
 

@@ -35,10 +35,9 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType
 
 from mgmt.canaries.rules import Policy
-from mgmt.canaries.store import begin, end_due, enter, rolled_back
+from mgmt.canaries.store import begin, end_due, enter, has_unbegun, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
 from mgmt.ledger.event import CONTROL, Value
-from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import (
     EMERGENCY,
     ENFORCE,
@@ -48,11 +47,12 @@ from mgmt.orders.approvals import (
     entry_of,
     fault_of,
     note_given,
+    waits,
     why_too_late,
 )
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
-from mgmt.orders.judge import host_of_entry, judge_entry, network_of_entry
+from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
 from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
@@ -71,7 +71,6 @@ from mgmt.orders.model import (
     URL,
     URL_PREFIX,
     WITHDRAWN,
-    Entry,
 )
 from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.signatures import refused_ones, signed_by_two
@@ -82,7 +81,6 @@ from parental.column_types import is_octets
 from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts, orders
 from rules.names.prefixes import wires_of
-from rules.names.protected import Protected
 
 MISWRITTEN = "is not what its value says"
 LAPSED = "emergency order: no second person has agreed in time"
@@ -91,7 +89,6 @@ ONLY_COUNTED = "not enforced: shadow; what it would block is counted, until two 
 DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
-_NO_NAMES = Protected()
 _EARLIER = orders.alias("earlier")
 LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does is none, whatever its row says
 
@@ -134,11 +131,12 @@ class Taken(NamedTuple):
     withdrawn: tuple[int, ...]
 
 
-def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Ruling]:
+def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int | None = None) -> list[Ruling]:
     """Decide on every entry that changed after a revision of the orders, by an approval, or by the clock.
 
-    conn  may write;   at  now (aware); a clock that is behind the ledger's last event is not believed"""
-    now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
+    conn  may write;   at  now (aware), as it is written down
+    now_s  now, as it is decided by: of mgmt.ledger.trusted_clock, UNKNOWN: by no time; left out: at"""
+    now_s = int(at.timestamp()) if now_s is None else now_s
     end_due(conn, rails.canary, now_s, at, is_start=not since)
     believed, ended, looked_at = _look_at_approvals(conn, rails.proof, now_s, at)
     confirmed = [order for order, _, kind in believed if kind == EMERGENCY]
@@ -158,7 +156,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
     shadows.enter(conn, [each.order for each in rulings if each.status == SHADOW], at)
     shadows.tend(conn, at)
     if rails.canary is not None:
-        enter(conn, rails.canary, let_in, now_s, at)
+        enter(conn, rails.canary, let_in, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
     gone = [_replaced(each) for each in replaced_entries(conn, looked_at)]
     _write(conn, gone, at)
@@ -167,7 +165,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime) -> list[Rul
 
 
 def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = None) -> bool:
-    """Whether settle() may have something to do that no request tells of.   canary  as Rails"""
+    """Whether settle() may have something to do that no request tells of.   at  as now_s there;   canary  as Rails"""
     now_s = int(at.timestamp())
     is_ending = and_(
         *(approvals.c.order.is_not(None), approvals.c.lapsed_ms.is_(None)),
@@ -185,7 +183,8 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
     )
     return (
         orders_revision(conn) > since
-        or has_due_canary(conn, canary, max(now_s, last_time_ms(conn) // 1000))
+        or has_due_canary(conn, canary, now_s)
+        or any(not waits(each, now_s) for each in signed_by_two(conn))
         or any(
             conn.execute(select(which.exists())).scalar_one()
             for which in (select(approvals.c.id).where(is_ending), select(orders.c.id).where(lapses))
@@ -206,20 +205,25 @@ def taken(conn: Connection) -> Taken:
     return Taken(orders_revision(conn), tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
 
 
-def is_waiting(conn: Connection) -> bool:
-    """Whether an order waits for a receipt."""
+def is_waiting(conn: Connection, canary: Policy | None = None) -> bool:
+    """Whether an order waits for a receipt, or for its time on this gateway to begin.   canary  as confirm()"""
     _, *waiting = taken(conn)
-    return any(waiting)
+    return any(waiting) or has_unbegun(conn, canary)
 
 
 def confirm(
-    conn: Connection, held: Taken, receipt: Mapping[str, Any], at: datetime, canary: Policy | None = None
+    conn: Connection,
+    held: Taken,
+    receipt: Mapping[str, Any],
+    at: datetime,
+    canary: Policy | None = None,
+    now_s: int | None = None,
 ) -> None:
     """Every worker serves a publication: what it holds is in force, and who waits gets the receipt.
 
-    canary  as Rails: the time of what is tried here begins"""
+    canary  as Rails: the time of what is tried here begins, where it is known;   now_s  as settle()"""
     generation = int(receipt["generation"])
-    follow(conn, begin(conn, canary, held.revision, int(at.timestamp())), at)
+    follow(conn, begin(conn, canary, held.revision, int(at.timestamp()) if now_s is None else now_s), at)
     shadows.begin(conn, held.revision, int(at.timestamp()))
     mark_enforced(conn, held.revision, generation, at)
     follow(conn, held.pushed + held.withdrawn, at)
@@ -249,13 +253,14 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
 
 
 def give_signed(conn: Connection, now_s: int, at: datetime, of: ColumnElement[bool] = OF_ORDERS) -> dict[int, Signers]:
-    """End the proposals that were refused, and write the second person of each that two have signed.
+    """End the proposals that were refused, and write the second person of each that two have signed and that need not
+    wait.
 
     Returns who they are, by the number of the proposal; conn  may write"""
     for proposal in refused_ones(conn, of):
         end_approval(conn, proposal, "was refused at the desk", at)
     new = {}
-    for proposal in signed_by_two(conn, of):
+    for proposal in (each for each in signed_by_two(conn, of) if not waits(each, now_s)):
         signers = signers_of(conn, proposal, now_s)
         if isinstance(signers, str):
             end_approval(conn, proposal, signers, at)
@@ -290,7 +295,7 @@ def _look_at_approvals(
     for approval in given:
         order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
         entry = entry_of(conn, approval.order, approval.number)
-        fault = fault_of(approval, order, entry, now_s) or why_unproven(conn, approval, proof)
+        fault = fault_of(approval, order, entry) or why_unproven(conn, approval, proof)
         if fault is None and approval.id in new:
             fault = why_too_late(conn, approval, order, now_s)
         if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
@@ -394,7 +399,7 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
     if broader is not None and _let_in_host(conn, row, rails):
         return _in_force(row, broader.id, str(broader.reason))
     if row.wire is None:  # a URL that no layer sees, which was blocked by its host
-        base = _read_again(row, rails.has_gate)
+        base = read_again(row, rails.has_gate)
         return Ruling(order, number, base.status, base.reason, None, "entries fell back")
     held = believed.get((order, number, HELD))
     reason = _refusal(row, rails, is_approved=held is not None)
@@ -402,7 +407,7 @@ def _rule_on(conn: Connection, row: Any, rails: Rails, believed: Mapping[Any, Ro
         status = PENDING_REVIEW if rails.is_held(reason) else REFUSED_PROTECTED
         return Ruling(order, number, status, BY_CONTROL + reason, None, "entries refused")
     if row.mode in (*_URL_MODES, ADDRESS) and not rails.has_gate:
-        base = _read_again(row, rails.has_gate)
+        base = read_again(row, rails.has_gate)
         return Ruling(order, number, base.status, base.reason, None, "entries fell back")
     if row.status == NOT_ENFORCEABLE and row.mode in SCOPES and not rails.stops_names:
         return Ruling(order, number, row.status, row.reason, None, "")
@@ -439,16 +444,10 @@ def _in_force(row: Any, approval: int | None, reason: str | None) -> Ruling:
 def _refusal(row: Any, rails: Rails, *, is_approved: bool) -> str | None:
     live = Live(row.wire if row.is_wire else b"", row.mode, row.order, is_approved)
     if row.generation is None:  # it was never in force: another role wrote it
-        read = _read_again(row, has_gate=True)
+        read = read_again(row, has_gate=True)
         if (read.wire, read.mode) != (row.wire, row.mode):
             return rails.refusal(live) or MISWRITTEN
     return rails.refusal(live)
-
-
-def _read_again(row: Any, has_gate: bool) -> Entry:
-    """What the value of a row means, before any rail, whatever else the row holds."""
-    scope = next((each for each in (row.mode, row.scope) if each in SCOPES), SCOPES[0])
-    return judge_entry(row.number, str(row.value), scope, _NO_NAMES, has_gate)
 
 
 def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:

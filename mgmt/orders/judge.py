@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from mgmt.deadlines.rules import LATEST_DEADLINE
 from mgmt.fields import unfit
@@ -40,6 +41,7 @@ from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suf
 from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
 
+_NO_NAMES = Protected()
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"
 _NO_GATE_FOR_ADDRESSES = "is an address, and this box has no gate that closes addresses"
@@ -137,6 +139,12 @@ def judge_entry(number: int, value: str, scope: str, protected: Protected, has_g
     reason = public_suffixes().refusal(entry.wire) if entry.mode != "exact" else None
     status = {ICANN_SUFFIX: REFUSED_PROTECTED, PRIVATE_SUFFIX: PENDING_REVIEW}.get(reason or "", PENDING)
     return replace(entry, status=status, reason=reason)
+
+
+def read_again(row: Any, has_gate: bool) -> Entry:
+    """What the value of a stored entry means, before any rail of ours, whatever else its row holds."""
+    scope = next((each for each in (row.mode, row.scope) if each in SCOPES), SCOPES[0])
+    return judge_entry(row.number, str(row.value), scope, _NO_NAMES, has_gate)
 
 
 def _read(number: int, value: str, scope: str, has_gate: bool) -> Entry:

@@ -26,17 +26,18 @@ from parental.schema.sealed_orders import sealed_messages
 _LET_IN = frozenset({State.APPROVED, State.ENFORCED, State.PARTIALLY_ENFORCED})
 
 
-def in_force(conn: Connection, proof: Proof, at: datetime) -> list[Sealed]:
-    """Those to which two persons have agreed, as it proves itself now.   proof  that is asked of approvals"""
+def in_force(conn: Connection, proof: Proof) -> list[Sealed]:
+    """Those to which two persons have agreed, as it proves itself now, whatever the time.
+
+    proof  that is asked of approvals"""
     readable = {order for order, reading in readings(conn).items() if reading.fault is None}
     agreed = {row.order: row for row in approvals_given(conn) if row.kind == SEALED}
-    now_s = int(at.timestamp())
     return [
         each
         for each in messages(conn)
         if each.order.id in readable & agreed.keys()
         and is_as_stored(each)
-        and fault_of(agreed[each.order.id], each.order, None, now_s) is None
+        and fault_of(agreed[each.order.id], each.order, None) is None
         and why_unproven(conn, agreed[each.order.id], proof) is None
     ]
 
@@ -88,7 +89,7 @@ def _hold_unproven(conn: Connection, held: Set[int], proof: Proof, at: datetime)
     )
     gone = sorted(set(conn.execute(chosen).scalars()) - held)
     gone = [order for order, steps in steps_of(conn, gone).items() if steps[-1].state in _LET_IN]
-    proven = {each.order.id for each in in_force(conn, proof, at)} if gone else frozenset[int]()
+    proven = {each.order.id for each in in_force(conn, proof)} if gone else frozenset[int]()
     for order in gone:
         if order not in proven:
             come_to(conn, order, State.HELD_BY_RAIL, at)

@@ -12,12 +12,11 @@ import logging
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, exists, false, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
 from mgmt.holds.scope import Scope, scope_of
 from mgmt.ledger.event import CONTROL, Actor
-from mgmt.ledger.store import last_time_ms
 from mgmt.orders.approvals import DESK, LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.events import note_approval
@@ -48,12 +47,12 @@ class Moment(NamedTuple):
 def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
     """Begin what two persons have agreed to, end what is over, and say what is in force.   conn  may write"""
     at, faults = moment.at, list[str]()
-    now_s = max(int(at.timestamp()), last_time_ms(conn) // 1000)
+    now_s = int(at.timestamp() if moment.known_s is None else moment.known_s)
     give_signed(conn, now_s, at, OF_HOLDS)
     for approval in approvals_given(conn, OF_HOLDS):
         hold = conn.execute(select(legal_holds).where(legal_holds.c.id == approval.hold)).one_or_none()
         has_begun = hold is not None and hold.begun_ms is not None and approval.kind == LEGAL_HOLD
-        fault = _fault_of(approval, hold, now_s) or (None if has_begun else why_unproven(conn, approval, proof))
+        fault = _fault_of(approval, hold) or (None if has_begun else why_unproven(conn, approval, proof))
         if approval.kind == LEGAL_HOLD and approval.id != _first_of(conn, approval.hold):
             end_approval(conn, approval, "is of a hold that has another approval", at)
         elif has_begun:
@@ -64,7 +63,7 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
             _release(conn, approval, at)
         elif not _is_over(approval, moment):
             _begin(conn, approval, hold, moment)
-    _end_over(conn, moment, now_s)
+    _end_over(conn, moment)
     return Holds(in_force(conn), faults)
 
 
@@ -88,7 +87,7 @@ def rows_in_force(conn: Connection) -> list[Row[Any]]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _fault_of(approval: Row[Any], hold: Row[Any] | None, now_s: int) -> str | None:
+def _fault_of(approval: Row[Any], hold: Row[Any] | None) -> str | None:
     """Why control does not believe an approval of a hold; None where it does.   Whatever the rows hold, nothing is
     raised."""
     try:
@@ -99,7 +98,7 @@ def _fault_of(approval: Row[Any], hold: Row[Any] | None, now_s: int) -> str | No
         longest = LONGEST if approval.kind == LEGAL_HOLD else SIGNED_WITHIN
         if not 0 < approval.expires_s - approval.proposed_s <= longest.total_seconds():
             return f"is for longer than {longest.days} days"
-        if why := why_not_agreed(approval, now_s):
+        if why := why_not_agreed(approval):
             return why
         words = digest_of(dict(approval._mapping), scope_of(hold))
         return None if approval.digest == words else "is of other records or words than are here now"
@@ -141,11 +140,14 @@ def _release(conn: Connection, release: Row[Any], at: datetime) -> None:
     end_approval(conn, release, None, at)
 
 
-def _end_over(conn: Connection, moment: Moment, now_s: int) -> None:
+def _end_over(conn: Connection, moment: Moment) -> None:
     """End the holds whose end has come, and the proposals that nobody has signed in time."""
-    signed_by_s = now_s - int(SIGNED_WITHIN.total_seconds())
+    if moment.known_s is None:
+        return
+    known_s = int(moment.known_s)
+    signed_by_s = known_s - int(SIGNED_WITHIN.total_seconds())
     late = and_(approvals.c.approved_s.is_(None), approvals.c.proposed_s <= signed_by_s)
-    over = false() if moment.known_s is None else approvals.c.expires_s <= int(moment.known_s)
+    over = approvals.c.expires_s <= known_s
     chosen = select(approvals, legal_holds.c.begun_ms).join(legal_holds, approvals.c.hold == legal_holds.c.id)
     for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None), or_(late, over))).all():
         has_begun = approval.kind == LEGAL_HOLD and approval.begun_ms is not None

@@ -20,7 +20,7 @@ from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from filterd.lists.rails import proof_of
 from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger import trusted_clock
-from mgmt.ledger.trusted_clock import ClockStepped, read_clocks
+from mgmt.ledger.trusted_clock import read_clocks
 from parental.database import reading, writing
 
 LOOK_S = 20.0  # between two looks at legal holds
@@ -73,11 +73,8 @@ class Retention:
             return look(conn, proof_of(config), Moment(datetime.now(UTC), known_s, kept_s))
 
     def _known_s(self) -> float | None:
-        try:
-            with writing(self._records) as conn:
-                return trusted_clock.look(conn, read_clocks()).time_s
-        except ClockStepped:
-            return None
+        with writing(self._records) as conn:
+            return trusted_clock.known(conn, read_clocks())
 
     def _forget_files(self, due: Due) -> None:
         try:

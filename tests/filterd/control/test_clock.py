@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 from support.control.box import make, play
+from support.control.box import reason as blocked_for
 
 from fastpath.images.verdict import Reason
+from fastpath.wire.name import to_wire
+from filterd.config import load
 from filterd.control.clock import DOUBTED_S, Clock, offset_s, until_set
 from filterd.control.service import Control
+from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.ledger.event import CONTROL
-from mgmt.ledger.trusted_clock import TOLERANCE_S, Clocks, confirm
+from mgmt.ledger.trusted_clock import TOLERANCE_S, UNKNOWN, Clocks, confirm
+from mgmt.orders.model import Entry, Order
+from mgmt.orders.store import put_order
 from parental.database import writing
 from parental.profile import Profile
 from parental.schedule import Interval, Schedule
@@ -89,6 +95,45 @@ def test_it_ends_by_itself_after_a_day_and_another_step_is_doubted_as_before(mac
     assert machine.after(60) == 0
     assert machine.after(DOUBTED_S) == 0
     assert machine.after(60, -HOUR_S) == 2 * HOUR_S
+
+
+def test_what_is_decided_goes_by_the_counter_and_not_by_a_clock_that_is_set(machine: Machine) -> None:
+    began_s = machine.watch.now_s()
+    machine.clocks = machine.clocks._replace(wall_s=0.0, boot_s=machine.clocks.boot_s + 30)
+    assert machine.watch.now_s() == began_s + 30, "between two looks"
+
+    for step_s in (100 * HOUR_S, -200 * HOUR_S):
+        machine.after(15, step_s)
+    assert machine.watch.now_s() == began_s + 60
+
+
+def test_after_a_start_with_a_wrong_clock_nothing_is_decided_by_time_until_it_is_right(machine: Machine) -> None:
+    began_s = machine.watch.now_s()
+    assert Clock(machine.engine, lambda: machine.clocks).now_s() == UNKNOWN, "it has not looked"
+
+    machine.start_again(-10 * HOUR_S)
+    assert machine.watch.now_s() == UNKNOWN
+    machine.after(60, 10 * HOUR_S)
+    assert machine.watch.now_s() == began_s + 60
+
+
+def test_control_decides_on_orders_by_the_time_that_no_one_can_set(place: Path, engine: Engine) -> None:
+    machine = Machine(engine)  # for which it is a summer's day, whatever the wall clock of the test says
+    machine.watch.look()
+    order = Order("PTA", "E-1", "a law", "subtree", None, True, (("soon.test", "subtree"),))
+    entry = Entry(1, "soon.test", to_wire(b"soon.test"), "subtree", "pending", None)
+    with writing(engine) as conn:
+        put_order(conn, order, [entry], b"", datetime.fromtimestamp(machine.clocks.wall_s, UTC), CONTROL)
+
+    async def work() -> list[str]:
+        control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None), machine.watch)
+        await control.start()
+        before = blocked_for(control, "soon.test")
+        machine.after(4 * HOUR_S)
+        await control.publisher.names_changed()
+        return [before, blocked_for(control, "soon.test")]
+
+    assert asyncio.run(work()) == ["order", "default"]
 
 
 def closed_an_hour_ahead(engine: Engine) -> None:

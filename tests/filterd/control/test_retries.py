@@ -52,7 +52,7 @@ class Publishing(Publisher):
         self.n_published += 1
         receipt = Receipt(8, (Ack("dns-0", 8, 1.0, self.refusal),), 2.0, NOW, None)
         with writing(self.engine) as conn:
-            ORDER_RAILS.settle(conn, 0)
+            ORDER_RAILS.settle(conn, 0, int(NOW.timestamp()))
             held = taken(conn)
         self.meanwhile()
         if self.refusal is None:

@@ -20,6 +20,7 @@ from dns.zones.xfr_in import Limits, Primary, Transferred, transfer
 from fastpath.wire.name import to_text, to_wire
 from filterd.config import load
 from filterd.config.schema import OWN_LISTS
+from filterd.control.clock import Clock
 from filterd.control.context import guarded
 from filterd.control.rpz_server import zone_server
 from filterd.control.service import Control
@@ -87,7 +88,7 @@ def play(place: Path, port: int, work: Any) -> Any:
 
     async def run() -> Any:
         engine = open_database(database_of(load(place / "f.yaml")))
-        control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+        control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None), Clock(engine))
         await control.start()
         async with asyncio.timeout(120), asyncio.TaskGroup() as group:
             task = group.create_task(control.zones.serve())
@@ -201,7 +202,7 @@ def test_an_address_that_is_not_there_yet_is_a_fault_and_the_role_goes_on(place:
     text = (place / "f.yaml").read_text().replace(f"127.0.0.1:{port}", "192.0.2.1:5380")
     (place / "f.yaml").write_text(text)
     engine = open_database(database_of(load(place / "f.yaml")))
-    control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+    control = Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None), Clock(engine))
 
     asyncio.run(guarded(control.faults, "rpz", control.zones.serve))
 

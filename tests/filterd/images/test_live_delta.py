@@ -34,6 +34,7 @@ from rules.lists.source import describe_source
 from rules.names.protected import Protected
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOW_S = int(NOW.timestamp())
 BASE_URLS = 6  # of TableSet.images
 
 
@@ -81,7 +82,7 @@ class Place:
             for kind in (ImageKind.NAMES, ImageKind.URLS)
         )
         base = TableSet(names, urls=urls)
-        self.rails(protected, canary).settle_all(self.engine)
+        self.rails(protected, canary).settle_all(self.engine, NOW_S)
         with reading(self.engine) as conn:
             return LiveDelta(base, compiled, conn, self.rails(protected, canary))
 
@@ -122,7 +123,7 @@ class Place:
 
     def catch_up(self, delta: Any) -> None:
         with writing(self.engine) as conn:
-            delta.rails.settle(conn, delta.orders_revision)
+            delta.rails.settle(conn, delta.orders_revision, NOW_S)
             delta.catch_up(conn)
 
 
@@ -335,7 +336,7 @@ def test_base_and_delta_never_hold_what_a_rail_refuses_whoever_wrote_the_rows(be
         write_as_the_web_role_could(place, before, 1)
         delta = place.beside(place.compile(PROTECTED), PROTECTED)
         write_as_the_web_role_could(place, after, 1000)
-        place.rails(PROTECTED).settle_all(engine)
+        place.rails(PROTECTED).settle_all(engine, NOW_S)
         place.catch_up(delta)
 
         for name in (
@@ -369,14 +370,14 @@ def write_as_the_web_role_could(place: "Place", rows: Any, first: int) -> None:
 
 def test_the_row_of_what_control_refuses_says_so_and_comes_into_force_when_it_no_longer_does(place: "Place") -> None:
     order = place.push("rail.test", "ok.test")
-    place.rails(["rail.test"]).settle_all(place.engine)
+    place.rails(["rail.test"]).settle_all(place.engine, NOW_S)
     with reading(place.engine) as conn:
         assert counts_of(conn, order) == {"pending": 1, "refused_protected": 1}
         assert mark_enforced_at(place) == 1
     delta = place.beside(place.compile(["rail.test"]), ["rail.test"])
     assert place.tables(delta).matches(to_wire(b"rail.test")) == []
 
-    place.rails().settle_all(place.engine)
+    place.rails().settle_all(place.engine, NOW_S)
     delta.rails = place.rails()
     place.catch_up(delta)
     with reading(place.engine) as conn:

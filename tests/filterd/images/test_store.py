@@ -85,7 +85,7 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
     store.publish_names(orders)
     with writing(engine) as conn:
         withdraw_order(conn, number, "a court", NOW, CONTROL)
-        orders.rails.settle(conn, orders.orders_revision)
+        orders.rails.settle(conn, orders.orders_revision, NOW_S)
         orders.catch_up(conn)
     store.publish_names(orders)
 

@@ -22,6 +22,7 @@ from dns.zones.message import Record
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire
 from filterd.config import load
+from filterd.control.clock import Clock
 from filterd.control.service import Control
 from filterd.images.zone_updates import watched_zones
 from filterd.kernel.lock_enforcer import LockKeeper
@@ -81,7 +82,7 @@ def play(place: Path, engine: Engine, work: Any, said: str = SAID) -> Any:
 
 
 def make(place: Path, engine: Engine) -> Any:
-    return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+    return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None), Clock(engine))
 
 
 def is_blocked(control: Control, number: int) -> Any:

@@ -93,7 +93,7 @@ async def test_an_order_that_is_tried_on_one_gateway_first_says_so_where_it_is_p
     _, body = await api.ask("POST", "/v1/orders", json=ORDER)
     assert body["canary"] is None
     with writing(engine) as conn:
-        enter(conn, gw1, [(body["id"], 1)], int(NOW.timestamp()), NOW)
+        enter(conn, gw1, [(body["id"], 1)], NOW)
         revision = orders_revision(conn)
 
     _, body = await api.ask("POST", "/v1/orders", json=ORDER)

@@ -15,6 +15,7 @@ from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import Blocked, count_blocks, newest
 from mgmt.confirmation.verifications import Verification, due, in_force, put_verification, revision_of
 from mgmt.ledger.event import CONTROL, Actor
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
 from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.judge import judge_entries
@@ -211,9 +212,53 @@ def test_an_order_next_to_which_names_are_blocked_is_rolled_back(conn: Connectio
     assert states(conn, order)[-1] == "rolled_back"
 
 
-def test_what_the_verifier_said_before_the_canary_began_rolls_nothing_back(conn: Connection, order: int) -> None:
-    wide(conn, order, at(-5))
-    assert not has_due(conn, orders_revision(conn), at(6), FIRST)
+def test_what_the_verifier_said_before_the_canary_was_opened_rolls_nothing_back(conn: Connection) -> None:
+    order = push(conn, "a.test")
+    wide(conn, order, at(9))
+    publish(conn, FIRST)
+
+    assert canary(conn, order)["state"] == "running"
+    assert not has_due(conn, orders_revision(conn), at(9), FIRST)
+
+
+def test_what_the_verifier_finds_by_a_clock_that_is_behind_rolls_an_order_back(conn: Connection, order: int) -> None:
+    wide(conn, order, at(-3600))
+    publish(conn, FIRST, at(6))
+
+    assert states(conn, order)[-1] == "rolled_back"
+
+
+def test_an_event_of_a_gateway_whose_clock_is_ahead_passes_nothing_untried(conn: Connection) -> None:
+    push(conn, "x.test", ref="ahead", at=at(3600))
+    order = push(conn, "a.test")
+    publish(conn, FIRST)
+
+    assert not has_due(conn, orders_revision(conn), at(2), FIRST)
+    publish(conn, FIRST, at(2))
+    assert (canary(conn, order, at(2))["state"], served(conn, "other")) == ("running", set())
+
+
+def test_a_wall_clock_that_is_set_neither_shortens_nor_lengthens_the_time_of_a_canary(conn: Connection) -> None:
+    order, now_s = push(conn, "a.test"), int(NOW.timestamp())
+    gateway = rails(canary=FIRST)
+    settle(conn, gateway, 1, at(86_400), now_s)
+    confirm(conn, taken(conn), RECEIPT, at(86_400), FIRST, now_s)
+
+    settle(conn, gateway, 1, at(10 * 86_400), now_s + 599)
+    assert canary(conn, order)["state"] == "running"
+    settle(conn, gateway, 1, at(-86_400), now_s + 600)
+    assert canary(conn, order)["state"] == "passed"
+
+
+def test_where_the_time_is_not_known_no_time_begins_or_ends_until_it_is(conn: Connection, order: int) -> None:
+    other = push(conn, "b.test", ref="2")
+    settle(conn, rails(canary=FIRST), 1, at(9999), UNKNOWN)
+    confirm(conn, taken(conn), RECEIPT, at(9999), FIRST, UNKNOWN)
+    assert [canary(conn, each)["state"] for each in (order, other)] == ["running", "waiting"]
+    assert is_waiting(conn, FIRST) and not is_waiting(conn, OTHER)
+
+    confirm(conn, taken(conn), RECEIPT, at(9999), FIRST, int(at(60).timestamp()))
+    assert canary(conn, other, at(60))["left_s"] == 600 and not is_waiting(conn, FIRST)
 
 
 def test_an_order_on_trial_that_the_verifier_finds_blocked_is_not_called_verified(conn: Connection, order: int) -> None:

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,17 @@ from support.mgmt.ledgers import NOON, line_put
 
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
-from mgmt.ledger.trusted_clock import MAX_OFF_S, Clocks, ClockStepped, Trusted, ahead_for_s, confirm, look, read_clocks
+from mgmt.ledger.trusted_clock import (
+    MAX_OFF_S,
+    Clocks,
+    ClockStepped,
+    Trusted,
+    ahead_for_s,
+    confirm,
+    known,
+    look,
+    read_clocks,
+)
 from parental.database import writing
 from parental.schema.ledger import events
 from parental.schema.records import blocks
@@ -68,6 +79,16 @@ def test_after_another_start_a_clock_that_is_far_off_decides_nothing_until_it_is
             looked(engine, wrong)
 
     assert looked(engine, later(wrong, HOUR_S, -step_s)) == (START_S + HOUR_S, 0.0)
+
+
+def test_what_time_it_is_is_not_known_after_a_start_with_a_wrong_clock_whatever_events_say(engine: Engine) -> None:
+    wrong = Clocks("gw", 0.0, 5.0, "second")
+    with writing(engine) as conn:
+        assert known(conn, FIRST) == START_S
+        store.append(conn, line_put(1), NOON + timedelta(days=30_000))
+        assert known(conn, later(FIRST, HOUR_S, -YEAR_S)) == START_S + HOUR_S
+        assert known(conn, wrong) is None
+        assert known(conn, later(wrong, 60, START_S + 2 * HOUR_S)) == START_S + 2 * HOUR_S + 60
 
 
 def test_a_confirmed_clock_is_believed_and_an_event_says_who_confirmed_it(engine: Engine) -> None:

@@ -60,6 +60,18 @@ def test_one_person_or_one_group_or_a_refusal_is_not_enough(conn: Connection, am
     assert carried_out(conn) == [] and not has_open(conn)
 
 
+def test_a_gateway_whose_clock_is_seconds_behind_takes_it_back_as_the_others_do(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    number = propose(conn, amna)
+    signed(conn, number, amna, bilal)
+
+    for seconds in (0, -3):
+        assert carried_out(conn, timedelta(seconds=seconds)) == [number]
+
+    assert row_of_approval(conn, number).lapsed_ms is None
+
+
 def test_what_was_not_signed_within_its_day_is_ended(conn: Connection, amna: Signer) -> None:
     number = propose(conn, amna)
 

@@ -412,4 +412,4 @@ def test_a_row_of_an_approval_may_hold_anything_and_is_then_none(conn: Connectio
         assert not is_host_blocked(conn)
     row = conn.execute(approvals.select().where(approvals.c.id == number)).one()
 
-    assert fault_of(row, get_order(conn, order), None, 0) is not None
+    assert fault_of(row, get_order(conn, order), None) is not None

@@ -1,17 +1,21 @@
 """What control makes of orders: whoever wrote the rows, whatever two persons have agreed to, and as time goes on."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
+from support.mgmt.signing import BY_PASSKEYS, WIDER, Signer, proposed, signed
 
 from fastpath.wire.address import wire_of_address
-from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import Person, Proposal, propose
+from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event
+from mgmt.ledger.store import append
+from mgmt.ledger.trusted_clock import UNKNOWN
+from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.store import get_order, order_json, withdraw_entries, withdraw_order
@@ -19,6 +23,8 @@ from parental.database import writing
 from parental.schema.orders import entries, entry_parts
 from rules.names.prefixes import NOT_PUBLIC
 from rules.names.protected import PROTECTED
+
+NOW_S = int(NOW.timestamp())
 
 
 @pytest.fixture
@@ -263,11 +269,84 @@ def test_an_emergency_order_lapses_after_four_hours_by_itself_and_says_so(conn: 
 def test_a_clock_that_is_set_back_keeps_no_emergency_order_alive(conn: Connection) -> None:
     push(conn, "a.test", emergency=True)
     publish(conn)
-    push(conn, "b.test", ref="2", at=NOW + timedelta(hours=5))
 
-    publish(conn, NOW + timedelta(hours=1))
+    settle(conn, rails(), 0, NOW - timedelta(hours=1), NOW_S + 4 * 3600)
 
-    assert wires(conn) == [b"\1b\4test\0"]
+    assert wires(conn) == []
+
+
+def by_time(conn: Connection) -> list[list[tuple[str, str | None]]]:
+    """What an address, the host of a URL and an emergency order are, each in force for a while."""
+    return [statuses(conn, order) for order in (1, 2, 3)]
+
+
+@pytest.fixture
+def in_force(conn: Connection) -> list[list[tuple[str, str | None]]]:
+    """by_time() as it is to stay."""
+    ends = NOW + timedelta(days=9)
+    for order, kind in (
+        (push(conn, "198.51.100.7"), "held"),
+        (push(conn, "https://shared.test/a", ref="2"), "broader"),
+    ):
+        words = Proposal(kind=kind, number=1, reason="r", reference="L", collateral="c", expires=ends)
+        number = propose(conn, get_order(conn, order), words, Person("A. Khan", "compliance", "root"), NOW)
+        approve(conn, number, Person("B. Ali", "approver", "root"), NOW)
+    push(conn, "e.test", ref="3", emergency=True)
+    publish(conn)
+    found = by_time(conn)
+    assert [entry[0][0] for entry in found] == ["enforced", "enforced_broader", "enforced"]
+    return found
+
+
+def test_an_event_of_a_time_that_has_not_come_ends_nothing_and_lets_all_that_comes_later_in(
+    conn: Connection, in_force: object
+) -> None:
+    append(conn, Event(ORDERS, "x", Actor("token", "1"), {"order": 1}, {}), datetime(2100, 1, 1, tzinfo=UTC))
+    later = NOW + timedelta(minutes=1)
+    assert not has_due(conn, orders_revision(conn), later)
+    publish(conn, later)
+    assert by_time(conn) == in_force
+
+    late = push(conn, "late.test", ref="late", at=later, emergency=True)
+    publish(conn, later)
+    assert statuses(conn, late) == [("enforced", None)]
+
+
+@pytest.mark.parametrize(
+    ("wall", "known_s"),
+    [
+        (NOW + timedelta(days=365), NOW_S + 60),
+        (NOW - timedelta(days=365), NOW_S + 60),
+        (NOW + timedelta(days=365), UNKNOWN),
+        (NOW - timedelta(days=365), UNKNOWN),
+    ],
+)
+def test_a_wall_clock_that_is_set_ends_nothing(
+    conn: Connection, in_force: object, wall: datetime, known_s: int
+) -> None:
+    settle(conn, rails(), 0, wall, known_s)
+
+    assert by_time(conn) == in_force
+    assert not has_due(conn, orders_revision(conn), datetime.fromtimestamp(known_s, UTC))
+
+
+@pytest.mark.parametrize("before_s", [NOW_S - 3, UNKNOWN])
+def test_what_two_have_signed_waits_for_the_time_that_its_longest_end_is_counted_from_and_does_not_end(
+    conn: Connection, amna: Signer, bilal: Signer, before_s: int
+) -> None:
+    order = push(conn, "198.51.100.7")
+    words = replace(WIDER, kind="held", expires=NOW + timedelta(days=30))
+    number = proposed(conn, order, words, amna)
+    signed(conn, number, amna, bilal)
+    by_passkeys = rails(proof=BY_PASSKEYS)
+
+    settle(conn, by_passkeys, 0, NOW, before_s)
+    assert statuses(conn, order)[0][0] == "pending_review"
+    assert not has_due(conn, orders_revision(conn), datetime.fromtimestamp(before_s, UTC))
+    assert has_due(conn, orders_revision(conn), NOW)
+    settle(conn, by_passkeys, 0, NOW, NOW_S)
+
+    assert statuses(conn, order) == [("pending", None)]
 
 
 def test_a_proposal_alone_keeps_no_emergency_order_alive(conn: Connection) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
-from support.mgmt.orders import NOW, RECEIPT, publish
+from support.mgmt.orders import NOW, RECEIPT, publish, rails
 from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval, signed
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
 from mgmt.orders.dates import for_review
+from mgmt.orders.decisions import settle
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.proof import BY_NAMES
 from mgmt.orders.sealed_messages import Message, Reading, keep_reading, messages, put_message, sealed_order
@@ -42,7 +43,7 @@ def agree(conn: Connection, order: int) -> int:
 
 
 def chosen(conn: Connection, proof: Any = BY_NAMES) -> list[int]:
-    return [each.order.id for each in in_force(conn, proof, NOW + timedelta(seconds=1))]
+    return [each.order.id for each in in_force(conn, proof)]
 
 
 def test_nothing_is_in_force_before_two_have_agreed_and_what_they_agree_to_then_is(
@@ -57,6 +58,14 @@ def test_nothing_is_in_force_before_two_have_agreed_and_what_they_agree_to_then_
 
     withdraw_order(conn, order, "a court", NOW, CONTROL)
     assert chosen(conn) == []
+
+
+def test_a_clock_that_is_set_back_opens_none(conn: Connection, order: int) -> None:
+    agree(conn, order)
+
+    settle(conn, rails(), 0, NOW - timedelta(hours=1), int(NOW.timestamp()) - 3600)
+
+    assert chosen(conn) == [order]
 
 
 def test_what_its_reader_has_counted_is_not_read_again(conn: Connection, order: int) -> None:

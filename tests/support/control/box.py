@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from fastpath.wire.name import to_wire
 from filterd.config import load
+from filterd.control.clock import Clock
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lookup.words import word
@@ -37,8 +38,10 @@ def database_key(where: Where) -> str:
 
 
 def make(place: Path, engine: Engine) -> Control:
-    """A control role that has not started."""
-    return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None))
+    """A control role that has not started, and knows what time it is."""
+    clock = Clock(engine)
+    clock.look()
+    return Control(load(place / "f.yaml"), place / "f.yaml", engine, LockKeeper(engine, None), clock)
 
 
 def play(place: Path, engine: Engine, work: Callable[[Control], Awaitable[T]]) -> T:

@@ -102,7 +102,7 @@ class PlayedControl:
         receipt = self._receipt("orders_changed")
         if self.engine is not None and self.refuses is None:
             with writing(self.engine) as conn:
-                RAILS.settle(conn, 0)
+                RAILS.settle(conn, 0, int(NOW.timestamp()))
                 confirm(conn, taken(conn), receipt_json(receipt, "Asia/Karachi"), receipt.at)
         return receipt
 

@@ -13,7 +13,8 @@ from support.present import present
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from mgmt.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
 from mgmt.holds.scope import Scope
-from mgmt.ledger.event import CONTROL
+from mgmt.ledger.event import CONTROL, SETTINGS, Event
+from mgmt.ledger.store import append
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.staff.people import reset_person
@@ -88,6 +89,15 @@ def test_what_two_have_not_signed_within_a_week_is_ended(conn: Connection, amna:
 
     assert seen(conn, 6 * DAY).scopes == [] and has_open(conn)
     assert seen(conn, 7 * DAY).scopes == [] and not has_open(conn)
+
+
+def test_an_event_of_a_time_that_has_not_come_ends_nothing(conn: Connection, amna: Signer, bilal: Signer) -> None:
+    begun(conn, amna, bilal)
+    number = propose(conn, amna)
+    append(conn, Event(SETTINGS, "x", CONTROL), NOW + 3000 * DAY)
+
+    assert seen(conn).scopes == [SCOPE]
+    assert row_of_approval(conn, number).lapsed_ms is None
 
 
 def test_a_hold_whose_end_comes_before_it_is_signed_never_begins(conn: Connection, amna: Signer, bilal: Signer) -> None:
