@@ -64,6 +64,7 @@ NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
 LONGEST = timedelta(days=MAX_DAYS)
 _NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: nobody's to let in
+ALONE = "is not by two persons of different groups"
 _NEW_ORDER = "it needs a new order"
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
 
@@ -291,7 +292,7 @@ def why_not_agreed(approval: Row[Any]) -> str | None:
 
     Raises TypeError, AttributeError for what no approval holds"""
     if folded(approval.proposer) == folded(approval.approver) or approval.proposer_group == approval.approver_group:
-        return "is not by two persons of different groups"
+        return ALONE
     if not all(text.strip() for text in (approval.reason, approval.reference, approval.collateral)):
         return "has no reason, reference or note of collateral"
     return None

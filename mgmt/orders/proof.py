@@ -3,6 +3,8 @@
 Invariants: a signature counts for its approval, its part and its words alone, at our own desk, of a passkey that
 somebody on the box has vouched for, of a person who was of the desk when control gave the approval; no row is believed
 because another role wrote it, and whatever a row holds, nothing is raised.
+The two groups are those of when control gave it: it has compared the first one's with who has signed, and written the
+second one's itself, and web, which proposes, changes no row of an approval (parental.schema.privileges).
 Cost: some 100 µs an approval; the signatures themselves are computed once.
 """
 
@@ -11,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import Actor
-from mgmt.orders.approvals import GROUPS, NAMES, NotApproved
+from mgmt.orders.approvals import ALONE, GROUPS, NAMES, NotApproved
 from mgmt.orders.signatures import APPROVED, PROPOSED, document_of, refuse_stranger, signatures_of
 from mgmt.staff.assertion import Assertion, is_signed
 from mgmt.staff.passkeys import Party, row_of
@@ -77,7 +79,8 @@ def why_unproven(conn: Connection, approval: Row[Any], proof: Proof) -> str | No
             if why := _why_unsigned(conn, proof.party, approval, signatures[part], mail):
                 return why
         first, second = _owner_of(conn, signatures[PROPOSED]), _owner_of(conn, signatures[APPROVED])
-        return None if first is None or second is None else _why_alone(first, second)
+        is_alone = first is not None and second is not None and first.number == second.number
+        return ALONE if is_alone else None
     except (TypeError, ValueError, AttributeError):
         return "holds what no approval holds"
 
@@ -125,5 +128,4 @@ def _owner_of(conn: Connection, signature: Row[Any]) -> Person | None:
 
 
 def _why_alone(first: Person, second: Person) -> str | None:
-    is_alone = first.number == second.number or first.group == second.group
-    return "is not by two persons of different groups" if is_alone else None
+    return ALONE if first.number == second.number or first.group == second.group else None

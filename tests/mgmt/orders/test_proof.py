@@ -282,6 +282,18 @@ def test_an_approval_outlives_that_its_person_leaves_and_not_that_the_passkey_is
     assert "not known" in refusals(conn)[-1]
 
 
+def test_an_approval_outlives_that_both_of_its_persons_come_to_be_of_one_group(
+    conn: Connection, amna: Signer, bilal: Signer
+) -> None:
+    signed(conn, proposed(conn, push(conn, URL), WORDS, amna), amna, bilal)
+    publish(conn, proof=BY_PASSKEYS)
+    set_role(conn, bilal.person.mail, amna.person.role, None, CONTROL, LATER)
+
+    publish(conn, LATER, proof=BY_PASSKEYS)
+
+    assert is_blocked(conn) and refusals(conn) == []
+
+
 def test_an_approval_outlives_the_end_of_its_persons_accounts(conn: Connection, amna: Signer, bilal: Signer) -> None:
     for each in (amna, bilal):
         set_end(conn, each.person.mail, LATER, CONTROL, NOW)

@@ -74,6 +74,7 @@ REFUSED = (
     (WEB, "DELETE FROM approval_signatures"),
     (CONTROL, "INSERT INTO approval_signatures VALUES (1, 'approved', '', '', '', '', 1)"),
     (WEB, "UPDATE approvals SET approver = 'b', approver_group = 'approver', approved_s = 1"),
+    (WEB, "UPDATE approvals SET proposer_group = 'engineer'"),
     (CONTROL, APPROVAL),
     (CONTROL, "UPDATE approvals SET digest = ''"),
     (CONTROL, "UPDATE passkeys SET sign_count = 0"),
