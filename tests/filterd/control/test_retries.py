@@ -13,16 +13,22 @@ from filterd.control.context import Context
 from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher, Writer
 from filterd.control.retries import MOST_TURNS, Disagreement, OtherGateways, settle
+from filterd.images.order_rails import OrderRails
+from filterd.lists.sources import ORDERS_LIST
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
+from mgmt.canaries.rules import Policy
 from mgmt.control_protocol import Ack, Receipt, receipt_json
 from mgmt.ledger.event import CONTROL
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.decisions import confirm, taken
 from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
 from parental.database import reading, writing
 from parental.revision import REVISION, raise_revision
+from rules.lists.source import describe_source
+from rules.names.protected import Protected
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(minutes=1)
@@ -77,8 +83,10 @@ Play = Callable[..., int]
 def play(tmp_path: Path, engine: Engine) -> Play:
     """settle() with a worker that serves `served`; None: it is not there."""
 
-    def run(publisher: Publishing, served: Generations | None = IN_FORCE) -> int:
-        said = b"dns: {upstreams: ['192.0.2.53:53'], workers: 1}\ngate: {workers: 0}\nrun_dir: .\n"
+    def run(
+        publisher: Publishing, served: Generations | None = IN_FORCE, more: bytes = b"", now: datetime = NOW
+    ) -> int:
+        said = b"dns: {upstreams: ['192.0.2.53:53'], workers: 1}\ngate: {workers: 0}\nrun_dir: .\n" + more
         context = Context(read_config(said, "test", tmp_path), tmp_path / "f.yaml", engine)
 
         async def status(_request: Status | Use) -> WorkerStatus:
@@ -88,7 +96,7 @@ def play(tmp_path: Path, engine: Engine) -> Play:
             path = context.config.run_dir / "dns-0/worker.sock"
             server = await serve(path, "worker", WORKER_REQUESTS, status) if served else None
             try:
-                await settle(context, publisher, NOW)
+                await settle(context, publisher, now)
             finally:
                 if server:
                     server.close()
@@ -118,6 +126,19 @@ def test_an_order_that_waits_is_published_again_and_gets_its_receipt(play: Play,
     assert play(publisher) == 1
     assert seen(engine, order) == ({"enforced": 1}, True, False)
     assert play(publisher) == 1
+
+
+def test_where_the_time_was_not_known_a_trial_begins_once_it_is(play: Play, engine: Engine) -> None:
+    push(engine)
+    here = Policy("gw1", "gw1", 600, 100)
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected(), canary=here)
+    with writing(engine) as conn:
+        rails.settle(conn, 0, UNKNOWN)
+        confirm(conn, taken(conn), {"generation": 9, "workers": []}, NOW, here, UNKNOWN)
+    publisher, more = Publishing(engine), b"orders: {canary: {gateway: gw1, name: gw1}}\n"
+
+    assert play(publisher, more=more, now=datetime.fromtimestamp(UNKNOWN, UTC)) == 0
+    assert play(publisher, more=more) == 1
 
 
 def test_a_withdrawal_that_waits_gets_its_receipt(play: Play, engine: Engine) -> None:
