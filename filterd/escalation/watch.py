@@ -50,7 +50,9 @@ def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> lis
             now_s = trusted_clock.look(conn, clocks).time_s
         except ClockStepped as reason:
             raise ClockStepped(
-                str(reason).replace("nothing is forgotten", "no alarm of an order is given, and none expires")
+                str(reason).replace(
+                    "nothing is forgotten", "no approval and no alarm of an order is given, and none expires"
+                )
             ) from reason
     at, rules = datetime.fromtimestamp(now_s, UTC), clocks_of(config)
     with writing(engine) as conn:

@@ -65,7 +65,7 @@ def test_after_a_start_with_a_clock_that_cannot_be_right_no_alarm_is_given_until
     look(box.control, box.records, box.config, clocks(0))
     wrong = clocks(0, step_s=400 * 86_400, boot="two")
 
-    with pytest.raises(ClockStepped, match="no alarm of an order is given, and none expires; if it is right now: "):
+    with pytest.raises(ClockStepped, match="no approval and no alarm of an order is given, and none expires; if "):
         look(box.control, box.records, box.config, wrong)
     assert kinds(box.engine) == []
 
