@@ -382,7 +382,6 @@ def test_a_withdrawn_order_is_approved_no_more(conn: Connection) -> None:
         {"reason": ""},
         {"number": 2},
         {"kind": "held"},
-        {"approved_s": int((NOW + timedelta(days=1)).timestamp())},
         {"digest": b""},
     ],
 )
@@ -400,6 +399,14 @@ def test_control_does_not_believe_an_approval_that_the_database_should_not_have_
 
     assert not is_host_blocked(conn)
     assert "approval refused" in [each["action"] for each in said(conn)]
+
+
+def test_an_approval_that_another_gateway_has_given_by_a_clock_that_is_ahead_is_believed(conn: Connection) -> None:
+    agree(conn, push(conn, URL))
+    conn.execute(update(approvals).values(approved_s=int((NOW + timedelta(days=1)).timestamp())))
+    publish(conn)
+
+    assert is_host_blocked(conn)
 
 
 def test_a_row_of_an_approval_may_hold_anything_and_is_then_none(conn: Connection) -> None:
