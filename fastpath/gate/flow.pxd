@@ -71,6 +71,7 @@ cdef struct Flow:
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # acknowledgement number of the first payload; the highest one, where the ISN is not known
     uint32_t need           # octets that the window needs before it is parsed again
+    uint32_t credit         # HTTP: octets that may be read of heads that are not whole, see earn_readings()
     int64_t used_s
     int64_t base            # stream position of the window's first octet
     int64_t next            # stream position that is judged next

@@ -15,10 +15,11 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
-from fastpath.gate.flow cimport ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, is_unjudged
-from fastpath.gate.http_request cimport judge_head, judge_hosts, judge_lines
-from fastpath.gate.reassembly cimport SMALL_OCTETS
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, WAIT, Gate, Turn, Verdict
+from fastpath.gate.flow cimport (
+    ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, charge_window, is_unjudged, make_room)
+from fastpath.gate.http_request cimport by_policy, earn_readings, judge_head, judge_hosts, judge_lines, pay_reading
+from fastpath.gate.reassembly cimport SMALL_OCTETS, Window
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, TOO_LONG, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
 from fastpath.gate.verdicts cimport (
     contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable,
@@ -27,6 +28,7 @@ from fastpath.images.verdict cimport C_HTTP
 from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
 from fastpath.report.trace cimport note_channel, note_undecidable
+from fastpath.wire.detect cimport RECORD_BEGIN, may_begin_tls
 from fastpath.wire.http1 cimport (
     HEAD_OCTETS, RequestHead, lines_of_head, may_be_host, other_octets, parse_marked_head, parse_request_head)
 from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
@@ -34,13 +36,9 @@ from fastpath.wire.packet cimport FLAG_FIN
 
 cdef enum:
     LF = 10
-    CHANGE_CIPHER_SPEC = 20     # RFC 8446 §5.1: kinds of records, of which servers step over the first two
-    ALERT = 21
-    HANDSHAKE = 22
-    CLIENT_HELLO = 1
-    RECORD_BEGIN = 6            # a record's header, its length last, and the type of its message
     OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
     ENDS_THERE = 0x40000000     # in Flow.need: a head ends there, and those that begin before it
+    SEEN = 0x20000000           # in Flow.need: what was judged of a short head that is not complete, no offset
     IN_HEAD = -0x40000000       # in Flow.body: the lines that follow may belong to a head before them
 
 
@@ -54,6 +52,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef Verdict verdict
     if is_keep_alive(t):
         return judge_keep_alive(t)
+    earn_readings(f, left)
     if _is_rest_of_unknown(g, t):
         return undecidable(g, t, CNT_GATE_FORGOTTEN)
     if is_apart(g, t):
@@ -114,6 +113,8 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     A FIN before other octets is a contradiction; one behind a gap is dropped, and its client sends it again."""
     cdef Verdict verdict
     cdef Flow* f = t.f
+    cdef Window before = f.w
+    cdef bint has_room
     cdef int64_t end = t.at + <int64_t>t.p.payload_n
     if end > f.top and not g.shared.is_shadow:
         return DROP             # what is between may be a head, which its server then ends here
@@ -123,8 +124,12 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
         return contradicted(g)
     if end > f.base + f.w.have:
         return DROP
-    if f.w.have + 2 > f.w.room:
+    if f.w.have + 2 > WINDOW_OCTETS:
         return undecidable(g, t, CNT_GATE_TOO_BIG)
+    has_room = make_room(&g.flows, f, f.w.have + 2)
+    charge_window(&g.flows, f, &before)
+    if not has_room:
+        return over_budget(g, t)
     memset(f.w.at + f.w.have, LF, 2)    # behind the last octet there are none: these end its line, and a head
     f.w.have += 2
     verdict = _read_requests(g, t)
@@ -247,7 +252,7 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     cdef uint32_t n = f.w.have - start
     cdef Status status
     cdef Verdict verdict
-    if n and f.stage != OPENING and _may_begin_tls(f.w.at + start, n):
+    if n and f.stage != OPENING and may_begin_tls(f.w.at + start, n):
         if n < RECORD_BEGIN:
             return WAIT
         if undecidable(g, t, CNT_GATE_MALFORMED) == BLOCK:
@@ -268,21 +273,6 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     return _judge_found(g, t, &head, start, status)
 
 
-cdef bint _may_begin_tls(const uint8_t* record, size_t n) noexcept nogil:
-    """Whether these octets are the first ones of a hello's record, or of one that a server steps over in front of it.
-
-    Six octets are compared, so that a line of a body is taken for one once in 2**30 times."""
-    cdef uint32_t length
-    if not CHANGE_CIPHER_SPEC <= record[0] <= HANDSHAKE or n > 1 and record[1] != 3 or n > 2 and record[2] > 4:
-        return False
-    if n < RECORD_BEGIN:
-        return True
-    length = <uint32_t>record[3] << 8 | record[4]
-    if record[0] == HANDSHAKE:
-        return length == 0 or record[5] == CLIENT_HELLO
-    return length == (2 if record[0] == ALERT else 1)
-
-
 cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
     """Read the new lines of a long head.   WAIT: it cannot end in them.
 
@@ -290,7 +280,7 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
     not parsed again for each of them: its hosts are judged here, without their target."""
     cdef RequestHead lines
     cdef Flow* f = t.f
-    cdef uint32_t known = f.need & ~<uint32_t>ENDS_THERE
+    cdef uint32_t known = _known(f)
     cdef bint is_first = known <= start
     cdef uint32_t begin = start if is_first else known
     cdef uint32_t at = begin
@@ -304,31 +294,49 @@ cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
         at += n
         if lines.may_be_whole:
             verdict = judge_hosts(g, t, &lines)
+            verdict = _unless_ended(verdict) if is_first else by_policy(g, t, verdict)
     f.need = at | (<uint32_t>ENDS_THERE if lines.is_ended else 0)
     if verdict != GO_ON or lines.is_ended or is_first and at > begin:
         return verdict
     return WAIT
 
 
+cdef inline uint32_t _known(const Flow* f) noexcept nogil:
+    """Up to where the window was read ahead."""
+    return 0 if f.need & SEEN else f.need & ~<uint32_t>ENDS_THERE
+
+
 cdef Verdict _judge_found(Gate* g, Turn* t, const RequestHead* head, uint32_t start, Status status) noexcept nogil:
     """Judge a head, or one that is not complete or too long, and go on behind it."""
     cdef Verdict verdict = GO_ON
+    cdef size_t n = head.after if status == OK else t.f.w.have - start
     if head.is_overflowed and (status != NEED_MORE or head.may_be_whole):
-        verdict = judge_lines(g, t, t.f.w.at + start, head.after if status == OK else t.f.w.have - start)
+        if status != NEED_MORE or pay_reading(&t.f.credit, n):
+            verdict = judge_lines(g, t, t.f.w.at + start, n)
+        else:
+            verdict = TOO_LONG
+        # a whole one is undecidable for it in any case
+        verdict = _unless_ended(verdict) if status == OK else by_policy(g, t, verdict)
     if verdict != GO_ON:
         return verdict
     if status == NEED_MORE:
-        return _judge_incomplete(g, t, head)
+        return _judge_incomplete(g, t, head, start)
     if status == TOO_BIG:
         return _judge_too_big(g, t, head, start)
     return _take_head(g, t, head, start)
 
 
-cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head) noexcept nogil:
-    """WAIT for the rest of a head, unless it is whole to some server: a bare CR ends it for mini_httpd."""
-    cdef Verdict verdict = GO_ON
-    if head.may_be_whole:
-        verdict = judge_hosts(g, t, head)
+cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:
+    """WAIT for the rest of a head, unless it is whole to some server: a bare CR ends it for mini_httpd.
+
+    It is judged again as it has more hosts or targets, not with each segment."""
+    cdef Verdict verdict
+    cdef uint32_t seen = <uint32_t>SEEN | <uint32_t>head.n_hosts << 24 | <uint32_t>head.n_targets << 20 | start
+    if not head.may_be_whole or t.f.need == seen:
+        return WAIT
+    if t.f.w.have - start <= OFTEN_OCTETS:
+        t.f.need = seen
+    verdict = by_policy(g, t, judge_hosts(g, t, head))
     return WAIT if verdict == GO_ON else verdict
 
 
@@ -362,7 +370,7 @@ cdef Verdict _judge_too_big(Gate* g, Turn* t, const RequestHead* head, uint32_t 
     if f.stage != LOST:
         verdict = judge_head(g, t, head, CNT_GATE_TOO_BIG)
     else:
-        verdict = judge_hosts(g, t, head)
+        verdict = by_policy(g, t, judge_hosts(g, t, head))
     f.stage = LOST
     if head.has_line:
         f.body = IN_HEAD
@@ -399,7 +407,7 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     if is_marked and not head.is_http2:
         return _judge_found(g, t, &marked, start, parse_marked_head(f.w.at + start, n, &marked))
     if f.body == IN_HEAD and n_other > 0:
-        verdict = judge_lines(g, t, f.w.at + start, n_other)
+        verdict = by_policy(g, t, judge_lines(g, t, f.w.at + start, n_other))
         if f.w.at[start + n_other - 1] != LF and may_be_host(f.w.at + start, n):
             n_other = 0         # the rest of the line has to come
     if n_other == 0 and n >= HEAD_OCTETS:
@@ -452,7 +460,7 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
 
 cdef bint _has_new_line(Flow* f, uint32_t start) noexcept nogil:
     """Whether a line end has come since the last call, or so little is there that it costs nothing to look again."""
-    cdef uint32_t at = max(start, f.need & ~<uint32_t>ENDS_THERE)
+    cdef uint32_t at = max(start, _known(f))
     f.need = f.w.have
     return at - start <= OFTEN_OCTETS or memchr(f.w.at + at, LF, f.w.have - at) != NULL
 

@@ -28,6 +28,7 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.is_doubted = 0
     f.has_heard = 0
     f.need = 0
+    f.credit = 0
     f.base = 0
     f.next = 0
     f.body = 0

@@ -70,21 +70,21 @@ cdef Status judge_request(const Tables* t, const Name* host, int32_t port, uint8
 
     host, port, reading, target   as url_from_parts() takes them
     url                  written only where the URL was read
-    Returns TOO_BIG where the host has listed URLs and this URL is too long; `out` is for the host alone.  Else OK."""
+    Returns TOO_BIG where the host has listed URLs and this URL is longer than is read; `out` is for the host and for
+    what the URL begins with.  Else OK."""
     cdef uint64_t hashes[NAME_LABELS]
     cdef Hits hits
-    cdef Status status = OK
+    cdef Status status
     hash_name(&t.names, &t.names_delta, host, hashes)
     prefetch_host(&t.urls, hashes[0])
     prefetch_host(&t.urls_delta, hashes[0])
     find_hashed(&t.names, &t.names_delta, host, hashes, &hits)
     if may_have_urls(&t.urls, hashes[0]) or may_have_urls(&t.urls_delta, hashes[0]):
         status = url_from_parts(host, port, target, target_n, reading, url)
-        if status == OK:
-            _judge_with_url(t, host, &hits, hashes[0], url, addr, ip_version, now_s, out)
-            return OK
+        _judge_with_url(t, host, &hits, hashes[0], url, addr, ip_version, now_s, out)
+        return status
     judge_found(t, host, &hits, addr, ip_version, now_s, False, out)
-    return status
+    return OK
 
 
 cdef void judge_url(const Tables* t, const Url* url, const uint8_t* addr, uint8_t ip_version, int64_t now_s,

@@ -3,7 +3,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastpath.images.key_table cimport KeyTable, bloom_bits, prefetch, reduce_to
 from fastpath.images.names cimport MAX_HITS, Hit, Hits, SetsView
-from fastpath.wire.url cimport URL_KEY_OCTETS, Url
+from fastpath.wire.url cimport URL_CUT_OCTETS, Url
 
 
 cdef struct UrlsView:           # one image, opened
@@ -19,7 +19,7 @@ cdef struct UrlKey:             # a key that an entry may have: the URL, or a pa
 
 
 cdef enum:
-    MAX_URL_KEYS = URL_KEY_OCTETS + 2   # two a segment, which has at least two octets; the path and the URL
+    MAX_URL_KEYS = URL_CUT_OCTETS + 2   # two a segment, which has at least two octets; the path and the URL
     MAX_URL_HITS = 2 * MAX_URL_KEYS     # each key, in plain and as a digest
 
 

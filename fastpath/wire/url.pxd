@@ -7,6 +7,7 @@ from fastpath.wire.name cimport Name
 cdef enum:
     URL_OCTETS = 2048           # of a URL as it is given (white space apart), and of its canonical text
     URL_KEY_OCTETS = 2050       # the wire form of a host has two octets more than its text
+    URL_CUT_OCTETS = 2051       # the key of a longer request is cut here: no listed one has so many
     URL_SLACK = 22              # so that a 16-octet load at any octet stays inside the struct
 
 
@@ -29,7 +30,7 @@ cdef struct Url:
     uint16_t query_at           # offset of the query's '?'; n: there is none
     uint16_t n                  # octets of `key` in use; 0 unless OK
     Name host                   # of an address literal: its canonical text as labels, which no host name can be
-    uint8_t key[URL_KEY_OCTETS + URL_SLACK]     # host in wire form, ":port" if any, path, "?query" if any
+    uint8_t key[URL_CUT_OCTETS + URL_SLACK]     # host in wire form, ":port" if any, path, "?query" if any
 
 
 cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogil

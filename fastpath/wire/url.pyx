@@ -16,7 +16,8 @@ Normalisation:
   which browsers follow), then runs of slashes become one.  An empty path is `/`, an empty query is none.
 Case, a trailing slash and the order of a query's parts are kept.
 
-Invariants: canonical(canonical(x)) == canonical(x); nothing is truncated to fit; no allocation.
+Invariants: canonical(canonical(x)) == canonical(x); no allocation.  Nothing that is listed is truncated to fit; of a
+request the first URL_CUT_OCTETS are read, more than a listed URL has: so a rule of what it begins with hits.
 Absent on purpose: IDNA (rules.names.urls applies it where the fault is URL_NOT_ASCII).
 Source: WHATWG URL §3.5 and §4.4, RFC 3986 §3 and §5.2.4, RFC 5952 §4.
 """
@@ -76,7 +77,9 @@ cdef Status url_from_text(const uint8_t* text, size_t n, Url* out) noexcept nogi
     if status != OK:
         return status
     _put_host(&host, parts.port, out)
-    return OK if _put_plain(parts.rest.at, parts.rest.n, out) else _put_rest(parts.rest.at, parts.rest.n, 0, out)
+    if not _put_plain(parts.rest.at, parts.rest.n, out):
+        _put_rest(parts.rest.at, parts.rest.n, 0, out)
+    return OK if out.n <= URL_KEY_OCTETS else _fault(out, URL_TOO_LONG, TOO_BIG)
 
 
 cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target, size_t n, uint8_t reading,
@@ -87,9 +90,11 @@ cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target
     port     0 to 65535, or negative for none
     target   path and query, or an absolute form, whose authority is skipped; a missing first '/' is added
     reading  of fastpath.wire.url_path; 0: the canonical one
-    TOO_BIG: longer than TARGET_OCTETS, or its canonical text than URL_OCTETS."""
+    A longer key than URL_KEY_OCTETS is cut to URL_CUT_OCTETS.
+    TOO_BIG: of more than TARGET_OCTETS only these are read."""
     cdef uint8_t clean[TARGET_OCTETS]
     cdef size_t at
+    cdef bint is_whole
     _clear(out)
     if port == HTTP_PORT or port == HTTPS_PORT:
         port = NO_PORT
@@ -97,20 +102,20 @@ cdef Status url_from_parts(const Name* host, int32_t port, const uint8_t* target
     if reading == 0 and _put_plain(target, n, out):
         return OK
     at = _path_begin(target, n)
-    if not _clean(target + at, n - at, clean, TARGET_OCTETS, &n):
-        return _fault(out, URL_TOO_LONG, TOO_BIG)
-    return _put_rest(clean, n, reading, out)
+    is_whole = _clean(target + at, n - at, clean, TARGET_OCTETS, &n) or memchr(clean, HASH, n) != NULL
+    _put_rest(clean, n, reading, out)
+    if is_whole or out.n == URL_CUT_OCTETS and memchr(clean, QUESTION, n) != NULL:
+        return OK
+    _put_unread(out)
+    return TOO_BIG
 
 
 cdef bint has_readings(const uint8_t* target, size_t n) noexcept nogil:
     """Whether servers read the path of a request in several ways.   target  as of url_from_parts()"""
     cdef uint8_t clean[TARGET_OCTETS]
-    cdef size_t path_n
-    cdef size_t at
-    if is_plain_path(target, n, &path_n):
-        return False
-    at = _path_begin(target, n)
-    return _clean(target + at, n - at, clean, TARGET_OCTETS, &n) and has_parent(clean, n)
+    cdef size_t at = _path_begin(target, n)
+    _clean(target + at, n - at, clean, TARGET_OCTETS, &n)
+    return has_parent(clean, n)
 
 
 cdef Status name_from_literal_host(const uint8_t* text, size_t n, Name* out) noexcept nogil:
@@ -174,9 +179,11 @@ cdef inline Status _fault(Url* out, uint8_t fault, Status status) noexcept nogil
 
 
 cdef bint _clean(const uint8_t* text, size_t n, uint8_t* clean, size_t room, size_t* clean_n) noexcept nogil:
-    """Copy without the blanks and controls around it, and without tab, LF and CR inside.   False: more than `room`."""
+    """Copy without the blanks and controls around it, and without tab, LF and CR inside.   False: more than `room`,
+    which are there."""
     cdef size_t i
     cdef size_t used = 0
+    clean_n[0] = room
     while n > 0 and text[n - 1] <= 32:
         n -= 1
     for i in range(n):
@@ -306,14 +313,20 @@ cdef Status _read_host(const uint8_t* text, size_t n, Name* host, Url* url) noex
 
 # -- writing ---------------------------------------------------------------------------------------------------------
 
-cdef Status _put_rest(const uint8_t* rest, size_t n, uint8_t reading, Url* out) noexcept nogil:
-    """Append path and query to the host.   rest  with fragment, at most TARGET_OCTETS"""
+cdef void _put_rest(const uint8_t* rest, size_t n, uint8_t reading, Url* out) noexcept nogil:
+    """Append path and query to the host, as far as there is room.   rest  with fragment, at most TARGET_OCTETS"""
     cdef size_t path_n
-    n = put_path(rest, n, reading, out.key + out.n, URL_KEY_OCTETS - out.n, &path_n)
-    if n == 0:
-        return _fault(out, URL_TOO_LONG, TOO_BIG)
+    n = put_path(rest, n, reading, out.key + out.n, URL_CUT_OCTETS - out.n, &path_n)
     _end(out, path_n, n)
-    return OK
+
+
+cdef void _put_unread(Url* out) noexcept nogil:
+    """Append what stands for octets that were not read: no canonical text has it, so no rule of the whole URL hits."""
+    if out.query_at == out.n:
+        out.query_at = URL_CUT_OCTETS
+    memset(out.key + out.n, PERCENT, URL_CUT_OCTETS - out.n)
+    memset(out.key + URL_CUT_OCTETS, 0, URL_SLACK)
+    out.n = URL_CUT_OCTETS
 
 
 cdef bint _put_plain(const uint8_t* rest, size_t n, Url* out) noexcept nogil:
@@ -446,8 +459,8 @@ def join(host: bytes, port: int, rest: bytes, reading: int = 0) -> CanonicalUrl:
         raise ValueError(FAULTS[URL_BAD_HOST])
     if not 0 <= reading < READINGS:
         raise ValueError(f"reading {reading}: not one of the {READINGS} ways to read a path")
-    if url_from_parts(&name, port, rest, len(rest), reading, &url) != OK:
-        raise ValueError(FAULTS[url.fault])
+    if url_from_parts(&name, port, rest, len(rest), reading, &url) != OK or url.n > URL_KEY_OCTETS:
+        raise ValueError(FAULTS[URL_TOO_LONG])
     return _value(&url)
 
 

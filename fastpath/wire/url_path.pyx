@@ -4,7 +4,7 @@ Decoding terminates, as each step shortens the text.  No two %XX overlap, so its
 
 Servers read a path with `..` in other ways, too, and what `..` takes away differs: a reading is one of these ways.
 
-Invariants: the output begins with '/' and is a fixed point; nothing is truncated to fit; nothing is allocated.
+Invariants: the output begins with '/', and is a fixed point where all of it fits; nothing is allocated.
 Source: RFC 3986 §3.3, §3.4 and §5.2.4.
 """
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -29,7 +29,7 @@ cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t reading, uint8_t* ou
     rest     at most TARGET_OCTETS; a missing first '/' is added
     reading  below READINGS
     path_n   set to the offset of the query's '?', or to the end
-    Returns the octets written; 0 where there is no room for them."""
+    Returns the octets written: of a longer text exactly the first `room` ones."""
     cdef uint8_t path[TARGET_OCTETS + 1]
     cdef size_t used = 0
     cdef size_t query_n = 0
@@ -45,17 +45,15 @@ cdef size_t put_path(const uint8_t* rest, size_t n, uint8_t reading, uint8_t* ou
     path_n[0] = 0 if n > 0 and _is_slash(rest[0]) else 1
     memcpy(path + path_n[0], rest, n)
     n = _read_path(path, path_n[0] + n, reading)
-    if not _encode(path, n, IN_PATH, out, room, &used):
-        return 0
+    _encode(path, n, IN_PATH, out, room, &used)
     path_n[0] = used
-    if query_n == 0:
+    if query_n == 0 or used == room:
         return used
-    if used == room:
-        return 0
     out[used] = QUESTION
     used += 1
     memcpy(path, query + 1, query_n)
-    return used if _encode(path, _decode(path, query_n), IN_QUERY, out, room, &used) else 0
+    _encode(path, _decode(path, query_n), IN_QUERY, out, room, &used)
+    return used
 
 
 cdef bint is_plain_path(const uint8_t* rest, size_t n, size_t* path_n) noexcept nogil:
@@ -191,23 +189,26 @@ cdef size_t _parent_end(const uint8_t* path, size_t n) noexcept nogil:
     return 0
 
 
-cdef bint _encode(const uint8_t* at, size_t n, uint8_t plain, uint8_t* out, size_t room, size_t* used) noexcept nogil:
-    """Append to out[:used]; encodes octets that are not `plain`, merges slashes of a path.   False: no room"""
+cdef void _encode(const uint8_t* at, size_t n, uint8_t plain, uint8_t* out, size_t room, size_t* used) noexcept nogil:
+    """Append to out[:used] as far as there is room; encodes octets that are not `plain`, merges slashes of a path."""
+    cdef uint8_t code[3]
     cdef size_t need
     cdef size_t i
+    code[0] = PERCENT
     for i in range(n):
         if plain == IN_PATH and at[i] == SLASH and i > 0 and at[i - 1] == SLASH:
             continue
-        need = 1 if PLAIN[at[i]] & plain else 3
-        if room - used[0] < need:
-            return False
-        out[used[0]] = at[i]
-        if need == 3:
-            out[used[0]] = PERCENT
-            out[used[0] + 1] = <uint8_t>HEX[at[i] >> 4]
-            out[used[0] + 2] = <uint8_t>HEX[at[i] & 15]
+        if used[0] == room:
+            return
+        if PLAIN[at[i]] & plain:
+            out[used[0]] = at[i]
+            used[0] += 1
+            continue
+        code[1] = <uint8_t>HEX[at[i] >> 4]
+        code[2] = <uint8_t>HEX[at[i] & 15]
+        need = min(<size_t>3, room - used[0])
+        memcpy(out + used[0], code, need)
         used[0] += need
-    return True
 
 
 cdef const char* HEX = "0123456789ABCDEF"
@@ -232,9 +233,11 @@ cdef inline int _digit(uint8_t c) noexcept nogil:
 
 def canonical_path(rest: bytes) -> bytes:
     """Canonical path and query of the text behind an authority.   Raises ValueError: longer than PATH_OCTETS."""
-    cdef uint8_t out[PATH_OCTETS]
+    cdef uint8_t out[PATH_OCTETS + 1]
     cdef size_t path_n
-    cdef size_t n = put_path(rest, len(rest), 0, out, PATH_OCTETS, &path_n) if len(rest) <= PATH_OCTETS else 0
-    if n == 0:
+    cdef size_t n = len(rest)
+    if n <= PATH_OCTETS:
+        n = put_path(rest, n, 0, out, PATH_OCTETS + 1, &path_n)
+    if n > PATH_OCTETS:
         raise ValueError(f"path and query are longer than {PATH_OCTETS} octets")
     return PyBytes_FromStringAndSize(<const char*>out, n)

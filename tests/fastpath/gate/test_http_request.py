@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.gate.lab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, SPOKEN, Lab, bytewise, cut
+from support.gate.lab import ALLOWED, ANSWERED, BLOCKED, NOW_S, PARTIAL, PARTIAL_SPOKEN, SPOKEN, Lab, bytewise, cut
 from support.images import prefixes
 from support.images.opened import NUMBER, Entry, Images
 from support.packets.builders import Client, hello, request
@@ -95,14 +95,78 @@ def test_a_listed_url_is_blocked_in_each_way_that_servers_read_its_path(lab: Lab
     assert state_of(lab, request(b"shared.test", target)) == ANSWERED
 
 
+LONG = b"/x//../" + b"a/" * 900  # read in twelve ways
+
+
+def head_of(*hosts: bytes, target: bytes = LONG, more: bytes = b"") -> bytes:
+    return b"GET " + target + b" HTTP/1.1\r\n" + b"".join(b"Host: %s\r\n" % host for host in hosts) + more
+
+
 def test_a_head_has_its_paths_read_again_within_a_budget_and_is_undecidable_beyond(lab: Lab, closed_lab: Lab) -> None:
     """Eight hosts, each with a target of 8 KiB, would cost a worker tens of milliseconds."""
-    long = b"/x//../" + b"a/" * 900
-    head = b"GET " + long + b" HTTP/1.1\r\n" + b"Host: shared.test\r\n" * 8 + b"\r\n"
+    many = head_of(b"shared.test", b"Shared.test", b"sHared.test", b"shAred.test", more=b"\r\n")
 
-    assert state_of(lab, request(b"shared.test", long)) == ALLOWED and lab.counted("gate_too_big") == 0
-    assert state_of(lab, head, Client(dport=80, sport=1)) == ALLOWED and lab.counted("gate_too_big") == 1
-    assert state_of(closed_lab, head) == BLOCKED
+    assert state_of(lab, request(b"shared.test", LONG)) == ALLOWED and lab.counted("gate_too_big") == 0
+    assert state_of(lab, many, Client(dport=80, sport=1)) == ALLOWED and lab.counted("gate_too_big") == 1
+    assert state_of(closed_lab, many) == BLOCKED
+
+
+def test_a_host_that_is_there_again_costs_nothing(closed_lab: Lab) -> None:
+    assert state_of(closed_lab, head_of(*[b"shared.test"] * 8, more=b"\r\n")) == ALLOWED
+
+
+def test_what_follows_a_head_whose_budget_is_used_up_is_judged_and_so_is_each_name(lab: Lab) -> None:
+    hosts = [b"shared.test", b"Shared.test", b"sHared.test", b"shAred.test"]
+    spent = head_of(*hosts, more=b"\r\n")
+    for sport, last in enumerate(
+        [
+            request(b"shared.test", b"/secret"),
+            request(b"blocked.test", LONG),
+            request(b"shared.test", b"/" + b"x" * 1500 + b"//../secret"),  # each head has a budget of its own
+        ]
+    ):
+        client = Client(dport=80, sport=sport)
+        assert state_of(lab, spent + head_of(*hosts, more=b"\r\n") + last, client) == ANSWERED
+    assert state_of(lab, head_of(*hosts, b"blocked.test", more=b"\r\n"), Client(dport=80, sport=9)) == ANSWERED
+
+
+@pytest.mark.parametrize("octets", [b"a", b"\ra", b"\r\r", b"a\r\n"])
+def test_a_head_that_a_bare_cr_may_end_is_not_judged_again_with_each_segment(lab: Lab, octets: bytes) -> None:
+    """Undecidable as often as judged: here once for each host more, not once for each of the segments."""
+    head = head_of(b"shared.test", b"Shared.test", b"sHared.test", b"shAred.test", more=b"Y: 1\rX: ")
+    state, at = lab.send(WEB, 0, head), len(head)
+    for _ in range(50):
+        state = lab.send(WEB, at, octets, state)
+        at += len(octets)
+
+    assert state == PARTIAL and 1 <= lab.counted("gate_too_big") <= 3
+
+
+@pytest.mark.parametrize("more", [b"Host: shared.test\r", b"GET /secret HTTP/1.1\r"])
+def test_a_host_or_a_target_that_comes_later_is_judged_though_the_head_has_no_end(lab: Lab, more: bytes) -> None:
+    head = (
+        b"GET /secret HTTP/1.1\r\nY: 1\rX: 2\r"
+        if more.startswith(b"Host")
+        else head_of(b"shared.test", target=b"/good", more=b"Y: 1\rX: 2\r")
+    )
+
+    state = lab.send(WEB, 0, head)
+    assert state == PARTIAL
+    for at, octets in bytewise(more + b"Z"):
+        state = lab.send(WEB, len(head) + at, octets, state)
+        if state != PARTIAL:
+            break
+    assert state == ANSWERED
+
+
+def test_a_path_with_parents_passes_however_it_arrives_and_as_often_as_it_is_asked_for(closed_lab: Lab) -> None:
+    octets, state, at = request(b"shared.test", b"/%61/b//../c/" + LONG + b"?q=%2F"), 0, 0
+    for _ in range(8):
+        for begin in range(0, len(octets), 100):
+            state = closed_lab.send(WEB, at + begin, octets[begin : begin + 100], state)
+            assert state != BLOCKED
+        at += len(octets)
+    assert state == ALLOWED and closed_lab.counted("gate_too_big") == 0
 
 
 @pytest.mark.parametrize("target", [b"/x/../../good", b"/a//../good", b"/a%2fb/../good?/../secret", b"/secret/../x"])
@@ -203,15 +267,94 @@ def test_a_later_request_of_the_connection_is_judged_too(lab: Lab) -> None:
     assert lab.send(WEB, len(first), request(b"shared.test", b"/folder"), SPOKEN) == ANSWERED
 
 
-@pytest.mark.parametrize("n", [2024, 2025, 2026, 2027, 2028, 2029, 2030])
-def test_a_target_of_any_length_is_read_or_told_to_be_undecidable(lab: Lab, closed_lab: Lab, n: int) -> None:
-    """shared.test/folder/aaa…: 2048 octets at n == 2029.  A longer one is no listed one, but its host has some."""
-    octets = request(b"shared.test", b"/folder/" + b"a" * n)
+@pytest.mark.parametrize("n", [2024, 2025, 2026, 2027, 2028, 2029, 2030, 2031, 2032, 8000, 8184, 8185, 20_000])
+@pytest.mark.parametrize("begin", [b"/folder/", b"/folder?", b"/%66older/", b"//folder?", b"/folder/?"])
+def test_what_lies_below_a_listed_folder_is_blocked_whatever_its_length(lab: Lab, begin: bytes, n: int) -> None:
+    """shared.test/folder/aaa…: 2048 octets, the most of a listed URL, at n == 2029."""
+    assert state_of(lab, request(b"shared.test", begin + b"a" * n)) == ANSWERED
 
-    is_readable = n + len("shared.test/folder/") <= 2048
-    assert state_of(lab, octets) == (ANSWERED if is_readable else ALLOWED)
-    assert state_of(closed_lab, octets) == (ANSWERED if is_readable else BLOCKED)
-    assert lab.counted("gate_too_big") == (0 if is_readable else 1)
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/" + b"x" * 2100 + b"//../secret",  # to nginx it is /secret; as browsers read it, it is too long for a rule
+        b"/" + b"x" * 9000 + b" /secret",
+        b"/secret#" + b"q" * 9000,
+        b"/./" * 2000 + b"secret",
+    ],
+)
+def test_a_reading_that_is_too_long_for_a_rule_hides_no_other_one(lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"shared.test", target)) == ANSWERED
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/good?" + b"q=%20&" * 1000,
+        b"/good?" + b"q" * 30_000,
+        b"/secret?" + b"q" * 2100,
+        b"/secret" + b"y" * 2100,
+        b"/folders?" + b"q" * 2100,
+        b"/folders" + b"y" * 8000,
+        b"/good/../" + b"a/" * 3000,
+    ],
+)
+def test_a_long_target_that_no_rule_covers_passes_under_either_policy(closed_lab: Lab, target: bytes) -> None:
+    assert state_of(closed_lab, request(b"shared.test", target)) == ALLOWED
+    assert closed_lab.counted("gate_too_big") == 0
+
+
+@pytest.mark.parametrize("target", [b"/./" * 3000 + b"secret", b"/good?%" + b"25" * 7000, b"/" + b"x" * 9000])
+def test_a_path_beyond_what_is_read_goes_by_the_policy(lab: Lab, closed_lab: Lab, target: bytes) -> None:
+    assert state_of(lab, request(b"shared.test", target)) == ALLOWED
+    assert state_of(closed_lab, request(b"shared.test", target)) == BLOCKED
+    assert lab.counted("gate_too_big") == 1
+
+
+FILLER = b"".join(b"X-%05d: %s\r\n" % (n, b"a" * 1000) for n in range(70))
+UNREAD = {
+    "its host last": b"GET /secret HTTP/1.1\r\n" + FILLER + b"Host: %s\r\n\r\n",
+    "its host first, its target not read": b"GET /./%s HTTP/1.1\r\nHost: %%s\r\n" % (b"./" * 4500) + FILLER + b"\r\n",
+}
+
+
+def sent_behind(lab: Lab, first: bytes, octets: bytes) -> int:
+    """Send both on one connection, as its server takes them; the state that it ends with."""
+    assert lab.send(WEB, 0, first) == ALLOWED
+    state: int = SPOKEN
+    for at in range(len(first), len(first + octets), 1400):
+        piece = (first + octets)[at : at + 1400]
+        state = lab.send(WEB, at, piece, state)
+        if state in (BLOCKED, ANSWERED):
+            break
+        if lab.is_asking:
+            lab.answer(WEB, at + len(piece), state=state)
+    return state
+
+
+@pytest.mark.parametrize("head", UNREAD)
+def test_a_second_head_beyond_64_kib_goes_by_the_policy_where_its_host_has_listed_urls(
+    lab: Lab, closed_lab: Lab, head: str
+) -> None:
+    first = b"GET /a HTTP/1.1\nHost: ok.test\n\n"  # a bare LF: from here on each line may begin a request
+
+    assert sent_behind(lab, first, UNREAD[head] % b"shared.test") in (SPOKEN, PARTIAL_SPOKEN)
+    assert lab.counted("gate_too_big") == 1
+    assert sent_behind(closed_lab, first, UNREAD[head] % b"shared.test") == BLOCKED
+
+
+@pytest.mark.parametrize("head", UNREAD)
+def test_an_upload_that_looks_like_a_head_of_another_host_passes(closed_lab: Lab, head: str) -> None:
+    first = request(b"ok.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+
+    assert sent_behind(closed_lab, first, UNREAD[head] % b"other.test") in (SPOKEN, PARTIAL_SPOKEN)
+
+
+def test_an_upload_of_lines_that_are_urls_of_a_host_with_listed_ones_passes(closed_lab: Lab) -> None:
+    first = request(b"ok.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+    body = b"5000\r\n" + b"http://shared.test/good\r\n" * 900 + b"\r\n"
+
+    assert sent_behind(closed_lab, first, body) in (SPOKEN, PARTIAL_SPOKEN)
 
 
 def test_a_long_target_of_a_host_without_listed_urls_is_nothing_to_wonder_at(closed_lab: Lab) -> None:

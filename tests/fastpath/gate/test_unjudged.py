@@ -385,6 +385,20 @@ def test_a_head_that_its_client_ends_with_its_connection_is_judged(lab: Lab, hea
     assert lab.send(other, len(head), b"", PARTIAL, flags=ACK | FIN) == ANSWERED
 
 
+@pytest.mark.parametrize("n", [60, 4093, 4094, 4095, 4096])
+def test_a_head_of_any_length_that_its_client_ends_with_its_connection_is_judged(lab: Lab, n: int) -> None:
+    """SMALL_OCTETS are 4096: the end of the last line, and of the head, need room behind it."""
+    begin = b"GET / HTTP/1.1\r\nHost: www.blocked.test\r\nX: "
+    head = begin + b"a" * (n - len(begin) - 2) + b"\r\n"
+    one, other = Client(dport=80, sport=1), Client(dport=80, sport=2)
+
+    assert lab.send(one, 0, head[:-9]) == PARTIAL
+    assert lab.send(one, n - 9, head[-9:], PARTIAL, flags=ACK | FIN) == ANSWERED
+    assert lab.send(other, 0, head) == PARTIAL
+    assert lab.send(other, n, b"", PARTIAL, flags=ACK | FIN) == ANSWERED
+    assert lab.counted("gate_too_big") == 0
+
+
 def test_an_allowed_head_may_be_ended_by_its_connection(lab: Lab, closed_lab: Lab) -> None:
     for each in (lab, closed_lab):
         assert each.send(WEB, 0, FIRST[:-2], flags=ACK | FIN) == ALLOWED
