@@ -51,7 +51,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
     cdef size_t taken
     cdef Verdict verdict
     if is_keep_alive(t):
-        return judge_keep_alive(t)
+        return judge_keep_alive(g, t)
     earn_readings(f, left)
     if _is_rest_of_unknown(g, t):
         return undecidable(g, t, CNT_GATE_FORGOTTEN)

@@ -51,6 +51,7 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     t.state = mark & MARK_STATE
     t.is_untracked = (mark & MARK_UNTRACKED) != 0
     t.is_reply = (mark & MARK_REPLY) != 0
+    t.is_asking = 0
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     status = parse_packet(packet, n, &t.p)
     if status != OK:
@@ -72,7 +73,9 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
 
 cdef bint _is_asking(const Turn* t) noexcept nogil:
     """Whether the kernel is to queue the server's next packets, too.  Untracked, they may take another path."""
-    return t.f != NULL and not t.is_untracked and not t.f.spent and t.p.proto != PROTO_UDP and asks_server(t.f)
+    if t.f == NULL or t.is_untracked or t.f.spent or t.p.proto == PROTO_UDP:
+        return False
+    return t.is_asking or asks_server(t.f)
 
 
 cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:

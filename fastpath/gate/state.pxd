@@ -25,7 +25,7 @@ cdef enum Verdict:          # of one packet, or of a part of what it says; judge
     ANSWER_PAGE = 5         # as BLOCK, and the client gets a page
     DROP = 6                # this packet alone is to be dropped
     NOT_A_NAME = 7          # of a host alone: it cannot be looked up
-    TOO_LONG = 8            # of a URL alone: it cannot be read, and its host has some listed
+    TOO_LONG = 8            # of a URL alone: not all of it is known or was read, and its host has some listed
     OPEN = 9                # of a SYN/ACK alone: from here on the beginning of the stream is known
 
 
@@ -109,6 +109,7 @@ cdef struct Turn:               # one packet, its flow and its stream position
     uint8_t state               # FlowState, as the kernel had it
     uint8_t is_untracked        # the kernel has no state of it: the flow has, and nothing proves what a server says
     uint8_t is_reply            # the other end has begun its entry, or it is a packet that the gate has asked for
+    uint8_t is_asking           # the server's next packets matter, whatever asks_server() says
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have received

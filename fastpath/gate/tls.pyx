@@ -50,7 +50,7 @@ cdef Verdict judge_tls(Gate* g, Turn* t) noexcept nogil:
     if _may_release(g, t):
         return RELEASE
     if is_keep_alive(t):
-        return judge_keep_alive(t)
+        return judge_keep_alive(g, t)
     if is_searched(g, t):
         return _search_segment(g, t)
     if is_begin_unknown and (begins_hello(g, t.p.payload, n) or _is_stray(g, t)):

@@ -23,7 +23,7 @@ cdef Verdict contradicted(Gate* g) noexcept nogil
 cdef bint is_apart(const Gate* g, const Turn* t) noexcept nogil
 cdef bint is_spoken(const Turn* t) noexcept nogil
 cdef bint is_keep_alive(const Turn* t) noexcept nogil
-cdef Verdict judge_keep_alive(const Turn* t) noexcept nogil
+cdef Verdict judge_keep_alive(Gate* g, Turn* t) noexcept nogil
 cdef bint is_proven(const Gate* g, const Turn* t) noexcept nogil
 cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil
 cdef Verdict so_far(const Turn* t) noexcept nogil

@@ -10,6 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 from fastpath.gate.flow cimport OPENING, Flow, find_flow, is_unjudged
 from fastpath.gate.labels cimport add_category, add_to_label, begin_label, put_label
+from fastpath.gate.outbox cimport put_tcp
 from fastpath.gate.state cimport (
     ALLOW, ALLOWED_SPOKEN, BLOCK, DROP, GO_ON, NOT_A_NAME, PARTIAL, PARTIAL_SPOKEN, UNDECIDED, WAIT, Gate, Turn,
     Verdict)
@@ -27,6 +28,7 @@ from fastpath.report.spool cimport note_block, note_shadow, note_url_block
 from fastpath.report.trace cimport note_channel, note_hello, note_name, note_undecidable
 from fastpath.wire.ja4 cimport JA4_QUIC, JA4_TLS
 from fastpath.wire.name cimport name_from_host
+from fastpath.wire.packet cimport FLAG_ACK
 from fastpath.wire.tls cimport ClientHello
 
 
@@ -229,11 +231,17 @@ cdef bint is_keep_alive(const Turn* t) noexcept nogil:
     return offset >= f.w.have or offset < 0 or f.w.at[offset] != 0
 
 
-cdef Verdict judge_keep_alive(const Turn* t) noexcept nogil:
-    """Any other octet is a contradiction.  This one passes where its server has all that it stands in for.
+cdef Verdict judge_keep_alive(Gate* g, Turn* t) noexcept nogil:
+    """Any other octet is a contradiction.  This one passes where its server has acknowledged what it stands in for.
 
-    Elsewhere a decoy may have stood in its place: it is dropped alone, and its client sends it again."""
-    return so_far(t) if is_spoken(t) and t.f.top <= t.f.next else DROP
+    Elsewhere a decoy may have stood in its place.  So one without an octet goes in its stead (RFC 9293 §3.8.4 allows
+    both): its server answers it alike, which says how far it has received, and its client's connection stays alive."""
+    if t.f.acked >= t.f.top:
+        return so_far(t)
+    if not g.shared.is_shadow:
+        t.is_asking = 1
+        put_tcp(&g.out, &t.p, False, t.p.seq, t.p.ack, FLAG_ACK, NULL, 0)
+    return DROP
 
 
 cdef Verdict over_budget(Gate* g, Turn* t) noexcept nogil:

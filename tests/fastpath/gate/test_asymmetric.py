@@ -22,6 +22,7 @@ from support.packets.builders import ACK, PSH, SYN, Client, hello, request
 
 from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import TableSet
+from fastpath.wire.packet import packet as parse
 from fastpath.wire.packet import tcp_onward
 
 WEB = Client(dport=80)
@@ -266,3 +267,20 @@ def test_a_client_that_has_acknowledged_nothing_has_heard_nothing(half: Half) ->
 def test_datagrams_and_other_ports_go_by_the_mark_as_ever(half: Half) -> None:
     assert half.send(Client(dport=9999), 0, hello(b"www.blocked.test"), SPOKEN) == SPOKEN
     assert half.gate.feed(b"\x45rubbish", MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | MARK_DROPPED
+
+
+@pytest.mark.parametrize(
+    ("client", "octets"), [(Client(), hello(b"www.allowed.test", padding=3)[:-1] + b"x"), (WEB, ALLOWED_REQUEST)]
+)
+def test_a_keep_alive_of_an_octet_reaches_its_server_without_it_so_that_an_idle_connection_lives(
+    closed_half: Half, client: Client, octets: bytes
+) -> None:
+    closed_half.open(client)
+    assert closed_half.say(client, 0, octets) == ALLOWED
+
+    for _ in range(3):
+        assert closed_half.say(client, len(octets) - 1, b"\0", acknowledged=500) == DROPPED
+        (sent,) = [parse(each) for each in closed_half.gate.injected()]
+        assert sent is not None
+        assert (sent.dport, sent.seq, sent.ack) == (client.dport, client.isn + len(octets) - 1, 77777 + 500)
+        assert (sent.payload, sent.flags) == (b"", ACK)

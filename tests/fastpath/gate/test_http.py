@@ -21,9 +21,10 @@ from support.gate.lab import (
     bytewise,
     cut,
 )
-from support.packets.builders import Client, hello, request
+from support.packets.builders import ACK, Client, hello, request
 
 from fastpath.images.tables import TableSet
+from fastpath.wire.packet import packet as parse
 
 WEB = Client(dport=80)
 CHUNKED = request(b"www.allowed.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
@@ -75,11 +76,14 @@ def test_a_keep_alive_with_an_octet_of_garbage_ends_no_connection_and_hides_noth
     assert lab.send(WEB, 0, first, ALLOWED) == ALLOWED
 
     kept = Client(dport=80, sport=1)
-    assert lab.send(kept, 0, first) == ALLOWED
-    for _ in range(3):
-        assert lab.send(kept, len(first) - 1, b"\0", SPOKEN) == SPOKEN
-    assert lab.send(kept, len(first), first, SPOKEN) == SPOKEN
-    assert lab.send(kept, 2 * len(first) - 1, b"\0", SPOKEN) == SPOKEN
+    for end in (len(first), 2 * len(first)):
+        state = int(SPOKEN) if end > len(first) else 0
+        assert lab.send(kept, end - len(first), first, state) in (ALLOWED, SPOKEN)
+        assert lab.send(kept, end - 1, b"\0", SPOKEN) == DROPPED  # one without an octet asks in its stead
+        assert lab.is_asking
+        assert lab.answer(kept, end) == SPOKEN
+        for _ in range(3):
+            assert lab.send(kept, end - 1, b"\0", SPOKEN) == SPOKEN
     assert lab.send(kept, 2 * len(first), request(b"blocked.test"), SPOKEN) == ANSWERED
 
     other = Client(dport=80, sport=2)
@@ -90,6 +94,28 @@ def test_a_keep_alive_with_an_octet_of_garbage_ends_no_connection_and_hides_noth
     assert lab.send(within, 0, first) == ALLOWED
     assert lab.send(within, len(first), first[:-9], SPOKEN) == PARTIAL_SPOKEN
     assert lab.send(within, 2 * len(first) - 10, b"\0", PARTIAL_SPOKEN) == DROPPED
+
+
+@pytest.mark.parametrize("client", [WEB, Client("2001:db8::7", "2001:db8:1::1", dport=80)])
+def test_a_keep_alive_that_may_stand_in_a_decoy_s_place_reaches_its_server_without_its_octet(
+    lab: Lab, client: Client
+) -> None:
+    first = request(b"www.allowed.test")
+    decoy = b"GET http://www.allowed.test/x HTTP/1.1\r\nX: y\r\n\r\n"
+    end = len(first + decoy)
+    lab.send(client, 0, first)
+    lab.send(client, len(first), decoy, SPOKEN)  # its TTL ends before its server
+    lab.gate.injected()
+
+    assert lab.send(client, end - 1, b"\0", SPOKEN) == DROPPED
+    (sent,) = lab.gate.injected()
+    assert len(sent) == len(client.segment(end - 1, b"\0")) - 1
+    found, dropped = parse(sent), parse(client.segment(end - 1, b"\0"))
+    assert found is not None and dropped is not None
+    assert found == dropped._replace(payload=b"", flags=ACK)
+
+    assert lab.answer(client, len(first)) == SPOKEN  # so far has its server received
+    assert lab.send(client, end - 1, b"\0", SPOKEN) == DROPPED
 
 
 def test_a_second_request_of_a_kept_connection_is_judged(lab: Lab) -> None:

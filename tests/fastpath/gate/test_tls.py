@@ -106,6 +106,7 @@ def test_a_keep_alive_behind_a_hello_ends_no_connection(lab: Lab) -> None:
     assert lab.send(Client(), 0, octets) == ALLOWED
 
     assert lab.send(Client(), len(octets) - 1, b"\0", ALLOWED) == DROPPED  # a decoy may have stood there
+    assert lab.answer(Client(), len(octets)) == SPOKEN
     assert lab.send(Client(), len(octets) - 1, b"\0", SPOKEN) == SPOKEN
     assert lab.send(Client(), len(octets), CCS + APPDATA, SPOKEN) == SPOKEN
     assert lab.answer(Client(), len(octets + CCS + APPDATA), b"x") == RELEASED
