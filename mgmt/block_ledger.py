@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, inse
 
 from mgmt.holds.scope import Scope, day_text, is_held
 from parental.database import upsert
+from parental.revision import current_revision, raise_revision
 from parental.schema.orders import orders
 from parental.schema.records import blocks, csam_counts, day_keys, spool_positions
 from parental.subscriber import UNKNOWN_PROVINCE
@@ -32,6 +33,7 @@ CSAM, HELP = "csam", "help"
 HOUSEHOLD = ("pause", "schedule", "quota", "soft-lock", "category", "household")
 # A province follows from the subscriber: it makes no second row of what is one.
 _IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count", "province")]
+GONE = "blocks gone before"  # the revision that says up to when records were destroyed, in unix seconds
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
@@ -228,6 +230,17 @@ def forget(
     if before_s is not None:
         due = due.where(blocks.c.time_s < before_s)
     return conn.execute(delete(blocks).where(blocks.c.id.in_(due.limit(limit)))).rowcount
+
+
+def note_gone(conn: Connection, before_s: int) -> None:
+    """Note that records of before are destroyed, but for what legal holds keep; what was noted stays."""
+    if (by := before_s - gone_before_s(conn)) > 0:
+        raise_revision(conn, GONE, by)
+
+
+def gone_before_s(conn: Connection) -> int:
+    """Up to when records were destroyed by their age, whatever age was set at that time.   0: none ever"""
+    return current_revision(conn, GONE)
 
 
 def is_ahead(conn: Connection, after_s: float) -> bool:

@@ -79,8 +79,8 @@ cdef struct Flow:
     int64_t skipped         # up to here octets of a long body were not stored; none: not behind `base`
     int64_t top             # highest stream position accepted
     int64_t acked           # up to here the server has acknowledged; known where its packets were asked for
-    Label label             # of what was allowed on this connection so far, as the kernel has it
     Window w
+    Label label             # of what was allowed on this connection so far, as the kernel has it
     QuicHead quic
 
 

@@ -3,17 +3,20 @@
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Engine
 
 from fastpath.images.decision import ListInForce
 from filterd.audit.archive_client import ArchiveClient
+from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts
 from filterd.audit.seal import Seal
 from filterd.config.web_settings import clocks_of
 from filterd.control.context import Context, guarded
-from filterd.places import keys_folder
+from filterd.places import SPOOL, keys_folder
 from filterd.statistics.quarters import Box, publish_last
 from filterd.statistics.transparency import tell_last
 from mgmt.block_archive import ArchiveFailed
@@ -42,7 +45,9 @@ def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> 
     archive = ArchiveClient(config.run_dir) if config.records.are_files else None
     is_counted = config.records.bypass_statistics and bool(lists)
     seen = attempts(engine, lists) if is_counted else None
-    box, rules = Box(engine, records, signer, archive, config.retention.blocks), clocks_of(config)
+    waits_since = partial(late_since_s, config.state_dir / SPOOL, records, socket.gethostname(), time.time())
+    box = Box(engine, records, signer, archive, config.retention.blocks, waits_since)
+    rules = clocks_of(config)
     try:
         quarter = publish_last(box, read_clocks(), rules, seen)
     except ArchiveFailed as reason:

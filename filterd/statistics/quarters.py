@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
-from mgmt.block_ledger import Wanted, has_blocks
+from mgmt.block_ledger import Wanted, gone_before_s, has_blocks
 from mgmt.deadlines.rules import Rules
 from mgmt.deadlines.statistics import Statistics, Took, statistics_of
 from mgmt.ledger import trusted_clock
@@ -53,13 +53,15 @@ class Box(NamedTuple):
     """Who publishes, out of what.
 
     engine    of control;   records  of the role that keeps the records;   signer  the ledger's key
-    archive   None: records are rows of the database;   kept_s  for how long blocks are kept"""
+    archive   None: records are rows of the database;   kept_s  for how long blocks are kept
+    waits_since  when the oldest record was written that is not among them yet, unix seconds; None: none waits"""
 
     engine: Engine
     records: Engine
     signer: Signer
     archive: ArchiveClient | None
     kept_s: int
+    waits_since: Callable[[], float | None] = lambda: None
 
 
 def publish_last(box: Box, clocks: Clocks, rules: Rules, attempts: Attempts | None) -> str | None:
@@ -76,6 +78,9 @@ def publish_last(box: Box, clocks: Clocks, rules: Rules, attempts: Attempts | No
     with reading(box.engine) as conn:
         if has_text(conn, quarter.name, node):
             return None
+    waits_since = box.waits_since()
+    if waits_since is not None and waits_since < quarter.months[-1].until_s:
+        raise OSError(f"statistics: records of {quarter.name} still wait in the spool; nothing published yet")
     blocks = _blocks(box, quarter)
     totals = None if attempts is None or alone else _totals(attempts)
     made = _statement(box, quarter, node, at, rules, blocks, totals, alone)
@@ -104,6 +109,7 @@ def _statement(
     with reading(box.records) as conn:
         csam = csam_cells(conn, months, node or None)
     with reading(box.engine) as conn:
+        gone_s = gone_before_s(conn)
         appeals = None if alone else appeal_cells(conn, months)
         orders = None if alone else statistics_of(conn, rules, since, until, at)
         before = None if totals is None else last_bypass(conn, quarter.before.name, node)
@@ -116,7 +122,7 @@ def _statement(
         node=node,
         made=time_text(int(at.timestamp() * 1000)),
         least=LEAST,
-        is_whole=box.kept_s >= (at - since).total_seconds(),
+        is_whole=max(gone_s, at.timestamp() - box.kept_s) <= since.timestamp(),
         blocks=statement.protected_blocks(blocks),
         csam=statement.protected_csam(csam),
         appeals=None if appeals is None else statement.protected_appeals(appeals),

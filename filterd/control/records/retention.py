@@ -19,6 +19,7 @@ from filterd.control.context import Context, guarded
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from filterd.lists.rails import proof_of
 from mgmt.block_archive import ArchiveFailed
+from mgmt.block_ledger import note_gone
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
 from parental.database import reading, writing
@@ -62,9 +63,15 @@ class Retention:
         """Destroy what is old.   Raises ClockStepped, OSError"""
         config, held = self._context.config, self._holds().scopes
         of_files = self._forget_files if config.records.are_files else None
-        forget_due(self._records, config.retention, read_clocks(), self._forget_released, of_files, held)
+        forget_due(self._records, config.retention, read_clocks(), self._forget_rest, of_files, held)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _forget_rest(self, now_s: int, before_s: int) -> None:
+        """Once records are gone: note it, and forget addresses that were released before."""
+        with writing(self._context.engine) as conn:
+            note_gone(conn, now_s - self._context.config.retention.blocks)
+        self._forget_released(now_s, before_s)
 
     def _holds(self) -> Holds:
         config, kept_s = self._context.config, float(self._context.config.retention.blocks)

@@ -19,7 +19,7 @@ from fastpath.images.verdict import Reason
 from filterd.audit.block_search import counted
 from filterd.audit.drain import Ledger, drain_spools
 from filterd.statistics.quarters import DELAY, Box, publish_last
-from mgmt.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks
+from mgmt.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks, note_gone
 from mgmt.deadlines.rules import Rules
 from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
@@ -34,6 +34,7 @@ from parental.subscriber import UNKNOWN_PROVINCE
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())
 OVER = int(datetime(2026, 10, 2, 12, tzinfo=UTC).timestamp())
+QUARTER_BEGINS = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp()) - 5 * 3600  # in Karachi
 DAY_S = 86_400
 RULES = Rules()
 
@@ -105,6 +106,25 @@ def test_what_was_destroyed_by_its_age_is_said(box: Box) -> None:
     publish_last(box._replace(kept_s=30 * DAY_S), clocks(OVER), RULES, None)
 
     assert not released(box)["is_whole"]
+
+
+def test_what_a_shorter_age_has_destroyed_before_is_said_whatever_age_is_set_now(box: Box) -> None:
+    put(box.records, 40)
+    with writing(box.engine) as conn:
+        note_gone(conn, QUARTER_BEGINS + 1)
+        note_gone(conn, QUARTER_BEGINS - DAY_S)
+
+    publish_last(box, clocks(OVER), RULES, None)
+
+    assert not released(box)["is_whole"]
+
+
+def test_while_records_of_the_quarter_wait_in_the_spool_nothing_is_published(box: Box) -> None:
+    put(box.records, 40)
+    with pytest.raises(OSError, match="2026-Q3 still wait in the spool"):
+        publish_last(box._replace(waits_since=lambda: BEGUN), clocks(OVER), RULES, None)
+
+    assert publish_last(box._replace(waits_since=lambda: OVER - 60), clocks(OVER), RULES, None) == "2026-Q3"
 
 
 def test_attempts_of_the_first_quarter_are_not_known_and_those_of_the_next_are_what_has_come_since(box: Box) -> None:

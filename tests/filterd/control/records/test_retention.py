@@ -1,6 +1,8 @@
 """Retention looks at legal holds before it destroys anything, and destroys nothing where it cannot."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +64,21 @@ def test_a_hold_that_was_signed_just_before_a_pass_is_kept_to_by_it(keeper: Rete
     keeper.forget()
 
     assert left(engine) == ["pta"]
+
+
+def test_up_to_when_records_went_is_noted_and_a_longer_age_later_takes_nothing_back(
+    keeper: Retention, engine: Engine
+) -> None:
+    config = keeper._context.config
+    keeper.forget()
+    with reading(engine) as conn:
+        gone_s = block_ledger.gone_before_s(conn)
+    keeper._context.config = replace(config, retention=replace(config.retention, blocks=10 * config.retention.blocks))
+    keeper.forget()
+
+    assert abs(gone_s - (time.time() - config.retention.blocks)) < 600
+    with reading(engine) as conn:
+        assert block_ledger.gone_before_s(conn) == gone_s
 
 
 def test_where_holds_cannot_be_read_nothing_is_destroyed(
