@@ -81,6 +81,21 @@ def test_a_remark_that_blocks_asks_for_nothing_else(text: str) -> None:
     assert not asks_to_unblock(text)
 
 
-@pytest.mark.parametrize("text", ["block; do not restore", "content not allowed, block"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "block; do not restore",
+        "content not allowed, block",
+        "do not allow access",
+        "not to be unblocked before the court says so",
+        "cannot be allowed",
+        "don\u2019t un-block",
+    ],
+)
+def test_what_is_not_to_be_opened_asks_for_a_block(text: str) -> None:
+    assert not asks_to_unblock(text)
+
+
+@pytest.mark.parametrize("text", ["not blocked yet", "do not restore; unblock the other one", "newly released, block"])
 def test_a_remark_that_speaks_of_opening_in_passing_is_held_too(text: str) -> None:
     assert asks_to_unblock(text)
