@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
-from mgmt.block_ledger import gone_before_s
+from mgmt import block_ledger
 from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
 from mgmt.holds.scope import Scope, scope_of
 from mgmt.ledger.event import CONTROL, Actor
@@ -118,7 +118,7 @@ def _begin(conn: Connection, approval: Row[Any], hold: Row[Any] | None, moment: 
     assert hold is not None
     scope, at = scope_of(hold), moment.at
     now_s = at.timestamp() if moment.known_s is None else moment.known_s
-    gone_s = max(int(now_s - moment.kept_s), gone_before_s(conn))
+    gone_s = max(int(now_s - moment.kept_s), block_ledger.gone_before_s(conn))
     gone_before_s = gone_s if scope.since_s < gone_s else None
     begun = {"begun_ms": int(at.timestamp() * 1000), "gone_before_s": gone_before_s}
     conn.execute(update(legal_holds).where(legal_holds.c.id == hold.id).values(begun))
