@@ -58,10 +58,9 @@ def by_day(rows: Rows) -> Iterator[tuple[int, Rows]]:
     of_day: dict[int, list[int]] = {}
     for index, time_s in enumerate(array("q", rows.time_s)):
         of_day.setdefault(time_s // DAY_S, []).append(index)
-    columns = rows.time_s, rows.kind, rows.pseudonym, rows.counts
-    time_s, kind, pseudonym, counts = (array(code, each) for code, each in zip("qIII", columns, strict=True))
+    columns = [array("q", rows.time_s), *(array("I", each) for each in (rows.kind, rows.pseudonym, rows.counts))]
     for day, chosen in sorted(of_day.items()):
-        found = (array(each.typecode, map(each.__getitem__, chosen)) for each in (time_s, kind, pseudonym, counts))
+        found = (array(each.typecode, map(each.__getitem__, chosen)) for each in columns)
         yield day, Rows(rows.kinds, rows.pseudonyms, *(each.tobytes() for each in found))
 
 
