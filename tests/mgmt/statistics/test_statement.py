@@ -53,7 +53,7 @@ def test_a_file_is_checked_offline_and_one_that_was_changed_is_refused() -> None
 
 def test_what_a_tap_has_seen_is_in_no_sum_with_what_was_blocked() -> None:
     tap = ("2026-07", "Sindh", "adult", "sni", "pta", "unknown", "shadow")
-    cells = {tap: 12, (*tap[:-1], "splash"): 3, (*tap[:3], "dns", *tap[4:-1], "splash"): 40}
+    cells: dict[tuple[str, ...], int] = {tap: 12, (*tap[:-1], "splash"): 3, (*tap[:3], "dns", *tap[4:-1], "splash"): 40}
 
     assert [(row.outcome, row.count) for row in protected_blocks(cells)] == [("splash", 43), ("shadow", 12)]
 

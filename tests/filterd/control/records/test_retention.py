@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select, update
 from support.control.box import make
 from support.mgmt.signing import ORIGIN, PARTY, answer_of, signer
 
+from filterd.config.kinds import Seconds
 from filterd.control.records import retention
 from filterd.control.records.retention import Retention
 from mgmt import block_ledger
@@ -73,7 +74,9 @@ def test_up_to_when_records_went_is_noted_and_a_longer_age_later_takes_nothing_b
     keeper.forget()
     with reading(engine) as conn:
         gone_s = block_ledger.gone_before_s(conn)
-    keeper._context.config = replace(config, retention=replace(config.retention, blocks=10 * config.retention.blocks))
+    keeper._context.config = replace(
+        config, retention=replace(config.retention, blocks=Seconds(10 * config.retention.blocks))
+    )
     keeper.forget()
 
     assert abs(gone_s - (time.time() - config.retention.blocks)) < 600
