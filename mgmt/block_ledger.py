@@ -113,7 +113,9 @@ def append_blocks(conn: Connection, records: Iterable[BlockRecord], node_key: by
         day = datetime.fromtimestamp(record.time_s, UTC).date().isoformat()
         if day not in keys:
             keys[day] = day_key(conn, day)
-        pseudonym = "" if record.subscriber is None else pseudonym_of(record.subscriber, keys[day], node_key)
+        theirs, pseudonym = record.reason in HOUSEHOLD, ""
+        if record.subscriber is not None:
+            pseudonym = pseudonym_of(record.subscriber, keys[day], node_key, of_household=theirs)
         counted[*astuple(record)[:-3], pseudonym, record.province] += record.count
     if counted:
         columns = (*_IDENTITY, "province")
@@ -141,13 +143,20 @@ def add_csam_counts(conn: Connection, counts: Iterable[CsamCount]) -> None:
         )
 
 
-def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes) -> str:
-    """32 hexadecimal digits that stand for a subscriber for one day."""
-    return keyed_pseudonym(subscriber, hmac.digest(node_key, day_key, hashlib.sha256)).hex()
+def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes, *, of_household: bool = False) -> str:
+    """32 hexadecimal digits that stand for a subscriber for one day, in one of the two ledgers."""
+    return keyed_pseudonym(subscriber, pseudonym_key(node_key, day_key, of_household=of_household)).hex()
+
+
+def pseudonym_key(node_key: bytes, day_key: bytes, *, of_household: bool) -> bytes:
+    """The key of a day's pseudonyms: another one for households' own records, so that nobody is followed from one to
+    the other."""
+    key = hmac.digest(node_key, day_key, hashlib.sha256)
+    return hmac.digest(key, b"household", hashlib.sha256) if of_household else key
 
 
 def keyed_pseudonym(subscriber: int, key: bytes) -> bytes:
-    """The 16 octets of a pseudonym under a key made of both keys."""
+    """The 16 octets of a pseudonym under a key of pseudonym_key()."""
     return hmac.digest(key, str(subscriber).encode(), hashlib.sha256)[:PSEUDONYM_OCTETS]
 
 

@@ -9,8 +9,6 @@ are on the disk; a household that keeps nothing has no record.   One process dra
 Absent on purpose: pyarrow.  Control drains, and files are made by the archive (filterd.audit.archive_service).
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,8 +118,7 @@ class BlockDrain:
         if of_day is None:
             with writing(self._ledger.engine) as conn:
                 of_day = block_ledger.day_key(conn, date)
-        key = hmac.digest(self._ledger.node_key, of_day, hashlib.sha256)
-        return key if ledger == "enforcement" else hmac.digest(key, ledger.encode(), hashlib.sha256)
+        return block_ledger.pseudonym_key(self._ledger.node_key, of_day, of_household=ledger == "household")
 
 
 def _place(at: Position) -> Place:

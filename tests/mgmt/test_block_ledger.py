@@ -94,7 +94,15 @@ def test_the_pseudonym_cannot_be_had_from_the_database_alone(engine: Engine) -> 
     [row] = rows(engine)
     guesses = {hmac.digest(day_key, str(n).encode(), "sha256").hex()[:32] for n in range(1000)}
     assert row.pseudonym not in guesses
-    assert row.pseudonym == block_ledger.pseudonym_of(7, day_key, KEY)
+    assert row.pseudonym == block_ledger.pseudonym_of(7, day_key, KEY, of_household=True)
+
+
+def test_nobody_is_followed_from_the_records_of_an_order_to_those_of_a_household(engine: Engine) -> None:
+    append(engine, record(reason="order"))
+    append(engine, record(reason="pause"))
+
+    names = [row.pseudonym for row in rows(engine)]
+    assert len(set(names)) == len(names) == 2 and all(len(name) == 32 for name in names)
 
 
 @pytest.mark.parametrize("reason", ["csam", "help"])

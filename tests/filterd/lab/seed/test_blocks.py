@@ -37,7 +37,11 @@ def test_a_schedules_block_is_the_familys_own_and_lies_in_its_nights(life: Life,
 
     assert rows
     for row in rows:
-        of = {pseudonym_of(family.line, key, node_key): family for family in FAMILIES for key in keys.values()}
+        of = {
+            pseudonym_of(family.line, key, node_key, of_household=True): family
+            for family in FAMILIES
+            for key in keys.values()
+        }
         closed = lock_reason(of[row.pseudonym].profile, datetime.fromtimestamp(row.time_s, month.zone))
         assert closed is Reason.SCHEDULE
 
