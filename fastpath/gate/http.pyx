@@ -17,7 +17,8 @@ from libc.string cimport memchr, memcmp, memset
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport (
     ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, charge_window, is_unjudged, make_room)
-from fastpath.gate.http_request cimport by_policy, earn_readings, judge_head, judge_hosts, judge_lines, pay_reading
+from fastpath.gate.http_request cimport (
+    by_policy, earn_readings, judge_beginning, judge_head, judge_hosts, judge_lines, pay_reading, whole_lines)
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window
 from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, TOO_LONG, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
@@ -370,20 +371,12 @@ cdef Verdict _judge_too_big(Gate* g, Turn* t, const RequestHead* head, uint32_t 
     if f.stage != LOST:
         verdict = judge_head(g, t, head, CNT_GATE_TOO_BIG)
     else:
-        verdict = by_policy(g, t, judge_hosts(g, t, head))
+        verdict = by_policy(g, t, judge_beginning(g, t, head, f.w.at + start))
     f.stage = LOST
     if head.has_line:
         f.body = IN_HEAD
-    _step_to(f, f.next + _whole_lines(f.w.at + start, HEAD_OCTETS))
+    _step_to(f, f.next + whole_lines(f.w.at + start, HEAD_OCTETS))
     return _unless_ended(verdict)
-
-
-cdef uint32_t _whole_lines(const uint8_t* data, uint32_t n) noexcept nogil:
-    """The octets up to the last LF; all of them where there is none."""
-    cdef uint32_t at = n
-    while at > 0 and data[at - 1] != LF:
-        at -= 1
-    return at if at > 0 else n
 
 
 cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t start) noexcept nogil:

@@ -11,3 +11,5 @@ cdef Verdict by_policy(Gate* g, Turn* t, Verdict verdict) noexcept nogil
 cdef Verdict judge_lines(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil
 cdef Verdict judge_head(Gate* g, Turn* t, const RequestHead* head, int counter) noexcept nogil
 cdef Verdict judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nogil
+cdef Verdict judge_beginning(Gate* g, Turn* t, const RequestHead* head, const uint8_t* data) noexcept nogil
+cdef uint32_t whole_lines(const uint8_t* data, uint32_t n) noexcept nogil

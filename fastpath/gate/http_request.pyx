@@ -17,11 +17,14 @@ from fastpath.images.verdict cimport C_HTTP, NO_LIST, PASSTHRU, TCP_ONLY, Decisi
 from fastpath.report.counters cimport CNT_GATE_NO_NAME, CNT_GATE_REQUESTS, CNT_GATE_TOO_BIG, CNT_NO_TABLES, count
 from fastpath.report.trace cimport note_channel, note_name
 from fastpath.wire.http1 cimport HEAD_OCTETS, Piece, RequestHead, lines_of_head
+from fastpath.wire.http1_octets cimport is_space
 from fastpath.wire.name cimport name_from_host
 from fastpath.wire.url cimport has_readings, name_from_literal_host, port_of_host
 from fastpath.wire.url_path cimport READINGS, TARGET_OCTETS, is_plain_path
 
 cdef enum:
+    LF = 10
+    SLASH = 47
     HTTP_PORT = 80
     READINGS_AN_OCTET = 2 * READINGS    # that an octet may have which is no plain target: at two ports
 
@@ -124,6 +127,42 @@ cdef Verdict judge_hosts(Gate* g, Turn* t, const RequestHead* head) noexcept nog
         if found == TOO_LONG:
             verdict = TOO_LONG
     return verdict
+
+
+cdef Verdict judge_beginning(Gate* g, Turn* t, const RequestHead* head, const uint8_t* data) noexcept nogil:
+    """Judge the first HEAD_OCTETS of what may be a head, or lines of a body: as judge_hosts().
+
+    TOO_LONG: also where a request line does not end in them, whose URL is not known, and maybe its host (Go's have
+    1 MiB).  In a body, few lines of that length begin with two words of which the second is a path or a URL."""
+    cdef Verdict verdict = judge_hosts(g, t, head)
+    if verdict == GO_ON and head.has_method and not head.has_line and _has_target(data, data + HEAD_OCTETS):
+        return TOO_LONG
+    return verdict
+
+
+cdef bint _has_target(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    """Whether the second word begins with a slash, or has an authority."""
+    while at < end and is_space(at[0]):
+        at += 1
+    while at < end and not is_space(at[0]):
+        at += 1
+    while at < end and is_space(at[0]):
+        at += 1
+    if at < end and at[0] == SLASH:
+        return True
+    while end - at >= 3 and not is_space(at[0]):
+        if memcmp(at, b"://", 3) == 0:
+            return True
+        at += 1
+    return False
+
+
+cdef uint32_t whole_lines(const uint8_t* data, uint32_t n) noexcept nogil:
+    """The octets up to the last LF; all of them where there is none."""
+    cdef uint32_t at = n
+    while at > 0 and data[at - 1] != LF:
+        at -= 1
+    return at if at > 0 else n
 
 
 cdef bint _is_repeated(const RequestHead* head, uint8_t i) noexcept nogil:

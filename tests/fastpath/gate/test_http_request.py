@@ -350,6 +350,32 @@ def test_an_upload_that_looks_like_a_head_of_another_host_passes(closed_lab: Lab
     assert sent_behind(closed_lab, first, UNREAD[head] % b"other.test") in (SPOKEN, PARTIAL_SPOKEN)
 
 
+LONG_LINES = {
+    "a listed folder": b"GET /folder?%s HTTP/1.1\r\nHost: shared.test\r\n\r\n",
+    "a listed name": b"GET http://www.blocked.test/?%s HTTP/1.1\r\nHost: ok.test\r\n\r\n",
+    "another scheme": b"X y://www.blocked.test/?%s HTTP/1.1\r\nHost: ok.test\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("line", LONG_LINES)
+def test_a_second_request_line_beyond_64_kib_goes_by_the_policy_whatever_comes_behind_it(
+    lab: Lab, closed_lab: Lab, line: str
+) -> None:
+    first = b"GET /a HTTP/1.1\nHost: ok.test\n\n"
+
+    assert sent_behind(lab, first, LONG_LINES[line] % (b"q" * 70_000)) in (SPOKEN, PARTIAL_SPOKEN)
+    assert lab.counted("gate_too_big") == 1
+    assert sent_behind(closed_lab, first, LONG_LINES[line] % (b"q" * 70_000)) == BLOCKED
+
+
+@pytest.mark.parametrize("text", [b"a line of words, ", b"0123456789abcdef", b"var x=1;function a(b){return b/2};"])
+def test_an_upload_of_one_long_line_passes(closed_lab: Lab, text: bytes) -> None:
+    first = request(b"ok.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+    body = b"1ffff\r\n" + (text * 9000)[:0x1FFFF] + b"\r\n"
+
+    assert sent_behind(closed_lab, first, body) in (SPOKEN, PARTIAL_SPOKEN)
+
+
 def test_an_upload_of_lines_that_are_urls_of_a_host_with_listed_ones_passes(closed_lab: Lab) -> None:
     first = request(b"ok.test", method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
     body = b"5000\r\n" + b"http://shared.test/good\r\n" * 900 + b"\r\n"
