@@ -56,7 +56,7 @@ def redact(conn: Connection, number: int, reason: str, by: Actor, at: datetime) 
         raise LookupError(f"event {number}: does not exist, or is redacted already; nothing done; look at an export")
     if json.loads(found)["action"] == REDACTED:
         raise ValueError(
-            f"event {number}: says who redacted another event, and why; nothing done, it stays; give no name in --reason"
+            f"event {number}: says who redacted another event, and why; nothing done; give no name in --reason"
         )
     saying = append(conn, Event(SETTINGS, REDACTED, by, {"event": number}, {"reason": reason}), at)
     conn.execute(insert(redactions).values(number=number, by_number=saying))

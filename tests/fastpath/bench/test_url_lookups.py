@@ -10,8 +10,8 @@ from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 
 LISTED = UrlEntry("orders", "bad.test/a", Mode.SUBTREE)
-TOO_LONG = "/a/" + "b" * 3000
-TARGETS = ["/a", "/a/b?x=1", "/ab", "/", TOO_LONG, "/other"] * 50
+LONG = "/a/" + "b" * 3000  # of which as much is read as a listed URL may have
+TARGETS = ["/a", "/a/b?x=1", "/ab", "/", LONG, "/other"] * 50
 REQUESTS = [(to_wire(b"bad.test"), target.encode()) for target in TARGETS]
 
 
@@ -21,13 +21,13 @@ def test_one_pass_blocks_the_listed_requests_once(images: Images, passes: int) -
 
     ns, n_blocked = request_ns(tables, REQUESTS, passes)
 
-    assert n_blocked == sum(target != TOO_LONG and is_match(LISTED, "bad.test" + target) for target in TARGETS) > 0
+    assert n_blocked == sum(is_match(LISTED, "bad.test" + target[:100]) for target in TARGETS) > 0
     assert ns > 0
 
 
 @pytest.mark.parametrize("passes", [1, 3])
-def test_one_pass_reads_every_url_that_is_short_enough_once(passes: int) -> None:
+def test_one_pass_reads_every_url_once(passes: int) -> None:
     ns, n_read = canonical_ns(REQUESTS, passes)
 
-    assert n_read == sum(target != TOO_LONG for target in TARGETS)
+    assert n_read == len(TARGETS)
     assert ns > 0

@@ -34,7 +34,7 @@ from parental.subscriber import UNKNOWN_PROVINCE
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())
 OVER = int(datetime(2026, 10, 2, 12, tzinfo=UTC).timestamp())
-QUARTER_BEGINS = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp()) - 5 * 3600  # in Karachi
+QUARTER_BEGINS = int(datetime(2026, 7, 1, tzinfo=UTC).timestamp())
 DAY_S = 86_400
 RULES = Rules()
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 
 from mgmt.canaries.rules import Policy
-from mgmt.confirmation.verifications import Verification, put_verification
+from mgmt.confirmation.verifications import Verification, put_verification, revision_of
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, digest_of, propose
@@ -151,8 +151,9 @@ def test_what_two_persons_let_in_of_a_correction_is_tried_while_the_order_before
     assert [status for status, _ in statuses(conn, second)] == ["pending", "enforced"]
     assert {each.wire for each in live_entries(conn, "other")} == held, "no gateway opens it meanwhile"
     if not passes:
-        report = Verification(second, NOW + timedelta(seconds=710), 1, 1, "too_wide", '{"too_wide":[1]}', {"here": 1})
-        put_verification(conn, report, CONTROL)
+        wide = '{"too_wide":[1]}'
+        found = Verification(second, NOW, 1, revision_of(conn, second), "too_wide", wide, {"here": 1})
+        put_verification(conn, found, CONTROL)
     for seconds in (720, 1400):
         tried(conn, seconds)
 

@@ -44,7 +44,7 @@ async def test_each_row_of_a_file_has_its_status_and_its_place(desk: DeskOf) -> 
         ("6", "duplicate"),
         ("7", "refused_protected"),
     ]
-    assert "withdraw the order instead" in order["entries"][3]["reason"]
+    assert "withdraw the order" in order["entries"][3]["reason"]
     assert order["steps"][-1]["state"] == "partially_enforced"
 
 
