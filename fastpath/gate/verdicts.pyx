@@ -235,10 +235,11 @@ cdef Verdict judge_keep_alive(Gate* g, Turn* t) noexcept nogil:
     """Any other octet is a contradiction.  This one passes where its server has acknowledged what it stands in for.
 
     Elsewhere a decoy may have stood in its place.  So one without an octet goes in its stead (RFC 9293 §3.8.4 allows
-    both): its server answers it alike, which says how far it has received, and its client's connection stays alive."""
+    both): its server answers it alike, which says how far it has received, and its client's connection stays alive.
+    Not where no handshake was seen: what the gate sends would begin a connection for the kernel."""
     if t.f.acked >= t.f.top:
         return so_far(t)
-    if not g.shared.is_shadow:
+    if not g.shared.is_shadow and (t.f.is_isn_known or t.is_untracked):
         t.is_asking = 1
         put_tcp(&g.out, &t.p, False, t.p.seq, t.p.ack, FLAG_ACK, NULL, 0)
     return DROP
