@@ -91,8 +91,10 @@ def held_words(held: Held, state: State, now: datetime, t: Language) -> Markup:
         other = held._replace(rules=without_quota(held.rules)).state_at(now)
         if other.state is Is.CLOSED:
             return t.say("list.between").join((state_words(other, now, t, None), words))
+    if left is None or left < MINUTE or state.why not in ("", QUOTA):
+        return words
     ends = ends_by(held.rules, now)
-    if left is None or left < MINUTE or ends - now > left - MINUTE or state.why not in ("", QUOTA):
+    if ends - now > left - MINUTE:
         return words
     name = "ready" if state.why == QUOTA else "running"  # not all that is left can be had
     return t.say(f"time.state.{name}.until", time=t.moment(now, ends.astimezone(now.tzinfo)))
