@@ -130,8 +130,9 @@ COUNTERS = (
     Counter(
         "gate_malformed",
         "Packets, ClientHellos, host names and HTTP requests that break their format.",
-        "Broken clients, scans or evasion. A packet that cannot be read is dropped, else `/gate/when_undecidable` "
-        "applies; on a tap, packets with a bad checksum count too.",
+        "Broken clients, scans or evasion. A packet that cannot be read is dropped. A ClientHello with the beginning "
+        "of another one in its last record is blocked. Else `/gate/when_undecidable` applies. "
+        "On a tap, packets with a bad checksum count too.",
     ),
     Counter(
         "gate_too_big",

@@ -49,6 +49,10 @@ class ArchiveProof:
         """Destroy the records of days that are due, but for those that legal holds name; of how many days all."""
         return self._held.forget(before_s, after_s, held)
 
+    def forget_put_aside(self, before_s: float) -> None:
+        """Remove damaged batches that were put aside and are old."""
+        self._tree.forget_put_aside(before_s)
+
     def head(self, asked: AskTree) -> TreeHead:
         """What control signs."""
         self._tree.catch_up()

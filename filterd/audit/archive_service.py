@@ -45,7 +45,7 @@ from filterd.audit.archive_messages import (
     Search,
 )
 from filterd.audit.archive_proof import ArchiveProof
-from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers, forget_put_aside
+from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
 from filterd.audit.block_files import Compacted, compact, days_due, forget, settle
 from filterd.audit.block_search import SCRATCH, counted, page, search
@@ -183,7 +183,7 @@ class Archive:
         # First: no hold is of a household, and what keeps a day from being cut keeps nothing of theirs.
         theirs = days_due(self._folder, "household", due.household_before_s, due.after_s)
         n = forget(self._folder, "household", theirs)
-        forget_put_aside(self._folder / BATCHES, max(due.household_before_s, due.blocks_before_s))
+        self._proof.forget_put_aside(max(due.household_before_s, due.blocks_before_s))  # theirs may be in each
         return n + self._proof.forget(due.blocks_before_s, due.after_s, due.held)
 
     def _status(self) -> ArchiveStatus:

@@ -210,20 +210,13 @@ def numbers_put_aside(folder: Path) -> list[int]:
     return _numbers(folder, PUT_ASIDE)
 
 
-def forget_put_aside(folder: Path, before_s: float) -> None:
-    """Remove damaged batches that were written before; not one behind all others, whose number would be given again.
-
-    before_s  unix seconds: households' records may be in each"""
-    newest = max(batch_numbers(folder), default=0)
-    for number in numbers_put_aside(folder):
-        path = batch_path(folder, number)
-        path = path.with_name(f"{path.name}.damaged")
-        if number < newest and path.stat().st_mtime < before_s:
-            path.unlink()
-
-
 def batch_path(folder: Path, number: int) -> Path:
     return folder / f"{number:010d}.batch"
+
+
+def put_aside_path(folder: Path, number: int) -> Path:
+    """Where a damaged batch is that a person has put aside."""
+    return folder / f"{number:010d}.batch.damaged"
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from typing import NamedTuple
 import msgspec
 
 from filterd.audit.archive_messages import TreeHead
-from filterd.audit.block_batches import BATCHES, batch_numbers, numbers_put_aside, read_batch
+from filterd.audit.block_batches import BATCHES, batch_numbers, numbers_put_aside, put_aside_path, read_batch
 from filterd.audit.proof.batch_tree import SPAN, leaves_of, root_of, spans_of
 from filterd.audit.record_lines import by_day, lines_of
 from mgmt.ledger.event import SALT_OCTETS
@@ -113,8 +113,8 @@ class BlockTree:
 
         Raises OSError; ValueError for a damaged batch, and where batches are gone that it has not seen."""
         before, taken = self.size, self.taken
+        self._lose_put_aside()
         there, aside = batch_numbers(self._batches), numbers_put_aside(self._batches)
-        self._lose([number for number in aside if number <= taken])
         numbers = [number for number in there if number > taken]
         self._refuse_gaps(taken, {*there, *aside}, numbers)
         for at in range(0, len(numbers), AT_ONCE):
@@ -177,6 +177,16 @@ class BlockTree:
         which = "(day < ? OR day > ?)" + " AND NOT day BETWEEN ? AND ?" * len(held)
         return self._destroy_salts(which, before, after, *chain.from_iterable(held))
 
+    def forget_put_aside(self, before_s: float) -> None:
+        """Remove damaged batches that were put aside and written before `before_s` (unix seconds), once it is known
+        here that they are lost; not one behind all others, whose number would be given again."""
+        self._lose_put_aside()
+        taken, newest = self.taken, max(batch_numbers(self._batches), default=0)
+        for number in numbers_put_aside(self._batches):
+            path = put_aside_path(self._batches, number)
+            if number <= taken and number < newest and path.stat().st_mtime < before_s:
+                path.unlink()
+
     def forget_leaves(self, ranges: Iterable[tuple[int, int]]) -> int:
         """The same of the leaves of first ≤ number < until."""
         return sum(self._destroy_salts("number >= ? AND number < ?", *each) for each in ranges)
@@ -202,11 +212,14 @@ class BlockTree:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _lose(self, batches: list[int]) -> None:
-        """Destroy the salts of batches that a person has put aside: no file will have their records."""
-        for batch in batches:
-            if self._rows.execute("INSERT OR IGNORE INTO lost VALUES (?)", (batch,)).rowcount:
+    def _lose_put_aside(self) -> None:
+        """Destroy the salts of batches that a person has put aside since they were taken: no file will have their
+        records.   First the salts: a process that ends in between does so again."""
+        known = {batch for (batch,) in self._rows.execute("SELECT batch FROM lost")}
+        for batch in numbers_put_aside(self._batches):
+            if batch <= self.taken and batch not in known:
                 self._destroy_salts("batch = ?", batch)
+                self._rows.execute("INSERT INTO lost VALUES (?)", (batch,))
 
     def _destroy_salts(self, which: str, *values: int) -> int:
         of_leaves = f"number IN (SELECT number FROM leaves WHERE {which})"

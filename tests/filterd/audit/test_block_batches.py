@@ -1,5 +1,4 @@
 import errno
-import os
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +18,6 @@ from filterd.audit.block_batches import (
     batch_numbers,
     batch_path,
     drain_to_batch,
-    forget_put_aside,
     no_records,
     read_batch,
 )
@@ -27,24 +25,6 @@ from mgmt.block_ledger import HOUSEHOLD, keyed_pseudonym
 
 TIME_S = TIME_NS // 10**9
 DAY = TIME_S // 86_400
-
-
-def test_damaged_batches_that_were_put_aside_go_with_the_age_of_records_and_no_number_is_given_again(
-    tmp_path: Path,
-) -> None:
-    batches = Batches(tmp_path)
-    for _ in range(4):
-        batches.append(no_records({}))
-    for number, written_s in ((1, 1000), (2, 3000), (4, 1000)):
-        path = batch_path(tmp_path, number)
-        os.utime(path, (written_s, written_s))
-        path.rename(path.with_name(f"{path.name}.damaged"))
-
-    forget_put_aside(tmp_path, 2000)
-
-    assert sorted(map(int, (path.name[:10] for path in tmp_path.glob("*.batch*")))) == [2, 3, 4]
-    Batches(tmp_path).append(no_records({}))
-    assert batch_numbers(tmp_path) == [3, 5]
 
 
 def drained(tmp_path: Path, *events: bytes) -> Batch:

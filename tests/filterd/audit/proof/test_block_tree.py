@@ -1,4 +1,6 @@
+import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 from oracle.ledger import merkle_tree_hash
@@ -6,7 +8,7 @@ from support.block_proof import DAY_NS, NIGHT_NS, S, Store
 from support.spool import TIME_NS, block_event
 
 from fastpath.images.verdict import Reason
-from filterd.audit.block_batches import batch_path
+from filterd.audit.block_batches import batch_path, put_aside_path
 from filterd.audit.proof import block_tree
 from filterd.audit.proof.block_tree import BlockTree
 from mgmt.ledger.tree import consistency_proof, inclusion_proof, is_consistent
@@ -110,6 +112,41 @@ def test_a_newest_batch_that_is_put_aside_after_it_was_taken_is_lost_and_stops_n
     assert store.tree.catch_up() == 0
     assert [leaf.salt is None for leaf in store.tree.leaves(0, 4)] == [False, False, True, True]
     assert [list(store.tree.counts_of(leaf.day, 1, 2)) for leaf in store.tree.leaves(0, 2)] == [[0], [1]]
+
+
+def put_aside(store: Store, number: int, written_s: float) -> Path:
+    path = batch_path(store.path / "batches", number)
+    os.utime(path, (written_s, written_s))
+    return path.rename(put_aside_path(store.path / "batches", number))
+
+
+def test_damaged_batches_that_were_put_aside_go_with_the_age_of_records_once_they_are_known_to_be_lost(
+    store: Store,
+) -> None:
+    store.fill(4)
+    store.tree.catch_up()
+    old, young, newest = put_aside(store, 1, 1000), put_aside(store, 2, 3000), put_aside(store, 4, 1000)
+
+    store.tree.forget_put_aside(2000)
+
+    assert [path.exists() for path in (old, young, newest)] == [False, True, True]  # no number is given again
+    assert store.tree.counts_of(NIGHT_NS // DAY_NS, 1, 4) == {5: 2}
+
+
+def test_a_process_that_dies_while_a_batch_is_lost_loses_it_at_the_next_look(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.fill(2)
+    store.tree.catch_up()
+    put_aside(store, 1, 1000)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BlockTree, "_destroy_salts", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.tree.catch_up()
+    store.tree.catch_up()
+
+    assert [leaf.salt is None for leaf in store.tree.leaves(0, 4)] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("left", [0, 1])
