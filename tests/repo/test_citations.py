@@ -1,7 +1,9 @@
 """What code, tests and manual cite is in the repository, or is a standard that docs/references.md lists."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,19 @@ UNPUBLISHED = re.compile(
     r"\b(?:portal|the) " + r"brief\b|\bPR ?\d+\b|\bdesign " + r"page\b|\bissue #?\d+|\bfault [A-Z]\d+"
 )
 FOREIGN = {"JA4.md"}  # of FoxIO's repository
+PAGE = re.compile(
+    r"CONTRIBUTING\.md|SECURITY\.md|docs/.+\.md|([^/]+/)?README\.md"
+)  # the changelog tells of what was, too
+CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+SOURCE = re.compile(r"(?<![\w./*~-])\w[\w/]*\.(?:pyx|pxd|pyi|py|md)\b")
+EXAMPLE = re.compile(r"^Example to follow: `?(\w+)", re.MULTILINE)  # whose name stands for NAME in its checklist
+STEP = re.compile(r"^(?=\d+\. |Check:|## )", re.MULTILINE)
+CALLED = re.compile(r"`(?:\w+\.)*(\w+)\(.*?\)`")
+CALLED_IN = re.compile(r"`(\w+)\(\)`(?:,? (?:and|or) `(\w+)\(\)`)?\s+(?:of|in)\s+`([\w./]+)`")
+CONSTANT = re.compile(r"`([A-Z][A-Z_]+[A-Z])`")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+ANCHORED = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
+DEFINED = r"^ *(?:async def|def|cp?def) (?:.*[ *])?{}\("
 
 Files = Callable[..., list[Path]]
 
@@ -110,6 +125,121 @@ def test_a_link_of_a_page_leads_to_a_file(root: Path, texts: dict[str, str]) -> 
     assert [f"{name}: {to}" for name, to in links if not ((root / name).parent / to).exists()] == []
 
 
+# -- what pages name of the repository ---------------------------------------------------------------------------------
+
+
+class Tree:
+    """Files and folders of the repository as pages name them: whole, or by the end of their path, a module also without
+    its suffix."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self._root = root
+        self._found: defaultdict[str, set[str]] = defaultdict(set)
+        for path in files:
+            for means in (path, path.with_suffix("") if path.suffix in {".py", ".pyx"} else path, *path.parents[:-1]):
+                for at in range(len(means.parts)):
+                    self._found["/".join(means.parts[at:])].add(str(path))
+        tops = sorted({path.parts[0] for path in files if len(path.parts) > 1}, reverse=True)
+        self._path = re.compile(rf"(?<![\w./~-])(?:{'|'.join(map(re.escape, tops))})/[\w./*-]*|{SOURCE.pattern}")
+
+    def paths_in(self, text: str) -> list[str]:
+        """The paths of the repository in what a text shows as code."""
+        return [path.rstrip("./") for code in CODE.findall(text) for path in self._path.findall(code)]
+
+    def files_of(self, path: str) -> set[str]:
+        """The files that a path means; those in it, if it is a folder."""
+        if "*" not in path:
+            return self._found.get(path, set())
+        return {name for found, names in self._found.items() if fnmatchcase(found, path) for name in names}
+
+    def text_of(self, paths: list[str]) -> str:
+        names = {name for path in paths for name in self.files_of(path)}
+        return "\n".join((self._root / name).read_text(errors="replace") for name in sorted(names))
+
+
+@pytest.fixture(scope="module")
+def tree(root: Path, files: Files) -> Tree:
+    return Tree(root, files())
+
+
+@pytest.fixture(scope="module")
+def pages(root: Path, files: Files) -> dict[str, str]:
+    return {str(path): (root / path).read_text() for path in files(".md") if PAGE.fullmatch(str(path))}
+
+
+def parts_of(page: str) -> Iterator[str]:
+    """The chapters of a page; where one has an example, its name stands for NAME, elsewhere any does."""
+    for chapter in re.split(r"^(?=## )", page, flags=re.MULTILINE):
+        example = EXAMPLE.search(chapter)
+        yield re.sub("NAME|LANGUAGE|TARGET", example[1] if example else "*", chapter)
+
+
+def test_a_path_that_a_page_names_exists(pages: dict[str, str], tree: Tree) -> None:
+    named = [(page, path) for page, text in pages.items() for part in parts_of(text) for path in tree.paths_in(part)]
+
+    assert len(named) > 500
+    assert [f"{page}: {path}" for page, path in named if not tree.files_of(path)] == []
+
+
+def test_a_function_that_a_page_names_is_in_the_file_that_it_names(pages: dict[str, str], tree: Tree) -> None:
+    named = [(page, *each) for page, text in pages.items() for each in CALLED_IN.findall(text)]
+    absent = [
+        f"{page}: {name}() in {path}"
+        for page, first, second, path in named
+        for name in filter(None, (first, second))
+        if not re.search(DEFINED.format(name), tree.text_of([path]), re.MULTILINE)
+    ]
+
+    assert named and absent == []
+
+
+def test_what_a_checklist_names_is_in_a_file_of_the_same_step(pages: dict[str, str], tree: Tree) -> None:
+    checklists = [part for part in parts_of(pages["CONTRIBUTING.md"]) if EXAMPLE.search(part)]
+    steps = [step for part in checklists for step in STEP.split(part)]
+    named = [(step, name) for step in steps for name in CALLED.findall(step) + CONSTANT.findall(step)]
+
+    assert len(named) > 20
+    assert [
+        f"{step[:40]}: {name}"
+        for step, name in named
+        if not re.search(rf"\b{re.escape(name)}\b", tree.text_of(tree.paths_in(step)))
+    ] == []
+
+
+def test_a_link_to_a_heading_leads_to_one(root: Path, pages: dict[str, str]) -> None:
+    anchors = {page: set(map(anchor, HEADING.findall(CODE.sub("", text)))) for page, text in pages.items()}
+    links = [(page, to, heading) for page, text in pages.items() for to, heading in ANCHORED.findall(text)]
+    targets = [
+        (page, str((root / page).parent.joinpath(to).resolve().relative_to(root)) if to else page, heading)
+        for page, to, heading in links
+    ]
+
+    assert links
+    assert [f"{page}: {to}#{heading}" for page, to, heading in targets if heading not in anchors[to]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("`mgmt/api/` and `rules/formats/certpl.py`, `lines.py`", ["mgmt/api", "rules/formats/certpl.py", "lines.py"]),
+        ("```sh\nmake x\npytest tests/rules -k x\n```", ["tests/rules"]),
+        ("a state's `images/current.json`, `/var/lib/dns/key`, `build/x`", []),
+        ("mgmt/api/gone.py outside of code", []),
+    ],
+)
+def test_paths_of_the_repository_are_taken_from_code(text: str, paths: list[str], tree: Tree) -> None:
+    assert tree.paths_in(text) == paths
+
+
+def test_a_path_is_found_whole_by_its_end_and_by_the_example_of_its_checklist(tree: Tree) -> None:
+    [step] = parts_of("Example to follow: devices.\n1. `mgmt/api/NAME.py`")
+
+    assert tree.files_of("test_citations.py") == {"tests/repo/test_citations.py"}
+    assert tree.files_of("dns/streams/acceptor") == {"dns/streams/acceptor.py"}
+    assert tree.files_of("mgmt/api/gone.py") == tree.files_of("est_citations.py") == set()
+    assert tree.paths_in(step) == ["mgmt/api/devices.py"]
+
+
 @pytest.mark.parametrize(
     ("text", "sections"),
     [
@@ -153,3 +283,8 @@ def test_a_citation_goes_on_in_the_next_line() -> None:
 
 def _malformed(text: str) -> list[int]:
     return [match.start() for match in re.finditer(SIGN, text) if not WELL_FORMED.match(text, match.start())]
+
+
+def anchor(heading: str) -> str:
+    """The name by which a heading is linked to."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
