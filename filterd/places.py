@@ -53,7 +53,7 @@ def database_file(state_dir: Path) -> Path:
     if has_earlier:
         raise WrongUse(
             f"{earlier}: the database has a folder of its own now; not opened; stop filterd, and move {earlier}* "
-            f"to {place.parent}, with the keys as docs/operating.md says"
+            f"to {place.parent}, with the keys as docs/upgrading.md says"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
