@@ -3,16 +3,16 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist clean
+	bench-packages demo check unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
 RUN_PACKAGES := nftables iproute2 procps
-CHECK_PACKAGES := mandoc prometheus systemd
+CHECK_PACKAGES := mandoc minisign prometheus systemd
 DEMO_PACKAGES := bind9-dnsutils curl nginx openssl unbound
 # lua-cqueues: kresd does not start without it; Debian only recommends it.
 TEST_PACKAGES := $(CHECK_PACKAGES) $(DEMO_PACKAGES) apache2-bin bind9 caddy dnsdist dnsmasq-base dnsperf dovecot-imapd fonts-noto-core freeradius freeradius-utils gnupg gpgv haproxy knot \
-	knot-dnsutils libpango-1.0-0 libpangoft2-1.0-0 minisign knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql rsyslog rsyslog-gnutls rsyslog-openssl sqlite3 tshark zsh
+	knot-dnsutils libpango-1.0-0 libpangoft2-1.0-0 knot-resolver lighttpd lua-cqueues nghttp2-client nodejs nsd pdns-backend-sqlite3 pdns-recursor pdns-server postgresql rsyslog rsyslog-gnutls rsyslog-openssl sqlite3 tshark zsh
 # Debian alone has the browsers; without, the tests that drive them are skipped.
 KERNEL_PACKAGES := $(TEST_PACKAGES) gnutls-bin chromium? firefox-esr?
 # Ubuntu's chromium is no package; without it, the tests are skipped.
@@ -31,6 +31,7 @@ NOT_UNIT := services or kernel or people or long
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
+KEY ?=# of `make release`: the file of minisign's secret key
 DB ?=# postgres: every database is PostgreSQL's, the daemons', too; empty: SQLite's, and each test that opens one itself runs with both
 export DB
 
@@ -160,10 +161,15 @@ dist: build ## sdist, wheel and bill of materials in dist/, their contents teste
 	mkdir -p build
 	$(BIN)/python -m pip install -q cyclonedx-bom
 	PIP_CONSTRAINT=$(CURDIR)/.ci/build-constraints.txt $(BIN)/python -m build --outdir dist . >build/dist.log || { tail -n 20 build/dist.log >&2; exit 1; }
-	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible \
+	version=$$($(BIN)/python -c 'import filterd; print(filterd.__version__)'); \
+	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >build/pyproject.toml
+	$(BIN)/cyclonedx-py requirements requirements.lock --pyproject build/pyproject.toml --output-reproducible \
 	    --output-file dist/filterd.cdx.json
 	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py
 	ls -l dist
+
+release: check-packages ## tag this commit as the version of filterd/__init__.py: `dist`, notes, digests signed with KEY=FILE; nothing is pushed
+	.ci/release
 
 clean: ## everything that was built
 	rm -rf .venv build dist .tox *.egg-info fastpath/*/*.so fastpath/*/*.c .mypy_cache .ruff_cache .pytest_cache

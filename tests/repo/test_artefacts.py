@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from support.system.lock_file import locked_in
 
+from filterd import __version__
+
 pytestmark = pytest.mark.long
 
 MOST_OCTETS = 8_000_000  # of the wheel; 23 million with debugging information
@@ -143,10 +145,20 @@ def test_a_second_build_in_another_place_gives_the_same_wheel(artefacts: Path, w
     assert hashlib.sha256(built.read_bytes()).hexdigest() == hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
+def test_the_version_is_that_of_the_program(artefacts: Path, wheel: Path) -> None:
+    [sdist] = artefacts.glob("*.tar.gz")
+
+    assert wheel.name.startswith(f"filterd-{__version__}-")
+    assert sdist.name == f"filterd-{__version__}.tar.gz"
+
+
 def test_the_bill_of_materials_names_what_the_lock_does(artefacts: Path, root: Path) -> None:
     bill = artefacts / "filterd.cdx.json"
     if not bill.exists():
         pytest.skip("the bill of materials is written by `make dist`")
-    components = json.loads(bill.read_text())["components"]
+    said = json.loads(bill.read_text())
 
-    assert {(each["name"], each["version"]) for each in components} == set(locked_in(root / "requirements.lock"))
+    assert {(each["name"], each["version"]) for each in said["components"]} == set(
+        locked_in(root / "requirements.lock")
+    )
+    assert said["metadata"]["component"]["version"] == __version__
