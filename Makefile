@@ -44,10 +44,10 @@ unexport PYTHONDONTWRITEBYTECODE
 check unit test kernel people: export PYTHONMALLOC := malloc
 check unit test kernel people: export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-build: .venv/.compiled ## .venv with filterd in it, compiled
+build: .venv/.compiled ## make .venv, with filterd compiled in it
 
 again: # somebody has removed what was compiled
 
@@ -71,10 +71,10 @@ bench-packages: ; @.ci/packages $(BENCH_PACKAGES)
 	FILTERD_BUILD=release $(BIN)/python setup.py -q build_ext --inplace
 	touch $@
 
-demo: build demo-packages ## the whole of it in network namespaces, each step printed with its time; without root: the steps that need none
+demo: build demo-packages ## show the whole product in a laboratory of network namespaces, step by step; without root, the steps that need none
 	$(BIN)/filterd lab run
 
-check: build check-packages ## ruff, cython-lint, mypy (tests, too), stubtest and the tests of the repository itself
+check: build check-packages ## ruff, cython-lint, mypy (of the tests, too), stubtest, and the tests of the repository itself
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
 	PATH=$(BIN):$$PATH cython-lint fastpath/*/
@@ -83,71 +83,71 @@ check: build check-packages ## ruff, cython-lint, mypy (tests, too), stubtest an
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
-unit: build ## the tests that need no root and start no process: units, properties, corpus
+unit: build ## run the tests that start no process: units, properties, fuzz corpus; no root
 	$(BIN)/pytest -q $(CORES) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
 
-test: build test-packages ## the tests that need no root: `unit`, and real servers on loopback; all with PostgreSQL: DB=postgres
+test: build test-packages ## run all tests that need no root: `unit`, and those with real servers on the loopback; with PostgreSQL: DB=postgres
 	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
 
-kernel: build kernel-packages ## the tests in network namespaces; needs root
+kernel: build kernel-packages ## run the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
 	$(BIN)/pytest -q $(LABS) -m kernel --durations=10 $$(grep -rl --include "test_*.py" mark.kernel tests)
 
-units: build kernel-packages ## the units under a systemd of their own: start, stop, each role as its account against all others; needs root
+units: build kernel-packages ## run the units under a systemd of their own: start, stop, and what the account of each role may do; needs root
 	@test "$$(id -u)" = 0 || { echo "units: these tests start a system of their own; not run as $$(id -un); run them as root" >&2; exit 3; }
 	$(BIN)/pytest -q tests/systemd --durations=10
 
-people: build people-packages ## every page in a browser on a phone's screen, with screenshots in build/shots; no root
+people: build people-packages ## open every page in a browser on the screen of a phone; screenshots in build/shots; no root
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[people]'
 	rm -rf build/shots
 	$(BIN)/pytest -q -n 2 -m people --durations=5 tests/people
 
-long: build test-packages ## the tests that take long
+long: build test-packages ## run the tests that take more than ten seconds each
 	$(BIN)/pytest -q -m long --durations=10
 
-fresh: ## the README's first command and .ci/run in a new Debian 13 tree (debootstrap); needs root; see .ci/fresh for parts
+fresh: ## run the first command of the README and .ci/run in a new Debian 13 tree (debootstrap); needs root; .ci/fresh has options
 	.ci/fresh
 
-versions: build test-packages ## the tests on every Python from 3.11 to 3.13 that is here
+versions: build test-packages ## run the tests on every Python from 3.11 to 3.13 that is installed
 	$(BIN)/tox
 
-checked: build test-packages ## the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
+checked: build test-packages ## run the tests of fastpath with every index checked, then under the address and undefined behaviour sanitizers
 	FILTERD_BUILD=checked $(BIN)/python setup.py -q build --build-base build/checked --build-lib build/checked/tree
 	$(BIN)/pytest -q -o pythonpath='build/checked/tree . tests' tests/fastpath
 	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(BIN)/pytest -q -s -o pythonpath='build/asan/tree . tests' tests/fastpath
 
-mutated: build ## PACKETS mutated packets through the gate, under the address and undefined behaviour sanitizers
+mutated: build ## send PACKETS=10000000 mutated packets through the gate, under both sanitizers
 	FILTERD_BUILD=asan $(BIN)/python setup.py -q build --build-base build/asan --build-lib build/asan/tree
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONPATH=build/asan/tree:.:tests \
 	    $(BIN)/python tests/fuzz/mutate_packets.py $(PACKETS)
 
-bench: build bench-packages ## every figure beside its peers, appended to bench/history/ as one line of this machine
+bench: build bench-packages ## run every benchmark, and other products for comparison; results go to bench/history/
 	FILTERD_BUILD=none $(BIN)/python -m pip install -q --no-build-isolation -e '.[bench]' \
 	    || echo 'bench: not all peers could be installed; going on without them' >&2
 	$(BIN)/python bench/run.py
 
-fuzz: build ## every fuzz target for SECONDS=60, or one: T=tls
+fuzz: build ## run every fuzz target for SECONDS=60, or one of them: T=tls
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(T)
 
-hostile: build test-packages ## attacks on a whole filterd, each a line: what was sent, lost and shown; as root in a network of its own
+hostile: build test-packages ## attack a running filterd; print for each attack what was sent, lost and revealed; as root in a network of its own
 	$(BIN)/python tests/hostile/run.py
 
 adversary: build ## search for SECONDS=60 for packets that get a listed name past the gate, or keep an allowed one from its client
 	$(BIN)/python tests/adversary/search.py --seconds $(SECONDS)
 
-bench-dns: build bench-packages ## the DNS front beside dnsdist, Unbound and PowerDNS, under swaps and zone changes, and for a while
+bench-dns: build bench-packages ## compare the DNS front with dnsdist, Unbound and PowerDNS, also while images and zones change, and under load for minutes
 	$(BIN)/python bench/run.py dns swap soak ixfr
 
-bench-gate: build bench-packages ## the gate beside the same gateway without it and beside Suricata, killed, hung, and full; needs root
+bench-gate: build bench-packages ## compare the gateway with and without the gate, and with Suricata; also with a gate that is killed, hung or full; needs root
 	$(BIN)/python bench/run.py gate gate_queue gate_live gate_faults gate_flows peers_gate
 
-docs: build ## the generated pages of docs/
+docs: build ## write the generated pages of docs/
 	$(BIN)/python docs/generate.py
 
-lock: .venv/.installed ## requirements.lock again, from pyproject.toml: the newest versions, with their digests
+lock: .venv/.installed ## write requirements.lock again: the newest versions that pyproject.toml allows, with their digests
 	$(BIN)/python -m pip install -q uv
 	mkdir -p build
 	sed -n '/^#/p' requirements.lock >build/requirements.lock
@@ -156,7 +156,7 @@ lock: .venv/.installed ## requirements.lock again, from pyproject.toml: the newe
 	mv build/requirements.lock requirements.lock
 
 dist: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
-dist: build ## sdist, wheel and bill of materials in dist/, their contents tested, installed in a clean place
+dist: build ## build sdist, wheel and bill of materials in dist/, test their contents, and install them in a clean place
 	rm -rf dist
 	mkdir -p build
 	$(BIN)/python -m pip install -q cyclonedx-bom
@@ -168,8 +168,8 @@ dist: build ## sdist, wheel and bill of materials in dist/, their contents teste
 	FILTERD_DIST=dist $(BIN)/pytest -q -m long tests/repo/test_artefacts.py
 	ls -l dist
 
-release: check-packages ## tag this commit as the version of filterd/__init__.py: `dist`, notes, digests signed with KEY=FILE; nothing is pushed
+release: check-packages ## tag this commit as the version of filterd/__init__.py: `dist`, notes, digests signed with KEY=FILE; pushes nothing
 	.ci/release
 
-clean: ## everything that was built
+clean: ## remove everything that was built
 	rm -rf .venv build dist .tox *.egg-info fastpath/*/*.so fastpath/*/*.c .mypy_cache .ruff_cache .pytest_cache
