@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from fastpath.images.tables import TableSet
 from fastpath.people.held_prefixes import HeldPrefixes
 from fastpath.people.session_levels import run_at, session_ranges
-from filterd.kernel.intervals import Network
+from filterd.kernel.intervals import Network, Span, merged
 from filterd.kernel.pool_locks import Pool, PoolLocks
 from filterd.kernel.prefix_columns import Columns, SpanColumns, firsts_of
 from parental.held import Held
@@ -65,7 +65,7 @@ class SessionLocks:
             self._table = LockTable()
         self._pools.read(conn, numbers, seen.pools)
         chosen = None if numbers is None else {*numbers} - seen.defaults
-        rows = list(_rows(seen, chosen))
+        rows = list(rows_of(seen, chosen))
         if not rows and not len(self._table.held):
             return
         if moved:
@@ -146,23 +146,35 @@ def _differences(table: LockTable) -> tuple[Columns, Columns]:
     return held.differences(table.locked)
 
 
-def _rows(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
-    """What sessions give to these profiles; None: to all.   A prefix around another one is cut into those around it."""
+def rows_of(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
+    """What sessions give to these profiles; None: to all.   A prefix around another one is cut into those around it.
+
+    Levels overlap: a session stands in the pool that its base has for the default profile.  So their ranges are merged
+    first, and each address is walked over once."""
     if numbers is not None and not numbers:
         return
-    defaults = seen.defaults
-    for version, first, last in session_ranges(seen.tables, numbers):
+    defaults, ranges = seen.defaults, session_ranges(seen.tables, numbers)
+    for version, (first, behind) in _disjoint(ranges):
         kind, width = (IPv4Address, 4) if version == 4 else (IPv6Address, 16)
         at = first
-        while at <= last:
-            number, end = run_at(seen.tables, at.to_bytes(width, "big"))
+        while at < behind:
+            number, last = run_at(seen.tables, at.to_bytes(width, "big"))
+            end = min(last + 1, behind)
             is_chosen = number is not None and (numbers is None or number in numbers)
             if is_chosen and number not in defaults:
                 assert number is not None
                 if run_at(seen.lines, at.to_bytes(width, "big"))[0] is None:
-                    for prefix in summarize_address_range(kind(at), kind(min(end, last))):
+                    for prefix in summarize_address_range(kind(at), kind(end - 1)):
                         yield version, prefix.network_address.packed, prefix.prefixlen, number
-            at = min(end, last) + 1
+            at = end
+
+
+def _disjoint(ranges: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, Span]]:
+    """The addresses of ranges (version, first, last), which may overlap, in spans that do not: (version, span)."""
+    spans: dict[int, list[Span]] = {4: [], 6: []}
+    for version, first, last in ranges:
+        spans[version].append((first, last + 1))
+    return ((version, span) for version, found in spans.items() for span in merged(sorted(found)))
 
 
 def _see_nothing() -> Seen:
