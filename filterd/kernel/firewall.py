@@ -24,6 +24,7 @@ from filterd.kernel.ruleset import (
     QUEUEING,
     QUEUEING_QUIC,
     TABLE,
+    WHOLE_CHAIN,
     WITHOUT_RESOLVER,
     Rules,
     embedded_rules,
@@ -53,6 +54,16 @@ class Kernel:
         self._mark_shift = 0
         self.has_labels = False  # the kernel keeps those that a gate gives to connections
 
+    def begin(self, rules: Rules) -> bool:
+        """Have rules in force before anything else is known; whether they had to be applied.
+
+        Rules of a control before this one stay, whatever it was configured for, until apply(): they hold locks.
+        Raises as apply()"""
+        if self._run(["nft", "list", "chain", *TABLE.split(), WHOLE_CHAIN], "").code == 0:
+            return False
+        self.apply(rules)
+        return True
+
     def apply(self, rules: Rules, locked: Prefixes = ()) -> None:
         """Replace the rules in force; idempotent.
 
@@ -69,6 +80,7 @@ class Kernel:
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
             for length, chain in EMBEDDED.items():
                 self._sets.fill(chain, embedded_rules(length, (SUSPECTS.hashed[4, 32], SUSPECTS.wide[4])))
+        self._must(["nft", "-f", "-"], f"add chain {TABLE} {WHOLE_CHAIN}\n")
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace_spans(POOLS, spans_of(rules.locked_pools))

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from fastpath.people.spans import spans_without
 from filterd.kernel.box_settings import picks_up
@@ -31,6 +32,7 @@ from filterd.kernel.session_locks import SessionLocks
 from mgmt.control_protocol import Cut
 from parental.addresses import released_since
 from parental.database import reading
+from parental.errors import DatabaseFault
 from parental.held import iter_held
 from parental.locks import LockTable
 from parental.profiles import changed_since, iter_profiles
@@ -77,12 +79,19 @@ class LockKeeper:
         self._sent_suspects: Set[Network] = frozenset()
         self._corridor: Set[Network] = frozenset()
         self._sent_corridor: Set[Network] = self._corridor
+        self._is_begun = False  # the kernel has rules, perhaps of an earlier control
         self._is_installed = False
         self._is_applied = False  # all of self._rules is in the kernel
         self._next_change: datetime | None = None
+        self._unread: Exception | None = None  # why the locks of sessions are not those of the last look
         self._has_tightened = False
         self.behind_s = 0  # as of LockTable.advance(); takes effect with the next look
         self._refreshing = threading.Lock()  # an order from the API and the clock may come at once
+
+    def stand_on(self, rules: Rules) -> None:
+        """Know that the kernel has `rules` (Kernel.begin): suspects are set at once, the locks of before left alone."""
+        with self._refreshing:
+            self._rules, self._is_begun = rules, True
 
     def install(self, rules: Rules, at: datetime) -> None:
         """Apply `rules` and the locks at time `at`, and cut the locked lines' connections.   Blocking.
@@ -124,6 +133,11 @@ class LockKeeper:
             return self._cut(uncut)
 
     @property
+    def unread(self) -> Exception | None:
+        """Why the locks of sessions could not be read at the last look; those before stay, all others are in force."""
+        return self._unread
+
+    @property
     def next_change(self) -> datetime | None:
         """When to refresh again, as the last look at the clock has it; None: never."""
         return self._next_change
@@ -147,6 +161,8 @@ class LockKeeper:
             self._suspects = destinations
             if self._is_installed:
                 self._enforce()
+            elif self._is_begun and self._kernel is not None and self._rules.n_queues:
+                self._kernel.set_suspects(destinations)
 
     def open_corridor(self, destinations: Set[Network]) -> None:
         """Let locked lines reach the web sites at these addresses; as suspect().   Blocking."""
@@ -312,7 +328,7 @@ class LockKeeper:
 
     def _read_changes(self, conn: Connection) -> None:
         revision, since = current_revision(conn), self._revision
-        if revision == since:
+        if revision == since and self._unread is None:
             return
         if revision < since:  # a copy was put back: what has changed since then is not known
             self._table, self._is_in_step, since = LockTable(), False, 0
@@ -320,8 +336,21 @@ class LockKeeper:
         released = released_since(conn, since) if since else ()
         if self._table.change(iter_profiles(conn, numbers), iter_held(conn, numbers), released):
             self._redirect()
-        self.sessions.read(conn, numbers)
+        self._read_sessions(conn, numbers)
         self._revision = revision
+
+    def _read_sessions(self, conn: Connection, numbers: Iterable[int] | None) -> None:
+        """Read the locks of sessions; all of them, where the last look could not.   `unread` says why it cannot."""
+        was_unread = self._unread is not None
+        try:
+            self.sessions.read(conn, None if was_unread else numbers)
+        except (DatabaseFault, SQLAlchemyError):
+            raise
+        except Exception as reason:  # the edge: images of another role, which keep no lock of a line away
+            self._unread = reason
+        else:
+            self._is_in_step &= not was_unread
+            self._unread = None
 
     def _redirect(self) -> None:
         """Find out again whose DNS is redirected."""

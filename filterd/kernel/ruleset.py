@@ -70,6 +70,8 @@ from filterd.kernel.ruleset_text import (
 )
 
 TABLE = "inet filterd"
+# An empty chain, there once all rules are, until a stop takes a part of them away.
+WHOLE_CHAIN = "whole"
 QUEUEING = NftChain("filterd", "queueing")  # these hold the rules that nft(8) cannot write
 QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
 # The prefixes of IPv6 that the gate reads an IPv4 address behind, by their length: as fastpath.wire.address has them.
@@ -103,7 +105,7 @@ _NOTED = [state for state in with_fate(Event.CLIENT, Fate.QUEUE) if state is not
 WITHOUT_RESOLVER = (
     "".join(
         NO_RESOLVER_CHAIN % {"name": name}
-        for name in ("dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers")
+        for name in ("dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers", WHOLE_CHAIN)
     )
     + """\
 add set inet filterd untracked { type inet_service; }

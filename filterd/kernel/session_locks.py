@@ -59,19 +59,17 @@ class SessionLocks:
     def read(self, conn: Connection, numbers: Iterable[int] | None, moved: Iterable[Network] = ()) -> None:
         """Take in what these profiles hold by sessions, and how they are locked.   numbers None: all profiles, anew
 
-        moved   prefixes that have other holders"""
-        seen = self.see()
-        if numbers is None:
-            self._table = LockTable()
+        moved   prefixes that have other holders.   What raises leaves the locks as they were"""
+        seen, table = self.see(), LockTable() if numbers is None else self._table
         self._pools.read(conn, numbers, seen.pools)
         chosen = None if numbers is None else {*numbers} - seen.defaults
         rows = list(rows_of(seen, chosen))
-        if not rows and not len(self._table.held):
-            return
-        if moved:
-            self._table.change((), (), moved)
-        its = sorted(chosen if chosen is not None else {row[3] for row in rows})
-        self._table.change(iter_profiles(conn, its if len(its) <= FEW else None), rows)
+        if rows or len(table.held):
+            if moved:
+                table.change((), (), moved)
+            its = sorted(chosen if chosen is not None else {row[3] for row in rows})
+            table.change(iter_profiles(conn, its if len(its) <= FEW else None), rows)
+        self._table = table
 
     def move(self, conn: Connection, moved: Iterable[Network], losers: Iterable[int]) -> None:
         """Take in that prefixes have other holders.   losers: profiles that had some of them"""

@@ -84,7 +84,7 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
 
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
     assert sets.filled[:2] == [(chains[0], [expressions]), (chains[1], [quic])]
-    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, *["fill"] * 4, *["sets"] * 3]
+    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, *["fill"] * 4, "nft -f -", *["sets"] * 3]
 
 
 def test_suspects_of_ipv4_are_looked_for_inside_of_ipv6_addresses_before_there_are_any() -> None:
@@ -107,7 +107,7 @@ def test_a_gate_that_stays_shut_keeps_no_lock_and_no_redirection() -> None:
     assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set()), (POOLS, set(), set())]
     [text] = [text for line, text in recorder.ran if line == "nft -f -"]
     deleted = [line.split()[-1] for line in text.splitlines() if line.startswith("delete chain")]
-    assert deleted == ["dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers"]
+    assert deleted == ["dns", "foreign_dns", "to_resolver", "untracked_queries", "untracked_answers", "whole"]
     assert "delete table" not in text
 
 
@@ -123,6 +123,15 @@ def test_a_gate_whose_rules_are_of_an_earlier_release_keeps_no_redirection_eithe
 
     assert sets.told == [(LOCKED, set(), set()), (SUBSCRIBERS, set(), set())]
     assert [line for line, _ in recorder.ran] == ["nft -f -"]
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_at_a_start_rules_that_are_whole_are_left_with_their_locks_and_others_are_replaced(is_whole: bool) -> None:
+    recorder = Recorder(fails="" if is_whole else "list chain inet filterd whole")
+
+    assert Kernel(recorder, SetsLog(recorder.ran)).begin(FULL) is not is_whole
+
+    assert any(line == "nft -f -" for line, _ in recorder.ran) is not is_whole
 
 
 def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
@@ -174,7 +183,7 @@ def test_a_kernel_without_labels_gets_the_rules_without_them(has_labels: bool) -
     kernel = Kernel(recorder, SetsLog(recorder.ran))
     kernel.apply(FULL)
 
-    [rules] = [text for _, text in recorder.ran if "filterd_trial" not in text and text]
+    [rules] = [text for _, text in recorder.ran if "filterd_trial" not in text and "delete table" in text]
     assert (kernel.has_labels, "ct label set" in rules) == (has_labels, has_labels)
 
 
@@ -182,7 +191,7 @@ def test_without_workers_nothing_is_queued() -> None:
     recorder = Recorder()
     Kernel(recorder, SetsLog(recorder.ran)).apply(Rules())
 
-    assert [line for line, _ in recorder.ran] == ["nft -f -", *["sets"] * 3]
+    assert [line for line, _ in recorder.ran] == [*["nft -f -"] * 2, *["sets"] * 3]
 
 
 def test_where_nothing_can_be_queued_the_rules_stay() -> None:
