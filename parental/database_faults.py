@@ -90,8 +90,8 @@ def _kind_of(cause: BaseException | None) -> tuple[type[DatabaseFault], str] | N
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-    is_connection = type(cause).__name__ == "OperationalError" and type(cause).__module__.startswith("psycopg")
-    return (DatabaseAway, _AWAY) if is_connection else None
+    kinds = {each.__name__ for each in type(cause).__mro__ if each.__module__.startswith("psycopg")}
+    return (DatabaseAway, _AWAY) if "OperationalError" in kinds else None  # one that timed out is a kind of its own
 
 
 def _on_full_disk(code: int) -> tuple[type[DatabaseFault], str] | None:

@@ -18,7 +18,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from parental.errors import DatabaseAway
 
 BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
-CONNECT_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+# Of a network that swallows packets: what was sent and is not acknowledged, and what is not heard while we wait, for so
+# long is lost.  A server that is slow acknowledges.
+SILENCE_S = 5
 WAL_RETRY_S = 0.01
 WRITES = "filterd_writes"
 WRITE_LOCK = 0x66696C74657264  # of pg_advisory_xact_lock(), in this database alone
@@ -53,6 +56,9 @@ def _postgresql(url: URL, acts_as: str, patience_ms: int, more: dict[str, Any]) 
         raise DatabaseAway(f"{shown(str(url))}: psycopg is missing; not opened; pip install 'filterd[postgresql]'")
     given = {
         "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": 1000 * SILENCE_S,
+        "keepalives_idle": SILENCE_S,
+        "keepalives_interval": SILENCE_S,
         "application_name": "filterd",
         "options": f"-c lock_timeout={patience_ms}",
     }

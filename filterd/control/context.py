@@ -22,6 +22,8 @@ from mgmt.ledger.trusted_clock import UNKNOWN
 from parental.database import writing
 from parental.errors import DatabaseFault
 
+DATABASE = "database"  # the fault of it, while control waits for it at its start
+
 log = logging.getLogger("filterd.control.service")
 
 

@@ -19,7 +19,7 @@ from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.config.web_settings import held_kinds
-from filterd.control.context import Context
+from filterd.control.context import DATABASE, Context
 from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
 from filterd.control.messages import ControlStatus, Explanation, ListRules
@@ -159,13 +159,15 @@ class Explainer:
 
     async def _stored(self) -> tuple[Mapping[str, Any], dict[str, str]]:
         """What the database says for a status, and why it says nothing, where it does not."""
+        if DATABASE in self._context.faults:  # control waits for it, and says so
+            return NOTHING_STORED, {}
         try:
             async with asyncio.timeout(DATABASE_S):
                 return await asyncio.to_thread(self._read_stored), {}
         except TimeoutError:
-            return NOTHING_STORED, {"database": f"no answer within {DATABASE_S:g} s; see that it runs"}
+            return NOTHING_STORED, {DATABASE: f"no answer within {DATABASE_S:g} s; see that it runs"}
         except DatabaseFault as reason:
-            return NOTHING_STORED, {"database": str(reason)}
+            return NOTHING_STORED, {DATABASE: str(reason)}
 
     def _read_stored(self) -> dict[str, Any]:
         engine, lists = self._context.engine, self._publisher.tables.lists

@@ -59,6 +59,11 @@ class Locks:
         self._has_looked, self._next_look = True, next_look or datetime.max.replace(tzinfo=UTC)
         return next_look
 
+    async def check_sessions(self) -> None:
+        """Raises why the locks of sessions could not be read at the last look; all others are in force."""
+        if (unread := self._keeper.unread) is not None:
+            raise unread
+
     async def _refresh(self) -> datetime | None:
         now, again = datetime.now(UTC), self._cut_again
 

@@ -102,6 +102,15 @@ class Publisher:
         """Explain with these levels of sessions, too: the workers have them by themselves."""
         self.tables = with_sessions(self.tables, levels)
 
+    def use_last(self) -> bool:
+        """Explain by the images of an earlier control, as the workers decide; whether there are any.   Blocking.
+
+        Raises BadImage, OSError."""
+        if not self._images.manifest.exists():
+            return False
+        self.tables = self._images.open_tables(())
+        return True
+
     def usable_base(self) -> Compiled | None:
         """The newest base on the disk; None where there is none, or it holds orders that the database does not know:
         that was put back from a copy."""

@@ -16,7 +16,7 @@ from filterd.config import Config
 from filterd.keys import has_pseudonym_key
 from filterd.places import database_file
 from parental.database import open_database
-from parental.engines import Where, shown
+from parental.engines import Where, engine_of, shown
 from parental.errors import NoTables, WrongRevision
 from parental.reserve import Reserve
 from parental.schema.privileges import CONTROL, WEB
@@ -34,6 +34,11 @@ def reserve_of(config: Config) -> Reserve | None:
     """The disk's reserve of this database; None: its disk is another server's."""
     where = database_of(config)
     return Reserve(where.parent) if isinstance(where, Path) else None
+
+
+def engine_for_control(config: Config, acts_as: str = CONTROL) -> Engine:
+    """An engine for open_for_control()'s database, which may not be there yet.   Raises WrongUse, DatabaseAway"""
+    return engine_of(database_of(config), acts_as)
 
 
 def open_for_control(config: Config, acts_as: str = CONTROL) -> Engine:

@@ -27,7 +27,8 @@ from filterd.config import Config
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
-from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, PolicyChanged
+from filterd.control.database_wait import DatabaseWait, serve_splash
+from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.records.retention import retain
 from filterd.control.retries import OtherGateways, settle
@@ -37,7 +38,7 @@ from filterd.control.watches.box import BoxWatch
 from filterd.control.watches.egress import watch_egress
 from filterd.control.watches.gateways import watch_gateways
 from filterd.control.watches.publications import watch_publications
-from filterd.database.access import open_for_control, reserve_of
+from filterd.database.access import engine_for_control, reserve_of
 from filterd.escalation import watch
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
@@ -50,7 +51,6 @@ from filterd.lists.sealed_client import sealed_reader_of
 from filterd.places import (
     BLOCKS,
     CONTROL,
-    SPLASH,
     SPOOL,
     control_socket,
     counters_files,
@@ -60,7 +60,7 @@ from filterd.places import (
     splash_socket,
 )
 from filterd.process.json_socket import serve
-from filterd.process.lifecycle import stop_requested, tell_we_live
+from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions
 from filterd.statistics.publisher import publish_quarters
 from mgmt.confirmation.replies import confirm, due
@@ -94,13 +94,19 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     """Publish, lock and drain until SIGTERM."""
     del index
     stopping = stop_requested()
-    engine = await asyncio.to_thread(open_for_control, config)
     rules = rules_of_config(config)
     await asyncio.to_thread(refuse_clash_of, config)
-    keeper = LockKeeper(engine, Kernel() if has_work(rules) else None)
-    records = await asyncio.to_thread(open_for_control, config, LEDGER)
+    kernel = Kernel() if has_work(rules) else None
+    begin = partial(kernel.begin, rules) if kernel is not None else lambda: False
+    await asyncio.to_thread(begin)  # first of all: nothing passes unread, whatever else is missing
+    engine, records = engine_for_control(config), engine_for_control(config, LEDGER)
+    keeper = LockKeeper(engine, kernel)
+    keeper.stand_on(rules)
     clock = Clock(records)
     control = Control(config, config_file, engine, keeper, clock)
+    waiting = DatabaseWait(control, begin)
+    if not await waiting.is_over(stopping):
+        return 0
     await guarded(control.faults, CLOCK, lambda: asyncio.to_thread(clock.look))  # orders are decided on by it
     await control.start()
     await asyncio.to_thread(keeper.install, rules, datetime.now(UTC))
@@ -119,7 +125,8 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
     place = control_socket(config.run_dir)
     server = await serve(place, CONTROL, CONTROL_REQUESTS, answer)
-    splash_server = await _serve_splash(control)
+    splash_server = await serve_splash(control, control.answer_splash)
+    waiting.close()
     await asyncio.to_thread(_note_time_and_start, control, records)
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
     provinces = Provinces(records, provinces_by_sessions(config))
@@ -152,7 +159,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         work += [_follow(control, engine, answer), watch_gateways(control.context)]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in (*work, tell_we_live())]
+            tasks = [group.create_task(each) for each in (*work, waiting.live())]
             await stopping.wait()
             for task in tasks:
                 task.cancel()
@@ -175,16 +182,6 @@ async def _remove_left(control: Control) -> None:
             log.warning("kernel rules: the configuration wants none any more; those that were there are removed")
     except RuntimeError as reason:
         control.context.note_fault("kernel rules", reason)
-
-
-async def _serve_splash(control: Control) -> asyncio.Server | None:
-    """Answer the splash.   None: its folder is not there, and it shows pages without a reason."""
-    try:
-        return await serve(splash_socket(control.config.run_dir), SPLASH, SPLASH_REQUESTS, control.answer_splash)
-    except OSError as reason:
-        mended = "run systemd-tmpfiles --create filterd.conf and restart control"
-        control.context.note_fault("splash", OSError(f"{reason}; the splash gives no reasons; {mended}"))
-        return None
 
 
 async def _follow(control: Control, engine: Engine, answer: Callable[[ControlRequest], Awaitable[object]]) -> None:
@@ -403,6 +400,7 @@ async def _watch_clock(control: Control, wake: asyncio.Event) -> None:
             next_change = await control.locks.refresh()
 
         await guarded(control.faults, "locks", refresh)
+        await guarded(control.faults, "locks of sessions", control.locks.check_sessions)
         until_s = (next_change - datetime.now(UTC)).total_seconds() if next_change else LONGEST_SLEEP_S
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(wake.wait(), min(max(until_s, 0.0), LONGEST_SLEEP_S))

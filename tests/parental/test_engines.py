@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 from support.database.postgresql import PostgresqlServer
+from support.database.relay import Relay
 
 from parental.database import open_database, reading, writing
 from parental.engines import Where, engine_of, shown
@@ -74,6 +75,17 @@ def test_a_server_that_was_restarted_is_found_again(postgresql: PostgresqlServer
 
     assert value(engine, "SELECT 1") == 1
     engine.dispose()
+
+
+def test_a_server_that_never_answers_is_away_after_some_seconds(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    relay.swallow()
+    engine = engine_of(f"postgresql://x@127.0.0.1:{relay.port}/x?connect_timeout=2")
+
+    with pytest.raises(DatabaseAway, match=r"cannot be reached \(connection timeout expired\)"), reading(engine):
+        pass
+    engine.dispose()
+    relay.refuse()
 
 
 def test_a_server_that_is_not_there_is_said_with_what_to_look_at(tmp_path: Path) -> None:

@@ -84,7 +84,13 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
 
     chains = [NftChain("filterd", name) for name in ("queueing", "queueing_quic")]
     assert sets.filled[:2] == [(chains[0], [expressions]), (chains[1], [quic])]
-    assert [line for line, _ in recorder.ran] == ["need queue", *["nft -f -"] * 2, *["fill"] * 4, "nft -f -", *["sets"] * 3]
+    assert [line for line, _ in recorder.ran] == [
+        "need queue",
+        *["nft -f -"] * 2,
+        *["fill"] * 4,
+        "nft -f -",
+        *["sets"] * 3,
+    ]
 
 
 def test_suspects_of_ipv4_are_looked_for_inside_of_ipv6_addresses_before_there_are_any() -> None:

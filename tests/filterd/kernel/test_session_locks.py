@@ -308,7 +308,9 @@ def _levels(draw: st.DrawFn, n: int, holders: Sequence[int | None]) -> list[Rows
     """Levels of subscribers, the oldest first, in two small pools: in each level a prefix stands once."""
     of = st.one_of(
         st.integers(SMALL.prefixlen, 32).flatmap(lambda length: st.sampled_from([*SMALL.subnets(new_prefix=length)])),
-        st.integers(SMALL6.prefixlen, 128).flatmap(lambda length: st.sampled_from([*SMALL6.subnets(new_prefix=length)])),
+        st.integers(SMALL6.prefixlen, 128).flatmap(
+            lambda length: st.sampled_from([*SMALL6.subnets(new_prefix=length)])
+        ),
     )
     one = st.dictionaries(of, st.sampled_from(holders), max_size=6).map(lambda found: list(found.items()))
     return draw(st.lists(one, min_size=n, max_size=n))
@@ -323,7 +325,9 @@ def _holder(levels: Sequence[Rows], address: Network) -> int | None:
     return None
 
 
-@given(_levels(3, (7, 8, DEFAULT, None)), _levels(2, (5, None)), st.booleans(), st.sets(st.sampled_from((7, 8, DEFAULT))))
+@given(
+    _levels(3, (7, 8, DEFAULT, None)), _levels(2, (5, None)), st.booleans(), st.sets(st.sampled_from((7, 8, DEFAULT)))
+)
 @settings(max_examples=300, deadline=None)
 def test_every_address_of_a_session_is_in_one_row_whatever_levels_say_of_it(
     sessions: list[Rows], lines: list[Rows], has_defaults: bool, chosen: set[int]

@@ -1,6 +1,7 @@
 """A whole filterd on PostgreSQL, whose server may go away and come back."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from support.database.postgresql import PostgresqlServer, programs
+from support.database.relay import Relay
 from support.system.daemon import DEADLINE_S, UPSTREAM_ADDRESS, Daemon, eventually
 
 SPLASH = bytes((192, 0, 2, 1))
@@ -56,6 +58,46 @@ def test_without_its_database_server_filtering_goes_on_and_desk_and_control_come
     assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
     shown = json.loads(own.run("orders", "show", "--issuer", "PTA", "T-1", "--json", token=regulator).stdout)
     assert shown["counts"] == {"enforced": 1}
+
+
+def test_a_box_starts_and_filters_while_its_database_cannot_be_reached_and_goes_on_once_it_can(
+    server: PostgresqlServer, tmp_path: Path, stack: ExitStack
+) -> None:
+    relay = Relay(server.folder / ".s.PGSQL.5432")
+    stack.callback(relay.refuse)
+    relay.pass_on()
+    name = server.new_database_with_tables().partition("@/")[2].partition("?")[0]
+    own = Daemon(tmp_path, f"postgresql://postgres@127.0.0.1:{relay.port}/{name}")
+    own.start()
+    stack.callback(own.stop)
+    operator, regulator = own.token("operator"), own.token("regulator")
+    own.run("subscribers", "put", "7", "--label", "Home", "--prefix", "127.0.0.1/32", token=operator)
+    given = ("--issuer", "PTA", "--ref", "T-1", "--ground", "a law")
+    assert "T-1: enforced" in own.run("orders", "push", "one.test", *given, token=regulator).stdout
+
+    def status() -> subprocess.CompletedProcess[str]:
+        return own.run("status", "--config", str(own.config))
+
+    own.halt()
+    relay.swallow()
+    own.start("ready, without")
+
+    assert [own.ask(each) for each in ("listed.test", "one.test")] == [(0, SPLASH)] * 2
+    assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
+    told = eventually(lambda: found if (found := status()).stdout.startswith("images names") else None, "control")
+    assert told.returncode == 1
+    assert f"@127.0.0.1:{relay.port}/{name}: cannot be reached" in told.stdout
+    assert "the last images stay in force, nothing new is; tried again each second" in told.stdout
+    refused = own.run("reload", "--config", str(own.config))
+    assert refused.returncode != 0 and "cannot be reached" in refused.stdout + refused.stderr
+
+    relay.refuse()
+    eventually(lambda: "Connection refused" in status().stdout, "what is the matter by now")
+    relay.pass_on()
+    eventually(lambda: own.run("subscribers", "pause", "7", token=operator).returncode == 0, "the tap")
+    assert own.ask("other.test") == (0, SPLASH)
+    assert "Traceback" not in own.log() and "control-0: ended" not in own.log()
+    assert own.log().count("nothing new is; tried again each second") == 2, "each said once"
 
 
 @pytest.fixture

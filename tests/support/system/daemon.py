@@ -72,7 +72,8 @@ class Daemon:
 
     def start(self, until: str = "all roles ready") -> None:
         """Start it, and wait for a line of its log."""
-        self.upstream.start()
+        if not self.upstream.is_alive():
+            self.upstream.start()
         with (self.folder / "log").open("wb") as log:
             command = self.command("run", "--config", str(self.config))
             self.process = subprocess.Popen(command, env=self.env(), stderr=log)
@@ -83,11 +84,15 @@ class Daemon:
             raise
 
     def stop(self) -> int:
-        assert self.process is not None
-        self.process.terminate()
-        code = self.process.wait(DEADLINE_S)
+        code = self.halt()
         self.upstream.socket.close()
         return code
+
+    def halt(self) -> int:
+        """Stop it, to be started once more."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(DEADLINE_S)
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
