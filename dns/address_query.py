@@ -1,4 +1,4 @@
-"""One question for the addresses of a name, over UDP, to one resolver that is trusted.
+"""One question over UDP to one resolver that is trusted: for the addresses of a name, or whether it answers at all.
 
 Invariants: only the resolver that was asked can answer: the socket is connected, its port and the id are random, and
 an answer has to repeat the question; what is no such answer is passed over until time is up.
@@ -24,22 +24,36 @@ Addresses = tuple[tuple[Address, int], ...]  # each with the seconds for which i
 
 async def ask_addresses(resolver: Endpoint, wire: bytes, qtype: int, patience_s: float = PATIENCE_S) -> Addresses:
     """The A or AAAA records of a wire name, aliases followed.   Raises UpstreamFailed."""
-    question, identity = Question(wire, qtype), secrets.randbelow(1 << 16)
-    family = socket.AF_INET6 if ":" in resolver.host else socket.AF_INET
-    loop = asyncio.get_running_loop()
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asking:
-            asking.setblocking(False)
-            asking.connect(resolver)
-            await loop.sock_sendall(asking, write_message(identity, RD, [question]))
-            async with asyncio.timeout(patience_s):
-                while True:
-                    answer = _answer_in(await loop.sock_recv(asking, MAX_DATAGRAM_OCTETS), identity, question)
-                    if answer is not None:
-                        return _addresses_of(answer, qtype)
+        return _addresses_of(await _asked(resolver, Question(wire, qtype), patience_s), qtype)
     except (OSError, BadMessage) as reason:
         said = str(reason) or type(reason).__name__
         raise UpstreamFailed(f"resolver {resolver}: {said}; no address is known; is it running") from reason
+
+
+async def is_answered(resolver: Endpoint, wire: bytes, patience_s: float = PATIENCE_S) -> bool:
+    """Whether a question for the A records of a wire name gets an answer, whatever that says."""
+    try:
+        await _asked(resolver, Question(wire, A), patience_s)
+    except OSError:
+        return False
+    return True
+
+
+async def _asked(resolver: Endpoint, question: Question, patience_s: float) -> Message:
+    """The answer to a question.   Raises OSError, TimeoutError"""
+    identity = secrets.randbelow(1 << 16)
+    family = socket.AF_INET6 if ":" in resolver.host else socket.AF_INET
+    loop = asyncio.get_running_loop()
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect(resolver)
+        await loop.sock_sendall(asking, write_message(identity, RD, [question]))
+        async with asyncio.timeout(patience_s):
+            while True:
+                answer = _answer_in(await loop.sock_recv(asking, MAX_DATAGRAM_OCTETS), identity, question)
+                if answer is not None:
+                    return answer
 
 
 def _answer_in(datagram: bytes, identity: int, question: Question) -> Message | None:

@@ -1,56 +1,61 @@
 """The metrics door: /metrics for Prometheus, /livez and /readyz for health checks, by plain HTTP.
 
-Invariants: nothing here changes anything; however many ask, the box is looked at once a second at most; a body is not
-read; an answer holds no person, no client and no name that was asked for.
+    /readyz   200 where the workers that this box has can serve      /readyz/dns, /readyz/gate   those of one role
+
+Invariants: nothing here changes anything; however many ask, the box is looked at once a second at most, and so are its
+workers; a body is not read; an answer holds no person, no client and no name that was asked for.
 Source: the text format of Prometheus and OpenMetrics 1.0, both written by prometheus_client.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from filterd.metrics.look import Look
+from filterd.metrics.ready import Ready
 from filterd.metrics.samples import LookCollector
 
 FRESH_S = 1.0
-LookNow = Callable[[], Awaitable[Look]]
+T = TypeVar("T")
 
 
-class Looks:
-    """The newest look at the box."""
+class Newest(Generic[T]):
+    """The newest look at something, for all who ask."""
 
-    def __init__(self, look_now: LookNow) -> None:
+    def __init__(self, look_now: Callable[[], Awaitable[T]]) -> None:
         self._look_now = look_now
         self._looking = asyncio.Lock()
-        self._seen: Look | None = None
-        self.last_unfit: list[str] | None = None  # None: control has not answered yet
+        self._seen: T | None = None
         self._at = 0.0
 
-    async def newest(self) -> Look:
+    async def newest(self) -> T:
         """A look that is a second old at most."""
         async with self._looking:
             if self._seen is None or time.monotonic() - self._at > FRESH_S:
                 self._seen = await self._look_now()
                 self._at = time.monotonic()
-                if self._seen.unfit is not None:
-                    self.last_unfit = self._seen.unfit
             return self._seen
 
 
-LOOKS: web.AppKey[Looks] = web.AppKey("looks", Looks)
+LOOKS: web.AppKey[Newest[Look]] = web.AppKey("looks", Newest)
+READY: web.AppKey[Newest[Ready]] = web.AppKey("ready", Newest)
 
 
-def create_metrics(look_now: LookNow) -> web.Application:
+def create_metrics(
+    look_now: Callable[[], Awaitable[Look]], ready_now: Callable[[], Awaitable[Ready]]
+) -> web.Application:
     """The application."""
     app = web.Application()
-    app[LOOKS] = Looks(look_now)
+    app[LOOKS], app[READY] = Newest(look_now), Newest(ready_now)
     app.router.add_get("/metrics", _metrics)
     app.router.add_get("/livez", _live)
     app.router.add_get("/readyz", _ready)
+    app.router.add_get("/readyz/{role:dns|gate}", _ready)
     return app
 
 
@@ -66,12 +71,13 @@ async def _live(_: web.Request) -> web.Response:
 
 
 async def _ready(request: web.Request) -> web.Response:
-    """503 where the data plane cannot serve.   While control does not answer: as it was when it last did."""
-    seen = await request.app[LOOKS].newest()
-    known = request.app[LOOKS].last_unfit
-    unfit = known if known is not None else ["control has not answered yet; the state of the workers is not known"]
-    silent = [] if seen.control else ["control does not answer: as it was when it last did"]
-    return _said(503 if unfit else 200, [*(unfit or ["ok"]), *silent])
+    """503 where the data plane, or a role of it, cannot serve; 404 for a role that this box does not have."""
+    seen = await request.app[READY].newest()
+    role = request.match_info.get("role")
+    if role is not None and role not in seen.unfit:
+        return _said(404, [f"{role}: this box has none; nothing asked; see /{role}/workers"])
+    unfit = [each for name, said in seen.unfit.items() if role in (None, name) for each in said]
+    return _said(503 if unfit else 200, [*(unfit or ["ok"]), *seen.beside])
 
 
 def _said(status: int, lines: list[str]) -> web.Response:

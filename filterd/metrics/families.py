@@ -38,7 +38,7 @@ def _counter(name: str, labels: str, text: str) -> Family:
 
 GAUGES = (
     _gauge("build_info", "version", "Always 1; the version of filterd that answers."),
-    _gauge("ready", "", "Whether the data plane can serve: 1 or 0.  Left out while control does not answer."),
+    _gauge("ready", "", "Whether the data plane can serve, as the workers say themselves: 1 or 0."),
     _gauge("control_up", "", "Whether control answers: 1 or 0.  Without it, what control alone knows is left out."),
     _gauge("role_up", "role", "Whether a role's process runs and does its work: 1 or 0."),
     _gauge("worker_up", "worker", "Whether a worker answers: 1 or 0."),

@@ -2,7 +2,7 @@
 
 Invariants: whatever does not answer is left out, and the rest is shown all the same: counters without control, all
 of it without web; neither database nor spool nor a worker's socket is opened here.
-Cost: one request to control; counter files of 40 KiB.
+Cost: one request to control, one question to dns; counter files of 40 KiB.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import contextlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from msgspec import Struct
@@ -18,11 +17,9 @@ from msgspec import Struct
 from fastpath.report.counters import read_counters
 from filterd.config import Config
 from filterd.config.accepted import differs, in_force
-from filterd.places import CONTROL, control_socket, counters_files, role_of
-from filterd.process.codec import Failed, Message
-from filterd.process.json_socket import NoAnswer, ask
-from filterd.process.messages import Status
-from filterd.process.readiness import unfit
+from filterd.metrics.ready import ask_control, unfit
+from filterd.places import counters_files, role_of
+from filterd.process.codec import Message
 
 CONTROL_S = 5.0  # half of what Prometheus waits for us; control itself waits longer for a worker that hangs
 ROLES = ("dns", "gate", "radius")
@@ -34,21 +31,21 @@ class Look(Struct, frozen=True, kw_only=True):
 
     control    its status, as `filterd status --json` has it; None: it does not answer
     workers    what each says of itself;   counters  of each, loop and streams together
-    unfit      why the data plane cannot serve, a sentence each; empty: it can;  None: control did not answer
+    unfit      why the data plane cannot serve, a sentence each; empty: it can
     certificates  key of the configuration → when its certificate ends, unix seconds"""
 
     at_s: float
     control: Message | None
     workers: list[Message]
     counters: Mapping[str, Mapping[str, int]]
-    unfit: list[str] | None
+    unfit: list[str]
     is_other_file: bool
     certificates: Mapping[str, float]
 
 
 async def look(config: Config, source: Path) -> Look:
     """See the box now.   source: the operator's file"""
-    control = await _control(config)
+    control = await ask_control(config, CONTROL_S)
     workers = control["workers"] if control else []
     counters, is_other, certificates = await asyncio.to_thread(_read, config, source)
     return Look(
@@ -56,18 +53,10 @@ async def look(config: Config, source: Path) -> Look:
         control=control,
         workers=workers,
         counters=counters,
-        unfit=unfit(workers) if control else None,
+        unfit=[each for said in (await unfit(config, control)).values() for each in said],
         is_other_file=is_other,
         certificates=certificates,
     )
-
-
-async def _control(config: Config) -> Message | None:
-    try:
-        reply: Any = await ask(control_socket(config.run_dir), CONTROL, Status(), Message, CONTROL_S)
-    except NoAnswer:
-        return None
-    return None if isinstance(reply, Failed) else reply
 
 
 def _read(config: Config, source: Path) -> tuple[dict[str, dict[str, int]], bool, dict[str, float]]:

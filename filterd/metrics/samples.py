@@ -46,8 +46,7 @@ def _metric(family: Family) -> CounterMetricFamily | GaugeMetricFamily:
 
 def _of_box(seen: Look) -> Iterator[Sample]:
     yield "build_info", (filterd.__version__,), 1
-    if seen.unfit is not None:
-        yield "ready", (), not seen.unfit
+    yield "ready", (), not seen.unfit
     yield "control_up", (), seen.control is not None
     yield "config_differs", (), seen.is_other_file
     yield from (("certificate_expiry_timestamp_seconds", (key,), end_s) for key, end_s in seen.certificates.items())

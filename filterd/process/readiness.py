@@ -1,4 +1,7 @@
-"""Whether the data plane can serve its clients: the one answer of `filterd status`, /readyz and the metrics.
+"""Whether the data plane can serve its clients: the words of `filterd status`, /readyz and the metrics.
+
+A worker whose loop turns gives its counters file the time of now, each second: who may read counters, and not ask a
+worker, sees so that it lives (filterd.process.worker writes it, filterd.metrics.ready reads it).
 
 Invariants: it looks at what workers say of themselves alone, so that it holds without control.
 """
@@ -7,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from filterd.places import role_of
+
+BEAT_S = 1.0  # between two times that a worker gives its counters file
+LIVES_S = 5.0  # after the last one, on a machine that is busy
 
 Worker = Mapping[str, Any]  # a WorkerStatus, as JSON has it
 
@@ -19,14 +25,26 @@ def unfit(workers: Sequence[Worker]) -> list[str]:
     for role in sorted({role_of(worker["name"]) for worker in workers}):
         alive = [worker for worker in workers if role_of(worker["name"]) == role and answers(worker)]
         if not alive:
-            said.append(f"{role}: no worker answers; {_WITHOUT[role]}; see filterd status and the journal")
-        elif all(map(is_cut_off, alive)):
-            away = ", ".join(sorted({each for worker in alive for each in worker["upstreams"]}))
-            said.append(
-                f"dns: no upstream answers ({away}); blocked names and what is cached are answered, all else SERVFAIL; "
-                "check the upstreams and the route to them"
-            )
+            said.append(silent(role))
+        elif (cut_off := without_upstreams(alive)) is not None:
+            said.append(cut_off)
     return said
+
+
+def silent(role: str) -> str:
+    """What is said where no worker of a role answers."""
+    return f"{role}: no worker answers; {_WITHOUT[role]}; see filterd status and the journal"
+
+
+def without_upstreams(workers: Sequence[Worker]) -> str | None:
+    """What is said where all of these workers have upstreams, and none answers; None: there is nothing to say."""
+    if not workers or not all(map(is_cut_off, workers)):
+        return None
+    away = ", ".join(sorted({each for worker in workers for each in worker["upstreams"]}))
+    return (
+        f"dns: no upstream answers ({away}); blocked names and what is cached are answered, all else SERVFAIL; "
+        "check the upstreams and the route to them"
+    )
 
 
 def answers(worker: Worker) -> bool:

@@ -36,6 +36,7 @@ from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
+from filterd.process.readiness import BEAT_S
 from parental.sessions.level import SESSIONS_MANIFEST
 from rules.compiler.manifest import MANIFEST, SETTLED
 
@@ -128,6 +129,7 @@ class Worker:
         server = await serve(socket, "worker", WORKER_REQUESTS, self.answer)
         living = asyncio.ensure_future(tell_we_live(self.is_turning))  # noqa: TID251
         following = asyncio.ensure_future(self._follow_sessions())  # noqa: TID251
+        beating = asyncio.ensure_future(self._beat())  # noqa: TID251
         try:
             if _stamp(self._images / MANIFEST) != seen:  # what control has published since, it could not tell us
                 await self._use(MANIFEST)
@@ -139,7 +141,7 @@ class Worker:
         finally:
             server.close()
             socket.unlink(missing_ok=True)
-            for task in (living, stopping, following):
+            for task in (living, stopping, following, beating):
                 task.cancel()
         if self._running.done():
             self._running.result()
@@ -210,6 +212,16 @@ class Worker:
                 return InUse(tables.generations)
         log.warning("%s", self._refused)
         return Failed(refused=self._refused)
+
+    async def _beat(self) -> None:
+        """Give the counters file the time of now, each second in which the loop turns (filterd.process.readiness)."""
+        before = 0
+        while True:
+            if self._front.n_turns != before:
+                before = self._front.n_turns
+                with contextlib.suppress(OSError):  # without it, the worker is taken for dead, and serves all the same
+                    os.utime(_counters(self._run_dir, self.name))
+            await asyncio.sleep(BEAT_S)
 
     async def _follow_sessions(self) -> None:
         """Serve the sessions that the radius role publishes, at every change of its manifest.

@@ -6,6 +6,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.metrics.app import create_metrics
 from filterd.metrics.look import Look, look
+from filterd.metrics.ready import Ready, ready
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
@@ -27,7 +28,10 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     async def look_now() -> Look:
         return await look(current, config_file)
 
-    listener = HttpListener("metrics", create_metrics(look_now), LIMITS)
+    async def ready_now() -> Ready:
+        return await ready(current)
+
+    listener = HttpListener("metrics", create_metrics(look_now, ready_now), LIMITS)
     await listener.bind(config.metrics.listen)
     async with asyncio.TaskGroup() as group:
         listener.start(group)

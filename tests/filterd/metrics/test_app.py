@@ -8,6 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from filterd.metrics import app
 from filterd.metrics.app import create_metrics
 from filterd.metrics.look import Look
+from filterd.metrics.ready import Ready
 from filterd.process.codec import Message
 
 CONTROL: Message = {
@@ -34,21 +35,30 @@ class Box:
     """Is looked at, and counts how often."""
 
     def __init__(self) -> None:
-        self.n = 0
-        self.unfit: list[str] | None = []
+        self.n = self.n_asked = 0
+        self.unfit: dict[str, list[str]] = {"dns": [], "gate": []}
+        self.beside: list[str] = []
 
     async def look(self) -> Look:
         self.n += 1
         await asyncio.sleep(0.01)
         return Look(
             at_s=1.0,
-            control=None if self.unfit is None else CONTROL,
+            control=CONTROL,
             workers=[],
             counters={},
-            unfit=self.unfit,
+            unfit=[],
             is_other_file=False,
             certificates={},
         )
+
+    async def ready(self) -> Ready:
+        self.n_asked += 1
+        await asyncio.sleep(0.01)
+        return Ready(self.unfit, self.beside)
+
+    def served(self) -> TestServer:
+        return TestServer(create_metrics(self.look, self.ready))
 
 
 async def told(client: "TestClient[web.Request, web.Application]", path: str, **headers: str) -> tuple[int, str]:
@@ -59,36 +69,48 @@ async def told(client: "TestClient[web.Request, web.Application]", path: str, **
 async def test_ready_says_what_is_the_matter_and_live_only_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "FRESH_S", -1.0)
     box = Box()
-    async with TestClient(TestServer(create_metrics(box.look))) as client:
+    async with TestClient(box.served()) as client:
         assert await told(client, "/readyz") == (200, "ok\n")
-        box.unfit = ["dns: no upstream answers"]
+        box.unfit["dns"] = ["dns: no upstream answers"]
         assert await told(client, "/readyz") == (503, "dns: no upstream answers\n")
         assert await told(client, "/livez") == (200, "ok\n")
 
 
-async def test_while_control_does_not_answer_ready_is_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_dns_and_gate_are_asked_apart_and_a_role_that_is_not_there_is_not_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(app, "FRESH_S", -1.0)
     box = Box()
-    box.unfit = None
-    async with TestClient(TestServer(create_metrics(box.look))) as client:
-        assert (await told(client, "/readyz"))[0] == 503  # nothing was ever known
-        box.unfit = []
-        assert (await told(client, "/readyz"))[0] == 200
-        box.unfit = None
-        assert await told(client, "/readyz") == (200, "ok\ncontrol does not answer: as it was when it last did\n")
+    box.unfit["gate"] = ["gate: no worker answers"]
+    async with TestClient(box.served()) as client:
+        assert await told(client, "/readyz/dns") == (200, "ok\n")
+        assert await told(client, "/readyz/gate") == (503, "gate: no worker answers\n")
+        assert (await told(client, "/readyz"))[0] == 503
+        del box.unfit["gate"]
+        assert (await told(client, "/readyz/gate"))[0] == 404
+        assert (await told(client, "/readyz/web"))[0] == 404
+        assert await told(client, "/readyz") == (200, "ok\n")
+
+
+async def test_what_control_and_database_lack_is_said_and_makes_nothing_unready() -> None:
+    box = Box()
+    box.beside = ["control: database x: cannot be reached"]
+    async with TestClient(box.served()) as client:
+        assert await told(client, "/readyz") == (200, "ok\ncontrol: database x: cannot be reached\n")
 
 
 async def test_many_who_ask_at_once_get_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "FRESH_S", 3600.0)  # they all come within it, however slow we are
     box = Box()
-    async with TestClient(TestServer(create_metrics(box.look))) as client:
-        await asyncio.gather(*(told(client, "/metrics") for _ in range(20)))
+    async with TestClient(box.served()) as client:
+        paths = ("/metrics", "/readyz", "/readyz/dns") * 20
+        await asyncio.gather(*(told(client, path) for path in paths))
 
-    assert box.n == 1
+    assert box.n == box.n_asked == 1
 
 
 async def test_a_collector_that_asks_for_open_metrics_gets_them() -> None:
-    async with TestClient(TestServer(create_metrics(Box().look))) as client:
+    async with TestClient(Box().served()) as client:
         status, text = await told(client, "/metrics", Accept="application/openmetrics-text; version=1.0.0")
 
     assert status == 200
@@ -96,6 +118,6 @@ async def test_a_collector_that_asks_for_open_metrics_gets_them() -> None:
 
 
 async def test_nothing_can_be_sent_here_and_nothing_else_is_found() -> None:
-    async with TestClient(TestServer(create_metrics(Box().look))) as client:
+    async with TestClient(Box().served()) as client:
         assert (await client.post("/metrics", data=b"x")).status == 405
         assert (await client.get("/v1/status")).status == 404

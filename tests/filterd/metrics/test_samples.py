@@ -129,12 +129,12 @@ def test_the_times_of_upstreams_are_a_histogram() -> None:
 
 
 def test_without_control_its_part_is_left_out_and_the_counters_are_told_all_the_same() -> None:
-    found = told(seen(control=None, workers=[], unfit=None))
+    found = told(seen(control=None, workers=[]))
 
-    assert found["filterd_control_up",] == 0
+    assert (found["filterd_control_up",], found["filterd_ready",]) == (0, 1)
     assert found["filterd_dns_queries_total", "dns-0"] == 9
     names = {key[0] for key in found}
-    assert not names & {"filterd_ready", "filterd_faults", "filterd_worker_up", "filterd_role_up", "filterd_list_rules"}
+    assert not names & {"filterd_faults", "filterd_worker_up", "filterd_role_up", "filterd_list_rules"}
 
 
 def test_the_age_of_records_is_not_told_where_the_database_is_away() -> None:

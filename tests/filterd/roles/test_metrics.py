@@ -136,6 +136,27 @@ def test_a_box_whose_upstreams_are_all_dead_is_not_ready_and_its_status_exits_wi
     assert "dns: no upstream answers" in status.stdout
 
 
+def test_a_box_is_ready_as_its_workers_are_whatever_has_become_of_control(own: Daemon) -> None:
+    def signal_to(role: str, number: signal.Signals) -> None:
+        os.kill(int((own.folder / f"run/{role}.pid").read_text()), number)
+
+    assert [asked(own, f"/readyz{part}") for part in ("", "/dns")] == [(200, "ok\n")] * 2
+    assert asked(own, "/readyz/gate")[0] == 404
+    signal_to("control-0", signal.SIGSTOP)
+    beside = eventually(lambda: found if "control" in (found := asked(own, "/readyz"))[1] else None, "control missed")
+    assert beside == (
+        200,
+        "ok\ncontrol: no answer within 1 s; what is in force stays, and nothing new is; see its journal\n",
+    )
+    assert value_of(own, "filterd_ready") == 1
+
+    signal_to("dns-0", signal.SIGSTOP)
+    told = eventually(lambda: found if (found := asked(own, "/readyz/dns"))[0] == 503 else None, "dns missed")
+    assert told[1].startswith("dns: no worker answers; clients get no answers; ")
+    eventually(lambda: asked(own, "/readyz/dns")[0] == 200, "a worker in the place of the one that stands still")
+    signal_to("control-0", signal.SIGKILL)
+
+
 def ask_unanswered(own: Daemon, name: str) -> None:
     """Ask, and do not wait."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:

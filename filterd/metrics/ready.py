@@ -1,0 +1,92 @@
+"""Whether dns and gate can serve, asked of the workers themselves: a health check must not hang on control or database.
+
+    dns   one question, for a name that every front answers itself, to where clients ask; its upstreams, as control says
+    gate  the time that a worker gives its counters file while its loop turns
+
+Invariants: what control and the database do makes nothing unready; it is said beside.
+Absent on purpose: a look-up of a listed name, as no list says of one that anybody may ask for it.
+Cost: a datagram each way, and one request to control.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from dns.address_query import is_answered
+from filterd.config import Config
+from filterd.config.own_front import front_of
+from filterd.places import CONTROL, control_socket, counters_folder, role_of
+from filterd.process.codec import Failed, Message
+from filterd.process.json_socket import NoAnswer, ask
+from filterd.process.messages import Status
+from filterd.process.readiness import LIVES_S, answers, silent, without_upstreams
+from rules.names.canonical import canonical_wire
+
+ASKED_S = 1.0  # for one answer; for control, too
+TRIES = 3  # each from another port, so perhaps of another worker: one of them may be about to be restarted
+LOCAL = canonical_wire("localhost")  # RFC 6761 §6.3
+
+
+class Ready(Struct, frozen=True):
+    """What was found.
+
+    unfit  role, of those that this box has → why it cannot serve, a sentence each; none: it can
+    beside  what is wrong elsewhere"""
+
+    unfit: Mapping[str, list[str]]
+    beside: list[str]
+
+
+async def ready(config: Config) -> Ready:
+    """Ask now."""
+    control = await ask_control(config, ASKED_S)
+    return Ready(await unfit(config, control), _beside(control))
+
+
+async def unfit(config: Config, control: Message | None) -> dict[str, list[str]]:
+    """Role, of those that this box has → why it cannot serve.   control  its status; None: it did not answer"""
+    found = {}
+    if config.dns.workers:
+        cut_off = without_upstreams(_workers(control, "dns"))
+        found["dns"] = [silent("dns")] if not await _is_dns_alive(config) else [cut_off] if cut_off else []
+    if config.gate.workers:
+        found["gate"] = [] if await asyncio.to_thread(is_one_turning, config, "gate") else [silent("gate")]
+    return found
+
+
+async def ask_control(config: Config, timeout_s: float) -> Message | None:
+    """The status of control, as `filterd status --json` has it; None: it does not answer."""
+    try:
+        reply: Any = await ask(control_socket(config.run_dir), CONTROL, Status(), Message, timeout_s)
+    except NoAnswer:
+        return None
+    return None if isinstance(reply, Failed) else reply
+
+
+def is_one_turning(config: Config, role: str) -> bool:
+    """Whether a worker of a role has said lately that its loop turns."""
+    oldest = time.time() - LIVES_S
+    return any(file.stat().st_mtime > oldest for file in counters_folder(config.run_dir, role).glob(f"{role}-*"))
+
+
+async def _is_dns_alive(config: Config) -> bool:
+    for _ in range(TRIES):
+        if await is_answered(front_of(config), LOCAL, ASKED_S):
+            return True
+    return False
+
+
+def _workers(control: Message | None, role: str) -> list[Message]:
+    """The workers of a role that control has heard."""
+    found = control["workers"] if control else []
+    return [each for each in found if role_of(each["name"]) == role and answers(each)]
+
+
+def _beside(control: Message | None) -> list[str]:
+    if control is None:
+        return [f"control: no answer within {ASKED_S:g} s; what is in force stays, and nothing new is; see its journal"]
+    database = control.get("faults", {}).get("database")
+    return [f"control: {database}"] if database else []
