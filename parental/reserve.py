@@ -2,11 +2,15 @@
 
 So a pause and an order still find room on a disk that something else has filled.  Records of blocks give way first:
 they are not written while the disk has less than the reserve left, and wait where they are.
-Invariants: the reserve is never larger than a sixteenth of the disk; giving it back costs one unlink.
+Invariants: the reserve is never larger than a sixteenth of the disk; giving it back costs one unlink; whatever another
+account that writes the folder has put there, nothing outside of it is written.
 """
 
 import os
+import stat
 from pathlib import Path
+
+from rules.atomic_file import writing_whole
 
 NAME = "reserve"
 LARGEST_OCTETS = 32 << 20  # some thousand taps, or one order of the largest size with its images
@@ -25,6 +29,15 @@ class Reserve:
         disk = os.statvfs(self.path.parent)
         return min(LARGEST_OCTETS, disk.f_blocks * disk.f_frsize // SHARE_OF_DISK)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is there: a link or a file that was cut short is none."""
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size >= self.octets
+
     def is_low(self) -> bool:
         """Whether less is left on the disk, beside the reserve or after it was given back, than it is large."""
         disk = os.statvfs(self.path.parent)
@@ -32,15 +45,13 @@ class Reserve:
 
     def hold(self) -> bool:
         """Take the space, if as much again is left beside it; whether it is held.   Raises OSError."""
-        disk = os.statvfs(self.path.parent)
-        if self.path.exists():
+        if self.is_held:
             return True
+        disk = os.statvfs(self.path.parent)
         if disk.f_bavail * disk.f_frsize < 2 * self.octets:
             return False
-        part = self.path.with_suffix(".part")
-        with part.open("wb") as file:
+        with writing_whole(self.path, is_synced=False) as file:
             os.posix_fallocate(file.fileno(), 0, self.octets)
-        part.rename(self.path)
         return True
 
     def give_back(self) -> bool:

@@ -58,7 +58,7 @@ def health_of(where: Where) -> Health:
             faults=faults,
             octets=octets,
             free_octets=_free_octets(where.parent) if isinstance(where, Path) else None,
-            has_reserve=Reserve(where.parent).path.exists() if isinstance(where, Path) else None,
+            has_reserve=Reserve(where.parent).is_held if isinstance(where, Path) else None,
             why_not_writable=_why_not_writable(engine),
         )
     finally:

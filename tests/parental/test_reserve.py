@@ -50,3 +50,37 @@ def test_once_given_back_records_wait_until_it_is_held_again(tmp_path: Path, dis
     disk.f_bavail = 20
     assert reserve.hold()
     assert not reserve.is_low()
+
+
+def test_what_another_account_has_put_in_its_place_is_neither_written_nor_believed(
+    tmp_path: Path, disk: SimpleNamespace
+) -> None:
+    del disk
+    folder, key = tmp_path / "database", tmp_path / "pseudonym.key"
+    folder.mkdir()
+    key.write_bytes(b"32 octets that nobody may replace")
+    (folder / "reserve.part").symlink_to(key)
+    (folder / "reserve").symlink_to(key)
+    reserve = Reserve(folder)
+    assert not reserve.is_held
+
+    assert reserve.hold()
+
+    assert key.read_bytes() == b"32 octets that nobody may replace"
+    assert (folder / "reserve").lstat().st_size == 4 << 20
+    assert [path.name for path in folder.iterdir()] == ["reserve"]
+
+
+def test_a_fifo_does_not_stop_it_and_one_that_was_cut_short_is_taken_again(
+    tmp_path: Path, disk: SimpleNamespace
+) -> None:
+    del disk
+    os.mkfifo(tmp_path / "reserve.part")
+    reserve = Reserve(tmp_path)
+    assert reserve.hold()
+
+    os.truncate(reserve.path, 0)
+
+    assert not reserve.is_held
+    assert reserve.hold()
+    assert reserve.path.stat().st_size == 4 << 20
