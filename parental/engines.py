@@ -2,12 +2,14 @@
 
 Invariants: foreign keys are on; a writer takes the one write lock when it begins, so that no transaction fails half way
 for having read first, and revisions are committed in their order; a reader sees one moment and waits for no writer.
+Several roles write SQLite's folder: no link is followed there, and what is no file is refused.
 No password is in what this module makes, raises or logs: psycopg finds it in a file (libpq's `passfile`).
 """
 
 import contextlib
 import importlib.util
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from parental.errors import DatabaseAway
+from parental.errors import DatabaseAway, DatabaseDamaged
 
 BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
 CONNECT_TIMEOUT_S = 5
@@ -23,6 +25,7 @@ CONNECT_TIMEOUT_S = 5
 # long is lost.  A server that is slow acknowledges.
 SILENCE_S = 5
 WAL_RETRY_S = 0.01
+FILES = ("", "-journal", "-wal", "-shm")  # of SQLite, behind the database's name
 WRITES = "filterd_writes"
 WRITE_LOCK = 0x66696C74657264  # of pg_advisory_xact_lock(), in this database alone
 
@@ -40,10 +43,30 @@ def engine_of(
     if isinstance(where, Path):
         engine = create_engine(f"sqlite:///{where}", connect_args={"timeout": patience_ms / 1000}, **more)
         pragmas = (f"busy_timeout={patience_ms}", "synchronous=FULL", f"foreign_keys={'ON' if checks_keys else 'OFF'}")
-        event.listen(engine, "connect", lambda dbapi, _record: _prepare_sqlite(dbapi, pragmas, patience_ms))
+        event.listen(engine, "do_connect", lambda *_: refuse_planted(where))
+        event.listen(engine, "connect", lambda dbapi, _record: _prepare_sqlite(dbapi, where, pragmas, patience_ms))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return _postgresql(make_url(where), acts_as, patience_ms, more)
+
+
+def engine_of_copy(file: Path) -> Engine:
+    """An engine that reads a file of SQLite that nobody else uses: it writes nothing, there or beside it."""
+    engine = create_engine(f"sqlite:///{file.absolute().as_uri()}?mode=ro&immutable=1&uri=true")
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def refuse_planted(path: Path) -> None:
+    """Raises DatabaseDamaged where a link would lead elsewhere, or a FIFO have us wait."""
+    for end in FILES:
+        place = path.with_name(path.name + end)
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(place.lstat().st_mode):
+                raise DatabaseDamaged(
+                    f"database {path}: {place.name} is no file; not used; look who put it there, and "
+                    "move it away; where the database is gone: filterd db restore FILE --force"
+                )
 
 
 def shown(where: Where) -> str:
@@ -86,10 +109,17 @@ def _begin_postgresql(conn: Connection) -> None:
         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
 
 
-def _prepare_sqlite(dbapi: Any, pragmas: tuple[str, ...], patience_ms: int) -> None:
+def _refuse_elsewhere(path: Path, opened: str) -> None:
+    """Raises DatabaseDamaged where another file was opened: a link was put there meanwhile."""
+    if opened != str(path.parent.resolve() / path.name):
+        raise DatabaseDamaged(f"database {path}: it led to {opened}; not used; look who put a link there")
+
+
+def _prepare_sqlite(dbapi: Any, path: Path, pragmas: tuple[str, ...], patience_ms: int) -> None:
     # The driver's own BEGIN comes too late (before the first write); ours is sent by _begin_sqlite.
     dbapi.isolation_level = None
     with _closed_on_error(dbapi), contextlib.closing(dbapi.cursor()) as cursor:
+        _refuse_elsewhere(path, cursor.execute("PRAGMA database_list").fetchone()[2])
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         _use_wal(cursor, patience_ms)

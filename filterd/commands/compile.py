@@ -15,6 +15,7 @@ from filterd.keys import credential_folders, key_at
 from filterd.lookup.open_tables import REPORT
 from filterd.lookup.progress import progress_bar
 from filterd.places import IMAGES
+from filterd.process.as_owner import become_owner_of
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole
@@ -74,17 +75,24 @@ def run(args: argparse.Namespace) -> int:
     if args.people:
         if not args.config or args.kept:
             raise WrongUse("--people: needs --config FILE, and no --kept; nothing written; give --config FILE alone")
-        _write_people(loaded(args.config), args.people)
+        _write_people(_config_of(args.config), args.people)
         return 0
     try:
         if args.config:
-            report = _compile_config(loaded(args.config), args.kept, args.confined)
+            report = _compile_config(_config_of(args.config), args.kept, args.confined)
         else:
             report = _compile_sources(args.sources, args.out)
     except (BadList, BadSource) as reason:
         raise WrongUse(str(reason)) from reason
     print(json.dumps(report_as_json(report)) if args.json else render_report(report))
     return 0
+
+
+def _config_of(file: Path) -> Config:
+    """A configuration, whose images this process writes as their owner."""
+    config = loaded(file)
+    become_owner_of(config.state_dir / IMAGES)
+    return config
 
 
 def _compile_sources(texts: list[str], out: Path) -> CompileReport:

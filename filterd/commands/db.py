@@ -47,15 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from filterd.database.access import database_of  # late: the database is not needed for --help
+    # late: the database is not needed for --help
+    from filterd.database.access import as_owner_of_database, database_of
 
     config = loaded(args.config)
     where = database_of(config)
     match args.verb:
         case "upgrade":
-            return _upgrade(where, args.json)
+            with as_owner_of_database(where):
+                return _upgrade(where, args.json)
         case "check":
-            return _check(where, args.json)
+            with as_owner_of_database(where):
+                return _check(where, args.json)
         case "backup":
             return _back_up(where, args.file, args.json)
         case _:
@@ -63,17 +66,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _upgrade(where: "Where", is_json: bool) -> int:
-    from filterd.database.copies import give_to_owner_of
+    from filterd.database.copies import make_file
     from parental.database import refusal
     from parental.engines import shown
     from parental.errors import WrongRevision
     from parental.migrations.revisions import State, upgrade
 
+    if isinstance(where, Path):
+        make_file(where)
     before, after = upgrade(where)
     if after.state is not State.CURRENT:
         raise WrongRevision(refusal(where, after))
-    if isinstance(where, Path) and before.state is State.EMPTY:
-        give_to_owner_of(where.parent, where)
     was = before.revision if before.state is not State.EMPTY else None
     said = {"database": shown(where), "was": was, "revision": after.revision}
     if before == after:
@@ -148,6 +151,7 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
 
 def _note_restore(where: "Where", file: Path, revision: str) -> bool:
     """Write down, in the ledger that came back, that it did, and how many events it has; False: it has none."""
+    from filterd.database.access import as_owner_of_database
     from filterd.database.copies import digest_file
     from mgmt.ledger.event import SETTINGS, Event, Value, account
     from mgmt.ledger.store import append, size
@@ -157,13 +161,14 @@ def _note_restore(where: "Where", file: Path, revision: str) -> bool:
     if revision < LEDGER_SINCE:
         return False
     digest = digest_file(file).read_text().split(maxsplit=1)[0]
-    engine = engine_of(where)
-    try:
-        with writing(engine) as conn:
-            said: dict[str, Value] = {"revision": revision, "events": size(conn)}
-            append(conn, Event(SETTINGS, "database restored", account(), {"copy": digest}, said), datetime.now(UTC))
-    finally:
-        engine.dispose()
+    with as_owner_of_database(where):
+        engine = engine_of(where)
+        try:
+            with writing(engine) as conn:
+                said: dict[str, Value] = {"revision": revision, "events": size(conn)}
+                append(conn, Event(SETTINGS, "database restored", account(), {"copy": digest}, said), datetime.now(UTC))
+        finally:
+            engine.dispose()
     return True
 
 

@@ -29,7 +29,8 @@ from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
 from filterd.lists.status import instant, told
 from filterd.lists.zone_copies import newest_of, zone_timers
-from filterd.places import CONTROL, control_socket
+from filterd.places import CONTROL, LISTS, control_socket
+from filterd.process.as_owner import become_owner_of
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
@@ -123,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
     if args.verb == "entries" and args.list == SEALED_ORDERS:
         return tell_orders(config, args.json)
     entries = _chosen(config, [args.list] if "list" in args else args.lists)
+    if args.verb in ("publish", "pull", "take"):
+        become_owner_of(config.state_dir / LISTS)
     try:
         match args.verb:
             case "list":

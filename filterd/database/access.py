@@ -7,7 +7,7 @@ has run before, an empty database is one that was lost, and nobody begins again 
 import asyncio
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from filterd.config import Config
 from filterd.keys import has_pseudonym_key
 from filterd.places import database_file
+from filterd.process.as_owner import as_owner_of
 from parental.database import open_database
 from parental.engines import Where, engine_of, shown
 from parental.errors import NoTables, WrongRevision
@@ -41,6 +42,11 @@ def engine_for_control(config: Config, acts_as: str = CONTROL) -> Engine:
     return engine_of(database_of(config), acts_as)
 
 
+def as_owner_of_database(where: Where) -> AbstractContextManager[None]:
+    """Root acts as the account that owns SQLite's folder, which web writes, too; a server has accounts of its own."""
+    return as_owner_of(where.parent) if isinstance(where, Path) else nullcontext()
+
+
 def open_for_control(config: Config, acts_as: str = CONTROL) -> Engine:
     """Open the database; on a new box, it gets its tables.   Raises DatabaseFault; of a lost one, WrongRevision"""
     had_one = has_pseudonym_key(config.state_dir)
@@ -56,12 +62,13 @@ def open_for_control(config: Config, acts_as: str = CONTROL) -> Engine:
 
 @contextmanager
 def opened_for_control(config: Config, acts_as: str = CONTROL) -> Iterator[Engine]:
-    """open_for_control() for as long as a piece of work takes."""
-    engine = open_for_control(config, acts_as)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    """open_for_control() for as long as a piece of work takes, with the rights that the database's owner has."""
+    with as_owner_of_database(database_of(config)):
+        engine = open_for_control(config, acts_as)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
 
 def hold_connections(engine: Engine, n: int) -> None:

@@ -2,7 +2,8 @@
 
 A copy is one file, of SQLite or of pg_dump, with its SHA-256 beside it as sha256sum(1) writes it.
 Invariants: a copy has its name only once it is whole and has been read back; one whose digest does not match is never
-put back; what is replaced is there until the new one is whole.
+put back; what is replaced is there until the new one is whole; root writes neither through a link nor to a file that it
+has not made itself, and acts as the account that owns the folder (filterd.process.as_owner).
 """
 
 import contextlib
@@ -13,14 +14,16 @@ import sqlite3
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 from filterd.database.health import faults_within
 from filterd.errors import Missing, WrongUse
+from filterd.process.as_owner import as_owner_of
 from parental.database import reading
-from parental.engines import Where, engine_of, shown
+from parental.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
 from parental.errors import DatabaseDamaged
 from parental.migrations.revisions import Found, State, find_revision, upgrade
+from rules.atomic_file import writing_whole
 
 # Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.
 DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FROM (
@@ -37,25 +40,22 @@ DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FRO
 
 def back_up(where: Where, file: Path) -> str:
     """Copy a database into a new file, its digest beside it; the digest.   Raises WrongUse, Missing, DatabaseFault."""
-    if file.exists():
+    if os.path.lexists(file):
         raise WrongUse(f"{file}: there already; not overwritten; name another file")
-    part = file.with_name(f"{file.name}.part")
-    part.unlink(missing_ok=True)
     try:
-        part.touch(mode=0o600)  # tokens' digests and the keys of the days are in it
-        if isinstance(where, Path):
-            _copy_sqlite(where, part)
-            _refuse_unsound(part)
-        else:
-            _run("pg_dump", "--format=custom", f"--file={part}", f"--dbname={where}")
-            _run("pg_restore", "--list", str(part))
-        digest = _digest_of(part)
-        digest_file(file).write_text(f"{digest}  {file.name}\n")
-        _rename_whole(part, file)
+        with as_owner_of(file.parent), writing_whole(file) as copy:
+            os.fchmod(copy.fileno(), 0o600)  # tokens' digests and the keys of the days are in it
+            if isinstance(where, Path):
+                _copy_sqlite(where, Path(copy.name))
+                _refuse_unsound(Path(copy.name))
+            else:
+                _run("pg_dump", "--format=custom", f"--dbname={where}", into=copy)
+                _run("pg_restore", "--list", copy.name)
+            digest = _digest_of(Path(copy.name))
+            with writing_whole(digest_file(file)) as noted:
+                noted.write(f"{digest}  {file.name}\n".encode())
     except OSError as reason:
         raise Missing(f"{reason.filename or file}: {reason.strerror}; no copy made; name a place with room") from reason
-    finally:
-        part.unlink(missing_ok=True)
     return digest
 
 
@@ -64,9 +64,12 @@ def restore(file: Path, where: Where, is_forced: bool) -> Found:
 
     is_forced  also where there is one already.   Raises WrongUse, Missing, DatabaseFault"""
     _check_digest(file)
-    if not is_forced and not _is_empty(where):
-        raise WrongUse(f"database {shown(where)}: there already; not overwritten; add --force to replace it")
-    return _restore_sqlite(file, where) if isinstance(where, Path) else _restore_postgresql(file, where)
+    if isinstance(where, str):
+        _refuse_another(where, is_forced)
+        return _restore_postgresql(file, where)
+    with file.open("rb") as copy, as_owner_of(where.parent):  # who asks may read what the database's owner may not
+        _refuse_another(where, is_forced)
+        return _restore_sqlite(copy, where)
 
 
 def digest_file(file: Path) -> Path:
@@ -74,30 +77,39 @@ def digest_file(file: Path) -> Path:
     return file.with_name(f"{file.name}.sha256")
 
 
-def give_to_owner_of(folder: Path, file: Path) -> None:
-    """A file that root makes in the folder of an account is that account's; the group may write, as tmpfiles says."""
-    owner = folder.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(file, owner.st_uid, owner.st_gid)
-        file.chmod(0o660)
+def make_file(path: Path) -> None:
+    """An empty file for a database, where none is; its group may there what it may in the folder.   Raises OSError
+
+    SQLite gives its journal the mode of the database, and never more than this."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(descriptor, _mode_in(path.parent))
+        finally:
+            os.close(descriptor)
+
+
+def _mode_in(folder: Path) -> int:
+    return 0o600 | folder.stat().st_mode & 0o060
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
-    if not source.exists():
-        raise Missing(f"database {source}: not there; no copy made")
-    with (
-        contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old,
-        contextlib.closing(sqlite3.connect(target)) as new,
-    ):
-        try:
-            old.backup(new)  # in one step: between two, each commit of a writer would make it begin again
-        except sqlite3.DatabaseError as reason:
-            raise DatabaseDamaged(f"database {source}: {reason}; no copy made") from reason
+    with contextlib.closing(sqlite3.connect(target)) as new:
+        new.execute("PRAGMA journal_mode = OFF")  # all that it opens is open now, with the rights of who asks
+        with as_owner_of(source.parent):
+            if not source.exists():
+                raise Missing(f"database {source}: not there; no copy made")
+            refuse_planted(source)
+            try:
+                with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
+                    old.backup(new)  # in one step: between two, each commit of a writer would make it begin again
+            except sqlite3.DatabaseError as reason:
+                raise DatabaseDamaged(f"database {source}: {reason}; no copy made") from reason
 
 
 def _refuse_unsound(file: Path) -> Found:
     """The revision of a copy that holds together.   Raises DatabaseDamaged"""
-    engine = engine_of(file)
+    engine = engine_of_copy(file)
     try:
         with reading(engine) as conn:
             faults, found = faults_within(conn), find_revision(conn)
@@ -107,6 +119,11 @@ def _refuse_unsound(file: Path) -> Found:
         why = faults[0] if faults else f"revision {found.revision or '(none)'} is not known here"
         raise DatabaseDamaged(f"{file}: {why}; nothing done; take another copy")
     return found
+
+
+def _refuse_another(where: Where, is_forced: bool) -> None:
+    if not is_forced and not _is_empty(where):
+        raise WrongUse(f"database {shown(where)}: there already; not overwritten; add --force to replace it")
 
 
 def _is_empty(where: Where) -> bool:
@@ -122,24 +139,17 @@ def _is_empty(where: Where) -> bool:
         engine.dispose()
 
 
-def _restore_sqlite(file: Path, path: Path) -> Found:
-    part = path.with_name(f"{path.name}.part")
+def _restore_sqlite(copy: BinaryIO, path: Path) -> Found:
     try:
-        shutil.copyfile(file, part)
-        found = _refuse_unsound(part)
-        if path.exists():
-            shutil.copystat(path, part)
-            os.chown(part, path.stat().st_uid, path.stat().st_gid)
-        else:
-            give_to_owner_of(path.parent, part)
-        for rest in ("-wal", "-shm"):  # of the one before: they would be taken for the new one's
-            path.with_name(path.name + rest).unlink(missing_ok=True)
-        _rename_whole(part, path)
+        with writing_whole(path) as file:
+            os.fchmod(file.fileno(), _mode_in(path.parent))
+            shutil.copyfileobj(copy, file)
+            file.flush()
+            found = _refuse_unsound(Path(file.name))
+            for rest in FILES[1:]:  # of the one before: they would be taken for the new one's
+                path.with_name(path.name + rest).unlink(missing_ok=True)
     except OSError as reason:
         raise Missing(f"{reason.filename or path}: {reason.strerror}; not restored; run as root") from reason
-    finally:
-        for rest in ("", "-wal", "-shm"):
-            part.with_name(part.name + rest).unlink(missing_ok=True)
     return found
 
 
@@ -199,23 +209,12 @@ def _digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _rename_whole(part: Path, file: Path) -> None:
-    for place in (part, part.parent):
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        if place == part:
-            part.replace(file)
-
-
-def _run(program: str, *arguments: str) -> None:
-    """Run a program of PostgreSQL's, which asks for no password.   Raises Missing"""
+def _run(program: str, *arguments: str, into: BinaryIO | None = None) -> None:
+    """Run a program of PostgreSQL's, which asks for no password.   into  what it prints   Raises Missing"""
     try:
         done = subprocess.run(
             [program, *arguments] if "--list" in arguments else [program, "--no-password", *arguments],
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL if into is None else into,
             stderr=subprocess.PIPE,
             text=True,
             check=False,

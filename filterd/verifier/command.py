@@ -113,6 +113,7 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
     """Ask, and keep what was found.   Raises Refused: nothing of it is in force;  Missing."""
     from filterd.lists.rails import tries_as
+    from filterd.process.as_owner import as_who_asked
     from filterd.verifier.verification import verify
     from mgmt.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.ledger.event import account
@@ -127,7 +128,8 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
         if tries_as(config) != asks_as(config):
             where += ", and for what is tried on one gateway set /verifier/line"
         raise Refused(f"order {number}: nothing of it is in force; nothing asked; {where}")
-    found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))
+    with as_who_asked():  # probe and sink need root until they have their places
+        found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))
     with writing(engine) as conn:
         put_verification(conn, found, account())
     return found

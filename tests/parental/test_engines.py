@@ -6,8 +6,8 @@ from support.database.postgresql import PostgresqlServer
 from support.database.relay import Relay
 
 from parental.database import open_database, reading, writing
-from parental.engines import Where, engine_of, shown
-from parental.errors import DatabaseAway, DatabaseFault, DatabaseLocked
+from parental.engines import Where, engine_of, engine_of_copy, shown
+from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFault, DatabaseLocked
 
 
 def value(engine: Engine, statement: str) -> object:
@@ -94,3 +94,31 @@ def test_a_server_that_is_not_there_is_said_with_what_to_look_at(tmp_path: Path)
     with pytest.raises(DatabaseAway, match=r"cannot be reached \(.*\); see that it runs"), reading(engine):
         pass
     engine.dispose()
+
+
+def test_no_link_leads_to_another_database_not_even_one_that_is_put_there_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "filterd.db", tmp_path / "other.db"
+    open_database(other).dispose()
+    path.symlink_to(other)
+
+    with pytest.raises(DatabaseDamaged, match=r"filterd\.db is no file; not used"):
+        value(engine_of(path), "SELECT 1")
+    monkeypatch.setattr("parental.engines.refuse_planted", lambda _: None)  # as if it was put there a moment later
+    with pytest.raises(DatabaseDamaged, match=r"it led to .*other\.db; not used"):
+        value(engine_of(path), "SELECT 1")
+
+
+def test_a_copy_is_read_without_a_trace(tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    open_database(path).dispose()
+    before = path.read_bytes()
+
+    engine = engine_of_copy(path)
+
+    assert value(engine, "SELECT count(*) FROM lines") == 0
+    with pytest.raises(DatabaseFault, match="readonly"), writing(engine) as conn:
+        conn.execute(text("DELETE FROM lines"))
+    engine.dispose()
+    assert (path.read_bytes(), [each.name for each in tmp_path.iterdir()]) == (before, ["copy"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, inspect, text
+from support.system.reachable import make_reachable
 
 from filterd.cli import main
 from filterd.database.copies import digest_file
@@ -305,3 +306,90 @@ def test_no_copy_is_put_back_under_a_running_control_role(db: Any, tmp_path: Pat
 
     assert code == 2
     assert f"control-0 (pid {os.getpid()}) uses the database; not restored; stop control and web" in err
+
+
+# -- what a role that writes the folder has planted there --------------------------------------------------------------
+
+
+@pytest.fixture
+def planted(tmp_path: Path, db: Any, place: Where) -> Path:
+    """A database in a folder of another account, and a file of root's that only root may read or write."""
+    if isinstance(place, str):
+        pytest.skip("PostgreSQL's files are its own")
+    if os.geteuid() != 0:
+        pytest.skip("only root has what others may not")
+    make_reachable(tmp_path)
+    db("upgrade")
+    place.parent.chmod(0o2770)
+    os.chown(place.parent, 12345, 12346)
+    for path in place.parent.iterdir():
+        os.chown(path, 12345, 12346)
+        path.chmod(0o660)
+    secret = tmp_path / "shadow"
+    secret.write_text("root:*:")
+    secret.chmod(0o600)
+    return secret
+
+
+def is_as_it_was(secret: Path) -> bool:
+    found = secret.stat()
+    return (secret.read_text(), found.st_uid, found.st_mode & 0o777) == ("root:*:", 0, 0o600)
+
+
+def test_a_link_in_the_place_of_the_unfinished_file_leads_a_restore_nowhere(
+    db: Any, place: Path, planted: Path, tmp_path: Path
+) -> None:
+    count_to(place, 7)
+    assert db("backup", str(tmp_path / "copy"))[0] == 0
+    for name in ("filterd.db.part", "filterd.db-journal", "filterd.db-wal"):
+        (place.parent / name).unlink(missing_ok=True)
+        (place.parent / name).symlink_to(planted)
+
+    code, _, err = db("restore", str(tmp_path / "copy"), "--force")
+
+    assert (code, err) == (0, "")
+    assert is_as_it_was(planted)
+    assert (place.lstat().st_uid, place.lstat().st_gid, place.lstat().st_mode & 0o777) == (12345, 12346, 0o660)
+    assert counted(place) == 7
+
+
+def test_a_link_in_the_place_of_the_database_is_given_to_nobody(db: Any, place: Path, planted: Path) -> None:
+    planted.write_text("")
+    place.unlink()
+    place.symlink_to(planted)
+
+    found = [db(*said) for said in (("upgrade",), ("check",), ("backup", str(planted.with_name("copy"))))]
+
+    assert [code for code, _, _ in found] == [3, 3, 3], found
+    assert (planted.read_text(), planted.stat().st_uid, planted.stat().st_mode & 0o777) == ("", 0, 0o600)
+
+
+@pytest.mark.parametrize("name", ["filterd.db", "filterd.db-journal", "filterd.db-shm"])
+def test_a_fifo_stops_no_command(db: Any, place: Path, planted: Path, name: str) -> None:
+    del planted
+    (place.parent / name).unlink(missing_ok=True)
+    os.mkfifo(place.parent / name)
+
+    code, _, err = db("check")
+
+    assert (code, f"{name} is no file; not used" in err) == (3, True)
+
+
+def test_a_database_that_is_gone_is_made_again_as_its_owners(db: Any, place: Path, planted: Path) -> None:
+    place.unlink()
+
+    assert db("upgrade")[0] == 0
+
+    assert (place.stat().st_uid, place.stat().st_gid, place.stat().st_mode & 0o777) == (12345, 12346, 0o660)
+    assert is_as_it_was(planted)
+
+
+def test_a_copy_is_made_where_its_folders_owner_alone_could_make_one(db: Any, place: Path, planted: Path) -> None:
+    for name in ("copy.part", "copy.sha256"):
+        (place.parent / name).symlink_to(planted)
+
+    code, _, _ = db("backup", str(place.parent / "copy"))
+
+    assert code == 0
+    assert is_as_it_was(planted)
+    assert (place.parent / "copy").lstat().st_uid == 12345

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 import time
 from pathlib import Path
@@ -6,12 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 from support.present import present
+from support.system.reachable import make_reachable
 
 from filterd.config import Config, load
 from filterd.database import access
 from filterd.database.access import database_of, open_for_control, open_for_web, opened_for_control, reserve_of
 from filterd.keys import pseudonym_key
-from parental.database import reading
+from parental.database import reading, writing
 from parental.errors import NoTables, WrongRevision
 from parental.reserve import Reserve
 
@@ -78,3 +80,19 @@ def test_the_reserve_is_beside_sqlites_file_and_there_is_none_for_a_servers(conf
     assert reserve.path == tmp_path / "state/database/reserve"
     (tmp_path / "f.yaml").write_text('{database: {url: "postgresql:///filterd"}, dns: {upstreams: ["192.0.2.53:53"]}}')
     assert reserve_of(load(tmp_path / "f.yaml")) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as others")
+def test_what_root_asks_of_the_database_is_done_as_its_owner(config: Config, tmp_path: Path) -> None:
+    make_reachable(tmp_path)
+    with opened_for_control(config):
+        folder = Path(str(database_of(config))).parent
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, 12345, 12346)
+
+    with opened_for_control(config) as engine, writing(engine) as conn:
+        assert os.geteuid() == 12345
+        conn.execute(text("INSERT INTO revisions VALUES ('told', 1)"))
+
+    assert os.geteuid() == 0
+    assert {path.stat().st_uid for path in folder.iterdir()} == {12345}

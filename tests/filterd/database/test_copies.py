@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.system.reachable import make_reachable
 
-from filterd.database.copies import back_up, digest_file, give_to_owner_of, restore
+from filterd.database.copies import back_up, digest_file, make_file, restore
 from filterd.errors import Missing
+from filterd.process.as_owner import as_owner_of
 from parental.database import open_database
 from parental.errors import DatabaseDamaged
 
@@ -80,10 +82,12 @@ def test_a_disk_without_room_for_a_copy_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_what_root_makes_in_the_folder_of_an_account_is_that_accounts(tmp_path: Path) -> None:
+    make_reachable(tmp_path)
     os.chown(tmp_path, 12345, 12346)
+    tmp_path.chmod(0o2770)
     file = tmp_path / "filterd.db"
-    file.touch()
 
-    give_to_owner_of(tmp_path, file)
+    with as_owner_of(tmp_path):
+        make_file(file)
 
     assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (12345, 12346, 0o660)
