@@ -1,7 +1,9 @@
-"""A mapped image: opened read-only, checked completely, never changed.
+"""An image in memory: opened read-only, checked completely, never changed.
 
 Invariants: after open_image() every section lies inside the mapping, on a 64-octet border, and the checksum has covered
 the whole file.  The mapping lives as long as the Image; a file replaced by rename stays readable through it.
+A file whose writer is not trusted with this process is copied before it is checked, and not mapped: what is cut short
+in place would end whoever reads it (SIGBUS), and what is changed there would be served unchecked.
 Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.pyx and people/policy_writer.pyx.
 """
 import mmap
@@ -19,6 +21,7 @@ from fastpath.images.layout cimport (
     LAYOUT_VERSION, LENGTH_AT, MAX_SECTIONS, N_SECTIONS_AT, SEALED, SECTIONS_AT, SECTION_BORDER, SECTION_OCTETS,
     VERSION_AT)
 
+from fastpath.base.foreign_file import open_foreign
 from fastpath.images.image_key import NoKey, key_behind
 from fastpath.images.layout import MAGIC as _MAGIC
 
@@ -114,29 +117,26 @@ cdef class Image:
 def open_file(path: str | os.PathLike[str], owners: Set[int] | None = None):
     """Open an image or a manifest to read it.   owners  accounts that may have written it; None: any
 
-    Raises BadImage for a file that another account owns or may write; OSError, also for a symbolic link."""
+    Raises BadImage for a file that another account owns or may write; OSError, also for what is no regular file."""
     where = os.fspath(path)
-    file = open(where, "rb", opener=_open_no_link)
+    file = open_foreign(where)
     if owners is not None:
         found = os.fstat(file.fileno())
-        if found.st_uid not in owners or not stat.S_ISREG(found.st_mode) or found.st_mode & _OTHERS_WRITE:
+        if found.st_uid not in owners or found.st_mode & _OTHERS_WRITE:
             file.close()
             raise BadImage(f"{where}: of uid {found.st_uid}, mode {stat.filemode(found.st_mode)}; not opened; only uid "
                            f"{', '.join(map(str, sorted(owners)))} may own it, and no group or other may write it")
     return file
 
 
-def _open_no_link(where: str, flags: int) -> int:
-    return os.open(where, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-
-
 def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | None] = (),
-               owners: Set[int] | None = None) -> Image:
-    """Map the image at `path` and check all of it.
+               owners: Set[int] | None = None, most: int | None = None) -> Image:
+    """Map the image at `path`, or copy it, and check all of it.
 
     kind    the ImageKind that is wanted
     known   open images; if one of them is this very file, it is returned and nothing is read
     owners  as open_file() takes them
+    most    octets that it may have; then it is copied, as another role may change or cut the file at any time
     Raises BadImage for anything but an undamaged image of this kind; OSError where the file cannot be read.
     Cost: one pass of xxh3 over the file, about 10 GB/s."""
     cdef Image image
@@ -150,7 +150,10 @@ def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | 
         size = file_id[2]
         if size < HEADER_OCTETS:
             raise BadImage(f"{where}: {size} octets are too few for an image; not opened; compile it again")
-        image._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        if most is None:
+            image._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        else:
+            image._map = _copied(where, file, size, most)
     image._view = memoryview(image._map)
     image.data = &image._view[0]
     image.path = where
@@ -160,6 +163,22 @@ def open_image(path: str | os.PathLike[str], kind: int, known: Iterable[Image | 
     if fault is not None:
         raise BadImage(f"{where}: {fault}; not opened; compile it again or look at the disk")
     return image
+
+
+cdef object _copied(str where, file, uint64_t size, uint64_t most):
+    """The octets of a file, in memory of our own.   Raises BadImage"""
+    if size > most:
+        raise BadImage(f"{where}: {size} octets, {most} are the most that is read; not opened; look who writes it")
+    copy = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    cdef uint64_t n = 0
+    cdef uint64_t more = 1
+    with memoryview(copy) as room:
+        while more and n < size:
+            more = file.readinto(room[n:])
+            n += more
+    if n < size:
+        raise BadImage(f"{where}: cut short while it was read; not opened; look who writes it")
+    return copy
 
 
 def base_generation_of(path: str | os.PathLike[str]) -> int:

@@ -5,6 +5,8 @@ from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
 
 PARTS: tuple[str, ...]
+MOST_OCTETS: int
+MANIFEST_OCTETS: int
 
 def open_sessions(
     manifest: str | os.PathLike[str], known: Iterable[Image | None] = (), owners: Set[int] | None = None

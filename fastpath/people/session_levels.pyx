@@ -1,6 +1,8 @@
 """Levels of sessions: opened by their own manifest, and asked which addresses they give to whom.
 
 The levels of lines stand above them, see subscribers.pyx; for packets and queries both are one search.
+Invariants: who writes the levels hears strangers, and is not trusted with this process: their octets are copied and
+checked, and no more is taken than MOST_OCTETS, wherever the manifest leads.
 """
 import json
 import os
@@ -16,18 +18,38 @@ from fastpath.images import image as _image
 from fastpath.images.layout import ImageKind
 
 PARTS = ("base", "delta", "young")
+MOST_OCTETS = 512 << 20         # of all levels: four million sessions with prefixes of both versions are half of it
+MANIFEST_OCTETS = 1 << 16
 
 
 def open_sessions(manifest, known=(), owners=None) -> list:
     """Open the levels of sessions that a manifest names: {"base": FILE|null, "delta": …, "young": …}, beside it.
 
-    known, owners   as of TableSet.open().   Raises BadImage; OSError; ValueError for an invalid manifest."""
-    with _image.open_file(manifest, owners) as file:
-        said = json.load(file)
+    known, owners   as of TableSet.open().   Raises BadImage, also for an invalid manifest; OSError."""
     folder = os.path.dirname(os.path.abspath(manifest))
-    names = [said.get(part) for part in PARTS]
-    return [None if name is None else
-            _image.open_image(os.path.join(folder, name), ImageKind.SUBSCRIBERS, known, owners) for name in names]
+    levels = []
+    left = MOST_OCTETS
+    for name in _names_in(manifest, owners):
+        level = None
+        if name is not None:
+            level = _image.open_image(os.path.join(folder, name), ImageKind.SUBSCRIBERS, known, owners, left)
+            left -= level.n_bytes
+        levels.append(level)
+    return levels
+
+
+def _names_in(manifest, owners) -> list:
+    """The files of the levels.   Raises BadImage; OSError"""
+    with _image.open_file(manifest, owners) as file:
+        octets = file.read(MANIFEST_OCTETS + 1)
+    try:
+        said = json.loads(octets) if len(octets) <= MANIFEST_OCTETS else None
+        names = [said.get(part) for part in PARTS]
+        if all(name is None or (isinstance(name, str) and name and os.path.basename(name) == name) for name in names):
+            return names
+    except (ValueError, AttributeError, RecursionError):
+        pass
+    raise _image.BadImage(f"{os.fspath(manifest)}: no manifest of sessions; not opened; restart the radius role")
 
 
 def with_sessions(TableSet tables not None, levels) -> TableSet:

@@ -14,6 +14,7 @@ from filterd.places import CONTROL, control_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import NO_PROFILE, Digests
+from rules.atomic_file import writing_whole
 
 PATIENCE_S = 0.5  # a NAS waits for its answer, and a session without a profile is known later
 POLL_S = 1.0
@@ -90,10 +91,9 @@ class Identities:
         self._revision = revision
         if revision == self._written:
             return
-        part = self._noted.with_name(f"{self._noted.name}.part")
         try:
-            part.write_text(f"{revision}\n")
-            part.replace(self._noted)
+            with writing_whole(self._noted, is_synced=False) as file:
+                file.write(f"{revision}\n".encode())
         except OSError as reason:
             self.fault = f"{reason}; names are known here, and asked about once more after a restart; make room there"
         else:

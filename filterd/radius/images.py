@@ -8,18 +8,24 @@ Delta, young and manifest are not synced: they are written anew from the journal
 Cost: what has changed since the delta, 3 us each; the delta, when that is more than YOUNG_ROWS.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from fastpath.images.image import BadImage, open_image
+from fastpath.images.layout import ImageKind
+from fastpath.people.session_levels import MOST_OCTETS
 from parental.sessions.level import SESSIONS_MANIFEST, Row, write_level
 from rules.atomic_file import writing_whole
 
 YOUNG_ROWS = 500
 DELTA_ROWS = 20_000  # then a new base is due
 KEPT = 8  # files behind the manifest: a worker may be about to open them
+
+log = logging.getLogger("filterd.radius.images")
 
 Default = Callable[[bytes], int | None]
 _NAME = re.compile(r"(base|level)-(\d+)\.img")
@@ -58,10 +64,16 @@ class SessionImages:
         return self._last
 
     def has_base(self, snapshot: int, pools: str) -> bool:
-        """Whether there is a base of a snapshot, with these pools."""
+        """Whether there is a base of a snapshot, with these pools, that is whole; else it is to be made again."""
         said = self._said
-        is_there = said.base is not None and (self._folder / said.base).is_file()
-        return is_there and (said.snapshot, said.pools) == (snapshot, pools)
+        if said.base is None or (said.snapshot, said.pools) != (snapshot, pools):
+            return False
+        try:
+            open_image(self._folder / said.base, ImageKind.SUBSCRIBERS, most=MOST_OCTETS)
+        except (OSError, BadImage) as reason:
+            log.warning("%s; made again", reason)
+            return False
+        return True
 
     def next_base(self) -> Path:
         """Where a job shall write the next base; changes are kept from now on until use_base()."""
@@ -90,9 +102,8 @@ class SessionImages:
             self._write_delta()
         said = self._said
         young = self._write(self._young, _number(said.delta or said.base)) if self._young else None
-        part = self._folder / (SESSIONS_MANIFEST + ".part")
-        part.write_bytes(msgspec.json.encode(msgspec.structs.replace(said, young=young)))
-        part.replace(self._folder / SESSIONS_MANIFEST)
+        with writing_whole(self._folder / SESSIONS_MANIFEST, is_synced=False) as out:
+            out.write(msgspec.json.encode(msgspec.structs.replace(said, young=young)))
         self._prune()
 
     def _write_delta(self) -> None:
@@ -102,10 +113,8 @@ class SessionImages:
     def _write(self, changed: Mapping[bytes, int | None], below: int) -> str:
         self._last += 1
         path = self._folder / f"level-{self._last}.img"
-        part = path.with_suffix(".part")
-        with part.open("wb") as out:
+        with writing_whole(path, is_synced=False) as out:
             write_level(out, self._last, below, self._rows(changed))
-        part.replace(path)
         return path.name
 
     def _rows(self, changed: Mapping[bytes, int | None]) -> Iterable[Row]:

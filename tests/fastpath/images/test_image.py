@@ -1,4 +1,9 @@
+import mmap
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import xxhash
@@ -134,3 +139,52 @@ def test_an_image_says_whether_it_holds_addresses_and_one_with_other_flags_is_re
 
     with pytest.raises(BadImage, match="flags 0x5, this program knows 0x3"):
         open_image(other, ImageKind.NAMES)
+
+
+SURVIVES = """
+import os, sys
+from fastpath.images.image import open_image
+from fastpath.images.layout import ImageKind
+image = open_image(sys.argv[1], ImageKind.NAMES, most=1 << 20)
+os.truncate(sys.argv[1], 0)
+print(image.key.hex(), sum(image.section_octets()) > 0)
+"""
+
+
+@pytest.mark.services
+def test_a_copied_image_outlives_its_file(image_file: Path) -> None:
+    argv = [sys.executable, "-c", SURVIVES, str(image_file)]
+
+    done = subprocess.run(argv, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, f"{bytes(range(16)).hex()} True\n"), done.stderr
+
+
+def test_a_copy_is_checked_and_never_larger_than_it_may_be(image_file: Path) -> None:
+    good = image_file.read_bytes()
+
+    with pytest.raises(BadImage, match="are the most that is read"):
+        open_image(image_file, ImageKind.NAMES, most=len(good) - 1)
+    image_file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    with pytest.raises(BadImage, match="checksum differs"):
+        open_image(image_file, ImageKind.NAMES, most=len(good))
+
+
+def test_a_file_that_is_cut_short_while_it_is_copied_is_refused(
+    image_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*args: int, **given: int) -> mmap.mmap:
+        os.truncate(image_file, 100)
+        return mmap.mmap(*args, **given)
+
+    monkeypatch.setattr("fastpath.images.image.mmap", SimpleNamespace(**vars(mmap) | {"mmap": cut}))
+
+    with pytest.raises(BadImage, match="cut short while it was read"):
+        open_image(image_file, ImageKind.NAMES, most=1 << 20)
+
+
+def test_a_fifo_in_the_place_of_an_image_stops_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.img")
+
+    with pytest.raises(OSError, match="no regular file"):
+        open_image(tmp_path / "1.img", ImageKind.NAMES)

@@ -1,4 +1,5 @@
 import ipaddress
+import os
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,52 @@ def test_a_manifest_of_sessions_names_its_levels(images: Images) -> None:
     assert open_sessions(manifest, [opened])[0] is opened
     with pytest.raises(BadImage, match="only uid 12345"):
         open_sessions(manifest, owners={12345})
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "sessions.json"
+    path.write_text(text)
+    return path
+
+
+def test_levels_that_are_changed_cut_short_or_grown_in_place_change_nothing_that_is_served(
+    images: Images, tmp_path: Path
+) -> None:
+    base = Path(images.subscribers([("192.0.2.7/32", 7)]).path)
+    manifest = written(base.parent, f'{{"base": "{base.name}"}}')
+    served = TableSet(sessions=open_sessions(manifest))
+
+    base.write_bytes(b"\xff" * base.stat().st_size)
+    assert served.subscriber_of("192.0.2.7") == 7
+    os.truncate(base, 0)
+    assert served.subscriber_of("192.0.2.7") == 7
+    os.truncate(base, 1 << 40)
+    with pytest.raises(BadImage, match="are the most that is read"):
+        open_sessions(manifest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "7",
+        '{"base": 7}',
+        '{"base": ""}',
+        '{"base": "../other.img"}',
+        '{"base": "/etc/hostname"}',
+        "[" * 60_000,
+        '{"base": null}' + " " * (1 << 17),
+    ],
+)
+def test_a_manifest_of_sessions_that_is_none_is_refused_and_leads_nowhere(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadImage, match="no manifest of sessions"):
+        open_sessions(written(tmp_path, text))
+
+
+def test_a_fifo_in_the_place_of_a_level_or_of_the_manifest_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    with pytest.raises(OSError, match="no regular file"):
+        open_sessions(tmp_path / "fifo")
+    with pytest.raises(OSError, match="no regular file"):
+        open_sessions(written(tmp_path, '{"young": "fifo"}'))

@@ -114,14 +114,13 @@ async def test_what_control_could_not_be_asked_about_is_asked_about_again(
 async def test_a_full_disk_is_a_fault_until_the_revision_is_written_and_the_former_one_stays_whole(
     desk: Desk, identities: Identities, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write_nothing(path: Path, _: str) -> int:
-        path.write_bytes(b"")
-        raise OSError(28, "No space left on device")
+    def have_no_room(_: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device", str(target))
 
     await identities.changed()
     desk.changed, desk.revision = {"flat3": 12}, 6
     with monkeypatch.context() as full:
-        full.setattr(Path, "write_text", write_nothing)
+        full.setattr(Path, "replace", have_no_room)
         assert await identities.changed() == {DIGESTS.who(b"flat3"): 12}
         assert "No space left" in (identities.fault or "")
     assert (tmp_path / "revision").read_text() == "5\n"

@@ -88,6 +88,16 @@ def test_files_of_a_moment_ago_stay_and_older_ones_go(made: SessionImages, tmp_p
     assert made.is_overgrown is False
 
 
+@pytest.mark.parametrize("octets", [b"", b"no image"])
+def test_a_base_that_was_cut_short_is_none_and_is_made_again(
+    made: SessionImages, tmp_path: Path, octets: bytes
+) -> None:
+    del made
+    (tmp_path / str(read_manifest(tmp_path).base)).write_bytes(octets)
+
+    assert not SessionImages(tmp_path, lambda _: 9).has_base(1, "pools")
+
+
 def test_a_later_process_goes_on_with_higher_numbers(made: SessionImages, tmp_path: Path) -> None:
     made.publish({slot("192.0.2.7/32"): 50})
 
