@@ -6,6 +6,7 @@ Records of households' choices stand apart from all others, under pseudonyms of 
 counts in the database, and the help corridor leave nothing: with the time of a batch, a count would be a record.
 Records that are drained stand in order of their seconds, and in one second of their lists, orders and rules: most
 columns are runs then.
+Two accounts write the folder: what lies there is read as another's (fastpath.base.foreign_file).
 Invariants: a batch is whole or not there, and on the disk when append() returns; only then may its records be
 overwritten in the spool.  Records and positions are one file, so none is lost or counted twice, whenever the writer
 dies.  Numbers only rise.  One process writes.  Positions of a spool that is lost go before another one is read.
@@ -22,6 +23,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from fastpath.base.foreign_file import read_foreign
 from fastpath.report.columns import Columns
 from fastpath.report.ledger_rows import (
     NOT_IN_LEDGER,
@@ -55,6 +57,7 @@ NAME = re.compile(r"(\d{10})\.batch")
 PUT_ASIDE = re.compile(r"(\d{10})\.batch\.damaged")  # by a person: its number is not given again
 
 MOST_RECORDS = 1 << 16  # of a batch
+MOST_OCTETS = 128 << 20  # of its file: each record of a kind of its own, with the longest rule, is half of it
 
 LedgerName = Literal["enforcement", "household"]
 LEDGERS: tuple[LedgerName, ...] = ("enforcement", "household")
@@ -190,7 +193,7 @@ def read_batch(folder: Path, number: int) -> Batch:
     """One batch.   Raises OSError; ValueError for one that is not what was written"""
     path = batch_path(folder, number)
     try:
-        batch = msgspec.msgpack.decode(path.read_bytes(), type=Batch)
+        batch = msgspec.msgpack.decode(read_foreign(path, MOST_OCTETS), type=Batch)
         for ledger in LEDGERS:
             _check(batch.rows(ledger))
     except (msgspec.DecodeError, ValueError) as reason:

@@ -1,4 +1,5 @@
 import errno
+import os
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -207,3 +208,27 @@ def test_a_batch_of_before_provinces_is_read(tmp_path: Path) -> None:
     path.write_bytes(msgspec.msgpack.encode(said))
 
     assert read_batch(path.parent, 1) == batch
+
+
+def test_what_another_account_has_put_in_the_place_of_a_batch_stops_nobody_and_leads_nowhere(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"of control alone")
+    os.mkfifo(batch_path(tmp_path, 1))
+    batch_path(tmp_path, 2).symlink_to(secret)
+    batch_path(tmp_path, 3).touch()
+    os.truncate(batch_path(tmp_path, 3), 1 << 40)
+
+    for number, said in ((1, "no regular file"), (2, "symbolic links"), (3, "more than")):
+        with pytest.raises(OSError, match=said):
+            read_batch(tmp_path, number)
+
+
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_written_through(tmp_path: Path) -> None:
+    secret, batches = tmp_path / "secret", Batches(tmp_path / "batches")
+    secret.write_bytes(b"of control alone")
+    batch_path(batches.folder, 1).with_suffix(".batch.part").symlink_to(secret)
+
+    batches.append(no_records({}))
+
+    assert secret.read_bytes() == b"of control alone"
+    assert read_batch(batches.folder, 1) == no_records({})
