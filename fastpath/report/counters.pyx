@@ -20,6 +20,7 @@ import struct
 
 from libc.stdint cimport uint64_t
 
+from fastpath.base.foreign_file import open_foreign
 from fastpath.report.counter_table import NAMES
 
 _CLASS = struct.Struct(f"<Q{CLASS_OCTETS}s")
@@ -95,13 +96,8 @@ cdef object _by_class(octets):
 
 
 cdef object _words(path):
-    with open(path, "rb", opener=_open_no_link) as file:
+    with open_foreign(path) as file:
         data = file.read(8 * COUNTER_WORDS + 1)
     if len(data) != 8 * COUNTER_WORDS:
         raise ValueError(f"{path}: {len(data)} octets, a counters file has {8 * COUNTER_WORDS}; not read; remove it")
     return memoryview(data).cast("Q")
-
-
-def _open_no_link(path: str, flags: int) -> int:
-    """Open what another role wrote: no link, and nothing that waits."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

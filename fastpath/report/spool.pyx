@@ -11,7 +11,6 @@ nothing: it adds to a counter too, and writes no record.
 """
 import mmap
 import os
-import stat
 import struct
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from fastpath.report.counters cimport CNT_EVENTS, CNT_EVENTS_LOST, CONFIDENTIAL_
 from fastpath.wire.name cimport Name
 from fastpath.wire.url cimport write_url_text
 
+from fastpath.base.foreign_file import open_foreign
 from fastpath.wire.address import rule_text
 
 cdef extern from "<string.h>" nogil:
@@ -273,10 +273,8 @@ def remove_segment(path: str | os.PathLike[str]) -> None:
 
 def _open_segment(path: str | os.PathLike[str], flags: int):
     """Open a segment, whatever its folder's owner may have put there: no link, nothing that waits, no other file."""
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "r+b")
-    is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-    head = os.pread(descriptor, 16, 0) if is_regular else b""
+    file = open_foreign(path, flags)
+    head = os.pread(file.fileno(), 16, 0)
     if len(head) < 16 or head[:8] != MAGIC:
         file.close()
         raise ValueError(f"{path}: not a spool segment; not read; move it away")

@@ -19,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastpath.base.foreign_file import open_foreign
 from filterd.config.load import SIZE_OCTETS, BadConfig, load, octets_of, read_config
 from filterd.config.schema import DEFAULT_STATE_DIR, Config
 from rules.atomic_file import writing_whole
@@ -121,7 +122,7 @@ def _write(path: Path, octets: bytes) -> None:
 def _accepted(source: Path, path: Path, fault: str | None) -> InForce | None:
     """The copy at `path`, where it is one of `source` and can be believed."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open_foreign(path) as file:
             reason, said = why_not_believed(os.fstat(file.fileno()), path), file.read(2 * SIZE_OCTETS)
             at_s = os.fstat(file.fileno()).st_mtime
     except OSError:
@@ -140,8 +141,6 @@ def _accepted(source: Path, path: Path, fault: str | None) -> InForce | None:
 
 def why_not_believed(status: os.stat_result, path: Path) -> str | None:
     """Why a copy is not believed."""
-    if not stat.S_ISREG(status.st_mode):
-        return "no regular file"
     if status.st_uid not in (0, os.geteuid(), path.parent.stat().st_uid):
         return f"owned by user {status.st_uid}, who does not own its folder"
     return "others can write it" if status.st_mode & OTHERS_WRITE else None

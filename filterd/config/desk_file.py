@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from fastpath.base.foreign_file import open_foreign
 from filterd.config.accepted import MODE, why_not_believed
 from filterd.config.schema import Config
 from filterd.config.web_settings import settings_of
@@ -42,7 +43,7 @@ def read_desk(config: Config) -> DeskSettings:
     """What the desk says; nothing where no file can be believed, and the log says why."""
     path = desk_path(config)
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open_foreign(path) as file:
             why, octets = why_not_believed(os.fstat(file.fileno()), path), file.read(SIZE_OCTETS)
         if why is None:
             return msgspec.json.decode(octets, type=DeskSettings)

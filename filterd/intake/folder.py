@@ -8,11 +8,11 @@ is followed; what is neither taken nor refused stays; a file that cannot be put 
 
 import math
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from fastpath.base.foreign_file import open_foreign
 from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table, told
 from filterd.intake.proof import PGP, SMIME
 from filterd.lists.signatures import NotSigned
@@ -87,13 +87,10 @@ def _signature_of(path: Path) -> Path | None:
 def _read(path: Path) -> bytes:
     """Raises NotTaken for what is no file of a fit size."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open_foreign(path) as file:
+            octets = file.read(MAX_OCTETS + 1)
     except OSError as reason:
         raise NotTaken(f"{path.name}: no file that can be read ({reason.strerror})") from reason
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NotTaken(f"{path.name}: no file")
-        octets = file.read(MAX_OCTETS + 1)
     if len(octets) > MAX_OCTETS:
         raise NotTaken(f"{path.name}: larger than {MAX_OCTETS >> 20} MiB: give it as a list")
     return octets
