@@ -3,10 +3,10 @@ applications know of the configuration.
 
 Invariants: agencies, numbers and addresses are values here, never literals in code or texts; what is not configured is
 left out of a page, not invented; each has the date on which it was last found to be right, or none.  The fields of
-PAGES and what can be closed change while an application runs (serve_pages); the others do not.
+PAGES, what can be closed and where families come in change while an application runs (serve_pages); the others do not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -124,7 +124,8 @@ class Settings:
     has_transparency  whether the public's page is shown (mgmt.transparency)
     public_lists    ids of lists whose files are given to everyone;   public_folder  where these are
     appeals_key     public key that appeals are sealed with, 32 octets; None: no page asks for them
-    why_host        name of the page where a line sees what is closed for it;   help_host  of the help page"""
+    why_host        name of the page where a line sees what is closed for it;   help_host  of the help page
+    family_pages    name of the families' door → its origin (https://family.isp.example)"""
 
     isp_name: str = "Your internet provider"
     isp_name_ur: str | None = None
@@ -149,6 +150,7 @@ class Settings:
     appeals_key: bytes | None = None
     why_host: str | None = None
     help_host: str | None = None
+    family_pages: Mapping[str, str] = field(default_factory=dict)
     desk_origin: str | None = None
     has_client_ca: bool = False
     clocks: Rules = CLOCKS
@@ -170,7 +172,7 @@ class Settings:
 
     def serve_pages(self, other: "Settings") -> None:
         """Show what `other` has, from now on, and offer what it can close."""
-        for name in (*PAGES, "closable"):
+        for name in (*PAGES, "closable", "family_pages"):
             setattr(self, name, getattr(other, name))
 
     def unverified(self, today: date) -> Iterator[str]:

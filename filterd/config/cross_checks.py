@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from filterd.config.door import HTTPS_PORT, door_places, has_own_door
 from filterd.config.family import Family
 from filterd.config.kinds import nearest
 from filterd.config.schema import (
@@ -27,7 +28,6 @@ from filterd.config.schema import (
 from filterd.config.siem import BLOCKS
 from mgmt.shadows.places import SHADOW_LISTS
 
-HTTPS_PORT = 443
 Part = TypeVar("Part")
 Found = Iterator[tuple[str, str, str]]  # path, what was found, what to write instead
 
@@ -151,6 +151,18 @@ def _check_family(config: Config) -> Found:
         yield "/family/sms/gateway", "numbers and codes would cross the network readable", "write https://…"
 
 
+def _check_families_way(config: Config) -> Found:
+    """Parents come in from the line that they have closed."""
+    hosts, places = config.family.hosts, tuple(door_places(config))
+    if has_own_door(config) and places and not hosts:
+        found = f"a door of families at {places[0]}, and no name of it: under a lock, every other name is closed"
+        yield "/family/hosts", found, "write the names that families type: [family.isp.example]"
+    if hosts and not places:
+        found = f"'{hosts[0]}' leads to no address that is known to be open under a lock"
+        wanted = "write where families reach it, ADDRESS:PORT of the proxy or the other box: [192.0.2.3:443]"
+        yield "/family/addresses", found, wanted
+
+
 def _check_languages(languages: tuple[str, ...]) -> Found:
     if not languages:
         return
@@ -216,6 +228,11 @@ def _listeners(config: Config) -> Iterator[_Listener]:
         yield from (_Listener(f"{path}/{at}", endpoint, protocols) for at, endpoint in enumerate(endpoints))
 
 
+def _doors_elsewhere(config: Config) -> Iterator[_Listener]:
+    for at, endpoint in enumerate(config.family.addresses):
+        yield _Listener(f"/family/addresses/{at}", endpoint, _TCP)
+
+
 def _check_ports(config: Config) -> Found:
     """Two listeners on one port; a wildcard address has the port of every address."""
     told: set[str] = set()
@@ -232,7 +249,7 @@ def _check_ports(config: Config) -> Found:
 def _check_splash_https(config: Config) -> Found:
     """Browsers ask for HTTPS pages at the splash address: a certificate of ours would be a warning to each visitor."""
     for place in filter(None, (config.splash.address4, config.splash.address6)):
-        for listener in _listeners(config):
+        for listener in (*_listeners(config), *_doors_elsewhere(config)):
             if "UDP" not in listener.protocols and _share(listener.endpoint, Endpoint(place, HTTPS_PORT)):
                 found = f"{listener.endpoint} is port 443 of the splash address {place}"
                 wanted = (
@@ -427,6 +444,7 @@ CHECKS: tuple[Callable[[Config], Found], ...] = (
     _check_api,
     _check_client_ca,
     _check_family,
+    _check_families_way,
     _check_orders,
     _check_appeals,
     _check_canary,

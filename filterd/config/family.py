@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import kinds
-from filterd.config.spec import many, one, part, several
+from filterd.config.spec import LIVE, many, one, part, several
 
 MAX_HOSTS = 16  # of one door
 MAX_FIELDS = 20
@@ -65,7 +65,11 @@ class Family:
     cleartext: bool = one(kinds.truth, default=False)
     """As `/api/cleartext`."""
     hosts: tuple[str, ...] = several(kinds.host, MAX_HOSTS, default=())
-    """As `/api/hosts`."""
+    """The names by which families call it, which lead to it under every lock, too; and as `/api/hosts`.   Needed where
+    lines reach it."""
+    addresses: tuple[Endpoint, ...] = several(kinds.endpoint, MAX_HOSTS, LIVE, default=())
+    """Where lines reach it, if not at `listen`: ADDRESS:PORT of a proxy before it, or of another box.   Open to TCP
+    under every lock; no other port is."""
     languages: tuple[str, ...] = several(kinds.text, MAX_HOSTS, default=())
     """Besides English and Urdu: `ps` (Pashto) or `sd` (Sindhi), as soon as 95 % of its messages are translated; the
     rest is Urdu."""

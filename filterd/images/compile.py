@@ -74,7 +74,7 @@ def inputs_of(config: Config) -> list[Any]:
 def _inputs(config: Config, sources: Sequence[Source]) -> list[Any]:
     listed = [str(source) for source in sources]  # a copy's path holds its digest
     protected = [*config.protected.names, *protected_prefixes(config)]
-    helping = [rule.wire.hex() for rule in help_rules(config)]
+    helping = [f"{rule.wire.hex()} {rule.mode.name}" for rule in help_rules(config)]
     return [listed, helping, protected, watch_inputs(config), READING]
 
 

@@ -25,8 +25,9 @@ Source: nft(8), linux/netfilter.h; the marks: fastpath/gate/state.pxd.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from dns.upstreams.endpoints import Endpoint
 from fastpath.gate.marks import (
     MARK_ASK,
     MARK_ASKED,
@@ -125,6 +126,7 @@ class Rules:
     refused_udp       UDP ports to which nothing is forwarded
     untracked         UDP ports of this box with so many queries that conntrack's table would fill up;
                       never dns_port: NAT of redirected queries needs the conntrack entry
+    doors             of families, on other boxes: TCP ports that no lock closes
     subscribers       whose DNS comes here, whether they are provisioned or not
     locked_pools      addresses without a session or a line, where a default profile is locked
     resolvers         of them: whose DNS goes out as it is, so that their recursion, which we ask, does not come back
@@ -145,6 +147,7 @@ class Rules:
     is_asymmetric: bool = False
     is_labelled: bool = False
     always_open: tuple[Network, ...] = ()
+    doors: tuple[Endpoint, ...] = ()
     subscribers: tuple[Network, ...] = ()
     locked_pools: tuple[Network, ...] = ()
     resolvers: tuple[Network, ...] = ()
@@ -174,6 +177,7 @@ def rules_of_config(config: Config) -> Rules:
         is_open_when_dead=gate.when_dead == "open",
         is_asymmetric=n_queues > 0 and gate.routing == "asymmetric",
         always_open=_networks(places),
+        doors=config.family.addresses,
         subscribers=_networks(config.dns.clients),
         resolvers=_networks(resolvers),
         dns_port=dns_port,
@@ -232,6 +236,8 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "corridor_ports": _elements(map(str, _corridor_ports(rules))),
         "open4": _elements(_of_version(4, rules.always_open)),
         "open6": _elements(_of_version(6, rules.always_open)),
+        "door4": _elements(_ends(rules.doors, 4)),
+        "door6": _elements(_ends(rules.doors, 6)),
         "dot": DOT if rules.is_dot_refused else "",
         "moves": "" if rules.is_asymmetric else MOVES,
         "labels": LABELS if rules.is_labelled else "",
@@ -308,6 +314,10 @@ def _listed(elements: Iterable[object]) -> str:
 
 def _of_version(version: int, networks: Iterable[Network]) -> list[Network]:
     return [network for network in networks if network.version == version]
+
+
+def _ends(doors: Iterable[Endpoint], version: int) -> list[str]:
+    return [f"{door.host} . {door.port}" for door in doors if ip_address(door.host).version == version]
 
 
 def _entrance(chain: str, networks: Iterable[Network]) -> str:

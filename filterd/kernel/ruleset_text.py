@@ -32,6 +32,8 @@ table inet filterd {
   set corridor_ports { type inet_service; flags constant; %(corridor_ports)s }
   set open4 { type ipv4_addr; flags interval; auto-merge; %(open4)s }
   set open6 { type ipv6_addr; flags interval; auto-merge; %(open6)s }
+  set door4 { type ipv4_addr . inet_service; flags constant; comment "where families reach their pages"; %(door4)s }
+  set door6 { type ipv6_addr . inet_service; flags constant; %(door6)s }
   counter n_queued { comment "packets for the gate"; }
   counter n_judged { comment "those with its verdict"; }
   counter n_unproven { comment "packets in a server's name, from an interface that does not lead to it"; }
@@ -57,6 +59,8 @@ table inet filterd {
     reject with tcp reset
   }
   chain locked_from {
+    ip daddr . tcp dport @door4 return
+    ip6 daddr . tcp dport @door6 return
     ip daddr @corridor4 tcp dport @corridor_ports goto corridor_from
     ip6 daddr @corridor6 tcp dport @corridor_ports goto corridor_from
     meta l4proto tcp reject with tcp reset
@@ -64,6 +68,8 @@ table inet filterd {
     reject with icmpx admin-prohibited
   }
   chain locked_to {
+    ip saddr . tcp sport @door4 return
+    ip6 saddr . tcp sport @door6 return
     ip saddr @corridor4 tcp sport @corridor_ports goto corridor_to
     ip6 saddr @corridor6 tcp sport @corridor_ports goto corridor_to
     meta l4proto tcp reject with tcp reset comment "else the server's connection stays open"

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
+from filterd.config.door import door_names
 from filterd.config.schema import ListEntry
 from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
@@ -82,11 +83,13 @@ def shelf_of(config: Config, entry: ListEntry) -> Shelf:
 
 
 def help_rules(config: Config) -> list[Rule]:
-    """The help corridor's names."""
-    return [
-        Rule(canonical_wire(name), Mode.SUBTREE, Action.NO_ACTION, number)
-        for number, name in enumerate(config.help_corridor.names, 1)
-    ]
+    """What no lock closes: the help corridor's names, those of the families' door, and our own over TLS and HTTPS, with
+    the devices' tokens below it."""
+    tls = config.dns.tls
+    resolvers = [tls.name] if tls.name is not None and tls.certificate is not None else []
+    modes = [(name, Mode.SUBTREE) for name in (*config.help_corridor.names, *resolvers)]
+    modes += [(name, Mode.EXACT) for name in door_names(config)]
+    return [Rule(canonical_wire(name), mode, Action.NO_ACTION, number) for number, (name, mode) in enumerate(modes, 1)]
 
 
 def _shadow_source(list_id: str) -> Source:

@@ -7,6 +7,7 @@
     POST ASK           what a child asks its family for; control writes it down
     POST BEGIN         a child begins its screen time; control opens it
     APPEAL             an appeal is written there; by POST, it is sealed at once, and control keeps it
+    names of FAMILY    lead to the families' door, where the pages really are
     anything else      the page of the Host's reason
 
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
@@ -68,6 +69,7 @@ N_APPEALS = 10  # of one client in a budget's time
 MAX_APPEAL_OCTETS = 16 * 2**10  # a form writes each octet of an Urdu address as three
 FORM = "application/x-www-form-urlencoded"  # what a page sends: a part of another kind would go through a file
 MAX_CODE = 40
+FAMILY = "/family"
 MAX_REFERENCE_CHARACTERS = 40
 UNTOLD = Facts("unknown")
 T = TypeVar("T")
@@ -117,12 +119,22 @@ async def _always_a_page(request: web.Request, handler: Endpoint) -> web.StreamR
 
 async def _answer(request: web.Request) -> web.Response:
     settings, now, visitor = request.app[SETTINGS], request.app[CLOCK](), visitor_of(request)
+    if visitor.host is not None and visitor.host in settings.family_pages:
+        return _to_the_family(request, settings.family_pages[visitor.host])
     facts = await _facts(request, visitor)
     language = preferred_language(request.headers.get("Accept-Language", ""), settings.first_language)
     form, ask = _form(request, visitor, facts), _ask_form(request, visitor, facts)
     body = request.app[PAGES].text(facts, language, now, form, ask, _appeal_form(request, visitor, facts))
     response = web.Response(status=STATUS[facts.reason], body=body, headers=headers(facts.reason, settings, form, ask))
     # A connection that stays open would carry the next site's requests to us.
+    response.force_close()
+    return response
+
+
+def _to_the_family(request: web.Request, origin: str) -> web.Response:
+    """A parent has typed the name of the family pages, without https."""
+    where = request.rel_url.raw_path_qs if request.path.startswith(FAMILY) else FAMILY
+    response = web.Response(status=307, headers={"Location": origin + where, "Cache-Control": "no-store"})
     response.force_close()
     return response
 

@@ -100,14 +100,16 @@ def test_a_family_door_is_advised_where_parents_come_in_at_the_desks(tmp_path: P
 
     assert (only.path, only.is_fault) == ("/family/listen", False)
     assert "no door of their own for parents, who come in at 192.0.2.1:8080 of /api" in only.found
-    apart = found(tmp_path, shared + "family: {listen: ['192.0.2.1:8081'], cleartext: true}\n")
+    apart = found(
+        tmp_path, shared + "family: {listen: ['192.0.2.1:8081'], cleartext: true, hosts: [family.isp.example]}\n"
+    )
     assert "/family/listen" not in {each.path for each in apart}
 
 
 def test_kinds_of_sites_that_ages_close_and_no_list_holds_are_named_once_where_families_have_a_door(
     tmp_path: Path,
 ) -> None:
-    door = "family: {listen: ['127.0.0.1:8081'], hosts: [family.isp.example]}\n"
+    door = "family: {listen: ['127.0.0.1:8081']}\n"
     lists = "lists:\n  - {id: a, file: a.txt, tier: category, category: adult}\n"
     lists += "  - {id: b, file: a.txt, tier: category, category: gambling, action: shadow}\n"
     (tmp_path / "a.txt").write_text("adult.test\n")

@@ -75,7 +75,7 @@ def test_a_list_that_has_the_id_of_one_of_filterd_itself_is_refused(name: str) -
 
 
 def test_the_families_door_needs_tls_as_the_desks_does() -> None:
-    (cleartext,) = faults_of(SMALLEST + "family: {listen: ['192.0.2.1:8081']}")
+    (cleartext,) = faults_of(SMALLEST + "family: {listen: ['192.0.2.1:8081'], hosts: [family.isp.example]}")
     (half,) = faults_of(SMALLEST + "family: {certificate: a.pem}")
 
     assert "/family/listen/0: 192.0.2.1:8081 without TLS" in cleartext
@@ -83,7 +83,49 @@ def test_the_families_door_needs_tls_as_the_desks_does() -> None:
     assert "/api/client_ca: certificates of clients without TLS" in without_tls
     assert "give them /family/listen" in without_door
     assert "/family: a certificate without its key" in half
-    assert read(SMALLEST + "family: {listen: ['192.0.2.1:8081'], cleartext: true}").family.cleartext
+    named = "family: {listen: ['192.0.2.1:8081'], cleartext: true, hosts: [family.isp.example]}"
+    assert read(SMALLEST + named).family.cleartext
+
+
+@pytest.mark.parametrize(
+    ("family", "path", "found", "write"),
+    [
+        ("listen: ['192.0.2.3:443'], certificate: c, key: k", "hosts", "a door of families at 192.0.2.3:443", "names"),
+        ("addresses: ['192.0.2.3:443']", "hosts", "and no name of it: under a lock", "[family.isp.example]"),
+        ("hosts: [family.isp.example]", "addresses", "'family.isp.example' leads to no address", "ADDRESS:PORT"),
+        (
+            "listen: ['127.0.0.1:8081'], hosts: [family.isp.example]",
+            "addresses",
+            "'family.isp.example' leads to no address that is known to be open under a lock",
+            "of the proxy or the other box",
+        ),
+        (
+            "hosts: [family.isp.example], addresses: ['192.0.2.2:443']",
+            "addresses/0",
+            "192.0.2.2:443 is port 443 of the splash address",
+            "another address",
+        ),
+    ],
+)
+def test_a_door_that_parents_cannot_reach_under_a_lock_is_refused(
+    family: str, path: str, found: str, write: str
+) -> None:
+    (fault,) = faults_of(f"{SMALLEST}splash: {{address4: 192.0.2.2}}\nfamily: {{{family}}}\n")
+
+    assert f" /family/{path}: " in fault and found in fault and write in fault
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "listen: ['127.0.0.1:8081']",  # of a laboratory: no line reaches it, locked or not
+        "listen: ['192.0.2.3:443'], certificate: c, key: k, hosts: [family.isp.example]",
+        "listen: ['127.0.0.1:8081'], hosts: [family.isp.example], addresses: ['192.0.2.3:443']",
+        "hosts: [family.isp.example], addresses: ['192.0.2.3:443', '[2001:db8::3]:443']",
+    ],
+)
+def test_a_door_that_parents_reach_under_a_lock_is_good(family: str) -> None:
+    read(f"{SMALLEST}splash: {{address4: 192.0.2.2}}\nfamily: {{{family}}}\n")
 
 
 NAS = "{name: bng, address: 192.0.2.9, secret: s, pools: [192.0.2.0/24]}"

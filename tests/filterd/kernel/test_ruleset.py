@@ -199,9 +199,21 @@ def test_the_help_corridor_is_open_where_a_gate_reads_names_and_else_for_the_web
 
     assert f"set corridor_ports {{ type inet_service; flags constant; {ports}}}" in text
     for end, way in (("d", "from"), ("s", "to")):
-        first, second = text.partition(f"chain locked_{way} {{\n")[2].splitlines()[:2]
+        first, second = text.partition(f"chain locked_{way} {{\n")[2].splitlines()[2:4]
         assert f"ip {end}addr @corridor4 tcp {end}port @corridor_ports goto corridor_{way}" in first
         assert f"ip6 {end}addr @corridor6 tcp {end}port @corridor_ports goto corridor_{way}" in second
+
+
+def test_a_door_of_families_elsewhere_is_open_to_locked_lines_at_its_port_and_no_other() -> None:
+    family = "family: {hosts: [family.isp.example], addresses: ['192.0.2.9:443', '[2001:db8::9]:8443']}\n"
+    text = ruleset(rules_of_config(read_config(CONFIG + family.encode(), "test", Path("/"))))
+
+    for element in ("192.0.2.9 . 443", "2001:db8::9 . 8443"):
+        assert text.count(element) == 1 and f"elements = {{ {element} }}; }}" in text
+    for end, way in (("d", "from"), ("s", "to")):
+        first, second = text.partition(f"chain locked_{way} {{\n")[2].splitlines()[:2]
+        assert first.split() == ["ip", f"{end}addr", ".", "tcp", f"{end}port", "@door4", "return"]
+        assert second.split() == ["ip6", f"{end}addr", ".", "tcp", f"{end}port", "@door6", "return"]
 
 
 def test_packets_of_a_version_that_nobody_is_locked_in_look_into_no_lock() -> None:

@@ -101,3 +101,22 @@ def test_the_help_corridor_lets_a_name_and_all_below_it_go() -> None:
 
     assert source.action is Action.PASSTHRU
     assert (rule.wire, rule.mode) == (to_wire(b"help.test"), Mode.SUBTREE)
+
+
+def test_no_lock_closes_the_names_of_the_families_door_and_of_our_own_resolver() -> None:
+    tls = "tls: {name: dns.isp.example, certificate: c, key: k}"
+    said = f"dns: {{upstreams: ['192.0.2.53:53'], {tls}}}\n"
+    door = "family: {hosts: [family.isp.example], addresses: ['192.0.2.3:443']}\n"
+
+    resolver, family = help_rules(read_config((said + door).encode(), "x", Path("/etc/filterd")))
+
+    assert (resolver.wire, resolver.mode) == (to_wire(b"dns.isp.example"), Mode.SUBTREE)  # a device's token is below
+    assert (family.wire, family.mode) == (to_wire(b"family.isp.example"), Mode.EXACT)
+
+
+def test_where_families_come_in_at_the_desk_s_door_no_lock_closes_its_names() -> None:
+    said = "dns: {upstreams: ['192.0.2.53:53']}\napi: {hosts: [portal.isp.example]}\n"
+
+    (rule,) = help_rules(read_config(said.encode(), "x", Path("/etc/filterd")))
+
+    assert (rule.wire, rule.mode) == (to_wire(b"portal.isp.example"), Mode.EXACT)

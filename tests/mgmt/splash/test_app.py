@@ -398,3 +398,17 @@ async def test_a_client_that_tries_codes_is_told_to_come_later(splash: Any, reas
 @pytest.mark.parametrize("host", ["paused.example", "ordered.example", "virus.example", "free.example"])
 async def test_a_page_that_a_ticket_does_not_open_has_no_field_for_one(splash: Any, host: str) -> None:
     assert TICKET not in (await met(splash, host))[2]
+
+
+@pytest.mark.parametrize(
+    ("path", "to"), [("/", "/family"), ("/x", "/family"), ("/family/mine?lang=ur", "/family/mine?lang=ur")]
+)
+async def test_who_types_the_name_of_the_family_pages_without_https_is_led_there(
+    settings: Settings, reasons: PlayedReasons, clock: Clock, path: str, to: str
+) -> None:
+    own = replace(settings, family_pages={"family.isp.example": "https://family.isp.example"})
+    async with TestClient(TestServer(create_splash(own, reasons, clock))) as splash:
+        async with splash.get(path, headers={"Host": "Family.isp.example"}, allow_redirects=False) as led:
+            assert (led.status, led.headers["Location"]) == (307, f"https://family.isp.example{to}")
+        assert (await met(splash, "www.family.isp.example"))[0] == 404
+    assert [name for name, _ in reasons.asked] == ["www.family.isp.example"]
