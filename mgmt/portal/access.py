@@ -13,6 +13,7 @@ from mgmt.portal.deeds import undone
 from mgmt.portal.frame import Sent, above, moved, number_of, sent, session_of
 from mgmt.portal.session import Repeated, Session
 from mgmt.portal.sign_in import not_ours, sign_in_page
+from mgmt.portal.taps import TooSoon
 from parental.errors import NoPerson, NotNow
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -71,6 +72,8 @@ def taken_back(back: Callable[[web.Request], str], otherwise: Page) -> Handler:
     async def undo(request: web.Request, form: Sent) -> web.Response:
         try:
             await undone(request, form)
+        except TooSoon:
+            return await otherwise(request, form.session, 409, alert="family.tap.soon")
         except (NotNow, NoPerson):
             return await otherwise(request, form.session, 409, alert="family.undo.late")
         return moved(request, back(request))

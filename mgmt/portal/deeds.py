@@ -66,6 +66,7 @@ async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int
         kept |= receipt_json(await publish(request.app, stored), request.app[SETTINGS].zone)
     except NotInForce:
         is_live = False
+    kept["shown_s"] = request.app[CLOCK]().timestamp()
     await write(request, lambda conn: keep_receipt(conn, form.secret, kept))
     return is_live
 

@@ -25,7 +25,7 @@ from mgmt.portal.requests.answers import NotOneSite
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.portal.session import Session
 from mgmt.portal.sign_in import sign_in_page
-from mgmt.portal.taps import TAPS
+from mgmt.portal.taps import TAPS, TooSoon
 from parental.errors import BadProfile, NoPerson, NoSubscriber, NotNow
 
 EVERYONE = "everyone"
@@ -46,11 +46,14 @@ async def tap(request: web.Request, form: Sent) -> web.Response:
     did = deed_of(request)
     if not form.session.may(TAPS[did].permission):
         return await _home(request, form.session, 403, alert="family.tap.forbidden")
-    if TAPS[did].loosens and not is_fresh(form.session, request.app[CLOCK]()):
+    now, profile = request.app[CLOCK](), number_of(form.fields["profile"])
+    if taps.would_open_at_once(form.session.receipt or {}, did, profile, now):
+        return await _home(request, form.session, 409, alert="family.tap.soon")
+    if TAPS[did].loosens and not is_fresh(form.session, now):
         asked = await ask_pin(request, form, did, f"family.tap.{did}")
         if asked is not None:
             return asked
-    return await _do(request, form, did, [number_of(form.fields["profile"])])
+    return await _do(request, form, did, [profile])
 
 
 async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
@@ -67,6 +70,8 @@ async def undo(request: web.Request, form: Sent) -> web.Response:
     """POST /family/undo: take the last tap back."""
     try:
         is_live = await undone(request, form)
+    except TooSoon:
+        return await _home(request, form.session, 409, alert="family.tap.soon")
     except (NotNow, NoPerson):
         return await _home(request, form.session, 409, alert="family.undo.late")
     return await _shown(request, is_live)

@@ -32,11 +32,16 @@ from parental.schema.lines import profiles
 
 MINUTES = 30  # of one tap
 UNDO = timedelta(seconds=60)  # the bar that takes the last tap back
+DEAF = timedelta(seconds=2)  # a finger that taps twice has read nothing of the page between
 HOURS_OPEN = (1, 2, 3)  # of "open for"
 
 _REVISION = select(profiles.c.revision).where(profiles.c.id == bindparam("profile"))
 
 Undo = Mapping[str, Any]
+
+
+class TooSoon(NotNow):
+    """The same finger again: what the last tap has closed is not opened by it."""
 
 
 class Done(NamedTuple):
@@ -71,7 +76,9 @@ def make(conn: Connection, session: Session, did: str, profile: int, fields: Map
 
 
 def take_back(conn: Connection, session: Session, receipt: Mapping[str, Any], now: datetime) -> None:
-    """Undo the last tap of a session, exactly.   Raises NotNow where it is too long ago"""
+    """Undo the last tap of a session, exactly.   Raises NotNow where it is too long ago, TooSoon"""
+    if is_deaf(receipt, now):
+        raise TooSoon("the last tap was a moment ago; not taken back; tap again")
     if not can_undo(receipt, now):
         raise NotNow("the last tap is too long ago to be taken back; nothing changed")
     for profile, undo, revision in receipt["undo"]:
@@ -88,6 +95,20 @@ def take_back(conn: Connection, session: Session, receipt: Mapping[str, Any], no
 def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:
     """Whether a receipt's tap can be taken back."""
     return bool(receipt.get("undo")) and 0 <= now.timestamp() - receipt["tapped_s"] < UNDO.total_seconds()
+
+
+def is_deaf(receipt: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the page after the last tap was shown a moment ago."""
+    return 0 <= now.timestamp() - receipt.get("shown_s", 0) < DEAF.total_seconds()
+
+
+def would_open_at_once(receipt: Mapping[str, Any], did: str, profile: int, now: datetime) -> bool:
+    """Whether a tap comes a moment after one on the same profile, and opens what that one may have closed."""
+    last = TAPS.get(receipt.get("did", ""))
+    is_after_opening = last is not None and last.loosens
+    return (
+        TAPS[did].loosens and not is_after_opening and profile in receipt.get("profiles", ()) and is_deaf(receipt, now)
+    )
 
 
 def revision_of(conn: Connection, profile: int) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from sqlalchemy import Connection, Engine
-from support.mgmt.desk import REPORT, PlayedControl, PlayedReasons
+from support.mgmt.desk import REPORT, Clock, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
 from mgmt.app import create_app
@@ -95,12 +95,13 @@ class Reasons(PlayedReasons):
 class Served:
     """rules  for the browser: which name is where;   token  that opens the family pages
 
-    outbox  where messages to caregivers arrive"""
+    outbox  where messages to caregivers arrive;   clock  of the family pages"""
 
     rules: str
     token: str
     engine: Engine
     outbox: Path
+    clock: Clock
 
     def household(self, number: str, *, has_child: bool = True, role: str = "owner") -> None:
         """A home with one line and a caregiver with a telephone.
@@ -177,7 +178,9 @@ def served(folder: Path) -> Iterator[Served]:
     outbox.mkdir()
     inbox.mkdir()
     replies = Replies(inbox=inbox)
-    family = create_app(SETTINGS, engine, PlayedControl(), lambda: NIGHT, sms=Outbox(outbox), replies=replies)
+    clock = Clock()
+    clock.now = NIGHT
+    family = create_app(SETTINGS, engine, PlayedControl(), clock, sms=Outbox(outbox), replies=replies)
     # A household of its own: on a line, fewer codes are asked for than these tests ask for.
     of_child = open_database(folder / "child.db")
     _put_browser_on_a_line(of_child)
@@ -188,7 +191,8 @@ def served(folder: Path) -> Iterator[Served]:
             store.set_schedule(conn, 7, Schedule((parse_interval("mon", "22:00", "06:30"),)))
             token = create_token(conn, "parent", 7, CONTROL)
         rules = {"family.isp.example": home, "child.isp.example": child, "*.gate.example": gate, "*": splash}
-        yield Served(", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items()), token, engine, outbox)
+        mapped = ", ".join(f"MAP {name} 127.0.0.1:{port}" for name, port in rules.items())
+        yield Served(mapped, token, engine, outbox, clock)
     engine.dispose()
     of_child.dispose()
 

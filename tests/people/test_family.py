@@ -5,11 +5,13 @@ Taps are counted as a person makes them; what is typed (a number, six digits, a 
 
 import pytest
 from people.conftest import OpenPhone
-from people.looks import press
+from people.looks import press, shoot
 from people.parents import HOME, Parent
 from people.served import Served
 
 pytestmark = pytest.mark.people
+OF_CHILD = "article:first-of-type"
+STATE = f"{OF_CHILD} .state"
 MAX_FIRST_VIEW = 60_000
 READS_MESSAGES = """window.OTPCredential = class {};
 Object.defineProperty(navigator, "credentials", {value: {get: () => new Promise(come => { window.comes = come; })}});
@@ -158,3 +160,40 @@ def test_a_browser_that_reads_the_message_signs_in_with_its_code(phone: OpenPhon
         page.evaluate("code => window.comes({code})", site.message_to(parent.number))
 
     assert page.locator("form[action*=logout]").count() == 1
+
+
+@pytest.mark.parametrize(("language", "has_script"), [("en", False), ("ur", True)])
+def test_a_finger_that_taps_pause_twice_leaves_the_child_paused(
+    phone: OpenPhone, site: Served, language: str, has_script: bool
+) -> None:
+    page = phone(language, has_script=has_script)
+    parent = Parent(page, site, None)
+    parent.sign_in()
+    parent.tap(f"{OF_CHILD} form[action*='/plus'] button, {OF_CHILD} form[action*='/resume'] button")
+    if page.query_selector("input[name=pin]"):
+        parent.give_pin()
+        parent.tap("button.big")  # from now on what opens takes no PIN on this phone
+    parent.read()
+    pause = page.locator(f"{OF_CHILD} form[action*='/pause'] button")
+    tapped = pause.bounding_box()
+    middle = (tapped["x"] + tapped["width"] / 2, tapped["y"] + tapped["height"] / 2)
+
+    with page.expect_navigation():
+        page.touchscreen.tap(*middle)
+    assert "⏸" in page.inner_text(STATE) and "✔" in page.inner_text(OF_CHILD)
+    shoot(page, f"family-paused.{language}")
+    undo = page.locator(f"{OF_CHILD} form[action*='/undo'] button").bounding_box()
+    assert undo["y"] + undo["height"] <= tapped["y"] or undo["y"] >= tapped["y"] + tapped["height"]
+    under = page.evaluate("([x, y]) => document.elementFromPoint(x, y)?.closest('form')?.action ?? ''", list(middle))
+    site.clock.forward(seconds=1)
+    page.touchscreen.tap(*middle)
+    if under:
+        page.wait_for_selector("[role=alert]")
+    assert "⏸" in page.inner_text(STATE)
+
+    page.goto(HOME)
+    press(page, "form[action*='/undo'] button")  # a second after the tap, wherever it is
+    assert "⏸" in page.inner_text(STATE) and page.query_selector("[role=alert]") is not None
+    shoot(page, f"family-paused-twice.{language}")
+    parent.tap("form[action*='/undo'] button")
+    assert "⏸" not in page.inner_text(STATE)

@@ -52,6 +52,49 @@ async def test_a_caregiver_pauses_in_one_tap_reads_the_receipt_and_takes_it_back
     assert paused_until(engine) == 0
 
 
+@pytest.mark.parametrize("did", ["undo", "resume"])
+async def test_who_taps_twice_opens_nothing_by_the_second_tap_and_can_a_moment_later(
+    parent: Phone, engine: Engine, clock: Clock, did: str
+) -> None:
+    await parent.tap("pause", 7)
+    await parent.tap("resume", 7, **PIN)  # from now on it takes no PIN
+    await parent.tap("pause", 7)
+    clock.forward(seconds=1.9)
+
+    status, said = await parent.tap(did, 7, at_once=True)
+
+    assert status == 409 and "came at once after the last one; nothing changed" in said and "▶ Resume" in said
+    assert paused_until(engine) == UNTIL_RESUMED
+    clock.forward(seconds=0.1)
+    assert (await parent.tap(did, 7, at_once=True))[0] == 200
+    assert paused_until(engine) == 0
+
+
+async def test_while_the_change_takes_long_it_is_the_page_that_counts(
+    parent: Phone, engine: Engine, clock: Clock, control: PlayedControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = control.policy_changed
+
+    async def slowly(*said: object, **more: object) -> object:
+        clock.forward(seconds=5)
+        return await publish(*said, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(control, "policy_changed", slowly)
+    await parent.tap("pause", 7)
+
+    assert (await parent.tap("undo", 7, at_once=True))[0] == 409
+    assert paused_until(engine) == UNTIL_RESUMED
+
+
+async def test_another_card_is_not_deaf(parent: Phone, engine: Engine) -> None:
+    await parent.tap("resume", 7, **PIN)
+    child = add_child(engine)
+    await parent.tap("pause", child)
+    await parent.tap("pause", 7)
+
+    assert (await parent.tap("resume", child, at_once=True, **PIN))[0] == 200
+
+
 async def test_each_child_has_a_card_with_a_picture_and_the_home_has_one(phone: Phone, engine: Engine) -> None:
     child, bare = add_child(engine), add_child(engine, "Bilal", prefix=None)
     add_caregiver(engine)
