@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
@@ -13,7 +14,7 @@ from filterd.errors import Missing, Refused, WrongUse
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from filterd.verifier.verification import Place
     from mgmt.confirmation.verifications import Verification
@@ -22,6 +23,7 @@ EXAMPLE = "filterd orders verify --issuer PTA PTA-2026-17\nfilterd orders verify
 EVERY_S = 1.0  # between two looks for what is new
 AGAIN = timedelta(minutes=10)  # an order that was found wanting, or could not be asked
 AT_ONCE = 20  # orders of one look
+NOT_BLOCKED = "passthru"  # as control explains it
 SAID = {
     "verified": "blocked by this box on every channel, and its neighbours are open",
     "open": "something of it is open, or blocked by others",
@@ -123,13 +125,14 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
     with reading(engine) as conn:
         order, revision = get_order(conn, number), revision_of(conn, number)
         rows = in_force(conn, number, asks_as(config))
+        address = _address_of(conn, config.verifier.line)
     if not rows:
         where = f"look at filterd orders show {number}"
         if tries_as(config) != asks_as(config):
             where += ", and for what is tried on one gateway set /verifier/line"
         raise Refused(f"order {number}: nothing of it is in force; nothing asked; {where}")
     with as_who_asked():  # probe and sink need root until they have their places
-        found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, number))
+        found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, address, number))
     with writing(engine) as conn:
         put_verification(conn, found, account())
     return found
@@ -144,17 +147,39 @@ def asks_as(config: Config) -> str | None:
     return None if config.verifier.line is None else tries_as(config)
 
 
-def _is_of_another(config: Config, name: str, order: int) -> bool:
-    """Whether control says that a name is blocked by something else than this order; this only ever excuses."""
-    from filterd.control.messages import Explain
-    from filterd.places import CONTROL, control_socket
-    from filterd.process.json_socket import NoAnswer, ask_blocking
+def _address_of(conn: "Connection", line: int | None) -> str | None:
+    """An address of the probe's line, which may have rules of its own; None: the line is not known."""
+    from parental.errors import NoSubscriber
+    from parental.store import get_subscriber
 
     try:
-        said = ask_blocking(control_socket(config.run_dir), CONTROL, Explain(name, None, "sni"))
+        prefixes = () if line is None else get_subscriber(conn, line).prefixes
+    except NoSubscriber:
+        return None
+    return next((str(each.network_address) for each in prefixes), None)
+
+
+def _is_of_another(config: Config, asked: str, address: str | None, order: int) -> bool:
+    """Whether control says that a name, URL or address is blocked by something else than this order; this only ever
+    excuses.   address  who asks
+
+    A confidential list is not explained: what is closed by law, and by nothing that is explained, is closed by it."""
+    from filterd.control.messages import Explain, WhyClosed
+    from filterd.places import CONTROL, control_socket, splash_socket
+    from filterd.process.json_socket import NoAnswer, ask_blocking
+    from mgmt.control_protocol import LAW
+
+    is_url = "://" in asked
+    try:
+        explain = Explain(asked, address, "http" if is_url else "sni")
+        said = ask_blocking(control_socket(config.run_dir), CONTROL, explain)
+        if said.get("action") != NOT_BLOCKED:
+            return "action" in said and said.get("order") != order
+        host = urlsplit(asked).hostname if is_url else asked
+        closed = ask_blocking(splash_socket(config.run_dir), CONTROL, WhyClosed(host, address))
     except NoAnswer:
         return False
-    return said.get("action") not in (None, "allow") and said.get("order") != order
+    return bool(closed.get("reason") == LAW)
 
 
 def _show(found: "Verification", *, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """What is asked of the traffic for an order: each entry over each channel, and its neighbours, which must be open.
 
     entry          a name: every channel;  a URL: HTTP alone, where its path is visible;  an address: not asked
-    neighbours     a name beside it, the name above it, the name below an exact one; of a URL the rest of its site
+    neighbours     a name beside it, the name above it, the name below an exact one; of a URL the rest of its site; never
+                   what another entry of the order covers: that is to be closed
     neutral names  over each channel of packets, before and after all others: where they arrive, silence is a block
 
 Invariants: a question's `at` is its place in the list; a neighbour is never a public suffix.
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from mgmt.orders.cover import Cover
 from mgmt.orders.model import ADDRESS, URL, URL_PREFIX, name_text
 from rules.names.public_suffixes import public_suffixes
 
@@ -51,6 +53,11 @@ class Question(NamedTuple):
     name: str
     target: str = "/"
 
+    @property
+    def asks_for(self) -> str:
+        """The name, or the URL where a path is asked for."""
+        return self.name if self.target == "/" else f"http://{self.name}{self.target}"
+
 
 class _Try(NamedTuple):
     kind: str
@@ -59,8 +66,8 @@ class _Try(NamedTuple):
     channels: tuple[str, ...]
 
 
-def questions(asked: Iterable[Asked], ways: Sequence[Way]) -> list[Question]:
-    """All questions, in the order in which they are asked."""
+def questions(asked: Iterable[Asked], ways: Sequence[Way], cover: Cover) -> list[Question]:
+    """All questions, in the order in which they are asked.   cover  of all entries of the order that are in force"""
     found: list[Question] = []
 
     def add(kind: str, number: int, way: Way, name: str, target: str = "/") -> None:
@@ -71,6 +78,8 @@ def questions(asked: Iterable[Asked], ways: Sequence[Way]) -> list[Question]:
         add(NEUTRAL, 0, way, f"before.{NEUTRAL_NAME}")
     for entry in asked:
         for each in _tries(entry):
+            if each.kind == NEIGHBOUR and cover.has_url(each.name, each.target):
+                continue
             for way in ways:
                 if way.channel in each.channels:
                     add(each.kind, entry.number, way, each.name, each.target)

@@ -84,7 +84,7 @@ def state_of(found: Iterable[Found], *, excused: frozenset[str] = frozenset()) -
         if each.question.kind == ENTRY:
             n_entries += 1
             states.add(_OF_ENTRY[each.outcome])
-        elif each.outcome is Outcome.HERE and each.question.name not in excused:
+        elif each.outcome is Outcome.HERE and each.question.asks_for not in excused:
             states.add(State.TOO_WIDE)
     if not n_entries:
         return State.INCOMPLETE
@@ -102,13 +102,15 @@ def told(found: Sequence[Found]) -> list[dict[str, Any]]:
     return list(entries.values())
 
 
-def too_wide(found: Iterable[Found]) -> dict[str, int]:
-    """Neighbours that are blocked here → the number of their entry."""
-    return {
-        each.question.name: each.question.number
-        for each in found
-        if each.question.kind == NEIGHBOUR and each.outcome is Outcome.HERE
-    }
+def too_wide(found: Iterable[Found]) -> dict[str, Question]:
+    """Neighbours that are blocked here, names or URLs → a question about each: one of packets, where there is one."""
+    wide: dict[str, Question] = {}
+    for each in found:
+        asked = each.question
+        if asked.kind == NEIGHBOUR and each.outcome is Outcome.HERE:
+            if asked.asks_for not in wide or asked.way.channel not in DNS_CHANNELS:
+                wide[asked.asks_for] = asked
+    return wide
 
 
 _OF_ENTRY = {

@@ -24,6 +24,7 @@ from filterd.config import Config
 from filterd.errors import Refused
 from filterd.verifier import processes
 from filterd.verifier.questions import (
+    DNS_CHANNELS,
     DNS_HTTPS,
     DNS_TCP,
     DNS_TLS,
@@ -43,6 +44,7 @@ from filterd.verifier.sink import SinkPlan
 from filterd.verifier.verdicts import Found, Marks, judge, needs_upstream, state_of, told, too_wide
 from mgmt.confirmation.verifications import Verification
 from mgmt.errors import BadRequest
+from mgmt.orders.cover import Cover
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.model import ADDRESS
 from mgmt.orders.sealed import refuse_sealed
@@ -51,7 +53,7 @@ MAX_ASKED = 1000  # entries of one verification: a larger order is sampled
 HOPS = 2  # through the gateway, and to a sink right behind it
 NEWEST = 900  # of a sample: what came last; the rest at random
 
-Excuse = Callable[[str], bool]  # whether something else than this order blocks a name
+Excuse = Callable[[str], bool]  # whether something else than this order blocks a name, URL or address
 
 
 class Place(NamedTuple):
@@ -91,14 +93,17 @@ def verify(place: Place, order: Row[Any], rows: Sequence[Row[Any]], revision: in
         raise Refused(f"order {order.id}: {reason}; nothing sent; its entries are never sent anywhere") from reason
     began = time.monotonic()
     sample = _sample(rows)
-    asked = questions([_asked(row) for row in sample], place.ways)
+    cover = cover_of(rows)
+    asked = questions([_asked(row) for row in sample], place.ways, cover)
     seen = _ask(place, asked)
-    found = judge(asked, seen, place.marks, _ask_upstream(place, asked, seen))
+    unclear = {each.name for each in asked if each.at in seen and needs_upstream(each, seen[each.at], place.marks)}
+    found = judge(asked, seen, place.marks, _ask_upstream(place, unclear))
     wide = too_wide(found)
     others = frozenset(name for name in wide if excuse(name))
+    others |= _led_elsewhere(place, [each for name, each in wide.items() if name not in others], cover, excuse)
     at, took_ms = datetime.now(UTC), int((time.monotonic() - began) * 1000)
     state = state_of(found, excused=others)
-    report = _report(place, rows, sample, found, {name: n for name, n in wide.items() if name not in others})
+    report = _report(place, rows, sample, found, {name: q.number for name, q in wide.items() if name not in others})
     counts = Counter(each.outcome.value for each in found if each.question.kind == ENTRY)
     return Verification(order.id, at, took_ms, revision, state.value, report, dict(counts))
 
@@ -108,9 +113,20 @@ def _ask(place: Place, asked: Sequence[Question]) -> dict[int, Seen]:
         return processes.ask(msgspec.structs.replace(place.plan, questions=[_sent(each) for each in asked]))
 
 
-def _ask_upstream(place: Place, asked: Sequence[Question], seen: dict[int, Seen]) -> dict[str, Seen]:
-    """What the upstream says of names of which this box's answer does not tell who blocks them; from this place."""
-    names = {each.name for each in asked if each.at in seen and needs_upstream(each, seen[each.at], place.marks)}
+def _led_elsewhere(place: Place, wide: Sequence[Question], cover: Cover, excuse: Excuse) -> frozenset[str]:
+    """Neighbours that are blocked in DNS alone, by what their answers lead to: an alias or an address that the order
+    itself, or something else, closes."""
+    led = _ask_upstream(place, {each.name for each in wide if each.way.channel in DNS_CHANNELS})
+
+    def is_closed(text: str) -> bool:
+        name = text.rstrip(".").lower()
+        return cover.has_address(text) or cover.has_name(name) or excuse(name)
+
+    return frozenset(name for name, seen in led.items() if any(is_closed(each) for each in seen.data))
+
+
+def _ask_upstream(place: Place, names: set[str]) -> dict[str, Seen]:
+    """What the upstream says of names, asked from this place."""
     if place.upstream is None or not names:
         return {}
     each_of = list(enumerate(sorted(names)))
@@ -151,6 +167,11 @@ def _asked(row: Row[Any]) -> Asked:
     if row.is_by_host:
         return Asked(row.number, host_of_entry(row.value) or row.wire, "exact")
     return Asked(row.number, row.wire, row.mode)
+
+
+def cover_of(rows: Sequence[Row[Any]]) -> Cover:
+    """What the entries of an order that are in force cover."""
+    return Cover((each.wire, each.mode) for each in map(_asked, rows))
 
 
 def _sample(rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:

@@ -92,6 +92,14 @@ def test_a_url_is_verified_over_http_alone_and_the_rest_of_its_site_is_open(gate
     assert found["results"][0]["ways"] == {"http-4": "here", "http-6": "here"}
 
 
+def test_a_host_and_a_page_on_it_in_one_order_are_verified(gateway: Gateway) -> None:
+    push(gateway, "V-6", "other.test", "http://other.test/page", "www.other.test")
+
+    code, found = verify(gateway, "V-6")
+
+    assert (code, found["state"], found["too_wide"]) == (0, "verified", [])
+
+
 def test_a_neighbour_that_another_order_blocks_is_not_held_against_this_one(gateway: Gateway) -> None:
     push(gateway, "V-3", "wide.many.test")
     push(gateway, "V-4", "below.wide.many.test")

@@ -11,8 +11,10 @@ from support.mgmt.orders import publish, push
 from filterd.cli import main
 from filterd.config.load import read_config
 from filterd.errors import Refused
+from filterd.control.messages import Explain
+from filterd.process import json_socket
 from filterd.verifier import command
-from filterd.verifier.command import asks_as
+from filterd.verifier.command import _is_of_another, asks_as
 from filterd.verifier.verification import Place
 from parental.database import writing
 
@@ -67,3 +69,31 @@ def test_an_order_that_cannot_be_asked_is_named_and_put_off_and_those_behind_it_
     assert asked == [first, second]
     said = "order 1: TypeError: no name; not verified; it is asked again in 10 minutes, and the others meanwhile\n"
     assert capsys.readouterr().out == f"{said}order 2: nothing of it is in force\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "is_excused"),
+    [
+        ({"action": "refused", "order": 3}, "law", False),  # the order itself, on what it does not say
+        ({"action": "refused", "order": 2}, "law", True),
+        ({"action": "refused", "order": None}, "category", True),  # what the line of the probe has chosen
+        ({"action": "passthru", "order": None}, "law", True),  # a confidential list, which is not explained
+        ({"action": "passthru", "order": None}, "default", False),  # nothing that control knows of
+        ({"error": "no name"}, "law", False),
+    ],
+)
+def test_a_neighbour_is_excused_by_what_else_closes_it_and_not_by_what_nothing_explains(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, object], reason: str, is_excused: bool
+) -> None:
+    asked = []
+
+    def ask(path: Path, role: str, request: object) -> dict[str, object]:
+        del path, role
+        asked.append(request)
+        return said if isinstance(request, Explain) else {"reason": reason}
+
+    monkeypatch.setattr(json_socket, "ask_blocking", ask)
+    config = read_config(b"dns: {upstreams: ['192.0.2.53:53']}\n", "f.yaml", Path("/"))
+
+    assert _is_of_another(config, "http://a.example/b", "198.51.100.50", 3) is is_excused
+    assert asked[0] == Explain("http://a.example/b", "198.51.100.50", "http")

@@ -1,6 +1,7 @@
 """What is asked of the traffic for an order."""
 
 from filterd.verifier.questions import DNS_UDP, HTTP, QUIC, TLS, Asked, Question, Way, neighbours, questions
+from mgmt.orders.cover import Cover
 from mgmt.orders.judge import judge_entry
 from rules.names.protected import Protected
 
@@ -10,7 +11,8 @@ WAYS = [Way(DNS_UDP, 4), Way(TLS, 4), Way(QUIC, 6), Way(HTTP, 4)]
 def asked(*values: str, scope: str = "subtree") -> list[Question]:
     """The questions of an order with these entries."""
     judged = [judge_entry(number, value, scope, Protected(), True) for number, value in enumerate(values, 1)]
-    return questions([Asked(each.number, each.wire or b"", each.mode or "") for each in judged], WAYS)
+    entries = [Asked(each.number, each.wire or b"", each.mode or "") for each in judged]
+    return questions(entries, WAYS, Cover((each.wire, each.mode) for each in entries))
 
 
 def names(kind: str, several: list[Question]) -> list[tuple[str, str, str]]:
@@ -65,3 +67,18 @@ def test_a_name_of_the_greatest_length_has_neighbours_that_are_names() -> None:
     label = "a" * 63
     for each in neighbours(f"{label}.{label}.example", is_exact=False):
         assert all(len(part) <= 63 for part in each.split("."))
+
+
+def test_what_another_entry_of_the_order_covers_is_no_neighbour() -> None:
+    both = asked("bad.example", "http://bad.example/page")
+    beside = names("neighbour", both)
+    assert {name.partition("-")[2] for _, name, _ in beside} == {"bad.example"}, "only names beside the host are left"
+    assert names("entry", both)[-1] == ("http-4", "bad.example", "/page")
+
+    above = names("neighbour", asked("bad.example", "www.bad.example"))
+    assert {name.partition("-")[2] for _, name, _ in above} == {"bad.example"}, "the name above is the order's own"
+
+
+def test_a_host_that_is_closed_by_itself_alone_leaves_the_name_below_it_a_neighbour() -> None:
+    exact = asked("bad.example", "http://www.bad.example/page", scope="exact")
+    assert ("dns-udp-4", "www.bad.example", "/") in names("neighbour", exact)

@@ -11,11 +11,24 @@ from support.mgmt.orders import NOW, publish, push, statuses
 
 from filterd.config.load import read_config
 from filterd.errors import Refused
-from filterd.verifier.questions import ENTRY, Way, questions
-from filterd.verifier.verification import MAX_ASKED, NEWEST, Place, _asked, _sample, place_of, verify
+from filterd.verifier import processes
+from filterd.verifier.questions import ENTRY, NEIGHBOUR, Question, Way, questions
+from filterd.verifier.seen import ANSWER, Seen
+from filterd.verifier.verification import (
+    MAX_ASKED,
+    NEWEST,
+    Place,
+    _asked,
+    _led_elsewhere,
+    _sample,
+    cover_of,
+    place_of,
+    verify,
+)
 from mgmt.canaries.rules import Policy
 from mgmt.confirmation.verifications import in_force
 from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.cover import Cover
 from mgmt.orders.store import get_order
 from parental.database import writing
 
@@ -75,8 +88,23 @@ def test_a_url_is_asked_by_its_host_while_that_is_tried_as_when_it_is_enforced(
         approve(conn, propose(conn, get_order(conn, order), WIDER, first, NOW), second, NOW)
         publish(conn, canary=canary)
         assert statuses(conn, order)[0][0] == ("pending" if canary else "enforced_broader")
-        asked = questions([_asked(row) for row in in_force(conn, order, "gw1")], [Way("dns-udp", 4), Way("http", 4)])
+        rows = in_force(conn, order, "gw1")
+        asked = questions([_asked(row) for row in rows], [Way("dns-udp", 4), Way("http", 4)], cover_of(rows))
 
     of_entry = [(each.way.channel, each.name, each.target) for each in asked if each.kind == ENTRY]
     assert of_entry == [("dns-udp", "shared.example", "/"), ("http", "shared.example", "/")]
     assert "shared.example" not in {each.name for each in asked if each.kind != ENTRY}, "it is no neighbour"
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "is_closed"), [("cdn.bad.example.", True), ("203.0.113.9", True), ("192.0.2.9", False)]
+)
+def test_a_neighbour_that_dns_blocks_for_what_it_leads_to_is_excused_where_the_order_closes_that(
+    monkeypatch: pytest.MonkeyPatch, leads_to: str, is_closed: bool
+) -> None:
+    monkeypatch.setattr(processes, "ask", lambda plan: {0: Seen(0, ANSWER, 1, data=[leads_to])})
+    cover = Cover([(b"\x03cdn\x03bad\x07example\0", "exact"), (b"203.0.113.0/24", "address")])
+    above = Question(3, NEIGHBOUR, 1, Way("dns-udp", 4), "bad.example")
+
+    found = _led_elsewhere(place(PROBED + b", dns4: 192.0.2.1}"), [above], cover, lambda _: False)
+    assert found == ({"bad.example"} if is_closed else set())
