@@ -22,6 +22,7 @@ from mgmt.api.order_shapes import MAX_WAIT_S
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
 ENFORCED = ("enforced", "enforced_http_only", "enforced_broader")
+NOT_VISIBLE = "not_visible_over_https"
 CONFIRM = """filterd orders confirm --issuer PTA PTA-2026-17
 filterd orders confirm --issuer PTA PTA-2026-17 --format pdf --output answer.pdf"""
 EXAMPLE = f"{PUSH}\n{WITHDRAW}"
@@ -227,7 +228,9 @@ def _show(args: argparse.Namespace, order: dict[str, Any]) -> None:
 
 
 def _entry_line(entry: dict[str, Any]) -> str:
-    since = f" since {entry['enforced']}" if entry["status"] in ENFORCED else ""
+    since = f" since {entry['enforced']}" if entry["status"] in (*ENFORCED, NOT_VISIBLE) else ""
+    if entry["status"] == NOT_VISIBLE:
+        since += ", over plain HTTP alone: it is open over HTTPS"
     agreed = entry.get("approval")
     by = f", approved until {agreed['until']} by {agreed['reference']}, closes {agreed['collateral']}" if agreed else ""
     return f"  {entry['value']}: {entry['status']}{since}{by}" + (f", {entry['reason']}" if entry["reason"] else "")

@@ -25,7 +25,7 @@ AGAIN = timedelta(minutes=10)  # an order that was found wanting, or could not b
 AT_ONCE = 20  # orders of one look
 NOT_BLOCKED = "passthru"  # as control explains it
 SAID = {
-    "verified": "blocked by this box on every channel, and its neighbours are open",
+    "verified": "blocked by this box on every channel on which it is asked, and its neighbours are open",
     "open": "something of it is open, or blocked by others",
     "too_wide": "names that it does not hold are blocked by it",
     "incomplete": "something could not be asked",
@@ -190,6 +190,8 @@ def _show(found: "Verification", *, as_json: bool) -> None:
         return
     print(f"order {found.order}: {found.state}, {SAID[found.state]}; {report['asked']} of {report['entries']} entries")
     print(f"  over {', '.join(report['ways'])} in {found.took_ms} ms: {_counts(found)}", flush=True)
+    if report["not_visible"]:
+        print(f"  {report['not_visible']} of its pages are open over HTTPS, which hides them: not verified", flush=True)
     for each in report["not_here"][:20]:
         print(f"  entry {each['number']} over {each['way']}: {each['seen']}", flush=True)
     for each in report["too_wide"]:

@@ -1,8 +1,8 @@
 """What is asked of the traffic for an order: each entry over each channel, and its neighbours, which must be open.
 
     entry          a name: every channel;  a URL: HTTP alone, where its path is visible;  an address: not asked
-    neighbours     a name beside it, the name above it, the name below an exact one; of a URL the rest of its site; never
-                   what another entry of the order covers: that is to be closed
+    neighbours     a name beside it, the name above it, the name below an exact one; of a URL the rest of its site;
+                   never what another entry of the order covers: that is to be closed
     neutral names  over each channel of packets, before and after all others: where they arrive, silence is a block
 
 Invariants: a question's `at` is its place in the list; a neighbour is never a public suffix.

@@ -107,9 +107,10 @@ def too_wide(found: Iterable[Found]) -> dict[str, Question]:
     wide: dict[str, Question] = {}
     for each in found:
         asked = each.question
-        if asked.kind == NEIGHBOUR and each.outcome is Outcome.HERE:
-            if asked.asks_for not in wide or asked.way.channel not in DNS_CHANNELS:
-                wide[asked.asks_for] = asked
+        if asked.kind != NEIGHBOUR or each.outcome is not Outcome.HERE:
+            continue
+        if asked.asks_for not in wide or asked.way.channel not in DNS_CHANNELS:
+            wide[asked.asks_for] = asked
     return wide
 
 

@@ -46,7 +46,7 @@ from mgmt.confirmation.verifications import Verification
 from mgmt.errors import BadRequest
 from mgmt.orders.cover import Cover
 from mgmt.orders.judge import host_of_entry
-from mgmt.orders.model import ADDRESS
+from mgmt.orders.model import ADDRESS, NOT_VISIBLE
 from mgmt.orders.sealed import refuse_sealed
 
 MAX_ASKED = 1000  # entries of one verification: a larger order is sampled
@@ -152,6 +152,7 @@ def _report(
         "ways": [str(way) for way in place.ways],
         "entries": len(rows),
         "asked": sum(row.mode != ADDRESS for row in sample),
+        "not_visible": sum(row.status == NOT_VISIBLE for row in rows),
         "results": told(found),
         "too_wide": [{"number": number, "name": name} for name, number in sorted(wide.items())],
         "not_here": [

@@ -16,14 +16,13 @@ from sqlalchemy import Connection, Row, select
 from mgmt.ledger.event import time_text
 from mgmt.ledger.signed_statement import canonical
 from mgmt.orders.dates import moment_of
-from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP
+from mgmt.orders.model import NOT_VISIBLE, SERVED
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
 from parental.schema.confirmations import verifications
 
 FORMAT = "filterd-confirmation/1"
 HERE = "here"
-_IN_FORCE = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)
 _PAGE = 1000
 
 
@@ -119,7 +118,7 @@ def _entries(conn: Connection, order: int) -> Iterator[Row[Any]]:
 
 
 def _entry(entry: Row[Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
-    is_in_force = entry.status in _IN_FORCE
+    is_in_force = entry.status in SERVED
     ways = {} if result is None or not is_in_force else result["ways"]
     return {
         "number": entry.number,
@@ -128,7 +127,7 @@ def _entry(entry: Row[Any], result: Mapping[str, Any] | None) -> dict[str, Any]:
         "reason": entry.reason,
         "since": time_text(entry.enforced_ms) if is_in_force and entry.enforced_ms is not None else None,
         "approval": entry.reference if is_in_force else None,
-        "verified": bool(ways) and all(outcome == HERE for outcome in ways.values()),
+        "verified": bool(ways) and entry.status != NOT_VISIBLE and all(each == HERE for each in ways.values()),
         "ways": sorted(way for way, outcome in ways.items() if outcome == HERE),
         "at": time_text(result["at_ms"]) if ways and result is not None else None,
     }

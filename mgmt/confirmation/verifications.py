@@ -16,14 +16,13 @@ from mgmt.canaries.store import tried_at
 from mgmt.ledger.event import Actor, Value
 from mgmt.orders.events import note_order
 from mgmt.orders.live import BY_ITS_HOST
-from mgmt.orders.model import ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, PENDING
+from mgmt.orders.model import PENDING, SERVED
 from mgmt.orders.states import NEXT, State, step, steps_of
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
 
 VERIFIED = "verified"
 VERIFIER = "verifier"  # who takes the step
-_IN_FORCE = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)
 
 
 class Verification(NamedTuple):
@@ -121,7 +120,7 @@ def in_force(conn: Connection, order: int, canary: str | None = None) -> Sequenc
 
 
 def _is_served(canary: str | None) -> ColumnElement[bool]:
-    is_in_force = entries.c.status.in_(_IN_FORCE)
+    is_in_force = entries.c.status.in_(SERVED)
     if canary is None:
         return is_in_force
     return or_(is_in_force, and_(entries.c.status == PENDING, entries.c.canary.in_(tried_at(canary))))

@@ -52,6 +52,7 @@ from mgmt.orders.approvals import (
 )
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
+from mgmt.orders.https_pages import look_at_pages
 from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
 from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
 from mgmt.orders.model import (
@@ -160,6 +161,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int 
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
     gone = [_replaced(each) for each in replaced_entries(conn, looked_at)]
     _write(conn, gone, at)
+    look_at_pages(conn, looked_at | {each.order for each in gone}, asks_again=True)
     follow(conn, looked_at | {each.order for each in gone}, at)
     return rulings + gone
 
@@ -248,6 +250,7 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     n_enforced = conn.execute(update(entries).where(is_due).values(said)).rowcount
     for order, count in due:
         note_order(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
+    look_at_pages(conn, [order for order, _ in due])
     follow(conn, [order for order, _ in due], at)
     return n_enforced
 

@@ -13,19 +13,22 @@ SCOPES = ("subtree", "exact")
 URL, URL_PREFIX = "url", "url-prefix"  # modes of URLs: that one, or also every path below it
 ADDRESS = "address"  # mode of an address or a prefix: `wire` is its text, and its rules stand in entry_parts
 PENDING, ENFORCED, ENFORCED_HTTP, WITHDRAWN = "pending", "enforced", "enforced_http_only", "withdrawn"
+NOT_VISIBLE = "not_visible_over_https"  # a page of https:// whose host is open: closed over plain HTTP alone
 ENFORCED_BROADER = "enforced_broader"  # a URL, by its whole host, as two persons have approved
 BROADER = "broader"  # the kind of their approval, see mgmt.orders.approvals
 INVALID, DUPLICATE, PENDING_REVIEW = "invalid", "duplicate", "pending_review"
 EXPIRED = "expired"  # by the list that held it
 SHADOW = "shadow"  # not enforced: what it would block is counted, until two persons let it in
 REFUSED_PROTECTED, NOT_ENFORCEABLE = "refused_protected", "not_enforceable_at_this_layer"
-IN_FORCE = (PENDING, ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)  # compiled; that is how pending ones come into force
+SERVED = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER, NOT_VISIBLE)  # by every worker
+IN_FORCE = (PENDING, *SERVED)  # compiled; that is how pending ones come into force
 STATUSES = (
     PENDING,
     SHADOW,
     ENFORCED,
     ENFORCED_HTTP,
     ENFORCED_BROADER,
+    NOT_VISIBLE,
     INVALID,
     DUPLICATE,
     REFUSED_PROTECTED,

@@ -20,15 +20,14 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or
 
 from mgmt.canaries import store as canaries
 from mgmt.canaries.rules import Outcome
-from mgmt.orders.model import DUPLICATE, ENFORCED, ENFORCED_BROADER, ENFORCED_HTTP, EXPIRED, PENDING, PENDING_REVIEW
+from mgmt.orders.model import DUPLICATE, EXPIRED, NOT_VISIBLE, PENDING, PENDING_REVIEW, SERVED
 from mgmt.orders.model import SHADOW as ENTRY_SHADOW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
 from parental.schema.confirmations import verifications
 from parental.schema.orders import approvals, entries, order_steps, orders
 
 _BATCH = 500
-_ENFORCED = frozenset({ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER})
-_AS_DIRECTED = _ENFORCED | {DUPLICATE, ENTRY_WITHDRAWN, EXPIRED}
+_AS_DIRECTED = frozenset({*SERVED, DUPLICATE, ENTRY_WITHDRAWN, EXPIRED}) - {NOT_VISIBLE}
 
 
 class State(enum.StrEnum):
@@ -168,7 +167,7 @@ def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: boo
         return _S.SHADOW
     if PENDING in counts:
         return _S.CANARY if canary == canaries.RUNNING else _S.APPROVED
-    if not _ENFORCED.isdisjoint(counts):
+    if not counts.keys().isdisjoint(SERVED):
         return _S.ENFORCED if counts.keys() <= _AS_DIRECTED else _S.PARTIALLY_ENFORCED
     if is_withdrawn or counts.keys() <= {ENTRY_WITHDRAWN, DUPLICATE}:
         return _S.WITHDRAWN

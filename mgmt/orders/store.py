@@ -28,13 +28,13 @@ from mgmt.orders.live import MAY_COME, REVISION
 from mgmt.orders.model import (
     DUPLICATE,
     ENFORCED,
-    ENFORCED_BROADER,
-    ENFORCED_HTTP,
     EXPIRED,
     IN_FORCE,
+    NOT_VISIBLE,
     PENDING,
     PENDING_REVIEW,
     REFUSED_PROTECTED,
+    SERVED,
     SHADOW,
     STATUSES,
     URL,
@@ -59,8 +59,7 @@ from parental.schema.orders import approvals, entries, orders
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
 REPLACED = "replaced"  # by a correction
 EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
-_ENFORCED = (ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER)
-_AS_DIRECTED = frozenset({ENFORCED, ENFORCED_HTTP, ENFORCED_BROADER, DUPLICATE, WITHDRAWN, EXPIRED})
+_AS_DIRECTED = frozenset({*SERVED, DUPLICATE, WITHDRAWN, EXPIRED}) - {NOT_VISIBLE}
 _MAX_HELD_SHOWN = 100
 _SCOPES = {URL: "exact", URL_PREFIX: "prefix"}  # of a URL, as the API says it
 _MAX_NUMBERS_NOTED = 1000  # of entries, in one event
@@ -199,7 +198,7 @@ def state_of(order: Row[Any], counts: dict[str, int]) -> str:
         return SHADOW
     if PENDING in counts:
         return PENDING
-    if not counts.keys().isdisjoint(_ENFORCED):
+    if not counts.keys().isdisjoint(SERVED):
         return ENFORCED if counts.keys() <= _AS_DIRECTED else PARTLY_ENFORCED
     if order.withdrawn_ms is not None:
         return WITHDRAWAL_PENDING if is_asked_back else WITHDRAWN

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, select
 from mgmt.deadlines.alarms import IS_PUSHED
 from mgmt.deadlines.statistics import ENFORCED, seconds_to, took
 from mgmt.orders.model import EXPIRED as ENTRY_EXPIRED
-from mgmt.orders.model import IN_FORCE, PENDING, PENDING_REVIEW, REFUSED_PROTECTED, WITHDRAWN
+from mgmt.orders.model import NOT_VISIBLE, PENDING_REVIEW, REFUSED_PROTECTED, SERVED, WITHDRAWN
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import steps_of
 from mgmt.staff.issuers import folded
@@ -31,7 +31,7 @@ CSAM = "csam"
 GIVEN_UP = (1, 0)  # for small counts: the category first, then the issuer
 _ABOUT = tuple(orders.c[name] for name in ("id", "issuer", "ref", "ground", "received_ms"))
 _BATCH = 500
-_SERVED = frozenset(IN_FORCE) - {PENDING}
+_SERVED = frozenset(SERVED) - {NOT_VISIBLE}  # what is open over HTTPS is not called in force
 
 
 class _Order(NamedTuple):

@@ -10,8 +10,8 @@ from support.mgmt.orders import publish, push
 
 from filterd.cli import main
 from filterd.config.load import read_config
-from filterd.errors import Refused
 from filterd.control.messages import Explain
+from filterd.errors import Refused
 from filterd.process import json_socket
 from filterd.verifier import command
 from filterd.verifier.command import _is_of_another, asks_as

@@ -74,7 +74,7 @@ async def test_each_entry_gets_its_honest_status(desk: DeskOf, engine: Engine) -
     values = [
         ("good.example", "enforced"),
         ("GOOD.example.", "duplicate"),
-        ("https://shared.example/a/b", "enforced_http_only"),
+        ("https://shared.example/a/b", "not_visible_over_https"),
         ("shared.example/c/*", "enforced_http_only"),
         ("192.0.2.1", "enforced"),
         ("192.0.2.0/23", "pending_review"),

@@ -60,7 +60,7 @@ def test_a_url_is_blocked_by_its_host_only_after_two_persons_and_says_so_with_re
     publish(conn)
     number = propose(conn, get_order(conn, order), proposal(), KHAN, NOW)
     publish(conn)
-    assert (statuses(conn, order), is_host_blocked(conn)) == ([("enforced_http_only", None)], False)
+    assert (statuses(conn, order), is_host_blocked(conn)) == ([("not_visible_over_https", None)], False)
 
     approve(conn, number, ALI, NOW)
     assert not is_host_blocked(conn)
@@ -86,7 +86,7 @@ def test_at_its_end_it_falls_back_by_itself_and_the_ledger_says_so(conn: Connect
 
     publish(conn, UNTIL)
 
-    assert statuses(conn, order) == [("enforced_http_only", None)]
+    assert statuses(conn, order) == [("not_visible_over_https", None)]
     assert not is_host_blocked(conn)
     assert [each["action"] for each in said(conn) if each["action"] in ("approval ended", "entries fell back")] == [
         "approval ended",
@@ -103,7 +103,7 @@ def test_what_is_let_in_as_it_is_does_not_block_the_host_when_that_approval_ends
 
     publish(conn, UNTIL - timedelta(days=1))
 
-    assert (statuses(conn, order), is_host_blocked(conn)) == ([("enforced_http_only", None)], False)
+    assert (statuses(conn, order), is_host_blocked(conn)) == ([("not_visible_over_https", None)], False)
     assert [each["action"] for each in said(conn) if each["action"].startswith("entries")][-1] == "entries fell back"
 
 
@@ -138,7 +138,7 @@ def test_a_host_that_is_protected_is_not_blocked_whoever_agrees(conn: Connection
     agree(conn, order)
     publish(conn)
 
-    assert statuses(conn, order) == [("enforced_http_only", None)]
+    assert statuses(conn, order) == [("not_visible_over_https", None)]
     assert [live.wire for live in live_entries(conn)] == [b"www.bank.test/a"]
 
 
@@ -230,7 +230,7 @@ def test_a_url_is_in_force_by_its_host_since_that_was_let_in_and_no_later_once_i
 
     publish(conn, UNTIL)
 
-    assert (since(conn), statuses(conn, order)) == (LATER, [("enforced_http_only", None)])
+    assert (since(conn), statuses(conn, order)) == (LATER, [("not_visible_over_https", None)])
 
 
 @pytest.mark.parametrize("value", ["www.bank.test", "203.0.113.53"])

@@ -38,7 +38,7 @@ async def test_each_row_of_a_file_has_its_status_and_its_place(desk: DeskOf) -> 
     assert order["ref"] == "PTA/WA/123/2026"
     assert [(each["place"], each["status"]) for each in order["entries"]] == [
         ("2", "enforced"),
-        ("3", "enforced_http_only"),
+        ("3", "not_visible_over_https"),
         ("4", "invalid"),
         ("5", "invalid"),
         ("6", "duplicate"),
