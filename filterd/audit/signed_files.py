@@ -47,13 +47,18 @@ def _fields(*names: str) -> Callable[[Said], dict[str, Any]]:
 
 
 def _order(said: Said) -> dict[str, Any]:
-    return {"order": said["order"]["number"], "ref": said["order"]["ref"]}
+    """Also the moment that it is of: what was signed afterwards the file does not know."""
+    made, answer = said.get("made") or said["times"]["confirmed"], said.get("answer") or "confirmed"
+    about = {"order": said["order"]["number"], "ref": said["order"]["ref"], "made": made, "answer": answer}
+    return about | {"supersedes": (said.get("supersedes") or {}).get("sha256")}
 
 
 _FORMS = {
     statistics.FORMAT: _Form(statistics.check_document, "statistics of {quarter}", _fields("quarter", "node")),
     transparency.FORMAT: _Form(transparency.check_document, "the public statement of {quarter}", _fields("quarter")),
-    CONFIRMATION: _Form(confirmation.check_document, "the confirmation of {ref}, order {order}", _order),
+    CONFIRMATION: _Form(
+        confirmation.check_document, "the {answer} statement of {ref}, order {order}, of {made}", _order
+    ),
     dns_sources.FORMAT: _Form(dns_sources.check_document, "the addresses that ask DNS, of {made}", _fields("made")),
     public_list.FORMAT: _Form(
         public_list.check_document, "list {list}, version {version:.16}", _fields("list", "version")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -63,7 +63,7 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions
 from filterd.statistics.publisher import publish_quarters
-from mgmt.confirmation.replies import confirm, due
+from mgmt.confirmation.replies import Mark, changed, confirm, due, mark_of, restate
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
 from parental.database import reading, writing
@@ -344,25 +344,41 @@ def _note_time_and_start(control: Control, records: Engine) -> None:
 async def _seal(control: Control, engine: Engine) -> None:
     """Sign the ledger; where it cannot be signed, all else goes on, and it is tried again."""
     seals: list[Seal] = []
+    looked = Looked(None, [])
 
     def seal() -> None:
+        nonlocal looked
         if not seals:
             seals.append(Seal(engine, keys_folder(control.config.state_dir), socket.gethostname()))
         seals[0].seal(datetime.now(UTC))
-        _confirm(engine, seals[0].signer)
+        looked = _confirm(engine, seals[0].signer, looked)
 
     while True:
         await guarded(control.faults, "ledger", lambda: asyncio.to_thread(seal))
         await asyncio.sleep(MEND_S if "ledger" in control.faults else SEAL_S)
 
 
-def _confirm(engine: Engine, signer: Signer) -> None:
-    """Answer the issuers of orders that the traffic has confirmed."""
+class Looked(NamedTuple):
+    """Up to where answers to issuers were looked at, and the orders whose next one waits for the workers."""
+
+    mark: Mark | None
+    waiting: list[int]
+
+
+def _confirm(engine: Engine, signer: Signer, looked: Looked) -> Looked:
+    """Answer the issuers of orders that the traffic has confirmed, and of those whose answer is not so any more."""
     with reading(engine) as conn:
-        found = due(conn, CONFIRMED_AT_ONCE)
+        found, mark = due(conn, CONFIRMED_AT_ONCE), mark_of(conn)
+        outdated = looked.waiting if mark == looked.mark else changed(conn)
     for each in found:
         with writing(engine) as conn:
             confirm(conn, each, signer, datetime.now(UTC))
+    waiting = outdated[CONFIRMED_AT_ONCE:]
+    for order in outdated[:CONFIRMED_AT_ONCE]:
+        with writing(engine) as conn:
+            if not restate(conn, order, signer, datetime.now(UTC)):
+                waiting.append(order)
+    return Looked(mark, waiting)
 
 
 async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,10 +1,10 @@
 """/v1/orders/…/confirmation: what control has answered about an order, signed, in the form that is asked for."""
 
 import asyncio
-from typing import Literal
+from typing import Annotated, Literal
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mgmt.api.order_shapes import Issuer
 from mgmt.api.orders import find_shown
@@ -13,7 +13,7 @@ from mgmt.auth import Principal, Route
 from mgmt.confirmation.forms import csv_of, workbook_of
 from mgmt.confirmation.page import page_of
 from mgmt.confirmation.pdf import NoPdf, pdf_of
-from mgmt.confirmation.replies import last_confirmation
+from mgmt.confirmation.replies import last_confirmation, superseded
 from mgmt.frame.contract import Contract, Text
 from mgmt.frame.requests import query_of
 from mgmt.ledger.event import PULLS, Actor, Event
@@ -22,6 +22,9 @@ from mgmt.ledger.store import append
 from mgmt.problems import Problem
 
 Form = Literal["json", "csv", "xlsx", "pdf"]
+Digest = Annotated[
+    str, Meta(pattern="^[0-9a-f]{64}$", description="Of a statement: given only while no other supersedes it.")
+]
 MEDIA_TYPES = {
     "json": "application/json",
     "csv": "text/csv",
@@ -34,6 +37,7 @@ class InForm(Struct, forbid_unknown_fields=True):
     """As what it is given."""
 
     format: Form = "json"
+    sha256: Digest | None = None
 
 
 class OfIssuer(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -41,20 +45,24 @@ class OfIssuer(Struct, kw_only=True, forbid_unknown_fields=True):
 
     issuer: Issuer
     format: Form = "json"
+    sha256: Digest | None = None
 
 
 async def show_confirmation(request: web.Request, principal: Principal) -> web.Response:
-    """Give the signed confirmation of an order: its newest one."""
-    form = (query_of(request, InForm) if "id" in request.match_info else query_of(request, OfIssuer)).format
+    """Give the signed confirmation of an order: its newest one, as long as it is of what is in force."""
+    asked = query_of(request, InForm) if "id" in request.match_info else query_of(request, OfIssuer)
     order = await read(request, lambda conn: find_shown(conn, request, principal))
-    return await pulled(request, order.id, form, principal.actor)
+    return await pulled(request, order.id, asked.format, principal.actor, asked.sha256)
 
 
-async def pulled(request: web.Request, order: int, form: str, by: Actor) -> web.Response:
+async def pulled(request: web.Request, order: int, form: str, by: Actor, sha256: str | None = None) -> web.Response:
     """The newest confirmation of an order, in a form of MEDIA_TYPES; the ledger says who has pulled it.
 
-    Raises Problem: there is none yet, or this box cannot make the form."""
-    found = await read(request, lambda conn: last_confirmation(conn, order))
+    sha256  of the one that is asked for; None: the newest
+    Raises Problem: there is none yet, it was superseded, or this box cannot make the form."""
+    found, why = await read(request, lambda conn: (last_confirmation(conn, order), superseded(conn, order, sha256)))
+    if why is not None:
+        raise Problem(409, why, "order" if sha256 is None else "?sha256")
     if found is None:
         until = "it is once the traffic has verified it, and control can sign it: filterd status"
         detail = f"order {order}: not confirmed; nothing given; {until}"

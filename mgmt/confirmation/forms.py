@@ -48,8 +48,11 @@ def workbook_of(statement: str, note: str) -> bytes:
 
 def facts_of(said: dict[str, Any], statement: str, note: str) -> Iterator[tuple[str, str]]:
     """What is said of the order as a whole: names and values, in their order."""
-    for part in ("order", "times", "deadline", "coverage", "counts"):
-        for name, value in (said[part] or {}).items():
+    for name in ("answer", "made"):
+        if name in said:  # a statement of an earlier release has none
+            yield name, said[name]
+    for part in ("supersedes", "order", "times", "deadline", "coverage", "counts"):
+        for name, value in (said.get(part) or {}).items():
             yield f"{part} {name}", _text(value)
     yield "statement sha256", digest_of(statement)
     yield "signature", " ".join(note.split())

@@ -25,6 +25,8 @@ def page_of(statement: str, note: str) -> str:
     return _templates.get_template("confirmation.html").render(
         said=said,
         languages=[(language, catalogue(language).texts) for language in LANGUAGES],
+        answer=said.get("answer"),
+        made=said.get("made") or said["times"]["confirmed"],
         facts=list(_facts(said)),
         entries=entries[:MOST_ENTRIES],
         n_left=max(0, len(entries) - MOST_ENTRIES),
@@ -47,8 +49,14 @@ def _facts(said: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "enforced", times["last_enforced"] or ""
     if times.get("expires"):
         yield "expires", times["expires"]
-    yield "asked", times["verified"]
-    yield "confirmed", times["confirmed"]
+    if times.get("withdrawn"):
+        yield "withdrawn", times["withdrawn"]
+    yield "asked", times["verified"] or ""
+    yield "confirmed", times["confirmed"] or ""
+    if "made" in said:  # a statement of an earlier release has none
+        yield "made", said["made"]
+    if said.get("supersedes"):
+        yield "supersedes", f"{said['supersedes']['made']} ({said['supersedes']['sha256']})"
     yield "coverage", f"{coverage['asked']} / {coverage['in_force']} / {coverage['entries']}"
     yield "channels", " ".join(coverage["ways"])
     yield "original", order["original_sha256"]

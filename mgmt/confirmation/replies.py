@@ -1,25 +1,32 @@
-"""Control answers an issuer once the traffic has confirmed its order: statement, signature, step, event.
+"""Control answers an issuer: once the traffic has confirmed its order, and each time that this is not so any more.
 
-Invariants: an order is confirmed by the verification of its entries as they are, once; control alone signs.
+    verified ─→ statement, signature, step, event
+    withdrawn, widened, found open … since ─→ another statement, which supersedes the one before
+
+Invariants: an order is confirmed by the verification of its entries as they are, once; the newest answer counts, and
+one that is not of the entries as they are is not given (superseded()); control alone signs.
 """
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, true
 
 from mgmt.confirmation.signed import note_of
 from mgmt.confirmation.statement import statement_of
-from mgmt.confirmation.verifications import VERIFIED, revision_of
+from mgmt.confirmation.verifications import VERIFIED, last_verification, revision_of
 from mgmt.ledger.checkpoint import Signer
-from mgmt.ledger.event import CONTROL
+from mgmt.ledger.event import CONTROL, time_text
+from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.events import note_order
-from mgmt.orders.live import OPEN_CANARIES
+from mgmt.orders.live import OPEN_CANARIES, orders_revision
+from mgmt.orders.model import PENDING
+from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, last_state, step, steps_of
 from parental.schema.canaries import order_canaries
 from parental.schema.confirmations import confirmations, verifications
+from parental.schema.orders import entries, orders
 
 
 class Due(NamedTuple):
@@ -28,6 +35,13 @@ class Due(NamedTuple):
     id: int
     order: int
     revision: int
+
+
+class Mark(NamedTuple):
+    """Up to where changed() has looked: the revision of the orders, and the last verification."""
+
+    revision: int
+    verification: int
 
 
 def due(conn: Connection, limit: int) -> Sequence[Due]:
@@ -52,15 +66,93 @@ def confirm(conn: Connection, found: Due, signer: Signer, at: datetime) -> bool:
     is_same = revision_of(conn, found.order) == found.revision
     if not is_same or not taken or taken[-1].state is not State.VERIFIED:
         return False
-    at_ms = int(at.timestamp() * 1000)
-    text = statement_of(conn, found.id, at_ms)
-    note = note_of(signer, found.order, text)
-    row = {"order": found.order, "verification": found.id, "at_ms": at_ms, "text": text, "note": note}
-    conn.execute(insert(confirmations).values(row))
+    sha256 = _put(conn, found.order, found.id, found.revision, signer, at, is_confirmed=True)
     step(conn, found.order, State.CONFIRMED, at, CONTROL.name)
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
     note_order(conn, found.order, "confirmation signed", at, CONTROL, verification=found.id, sha256=sha256)
     return True
+
+
+def mark_of(conn: Connection) -> Mark:
+    """Where the orders and their verifications are."""
+    last = conn.execute(select(func.coalesce(func.max(verifications.c.id), 0))).scalar_one()
+    return Mark(orders_revision(conn), int(last))
+
+
+def changed(conn: Connection, order: int | None = None) -> list[int]:
+    """Orders whose newest answer is not so any more, and those that were withdrawn without one.   order  of it alone
+
+    Cost: it reads the entries of all of them; mark_of() says whether there is anything new"""
+    newest = select(func.max(confirmations.c.id)).group_by(confirmations.c.order)
+    last = select(func.max(verifications.c.id)).group_by(verifications.c.order)
+    its, of, was = confirmations.alias("its"), verifications.alias("of"), verifications.alias("was")
+    is_changed = exists().where(entries.c.order == its.c.order, entries.c.revision > its.c.revision)
+    is_wanting = and_(of.c.state != VERIFIED, of.c.id > was.c.id, was.c.state == VERIFIED)
+    both = its.outerjoin(was, was.c.id == its.c.verification)
+    both = both.outerjoin(of, and_(of.c.order == its.c.order, of.c.id.in_(last)))
+    is_meant = true() if order is None else its.c.order == order
+    answered = select(its.c.order).select_from(both).where(its.c.id.in_(newest), or_(is_changed, is_wanting), is_meant)
+    unanswered = select(orders.c.id, orders.c.ground, orders.c.ref).where(
+        *(orders.c.withdrawn_ms.is_not(None), orders.c.id.not_in(select(confirmations.c.order))),
+        *(exists().where(entries.c.order == orders.c.id), true() if order is None else orders.c.id == order),
+    )
+    taken_back = (row.id for row in conn.execute(unanswered) if not is_sealed(row))
+    return sorted({*conn.execute(answered).scalars(), *taken_back})
+
+
+def restate(conn: Connection, order: int, signer: Signer, at: datetime) -> bool:
+    """Sign what is so of one of changed(); whether it could be: not before every worker serves what has changed."""
+    row = conn.execute(select(orders).where(orders.c.id == order)).one()
+    is_pending = exists().where(entries.c.order == order, entries.c.status == PENDING)
+    is_asked_back = row.withdrawn_ms is not None and row.withdrawal_receipt is None
+    if is_asked_back or conn.execute(select(is_pending)).scalar_one():
+        return False
+    found = last_verification(conn, order)
+    verification = None if found is None else found.id
+    sha256 = _put(conn, order, verification, revision_of(conn, order), signer, at, is_confirmed=False)
+    note_order(conn, order, "statement signed", at, CONTROL, sha256=sha256)
+    return True
+
+
+def superseded(conn: Connection, order: int, sha256: str | None) -> str | None:
+    """Why the answer that is asked for is not given, and what counts; None: it is the newest, and still so.
+
+    sha256  of the statement; None: the newest"""
+    last = last_confirmation(conn, order)
+    if last is None:
+        return None
+    if sha256 is not None and sha256 != digest_of(last.text):
+        its = select(confirmations).where(confirmations.c.order == order).order_by(confirmations.c.id)
+        asked = next((each for each in conn.execute(its) if digest_of(each.text) == sha256), None)
+        if asked is None:
+            return f"order {order}: no statement has this digest; nothing given; leave it out for the newest"
+        return (
+            f"order {order}: the statement of {time_text(asked.at_ms)} was superseded by {digest_of(last.text)} of "
+            f"{time_text(last.at_ms)}; nothing given; take that one"
+        )
+    if not changed(conn, order):
+        return None
+    return (
+        f"order {order}: has changed since its statement of {time_text(last.at_ms)}; nothing given; another one is "
+        f"signed within seconds, once every worker serves the change"
+    )
+
+
+def _put(
+    conn: Connection,
+    order: int,
+    verification: int | None,
+    revision: int,
+    signer: Signer,
+    at: datetime,
+    *,
+    is_confirmed: bool,
+) -> str:
+    """Write a statement and its signature down; its digest."""
+    at_ms = int(at.timestamp() * 1000)
+    text = statement_of(conn, order, verification, at_ms, is_confirmed=is_confirmed)
+    row = {"order": order, "verification": verification, "revision": revision, "at_ms": at_ms, "text": text}
+    conn.execute(insert(confirmations).values(row | {"note": note_of(signer, order, text)}))
+    return digest_of(text)
 
 
 def last_confirmation(conn: Connection, order: int) -> Row[Any] | None:

@@ -1,8 +1,10 @@
 """What an issuer is answered about an order: one text, from which every form of the confirmation is made.
 
 It is canonical JSON (RFC 8785), written as mgmt.ledger.event writes it: keys sorted, numbers whole, no spaces.  Times
-are UTC, to the millisecond; nothing in it is of the moment at which it is read, so the text of equal rows is equal.
-Invariants: an entry is called verified only where the traffic was asked about it and each question was answered "here";
+are UTC, to the millisecond; it is of the moment that it names, `made`, and not of the one at which it is read, so the
+text of equal rows is equal.  What it supersedes stands in it.
+Invariants: an entry is called verified only where the traffic was asked about it and each question was answered "here",
+and never one that HTTPS hides: it is open there, whatever HTTP has answered;
 a status is the one of the row, never a better one.
 """
 
@@ -14,35 +16,69 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import time_text
-from mgmt.ledger.signed_statement import canonical
+from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.orders.dates import moment_of
-from mgmt.orders.model import NOT_VISIBLE, SERVED
+from mgmt.orders.model import DUPLICATE, EXPIRED, NOT_VISIBLE, SERVED, WITHDRAWN
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
-from parental.schema.confirmations import verifications
+from parental.schema.confirmations import confirmations, verifications
 
 FORMAT = "filterd-confirmation/1"
 HERE = "here"
+# What is answered, in a word: an issuer reads it before all else.
+CONFIRMED, PARTLY_CONFIRMED, NOT_CONFIRMED = "confirmed", "partly_confirmed", "not_confirmed"
+_ASKED_NOTHING: Mapping[str, Any] = {"node": "", "ways": [], "asked": 0, "results": []}
 _PAGE = 1000
 
 
-def statement_of(conn: Connection, verification: int, at_ms: int) -> str:
-    """The text.   verification  the row that says what the traffic answered;   at_ms  of the confirmation"""
-    row = conn.execute(select(verifications).where(verifications.c.id == verification)).one()
-    order, report = get_order(conn, row.order), json.loads(row.report)
+def statement_of(conn: Connection, order: int, verification: int | None, at_ms: int, *, is_confirmed: bool) -> str:
+    """The text.
+
+    verification  the row that says what the traffic answered last; None: it was never asked
+    at_ms         of the statement;   is_confirmed  whether it is the answer to what the traffic has verified"""
+    row = conn.execute(select(verifications).where(verifications.c.id == verification)).one_or_none()
+    found, report = get_order(conn, order), _ASKED_NOTHING if row is None else json.loads(row.report)
     results = {each["number"]: each for each in report["results"]}
-    entries = [_entry(entry, results.get(entry.number)) for entry in _entries(conn, order.id)]
+    asked_at = 0 if row is None else row.revision
+    # What has changed since the traffic was asked, the traffic has not answered.
+    entries = [
+        _entry(entry, results.get(entry.number) if entry.revision <= asked_at else None)
+        for entry in _entries(conn, order)
+    ]
     said = {
         "format": FORMAT,
-        "order": _order(order, before(conn, order)),
-        "times": _times(order, row, entries, at_ms),
-        "deadline": _deadline(order, entries),
-        "counts": counts_of(conn, order.id),
+        "answer": _answer(entries, is_confirmed=is_confirmed),
+        "made": time_text(at_ms),
+        "supersedes": _superseded(conn, order, at_ms),
+        "order": _order(found, before(conn, found)),
+        "times": _times(found, row, entries, at_ms if is_confirmed else None),
+        "deadline": _deadline(found, entries),
+        "counts": counts_of(conn, order),
         "coverage": _coverage(row, report, entries),
-        "receipt": None if order.receipt is None else _receipt(json.loads(order.receipt)),
+        "receipt": None if found.receipt is None else _receipt(json.loads(found.receipt)),
         "entries": entries,
     }
     return canonical(said)
+
+
+def _answer(entries: Sequence[Mapping[str, Any]], *, is_confirmed: bool) -> str:
+    """The whole in a word; a part that is not in force as directed, or not closed, is never passed over."""
+    left = [each for each in entries if each["status"] not in (WITHDRAWN, EXPIRED, DUPLICATE)]
+    if not left:
+        return EXPIRED if any(each["status"] == EXPIRED for each in entries) else WITHDRAWN
+    if not is_confirmed:
+        return NOT_CONFIRMED
+    is_whole = all(each["status"] in SERVED and each["status"] != NOT_VISIBLE for each in left)
+    return CONFIRMED if is_whole else PARTLY_CONFIRMED
+
+
+def _superseded(conn: Connection, order: int, at_ms: int) -> dict[str, Any] | None:
+    """The answer before this one."""
+    its = select(confirmations.c.text, confirmations.c.at_ms).where(confirmations.c.order == order)
+    last = conn.execute(
+        its.where(confirmations.c.at_ms < at_ms).order_by(confirmations.c.id.desc()).limit(1)
+    ).one_or_none()
+    return None if last is None else {"sha256": digest_of(last.text), "made": time_text(last.at_ms)}
 
 
 def _order(order: Row[Any], corrected: Row[Any] | None) -> dict[str, Any]:
@@ -61,14 +97,16 @@ def _order(order: Row[Any], corrected: Row[Any] | None) -> dict[str, Any]:
     }
 
 
-def _times(order: Row[Any], row: Row[Any], entries: Sequence[Mapping[str, Any]], at_ms: int) -> dict[str, Any]:
+def _times(
+    order: Row[Any], row: Row[Any] | None, entries: Sequence[Mapping[str, Any]], confirmed_ms: int | None
+) -> dict[str, Any]:
     since = sorted(each["since"] for each in entries if each["since"] is not None)
     return {
         "received": time_text(order.received_ms),
         "first_enforced": since[0] if since else None,
         "last_enforced": since[-1] if since else None,
-        "verified": time_text(row.at_ms),
-        "confirmed": time_text(at_ms),
+        "verified": None if row is None else time_text(row.at_ms),
+        "confirmed": None if confirmed_ms is None else time_text(confirmed_ms),
         "withdrawn": None if order.withdrawn_ms is None else time_text(order.withdrawn_ms),
         "review": _date(order.review_s),
         "expires": _date(order.expires_s),
@@ -90,17 +128,18 @@ def _deadline(order: Row[Any], entries: Sequence[Mapping[str, Any]]) -> dict[str
     return {"at": at, "in_time": in_time, "late": len(since) - in_time}
 
 
-def _coverage(row: Row[Any], report: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What was asked, and how much of it was blocked by this box."""
-    outcomes = [outcome for each in report["results"] for outcome in each["ways"].values()]
+def _coverage(row: Row[Any] | None, report: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was asked of what is in force, and how much of it was blocked by this box."""
+    asked = {each["number"] for each in entries if each["at"] is not None}
+    outcomes = [each for said in report["results"] if said["number"] in asked for each in said["ways"].values()]
     return {
-        "verification": row.id,
-        "report_sha256": row.sha256.hex(),
+        "verification": None if row is None else row.id,
+        "report_sha256": None if row is None else row.sha256.hex(),
         "node": report["node"],
         "ways": report["ways"],
         "entries": len(entries),
         "in_force": sum(each["since"] is not None for each in entries),
-        "asked": report["asked"],
+        "asked": len(asked),
         "questions": len(outcomes),
         "here": outcomes.count(HERE),
     }

@@ -1,7 +1,7 @@
 """What the traffic said of an order, and what its issuer is answered.
 
     verifications   one row each time that an order was asked of the traffic: state and whole report
-    confirmations   what was said to the issuer, as text, with its signature
+    confirmations   what was said to the issuer, as text, with its signature; of an order the newest counts
 
 Invariants: rows are added and never changed; web writes none of them.
 """
@@ -29,7 +29,8 @@ confirmations = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("order", Number, ForeignKey("orders.id"), nullable=False, index=True),
-    Column("verification", Number, ForeignKey("verifications.id"), nullable=False, unique=True),
+    Column("verification", Number, ForeignKey("verifications.id")),  # the last one; none: the traffic was never asked
+    Column("revision", BigInteger, nullable=False, server_default="0"),  # of the entries that it is about
     Column("at_ms", BigInteger, nullable=False),
     Column("text", Text, nullable=False),  # canonical JSON, see mgmt.confirmation.statement
     Column("note", Text, nullable=False),  # the signature, see mgmt.confirmation.signed

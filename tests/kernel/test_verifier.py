@@ -46,12 +46,12 @@ def ask(gateway: Gateway, token: str, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def push(gateway: Gateway, ref: str, *values: str) -> str:
-    """Push an order over the API, and wait until it is in force; the token that may do so."""
+def push(gateway: Gateway, ref: str, *values: str, state: str = "enforced") -> str:
+    """Push an order over the API, and wait until it is in force, as a state says; the token that may do so."""
     made = filterd_command("token", "operator", "--config", str(gateway.folder.configuration))
     token = gateway.place.run("gateway", made, timeout_s=START_S).stdout.strip()
     said = ("push", "--json", "--issuer", "PTA", "--ref", ref, "--ground", "PECA 37", *values)
-    wait_until(lambda: ask(gateway, token, *said).get("state") == "enforced", f"order {ref}", START_S)
+    wait_until(lambda: ask(gateway, token, *said).get("state") == state, f"order {ref}", START_S)
     return token
 
 
@@ -81,6 +81,12 @@ def test_names_are_verified_on_every_channel_and_their_neighbours_are_open(gatew
     answer = ask(gateway, token, *confirm)
     assert [each["verified"] for each in answer["statement"]["entries"]] == [True, True]
     assert answer["note"].startswith("filterd-confirmation/1\n")
+    # and says so when that is over
+    ask(gateway, token, "withdraw", "--issuer", "PTA", "V-1", "--reason", "a court")
+    wait_until(lambda: ask(gateway, token, *confirm).get("note") not in (None, answer["note"]), "the next", START_S)
+    gone = ask(gateway, token, *confirm)["statement"]
+    assert (gone["answer"], {each["status"] for each in gone["entries"]}) == ("withdrawn", {"withdrawn"})
+    assert gone["supersedes"]["made"] == answer["statement"]["made"]
 
 
 def test_a_url_is_verified_over_http_alone_and_the_rest_of_its_site_is_open(gateway: Gateway) -> None:
@@ -90,6 +96,22 @@ def test_a_url_is_verified_over_http_alone_and_the_rest_of_its_site_is_open(gate
 
     assert (code, found["state"], found["too_wide"]) == (0, "verified", [])
     assert found["results"][0]["ways"] == {"http-4": "here", "http-6": "here"}
+
+
+def test_a_page_of_https_is_closed_over_http_and_never_called_verified(gateway: Gateway) -> None:
+    token = push(gateway, "V-7", "https://www.video.test/film", "adult.test", state="partly_enforced")
+
+    code, found = verify(gateway, "V-7")
+
+    assert (code, found["state"], found["not_visible"]) == (0, "verified", 1)
+    confirm = ("confirm", "--issuer", "PTA", "V-7", "--format", "json")
+    wait_until(lambda: ask(gateway, token, *confirm) != {}, "the confirmation", START_S)
+    said = ask(gateway, token, *confirm)["statement"]
+    assert said["answer"] == "partly_confirmed"
+    assert [(each["status"], each["verified"]) for each in said["entries"]] == [
+        ("not_visible_over_https", False),
+        ("enforced", True),
+    ]
 
 
 def test_a_host_and_a_page_on_it_in_one_order_are_verified(gateway: Gateway) -> None:

@@ -13,6 +13,7 @@ from support.mgmt.published import statement_of
 from filterd.audit.signed_files import check_file
 from filterd.lists.public import files as public_list
 from mgmt.confirmation.replies import last_confirmation
+from mgmt.confirmation.signed import note_of
 from mgmt.egress import statement as dns_sources
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import canonical, document_of, sign
@@ -50,10 +51,17 @@ def test_a_confirmation_says_its_order(engine: Engine) -> None:
     with writing(engine) as conn:
         row = last_confirmation(conn, confirmed(conn))
     assert row is not None
-    order = json.loads(row.text)["order"]
+    said = json.loads(row.text)
+    order = said["order"]
     found = check_file(document_of(row.text, row.note), KEYS, None)
 
-    assert found.what == f"the confirmation of {order['ref']}, order {order['number']}"
+    named = f"{order['ref']}, order {order['number']}, of {said['made']}"
+    assert found.what == f"the partly_confirmed statement of {named}"
+    assert (found.about["made"], found.about["supersedes"]) == (said["made"], None)
+    earlier = {name: value for name, value in said.items() if name not in ("answer", "made", "supersedes")}
+    text = canonical(earlier)  # as releases of before wrote it
+    found = check_file(document_of(text, note_of(SIGNER, order["number"], text)), KEYS, None)
+    assert found.about["made"] == said["made"]
     with pytest.raises(ValueError, match="another statement than was signed"):
         check_file(document_of(row.text.replace(order["ref"], "other"), row.note), KEYS, None)
 

@@ -1,16 +1,19 @@
 """The confirmation of an order over the API."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, select
 from support.mgmt.confirmed import SIGNER, confirmed
 from support.mgmt.desk import DeskOf
-from support.mgmt.orders import publish, push
+from support.mgmt.orders import NOW, publish, push
 
+from mgmt.confirmation.replies import restate
 from mgmt.confirmation.signed import check_document
+from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
-from mgmt.orders.store import find_order
+from mgmt.orders.store import find_order, withdraw_order
 from parental.database import reading, writing
 from parental.schema.ledger import events
 
@@ -55,6 +58,26 @@ async def test_an_order_that_is_not_confirmed_says_what_it_waits_for(engine: Eng
     status, said = await desk("regulator").ask("GET", PATH)
 
     assert status == 409 and "the traffic has verified it, and control can sign it" in said["detail"]
+
+
+async def test_once_the_order_is_withdrawn_the_older_answer_is_refused_and_the_newest_says_withdrawn(
+    engine: Engine, desk: DeskOf, order: int
+) -> None:
+    older = digest_of(check_document((await desk("regulator").raw("GET", PATH))[2], [SIGNER.vkey]))
+    with writing(engine) as conn:
+        withdraw_order(conn, order, "a court", NOW, CONTROL)
+    status, said = await desk("regulator").ask("GET", PATH)
+    assert status == 409 and "has changed since its statement of 2026-08-03T16:00:31.000Z" in said["detail"]
+
+    with writing(engine) as conn:
+        publish(conn)
+        assert restate(conn, order, SIGNER, NOW + timedelta(hours=1))
+    text = check_document((await desk("regulator").raw("GET", PATH))[2], [SIGNER.vkey])
+    assert (json.loads(text)["answer"], json.loads(text)["supersedes"]["sha256"]) == ("withdrawn", older)
+    assert (await desk("regulator").ask("GET", f"{PATH}&sha256={digest_of(text)}"))[0] == 200
+    for sha256, words in ((older, f"was superseded by {digest_of(text)}"), ("00" * 32, "no statement has this digest")):
+        status, said = await desk("regulator").ask("GET", f"{PATH}&sha256={sha256}")
+        assert status == 409 and words in said["detail"]
 
 
 @pytest.mark.services

@@ -1,6 +1,8 @@
 """Control answers issuers."""
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
@@ -8,13 +10,15 @@ from support.mgmt.confirmed import SIGNER, confirmed, verified
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, WIDER, proposed, signed, signer
 
-from mgmt.confirmation.replies import confirm, due, last_confirmation
+from mgmt.confirmation.replies import changed, confirm, due, last_confirmation, restate, superseded
 from mgmt.ledger.event import CONTROL
+from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders import decisions
+from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.live import orders_revision
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.orders.states import steps_of
-from mgmt.orders.store import withdraw_entries, withdraw_order
+from mgmt.orders.store import get_order, withdraw_entries, withdraw_order
 from parental.schema.confirmations import confirmations
 
 
@@ -128,3 +132,92 @@ def test_what_becomes_of_a_proposal_has_an_order_confirmed_again_only_where_it_c
 
     assert statuses(conn, order)[0][0] == status
     assert steps_of(conn, [order])[order][-1].state.value == state
+
+
+def newest(conn: Connection, order: int) -> dict[str, Any]:
+    row = last_confirmation(conn, order)
+    assert row is not None
+    return dict(json.loads(row.text))
+
+
+def restated(conn: Connection, order: int, at: datetime) -> dict[str, Any]:
+    """What control signs by itself, where something has changed."""
+    assert changed(conn) == [order]
+    assert superseded(conn, order, None) is not None, "the older one is not given meanwhile"
+    assert restate(conn, order, SIGNER, at)
+    assert (changed(conn), superseded(conn, order, None)) == ([], None)
+    return newest(conn, order)
+
+
+HOUR = NOW + timedelta(hours=1)
+
+
+def test_a_withdrawal_is_answered_with_a_statement_that_says_withdrawn_and_what_it_supersedes(conn: Connection) -> None:
+    order = confirmed(conn, "bad.example")
+    before = last_confirmation(conn, order)
+    assert before is not None and newest(conn, order)["answer"] == "confirmed"
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    assert not restate(conn, order, SIGNER, HOUR), "not before every worker has let go of it"
+    publish(conn)
+
+    said_then = restated(conn, order, HOUR)
+    (entry,) = said_then["entries"]
+    assert (said_then["answer"], entry["status"], entry["verified"]) == ("withdrawn", "withdrawn", False)
+    assert said_then["made"] == "2026-08-03T17:00:00.000Z" and said_then["times"]["withdrawn"] is not None
+    older = digest_of(before.text)
+    assert said_then["supersedes"] == {"sha256": older, "made": "2026-08-03T16:00:31.000Z"}
+    why = superseded(conn, order, older)
+    assert why is not None and "was superseded by" in why and "2026-08-03T17:00:00.000Z" in why
+    assert said(conn)[-1]["action"] == "statement signed" and due(conn, 9) == []
+
+
+def test_an_order_that_was_withdrawn_before_it_was_verified_is_answered_too(conn: Connection) -> None:
+    order = push(conn, "bad.example")
+    publish(conn)
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    publish(conn)
+
+    assert changed(conn) == [order] and restate(conn, order, SIGNER, HOUR)
+    found = newest(conn, order)
+    assert (found["answer"], found["supersedes"], found["coverage"]["verification"]) == ("withdrawn", None, None)
+    assert changed(conn) == []
+
+
+def test_what_is_withdrawn_in_part_or_widened_is_said_at_once_and_not_called_verified_before_it_is(
+    conn: Connection,
+) -> None:
+    order = confirmed(conn, "bad.example", "http://shared.example/a", "worse.example")
+    withdraw_entries(conn, order, [3], "a court", NOW, CONTROL)
+    wider = Proposal(kind="broader", number=2, reason="r", reference="L", collateral="c", expires=HOUR)
+    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    approve(conn, propose(conn, get_order(conn, order), wider, first, NOW), second, NOW)
+    publish(conn)
+
+    said_then = restated(conn, order, HOUR)
+    assert said_then["answer"] == "not_confirmed" and said_then["times"]["confirmed"] is None
+    assert [(each["status"], each["verified"]) for each in said_then["entries"]] == [
+        ("enforced", True),
+        ("enforced_broader", False),
+        ("withdrawn", False),
+    ]
+    verified(conn, order)
+    (again,) = due(conn, 9)
+    assert confirm(conn, again, SIGNER, HOUR + timedelta(minutes=1))
+    assert newest(conn, order)["answer"] == "confirmed"
+    assert newest(conn, order)["supersedes"]["made"] == "2026-08-03T17:00:00.000Z"
+
+
+def test_an_order_that_is_found_open_afterwards_is_answered_once_more_and_not_each_time(conn: Connection) -> None:
+    order = confirmed(conn, "bad.example")
+    verified(conn, order, "open")
+    assert restated(conn, order, HOUR)["answer"] == "not_confirmed"
+    verified(conn, order, "open")
+    assert changed(conn) == []
+
+
+def test_an_order_of_which_a_part_is_not_in_force_as_directed_is_partly_confirmed(conn: Connection) -> None:
+    assert newest(conn, confirmed(conn, "bad.example", "com.pk"))["answer"] == "partly_confirmed"
+    hidden = newest(conn, confirmed(conn, "https://shared.example/a", ref="2"))
+    (entry,) = hidden["entries"]
+    assert (hidden["answer"], entry["status"]) == ("partly_confirmed", "not_visible_over_https")
+    assert (entry["verified"], entry["ways"]) == (False, ["dns-udp-4", "tls-4"])

@@ -46,7 +46,7 @@ def test_the_text_is_canonical_json_and_the_same_for_the_same_rows(conn: Connect
     assert row is not None
 
     assert row.text.encode() == rfc8785.dumps(json.loads(row.text))
-    assert statement_of(conn, row.verification, row.at_ms) == row.text
+    assert statement_of(conn, row.order, row.verification, row.at_ms, is_confirmed=True) == row.text
 
 
 def test_an_entry_of_which_one_channel_was_open_is_not_verified_and_names_the_channels_that_were_closed(
@@ -57,7 +57,7 @@ def test_an_entry_of_which_one_channel_was_open_is_not_verified_and_names_the_ch
     report = row.report.replace('"tls-4":"here"', '"tls-4":"open"')
     conn.execute(update(verifications).values(report=report))
 
-    (entry,) = json.loads(statement_of(conn, row.id, row.at_ms))["entries"]
+    (entry,) = json.loads(statement_of(conn, row.order, row.id, row.at_ms, is_confirmed=True))["entries"]
 
     assert (entry["verified"], entry["ways"]) == (False, ["dns-udp-4"])
     assert last_confirmation(conn, order) is not None
@@ -69,7 +69,7 @@ def test_a_deadline_is_told_with_what_was_in_force_by_then(conn: Connection) -> 
 
     def deadline(seconds: int) -> dict[str, Any]:
         conn.execute(update(orders).where(orders.c.id == order).values(deadline_s=int(NOW.timestamp()) + seconds))
-        return dict(json.loads(statement_of(conn, row.id, row.at_ms))["deadline"])
+        return dict(json.loads(statement_of(conn, row.order, row.id, row.at_ms, is_confirmed=True))["deadline"])
 
     assert deadline(60) == {"at": "2026-08-03T16:01:00.000Z", "in_time": 2, "late": 0}
     assert deadline(-60) == {"at": "2026-08-03T15:59:00.000Z", "in_time": 0, "late": 2}
@@ -83,7 +83,7 @@ def test_a_version_is_told_with_the_digest_of_what_it_corrects_and_with_its_days
     row = last_confirmation(conn, second)
     assert row is not None
 
-    said = json.loads(statement_of(conn, row.verification, row.at_ms))
+    said = json.loads(statement_of(conn, row.order, row.verification, row.at_ms, is_confirmed=True))
 
     digest = conn.execute(select(orders.c.sha256).where(orders.c.id == first)).scalar_one().hex()
     assert [said["order"][name] for name in ("version", "corrects", "corrects_sha256")] == [2, "PTA/WA/1", digest]

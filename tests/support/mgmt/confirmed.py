@@ -47,6 +47,6 @@ def answer(conn: Connection, order: int) -> None:
     """A confirmation of an order, whatever has become of it."""
     verified(conn, order, "incomplete")
     (verification,) = conn.execute(select(func.max(verifications.c.id))).one()
-    text = statement_of(conn, verification, 0)
-    row = {"order": order, "verification": verification, "at_ms": 0, "text": text, "note": note_of(SIGNER, order, text)}
-    conn.execute(insert(confirmations).values(row))
+    text = statement_of(conn, order, verification, 0, is_confirmed=True)
+    row = {"order": order, "verification": verification, "revision": revision_of(conn, order), "at_ms": 0}
+    conn.execute(insert(confirmations).values(row | {"text": text, "note": note_of(SIGNER, order, text)}))
