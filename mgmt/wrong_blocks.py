@@ -21,7 +21,8 @@ from mgmt.ledger.store import append
 from parental.schema.reports import wrong_blocks
 
 REASONS = (LAW, "category", "security")  # a family's own choice is no mistake of ours
-OUTCOMES = ("opened", "kept", "passed")
+OPENED = "opened"  # said only where control says so: mgmt.open_check
+OUTCOMES = (OPENED, "kept", "passed")
 ANSWER_WORKING_DAYS = 2  # decided: a wrong block is answered within two working days
 MAX_WAITING = 500  # of one reason: weeks of work for a desk
 KEPT = timedelta(days=365)  # after the answer

@@ -8,14 +8,15 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from mgmt.app_context import CLOCK, SETTINGS, json_response, read, write
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.control_protocol import Report
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of
-from mgmt.frame.shapes import After, Next
+from mgmt.frame.shapes import After, Line, Next
+from mgmt.open_check import refuse_closed
 from mgmt.problems import Problem
-from mgmt.wrong_blocks import PAGE, answer_report, iter_reports
+from mgmt.wrong_blocks import OPENED, PAGE, answer_report, find_report, iter_reports
 
 Outcome = Literal["opened", "kept", "passed"]
 
@@ -24,6 +25,10 @@ class ReportAnswer(Struct, forbid_unknown_fields=True):
     """What the desk has decided."""
 
     outcome: Outcome
+    name: Annotated[
+        Line | None,
+        Meta(description="Of what is open now, where the report keeps no name: control is asked, it is not kept."),
+    ] = None
 
 
 class MistakeReport(Struct, kw_only=True):
@@ -62,10 +67,12 @@ async def list_reports(request: web.Request, _: Principal) -> web.Response:
 
 
 async def answer(request: web.Request, principal: Principal) -> web.Response:
-    """Answer a report."""
-    outcome, reference = (await body_of(request, ReportAnswer)).outcome, request.match_info["reference"]
-    now = request.app[CLOCK]()
-    found = await write(request, lambda conn: answer_report(conn, reference, outcome, now, principal.actor))
+    """Answer a report; that it is open now is taken only where control says so."""
+    said, reference = await body_of(request, ReportAnswer), request.match_info["reference"]
+    now, report = request.app[CLOCK](), await read(request, lambda conn: find_report(conn, reference))
+    if report is not None and said.outcome == OPENED:
+        await refuse_closed(request.app[CONTROL], report.name or said.name)
+    found = await write(request, lambda conn: answer_report(conn, reference, said.outcome, now, principal.actor))
     if found is None:
         raise Problem(404, f"no report {reference[:20]!r}; nothing noted; ask GET /v1/reports", "reference")
     return json_response(_shown(request, found))
@@ -95,6 +102,6 @@ ROUTES = (
         "/v1/reports/{reference}/answer",
         answer,
         "reports.answer",
-        Contract({200: MistakeReport}, body=ReportAnswer),
+        Contract({200: MistakeReport}, body=ReportAnswer, refusals=(409, 503)),
     ),
 )

@@ -1,7 +1,8 @@
 """/desk/reports: what visitors say is blocked by mistake, and the desk's answer, which they read at the splash.
 
-Invariants: an answer is given to what the page showed: where a colleague has answered meanwhile, nothing is noted; of
-an appeal the page has number, times and state, which is all that this process can read of it.
+Invariants: that it is open is said only where control says so; an answer is given to what the page showed: where a
+colleague has answered meanwhile, nothing is noted; of an appeal the page has number, times and state, which is all that
+this process can read of it.
 """
 
 from typing import Any
@@ -10,12 +11,23 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection, select
 
-from mgmt.app_context import CLOCK, SETTINGS, read, write
+from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.appeals.store import shown
 from mgmt.desk.access import done, viewed
 from mgmt.desk.frame import PATH, Sent, moved, page
+from mgmt.open_check import refuse_closed
+from mgmt.problems import Problem
 from mgmt.staff.session import Session
-from mgmt.wrong_blocks import OUTCOMES, REASONS, answer_report, answered_reports, n_waiting, waiting_reports
+from mgmt.wrong_blocks import (
+    OPENED,
+    OUTCOMES,
+    REASONS,
+    answer_report,
+    answered_reports,
+    find_report,
+    n_waiting,
+    waiting_reports,
+)
 from parental.schema.reports import wrong_blocks
 
 READ, ANSWER = "reports.read", "reports.answer"
@@ -51,9 +63,15 @@ async def answer(request: web.Request, form: Sent) -> web.Response:
     """POST /desk/reports/ABCD2345"""
     reference = request.match_info["reference"]
     try:
+        if form.fields["outcome"] == OPENED:
+            found = await read(request, lambda conn: find_report(conn, reference))
+            name = None if found is None else found.name
+            await refuse_closed(request.app[CONTROL], name or form.fields["name"].strip() or None)
         await write(request, lambda conn: _answer(conn, request, form, reference))
     except Refused as reason:
         return await _page(request, form.session, 409, str(reason))
+    except Problem as reason:
+        return await _page(request, form.session, reason.status, reason.detail)
     return moved("/reports")
 
 

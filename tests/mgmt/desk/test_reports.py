@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import Engine
-from support.mgmt.desk import NOW
+from support.mgmt.desk import NOW, PlayedControl
 from support.mgmt.events import events_of
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
@@ -33,6 +33,34 @@ async def test_an_answer_is_read_by_who_knows_the_reference(
     with reading(engine) as conn:
         assert present(find_report(conn, reference)).outcome == "opened"
         assert events_of(conn, "orders")[-1]["actor"]["role"] == "support"
+
+
+async def test_that_it_is_open_is_not_said_of_what_is_still_blocked(
+    browser: Browser, engine: Engine, come: Come, reference: str, control: PlayedControl
+) -> None:
+    come("support")
+    control.decisions["wrong.test"] = {"action": "splash", "reason": "category", "list": "ads"}
+
+    status, text = await browser.send(f"/reports/{reference}", csrf=await browser.csrf(), was="", outcome="opened")
+
+    assert status == 409 and "wrong.test: is still blocked, by list ads" in text
+    with reading(engine) as conn:
+        assert present(find_report(conn, reference)).outcome is None
+
+
+async def test_of_what_the_law_closed_the_name_is_asked_before_it_is_called_open(
+    browser: Browser, engine: Engine, come: Come, control: PlayedControl
+) -> None:
+    with writing(engine) as conn:
+        reference = present(report_mistake(conn, "law", None, NOW, "Asia/Karachi")).reference
+    come("support")
+    control.decisions["wrong.test"] = {"action": "refused", "reason": "order", "order": 7}
+    said = {"csrf": await browser.csrf(), "was": "", "outcome": "opened"}
+
+    assert (await browser.send(f"/reports/{reference}", **said, name=""))[0] == 422
+    status, text = await browser.send(f"/reports/{reference}", **said, name="wrong.test")
+    assert status == 409 and "is still blocked, by law" in text
+    assert (await browser.send(f"/reports/{reference}", **said, name="right.test"))[0] == 200
 
 
 async def test_what_is_past_its_day_is_marked_late_in_words(browser: Browser, come: Come, reference: str) -> None:
