@@ -1,5 +1,6 @@
 """What types do not say of settings: addresses that lead somewhere, days that have come, colours that can be read."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from urllib.parse import urlsplit
@@ -8,9 +9,13 @@ from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.fields import unfit
 from mgmt.settings import Theme
 from mgmt.text.contrast import LEAST, contrast
-from mgmt.text.links import target_of
+from mgmt.text.links import NUMBER, target_of
 
 # Of mgmt/text/templates/style.css: what an accent is read on, or what is read on it.
+# What can be dialled: a short code (15, 1099, 1121), a number of 111 for all of the country, a national one with its 0,
+# an international one with its +.   Source: PTA's numbering plan; E.164 for the last
+_DIAL = "write a short code, a national number with its 0, or an international one with its +"
+DIALLED = re.compile(r"[1-9][0-9]{1,4}|111[0-9]{6}|0[1-9][0-9]{6,9}|\+[1-9][0-9]{7,14}")
 LIGHT, DARK = ("#ffffff", "#f4f6f8"), ("#12161a", "#1c2228", "#062033")
 
 
@@ -21,9 +26,14 @@ def check(said: DeskSettings, today: date) -> None:
             raise unfit(
                 where, f"{address[:40]!r} is no address", "write an e-mail address, a telephone number or a URL"
             )
+        if address is not None and NUMBER.fullmatch(address) and not is_dialled(address):
+            raise unfit(where, f"{address!r} is no number that can be dialled", _DIAL)
     for where, day in _days(said):
         if day is not None and day > today + timedelta(days=1):  # it may be tomorrow already where the agency is
             raise unfit(where, f"{day} has not come yet", "write the day on which it was found to be right")
+    for place, line in enumerate(said.helplines or ()):
+        if not is_dialled(line.number):
+            raise unfit(f"/helplines/{place}/number", f"{line.number!r} is no number that can be dialled", _DIAL)
     numbers = [line.number for line in said.helplines or ()]
     if len(set(numbers)) < len(numbers):
         raise unfit("/helplines", "a number is there twice", "write each once")
@@ -31,6 +41,11 @@ def check(said: DeskSettings, today: date) -> None:
         raise unfit("/isp/url", "no URL of a page", "write https://…")
     if said.theme:
         _check_colours(said.theme)
+
+
+def is_dialled(number: str) -> bool:
+    """Whether a telephone here reaches anyone by this number."""
+    return DIALLED.fullmatch(re.sub("[ ()-]", "", number)) is not None
 
 
 def _addresses(said: DeskSettings) -> Iterator[tuple[str, str | None]]:

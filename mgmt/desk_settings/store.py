@@ -1,6 +1,7 @@
 """What the desk has said of the pages, in the database: a row for each change, the newest of a name counts.
 
-Invariants: no row is changed or removed; each has its event in the ledger, in the same transaction.
+Invariants: no row is changed or removed; each has its event in the ledger, in the same transaction, with what pages
+show before and afterwards: who reads the ledger sees which number has become which.
 """
 
 import hashlib
@@ -13,14 +14,16 @@ import msgspec
 from sqlalchemy import Connection, Row, func, insert, select
 
 from mgmt.desk_settings.checks import check
-from mgmt.desk_settings.precedence import desk_over_file
+from mgmt.desk_settings.precedence import desk_over_file, values_of
 from mgmt.desk_settings.shapes import NAMES, DeskSettings
 from mgmt.errors import BadRequest
-from mgmt.ledger.event import SETTINGS, Actor, Event
+from mgmt.ledger.event import SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.settings import Settings
 from mgmt.splash.canned import check_pages
 from parental.schema.settings import desk_settings
+
+MAX_SHOWN = 4000  # characters of a value in an event: of twelve helplines some 2,000; two of them fit in any event
 
 
 def change(conn: Connection, of_file: Settings, said: DeskSettings, by: Actor, at: datetime) -> list[str]:
@@ -29,11 +32,12 @@ def change(conn: Connection, of_file: Settings, said: DeskSettings, by: Actor, a
     of_file  the settings of the configuration
     Cost: each page of the gate is made once, some 0.1 s, so that none is too long for it."""
     check(said, _today(of_file, at))
-    known = newest_rows(conn)
+    known, shown = newest_rows(conn), values_of(desk_over_file(of_file, said_by_desk(conn)))
     wanted = {name: _text(value) for name in NAMES if (value := getattr(said, name)) is not msgspec.UNSET}
     changed = [name for name, text in wanted.items() if text != _text_of(known.get(name))]
     for name in changed:
-        _put(conn, name, wanted[name], by, at)
+        before, of_file_alone = _text(shown[name]), _text(values_of(of_file)[name])
+        _put(conn, name, wanted[name], (before, wanted[name] or of_file_alone), by, at)
     if changed:
         try:
             check_pages(desk_over_file(of_file, said_by_desk(conn)))
@@ -64,9 +68,14 @@ def read_said(texts: Mapping[str, str]) -> DeskSettings:
     return msgspec.convert({name: msgspec.json.decode(text) for name, text in texts.items()}, DeskSettings)
 
 
-def _put(conn: Connection, name: str, text: str | None, by: Actor, at: datetime) -> None:
+def _put(
+    conn: Connection, name: str, text: str | None, shown: tuple[str | None, str | None], by: Actor, at: datetime
+) -> None:
+    """text  None: the configuration's again;   shown  what pages show before and afterwards, which everybody may read"""
     digest = None if text is None else hashlib.sha256(text.encode()).hexdigest()
-    event = append(conn, Event(SETTINGS, "pages changed", by, {"setting": name}, {"sha256": digest}), at)
+    before, after = (None if each is None else each[:MAX_SHOWN] for each in shown)
+    said: dict[str, Value] = {"sha256": digest, "before": before, "after": after}
+    event = append(conn, Event(SETTINGS, "pages changed", by, {"setting": name}, said), at)
     who = {"by_kind": by.kind, "by_name": by.name}
     conn.execute(insert(desk_settings).values(name=name, value=text, set_s=int(at.timestamp()), event=event, **who))
 

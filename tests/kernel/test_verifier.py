@@ -82,7 +82,7 @@ def test_names_are_verified_on_every_channel_and_their_neighbours_are_open(gatew
     assert [each["verified"] for each in answer["statement"]["entries"]] == [True, True]
     assert answer["note"].startswith("filterd-confirmation/1\n")
     # and says so when that is over
-    ask(gateway, token, "withdraw", "--issuer", "PTA", "V-1", "--reason", "a court")
+    ask(gateway, token, "withdraw", "--issuer", "PTA", "V-1", "--json", "--reason", "a court")
     wait_until(lambda: ask(gateway, token, *confirm).get("note") not in (None, answer["note"]), "the next", START_S)
     gone = ask(gateway, token, *confirm)["statement"]
     assert (gone["answer"], {each["status"] for each in gone["entries"]}) == ("withdrawn", {"withdrawn"})

@@ -17,7 +17,7 @@ from parental.engines import Where
 
 FILE = """\
 helplines:
-  - {number: 0800-123, name_en: shelter, name_ur: پناہ گاہ, note_en: null, verified_on: 2026-08-01}
+  - {number: 0800-12345, name_en: shelter, name_ur: پناہ گاہ, note_en: null, verified_on: 2026-08-01}
   - {number: 15, name_en: police, name_ur: پولیس}
 languages: {first: en}
 """
@@ -67,7 +67,7 @@ def test_a_file_is_taken_with_its_numbers_and_days_and_what_it_leaves_out_stays(
     source, lines = after["helplines"]
     assert source == "desk" and isinstance(lines, list)
     assert [(line["number"], line["note_en"], line["verified_on"]) for line in lines] == [
-        ("0800-123", None, "2026-08-01"),
+        ("0800-12345", None, "2026-08-01"),
         ("15", None, None),
     ]
     assert {name: after[name] for name in after if name not in ("helplines", "languages")} == {

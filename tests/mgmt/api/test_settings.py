@@ -7,7 +7,7 @@ from support.mgmt.desk import Clock, DeskOf, PlayedControl
 from mgmt.app import routes_of
 from mgmt.doors import Door
 
-LINE = {"number": "0800-123", "name_en": "shelter", "name_ur": "پناہ گاہ", "verified_on": "2026-08-01"}
+LINE = {"number": "0800-12345", "name_en": "shelter", "name_ur": "پناہ گاہ", "verified_on": "2026-08-01"}
 
 
 async def test_the_desk_changes_a_helpline_and_it_is_said_who_did_and_when(
@@ -95,7 +95,7 @@ async def test_what_no_one_has_found_to_be_right_for_half_a_year_is_told(desk: D
     clock.now += timedelta(days=179)
     _, body = await desk("engineer").ask("GET", "/v1/settings")
     [late] = [late for late in body["unverified"] if late.startswith("helpline")]
-    assert late.startswith("helpline 0800-123: last found to be right on 2026-08-01, 181 days ago; call it")
+    assert late.startswith("helpline 0800-12345: last found to be right on 2026-08-01, 181 days ago; call it")
 
 
 def test_the_families_door_has_no_settings() -> None:

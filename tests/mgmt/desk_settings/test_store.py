@@ -37,7 +37,7 @@ def test_the_newest_value_of_each_name_counts(engine: Engine) -> None:
         assert newest_number(conn) == 3
 
 
-def test_a_change_is_an_event_with_its_actor_and_no_value(engine: Engine) -> None:
+def test_a_change_is_an_event_with_its_actor_and_what_pages_show_before_and_afterwards(engine: Engine) -> None:
     with writing(engine) as conn:
         change(conn, OF_FILE, DeskSettings(languages=Languages(first="en")), AMNA, NOW)
         [event] = events_of(conn, "settings")
@@ -45,8 +45,21 @@ def test_a_change_is_an_event_with_its_actor_and_no_value(engine: Engine) -> Non
 
     assert (event["action"], event["about"]) == ("pages changed", {"setting": "languages"})
     assert event["actor"]["name"] == row.by_name == "amna"
-    assert event["said"] == {"sha256": hashlib.sha256(b'{"first":"en"}').hexdigest()}
+    shown = {"before": '{"first":"ur"}', "after": '{"first":"en"}'}
+    assert event["said"] == {"sha256": hashlib.sha256(b'{"first":"en"}').hexdigest(), **shown}
     assert row.event == event["number"]
+
+
+def test_the_ledger_shows_which_helpline_has_become_which_also_where_the_configuration_s_is_back(
+    engine: Engine,
+) -> None:
+    with writing(engine) as conn:
+        change(conn, OF_FILE, DeskSettings(helplines=LINES), AMNA, NOW)
+        change(conn, OF_FILE, DeskSettings(helplines=None), AMNA, NOW)
+        first, second = (event["said"] for event in events_of(conn, "settings"))
+
+    assert '"number":"1121"' in first["before"] and '"number":"15"' in first["after"]
+    assert (second["sha256"], second["before"], second["after"]) == (None, first["after"], first["before"])
 
 
 def test_the_same_said_again_is_no_change(engine: Engine) -> None:
