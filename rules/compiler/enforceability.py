@@ -17,6 +17,7 @@ from rules.formats import (
     hosts,
     misp,
     native,
+    row_address,
     rpz,
     stix,
     unbound,
@@ -71,7 +72,12 @@ _STATES = MappingProxyType(
                 unbound.OTHER_TYPE,
             ),
             Enforceability.REFUSED_PROTECTED: (PROTECTED, ICANN_SUFFIX, NOT_PUBLIC, TOO_SHORT),
-            Enforceability.PENDING_REVIEW: (PRIVATE_SUFFIX, columns.ASKS_TO_UNBLOCK, xlsx.IS_HIDDEN),
+            Enforceability.PENDING_REVIEW: (
+                PRIVATE_SUFFIX,
+                columns.ASKS_TO_UNBLOCK,
+                row_address.OTHER_HOST,
+                xlsx.IS_HIDDEN,
+            ),
             Enforceability.WITHDRAWN: (adblock.OVERRULED, certpl.IS_DELETED, misp.IS_DELETED, stix.IS_REVOKED),
             Enforceability.EXPIRED: (native.IS_EXPIRED, stix.IS_EXPIRED),
         }.items()

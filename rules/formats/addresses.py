@@ -36,6 +36,44 @@ _URL = re.compile(r"h(?:tt|xx)ps?(?::|\[:\])[/\\]{2}\S+", re.IGNORECASE)
 _BARE_NAME = re.compile(r"(?:\*?\.)?[^\s./\\?#@:]+(?:\.[^\s./\\?#@:]+)+\.?")
 _DIGITS = {zero + n: ord("0") + n for zero in (0x660, 0x6F0) for n in range(10)}
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d<>"
+# The letters of Urdu as Arabic has them: all that Windows-1256 can write of some
+_URDU = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ه": "ہ", "ة": "ہ", "ۂ": "ہ"})
+# What people, spreadsheets and databases write where nothing belongs
+_PLACEHOLDERS = frozenset(
+    {
+        "n/a",
+        "n / a",
+        "na",
+        "n.a",
+        "n. a",
+        "nil",
+        "none",
+        "null",
+        "nan",
+        "\\n",
+        "empty",
+        "blank",
+        "not available",
+        "not applicable",
+        "not provided",
+        "not given",
+        "not known",
+        "unknown",
+        "کوئی نہیں",
+        "کچھ نہیں",
+        "نہیں",
+        "نہیں ہے",
+        "موجود نہیں",
+        "دستیاب نہیں",
+        "لاگو نہیں",
+        "قابل اطلاق نہیں",
+        "معلوم نہیں",
+        "نامعلوم",
+        "ندارد",
+        "خالی",
+    }
+)
+_AROUND_PLACEHOLDERS = " .…()[]{}#_-\u2010\u2011\u2012\u2013\u2014\u2212/۔ـ"
 
 
 def rule_of_cell(cell: str, mode: Mode, url_mode: Mode, line: int, order_ref: str | None = None) -> Rule | UrlRule:
@@ -108,6 +146,18 @@ def tidy(cell: str) -> str:
     """A cell as a person sees it: without what is not seen, without the quotes around it."""
     text = cell if cell.isascii() else _INVISIBLE.sub(_seen_joiner, cell)
     return text.strip().strip(_QUOTES).strip()
+
+
+def is_blank(cell: str) -> bool:
+    """Whether nothing stands in a cell, or what stands for nothing: `-`, `N/A`, `ندارد`."""
+    text = " ".join(in_urdu(tidy(cell)).lower().split())
+    bare = text.strip(_AROUND_PLACEHOLDERS)
+    return not bare or bare in _PLACEHOLDERS or text in _PLACEHOLDERS
+
+
+def in_urdu(text: str) -> str:
+    """A text with the letters that Urdu has, however its keyboard wrote them."""
+    return text if text.isascii() else text.translate(_URDU)
 
 
 def _seen_joiner(mark: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
 """The columns of a regulator's table, and what a row of it says; for every format that has rows and cells.
 
 Columns are found by their headings, or told by a column map, `url:1;type:2` (numbers from 1, or headings); without
-either, the first cell of a row that holds a name counts.  Of a URL and a domain in one row the URL
-counts: it says less.
+either, the first cell of a row that holds a name counts.  Of a URL and a domain in one row the URL counts, wherever
+they stand: it says less (rules.formats.row_address).
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
 Invariants: a row never blocks more than it names; a row that asks to unblock (rules.remark) is reported, not obeyed (an
@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
 from rules.errors import BadList, BadName, BadSource
-from rules.formats.addresses import FORMULA, addresses_of, clean, is_formula, our_digits, rule_of_cell, tidy
-from rules.names.canonical import IS_ADDRESS, canonical_wire
+from rules.formats.addresses import FORMULA, addresses_of, in_urdu, is_blank, is_formula, our_digits, rule_of_cell, tidy
+from rules.formats.row_address import is_bare_address, narrowest_of
+from rules.names.canonical import IS_ADDRESS
 from rules.remark import asks_to_unblock
 from rules.rule import Rule, UrlRule
 
@@ -179,23 +180,20 @@ _TYPES = {
     "hostname": "host",
     "fqdn": "host",
 }
-# The letters of Urdu as Arabic has them: all that Windows-1256 can write of some
-_URDU = str.maketrans({"ي": "ی", "ى": "ی", "ك": "ک", "ه": "ہ", "ة": "ہ", "ۂ": "ہ"})
 _PREFIX = re.compile(r"\bprefix\b|\band (?:everything )?below\b")
-_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2,}")
-_ORDINARY_HOST = re.compile(r"[^/\\?#]*")
 
 
 class Columns(NamedTuple):
     """Where things stand in a row, from 0."""
 
-    addresses: tuple[int, ...] = ()  # the first that is not empty counts; none: the first cell that holds a name
+    addresses: tuple[int, ...] = ()  # the first that is not blank counts; none: the first cell that holds a name
     order: int | None = None
     type: int | None = None
     remarks: tuple[int, ...] = ()
     others: frozenset[int] = frozenset()  # columns that are known to hold no address
     width: int | None = None  # of the row of headings; None: there is none
     corrects: int | None = None  # the letter that is corrected
+    unknown: tuple[int, ...] = ()  # columns of headings that nobody knows, beside those of addresses
 
 
 class ColumnMap(NamedTuple):
@@ -301,7 +299,8 @@ def read_headings(cells: Iterable[str], column_map: ColumnMap | None = None) -> 
         return None
     # a type counts only where the rows' own column for it is told; people write "Type: gambling" as well
     order, corrected = (orders[0] if orders else None), (corrects[0] if corrects else None)
-    return Columns(addresses, order, None, remarks, others, len(headings), corrected)
+    unknown = tuple(i for i in range(len(headings)) if addresses and i not in others and i not in addresses)
+    return Columns(addresses, order, None, remarks, others, len(headings), corrected, unknown)
 
 
 def numbered_columns(column_map: ColumnMap) -> Columns:
@@ -313,13 +312,8 @@ def numbered_columns(column_map: ColumnMap) -> Columns:
 
 def heading_of(cell: str) -> str:
     """A heading, however it is spaced and written."""
-    spaced = re.sub(r"[\s._:]+", " ", _in_urdu(tidy(cell))).strip().lower()
+    spaced = re.sub(r"[\s._:]+", " ", in_urdu(tidy(cell))).strip().lower()
     return re.sub(" ?/ ?", "/", spaced)
-
-
-def _in_urdu(text: str) -> str:
-    """A text with the letters that Urdu has, however its keyboard wrote them."""
-    return text if text.isascii() else text.translate(_URDU)
 
 
 def addresses_in(cells: Sequence[str], columns: Columns) -> list[str] | Fault:
@@ -327,10 +321,9 @@ def addresses_in(cells: Sequence[str], columns: Columns) -> list[str] | Fault:
     if columns.width is not None and any(map(tidy, cells[columns.width :])):
         return Fault(None, TOO_MANY_CELLS)
     at = _address_at(cells, columns)
-    if at is not None:
+    if isinstance(at, int):
         return addresses_of(cells[at])
-    fault = Fault(*_why_no_address(cells, columns))
-    return fault if fault.cell is None or fault.reason != IS_ADDRESS else [cells[fault.cell]]
+    return at if at.cell is None or at.reason != IS_ADDRESS else [cells[at.cell]]
 
 
 def remarks_in(cells: Sequence[str], columns: Columns) -> list[Remark]:
@@ -343,8 +336,8 @@ def read_row(line: int, cells: Sequence[str], columns: Columns, mode: Mode) -> l
     if columns.width is not None and any(map(tidy, cells[columns.width :])):
         return [Fault(None, TOO_MANY_CELLS)]
     at = _address_at(cells, columns)
-    if at is None:
-        return [Fault(*_why_no_address(cells, columns))]
+    if isinstance(at, Fault):
+        return [at]
     return [_read_address(line, cells, columns, mode, at, address) for address in addresses_of(cells[at])]
 
 
@@ -400,13 +393,13 @@ def cell_at(cells: Sequence[str], at: int | None) -> str:
 @lru_cache(4096)
 def order_of(cell: str) -> str | None:
     """The letter that a row names; None where it names none."""
-    return our_digits(tidy(cell)) or None
+    return None if is_blank(cell) else our_digits(tidy(cell))
 
 
 @lru_cache(4096)
 def remark_of(cell: str) -> Remark:
     """What a remark, an action or a kind of match asks for."""
-    text = _in_urdu(tidy(cell)).lower()
+    text = in_urdu(tidy(cell)).lower()
     modes = {"exact": Mode.EXACT, "subtree": Mode.SUBTREE}
     return Remark(asks_to_unblock(text), _PREFIX.search(text) is not None, modes.get(text), is_formula(cell))
 
@@ -425,11 +418,12 @@ def _typed_rule(address: str, said: str, url_mode: Mode, line: int, order_ref: s
     return rule
 
 
-def _address_at(cells: Sequence[str], columns: Columns) -> int | None:
-    """The cell with the address."""
-    if columns.addresses:
-        return next((i for i in columns.addresses if i < len(cells) and tidy(cells[i])), None)
-    return next((i for i, cell in enumerate(cells) if i not in columns.others and holds_name(cell)), None)
+def _address_at(cells: Sequence[str], columns: Columns) -> int | Fault:
+    """The cell with the address; why there is none."""
+    found = narrowest_of(cells, columns.addresses, columns.unknown, columns.others)
+    if found is None:
+        return Fault(*_why_no_address(cells, columns))
+    return found.cell if found.fault is None else Fault(found.cell, found.fault)
 
 
 def _why_no_address(cells: Sequence[str], columns: Columns) -> tuple[int | None, str]:
@@ -438,32 +432,9 @@ def _why_no_address(cells: Sequence[str], columns: Columns) -> tuple[int | None,
     for i, cell in enumerate(cells):
         if is_formula(cell):
             return i, FORMULA
-        if "." in cell and i not in columns.others and _is_bare_address(cell):
+        if "." in cell and i not in columns.others and is_bare_address(cell):
             return i, IS_ADDRESS
     return None, NO_NAME
-
-
-def _is_bare_address(cell: str) -> bool:
-    try:
-        canonical_wire(clean(cell))
-    except BadName as why:
-        return why.reason == IS_ADDRESS
-    return False
-
-
-def holds_name(cell: str) -> bool:
-    """Whether a cell without a heading is an address: a name of two labels or more, or a URL."""
-    try:
-        text = clean(cell)
-        if _SCHEME.match(text):
-            return True
-        host = _ORDINARY_HOST.match(text.removeprefix("*.").removeprefix("."))
-        if host is None or "." not in host[0].strip("."):
-            return False
-        canonical_wire(host[0])
-    except BadName:
-        return False
-    return True
 
 
 def _split_map(text: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Tables of a regulator's spreadsheet: comma, tab or semicolon between the cells, one address a row.
+"""Tables of a regulator's spreadsheet: comma, tab, semicolon or bar between the cells, one address a row.
 
 What a row says is in rules.formats.columns, what a cell says in rules.formats.addresses; here lines become cells.
 
@@ -9,10 +9,12 @@ the short way means what it means the long way.
 import csv
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from fastpath.images.verdict import Action, Mode
+from fastpath.wire.name import to_text
 from rules.errors import BadList, BadName
 from rules.formats.columns import (
     ABOVE_HEADINGS,
@@ -39,11 +41,14 @@ UNCLOSED = "a quote is not closed"
 # A row in which nothing has to be undone: no quotes, brackets, formulas; nothing but ASCII.  2,048: MAX_LINE_OCTETS
 _ORDINARY_LINE = re.compile(rb"[ \t!#-'*-<>-Z\^-z|~=]{0,2048}\r?\n?")
 # Looser than a name, and half the time; canonical_octets() has the last word
-_ORDINARY_NAME = re.compile(rb"\s*([hH][tT][tT][pP][sS]?://)?([A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*[A-Za-z0-9_-])/?\s*")
+_ORDINARY_NAME = re.compile(rb"\s*([hH][tT][tT][pP][sS]?://)?([A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*[A-Za-z0-9_-]{2})/?\s*")
+_NUMBERS = re.compile(rb"\s*[0-9.]+\s*")  # an address or a date
 _ORDINARY_URL = re.compile(rb"\s*(https?://[A-Za-z0-9_-][A-Za-z0-9_.-]*/[^ \t\r\n]*[^ \t\r\n*'`<>])\s*", re.IGNORECASE)
 # A formula that was written without quotes around it; its commas and semicolons divide no cells
 _BARE_LINK = re.compile(r'=\s*HYPERLINK\s*\((?:"(?:[^"]|"")*"|[^")])*\)', re.IGNORECASE)
-_BLANK = b' \t\r\n,;"'
+_BLANK = b' \t\r\n,;|"'
+_DELIMITERS = "\t;,|"
+_BETWEEN_ADDRESSES = re.compile(rb" \| ")  # in one cell: 192.0.2.7 | 192.0.2.8
 
 
 def iter_rules(
@@ -129,17 +134,35 @@ def _read_ordinary_row(
     for column in columns.remarks:
         if not _is_ordinary_remark(cells[column]):
             return None
-    if columns.addresses:
-        return _read_ordinary_address(number, cells[columns.addresses[0]], mode, order_ref)
+    if not columns.addresses:
+        return _read_ordinary_cells(number, cells, columns, mode, order_ref)
+    rule = _read_ordinary_address(number, cells[columns.addresses[0]], mode, order_ref)
+    if isinstance(rule, Rule) and (len(columns.addresses) > 1 or columns.unknown):
+        beside = (*columns.addresses[1:], *columns.unknown)
+        if any(b"." in cells[column] for column in beside if column < len(cells)):
+            return None  # it may say less
+    return rule
+
+
+def _read_ordinary_cells(
+    number: int, cells: list[bytes], columns: Columns, mode: Mode, order_ref: str | None
+) -> Rule | UrlRule | None:
+    """Read the cell that says least: a URL, or the one that holds a name; None where that takes the long way."""
+    found: Rule | None = None
     for column, cell in enumerate(cells):
         if b"." in cell and column not in columns.others:
-            found = _ORDINARY_NAME.fullmatch(cell)
-            rule = None if found is None else _read_ordinary_address(number, cell, mode, order_ref)
-            if found is None or rule is not None or found[1]:
-                return rule
+            rule = _read_ordinary_address(number, cell, mode, order_ref)
+            if isinstance(rule, UrlRule):
+                is_of_name = found is None or rule.url.startswith(to_text(found.wire).encode() + b"/")
+                return rule if is_of_name else None
+            if rule is None and _NUMBERS.fullmatch(cell):
+                continue
+            if rule is None or found is not None:
+                return None
+            found = rule
         elif b"//" in cell:
             return None
-    return None
+    return found
 
 
 _ORDINARY_REMARK = remark_of("Block")
@@ -204,8 +227,7 @@ def _find_columns(head: list[tuple[int, bytes]], column_map: ColumnMap | None) -
         for (_number, line), delimiter in zip(head, delimiters, strict=True)
     )
     above, begin, columns = columns_of(rows, f"line {head[0][0]}", column_map)
-    fit = above if begin else next((at for at, (_number, line) in enumerate(head) if not fault_of(line)), 0)
-    return above, begin, delimiters[fit], columns
+    return above, begin, delimiters[above] if begin else _shared_delimiter(head), columns
 
 
 def _quotes(line: bytes) -> int:
@@ -217,8 +239,21 @@ def _is_odd(n_quotes: int) -> bool:
 
 
 def _delimiter_of(line: bytes) -> str:
-    """The character that a first line is divided by: tab, semicolon or comma, whichever it has most of."""
-    return max("\t;,", key=lambda c: line.count(c.encode()))
+    """The character that divides a row of headings: tab, semicolon, comma or bar, whichever it has most of."""
+    return max(_DELIMITERS, key=lambda c: line.count(c.encode()))
+
+
+def _shared_delimiter(head: list[tuple[int, bytes]]) -> str:
+    """The character that divides most rows into equally many cells; where most have none of them, any does."""
+    lines = [line for _number, line in head if not fault_of(line)]
+
+    def shared(delimiter: str) -> tuple[int, int]:
+        """How many rows have the commonest number of cells, and that number."""
+        n_cells = Counter(len(cells_of(_BETWEEN_ADDRESSES.sub(b" ", line), delimiter)) for line in lines)
+        n_rows, cells = max(((n_rows, cells) for cells, n_rows in n_cells.items()), default=(0, 1))
+        return n_rows if cells > 1 else 0, cells
+
+    return max(_DELIMITERS, key=shared)
 
 
 def _quote_bare_link(link: re.Match[str]) -> str:

@@ -23,12 +23,12 @@ from rules.formats.columns import (
     addresses_in,
     cell_at,
     corrected_of,
-    holds_name,
     letter_of,
     remarks_in,
     repeats_headings,
 )
 from rules.formats.lines import UTF8_MARK, UTF16_MARKS
+from rules.formats.row_address import holds_name
 from rules.rule import printable
 
 MAX_ROWS = 100_000

@@ -21,12 +21,16 @@ BAD_HOST = "has a host that is neither a name nor an address"
 IS_FRAGMENT = "is narrower than its host by a fragment alone, which neither DNS nor a gate sees: not widened"
 IS_SCHEME = "has a broken scheme: write http:// or https:// once, before the host"
 IS_TWO_URLS = "holds two URLs: write each by itself"
+NO_DOT = "has no dot in its host, so it is no URL; if it is one, write http:// before it"
 HAS_BLANK = "has a blank inside: write %20 for one of a URL, and several addresses each by itself"
 
 assert BAD_HOST in FAULTS.values()
 
 _SCHEMES = (b"http", b"https", b"hxxp", b"hxxps")  # no host of the public Internet: each is a top-level domain
 _SECOND_URL = re.compile(rb"[^?#]*[,;|][ ]*h(?:tt|xx)ps?:[/\\]{2}", re.IGNORECASE)
+_HAS_SCHEME = re.compile(rb"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}")
+_NO_DOT = re.compile(rb"[^/.\[]*/")  # of a canonical URL: its host is no IPv6 address either
+_NUMBER = re.compile(rb"\s*\d+[/\\?#:]")  # which is an address, but nobody's own: 1/2
 _BLANK_INSIDE = re.compile(rb"\S\s+\S")
 _MARKS = frozenset(b":/\\?#@[")  # a text without any of them is a name, or nothing
 
@@ -72,7 +76,7 @@ def read_entry(text: str) -> tuple[bytes | None, bytes | None]:
     """Read what a list or an order names: as read_address(), but what would be widened or can only be dead is refused.
 
     Refused in addition: a URL that only its fragment makes narrower than its host, a broken scheme, two URLs in one,
-    blanks inside.   Raises BadName with the reason."""
+    blanks inside; without a scheme, a host without a dot, as in `n/a`.   Raises BadName with the reason."""
     return read_entry_octets(_octets(text))
 
 
@@ -90,6 +94,8 @@ def read_entry_octets(octets: bytes) -> tuple[bytes | None, bytes | None]:
         raise BadUrl(IS_SCHEME)
     if not path and octets.partition(b"#")[2].strip():
         raise BadUrl(IS_FRAGMENT)
+    if url is not None and not _HAS_SCHEME.match(octets) and (_NO_DOT.match(url) or _NUMBER.match(octets)):
+        raise BadUrl(NO_DOT)
     return wire, url
 
 

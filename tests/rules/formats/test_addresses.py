@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_text
 from rules.errors import BadName
-from rules.formats.addresses import clean, fault_of_text, rule_of_cell, rule_of_value
+from rules.formats.addresses import clean, fault_of_text, is_blank, rule_of_cell, rule_of_value
 from rules.rule import Rule, UrlRule
 
 PIECES = st.sampled_from(
@@ -93,3 +93,36 @@ def test_the_faults_of_lines_are_faults_of_texts(text: str, part: str | None) ->
     fault = fault_of_text(text)
 
     assert fault is None if part is None else part in (fault or "")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "",
+            " ",
+            "\u200b",
+            "-",
+            "--",
+            "—",
+            "...",
+            "N/A",
+            "n / a",
+            "NA",
+            "n.a.",
+            "#N/A",
+            "nil",
+            "None",
+            "NULL",
+            "(null)",
+        ),
+        *("\\N", "'-'", "Not available", "not  applicable", "ندارد", "نہیں", "کوئی نہیں", "كوئي نہيں", "۔"),
+    ],
+)
+def test_what_people_write_where_nothing_belongs_is_a_blank_cell(cell: str) -> None:
+    assert is_blank(cell)
+
+
+@pytest.mark.parametrize("cell", ["na.example", "none.example", "n/a.example", "1", "?", "=", "*", "http://n/a", "no"])
+def test_anything_else_is_not(cell: str) -> None:
+    assert not is_blank(cell)

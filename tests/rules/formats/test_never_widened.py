@@ -1,7 +1,9 @@
 """What compiles from an entry never blocks a name or URL that the entry's own text does not cover, in any format."""
 
+import csv
+import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,14 +12,19 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from oracle import urls
+from support.lists.workbooks import table as sheet_of
+from support.lists.workbooks import workbook
 
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_text
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import PENDING, URL_PREFIX, Order, is_url, name_text
 from rules.compiler.enforceability import Enforceability, enforceability_of
+from rules.errors import BadName
 from rules.formats import FORMATS
+from rules.formats.addresses import rule_of_cell
 from rules.formats.columns import Columns, read_row
+from rules.lists.letter import Row, read_letter
 from rules.names.protected import Protected
 from rules.rule import Rule, Skipped, UrlRule
 
@@ -177,3 +184,104 @@ def test_a_fragment_alone_is_not_enforceable_at_this_layer() -> None:
         Enforceability.NOT_AT_THIS_LAYER
     ]
     assert [each.status for each in judge_entries(order, Protected())] == ["not_enforceable_at_this_layer"]
+
+
+# Rows of tables: what each kind of cell names, in any order of the columns
+
+HOST, HOST_URL, PAGE, BROKEN, NOTHING = "host", "URL of a host", "page", "page that cannot be read", "nothing"
+NAMED = {
+    "bad.example": (HOST, "bad.example"),
+    "Bad.Example.": (HOST, "bad.example"),
+    "www.bad.example": (HOST, "www.bad.example"),
+    "a.www.bad.example": (HOST, "a.www.bad.example"),
+    "other.test": (HOST, "other.test"),
+    "http://bad.example/": (HOST_URL, "bad.example"),
+    "https://www.bad.example": (HOST_URL, "www.bad.example"),
+    "http://bad.example/page": (PAGE, "bad.example"),
+    "hxxp://www.bad[.]example/page?a=1": (PAGE, "www.bad.example"),
+    "bad.example/page": (PAGE, "bad.example"),
+    "http://bad.example:8080/": (PAGE, "bad.example"),
+    "www.bad.example:8080": (PAGE, "www.bad.example"),
+    "http://other.test/page": (PAGE, "other.test"),
+    "http://192.0.2.7/page": (PAGE, None),
+    "http://bad.example/some page": (BROKEN, "bad.example"),
+    "www.bad.example/some page": (BROKEN, "www.bad.example"),
+    "ftp://bad.example/page": (BROKEN, "bad.example"),
+    "http://bad.example/#!/page": (BROKEN, "bad.example"),
+}
+BESIDE = ["192.0.2.7", "2001:db8::7", "192.0.2.0/24", "192.0.2.7 | 192.0.2.8", "04.08.2026", "2026-08-04 10:00:00"]
+BESIDE += ["04/08/2026", "gambling", "Block", "1"]
+BLANK = ["", " ", "N/A", "-", "none", "NULL", "n.a.", "ندارد", "نہیں"]
+HEADINGS = {HOST: ["Domain", "Host", "Website"], HOST_URL: ["URL", "Website"], PAGE: ["URL", "Link", "Full path"]}
+HEADINGS |= {BROKEN: HEADINGS[PAGE], NOTHING: ["IP", "Date", "Category", "Netz"]}
+KNOWN = {"Domain", "Host", "Website", "URL", "Link"}
+ANY_HEADINGS = ["URL", "Domain", "Full path", "Date"]
+CELLS = st.sampled_from([*NAMED, *BESIDE, *BLANK]) | st.sampled_from(list(NAMED))
+ROWS = st.lists(CELLS, min_size=1, max_size=5).flatmap(st.permutations)
+
+
+def read_as(form: str, rows: Sequence[Sequence[str]]) -> list[Rule | UrlRule | Skipped]:
+    """What a reader makes of a table."""
+    if form == "xlsx":
+        return list(FORMATS["xlsx"](io.BytesIO(workbook({"a": sheet_of(*rows)})), Mode.SUBTREE))
+    text = io.StringIO()
+    quoted = csv.writer(text, delimiter=form[-1], quoting=csv.QUOTE_ALL)
+    (quoted if "quoted" in form else csv.writer(text, delimiter=form[-1])).writerows(rows)
+    if "letter" not in form:
+        return list(FORMATS["csv"](iter(text.getvalue().encode().splitlines(keepends=True)), Mode.SUBTREE))
+    return [entry_of(row) for row in read_letter(text.getvalue().encode(), None, lambda _said: None).rows]
+
+
+def entry_of(row: Row) -> Rule | UrlRule | Skipped:
+    """What becomes of a letter's row: its address is read when the order is judged."""
+    number = int(row.place)
+    try:
+        if row.fault is None:
+            return rule_of_cell(row.value, Mode.SUBTREE, Mode.EXACT, number)
+    except BadName as why:
+        return Skipped(number, 1, row.value, why.reason)
+    return Skipped(number, 1, row.value, row.fault)
+
+
+def is_host_of(name: str, other: str | None) -> bool:
+    """Whether closing a name closes another one."""
+    return other is not None and (other == name or other.endswith("." + name))
+
+
+FORMS = ["csv ;", "csv ,", "csv \t", "csv |", "quoted csv ;", "quoted csv ,", "letter ;", "xlsx"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(cells=ROWS, has_headings=st.booleans(), data=st.data())
+@example(cells=["192.0.2.7", "bad.example", "http://bad.example/page"], has_headings=False, data=None)
+@example(cells=["N/A", "bad.example"], has_headings=True, data=None)
+def test_no_row_of_a_table_blocks_more_than_its_narrowest_cell_names_and_none_is_silent(
+    form: str, cells: list[str], has_headings: bool, data: Any
+) -> None:
+    kinds = [NAMED.get(cell, (NOTHING, None)) for cell in cells]
+    assume(any(cell.strip() for cell in cells))
+    filler = [["-" for _cell in cells]] * 2  # so that the file shows what divides its cells
+    headings: list[list[str]] = []
+    if has_headings:
+        wanted = [ANY_HEADINGS if c in BLANK else HEADINGS[k] for c, (k, _host) in zip(cells, kinds, strict=True)]
+        headings = [[each[0] if data is None else data.draw(st.sampled_from(each)) for each in wanted]]
+        assume(KNOWN & {*headings[0]})
+    number = len(headings) + 1
+
+    found = [item for item in read_as(form, [*headings, cells, *filler]) if item.line == number]
+
+    assert found, "the row is silent"
+    assert all(item.reason and item.column for item in found if isinstance(item, Skipped))
+    for item in found:
+        if isinstance(item, Rule):
+            name = to_text(item.wire)
+            assert name in {host for kind, host in kinds if kind in (HOST, HOST_URL)}
+            assert not [host for kind, host in kinds if kind in (PAGE, BROKEN) and is_host_of(name, host)]
+            assert not [host for kind, host in kinds if kind == HOST and host != name and is_host_of(name, host)]
+        elif isinstance(item, UrlRule):
+            assert PAGE in {kind for kind, _host in kinds}
+    hosts = {host for kind, host in kinds if kind != NOTHING}
+    is_known = [not headings or heading in KNOWN for heading in (headings or [cells])[0]]
+    is_found = any(known and kind != NOTHING for known, (kind, _host) in zip(is_known, kinds, strict=True))
+    if is_found and BROKEN not in {kind for kind, _host in kinds} and not hosts & {"other.test", None}:
+        assert [type(item) for item in found] == [UrlRule if PAGE in {kind for kind, _ in kinds} else Rule]

@@ -132,6 +132,20 @@ def test_what_is_neither_a_name_nor_a_url_is_refused_with_the_reason(text: str, 
         read_address(text)
 
 
+@pytest.mark.parametrize("text", ["n/a", "N/A", "host:8080", "a/b.c", "1/2", "localhost/a", "24:7/x"])
+def test_an_entry_without_scheme_and_dot_in_its_host_is_no_url(text: str) -> None:
+    with pytest.raises(BadUrl, match="no dot in its host"):
+        read_entry(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://intranet/a", "//intranet/a", "192.0.2.1/a", "http://[2001:db8::1]/a", "bad%2Eexample/a", "ب。example/a"],
+)
+def test_an_entry_with_scheme_or_dot_or_of_an_address_is_one(text: str) -> None:
+    assert read_entry(text)[1] is not None
+
+
 def test_a_url_tells_its_host_and_its_key() -> None:
     found = read_url(b"http://bad.example/a")
 
