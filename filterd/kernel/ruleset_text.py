@@ -127,6 +127,7 @@ table inet filterd {
   chain opening_judged {
     @ih,0,8 >= 0 drop comment "a client without an answer repeats its SYN without payload"
 %(invalid)s    reset tcp option mptcp comment "a stream over several connections is read in none of them (RFC 8684)"
+    tcp option mptcp exists drop comment "a second one: the rule above removes the first alone"
     reset tcp option fastopen
 %(proven)s    tcp flags & ack == ack goto opening_server
     tcp dport != @gate_ports drop comment "two clients: no server opens like this"
@@ -223,6 +224,7 @@ comment "set by the gate alone"
     ct mark & %(STATE)s == %(RELEASED)s accept comment "nearly every packet; an invalid one has no ct mark"
 %(dot)s    exthdr frag exists drop comment "inside of what the kernel has reassembled: its server would do the rest"
 %(invalid)s    ct mark & %(STATE)s vmap { %(BLOCKED)s : goto blocked, %(ANSWERED)s : goto answered }
+    tcp dport @gate_ports tcp option mptcp exists drop comment "behind a SYN without it no client has any"
 %(half)s%(suspects)s%(quic)s    tcp dport @gate_ports goto from_client comment "between two such ports, either end"
     tcp sport @gate_ports goto from_server
   }

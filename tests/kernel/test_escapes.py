@@ -11,7 +11,7 @@ from support.escapes.early_data import ask_early
 from support.escapes.innocents import N_CONNECTIONS
 from support.escapes.passage import WAYS, Passage, Played, passage
 from support.escapes.pressure import N_CROWD
-from support.escapes.settings import await_forgotten, delegated, forgetful, multipath, untracked
+from support.escapes.settings import await_forgotten, delegated, forgetful, multipath, stateless, untracked
 from support.evasion.campaign import ALLOWED, EARLY, EARLY_RETRY, FORBIDDEN, SERVED_EARLY, SIBLING, Field, cases_of
 from support.evasion.rows import BY_NAME
 from support.evasion.segments import Row
@@ -185,6 +185,15 @@ def test_what_is_listed_by_the_time_it_is_whole_is_not_served(way: Passage, row:
 def test_a_hello_over_two_subflows_is_not_served(way: Passage) -> None:
     with multipath(way.lab):
         assert_stopped(way, way.play("two subflows"))
+
+
+def test_the_second_of_two_options_of_multipath_tcp_spreads_no_hello(way: Passage) -> None:
+    assert_stopped(way, way.play("multipath option twice"))
+
+
+def test_an_option_of_multipath_tcp_behind_the_handshake_spreads_no_hello(way: Passage) -> None:
+    with stateless(way.lab):
+        assert_stopped(way, way.play("multipath option in the third packet", families=(False,)))
 
 
 def test_a_hello_over_quic_whose_halves_come_from_two_ports_is_judged(way: Passage) -> None:

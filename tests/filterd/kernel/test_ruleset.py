@@ -126,6 +126,18 @@ def test_no_stream_is_spread_over_several_connections() -> None:
     assert "reset tcp option fastopen" in ruleset(FULL)
 
 
+@pytest.mark.parametrize("is_asymmetric", [False, True])
+def test_whoever_goes_on_with_multipath_tcp_where_it_was_removed_is_dropped(is_asymmetric: bool) -> None:
+    text = ruleset(replace(FULL, is_asymmetric=is_asymmetric))
+    opening = text.partition("chain opening_judged {")[2].partition("  }")[0]
+    before = [line.strip() for line in text.partition("chain before {")[2].partition("  }")[0].splitlines()]
+
+    assert opening.index("reset tcp option mptcp") < opening.index("tcp option mptcp exists drop")
+    dropped = next(n for n, line in enumerate(before) if "tcp option mptcp exists drop" in line)
+    assert before[dropped].startswith("tcp dport @gate_ports ")
+    assert dropped < next(n for n, line in enumerate(before) if "goto from_" in line or "jump suspects" in line)
+
+
 def test_of_what_is_answered_on_another_way_no_handshake_and_no_answer_is_tracked_and_nothing_is_invalid() -> None:
     text, tracked = ruleset(replace(FULL, is_asymmetric=True)), ruleset(FULL)
 

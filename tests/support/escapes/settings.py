@@ -66,6 +66,16 @@ def multipath(lab: Lab) -> Iterator[None]:
 
 
 @contextmanager
+def stateless(lab: Lab) -> Iterator[None]:
+    """Servers keep nothing of a SYN: each is answered by a SYN cookie."""
+    _must(lab, "internet", "sysctl", "-qw", "net.ipv4.tcp_syncookies=2")
+    try:
+        yield
+    finally:
+        _must(lab, "internet", "sysctl", "-qw", "net.ipv4.tcp_syncookies=1")
+
+
+@contextmanager
 def delegated(lab: Lab) -> Iterator[None]:
     """All of the child's prefix leads to it, on both ways."""
     child6 = lab.addresses.child6
