@@ -105,6 +105,18 @@ def _pages(config: Config) -> Iterator[Finding]:
         yield Finding(what, found, f"{cure}, in the configuration or by filterd settings")
 
 
+def _ages(config: Config) -> Iterator[Finding]:
+    """Families are promised nothing that no list holds."""
+    from filterd.config.box_checks import NO_AGES
+    from filterd.config.door import has_own_door
+    from filterd.config.web_settings import held_kinds
+    from mgmt.portal.rules.presets import LEAST
+
+    if has_own_door(config) and LEAST not in held_kinds(config.lists):
+        found, effect, cure = NO_AGES
+        yield Finding("rules by age", f"{found}: {effect}", cure)
+
+
 def _receivers(config: Config) -> Iterator[Finding]:
     """Who gets the alarms of orders, and whether they can be reached from here."""
     orders = config.orders
@@ -132,6 +144,7 @@ def _needs(config: Config) -> Iterator[Finding]:
     yield from _approvals(config)
     yield from _receivers(config)
     yield from _pages(config)
+    yield from _ages(config)
     running = _running(config.run_dir)
     for kind, role, endpoints in (
         ("dns", "dns", config.dns.listen),

@@ -17,11 +17,12 @@ from typing import NamedTuple
 
 from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
+from filterd.config.door import has_own_door
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
 from filterd.keys import COOKIE_KEY_OCTETS
-from mgmt.portal.rules.presets import PRESETS
+from mgmt.portal.rules.presets import LEAST, PRESETS
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list
@@ -29,6 +30,11 @@ from rules.watch.files import read_watch_list
 
 ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
 STALE_DAYS = 180  # of a list of shared hosting: clouds add ranges each month
+NO_AGES = (
+    "no list holds adult sites",
+    "families are offered no rules by age, as nothing would close these",
+    f"add a list of category {LEAST}: filterd lists sources",
+)
 READ, SEARCH = 4, 1  # of three bits of a mode
 ACL = "system.posix_acl_access"
 
@@ -225,7 +231,10 @@ def _check_kinds(config: Config, _: Box) -> Iterator[Finding]:
     """What an age closes and nothing here does: said once, for families with a door of their own."""
     closed = frozenset().union(*(preset.closed for preset in PRESETS.values()))
     lacking = sorted(closed - held_kinds(config.lists))
-    if config.family.listen and lacking:
+    if has_own_door(config) and LEAST in lacking:
+        lacking.remove(LEAST)
+        yield _warning("/lists", *NO_AGES)
+    if has_own_door(config) and lacking:
         found = f"no list holds what families close by age: {', '.join(lacking)}"
         effect = "they are not offered these kinds, and nothing closes them"
         yield _warning("/lists", found, effect, "add lists of them: filterd lists sources")

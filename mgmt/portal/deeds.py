@@ -6,6 +6,7 @@ Invariants: what a deed has done is kept as control and the workers said it, nev
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
@@ -15,9 +16,10 @@ from mgmt.app_context import CLOCK, SETTINGS, write
 from mgmt.control_protocol import receipt_json
 from mgmt.errors import NotInForce
 from mgmt.portal import taps
-from mgmt.portal.frame import Sent, page
+from mgmt.portal.at_once import NEXT_TIME, NOW, AtOnce
+from mgmt.portal.frame import Sent, language_of, page
 from mgmt.portal.in_force import publish
-from mgmt.portal.pin import Refused, has_pin, prove
+from mgmt.portal.pin import Refused, has_pin, is_fresh, prove
 from mgmt.portal.session import keep_receipt, spend
 
 T = TypeVar("T")
@@ -36,11 +38,51 @@ async def ask_pin(
             return None
         except Refused as reason:
             refused = reason
+    return await _pin_page(request, form, action, label, back, why, refused)
+
+
+async def ask_sure(
+    request: web.Request,
+    form: Sent,
+    action: str,
+    label: str,
+    back: str,
+    at_once: AtOnce | None,
+    why: Markup | None = None,
+) -> web.Response | None:
+    """The page that asks whether it is meant, with the PIN where that is to be given; None: it is, with the PIN.
+
+    at_once  what would be closed now;   why  what the PIN is asked for; None: it is not asked"""
+    is_proven = why is None or is_fresh(form.session, request.app[CLOCK]())
+    if form.fields["sure"] not in (NOW, NEXT_TIME):
+        asked = {"asks": True, "at_once": at_once, "until": _until(request, at_once), "is_proven": is_proven}
+        return await _pin_page(request, form, action, label, back, why, None, **asked)
+    return None if is_proven else await ask_pin(request, form, action, label, back, why)
+
+
+async def _pin_page(
+    request: web.Request,
+    form: Sent,
+    action: str,
+    label: str,
+    back: str,
+    why: Markup | None,
+    refused: Refused | None,
+    **asked: Any,
+) -> web.Response:
     is_new = not await has_pin(request, form.session.account)
     shown: dict[str, Any] = {"action": action, "label": label, "back": back, "why": why, "kept": form.kept}
     status = 200 if refused is None else 403
-    shown |= {"refused": refused, "is_new": is_new}
+    shown |= {"refused": refused, "is_new": is_new, "asks": False, "at_once": None, "is_proven": False} | asked
     return page(request, "pin.html", status, session=form.session, here=back, of_page=form.page, **shown)
+
+
+def _until(request: web.Request, at_once: AtOnce | None) -> Markup | None:
+    if at_once is None or at_once.until is None:
+        return None
+    zone = ZoneInfo(request.app[SETTINGS].zone)
+    here, until = request.app[CLOCK]().astimezone(zone), at_once.until.astimezone(zone)
+    return language_of(request).moment(here, until)
 
 
 async def once(request: web.Request, form: Sent, work: Callable[[Connection], T]) -> T:

@@ -22,7 +22,7 @@ from mgmt.portal.household.filter_state import closable_of, filter_words
 from mgmt.portal.in_force import IN_FORCE, InForce, catch_up
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.requests.answers import NotOneSite
-from mgmt.portal.rules.presets import PRESETS
+from mgmt.portal.rules.presets import ages_offered
 from mgmt.portal.session import Session
 from mgmt.portal.sign_in import sign_in_page
 from mgmt.portal.taps import TAPS, TooSoon
@@ -124,7 +124,7 @@ async def _home(request: web.Request, session: Session, status: int = 200, *, al
         status,
         session=session,
         home=home,
-        ages=list(PRESETS),
+        ages=ages_offered(closable),
         in_force=in_force,
         filter=filter_words(request, t),
         alert=alert,

@@ -80,3 +80,27 @@ def test_help_is_left_in_one_tap_and_back_does_not_lead_there_again_where_a_scri
     page.go_back()
 
     assert page.url.endswith("/family/help") != has_script
+
+
+@pytest.mark.parametrize(("language", "scheme", "has_script"), [("en", "light", True), ("ur", "dark", False)])
+def test_a_mother_who_adds_a_child_at_night_is_asked_and_her_own_line_stays_open_until_tomorrow(
+    phone: OpenPhone, axe: str, site: Served, language: str, scheme: str, has_script: bool
+) -> None:
+    began = site.clock.now
+    site.clock.forward(hours=1)  # 10 pm
+    try:
+        parent = Parent(
+            phone(language, scheme, has_script=has_script), site, axe if has_script else None, has_child=False
+        )
+        page = parent.page
+        parent.sign_in()
+        page.fill("input[name=name]", "Ayesha")
+        parent.tap("button[value='10-12']")
+        parent.look("child-at-night", language, scheme)
+        parent.give_pin()
+        assert page.locator("button[name=sure]").first.get_attribute("value") == "next"
+        parent.tap("button[value=next]")
+        assert "✔" in parent.says() and "⏸" in page.inner_text("article form[action*='/pause']")
+        parent.look("child-from-tomorrow", language, scheme)
+    finally:
+        site.clock.now = began

@@ -20,8 +20,9 @@ from sqlalchemy import Connection
 from mgmt.app_context import CLOCK, read
 from mgmt.forms import Stale
 from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
+from mgmt.portal.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
-from mgmt.portal.deeds import ask_pin, go_live, once
+from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
 from mgmt.portal.hours.dates import city_names
@@ -134,6 +135,9 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     except Unfit as reason:
         draft = draft_of(form.fields)
         return await _form(request, form.session, lambda _: draft, 422, alert=reason.message)
+    asked = await _asked(request, form, did, edit)
+    if asked is not None:
+        return asked
     is_proven = is_fresh(form.session, request.app[CLOCK]())
     try:
         return await _make(request, form, edit, is_proven=is_proven)
@@ -141,6 +145,26 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         where, why = f"/hours/{profile_of(request)}", language_of(request).say("family.hours.opens")
         asked = await ask_pin(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, why)
     return asked or await _make(request, form, edit, is_proven=True)
+
+
+async def _asked(request: web.Request, form: Sent, did: str, edit: Edit) -> web.Response | None:
+    """The page that says what closes at once; None: nothing does, or it is meant."""
+    profile, now, session = profile_of(request), request.app[CLOCK](), form.session
+    if form.fields["sure"] in (NOW, NEXT_TIME):
+        return None
+
+    def change_it(conn: Connection) -> int:
+        edits.make(conn, session, profile, edit, now, is_proven=True)
+        return profile
+
+    try:
+        at_once = await closes_at_once(request, form, profile, change_it)
+    except (NoPerson, NoSubscriber, Stale, NotNow, BadSchedule):
+        return None  # it is not done, either, and the page says why
+    if at_once is None:
+        return None
+    where = f"/hours/{profile}"
+    return await ask_sure(request, form, f"{where[1:]}/{did}", f"family.hours.{did}", where, at_once)
 
 
 _EDITS: dict[str, Callable[[int], Edit]] = {
@@ -162,7 +186,10 @@ async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> list[Any]:
+        before = state_now(conn, session.account, profile, now)
         how = edits.make(conn, session, profile, edit, now, is_proven=is_proven)
+        if form.fields["sure"] == NEXT_TIME:
+            how = {**how, **wait_for_the_next(conn, session, profile, before, now)}
         return [profile, how, revision_of(conn, profile)]
 
     try:

@@ -4,6 +4,7 @@ Invariants: fewer minutes, or a first limit, take no PIN; more, or none any more
 change; what of a child nothing can close gets no limit.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 from aiohttp import web
@@ -12,7 +13,8 @@ from sqlalchemy import Connection
 from mgmt.app_context import CLOCK
 from mgmt.households import note_choice
 from mgmt.portal.access import Page, permitted, profile_of
-from mgmt.portal.deeds import ask_pin, go_live, once
+from mgmt.portal.at_once import NOW, closes_at_once
+from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import Sent, language_of, moved, number_of
 from mgmt.portal.hours.edits import NeedsPin
 from mgmt.portal.pin import is_fresh
@@ -47,6 +49,9 @@ def add_screen_time(app: web.Application, needed: str, hours: str, otherwise: Pa
     async def change(request: web.Request, form: Sent) -> web.Response:
         profile, where = profile_of(request), f"/hours/{profile_of(request)}"
         try:
+            asked = await _asked(request, form, where)
+            if asked is not None:
+                return asked
             try:
                 await _store(request, form, is_proven=is_fresh(form.session, request.app[CLOCK]()))
             except NeedsPin:
@@ -65,19 +70,34 @@ def add_screen_time(app: web.Application, needed: str, hours: str, otherwise: Pa
     app.router.add_post(hours + "/quota", permitted(change, needed, otherwise))
 
 
+async def _asked(request: web.Request, form: Sent, where: str) -> web.Response | None:
+    """The page that says that a limit closes at once, until the time is begun; None: it does not, or is meant."""
+    profile, now = profile_of(request), request.app[CLOCK]()
+    if form.fields["sure"] == NOW:
+        return None
+    at_once = await closes_at_once(
+        request, form, profile, lambda conn: _limit(conn, form, profile, now, is_proven=True)
+    )
+    if at_once is None:
+        return None
+    return await ask_sure(request, form, f"{where[1:]}/quota", "family.hours.save", where, at_once)
+
+
 async def _store(request: web.Request, form: Sent, *, is_proven: bool) -> None:
     """Raises NeedsPin, NoPerson, NotNow"""
-    profile, now, session = profile_of(request), request.app[CLOCK](), form.session
-    minutes = number_of(form.fields["minutes"])
+    profile, now = profile_of(request), request.app[CLOCK]()
+    await once(request, form, lambda conn: _limit(conn, form, profile, now, is_proven=is_proven))
 
-    def store_it(conn: Connection) -> None:
-        require_own(conn, session.account, profile)
-        limit = limit_of(conn, profile)
-        if limit is None or minutes not in limit.choices or minutes == limit.minutes:
-            raise NotNow("screen time: of no child, no choice of the page, or so already; nothing changed")
-        if limit.minutes and (minutes == NONE or minutes > limit.minutes) and not is_proven:
-            raise NeedsPin
-        screen_time.put_quota(conn, profile, minutes or None, now)
-        note_choice(conn, session.account, session.actor, "quota changed", about(conn, profile), now)
 
-    await once(request, form, store_it)
+def _limit(conn: Connection, form: Sent, profile: int, now: datetime, *, is_proven: bool) -> int:
+    """Set the limit of a form; the number of its profile.   Raises as _store()"""
+    session, minutes = form.session, number_of(form.fields["minutes"])
+    require_own(conn, session.account, profile)
+    limit = limit_of(conn, profile)
+    if limit is None or minutes not in limit.choices or minutes == limit.minutes:
+        raise NotNow("screen time: of no child, no choice of the page, or so already; nothing changed")
+    if limit.minutes and (minutes == NONE or minutes > limit.minutes) and not is_proven:
+        raise NeedsPin
+    screen_time.put_quota(conn, profile, minutes or None, now)
+    note_choice(conn, session.account, session.actor, "quota changed", about(conn, profile), now)
+    return profile

@@ -8,29 +8,29 @@ Invariants: a child begins with what held for its Wi-Fi, so that nothing opens b
 given to another; what nothing can enforce is not offered; both take the PIN, and all caregivers see who did it, when.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, read
+from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, viewed
+from mgmt.portal.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.cards import DRAWINGS
-from mgmt.portal.deeds import ask_pin, go_live, once
+from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours.draft import USUAL
-from mgmt.portal.household.filter_state import filter_words
+from mgmt.portal.household.filter_state import closable_of, filter_words
 from mgmt.portal.pin import is_fresh
-from mgmt.portal.rules.presets import PRESETS
+from mgmt.portal.rules.presets import PRESETS, ages_offered, kinds_closed
 from mgmt.portal.session import Session
 from mgmt.text.direction import ltr
-from mgmt.text.language import Language
 from mgmt.text.times import hours_words
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Kind
@@ -47,10 +47,10 @@ SLEEP = USUAL[Kind.SLEEP]
 
 
 class Wished(NamedTuple):
-    """What the form asks for.   ages  a key of PRESETS"""
+    """What the form asks for.   ages  a key of PRESETS, None: no age can be chosen"""
 
     name: str
-    ages: str
+    ages: str | None
     line: FreeLine
 
 
@@ -64,24 +64,38 @@ def add_children(app: web.Application) -> None:
 async def add(request: web.Request, form: Sent) -> web.Response:
     """POST /family/children/add"""
     free = await read(request, lambda conn: free_lines(conn, form.session.account))
-    wished = _wished(form.fields, free)
+    wished = _wished(form.fields, free, ages_offered(closable_of(request.app)))
     if isinstance(wished, str):
         return await _page(request, form.session, 422, alert=wished)
-    if not is_fresh(form.session, request.app[CLOCK]()):
-        has_hours = await read(request, lambda conn: _has_hours(conn, wished.line.id))
-        why = _will(wished, language_of(request), has_hours=has_hours)
-        asked = await ask_pin(request, form, "children/add", "family.child.save", why=why)
-        if asked is not None:
-            return asked
     now, session = request.app[CLOCK](), form.session
     try:
-        child = await once(request, form, lambda conn: _add(conn, session, wished, now))
+        asked = await _asked(request, form, wished, now)
+        if asked is not None:
+            return asked
+        child = await once(request, form, lambda conn: _add_now_or_next(conn, form, wished, now))
     except NoPerson:  # another caregiver was quicker
         return await _page(request, session, 409, alert="family.child.taken")
     except BadPerson:
         return await _page(request, session, 422, alert="family.child.wrong")
     await go_live(request, form, "child", [child.profile], [])
     return moved(request)
+
+
+async def _asked(request: web.Request, form: Sent, wished: Wished, now: datetime) -> web.Response | None:
+    """The page that says what will hold, and what closes at once, with the PIN; None: it has been answered."""
+    line, session = wished.line.id, form.session
+    has_hours = await read(request, lambda conn: _has_hours(conn, line))
+    at_once = await closes_at_once(request, form, line, lambda conn: _add(conn, session, wished, now).profile)
+    why = _will(wished, request, has_hours=has_hours)
+    return await ask_sure(request, form, "children/add", "family.child.save", "", at_once, why)
+
+
+def _add_now_or_next(conn: Connection, form: Sent, wished: Wished, now: datetime) -> Child:
+    session, before = form.session, state_now(conn, form.session.account, wished.line.id, now)
+    child = _add(conn, session, wished, now)
+    if form.fields["sure"] == NEXT_TIME:
+        wait_for_the_next(conn, session, child.profile, before, now)
+    return child
 
 
 async def remove(request: web.Request, form: Sent) -> web.Response:
@@ -117,30 +131,43 @@ def born_of(ages: str, here: datetime) -> int:
     return here.year - int(ages.partition("-")[0])
 
 
-def _wished(fields: Mapping[str, str], free: list[FreeLine]) -> Wished | str:
-    """What a form asks for, or the message that says what it lacks."""
+def _wished(fields: Mapping[str, str], free: list[FreeLine], ages: Collection[str]) -> Wished | str:
+    """What a form asks for, or the message that says what it lacks.   ages  that can be chosen"""
     name, number = name_in(fields), number_of(fields["line"])
     line = next((each for each in free if number in (0, each.id)), None)
     if line is None:
         return "family.child.taken"
-    if not name or fields["ages"] not in PRESETS:
+    if not name or (ages and fields["ages"] not in ages):
         return "family.child.wrong"
-    return Wished(name, fields["ages"], line)
+    return Wished(name, fields["ages"] if ages else None, line)
 
 
 def _has_hours(conn: Connection, line: int) -> bool:
     return plans.has_cards(conn, line) or bool(get_profile(conn, line).schedule.intervals)
 
 
-def _will(wished: Wished, t: Language, *, has_hours: bool) -> Markup:
-    """What will hold, in words."""
-    return t.say(
-        "family.child.keeps" if has_hours else "family.child.will",
-        name=t.plain(wished.name),
-        hours=hours_words(SLEEP.start, SLEEP.end, t),
-        ages=ltr(wished.ages.replace("-", "–")),
-        line=t.plain(wished.line.label),
-    )
+def _will(wished: Wished, request: web.Request, *, has_hours: bool) -> Markup:
+    """What will hold, in words: of the kinds of sites those that are really closed."""
+    t, settings, closable = language_of(request), request.app[SETTINGS], closable_of(request.app)
+    isp = t.pick(settings.isp_name, settings.isp_name_ur)
+    said = [
+        t.say(
+            "family.child.keeps" if has_hours else "family.child.will",
+            name=t.plain(wished.name),
+            hours=hours_words(SLEEP.start, SLEEP.end, t),
+            line=t.plain(wished.line.label),
+        )
+    ]
+    if wished.ages is None:
+        said.append(t.say("family.ages.none", isp=isp))
+    else:
+        closed = kinds_closed(wished.ages, closable)
+        kinds = t.say("list.between").join(t.say(f"category.{kind}") for kind in closed)
+        ages = ltr(wished.ages.replace("-", "–"))
+        said.append(t.say("family.child.closes", ages=ages, kinds=kinds))
+        if len(closed) < len(PRESETS[wished.ages].closed):
+            said.append(t.say("family.child.lacks", isp=isp))
+    return Markup(" ").join(said)
 
 
 def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> Child:
@@ -150,8 +177,10 @@ def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> C
     cards = plans.cards_of(conn, [line]).get(line, ())
     drawing = DRAWINGS[len(children_of(conn, account)) % len(DRAWINGS)]
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    said = {"nickname": wished.name, "drawing": drawing, "birth_year": born_of(wished.ages, here)}
-    child = add_child(conn, account, said, PRESETS[wished.ages].added(rules))
+    said: dict[str, Any] = {"nickname": wished.name, "drawing": drawing}
+    if wished.ages is not None:
+        said["birth_year"], rules = born_of(wished.ages, here), PRESETS[wished.ages].added(rules)
+    child = add_child(conn, account, said, rules)
     if wished.line not in free_lines(conn, account):  # only now, as who raises the revision is alone
         raise NoPerson(f"line {line}: not free any more; no child added; see its children")
     assign_line(conn, account, line, child)
@@ -187,7 +216,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
         here="/children",
         children=found,
         wifi=free,
-        ages=list(PRESETS),
+        ages=ages_offered(closable_of(request.app)),
         may=session.may(NEEDED),
         filter=filter_words(request, language_of(request)),
         alert=alert,

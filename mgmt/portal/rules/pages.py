@@ -26,7 +26,7 @@ from mgmt.portal.pin import is_fresh
 from mgmt.portal.rules.edits import Opening, Opens, Wished, make
 from mgmt.portal.rules.links import name_of, service_of
 from mgmt.portal.rules.pictures import picture_of
-from mgmt.portal.rules.presets import PRESETS, preset_of
+from mgmt.portal.rules.presets import PRESETS, ages_offered, preset_of
 from mgmt.portal.session import Session
 from mgmt.portal.taps import revision_of
 from mgmt.portal.whose import named, require_own
@@ -64,13 +64,15 @@ class Own(NamedTuple):
 class Rules(NamedTuple):
     """What the page shows.
 
-    offered  of parental.people.levels: what can be enforced;   lack  the message that says why that is not all"""
+    offered  of parental.people.levels: what can be enforced;   lack  the message that says why that is not all
+    ages     that can be chosen"""
 
     name: str
     drawing: str
     rules: Profile
     offered: tuple[str, ...]
     lack: str
+    ages: tuple[str, ...]
     preset: str | None
     kinds: list[Tile]
     services: list[Tile]
@@ -159,7 +161,7 @@ def _part(name: str) -> str:
 
 
 def _preset(fields: Mapping[str, str], closable: Collection[str]) -> Wished:
-    chosen = PRESETS.get(fields["ages"])
+    chosen = PRESETS[fields["ages"]] if fields["ages"] in ages_offered(closable) else None
 
     def wished(before: Profile) -> Profile:
         _refuse_stale(fields, before, closable)
@@ -244,7 +246,6 @@ async def _page(
         in_force=request.app[IN_FORCE].revision,
         alert=alert,
         pasted=pasted,
-        presets=list(PRESETS),
         lacks=any(preset.closed - set(closable) for preset in PRESETS.values()),
         levels=SAFE_SEARCH,
         may=session.may(NEEDED) and bool(shown.offered),
@@ -264,7 +265,8 @@ def rules_shown(conn: Connection, profile: int, closable: Collection[str], t: La
         rules=rules,
         offered=offered,
         lack=lack_of(offered, whose.child),
-        preset=preset_of(rules),
+        ages=ages_offered(closable),
+        preset=preset_of(rules) if ages_offered(closable) else None,
         kinds=[_tile(name, rules, t) for name in CATEGORIES if name in closable and name not in NOT_KINDS],
         services=[_tile(name, rules, t) for name in SERVICES if name in closable],
         roads=[_tile(name, rules, t) for name in roads],

@@ -6,13 +6,14 @@ sites, safe search and YouTube; a family's services and own names, and what clos
 Invariants: an older band closes a part of what a younger one closes, and filters no search more strictly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from parental.people.levels import PACKETS
 from parental.profile import NO_SAFE_SEARCH, SAFE_SEARCH, Profile
 from rules.category import CATEGORIES
 
+LEAST = "adult"
 HARM = frozenset(
     {
         *("adult", "nudify", "gambling", "drugs", "self-harm", "bypass"),
@@ -55,6 +56,18 @@ PRESETS: Mapping[str, Preset] = {  # the ages, both included
     "13-15": Preset(TEENS, "strict", "moderate"),
     "16-17": Preset(HARM, "moderate", NO_SAFE_SEARCH),
 }
+
+
+def ages_offered(closable: Collection[str]) -> tuple[str, ...]:
+    """The ages that can be chosen: none where no list of adult sites is in force, which all of them close first.
+
+    closable  of mgmt.portal.household.filter_state"""
+    return tuple(PRESETS) if LEAST in closable else ()
+
+
+def kinds_closed(ages: str, closable: Collection[str]) -> list[str]:
+    """The kinds of sites that an age really closes."""
+    return [kind for kind in CATEGORIES if kind in PRESETS[ages].closed and kind in closable]
 
 
 def ages_of(age: int) -> str | None:

@@ -194,3 +194,14 @@ def test_a_number_of_a_page_that_no_one_has_called_for_half_a_year_is_a_finding(
     assert set(found) == {"helpline 11", "helpline 13", "complaints content-complaint@pta.gov.pk"}
     assert found["helpline 13"].found.endswith("200 days ago")
     assert found["helpline 11"].cure == "call it and set verified_on, in the configuration or by filterd settings"
+
+
+def test_families_without_a_list_of_adult_sites_are_a_finding(tmp_path: Path) -> None:
+    door = "dns: {upstreams: ['192.0.2.53:53']}\nfamily: {listen: ['127.0.0.1:8081']}\n"
+    adult = "lists: [{id: a, file: a.txt, format: plain, tier: category, category: adult}]\n"
+
+    (only,) = doctor._ages(read_config(door.encode(), "x", tmp_path))
+
+    assert only.what == "rules by age" and "families are offered no rules by age" in only.found
+    assert "filterd lists sources" in only.cure
+    assert list(doctor._ages(read_config((door + adult).encode(), "x", tmp_path))) == []

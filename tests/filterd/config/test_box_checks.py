@@ -121,6 +121,18 @@ def test_kinds_of_sites_that_ages_close_and_no_list_holds_are_named_once_where_f
     assert found(tmp_path, lists) == []
 
 
+def test_that_no_list_holds_adult_sites_is_said_by_itself_with_what_families_miss_by_it(tmp_path: Path) -> None:
+    door = "family: {listen: ['127.0.0.1:8081']}\n"
+    lists = "lists:\n  - {id: b, file: a.txt, tier: category, category: gambling}\n"
+    (tmp_path / "a.txt").write_text("gambling.test\n")
+
+    first, second = found(tmp_path, door + lists)
+
+    assert (first.path, first.is_fault, first.found) == ("/lists", False, "no list holds adult sites")
+    assert "families are offered no rules by age" in first.effect and "category adult" in first.write
+    assert "dating" in second.found and "adult" not in second.found
+
+
 def test_authorities_that_are_none_are_a_fault(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("junk")
 

@@ -11,11 +11,13 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.at_once import state_now
 from mgmt.portal.hours.draft import USUAL
 from mgmt.portal.household.filter_state import look
-from parental.calendar import plans
+from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
+from parental.calendar.state import Is, State
 from parental.calendar.sun import Turn
 from parental.database import reading, writing
 from parental.people.household import history
@@ -84,7 +86,7 @@ async def test_closing_longer_takes_no_pin_and_closing_less_does(parent: Phone, 
     await send(parent, "save", **SLEEP)
     number = str(cards(engine)[0].id)
 
-    status, said = await send(parent, "save", **{**SLEEP, "card": number, "start": "1260"})
+    status, said = await send(parent, "save", **{**SLEEP, "card": number, "start": "1260"}, sure="now")
     assert status == 200 and "saved" in said and cards(engine)[0].start_minute == 1260
     status, said = await send(parent, "save", **{**SLEEP, "card": number, "start": "1290"})
     assert "Choose a family PIN" in said and "opens hours that are closed now" in said
@@ -100,7 +102,7 @@ async def test_a_form_of_before_anothers_change_takes_nothing_back_and_is_shown_
     number = cards(engine)[0].id
     seen = await parent.seen(f"/hours/7/card/{number}")
     longer = {**SLEEP, "card": number, "start": "1260"}
-    await send(parent, "save", **longer)
+    await send(parent, "save", **longer, sure="now")
 
     status, said = await send(parent, "save", **{**SLEEP, "card": number}, seen=seen, **PIN)
 
@@ -321,7 +323,7 @@ async def test_learning_sites_are_offered_and_told_open_only_where_a_list_in_for
 ) -> None:
     form = (await parent.get("/hours/7/new/homework"))[2]
     assert 'name="soft" value="1" checked' in form
-    await send(parent, "save", **{**SLEEP, "kind": "homework", "start": "1200", "soft": "1"})
+    await send(parent, "save", **{**SLEEP, "kind": "homework", "start": "1200", "soft": "1"}, sure="now")
     assert "only some sites are open" in await parent.words()
 
     control.kinds = ["adult"]
@@ -344,7 +346,7 @@ async def test_a_school_card_with_a_pack_says_the_hours_that_hold_today(
     school = {**SLEEP, "kind": "school", "start": "480", "end": "810", "pack": "pk-pb/double-afternoon-boys"}
 
     form = text_of((await parent.send("hours/7/draft", csrf=await parent.csrf(), **school))[1])
-    _, said = await send(parent, "save", **school)
+    _, said = await send(parent, "save", **school, sure="now")
 
     for words in (form, said):
         assert f"Punjab · Double shift, afternoon, boys: today {hours}" in words
@@ -373,3 +375,72 @@ async def test_the_form_says_todays_times_of_the_familys_city_or_that_it_is_not_
 
     assert "In Lahore today suhoor ends at" in await parent.words("/hours/7/new/prayer")
     assert "suhoor" not in await parent.words("/hours/7/new/school")
+
+
+async def test_hours_that_close_at_once_are_asked_about_before_and_saved_without_the_pin(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    clock.forward(hours=1)  # 10 pm
+
+    status, said = await send(parent, "save", **SLEEP)
+
+    assert status == 200 and cards(engine) == () and "Is this right?" in said and "PIN" not in said
+    assert "This closes the internet now, until 6:30 am" in said and "From tomorrow" in said
+    await send(parent, "save", **SLEEP, sure="now")
+    assert len(cards(engine)) == 1 and state_of(engine, clock).state is Is.CLOSED
+
+
+async def test_hours_from_tomorrow_leave_this_night_open_and_are_taken_back_as_a_whole(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    clock.forward(hours=1)
+
+    await send(parent, "save", **SLEEP, sure="next")
+
+    assert state_of(engine, clock).state is Is.OPEN
+    clock.forward(hours=9)  # 7 am
+    clock.forward(hours=15)  # 10 pm of the next day
+    assert state_of(engine, clock).state is Is.CLOSED
+
+
+async def test_hours_from_tomorrow_are_undone_with_what_kept_the_night_open(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    clock.forward(hours=1)
+    await send(parent, "save", **SLEEP, sure="next")
+
+    status, _ = await send(parent, "undo")
+
+    assert status == 200 and cards(engine) == ()
+    with reading(engine) as conn:
+        assert exceptions.held(conn, 7, clock()) == []
+
+
+async def test_hours_from_tomorrow_open_no_bedtime_that_there_is(parent: Phone, engine: Engine, clock: Clock) -> None:
+    await send(parent, "save", **{**SLEEP, "start": str(23 * 60)})
+    clock.forward(hours=1)  # 10 pm
+    evening = {**SLEEP, "kind": "other", "label": "Chores", "start": str(21 * 60), "end": "60"}  # until 1 am
+
+    _, said = await send(parent, "save", **evening)
+
+    assert "This closes the internet now" in said and "From tomorrow" not in said
+    await send(parent, "save", **evening, sure="next")  # no button of the page says so
+    assert state_of(engine, clock).state is Is.CLOSED
+
+
+async def test_a_card_that_is_switched_on_in_its_hours_is_asked_about_before(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    await send(parent, "save", **SLEEP)
+    card = str(cards(engine)[0].id)
+    await send(parent, "off", card=card, **PIN)
+    clock.forward(hours=1)
+
+    _, said = await send(parent, "on", card=card)
+
+    assert "This closes the internet now" in said and not cards(engine)[0].is_on
+
+
+def state_of(engine: Engine, clock: Clock) -> State:
+    with reading(engine) as conn:
+        return state_now(conn, 7, 7, clock())

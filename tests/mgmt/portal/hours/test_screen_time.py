@@ -23,7 +23,7 @@ async def test_a_first_limit_and_fewer_minutes_take_no_pin_and_more_and_none_do(
     assert "Screen time a day" in await parent.words(f"/hours/{child}")
 
     for minutes in ("120", "60"):
-        status, said = await parent.fill_in(where, minutes=minutes)
+        status, said = await parent.fill_in(where, minutes=minutes, sure="now")
         assert status == 200 and "✔ saved" in said and minutes_of(engine, child) == int(minutes)
     assert "Begin screen time" in await parent.words()
 

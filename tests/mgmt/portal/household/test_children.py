@@ -8,6 +8,7 @@ from support.mgmt.desk import NOW, Clock
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
+from mgmt.portal.household.filter_state import FILTER, Look
 from mgmt.portal.rules.presets import PRESETS, preset_of
 from parental import store
 from parental.calendar import exceptions, plans, screen_time, weeks
@@ -16,11 +17,11 @@ from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.children import Child, belongings, children_of
 from parental.people.household import By, history
-from parental.profile import Profile
+from parental.profile import Profile, lock_reason
 from parental.profiles import get_profile, pause, put_profile
 from parental.subscriber import Subscriber, parse_prefix
 
-PIN = {"pin": "2468", "again": "2468"}
+PIN = {"pin": "2468", "again": "2468", "sure": "now"}
 AYESHA = {"name": " Ayesha  Bibi ", "ages": "7-9"}
 
 
@@ -42,8 +43,80 @@ async def test_a_new_household_s_first_page_asks_for_a_child_and_an_age_and_the_
     status, said = await parent.fill_in("children/add", **AYESHA)
 
     assert status == 200 and "Choose a family PIN" in said and children(engine) == []
-    assert "Ayesha Bibi, 7–9: the internet is closed every night, 9:30 pm to 6:30 am." in said
+    assert "Ayesha Bibi: the internet is closed every night, 9:30 pm to 6:30 am." in said
+    assert "For the ages 7–9 these kinds of sites are closed: " in said and "has no list yet" not in said
     assert "This holds for everyone on Home 7" in said
+
+
+async def test_a_child_that_is_added_at_night_closes_the_wi_fi_at_once_and_that_is_asked_before_also_without_the_pin(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    await parent.tap("pause", 7)
+    await parent.tap("resume", 7, **PIN, alone="1")  # from now on it takes no PIN
+    clock.forward(hours=1)
+
+    status, said = await parent.fill_in("children/add", **AYESHA)
+
+    assert status == 200 and children(engine) == [] and "Is this right?" in said and "PIN" not in said
+    assert "This closes the internet now, until 6:30 am" in said
+    assert said.index("From tomorrow") < said.index("Close now")
+    assert (await parent.fill_in("children/add", **AYESHA, sure="now"))[0] == 200
+    (child,) = children(engine)
+    assert lock_reason(held(engine, child.profile)[0], clock()).name == "SCHEDULE"
+
+
+async def test_from_tomorrow_the_night_stays_open_and_the_next_one_does_not(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    clock.forward(hours=1)  # 10 pm
+
+    await parent.fill_in("children/add", **AYESHA, **{**PIN, "sure": "next"})
+
+    (child,) = children(engine)
+    rules, (card,) = held(engine, child.profile)
+    assert card.kind is Kind.SLEEP and preset_of(rules) == "7-9"
+    told = [lock_reason(rules, clock() + timedelta(hours=n)).name for n in (0, 8, 9, 24)]
+    assert told == ["DEFAULT", "DEFAULT", "DEFAULT", "SCHEDULE"]  # 10 pm, 6 am, 7 am, 10 pm
+
+
+async def test_from_tomorrow_opens_nothing_of_what_was_closed_before(
+    parent: Phone, engine: Engine, clock: Clock
+) -> None:
+    with writing(engine) as conn:
+        pause(conn, 7, None)
+    clock.forward(hours=1)
+
+    assert "From tomorrow" not in (await parent.fill_in("children/add", **AYESHA))[1]
+    await parent.fill_in("children/add", **AYESHA, **{**PIN, "sure": "next"})
+
+    assert lock_reason(held(engine, children(engine)[0].profile)[0], clock()).name == "PAUSE"
+
+
+async def test_what_closes_is_said_of_the_lists_that_are_there(parent: Phone, engine: Engine) -> None:
+    parent.app[FILTER].last = Look(kinds=frozenset({"adult", "gambling", "video"}))
+
+    _, said = await parent.fill_in("children/add", **AYESHA)
+
+    assert "these kinds of sites are closed: adult content, gambling." in said
+    assert "For the other kinds" in said and "they stay open" in said
+
+
+async def test_without_a_list_of_adult_sites_no_age_is_offered_and_a_child_has_hours_alone(
+    parent: Phone, engine: Engine
+) -> None:
+    parent.app[FILTER].last = Look(kinds=frozenset({"gambling", "tiktok"}))
+    assert 'name="ages"' not in (await parent.get())[2]
+    assert "Rules by age cannot be chosen yet" in await parent.words()
+
+    _, said = await parent.fill_in("children/add", **AYESHA)
+    assert "are closed" not in said and "has no list of adult sites" in said
+    await parent.fill_in("children/add", **AYESHA, **PIN)  # a page of before has an age
+
+    (child,) = children(engine)
+    rules, (card,) = held(engine, child.profile)
+    assert rules.blocked_categories == frozenset() and card.kind is Kind.SLEEP and child.birth_year is None
+    for where in (f"/rules/{child.profile}", f"/children/{child.id}"):
+        assert "Rules by age cannot be chosen yet" in await parent.words(where)
 
 
 async def test_a_child_has_its_age_s_rules_hours_of_sleep_and_the_wi_fi_at_once(parent: Phone, engine: Engine) -> None:
@@ -143,7 +216,7 @@ async def test_a_second_child_gets_the_wi_fi_that_is_left_and_a_third_none(paren
         move_line(conn, 70, 7)
     assert "The child's Wi-Fi" in await parent.words()
     await parent.fill_in("children/add", name="Bilal", ages="13-15", line="70", **PIN)
-    await parent.fill_in("children/add", **AYESHA)
+    await parent.fill_in("children/add", **AYESHA, sure="now")
 
     with reading(engine) as conn:
         assert [belongings(conn, each) for each in children_of(conn, 7)] == [[{"line": 70}], [{"line": 7}]]
@@ -157,7 +230,7 @@ async def test_two_caregivers_at_once_give_one_wi_fi_to_one_child(parent: Phone,
     csrf = await parent.csrf()
     await parent.tap("pause", 7)
     await parent.tap("resume", 7, **PIN)
-    sent = [parent.send("children/add", csrf=csrf, name=name, ages="7-9") for name in ("Ali", "Sara")]
+    sent = [parent.send("children/add", csrf=csrf, name=name, ages="7-9", sure="now") for name in ("Ali", "Sara")]
 
     said = [text_of(text) for _, text in await asyncio.gather(*sent)]
 

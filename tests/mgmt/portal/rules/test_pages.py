@@ -7,7 +7,7 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from mgmt.portal.household.filter_state import look
+from mgmt.portal.household.filter_state import FILTER, Look, look
 from mgmt.portal.rules.presets import PRESETS
 from mgmt.settings import Settings
 from mgmt.splash.pages import Facts
@@ -224,3 +224,19 @@ async def test_nonsense_changes_nothing(parent: Phone, engine: Engine) -> None:
     assert (await send(parent, "preset", ages="99"))[0] == 409
     await send(parent, "save", safe_search="x", youtube="", **{"c-x": "1"})
     assert held(engine).safe_search == "off" and held(engine).blocked_categories == frozenset()
+
+
+async def test_without_a_list_of_adult_sites_no_age_can_be_chosen_and_none_is_ticked(
+    parent: Phone, engine: Engine
+) -> None:
+    with writing(engine) as conn:
+        put_profile(conn, 7, PRESETS["7-9"].applied(Profile()))
+    parent.app[FILTER].last = Look(kinds=frozenset({"gambling"}))
+
+    said = await parent.words("/rules/7")
+    assert "Rules by age cannot be chosen yet" in said and "✔ 7–9" not in said and "16–17" not in said
+    status, _ = await send(parent, "preset", ages="16-17", **PIN)  # a page of before offers it
+
+    assert status == 409 and held(engine).blocked_categories == PRESETS["7-9"].closed
+    parent.app[FILTER].last = Look(kinds=frozenset({"adult"}))
+    assert "✔ 7–9" in await parent.words("/rules/7")
