@@ -108,11 +108,11 @@ def _pages(config: Config) -> Iterator[Finding]:
 def _ages(config: Config) -> Iterator[Finding]:
     """Families are promised nothing that no list holds."""
     from filterd.config.box_checks import NO_AGES
-    from filterd.config.door import has_own_door
+    from filterd.config.family import has_own_door
     from filterd.config.web_settings import held_kinds
     from mgmt.portal.rules.presets import LEAST
 
-    if has_own_door(config) and LEAST not in held_kinds(config.lists):
+    if has_own_door(config.family) and LEAST not in held_kinds(config.lists):
         found, effect, cure = NO_AGES
         yield Finding("rules by age", f"{found}: {effect}", cure)
 

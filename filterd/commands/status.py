@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from filterd.commands.run import CONFIG_FILE, found_for
-from filterd.config.door import has_own_door
+from filterd.config.family import has_own_door
 from filterd.errors import Missing
 from filterd.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.process.box_state import config_state, role_states
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         _print(found)
-        if has_own_door(in_force.config) and "adult" not in found.get("kinds", ["adult"]):
+        if has_own_door(in_force.config.family) and "adult" not in found.get("kinds", ["adult"]):
             print("families: no list in force holds adult sites; they are offered no rules by age; see lists above")
     return 1 if not found["ok"] or list(_faults(found)) else 0
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from dns.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
-from filterd.config.door import has_own_door
+from filterd.config.family import has_own_door
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
@@ -231,10 +231,10 @@ def _check_kinds(config: Config, _: Box) -> Iterator[Finding]:
     """What an age closes and nothing here does: said once, for families with a door of their own."""
     closed = frozenset().union(*(preset.closed for preset in PRESETS.values()))
     lacking = sorted(closed - held_kinds(config.lists))
-    if has_own_door(config) and LEAST in lacking:
+    if has_own_door(config.family) and LEAST in lacking:
         lacking.remove(LEAST)
         yield _warning("/lists", *NO_AGES)
-    if has_own_door(config) and lacking:
+    if has_own_door(config.family) and lacking:
         found = f"no list holds what families close by age: {', '.join(lacking)}"
         effect = "they are not offered these kinds, and nothing closes them"
         yield _warning("/lists", found, effect, "add lists of them: filterd lists sources")

@@ -11,8 +11,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
-from filterd.config.door import HTTPS_PORT, door_places, has_own_door
-from filterd.config.family import Family
+from filterd.config.family import HTTPS_PORT, Family, door_places, has_own_door
 from filterd.config.kinds import nearest
 from filterd.config.schema import (
     FOLDERS,
@@ -153,8 +152,8 @@ def _check_family(config: Config) -> Found:
 
 def _check_families_way(config: Config) -> Found:
     """Parents come in from the line that they have closed."""
-    hosts, places = config.family.hosts, tuple(door_places(config))
-    if has_own_door(config) and places and not hosts:
+    hosts, places = config.family.hosts, tuple(door_places(config.family, config.api))
+    if has_own_door(config.family) and places and not hosts:
         found = f"a door of families at {places[0]}, and no name of it: under a lock, every other name is closed"
         yield "/family/hosts", found, "write the names that families type: [family.isp.example]"
     if hosts and not places:

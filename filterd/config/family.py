@@ -1,7 +1,10 @@
 """The part of the schema about the families' door, and about the messages by which parents sign in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Protocol
 
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import kinds
@@ -9,6 +12,7 @@ from filterd.config.spec import LIVE, many, one, part, several
 
 MAX_HOSTS = 16  # of one door
 MAX_FIELDS = 20
+HTTP_PORT, HTTPS_PORT = 80, 443
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +81,45 @@ class Family:
     """A folder of recordings, LANGUAGE/MESSAGE.mp3, .ogg or .m4a, which web must be able to read.   Without it no
     message can be heard."""
     sms: Sms = part(Sms)
+
+
+class Door(Protocol):
+    """A listener of the web role."""
+
+    @property
+    def listen(self) -> tuple[Endpoint, ...]: ...
+    @property
+    def certificate(self) -> Path | None: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+
+
+def has_own_door(family: Family) -> bool:
+    """Whether families come in apart from the desk, here or on another box."""
+    return bool(family.listen or family.addresses or family.hosts)
+
+
+def door_names(family: Family, desk: Door) -> tuple[str, ...]:
+    """The names by which families come in, which no lock closes."""
+    return _door(family, desk).hosts
+
+
+def door_places(family: Family, desk: Door) -> Iterator[Endpoint]:
+    """Where lines reach the door of families."""
+    yield from family.addresses
+    yield from (each for each in _door(family, desk).listen if not ip_address(each.host).is_loopback)
+
+
+def door_pages(family: Family, desk: Door) -> dict[str, str]:
+    """Each name → where its pages begin for a browser; none where they are at the port of the splash."""
+    place = next(door_places(family, desk), None)
+    if place is None or place.port == HTTP_PORT:
+        return {}
+    door = _door(family, desk)
+    scheme = "https" if family.addresses or door.certificate is not None else "http"
+    port = "" if place.port == HTTPS_PORT and scheme == "https" else f":{place.port}"
+    return {name: f"{scheme}://{name}{port}" for name in door.hosts}
+
+
+def _door(family: Family, desk: Door) -> Door:
+    return family if has_own_door(family) else desk

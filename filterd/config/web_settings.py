@@ -6,7 +6,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from filterd.config import Config
-from filterd.config.door import door_pages
+from filterd.config.family import door_pages
 from filterd.config.schema import ListEntry, Splash
 from filterd.places import PUBLIC
 from mgmt.appeals.key_text import key_of
@@ -39,7 +39,7 @@ def settings_of(config: Config) -> Settings:
         why_host=config.splash.host,
         appeals_key=None if config.appeals.key is None else key_of(config.appeals.key),
         help_host=config.splash.help_host,
-        family_pages=door_pages(config),
+        family_pages=door_pages(config.family, config.api),
         desk_origin=config.api.desk_origin,
         has_client_ca=config.api.client_ca is not None,
         country=config.family.sms.country,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from fastpath.images.verdict import Action, Mode
 from filterd.config import Config
-from filterd.config.door import door_names
+from filterd.config.family import door_names
 from filterd.config.schema import ListEntry
 from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
@@ -88,7 +88,7 @@ def help_rules(config: Config) -> list[Rule]:
     tls = config.dns.tls
     resolvers = [tls.name] if tls.name is not None and tls.certificate is not None else []
     modes = [(name, Mode.SUBTREE) for name in (*config.help_corridor.names, *resolvers)]
-    modes += [(name, Mode.EXACT) for name in door_names(config)]
+    modes += [(name, Mode.EXACT) for name in door_names(config.family, config.api)]
     return [Rule(canonical_wire(name), mode, Action.NO_ACTION, number) for number, (name, mode) in enumerate(modes, 1)]
 
 

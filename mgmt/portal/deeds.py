@@ -16,8 +16,8 @@ from mgmt.app_context import CLOCK, SETTINGS, write
 from mgmt.control_protocol import receipt_json
 from mgmt.errors import NotInForce
 from mgmt.portal import taps
-from mgmt.portal.at_once import NEXT_TIME, NOW, AtOnce
 from mgmt.portal.frame import Sent, language_of, page
+from mgmt.portal.hours.at_once import NEXT_TIME, NOW, AtOnce
 from mgmt.portal.in_force import publish
 from mgmt.portal.pin import Refused, has_pin, is_fresh, prove
 from mgmt.portal.session import keep_receipt, spend

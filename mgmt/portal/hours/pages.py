@@ -20,11 +20,11 @@ from sqlalchemy import Connection
 from mgmt.app_context import CLOCK, read
 from mgmt.forms import Stale
 from mgmt.portal.access import deed_of, done, permitted, profile_of, taken_back, viewed
-from mgmt.portal.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.cards import drawing_of, lack_of, receipt_of
 from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
 from mgmt.portal.hours import edits
+from mgmt.portal.hours.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.hours.dates import city_names
 from mgmt.portal.hours.draft import LEARNING, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
 from mgmt.portal.hours.edits import Edit, NeedsPin

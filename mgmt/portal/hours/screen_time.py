@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from mgmt.app_context import CLOCK
 from mgmt.households import note_choice
 from mgmt.portal.access import Page, permitted, profile_of
-from mgmt.portal.at_once import NOW, closes_at_once
 from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import Sent, language_of, moved, number_of
+from mgmt.portal.hours.at_once import NOW, closes_at_once
 from mgmt.portal.hours.edits import NeedsPin
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.whose import about, named, require_own

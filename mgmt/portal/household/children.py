@@ -21,10 +21,10 @@ from sqlalchemy import Connection
 from mgmt.app_context import CLOCK, SETTINGS, read
 from mgmt.households import note_choice
 from mgmt.portal.access import permitted, viewed
-from mgmt.portal.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.cards import DRAWINGS
 from mgmt.portal.deeds import ask_pin, ask_sure, go_live, once
 from mgmt.portal.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.portal.hours.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
 from mgmt.portal.hours.draft import USUAL
 from mgmt.portal.household.filter_state import closable_of, filter_words
 from mgmt.portal.pin import is_fresh

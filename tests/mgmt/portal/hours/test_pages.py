@@ -11,7 +11,7 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from mgmt.portal.at_once import state_now
+from mgmt.portal.hours.at_once import state_now
 from mgmt.portal.hours.draft import USUAL
 from mgmt.portal.household.filter_state import look
 from parental.calendar import exceptions, plans

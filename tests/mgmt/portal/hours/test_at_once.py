@@ -4,7 +4,7 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_child
 
-from mgmt.portal.at_once import state_now, wait_for_the_next
+from mgmt.portal.hours.at_once import state_now, wait_for_the_next
 from mgmt.portal.session import Session
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config import read_config
-from filterd.config.door import door_names, door_pages, door_places
+from filterd.config.family import door_names, door_pages, door_places
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ from filterd.config.door import door_names, door_pages, door_places
 def test_a_browser_finds_the_pages_by_each_name_of_the_door(said: str, pages: dict[str, str]) -> None:
     config = read_config(f"dns: {{upstreams: ['192.0.2.53:53']}}\n{said}\n".encode(), "x", Path("/etc/filterd"))
 
-    assert door_pages(config) == pages
-    assert set(pages) <= set(door_names(config))
-    assert all(place.host == "192.0.2.3" for place in door_places(config))
+    assert door_pages(config.family, config.api) == pages
+    assert set(pages) <= set(door_names(config.family, config.api))
+    assert all(place.host == "192.0.2.3" for place in door_places(config.family, config.api))
