@@ -1,7 +1,7 @@
 """Whether dns and gate can serve, asked of the workers themselves: a health check must not hang on control or database.
 
+    both  the time that a worker gives its counters file while its loop turns
     dns   one question, for a name that every front answers itself, to where clients ask; its upstreams, as control says
-    gate  the time that a worker gives its counters file while its loop turns
 
 Invariants: what control and the database do makes nothing unready; it is said beside.
 Absent on purpose: a look-up of a listed name, as no list says of one that anybody may ask for it.
@@ -43,17 +43,21 @@ class Ready(Struct, frozen=True):
 async def ready(config: Config) -> Ready:
     """Ask now."""
     control = await ask_control(config, ASKED_S)
-    return Ready(await unfit(config, control), _beside(control))
+    found = await asyncio.to_thread(unfit, config, control)
+    if config.dns.workers and not await _is_dns_alive(config):
+        found["dns"] = [silent("dns")]
+    return Ready(found, _beside(control))
 
 
-async def unfit(config: Config, control: Message | None) -> dict[str, list[str]]:
-    """Role, of those that this box has → why it cannot serve.   control  its status; None: it did not answer"""
-    found = {}
-    if config.dns.workers:
-        cut_off = without_upstreams(_workers(control, "dns"))
-        found["dns"] = [silent("dns")] if not await _is_dns_alive(config) else [cut_off] if cut_off else []
-    if config.gate.workers:
-        found["gate"] = [] if await asyncio.to_thread(is_one_turning, config, "gate") else [silent("gate")]
+def unfit(config: Config, control: Message | None) -> dict[str, list[str]]:
+    """Role, of those that this box has → why it cannot serve, as its counters files say.   Blocking
+
+    control  its status, which knows of upstreams; None: it did not answer"""
+    has_workers = {"dns": config.dns.workers, "gate": config.gate.workers}
+    found = {role: [] if is_one_turning(config, role) else [silent(role)] for role, n in has_workers.items() if n}
+    cut_off = without_upstreams(_workers(control, "dns"))
+    if found.get("dns") == [] and cut_off is not None:
+        found["dns"] = [cut_off]
     return found
 
 

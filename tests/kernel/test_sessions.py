@@ -1,5 +1,6 @@
 """Sessions in the kernel: an address that a NAS gives to a locked line is locked, and what ran there ends."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import yaml
 from support.sessions.requests import SECRET, START, STOP, told
 
 from filterd.lab.api_desk import Desk
-from filterd.lab.clients import Download, fetch
+from filterd.lab.clients import Download, dig, fetch
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -23,6 +24,7 @@ from filterd.lab.topology import Lab
 pytestmark = pytest.mark.kernel
 
 LINE, OTHER, DEFAULT, PORT = 7, 8, 9, 1813
+AWAY_PORT = 5499  # nobody listens there
 WAIT_S = 120.0  # of a busy machine, whose control may have to come up first
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SENDING = """
@@ -39,6 +41,22 @@ one.settimeout(3)
 one.sendto(bytes.fromhex("0800f7fd00010001"), (sys.argv[1], 0))
 while one.recv(2048)[20] != 0:  # what comes may be a refusal
     pass
+"""
+
+
+SWALLOWING = """
+import socket, sys, time
+there = ("127.0.0.1", int(sys.argv[1]))
+listening, held = socket.create_server(there, backlog=0), []
+while True:  # fill its queue: the kernel drops the SYNs of all others
+    held.append(socket.socket())
+    held[-1].settimeout(0.5)
+    try:
+        held[-1].connect(there)
+    except TimeoutError:
+        break
+print("full", flush=True)
+time.sleep(600)
 """
 
 
@@ -87,6 +105,32 @@ class Network:
         texts = (self.lab.run("gateway", ["nft", "list", "set", "inet", "filterd", name]).stdout for name in names)
         return any(self.lab.addresses.child4 in text.partition("elements = {")[2] for text in texts)
 
+    def boot(self) -> None:
+        """Stop all, and start as a machine does: without a rule in the kernel."""
+        self.gateway.stop()
+        self.lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])
+        self.gateway.start()
+
+    def has_rules(self) -> bool:
+        """Whether rules are in the kernel, and somebody judges by them."""
+        done = self.lab.run("gateway", ["nft", "list", "chain", "inet", "filterd", "whole"])
+        return done.returncode == 0 and {"dns-0", "gate-0"} <= set(self.gateway.workers())
+
+    def ways_to_listed(self, trust: list[str]) -> list[str]:
+        """Through what a listed name is open to the child now."""
+        at, name = self.lab.addresses, "www.blocked.test"
+        found = {
+            "dns": dig(self.lab, "child", name).data != (at.gateway4,),
+            "http": fetch(self.lab, "child", f"http://{name}/", at.web4).code == 200,
+            "tls": fetch(self.lab, "child", f"https://{name}/", at.web4, trust).code == 200,
+        }
+        return [way for way, is_open in found.items() if is_open]
+
+    def status(self) -> dict[str, Any]:
+        command = filterd_command("status", "--json", "--config", str(self.gateway.folder.configuration))
+        done = self.lab.run("gateway", command)
+        return json.loads(done.stdout) if done.stdout else {"faults": {}, "ok": False}
+
     def pause(self, line: int) -> None:
         self.desk.post(f"/v1/subscribers/{line}/pause", {"minutes": None})
 
@@ -103,7 +147,7 @@ def network(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFacto
     write_configuration(gateway, 1)
     secret = folder.root / "secret"
     secret.write_bytes(SECRET)
-    pools = [f"{at.child4}/32", str(ip_network(f"{at.child6}/64", strict=False))]
+    pools = [f"{at.child4}/31", str(ip_network(f"{at.child6}/64", strict=False))]
     nas = {"name": "bng", "address": "127.0.0.1", "secret": str(secret), "pools": pools, "default_profile": DEFAULT}
     said = yaml.safe_load(folder.configuration.read_text())
     said["radius"] = {"listen": [f"127.0.0.1:{PORT}"], "nas": [nas]}
@@ -258,3 +302,61 @@ def test_no_name_of_a_person_is_in_the_log_or_beside_the_database(network: Netwo
             tells += [path] if b"line7" in path.read_bytes() else []
 
     assert (tells, len(kept) > 1) == ([], True)
+
+
+def test_a_box_that_boots_with_a_session_newer_than_the_base_has_its_rules_and_all_locks(
+    network: Network, internet: Internet
+) -> None:
+    trust = ["--cacert", str(internet.authority)]
+    network.tell(START, "n", f"line{LINE}")
+    network.wait(is_open=True)
+    before = network.gateway.kill("control-0")
+    network.lab.run("gateway", ["nft", "delete", "table", "inet", "filterd"])
+    wait_until(network.has_rules, "the rules", WAIT_S)
+    while network.gateway.pids().get("control-0") in (None, before) or not network.desk.is_up():
+        assert network.ways_to_listed(trust) == []
+
+    network.pause(LINE)
+    network.wait(is_open=False)
+    network.boot()
+    wait_until(network.has_rules, "the rules", WAIT_S)
+    wait_until(network.desk.is_up, "the API", 240.0)
+    wait_until(network.is_locked, "the lock", WAIT_S)
+
+    assert not {"locks", "locks of sessions"} & set(network.status()["faults"])
+    network.resume(LINE)
+    network.wait(is_open=True)
+
+
+def test_a_box_that_boots_without_its_database_filters_and_says_what_is_missing(
+    network: Network, internet: Internet
+) -> None:
+    trust, configuration = ["--cacert", str(internet.authority)], network.gateway.folder.configuration
+    said = configuration.read_text()
+    away = {"database": {"url": f"postgresql://x@127.0.0.1:{AWAY_PORT}/x"}}
+    configuration.write_text(yaml.safe_dump(yaml.safe_load(said) | away))
+
+    def is_said(what: str) -> bool:
+        assert network.ways_to_listed(trust) == []
+        return what in network.status()["faults"].get("database", "")
+
+    network.boot()
+    wait_until(network.has_rules, "the rules", WAIT_S)
+    wait_until(lambda: is_said("Connection refused"), "control, which waits", WAIT_S)
+    assert fetch(network.lab, "child", "https://allowed.test/", network.lab.addresses.web4, trust).code == 200
+
+    swallowing = network.lab.popen("gateway", [sys.executable, "-c", SWALLOWING, str(AWAY_PORT)], "swallowing")
+    try:
+        wait_until(lambda: is_said("timeout"), "control, which hears nothing", WAIT_S)
+        before = network.gateway.kill("control-0")
+        wait_until(lambda: network.gateway.pids().get("control-0") not in (None, before), "control again", WAIT_S)
+        wait_until(lambda: is_said("timeout"), "control again, which waits", WAIT_S)
+        network.boot()
+        wait_until(network.has_rules, "the rules", WAIT_S)
+        wait_until(lambda: is_said("timeout"), "control of the next boot", WAIT_S)
+    finally:
+        network.lab.stop(swallowing)
+        configuration.write_text(said)
+    network.boot()
+    wait_until(network.desk.is_up, "the API", 240.0)
+    assert network.ways_to_listed(trust) == []

@@ -51,12 +51,13 @@ def configured(folder: Path, port: int, dns: int = 1, gate: int = 1) -> Config:
     return read_config(said.encode(), "x", folder)
 
 
-def beat(folder: Path, name: str = "gate-0", ago_s: float = 0.0) -> None:
-    """A worker says that its loop turns."""
-    file = folder / "run/counters-gate" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch()
-    os.utime(file, (time.time() - ago_s,) * 2)
+def beat(folder: Path, *names: str, ago_s: float = 0.0) -> None:
+    """Workers say that their loops turn."""
+    for name in names:
+        file = folder / f"run/counters-{name.partition('-')[0]}" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        os.utime(file, (time.time() - ago_s,) * 2)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def front() -> Iterator[Front]:
 
 
 async def test_a_front_that_answers_anything_and_a_gate_that_turns_can_serve(front: Front, tmp_path: Path) -> None:
-    beat(tmp_path)
+    beat(tmp_path, "dns-0", "gate-0")
 
     found = await ready(configured(tmp_path, front.socket.getsockname()[1]))
 
@@ -89,11 +90,11 @@ async def test_a_front_that_is_silent_or_gone_cannot_serve_and_the_gate_is_judge
     front.start()
     if not is_silent:
         front.end()
-    beat(tmp_path)
+    beat(tmp_path, "dns-0", "gate-0")
 
-    found = await unfit(configured(tmp_path, port), None)
+    found = await ready(configured(tmp_path, port))
 
-    assert found == {
+    assert found.unfit == {
         "dns": ["dns: no worker answers; clients get no answers; see filterd status and the journal"],
         "gate": [],
     }
@@ -102,20 +103,21 @@ async def test_a_front_that_is_silent_or_gone_cannot_serve_and_the_gate_is_judge
         assert len(front.asked) == asking.TRIES
 
 
-async def test_what_control_says_of_upstreams_counts_and_of_its_database_does_not(front: Front, tmp_path: Path) -> None:
-    config = configured(tmp_path, front.socket.getsockname()[1], gate=0)
+def test_what_control_says_of_upstreams_counts_and_of_its_database_does_not(tmp_path: Path) -> None:
+    config = configured(tmp_path, 53, gate=0)
+    beat(tmp_path, "dns-0")
     worker: dict[str, Any] = {"name": "dns-0", "pid": 7, "upstreams": {"192.0.2.53:53": True}}
     control: Message = {"workers": [worker], "faults": {"database": "database x: cannot be reached"}}
 
-    assert await unfit(config, control) == {"dns": []}
+    assert unfit(config, control) == {"dns": []}
     worker["upstreams"]["192.0.2.53:53"] = False
-    assert (await unfit(config, control))["dns"][0].startswith("dns: no upstream answers (192.0.2.53:53); ")
+    assert unfit(config, control)["dns"][0].startswith("dns: no upstream answers (192.0.2.53:53); ")
 
 
 def test_a_gate_lives_while_one_of_its_workers_has_turned_lately(tmp_path: Path) -> None:
     config = configured(tmp_path, 53)
     assert not is_one_turning(config, "gate")
-    beat(tmp_path, ago_s=LIVES_S + 1)
+    beat(tmp_path, "gate-0", ago_s=LIVES_S + 1)
     assert not is_one_turning(config, "gate")
     beat(tmp_path, "gate-1")
     assert is_one_turning(config, "gate")

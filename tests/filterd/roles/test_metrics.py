@@ -152,7 +152,7 @@ def test_a_box_is_ready_as_its_workers_are_whatever_has_become_of_control(own: D
 
     signal_to("dns-0", signal.SIGSTOP)
     told = eventually(lambda: found if (found := asked(own, "/readyz/dns"))[0] == 503 else None, "dns missed")
-    assert told[1].startswith("dns: no worker answers; clients get no answers; ")
+    assert told is not None and told[1].startswith("dns: no worker answers; clients get no answers; ")
     eventually(lambda: asked(own, "/readyz/dns")[0] == 200, "a worker in the place of the one that stands still")
     signal_to("control-0", signal.SIGKILL)
 

@@ -97,7 +97,8 @@ def test_a_box_starts_and_filters_while_its_database_cannot_be_reached_and_goes_
     eventually(lambda: own.run("subscribers", "pause", "7", token=operator).returncode == 0, "the tap")
     assert own.ask("other.test") == (0, SPLASH)
     assert "Traceback" not in own.log() and "control-0: ended" not in own.log()
-    assert own.log().count("nothing new is; tried again each second") == 2, "each said once"
+    said = [line.partition("WARNING")[2] for line in own.log().splitlines() if "tried again each second" in line]
+    assert len(said) == len(set(said)) >= 2, "each once"
 
 
 @pytest.fixture
