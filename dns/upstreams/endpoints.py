@@ -26,6 +26,13 @@ class Endpoint(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def from_here(self) -> "Endpoint":
+        """Where this box reaches what listens here: on the loopback, where that is every address."""
+        if not ipaddress.ip_address(self.host.partition("%")[0]).is_unspecified:
+            return self
+        return Endpoint("::1" if ":" in self.host else "127.0.0.1", self.port)
+
 
 class TlsEndpoint(NamedTuple):
     """An upstream that speaks DNS over TLS.   name: what its certificate has to name; empty: its address"""

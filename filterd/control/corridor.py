@@ -23,7 +23,6 @@ from dns.errors import UpstreamFailed
 from dns.upstreams.endpoints import Endpoint
 from dns.wire_format import AAAA, A
 from filterd.config import Config
-from filterd.config.own_front import front_of
 from filterd.kernel.intervals import Network
 from rules.names.canonical import canonical_wire
 
@@ -70,7 +69,7 @@ class Corridor:
     async def _look_at(self, config: Config, wire: bytes, qtype: int) -> float:
         """Note the addresses of one kind of a name; for how long the answer is good."""
         n = min(QUESTIONS_OF_A_WORKER * config.dns.workers, MAX_QUESTIONS) if config.dns.workers > 1 else 1
-        answers = await asyncio.gather(*(self._ask(front_of(config), wire, qtype) for _ in range(n)))
+        answers = await asyncio.gather(*(self._ask(config.dns.listen[0].from_here, wire, qtype) for _ in range(n)))
         for address, good_s in itertools.chain.from_iterable(answers):
             if not (address.is_loopback or address.is_multicast or address.is_unspecified):
                 until = self._clock() + min(max(good_s, LEAST_OPEN_S), MOST_OPEN_S)

@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from dns.address_query import is_answered
 from filterd.config import Config
-from filterd.config.own_front import front_of
 from filterd.places import CONTROL, control_socket, counters_folder, role_of
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
@@ -78,7 +77,7 @@ def is_one_turning(config: Config, role: str) -> bool:
 
 async def _is_dns_alive(config: Config) -> bool:
     for _ in range(TRIES):
-        if await is_answered(front_of(config), LOCAL, ASKED_S):
+        if await is_answered(config.dns.listen[0].from_here, LOCAL, ASKED_S):
             return True
     return False
 

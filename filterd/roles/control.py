@@ -27,7 +27,6 @@ from filterd.config import Config
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
-from filterd.control.database_wait import DatabaseWait, serve_splash
 from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.records.retention import retain
@@ -35,6 +34,7 @@ from filterd.control.retries import OtherGateways, settle
 from filterd.control.service import Control
 from filterd.control.watches.archive import watch_archive
 from filterd.control.watches.box import BoxWatch
+from filterd.control.watches.database_wait import DatabaseWait, serve_splash
 from filterd.control.watches.egress import watch_egress
 from filterd.control.watches.gateways import watch_gateways
 from filterd.control.watches.publications import watch_publications

@@ -129,7 +129,7 @@ class Network:
     def status(self) -> dict[str, Any]:
         command = filterd_command("status", "--json", "--config", str(self.gateway.folder.configuration))
         done = self.lab.run("gateway", command)
-        return json.loads(done.stdout) if done.stdout else {"faults": {}, "ok": False}
+        return {"faults": {}, **(json.loads(done.stdout) if done.stdout else {})}
 
     def pause(self, line: int) -> None:
         self.desk.post(f"/v1/subscribers/{line}/pause", {"minutes": None})

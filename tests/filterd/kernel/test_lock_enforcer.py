@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, update
+from sqlalchemy import Engine, delete, update
 from support.system.namespace import a_network_of_its_own
 
 from filterd.config import read_config
@@ -341,47 +341,6 @@ def test_suspects_that_the_kernel_refuses_are_tried_again(kernel: KernelLog, kee
     assert kernel.suspects == {VPN}
 
 
-def test_before_the_locks_are_known_suspects_are_set_and_the_locks_of_before_are_left_alone(
-    kernel: KernelLog, keeper: LockKeeper
-) -> None:
-    keeper.suspect({TOR})
-    assert kernel.said == []
-    keeper.stand_on(Rules(n_queues=1))
-
-    keeper.suspect({VPN})
-
-    assert kernel.said == [("all suspects", {VPN})]
-    keeper.install(Rules(n_queues=1), NOW)
-    assert kernel.said[1:] == [("apply", set(), set()), ("all suspects", {VPN})]
-
-
-def test_sessions_that_cannot_be_read_keep_no_lock_of_a_line_away_and_are_read_once_they_can_be(
-    engine: Engine, kernel: KernelLog, keeper: LockKeeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fault, sessions = ValueError("prefixes: one occurs twice"), keeper.sessions
-    numbers: list[object] = []
-
-    def read(_: Connection, which: object, moved: object = ()) -> None:
-        numbers.append(which)
-        raise fault
-
-    put(engine)
-    tap(engine, pause, None)
-    with monkeypatch.context() as patched:
-        patched.setattr(sessions, "read", read)
-        keeper.install(Rules(), NOW)
-        assert (kernel.locked, keeper.unread) == ({V4, V6}, fault)
-        tap(engine, resume)
-        keeper.refresh(NOW)
-        assert (kernel.locked, keeper.unread) == (set(), fault)
-    kernel.said.clear()
-
-    keeper.refresh(NOW)
-
-    assert numbers == [None, None] and keeper.unread is None
-    assert kernel.said == [("all locked", set()), ("all subscribers", {V4, V6})], "what its sets hold was not known"
-
-
 def test_without_a_gate_nobody_is_suspected(kernel: KernelLog, keeper: LockKeeper) -> None:
     keeper.install(Rules(dns_port=53), NOW)
     keeper.suspect(frozenset({VPN}))
@@ -446,28 +405,6 @@ def test_in_a_real_kernel_locks_are_back_after_somebody_has_flushed_all_rules(
         assert call(is_held, "locked4", "198.51.100.0/28")
         assert not call(is_held, "locked4_32", "192.0.2.7")
         assert call(nft, "list", "set", "inet", "filterd", "locked6_56").count("2001") == 0
-
-
-@pytest.mark.kernel
-def test_in_a_real_kernel_a_start_adds_rules_where_there_are_none_and_leaves_those_that_hold_locks(
-    engine: Engine,
-) -> None:
-    put(engine)
-    tap(engine, pause, None)
-    rules = Rules(ports=(443,), n_queues=1, dns_port=5300)
-    with a_network_of_its_own() as call, closing(Kernel()) as kernel, closing(Kernel()) as next_start:
-        assert call(kernel.begin, rules), "a box that boots"
-        assert "queue num 0 bypass" in call(nft, "list", "chain", "inet", "filterd", "queueing")
-        call(LockKeeper(engine, kernel).install, rules, NOW)
-        before = call(nft, "list", "ruleset")
-
-        assert not call(next_start.begin, rules), "control alone that is started again"
-        assert call(nft, "list", "ruleset") == before and call(is_held, "locked4_32", "192.0.2.7")
-
-        call(next_start.keep_gate)
-        assert "redirect" not in call(nft, "list", "ruleset")
-        assert call(next_start.begin, rules), "a start after a stop that left the gate's rules"
-        assert "redirect" in call(nft, "list", "ruleset")
 
 
 @pytest.mark.kernel

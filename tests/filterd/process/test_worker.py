@@ -15,7 +15,6 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.people.session_levels import sessions_generation
 from fastpath.report.counters import Counters
-from filterd.process import worker as worker_module
 from filterd.process.json_socket import ask_blocking
 from filterd.process.messages import Use
 from filterd.process.worker import Worker, _open_gently, classes_counted, counted, make_reporter
@@ -93,36 +92,6 @@ def test_a_worker_reads_the_manifest_itself_at_its_start(images: Images, state: 
     assert len(front.given) == 1
     assert (status["generations"]["names"], status["refused"]) == ([1, 0], None)
     assert status["ja4_classes"] == {}
-
-
-class Short(Front):
-    """Turns some times, and hangs then."""
-
-    async def run(self) -> None:
-        for _ in range(20):
-            self.n_turns += 1
-            await asyncio.sleep(0.01)
-        raise RuntimeError("over")
-
-
-@pytest.mark.parametrize("front", [Front(), Short()], ids=["hangs", "turns"])
-def test_a_loop_that_turns_gives_its_counters_file_the_time_and_one_that_hangs_does_not(
-    images: Images, state: Path, monkeypatch: pytest.MonkeyPatch, front: Front
-) -> None:
-    monkeypatch.setattr(worker_module, "BEAT_S", 0.01)
-    publish(images, state)
-    counters = state / "run/counters-dns/dns-0"
-    counters.parent.mkdir()
-    counters.touch()
-    os.utime(counters, (7.0, 7.0))
-
-    if isinstance(front, Short):
-        with pytest.raises(RuntimeError, match="over"):
-            asyncio.run(Worker("dns-0", state, state / "run", front).run())
-    else:
-        play(state, front, {"op": "status"})
-
-    assert (counters.stat().st_mtime > 7.0) is isinstance(front, Short)
 
 
 @pytest.mark.parametrize("torn", ["", "\0" * 200, '{"names": {"base": "gone.img"}}'])

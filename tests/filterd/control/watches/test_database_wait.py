@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from support.control.box import make, play, push
 
 from filterd.config import Config
-from filterd.control import database_wait
 from filterd.control.context import DATABASE
-from filterd.control.database_wait import DatabaseWait
 from filterd.control.messages import PolicyChanged, WhyClosed
 from filterd.control.service import Control
+from filterd.control.watches import database_wait
+from filterd.control.watches.database_wait import DatabaseWait
 from filterd.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import ask
