@@ -99,7 +99,7 @@ def can_undo(receipt: Mapping[str, Any], now: datetime) -> bool:
 
 def is_deaf(receipt: Mapping[str, Any], now: datetime) -> bool:
     """Whether the page after the last tap was shown a moment ago."""
-    return 0 <= now.timestamp() - receipt.get("shown_s", 0) < DEAF.total_seconds()
+    return bool(0 <= now.timestamp() - receipt.get("shown_s", 0) < DEAF.total_seconds())
 
 
 def would_open_at_once(receipt: Mapping[str, Any], did: str, profile: int, now: datetime) -> bool:

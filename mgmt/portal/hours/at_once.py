@@ -17,10 +17,10 @@ from mgmt.app_context import CLOCK, write
 from mgmt.portal.frame import Sent
 from mgmt.portal.session import Session
 from parental.calendar import exceptions, plans
-from parental.calendar.exceptions import Span
 from parental.calendar.state import Is, State, state_at
 from parental.errors import BadProfile, NotNow
 from parental.people.household import By
+from parental.profile import Span
 from parental.profiles import get_profile
 
 NOW, NEXT_TIME = "now", "next"  # what a form answers
