@@ -120,7 +120,7 @@ def closed(request: pytest.FixtureRequest, house: House) -> Iterator[None]:
             desk.put(f"{line}/schedule", {"closed": whole_week})
         case "screen time":
             desk.put(f"{profile}/quota", {"minutes": 30})
-        case "closed until":
+        case _:
             desk.post(f"{profile}/closed-until", {"until": (datetime.now(UTC) + timedelta(hours=2)).isoformat()})
     wait_until(lambda: dig(house.lab, "child", "allowed.test").data == (at.gateway4,), "the lock", 60.0)
     yield
