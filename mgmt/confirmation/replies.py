@@ -91,7 +91,8 @@ def changed(conn: Connection, order: int | None = None) -> list[int]:
     both = both.outerjoin(of, and_(of.c.order == its.c.order, of.c.id.in_(last)))
     is_meant = true() if order is None else its.c.order == order
     answered = select(its.c.order).select_from(both).where(its.c.id.in_(newest), or_(is_changed, is_wanting), is_meant)
-    unanswered = select(orders.c.id, orders.c.ground, orders.c.ref).where(
+    about: list[Any] = [orders.c.id, orders.c.ground, orders.c.ref]
+    unanswered = select(*about).where(
         *(orders.c.withdrawn_ms.is_not(None), orders.c.id.not_in(select(confirmations.c.order))),
         *(exists().where(entries.c.order == orders.c.id), true() if order is None else orders.c.id == order),
     )

@@ -71,7 +71,7 @@ def read_said(texts: Mapping[str, str]) -> DeskSettings:
 def _put(
     conn: Connection, name: str, text: str | None, shown: tuple[str | None, str | None], by: Actor, at: datetime
 ) -> None:
-    """text  None: the configuration's again;   shown  what pages show before and afterwards, which everybody may read"""
+    """text  None: the configuration's again;   shown  what pages show before and afterwards: everybody may read it"""
     digest = None if text is None else hashlib.sha256(text.encode()).hexdigest()
     before, after = (None if each is None else each[:MAX_SHOWN] for each in shown)
     said: dict[str, Value] = {"sha256": digest, "before": before, "after": after}

@@ -37,6 +37,7 @@ from sqlalchemy.types import NullType
 from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import begin, end_due, enter, has_unbegun, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
+from mgmt.coverage.https_pages import look_at_pages
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import (
     EMERGENCY,
@@ -52,7 +53,6 @@ from mgmt.orders.approvals import (
 )
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
-from mgmt.orders.https_pages import look_at_pages
 from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
 from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
 from mgmt.orders.model import (

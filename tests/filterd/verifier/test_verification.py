@@ -27,8 +27,8 @@ from filterd.verifier.verification import (
 )
 from mgmt.canaries.rules import Policy
 from mgmt.confirmation.verifications import in_force
+from mgmt.coverage.cover import Cover
 from mgmt.orders.approvals import Person, Proposal, approve, propose
-from mgmt.orders.cover import Cover
 from mgmt.orders.store import get_order
 from parental.database import writing
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, update
 
-from mgmt.orders.cover import Cover
+from mgmt.coverage.cover import Cover
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.live import BY_ITS_HOST, REVISION
 from mgmt.orders.model import ENFORCED, ENFORCED_HTTP, NOT_VISIBLE, SCOPES, URL, URL_PREFIX, name_text

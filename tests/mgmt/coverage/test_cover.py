@@ -2,7 +2,7 @@
 
 import pytest
 
-from mgmt.orders.cover import Cover
+from mgmt.coverage.cover import Cover
 from mgmt.orders.judge import judge_entry
 from rules.names.protected import Protected
 

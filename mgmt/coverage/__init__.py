@@ -1,0 +1,1 @@
+"""What the entries of an order close, by what they say alone."""
