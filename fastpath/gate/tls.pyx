@@ -30,7 +30,9 @@ cdef enum:
     CHANGE_CIPHER_SPEC = 20
     ALERT = 21
     APPLICATION_DATA = 23
+    HEARTBEAT = 24          # RFC 6520
     RECORD_HEADER = 5
+    RECORD_OCTETS = 16384   # RFC 8446 §5.1
     SERVER_HELLO = 2
     SERVER_RANDOM = 11      # where the random octets of a ServerHello stand in its first record
     RANDOM_OCTETS = 32
@@ -222,7 +224,7 @@ cdef Verdict _read_hellos(Gate* g, Turn* t) noexcept nogil:
         elif f.is_doubted and not t.is_untracked and status == NOT_THIS:
             verdict = _judge_amid(g, t)
         else:
-            if f.stage == OPENING or status != NOT_THIS:
+            if f.stage == OPENING or status != NOT_THIS or not _is_no_hello(f.w.at + start, f.w.have - start):
                 verdict = judge_hello(g, t, &hello, C_SNI, unless_forgotten(g, t, counter_of(status)))
             f.stage = PASSED
         if verdict == BLOCK:
@@ -242,6 +244,15 @@ cdef bint _is_between_hellos(const Flow* f, const uint8_t* record, size_t n) noe
     if kind == HANDSHAKE:
         return n < RECORD_HEADER or record[3] == 0 and record[4] == 0
     return kind == CHANGE_CIPHER_SPEC or kind == ALERT or f.stage == EARLY and kind == APPLICATION_DATA
+
+
+cdef bint _is_no_hello(const uint8_t* record, size_t n) noexcept nogil:
+    """Whether a record behind a hello, which the parser reads no hello in, is one that clients send there.
+
+    Encrypted data, or another message, also an encrypted one.  Some servers take records of any length (Java)."""
+    if record[0] == HANDSHAKE:
+        return n >= RECORD_HEADER and (record[3] << 8 | record[4]) <= RECORD_OCTETS
+    return record[0] == APPLICATION_DATA or record[0] == HEARTBEAT
 
 
 cdef bint _step_over_record(Flow* f, uint32_t start) noexcept nogil:

@@ -91,6 +91,29 @@ def test_a_second_hello_is_judged_whatever_the_version_of_its_records(
         assert each.counted("gate_hellos") == 4
 
 
+@pytest.mark.parametrize(
+    ("follows", "is_read"),
+    [
+        (APPDATA, True),
+        (records(b"\x10\x00\x00\x21" + bytes(33)), True),
+        (CCS + records(b"\xf3" * 40), True),
+        (records(b"\x01\x00", kind=24), True),
+        (b"\x16\x03\x01" + (16385).to_bytes(2) + hello_message(b"www.blocked.test", padding=16_000), False),
+        (b"\x80\x2e\x01\x03\x01" + bytes(44), False),
+    ],
+    ids=["data", "key exchange", "encrypted message", "heartbeat", "too long a record", "an old record"],
+)
+def test_what_follows_a_hello_and_cannot_be_read_is_undecidable(
+    lab: Lab, closed_lab: Lab, follows: bytes, is_read: bool
+) -> None:
+    for each in (lab, closed_lab):
+        assert each.send(Client(), 0, DECOY) == ALLOWED
+        assert each.answer(Client(), len(DECOY), b"a HelloRetryRequest") == SPOKEN
+        verdict = SPOKEN if is_read or each is lab else BLOCKED
+        assert each.send(Client(), len(DECOY), follows, SPOKEN) == verdict
+        assert each.counted("gate_not_tls") == (0 if is_read else 1)
+
+
 @pytest.mark.parametrize("n", [1, 3, 4, 60])
 @pytest.mark.parametrize("name", [b"www.blocked.test", b"www.other.test"])
 def test_a_second_hello_that_begins_in_the_record_of_the_first_is_blocked_in_either_policy(
