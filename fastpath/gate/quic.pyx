@@ -17,13 +17,15 @@ A QUIC flow is never released: the kernel queues only its packets with a long he
 Source: RFC 9000 §7.2, §12.2, §17.2; RFC 9001 §5.2; rule R7, E46–E57.
 Cost: bench/gate.py.
 """
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Cursor, Status
 from fastpath.gate.flow cimport (
     FOLLOWING, PASSED, WINDOW_OCTETS, Flow, Payer, add_connection, connection_hash, connection_id, find_connection,
     is_unjudged, newest_of, next_older, path_back_of, path_of, payer_of, receiver_of, spend_flow, touch_flow)
 from fastpath.gate.marks cimport is_partial
+from fastpath.gate.reassembly cimport Window
 from fastpath.gate.state cimport BLOCK, BLOCKED, DROP, GO_ON, PORT_BY_CONTENT, PORT_TLS, WAIT, Gate, Turn, Verdict
 from fastpath.gate.stream cimport begin_stream, put_octets
 from fastpath.gate.unfinished cimport (
@@ -35,7 +37,8 @@ from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_HELLOS, CNT_GATE_INITIALS, CNT_GATE_OVER_BUDGET, CNT_GATE_QUIC_REFUSED,
     CNT_GATE_TOO_BIG, CNT_GATE_UNFINISHED_LOST, CNT_GATE_UNKNOWN_QUIC, CNT_GATE_UNREADABLE, count)
 from fastpath.report.trace cimport note_channel, note_undecidable
-from fastpath.wire.quic cimport QUIC_INITIAL, QUIC_UNKNOWN, QuicPacket, next_crypto, next_quic_packet
+from fastpath.wire.quic cimport (
+    QUIC_DRAFT_29, QUIC_INITIAL, QUIC_UNKNOWN, QUIC_V1, QUIC_V2, QuicPacket, next_crypto, next_quic_packet)
 from fastpath.wire.quic_initial cimport (
     QUIC_PLAIN_OCTETS, InitialKeys, derive_initial_keys, derive_server_keys, open_initial)
 from fastpath.wire.tls cimport ClientHello, parse_hello_messages
@@ -45,6 +48,13 @@ cdef enum:
     N_LOOKED_AT = 128
     FIRST_DCID_OCTETS = 8   # RFC 9000 §7.2: a client's first Destination Connection ID has at least these
     SETTLED_S = 300         # servers give up a handshake after 10 to 60 s
+    LONG_FORM = 0x80        # RFC 8999 §5.1
+    LEAST_INITIAL = 1200    # octets of a datagram with one (RFC 9000 §14.1)
+    SEVERAL_OCTETS = 2 * LEAST_INITIAL
+    RANDOM_AT = 6           # in a ClientHello: behind type, length and version
+    RANDOM_OCTETS = 32
+    EXT_KEY_SHARE = 51
+    EXT_TRANSPORT_PARAMETERS = 57
 
 # Tells connections whose hellos were judged from unfinished ones; its low bits are 0, so both are in one cache line.
 cdef uint64_t SETTLED = 0x9e3779b900000000
@@ -62,9 +72,40 @@ cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
         one = _judge_quic_packet(g, t, &q)
         if one != GO_ON:
             verdict = one
+    if (verdict == GO_ON or verdict == WAIT) and t.p.payload_n >= SEVERAL_OCTETS:
+        one = _judge_several(g, t)
+        if one != GO_ON:
+            verdict = one
     if verdict == BLOCK and t.f != NULL:
         spend_flow(&g.flows, t.f, BLOCKED)
     return verdict
+
+
+cdef Verdict _judge_several(Gate* g, Turn* t) noexcept nogil:
+    """Judge every Initial of a packet that may be several datagrams, which a later device takes apart (UDP_SEGMENT).
+
+    Where they begin is not told: an Initial may begin at any octet.  One that was judged before changes nothing."""
+    cdef Cursor c
+    cdef QuicPacket q
+    cdef Verdict verdict = GO_ON
+    cdef Verdict one
+    cdef const uint8_t* at = t.p.payload + 1
+    cdef const uint8_t* end = t.p.payload + t.p.payload_n
+    while (verdict == GO_ON or verdict == WAIT) and end - at >= LEAST_INITIAL:
+        c.at = at
+        c.end = end
+        if at[0] & LONG_FORM and _is_read(at + 1) and next_quic_packet(&c, &q) == OK and q.kind == QUIC_INITIAL:
+            one = _judge_quic_packet(g, t, &q)
+            if one != GO_ON:
+                verdict = one
+        at += 1
+    return verdict
+
+
+cdef inline bint _is_read(const uint8_t* at) noexcept nogil:
+    """Whether a version of QUIC stands here that is read."""
+    cdef uint32_t version = <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | at[3]
+    return version == QUIC_V1 or version == QUIC_V2 or version == <uint32_t>QUIC_DRAFT_29
 
 
 cdef Verdict _judge_quic_packet(Gate* g, Turn* t, const QuicPacket* q) noexcept nogil:
@@ -320,12 +361,58 @@ cdef Status _take_frames(Gate* g, Turn* t, const uint8_t* plain, size_t n) noexc
         octets = <size_t>(data.end - data.at)
         if t.f.stage == PASSED and <int64_t>offset >= t.f.w.high:
             continue    # nothing that comes can change the verdict
+        _take_as_known(t.f, offset, <uint8_t*>data.at, octets)
         status = put_octets(&g.flows, t.f, <int64_t>offset, data.at, octets, &taken)
         if status == MALFORMED or status == NOT_THIS:
             return status
         if taken < octets:
             found = TOO_BIG
     return found
+
+
+cdef void _take_as_known(const Flow* f, uint64_t offset, uint8_t* data, size_t n) noexcept nogil:
+    """Take octets for those of the judged first hello where no name depends on them: its random ones, its session ID,
+    its key shares and transport parameters.
+
+    A client whose version a server does not speak says another hello in another version, under the same connection ID
+    (RFC 9368 §2.1; aioquic).  Every other octet is compared: so whatever a server takes of the two, it reads the same
+    extensions with the same names."""
+    cdef const Window* w = &f.w
+    cdef uint32_t at, end, size
+    cdef uint16_t kind
+    if f.next == 0 or f.base != 0 or offset >= w.have or memcmp(data, w.at + offset, min(n, w.have - offset)) == 0:
+        return
+    end = 4 + (<uint32_t>w.at[1] << 16 | <uint32_t>w.at[2] << 8 | w.at[3])
+    if end > w.have or end < RANDOM_AT + RANDOM_OCTETS + 1:
+        return
+    at = RANDOM_AT + RANDOM_OCTETS
+    _copy_part(w, RANDOM_AT, RANDOM_OCTETS, offset, data, n)
+    _copy_part(w, at + 1, w.at[at], offset, data, n)
+    at += 1 + w.at[at]
+    if at + 2 > end:
+        return
+    at += 2 + (<uint32_t>w.at[at] << 8 | w.at[at + 1])     # cipher suites
+    if at + 1 > end:
+        return
+    at += 1 + w.at[at] + 2                                  # compression methods, the extensions' length
+    while at + 4 <= end:
+        kind = <uint16_t>(w.at[at] << 8 | w.at[at + 1])
+        size = <uint32_t>w.at[at + 2] << 8 | w.at[at + 3]
+        at += 4
+        if at + size > end:
+            return
+        if kind == EXT_KEY_SHARE or kind == EXT_TRANSPORT_PARAMETERS:
+            _copy_part(w, at, size, offset, data, n)
+        at += size
+
+
+cdef void _copy_part(const Window* w, uint32_t at, uint32_t size, uint64_t offset, uint8_t* data,
+                     size_t n) noexcept nogil:
+    """Copy what `data`, of `n` octets at stream position `offset`, has of window[at:at + size] from there."""
+    cdef uint64_t begin = max(<uint64_t>at, offset)
+    cdef uint64_t end = min(<uint64_t>at + size, min(offset + n, <uint64_t>w.have))
+    if begin < end:
+        memcpy(data + (begin - offset), w.at + begin, <size_t>(end - begin))
 
 
 cdef Verdict _read_crypto_hellos(Gate* g, Turn* t) noexcept nogil:

@@ -243,6 +243,7 @@ def _quic(ready: Field) -> list[str]:
         ("plain", foreign, 8443),
         ("retry", resolver, 443),
         ("plain", (at.web4, at.web6), 443),
+        ("first", EARLY, 443),
     ]
     return _python(ready, "quic_recorder.py") + [
         f"{kind}@{address}@{port}" for kind, addresses, port in places for address in addresses

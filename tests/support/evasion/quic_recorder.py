@@ -2,12 +2,13 @@
 
 python quic_recorder.py CERTIFICATE KEY LOG PLACE…
 
-PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token.  LOG as of recorder.py, by the same clients.
+PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token, or first@…, of version 1 alone.  LOG as of recorder.py, by the same clients.
 """
 
 import asyncio
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from aioquic.h3.connection import H3Connection, Setting
 from aioquic.h3.events import HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated, QuicEvent
+from aioquic.quic.packet import QuicProtocolVersion
 from support.evasion.recorder import Log
 
 SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
@@ -82,11 +84,17 @@ def listening(address: str, port: int) -> socket.socket:
 async def run(certificate: str, key: str, log: Log, places: list[str]) -> None:
     configuration = QuicConfiguration(is_client=False, idle_timeout=IDLE_S, alpn_protocols=["h3"])
     configuration.load_cert_chain(Path(certificate), Path(key))
+    first = replace(configuration, supported_versions=[QuicProtocolVersion.VERSION_1])
     protocol = Recording(log).protocol()
     loop = asyncio.get_running_loop()
     for kind, address, port in (place.split("@") for place in places):
         await loop.create_datagram_endpoint(
-            partial(QuicServer, configuration=configuration, create_protocol=protocol, retry=kind == "retry"),
+            partial(
+                QuicServer,
+                configuration=first if kind == "first" else configuration,
+                create_protocol=protocol,
+                retry=kind == "retry",
+            ),
             sock=listening(address, int(port)),
         )
     log.note(("ready", 1), "")
