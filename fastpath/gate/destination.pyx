@@ -1,4 +1,4 @@
-"""Destination judgement: a packet's address against the lists, before its payload is parsed.
+"""Judgement of addresses: a packet's destination, or its source, against the lists, before its payload is parsed.
 
     destination, and the IPv4 address in one of NAT64 or 6to4 → its name below rpz-ip
         → hits?  no: go on    yes: judge() for its client → BLOCK, or go on
@@ -7,7 +7,9 @@ Invariants: every queued packet is judged, at any port, protocol, payload and st
 began applies too.  Only lists block here: a lock leaves the help corridor open, which is defined by names.
 There is no lookup where no image holds addresses.
 A block of a SYN or a datagram is recorded for no subscriber.
-Absent on purpose: the HTTP page, as no request was seen yet; source addresses, as queued packets are the client's.
+The source is judged where the kernel says that a packet may be a server's: else a listed server, or who writes in its
+name, begins an entry in which all that follows passes.
+Absent on purpose: the HTTP page, as no request was seen yet.
 Source: fastpath.wire.address (names of addresses).
 Cost: bench/gate.py; some 60 ns an IPv4 address, 170 with large images and another address each time.
 """
@@ -26,35 +28,46 @@ from fastpath.wire.address cimport embedded_ipv4_at, name_of_address
 
 cdef Verdict judge_address(Gate* g, Turn* t) noexcept nogil:
     """BLOCK where the client may not reach the packet's destination, GO_ON otherwise."""
+    return _judge_place(g, t, t.p.dst, t.p.src)
+
+
+cdef Verdict judge_source(Gate* g, Turn* t) noexcept nogil:
+    """BLOCK where the packet's destination may not be reached from its source, GO_ON otherwise."""
+    return _judge_place(g, t, t.p.src, t.p.dst)
+
+
+cdef Verdict _judge_place(Gate* g, Turn* t, const uint8_t* place, const uint8_t* client) noexcept nogil:
     cdef size_t embedded
     if g.tables == NULL or not hold_addresses(g.tables):
         return GO_ON
-    if _judge_one(g, t, t.p.dst, t.p.version) == BLOCK:
+    if _judge_one(g, t, place, t.p.version, client) == BLOCK:
         return BLOCK
-    embedded = embedded_ipv4_at(t.p.dst) if t.p.version == 6 else 0
-    return GO_ON if embedded == 0 else _judge_one(g, t, t.p.dst + embedded, 4)
+    embedded = embedded_ipv4_at(place) if t.p.version == 6 else 0
+    return GO_ON if embedded == 0 else _judge_one(g, t, place + embedded, 4, client)
 
 
-cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t version) noexcept nogil:
+cdef Verdict _judge_one(Gate* g, Turn* t, const uint8_t* address, uint8_t version,
+                        const uint8_t* client) noexcept nogil:
     cdef Hits hits
     cdef Decision d
+    cdef bint is_nobodys = is_first(t) or client == <const uint8_t*>t.p.dst     # anyone may have written it
     name_of_address(address, version, &g.name)
     find_hits(&g.tables.names, &g.tables.names_delta, &g.name, &hits)
     if hits.n == 0:
         return GO_ON
-    judge_found(g.tables, &g.name, &hits, t.p.src, t.p.version, g.now_ns // 1_000_000_000, True, &d)
+    judge_found(g.tables, &g.name, &hits, client, t.p.version, g.now_ns // 1_000_000_000, True, &d)
     if d.action == PASSTHRU or d.action == TCP_ONLY or d.tier == T_LOCK:
         if is_first(t):     # once a connection
             count_bypass(g, t, &d, C_ADDRESS)
             note_shadow(g.shared, d.shadow, C_ADDRESS)
         return GO_ON
     count_bypass(g, t, &d, C_ADDRESS)
-    if is_first(t):
-        d.subscriber = NO_SUBSCRIBER    # anyone may have written it
+    if is_nobodys:
+        d.subscriber = NO_SUBSCRIBER
     report_block(g, t, &d, C_ADDRESS)
     if is_counted(g, t, C_ADDRESS):
         count(g.shared.counters, CNT_GATE_ADDRESS_BLOCKED, 1)
-    if not is_first(t):     # a server has not received the SYN
+    if not is_nobodys:      # a server has not received the SYN
         t.at = t.edge = 0
         reset_server(g, t)
     return BLOCK

@@ -26,6 +26,8 @@ cdef enum Beginning:    # what is known of where a stream begins
     UNKNOWN = 0         # position 0 is only the first octet seen
     KNOWN = 1
     BEGUN_AGAIN = 2     # its client has sent another SYN, which no SYN/ACK has answered yet
+    ONE_OF_SEVERAL = 3  # as KNOWN, and its server may as well begin at an earlier SYN (Gate.unfinished has the places)
+    REPEATED = 4        # as KNOWN, and its client has sent its SYN again, behind octets: its server is asked
 
 
 cdef enum Doubt:        # of a flow that is spent

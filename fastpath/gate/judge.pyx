@@ -11,13 +11,13 @@ Absent on purpose: I/O, the clock, allocation.
 Source: RFC 9293 §3.10.7, RFC 7323 §5.3 (PAWS), RFC 2385 (the MD5 option), RFC 6093 (urgent data).
 Cost: bench/gate.py.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from fastpath.base.cursor cimport NOT_THIS, OK, Status
-from fastpath.gate.destination cimport judge_address
+from fastpath.gate.destination cimport judge_address, judge_source
 from fastpath.gate.flow cimport (
-    BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, PASSED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow, add_flow, find_flow,
-    is_unjudged, spend_flow, touch_flow)
+    BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, ONE_OF_SEVERAL, PASSED, REPEATED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow,
+    add_flow, find_flow, is_unjudged, path_of, spend_flow, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -29,13 +29,17 @@ from fastpath.gate.state cimport (
 from fastpath.gate.stream cimport (
     asks_server, begin_stream, is_passed_and_proven, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
-from fastpath.gate.verdicts cimport so_far
+from fastpath.gate.unfinished cimport begin_range, is_in_earlier_range
+from fastpath.gate.verdicts cimport contradicted, so_far
 from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
-    CNT_GATE_PACKETS, CNT_GATE_RELEASED, count)
+    CNT_GATE_PACKETS, CNT_GATE_RELEASED, CNT_GATE_UNFINISHED_LOST, count)
 from fastpath.wire.detect cimport PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS, PROTOCOL_UNKNOWN, protocol_of
 from fastpath.wire.packet cimport (
-    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_UDP, PacketView, parse_packet, turn_packet)
+    FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN, FLAG_URG, PROTO_TCP, PROTO_UDP, PacketView, parse_packet, turn_packet)
+
+cdef enum:
+    NEXT_FRAGMENT = 44      # RFC 8200 §4.5
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -54,28 +58,43 @@ cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t ma
     t.is_asking = 0
     count(g.shared.counters, CNT_GATE_PACKETS, 1)
     status = parse_packet(packet, n, &t.p)
+    if status == NOT_THIS and _is_whole(&t.p):
+        return MARK_VERDICT | state_after(t.state, _judge_addresses(g, &t))
     if status != OK:
         count(g.shared.counters, CNT_GATE_MALFORMED, 1)
         # no host takes it, or its queue has cut it: a server that reads it all the same is not to get it
         return MARK_VERDICT | (MARK_DROPPED if status != NOT_THIS else BLOCKED if g.closed else t.state)
-    if mark & MARK_REPLY and t.p.proto != PROTO_UDP:
-        verdict = _judge_reply(g, &t)
-    else:
-        verdict = judge_address(g, &t)
-        if verdict == GO_ON and t.p.proto == PROTO_UDP:
-            verdict = judge_datagram(g, &t)
-        elif verdict == GO_ON:
-            verdict = _judge_segment(g, &t)
+    verdict = _judge_addresses(g, &t)
+    if verdict == GO_ON and t.p.proto == PROTO_UDP:
+        verdict = judge_datagram(g, &t)
+    elif verdict == GO_ON:
+        verdict = _judge_reply(g, &t) if t.is_reply else _judge_segment(g, &t)
     if g.flows.evicted:
         count_evicted(g)
     return MARK_VERDICT | state_after(t.state, verdict) | (MARK_ASK if _is_asking(&t) else 0)
+
+
+cdef Verdict _judge_addresses(Gate* g, Turn* t) noexcept nogil:
+    """Judge both ends of a packet that may be a server's, the destination of any other: BLOCK or GO_ON.
+
+    Not of an answer to a SYN, which was judged itself."""
+    if not t.is_reply:
+        return judge_address(g, t)
+    if t.p.proto == PROTO_TCP and t.p.flags & (FLAG_SYN | FLAG_ACK) == FLAG_SYN | FLAG_ACK:
+        return GO_ON
+    return BLOCK if judge_source(g, t) == BLOCK or t.p.proto != PROTO_TCP and judge_address(g, t) == BLOCK else GO_ON
+
+
+cdef inline bint _is_whole(const PacketView* p) noexcept nogil:
+    """Whether a packet that is neither TCP nor UDP is no fragment, so that its protocol is known."""
+    return p.proto != 0 and not (p.version == 6 and p.proto == NEXT_FRAGMENT)
 
 
 cdef bint _is_asking(const Turn* t) noexcept nogil:
     """Whether the kernel is to queue the server's next packets, too.  Untracked, they may take another path."""
     if t.f == NULL or t.is_untracked or t.f.spent or t.p.proto == PROTO_UDP:
         return False
-    return t.is_asking or asks_server(t.f)
+    return t.is_asking or t.f.is_isn_known >= ONE_OF_SEVERAL or asks_server(t.f)
 
 
 cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
@@ -87,6 +106,7 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     t.f = find_flow(&g.flows, &client)
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
+    _note_begin(g, t, &client)
     note_acknowledged(&g.flows, t.f, t.p.ack)
     if not _ends_hellos(t):
         return GO_ON
@@ -107,13 +127,23 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
 
     The kernel queues such a packet where its client has sent a SYN since anything of it was judged, and only from the
     interface that leads to the server.  Sent again, it comes behind octets that belong to the stream: they stay.  Where
-    an earlier one came to no gate, nobody knows which of those octets the server has: they are blocked."""
+    an earlier one came to no gate, nobody knows which of those octets the server has: they are blocked.
+
+    A server that keeps nothing of a SYN (SYN cookies) begins where its client answers: at this SYN, or at an earlier
+    one, if nothing proves that it has begun there before."""
+    cdef uint64_t connection
+    cdef int64_t now_s = g.now_ns // 1_000_000_000
+    cdef uint8_t beginning = KNOWN
     if not t.p.flags & FLAG_ACK or g.port_kinds[client.dport] == PORT_NEITHER:
         return GO_ON
     t.f = find_flow(&g.flows, client)
     if t.f == NULL:
-        t.f = add_flow(&g.flows, client, g.now_ns // 1_000_000_000)
-    elif t.f.is_isn_known and t.f.isn == t.p.ack & 0xffffff and not _has_begun_anew(t):
+        t.f = add_flow(&g.flows, client, now_s)
+    elif t.f.is_isn_known and _isn_of(t.f) == t.p.ack and not _begins_anew(t):
+        if t.f.top == 0:
+            t.f.heard = t.p.seq + 1     # a SYN cookie changes with time
+        if t.f.is_isn_known == REPEATED:
+            t.f.is_isn_known = ONE_OF_SEVERAL
         if t.f.state == UNDECIDED or t.f.spent:
             return OPEN
         t.state = t.f.state     # that of the mark was taken back
@@ -122,11 +152,46 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
         count(g.shared.counters, CNT_GATE_FORGOTTEN, 1)
         spend_flow(&g.flows, t.f, BLOCKED)
         return BLOCK
-    touch_flow(&g.flows, t.f, g.now_ns // 1_000_000_000)
-    begin_stream(&g.flows, t.f, t.p.ack, 1)
+    elif t.f.is_isn_known and not _begins_anew(t) and g.unfinished.sets != NULL:
+        connection = path_of(&g.flows, client)
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST,
+              begin_range(&g.unfinished, connection, _isn_of(t.f), now_s)
+              | begin_range(&g.unfinished, connection, t.p.ack, now_s))
+        beginning = ONE_OF_SEVERAL
+    touch_flow(&g.flows, t.f, now_s)
+    begin_stream(&g.flows, t.f, t.p.ack, beginning)
+    t.f.isn_high = t.p.ack >> 24
     t.f.heard = t.p.seq + 1
     t.f.has_heard = 1
     return OPEN
+
+
+cdef inline uint32_t _isn_of(const Flow* f) noexcept nogil:
+    return <uint32_t>f.isn_high << 24 | f.isn
+
+
+cdef bint _begins_anew(const Turn* t) noexcept nogil:
+    """Whether a SYN/ACK is of a connection whose server has nothing of the octets that came before.
+
+    It has another number of the server's than before, behind a SYN that came behind those octets: a server that has
+    them does not answer it by a SYN/ACK."""
+    return _has_begun_anew(t) or t.f.is_isn_known == REPEATED and t.f.heard != t.p.seq + 1
+
+
+cdef void _note_begin(Gate* g, Turn* t, const PacketView* client) noexcept nogil:
+    """Learn from a server's packet that it goes on with the stream that is known: it has got octets of it, or answers
+    a SYN that came again behind them."""
+    if t.f.is_isn_known == REPEATED:
+        t.f.is_isn_known = ONE_OF_SEVERAL
+    if (t.f.is_isn_known == ONE_OF_SEVERAL and t.p.ack != _isn_of(t.f)
+            and not is_in_earlier_range(&g.unfinished, path_of(&g.flows, client), t.p.ack, 0)):
+        t.f.is_isn_known = KNOWN
+
+
+cdef bint _is_elsewhere(Gate* g, const Turn* t) noexcept nogil:
+    """Whether the first octet of a stream is among a segment's that the server may have begun in this one's stead."""
+    return (t.f.is_isn_known == ONE_OF_SEVERAL and g.unfinished.sets != NULL
+            and is_in_earlier_range(&g.unfinished, path_of(&g.flows, &t.p), t.p.seq, t.p.payload_n))
 
 
 cdef bint _has_overtaken(const Turn* t) noexcept nogil:
@@ -156,10 +221,10 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
             return DROP         # its mark is older than the verdict; its client sends it again
         t.state = t.f.state
         return GO_ON
-    if t.f.is_isn_known == BEGUN_AGAIN or _is_old(t) or _is_before_stream(g, t):
+    if (t.f.is_isn_known == BEGUN_AGAIN or t.f.is_isn_known == REPEATED or _is_old(t) or _is_before_stream(g, t)):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
-    verdict = _judge_octets(g, t)
+    verdict = contradicted(g) if _is_elsewhere(g, t) else _judge_octets(g, t)
     if verdict == DROP:
         return DROP
     t.f.state = state_after(t.state, verdict)
@@ -175,17 +240,21 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict _judge_syn(Gate* g, Turn* t) noexcept nogil:
     """Take a SYN of a connection that the kernel knows: a client that begins again, or its SYN once more.
 
-    What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK.  A SYN
-    that comes once more behind octets of its stream is dropped: only a server that has forgotten them needs it, and
-    would take others in their places.  A client that begins again has another ISN, or waits for the kernel's entry."""
+    What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK.  So does
+    what follows a SYN that comes once more behind octets of its stream, as of a device that was started again and
+    counts from the same number.  A server that has those octets says that it goes on; one that has forgotten them
+    begins anew."""
+    cdef bint is_spoken = t.state == ALLOWED_SPOKEN or t.state == PARTIAL_SPOKEN
+    t.state = UNDECIDED         # no SYN changes its connection's mark
     t.f = find_flow(&g.flows, &t.p)
-    if t.f == NULL or t.is_untracked or t.f.is_isn_known != KNOWN:
+    if t.f == NULL or t.is_untracked or t.f.is_isn_known != KNOWN and t.f.is_isn_known != ONE_OF_SEVERAL:
         return GO_ON
-    if (t.p.seq + 1) & 0xffffff != t.f.isn:
+    if is_spoken and not t.f.spent:
+        t.f.state = ALLOWED_SPOKEN      # since its client's last octets: it has begun where this stream does
+    if t.p.seq + 1 != _isn_of(t.f):
         t.f.is_isn_known = BEGUN_AGAIN
     elif t.f.top > 0 and not t.f.spent:
-        count(g.shared.counters, CNT_GATE_IGNORED, 1)
-        return DROP
+        t.f.is_isn_known = REPEATED
     return GO_ON
 
 

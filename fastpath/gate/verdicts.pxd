@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from fastpath.base.cursor cimport Status
 from fastpath.gate.state cimport Gate, Turn, Verdict
 from fastpath.images.verdict cimport Decision
-from fastpath.wire.packet cimport FLAG_SYN, PROTO_UDP
+from fastpath.wire.packet cimport FLAG_SYN, PROTO_TCP
 from fastpath.wire.tls cimport ClientHello
 
 
@@ -30,5 +30,5 @@ cdef Verdict so_far(const Turn* t) noexcept nogil
 
 
 cdef inline bint is_first(const Turn* t) noexcept nogil:
-    """Whether a packet comes before any handshake that the gate could see: a SYN, or a datagram."""
-    return t.p.proto == PROTO_UDP or t.p.flags & FLAG_SYN
+    """Whether a packet comes before any handshake that the gate could see: a SYN, or none of TCP."""
+    return t.p.proto != PROTO_TCP or t.p.flags & FLAG_SYN

@@ -38,8 +38,8 @@ cdef enum:
 cdef Status parse_packet(const uint8_t* data, size_t n, PacketView* out) noexcept nogil:
     """Parse one IP packet that begins at `data`.
 
-    NEED_MORE: the IP length reaches past `n`.  NOT_THIS: a fragment, or neither TCP nor UDP.  MALFORMED: a packet that
-    every host drops, or lengths that do not nest."""
+    NEED_MORE: the IP length reaches past `n`.  NOT_THIS: a fragment, or neither TCP nor UDP, whose addresses and
+    protocol are set.  MALFORMED: a packet that every host drops, or lengths that do not nest."""
     cdef Cursor c
     cdef Status status
     memset(out, 0, sizeof(PacketView))
@@ -76,10 +76,10 @@ cdef Status _ipv4(Cursor* c, PacketView* out) noexcept nogil:
     if ((at[6] & 0x3f) << 8) | at[7]:          # MF or an offset
         return NOT_THIS
     out.proto = at[9]
-    if out.proto != PROTO_TCP and out.proto != PROTO_UDP:
-        return NOT_THIS
     memcpy(out.src, at + 12, 4)
     memcpy(out.dst, at + 16, 4)
+    if out.proto != PROTO_TCP and out.proto != PROTO_UDP:
+        return NOT_THIS
     c.at = at + header
     c.end = at + total
     return OK

@@ -20,7 +20,6 @@ from filterd.kernel.nft_rules import queue
 from filterd.kernel.nft_sets import CORRIDOR, LOCKED, POOLS, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
 from filterd.kernel.ruleset import (
-    EMBEDDED,
     QUEUEING,
     QUEUEING_QUIC,
     TABLE,
@@ -78,9 +77,10 @@ class Kernel:
         if rules.n_queues:
             self._sets.fill(QUEUEING, [queue(rules.first_queue, rules.n_queues, rules.is_open_when_dead)])
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
-            for length, chain in EMBEDDED.items():
-                self._sets.fill(chain, embedded_rules(length, (SUSPECTS.hashed[4, 32], SUSPECTS.wide[4])))
-        self._must(["nft", "-f", "-"], f"add chain {TABLE} {WHOLE_CHAIN}\n")
+            for chain, filling in embedded_rules((SUSPECTS.hashed[4, 32], SUSPECTS.wide[4])).items():
+                self._sets.fill(chain, filling)
+        self._must(["nft", "-f", "-"], f"add chain {TABLE} {WHOLE_CHAIN}
+")
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace_spans(POOLS, spans_of(rules.locked_pools))

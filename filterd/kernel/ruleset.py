@@ -12,8 +12,8 @@
 Invariants: forwarded packets pass one hook; the gate's verdict is NF_REPEAT, so a judged packet enters that hook again.
 A second hook would cost every packet 0.1 µs (Linux 6.18).  Locks are checked first, in every state of a connection, and
 only while there are any.  The chains `queueing` and `queueing_quic` drop until their real rules are in them, so no
-packet passes unjudged; those of EMBEDDED are filled before any set of suspects is.  Pieces of one QUIC stream may come
-from any address and port: all go to the first queue.
+packet passes unjudged; those of EMBEDDED and EMBEDDED_SOURCES are filled before any set of suspects is.  Pieces of one
+QUIC stream may come from any address and port: all go to the first queue.
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
 Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
 entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib,
@@ -78,13 +78,15 @@ QUEUEING_QUIC = NftChain("filterd", "queueing_quic")
 # The prefixes of IPv6 that the gate reads an IPv4 address behind, by their length: as fastpath.wire.address has them.
 EMBEDDING = {96: ("::ffff:0:0/96", "64:ff9b::/96"), 16: ("2002::/16",)}
 EMBEDDED = {length: NftChain("filterd", f"suspects_behind_{length}") for length in EMBEDDING}
+EMBEDDED_SOURCES = {length: NftChain("filterd", f"suspect_sources_behind_{length}") for length in EMBEDDING}
 ALL_BITS = 0xFFFFFFFF  # of a mark
 # The longest ICMP error (RFC 1812 §4.3.2.3, RFC 4443 §2.4): what causes one is at least as long.  QUIC's Initials are,
 # in IPv6 those of browsers.
 ERROR_OCTETS4, ERROR_OCTETS6 = 576, 1280
 WEB_PORTS = (80, 443)  # of help sites, where no gate reads names
 HEADER_OCTETS6 = 40  # not in IPv6's length
-DESTINATION_AT6 = 24  # in its header
+SOURCE_AT6, DESTINATION_AT6 = 8, 24  # in its header
+SEVERAL_OCTETS = 20 + 8 + 2 * 1200  # of IPv4 and UDP, and two datagrams with an Initial each (RFC 9000 §14.1)
 LOOKED_AT = 100  # SYNs whose way out is looked up, at most, a second: enough to tell that servers are where clients are
 
 # What the rules read and write of a mark, before its shift: fastpath.gate.marks says what each state and bit means.
@@ -215,12 +217,12 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
         "invalid": "" if rules.is_asymmetric else INVALID,
         "asymmetric": ASYMMETRIC if rules.is_asymmetric else "",
         "suspects": SUSPECTS if rules.n_queues else "",
-        "embedded": "".join(EMBEDDED_CHAIN % {"name": each.name, "length": n} for n, each in EMBEDDED.items()),
-        "to_embedded": "".join(
-            TO_EMBEDDED % {"name": each.name, "prefixes": ", ".join(EMBEDDING[n])} for n, each in EMBEDDED.items()
-        ),
+        "embedded": _embedded_chains(EMBEDDED),
+        "to_embedded": _to_embedded("daddr", EMBEDDED),
+        "embedded_sources": _embedded_chains(EMBEDDED_SOURCES),
+        "from_embedded": _to_embedded("saddr", EMBEDDED_SOURCES),
         "until_queued": "drop" if rules.n_queues else "accept",
-        "quic": QUIC % marks if rules.quic_ports else "",
+        "quic": QUIC % {**marks, "several": SEVERAL_OCTETS} if rules.quic_ports else "",
         "quic_reject": QUIC_REJECT if rules.is_quic_rejected else "",
         "refused_udp": REFUSED_UDP % {"ports": _listed(rules.refused_udp)} if rules.refused_udp else "",
         "locked4": _elements(_of_version(4, locked)),
@@ -246,9 +248,17 @@ def ruleset(rules: Rules, locked: Iterable[Network] = ()) -> str:
     }
 
 
-def embedded_rules(length: int, suspects: Iterable[NftSet]) -> list[list[bytes]]:
-    """What fills the chain EMBEDDED[length].   suspects  the sets of IPv4"""
-    return [[*held(DESTINATION_AT6 + length // 8, each), *goto("to_suspect")] for each in suspects]
+def embedded_rules(suspects: Iterable[NftSet]) -> dict[NftChain, list[list[bytes]]]:
+    """What fills the chains of EMBEDDED and EMBEDDED_SOURCES.   suspects  the sets of IPv4"""
+    suspects = tuple(suspects)
+    return {
+        chain: [[*held(at + length // 8, each), *goto(to)] for each in suspects]
+        for at, to, chains in (
+            (DESTINATION_AT6, "to_suspect", EMBEDDED),
+            (SOURCE_AT6, "from_suspect", EMBEDDED_SOURCES),
+        )
+        for length, chain in chains.items()
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -267,10 +277,26 @@ def _corridor_ports(rules: Rules) -> tuple[int, ...]:
     return rules.ports if rules.n_queues else WEB_PORTS
 
 
+def _embedded_chains(chains: Mapping[int, NftChain]) -> str:
+    return "".join(EMBEDDED_CHAIN % {"name": each.name, "length": length} for length, each in chains.items())
+
+
+def _to_embedded(end: str, chains: Mapping[int, NftChain]) -> str:
+    """The rules that lead to a chain of each length.   end: of the packet, as nft names it"""
+    return "".join(
+        TO_EMBEDDED % {"end": end, "name": each.name, "prefixes": ", ".join(EMBEDDING[length])}
+        for length, each in chains.items()
+    )
+
+
 def _marks(shift: int) -> dict[str, str]:
     """What the rules read and write of a mark."""
     moved = {name: bits << shift for name, bits in _BITS.items()}
-    kept = {"KEPT": ALL_BITS ^ MARK_BITS << shift, "NOT_ASKED": ALL_BITS ^ moved["ASKED"]}
+    kept = {
+        "KEPT": ALL_BITS ^ MARK_BITS << shift,
+        "NOT_ASKED": ALL_BITS ^ moved["ASKED"],
+        "NO_STATE": ALL_BITS ^ moved["STATE"],
+    }
     return {name: f"{bits:#x}" for name, bits in (moved | kept).items()}
 
 

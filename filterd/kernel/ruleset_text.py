@@ -120,6 +120,19 @@ table inet filterd {
     ip6 daddr @suspects6_128 goto to_suspect
     ip6 daddr @suspects6 goto to_suspect
 %(to_embedded)s  }
+  chain from_suspect {
+    tcp flags & syn == syn @ih,0,8 >= 0 drop
+    jump note
+    meta mark set meta mark | %(REPLY_ALONE)s
+    meta l4proto udp goto to_quic_queue
+    goto to_queue
+  }
+%(embedded_sources)s  chain suspect_sources {
+    ip saddr @suspects4_32 goto from_suspect
+    ip saddr @suspects4 goto from_suspect
+    ip6 saddr @suspects6_128 goto from_suspect
+    ip6 saddr @suspects6 goto from_suspect
+%(from_embedded)s  }
   chain opening {
     tcp dport @gate_ports goto opening_judged
     tcp sport @gate_ports goto opening_judged
@@ -130,18 +143,31 @@ table inet filterd {
     tcp option mptcp exists drop comment "a second one: the rule above removes the first alone"
     reset tcp option fastopen
 %(proven)s    tcp flags & ack == ack goto opening_server
-    tcp dport != @gate_ports drop comment "two clients: no server opens like this"
+    tcp dport != @gate_ports goto opening_elsewhere
     limit rate %(looked_at)s/second burst %(looked_at)s packets counter name n_begun \
 fib daddr . mark . iif oif exists counter name n_turned comment "not of each SYN: a lookup costs"
+    ct direction reply ct mark & %(STATE)s == %(RELEASED)s ct mark set ct mark & %(NO_STATE)s | %(BLOCKED)s drop \
+comment "no client from another port is asked by its server: both open"
     ct direction reply drop
     ct mark & %(STATE)s != %(UNDECIDED)s ct mark set ct mark | %(SYN)s
     jump suspects
+    ct state new jump suspect_sources
     ct state untracked meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_queue
-    ct status & confirmed == confirmed meta mark set meta mark & %(KEPT)s | %(QUEUED)s goto to_queue \
+    ct status & confirmed == confirmed goto noted \
 comment "behind what waits there: its server would take that for the new connection's"
     accept
   }
+  chain opening_elsewhere { comment "a client from a judged port: a translator of addresses chooses any";
+    ct direction reply drop comment "its client has begun: no server opens, too"
+    ct mark & %(STATE)s == %(BLOCKED)s drop
+    ct state new ct mark set ct mark & %(NO_STATE)s | %(RELEASED)s
+    jump suspects
+    ct state new jump suspect_sources
+    accept
+  }
   chain opening_server {
+    tcp sport != @gate_ports ct direction reply ct mark & %(STATE)s == %(RELEASED)s accept \
+comment "of another port, to opening_elsewhere's client"
     tcp sport != @gate_ports drop comment "a client answers no SYN"
     ct direction original drop
     ct mark & %(STATE)s == %(UNDECIDED)s goto begun
@@ -164,6 +190,11 @@ comment "behind what waits there: its server would take that for the new connect
     udp dport @quic_ports goto to_quic_gate
     udp sport @quic_ports ct direction reply accept
     @th,72,32 { %(quic_versions)s } goto long_headers_elsewhere
+  }
+  chain several_datagrams {
+    udp dport @quic_ports goto to_quic_gate
+    udp sport @quic_ports ct direction reply accept
+    goto long_headers_elsewhere
   }
   chain long_headers_elsewhere {
     ct state untracked meta mark set meta mark & %(KEPT)s | %(UNTRACKED)s goto to_quic_queue
@@ -273,20 +304,27 @@ REFUSED_UDP = """\
 # Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
 # version is one that the gate reads (E55), in both directions: whoever writes the first packet of an entry chooses
 # which is the client's.  Where routing is asymmetric a server's Initial may come alone: nothing proves it to be one.
+# A packet so long that two datagrams with an Initial fit in may be several, whose first octets stand within: a sender
+# next door hands them over in one piece (UDP_SEGMENT), and so does a network card (rx-udp-gro-forwarding).
 QUIC = """\
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct mark & %(STATE)s { %(UNDECIDED)s, %(PARTIAL)s } goto long_headers
     meta l4proto udp @th,64,8 & 0x80 == 0x80 ct state untracked goto long_headers
+    meta l4proto udp meta length >= %(several)d ct mark & %(STATE)s { %(UNDECIDED)s, %(PARTIAL)s } \
+goto several_datagrams
+    meta l4proto udp meta length >= %(several)d ct state untracked goto several_datagrams
 """
 # The IPv4 address inside of one of IPv6: nft cannot write the rules that look for it.
 EMBEDDED_CHAIN = """\
   chain %(name)s { comment "is the IPv4 address behind bit %(length)d a suspect?"; }
 """
 TO_EMBEDDED = """\
-    ip6 daddr { %(prefixes)s } goto %(name)s
+    ip6 %(end)s { %(prefixes)s } goto %(name)s
 """
-# At any port, until an answer comes: there is none where the gate blocks.
+# In any protocol, at any port, until an answer comes: there is none where the gate blocks.  From such an address, too:
+# in an entry that a server has begun, or somebody in its name, its client's packets are the answers.
 SUSPECTS = """\
-    ct state new ct direction original meta l4proto { tcp, udp } jump suspects
+    ct state new ct direction original jump suspects
+    ct state new ct direction original jump suspect_sources
 """
 # What conntrack says of a packet proves nothing then, but its state is its connection's.
 QUIC_UNPROVEN = """\

@@ -182,7 +182,7 @@ class Gateway:
         elif state != FlowState.UNDECIDED:
             entry.mark |= MARK_SYN
         if entry.is_confirmed and not p.flags & ACK:
-            self._queue(p, entry, MARK_QUEUED)  # behind what waits there
+            self._queue(p, entry, state | MARK_QUEUED)  # behind what waits there
         else:
             self._pass(p, entry)
 

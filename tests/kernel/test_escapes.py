@@ -15,6 +15,8 @@ from support.escapes.settings import await_forgotten, delegated, forgetful, mult
 from support.evasion.campaign import ALLOWED, EARLY, EARLY_RETRY, FORBIDDEN, SERVED_EARLY, SIBLING, Field, cases_of
 from support.evasion.rows import BY_NAME
 from support.evasion.segments import Row
+from support.gate.any_port import ask_tcp, start_servers
+from support.gate.program import PYTHON, ROOT
 
 pytestmark = pytest.mark.kernel
 
@@ -196,6 +198,15 @@ def test_an_option_of_multipath_tcp_behind_the_handshake_spreads_no_hello(way: P
         assert_stopped(way, way.play("multipath option in the third packet", families=(False,)))
 
 
+def test_a_hello_is_judged_where_a_server_that_keeps_nothing_of_a_syn_begins_at_the_first_of_two(way: Passage) -> None:
+    with stateless(way.lab):
+        assert_stopped(way, way.play("two SYNs"))
+
+
+def test_a_hello_over_quic_in_one_piece_with_another_datagram_is_judged(way: Passage) -> None:
+    assert_stopped(way, way.play("one piece"))
+
+
 def test_a_hello_over_quic_whose_halves_come_from_two_ports_is_judged(way: Passage) -> None:
     assert_stopped(way, way.play("two ports"))
 
@@ -230,6 +241,41 @@ def test_a_port_that_is_used_again_for_another_name_is_served(way: Passage, row:
 def test_a_client_of_multipath_tcp_is_served(way: Passage) -> None:
     with multipath(way.lab):
         assert_answered(way.play("two subflows", name=ALLOWED))
+
+
+def test_a_client_that_repeats_its_syn_to_a_server_that_keeps_nothing_of_it_is_served(way: Passage) -> None:
+    with stateless(way.lab):
+        assert_answered(way.play("the same SYN twice", name=ALLOWED))
+
+
+@pytest.mark.parametrize("row", ["the same number again", "a number above", "a number below"])
+def test_a_device_that_is_started_again_and_counts_from_about_the_same_number_is_served(way: Passage, row: str) -> None:
+    if way.way.startswith("asymmetric") and row != "the same number again":
+        pytest.skip("what stands where an earlier stream did may be the rest of that one: docs/gate-rules.md, limits")
+    assert_answered(way.play(row, name=ALLOWED))
+
+
+def test_datagrams_over_quic_in_one_piece_are_served(way: Passage) -> None:
+    assert_answered(way.play("one piece", name=ALLOWED))
+
+
+@pytest.mark.parametrize("server", ["of both versions", "of version 1 alone"])
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_a_quic_client_that_begins_in_version_2_is_served_in_version_1(way: Passage, family: str, server: str) -> None:
+    of_both = getattr(way.lab.addresses, f"foreign{family}")
+    address = of_both if server == "of both versions" else EARLY[family == "6"]
+    client = [*PYTHON, str(ROOT / "tests/support/evasion/quic_client.py")]
+
+    assert way.lab.run("child", [*client, ALLOWED, address, "20", "2"]).stdout.strip() == "connected"
+
+
+def test_a_client_whose_own_port_is_a_judged_one_is_served_at_another(way: Passage) -> None:
+    at = way.lab.addresses
+    servers = start_servers(way.lab)
+    try:
+        assert [ask_tcp(way.lab, "child", address, 443) for address in (at.foreign4, at.foreign6)] == ["here"] * 2
+    finally:
+        way.lab.stop(servers)
 
 
 def test_another_name_is_served_where_an_operator_has_left_it_untracked(way: Passage) -> None:

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
-from support.gate.any_port import PATIENCE_S, SILENCE_S, ask_tcp, ask_udp, start_servers
+from support.gate.any_port import PATIENCE_S, SILENCE_S, ask_tcp, ask_udp, begun_by_server, ping, start_servers
 from support.gate.program import Gate
 
 from filterd.lab.topology import Lab
@@ -81,3 +81,21 @@ def test_a_listed_address_of_ipv4_is_closed_inside_of_one_of_ipv6_too(gate: Clos
     assert (gate.udp("adult", listed), gate.tcp("adult", listed)) == ("here", "here")
     assert gate.counted("gate_address_blocked") == 2
     assert gate.counted("gate_verdict_failed") == 0
+
+
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_a_listed_server_that_begins_reaches_the_child_by_nothing_and_the_adult(gate: Closing, family: str) -> None:
+    server = getattr(gate.lab.addresses, f"web{family}")
+    for node, expected in (("child", "nothing"), ("adult", "here")):
+        client = getattr(gate.lab.addresses, f"{node}{family}")
+        for kind in ("udp", "tcp"):
+            assert begun_by_server(gate.lab, node, kind, server, client) == expected
+
+
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_a_listed_address_is_closed_to_the_child_in_other_protocols_too(gate: Closing, family: str) -> None:
+    listed, unlisted = (getattr(gate.lab.addresses, f"{place}{family}") for place in ("web", "foreign"))
+
+    assert ping(gate.lab, "child", unlisted)
+    assert ping(gate.lab, "adult", listed)
+    assert not ping(gate.lab, "child", listed)

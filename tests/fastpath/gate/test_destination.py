@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.gate.lab import ALLOWED, BLOCKED, DECOY, NOW_S, REAL, SPOKEN, Lab
+from support.gate.lab import ALLOWED, BLOCKED, DECOY, NOW_S, REAL, SPOKEN, Lab, state_in
 from support.images.opened import Entry, Images
 from support.images.prefixes import entries
 from support.packets.builders import SYN, Client, request
 
+from fastpath.gate.marks import MARK_QUEUED, MARK_REPLY
 from fastpath.images.image import open_image
 from fastpath.images.key_builder import ListSpec
 from fastpath.images.layout import ImageKind
@@ -81,6 +82,41 @@ def test_it_is_open_to_whom_it_is_not_closed_and_so_are_other_addresses(lab: Lab
         assert lab.send(client, 0, b"anything", state) == state
     assert lab.counted("gate_blocked") == 0
     assert events(lab) == []
+
+
+@pytest.mark.parametrize(("client", "server"), [(CHILD, VPN), ("2001:db8::11", VPN6)], ids=["v4", "v6"])
+def test_a_listed_server_that_begins_is_stopped_as_its_client_s_packets_would_be_the_answers(
+    lab: Lab, client: str, server: str
+) -> None:
+    begun = MARK_QUEUED | MARK_REPLY
+
+    def feed(packet: bytes) -> int:
+        return state_in(lab.gate.feed(packet, begun, NOW_S))
+
+    for sport in (9001, 443):
+        back = Client(server, client, sport, 40000)
+        assert feed(back.datagram(WIREGUARD)) == BLOCKED
+        assert feed(back.segment(-1, b"", SYN)) == BLOCKED
+        assert feed(back.segment(0, b"goes on")) == BLOCKED
+    assert lab.gate.injected() == []
+    assert feed(Client(server, ADULT if client == CHILD else "2001:db8::12").datagram(WIREGUARD)) == 0
+    assert {event.subscriber for event in events(lab)} == {None}
+
+
+@pytest.mark.parametrize("protocol", [1, 47, 50, 132])
+def test_a_listed_address_is_closed_in_every_protocol_of_ip(lab: Lab, closed_lab: Lab, protocol: int) -> None:
+    def packet(src: str, dst: str) -> bytes:
+        return Client(src, dst)._packet(protocol, b"\x08" + bytes(40))
+
+    for each in (lab, closed_lab):
+        for src, dst, bits, verdict in (
+            (CHILD, VPN, 0, BLOCKED),
+            (ADULT, VPN, 0, 0),
+            (CHILD, OTHER, 0, 0),
+            (VPN, CHILD, MARK_REPLY, BLOCKED),
+            (VPN, ADULT, MARK_REPLY, 0),
+        ):
+            assert state_in(each.gate.feed(packet(src, dst), MARK_QUEUED | bits, NOW_S)) == verdict
 
 
 def test_an_order_closes_an_address_to_everybody(lab: Lab) -> None:

@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.gate.lab import (
     ALLOWED,
+    APPDATA,
     BLOCKED,
     DECOY,
     DROPPED,
@@ -18,8 +20,21 @@ from support.gate.lab import (
     SPOKEN,
     Lab,
     cut,
+    state_in,
 )
-from support.packets.builders import ACK, PSH, RST, SYN, URG, Client, md5, timestamps
+from support.packets.builders import (
+    ACCEPTED,
+    ACK,
+    PSH,
+    RST,
+    SERVER_ISN,
+    SYN,
+    URG,
+    Client,
+    hello,
+    md5,
+    timestamps,
+)
 from support.packets.shapes import ipv4, tcp
 
 from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
@@ -45,11 +60,19 @@ def test_a_packet_that_cannot_be_read_is_dropped_and_counted(lab: Lab, closed_la
         assert place.counted("gate_malformed") == 1
 
 
-def test_a_packet_of_another_protocol_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+def test_a_packet_of_another_protocol_is_judged_by_its_addresses_alone(lab: Lab, closed_lab: Lab) -> None:
     sctp = ipv4(bytes(20), proto=132)
 
-    assert lab.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
-    assert closed_lab.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
+    for each in (lab, closed_lab):
+        assert each.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+
+
+def test_a_fragment_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    fragment = bytearray(ipv4(bytes(20), proto=17))
+    fragment[6] = 0x20
+
+    assert lab.gate.feed(bytes(fragment), MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+    assert closed_lab.gate.feed(bytes(fragment), MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
 
 
 def test_payload_of_a_syn_is_no_part_of_the_stream(lab: Lab) -> None:
@@ -142,3 +165,94 @@ def test_a_segment_that_was_overtaken_is_none_of_them(lab: Lab) -> None:
 def test_a_reset_with_payload_tells_nothing_and_ends_nothing(lab: Lab) -> None:
     assert lab.send(Client(), 0, DECOY, flags=RST | ACK) == OPENED
     assert lab.send(Client(), 0, REAL) == BLOCKED
+
+
+# -- two beginnings ----------------------------------------------------------------------------------------------------
+
+
+def accept(lab: Lab, client: Client, number: int = SERVER_ISN) -> int:
+    """Feed the SYN/ACK of a connection, with a number of the server's: of its first octet."""
+    server = Client(client.dst, client.src, client.dport, client.sport, isn=number)
+    lab.opened[replace(client, isn=0, options=b"")] = client.isn
+    return state_in(lab.gate.feed(server.segment(-1, b"", SYN | ACK, ack=client.isn), ACCEPTED, lab.now_s))
+
+
+def begin_again(lab: Lab, client: Client, state: int = 0) -> int:
+    return lab.send(client, -1, b"", state, flags=SYN, isn=False)
+
+
+@pytest.mark.parametrize("by", [1, 100, 5000, 1 << 20, 1 << 24, -1, -5000, -(1 << 24)])
+def test_a_server_that_keeps_nothing_of_a_syn_gets_no_hello_where_another_syn_has_stood(
+    lab: Lab, closed_lab: Lab, by: int
+) -> None:
+    first, second = Client(isn=0x40000000 + by), Client(isn=0x40000000)
+    for each in (lab, closed_lab):
+        accept(each, first)
+        begin_again(each, second, OPENED)
+        assert accept(each, second, SERVER_ISN - by) == OPENED
+
+        states = [each.send(first, at, octets, OPENED, isn=False) for at, octets in cut(REAL, 40)]
+        assert set(states) & {BLOCKED, DROPPED}
+        assert states[0] in (BLOCKED, DROPPED)
+
+
+@pytest.mark.parametrize("by", [3, 100, 5000, 1 << 24, -600, -5000, -(1 << 24)])
+def test_a_client_that_begins_again_before_it_has_said_anything_is_served(lab: Lab, closed_lab: Lab, by: int) -> None:
+    first, second = Client(isn=0x40000000), Client(isn=0x40000000 + by)
+    for each in (lab, closed_lab):
+        accept(each, first)
+        begin_again(each, second, OPENED)
+        accept(each, second, SERVER_ISN + 999)
+
+        assert each.send(second, 0, DECOY, OPENED, isn=False) == ALLOWED
+        assert each.is_asking
+        each.answer(second, len(DECOY), b"x")
+        assert each.send(second, len(DECOY), APPDATA * 200, SPOKEN) == SPOKEN
+        assert each.answer(second, len(DECOY + APPDATA * 200), b"x") == RELEASED
+        assert each.counted("gate_overlap") == 0
+
+
+def test_a_syn_that_comes_again_is_answered_with_another_cookie_and_its_client_is_served(closed_lab: Lab) -> None:
+    accept(closed_lab, Client())
+    assert begin_again(closed_lab, Client(), OPENED) == OPENED
+    assert accept(closed_lab, Client(), SERVER_ISN - 123456) == OPENED
+
+    assert closed_lab.send(Client(), 0, DECOY, OPENED, isn=False) == ALLOWED
+    assert closed_lab.counted("gate_ignored") == 0
+
+
+# -- a device that begins again with the same number -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("octets", [DECOY, DECOY[:60]], ids=["a hello", "a part of one"])
+def test_a_client_that_begins_again_with_the_same_number_gets_an_answer_and_is_judged_anew(
+    lab: Lab, closed_lab: Lab, octets: bytes
+) -> None:
+    for each in (lab, closed_lab):
+        for sport, (said, verdict) in enumerate(
+            ((DECOY, ALLOWED), (hello(b"www.other.test"), ALLOWED), (REAL, BLOCKED))
+        ):
+            client = Client(sport=40000 + sport)
+            state = each.send(client, 0, octets)
+            assert begin_again(each, client, state) == state
+            assert accept(each, client, SERVER_ISN + 999) == OPENED
+            assert each.send(client, 0, said, OPENED, isn=False) == verdict
+
+
+def test_what_follows_a_syn_with_the_same_number_waits_until_its_server_has_said_where_it_stands(lab: Lab) -> None:
+    lab.send(Client(), 0, DECOY[:60])
+    begin_again(lab, Client(), PARTIAL)
+    assert lab.is_asking
+    assert lab.send(Client(), 60, DECOY[60:], PARTIAL) == DROPPED
+    assert lab.is_asking
+
+    assert lab.answer(Client(), 60, state=PARTIAL) == PARTIAL  # it goes on
+    assert lab.send(Client(), 60, REAL[60:], PARTIAL) == BLOCKED
+
+
+def test_a_syn_ack_that_is_sent_again_behind_octets_forgets_none_of_them(lab: Lab) -> None:
+    lab.send(Client(), 0, REAL[:60])
+    begin_again(lab, Client(), PARTIAL)
+
+    assert accept(lab, Client()) == PARTIAL
+    assert lab.send(Client(), 60, REAL[60:], PARTIAL) == BLOCKED

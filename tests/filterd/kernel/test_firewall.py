@@ -87,7 +87,7 @@ def test_what_is_to_be_judged_is_queued_and_all_of_quic_for_one_worker(
     assert [line for line, _ in recorder.ran] == [
         "need queue",
         *["nft -f -"] * 2,
-        *["fill"] * 4,
+        *["fill"] * 6,
         "nft -f -",
         *["sets"] * 3,
     ]
@@ -99,8 +99,9 @@ def test_suspects_of_ipv4_are_looked_for_inside_of_ipv6_addresses_before_there_a
 
     four = [NftSet("filterd", name, 4) for name in ("suspects4_32", "suspects4")]
     assert sets.filled[2:] == [
-        (NftChain("filterd", f"suspects_behind_{bits}"), [[*held(octet, each), *goto("to_suspect")] for each in four])
-        for bits, octet in ((96, 24 + 12), (16, 24 + 2))
+        (NftChain("filterd", f"{name}_behind_{bits}"), [[*held(octet, each), *goto(to)] for each in four])
+        for name, to, at in (("suspects", "to_suspect", 24), ("suspect_sources", "from_suspect", 8))
+        for bits, octet in ((96, at + 12), (16, at + 2))
     ]
 
 

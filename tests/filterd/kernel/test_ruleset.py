@@ -100,14 +100,26 @@ def test_an_ipv4_address_is_looked_for_where_the_gate_reads_one(prefix: str, len
     lab = Lab(tmp_path / "lab", TableSet(Images(tmp_path).names(entries("orders", str(listed)))))
 
     assert lab.send(Client("2001:db8::11", address, dport=9001), -1, b"", flags=SYN, isn=False) == BLOCKED
-    [line] = [line for line in ruleset(FULL).splitlines() if prefix in line]
-    assert line.endswith(f" goto suspects_behind_{length}")
+    to, of = [line for line in ruleset(FULL).splitlines() if prefix in line]
+    assert to.endswith(f" goto suspects_behind_{length}")
+    assert to.strip().startswith("ip6 daddr")
+    assert of.endswith(f" goto suspect_sources_behind_{length}")
+    assert of.strip().startswith("ip6 saddr")
+
+
+def test_what_begins_is_judged_by_both_addresses_whatever_its_protocol() -> None:
+    before = ruleset(FULL).partition("chain before {")[2]
+    first, second = [line.strip() for line in before.splitlines() if "jump suspect" in line]
+
+    assert first == "ct state new ct direction original jump suspects"
+    assert second == "ct state new ct direction original jump suspect_sources"
 
 
 def test_no_client_answers_a_syn() -> None:
     server = ruleset(FULL).partition("chain opening_server {")[2].partition("}")[0].splitlines()
 
-    assert [line.split(" comment")[0].strip() for line in server[1:3]] == [
+    assert [line.split(" comment")[0].strip() for line in server[1:4]] == [
+        "tcp sport != @gate_ports ct direction reply ct mark & 0xf000000 == 0x1000000 accept",
         "tcp sport != @gate_ports drop",
         "ct direction original drop",
     ]
@@ -289,6 +301,22 @@ def test_every_datagram_for_the_gate_goes_to_the_worker_that_has_all_of_quic() -
 def test_long_headers_are_queued_until_their_connection_is_blocked_and_where_it_is_not_tracked() -> None:
     for state in ("ct mark & 0xf { 0x0, 0x6 }", "ct state untracked"):
         assert f"meta l4proto udp @th,64,8 & 0x80 == 0x80 {state} goto long_headers" in ruleset(LOW)
+
+
+def test_a_packet_in_which_two_hellos_fit_is_queued_as_one_with_a_long_header_is() -> None:
+    for state in ("ct mark & 0xf { 0x0, 0x6 }", "ct state untracked"):
+        assert f"meta l4proto udp meta length >= 2428 {state} goto several_datagrams" in ruleset(LOW)
+
+
+def test_who_opens_from_a_judged_port_is_a_client_until_the_other_end_opens_too() -> None:
+    text = ruleset(LOW)
+    elsewhere = text.partition("chain opening_elsewhere {")[2].partition("}")[0]
+    judged = text.partition("chain opening_judged {")[2].partition("}")[0]
+
+    assert elsewhere.index("ct direction reply drop") < elsewhere.index("ct mark set ct mark & 0xfffffff0 | 0x1")
+    assert "ct state new ct mark set ct mark & 0xfffffff0 | 0x1" in elsewhere
+    both = judged.index("ct direction reply ct mark & 0xf == 0x1 ct mark set ct mark & 0xfffffff0 | 0x2 drop")
+    assert both < judged.index("ct direction reply drop")
 
 
 @pytest.mark.parametrize("is_asymmetric", [False, True])

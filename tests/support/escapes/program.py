@@ -9,7 +9,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from support.escapes import forgery, halves, innocents, interruption, long_heads, multipath, ports, pressure
+from support.escapes import (
+    beginnings,
+    forgery,
+    halves,
+    innocents,
+    interruption,
+    long_heads,
+    multipath,
+    one_piece,
+    ports,
+    pressure,
+)
 from support.escapes.child import Child
 from support.evasion.connections import Connection
 from support.evasion.player import Wire
@@ -23,6 +34,8 @@ ROWS: dict[str, Callable[[Child], Connection]] = {
     **interruption.ROWS,
     **long_heads.ROWS,
     **innocents.ROWS,
+    **beginnings.ROWS,
+    **one_piece.ROWS,
 }
 
 

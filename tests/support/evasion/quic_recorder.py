@@ -2,7 +2,8 @@
 
 python quic_recorder.py CERTIFICATE KEY LOG PLACE…
 
-PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token, or first@…, of version 1 alone.  LOG as of recorder.py, by the same clients.
+PLACE: plain@ADDRESS@PORT, or retry@…, where a client must bring a token, or first@…, of version 1 alone.  LOG as of
+recorder.py, by the same clients.
 """
 
 import asyncio
