@@ -245,9 +245,11 @@ cdef Verdict _judge_syn(Gate* g, Turn* t) noexcept nogil:
     counts from the same number.  A server that has those octets says that it goes on; one that has forgotten them
     begins anew."""
     cdef bint is_spoken = t.state == ALLOWED_SPOKEN or t.state == PARTIAL_SPOKEN
+    if t.is_untracked:
+        return GO_ON
     t.state = UNDECIDED         # no SYN changes its connection's mark
     t.f = find_flow(&g.flows, &t.p)
-    if t.f == NULL or t.is_untracked or t.f.is_isn_known != KNOWN and t.f.is_isn_known != ONE_OF_SEVERAL:
+    if t.f == NULL or t.f.is_isn_known != KNOWN and t.f.is_isn_known != ONE_OF_SEVERAL:
         return GO_ON
     if is_spoken and not t.f.spent:
         t.f.state = ALLOWED_SPOKEN      # since its client's last octets: it has begun where this stream does
