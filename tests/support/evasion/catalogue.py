@@ -94,7 +94,8 @@ CHAPTERS = (
 
 **E10.** A tap and `filterd inspect` read the data of a SYN when the server has acknowledged it.
 
-**E11.** A SYN from the server's side, and a SYN/ACK from the client's, are dropped (`filterd/kernel/ruleset.py`). So
+**E11.** A SYN from the server's side behind its client's, and a SYN/ACK from the client's, are dropped
+(`filterd/kernel/ruleset.py`); where the server's SYN comes first and the client's second, the connection is blocked. So
 neither both ends open a connection, nor does a server split its SYN/ACK into an ACK and a SYN (`synack` of zapret is
 a SYN/ACK in front of the SYN).
 
@@ -211,7 +212,7 @@ closed.
 **More than one packet's worth.** `tests/kernel/test_escapes.py` plays what needs several connections, another hand,
 or time: a port that is used again, packets in the server's name, an entry of connection tracking that starts the
 wrong way round, memory that runs out, halves between which the kernel forgets or the gate is restarted, Multipath
-TCP, an operator's `notrack` rule. Each is served without a gate, and is played with both routings under both
+TCP, SYN cookies, several datagrams in one packet, an operator's `notrack` rule. Each is served without a gate, and is played with both routings under both
 policies. So are honest clients that look odd: keep-alives of one octet, early data, many QUIC connections of one
 port, another subscriber's flood.""",
     ),
