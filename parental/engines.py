@@ -61,7 +61,7 @@ def refuse_planted(path: Path) -> None:
     """Raises DatabaseDamaged where a link would lead elsewhere, or a FIFO have us wait."""
     for end in FILES:
         place = path.with_name(path.name + end)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # what cannot be looked at cannot be opened, and SQLite says so
             if not stat.S_ISREG(place.lstat().st_mode):
                 raise DatabaseDamaged(
                     f"database {path}: {place.name} is no file; not used; look who put it there, and "

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from filterd.as_owner import become_owner_of
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
@@ -30,7 +31,6 @@ from filterd.lists.sources import described, reading_of, shelf_of, source_of
 from filterd.lists.status import instant, told
 from filterd.lists.zone_copies import newest_of, zone_timers
 from filterd.places import CONTROL, LISTS, control_socket
-from filterd.process.as_owner import become_owner_of
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of

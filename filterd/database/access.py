@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from filterd.as_owner import as_owner_of
 from filterd.config import Config
 from filterd.keys import has_pseudonym_key
 from filterd.places import database_file
-from filterd.process.as_owner import as_owner_of
 from parental.database import open_database
 from parental.engines import Where, engine_of, shown
 from parental.errors import NoTables, WrongRevision

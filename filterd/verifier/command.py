@@ -114,8 +114,8 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
     """Ask, and keep what was found.   Raises Refused: nothing of it is in force;  Missing."""
+    from filterd.as_owner import as_who_asked
     from filterd.lists.rails import tries_as
-    from filterd.process.as_owner import as_who_asked
     from filterd.verifier.verification import verify
     from mgmt.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.ledger.event import account

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from support.system.reachable import make_reachable
 
+from filterd.as_owner import as_owner_of, as_who_asked
 from filterd.errors import Missing
-from filterd.process.as_owner import as_owner_of, as_who_asked
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 OWNER, GROUP = 12345, 12346
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as others")
@@ -79,7 +79,7 @@ def test_where_root_may_not_act_as_the_owner_it_says_so(folder: Path, monkeypatc
 BECOMES = """
 import os, sys
 from pathlib import Path
-from filterd.process.as_owner import become_owner_of
+from filterd.as_owner import become_owner_of
 become_owner_of(Path(sys.argv[1]))
 try:
     os.seteuid(0)
