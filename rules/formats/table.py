@@ -2,6 +2,9 @@
 
 What a row says is in rules.formats.columns, what a cell says in rules.formats.addresses; here lines become cells.
 
+A line that begins with `#` is a comment, as are those above URLhaus's CSV, whose headings stand in one.  A row may
+begin so: `#,URL` are headings, `#1` is a number, and a comment that holds an address in a cell of its own is reported.
+
 Invariants: as those have them.  A quoted cell over several lines belongs to the row's first line.  A row that is read
 the short way means what it means the long way.
 """
@@ -18,6 +21,7 @@ from fastpath.wire.name import to_text
 from rules.errors import BadList, BadName
 from rules.formats.columns import (
     ABOVE_HEADINGS,
+    FEW_HEADINGS,
     LOOK_ROWS,
     ColumnMap,
     Columns,
@@ -25,27 +29,32 @@ from rules.formats.columns import (
     columns_of,
     letter_of,
     order_of,
+    read_headings,
     read_row,
     remark_of,
     repeats_headings,
 )
 from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, join_lines, open_list
+from rules.formats.row_address import holds_name
 from rules.names.canonical import canonical_octets
 from rules.names.urls import read_entry_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped
 
 MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
 UNCLOSED = "a quote is not closed"
+COMMENTED = "the line is a comment, and a cell of it holds an address: not read"
 
-# A row in which nothing has to be undone: no quotes, brackets, formulas; nothing but ASCII.  2,048: MAX_LINE_OCTETS
-_ORDINARY_LINE = re.compile(rb"[ \t!#-'*-<>-Z\^-z|~=]{0,2048}\r?\n?")
+# A row in which nothing has to be undone: no comment, no quotes, brackets, formulas; all of it ASCII.
+# 2,048: MAX_LINE_OCTETS
+_ORDINARY_LINE = re.compile(rb"(?!#)[ \t!#-'*-<>-Z\^-z|~=]{0,2048}\r?\n?")
 # Looser than a name, and half the time; canonical_octets() has the last word
 _ORDINARY_NAME = re.compile(rb"\s*([hH][tT][tT][pP][sS]?://)?([A-Za-z0-9_-]+\.[A-Za-z0-9_.-]*[A-Za-z0-9_-]{2})/?\s*")
 _NUMBERS = re.compile(rb"\s*[0-9.]+\s*")  # an address or a date
 _ORDINARY_URL = re.compile(rb"\s*(https?://[A-Za-z0-9_-][A-Za-z0-9_.-]*/[^ \t\r\n]*[^ \t\r\n*'`<>])\s*", re.IGNORECASE)
 # A formula that was written without quotes around it; its commas and semicolons divide no cells
 _BARE_LINK = re.compile(r'=\s*HYPERLINK\s*\((?:"(?:[^"]|"")*"|[^")])*\)', re.IGNORECASE)
+_COMMENT = re.compile(rb"#+(?![0-9])")
 _BLANK = b' \t\r\n,;|"'
 _DELIMITERS = "\t;,|"
 _BETWEEN_ADDRESSES = re.compile(rb" \| ")  # in one cell: 192.0.2.7 | 192.0.2.8
@@ -63,7 +72,7 @@ def iter_rules(
     last = max(*columns.addresses, *columns.remarks, columns.order or 0, 0, 0)
     for number, line in head[:above]:
         yield skipped(number, 1, line, ABOVE_HEADINGS)
-    for number, line in itertools.chain(head[begin:], records):
+    for number, line in itertools.chain(head[begin:], _without_comments(records)):
         if number > MAX_ROWS:
             raise BadList(f"line {number}: more than {MAX_ROWS:,} rows; not read; split it into several lists")
         rule = _read_ordinary_row(number, line, delimiter.encode(), columns, last, default_mode)
@@ -77,7 +86,9 @@ def iter_rules(
             yield skipped(number, fault[0], line, fault[1])
             continue
         cells = cells_of(line, delimiter)
-        if not repeats_headings(cells, columns) or _is_odd(_quotes(line)):
+        if _COMMENT.match(line):
+            yield skipped(number, 1, line, COMMENTED)
+        elif not repeats_headings(cells, columns) or _is_odd(_quotes(line)):
             yield from _read_row(number, line, cells, columns, default_mode)
 
 
@@ -90,9 +101,9 @@ def iter_cells(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str] | Fault,
     above, begin, delimiter, columns = _find_columns(head, None)
     for number, line in head[:above]:
         yield number, _cells_or_fault(line, delimiter), None
-    for number, line in itertools.chain(head[begin:], records):
+    for number, line in itertools.chain(head[begin:], _without_comments(records)):
         if line.strip(_BLANK):
-            yield number, _cells_or_fault(line, delimiter), columns
+            yield number, Fault(None, COMMENTED) if _COMMENT.match(line) else _cells_or_fault(line, delimiter), columns
 
 
 def _cells_or_fault(line: bytes, delimiter: str) -> list[str] | Fault:
@@ -215,15 +226,39 @@ def _column_of(line: bytes, cell: str) -> int:
 
 
 def _first_rows(records: Iterator[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """The first LOOK_ROWS that are not blank."""
-    return list(itertools.islice((record for record in records if record[1].strip(_BLANK)), LOOK_ROWS))
+    """The first LOOK_ROWS that are neither blank nor comments without headings."""
+    rows = (record for record in _without_comments(records) if record[1].strip(_BLANK))
+    return list(itertools.islice(rows, LOOK_ROWS))
+
+
+def _without_comments(records: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+    """Pass over comments, but for headings and what holds an address."""
+    return (each for each in records if not each[1].startswith(b"#") or not _is_comment(each[1]))
+
+
+def _is_comment(line: bytes) -> bool:
+    if _COMMENT.match(line) is None or fault_of(line) is not None:
+        return False
+    cells = _head_cells(line, _delimiter_of(line))
+    return not _has_headings(cells) and not (len(cells) > 1 and any(map(holds_name, cells)))
+
+
+def _head_cells(line: bytes, delimiter: str) -> list[str]:
+    """The cells of a row that may be one of headings; of one in a comment without its `#`."""
+    cells = cells_of(line, delimiter)
+    return cells if _COMMENT.match(line) is None or _has_headings(cells) else cells_of(line.lstrip(b"# "), delimiter)
+
+
+def _has_headings(cells: list[str]) -> bool:
+    found = read_headings(cells)
+    return found is not None and len(found.addresses) + len(found.others) >= FEW_HEADINGS
 
 
 def _find_columns(head: list[tuple[int, bytes]], column_map: ColumnMap | None) -> tuple[int, int, str, Columns]:
     """How many rows stand above the headings, where the rows begin, the delimiter, and the columns."""
     delimiters = [_delimiter_of(line) for _number, line in head]
     rows = (
-        [] if fault_of(line) else cells_of(line, delimiter)
+        [] if fault_of(line) else _head_cells(line, delimiter)
         for (_number, line), delimiter in zip(head, delimiters, strict=True)
     )
     above, begin, columns = columns_of(rows, f"line {head[0][0]}", column_map)
@@ -245,7 +280,7 @@ def _delimiter_of(line: bytes) -> str:
 
 def _shared_delimiter(head: list[tuple[int, bytes]]) -> str:
     """The character that divides most rows into equally many cells; where most have none of them, any does."""
-    lines = [line for _number, line in head if not fault_of(line)]
+    lines = [line for _number, line in head if not fault_of(line) and _COMMENT.match(line) is None]
 
     def shared(delimiter: str) -> tuple[int, int]:
         """How many rows have the commonest number of cells, and that number."""

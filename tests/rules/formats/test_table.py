@@ -17,7 +17,7 @@ from rules.formats.columns import (
     UNKNOWN_TYPE,
     parse_columns,
 )
-from rules.formats.table import UNCLOSED, iter_rules
+from rules.formats.table import COMMENTED, UNCLOSED, iter_rules
 from rules.names.canonical import IS_ADDRESS
 from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
 from rules.rule import Rule, Skipped, UrlRule
@@ -431,3 +431,40 @@ def test_a_row_whose_url_holds_the_delimiter_is_reported() -> None:
 
     assert rules(found) == [("b.example", Mode.SUBTREE), ("c.example", Mode.SUBTREE)]
     assert complaints(found) == [(2, 1, TOO_MANY_CELLS)]
+
+
+# As abuse.ch publishes it
+URLHAUS = """################################################################
+# abuse.ch URLhaus Database Dump (CSV - recent URLs only)      #
+# Last updated: 2026-08-04 10:00:00 (UTC), see www.help.example #
+################################################################
+#
+# id,dateadded,url,url_status,last_online,threat,tags,urlhaus_link,reporter
+"2","2026-08-04 09:00:00","http://bad.example/a,b","online","","malware_download","elf,mips","https://about.test/url/2/","x"
+"1","2026-08-04 08:00:00","http://worse.example/","offline","","malware_download","None","https://about.test/url/1/","x"
+"""
+
+
+def test_comments_are_no_rows_and_headings_may_stand_in_one() -> None:
+    found = items(iter_rules, URLHAUS)
+
+    assert urls(found) == [("bad.example/a,b", Mode.EXACT)]
+    assert rules(found) == [("worse.example", Mode.SUBTREE)]
+    assert complaints(found) == []
+
+
+def test_a_row_may_begin_as_a_comment_does() -> None:
+    found = items(iter_rules, "#,URL,Ref\n# of May\n#1,a.example,L/1\n#gambling,b.example,L/1\n")
+
+    assert rules(found) == [("a.example", Mode.SUBTREE)]
+    assert complaints(found) == [(4, 1, COMMENTED)]
+
+
+def test_without_headings_what_divides_most_rows_divides_all() -> None:
+    found = items(iter_rules, "a.example;x, y, z\nb.example;\nhttp://c.example/a,b;x\n")
+
+    assert [*rules(found), *urls(found)] == [
+        ("a.example", Mode.SUBTREE),
+        ("b.example", Mode.SUBTREE),
+        ("c.example/a,b", Mode.EXACT),
+    ]
