@@ -36,6 +36,9 @@ from fastpath.report.trace cimport note_undecidable
 from fastpath.wire.packet cimport (
     FLAG_FIN, FLAG_RST, FLAG_SYN, PROTO_TCP, PacketView, has_good_checksums, parse_packet)
 
+cdef enum:
+    FAR_OCTETS = 1 << 23
+
 
 cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_t mark,
                                bint is_summed) noexcept nogil:
@@ -101,7 +104,7 @@ cdef Recollection _recall(Gate* g, uint64_t connection) noexcept nogil:
 cdef bint _is_sent_again(const Flow* f, const PacketView* p) noexcept nogil:
     """Whether a SYN is the one with which the flow has begun."""
     cdef uint32_t isn = p.seq + 1
-    return f.is_isn_known and f.isn == isn & 0xffffff and f.isn_high == isn >> 24 and not f.spent
+    return f.is_isn_known and f.isn == isn and not f.spent
 
 
 cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f, uint64_t connection) noexcept nogil:
@@ -114,15 +117,16 @@ cdef Flow* _begin_at_syn(Gate* g, const PacketView* p, Flow* f, uint64_t connect
         return f
     touch_flow(&g.flows, f, now_s)
     begin_stream(&g.flows, f, isn, 1)
-    f.isn_high = isn >> 24
     _recall(g, connection)
     count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, begin_range(&g.unfinished, connection, isn, now_s))
     return f
 
 
 cdef bint _is_far_off(const Flow* f, const PacketView* p) noexcept nogil:
-    """E15: whether a segment is 2**23 octets or more from the highest seen: in no host's receive window."""
-    return <uint32_t>stream_position(f, p.seq) != p.seq - (<uint32_t>f.isn_high << 24 | f.isn)
+    """E15: whether a segment is so far ahead of the highest seen that no client has lost what is between.
+
+    One far behind may be the rest of a long body.  In front of its stream it is dropped (judge.pyx)."""
+    return stream_position(f, p.seq) - f.top >= FAR_OCTETS
 
 
 cdef void _remember(Gate* g, const PacketView* p, Flow* f, uint64_t connection, uint8_t state) noexcept nogil:

@@ -3,11 +3,12 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastpath.gate.labels cimport Label
 from fastpath.gate.quic_state cimport QuicHead
-from fastpath.gate.reassembly cimport LARGE_OCTETS, Memory, Window
+from fastpath.gate.reassembly cimport HUGE_OCTETS, LARGE_OCTETS, Memory, Window
 from fastpath.wire.packet cimport PacketView
 
 cdef enum:
     WINDOW_OCTETS = LARGE_OCTETS
+    MOST_HUGE = 2           # windows of HUGE_OCTETS that one account may have: they are few
     N_PAYERS = 65536        # accounts of memory and work
     N_PLACES = 8            # of a subscriber's account, from its prefix's keyed hash on
     IDLE_S = 300            # E01, E12: a hello's pieces may come far apart; servers wait about 60 s, conntrack 300
@@ -58,7 +59,7 @@ cdef struct Flow:
     uint32_t older
     uint32_t own_newer      # index + 1 of the neighbours among its payer's live flows; 0: none
     uint32_t own_older
-    uint32_t isn            # low 24 bits of the sequence number at stream position 0
+    uint32_t isn            # the sequence number at stream position 0
     uint16_t payer          # the account that its memory counts against
     uint8_t is_isn_known    # Beginning
     uint8_t in_use
@@ -67,9 +68,11 @@ cdef struct Flow:
     uint8_t stage           # Stage
     uint8_t protocol        # Protocol, where the port does not imply it
     uint8_t has_tsval
-    uint8_t isn_high        # the upper 8 bits of the ISN, where it did not come in a mark
     uint8_t is_doubted      # two SYNs differ, or it was resumed; where it is spent: a Doubt
     uint8_t has_heard       # `heard` is set
+    uint8_t is_framed       # HTTP, LOST: all servers agree where its bodies end; some may read none (parse_body_head())
+    uint8_t offers_h2c      # HTTP: a head has offered HTTP/2 without TLS
+    uint8_t is_within_line  # HTTP: the line in which `next` stands begins no request
     uint32_t tsval          # of the last segment in order (RFC 7323 §5.3)
     uint32_t heard          # acknowledgement number of the first payload; the highest one, where the ISN is not known
     uint32_t need           # octets that the window needs before it is parsed again
@@ -94,6 +97,7 @@ cdef struct Payer:          # account of one subscriber
     uint32_t n_live
     uint32_t pieces         # their memory, in small pieces
     uint32_t n_large        # large pieces among it
+    uint32_t n_huge         # huge ones
     uint32_t second         # of `spent`
     uint32_t spent          # attempts to decrypt a QUIC Initial in that second
 
@@ -116,7 +120,7 @@ cdef struct FlowTable:
     Path expected           # of the packet that is judged next, so that it is not hashed again
 
 
-cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
+cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t n_huge, uint32_t share,
                     const uint8_t* key) noexcept nogil
 cdef void close_flows(FlowTable* t) noexcept nogil
 cdef Flow* find_flow(FlowTable* t, const PacketView* p) noexcept nogil
@@ -138,5 +142,11 @@ cdef Payer* payer_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil
 cdef bint is_unjudged(const Flow* f) noexcept nogil
 cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil
+cdef bint make_huge(FlowTable* t, Flow* f) noexcept nogil
 cdef void charge_window(FlowTable* t, Flow* f, const Window* before) noexcept nogil
 cdef void discard_octets(FlowTable* t, Flow* f) noexcept nogil
+
+
+cdef inline uint32_t window_octets(const Flow* f) noexcept nogil:
+    """The octets that the flow's window may have."""
+    return HUGE_OCTETS if f.w.room == HUGE_OCTETS else WINDOW_OCTETS

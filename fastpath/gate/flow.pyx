@@ -1,15 +1,14 @@
 """Flow table: connections, and the memory that each subscriber's hold.  All memory is taken once, by open_flows().
 
 Invariants: a flow is in exactly one of three lists: live without octets, live with octets, or spent (decided for good,
-or evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it.
-A new flow takes a record that was never used, then the one spent for longest, then the live one silent for longest.
-Each subscriber has an account of its own, so that none pays for another, as long as one of N_PLACES is free.
-A subscriber whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever
-holds most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S
-holds no memory.
+or evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it. A new flow
+takes a record that was never used, then the one spent for longest, then the live one silent for longest. Each
+subscriber has an account of its own, so that none pays for another, as long as one of N_PLACES is free. A subscriber
+whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever holds most of
+it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S holds no
+memory.
 A connection of QUIC is found by its connection ID, whatever its addresses and ports; TCP's by those.
-Absent on purpose: I/O.
-Source: rule R8.
+Absent on purpose: I/O.   Source: rule R8.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -17,8 +16,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from fastpath.base.siphash cimport siphash13
 from fastpath.gate.reassembly cimport (
-    LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, n_large_of, open_memory,
-    weight_of, widen)
+    HUGE_OCTETS, LARGE_OCTETS, SMALL_OCTETS, Pieces, Window, close_memory, free_window, is_enough, n_large_of,
+    open_memory, weight_of, widen)
 from fastpath.images.key_table cimport prefetch
 from fastpath.wire.packet cimport PROTO_UDP, PacketView, turn_packet
 
@@ -35,25 +34,23 @@ cdef enum:
 
 # -- the table -------------------------------------------------------------------------------------------------------
 
-cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t share,
-                    const uint8_t* key) noexcept nogil:
+cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n_large, uint32_t n_huge,
+                    uint32_t share, const uint8_t* key) noexcept nogil:
     """Take all memory; it is touched only as it is used.   0, or -1: no memory.
 
     share   pieces one subscriber may hold;  key: 16 random octets"""
-    cdef uint32_t n_buckets = 1
-    cdef uint32_t i
+    cdef uint32_t n_buckets = 1, i
     while n_buckets < 2 * n_flows:
         n_buckets *= 2
     memset(t, 0, sizeof(FlowTable))
-    t.n_flows = n_flows
-    t.share = share
+    t.n_flows, t.share = n_flows, share
     memcpy(t.key, key, sizeof(t.key))
     t.bucket_mask = n_buckets - 1
     t.flows = <Flow*>calloc(<size_t>n_flows + N_LISTS, sizeof(Flow))
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
     t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
     t.large_holders = <uint32_t*>calloc(n_large, sizeof(uint32_t))
-    if (open_memory(&t.memory, n_small, n_large) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL
+    if (open_memory(&t.memory, n_small, n_large, n_huge) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL
             or t.large_holders == NULL):
         close_flows(t)
         return -1
@@ -175,8 +172,7 @@ cdef Payer* receiver_of(FlowTable* t, const PacketView* p) noexcept nogil:
 cdef Payer* _payer_at(FlowTable* t, const uint8_t* address, uint8_t version) noexcept nogil:
     """The account of a prefix: its own, or a free one.   Where none of its places is free, another's."""
     cdef uint64_t home, prefix = 0
-    cdef Payer* unused = NULL
-    cdef Payer* payer
+    cdef Payer *payer, *unused = NULL
     cdef int place
     memcpy(&prefix, address, 4 if version == 4 else 7)
     (<uint8_t*>&prefix)[7] = version
@@ -211,13 +207,12 @@ cdef uint32_t _free_record(FlowTable* t, int64_t now_s) noexcept nogil:
 
 cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
     cdef uint32_t i
-    cdef int n = 0
-    while n < IDLE_AT_ONCE:
+    cdef int _n
+    for _n in range(IDLE_AT_ONCE):
         i = _longest_silent(t)
         if i == t.n_flows or now_s - t.flows[i].used_s <= IDLE_S:
             return
         _evict(t, i, now_s)
-        n += 1
 
 
 cdef uint32_t _longest_silent(const FlowTable* t) noexcept nogil:
@@ -409,6 +404,15 @@ cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
     return widen(&t.memory, &f.w, octets)
 
 
+cdef bint make_huge(FlowTable* t, Flow* f) noexcept nogil:
+    """Give the flow a huge window, where its payer has few of them and one is left: nobody loses anything for it."""
+    cdef Window before = f.w
+    if f.w.room == HUGE_OCTETS or t.payers[f.payer].n_huge >= MOST_HUGE or not widen(&t.memory, &f.w, HUGE_OCTETS):
+        return False
+    charge_window(t, f, &before)
+    return True
+
+
 cdef uint32_t _oldest_holder(const FlowTable* t, const Payer* payer) noexcept nogil:
     """Of an account's SAMPLE live flows silent for longest, the first with octets; without one, the first of all."""
     cdef uint32_t number = payer.oldest
@@ -425,8 +429,7 @@ cdef uint32_t _oldest_holder(const FlowTable* t, const Payer* payer) noexcept no
 cdef uint32_t _heaviest_live(const FlowTable* t) noexcept nogil:
     """The flow whose record another one is to have, where none is spent."""
     cdef uint32_t i = _heaviest(t, NULL, t.n_flows)
-    cdef uint32_t holder = _heaviest(t, NULL, t.n_flows + HOLDING)
-    cdef uint32_t weight, other
+    cdef uint32_t holder = _heaviest(t, NULL, t.n_flows + HOLDING), weight, other
     if i == t.n_flows or holder == t.n_flows:
         return holder if i == t.n_flows else i
     weight = _weight_of(t, &t.flows[i])
@@ -438,10 +441,8 @@ cdef uint32_t _heaviest(const FlowTable* t, const Flow* f, uint32_t head) noexce
     """Of a list's SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where there is none.
 
     A sample, as a flood is the better part of it; among equals the one silent for longest."""
-    cdef uint32_t found = t.n_flows
-    cdef uint32_t most = 0
-    cdef uint32_t i = t.flows[head].newer
-    cdef uint32_t weight
+    cdef uint32_t found = t.n_flows, most = 0
+    cdef uint32_t i = t.flows[head].newer, weight
     cdef int _n
     for _n in range(SAMPLE):
         if i == head:
@@ -462,8 +463,7 @@ cdef inline uint32_t _weight_of(const FlowTable* t, const Flow* f) noexcept nogi
 cdef uint32_t _heaviest_of_large(const FlowTable* t, const Flow* f) noexcept nogil:
     """The flow but f with a large piece whose payer has most of them and which is silent for longest; or n_flows."""
     cdef const Pieces* pool = &t.memory.large
-    cdef uint32_t found = t.n_flows
-    cdef uint32_t i, holder
+    cdef uint32_t found = t.n_flows, i, holder
     for i in range(pool.n_begun):
         if t.large_holders[i] == 0:
             continue            # so far it has only marked gaps
@@ -476,8 +476,7 @@ cdef uint32_t _heaviest_of_large(const FlowTable* t, const Flow* f) noexcept nog
 
 
 cdef bint _is_heavier(const FlowTable* t, const Flow* one, const Flow* other) noexcept nogil:
-    cdef uint32_t n_large = t.payers[one.payer].n_large
-    cdef uint32_t n_other = t.payers[other.payer].n_large
+    cdef uint32_t n_large = t.payers[one.payer].n_large, n_other = t.payers[other.payer].n_large
     return n_large > n_other or n_large == n_other and one.used_s < other.used_s
 
 
@@ -487,6 +486,7 @@ cdef void charge_window(FlowTable* t, Flow* f, const Window* before) noexcept no
     cdef const Pieces* pool = &t.memory.large
     payer.pieces += weight_of(&f.w) - weight_of(before)
     payer.n_large += n_large_of(&f.w) - n_large_of(before)
+    payer.n_huge += <uint32_t>(f.w.room == HUGE_OCTETS) - <uint32_t>(before.room == HUGE_OCTETS)
     if f.w.room == LARGE_OCTETS:
         t.large_holders[(f.w.at - pool.at) // LARGE_OCTETS] = <uint32_t>(f - t.flows) + 1
     if (f.w.room > 0) != (before.room > 0):

@@ -14,30 +14,33 @@ RFC 9293 §3.8.4 (keep-alives).
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memset
 
-from fastpath.base.cursor cimport MALFORMED, NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
+from fastpath.base.cursor cimport NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport (
-    ENDED, FOLLOWING, LOST, OPENING, WINDOW_OCTETS, Flow, charge_window, is_unjudged, make_room)
+    ENDED, FOLLOWING, LOST, OPENING, Flow, charge_window, is_unjudged, make_room, window_octets)
 from fastpath.gate.http_request cimport (
     by_policy, earn_readings, judge_beginning, judge_head, judge_hosts, judge_lines, pay_reading, whole_lines)
+from fastpath.gate.http_window cimport store_octets
+from fastpath.gate.inject cimport without_h2c
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, GO_ON, TOO_LONG, WAIT, Gate, Turn, Verdict
-from fastpath.gate.stream cimport asks_server, is_resumed_and_unproven, put_octets, slide_window
+from fastpath.gate.state cimport ALLOW, ANSWER_PAGE, BLOCK, DROP, GO_ON, TOO_LONG, WAIT, Gate, Turn, Verdict
+from fastpath.gate.stream cimport is_resumed_and_unproven
 from fastpath.gate.verdicts cimport (
-    contradicted, is_apart, is_keep_alive, is_proven, judge_keep_alive, over_budget, so_far, undecidable,
-    unless_forgotten)
+    contradicted, is_apart, is_keep_alive, judge_keep_alive, over_budget, so_far, undecidable, unless_forgotten)
 from fastpath.images.verdict cimport C_HTTP
 from fastpath.report.counters cimport (
     CNT_GATE_FORGOTTEN, CNT_GATE_H2C, CNT_GATE_MALFORMED, CNT_GATE_NO_NAME, CNT_GATE_TOO_BIG, count)
 from fastpath.report.trace cimport note_channel, note_undecidable
 from fastpath.wire.detect cimport RECORD_BEGIN, may_begin_tls
 from fastpath.wire.http1 cimport (
-    HEAD_OCTETS, RequestHead, lines_of_head, may_be_host, other_octets, parse_marked_head, parse_request_head)
+    HEAD_OCTETS, LINE_BEGUN, LINE_NEW, LINE_REFUTED, RequestHead, lines_of_head, may_be_host, other_octets,
+    other_octets_in_body, parse_body_head, parse_exact_head, parse_marked_head, parse_request_head)
 from fastpath.wire.http1_body cimport NOT_ALIKE, body_octets
 from fastpath.wire.packet cimport FLAG_FIN
 
 cdef enum:
     LF = 10
     OFTEN_OCTETS = 4096         # up to here a head is parsed with every segment; one of 64 KiB would cost seconds
+    ODD_OCTETS = 256            # a longer first word of octets that no method has is not held back
     ENDS_THERE = 0x40000000     # in Flow.need: a head ends there, and those that begin before it
     SEEN = 0x20000000           # in Flow.need: what was judged of a short head that is not complete, no offset
     IN_HEAD = -0x40000000       # in Flow.body: the lines that follow may belong to a head before them
@@ -67,13 +70,13 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         return DROP             # its server may have what is missing; its client sends this again
     if f.stage == ENDED and at + <int64_t>left > f.top:
         return contradicted(g)  # the end was a decoy's, or these are
-    if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next):
-        # inside a body, or older than the window
+    if f.stage != OPENING and (at < f.base or f.base + f.w.have < f.next and (f.stage == LOST or at >= f.next)):
+        # behind a body, or inside one that not all servers read, or older than the window
         verdict = _look_for_request(g, t, t.p.payload, t.p.payload_n)
         if verdict != GO_ON:
             return verdict
     while left > 0:
-        verdict = _store_octets(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
+        verdict = store_octets(g, t, at, data, min(left, <size_t>SMALL_OCTETS), &taken)
         if verdict == GO_ON:
             verdict = _read_requests(g, t)
         if verdict != GO_ON:
@@ -81,7 +84,8 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
         at += <int64_t>taken
         data += taken
         left -= taken
-    return _judge_end(g, t) if t.p.flags & FLAG_FIN else so_far(t)
+    verdict = _judge_end(g, t) if t.p.flags & FLAG_FIN else so_far(t)
+    return without_h2c(g, t, verdict) if f.offers_h2c and (verdict == ALLOW or verdict == WAIT) else verdict
 
 
 cdef bint _is_lost_before(Gate* g, Turn* t) noexcept nogil:
@@ -125,7 +129,7 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
         return contradicted(g)
     if end > f.base + f.w.have:
         return DROP
-    if f.w.have + 2 > WINDOW_OCTETS:
+    if f.w.have + 2 > window_octets(f):
         return undecidable(g, t, CNT_GATE_TOO_BIG)
     has_room = make_room(&g.flows, f, f.w.have + 2)
     charge_window(&g.flows, f, &before)
@@ -138,58 +142,6 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     f.next = f.base + f.w.have
     f.stage = ENDED
     return so_far(t) if verdict == GO_ON else verdict
-
-
-cdef Verdict _store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """Store as many of these octets as possible, at least one.   GO_ON, or the packet's verdict."""
-    cdef Flow* f = t.f
-    cdef Verdict verdict = GO_ON
-    taken[0] = 0
-    if (at < f.next and at >= f.base + f.w.have and f.w.high >= SMALL_OCTETS and f.w.high == f.w.have
-            and (f.stage == LOST or f.body == f.next)):     # how a body begins was looked at
-        taken[0] = min(n, <size_t>(f.next - at))    # a long body: nothing to store
-        f.skipped = at + <int64_t>taken[0]
-    elif f.skipped <= f.base + f.w.have or at < f.next:
-        if f.skipped > f.base + f.w.have:   # what follows the body would wait behind a gap
-            n = min(n, <size_t>(f.next - at))
-        verdict = _put(g, t, at, data, n, taken)
-        if verdict == GO_ON and taken[0] == 0 and at < f.next:
-            taken[0] = min(n, <size_t>(f.next - at))
-    if verdict == GO_ON and taken[0] == 0:
-        if asks_server(f) and not t.is_untracked and not g.shared.is_shadow:
-            return DROP         # its client sends it again
-        if not _move_window(g, t, at):
-            return undecidable(g, t, CNT_GATE_TOO_BIG)
-        verdict = _put(g, t, at, data, n, taken)
-        if verdict == GO_ON and taken[0] == 0:
-            return undecidable(g, t, CNT_GATE_TOO_BIG)
-    if verdict == GO_ON and at + <int64_t>taken[0] > f.top:
-        f.top = at + <int64_t>taken[0]
-    return verdict
-
-
-cdef Verdict _put(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
-    """put_octets(), and the verdict where it refuses them."""
-    cdef Status status = put_octets(&g.flows, t.f, at, data, n, taken)
-    if status == MALFORMED:
-        return contradicted(g)
-    return over_budget(g, t) if status == NOT_THIS else GO_ON
-
-
-cdef bint _move_window(Gate* g, Turn* t, int64_t at) noexcept nogil:
-    """Move the window so that it contains `at`.   False: judged octets that the server may not have must stay."""
-    cdef Flow* f = t.f
-    if f.stage == OPENING or not is_proven(g, t):
-        return False
-    if f.next > f.base and 0 <= at - f.next < WINDOW_OCTETS:
-        slide_window(&g.flows, f, f.next)
-        return True
-    count(g.shared.counters, CNT_GATE_TOO_BIG, 1)
-    note_undecidable(g.trace, CNT_GATE_TOO_BIG)
-    if g.closed:
-        return False
-    slide_window(&g.flows, f, at)     # beyond a gap longer than the window: start again behind it
-    return True
 
 
 cdef Verdict _read_requests(Gate* g, Turn* t) noexcept nogil:
@@ -216,6 +168,8 @@ cdef bint _skip_blanks(Flow* f) noexcept nogil:
     while f.stage != OPENING and f.next < end and _is_blank(f.w.at[f.next - f.base]):
         if f.body == IN_HEAD and _ends_head(f.w.at, <size_t>(f.next + 1 - f.base)):
             f.body = f.next
+        if f.w.at[f.next - f.base] == LF:
+            f.is_within_line = LINE_NEW
         f.next += 1
         f.body += f.body == f.next - 1
     return f.next < end
@@ -251,6 +205,7 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     cdef Flow* f = t.f
     cdef uint32_t start = <uint32_t>(f.next - f.base)
     cdef uint32_t n = f.w.have - start
+    cdef const uint8_t* lf
     cdef Status status
     cdef Verdict verdict
     if n and f.stage != OPENING and may_begin_tls(f.w.at + start, n):
@@ -258,11 +213,26 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
             return WAIT
         if undecidable(g, t, CNT_GATE_MALFORMED) == BLOCK:
             return BLOCK
-    if n > OFTEN_OCTETS and f.w.have < WINDOW_OCTETS and n < HEAD_OCTETS:
+    if _is_in_framed_body(f):
+        lf = <const uint8_t*>memchr(f.w.at + start, LF, n)
+        status = parse_body_head(f.w.at + start, lf + 1 - (f.w.at + start), &head) if lf != NULL else OK
+        if status == NOT_THIS and not head.is_http2:
+            return _read_other(g, t, &head, start)
+    if n > OFTEN_OCTETS and f.w.have < window_octets(f) and n < HEAD_OCTETS:
         verdict = _read_ahead(g, t, start)
         if verdict != GO_ON:
             return verdict
-    status = parse_request_head(f.w.at + start, n, &head)
+    if f.is_within_line == LINE_REFUTED:
+        return _skip_line(f, start, n)
+    if f.is_within_line == LINE_BEGUN and _is_in_framed_body(f):
+        memset(&head, 0, sizeof(RequestHead))
+        return _read_other(g, t, &head, start)
+    if f.stage != LOST:
+        status = parse_exact_head(f.w.at + start, n, &head)
+    elif _is_in_framed_body(f):
+        status = parse_body_head(f.w.at + start, n, &head)
+    else:
+        status = parse_request_head(f.w.at + start, n, &head)
     if head.is_http2:
         count(g.shared.counters, CNT_GATE_H2C, 1)
         note_channel(g.trace, C_HTTP, 0, 0)
@@ -272,6 +242,22 @@ cdef Verdict _read_head(Gate* g, Turn* t) noexcept nogil:
     if status == NOT_THIS:
         return _read_other(g, t, &head, start)
     return _judge_found(g, t, &head, start, status)
+
+
+cdef inline bint _is_in_framed_body(const Flow* f) noexcept nogil:
+    return f.stage == LOST and f.is_framed and f.body != IN_HEAD
+
+
+cdef Verdict _skip_line(Flow* f, uint32_t start, uint32_t n) noexcept nogil:
+    """Go to the end of a line that begins no request, or of a body before it.   GO_ON"""
+    cdef const uint8_t* lf = <const uint8_t*>memchr(f.w.at + start, LF, n)
+    cdef int64_t end = f.next + (n if lf == NULL else lf + 1 - (f.w.at + start))
+    f.is_within_line = LINE_REFUTED if lf == NULL else LINE_NEW
+    if f.next < f.body <= end:
+        end = f.body
+        f.is_within_line = LINE_NEW
+    _step_to(f, end)
+    return GO_ON
 
 
 cdef Verdict _read_ahead(Gate* g, Turn* t, uint32_t start) noexcept nogil:
@@ -332,7 +318,7 @@ cdef Verdict _judge_incomplete(Gate* g, Turn* t, const RequestHead* head, uint32
 
     It is judged again as it has more hosts or targets, not with each segment."""
     cdef Verdict verdict
-    cdef uint32_t seen = <uint32_t>SEEN | <uint32_t>head.n_hosts << 24 | <uint32_t>head.n_targets << 20 | start
+    cdef uint32_t seen = <uint32_t>SEEN | <uint32_t>head.n_hosts << 25 | <uint32_t>head.n_targets << 22 | start
     if not head.may_be_whole or t.f.need == seen:
         return WAIT
     if t.f.w.have - start <= OFTEN_OCTETS:
@@ -345,10 +331,12 @@ cdef Verdict _take_head(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     """Judge a head that begins at window[start] and continue behind it, or behind its body."""
     cdef Flow* f = t.f
     cdef Verdict verdict = GO_ON
-    cdef bint is_sure
-    cdef int64_t n_body = body_octets(f.w.at + start, head.after, &is_sure)
+    cdef bint is_sure, is_framed
+    cdef int64_t n_body = body_octets(f.w.at + start, head.after, &is_sure, &is_framed)
     if head.n_hosts > 0 or f.stage != LOST:
         verdict = judge_head(g, t, head, CNT_GATE_NO_NAME)
+    f.offers_h2c |= head.offers_h2c
+    f.is_framed = is_framed and not f.is_doubted and (f.stage != LOST or f.is_framed)
     f.next += <int64_t>head.after
     f.body = f.next if f.stage != LOST or f.body == IN_HEAD else max(f.body, f.next)
     if f.stage == LOST or f.is_doubted or n_body == NOT_ALIKE or not is_sure:
@@ -387,16 +375,22 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
     cdef Flow* f = t.f
     cdef Verdict verdict = GO_ON
     cdef bint is_marked = False
+    cdef uint8_t line_is = f.is_within_line
     cdef uint32_t n = f.w.have - start
     cdef size_t n_other
     if f.stage == OPENING:
+        f.is_framed = 0
         verdict = _unless_ended(judge_head(g, t, head, unless_forgotten(g, t, CNT_GATE_MALFORMED)))
     if f.stage != LOST and head.has_method:
         f.body = IN_HEAD        # Waitress wants neither a version nor a path
     f.stage = LOST
     if verdict != GO_ON:
         return verdict
-    n_other = other_octets(f.w.at + start, n, &is_marked)
+    if _is_in_framed_body(f):
+        n_other = other_octets_in_body(f.w.at + start, n, &is_marked, &line_is)
+    else:
+        line_is = LINE_NEW
+        n_other = other_octets(f.w.at + start, n, &is_marked)
     if is_marked and not head.is_http2:
         return _judge_found(g, t, &marked, start, parse_marked_head(f.w.at + start, n, &marked))
     if f.body == IN_HEAD and n_other > 0:
@@ -405,8 +399,11 @@ cdef Verdict _read_other(Gate* g, Turn* t, const RequestHead* head, uint32_t sta
             n_other = 0         # the rest of the line has to come
     if n_other == 0 and n >= HEAD_OCTETS:
         n_other = HEAD_OCTETS
-    if f.next < f.body < f.next + <int64_t>n_other:
+    if f.next < f.body <= f.next + <int64_t>n_other:
         n_other = <size_t>(f.body - f.next)
+        line_is = LINE_NEW
+    if n_other > 0:
+        f.is_within_line = line_is
     _step_to(f, f.next + <int64_t>n_other)
     return WAIT if verdict == GO_ON and n_other == 0 else verdict
 
@@ -431,6 +428,7 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
     cdef int64_t end = max(f.next, f.body)
     cdef int64_t have = f.base + f.w.have
     cdef bint is_marked = False
+    cdef uint8_t line_is = LINE_NEW
     cdef Status status
     if begin < f.base:
         _go_to(f, end)
@@ -439,15 +437,18 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
         return WAIT
     if have < end and have - begin < HEAD_OCTETS and not _has_new_line(f, <uint32_t>(begin - f.base)):
         return WAIT
-    status = parse_request_head(f.w.at + (begin - f.base), <size_t>(have - begin), &head)
+    status = parse_body_head(f.w.at + (begin - f.base), <size_t>(have - begin), &head)
     if status == NEED_MORE and not head.has_line:
         return _hold_body(g, t, &head, begin, end)
     if status == NOT_THIS:
-        other_octets(f.w.at + (begin - f.base), <size_t>(have - begin), &is_marked)
+        other_octets_in_body(f.w.at + (begin - f.base), <size_t>(have - begin), &is_marked, &line_is)
+    if line_is == LINE_BEGUN and have - begin <= ODD_OCTETS:
+        return _hold_body(g, t, &head, begin, end)
     if not (head.is_marked or is_marked):       # in HTTP/0.9, if any, and that request is the last one
         _go_to(f, end)
         return GO_ON if status != OK else _unless_ended(judge_head(g, t, &head, CNT_GATE_NO_NAME))
     f.stage = LOST
+    f.is_framed = 1
     return _back_to(g, f, begin, end)
 
 
@@ -469,6 +470,7 @@ cdef Verdict _hold_body(Gate* g, Turn* t, const RequestHead* head, int64_t begin
     verdict = _back_to(g, f, begin, end)
     if have >= end:
         f.stage = LOST          # the line may go on behind the body
+        f.is_framed = 0
     elif verdict == GO_ON:
         return WAIT
     return verdict
@@ -487,7 +489,12 @@ cdef Verdict _back_to(Gate* g, Flow* f, int64_t begin, int64_t end) noexcept nog
 cdef Verdict _look_for_request(Gate* g, Turn* t, const uint8_t* data, size_t n) noexcept nogil:
     """Judge octets inside a body that may be a request.   GO_ON: none, or an allowed one."""
     cdef RequestHead head
-    cdef Status status = parse_request_head(data, n if n < HEAD_OCTETS else HEAD_OCTETS, &head)
+    cdef Status status
+    n = min(n, <size_t>HEAD_OCTETS)
+    if t.f.stage == LOST and not t.f.is_framed:
+        status = parse_request_head(data, n, &head)
+    else:
+        status = parse_body_head(data, n, &head)
     if status != OK or head.n_hosts == 0:
         return GO_ON
     return _unless_ended(judge_head(g, t, &head, CNT_GATE_NO_NAME))

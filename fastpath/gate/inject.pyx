@@ -7,18 +7,21 @@ Source: RFC 9293 §3.10.7 (resets).
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
+from fastpath.base.cursor cimport OK
 from fastpath.gate.flow cimport Flow
 from fastpath.gate.outbox cimport put_tcp
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, Gate, Page, Turn, Verdict
+from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, Gate, Page, Turn, Verdict
 from fastpath.gate.verdicts cimport has_handshake
 from fastpath.images.verdict cimport N_REASONS, Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
+from fastpath.wire.http1 cimport RequestHead, hide_h2c, parse_exact_head
 from fastpath.wire.http1_language cimport preferred_language
 from fastpath.wire.name cimport Name
 from fastpath.wire.packet cimport FLAG_ACK, FLAG_FIN, FLAG_PSH, FLAG_RST
 
 cdef enum:
     SEGMENT_OCTETS = 1200       # fits IPv6's least MTU of 1280 with headers and options
+    PLAIN_OCTETS = 1460         # what fits Ethernet's MTU with headers
 
 
 cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
@@ -47,6 +50,25 @@ cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     count(g.shared.counters, CNT_GATE_PAGES_SENT, 1)
     reset_server(g, t)
     return ANSWER_PAGE
+
+
+cdef Verdict without_h2c(Gate* g, Turn* t, Verdict verdict) noexcept nogil:
+    """Send a head that offers HTTP/2 without TLS in a copy that does not, so that its server answers in HTTP/1.1.
+
+    Else a client that offers it by default would go on in what is refused.  In the copy the offer names what no server
+    knows (RFC 9110 §7.8).  Of a head in pieces, or behind others in one segment, the offer stays.  What is longer than
+    a segment is dropped: its client sends the head again."""
+    cdef RequestHead head
+    if (g.is_h2c_let or g.shared.is_shadow or not t.p.payload_n
+            or parse_exact_head(t.p.payload, t.p.payload_n, &head) != OK or not head.offers_h2c):
+        return verdict
+    if t.p.payload_n > PLAIN_OCTETS:
+        return DROP
+    memcpy(g.page, t.p.payload, t.p.payload_n)
+    if not hide_h2c(g.page, head.after):
+        return verdict
+    put_tcp(&g.out, &t.p, False, t.p.seq, t.p.ack, t.p.flags, g.page, t.p.payload_n)
+    return DROP
 
 
 cdef uint8_t _language_of(const Gate* g, const Turn* t) noexcept nogil:

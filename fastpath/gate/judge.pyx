@@ -139,7 +139,7 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     t.f = find_flow(&g.flows, client)
     if t.f == NULL:
         t.f = add_flow(&g.flows, client, now_s)
-    elif t.f.is_isn_known and _isn_of(t.f) == t.p.ack and not _begins_anew(t):
+    elif t.f.is_isn_known and t.f.isn == t.p.ack and not _begins_anew(t):
         if t.f.top == 0:
             t.f.heard = t.p.seq + 1     # a SYN cookie changes with time
         if t.f.is_isn_known == REPEATED:
@@ -155,19 +155,14 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     elif t.f.is_isn_known and not _begins_anew(t) and g.unfinished.sets != NULL:
         connection = path_of(&g.flows, client)
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST,
-              begin_range(&g.unfinished, connection, _isn_of(t.f), now_s)
+              begin_range(&g.unfinished, connection, t.f.isn, now_s)
               | begin_range(&g.unfinished, connection, t.p.ack, now_s))
         beginning = ONE_OF_SEVERAL
     touch_flow(&g.flows, t.f, now_s)
     begin_stream(&g.flows, t.f, t.p.ack, beginning)
-    t.f.isn_high = t.p.ack >> 24
     t.f.heard = t.p.seq + 1
     t.f.has_heard = 1
     return OPEN
-
-
-cdef inline uint32_t _isn_of(const Flow* f) noexcept nogil:
-    return <uint32_t>f.isn_high << 24 | f.isn
 
 
 cdef bint _begins_anew(const Turn* t) noexcept nogil:
@@ -183,7 +178,7 @@ cdef void _note_begin(Gate* g, Turn* t, const PacketView* client) noexcept nogil
     a SYN that came again behind them."""
     if t.f.is_isn_known == REPEATED:
         t.f.is_isn_known = ONE_OF_SEVERAL
-    if (t.f.is_isn_known == ONE_OF_SEVERAL and t.p.ack != _isn_of(t.f)
+    if (t.f.is_isn_known == ONE_OF_SEVERAL and t.p.ack != t.f.isn
             and not is_in_earlier_range(&g.unfinished, path_of(&g.flows, client), t.p.ack, 0)):
         t.f.is_isn_known = KNOWN
 
@@ -253,7 +248,7 @@ cdef Verdict _judge_syn(Gate* g, Turn* t) noexcept nogil:
         return GO_ON
     if is_spoken and not t.f.spent:
         t.f.state = ALLOWED_SPOKEN      # since its client's last octets: it has begun where this stream does
-    if t.p.seq + 1 != _isn_of(t.f):
+    if <uint32_t>(t.p.seq + 1) != t.f.isn:
         t.f.is_isn_known = BEGUN_AGAIN
     elif t.f.top > 0 and not t.f.spent:
         t.f.is_isn_known = REPEATED

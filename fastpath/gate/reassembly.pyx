@@ -1,9 +1,10 @@
 """Reassembly windows: the octets seen of one stream, in pieces of a fixed memory pool.
 
-    none → a small piece → a large one;  where there are gaps, a second piece of the same size marks stored octets
+    none → a small piece → a large one → a huge one;  where there are gaps, a second piece of the same size marks stored
+    octets; of a huge one its other half does
 
 Invariants: one content per position: a stored octet never changes; a contradicting segment changes nothing (rule R2).
-A window holds at most two pieces, both of `room` octets; free_window() gives both back.
+A window holds at most two pieces, both of `room` octets, or a huge one; free_window() gives them back.
 A piece that was given back is taken before an untouched one.  So resident memory is the most that was ever in use, and
 the first touch of a piece (1.2 µs with its page fault) is paid once in the life of a gate.
 Absent on purpose: I/O and allocation; pages of 2 MiB for pieces and flows (madvise: a hello cost 0.4 to 0.6 µs more, 7
@@ -21,10 +22,11 @@ from fastpath.base.cursor cimport MALFORMED, NOT_THIS, OK, Status
 
 # -- memory ----------------------------------------------------------------------------------------------------------
 
-cdef int open_memory(Memory* m, uint32_t n_small, uint32_t n_large) noexcept nogil:
+cdef int open_memory(Memory* m, uint32_t n_small, uint32_t n_large, uint32_t n_huge) noexcept nogil:
     """Take all memory; it is touched only as it is used.   Returns 0, or -1: no memory."""
     memset(m, 0, sizeof(Memory))
-    if _open_pieces(&m.small, n_small, SMALL_OCTETS) != 0 or _open_pieces(&m.large, n_large, LARGE_OCTETS) != 0:
+    if (_open_pieces(&m.small, n_small, SMALL_OCTETS) != 0 or _open_pieces(&m.large, n_large, LARGE_OCTETS) != 0
+            or _open_pieces(&m.huge, n_huge, 2 * HUGE_OCTETS) != 0):
         close_memory(m)
         return -1
     return 0
@@ -35,6 +37,8 @@ cdef void close_memory(Memory* m) noexcept nogil:
     free(m.small.free)
     free(m.large.at)
     free(m.large.free)
+    free(m.huge.at)
+    free(m.huge.free)
     memset(m, 0, sizeof(Memory))
 
 
@@ -66,7 +70,13 @@ cdef void _give_back(Pieces* p, const uint8_t* at) noexcept nogil:
 
 
 cdef inline Pieces* _pieces_of(Memory* m, const Window* w) noexcept nogil:
+    if w.room == HUGE_OCTETS:
+        return &m.huge
     return &m.small if w.room == SMALL_OCTETS else &m.large
+
+
+cdef uint8_t* _piece_for_gaps(Memory* m, const Window* w) noexcept nogil:
+    return w.at + HUGE_OCTETS if w.room == HUGE_OCTETS else _take_piece(_pieces_of(m, w))
 
 
 cdef uint32_t weight_of(const Window* w) noexcept nogil:
@@ -83,22 +93,24 @@ cdef uint32_t n_large_of(const Window* w) noexcept nogil:
 cdef bint is_enough(const Memory* m, const Window* w, uint32_t octets) noexcept nogil:
     """Whether widen() to `octets` would find a piece."""
     cdef const Pieces* p = &m.small if octets <= SMALL_OCTETS else &m.large
+    if octets > LARGE_OCTETS:
+        return octets <= w.room or m.huge.n_free + (m.huge.n - m.huge.n_begun) > 0
     return octets <= w.room or p.n_free + (p.n - p.n_begun) >= (1 if w.there == NULL else 2)
 
 
 cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
-    """Widen the window to `octets`, at most LARGE_OCTETS.   False: no piece is left, nothing changed."""
+    """Widen the window to `octets`, at most HUGE_OCTETS.   False: no piece is left, nothing changed."""
     cdef Window wider = w[0]
     if octets <= w.room:
         return True
     if not is_enough(m, w, octets):
         return False
-    wider.room = SMALL_OCTETS if octets <= SMALL_OCTETS else LARGE_OCTETS
+    wider.room = SMALL_OCTETS if octets <= SMALL_OCTETS else LARGE_OCTETS if octets <= LARGE_OCTETS else HUGE_OCTETS
     wider.at = _take_piece(_pieces_of(m, &wider))
     if w.at != NULL:
         memcpy(wider.at, w.at, w.high)
     if w.there != NULL:
-        wider.there = _take_piece(_pieces_of(m, &wider))
+        wider.there = _piece_for_gaps(m, &wider)
         memcpy(wider.there, w.there, w.high)
     free_window(m, w)
     w[0] = wider
@@ -106,12 +118,15 @@ cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
 
 
 cdef void narrow(Memory* m, Window* w) noexcept nogil:
-    """Go back to a small piece where it suffices."""
+    """Go back to a smaller piece where one suffices that was used before."""
     cdef Window smaller = w[0]
-    if w.room != LARGE_OCTETS or w.there != NULL or w.high > SMALL_OCTETS or m.small.n_free == 0:
+    cdef Pieces* p = &m.small if w.high <= SMALL_OCTETS else &m.large
+    if w.room == HUGE_OCTETS and w.have == w.high:
+        w.there = smaller.there = NULL
+    if w.room <= p.octets or w.there != NULL or w.high > LARGE_OCTETS // 2 or p.n_free == 0:
         return
-    smaller.room = SMALL_OCTETS
-    smaller.at = _take_piece(&m.small)
+    smaller.room = p.octets
+    smaller.at = _take_piece(p)
     memcpy(smaller.at, w.at, w.high)
     free_window(m, w)
     w[0] = smaller
@@ -121,7 +136,8 @@ cdef void free_window(Memory* m, Window* w) noexcept nogil:
     """Give all memory back and discard the octets."""
     cdef Pieces* p = _pieces_of(m, w)
     _give_back(p, w.at)
-    _give_back(p, w.there)
+    if w.room != HUGE_OCTETS:
+        _give_back(p, w.there)
     memset(w, 0, sizeof(Window))
 
 
@@ -154,7 +170,7 @@ cdef Status _merge_behind_gap(Memory* m, Window* w, uint32_t offset, const uint8
     cdef uint32_t end = offset + n
     cdef uint32_t i
     if w.there == NULL:
-        w.there = _take_piece(_pieces_of(m, w))
+        w.there = _piece_for_gaps(m, w)
         if w.there == NULL:
             return NOT_THIS
     for i in range(offset, w.high if w.high < end else end):
@@ -179,7 +195,7 @@ cdef void _settle(Window* w) noexcept nogil:
 cdef bint shift_right(Memory* m, Window* w, uint32_t by) noexcept nogil:
     """Move the stored octets up by `by`, behind a gap; there must be room.   False: no piece is left to mark it."""
     if w.there == NULL:
-        w.there = _take_piece(_pieces_of(m, w))
+        w.there = _piece_for_gaps(m, w)
         if w.there == NULL:
             return False
     memset(w.there, 1, w.have)      # it is not kept up to date below `have`

@@ -20,12 +20,14 @@ from fastpath.report.hello_classes import OTHER as _OTHER
 
 cdef enum:
     LARGE_ONES = 128            # one further window of 96 KiB for this many of 4 KiB
+    HUGE_ONES = 2048            # one of 4 MiB, and as much for its gaps
     N_PORTS = 65536             # of `port_kinds`
 
 
 cdef object open_gate(Gate* g, Shared* shared, Limits limits):
     """Take the memory of a gate.   g: all zero.   Raises MemoryError."""
     cdef uint32_t n_large = max(2, limits.n_windows // LARGE_ONES)
+    cdef uint32_t n_huge = max(2, limits.n_windows // HUGE_ONES)
     cdef bytes key = os.urandom(16)
     g.shared = shared
     g.initials_a_second = limits.initials_a_second
@@ -36,7 +38,8 @@ cdef object open_gate(Gate* g, Shared* shared, Limits limits):
     g.page = <uint8_t*>calloc(1, PAGE_OCTETS)
     if (g.out.at == NULL or g.port_kinds == NULL or g.scratch == NULL or g.page == NULL or limits.n_flows < 1
             or open_crypto(&g.crypto) != OK
-            or open_flows(&g.flows, limits.n_flows, limits.n_windows, n_large, limits.share, key) != 0):
+            or open_flows(&g.flows, limits.n_flows, limits.n_windows, n_large, n_huge, limits.share,
+                          key) != 0):
         raise MemoryError(f"gate: no memory for {limits.n_flows} flows and {limits.n_windows} windows; not started; "
                           "set fewer")
 

@@ -1,7 +1,7 @@
 """Octets of one TCP stream or CRYPTO stream, at their positions.
 
-Invariants: a stream position is 64 bits from the client's first octet.  Only 24 bits of sequence numbers are used, as a
-mark carries 24 bits of the ISN: a decoy 2**24 octets away is compared with the octets that it imitates.
+Invariants: a stream position is 64 bits from the client's first octet, and all 32 bits of a sequence number say where
+it is: a window is at most 2**30 octets (RFC 7323 §2.3), so nothing that a server may take is read at another place.
 Judged octets leave a window only where the server has acknowledged them, if that can be known.
 Source: RFC 9293 §3.4 (sequence numbers); rule R2.
 """
@@ -10,16 +10,17 @@ from libc.string cimport memset
 
 from fastpath.base.cursor cimport NOT_THIS, OK, TOO_BIG, Status
 from fastpath.gate.flow cimport (
-    EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room)
+    EARLY, FOLLOWING, OPENING, PASSED, WINDOW_OCTETS, Flow, FlowTable, charge_window, discard_octets, make_room,
+    window_octets)
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window, merge, narrow, shift_left, shift_right
 
 cdef enum:
     HALF_WINDOW = WINDOW_OCTETS // 2    # asked for early, an acknowledgement comes before the window is full
 
 cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known) noexcept nogil:
-    """Discard all octets; stream position 0 is the octet with sequence number `isn` (mod 2**24)."""
+    """Discard all octets; stream position 0 is the octet with sequence number `isn`."""
     discard_octets(t, f)
-    f.isn = isn & 0xffffff
+    f.isn = isn
     f.is_isn_known = is_isn_known
     f.stage = OPENING
     f.protocol = 0
@@ -27,6 +28,9 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
     f.has_tsval = 0
     f.is_doubted = 0
     f.has_heard = 0
+    f.is_framed = 0
+    f.is_within_line = 0
+    f.offers_h2c = 0
     f.need = 0
     f.credit = 0
     f.base = 0
@@ -39,12 +43,8 @@ cdef void begin_stream(FlowTable* t, Flow* f, uint32_t isn, uint8_t is_isn_known
 
 
 cdef int64_t stream_position(const Flow* f, uint32_t seq) noexcept nogil:
-    """The stream position of `seq`, within 2**23 octets of the highest position accepted so far."""
-    cdef uint32_t ahead = (seq - f.isn - <uint32_t>(f.top & 0xffffff)) & 0xffffff
-    cdef int32_t distance = <int32_t>ahead
-    if ahead >= 0x800000:
-        distance -= 0x1000000
-    return f.top + distance
+    """The stream position of `seq`, within 2**31 octets of the highest position accepted so far."""
+    return f.top + <int32_t>(seq - f.isn - <uint32_t>f.top)
 
 
 cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil:
@@ -54,6 +54,7 @@ cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, s
     Returns OK · MALFORMED: it contradicts stored octets, nothing changed · TOO_BIG: all of it is beyond the window ·
     NOT_THIS: this flow alone would take more than the client's share of memory."""
     cdef int64_t offset = at - f.base
+    cdef int64_t most = window_octets(f)
     cdef size_t before = 0
     cdef size_t fit
     cdef Status status
@@ -67,11 +68,11 @@ cdef Status put_octets(FlowTable* t, Flow* f, int64_t at, const uint8_t* data, s
     if offset < 0:
         before = n if <int64_t>n < -offset else <size_t>-offset
         offset = 0
-    if offset >= WINDOW_OCTETS:
+    if offset >= most:
         return TOO_BIG
     fit = n - before
-    if fit > <size_t>(WINDOW_OCTETS - offset):
-        fit = <size_t>(WINDOW_OCTETS - offset)
+    if fit > <size_t>(most - offset):
+        fit = <size_t>(most - offset)
     if fit > 0:
         status = _store(t, f, <uint32_t>offset, data + before, <uint32_t>fit)
         if status != OK:
@@ -96,6 +97,7 @@ cdef void slide_window(FlowTable* t, Flow* f, int64_t base) noexcept nogil:
     f.base = base
     if f.next < base:
         f.next = base
+        f.is_within_line = 0
     if f.top < base:
         f.top = base
     shift_left(&f.w, <uint32_t>by if by < f.w.high else f.w.high)
@@ -141,8 +143,15 @@ cdef void note_acknowledged(FlowTable* t, Flow* f, uint32_t ack) noexcept nogil:
     if at > f.acked:
         f.acked = at
     at = min(f.acked, f.next)
-    if f.stage != OPENING and (at - f.base > SMALL_OCTETS or f.skipped > f.base + f.w.have and at > f.base):
+    if f.stage != OPENING and _is_worth_sliding(f, at):
         slide_window(t, f, at)
+
+
+cdef bint _is_worth_sliding(const Flow* f, int64_t at) noexcept nogil:
+    """Whether so many octets leave the window that those behind are moved for it: a huge one's may be millions."""
+    if f.w.room > WINDOW_OCTETS and at < f.next:
+        return at - f.base > f.w.room // 4
+    return at - f.base > SMALL_OCTETS or f.skipped > f.base + f.w.have and at > f.base
 
 
 cdef void _resume_at(FlowTable* t, Flow* f, int64_t at) noexcept nogil:
@@ -154,6 +163,8 @@ cdef void _resume_at(FlowTable* t, Flow* f, int64_t at) noexcept nogil:
     f.skipped = at
     f.top = at
     f.need = 0
+    f.is_framed = 0
+    f.is_within_line = 0
     f.stage = FOLLOWING
 
 

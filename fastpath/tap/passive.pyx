@@ -103,7 +103,7 @@ cdef uint32_t _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
         return 0
     f = find_flow(&g.flows, &client)
     if f != NULL and _has_early_octets(f):
-        if p.flags & FLAG_ACK and (isn - f.isn) & 0xffffff == f.w.high:
+        if p.flags & FLAG_ACK and <uint32_t>(isn - f.isn) == f.w.high:
             return _judge_early_octets(g, p, f)
         begin_stream(&g.flows, f, isn, 1)
     if f == NULL:
@@ -124,8 +124,8 @@ cdef uint32_t _watch_opening(Gate* g, const PacketView* p) noexcept nogil:
 cdef bint _is_sent_again(const Flow* f, const PacketView* p, uint32_t isn) noexcept nogil:
     """Whether a SYN or SYN/ACK is one of this stream's.   isn: where it says that the stream begins, or goes on"""
     if p.flags & FLAG_ACK:
-        return <int64_t>((isn - f.isn) & 0xffffff) <= f.top
-    return f.isn == isn & 0xffffff and (p.payload_n == 0 or f.state != UNDECIDED)
+        return <int64_t><uint32_t>(isn - f.isn) <= f.top
+    return f.isn == isn and (p.payload_n == 0 or f.state != UNDECIDED)
 
 
 cdef inline bint _has_early_octets(const Flow* f) noexcept nogil:

@@ -3,7 +3,7 @@ from typing import final
 @final
 class Stream:
     def __new__(cls, isn: int = -1) -> Stream:
-        """isn: low 24 bits of the first octet's sequence number; -1: not known."""
+        """isn: the first octet's sequence number; -1: not known."""
     def position(self, seq: int) -> int:
         """Stream position of a sequence number."""
     def put(self, at: int, data: bytes) -> int:

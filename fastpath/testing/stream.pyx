@@ -1,5 +1,6 @@
 """The octets of one flow, as fastpath.gate.flow keeps them, for tests and fuzzers."""
 cimport cython
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memset
 
 from fastpath.base.cursor cimport MALFORMED, NOT_THIS, Status
@@ -15,13 +16,13 @@ cdef class Stream:
     cdef FlowTable _table
     cdef Flow* _flow
 
-    def __cinit__(self, int isn=-1):
+    def __cinit__(self, int64_t isn=-1):
         cdef PacketView nobody
         memset(&nobody, 0, sizeof(PacketView))
-        if open_flows(&self._table, 1, 2, 2, 4 * LARGE_OCTETS // SMALL_OCTETS, bytes(16)) != 0:
+        if open_flows(&self._table, 1, 2, 2, 0, 4 * LARGE_OCTETS // SMALL_OCTETS, bytes(16)) != 0:
             raise MemoryError
         self._flow = add_flow(&self._table, &nobody, 0)
-        begin_stream(&self._table, self._flow, isn if isn >= 0 else 0, isn >= 0)
+        begin_stream(&self._table, self._flow, <uint32_t>isn if isn >= 0 else 0, isn >= 0)
 
     def __dealloc__(self):
         close_flows(&self._table)

@@ -16,12 +16,15 @@ Source: RFC 9112 §2.2, §3, §5; RFC 1945 §4.1 (HTTP/0.9); RFC 9113 §3.4 (the
 from typing import NamedTuple
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport memchr, memcmp, memset
+from libc.stdint cimport uint8_t
+from libc.string cimport memchr, memcpy, memset
 
 from fastpath.base.cursor cimport NEED_MORE, NOT_THIS, OK, TOO_BIG, Status
 from fastpath.wire.http1_host cimport keep_host, keep_name
-from fastpath.wire.http1_octets cimport ends_authority, is_junk, is_separator, is_space, is_token
+from fastpath.wire.http1_line cimport (
+    A_BODY, ANYTHING, NOTHING, NOTHING_ELSE, Front, RequestLine, Span, begins, ends, is_whole, is_word, mark_in,
+    read_words, take_word)
+from fastpath.wire.http1_octets cimport is_junk, is_separator, is_space, is_token
 from fastpath.wire.name cimport fold
 
 cdef enum:
@@ -29,21 +32,6 @@ cdef enum:
     CR = 13
     SLASH = 47
     COLON = 58
-
-
-cdef struct Span:
-    const uint8_t* at
-    const uint8_t* end
-
-
-cdef struct RequestLine:        # words of a line that may be a request's
-    Span method
-    Span target                 # the second word
-    Span last_target            # the last one that is no version
-    Span last
-    int words
-    bint is_request
-    bint has_version
 
 
 # -- heads -------------------------------------------------------------------------------------------------------------
@@ -55,15 +43,32 @@ cdef Status parse_request_head(const uint8_t* data, size_t n, RequestHead* out) 
     the hosts found so far stay in `out`, as with NEED_MORE those of lines that a bare CR may have ended.  Pointers in
     `out` go into `data`.
     Cost: one memchr per line for each of its ends and marks."""
-    return _parse(data, n, False, out)
+    return _parse(data, n, A_BODY, out)
+
+
+cdef Status parse_exact_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil:
+    """As parse_request_head(), where every server begins to read: no third word is an absolute form to any."""
+    return _parse(data, n, NOTHING, out)
+
+
+cdef Status parse_body_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil:
+    """As parse_request_head(), for a line in a body that ends alike for all servers, but that some read none of.
+
+    To those it is a request, or an error.  So NOT_THIS: more than words of one, as in logs and other texts about them."""
+    cdef Status status = _parse(data, n, NOTHING_ELSE, out)
+    cdef uint8_t is_http2 = out.is_http2
+    if status == NOT_THIS:
+        memset(out, 0, sizeof(RequestHead))
+        out.is_http2 = is_http2
+    return status
 
 
 cdef Status parse_marked_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil:
     """As parse_request_head(), with any octets in front of the target: for a line where other_octets() saw a mark."""
-    return _parse(data, n, True, out)
+    return _parse(data, n, ANYTHING, out)
 
 
-cdef Status _parse(const uint8_t* data, size_t n, bint is_marked, RequestHead* out) noexcept nogil:
+cdef Status _parse(const uint8_t* data, size_t n, Front front, RequestHead* out) noexcept nogil:
     cdef Span rest
     cdef Span line
     cdef Status status
@@ -73,9 +78,9 @@ cdef Status _parse(const uint8_t* data, size_t n, bint is_marked, RequestHead* o
     rest.end = data + (n if n < HEAD_OCTETS else HEAD_OCTETS)
     while rest.at < rest.end and is_space(rest.at[0]):      # E60; RFC 9112 §2.2 allows the empty lines among them
         rest.at += 1
-    if not is_marked and not _may_begin(&rest, out):
+    if front != ANYTHING and not _may_begin(&rest, out):
         return NOT_THIS
-    status = _first_line(&rest, out)
+    status = _first_line(&rest, front, out)
     while status == NEED_MORE and _take_line(&rest, &line, out):
         if line.at == line.end:
             status = OK
@@ -113,14 +118,14 @@ cdef size_t lines_of_head(const uint8_t* data, size_t n, RequestHead* out) noexc
     return <size_t>(_unended_lines(&rest, is_host, out) - data)
 
 
-cdef Status _first_line(Span* rest, RequestHead* out) noexcept nogil:
+cdef Status _first_line(Span* rest, Front front, RequestHead* out) noexcept nogil:
     """Parse the first line.   OK: it is the complete head.  NEED_MORE: a request so far."""
     cdef Span line, part
     cdef RequestLine read
     if not _take_line(rest, &line, out):
         return NEED_MORE
-    _read_words(&line, out, &read)
-    if not read.is_request:
+    read_words(&line, front, out, &read)
+    if not read.is_request or front == NOTHING_ELSE and not is_whole(&read, False):
         return NOT_THIS
     out.has_line = 1
     part.at = <const uint8_t*>memchr(line.at, CR, <size_t>(line.end - line.at))
@@ -187,101 +192,6 @@ cdef bint _may_begin(const Span* rest, RequestHead* out) noexcept nogil:
     return True
 
 
-cdef void _read_words(const Span* whole, RequestHead* out, RequestLine* read) noexcept nogil:
-    """Read a line as a request line and store its targets and authorities where it is one."""
-    cdef Span line = whole[0]
-    cdef Span word
-    memset(read, 0, sizeof(RequestLine))
-    while _take_word(&line, &word):
-        read.words += 1
-        if read.words == 1:
-            read.method = word
-        elif read.words == 2:
-            read.target = word
-        _read_word(&word, whole.end, out, read)
-        read.last = word
-    if _ends(&read.method, b"pri", 3) and _is(&read.target, b"*", 1) and _is(&read.last, b"http/2.0", 8):
-        out.is_http2 = 1
-        read.is_request = False
-    elif _mark_in(whole) != NULL:
-        out.is_marked = 1
-        read.is_request = True
-    if read.is_request:
-        _keep_targets(read, out)
-
-
-cdef void _read_word(const Span* word, const uint8_t* end, RequestHead* out, RequestLine* read) noexcept nogil:
-    cdef bint is_connect = _ends(&read.last, b"connect", 7)
-    read.has_version = _begins(word, b"http/", 5)
-    if not read.has_version:
-        read.last_target = word[0]
-    if _keep_authority(word, end, is_connect, out) or read.has_version:
-        read.is_request = True
-    elif read.words > 1 and (word.at[0] == SLASH or _is(word, b"*", 1)):
-        read.is_request = True
-
-
-cdef bint _keep_authority(const Span* word, const uint8_t* end, bint is_authority_form,
-                          RequestHead* out) noexcept nogil:
-    """Store the authority of `scheme://authority/...`, or the whole word in authority-form.
-
-    Apache takes any octets for a scheme.  None is what remains of a word that was read in part.  Only a blank
-    ends it for all: Gunicorn, Tornado and Twisted take any other octet.   end: of the line"""
-    cdef Span found
-    found.at = word.at
-    if not is_authority_form:
-        while found.at < word.end and found.at[0] != COLON and not ends_authority(found.at[0]):
-            found.at += 1
-        if word.end - found.at < 3 or memcmp(found.at, b"://", 3) != 0:
-            return False
-        found.at += 3
-    found.end = found.at
-    while found.end < end and not ends_authority(found.end[0]):
-        found.end += 1
-    keep_host(found.at, found.end, out)
-    return True
-
-
-cdef void _keep_targets(const RequestLine* read, RequestHead* out) noexcept nogil:
-    """Store the readings of a target: its first word, all of them (old nginx), the word before the version."""
-    cdef Span spaced
-    if read.words < 2:
-        return
-    if out.target == NULL:
-        out.target = read.target.at
-        out.target_n = <uint16_t>(read.target.end - read.target.at)
-    _keep_target(&read.target, out)
-    spaced.at = read.target.at
-    spaced.end = read.last_target.end
-    if spaced.end > read.target.end:
-        _keep_target(&spaced, out)
-        _keep_target(&read.last_target, out)
-
-
-cdef void _keep_target(const Span* target, RequestHead* out) noexcept nogil:
-    if out.n_targets == HEAD_TARGETS:
-        out.is_overflowed = 1
-        return
-    out.targets[out.n_targets].at = target.at
-    out.targets[out.n_targets].n = <uint16_t>(target.end - target.at)
-    out.n_targets += 1
-
-
-cdef const uint8_t* _mark_in(const Span* line) noexcept nogil:
-    """`HTTP/` in the line; NULL: it is not there."""
-    cdef Span found
-    found.end = line.at
-    while found.end < line.end:
-        found.end = <const uint8_t*>memchr(found.end, SLASH, <size_t>(line.end - found.end))
-        if found.end == NULL:
-            return NULL
-        found.end += 1
-        found.at = found.end - 5
-        if found.end - line.at >= 5 and _begins(&found, b"http/", 5):
-            return found.at
-    return NULL
-
-
 # -- header lines ------------------------------------------------------------------------------------------------------
 
 cdef bint _header(const Span* line, bint was_host, RequestHead* out) noexcept nogil:
@@ -295,7 +205,7 @@ cdef bint _header(const Span* line, bint was_host, RequestHead* out) noexcept no
         keep_host(line.at, line.end, out)
     while value.at < value.end and is_junk(value.at[0]):
         value.at += 1
-    if _begins(&value, b"host", 4):
+    if begins(&value, b"host", 4):
         value.at += 4
         while value.at < value.end and is_junk(value.at[0]):
             value.at += 1
@@ -303,9 +213,11 @@ cdef bint _header(const Span* line, bint was_host, RequestHead* out) noexcept no
             value.at += 1
             keep_host(value.at, value.end, out)
             return True
+    if begins(&value, b"upgrade:", 8):
+        out.offers_h2c = out.offers_h2c or _h2c_in(value.at, value.end) != NULL
     if _is_like_request(line):
         out.may_be_whole = 1
-        _read_words(line, out, &read)
+        read_words(line, A_BODY, out, &read)
     return is_folded and was_host
 
 
@@ -316,11 +228,11 @@ cdef bint _is_like_request(const Span* line) noexcept nogil:
     cdef Span rest = line[0]
     cdef Span first, word
     cdef int words = 1
-    if not _take_word(&rest, &first) or memchr(first.at, COLON, <size_t>(first.end - first.at)) != NULL:
+    if not take_word(&rest, &first) or memchr(first.at, COLON, <size_t>(first.end - first.at)) != NULL:
         return False
-    while _take_word(&rest, &word):
+    while take_word(&rest, &word):
         words += 1
-    return words == 2 and _ends(&first, b"get", 3) or _mark_in(line) != NULL
+    return words == 2 and ends(&first, b"get", 3) or mark_in(line) != NULL
 
 
 cdef void _keep_behind_lf(const Span* line, const uint8_t* data, bint was_host, RequestHead* out) noexcept nogil:
@@ -328,7 +240,7 @@ cdef void _keep_behind_lf(const Span* line, const uint8_t* data, bint was_host, 
 
     So it may belong to the Host field before it, or to an authority in a request line.   data: where the head begins"""
     cdef const uint8_t* at = line.at
-    if line.at - data < 2 or line.at[-2] == CR or not (was_host or _mark_in(line) != NULL):
+    if line.at - data < 2 or line.at[-2] == CR or not (was_host or mark_in(line) != NULL):
         return
     while at < line.end and is_junk(at[0]):
         at += 1
@@ -351,10 +263,77 @@ cdef size_t other_octets(const uint8_t* data, size_t n, bint* is_marked) noexcep
     lf = <const uint8_t*>memchr(line.at, LF, <size_t>(line.end - line.at)) if line.at < line.end else NULL
     if lf != NULL:
         line.end = lf
-    is_marked[0] = _mark_in(&line) != NULL
+    is_marked[0] = mark_in(&line) != NULL
     if is_marked[0] and lf == NULL:
         return 0
     return <size_t>((lf + 1 if lf != NULL else _unfinished(&line)) - data)
+
+
+cdef size_t other_octets_in_body(const uint8_t* data, size_t n, bint* is_marked, uint8_t* line_is) noexcept nogil:
+    """As other_octets(), for lines of parse_body_head().
+
+    is_marked   the line is whole, and a request to some server
+    line_is     in, out: a LineState.  Whoever takes any octets for a method takes three words"""
+    cdef RequestHead head
+    cdef RequestLine read
+    cdef Span line, rest, word
+    cdef int words = 0
+    cdef bint is_rest = line_is[0] == LINE_BEGUN
+    cdef const uint8_t* lf
+    is_marked[0] = False
+    line.at = data
+    line.end = data + n
+    while line.at < line.end and is_space(line.at[0]):
+        line.at += 1
+    lf = <const uint8_t*>memchr(line.at, LF, <size_t>(line.end - line.at)) if line.at < line.end else NULL
+    if lf != NULL:
+        line.end = lf
+        if mark_in(&line) != NULL:
+            head.n_hosts = head.n_targets = 0
+            head.target = NULL
+            read_words(&line, NOTHING, &head, &read)
+            is_marked[0] = is_whole(&read, is_rest)
+        line_is[0] = LINE_NEW
+        return 0 if is_marked[0] else <size_t>(lf + 1 - data)
+    rest = line
+    while words < 4 and take_word(&rest, &word):
+        words += 1
+        if words == 1 and not is_rest and is_word(&word):
+            break
+    line_is[0] = LINE_REFUTED if words == 4 else LINE_BEGUN
+    return n if words == 4 else <size_t>(_unfinished(&line) - data)
+
+
+cdef bint hide_h2c(uint8_t* head, size_t n) noexcept nogil:
+    """Write other octets over `h2c` in the Upgrade fields of a head: what is offered then, no server knows.
+
+    False: it is in none.  Source: RFC 9110 §7.8: a server ignores what it does not know."""
+    cdef Span rest, line
+    cdef RequestHead unused
+    cdef uint8_t* found
+    cdef bint has_hidden = False
+    rest.at = head
+    rest.end = head + n
+    while _take_line(&rest, &line, &unused) and line.at < line.end:
+        if not begins(&line, b"upgrade:", 8):
+            continue
+        found = <uint8_t*>_h2c_in(line.at, line.end)
+        while found != NULL:
+            memcpy(found, b"h-c", 3)
+            has_hidden = True
+            found = <uint8_t*>_h2c_in(found, line.end)
+    return has_hidden
+
+
+cdef const uint8_t* _h2c_in(const uint8_t* at, const uint8_t* end) noexcept nogil:
+    cdef Span rest
+    rest.at = at
+    rest.end = end
+    while rest.at < end:
+        if begins(&rest, b"h2c", 3):
+            return rest.at
+        rest.at += 1
+    return NULL
 
 
 cdef bint may_be_host(const uint8_t* data, size_t n) noexcept nogil:
@@ -383,7 +362,7 @@ cdef const uint8_t* _unfinished(const Span* line) noexcept nogil:
 cdef bint _may_become(const Span* text, const char* lower, size_t n) noexcept nogil:
     """Whether `text` begins with `lower`, or is the beginning of it."""
     cdef size_t there = <size_t>(text.end - text.at)
-    return _begins(text, lower, n if n < there else there)
+    return begins(text, lower, n if n < there else there)
 
 
 # -- octets ------------------------------------------------------------------------------------------------------------
@@ -404,40 +383,6 @@ cdef bint _take_line(Span* rest, Span* line, RequestHead* out) noexcept nogil:
         out.may_be_whole = 1
     rest.at = lf + 1
     return True
-
-
-cdef bint _take_word(Span* line, Span* word) noexcept nogil:
-    while line.at < line.end and is_separator(line.at[0]):
-        line.at += 1
-    word.at = line.at
-    while line.at < line.end and not is_separator(line.at[0]):
-        line.at += 1
-    word.end = line.at
-    return word.at < word.end
-
-
-cdef bint _begins(const Span* text, const char* lower, size_t n) noexcept nogil:
-    """Whether `text` begins with `lower`, ignoring case."""
-    cdef size_t i
-    if <size_t>(text.end - text.at) < n:
-        return False
-    for i in range(n):
-        if fold(text.at[i]) != <uint8_t>lower[i]:
-            return False
-    return True
-
-
-cdef bint _ends(const Span* text, const char* lower, size_t n) noexcept nogil:
-    """Whether `text` ends with `lower`, ignoring case: the rest of a body may stand in front of a method."""
-    cdef Span end = text[0]
-    if <size_t>(text.end - text.at) < n:
-        return False
-    end.at = text.end - n
-    return _begins(&end, lower, n)
-
-
-cdef bint _is(const Span* text, const char* lower, size_t n) noexcept nogil:
-    return <size_t>(text.end - text.at) == n and _begins(text, lower, n)
 
 
 # -- for Python --------------------------------------------------------------------------------------------------------

@@ -5,4 +5,4 @@ cdef enum:
     NOT_ALIKE = -1      # servers may read different bodies behind this head, or none
 
 
-cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure) noexcept nogil
+cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure, bint* is_framed) noexcept nogil

@@ -16,6 +16,7 @@ cdef enum:
     COLON = 58
     HYPHEN = 45
     NO_LENGTH = -2
+    CHUNKED = -3
     MOST_DIGITS = 15
 
 
@@ -24,15 +25,17 @@ cdef struct Text:
     const uint8_t* end
 
 
-cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure) noexcept nogil:
+cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure, bint* is_framed) noexcept nogil:
     """The octets of the body behind a complete head of `n` octets, or NOT_ALIKE.
 
-    is_sure   every server reads this body; else some read none"""
+    is_sure     every server reads this body; else some read none
+    is_framed   none reads a part of it: its length is known, or it comes in chunks, and no field says otherwise"""
     cdef Text rest, line
     cdef int64_t found = 0
     cdef int64_t value
     cdef bint has_length = False
-    is_sure[0] = False
+    cdef bint is_chunked = False
+    is_sure[0] = is_framed[0] = False
     rest.at = head
     rest.end = head + n
     while rest.at < rest.end and is_space(rest.at[0]):
@@ -42,10 +45,14 @@ cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure) noexcept 
     is_sure[0] = _has_body_everywhere(&line)
     while _take_line(&rest, &line):
         if line.at == line.end:
-            is_sure[0] = is_sure[0] or found == 0
-            return found
+            is_framed[0] = not is_chunked or not has_length
+            is_sure[0] = not is_chunked and (is_sure[0] or found == 0)
+            return NOT_ALIKE if is_chunked else found
         value = _length_in(&line)
-        if value == NOT_ALIKE or value >= 0 and has_length and value != found:
+        if value == CHUNKED and not is_chunked:
+            is_chunked = True
+            continue
+        if value == CHUNKED or value == NOT_ALIKE or value >= 0 and has_length and value != found:
             return NOT_ALIKE
         if value >= 0:
             found = value
@@ -89,8 +96,10 @@ cdef bint _has_body_everywhere(const Text* line) noexcept nogil:
 
 
 cdef int64_t _length_in(const Text* line) noexcept nogil:
-    """The Content-Length in a header line; NO_LENGTH: another field; NOT_ALIKE: a length or coding to some servers."""
-    cdef Text name
+    """The Content-Length in a header line; NO_LENGTH: another field; CHUNKED: written as everybody writes it.
+
+    NOT_ALIKE: a length or coding to some servers."""
+    cdef Text name, value
     name.at = line.at
     name.end = line.at
     while name.end < line.end and is_token(name.end[0]):
@@ -99,7 +108,13 @@ cdef int64_t _length_in(const Text* line) noexcept nogil:
         return NOT_ALIKE
     if _is_like(&name, b"content-length", 14):
         return _plain_number(name.end + 1, line.end) if name.at[7] == HYPHEN else NOT_ALIKE
-    return NOT_ALIKE if _is_like(&name, b"transfer-encoding", 17) else NO_LENGTH
+    if not _is_like(&name, b"transfer-encoding", 17):
+        return NO_LENGTH
+    value.at = name.end + 1
+    value.end = line.end
+    while value.at < value.end and value.at[0] == 32:
+        value.at += 1
+    return CHUNKED if name.at[8] == HYPHEN and _is_like(&value, b"chunked", 7) else NOT_ALIKE
 
 
 cdef bint _is_like(const Text* name, const char* lower, size_t n) noexcept nogil:
@@ -134,6 +149,6 @@ cdef int64_t _plain_number(const uint8_t* at, const uint8_t* end) noexcept nogil
 
 def body_length(head: bytes) -> int | None:
     """The octets of the body behind a complete head; None where servers may differ."""
-    cdef bint is_sure
-    cdef int64_t n = body_octets(head, len(head), &is_sure)
+    cdef bint is_sure, is_framed
+    cdef int64_t n = body_octets(head, len(head), &is_sure, &is_framed)
     return n if is_sure and n != NOT_ALIKE else None

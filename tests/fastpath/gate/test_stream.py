@@ -125,18 +125,19 @@ def test_without_an_isn_a_contradiction_is_found_across_the_new_begin() -> None:
         (1000, 0),
         (1010, 10),
         (990, -10),
-        (1000 + (1 << 24), 0),
+        (1000 + (1 << 24), 1 << 24),
         ((1 << 32) - 5, -1005),
-        (1000 + (1 << 23) - 1, (1 << 23) - 1),
+        (1000 + (1 << 31) - 1, (1 << 31) - 1),
+        (1000 + (1 << 31), -(1 << 31)),
     ],
 )
-def test_a_position_is_24_bits_around_the_highest_one(seq: int, position: int) -> None:
+def test_a_position_is_32_bits_around_the_highest_one(seq: int, position: int) -> None:
     assert Stream(isn=1000).position(seq) == position
 
 
-def test_a_position_goes_on_past_24_bits() -> None:
-    stream = Stream(isn=1000)
-    for at in range(0, 40 << 20, 4 << 20):
+def test_a_position_goes_on_past_32_bits() -> None:
+    stream = Stream(isn=0xFFFFFF00)
+    for at in range(0, 10 << 30, 1 << 30):
         stream.slide(at)
 
-    assert stream.position((1000 + (37 << 20)) & 0xFFFFFFFF) == 37 << 20
+    assert stream.position((0xFFFFFF00 + (37 << 28)) & 0xFFFFFFFF) == 37 << 28

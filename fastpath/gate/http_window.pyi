@@ -1,0 +1,1 @@
+"""No Python interface: GateLoop.feed() reaches this code."""
