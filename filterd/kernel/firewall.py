@@ -79,8 +79,7 @@ class Kernel:
             self._sets.fill(QUEUEING_QUIC, [queue(rules.first_queue, 1, rules.is_open_when_dead)])
             for chain, filling in embedded_rules((SUSPECTS.hashed[4, 32], SUSPECTS.wide[4])).items():
                 self._sets.fill(chain, filling)
-        self._must(["nft", "-f", "-"], f"add chain {TABLE} {WHOLE_CHAIN}
-")
+        self._must(["nft", "-f", "-"], f"add chain {TABLE} {WHOLE_CHAIN}\n")
         # nft has merged the elements and filled no hash set: from here on the sets are ours
         self._sets.replace(LOCKED, locked)
         self._sets.replace_spans(POOLS, spans_of(rules.locked_pools))
