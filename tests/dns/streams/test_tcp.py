@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,11 @@ from fastpath.report.counters import read_counters
 BLOCKED = (("orders", "n.test", Mode.SUBTREE, Action.NXDOMAIN), ("orders", "d.test", Mode.SUBTREE, Action.DROP))
 
 
+WAIT_S = 120  # of a busy machine, for what must come
+NEVER_IDLE_S = 3600.0  # so that nothing but what is tested ends a connection
+NEVER_IDLE = StreamPlan(StreamLimits(idle_s=NEVER_IDLE_S))
+
+
 def framed(message: bytes) -> bytes:
     return len(message).to_bytes(2, "big") + message
 
@@ -33,12 +39,12 @@ def query(name: str) -> bytes:
 
 
 async def take(reader: asyncio.StreamReader) -> DNSRecord:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         return DNSRecord.parse(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
 
 
 async def is_closed(reader: asyncio.StreamReader) -> bool:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         try:
             return await reader.read() == b""
         except ConnectionResetError:
@@ -52,6 +58,22 @@ async def connected(
     reader, writer = await asyncio.open_connection(*front.bound[family])
     try:
         yield reader, writer
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def hardly_reading(front: DnsFront) -> AsyncIterator[asyncio.StreamWriter]:
+    """A client that reads nothing, and whose kernel keeps little: else it takes a hundred thousand answers."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)  # by which the other side measures what it keeps
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, front.bound[0])
+    _reader, writer = await asyncio.open_connection(sock=sock)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    try:
+        yield writer
     finally:
         writer.close()
 
@@ -116,7 +138,11 @@ async def test_a_slow_upstream_does_not_hold_up_a_later_query(serving: Serving) 
 
 
 async def test_what_was_asked_before_the_client_closed_its_side_is_still_answered(serving: Serving) -> None:
-    async with upstream(plainly) as behind, serving(BLOCKED, (behind,)) as front, connected(front) as (reader, writer):
+    async with (
+        upstream(plainly) as behind,
+        serving(BLOCKED, (behind,), NEVER_IDLE) as front,
+        connected(front) as (reader, writer),
+    ):
         writer.write(framed(query("free.test")))
         writer.write_eof()
 
@@ -159,10 +185,9 @@ async def test_a_message_that_takes_longer_than_it_may_ends_the_connection(servi
 
 async def test_a_client_that_reads_nothing_is_let_go(serving: Serving) -> None:
     plan = StreamPlan(StreamLimits(idle_s=0.3, n_connections=1))
-    async with serving(BLOCKED, plan=plan) as front, connected(front) as (_reader, writer):
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        queries = framed(query("n.test")) * 2000
-        async with asyncio.timeout(20):
+    async with serving(BLOCKED, plan=plan) as front, hardly_reading(front) as writer:
+        queries = framed(query(".".join(["x" * 60] * 3 + ["n.test"]))) * 200
+        async with asyncio.timeout(WAIT_S):
             with suppress(ConnectionError):
                 while True:
                     writer.write(queries)
@@ -180,9 +205,8 @@ async def test_answers_that_a_client_does_not_read_are_bounded(
 
     monkeypatch.setattr("dns.streams.tcp.MAX_UNREAD_OCTETS", 100_000)
     plan = StreamPlan(StreamLimits(idle_s=30))
-    async with upstream(hugely) as behind, serving((), (behind,), plan) as front, connected(front) as (_reader, writer):
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        async with asyncio.timeout(20):
+    async with upstream(hugely) as behind, serving((), (behind,), plan) as front, hardly_reading(front) as writer:
+        async with asyncio.timeout(WAIT_S):
             with suppress(ConnectionError):
                 while True:
                     writer.write(framed(bytes(DNSRecord.question("huge.test", "TXT").pack())))
@@ -191,7 +215,7 @@ async def test_answers_that_a_client_does_not_read_are_bounded(
 
 
 async def test_a_client_beyond_its_limit_is_refused_and_its_others_go_on(serving: Serving) -> None:
-    plan = StreamPlan(StreamLimits(n_of_client=1))
+    plan = StreamPlan(StreamLimits(idle_s=NEVER_IDLE_S, n_of_client=1))
     async with serving(BLOCKED, plan=plan) as front, connected(front) as (reader, writer):
         writer.write(framed(query("n.test")))
         await take(reader)
@@ -205,14 +229,15 @@ async def test_a_client_beyond_its_limit_is_refused_and_its_others_go_on(serving
 async def test_where_all_places_are_taken_a_clients_longest_idle_connection_goes(
     serving: Serving, images: Images
 ) -> None:
-    plan = StreamPlan(StreamLimits(n_connections=2))
+    plan = StreamPlan(StreamLimits(idle_s=NEVER_IDLE_S, n_connections=2))
     async with (
         serving(BLOCKED, plan=plan) as front,
         connected(front) as (busy, asking),
-        connected(front) as (idle, _),
+        connected(front) as (idle, first),
     ):
-        asking.write(framed(query("n.test")))
-        await take(busy)
+        for reader, writer in ((idle, first), (busy, asking)):  # both have their places, and this is their order
+            writer.write(framed(query("n.test")))
+            await take(reader)
         async with connected(front) as (newcomer, writer):
             writer.write(framed(query("n.test")))
             asking.write(framed(query("n.test")))
@@ -245,7 +270,7 @@ async def test_one_that_pipelines_leaves_another_its_turn(serving: Serving, monk
 
 
 async def test_a_closed_connection_makes_room_for_another(serving: Serving) -> None:
-    async with serving(BLOCKED, plan=StreamPlan(StreamLimits(n_connections=1))) as front:
+    async with serving(BLOCKED, plan=StreamPlan(StreamLimits(idle_s=NEVER_IDLE_S, n_connections=1))) as front:
         for _ in range(5):
             async with connected(front) as (reader, writer):
                 writer.write(framed(query("n.test")))
@@ -264,7 +289,7 @@ async def test_a_closed_connection_makes_room_for_another(serving: Serving) -> N
     ],
 )
 async def test_what_gets_no_answer_ends_the_connection(serving: Serving, what: str, message: bytes) -> None:
-    async with serving(BLOCKED) as front, connected(front) as (reader, writer):
+    async with serving(BLOCKED, plan=NEVER_IDLE) as front, connected(front) as (reader, writer):
         writer.write(framed(message))
 
         assert await is_closed(reader)

@@ -212,9 +212,9 @@ closed.
 **More than one packet's worth.** `tests/kernel/test_escapes.py` plays what needs several connections, another hand,
 or time: a port that is used again, packets in the server's name, an entry of connection tracking that starts the
 wrong way round, memory that runs out, halves between which the kernel forgets or the gate is restarted, Multipath
-TCP, SYN cookies, several datagrams in one packet, an operator's `notrack` rule. Each is served without a gate, and is played with both routings under both
-policies. So are honest clients that look odd: keep-alives of one octet, early data, many QUIC connections of one
-port, another subscriber's flood.""",
+TCP, SYN cookies, several datagrams in one packet, an operator's `notrack` rule. Each is served without a gate, and is
+played with both routings under both policies. So are honest clients that look odd: keep-alives of one octet, early
+data, many QUIC connections of one port, another subscriber's flood.""",
     ),
     Chapter(
         "TLS",

@@ -14,23 +14,35 @@ from typing import Any, TypeVar
 from support.database.postgresql import running_server
 from support.packets.shapes import question
 from support.system.certificates import make_certificate
+from support.system.patience import LONGEST, Patience
 from support.system.ports import free_port
 
 import filterd
 
 UPSTREAM_ADDRESS = bytes((198, 51, 100, 7))
 ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"  # `make test DB=postgres`
-DEADLINE_S = 120  # a machine with ten times the work it has cores for
+DEADLINE_S = 120
+ANSWER_S = 5
 T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], what: str) -> T:
     """What `look` gives once it is true."""
-    deadline = time.monotonic() + DEADLINE_S
+    patience = Patience(DEADLINE_S)
     while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {DEADLINE_S} s in vain for {what}"
+        assert not patience.is_over(), f"waited {DEADLINE_S} s in vain for {what}"
         time.sleep(0.02)
     return found
+
+
+def _received(asking: socket.socket) -> bytes:
+    patience = Patience(ANSWER_S)
+    while True:
+        try:
+            return asking.recv(4096)
+        except TimeoutError:
+            if patience.is_over():
+                raise
 
 
 class Upstream(threading.Thread):
@@ -78,7 +90,8 @@ class Daemon:
             command = self.command("run", "--config", str(self.config))
             self.process = subprocess.Popen(command, env=self.env(), stderr=log)
         try:
-            eventually(lambda: until in self.log(), f"{until!r} in {self.folder}/log")
+            eventually(lambda: until in self.log() or self._has_ended(), f"{until!r} in {self.folder}/log")
+            assert until in self.log(), f"it has ended: {self.log()[-2000:]}"
         except BaseException:
             self.stop()
             raise
@@ -92,7 +105,8 @@ class Daemon:
         """Stop it, to be started once more."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(DEADLINE_S)
+        eventually(self._has_ended, "its end")
+        return self.process.wait()
 
     def log(self) -> str:
         return (self.folder / "log").read_text()
@@ -108,8 +122,9 @@ class Daemon:
     def run(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
         """One command line of filterd, to its end."""
         env = self.env(FILTERD_API=f"http://127.0.0.1:{self.api}", FILTERD_TOKEN=token)
+        most_s = LONGEST * DEADLINE_S
         return subprocess.run(
-            self.command(*arguments), env=env, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+            self.command(*arguments), env=env, capture_output=True, text=True, timeout=most_s, check=False
         )
 
     def token(self, role: str, *options: str) -> str:
@@ -122,12 +137,15 @@ class Daemon:
     def ask(self, name: str) -> tuple[int, bytes | None]:
         """(rcode, address) of an A query."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(5)
+            asking.settimeout(ANSWER_S)
             asking.sendto(question(name.encode()), ("127.0.0.1", self.dns))
-            answer = asking.recv(4096)
+            answer = _received(asking)
         n_answers = int.from_bytes(answer[6:8], "big")
         at = answer.index(b"\0", 12) + 5 + 12
         return answer[3] & 15, answer[at : at + 4] if n_answers else None
+
+    def _has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     def _said(self) -> dict[str, Any]:
         if self.url is None and ONLY_POSTGRESQL:
