@@ -17,7 +17,6 @@ from rules.formats import (
     hosts,
     misp,
     native,
-    row_address,
     rpz,
     stix,
     unbound,
@@ -75,7 +74,7 @@ _STATES = MappingProxyType(
             Enforceability.PENDING_REVIEW: (
                 PRIVATE_SUFFIX,
                 columns.ASKS_TO_UNBLOCK,
-                row_address.OTHER_HOST,
+                addresses.OTHER_HOST,
                 xlsx.IS_HIDDEN,
             ),
             Enforceability.WITHDRAWN: (adblock.OVERRULED, certpl.IS_DELETED, misp.IS_DELETED, stix.IS_REVOKED),

@@ -2,7 +2,7 @@
 
 Columns are found by their headings, or told by a column map, `url:1;type:2` (numbers from 1, or headings); without
 either, the first cell of a row that holds a name counts.  Of a URL and a domain in one row the URL counts, wherever
-they stand: it says less (rules.formats.row_address).
+they stand: it says less (rules.formats.addresses).
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
 Invariants: a row never blocks more than it names; a row that asks to unblock (rules.remark) is reported, not obeyed (an
@@ -16,8 +16,18 @@ from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
 from rules.errors import BadList, BadName, BadSource
-from rules.formats.addresses import FORMULA, addresses_of, in_urdu, is_blank, is_formula, our_digits, rule_of_cell, tidy
-from rules.formats.row_address import is_bare_address, narrowest_of
+from rules.formats.addresses import (
+    FORMULA,
+    addresses_of,
+    in_urdu,
+    is_bare_address,
+    is_blank,
+    is_formula,
+    narrowest_of,
+    our_digits,
+    rule_of_cell,
+    tidy,
+)
 from rules.names.canonical import IS_ADDRESS
 from rules.remark import asks_to_unblock
 from rules.rule import Rule, UrlRule

@@ -19,6 +19,7 @@ from functools import lru_cache
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
 from rules.errors import BadList, BadName
+from rules.formats.addresses import holds_name
 from rules.formats.columns import (
     ABOVE_HEADINGS,
     FEW_HEADINGS,
@@ -36,7 +37,6 @@ from rules.formats.columns import (
 )
 from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, join_lines, open_list
-from rules.formats.row_address import holds_name
 from rules.names.canonical import canonical_octets
 from rules.names.urls import read_entry_octets
 from rules.rule import Rule, Skipped, UrlRule, skipped

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from fastpath.images.verdict import Mode
 from rules.errors import BadList
 from rules.formats import table, xlsx
+from rules.formats.addresses import holds_name
 from rules.formats.columns import (
     ASKS_TO_UNBLOCK,
     Columns,
@@ -28,7 +29,6 @@ from rules.formats.columns import (
     repeats_headings,
 )
 from rules.formats.lines import UTF8_MARK, UTF16_MARKS
-from rules.formats.row_address import holds_name
 from rules.rule import printable
 
 MAX_ROWS = 100_000
