@@ -50,8 +50,8 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
     t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
     t.large_holders = <uint32_t*>calloc(n_large, sizeof(uint32_t))
-    if (open_memory(&t.memory, n_small, n_large, n_huge) != 0 or t.flows == NULL or t.buckets == NULL or t.payers == NULL
-            or t.large_holders == NULL):
+    if (open_memory(&t.memory, n_small, n_large, n_huge) != 0 or t.flows == NULL or t.buckets == NULL
+            or t.payers == NULL or t.large_holders == NULL):
         close_flows(t)
         return -1
     for i in range(n_flows, n_flows + N_LISTS):

@@ -27,7 +27,6 @@ cdef struct RequestHead:
     uint8_t is_overflowed       # one of them is not kept
     uint8_t has_method          # a first word and white space behind it are there
     uint8_t has_line            # the first line is there, and is a request's
-    uint8_t is_whole_line       # of the first line: nothing stands around a request's words
     uint8_t is_marked           # `HTTP/` stands in the first line
     uint8_t is_http2            # its first line is HTTP/2's preface
     uint8_t may_be_whole        # to some server: by a bare CR, or by a request line among the headers

@@ -54,7 +54,7 @@ cdef Status parse_exact_head(const uint8_t* data, size_t n, RequestHead* out) no
 cdef Status parse_body_head(const uint8_t* data, size_t n, RequestHead* out) noexcept nogil:
     """As parse_request_head(), for a line in a body that ends alike for all servers, but that some read none of.
 
-    To those it is a request, or an error.  So NOT_THIS: more than words of one, as in logs and other texts about them."""
+    To those it is a request, or an error.  So NOT_THIS: more than words of one, as in logs and other texts of them."""
     cdef Status status = _parse(data, n, NOTHING_ELSE, out)
     cdef uint8_t is_http2 = out.is_http2
     if status == NOT_THIS:
