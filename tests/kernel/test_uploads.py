@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ LOG = b'192.0.2.7 - - [01/Dec/2026:00:00:00 +0500] "GET http://www.blocked.test/
 QUERY = b'{"query": "GET http://www.blocked.test/ HTTP/1.1"}\n' * 40
 
 
+def _succeeds(lab: Lab, asked: list[str]) -> bool:
+    return lab.run("internet", asked).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def servers(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One that counts what it gets, and an Apache that takes an upgrade to HTTP/2."""
@@ -37,12 +42,8 @@ def servers(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFacto
         lab.popen("internet", apache(tmp_path_factory.mktemp("apache")), "apache"),
     ]
     for address in (COUNTING, APACHE):
-        wait_until(
-            lambda address=address: (
-                lab.run("internet", ["curl", "-s", "-m", "2", f"http://{address}/"]).returncode == 0
-            ),
-            f"the server at {address}",
-        )
+        asked = ["curl", "-s", "-m", "2", f"http://{address}/"]
+        wait_until(partial(_succeeds, lab, asked), f"the server at {address}")
     yield lab
     for server in running:
         lab.stop(server)

@@ -60,13 +60,14 @@ async def test_who_taps_twice_opens_nothing_by_the_second_tap_and_can_a_moment_l
     await parent.tap("resume", 7, **PIN)  # from now on it takes no PIN
     await parent.tap("pause", 7)
     clock.forward(seconds=1.9)
+    parent.is_hasty = True
 
-    status, said = await parent.tap(did, 7, at_once=True)
+    status, said = await parent.tap(did, 7)
 
     assert status == 409 and "came at once after the last one; nothing changed" in said and "▶ Resume" in said
     assert paused_until(engine) == UNTIL_RESUMED
     clock.forward(seconds=0.1)
-    assert (await parent.tap(did, 7, at_once=True))[0] == 200
+    assert (await parent.tap(did, 7))[0] == 200
     assert paused_until(engine) == 0
 
 
@@ -77,12 +78,13 @@ async def test_while_the_change_takes_long_it_is_the_page_that_counts(
 
     async def slowly(*said: object, **more: object) -> object:
         clock.forward(seconds=5)
-        return await publish(*said, **more)  # type: ignore[arg-type]
+        return await publish(*said, **more)
 
     monkeypatch.setattr(control, "policy_changed", slowly)
     await parent.tap("pause", 7)
+    parent.is_hasty = True
 
-    assert (await parent.tap("undo", 7, at_once=True))[0] == 409
+    assert (await parent.tap("undo", 7))[0] == 409
     assert paused_until(engine) == UNTIL_RESUMED
 
 
@@ -91,8 +93,9 @@ async def test_another_card_is_not_deaf(parent: Phone, engine: Engine) -> None:
     child = add_child(engine)
     await parent.tap("pause", child)
     await parent.tap("pause", 7)
+    parent.is_hasty = True
 
-    assert (await parent.tap("resume", child, at_once=True, **PIN))[0] == 200
+    assert (await parent.tap("resume", child, **PIN))[0] == 200
 
 
 async def test_each_child_has_a_card_with_a_picture_and_the_home_has_one(phone: Phone, engine: Engine) -> None:

@@ -25,10 +25,11 @@ PHONES = Phones(bytes(32))
 
 
 class Phone:
-    """outbox  where its messages arrive"""
+    """outbox  where its messages arrive;   is_hasty  what opens something is tapped before the page is read"""
 
     def __init__(self, client: Client, outbox: Path) -> None:
         self.client, self.outbox = client, outbox
+        self.is_hasty = False
         self.origin = f"http://127.0.0.1:{client.server.port}"
 
     @property
@@ -40,12 +41,10 @@ class Phone:
         async with self.client.get(f"/family{where}?{query}") as response:
             return response.status, response.headers, await response.text()
 
-    async def send(
-        self, to: str, *, lang: str = "en", origin: str | None = None, at_once: bool = False, **fields: Any
-    ) -> tuple[int, str]:
-        """Send a form of ours.   at_once  what opens something is tapped before the page is read"""
+    async def send(self, to: str, *, lang: str = "en", origin: str | None = None, **fields: Any) -> tuple[int, str]:
+        """Send a form of ours."""
         did, clock = to.rpartition("/")[2], self.app[CLOCK]
-        if isinstance(clock, Clock) and not at_once and (did == "undo" or (did in TAPS and TAPS[did].loosens)):
+        if isinstance(clock, Clock) and not self.is_hasty and (did == "undo" or (did in TAPS and TAPS[did].loosens)):
             clock.forward(seconds=DEAF.total_seconds())
         headers = {"Origin": self.origin if origin is None else origin}
         if origin == "absent":
