@@ -17,10 +17,11 @@ _LAW = ("order", "csam")
 _DO = "choose another answer, or open it first"
 
 
-async def refuse_closed(control: Control, name: str | None) -> None:
+async def refuse_closed(control: Control, name: str | None, *, is_of_law: bool = False) -> None:
     """Raises Problem where a name is not open for everybody, or control does not say so.
 
-    name  as somebody wrote it; None: the report keeps none, as its reason is the law, and it was not said"""
+    name       as somebody wrote it; None: the report keeps none, as its reason is the law, and it was not said
+    is_of_law  the law had closed it: lists that households choose say nothing of that"""
     if not name:
         why = "the report keeps no name, as the law closed it"
         raise Problem(422, f"name: {why}; not noted; write the name that is open now: it is not kept", "/name")
@@ -40,7 +41,7 @@ async def refuse_closed(control: Control, name: str | None) -> None:
         raise Problem(409, f"{asked}: is still blocked, {by}; not noted; {_DO}", "outcome")
     # Without a line it is open; a line whose profile has the list's category is not.
     held = {each["list"] for each in found.get("matches", ())} - {found.get("shadow")}
-    if held and found.get("reason") != "help":
+    if held and not is_of_law and found.get("reason") != "help":
         lists = ", ".join(sorted(map(str, held)))
         raise Problem(
             409, f"{asked}: is still on list {lists}, blocked where it is chosen; not noted; {_DO}", "outcome"

@@ -238,11 +238,14 @@ def _certificate(conn: "Connection", args: argparse.Namespace) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import load_pem_x509_certificate
 
+    from filterd.as_owner import as_who_asked
     from mgmt.ledger.event import account
     from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 
     try:
-        found = load_pem_x509_certificate(args.file.read_bytes()).public_bytes(Encoding.DER)
+        with as_who_asked():
+            octets = args.file.read_bytes()
+        found = load_pem_x509_certificate(octets).public_bytes(Encoding.DER)
     except (OSError, ValueError) as reason:
         why = reason.strerror if isinstance(reason, OSError) else "no certificate in PEM"
         raise WrongUse(f"{args.file}: {why}; nothing done; name the client's certificate") from reason

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found))
     else:
         _print(found)
-        if has_own_door(in_force.config.family) and "adult" not in found.get("kinds", ["adult"]):
+        knows_kinds = "database" not in found.get("faults", {})  # while control waits for it, it knows of none
+        if knows_kinds and has_own_door(in_force.config.family) and "adult" not in found.get("kinds", ["adult"]):
             print("families: no list in force holds adult sites; they are offered no rules by age; see lists above")
     return 1 if not found["ok"] or list(_faults(found)) else 0
 

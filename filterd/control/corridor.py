@@ -17,10 +17,10 @@ import ipaddress
 import itertools
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from dns.address_query import Address, Addresses, ask_addresses
 from dns.errors import UpstreamFailed
-from dns.upstreams.endpoints import Endpoint
 from dns.wire_format import AAAA, A
 from filterd.config import Config
 from filterd.kernel.intervals import Network
@@ -35,7 +35,7 @@ LEAST_WAIT_S, MOST_WAIT_S = 5.0, 300.0
 QUESTIONS_OF_A_WORKER = 3  # so that one of them reaches it: 19 of 20 times with two workers
 MAX_QUESTIONS = 24
 
-Ask = Callable[[Endpoint, bytes, int], Awaitable[Addresses]]
+Ask = Callable[..., Awaitable[Addresses]]  # of a resolver, a wire name and a type; proxies: as ask_addresses() has them
 
 
 class Corridor:
@@ -69,7 +69,8 @@ class Corridor:
     async def _look_at(self, config: Config, wire: bytes, qtype: int) -> float:
         """Note the addresses of one kind of a name; for how long the answer is good."""
         n = min(QUESTIONS_OF_A_WORKER * config.dns.workers, MAX_QUESTIONS) if config.dns.workers > 1 else 1
-        answers = await asyncio.gather(*(self._ask(config.dns.listen[0].from_here, wire, qtype) for _ in range(n)))
+        ask: Ask = partial(self._ask, proxies=config.dns.proxies) if config.dns.proxies else self._ask
+        answers = await asyncio.gather(*(ask(config.dns.listen[0].from_here, wire, qtype) for _ in range(n)))
         for address, good_s in itertools.chain.from_iterable(answers):
             if not (address.is_loopback or address.is_multicast or address.is_unspecified):
                 until = self._clock() + min(max(good_s, LEAST_OPEN_S), MOST_OPEN_S)

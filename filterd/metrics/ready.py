@@ -77,7 +77,7 @@ def is_one_turning(config: Config, role: str) -> bool:
 
 async def _is_dns_alive(config: Config) -> bool:
     for _ in range(TRIES):
-        if await is_answered(config.dns.listen[0].from_here, LOCAL, ASKED_S):
+        if await is_answered(config.dns.listen[0].from_here, LOCAL, ASKED_S, config.dns.proxies):
             return True
     return False
 

@@ -93,7 +93,8 @@ log = logging.getLogger("filterd.control.service")
 async def live(config: Config, config_file: Path, index: int) -> int:
     """Publish, lock and drain until SIGTERM."""
     del index
-    stopping = stop_requested()
+    stopping, wake, hangup = stop_requested(), asyncio.Event(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)  # also while it waits for its database
     rules = rules_of_config(config)
     await asyncio.to_thread(refuse_clash_of, config)
     kernel = Kernel() if has_work(rules) else None
@@ -115,7 +116,6 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await control.publisher.cut()
     box = BoxWatch(control.context)
     await box.look()
-    wake, hangup = asyncio.Event(), asyncio.Event()
 
     async def answer(request: ControlRequest) -> object:
         reply = await control.answer(request)
@@ -131,7 +131,6 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     key, node = pseudonym_key(config.state_dir), socket.gethostname()
     provinces = Provinces(records, provinces_by_sessions(config))
     ledger = Ledger(records, key, node, reserve_of(config), tries_as(config), provinces, config.verifier.line)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     work = [_watch_clock(control, wake), _drain(control, ledger), _compile(control), _reload(control, hangup)]
     work += [_tend_lists(control), _pull_lists(control), control.reloader.tell_workers(), _seal(control, engine)]
     work += [

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
-from mgmt.control_protocol import Report
+from mgmt.control_protocol import LAW, Report
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of
 from mgmt.frame.shapes import After, Line, Next
@@ -71,7 +71,7 @@ async def answer(request: web.Request, principal: Principal) -> web.Response:
     said, reference = await body_of(request, ReportAnswer), request.match_info["reference"]
     now, report = request.app[CLOCK](), await read(request, lambda conn: find_report(conn, reference))
     if report is not None and said.outcome == OPENED:
-        await refuse_closed(request.app[CONTROL], report.name or said.name)
+        await refuse_closed(request.app[CONTROL], report.name or said.name, is_of_law=report.reason == LAW)
     found = await write(request, lambda conn: answer_report(conn, reference, said.outcome, now, principal.actor))
     if found is None:
         raise Problem(404, f"no report {reference[:20]!r}; nothing noted; ask GET /v1/reports", "reference")

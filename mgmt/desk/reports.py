@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from mgmt.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.appeals.store import shown
+from mgmt.control_protocol import LAW
 from mgmt.desk.access import done, viewed
 from mgmt.desk.frame import PATH, Sent, moved, page
 from mgmt.open_check import refuse_closed
@@ -66,7 +67,8 @@ async def answer(request: web.Request, form: Sent) -> web.Response:
         if form.fields["outcome"] == OPENED:
             found = await read(request, lambda conn: find_report(conn, reference))
             name = None if found is None else found.name
-            await refuse_closed(request.app[CONTROL], name or form.fields["name"].strip() or None)
+            is_of_law = found is not None and found.reason == LAW
+            await refuse_closed(request.app[CONTROL], name or form.fields["name"].strip() or None, is_of_law=is_of_law)
         await write(request, lambda conn: _answer(conn, request, form, reference))
     except Refused as reason:
         return await _page(request, form.session, 409, str(reason))

@@ -11,11 +11,11 @@ from mgmt.settings import Theme
 from mgmt.text.contrast import LEAST, contrast
 from mgmt.text.links import NUMBER, target_of
 
-# Of mgmt/text/templates/style.css: what an accent is read on, or what is read on it.
-# What can be dialled: a short code (15, 1099, 1121), a number of 111 for all of the country, a national one with its 0,
-# an international one with its +.   Source: PTA's numbering plan; E.164 for the last
+# What can be dialled: a short code (15, 1099, 1121), a number of 111 for all of the country, alone or behind a city's
+# code, a national one with its 0, an international one with its +.   Source: PTA's numbering plan; E.164 for the last
 _DIAL = "write a short code, a national number with its 0, or an international one with its +"
-DIALLED = re.compile(r"[1-9][0-9]{1,4}|111[0-9]{6}|0[1-9][0-9]{6,9}|\+[1-9][0-9]{7,14}")
+DIALLED = re.compile(r"[1-9][0-9]{1,4}|111[0-9]{6}|0[1-9][0-9]{6,9}|0[1-9][0-9]{1,2}111[0-9]{6}|\+[1-9][0-9]{7,14}")
+# Of mgmt/text/templates/style.css: what an accent is read on, or what is read on it.
 LIGHT, DARK = ("#ffffff", "#f4f6f8"), ("#12161a", "#1c2228", "#062033")
 
 

@@ -77,7 +77,7 @@ def make(conn: Connection, session: Session, did: str, profile: int, fields: Map
 
 def take_back(conn: Connection, session: Session, receipt: Mapping[str, Any], now: datetime) -> None:
     """Undo the last tap of a session, exactly.   Raises NotNow where it is too long ago, TooSoon"""
-    if is_deaf(receipt, now):
+    if is_deaf(receipt, now) and not _has_opened(receipt):
         raise TooSoon("the last tap was a moment ago; not taken back; tap again")
     if not can_undo(receipt, now):
         raise NotNow("the last tap is too long ago to be taken back; nothing changed")
@@ -104,11 +104,14 @@ def is_deaf(receipt: Mapping[str, Any], now: datetime) -> bool:
 
 def would_open_at_once(receipt: Mapping[str, Any], did: str, profile: int, now: datetime) -> bool:
     """Whether a tap comes a moment after one on the same profile, and opens what that one may have closed."""
+    is_of_it = profile in receipt.get("profiles", ())
+    return TAPS[did].loosens and not _has_opened(receipt) and is_of_it and is_deaf(receipt, now)
+
+
+def _has_opened(receipt: Mapping[str, Any]) -> bool:
+    """Whether the last tap has opened something: to take it back closes, and is heard at once."""
     last = TAPS.get(receipt.get("did", ""))
-    is_after_opening = last is not None and last.loosens
-    return (
-        TAPS[did].loosens and not is_after_opening and profile in receipt.get("profiles", ()) and is_deaf(receipt, now)
-    )
+    return last is not None and last.loosens
 
 
 def revision_of(conn: Connection, profile: int) -> int:

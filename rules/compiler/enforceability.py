@@ -75,6 +75,7 @@ _STATES = MappingProxyType(
                 PRIVATE_SUFFIX,
                 columns.ASKS_TO_UNBLOCK,
                 addresses.OTHER_HOST,
+                addresses.UNKNOWN_HEADING,
                 xlsx.IS_HIDDEN,
             ),
             Enforceability.WITHDRAWN: (adblock.OVERRULED, certpl.IS_DELETED, misp.IS_DELETED, stix.IS_REVOKED),

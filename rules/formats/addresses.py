@@ -31,6 +31,7 @@ from rules.rule import Rule, UrlRule
 
 FORMULA = "the cell holds a formula"
 BELOW_A_WILDCARD = "is a URL of any host below a name, which neither a name nor a URL rule can express"
+UNKNOWN_HEADING = "a URL of the row's host stands under a heading that is not known: which of them is meant is not known"
 OTHER_HOST = "the row's host and its URL do not belong together: which of them is meant is not known"
 
 # Nothing is seen of them: no-break spaces, soft hyphen, zero-width characters and left/right marks
@@ -216,6 +217,8 @@ def narrowest_of(
                 return Narrowest(each)
         elif not is_ours and not all(isinstance(rule, UrlRule) for rule in less):
             continue  # a name server's, a registrar's
+        elif not is_ours and (_all_say_less(less, said) or _one_says_less(less, said)):
+            return Narrowest(each, UNKNOWN_HEADING)
         elif _all_say_less(less, said):
             at, said = each, less
         elif _one_says_less(less, said) or (is_ours and _is_elsewhere(less, cells[at])):

@@ -75,3 +75,12 @@ async def test_what_is_still_blocked_or_not_known_is_refused_without_an_order_or
 async def test_without_a_name_nobody_can_say_that_it_is_open(name: str | None, words: str) -> None:
     with pytest.raises(Problem, match=words):
         await refuse_closed(control(OPEN), name)
+
+
+async def test_of_what_the_law_had_closed_lists_that_households_choose_say_nothing() -> None:
+    chosen = OPEN | {"matches": [{"list": "video", "rule": "wrong.test", "mode": "subtree"}]}
+
+    await refuse_closed(control(chosen), "wrong.test", is_of_law=True)
+
+    with pytest.raises(Problem, match="still on list video"):
+        await refuse_closed(control(chosen), "wrong.test")

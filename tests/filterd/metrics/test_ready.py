@@ -5,12 +5,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.packets.shapes import question
 
+from dns.address_query import LOCAL_HEADER
+from fastpath.wire.proxy_protocol import told_by
 from filterd.config import Config, read_config
 from filterd.metrics import ready as asking
 from filterd.metrics.ready import is_one_turning, ready, unfit
@@ -34,6 +37,7 @@ class Front(threading.Thread):
         while (heard := self.socket.recvfrom(512))[0]:
             query, client = heard
             self.asked.append(query)
+            query = query.removeprefix(LOCAL_HEADER)
             if not self._is_silent:
                 self.socket.sendto(query[:2] + bytes([0x81, 0x80 | REFUSED]) + query[4:], client)
 
@@ -78,6 +82,17 @@ async def test_a_front_that_answers_anything_and_a_gate_that_turns_can_serve(fro
         "control: no answer within 1 s; what is in force stays, and nothing new is; see its journal"
     ]
     assert [query[12:] for query in front.asked] == [question(b"localhost")[12:]]
+
+
+async def test_a_front_that_wants_a_header_from_this_address_gets_one(front: Front, tmp_path: Path) -> None:
+    beat(tmp_path, "dns-0", "gate-0")
+    config = configured(tmp_path, front.socket.getsockname()[1])
+    proxied = replace(config, dns=replace(config.dns, proxies=("2001:db8::/32", "127.0.0.0/8")))
+
+    assert (await ready(config)).unfit == (await ready(proxied)).unfit == {"dns": [], "gate": []}
+    assert front.asked[0].endswith(front.asked[1][len(LOCAL_HEADER) + 12 :])
+    assert told_by(front.asked[1]) == (None, len(LOCAL_HEADER))
+    assert front.asked[1][len(LOCAL_HEADER) + 12 :] == question(b"localhost")[12:]
 
 
 @pytest.mark.parametrize("is_silent", [True, False])

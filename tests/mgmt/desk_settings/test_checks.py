@@ -62,7 +62,18 @@ def test_colours_are_compared_with_those_of_the_style_sheet() -> None:
 
 @pytest.mark.parametrize(
     "number",
-    ["15", "1099", "1121", "1799", "0800-39393", "051-1234567", "0300-1234567", "111-222-333", "+92-51-1234567"],
+    [
+        "15",
+        "1099",
+        "1121",
+        "1799",
+        "0800-39393",
+        "051-1234567",
+        "0300-1234567",
+        "111-222-333",
+        "021-111-222-333",
+        "+92-51-1234567",
+    ],
 )
 def test_what_a_telephone_reaches_passes(number: str) -> None:
     assert is_dialled(number)

@@ -58,7 +58,7 @@ async def test_a_limit_closes_until_its_time_is_begun_and_asks_so_before(
 
     status, said = await parent.fill_in(f"hours/{child}/quota", minutes="60")
 
-    assert status == 200 and "This closes the internet now, for you, too" in said and "From tomorrow" not in said
+    assert status == 200 and "This closes the internet now, for you, too" in said and "From the next time" not in said
     with reading(engine) as conn:
         assert screen_time.quota_of(conn, child) is None
     await parent.fill_in(f"hours/{child}/quota", minutes="60", sure="now")

@@ -385,7 +385,7 @@ async def test_hours_that_close_at_once_are_asked_about_before_and_saved_without
     status, said = await send(parent, "save", **SLEEP)
 
     assert status == 200 and cards(engine) == () and "Is this right?" in said and "PIN" not in said
-    assert "This closes the internet now, until 6:30 am" in said and "From tomorrow" in said
+    assert "This closes the internet now, until 6:30 am" in said and "From the next time" in said
     await send(parent, "save", **SLEEP, sure="now")
     assert len(cards(engine)) == 1 and state_of(engine, clock).state is Is.CLOSED
 
@@ -423,7 +423,7 @@ async def test_hours_from_tomorrow_open_no_bedtime_that_there_is(parent: Phone, 
 
     _, said = await send(parent, "save", **evening)
 
-    assert "This closes the internet now" in said and "From tomorrow" not in said
+    assert "This closes the internet now" in said and "From the next time" not in said
     await send(parent, "save", **evening, sure="next")  # no button of the page says so
     assert state_of(engine, clock).state is Is.CLOSED
 

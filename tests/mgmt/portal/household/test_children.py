@@ -59,7 +59,7 @@ async def test_a_child_that_is_added_at_night_closes_the_wi_fi_at_once_and_that_
 
     assert status == 200 and children(engine) == [] and "Is this right?" in said and "PIN" not in said
     assert "This closes the internet now, until 6:30 am" in said
-    assert said.index("From tomorrow") < said.index("Close now")
+    assert said.index("From the next time") < said.index("Close now")
     assert (await parent.fill_in("children/add", **AYESHA, sure="now"))[0] == 200
     (child,) = children(engine)
     assert lock_reason(held(engine, child.profile)[0], clock()).name == "SCHEDULE"
@@ -86,7 +86,7 @@ async def test_from_tomorrow_opens_nothing_of_what_was_closed_before(
         pause(conn, 7, None)
     clock.forward(hours=1)
 
-    assert "From tomorrow" not in (await parent.fill_in("children/add", **AYESHA))[1]
+    assert "From the next time" not in (await parent.fill_in("children/add", **AYESHA))[1]
     await parent.fill_in("children/add", **AYESHA, **{**PIN, "sure": "next"})
 
     assert lock_reason(held(engine, children(engine)[0].profile)[0], clock()).name == "PAUSE"
