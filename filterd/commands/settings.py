@@ -1,4 +1,7 @@
-"""`filterd settings`: what pages name, on the box: the desk's word, above the configuration's."""
+"""`filterd settings`: what pages name, on the box: the desk's word, above the configuration's.
+
+Where people find help, two persons of the desk change it; one account of the box does not.
+"""
 
 import argparse
 import json
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 
 EXAMPLE = (
     'filterd settings set languages \'{"first": "en"}\'\n'
-    "filterd settings set helplines --as-file\n"
+    "filterd settings set theme --as-file\n"
     "filterd settings import pages.yaml"
 )
 SIZE_OCTETS = 1 << 20
+ALONE = "propose it with PUT /v1/settings, and sign it at the desk; or write it to the configuration file, "
+ALONE += "whose value counts where the desk has said none"
 PATIENCE_S = 70.0  # that workers take
 
 
@@ -31,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listed = add_verb(verbs, "list", "list what pages name, and who has said it", "filterd settings list --json")
     what = "say the value of a setting, in the place of the configuration's"
     put = add_verb(verbs, "set", what, 'filterd settings set languages \'{"first": "en"}\'')
-    put.add_argument("name", metavar="NAME", help="as list has it: helplines, complaints, stop_page, …")
+    put.add_argument("name", metavar="NAME", help="as list has it: languages, theme; two persons change the others")
     put.add_argument("value", nargs="?", metavar="VALUE", help="YAML or JSON, as the configuration would have it")
     put.add_argument("--as-file", action="store_true", help="no value: as the configuration has it again")
     what = "take several settings from a file; those that it leaves out stay"
@@ -100,7 +105,7 @@ def _decoded(said: dict[str, Any]) -> "DeskSettings":
 
 def _change(config: Config, said: "DeskSettings") -> int:
     from filterd.config.web_settings import settings_of
-    from mgmt.desk_settings.store import change
+    from mgmt.desk_settings.store import NotAlone, change
     from mgmt.errors import BadRequest
     from mgmt.ledger.event import account
 
@@ -111,6 +116,8 @@ def _change(config: Config, said: "DeskSettings") -> int:
         changed = _in_database(config, work, is_writing=True)
     except BadRequest as reason:
         raise WrongUse(reason.detail) from reason
+    except NotAlone as reason:
+        raise WrongUse(f"settings: {reason}; nothing changed; {ALONE}") from reason
     print(f"changed: {', '.join(changed) or 'nothing, it was so already'}")
     return _show(config)
 
@@ -151,8 +158,9 @@ def _list(config: Config, *, is_json: bool) -> int:
     import msgspec
 
     from filterd.config.web_settings import settings_of
+    from mgmt.desk_settings.held import newest_rows
     from mgmt.desk_settings.precedence import desk_over_file, values_of
-    from mgmt.desk_settings.store import newest_rows, said_by_desk
+    from mgmt.desk_settings.store import said_by_desk
 
     of_file = settings_of(config)
     rows, said = _in_database(config, lambda conn: (newest_rows(conn), said_by_desk(conn)), is_writing=False)

@@ -73,7 +73,7 @@ from filterd.control.messages import (
     WhyClosed,
 )
 from filterd.control.midnight import Midnight
-from filterd.control.page_settings import PageSettings
+from filterd.control.pages.page_settings import PageSettings
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import NotTaken, Reloader
 from filterd.control.rpz_server import ZonePublisher

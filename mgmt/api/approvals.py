@@ -67,13 +67,16 @@ class Approval(Struct, kw_only=True):
     """A proposal, or an approval."""
 
     id: int
-    order: Annotated[int | None, Meta(description="null: it is of a list, or of a legal hold.")]
+    order: Annotated[int | None, Meta(description="null: it is of a list, a legal hold or settings.")]
     entry: int | None
     kind: str
     list: Annotated[str | None, Meta(description="Which list goes back to an earlier version; null: of an order.")]
     list_from: Annotated[str | None, Meta(description="From this version alone: SHA-256, in hex.")]
     list_to: str | None
     hold: Annotated[int | None, Meta(description="Which legal hold begins, or is released: /v1/audit/holds.")]
+    settings: Annotated[
+        str | None, Meta(description="What pages show, before and after, and what the desk says then: JSON, as signed.")
+    ]
     reason: str
     reference: str
     collateral: str
@@ -87,7 +90,9 @@ class Approval(Struct, kw_only=True):
     approver_group: str | None
     approved: Annotated[str | None, Meta(description="When control gave it; null: it has not.")]
     ended: Annotated[str | None, Meta(description="When control saw that it had ended, or refused it.")]
-    digest: Annotated[str, Meta(description="Of order and entry, list and versions, or hold, and of the words.")]
+    digest: Annotated[
+        str, Meta(description="Of the words, and of order and entry, list and versions, hold or settings.")
+    ]
     due: Annotated[str | None, Meta(description="Whose signature is due: proposed, or approved; null: none.")]
     challenge: Annotated[str | None, Meta(description="What that person's passkey signs; base64url.")]
 

@@ -8,16 +8,25 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
-from mgmt.app_context import CLOCK, CONTROL, OF_FILE, json_response, read, write
+from mgmt.api.approvals import Approval, shown
+from mgmt.app_context import CLOCK, CONTROL, OF_FILE, SETTINGS, json_response, read, write
 from mgmt.auth import Principal, Route
 from mgmt.control_protocol import show
+from mgmt.desk_settings.held import newest_rows
 from mgmt.desk_settings.precedence import desk_over_file, values_of
+from mgmt.desk_settings.proposals import Words, propose_settings
 from mgmt.desk_settings.shapes import DeskSettings, Isp, Languages
-from mgmt.desk_settings.store import change, newest_rows, said_by_desk
+from mgmt.desk_settings.store import NotAlone, change, said_by_desk
 from mgmt.frame.conditions import require_unchanged, tagged_response
 from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
+from mgmt.frame.shapes import Line
+from mgmt.orders.approvals import NotApproved
+from mgmt.problems import Problem
 from mgmt.settings import Complaint, Helpline, Settings, StopPage, Theme
+
+NO_PASSKEYS = "two persons change this, and no origin of the desk is configured; not proposed; "
+NO_PASSKEYS += "set /api/desk_origin, or change it in the configuration file"
 
 
 class SetByDesk(Struct):
@@ -43,6 +52,19 @@ class PageSettings(Struct, kw_only=True):
     unverified: Annotated[list[str], Meta(description="What no one has found to be right for half a year.")]
 
 
+class SettingsChange(DeskSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is said of the pages.
+
+    What two persons change (isp, helplines, report_url, complaints, stop_page) is proposed, and all that stands with
+    it: then it has a proposer, a reason and a reference."""
+
+    proposer: Annotated[
+        Line | None, Meta(description="The mail address of the person of the desk who proposes and signs it.")
+    ] = None
+    reason: Line | None = None
+    reference: Annotated[Line | None, Meta(description="The ticket or letter that asks for it.")] = None
+
+
 async def show_settings(request: web.Request, _: Principal) -> web.Response:
     """Show what pages name, and which of it the desk has said."""
     of_file, now = request.app[OF_FILE], request.app[CLOCK]()
@@ -50,18 +72,42 @@ async def show_settings(request: web.Request, _: Principal) -> web.Response:
 
 
 async def change_settings(request: web.Request, principal: Principal) -> web.Response:
-    """Change what pages name; what is left out stays, and null is what the configuration has."""
-    said = await body_of(request, DeskSettings)
+    """Change what pages name; what is left out stays, and null is what the configuration has.
+
+    Where people find help, two persons change it: 202, and all that was sent waits until both have signed
+    (/v1/approvals)."""
+    said = await body_of(request, SettingsChange)
     of_file, now = request.app[OF_FILE], request.app[CLOCK]()
 
-    def work(conn: Connection) -> PageSettings:
+    def work(conn: Connection) -> PageSettings | Approval:
         require_unchanged(request, _shown(conn, of_file, now))
-        change(conn, of_file, said, principal.actor, now)
+        try:
+            change(conn, of_file, said, principal.actor, now)
+        except NotAlone as reason:
+            words, settings = _words(said, reason.names), request.app[SETTINGS]
+            if settings.desk_origin is None:
+                raise Problem(409, NO_PASSKEYS, f"/{reason.names[0]}") from reason
+            made = propose_settings(conn, of_file, said, words, f"token {principal.token}", now)
+            return shown(conn, made, ZoneInfo(settings.zone))
         return _shown(conn, of_file, now)
 
-    stored = await write(request, work)
+    try:
+        stored = await write(request, work)
+    except NotApproved as reason:
+        raise Problem(422, str(reason), "/") from reason
+    if isinstance(stored, Approval):
+        return json_response(stored, 202)
     await show(request.app[CONTROL].settings_changed())
     return json_response(stored)
+
+
+def _words(said: SettingsChange, names: list[str]) -> Words:
+    """Raises Problem where one is missing."""
+    if said.proposer is None or said.reason is None or said.reference is None:
+        field = next(name for name in ("proposer", "reason", "reference") if getattr(said, name) is None)
+        what = f"two persons change {', '.join(names)}, and there is no {field}; not proposed; "
+        raise Problem(422, what + "name proposer, reason and reference; both sign it at /v1/approvals", f"/{field}")
+    return Words(said.proposer, said.reason, said.reference)
 
 
 def _shown(conn: Connection, of_file: Settings, now: datetime) -> PageSettings:
@@ -83,6 +129,6 @@ ROUTES = (
         "/v1/settings",
         change_settings,
         "settings.change",
-        Contract({200: PageSettings}, body=DeskSettings, is_tagged=True),
+        Contract({200: PageSettings, 202: Approval}, body=SettingsChange, is_tagged=True, refusals=(409,)),
     ),
 )

@@ -6,6 +6,7 @@ the person who signs is the one who is signed in.
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from mgmt.desk.access import done, viewed
 from mgmt.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
 from mgmt.desk.frame import PATH, Sent, allowed, moved, number_of, page
 from mgmt.desk.order_view import named
+from mgmt.desk_settings.held import is_put, lines_of, names_in
 from mgmt.frame.shapes import LINE
 from mgmt.holds.proposals import find_hold
 from mgmt.holds.shapes import LegalHold, shown
@@ -50,10 +52,12 @@ MAX_DIGITS = 10
 class Shown(NamedTuple):
     """One approval as a page shows it.
 
-    order            None: it is of a list or a legal hold
+    order            None: it is of a list, a legal hold or settings
     named, until     for people;   value, ground  of the entry and its order; not of one that is sealed
     refused          by whom, and why; None: it is not;   hold  that begins or is released
-    outdated         why no one signs it any more, and what to do; None: it is as it was proposed"""
+    outdated         why no one signs it any more, and what to do; None: it is as it was proposed
+    changes          of settings of pages: name, what pages show before, and after
+    is_put           whether control has put those in force"""
 
     row: Row[Any]
     order: Row[Any] | None
@@ -65,6 +69,8 @@ class Shown(NamedTuple):
     refused: Row[Any] | None
     hold: LegalHold | None = None
     outdated: Outdated | None = None
+    changes: Sequence[tuple[str, str, str]] = ()
+    is_put: bool = False
 
     def waits_for(self, person: Person) -> bool:
         """Whether this person can sign it now."""
@@ -197,16 +203,20 @@ def _one(conn: Connection, number: int, now: datetime) -> Shown | None:
 def _shown(conn: Connection, row: Row[Any], now: datetime) -> Shown:
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     due, refused = part_due(conn, row), refusal_of(conn, row.id)
+    why = None if due is None else outdated(conn, row, int(now.timestamp()))
     if row.hold is not None:
         hold = find_hold(conn, row.hold)
         return Shown(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))
+    if row.settings is not None:
+        called, changes = f"settings of pages: {names_in(row)}", lines_of(row)
+        found = Shown(row, None, called, "", None, until, due, refused, outdated=why, changes=changes)
+        return found._replace(is_put=is_put(conn, row.id))
     if row.order is None:
         return Shown(row, None, f"list {row.list}", "", None, until, due, refused)
     order = get_order(conn, row.order)
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
     value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
     ground = "" if is_sealed(order) else order.ground
-    why = None if due is None else outdated(conn, row, int(now.timestamp()))
     return Shown(row, order, named(order), ground, value, until, due, refused, outdated=why)
 
 

@@ -1,7 +1,8 @@
-"""What the desk has said of the pages, in the database: a row for each change, the newest of a name counts.
+"""What the desk has said of the pages, in the database: a row for each change, the newest of a name that counts.
 
 Invariants: no row is changed or removed; each has its event in the ledger, in the same transaction, with what pages
-show before and afterwards: who reads the ledger sees which number has become which.
+show before and afterwards: who reads the ledger sees which number has become which.  Where people find help, one
+person changes nothing (mgmt.desk_settings.held): control writes it, as two have agreed.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, insert, select
 
 from mgmt.desk_settings.checks import check
+from mgmt.desk_settings.held import HELD, Agreed, json_of, newest_rows
 from mgmt.desk_settings.precedence import desk_over_file, values_of
 from mgmt.desk_settings.shapes import NAMES, DeskSettings
 from mgmt.errors import BadRequest
@@ -26,31 +28,61 @@ from parental.schema.settings import desk_settings
 MAX_SHOWN = 4000  # characters of a value in an event: of twelve helplines some 2,000; two of them fit in any event
 
 
-def change(conn: Connection, of_file: Settings, said: DeskSettings, by: Actor, at: datetime) -> list[str]:
-    """Store what is said and differs; returns its names.   Raises BadRequest: nothing is stored.
+class NotAlone(Exception):
+    """Two persons change this; nothing is stored.   names  of it"""
 
-    of_file  the settings of the configuration
-    Cost: each page of the gate is made once, some 0.1 s, so that none is too long for it."""
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"two persons change this: {', '.join(names)}")
+        self.names = names
+
+
+def change(conn: Connection, of_file: Settings, said: DeskSettings, by: Actor, at: datetime) -> list[str]:
+    """Store what is said and differs; returns its names.   Raises BadRequest, NotAlone: nothing is stored.
+
+    of_file  the settings of the configuration"""
+    changed = changes(conn, of_file, said, at)
+    if held := [name for name in changed if name in HELD]:
+        raise NotAlone(held)
+    before = values_of(desk_over_file(of_file, said_by_desk(conn)))
+    after = values_of(desk_over_file(of_file, said_with(conn, changed)))
+    for name, text in changed.items():
+        _put(conn, name, text, {"before": shown_text(before[name]), "after": shown_text(after[name])}, (by, None), at)
+    return list(changed)
+
+
+def changes(conn: Connection, of_file: Settings, said: DeskSettings, at: datetime) -> dict[str, str | None]:
+    """What differs of what is said: values as JSON, by name; None: as the configuration has it.
+
+    Raises BadRequest for what no page can show.   Cost: each page of the gate is made once, some 0.1 s, so that none is
+    too long for it."""
     check(said, _today(of_file, at))
-    known, shown = newest_rows(conn), values_of(desk_over_file(of_file, said_by_desk(conn)))
+    known = newest_rows(conn)
     wanted = {name: _text(value) for name in NAMES if (value := getattr(said, name)) is not msgspec.UNSET}
-    changed = [name for name, text in wanted.items() if text != _text_of(known.get(name))]
-    for name in changed:
-        before, of_file_alone = _text(shown[name]), _text(values_of(of_file)[name])
-        _put(conn, name, wanted[name], (before, wanted[name] or of_file_alone), by, at)
+    changed = {name: text for name, text in wanted.items() if text != _text_of(known.get(name))}
     if changed:
         try:
-            check_pages(desk_over_file(of_file, said_by_desk(conn)))
+            check_pages(desk_over_file(of_file, said_with(conn, changed)))
         except ValueError as reason:
             raise BadRequest("/", str(reason)) from reason
     return changed
 
 
-def newest_rows(conn: Connection) -> dict[str, Row[Any]]:
-    """The last row of each name; a value of None is the configuration's again."""
-    last = select(func.max(desk_settings.c.id)).group_by(desk_settings.c.name)
-    found = conn.execute(select(desk_settings).where(desk_settings.c.id.in_(last)).order_by(desk_settings.c.name))
-    return {row.name: row for row in found}
+def put_agreed(conn: Connection, agreed: Agreed, approval: Row[Any], by: tuple[Actor, Actor], at: datetime) -> None:
+    """Store what two persons have agreed to.   conn  of control;   by  the second person, and the first"""
+    for name in agreed.said:
+        shown: dict[str, Value] = {"before": shown_text(agreed.before[name]), "after": shown_text(agreed.after[name])}
+        _put(conn, name, agreed.text_of(name), shown | {"approval": approval.id}, by, at, approval)
+
+
+def said_by_desk(conn: Connection) -> DeskSettings:
+    """What counts now.   Raises msgspec.ValidationError for a row of another release."""
+    return said_with(conn, {})
+
+
+def said_with(conn: Connection, changed: Mapping[str, str | None]) -> DeskSettings:
+    """What would count with some changes.   Raises msgspec.ValidationError for a row of another release."""
+    texts = {name: row.value for name, row in newest_rows(conn).items()} | dict(changed)
+    return read_said({name: text for name, text in texts.items() if text is not None})
 
 
 def newest_number(conn: Connection) -> int:
@@ -58,30 +90,40 @@ def newest_number(conn: Connection) -> int:
     return int(conn.execute(select(func.coalesce(func.max(desk_settings.c.id), 0))).scalar_one())
 
 
-def said_by_desk(conn: Connection) -> DeskSettings:
-    """What counts now.   Raises msgspec.ValidationError for a row of another release."""
-    return read_said({name: row.value for name, row in newest_rows(conn).items() if row.value is not None})
-
-
 def read_said(texts: Mapping[str, str]) -> DeskSettings:
     """Values as JSON, by name."""
     return msgspec.convert({name: msgspec.json.decode(text) for name, text in texts.items()}, DeskSettings)
 
 
+def shown_text(value: object) -> Value:
+    """What an event says of what pages show."""
+    return None if value is None else json_of(value)[:MAX_SHOWN]
+
+
 def _put(
-    conn: Connection, name: str, text: str | None, shown: tuple[str | None, str | None], by: Actor, at: datetime
+    conn: Connection,
+    name: str,
+    text: str | None,
+    shown: Mapping[str, Value],
+    by: tuple[Actor, Actor | None],
+    at: datetime,
+    approval: Row[Any] | None = None,
 ) -> None:
     """text  None: the configuration's again;   shown  what pages show before and afterwards: everybody may read it"""
     digest = None if text is None else hashlib.sha256(text.encode()).hexdigest()
-    before, after = (None if each is None else each[:MAX_SHOWN] for each in shown)
-    said: dict[str, Value] = {"sha256": digest, "before": before, "after": after}
-    event = append(conn, Event(SETTINGS, "pages changed", by, {"setting": name}, said), at)
-    who = {"by_kind": by.kind, "by_name": by.name}
-    conn.execute(insert(desk_settings).values(name=name, value=text, set_s=int(at.timestamp()), event=event, **who))
+    first, second = by
+    said = {"sha256": digest, **shown}
+    event = append(conn, Event(SETTINGS, "pages changed", first, {"setting": name}, said, second), at)
+    row = {"name": name, "value": text, "set_s": int(at.timestamp()), "event": event, "by_kind": first.kind}
+    if approval is None:
+        row |= {"by_name": first.name}
+    else:
+        row |= {"by_name": f"{approval.proposer} and {approval.approver}", "approval": approval.id}
+    conn.execute(insert(desk_settings).values(row))
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else msgspec.json.encode(value, order="sorted").decode()
+    return None if value is None else json_of(value)
 
 
 def _text_of(row: Row[Any] | None) -> str | None:

@@ -11,8 +11,8 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     sealed      an order that came encrypted is put in force, entries that no one here can read
     enforce     an order in shadow is let in: what it was counted for is blocked
 
-A list that goes back to an earlier version, and a legal hold, are agreed to in the same way: mgmt.lists.rollbacks,
-mgmt.holds.proposals.
+A list that goes back to an earlier version, a legal hold, and where pages say that people find help, are agreed to in
+the same way: mgmt.lists.rollbacks, mgmt.holds.proposals, mgmt.desk_settings.proposals.
 Invariants: the database holds that the persons and their groups differ, letter for letter, and control, which
 believes it as little as any other row, that they also do where case, spaces and widths are left out; what was agreed
 to has a digest, and an approval of something else than what stands there is none; one of an entry ends after thirty
@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select, update
 
+from mgmt.desk_settings.held import why_changed
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
@@ -257,9 +258,12 @@ def why_too_late(conn: Connection, approval: Row[Any], order: Row[Any] | None, n
 
 
 def outdated(conn: Connection, proposal: Row[Any], now_s: int) -> Outdated | None:
-    """Why nothing would come of a proposal of an order, whoever signs it now; None: nothing has changed since."""
+    """Why nothing would come of a proposal, whoever signs it now; None: nothing has changed since."""
+    if proposal.settings is not None:
+        why = why_changed(conn, proposal)
+        return None if why is None else Outdated(why, "look at the settings, and propose it again")
     order = conn.execute(select(orders).where(orders.c.id == proposal.order)).one_or_none()
-    if order is None:  # it is of a list, whose versions it names
+    if order is None:  # it is of a list, whose versions it names, or of a hold
         return None
     if over := why_over(conn, proposal.kind, order, now_s):
         return Outdated(f"is of order {order.id}: {over.why}", over.do)
@@ -298,7 +302,9 @@ def why_not_agreed(approval: Row[Any]) -> str | None:
     return None
 
 
-OF_ORDERS, OF_LISTS, OF_HOLDS = (each.is_not(None) for each in (approvals.c.order, approvals.c.list, approvals.c.hold))
+OF_ORDERS, OF_LISTS, OF_HOLDS, OF_SETTINGS = (
+    each.is_not(None) for each in (approvals.c.order, approvals.c.list, approvals.c.hold, approvals.c.settings)
+)
 
 
 def approvals_given(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequence[Row[Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import OperationalError
 
+from mgmt.desk_settings.held import names_in
 from mgmt.fields import MAX_TEXT_CHARACTERS
 from mgmt.ledger.event import MAX_WHOLE, ORDERS, SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
@@ -42,11 +43,13 @@ def note_approval(
     by: tuple[Actor, Actor | None],
     said: Mapping[str, Value],
 ) -> None:
-    """The same of an approval, whether it is of an order, of a list or of a legal hold."""
+    """The same of an approval, whether it is of an order, of a list, of a legal hold or of settings."""
     if approval.order is not None:
         note_agreed(conn, approval.order, action, at, by, said)
         return
     about: dict[str, Value] = {"list": told(approval.list)} if approval.hold is None else {"hold": told(approval.hold)}
+    if approval.settings is not None:
+        about = {"settings": told(names_in(approval))}
     append(conn, Event(SETTINGS, action, by[0], about, said, by[1]), at)
 
 

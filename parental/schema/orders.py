@@ -3,7 +3,8 @@
     orders        letters, pushed over the API or named by a list file
     entries       what an order that was pushed directs
     entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
-    approvals     what two persons agree to: of one entry, an order as a whole, a version of a list, or a legal hold
+    approvals     what two persons agree to: of one entry, an order as a whole, a version of a list, a legal hold, or
+                  what pages name
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
     approval_refusals     proposals that a person of the desk has refused
     order_steps   how far an order has come, step by step
@@ -139,9 +140,9 @@ approvals = Table(
     "approvals",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list or a hold
+    Column("order", Number, ForeignKey("orders.id"), index=True),  # none: it is of a list, a hold or pages
     Column("number", Integer),  # of the entry; none: the order as a whole
-    # broader | held | emergency | sealed | enforce | rollback | legal-hold | legal-hold-release
+    # broader | held | emergency | sealed | enforce | rollback | legal-hold | legal-hold-release | settings
     Column("kind", String, nullable=False),
     Column("digest", LargeBinary, nullable=False),  # of what both persons agreed to
     Column("reason", Text, nullable=False),
@@ -164,6 +165,7 @@ approvals = Table(
     Column("list_from", String),  # the version that is good when it is proposed: SHA-256, in hex
     Column("list_to", String),  # the one that shall be
     Column("hold", Number, ForeignKey("legal_holds.id")),  # that begins, or is released before its end
+    Column("settings", Text),  # of pages, before and after: JSON, see mgmt.desk_settings.held
     CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
     CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
     CheckConstraint(
@@ -176,14 +178,16 @@ approvals = Table(
         name="approvals_for_thirty_days",
     ),
     CheckConstraint(
-        "kind IN ('broader', 'held', 'emergency', 'sealed', 'enforce', 'rollback', 'legal-hold', 'legal-hold-release')",
+        "kind IN ('broader', 'held', 'emergency', 'sealed', 'enforce', 'rollback', 'legal-hold', 'legal-hold-release', "
+        "'settings')",
         name="approvals_kinds",
     ),
     CheckConstraint(
-        "(kind IN ('rollback', 'legal-hold', 'legal-hold-release')) = (\"order\" IS NULL) "
+        "(kind IN ('rollback', 'legal-hold', 'legal-hold-release', 'settings')) = (\"order\" IS NULL) "
         "AND (kind = 'rollback') = (list IS NOT NULL) "
         "AND (list IS NULL) = (list_from IS NULL) AND (list IS NULL) = (list_to IS NULL) "
-        "AND (kind IN ('legal-hold', 'legal-hold-release')) = (hold IS NOT NULL)",
+        "AND (kind IN ('legal-hold', 'legal-hold-release')) = (hold IS NOT NULL) "
+        "AND (kind = 'settings') = (settings IS NOT NULL)",
         name="approvals_of_one_thing",
     ),
     sqlite_autoincrement=True,

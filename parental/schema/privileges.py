@@ -30,7 +30,8 @@ _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
 # Whose a passkey is, web says; that it is so, somebody on the box.
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
 _WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
-_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, list, list_from, list_to, hold)'
+_OF_OTHERS = "list, list_from, list_to, hold, settings"
+_PROPOSE_APPROVAL = f'SELECT, INSERT ("order", number, {_WORDS}, proposed_s, expires_s, {_OF_OTHERS})'
 _ANSWER = "answer, answered_s, answered_by, answered_group, agreed_s, agreed_by, agreed_group"
 _GIVE_APPROVAL = "SELECT, UPDATE (approver, approver_group, approver_account, approved_s, lapsed_ms)"
 
@@ -125,7 +126,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "dns_sources": {CONTROL: "SELECT, INSERT, UPDATE (text, told_s)"},
     "dns_source_statements": {WEB: READ, CONTROL: APPEND},  # control alone signs
     "dns_source_exports": {WEB: APPEND},
-    "desk_settings": {WEB: APPEND, CONTROL: READ},
+    # What two persons change (the column approval), control alone.
+    "desk_settings": {WEB: "SELECT, INSERT (name, value, set_s, by_kind, by_name, event)", CONTROL: APPEND},
     "ledger_events": {WEB: APPEND, CONTROL: APPEND, LEDGER: READ},  # redacted by `filterd audit`, on the box
     "ledger_salts": {WEB: APPEND, CONTROL: APPEND},
     "ledger_redactions": {WEB: READ, CONTROL: READ},

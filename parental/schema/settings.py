@@ -1,6 +1,7 @@
 """What the desk says of the pages.
 
-    desk_settings   a row for each change of a setting, as JSON; the newest of a name counts
+    desk_settings   a row for each change of a setting, as JSON; the newest of a name counts; of a name that two persons
+                    change, the newest that has their approval (mgmt.desk_settings.held)
 
 Invariants: rows are added and never changed; a value that is absent is the configuration's again.
 """
@@ -19,5 +20,6 @@ desk_settings = Table(
     Column("by_kind", String, nullable=False),
     Column("by_name", String, nullable=False),
     Column("event", BigInteger, nullable=False),  # its number in the ledger
+    Column("approval", BigInteger),  # by which control has put it here; web cannot write it
     sqlite_autoincrement=True,
 )

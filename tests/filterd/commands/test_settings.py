@@ -16,6 +16,10 @@ from parental.database import open_database, reading
 from parental.engines import Where
 
 FILE = """\
+theme: {accent: '#0b5c7a', accent_dark: null}
+languages: {first: en}
+"""
+HELPLINES = """\
 helplines:
   - {number: 0800-12345, name_en: shelter, name_ur: پناہ گاہ, note_en: null, verified_on: 2026-08-01}
   - {number: 15, name_en: police, name_ur: پولیس}
@@ -51,7 +55,7 @@ def listed(config: str, capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[s
     return {each["name"]: (each["source"], each["value"]) for each in said}
 
 
-def test_a_file_is_taken_with_its_numbers_and_days_and_what_it_leaves_out_stays(
+def test_a_file_is_taken_and_what_it_leaves_out_stays(
     config: str, tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = listed(config, capsys)
@@ -59,22 +63,31 @@ def test_a_file_is_taken_with_its_numbers_and_days_and_what_it_leaves_out_stays(
 
     run(config, "import", str(tmp_path / "pages.yaml"))
 
-    assert "changed: helplines, languages" in capsys.readouterr().out.replace(
-        "languages, helplines", "helplines, languages"
-    )
+    assert "changed: languages, theme" in capsys.readouterr().out
     after = listed(config, capsys)
     assert after["languages"] == ("desk", {"first": "en"})
-    source, lines = after["helplines"]
-    assert source == "desk" and isinstance(lines, list)
-    assert [(line["number"], line["note_en"], line["verified_on"]) for line in lines] == [
-        ("0800-12345", None, "2026-08-01"),
-        ("15", None, None),
-    ]
-    assert {name: after[name] for name in after if name not in ("helplines", "languages")} == {
-        name: before[name] for name in before if name not in ("helplines", "languages")
+    assert after["theme"] == ("desk", {"accent": "#0b5c7a", "accent_dark": None})
+    assert {name: after[name] for name in after if name not in ("theme", "languages")} == {
+        name: before[name] for name in before if name not in ("theme", "languages")
     }
     with reading(engine) as conn:
         assert {event["actor"]["kind"] for event in events_of(conn, "settings")} == {"account"}
+
+
+def test_one_account_of_the_box_changes_no_helpline_and_is_told_who_does(
+    config: str, tmp_path: Path, engine: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = listed(config, capsys)
+    (tmp_path / "pages.yaml").write_text(HELPLINES, "utf-8")
+
+    assert run(config, "import", str(tmp_path / "pages.yaml")) == 2
+    told = capsys.readouterr().err
+    assert "two persons change this: helplines; nothing changed; propose it with PUT /v1/settings" in told
+    assert run(config, "set", "complaints", "[{to: help@isp.example}]") == 2
+
+    assert listed(config, capsys) == before
+    with reading(engine) as conn:
+        assert events_of(conn, "settings") == []
 
 
 def test_a_value_is_set_and_the_configuration_s_counts_again(config: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +111,7 @@ def test_without_control_it_is_stored_and_said_to_be_shown_later(
 @pytest.mark.parametrize(
     ("octets", "told"),
     [
-        (FILE.encode("cp1256", "replace"), "no UTF-8; nothing changed; save the file as UTF-8"),
+        (HELPLINES.encode("cp1256", "replace"), "no UTF-8; nothing changed; save the file as UTF-8"),
         (FILE.encode("utf-16"), "no UTF-8; nothing changed; save the file as UTF-8"),
         (b"helplines: [", "nothing changed; write YAML or JSON"),
         (b"- 1\n", "no NAME: VALUE"),

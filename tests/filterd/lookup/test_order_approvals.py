@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.mgmt.page_settings import proposed_settings
+from support.mgmt.signing import signer
 from support.system.daemon import Daemon
 
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
-from parental.database import open_database
+from parental.database import open_database, writing
 
 UNTIL = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
 WORDS = (
@@ -72,6 +74,22 @@ def test_names_are_refused_where_the_desk_has_passkeys_unless_the_configuration_
 
     assert "two passkeys are demanded" in said[0] and "https://desk.isp.example/desk/approvals" in said[0]
     assert "no proposal waits under this number" in said[1]
+
+
+def test_the_list_of_approvals_names_the_settings_that_two_persons_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text("state_dir: state\ndns: {upstreams: ['192.0.2.53:53']}\n")
+    engine = open_database(database_of(load(path)))
+    with writing(engine) as conn:
+        proposed_settings(conn, signer(conn, "amna", "compliance"))
+    engine.dispose()
+
+    assert main(["orders", "approve", "--list", "--config", str(path)]) == 0
+
+    told = capsys.readouterr().out
+    assert told.startswith("approval 1: settings helplines, settings, until ") and "waits for a second person" in told
 
 
 @pytest.mark.services

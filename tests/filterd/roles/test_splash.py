@@ -3,12 +3,20 @@ import http.client
 import json
 import socket
 import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.mgmt.signing import ORIGIN, signed, signer
 from support.system.daemon import Daemon, eventually
 
+from filterd.config import load
+from filterd.database.access import database_of
 from mgmt.splash.pages import STATUS
+from parental.database import open_database, writing
 
 N_SLOW = 1000
 N_BODIES = 100
@@ -82,30 +90,62 @@ def test_visitors_get_in_while_a_thousand_are_slow_and_large_bodies_come(daemon:
     assert memory_of(daemon, "splash-0") < MOST_OCTETS
 
 
-@pytest.mark.services
-def test_a_helpline_changed_at_the_desk_is_on_the_splash_and_the_family_page_and_no_role_has_restarted(
-    daemon: Daemon,
-) -> None:
-    family = f"http://127.0.0.1:{daemon.api}/family"
+@pytest.fixture
+def signing(tmp_path: Path) -> Iterator[Daemon]:
+    """One whose desk has passkeys."""
+    running = Daemon(tmp_path)
+    said = json.loads(running.config.read_text())
+    said["api"]["desk_origin"] = ORIGIN
+    running.config.write_text(json.dumps(said))
+    running.start()
+    yield running
+    running.stop()
 
-    def are_shown(number: str) -> bool:
-        with urllib.request.urlopen(family, timeout=60) as answer:
-            return f"tel:{number}" in visited(daemon, "other.test")[1] and f"tel:{number}" in answer.read().decode()
 
-    before = [pid_of(daemon, role) for role in ("web-0", "splash-0")]
-    eventually(lambda: are_shown("1121"), "the configuration's helpline")
-    line = {"number": "0800-77777", "name_en": "shelter", "name_ur": "پناہ گاہ"}
+def put(daemon: Daemon, said: object) -> tuple[int, Any]:
+    """PUT /v1/settings, by one token."""
     asking = urllib.request.Request(
         f"http://127.0.0.1:{daemon.api}/v1/settings",
-        json.dumps({"helplines": [line]}).encode(),
+        json.dumps(said).encode(),
         {"Authorization": f"Bearer {daemon.token('operator')}"},
         method="PUT",
     )
     with urllib.request.urlopen(asking, timeout=60) as answer:
-        assert answer.status == 200
-    eventually(lambda: are_shown("080077777"), "the desk's helpline")
+        return answer.status, json.loads(answer.read())
 
-    done = daemon.run("settings", "set", "helplines", "--as-file", "--config", str(daemon.config))
-    assert done.returncode == 0, done.stderr
-    eventually(lambda: are_shown("1121"), "the configuration's helpline again")
-    assert [pid_of(daemon, role) for role in ("web-0", "splash-0")] == before
+
+@pytest.mark.services
+def test_a_helpline_that_two_have_signed_is_on_the_splash_and_the_family_page_and_no_role_has_restarted(
+    signing: Daemon,
+) -> None:
+    family = f"http://127.0.0.1:{signing.api}/family"
+
+    def are_shown(number: str) -> bool:
+        with urllib.request.urlopen(family, timeout=60) as answer:
+            return f"tel:{number}" in visited(signing, "other.test")[1] and f"tel:{number}" in answer.read().decode()
+
+    def is_coloured(theme: str) -> bool:
+        return theme in visited(signing, "other.test")[1]
+
+    before = [pid_of(signing, role) for role in ("web-0", "splash-0")]
+    eventually(lambda: are_shown("1121"), "the configuration's helpline")
+    engine = open_database(database_of(load(signing.config)))
+    with writing(engine) as conn:
+        people = signer(conn, "amna", "compliance"), signer(conn, "bilal", "approver")
+    line = {"number": "0800-77777", "name_en": "shelter", "name_ur": "پناہ گاہ"}
+    words = {"proposer": people[0].person.mail, "reason": "a shelter has opened", "reference": "T-1"}
+
+    status, made = put(signing, {"helplines": [line]} | words)
+    assert (status, made["due"]) == (202, "proposed")
+    for theme in ("#0b5c7a", "#0b5c7b"):  # each has control look, and all who show pages take what it finds
+        assert put(signing, {"theme": {"accent": theme}})[0] == 200
+        eventually(partial(is_coloured, theme), "the desk's colour")
+        assert are_shown("1121")
+        with writing(engine) as conn:
+            assert signed(conn, made["id"], people[theme == "#0b5c7b"], at=datetime.now(UTC)) is None
+    engine.dispose()
+    assert put(signing, {"theme": None})[0] == 200
+
+    eventually(lambda: are_shown("080077777"), "what two have signed")
+    assert not are_shown("1121")
+    assert [pid_of(signing, role) for role in ("web-0", "splash-0")] == before

@@ -9,11 +9,15 @@ from sqlalchemy import Engine, update
 from support.mgmt.authenticator import Authenticator
 from support.mgmt.desk import PlayedControl
 from support.mgmt.orders import NOW, publish, push
+from support.mgmt.page_settings import HELPED
 from support.mgmt.signing import BY_PASSKEYS, row_of_approval
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
+from filterd.control.pages.agreed_settings import look
+from mgmt.desk_settings.proposals import Words, propose_settings
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_order
+from mgmt.settings import Settings
 from parental.database import reading, writing
 from parental.schema.orders import entries
 from parental.schema.staff import passkeys
@@ -110,6 +114,26 @@ async def test_two_people_sign_on_the_page_and_control_puts_it_in_force(
         publish(conn, browser.clock(), proof=BY_PASSKEYS)
         assert row_of_approval(conn, 1).approver == "bilal@isp.example"
     assert "It holds" in (await browser.get("/approvals/1"))[1]
+
+
+async def test_the_second_person_sees_which_helpline_becomes_which_and_signs_it(
+    browser: Browser, engine: Engine, add: AddPerson
+) -> None:
+    amna = await enter(browser, engine, add, "amna", "compliance")
+    with writing(engine) as conn:
+        words = Words("amna@isp.example", "a shelter <has> opened", "T-1")
+        number = int(propose_settings(conn, Settings(), HELPED, words, "token 1", NOW).id)
+    assert (await sign(browser, amna, number))[0] == 200
+
+    bilal = await enter(browser, engine, add, "bilal", "approver")
+    assert "settings, settings of pages: helplines: <b>waits for you" in (await browser.get("/approvals"))[1]
+    _, text = await browser.get(f"/approvals/{number}")
+    before, after = text.split("<dt>After</dt>")
+    assert "number 1121" in before and "number 0800-77777" not in before and "number 0800-77777" in after
+    assert (await sign(browser, bilal, number))[0] == 200
+    with writing(engine) as conn:
+        look(conn, BY_PASSKEYS, int(NOW.timestamp()), NOW)
+    assert "Control has put it in force" in (await browser.get(f"/approvals/{number}"))[1]
 
 
 async def test_the_passkey_of_a_colleague_does_not_sign_in_my_session(

@@ -26,6 +26,7 @@ APPROVAL = (
     'INSERT INTO approvals ("order", kind, digest, reason, reference, collateral, proposer, proposer_group, '
     "proposer_account, proposed_s) VALUES (1, 'emergency', '', 'r', 'r', 'c', 'a', 'compliance', 'root', 0)"
 )
+SAID = "INSERT INTO desk_settings (name, value, set_s, by_kind, by_name, event{}) VALUES ('theme', '', 1, '', '', 1{})"
 REFUSED = (
     (WEB, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (WEB, "SELECT * FROM day_keys"),
@@ -59,6 +60,9 @@ REFUSED = (
     (WEB, "UPDATE entries SET generation = 1, enforced_ms = 1"),
     (WEB, "UPDATE entries SET reason = ''"),
     (WEB, "UPDATE entries SET approval = 1"),
+    (WEB, SAID.format(", approval", ", 1")),
+    (WEB, "UPDATE desk_settings SET value = ''"),
+    (CONTROL, "UPDATE desk_settings SET value = ''"),
     (WEB, "INSERT INTO entries VALUES (1, 1, 'x', NULL, NULL, 'pending', NULL, 1, 1, 1)"),
     (WEB, "UPDATE orders SET receipt = ''"),
     (WEB, "UPDATE orders SET withdrawal_receipt = ''"),
@@ -120,6 +124,8 @@ ALLOWED = (
     (WEB, "UPDATE entries SET withdrawn_ms = 1, withdrawal_reason = 'x', revision = 2"),
     (CONTROL, "UPDATE entries SET status = 'enforced'"),
     (CONTROL, "UPDATE approvals SET lapsed_ms = 1"),
+    (WEB, SAID.format("", "")),
+    (CONTROL, SAID.format(", approval", ", 1")),
     (CONTROL, "SELECT * FROM spool_positions"),  # its status says how late the drain is
     (LEDGER, "INSERT INTO day_keys VALUES ('2026-11-27', '')"),
     (LEDGER, "DELETE FROM blocks"),

@@ -1,22 +1,27 @@
-"""Gives what the desk says of the pages to all who show one.
+"""Gives what the desk says of the pages to all who show one, with what two persons have agreed to.
 
-    database → state_dir/config/desk.json → web and splash, within a second; gate workers, with an acknowledgement
+    approvals → database → state_dir/config/desk.json → web and splash, within a second
+                                                      → gate workers, with an acknowledgement
 
 Invariants: the file appears whole or not at all; where the database cannot be read, what was shown stays; what was said
 while no control ran, or while a worker could not take it, is shown later without being asked for.
 """
 
 import asyncio
+from datetime import UTC, datetime
 
 import msgspec
 
 from filterd.config.desk_file import write_desk
 from filterd.control.context import Context
+from filterd.control.pages.agreed_settings import has_open, look
+from filterd.lists.rails import proof_of
 from filterd.process.worker_clients import configure_all, workers_of
 from mgmt.control_protocol import Shown
 from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.desk_settings.store import newest_number, said_by_desk
-from parental.database import reading
+from mgmt.ledger.trusted_clock import UNKNOWN
+from parental.database import reading, writing
 
 GATE = "gate"  # the role whose workers show pages
 
@@ -31,6 +36,7 @@ class PageSettings:
     async def publish(self) -> Shown:
         """Have it shown as the database has it now.   Raises DatabaseFault, OSError, ValueError."""
         async with self._publishing:
+            await asyncio.to_thread(self._put_agreed)
             number, said = await asyncio.to_thread(self._read)
             config = self._context.config
             await asyncio.to_thread(write_desk, config, said)
@@ -41,11 +47,21 @@ class PageSettings:
 
     async def tend(self) -> None:
         """Have shown what is not.   Raises OSError too: a worker has refused it"""
+        await asyncio.to_thread(self._put_agreed)
         number, _ = await asyncio.to_thread(self._read)
         if number == self._shown:
             return
         if refused := (await self.publish()).refused:
             raise OSError("; ".join(refused.values()))
+
+    def _put_agreed(self) -> None:
+        """Put in force what two persons have signed; where the time is not known, later."""
+        engine, now_s = self._context.engine, self._context.now_s()
+        with reading(engine) as conn:
+            if now_s == UNKNOWN or not has_open(conn):
+                return
+        with writing(engine) as conn:
+            look(conn, proof_of(self._context.config), now_s, datetime.fromtimestamp(now_s, UTC))
 
     def _read(self) -> tuple[int, DeskSettings]:
         with reading(self._context.engine) as conn:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from support.mgmt.orders import NOW as SIGNED
+from support.mgmt.page_settings import HELPED, proposed_settings
+from support.mgmt.signing import ORIGIN, signed, signer
 
-from filterd.config import read_config
+from filterd.config import load, read_config
 from filterd.config.desk_file import desk_path, read_desk
 from filterd.control.context import Context
-from filterd.control.page_settings import PageSettings
+from filterd.control.pages.page_settings import PageSettings
 from filterd.places import worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
@@ -18,10 +21,12 @@ from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, Sta
 from mgmt.desk_settings.shapes import NOTHING, DeskSettings, Languages
 from mgmt.desk_settings.store import change
 from mgmt.ledger.event import CONTROL
+from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.settings import Settings
 from parental.database import writing
 from parental.schema.settings import desk_settings
 
+SAID = b"state_dir: state\nrun_dir: run\ndns: {upstreams: ['192.0.2.53:53'], workers: 0}\ngate: {workers: 1}\n"
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 ENGLISH, URDU = (DeskSettings(languages=Languages(first=code)) for code in ("en", "ur"))
 
@@ -33,8 +38,7 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def context(place: Path, engine: Engine) -> Context:
-    said = b"state_dir: state\nrun_dir: run\ndns: {upstreams: ['192.0.2.53:53'], workers: 0}\ngate: {workers: 1}\n"
-    return Context(read_config(said, "x", place), place / "f.yaml", engine)
+    return Context(read_config(SAID, "x", place), place / "f.yaml", engine)
 
 
 def say(engine: Engine, said: DeskSettings) -> None:
@@ -67,6 +71,31 @@ def test_what_was_said_is_in_the_file_and_the_gate_is_told(context: Context, eng
     asyncio.run(work())
     assert read_desk(context.config) == ENGLISH
     assert gate.asked == 1
+
+
+def test_what_two_persons_have_signed_is_in_the_file_once_the_time_is_known_and_not_before(
+    context: Context, engine: Engine
+) -> None:
+    context.config_file.write_bytes(SAID + f"api: {{desk_origin: '{ORIGIN}'}}\n".encode())
+    context.config = load(context.config_file)
+    with writing(engine) as conn:
+        amna, bilal = signer(conn, "amna", "compliance"), signer(conn, "bilal", "approver")
+        number = proposed_settings(conn, amna)
+        assert signed(conn, number, amna) is None
+    pages = PageSettings(context)
+    context.now_s = lambda: int(SIGNED.timestamp()) + 60
+    asyncio.run(pages.tend())
+    assert read_desk(context.config) == NOTHING
+
+    with writing(engine) as conn:
+        assert signed(conn, number, bilal) is None
+    context.now_s = lambda: UNKNOWN
+    asyncio.run(pages.tend())
+    assert read_desk(context.config) == NOTHING
+    context.now_s = lambda: int(SIGNED.timestamp()) + 60
+    asyncio.run(pages.tend())
+
+    assert read_desk(context.config) == HELPED
 
 
 def test_what_was_said_while_nobody_listened_is_shown_later_and_once(context: Context, engine: Engine) -> None:

@@ -1,0 +1,119 @@
+"""What one person cannot change of the pages: where people find help; and what two agree to of it, as a row has it.
+
+Invariant: of these names a value counts by its approval alone, whoever has written it to desk_settings.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+
+from parental.schema.orders import approvals
+from parental.schema.settings import desk_settings
+
+# They have telephone numbers or addresses in them that people in need, or with a complaint, turn to.
+HELD = ("isp", "helplines", "report_url", "complaints", "stop_page")
+SETTINGS = "settings"  # the kind of these approvals
+_SAID = ("settings", "reason", "reference", "collateral", "expires_s", "proposer")
+_CHANGED = "is of settings that have changed since it was proposed"
+
+
+class Agreed(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is agreed to, by the names of settings.
+
+    before, after   what pages show;   said  what the desk says then; None: as the configuration has it
+    since           the number of the change by which the desk says what it says now; 0: it says nothing"""
+
+    before: dict[str, Any]
+    after: dict[str, Any]
+    said: dict[str, Any]
+    since: dict[str, int]
+
+    def text_of(self, name: str) -> str | None:
+        """The value of a name, as desk_settings has it."""
+        value = self.said[name]
+        return None if value is None else json_of(value)
+
+
+def json_of(value: object) -> str:
+    """A value as rows and events have it."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def agreed_in(approval: Row[Any]) -> Agreed:
+    """Raises msgspec.DecodeError, TypeError for what no approval of settings holds."""
+    return msgspec.json.decode(approval.settings, type=Agreed)
+
+
+def names_in(approval: Row[Any]) -> str:
+    """The names that an approval changes, for people; of what cannot be read, none."""
+    try:
+        return ", ".join(sorted(agreed_in(approval).said))
+    except (msgspec.DecodeError, TypeError):
+        return ""
+
+
+def lines_of(approval: Row[Any]) -> list[tuple[str, str, str]]:
+    """What pages show, for people: name, before, after; of what cannot be read, nothing."""
+    try:
+        agreed = agreed_in(approval)
+        return [(name, _plain(agreed.before[name]), _plain(agreed.after[name])) for name in sorted(agreed.said)]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return []
+
+
+def digest_of(row: Mapping[str, Any]) -> bytes:
+    """What two persons agree to, in one number."""
+    return hashlib.sha256(json.dumps([SETTINGS, *(row[name] for name in _SAID)]).encode()).digest()
+
+
+def newest_rows(conn: Connection) -> dict[str, Row[Any]]:
+    """The last change of each name that counts; a value of None is the configuration's again."""
+    last = select(func.max(desk_settings.c.id)).group_by(desk_settings.c.name)
+    is_given = and_(approvals.c.id == desk_settings.c.approval, approvals.c.approved_s.is_not(None))
+    chosen = select(desk_settings, approvals.c.settings).outerjoin(approvals, is_given)
+    chosen = chosen.where(or_(desk_settings.c.id.in_(last), desk_settings.c.approval.is_not(None)))
+    rows = conn.execute(chosen.order_by(desk_settings.c.id)).all()
+    found = {row.name: row for row in rows if row.name not in HELD or _is_agreed(row)}
+    return dict(sorted(found.items()))
+
+
+def why_changed(conn: Connection, approval: Row[Any]) -> str | None:
+    """Why nothing could come of an approval of settings any more; None: the desk says of them what it said then."""
+    try:
+        since = agreed_in(approval).since
+    except (msgspec.DecodeError, TypeError):
+        return "holds what no approval holds"
+    known = newest_rows(conn)
+    return None if all(number == since_of(known, name) for name, number in since.items()) else _CHANGED
+
+
+def is_put(conn: Connection, approval: int) -> bool:
+    """Whether control has put an approval in force."""
+    return bool(conn.execute(select(exists().where(desk_settings.c.approval == approval))).scalar_one())
+
+
+def since_of(known: Mapping[str, Row[Any]], name: str) -> int:
+    """The number of the change that counts.   known  of newest_rows"""
+    return int(known[name].id) if name in known else 0
+
+
+def _plain(value: object) -> str:
+    """Without what is not there: somebody compares two of them."""
+    if isinstance(value, list):
+        return "; ".join(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items() if each is not None)
+    return "nothing" if value is None else str(value)
+
+
+def _is_agreed(row: Row[Any]) -> bool:
+    """Whether the change is the one of its approval.   settings  of that; None: there is none, or it is not given"""
+    try:
+        return row.settings is not None and agreed_in(row).text_of(row.name) == row.value
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return False
