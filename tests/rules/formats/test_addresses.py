@@ -14,6 +14,7 @@ from rules.errors import BadName
 from rules.formats import table, xlsx
 from rules.formats.addresses import (
     OTHER_HOST,
+    UNKNOWN_HEADING,
     Narrowest,
     clean,
     fault_of_text,
@@ -217,15 +218,16 @@ def test_a_url_that_cannot_be_read_does_not_leave_its_host_to_be_closed() -> Non
     assert complaints(found) == [(1, 13, HAS_BLANK), (2, 13, HAS_BLANK)]
 
 
-def test_under_a_heading_that_nobody_knows_a_page_of_the_host_counts_and_what_is_of_others_does_not() -> None:
+def test_under_a_heading_that_is_not_known_a_page_of_the_host_waits_and_what_is_of_others_does_not_count() -> None:
     text = "Domain,Full path,Name server\n"
     text += "a.example,http://a.example/x,ns.a.example\nb.example,http://about.test/b,ns.b.example\nc.example,,\n"
 
     found = items(table.iter_rules, text)
 
-    assert urls(found) == [("a.example/x", Mode.EXACT)]
+    assert urls(found) == []
     assert rules(found) == [("b.example", Mode.SUBTREE), ("c.example", Mode.SUBTREE)]
-    assert complaints(found) == []
+    assert complaints(found) == [(2, 11, UNKNOWN_HEADING)]
+    assert enforceability_of(UNKNOWN_HEADING) is Enforceability.PENDING_REVIEW
 
 
 def test_a_workbook_without_headings_closes_pages_too() -> None:

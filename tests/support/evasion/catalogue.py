@@ -378,10 +378,18 @@ not.""",
                 "HTTP/2 without TLS, TLS and HTTP at other ports",
                 "by hand",
                 "policy",
-                "HTTP/2 is blocked unless `gate.h2c: pass`; ports are `gate.tls_ports` and `gate.http_ports`",
+                "HTTP/2 is blocked unless `gate.h2c: pass`, an offer of it (`Upgrade: h2c`) is hidden from its server,"
+                " see below; ports are `gate.tls_ports` and `gate.http_ports`",
             ),
         },
-        """""",
+        """\
+**E63.** Ten servers were asked what they take for a request in a body. In one whose length is plain, or that is in
+plain chunks, none goes on behind a line that is no request. A server that reads no bodies takes the first line: so it
+is read as a whole line (R3), and quotations pass.
+
+**E64.** curl with `--http2`, and Java's HttpClient by default, offer HTTP/2 in their first request. It goes on in a
+copy in which the offer names a protocol that no server knows, so its server answers in HTTP/1.1. A head that comes in
+pieces, or behind another in one segment, goes on as it is: if its server takes the offer, what follows is blocked.""",
     ),
     Chapter(
         "Above the packets",
