@@ -285,5 +285,5 @@ def test_no_row_of_a_table_blocks_more_than_its_narrowest_cell_names_and_none_is
     is_found = any(known and kind != NOTHING for known, (kind, _host) in zip(is_known, kinds, strict=True))
     if is_found and BROKEN not in {kind for kind, _host in kinds} and not hosts & {"other.test", None}:
         pages = {known for known, (kind, _host) in zip(is_known, kinds, strict=True) if kind == PAGE}
-        wanted = UrlRule if True in pages else Skipped if pages else Rule
-        assert [type(item) for item in found] == [wanted]
+        expected = UrlRule if True in pages else Skipped if pages else Rule
+        assert [type(item) for item in found] == [expected]
