@@ -62,9 +62,7 @@ def due(conn: Connection, limit: int) -> Sequence[Due]:
 
 def confirm(conn: Connection, found: Due, signer: Signer, at: datetime) -> bool:
     """Answer one of due(); whether it still is due: nothing of the order has changed meanwhile."""
-    taken = steps_of(conn, [found.order]).get(found.order, [])
-    is_same = revision_of(conn, found.order) == found.revision
-    if not is_same or not taken or taken[-1].state is not State.VERIFIED:
+    if not _is_due(conn, found.order, found.revision):
         return False
     sha256 = _put(conn, found.order, found.id, found.revision, signer, at, is_confirmed=True)
     step(conn, found.order, State.CONFIRMED, at, CONTROL.name)
@@ -101,13 +99,19 @@ def changed(conn: Connection, order: int | None = None) -> list[int]:
 
 
 def restate(conn: Connection, order: int, signer: Signer, at: datetime) -> bool:
-    """Sign what is so of one of changed(); whether it could be: not before every worker serves what has changed."""
+    """Sign what is so of one of changed(), unless it was answered meanwhile; whether nothing is left to be signed.
+
+    Not before every worker serves what has changed; what the traffic has verified since is confirm()'s to answer."""
+    if not changed(conn, order):
+        return True
+    found = last_verification(conn, order)
+    if found is not None and found.state == VERIFIED and _is_due(conn, order, found.revision):
+        return False
     row = conn.execute(select(orders).where(orders.c.id == order)).one()
     is_pending = exists().where(entries.c.order == order, entries.c.status == PENDING)
     is_asked_back = row.withdrawn_ms is not None and row.withdrawal_receipt is None
     if is_asked_back or conn.execute(select(is_pending)).scalar_one():
         return False
-    found = last_verification(conn, order)
     verification = None if found is None else found.id
     sha256 = _put(conn, order, verification, revision_of(conn, order), signer, at, is_confirmed=False)
     note_order(conn, order, "statement signed", at, CONTROL, sha256=sha256)
@@ -136,6 +140,12 @@ def superseded(conn: Connection, order: int, sha256: str | None) -> str | None:
         f"order {order}: has changed since its statement of {time_text(last.at_ms)}; nothing given; another one is "
         f"signed within seconds, once every worker serves the change"
     )
+
+
+def _is_due(conn: Connection, order: int, revision: int) -> bool:
+    """Whether an order awaits its confirmation, and a verification at a revision is of its entries as they are."""
+    taken = steps_of(conn, [order]).get(order, [])
+    return revision_of(conn, order) == revision and bool(taken) and taken[-1].state is State.VERIFIED
 
 
 def _put(

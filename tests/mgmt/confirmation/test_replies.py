@@ -221,3 +221,32 @@ def test_an_order_of_which_a_part_is_not_in_force_as_directed_is_partly_confirme
     (entry,) = hidden["entries"]
     assert (hidden["answer"], entry["status"]) == ("partly_confirmed", "not_visible_over_https")
     assert (entry["verified"], entry["ways"]) == (False, ["dns-udp-4", "tls-4"])
+
+
+def verified_again(conn: Connection) -> int:
+    """An order of which a part was withdrawn after its answer, and that the traffic has verified since; its number."""
+    order = confirmed(conn, "bad.example", "worse.example")
+    withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)
+    publish(conn)
+    verified(conn, order)
+    return order
+
+
+def test_what_is_confirmed_again_is_not_taken_back_by_what_was_seen_of_it_before(conn: Connection) -> None:
+    order = verified_again(conn)
+    (found,), outdated = due(conn, 9), changed(conn)
+    assert outdated == [order]
+    assert confirm(conn, found, SIGNER, HOUR)
+
+    assert restate(conn, order, SIGNER, HOUR), "there is nothing left to say"
+    assert newest(conn, order)["answer"] == "confirmed"
+    assert superseded(conn, order, None) is None
+
+
+def test_what_was_verified_meanwhile_is_left_to_its_confirmation(conn: Connection) -> None:
+    order = verified_again(conn)
+    assert not restate(conn, order, SIGNER, HOUR)
+
+    (found,) = due(conn, 9)
+    assert confirm(conn, found, SIGNER, HOUR)
+    assert (newest(conn, order)["answer"], changed(conn)) == ("confirmed", [])
