@@ -42,6 +42,8 @@ def _facts(said: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "reference", order["ref"]
     if order.get("corrects"):  # a statement of before there were versions has none
         yield "corrects", f"{order['corrects']} ({order['corrects_sha256']})"
+    if order.get("replaced_by"):
+        yield "replaced", f"{order['replaced_by']} ({order['replaced_by_sha256']})"
     yield "ground", order["ground"]
     yield "received", times["received"]
     if said["deadline"]:

@@ -10,7 +10,7 @@ a status is the one of the row, never a better one.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -18,15 +18,28 @@ from sqlalchemy import Connection, Row, select
 from mgmt.ledger.event import time_text
 from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.orders.dates import moment_of
-from mgmt.orders.model import DUPLICATE, EXPIRED, NOT_VISIBLE, SERVED, WITHDRAWN
+from mgmt.orders.model import (
+    DUPLICATE,
+    EXPIRED,
+    IN_FORCE,
+    NOT_VISIBLE,
+    PENDING_REVIEW,
+    SERVED,
+    SHADOW,
+    WITHDRAWN,
+)
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
 from parental.schema.confirmations import confirmations, verifications
+from parental.schema.orders import orders
 
 FORMAT = "filterd-confirmation/1"
 HERE = "here"
 # What is answered, in a word: an issuer reads it before all else.
 CONFIRMED, PARTLY_CONFIRMED, NOT_CONFIRMED = "confirmed", "partly_confirmed", "not_confirmed"
+REPLACED = "replaced"  # by a correction, which says what holds now
+# Of an order without any entry of these statuses nothing is in force, and nothing comes to be by itself.
+_NOT_OVER = frozenset({*IN_FORCE, PENDING_REVIEW, SHADOW})
 _ASKED_NOTHING: Mapping[str, Any] = {"node": "", "ways": [], "asked": 0, "results": []}
 _PAGE = 1000
 
@@ -47,10 +60,10 @@ def statement_of(conn: Connection, order: int, verification: int | None, at_ms: 
     ]
     said = {
         "format": FORMAT,
-        "answer": _answer(entries, is_confirmed=is_confirmed),
+        "answer": _answer(found, entries, is_confirmed=is_confirmed),
         "made": time_text(at_ms),
         "supersedes": _superseded(conn, order, at_ms),
-        "order": _order(found, before(conn, found)),
+        "order": _order(found, before(conn, found), _replacing(conn, found)),
         "times": _times(found, row, entries, at_ms if is_confirmed else None),
         "deadline": _deadline(found, entries),
         "counts": counts_of(conn, order),
@@ -61,15 +74,30 @@ def statement_of(conn: Connection, order: int, verification: int | None, at_ms: 
     return canonical(said)
 
 
-def _answer(entries: Sequence[Mapping[str, Any]], *, is_confirmed: bool) -> str:
+def _answer(order: Row[Any], entries: Sequence[Mapping[str, Any]], *, is_confirmed: bool) -> str:
     """The whole in a word; a part that is not in force as directed, or not closed, is never passed over."""
-    left = [each for each in entries if each["status"] not in (WITHDRAWN, EXPIRED, DUPLICATE)]
-    if not left:
-        return EXPIRED if any(each["status"] == EXPIRED for each in entries) else WITHDRAWN
+    statuses = {each["status"] for each in entries}
+    if statuses.isdisjoint(_NOT_OVER) and (end := _end(order, statuses)) is not None:
+        return end
     if not is_confirmed:
         return NOT_CONFIRMED
-    is_whole = all(each["status"] in SERVED and each["status"] != NOT_VISIBLE for each in left)
+    is_whole = statuses <= {*SERVED, WITHDRAWN, EXPIRED, DUPLICATE} - {NOT_VISIBLE}
     return CONFIRMED if is_whole else PARTLY_CONFIRMED
+
+
+def _end(order: Row[Any], statuses: Set[str]) -> str | None:
+    """By what nothing of an order is in force any more; None: nothing ever was."""
+    if order.withdrawn_ms is not None:
+        return WITHDRAWN
+    if order.replaced_by is not None:
+        return REPLACED
+    return next((each for each in (EXPIRED, WITHDRAWN) if each in statuses), None)
+
+
+def _replacing(conn: Connection, order: Row[Any]) -> Row[Any] | None:
+    """The correction that has taken the place of an order."""
+    about: list[Any] = [orders.c.ref, orders.c.sha256]
+    return conn.execute(select(*about).where(orders.c.id == order.replaced_by)).one_or_none()
 
 
 def _superseded(conn: Connection, order: int, at_ms: int) -> dict[str, Any] | None:
@@ -81,7 +109,7 @@ def _superseded(conn: Connection, order: int, at_ms: int) -> dict[str, Any] | No
     return None if last is None else {"sha256": digest_of(last.text), "made": time_text(last.at_ms)}
 
 
-def _order(order: Row[Any], corrected: Row[Any] | None) -> dict[str, Any]:
+def _order(order: Row[Any], corrected: Row[Any] | None, replacing: Row[Any] | None) -> dict[str, Any]:
     return {
         "number": order.id,
         "issuer": order.issuer,
@@ -94,6 +122,8 @@ def _order(order: Row[Any], corrected: Row[Any] | None) -> dict[str, Any]:
         "version": order.version,
         "corrects": None if corrected is None else corrected.ref,
         "corrects_sha256": None if corrected is None else corrected.sha256.hex(),
+        "replaced_by": None if replacing is None else replacing.ref,
+        "replaced_by_sha256": None if replacing is None else replacing.sha256.hex(),
     }
 
 

@@ -215,6 +215,9 @@ def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: 
     for each in [*earlier(conn, order), order]:
         conn.execute(update(orders).where(orders.c.id == each).values(withdrawn_ms=_ms(at), withdrawal_reason=reason))
         count = _ask_back(conn, entries.c.order == each, reason, at)
+        # The others as well: of them, too, the issuer is answered anew.
+        its = and_(entries.c.order == each, entries.c.withdrawn_ms.is_(None))
+        conn.execute(update(entries).where(its).values(revision=raise_revision(conn, REVISION)))
         note_order(conn, each, "withdrawn", at, by, entries=count, reason=reason)
         total += count
     return total

@@ -27,6 +27,19 @@ def test_every_status_has_words() -> None:
         assert {f"confirmation.status.{status}" for status in STATUSES} <= catalogue(language).texts.keys()
 
 
+def test_a_replaced_order_names_its_correction_in_both_languages(conn: Connection) -> None:
+    row = last_confirmation(conn, confirmed(conn, "bad.example"))
+    assert row is not None
+    said = json.loads(row.text)
+    said["order"] |= {"replaced_by": "PTA/WA/1/C1", "replaced_by_sha256": "ab" * 32}
+
+    page = page_of(json.dumps(said | {"answer": "replaced"}), row.note)
+
+    assert page.count(f"PTA/WA/1/C1 ({'ab' * 32})") == 2
+    for language in ("en", "ur"):
+        assert catalogue(language).texts["confirmation.answer.replaced"] in page
+
+
 def test_of_a_large_order_it_says_how_many_entries_are_in_the_other_forms(conn: Connection) -> None:
     row = last_confirmation(conn, confirmed(conn, "bad.example"))
     assert row is not None

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, select
-from support.mgmt.confirmed import SIGNER, confirmed, verified
+from sqlalchemy import Connection, select, update
+from support.mgmt.confirmed import SIGNER, VALUES, confirmed, verified
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, WIDER, proposed, signed, signer
 
@@ -15,11 +15,17 @@ from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders import decisions
 from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.dates import lapse_due
+from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import orders_revision
+from mgmt.orders.model import Order
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.orders.states import steps_of
-from mgmt.orders.store import get_order, withdraw_entries, withdraw_order
+from mgmt.orders.store import get_order, put_order, withdraw_entries, withdraw_order
+from mgmt.orders.versions import correctable
 from parental.schema.confirmations import confirmations
+from parental.schema.orders import orders
+from rules.names.protected import Protected
 
 
 def test_a_verified_order_is_confirmed_once_with_a_step_and_an_event(conn: Connection) -> None:
@@ -250,3 +256,53 @@ def test_what_was_verified_meanwhile_is_left_to_its_confirmation(conn: Connectio
     (found,) = due(conn, 9)
     assert confirm(conn, found, SIGNER, HOUR)
     assert (newest(conn, order)["answer"], changed(conn)) == ("confirmed", [])
+
+
+def test_the_end_of_an_order_is_said_whatever_else_was_refused_of_it(conn: Connection) -> None:
+    order = confirmed(conn, *VALUES)
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    publish(conn)
+    assert restated(conn, order, HOUR)["answer"] == "withdrawn"
+
+    other = confirmed(conn, *VALUES, ref="2")
+    conn.execute(update(orders).where(orders.c.id == other).values(expires_s=int(NOW.timestamp())))
+    assert lapse_due(conn, NOW) == [other]
+    publish(conn)
+    assert restated(conn, other, HOUR)["answer"] == "expired"
+
+
+def correct(conn: Connection, ref: str, *values: str) -> int:
+    """A correction of PTA/WA/1; its number."""
+    order = Order("PTA", ref, "g", "subtree", None, False, tuple((each, "subtree") for each in values), "PTA/WA/1")
+    judged, before = judge_entries(order, Protected()), correctable(conn, "PTA", "PTA/WA/1")
+    return put_order(conn, order, judged, b"{}", NOW, CONTROL, corrected=before)
+
+
+def test_an_order_that_a_correction_has_replaced_says_so_and_names_it_until_both_are_withdrawn(
+    conn: Connection,
+) -> None:
+    order = confirmed(conn, "bad.example", "com.pk")
+    second = correct(conn, "PTA/WA/1/C1", "bad.example", "worse.example")
+    publish(conn)
+
+    replaced = restated(conn, order, HOUR)
+    assert replaced["answer"] == "replaced" and replaced["times"]["withdrawn"] is None
+    digest = get_order(conn, second).sha256.hex()
+    named = (replaced["order"]["replaced_by"], replaced["order"]["replaced_by_sha256"])
+    assert named == ("PTA/WA/1/C1", digest)
+
+    withdraw_order(conn, second, "a court", NOW, CONTROL)
+    publish(conn)
+    assert changed(conn) == [order, second]
+    for each in (order, second):
+        assert restate(conn, each, SIGNER, HOUR + timedelta(minutes=1))
+        assert newest(conn, each)["answer"] == "withdrawn"
+
+
+def test_an_order_that_was_refused_as_a_whole_and_is_withdrawn_is_answered(conn: Connection) -> None:
+    order = push(conn, "com.pk")
+    publish(conn)
+    withdraw_order(conn, order, "a court", NOW, CONTROL)
+    publish(conn)
+    assert restate(conn, order, SIGNER, HOUR)
+    assert newest(conn, order)["answer"] == "withdrawn"
