@@ -368,7 +368,8 @@ def _confirm(engine: Engine, signer: Signer, looked: Looked) -> Looked:
     """Answer the issuers of orders that the traffic has confirmed, and of those whose answer is not so any more."""
     with reading(engine) as conn:
         found, mark = due(conn, CONFIRMED_AT_ONCE), mark_of(conn)
-        outdated = looked.waiting if mark == looked.mark else changed(conn)
+        new = [] if mark == looked.mark else changed(conn, since=looked.mark)
+    outdated = list(dict.fromkeys([*looked.waiting, *new]))
     for each in found:
         with writing(engine) as conn:
             confirm(conn, each, signer, datetime.now(UTC))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, exists, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, insert, or_, select, true, union
 
 from mgmt.confirmation.signed import note_of
 from mgmt.confirmation.statement import statement_of
@@ -76,23 +76,29 @@ def mark_of(conn: Connection) -> Mark:
     return Mark(orders_revision(conn), int(last))
 
 
-def changed(conn: Connection, order: int | None = None) -> list[int]:
-    """Orders whose newest answer is not so any more, and those that were withdrawn without one.   order  of it alone
+def changed(conn: Connection, order: int | None = None, since: Mark | None = None) -> list[int]:
+    """Orders whose newest answer is not so any more, and those that were withdrawn without one.
 
-    Cost: it reads the entries of all of them; mark_of() says whether there is anything new"""
-    newest = select(func.max(confirmations.c.id)).group_by(confirmations.c.order)
-    last = select(func.max(verifications.c.id)).group_by(verifications.c.order)
+    order  of it alone;   since  of those alone of which something is newer
+    Cost: with neither it reads the entries of all of them"""
+    meant = _newer(since) if order is None else [order]
+
+    def is_meant(column: ColumnElement[int]) -> ColumnElement[bool]:
+        return true() if meant is None else column.in_(meant)
+
+    newest = select(func.max(confirmations.c.id)).where(is_meant(confirmations.c.order))
+    last = select(func.max(verifications.c.id)).where(is_meant(verifications.c.order))
+    newest, last = newest.group_by(confirmations.c.order), last.group_by(verifications.c.order)
     its, of, was = confirmations.alias("its"), verifications.alias("of"), verifications.alias("was")
     is_changed = exists().where(entries.c.order == its.c.order, entries.c.revision > its.c.revision)
     is_wanting = and_(of.c.state != VERIFIED, of.c.id > was.c.id, was.c.state == VERIFIED)
     both = its.outerjoin(was, was.c.id == its.c.verification)
     both = both.outerjoin(of, and_(of.c.order == its.c.order, of.c.id.in_(last)))
-    is_meant = true() if order is None else its.c.order == order
-    answered = select(its.c.order).select_from(both).where(its.c.id.in_(newest), or_(is_changed, is_wanting), is_meant)
+    answered = select(its.c.order).select_from(both).where(its.c.id.in_(newest), or_(is_changed, is_wanting))
     about: list[Any] = [orders.c.id, orders.c.ground, orders.c.ref]
     unanswered = select(*about).where(
         *(orders.c.withdrawn_ms.is_not(None), orders.c.id.not_in(select(confirmations.c.order))),
-        *(exists().where(entries.c.order == orders.c.id), true() if order is None else orders.c.id == order),
+        *(exists().where(entries.c.order == orders.c.id), is_meant(orders.c.id)),
     )
     taken_back = (row.id for row in conn.execute(unanswered) if not is_sealed(row))
     return sorted({*conn.execute(answered).scalars(), *taken_back})
@@ -146,6 +152,15 @@ def _is_due(conn: Connection, order: int, revision: int) -> bool:
     """Whether an order awaits its confirmation, and a verification at a revision is of its entries as they are."""
     taken = steps_of(conn, [order]).get(order, [])
     return revision_of(conn, order) == revision and bool(taken) and taken[-1].state is State.VERIFIED
+
+
+def _newer(since: Mark | None) -> Select[Any] | None:
+    """Orders of which something is newer than a mark; None: all are."""
+    if since is None:
+        return None
+    touched = select(entries.c.order).where(entries.c.revision > since.revision)
+    asked = select(verifications.c.order).where(verifications.c.id > since.verification)
+    return select(union(touched, asked).cte("newer").c.order)
 
 
 def _put(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.control.box import make
+from support.mgmt.confirmed import SIGNER, confirmed, verified
+from support.mgmt.orders import NOW, publish
 from support.present import present
 from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
 from support.system.namespace import a_network_of_its_own
@@ -22,7 +24,11 @@ from filterd.kernel.firewall import Kernel, run_program
 from filterd.kernel.ruleset import Rules
 from filterd.process.codec import Failed
 from filterd.roles import control as role
-from filterd.roles.control import _reload, _remove_left
+from filterd.roles.control import Looked, _confirm, _reload, _remove_left
+from mgmt.confirmation.replies import last_confirmation
+from mgmt.ledger.event import CONTROL
+from mgmt.orders.store import withdraw_entries, withdraw_order
+from parental.database import reading, writing
 
 SPLASH = bytes((192, 0, 2, 1))
 
@@ -191,6 +197,34 @@ async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(
         reloading.cancel()
 
     assert "reload" not in control.faults
+
+
+def test_each_look_answers_what_is_new_and_what_still_waited_for_the_workers(engine: Engine) -> None:
+    def answer() -> str:
+        with reading(engine) as conn:
+            row = last_confirmation(conn, order)
+        assert row is not None
+        return str(json.loads(row.text)["answer"])
+
+    with writing(engine) as conn:
+        order = confirmed(conn, "bad.example", "worse.example")
+    looked = _confirm(engine, SIGNER, Looked(None, []))
+    with writing(engine) as conn:
+        withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)
+        publish(conn)
+        verified(conn, order)
+
+    looked = _confirm(engine, SIGNER, looked)
+    assert (answer(), looked.waiting) == ("confirmed", []), "its newest verification is answered, and nothing after it"
+
+    with writing(engine) as conn:
+        withdraw_order(conn, order, "a court", NOW, CONTROL)
+    looked = _confirm(engine, SIGNER, looked)
+    assert (answer(), looked.waiting) == ("confirmed", [order])
+    with writing(engine) as conn:
+        publish(conn)
+    assert _confirm(engine, SIGNER, looked).waiting == []
+    assert answer() == "withdrawn"
 
 
 @pytest.mark.services

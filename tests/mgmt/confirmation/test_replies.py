@@ -10,7 +10,7 @@ from support.mgmt.confirmed import SIGNER, VALUES, confirmed, verified
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, WIDER, proposed, signed, signer
 
-from mgmt.confirmation.replies import changed, confirm, due, last_confirmation, restate, superseded
+from mgmt.confirmation.replies import changed, confirm, due, last_confirmation, mark_of, restate, superseded
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders import decisions
@@ -256,6 +256,25 @@ def test_what_was_verified_meanwhile_is_left_to_its_confirmation(conn: Connectio
     (found,) = due(conn, 9)
     assert confirm(conn, found, SIGNER, HOUR)
     assert (newest(conn, order)["answer"], changed(conn)) == ("confirmed", [])
+
+
+def test_a_second_look_is_at_what_has_changed_since_the_first_alone(conn: Connection) -> None:
+    seen, new, wanting, refused = (
+        confirmed(conn, "seen.example"),
+        confirmed(conn, "new.example", ref="2"),
+        confirmed(conn, "open.example", ref="3"),
+        push(conn, "com.pk", ref="4"),
+    )
+    publish(conn)
+    withdraw_order(conn, seen, "a court", NOW, CONTROL)
+    mark = mark_of(conn)
+    assert (changed(conn), changed(conn, since=mark)) == ([seen], [])
+
+    withdraw_order(conn, new, "a court", NOW, CONTROL)
+    verified(conn, wanting, "open")
+    withdraw_order(conn, refused, "a court", NOW, CONTROL)
+    assert changed(conn, since=mark) == [new, wanting, refused], "also one of which nothing could go"
+    assert changed(conn) == [seen, new, wanting, refused]
 
 
 def test_the_end_of_an_order_is_said_whatever_else_was_refused_of_it(conn: Connection) -> None:
