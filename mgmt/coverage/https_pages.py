@@ -11,7 +11,7 @@ Source: semantics §6.3.
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 
 from mgmt.coverage.cover import Cover
 from mgmt.orders.judge import host_of_entry
@@ -37,10 +37,14 @@ def look_at_pages(conn: Connection, numbers: Iterable[object], *, asks_again: bo
         pages += conn.execute(select(entries).where(some, _IS_PAGE)).all()
     closed = {order: _closed_by(conn, order) for order in {page.order for page in pages}}
     changed = [(page, status) for page in pages if (status := _status(page, closed[page.order])) != page.status]
-    said: dict[str, Any] = {"revision": raise_revision(conn, REVISION)} if changed and asks_again else {}
-    for page, status in changed:
-        its = (entries.c.order == page.order, entries.c.number == page.number)
-        conn.execute(update(entries).where(*its).values(status=status, **said))
+    if not changed:
+        return
+    said: dict[str, Any] = {"revision": raise_revision(conn, REVISION)} if asks_again else {}
+    its = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
+    conn.execute(
+        update(entries).where(its).values(status=bindparam("its_status"), **said),
+        [{"of": page.order, "at": page.number, "its_status": status} for page, status in changed],
+    )
 
 
 def is_https(value: str) -> bool:

@@ -159,10 +159,10 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int 
     if rails.canary is not None:
         enter(conn, rails.canary, let_in, at)
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
-    gone = [_replaced(each) for each in replaced_entries(conn, looked_at)]
-    _write(conn, gone, at)
-    look_at_pages(conn, looked_at | {each.order for each in gone}, asks_again=True)
-    follow(conn, looked_at | {each.order for each in gone}, at)
+    _write(conn, gone := [_replaced(each) for each in replaced_entries(conn, looked_at)], at)
+    changed = {each.order for each in rulings + gone}
+    look_at_pages(conn, changed if since else looked_at | changed, asks_again=True)
+    follow(conn, looked_at | changed, at)
     return rulings + gone
 
 

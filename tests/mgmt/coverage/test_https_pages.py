@@ -1,12 +1,15 @@
 """Pages of `https://`: what no one on the way sees is not called enforced."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, select, update
-from support.mgmt.orders import NOW, publish, push, statuses
+from sqlalchemy.event import listen
+from support.mgmt.orders import NOW, publish, push, rails, statuses
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.decisions import settle
 from mgmt.orders.live import live_entries, orders_revision
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, withdraw_entries
@@ -72,3 +75,32 @@ def test_what_an_earlier_release_has_called_enforced_is_looked_at_and_verified_a
     publish(conn)
     assert states(conn, order) == ["not_visible_over_https"]
     assert conn.execute(select(entries.c.revision)).scalar_one() > before
+
+
+def test_a_later_look_reads_the_pages_of_what_it_changes_alone_and_writes_them_at_once(conn: Connection) -> None:
+    approved = push(conn, PAGE, "https://shared.example/b")
+    order = push(conn, "shared.example", *(f"{PAGE}{n}" for n in range(5)), ref="2")
+    publish(conn)
+    wider = Proposal(
+        kind="broader", number=1, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9)
+    )
+    approve(conn, propose(conn, get_order(conn, approved), wider, FIRST, NOW), SECOND, NOW)
+    publish(conn)
+    since = orders_revision(conn)
+    withdraw_entries(conn, order, [1], "a court", NOW, CONTROL)
+
+    read: list[list[int]] = []
+    written: list[int] = []
+
+    def note(_: Any, _cursor: Any, text: str, bound: Any, _context: Any, is_many: bool) -> None:
+        if "%hxxps://%" in str(bound):
+            its = bound.values() if isinstance(bound, dict) else bound
+            read.append([each for each in its if isinstance(each, int)])
+        elif text.startswith("UPDATE entries SET status"):
+            written.append(len(bound) if is_many else 1)
+
+    listen(conn, "before_cursor_execute", note)
+    settle(conn, rails(), since, NOW)
+
+    assert states(conn, order) == ["withdrawn"] + ["not_visible_over_https"] * 5
+    assert (read, written) == ([[order]], [1, 5])
