@@ -7,24 +7,49 @@ import json
 from typing import Any, NamedTuple
 
 PORTS = (40000, 40001, 80, 443)
-ISNS = (1000, 0x7FF000, 0xFFFFF0, 0x12345678)  # of clients
+ISNS = (1000, 0x7FF000, 0xFFFFF0, 0x12345678, 997, 1003, 1500)  # of clients: random ones, and some near the first
+N_RANDOM_ISNS = 4
 SERVER_ISNS = (5000, 0x400000, 0xC00000, 0xFFFFFFF0)
 
 
 class Syn(NamedTuple):
-    """The client's SYN, or with flags of another kind.   is_taken False: it ends before the server"""
+    """The client's SYN, or with flags of another kind.   is_taken False: it ends before the server
+
+    mss   of its option; 0: it has none"""
 
     port: int = 0
     isn: int = 0
     server_isn: int = 0
     is_taken: bool = True
+    mss: int = 0
+
+
+class Answer(NamedTuple):
+    """The client's answer to a SYN/ACK, with moved numbers: its stream begins so many octets further, or earlier.
+
+    A server that keeps nothing of a SYN cannot tell where both are moved as far (SYN cookies: the client's number is
+    added to a hash), or the client's number alone by as little as the size in its cookie allows."""
+
+    port: int = 0
+    by: int = 0
+    ack_by: int = 0
+
+
+class Reboot(NamedTuple):
+    """The client is started again and opens the same port: a SYN, and a reset of what the server says it has instead.
+
+    isn   often the same as before, or near it: some devices count from one number"""
+
+    port: int = 0
+    isn: int = 0
+    server_isn: int = 0
 
 
 class Control(NamedTuple):
     """A segment without octets: A, SA, FA, R, RA, in the client's name, or in the server's from the client's side.
 
     seq  next: behind what the client has sent · first: its first octet · far: in no window · answered: what the server
-    expects;  ack  right: what the server has sent · first · ahead"""
+    has acknowledged last;  ack  right: what the server has sent · first · ahead"""
 
     port: int = 0
     flags: str = "A"
@@ -104,18 +129,36 @@ class Judge(NamedTuple):
     """The gate judges what waits."""
 
 
-Action = Syn | Control | Send | KeepAlive | Hear | HangUp | Wait | Others | Restart | Reload | Hold | Judge
+Action = (
+    Syn | Answer | Reboot | Control | Send | KeepAlive | Hear | HangUp | Wait | Others | Restart | Reload | Hold | Judge
+)
 KINDS: dict[str, type[Action]] = {
     kind.__name__: kind
-    for kind in (Syn, Control, Send, KeepAlive, Hear, HangUp, Wait, Others, Restart, Reload, Hold, Judge)
+    for kind in (
+        Syn,
+        Answer,
+        Reboot,
+        Control,
+        Send,
+        KeepAlive,
+        Hear,
+        HangUp,
+        Wait,
+        Others,
+        Restart,
+        Reload,
+        Hold,
+        Judge,
+    )
 }
 
 
 class Program(NamedTuple):
     """What is played: the network, the server and its client's actions.
 
-    streams    pieces by name, see streams.py
-    is_honest  the client is one: all that it asks for has to be served"""
+    streams       pieces by name, see streams.py
+    is_stateless  the server keeps nothing of a SYN, and answers each by a SYN cookie
+    is_honest     the client is one: all that it asks for has to be served"""
 
     streams: tuple[tuple[str, ...], ...]
     actions: tuple[Action, ...]
@@ -125,6 +168,7 @@ class Program(NamedTuple):
     is_slow: bool = False
     is_last_kept: bool = False
     is_honest: bool = False
+    is_stateless: bool = False
 
 
 def as_python(value: Program | Action) -> str:

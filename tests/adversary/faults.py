@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from adversary.actions import Action, Control, HangUp, Hear, KeepAlive, Others, Program, Reload, Send, Syn, Wait
+from adversary.actions import Action, Control, HangUp, Hear, KeepAlive, Others, Program, Reboot, Reload, Send, Syn, Wait
 from adversary.readers import TLS_READERS
-from adversary.streams import HTTP, LISTED, TLS, octets_of
+from adversary.streams import HTTP, HUGE_PIECES, LISTED, TLS, octets_of
 from adversary.world import Outcome
 
 # Under `open` a listed name may pass where one of these says which budget ran out; docs/gate-rules.md, limits, has the
@@ -26,10 +26,11 @@ def _sends_in_turn(program: Program) -> bool:
         if isinstance(action, Send):
             end = action.end or ends[-1]
             sent.append((sum(each <= action.begin for each in ends), action.begin, end))
-        elif isinstance(action, Syn) and sent:
+        elif isinstance(action, Syn | Reboot) and sent:
             places = sorted(sent)
             borders = [0, *(end for _, _, end in places)]
-            is_whole = [begin for _, begin, _ in places] == borders[:-1] and set(ends) <= set(borders)
+            asked = [end for end in ends if isinstance(action, Syn) or end <= borders[-1]]
+            is_whole = [begin for _, begin, _ in places] == borders[:-1] and set(asked) <= set(borders)
             if not is_whole or [piece for piece, _, _ in sent] != [piece for piece, _, _ in places]:
                 return False
             sent = []
@@ -40,6 +41,8 @@ def is_standard(program: Program) -> bool:
     """Whether a client that says it is honest opens, uses and reopens its connections as the standards have it."""
     before: Action | None = None
     opened = [action for action in program.actions if isinstance(action, Syn)]
+    if not program.is_asymmetric and any(piece in HUGE_PIECES for piece in program.streams[0]):
+        return False  # connection tracking has no window scaling here
     if len({syn.isn for syn in opened}) < len(opened) or len({syn.server_isn for syn in opened}) < len(opened):
         return False  # ISNs are random
     for action in program.actions:
@@ -47,15 +50,18 @@ def is_standard(program: Program) -> bool:
             case Syn():
                 if before is not None and not isinstance(before, HangUp):
                     return False
+            case Reboot():
+                if before is None or isinstance(before, Syn | Reboot | HangUp):
+                    return False
             case Control():
-                if not isinstance(before, Syn):
+                if not isinstance(before, Syn | Reboot):
                     return False
             case Others(is_own=True):
                 return False
             case Others() | Wait() | Reload() | Hear():
                 continue
             case _:
-                if before is None or isinstance(before, Syn | HangUp):
+                if before is None or isinstance(before, Syn | Reboot | HangUp):
                     return False
         before = action
     return isinstance(before, Control | Send | KeepAlive) and _sends_in_turn(program)

@@ -5,6 +5,7 @@ the modes in which a listed name is served, and the cause.  A correction moves i
 """
 
 from adversary.actions import Control, HangUp, Hear, Hold, Judge, Others, Program, Restart, Send, Syn, Wait
+from adversary.beginning_finds import OPEN_BEGINNINGS
 from adversary.find import Find, OpenFind
 from adversary.streams import LISTED, TLS, octets_of
 from adversary.waiting_finds import WAITING_FINDS
@@ -462,7 +463,7 @@ FINDS = (
     ),
     *WAITING_FINDS,
 )
-OPEN_FINDS: tuple[OpenFind, ...] = ()
+OPEN_FINDS: tuple[OpenFind, ...] = (*OPEN_BEGINNINGS,)
 # Programs on which the gate did not end.  They are played in a process of their own.
 HANGS = (
     Find(

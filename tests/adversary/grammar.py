@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from adversary.actions import (
     ISNS,
+    N_RANDOM_ISNS,
     SERVER_ISNS,
     Action,
+    Answer,
     Control,
     HangUp,
     Hear,
@@ -16,6 +18,7 @@ from adversary.actions import (
     KeepAlive,
     Others,
     Program,
+    Reboot,
     Reload,
     Restart,
     Send,
@@ -46,6 +49,12 @@ HONEST = {
 # What a client or its network says without octets.
 FLAGS = ("A", "A", "SA", "FA", "R", "RA", "S", "N", "SR")
 SECONDS = (1, 11, 61, 121, 301, 700)
+# How far an answer is from its SYN: up to as many octets as there are sizes in a SYN cookie, and any number of them.
+MOVES = (0, 1, 2, 3, -1, -2, -3, -62, -517, -1000, 600, 20000)
+# Pieces that do not stand in their place: also where the low 24 bits of a place are the same.
+SHIFTS = (*[0] * 12, -1, 1, -40, 100000, 1 << 23, -(1 << 23), 1 << 24, -(1 << 24), (1 << 24) - 40, 1 << 31)
+NEAR_ISNS = (0, 0, *range(N_RANDOM_ISNS, len(ISNS)))  # the first one, and those that are near it
+SEGMENT_SIZES = (0, 0, 1460)
 
 
 class Grammar:
@@ -68,7 +77,12 @@ class Grammar:
         actions += self._in_pieces(program, rng.randrange(len(streams)))
         for _ in range(rng.choice((0, 1, 2, 3, 5))):
             actions.insert(rng.randrange(len(actions) + 1), self.action(program))
-        return program._replace(actions=tuple(actions[:MOST_ACTIONS]), is_last_kept=rng.random() < 0.2)
+        is_last_kept, is_stateless = rng.random() < 0.2, rng.random() < 0.25
+        if is_stateless:
+            actions[1] = self._answer(0)
+        return program._replace(
+            actions=tuple(actions[:MOST_ACTIONS]), is_last_kept=is_last_kept, is_stateless=is_stateless
+        )
 
     def honest(self) -> Program:
         """A client that follows the standards, next to another subscriber that does not."""
@@ -78,7 +92,12 @@ class Grammar:
         program = Program((stream,), (), reader, rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.3)
         actions: list[Action] = []
         server_isns = rng.sample(range(4), 2)
-        for n, isn in enumerate(rng.sample(range(4), rng.choice((1, 1, 2)))):
+        if rng.random() < 0.15:
+            before = self._one_by_one(program)
+            before = before[: rng.randrange(1, len(before) + 1)]
+            again = [Reboot(0, rng.choice(NEAR_ISNS), 1), Control(), *self._one_by_one(program)]
+            return program._replace(actions=(Syn(), Control(), *before, *again), is_honest=True)
+        for n, isn in enumerate(rng.sample(range(N_RANDOM_ISNS), rng.choice((1, 1, 2)))):
             if n:
                 actions += [HangUp(is_reset=rng.random() < 0.5)]
             actions += [Syn(isn=isn, server_isn=server_isns[n]), Control(), *self._one_by_one(program)]
@@ -86,7 +105,7 @@ class Grammar:
             others = Others(rng.choice((5, 30, 60)), False, rng.choice((1, 50, 400)))
             extra = rng.choice((others, Wait(rng.choice((1, 31))), Reload(), Hear()))
             actions.insert(rng.randrange(2, len(actions) + 1), extra)
-        return program._replace(actions=tuple(actions), is_honest=True)
+        return program._replace(actions=tuple(actions), is_honest=True, is_stateless=rng.random() < 0.2)
 
     def changed(self, program: Program, other: Program) -> Program:
         """The same program with some differences."""
@@ -117,17 +136,20 @@ class Grammar:
         port = rng.choice((0, 0, 0, 0, 0, 0, 1, 2, 3))
         match rng.randrange(13):
             case 0 | 1:
-                return Syn(port, rng.randrange(len(ISNS)), rng.randrange(len(SERVER_ISNS)), rng.random() < 0.8)
+                numbers = rng.randrange(len(ISNS)), rng.randrange(len(SERVER_ISNS))
+                if rng.random() < 0.15:
+                    return Reboot(port, *numbers)
+                return Syn(port, *numbers, rng.random() < 0.8, rng.choice(SEGMENT_SIZES))
             case 2 | 3:
                 places = (
-                    rng.choice(("next", "next", "first", "far")),
+                    rng.choice(("next", "next", "first", "far", "answered")),
                     rng.choice(("right", "right", "first", "ahead")),
                 )
                 return Control(port, rng.choice(FLAGS), *places, rng.random() < 0.25, rng.random() < 0.6)
             case 4 | 5 | 6:
                 return self._send(program, port)
             case 7:
-                return rng.choice((Hear(), KeepAlive(port, rng.randrange(2))))
+                return rng.choice((Hear(), KeepAlive(port, rng.randrange(2)), self._answer(port)))
             case 8:
                 return HangUp(port, rng.random() < 0.5)
             case 9:
@@ -185,6 +207,10 @@ class Grammar:
             begin = end
         return found
 
+    def _answer(self, port: int) -> Answer:
+        by = self.rng.choice(MOVES)
+        return Answer(port, by, by if self.rng.random() < 0.7 else 0)
+
     def _send(self, program: Program, port: int) -> Send:
         rng = self.rng
         stream = rng.randrange(len(program.streams))
@@ -197,7 +223,7 @@ class Grammar:
             rng.choice(("true", "true", "decoy", "zeros")),
             rng.random() < 0.6,
             rng.choice(("A", "A", "A", "A", "A", "FA", "U", "N", "RA", "SA", "S")),
-            rng.choice((0, 0, 0, 0, 0, -1, 1, -40, 100000, 1 << 23, -(1 << 23))),
+            rng.choice(SHIFTS),
             rng.choice(("", "", "", "", "md5", "old", "new")),
             rng.choice(("right", "right", "right", "first", "ahead")),
             rng.random() < 0.08,
@@ -261,6 +287,7 @@ class Grammar:
                 {"is_closed": not program.is_closed},
                 {"is_slow": not program.is_slow},
                 {"is_last_kept": not program.is_last_kept},
+                {"is_stateless": not program.is_stateless},
                 {"reader": rng.choice(readers)},
             )
         )

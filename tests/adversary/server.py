@@ -4,6 +4,8 @@ Source: RFC 9293 §3.10, RFC 5961 (challenge acknowledgements), net/ipv4/tcp_inp
 Absent on purpose: congestion, retransmission, windows that close.
 """
 
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,7 +13,13 @@ from adversary.readers import Reader
 from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, Segment, is_before
 
 ISN_STEP = 64_000
+# Of a SYN cookie: net/ipv4/syncookies.c.
+COOKIE_BITS = 24
+N_SIZES = 4  # of a client's segments, of which the cookie has one
+COOKIE_S = 60
+MOST_COOKIE_AGE = 2
 RECEIVE_WINDOW = 1 << 20  # what window scaling gives to a fast connection
+LARGE_WINDOW = 1 << 24  # and to a fast and long one
 
 
 @dataclass(slots=True)
@@ -50,6 +58,13 @@ class Server:
     is_last_kept: bool = False
     is_slow: bool = False
     """Answers wait for `answer()`."""
+    is_stateless: bool = False
+    """It keeps nothing of a SYN: a connection begins where its client answers a SYN/ACK."""
+    is_moved: bool = False
+    """It begins wherever the number of its SYN/ACK fits, as Linux does; else where a SYN that it has answered says."""
+    clock: Callable[[], int] = int
+    window: int = RECEIVE_WINDOW
+    answered: set[tuple[int, int, int]] = field(default_factory=set)
     connections: dict[int, Connection] = field(default_factory=dict)
     readers: list[Reader] = field(default_factory=list)
     answers: list[tuple[Connection, bytes]] = field(default_factory=list)
@@ -61,6 +76,8 @@ class Server:
         c = self.connections.get(p.port)
         if p.flags & RST:
             self._reset(c, p)
+        elif c is None and self.is_stateless and p.flags & (SYN | ACK):
+            self._answer_or_believe(p)
         elif c is None:
             self._open(p, isn)
         elif p.flags & SYN and not p.flags & ACK:
@@ -92,10 +109,41 @@ class Server:
         while (p.port, isn) in self.isns:  # no server begins two connections of the same ports alike (RFC 6528)
             isn = (isn + ISN_STEP) % MODULUS
         self.isns.add((p.port, isn))
+        c = self._begin(p.port, p.seq, isn)
+        self._speak(p.port, SYN | ACK, c.isn, c.next)
+
+    def _begin(self, port: int, first: int, isn: int) -> Connection:
         reader = self.make_reader()
         self.readers.append(reader)
-        c = self.connections[p.port] = Connection(p.port, p.seq, isn, reader, self.is_last_kept)
-        self._speak(p.port, SYN | ACK, c.isn, c.next)
+        c = self.connections[port] = Connection(port, first, isn, reader, self.is_last_kept)
+        return c
+
+    def cookie(self, p: Segment) -> int:
+        """The number with which a SYN is answered: a hash of the time and the ports, the client's number, and its
+        segments' size."""
+        return self._cookie(p.port, p.seq, self.clock() // COOKIE_S, N_SIZES - 1 if p.options else 0)
+
+    def _cookie(self, port: int, seq: int, count: int, size: int) -> int:
+        whole, timed = (zlib.crc32(struct.pack("!HI", port, each)) for each in (0, count))
+        return (whole + seq + (count << COOKIE_BITS) + (timed + size) % (1 << COOKIE_BITS)) % MODULUS
+
+    def _answer_or_believe(self, p: Segment) -> None:
+        """Answer a SYN; begin at what acknowledges a cookie of the last minutes, whatever the size in it."""
+        if p.flags & SYN:
+            if not p.flags & ACK:
+                self.answered.add((p.port, p.seq, self.cookie(p)))
+                self._speak(p.port, SYN | ACK, self.cookie(p), (p.seq + 1) % MODULUS)
+            return
+        first, isn, now = (p.seq - 1) % MODULUS, (p.ack - 1) % MODULUS, self.clock() // COOKIE_S
+        cookies = [
+            self._cookie(p.port, first, now - age, size) for age in range(MOST_COOKIE_AGE) for size in range(N_SIZES)
+        ]
+        if isn in cookies and (self.is_moved or (p.port, first, isn) in self.answered):
+            c = self._begin(p.port, first, isn)
+            c.is_open = True
+            self._data(c, p)
+        else:
+            self._speak(p.port, RST, p.ack, 0)
 
     def _again(self, c: Connection, p: Segment) -> None:
         """A SYN on a connection: the same one again, or one that is only acknowledged (RFC 5961 §4)."""
@@ -109,7 +157,7 @@ class Server:
             return
         if p.seq == c.next:
             del self.connections[p.port]
-        elif c.is_open and (p.seq - c.next) % MODULUS < RECEIVE_WINDOW:
+        elif c.is_open and (p.seq - c.next) % MODULUS < self.window:
             self._say(c, ACK)
 
     def _data(self, c: Connection, p: Segment) -> None:
@@ -124,7 +172,7 @@ class Server:
         at = at - MODULUS if at >= MODULUS // 2 else at
         if not p.octets and not p.flags & FIN:
             return
-        if p.flags & FIN and c.end is None and 0 <= at + len(p.octets) <= RECEIVE_WINDOW:
+        if p.flags & FIN and c.end is None and 0 <= at + len(p.octets) <= self.window:
             c.end = (c.next + at + len(p.octets)) % MODULUS
         arrived = self._assemble(c, at, p.octets)
         c.next = (c.next + len(arrived)) % MODULUS
@@ -136,7 +184,7 @@ class Server:
 
     def _assemble(self, c: Connection, at: int, octets: bytes) -> bytes:
         """Keep the octets of a segment; those that are now in order."""
-        if at > RECEIVE_WINDOW or c.has_ended:
+        if at > self.window or c.has_ended:
             return b""
         if at <= 0 and not c.has:
             return octets[-at:]

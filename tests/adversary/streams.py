@@ -41,6 +41,7 @@ Piece = Callable[[bytes], bytes]
 TLS_PIECES: dict[str, Piece] = {
     "hello": lambda name: records(_hello(name)),
     "hello in records of 9": lambda name: records(_hello(name), 9),
+    "hello in records of 255": lambda name: records(_hello(name), 255),
     "hello without a share": lambda name: records(_hello(name, shares=())),
     "hello with early data": lambda name: records(_hello(name, _EARLY_DATA, shares=())),
     "hello on P-384": lambda name: records(_on_p384(name)),
@@ -84,7 +85,13 @@ HTTP_PIECES: dict[str, Piece] = {
     "octet of zero": lambda _: b"\x00",
     "junk": lambda _: b"junk\r\n",
 }
-PIECES = {TLS: TLS_PIECES, HTTP: HTTP_PIECES}
+# Too long to be played often.
+HUGE_PIECES: dict[str, Piece] = {
+    "POST that is huge": lambda _: (
+        request(ALLOWED, method=b"POST", more=b"Content-Length: 9500000\r\n") + b"x" * 9500000
+    ),
+}
+PIECES = {TLS: TLS_PIECES, HTTP: HTTP_PIECES | HUGE_PIECES}
 
 
 @functools.cache

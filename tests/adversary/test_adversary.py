@@ -44,6 +44,8 @@ def rows() -> Iterator[ParameterSet]:
             yield from (pytest.param(game, find.program, mode, id=f"{find.name} ({mode})") for mode in MODES)
         for open_find in game.open_finds:
             for mode in MODES:
+                if open_find.program.is_honest and not game.is_standard(in_mode(open_find.program, mode)):
+                    continue
                 is_served = mode in open_find.modes.split(", ")
                 marks = [pytest.mark.xfail(reason=open_find.cause)] if is_served else []
                 yield pytest.param(game, open_find.program, mode, id=f"{open_find.name} ({mode})", marks=marks)

@@ -12,6 +12,7 @@ from adversary.actions import (
     PORTS,
     SERVER_ISNS,
     Action,
+    Answer,
     Control,
     HangUp,
     Hear,
@@ -20,6 +21,7 @@ from adversary.actions import (
     KeepAlive,
     Others,
     Program,
+    Reboot,
     Reload,
     Restart,
     Send,
@@ -29,10 +31,10 @@ from adversary.actions import (
 from adversary.gateway import STRANGER, SUBSCRIBER, Gateway
 from adversary.readers import READERS, TLS_READERS, Reader
 from adversary.segments import ACK, FIN, MODULUS, PSH, RST, SEGMENT_OCTETS, SYN, URG, Segment
-from adversary.server import Server
+from adversary.server import LARGE_WINDOW, RECEIVE_WINDOW, Server
 from adversary.streams import HTTP, TLS, octets_of
 from fuzz import served
-from support.packets.builders import md5, timestamps
+from support.packets.builders import max_segment, md5, timestamps
 
 from fastpath.images.tables import TableSet
 
@@ -51,6 +53,7 @@ OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
 FAR = 1 << 23
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
 MOST_RETRANSMISSIONS = 16
+MOST_SYNS = 3
 
 
 class Outcome(NamedTuple):
@@ -90,6 +93,11 @@ class End:
     """Of the first of its SYNs, which a later one may contradict."""
     server_next: int = 0
     server_first: int = 0
+    answered: int = 0
+    """What its server has acknowledged last."""
+    has_heard: bool = False
+    is_accepted: bool = False
+    """A SYN/ACK has come."""
     sent: int = 0
     """How many octets of the connection it has sent, from its first one on."""
 
@@ -111,7 +119,19 @@ class World:
         self.server_port = TLS if p.reader in TLS_READERS else HTTP
         self.gateway = Gateway(p.is_asymmetric, p.is_closed, self.server_port, self.arrive, self.has_window_check)
         self.gateway.is_there = self.has_gate
-        self.server = Server(self.make_reader, self.gateway.take, p.is_last_kept, p.is_slow)
+        self.server = Server(
+            self.make_reader,
+            self.gateway.take,
+            p.is_last_kept,
+            p.is_slow,
+            p.is_stateless,
+            any(isinstance(action, Answer) and (action.by or action.ack_by) for action in p.actions),
+            lambda: self.gateway.now_s,
+            LARGE_WINDOW if any(len(self._octets(stream)) > RECEIVE_WINDOW for stream in p.streams) else RECEIVE_WINDOW,
+        )
+
+    def _octets(self, stream: tuple[str, ...]) -> bytes:
+        return octets_of(self.server_port, stream)
 
     def make_reader(self) -> Reader:
         return READERS[self.program.reader]()
@@ -127,7 +147,9 @@ class World:
     def _learn(self, end: End, p: Segment) -> None:
         if p.flags & SYN:
             end.server_first = p.end
-        end.server_next = p.end
+        end.server_next, end.answered = p.end, p.ack
+        end.has_heard = True
+        end.is_accepted |= p.flags & SYN > 0
 
     def run(self) -> Outcome:
         before = served.REPORTER.counters.values()
@@ -144,7 +166,7 @@ class World:
 
     def _novelty(self, counted: frozenset[str]) -> frozenset[object]:
         """Single steps, pairs of what was counted, and how far the readers came: each by its mode and protocol."""
-        kind = (self.server_port, self.program.is_asymmetric, self.program.is_closed)
+        kind = (self.server_port, self.program.is_asymmetric, self.program.is_closed, self.program.is_stateless)
         found: set[object] = {(*kind, pair) for pair in itertools.combinations(sorted(counted), 2)}
         found |= {(*kind, step) for step in self.gateway.steps}
         readers = tuple((min(len(each.served), 3), each.is_over) for each in self.server.readers[:3])
@@ -157,6 +179,10 @@ class World:
         match action:
             case Syn():
                 self._syn(action)
+            case Answer():
+                self._answer(action)
+            case Reboot():
+                self._reboot(action)
             case Control():
                 self._control(action)
             case Send():
@@ -179,15 +205,39 @@ class World:
         isn = ISNS[action.isn] + 1
         first = self.ends[port].first_isn if port in self.ends else isn
         end = self.ends[port] = End(isn, first)
-        self.server_isn = SERVER_ISNS[action.server_isn]
+        options = max_segment(action.mss) if action.mss else b""
+        p = Segment(port, SYN, ISNS[action.isn], 0, is_taken=action.is_taken, options=options)
+        self.server_isn = self.server.cookie(p) if self.program.is_stateless else SERVER_ISNS[action.server_isn]
         end.server_next = end.server_first = (self.server_isn + 1) % MODULUS
-        self.gateway.take(Segment(port, SYN, ISNS[action.isn], 0, is_taken=action.is_taken))
+        self.gateway.take(p)
+
+    def _reboot(self, action: Reboot) -> None:
+        syn = Syn(action.port, action.isn, action.server_isn)
+        for _ in range(MOST_SYNS):
+            self._syn(syn)
+            end = self.ends[PORTS[action.port]]
+            if end.is_accepted:
+                return
+            if end.has_heard:
+                self._control(Control(action.port, "R", "answered"))
+
+    def _answer(self, action: Answer) -> None:
+        port = PORTS[action.port]
+        end = self.ends.setdefault(port, End())
+        end.isn = (end.isn + action.by) % MODULUS
+        end.server_next = end.server_first = (end.server_first + action.ack_by) % MODULUS
+        self.gateway.take(Segment(port, ACK, end.isn, end.server_next))
 
     def _control(self, action: Control) -> None:
         port = PORTS[action.port]
         end = self.ends.setdefault(port, End())
         mine, theirs = (end.isn + end.sent) % MODULUS, end.server_next
-        seqs = {"next": mine, "first": (end.isn - 1) % MODULUS, "far": (mine + FAR) % MODULUS}
+        seqs = {
+            "next": mine,
+            "first": (end.isn - 1) % MODULUS,
+            "far": (mine + FAR) % MODULUS,
+            "answered": end.answered,
+        }
         acks = {"right": theirs, "first": end.server_first, "ahead": (theirs + 1000) % MODULUS}
         seq, ack = seqs[action.seq], acks[action.ack]
         if action.is_spoofed:
@@ -244,13 +294,13 @@ class World:
 
     def _piece_ends(self) -> list[int]:
         stream = self.program.streams[0]
-        return [len(octets_of(self.server_port, stream[: n + 1])) for n in range(len(stream))]
+        return [len(self._octets(stream[: n + 1])) for n in range(len(stream))]
 
     def _retransmit(self, until: int = 0) -> None:
         """Send again what the server has not acknowledged of a piece, and what comes behind its answer.
 
         until   where to end; 0: at the end of the stream"""
-        octets = octets_of(self.server_port, self.program.streams[0])
+        octets = self._octets(self.program.streams[0])
         for _ in range(MOST_RETRANSMISSIONS):
             self.server.answer()
             for port, c in list(self.server.connections.items()):
@@ -262,9 +312,12 @@ class World:
                     self.gateway.take(Segment(port, PSH | ACK, c.next, end.server_next, piece))
 
     def misses(self) -> bool:
-        """Whether a connection was not served what its octets ask for."""
+        """Whether a connection was not served what its octets ask for; not one that its client was started again in."""
         reader = self.make_reader()
-        reader.feed(octets_of(self.server_port, self.program.streams[0]), False)
-        n_opened = sum(isinstance(action, Syn) for action in self.program.actions)
+        reader.feed(self._octets(self.program.streams[0]), False)
+        opened = [type(action) for action in self.program.actions if isinstance(action, Syn | Reboot)]
         found = [each.served for each in self.server.readers]
-        return len(found) < n_opened or any(names != reader.served for names in found)
+        if len(found) < len(opened):
+            return True
+        whole = [names for names, following in zip(found, [*opened[1:], Syn], strict=False) if following is Syn]
+        return any(names != reader.served for names in whole)

@@ -64,6 +64,11 @@ def timestamps(value: int) -> bytes:
     return b"\x01\x01\x08\x0a" + struct.pack("!II", value, 0)
 
 
+def max_segment(size: int) -> bytes:
+    """A TCP option: the longest segment that may be sent to its sender (RFC 9293 §3.2)."""
+    return struct.pack("!BBH", 2, 4, size)
+
+
 def md5() -> bytes:
     """TCP options: an MD5 signature (RFC 2385)."""
     return b"\x13\x12" + bytes(16) + b"\x01\x01"
