@@ -1,4 +1,4 @@
-"""Open finds about where a stream begins: answers to SYN cookies, and devices that are started again."""
+"""Open finds about beginnings: answers to SYN cookies, devices that are started again, odd records of a hello."""
 
 from adversary.actions import ISNS, Answer, Control, Program, Reboot, Send, Syn
 from adversary.find import OpenFind
@@ -8,6 +8,13 @@ LISTED_REQUEST = len(octets_of(HTTP, ("GET!",)))
 LISTED_HELLO = len(octets_of(TLS, ("hello without a share!",)))
 ALLOWED_HELLO = len(octets_of(TLS, ("hello", "encrypted")))
 HUGE = len(octets_of(HTTP, ("POST that is huge",)))
+# As some servers take them that nobody has asked, and OpenSSL and GnuTLS do not.
+UNREAD = (
+    "hello in a record of version 0",
+    "hello in a record of version 5",
+    "hello in a record of 20000",
+    "hello with octets behind it",
+)
 ALL_MODES = "S o, S c, A o, A c"
 
 
@@ -29,6 +36,15 @@ def is_below(program: Program) -> bool:
 def is_far(program: Program) -> bool:
     """Whether what was lost comes again megabytes behind the newest octets."""
     return program.is_closed and any(piece in HUGE_PIECES for piece in program.streams[0])
+
+
+def is_unread(program: Program) -> bool:
+    """Whether some servers take a hello that `open` lets pass, and that is counted."""
+    return (
+        program.reader == "any TLS"
+        and not program.is_closed
+        and any(piece.rstrip("!") in UNREAD for stream in program.streams for piece in stream)
+    )
 
 
 OPEN_BEGINNINGS = (
@@ -149,5 +165,16 @@ OPEN_BEGINNINGS = (
         "A c",
         "the octets around it have left the window, and nothing shows what the server has",
         is_far,
+    ),
+    OpenFind(
+        "unread: a second hello in a record that is longer than a record may be",
+        Program(
+            (("hello without a share", "hello in a record of 20000!"),),
+            (Syn(), Send(end=LISTED_HELLO), Send(begin=LISTED_HELLO)),
+            reader="any TLS",
+        ),
+        "S o, A o",
+        "what cannot be read is counted, and `open` lets it pass",
+        is_unread,
     ),
 )

@@ -1,5 +1,6 @@
 """Readers of a client's octets that we did not write, in this process: which names a server takes from them.
 
+    any TLS            ours: hellos in records of any version and length, with octets behind their extensions
     OpenSSL            a TLS server; also one that asks with a HelloRetryRequest for a key share on another curve
     http.server        Python's, which reads no body of a GET
     h11                that of uvicorn and hypercorn
@@ -12,6 +13,7 @@ import asyncio
 import functools
 import io
 import ssl
+import struct
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -27,6 +29,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from support.system.certificates import make_certificate
 
 MOST_OCTETS = 65536  # what a server's answer may take of a connection
+RECORD_HEAD, MESSAGE_HEAD = 5, 4  # octets
+HANDSHAKE, CHANGE_CIPHER_SPEC, APPLICATION_DATA = 22, 20, 23
+CLIENT_HELLO = 1
+MOST_HELLOS = 2
+EARLY_DATA = b"\0\x2a\0\0"
+# A HelloRetryRequest (RFC 8446 §4.1.4) for a key share on P-384.
+_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
+_RETRY_BODY = b"\x03\x03" + _RETRY_RANDOM + bytes.fromhex("00 1301 00 000c 002b00020304 003300020018")
+RETRY = b"\x16\x03\x03" + struct.pack("!HBBH", len(_RETRY_BODY) + 4, 2, 0, len(_RETRY_BODY)) + _RETRY_BODY
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -104,6 +115,62 @@ class TlsReader(Reader):
         return self._out.read()
 
 
+class AnyTlsReader(Reader):
+    """A server that asks each client for another hello, and takes what one server or another takes.
+
+    OpenSSL takes none of it; JSSE and Go's crypto/tls take other versions of a record, and others longer ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._octets, self._messages = b"", b""
+        self._has_early_data = False
+
+    def _feed(self, octets: bytes, has_ended: bool) -> bytes:
+        has_asked = bool(self.served)
+        self._octets += octets
+        while len(self._octets) >= RECORD_HEAD and not self.is_over:
+            kind, _, n = struct.unpack_from("!BHH", self._octets)
+            record, behind = self._octets[RECORD_HEAD : RECORD_HEAD + n], self._octets[RECORD_HEAD + n :]
+            if len(record) < n:
+                break
+            self._octets = behind
+            if kind == HANDSHAKE:
+                self._messages += record
+                self._take_hellos()
+            else:
+                self.is_over = kind != CHANGE_CIPHER_SPEC and not (kind == APPLICATION_DATA and self._has_early_data)
+        return RETRY if self.served and not has_asked else b""
+
+    def _take_hellos(self) -> None:
+        while len(self._messages) >= MESSAGE_HEAD and not self.is_over:
+            n = int.from_bytes(self._messages[1:MESSAGE_HEAD], "big")
+            if len(self._messages) < MESSAGE_HEAD + n:
+                break
+            kind, hello = self._messages[0], self._messages[MESSAGE_HEAD : MESSAGE_HEAD + n]
+            self._messages = self._messages[MESSAGE_HEAD + n :]
+            try:
+                self.served.append(name_in(hello) if kind == CLIENT_HELLO else "")
+            except (IndexError, struct.error):
+                self.is_over = True
+            self._has_early_data = EARLY_DATA in hello
+            self.is_over |= kind != CLIENT_HELLO or len(self.served) == MOST_HELLOS
+
+
+def name_in(hello: bytes) -> str:
+    """The name of a ClientHello, whatever is behind its extensions."""
+    at = 34  # behind version and random
+    for width in (1, 2, 1):
+        at += width + int.from_bytes(hello[at : at + width], "big")
+    end = at + 2 + int.from_bytes(hello[at : at + 2], "big")
+    at += 2
+    while at < end:
+        kind, n = struct.unpack_from("!HH", hello, at)
+        if kind == 0:
+            return hello[at + 9 : at + 4 + n].decode("latin-1")
+        at += 4 + n
+    return ""
+
+
 # -- HTTP --------------------------------------------------------------------------------------------------------------
 
 
@@ -145,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.reader._serve(self.headers.get("Host", ""), self.path)
         self.answer.write(OK)
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_odd = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "0")
@@ -239,11 +306,12 @@ class AiohttpReader(Reader):
 
 READERS: dict[str, Callable[[], Reader]] = {
     "OpenSSL": TlsReader,
+    "any TLS": AnyTlsReader,
     "OpenSSL P-384": functools.partial(TlsReader, "secp384r1"),
     "http.server": HttpServerReader,
     "h11": H11Reader,
     "llhttp": functools.partial(AiohttpReader, True),
     "aiohttp": functools.partial(AiohttpReader, False),
 }
-TLS_READERS = ("OpenSSL", "OpenSSL P-384")
+TLS_READERS = ("OpenSSL", "OpenSSL P-384", "any TLS")
 HTTP_READERS = ("http.server", "h11", "llhttp", "aiohttp")

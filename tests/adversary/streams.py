@@ -33,10 +33,18 @@ def _on_p384(name: bytes, *more: bytes) -> bytes:
     return hellos.message([server_name(name), *hellos.extensions()[:-3], _SHARE, *hellos.extensions()[-2:], *more], 512)
 
 
+def _with_octets_behind(message: bytes) -> bytes:
+    """A hello whose extensions end before it does."""
+    return message[:1] + (len(message) - 4 + 3).to_bytes(3, "big") + message[4:] + b"xxx"
+
+
 def _kind(kind: int, n: int) -> bytes:
     return records(b"x" * n, kind=kind)
 
 
+# What an innocent client says of the listed name in a body.
+_LOG = b'192.0.2.9 - - [01/Dec/2026:21:00:00 +0500] "GET http://' + LISTED + b'/ HTTP/1.1" 200 512\n'
+_QUOTE = b'{"query": {"match": {"line": "GET http://' + LISTED + b'/ HTTP/1.1"}}}'
 Piece = Callable[[bytes], bytes]
 TLS_PIECES: dict[str, Piece] = {
     "hello": lambda name: records(_hello(name)),
@@ -48,6 +56,9 @@ TLS_PIECES: dict[str, Piece] = {
     "large hello": lambda name: records(_hello(name, size=LARGE)),
     "large hello without a share": lambda name: records(_hello(name, shares=(), size=LARGE)),
     "hello in a record of version 0": lambda name: b"\x16\0\0" + records(_hello(name))[3:],
+    "hello in a record of version 5": lambda name: b"\x16\x05\x01" + records(_hello(name))[3:],
+    "hello in a record of 20000": lambda name: records(_hello(name, size=20000), 20000),
+    "hello with octets behind it": lambda name: records(_with_octets_behind(_hello(name))),
     "hello of TLS 1.2": lambda name: records(hellos.message([server_name(name), *hellos.extensions()[:-3]], 0)),
     "two hellos in a record": lambda name: records(_hello(ALLOWED, shares=()) + _hello(name)),
     "change of cipher": lambda _: b"\x14\x03\x03\x00\x01\x01",
@@ -64,6 +75,18 @@ HTTP_PIECES: dict[str, Piece] = {
     "GET with line feeds": lambda name: request(name).replace(b"\r\n", b"\n"),
     "GET of HTTP/1.0": lambda name: request(name).replace(b"1.1", b"1.0"),
     "GET without its end": lambda name: request(name)[:-2],
+    "GET with an odd method in it": lambda name: (
+        request(ALLOWED, more=b"Content-Length: 200\r\n") + request(name, method=b"odd").ljust(200, b"x")
+    ),
+    "GET that quotes a request": lambda _: request(ALLOWED, more=b"Content-Length: %d\r\n" % len(_QUOTE)) + _QUOTE,
+    "POST of a log": lambda _: (
+        request(ALLOWED, method=b"POST", more=b"Content-Length: %d\r\n" % (20 * len(_LOG))) + _LOG * 20
+    ),
+    "POST of a log in chunks": lambda _: (
+        request(ALLOWED, method=b"POST", more=b"Transfer-Encoding: chunked\r\n")
+        + 20 * (b"%x\r\n" % len(_LOG) + _LOG + b"\r\n")
+        + b"0\r\n\r\n"
+    ),
     "GET with a body": lambda name: request(ALLOWED, more=b"Content-Length: 200\r\n") + request(name) + b"x" * 120,
     "POST": lambda name: request(name, method=b"POST", more=b"Content-Length: 10\r\n") + b"0123456789",
     "POST with a request in it": lambda name: (
