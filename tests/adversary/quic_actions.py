@@ -42,7 +42,8 @@ class Initial(NamedTuple):
     token      none, that of the server's Retry, or junk
     size       the datagram is padded up to it
     is_joined  the next action's packet is in the same datagram
-    is_taken   it reaches the server"""
+    is_taken   it reaches the server
+    is_in_piece  the next action's datagram leaves with this one in one piece (UDP_SEGMENT), and arrives as its own"""
 
     hello: int = 0
     begin: int = 0
@@ -63,6 +64,7 @@ class Initial(NamedTuple):
     path: int = 0
     is_joined: bool = False
     is_taken: bool = True
+    is_in_piece: bool = False
 
 
 class Noise(NamedTuple):
@@ -73,6 +75,7 @@ class Noise(NamedTuple):
     is_joined: bool = False
     is_outside: bool = False
     is_taken: bool = True
+    is_in_piece: bool = False
 
 
 QuicAction = Initial | Noise | Hear | Wait | Others | Restart | Reload | Hold | Judge

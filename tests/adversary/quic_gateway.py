@@ -19,6 +19,7 @@ from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_REPLY, MARK_STAT
 from fastpath.wire.quic import VERSIONS
 from filterd.kernel.mark_table import MARK_TABLE
 from filterd.kernel.mark_table import Fate as Ending
+from filterd.kernel.ruleset import SEVERAL_OCTETS
 
 QUIC_PORT = 443
 TIMEOUT_S, ANSWERED_S = 30, 120
@@ -26,12 +27,20 @@ SERVERS = {4: "203.0.113.1", 6: "2001:db8:1::1"}
 
 
 class Datagram(NamedTuple):
-    """One datagram on a path.   is_client: by the client;  is_taken: it reaches the other end"""
+    """One datagram on a path, or several in one piece.   is_client: by the client;  is_taken: it reaches the other end
+
+    size   after so many octets the next one begins; 0: it is one"""
 
     octets: bytes
     path: Path
     is_client: bool = True
     is_taken: bool = True
+    size: int = 0
+
+    def datagrams(self) -> list[bytes]:
+        """What the other end gets."""
+        size = self.size or len(self.octets) or 1
+        return [self.octets[at : at + size] for at in range(0, len(self.octets), size)]
 
     def packet(self) -> bytes:
         """The IP packet."""
@@ -121,15 +130,16 @@ class QuicGateway:
         return entry
 
     def _mark_of(self, d: Datagram, entry: Entry) -> int:
-        """The bits with which a datagram is queued, 0 where it is not: the chain long_headers."""
+        """The bits with which a datagram is queued, 0 where it is not: chains long_headers, several_datagrams."""
         is_long = len(d.octets) > 0 and d.octets[0] & 0x80 > 0
-        if not is_long or entry.mark & MARK_STATE not in (FlowState.UNDECIDED, FlowState.PARTIAL):
+        is_several = len(d.packet()) >= SEVERAL_OCTETS
+        if not (is_long or is_several) or entry.mark & MARK_STATE not in (FlowState.UNDECIDED, FlowState.PARTIAL):
             return 0
         is_reply = d.is_client != entry.is_client_first
         sport, dport = (d.path.sport, d.path.dport) if d.is_client else (d.path.dport, d.path.sport)
         if dport == QUIC_PORT:
             return MARK_QUEUED
-        is_known = int.from_bytes(d.octets[1:5], "big") in VERSIONS
+        is_known = not is_long or int.from_bytes(d.octets[1:5], "big") in VERSIONS
         if (sport == QUIC_PORT and is_reply) or not is_known:
             return 0
         return MARK_QUEUED | MARK_UNTRACKED * self.is_asymmetric | MARK_REPLY * is_reply

@@ -107,6 +107,7 @@ class QuicGrammar:
             "path": tuple(range(len(PATHS))),
             "is_joined": (True,),
             "is_taken": (False,),
+            "is_in_piece": (True,),
             "end": (rng.randrange(1, 500),),
             "begin": (rng.randrange(500),),
         }
@@ -123,7 +124,8 @@ class QuicGrammar:
             return self._varied(self._varied(rng.choice(pieces)))
         if kind is Noise:
             path, is_joined = rng.randrange(len(PATHS)), rng.random() < 0.3
-            return Noise(rng.choice(NOISE), path, is_joined, rng.random() < 0.3, rng.random() < 0.8)
+            is_outside, is_taken, is_in_piece = rng.random() < 0.3, rng.random() < 0.8, rng.random() < 0.2
+            return Noise(rng.choice(NOISE), path, is_joined, is_outside, is_taken, is_in_piece)
         if kind is Wait:
             return Wait(rng.choice(SECONDS))
         if kind is Others:

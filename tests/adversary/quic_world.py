@@ -39,6 +39,8 @@ FAR = 1 << 20
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
 MOST_RETRANSMISSIONS = 6
 PIECE_OCTETS = 1100
+PIECE_SIZE = 1200  # the least size of datagrams in one piece
+MOST_OCTETS = 65000
 LEAST_OCTETS = 100  # of a packet: a shorter one has no sample for its header protection
 
 
@@ -53,6 +55,8 @@ class QuicWorld:
     number: int = 0
     n_others: int = 0
     joined: bytes = b""
+    pieces: list[bytes] = field(default_factory=list)
+    """Datagrams that leave together with the next one."""
     waiting: list[Datagram] = field(default_factory=list)
     """The server's answers, where it is slow."""
 
@@ -68,8 +72,9 @@ class QuicWorld:
         if not d.is_client:
             self._learn(d)
             return
-        answers = self.reader.take(d.octets, d.path, float(self.gateway.now_s))
-        self.waiting += [Datagram(octets, d.path, False) for octets in answers]
+        for each in d.datagrams():
+            answers = self.reader.take(each, d.path, float(self.gateway.now_s))
+            self.waiting += [Datagram(octets, d.path, False) for octets in answers]
         if not self.program.is_slow:
             self.hear()
 
@@ -114,7 +119,7 @@ class QuicWorld:
     def play(self, action: QuicAction) -> None:
         match action:
             case Initial():
-                self._send(self._initial(action), PATHS[action.path], action.is_joined, action.is_taken)
+                self._send(self._initial(action), action)
             case Noise():
                 self._noise(action)
             case Hear():
@@ -124,11 +129,23 @@ class QuicWorld:
             case _:
                 steer(self.gateway, action)
 
-    def _send(self, packet: bytes, path: Path, is_joined: bool, is_taken: bool) -> None:
+    def _send(self, packet: bytes, action: Initial | Noise) -> None:
         self.joined += packet
-        if not is_joined:
-            octets, self.joined = self.joined, b""
-            self.gateway.take(Datagram(octets[:65000], path, True, is_taken))
+        if action.is_joined:
+            return
+        octets, self.joined = self.joined[:MOST_OCTETS], b""
+        if self.pieces and len(octets) > len(self.pieces[0]):  # the last one alone may be shorter
+            self._leave(action)
+        size = len(self.pieces[0]) if self.pieces else max(len(octets), PIECE_SIZE)
+        self.pieces.append(octets.ljust(size, b"\0") if action.is_in_piece else octets)
+        if not action.is_in_piece or (len(self.pieces) + 1) * size > MOST_OCTETS:
+            self._leave(action)
+
+    def _leave(self, action: Initial | Noise) -> None:
+        """All datagrams that wait leave in one piece."""
+        pieces, self.pieces = self.pieces, []
+        size = len(pieces[0])
+        self.gateway.take(Datagram(b"".join(pieces), PATHS[action.path], True, action.is_taken, size))
 
     def _initial(self, action: Initial) -> bytes:
         dcid = self.ids.get(action.dcid, FIRST)
@@ -176,7 +193,7 @@ class QuicWorld:
         if action.is_outside:
             self.gateway.take(Datagram(packet, PATHS[action.path], False))
         else:
-            self._send(packet, PATHS[action.path], action.is_joined, action.is_taken)
+            self._send(packet, action)
 
     def _press(self, action: Others) -> None:
         client = PATHS[0].client if action.is_own else "192.0.2.77"
