@@ -84,12 +84,13 @@ cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict _judge_several(Gate* g, Turn* t) noexcept nogil:
     """Judge every Initial of a packet that may be several datagrams, which a later device takes apart (UDP_SEGMENT).
 
-    Where they begin is not told: an Initial may begin at any octet.  One that was judged before changes nothing."""
+    All but the last are of one size, which is not told: where one has an Initial, the second begins behind the least
+    octets of one, at any octet.  One that was judged before changes nothing."""
     cdef Cursor c
     cdef QuicPacket q
     cdef Verdict verdict = GO_ON
     cdef Verdict one
-    cdef const uint8_t* at = t.p.payload + 1
+    cdef const uint8_t* at = t.p.payload + LEAST_INITIAL
     cdef const uint8_t* end = t.p.payload + t.p.payload_n
     while (verdict == GO_ON or verdict == WAIT) and end - at >= LEAST_INITIAL:
         c.at = at

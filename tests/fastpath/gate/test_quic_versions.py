@@ -80,6 +80,12 @@ def test_every_hello_of_several_datagrams_in_one_packet_is_judged(lab: Lab, clos
         assert each.send_datagram(before + whole(OTHER, dcid=b"\x44" * 8)) == 0
 
 
+@pytest.mark.parametrize("at", [1, 500, 1199])
+def test_what_stands_within_the_least_octets_of_an_initial_is_no_second_datagram(closed_lab: Lab, at: int) -> None:
+    for carried in (numbered(1), whole(LISTED)):
+        assert closed_lab.send_datagram(b"\x40" + bytes(at - 1) + carried + bytes(1300)) == 0
+
+
 def test_a_hello_over_two_datagrams_in_one_packet_is_judged_and_an_allowed_one_passes(closed_lab: Lab) -> None:
     for message, dcid, verdict in ((LISTED, b"\x11" * 8, BLOCKED), (OTHER, b"\x22" * 8, PARTIAL)):
         halves = [crypto(40, message[40:]), crypto(0, message[:40])]
