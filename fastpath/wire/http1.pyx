@@ -299,7 +299,8 @@ cdef size_t other_octets_in_body(const uint8_t* data, size_t n, bint* is_marked,
     while words < 4 and take_word(&rest, &word):
         words += 1
         if words == 1 and not is_rest and is_word(&word):
-            break
+            line_is[0] = LINE_BEGUN
+            return 0            # a method of letters stays until its line has ended
     line_is[0] = LINE_REFUTED if words == 4 else LINE_BEGUN
     return n if words == 4 else <size_t>(_unfinished(&line) - data)
 
