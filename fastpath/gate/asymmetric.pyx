@@ -50,6 +50,7 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
     cdef PacketView p
     cdef Flow* f
     cdef uint64_t connection
+    cdef size_t sent
     if parse_packet(packet, n, &p) != OK or p.proto != PROTO_TCP or g.port_kinds[p.dport] == PORT_NEITHER:
         return judge_packet(g, packet, n, mark)
     if is_summed and not has_good_checksums(packet, &p):
@@ -69,9 +70,10 @@ cdef uint32_t judge_asymmetric(Gate* g, const uint8_t* packet, size_t n, uint32_
             return _blocked(g, CNT_GATE_OVERLAP)
         if f != NULL and not f.spent and p.payload_n > 0:
             _note_ack(g, f, &p)
+    sent = g.out.used
     mark = judge_packet(g, packet, n, mark_of(f) | MARK_UNTRACKED)
     if p.payload_n > 0 and not p.flags & (FLAG_SYN | FLAG_RST):
-        _remember(g, &p, f, connection, mark & MARK_STATE)
+        _remember(g, &p, f, connection, mark & MARK_STATE, g.out.used > sent)
     return mark
 
 
@@ -129,16 +131,21 @@ cdef bint _is_far_off(const Flow* f, const PacketView* p) noexcept nogil:
     return stream_position(f, p.seq) - f.top >= FAR_OCTETS
 
 
-cdef void _remember(Gate* g, const PacketView* p, Flow* f, uint64_t connection, uint8_t state) noexcept nogil:
+cdef void _remember(Gate* g, const PacketView* p, Flow* f, uint64_t connection, uint8_t state,
+                    bint is_replaced) noexcept nogil:
     """Remember where octets stand that are forwarded, and whether all of them are judged.
+
+    is_replaced   where the packet is dropped, one in its stead goes on: the flow has the state of its octets
 
     A FIN may be a decoy: what it has ended is as it was before, as the server may still wait for the rest."""
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef Recollection what = JUDGED
-    if state == BLOCKED or state == MARK_DROPPED:
-        return
     if f == NULL:
         f = find_flow(&g.flows, p)
+    if state == MARK_DROPPED and is_replaced and f != NULL:
+        state = f.state
+    if state == BLOCKED or state == MARK_DROPPED:
+        return
     if is_partial(state):
         what = LEFT_UNJUDGED
     elif f != NULL and f.stage == ENDED and recall(&g.unfinished, connection, now_s) == LEFT_UNJUDGED:

@@ -9,8 +9,9 @@ from libc.string cimport memcpy
 
 from fastpath.base.cursor cimport OK
 from fastpath.gate.flow cimport Flow
+from fastpath.gate.marks cimport state_after
 from fastpath.gate.outbox cimport put_tcp
-from fastpath.gate.state cimport ANSWER_PAGE, BLOCK, DROP, Gate, Page, Turn, Verdict
+from fastpath.gate.state cimport ALLOW, ANSWER_PAGE, BLOCK, DROP, Gate, Page, Turn, Verdict
 from fastpath.gate.verdicts cimport has_handshake
 from fastpath.images.verdict cimport N_REASONS, Decision
 from fastpath.report.counters cimport CNT_GATE_PAGES_SENT, CNT_GATE_RST_SENT, count
@@ -56,18 +57,19 @@ cdef Verdict without_h2c(Gate* g, Turn* t, Verdict verdict) noexcept nogil:
     """Send a head that offers HTTP/2 without TLS in a copy that does not, so that its server answers in HTTP/1.1.
 
     Else a client that offers it by default would go on in what is refused.  In the copy the offer names what no server
-    knows (RFC 9110 §7.8).  Of a head in pieces, or behind others in one segment, the offer stays.  What is longer than
-    a segment is dropped: its client sends the head again."""
+    knows (RFC 9110 §7.8).  Of a head in pieces, behind others in one segment, or longer than a segment, the offer
+    stays; so it does in front of octets that are not judged, as the mark of a dropped packet says nothing of them.
+    Where the kernel keeps no mark, the flow's state is that of the copy."""
     cdef RequestHead head
-    if (g.is_h2c_let or g.shared.is_shadow or not t.p.payload_n
+    if (g.is_h2c_let or g.shared.is_shadow or not t.p.payload_n or t.p.payload_n > PLAIN_OCTETS
+            or verdict != ALLOW and not t.is_untracked
             or parse_exact_head(t.p.payload, t.p.payload_n, &head) != OK or not head.offers_h2c):
         return verdict
-    if t.p.payload_n > PLAIN_OCTETS:
-        return DROP
     memcpy(g.page, t.p.payload, t.p.payload_n)
     if not hide_h2c(g.page, head.after):
         return verdict
-    put_tcp(&g.out, &t.p, False, t.p.seq, t.p.ack, t.p.flags, g.page, t.p.payload_n)
+    if put_tcp(&g.out, &t.p, False, t.p.seq, t.p.ack, t.p.flags, g.page, t.p.payload_n) and t.is_untracked:
+        t.f.state = state_after(t.state, verdict)
     return DROP
 
 
