@@ -106,7 +106,7 @@ cdef struct FlowTable:
     Flow* flows             # n_flows, then the heads of the lists
     uint32_t* buckets
     Payer* payers
-    uint32_t* large_holders     # by large piece: index + 1 of the flow that took it last
+    uint32_t* large_holders     # by large piece, then by huge one: index + 1 of the flow that took it last
     Memory memory
     uint32_t bucket_mask
     uint32_t n_flows

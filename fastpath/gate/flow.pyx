@@ -49,14 +49,13 @@ cdef int open_flows(FlowTable* t, uint32_t n_flows, uint32_t n_small, uint32_t n
     t.flows = <Flow*>calloc(<size_t>n_flows + N_LISTS, sizeof(Flow))
     t.buckets = <uint32_t*>calloc(n_buckets, sizeof(uint32_t))
     t.payers = <Payer*>calloc(N_PAYERS, sizeof(Payer))
-    t.large_holders = <uint32_t*>calloc(n_large, sizeof(uint32_t))
+    t.large_holders = <uint32_t*>calloc(<size_t>n_large + n_huge, sizeof(uint32_t))
     if (open_memory(&t.memory, n_small, n_large, n_huge) != 0 or t.flows == NULL or t.buckets == NULL
             or t.payers == NULL or t.large_holders == NULL):
         close_flows(t)
         return -1
     for i in range(n_flows, n_flows + N_LISTS):
-        t.flows[i].newer = i
-        t.flows[i].older = i
+        t.flows[i].newer = t.flows[i].older = i
     return 0
 
 
@@ -129,8 +128,7 @@ cdef Flow* _add(FlowTable* t, Payer* payer, const FlowKey* key, int64_t now_s) n
     bucket = &t.buckets[_hash(t, &f.key) & t.bucket_mask]
     f.in_bucket = bucket[0]
     bucket[0] = i + 1
-    f.in_use = 1
-    f.used_s = now_s
+    f.in_use, f.used_s = 1, now_s
     _join_own(t, f)
     return f
 
@@ -489,6 +487,8 @@ cdef void charge_window(FlowTable* t, Flow* f, const Window* before) noexcept no
     payer.n_huge += <uint32_t>(f.w.room == HUGE_OCTETS) - <uint32_t>(before.room == HUGE_OCTETS)
     if f.w.room == LARGE_OCTETS:
         t.large_holders[(f.w.at - pool.at) // LARGE_OCTETS] = <uint32_t>(f - t.flows) + 1
+    elif f.w.room == HUGE_OCTETS:
+        t.large_holders[pool.n + (f.w.at - t.memory.huge.at) // t.memory.huge.octets] = <uint32_t>(f - t.flows) + 1
     if (f.w.room > 0) != (before.room > 0):
         _unlink(t, <uint32_t>(f - t.flows))
         _link(t, <uint32_t>(f - t.flows), t.n_flows + (HOLDING if f.w.room else 0))

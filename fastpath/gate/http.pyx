@@ -19,7 +19,7 @@ from fastpath.gate.flow cimport (
     ENDED, FOLLOWING, LOST, OPENING, Flow, charge_window, is_unjudged, make_room, window_octets)
 from fastpath.gate.http_request cimport (
     by_policy, earn_readings, judge_beginning, judge_head, judge_hosts, judge_lines, pay_reading, whole_lines)
-from fastpath.gate.http_window cimport store_octets
+from fastpath.gate.http_window cimport end_window, store_octets
 from fastpath.gate.inject cimport without_h2c
 from fastpath.gate.reassembly cimport SMALL_OCTETS, Window
 from fastpath.gate.state cimport ALLOW, ANSWER_PAGE, BLOCK, DROP, GO_ON, TOO_LONG, WAIT, Gate, Turn, Verdict
@@ -124,6 +124,7 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     if end > f.top and not g.shared.is_shadow:
         return DROP             # what is between may be a head, which its server then ends here
     if not is_unjudged(f) and end >= f.top or g.shared.is_shadow and end != f.base + f.w.have:
+        end_window(g, t)
         return so_far(t)
     if end < f.top:
         return contradicted(g)
@@ -336,6 +337,7 @@ cdef Verdict _take_head(Gate* g, Turn* t, const RequestHead* head, uint32_t star
     if head.n_hosts > 0 or f.stage != LOST:
         verdict = judge_head(g, t, head, CNT_GATE_NO_NAME)
     f.offers_h2c |= head.offers_h2c
+    f.is_within_line = LINE_NEW
     f.is_framed = is_framed and not f.is_doubted and (f.stage != LOST or f.is_framed)
     f.next += <int64_t>head.after
     f.body = f.next if f.stage != LOST or f.body == IN_HEAD else max(f.body, f.next)
@@ -424,9 +426,7 @@ cdef Verdict _begin_body(Gate* g, Turn* t) noexcept nogil:
     first octets come, and held back (next is the beginning) while they may become a request."""
     cdef RequestHead head
     cdef Flow* f = t.f
-    cdef int64_t begin = min(f.next, f.body)
-    cdef int64_t end = max(f.next, f.body)
-    cdef int64_t have = f.base + f.w.have
+    cdef int64_t begin = min(f.next, f.body), end = max(f.next, f.body), have = f.base + f.w.have
     cdef bint is_marked = False
     cdef uint8_t line_is = LINE_NEW
     cdef Status status

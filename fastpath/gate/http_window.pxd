@@ -5,3 +5,4 @@ from fastpath.gate.state cimport Gate, Turn, Verdict
 
 
 cdef Verdict store_octets(Gate* g, Turn* t, int64_t at, const uint8_t* data, size_t n, size_t* taken) noexcept nogil
+cdef void end_window(Gate* g, Turn* t) noexcept nogil

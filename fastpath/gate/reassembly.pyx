@@ -118,12 +118,14 @@ cdef bint widen(Memory* m, Window* w, uint32_t octets) noexcept nogil:
 
 
 cdef void narrow(Memory* m, Window* w) noexcept nogil:
-    """Go back to a smaller piece where one suffices that was used before."""
+    """Go back to a smaller piece where one suffices that was used before; from a huge one, to any."""
     cdef Window smaller = w[0]
     cdef Pieces* p = &m.small if w.high <= SMALL_OCTETS else &m.large
     if w.room == HUGE_OCTETS and w.have == w.high:
         w.there = smaller.there = NULL
-    if w.room <= p.octets or w.there != NULL or w.high > LARGE_OCTETS // 2 or p.n_free == 0:
+    if w.room <= p.octets or w.there != NULL or w.high > LARGE_OCTETS // 2:
+        return
+    if p.n_free == 0 and (w.room != HUGE_OCTETS or p.n_begun == p.n):
         return
     smaller.room = p.octets
     smaller.at = _take_piece(p)

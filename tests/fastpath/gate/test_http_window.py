@@ -2,11 +2,12 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.gate.lab import ALLOWED, ANSWERED, BLOCKED, DROPPED, PARTIAL, PARTIAL_AGAIN, PARTIAL_SPOKEN, SPOKEN, Lab
-from support.packets.builders import Client, request
+from support.packets.builders import ACK, FIN, Client, request
 
 from fastpath.gate.marks import MARK_UNTRACKED
 from fastpath.images.tables import TableSet
@@ -120,6 +121,92 @@ def test_decoys_in_front_of_a_long_upload_hide_no_request(tmp_path: Path, tables
     assert lab.send(WEB, len(CHUNKED), b"0\r\n\r\n" + request(b"blocked.test"), SPOKEN) == BLOCKED
 
 
+# -- what a window costs -----------------------------------------------------------------------------------------------
+
+HUGE = 4 << 20
+
+
+def begin_far(send: Callable[[int, bytes], int]) -> None:
+    """A head, and octets behind a gap up to the end of a huge window."""
+    send(0, CHUNKED)
+    assert send(98_304, b"x") in PASSING
+    assert send(HUGE - 1, b"x") in PASSING
+
+
+def test_a_huge_window_with_a_gap_is_not_moved_for_single_octets(tmp_path: Path, tables: TableSet) -> None:
+    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=1)
+    lab.begin(WEB)
+    begin_far(lambda at, octets: lab.say(WEB, at, octets))
+
+    for number in range(20):
+        lab.say(WEB, len(CHUNKED) + number, b"\n")
+        lab.say(WEB, HUGE + len(CHUNKED) + number, b"\n")
+    assert lab.counted("gate_too_big") == 20  # none of them has found a place
+
+
+def test_a_head_with_a_long_body_moves_no_huge_window_over_a_gap(tmp_path: Path, tables: TableSet) -> None:
+    lab = Unseen(tmp_path / "gate", tables, is_asymmetric=1)
+    lab.begin(WEB)
+    begin_far(lambda at, octets: lab.say(WEB, at, octets))
+    lab.say(WEB, len(CHUNKED), b"0\r\n\r\n" + request(b"www.allowed.test", more=b"Content-Length: 1500000\r\n"))
+
+    lab.say(WEB, HUGE + 1, b"\n")
+    assert lab.counted("gate_too_big") == 1
+
+
+@POLICIES
+def test_a_huge_window_with_a_gap_is_not_moved_for_a_few_octets_that_are_acknowledged(
+    tmp_path: Path, tables: TableSet, closed: int
+) -> None:
+    lab = Lab(tmp_path / "gate", tables, closed)
+    begin_far(lambda at, octets: lab.send(WEB, at, octets, SPOKEN if at else 0))
+    filled = len(CHUNKED) + 5000
+    lab.send(WEB, len(CHUNKED), b"\n" * 5000, SPOKEN)
+    lab.answer(WEB, filled)
+
+    assert lab.send(WEB, HUGE + 100, b"x", SPOKEN) == DROPPED  # it has no place yet, and comes again
+
+
+@POLICIES
+def test_octets_far_ahead_of_all_others_take_no_huge_window(tmp_path: Path, tables: TableSet, closed: int) -> None:
+    lab = Lab(tmp_path / "gate", tables, closed)
+    lab.send(WEB, 0, CHUNKED)
+
+    assert lab.send(WEB, HUGE - 1, b"x", SPOKEN) == DROPPED
+
+
+@pytest.mark.parametrize("is_ended", [True, False], ids=["ended", "silent"])
+def test_an_upload_leaves_its_huge_window_to_the_next(tmp_path: Path, tables: TableSet, is_ended: bool) -> None:
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1, n_windows=1024, n_flows=64)
+    octets = UPLOADS["in chunks"]
+    for number in range(1, 6):  # of two huge windows
+        uploading = Client(f"198.51.100.{number}", dport=80)
+        lab.begin(uploading)
+        assert {lab.say(uploading, at, piece) for at, piece in pieces(octets)} <= set(PASSING)
+        assert lab.say(uploading, *pieces(octets)[-200]) in PASSING  # lost behind the gate, it comes again
+        if is_ended:
+            end = uploading.segment(len(octets), b"", ACK | FIN, ack=77_778 + 100)
+            lab.gate.feed(end, uploading.mark(0) | MARK_UNTRACKED, lab.now_s)
+        else:
+            lab.now_s += 11
+
+
+def test_a_window_that_was_given_up_keeps_what_came_last(tmp_path: Path, tables: TableSet) -> None:
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1, n_windows=1024, n_flows=64)
+    octets = UPLOADS["in chunks"]
+    clients = [Client(f"198.51.100.{number}", dport=80) for number in range(1, 4)]
+    for client in clients:
+        lab.begin(client)
+        for at, piece in pieces(octets):
+            lab.say(client, at, piece)
+        lab.now_s += 11
+
+    listed = request(b"www.blocked.test")
+    assert lab.say(clients[0], len(octets) - len(listed), listed) == BLOCKED
+    assert lab.counted("gate_overlap") == 1
+    assert lab.say(clients[1], len(octets), listed) == BLOCKED
+
+
 # -- positions ---------------------------------------------------------------------------------------------------------
 
 
@@ -224,6 +311,32 @@ def test_what_a_server_that_reads_no_bodies_takes_for_a_request_is_blocked(lab: 
         assert state in (BLOCKED, ANSWERED)
 
 
+@POLICIES
+def test_a_request_in_a_body_is_found_however_its_line_is_cut(tmp_path: Path, tables: TableSet, closed: int) -> None:
+    head = request(b"www.allowed.test", more=b"Content-Length: 9000\r\n")
+    line = b"GET x://www.blocked.test/\x01 a b c HTTP/1.1\r\nHost: www.allowed.test\r\n\r\n"
+    lab = Lab(tmp_path / "gate", tables, closed, n_flows=128)
+    for cut in range(1, len(line)):
+        client = Client(dport=80, sport=cut)
+        state = lab.send(client, 0, head)
+        for at, end in ((0, cut), (cut, len(line))):
+            if state not in (BLOCKED, ANSWERED):
+                state = lab.send(client, len(head) + at, line[at:end], state)
+        assert state in (BLOCKED, ANSWERED), cut
+
+
+def test_what_a_line_was_says_nothing_of_the_one_behind_its_head(lab: Lab) -> None:
+    found = b"(GET) http://www.allowed.test/ HTTP/1.1\r\nHost: www.allowed.test\r\n\r\n"
+    octets = carrying(found + bytes(9000))["of GET"]
+    end = octets.index(bytes(9000))
+    cut = octets.index(b"TP/1.1\r\nHost", octets.index(b"(GET)"))
+    listed = b"GET http://www.blocked.test/ a b HTTP/1.1\r\nHost: www.allowed.test\r\n\r\n"
+    state = 0
+    for at, piece in ((0, octets[:cut]), (cut, octets[cut:end]), (end, listed)):
+        state = lab.send(WEB, at, piece, state)
+    assert state in (BLOCKED, ANSWERED)
+
+
 # -- HTTP/2 that is offered --------------------------------------------------------------------------------------------
 
 OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
@@ -250,3 +363,45 @@ def test_an_offer_of_http2_without_tls_stays_where_it_may_pass(tmp_path: Path, t
 
 def test_a_listed_name_that_offers_http2_is_answered_with_a_page(lab: Lab) -> None:
     assert lab.send(WEB, 0, request(b"www.blocked.test", more=OFFER)) == ANSWERED
+
+
+def test_what_leaves_with_a_head_without_its_offer_is_remembered(tmp_path: Path, tables: TableSet) -> None:
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1)
+    begun = request(b"www.allowed.test", more=OFFER) + b"GET http://www.blocked.test/ HTTP/1.1\r\nX: "
+    lab.begin(WEB)
+    lab.say(WEB, 0, begun)
+    (sent,) = lab.gate.injected()
+    found = parse(sent)
+    assert found is not None and found.payload == begun.replace(b"h2c", b"h-c")
+
+    again = Client(dport=80, isn=WEB.isn + len(begun))  # its server takes this for the rest of the field
+    lab.begin(again)
+    assert lab.say(again, 0, request(b"www.allowed.test")) == BLOCKED
+
+
+def test_a_connection_whose_offer_was_hidden_goes_on_where_its_server_is_not_seen(
+    tmp_path: Path, tables: TableSet
+) -> None:
+    lab = Unseen(tmp_path / "gate", tables, closed=1, is_asymmetric=1)
+    offered = request(b"www.allowed.test", more=OFFER)
+    lab.begin(WEB)
+
+    for _ in range(2):
+        assert lab.say(WEB, 0, offered) == DROPPED
+        assert len(lab.gate.injected()) == 1
+    assert lab.say(WEB, len(offered), request(b"www.allowed.test")) == ALLOWED
+    assert lab.say(WEB, len(offered) + len(request(b"www.allowed.test")), request(b"www.blocked.test")) == BLOCKED
+
+
+def test_an_offer_stays_in_front_of_octets_that_are_not_judged(lab: Lab) -> None:
+    begun = request(b"www.allowed.test", more=OFFER) + b"GET / HTTP/1.1\r\nX: "
+
+    assert lab.send(WEB, 0, begun) == PARTIAL
+    assert lab.gate.injected() == []
+
+
+def test_a_head_longer_than_a_segment_passes_with_its_offer(lab: Lab) -> None:
+    offered = request(b"www.allowed.test", more=OFFER + b"Cookie: " + b"a" * 1500 + b"\r\n")
+
+    assert lab.send(WEB, 0, offered) == ALLOWED
+    assert lab.gate.injected() == []
