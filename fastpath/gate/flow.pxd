@@ -29,6 +29,7 @@ cdef enum Beginning:    # what is known of where a stream begins
     BEGUN_AGAIN = 2     # its client has sent another SYN, which no SYN/ACK has answered yet
     ONE_OF_SEVERAL = 3  # as KNOWN, and its server may as well begin at an earlier SYN (Gate.unfinished has the places)
     REPEATED = 4        # as KNOWN, and its client has sent its SYN again, behind octets: its server is asked
+    ANEW = 5            # as KNOWN, behind octets in the same place: they are its server's if it goes on with them
 
 
 cdef enum Doubt:        # of a flow that is spent

@@ -16,8 +16,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from fastpath.base.cursor cimport NOT_THIS, OK, Status
 from fastpath.gate.destination cimport judge_address, judge_source
 from fastpath.gate.flow cimport (
-    BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, ONE_OF_SEVERAL, PASSED, REPEATED, RESUMABLE, UNJUDGED, WINDOW_OCTETS, Flow,
-    add_flow, find_flow, is_unjudged, path_of, spend_flow, touch_flow)
+    ANEW, BEGUN_AGAIN, EARLY, FOLLOWING, KNOWN, ONE_OF_SEVERAL, PASSED, REPEATED, RESUMABLE, UNJUDGED, WINDOW_OCTETS,
+    Flow, add_flow, find_flow, is_unjudged, path_of, spend_flow, touch_flow)
 from fastpath.gate.http cimport judge_http
 from fastpath.gate.inject cimport reset_server
 from fastpath.gate.marks cimport is_partial, state_after
@@ -29,7 +29,7 @@ from fastpath.gate.state cimport (
 from fastpath.gate.stream cimport (
     asks_server, begin_stream, is_passed_and_proven, note_acknowledged, put_octets, stream_position)
 from fastpath.gate.tls cimport judge_server_hello, judge_tls
-from fastpath.gate.unfinished cimport begin_range, is_in_earlier_range
+from fastpath.gate.unfinished cimport JUDGED, LEFT_UNJUDGED, begin_range, extend_range, is_in_earlier_range
 from fastpath.gate.verdicts cimport contradicted, so_far
 from fastpath.report.counters cimport (
     CNT_GATE_BEYOND_SHARE, CNT_GATE_FLOWS_EVICTED, CNT_GATE_FORGOTTEN, CNT_GATE_IGNORED, CNT_GATE_MALFORMED,
@@ -40,6 +40,10 @@ from fastpath.wire.packet cimport (
 
 cdef enum:
     NEXT_FRAGMENT = 44      # RFC 8200 §4.5
+    NEXT_AUTHENTICATION = 51    # TCP may be behind it
+    MOST_RANGE = 1 << 30    # octets of a stream that are remembered
+    # Numbers that SYN cookies for one SYN may have within a minute: Linux adds 24 bits of a secret and the MSS to them.
+    NEAR_NUMBERS = 1 << 24
 
 
 cdef uint32_t judge_packet(Gate* g, const uint8_t* packet, size_t n, uint32_t mark) noexcept nogil:
@@ -86,8 +90,8 @@ cdef Verdict _judge_addresses(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef inline bint _is_whole(const PacketView* p) noexcept nogil:
-    """Whether a packet that is neither TCP nor UDP is no fragment, so that its protocol is known."""
-    return p.proto != 0 and not (p.version == 6 and p.proto == NEXT_FRAGMENT)
+    """Whether a packet that is neither TCP nor UDP is known to have neither: it is no fragment."""
+    return p.proto != 0 and not (p.version == 6 and (p.proto == NEXT_FRAGMENT or p.proto == NEXT_AUTHENTICATION))
 
 
 cdef bint _is_asking(const Turn* t) noexcept nogil:
@@ -106,6 +110,9 @@ cdef Verdict _judge_reply(Gate* g, Turn* t) noexcept nogil:
     t.f = find_flow(&g.flows, &client)
     if t.f == NULL or t.f.spent or t.p.flags & FLAG_RST or not t.p.flags & FLAG_ACK:
         return GO_ON
+    if _is_of_earlier(t):
+        spend_flow(&g.flows, t.f, BLOCKED)
+        return contradicted(g)
     _note_begin(g, t, &client)
     note_acknowledged(&g.flows, t.f, t.p.ack)
     if not _ends_hellos(t):
@@ -134,6 +141,7 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
     cdef uint64_t connection
     cdef int64_t now_s = g.now_ns // 1_000_000_000
     cdef uint8_t beginning = KNOWN
+    cdef bint has_lost
     if not t.p.flags & FLAG_ACK or g.port_kinds[client.dport] == PORT_NEITHER:
         return GO_ON
     t.f = find_flow(&g.flows, client)
@@ -154,10 +162,15 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
         return BLOCK
     elif t.f.is_isn_known and not _begins_anew(t) and g.unfinished.sets != NULL:
         connection = path_of(&g.flows, client)
-        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST,
-              begin_range(&g.unfinished, connection, t.f.isn, now_s)
-              | begin_range(&g.unfinished, connection, t.p.ack, now_s))
+        has_lost = begin_range(&g.unfinished, connection, t.f.isn, now_s)
+        if t.f.top > 0:         # what was forwarded: its server may have begun there
+            has_lost |= extend_range(&g.unfinished, connection, t.f.isn, <uint32_t>min(t.f.top, <int64_t>MOST_RANGE),
+                                     LEFT_UNJUDGED if is_unjudged(t.f) else JUDGED, now_s)
+        has_lost |= begin_range(&g.unfinished, connection, t.p.ack, now_s)
+        count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, has_lost)
         beginning = ONE_OF_SEVERAL
+    elif t.f.is_isn_known == REPEATED and not _has_begun_anew(t):
+        beginning = ANEW
     touch_flow(&g.flows, t.f, now_s)
     begin_stream(&g.flows, t.f, t.p.ack, beginning)
     t.f.heard = t.p.seq + 1
@@ -168,9 +181,19 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
 cdef bint _begins_anew(const Turn* t) noexcept nogil:
     """Whether a SYN/ACK is of a connection whose server has nothing of the octets that came before.
 
-    It has another number of the server's than before, behind a SYN that came behind those octets: a server that has
-    them does not answer it by a SYN/ACK."""
-    return _has_begun_anew(t) or t.f.is_isn_known == REPEATED and t.f.heard != t.p.seq + 1
+    It answers the same SYN as before, which came again behind those octets, by a number of the server's that is far
+    from the one before.  One that is near may be a SYN cookie which was sent before those octets came: what stands at a
+    position stays, as the server may have it."""
+    cdef int32_t by = <int32_t>(t.p.seq + 1 - t.f.heard)
+    return _has_begun_anew(t) or (t.f.is_isn_known == REPEATED and t.f.isn == t.p.ack
+                                  and (by >= NEAR_NUMBERS or by <= -NEAR_NUMBERS))
+
+
+cdef bint _is_of_earlier(const Turn* t) noexcept nogil:
+    """Whether a server's packet is of the connection that a stream was to follow: it has the octets that came before.
+
+    A keep-alive stands one number in front of the server's first octet."""
+    return t.f.is_isn_known == ANEW and <int32_t>(t.p.seq + 1 - t.f.heard) < 0
 
 
 cdef void _note_begin(Gate* g, Turn* t, const PacketView* client) noexcept nogil:
@@ -178,8 +201,11 @@ cdef void _note_begin(Gate* g, Turn* t, const PacketView* client) noexcept nogil
     a SYN that came again behind them."""
     if t.f.is_isn_known == REPEATED:
         t.f.is_isn_known = ONE_OF_SEVERAL
+    if t.f.is_isn_known == ANEW:
+        t.f.is_isn_known = KNOWN        # see _is_of_earlier()
     if (t.f.is_isn_known == ONE_OF_SEVERAL and t.p.ack != t.f.isn
-            and not is_in_earlier_range(&g.unfinished, path_of(&g.flows, client), t.p.ack, 0)):
+            and not (g.unfinished.sets != NULL
+                     and is_in_earlier_range(&g.unfinished, path_of(&g.flows, client), t.p.ack, 0))):
         t.f.is_isn_known = KNOWN
 
 
@@ -187,6 +213,11 @@ cdef bint _is_elsewhere(Gate* g, const Turn* t) noexcept nogil:
     """Whether the first octet of a stream is among a segment's that the server may have begun in this one's stead."""
     return (t.f.is_isn_known == ONE_OF_SEVERAL and g.unfinished.sets != NULL
             and is_in_earlier_range(&g.unfinished, path_of(&g.flows, &t.p), t.p.seq, t.p.payload_n))
+
+
+cdef bint _answers_earlier(const Turn* t) noexcept nogil:
+    """Whether a segment answers another SYN/ACK than the one at which its stream has begun anew."""
+    return t.f.is_isn_known == ANEW and <int32_t>(t.p.ack - t.f.heard) < 0
 
 
 cdef bint _has_overtaken(const Turn* t) noexcept nogil:
@@ -216,7 +247,8 @@ cdef Verdict _judge_segment(Gate* g, Turn* t) noexcept nogil:
             return DROP         # its mark is older than the verdict; its client sends it again
         t.state = t.f.state
         return GO_ON
-    if (t.f.is_isn_known == BEGUN_AGAIN or t.f.is_isn_known == REPEATED or _is_old(t) or _is_before_stream(g, t)):
+    if (t.f.is_isn_known == BEGUN_AGAIN or t.f.is_isn_known == REPEATED or _answers_earlier(t) or _is_old(t)
+            or _is_before_stream(g, t)):
         count(g.shared.counters, CNT_GATE_IGNORED, 1)
         return DROP
     verdict = contradicted(g) if _is_elsewhere(g, t) else _judge_octets(g, t)

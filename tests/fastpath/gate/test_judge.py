@@ -35,9 +35,9 @@ from support.packets.builders import (
     md5,
     timestamps,
 )
-from support.packets.shapes import ipv4, tcp
+from support.packets.shapes import ipv4, ipv6, tcp
 
-from fastpath.gate.marks import MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
+from fastpath.gate.marks import MARK_ASK, MARK_DROPPED, MARK_QUEUED, MARK_VERDICT
 from fastpath.images.tables import TableSet
 
 
@@ -65,6 +65,14 @@ def test_a_packet_of_another_protocol_is_judged_by_its_addresses_alone(lab: Lab,
 
     for each in (lab, closed_lab):
         assert each.gate.feed(sctp, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+
+
+def test_tcp_behind_an_authentication_header_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
+    header = bytes([6, 4]) + bytes(22)
+    packet = ipv6(header + tcp(REAL), proto=51)
+
+    assert lab.gate.feed(packet, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | ALLOWED
+    assert closed_lab.gate.feed(packet, MARK_QUEUED | ALLOWED, NOW_S) == MARK_VERDICT | BLOCKED
 
 
 def test_a_fragment_goes_by_the_policy(lab: Lab, closed_lab: Lab) -> None:
@@ -170,6 +178,9 @@ def test_a_reset_with_payload_tells_nothing_and_ends_nothing(lab: Lab) -> None:
 # -- two beginnings ----------------------------------------------------------------------------------------------------
 
 
+FAR = 1 << 28  # between two numbers of a server's that are no SYN cookies of one minute
+
+
 def accept(lab: Lab, client: Client, number: int = SERVER_ISN) -> int:
     """Feed the SYN/ACK of a connection, with a number of the server's: of its first octet."""
     server = Client(client.dst, client.src, client.dport, client.sport, isn=number)
@@ -235,7 +246,7 @@ def test_a_client_that_begins_again_with_the_same_number_gets_an_answer_and_is_j
             client = Client(sport=40000 + sport)
             state = each.send(client, 0, octets)
             assert begin_again(each, client, state) == 0
-            assert accept(each, client, SERVER_ISN + 999) == OPENED
+            assert accept(each, client, SERVER_ISN - FAR) == OPENED
             assert each.send(client, 0, said, OPENED, isn=False) == verdict
 
 
@@ -256,3 +267,93 @@ def test_a_syn_ack_that_is_sent_again_behind_octets_forgets_none_of_them(lab: La
 
     assert accept(lab, Client()) == PARTIAL
     assert lab.send(Client(), 60, REAL[60:], PARTIAL) == BLOCKED
+
+
+# -- a server that keeps nothing of a SYN, and octets that were forwarded before its next answer -----------------------
+
+
+def play(lab: Lab, client: Client, at: int, octets: bytes, state: int, number: int) -> int:
+    """Feed a client's segment that acknowledges the SYN/ACK with this number, and nothing behind it."""
+    verdict = lab.gate.feed(client.segment(at, octets, ack=number & 0xFFFFFFFF), client.mark(state), lab.now_s)
+    lab.is_asking = bool(verdict & MARK_ASK)
+    return state_in(verdict)
+
+
+@pytest.mark.parametrize("by", [1, 3, -1, -3, (1 << 24) - 3])
+def test_octets_that_were_forwarded_before_another_syn_cookie_of_their_syn_stay(
+    lab: Lab, closed_lab: Lab, by: int
+) -> None:
+    client = Client()
+    for each in (lab, closed_lab):
+        accept(each, client)
+        begin_again(each, client, OPENED)
+        assert play(each, client, 0, REAL[:70], OPENED, SERVER_ISN) == PARTIAL
+        begin_again(each, client, PARTIAL)
+        state = accept(each, client, SERVER_ISN + by)
+
+        assert play(each, client, 0, DECOY, state, SERVER_ISN) == BLOCKED
+
+
+def test_a_client_whose_octets_came_before_another_syn_cookie_goes_on(lab: Lab, closed_lab: Lab) -> None:
+    client = Client()
+    for each in (lab, closed_lab):
+        accept(each, client)
+        play(each, client, 0, DECOY[:60], OPENED, SERVER_ISN)
+        begin_again(each, client, PARTIAL)
+        state = accept(each, client, SERVER_ISN + 2)
+
+        assert play(each, client, 60, DECOY[60:], state, SERVER_ISN) == ALLOWED
+
+
+def test_what_answers_an_earlier_syn_ack_than_that_of_its_stream_is_dropped(lab: Lab, closed_lab: Lab) -> None:
+    client = Client()
+    for each in (lab, closed_lab):
+        accept(each, client)
+        play(each, client, 0, REAL[:70], OPENED, SERVER_ISN)
+        begin_again(each, client, PARTIAL)
+        assert accept(each, client, SERVER_ISN + FAR) == OPENED
+
+        assert play(each, client, 0, DECOY, OPENED, SERVER_ISN) == DROPPED
+        assert play(each, client, 0, DECOY, OPENED, SERVER_ISN + FAR) == ALLOWED
+        assert play(each, client, 0, DECOY, SPOKEN, SERVER_ISN) == DROPPED  # its server may be at the earlier one
+
+
+def test_a_server_that_goes_on_at_its_earlier_syn_ack_ends_the_stream_that_began_anew(lab: Lab) -> None:
+    client = Client()
+    accept(lab, client)
+    play(lab, client, 0, REAL[:70], OPENED, SERVER_ISN)
+    begin_again(lab, client, PARTIAL)
+    accept(lab, client, SERVER_ISN + FAR)
+
+    assert lab.answer(client, 70, state=OPENED) == BLOCKED
+    assert play(lab, client, 0, DECOY, OPENED, SERVER_ISN + FAR) == BLOCKED
+
+
+def test_a_server_that_begins_where_its_last_syn_ack_says_is_asked_once(lab: Lab) -> None:
+    client = Client()
+    accept(lab, client)
+    play(lab, client, 0, REAL[:70], OPENED, SERVER_ISN)
+    begin_again(lab, client, PARTIAL)
+    accept(lab, client, SERVER_ISN - FAR)
+    assert play(lab, client, 0, DECOY[:60], OPENED, SERVER_ISN - FAR) == PARTIAL
+    assert lab.is_asking
+
+    assert lab.answer(client, 60, at=-FAR, state=PARTIAL) == PARTIAL
+    assert play(lab, client, 60, DECOY[60:], PARTIAL, SERVER_ISN - FAR) == ALLOWED
+    assert not lab.is_asking
+
+
+@pytest.mark.parametrize("number", [SERVER_ISN, SERVER_ISN + FAR], ids=["the same cookie", "another"])
+@pytest.mark.parametrize("is_repeated", [False, True])
+@pytest.mark.parametrize("by", [1, 3, 30, 70, -3])
+def test_what_was_forwarded_before_the_answer_to_a_second_syn_is_completed_by_nothing(
+    lab: Lab, closed_lab: Lab, by: int, is_repeated: bool, number: int
+) -> None:
+    first, second = Client(isn=0x40000000), Client(isn=0x40000000 + by)
+    for each in (lab, closed_lab):
+        accept(each, first)
+        assert play(each, first, 0, REAL[:70], OPENED, SERVER_ISN) == PARTIAL
+        begin_again(each, first if is_repeated else second, PARTIAL)
+        assert accept(each, second, number) == OPENED
+
+        assert play(each, second, 0, DECOY, OPENED, number) == BLOCKED
