@@ -160,13 +160,15 @@ comment "behind what waits there: its server would take that for the new connect
   chain opening_elsewhere { comment "a client from a judged port: a translator of addresses chooses any";
     ct direction reply drop comment "its client has begun: no server opens, too"
     ct mark & %(STATE)s == %(BLOCKED)s drop
-    ct state new ct mark set ct mark & %(NO_STATE)s | %(RELEASED)s
+    ct state new ip daddr != @subscribers4 ct mark set ct mark & %(NO_STATE)s | %(RELEASED)s \
+comment "to a subscriber anyone may write it in a server's name: what goes back is judged"
+    ct state new ip6 daddr != @subscribers6 ct mark set ct mark & %(NO_STATE)s | %(RELEASED)s
     jump suspects
     ct state new jump suspect_sources
     accept
   }
   chain opening_server {
-    tcp sport != @gate_ports ct direction reply ct mark & %(STATE)s == %(RELEASED)s accept \
+    tcp sport != @gate_ports ct direction reply ct mark & %(STATE)s { %(RELEASED)s, %(UNDECIDED)s } accept \
 comment "of another port, to opening_elsewhere's client"
     tcp sport != @gate_ports drop comment "a client answers no SYN"
     ct direction original drop

@@ -84,3 +84,62 @@ def test_a_connection_that_its_server_opens_too_carries_no_listed_name(
         assert received(lab, is_split) == b""
     finally:
         gate.stop()
+
+
+ANSWER = """
+import socket, sys
+source, target, port, target_port, octets = sys.argv[1:]
+listener = socket.create_server((source, int(port)))
+print("ready", flush=True)
+end, _ = listener.accept()
+end.settimeout(8)
+try:
+    if end.recv(100):
+        end.sendall(bytes.fromhex(octets))
+    end.recv(100)
+except OSError as reason:
+    print(reason)
+"""
+ASK = """
+import socket, sys
+source, target, port, target_port, octets = sys.argv[1:]
+end = socket.socket()
+end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+end.bind((source, int(port)))
+end.settimeout(8)
+try:
+    end.connect((target, int(target_port)))
+    end.sendall(b"hello")
+    print(end.recv(65536).hex())
+except OSError as reason:
+    print(reason)
+"""
+
+
+def answered(lab: Lab, octets: bytes) -> str:
+    """What a host outside gets that opens a connection from port 443 to a subscriber which answers with `octets`."""
+    child, outside, port = lab.addresses.child4, lab.addresses.foreign4, str(next(PORTS))
+    argv = [*PYTHON, "-c", ANSWER, child, outside, port, str(SERVER_PORT), octets.hex()]
+    subscriber = subprocess.Popen(lab.inside("child", argv), stdout=subprocess.PIPE, text=True)
+    try:
+        assert subscriber.stdout is not None
+        assert subscriber.stdout.readline() == "ready\n"
+        asked = lab.run("internet", [*PYTHON, "-c", ASK, outside, child, str(SERVER_PORT), port, ""])
+        return asked.stdout.strip()
+    finally:
+        subscriber.kill()
+        subscriber.communicate()
+
+
+def test_a_host_that_opens_from_a_judged_port_to_a_subscriber_is_served_and_gets_no_listed_hello(
+    lab: Lab, internet: Internet, tmp_path: Path
+) -> None:
+    del internet
+    gate = Gate(lab, tmp_path / "gate")
+    try:
+        named = f"add element inet filterd subscribers4 {{ {lab.addresses.child4} }}"
+        assert lab.run("gateway", ["nft", named]).returncode == 0
+        assert answered(lab, b"welcome") == b"welcome".hex()
+        assert answered(lab, LISTED) != LISTED.hex()
+    finally:
+        gate.stop()

@@ -116,10 +116,10 @@ def test_what_begins_is_judged_by_both_addresses_whatever_its_protocol() -> None
 
 
 def test_no_client_answers_a_syn() -> None:
-    server = ruleset(FULL).partition("chain opening_server {")[2].partition("}")[0].splitlines()
+    server = ruleset(FULL).partition("chain opening_server {")[2].partition("chain")[0].splitlines()
 
     assert [line.split(" comment")[0].strip() for line in server[1:4]] == [
-        "tcp sport != @gate_ports ct direction reply ct mark & 0xf000000 == 0x1000000 accept",
+        "tcp sport != @gate_ports ct direction reply ct mark & 0xf000000 { 0x1000000, 0x0 } accept",
         "tcp sport != @gate_ports drop",
         "ct direction original drop",
     ]
@@ -314,9 +314,21 @@ def test_who_opens_from_a_judged_port_is_a_client_until_the_other_end_opens_too(
     judged = text.partition("chain opening_judged {")[2].partition("}")[0]
 
     assert elsewhere.index("ct direction reply drop") < elsewhere.index("ct mark set ct mark & 0xfffffff0 | 0x1")
-    assert "ct state new ct mark set ct mark & 0xfffffff0 | 0x1" in elsewhere
     both = judged.index("ct direction reply ct mark & 0xf == 0x1 ct mark set ct mark & 0xfffffff0 | 0x2 drop")
     assert both < judged.index("ct direction reply drop")
+
+
+def test_a_syn_to_a_subscriber_from_a_judged_port_releases_nothing() -> None:
+    text = ruleset(LOW)
+    elsewhere = text.partition("chain opening_elsewhere {")[2].partition("}")[0]
+    server = text.partition("chain opening_server {")[2].partition("goto begun")[0]
+
+    released = [line.strip() for line in elsewhere.splitlines() if "| 0x1" in line]
+    assert [line.partition(" ct mark set")[0] for line in released] == [
+        "ct state new ip daddr != @subscribers4",
+        "ct state new ip6 daddr != @subscribers6",
+    ]
+    assert "tcp sport != @gate_ports ct direction reply ct mark & 0xf { 0x1, 0x0 } accept" in server
 
 
 @pytest.mark.parametrize("is_asymmetric", [False, True])
