@@ -31,9 +31,7 @@ from rules.rule import Rule, UrlRule
 
 FORMULA = "the cell holds a formula"
 BELOW_A_WILDCARD = "is a URL of any host below a name, which neither a name nor a URL rule can express"
-UNKNOWN_HEADING = (
-    "a URL of the row's host stands under an unknown heading: which of them is meant is not known"
-)
+UNKNOWN_HEADING = "a URL of the row's host stands under an unknown heading: which of them is meant is not known"
 OTHER_HOST = "the row's host and its URL do not belong together: which of them is meant is not known"
 
 # Nothing is seen of them: no-break spaces, soft hyphen, zero-width characters and left/right marks

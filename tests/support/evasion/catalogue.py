@@ -389,7 +389,9 @@ is read as a whole line (R3), and quotations pass.
 
 **E64.** curl with `--http2`, and Java's HttpClient by default, offer HTTP/2 in their first request. It goes on in a
 copy in which the offer names a protocol that no server knows, so its server answers in HTTP/1.1. A head that comes in
-pieces, or behind another in one segment, goes on as it is: if its server takes the offer, what follows is blocked.""",
+pieces, behind another in one segment, in front of octets that are not judged, or in a packet of more than 1,460 octets,
+goes on as it is: if its server takes the offer, what follows is blocked. With asymmetric routing the copy counts as
+what was forwarded, so a decoy SYN behind it hides nothing.""",
     ),
     Chapter(
         "Above the packets",
