@@ -219,9 +219,9 @@ def syn_ack(acked: int) -> Frame:
 
 
 def test_a_hello_on_a_syn_is_decided_when_its_server_has_taken_it(inspector: Inspector) -> None:
-    hello = wire.hello(b"www.bad.test")
+    hello, cipher = wire.hello(b"www.bad.test"), b"\x14\x03\x03\0\x01\x01"
 
-    found = see(inspector, segment(hello, 999, SYN), syn_ack(1000 + len(hello)), segment(b"more", 1000 + len(hello)))
+    found = see(inspector, segment(hello, 999, SYN), syn_ack(1000 + len(hello)), segment(cipher, 1000 + len(hello)))
 
     assert summary(found) == [("sni", "www.bad.test", "splash")]
     assert (found[0]["src"], found[0]["dport"]) == ("192.0.2.10", 443)

@@ -57,7 +57,7 @@ def test_what_is_exported_reads_back_as_the_same_rules(items: list[Rule | UrlRul
 
 def test_an_export_says_which_list_it_is_and_is_the_same_each_time(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_text("URL,Ref\nbad.example,L/1\nhttp://bad.example/a,L/1\nnone\n,\n192.0.2.1,L/1\n")
+    path.write_text("URL,Ref\nbad.example,L/1\nhttp://bad.example/a,L/1\nnoref\n,\n192.0.2.1,L/1\n")
     first, second = io.BytesIO(), io.BytesIO()
 
     report = export_source(parse_source(f"{path},list=pta"), first, 7, AT)
@@ -74,7 +74,7 @@ def test_an_export_says_which_list_it_is_and_is_the_same_each_time(tmp_path: Pat
         "add": [
             {"value": "bad.example", "kind": "domain", "scope": "subtree", "order_ref": "L/1"},
             {"value": "bad.example/a", "kind": "url", "scope": "exact", "order_ref": "L/1"},
-            {"value": "none", "kind": "domain", "scope": "subtree"},
+            {"value": "noref", "kind": "domain", "scope": "subtree"},
         ],
     }
     assert (report.n_name_rules, report.n_url_rules, report.n_skipped) == (2, 1, 1)
