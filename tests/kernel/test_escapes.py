@@ -252,7 +252,13 @@ def test_a_client_that_repeats_its_syn_to_a_server_that_keeps_nothing_of_it_is_s
 def test_a_device_that_is_started_again_and_counts_from_about_the_same_number_is_served(way: Passage, row: str) -> None:
     if way.way.startswith("asymmetric") and row != "the same number again":
         pytest.skip("what stands where an earlier stream did may be the rest of that one: docs/gate-rules.md, limits")
-    assert_answered(way.play(row, name=ALLOWED))
+    played = way.play(row, name=ALLOWED)
+    for _ in range(2):  # the server's reset of the connection before may come behind its answer to this one
+        if all(one.outcome == "answered" for one in played):
+            break
+        assert [one for one in played if ALLOWED not in one.names] == [], "its server has not got the request"
+        played = way.play(row, name=ALLOWED)
+    assert_answered(played)
 
 
 def test_datagrams_over_quic_in_one_piece_are_served(way: Passage) -> None:
