@@ -1,11 +1,12 @@
 """The secret keys of a box: random octets in files of their own, created by the first process that needs them.
 
-Invariants: two processes that make a key at the same moment end with the same one; a key file is readable by its owner
-alone, that of the images by the workers' group, too.
+Invariants: two processes or threads that make a key at the same moment end with the same one; a key file is readable by
+its owner alone, that of the images by the workers' group, too.
 """
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from fastpath.images import image_key
@@ -20,11 +21,12 @@ COOKIE_KEY_OCTETS = 16  # of DNS cookies
 def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
     """The key in the file at `path`, created if missing.   Raises ValueError for a file of another length."""
     if not path.exists():
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        part.touch(mode=0o600)
-        part.write_bytes(secrets.token_bytes(n_octets))
-        part.chmod(mode)
+        descriptor, name = tempfile.mkstemp(".part", f"{path.name}.", path.parent)  # its own, of threads, too
+        part = Path(name)
         try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(n_octets))
+                os.fchmod(descriptor, mode)
             os.link(part, path)  # fails where another was faster, and then that one's key counts
         except FileExistsError:
             pass

@@ -1,11 +1,15 @@
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from fastpath.images import image_key
 from filterd.keys import CREDENTIAL, desk_key, hold_image_key, key_at, make_image_key, people_key, pseudonym_key
+
+N_THREADS = 4
 
 
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
@@ -15,6 +19,19 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert key_at(tmp_path / "k", 16) == made
     assert stat.S_IMODE((tmp_path / "k").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+def test_threads_that_make_a_key_at_one_moment_end_with_the_same(tmp_path: Path) -> None:
+    barrier = Barrier(N_THREADS)
+
+    def made(name: str) -> bytes:
+        barrier.wait()
+        return key_at(tmp_path / name, 16)
+
+    with ThreadPoolExecutor(N_THREADS) as threads:
+        for n in range(50):
+            assert len(set(threads.map(made, [f"k{n}"] * N_THREADS))) == 1
+    assert {path.suffix for path in tmp_path.iterdir()} == {""}
 
 
 @pytest.fixture(autouse=True)
