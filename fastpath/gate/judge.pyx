@@ -169,7 +169,7 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
         has_lost |= begin_range(&g.unfinished, connection, t.p.ack, now_s)
         count(g.shared.counters, CNT_GATE_UNFINISHED_LOST, has_lost)
         beginning = ONE_OF_SEVERAL
-    elif t.f.is_isn_known == REPEATED and not _has_begun_anew(t):
+    elif _is_begun_behind(t) and not _has_begun_anew(t):
         beginning = ANEW
     touch_flow(&g.flows, t.f, now_s)
     begin_stream(&g.flows, t.f, t.p.ack, beginning)
@@ -181,19 +181,32 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
 cdef bint _begins_anew(const Turn* t) noexcept nogil:
     """Whether a SYN/ACK is of a connection whose server has nothing of the octets that came before.
 
-    It answers the same SYN as before, which came again behind those octets, by a number of the server's that is far
-    from the one before.  One that is near may be a SYN cookie which was sent before those octets came: what stands at a
-    position stays, as the server may have it."""
+    It answers a SYN that came behind those octets by a number of the server's that is far from the one before.  One
+    that is near may be a SYN cookie which was sent before those octets came: what stands at a position stays, as the
+    server may have it."""
+    return _has_begun_anew(t) or _is_begun_behind(t) and not _is_near(t)
+
+
+cdef inline bint _is_begun_behind(const Turn* t) noexcept nogil:
+    """Whether a client has sent a SYN behind octets of its stream, as a device does that was started again."""
+    return t.f.top > 0 and (t.f.is_isn_known == REPEATED or t.f.is_isn_known == BEGUN_AGAIN)
+
+
+cdef bint _is_near(const Turn* t) noexcept nogil:
+    """Whether a SYN/ACK may be a SYN cookie of the server that has sent the one before.
+
+    Linux adds its client's number to a cookie, and counts the numbers of other connections by 16 million in a second
+    (net/ipv4/syncookies.c, net/core/secure_seq.c): a device needs seconds to start again."""
     cdef int32_t by = <int32_t>(t.p.seq + 1 - t.f.heard)
-    return _has_begun_anew(t) or (t.f.is_isn_known == REPEATED and t.f.isn == t.p.ack
-                                  and (by >= NEAR_NUMBERS or by <= -NEAR_NUMBERS))
+    cdef int32_t cookie_by = <int32_t>(t.p.seq + 1 - t.f.heard - (t.p.ack - t.f.isn))
+    return -NEAR_NUMBERS < by < NEAR_NUMBERS or -NEAR_NUMBERS < cookie_by < NEAR_NUMBERS
 
 
 cdef bint _is_of_earlier(const Turn* t) noexcept nogil:
     """Whether a server's packet is of the connection that a stream was to follow: it has the octets that came before.
 
     A keep-alive stands one number in front of the server's first octet."""
-    return t.f.is_isn_known == ANEW and <int32_t>(t.p.seq + 1 - t.f.heard) < 0
+    return t.f.is_isn_known == ANEW and <uint32_t>(t.p.seq + 1 - t.f.heard) >= <uint32_t>NEAR_NUMBERS
 
 
 cdef void _note_begin(Gate* g, Turn* t, const PacketView* client) noexcept nogil:
@@ -217,7 +230,7 @@ cdef bint _is_elsewhere(Gate* g, const Turn* t) noexcept nogil:
 
 cdef bint _answers_earlier(const Turn* t) noexcept nogil:
     """Whether a segment answers another SYN/ACK than the one at which its stream has begun anew."""
-    return t.f.is_isn_known == ANEW and <int32_t>(t.p.ack - t.f.heard) < 0
+    return t.f.is_isn_known == ANEW and <uint32_t>(t.p.ack - t.f.heard) >= <uint32_t>NEAR_NUMBERS
 
 
 cdef bint _has_overtaken(const Turn* t) noexcept nogil:

@@ -51,6 +51,7 @@ FLAGS = {
 }
 OPTIONS = {"": b"", "md5": md5(), "old": timestamps(7), "new": timestamps(7000)}
 FAR = 1 << 23
+A_START = 1 << 27  # by which a server's numbers go on while a device starts again: eight seconds of Linux's clock
 FIRST_OTHER = 2000  # the lowest port of connections that only take memory
 MOST_RETRANSMISSIONS = 16
 MOST_SYNS = 3
@@ -200,21 +201,23 @@ class World:
             case _:
                 steer(self.gateway, action)
 
-    def _syn(self, action: Syn) -> None:
+    def _syn(self, action: Syn, on: int = 0) -> None:
         port = PORTS[action.port]
         isn = ISNS[action.isn] + 1
         first = self.ends[port].first_isn if port in self.ends else isn
         end = self.ends[port] = End(isn, first)
         options = max_segment(action.mss) if action.mss else b""
         p = Segment(port, SYN, ISNS[action.isn], 0, is_taken=action.is_taken, options=options)
-        self.server_isn = self.server.cookie(p) if self.program.is_stateless else SERVER_ISNS[action.server_isn]
+        self.server_isn = (
+            self.server.cookie(p) if self.program.is_stateless else (SERVER_ISNS[action.server_isn] + on) % MODULUS
+        )
         end.server_next = end.server_first = (self.server_isn + 1) % MODULUS
         self.gateway.take(p)
 
     def _reboot(self, action: Reboot) -> None:
         syn = Syn(action.port, action.isn, action.server_isn)
         for _ in range(MOST_SYNS):
-            self._syn(syn)
+            self._syn(syn, A_START)
             end = self.ends[PORTS[action.port]]
             if end.is_accepted:
                 return

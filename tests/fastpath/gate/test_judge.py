@@ -247,7 +247,7 @@ def test_a_client_that_begins_again_with_the_same_number_gets_an_answer_and_is_j
             state = each.send(client, 0, octets)
             assert begin_again(each, client, state) == 0
             assert accept(each, client, SERVER_ISN - FAR) == OPENED
-            assert each.send(client, 0, said, OPENED, isn=False) == verdict
+            assert play(each, client, 0, said, OPENED, SERVER_ISN - FAR) == verdict
 
 
 def test_what_follows_a_syn_with_the_same_number_waits_until_its_server_has_said_where_it_stands(lab: Lab) -> None:
@@ -305,28 +305,51 @@ def test_a_client_whose_octets_came_before_another_syn_cookie_goes_on(lab: Lab, 
         assert play(each, client, 60, DECOY[60:], state, SERVER_ISN) == ALLOWED
 
 
-def test_what_answers_an_earlier_syn_ack_than_that_of_its_stream_is_dropped(lab: Lab, closed_lab: Lab) -> None:
-    client = Client()
+@pytest.mark.parametrize("far", [FAR, -FAR])
+@pytest.mark.parametrize("by", [0, 1, 30, -3, 1 << 24])
+def test_what_answers_another_syn_ack_than_that_of_its_stream_is_dropped(
+    lab: Lab, closed_lab: Lab, by: int, far: int
+) -> None:
+    first, second = Client(isn=0x40000000), Client(isn=0x40000000 + by)
     for each in (lab, closed_lab):
-        accept(each, client)
-        play(each, client, 0, REAL[:70], OPENED, SERVER_ISN)
-        begin_again(each, client, PARTIAL)
-        assert accept(each, client, SERVER_ISN + FAR) == OPENED
+        accept(each, first)
+        play(each, first, 0, REAL[:70], OPENED, SERVER_ISN)
+        begin_again(each, second, PARTIAL)
+        assert accept(each, second, SERVER_ISN + far) == OPENED
 
-        assert play(each, client, 0, DECOY, OPENED, SERVER_ISN) == DROPPED
-        assert play(each, client, 0, DECOY, OPENED, SERVER_ISN + FAR) == ALLOWED
-        assert play(each, client, 0, DECOY, SPOKEN, SERVER_ISN) == DROPPED  # its server may be at the earlier one
+        assert play(each, second, 0, DECOY, OPENED, SERVER_ISN) == DROPPED
+        assert play(each, second, 0, DECOY, OPENED, SERVER_ISN + far) == ALLOWED
+        assert play(each, second, 0, DECOY, SPOKEN, SERVER_ISN) == DROPPED  # its server may be at the earlier one
 
 
-def test_a_server_that_goes_on_at_its_earlier_syn_ack_ends_the_stream_that_began_anew(lab: Lab) -> None:
-    client = Client()
-    accept(lab, client)
-    play(lab, client, 0, REAL[:70], OPENED, SERVER_ISN)
-    begin_again(lab, client, PARTIAL)
-    accept(lab, client, SERVER_ISN + FAR)
+@pytest.mark.parametrize("far", [FAR, -FAR])
+@pytest.mark.parametrize("by", [0, 1, 30, -3])
+def test_a_server_that_goes_on_at_its_earlier_syn_ack_ends_the_stream_that_began_anew(
+    lab: Lab, by: int, far: int
+) -> None:
+    first, second = Client(isn=0x40000000), Client(isn=0x40000000 + by)
+    accept(lab, first)
+    play(lab, first, 0, REAL[:70], OPENED, SERVER_ISN)
+    begin_again(lab, second, PARTIAL)
+    accept(lab, second, SERVER_ISN + far)
 
-    assert lab.answer(client, 70, state=OPENED) == BLOCKED
-    assert play(lab, client, 0, DECOY, OPENED, SERVER_ISN + FAR) == BLOCKED
+    assert lab.answer(first, 70, state=OPENED) == BLOCKED
+    assert play(lab, second, 0, DECOY, OPENED, SERVER_ISN + far) == BLOCKED
+
+
+@pytest.mark.parametrize("far", [FAR, -FAR])
+@pytest.mark.parametrize("by", [1, 3, 30, 500])
+def test_a_device_that_is_started_again_and_counts_from_a_near_number_is_served(
+    lab: Lab, closed_lab: Lab, by: int, far: int
+) -> None:
+    first, second = Client(isn=0x40000000), Client(isn=0x40000000 + by)
+    for each in (lab, closed_lab):
+        accept(each, first)
+        play(each, first, 0, DECOY[:60], OPENED, SERVER_ISN)
+        begin_again(each, second, PARTIAL)
+        assert accept(each, second, SERVER_ISN + far) == OPENED
+
+        assert play(each, second, 0, DECOY, OPENED, SERVER_ISN + far) == ALLOWED
 
 
 def test_a_server_that_begins_where_its_last_syn_ack_says_is_asked_once(lab: Lab) -> None:
@@ -343,7 +366,7 @@ def test_a_server_that_begins_where_its_last_syn_ack_says_is_asked_once(lab: Lab
     assert not lab.is_asking
 
 
-@pytest.mark.parametrize("number", [SERVER_ISN, SERVER_ISN + FAR], ids=["the same cookie", "another"])
+@pytest.mark.parametrize("number", [SERVER_ISN, SERVER_ISN + 999], ids=["the same cookie", "another"])
 @pytest.mark.parametrize("is_repeated", [False, True])
 @pytest.mark.parametrize("by", [1, 3, 30, 70, -3])
 def test_what_was_forwarded_before_the_answer_to_a_second_syn_is_completed_by_nothing(
