@@ -13,6 +13,7 @@ import pytest
 from docs.generate import pages, sources
 from docs.manual_page import commands_of
 from fastpath.report.counter_table import NAMES
+from filterd import __version__
 from filterd.cli import COMMANDS, parser_for
 from filterd.verbs import examples_of
 from rules.lists import catalogue
@@ -20,6 +21,7 @@ from rules.lists import catalogue
 CODE = re.compile(r"```.*?\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo )make ((?:[a-z]+ ?)+)", re.MULTILINE)
 FILTERD = re.compile(r"(?:^|[;&|]\s*|\$ |# |sudo |bin/)filterd ([a-z][a-z-]+)", re.MULTILINE)
+DATE = r"\d{4}-\d\d-\d\d"
 
 Files = Callable[..., list[Path]]
 
@@ -105,8 +107,11 @@ def test_the_example_configuration_has_every_key(root: Path) -> None:
     assert {key for key in keys if not re.search(rf"\b{key}:", example)} == {"allow_public_suffix"}
 
 
-def test_the_changelog_has_an_unreleased_part(root: Path) -> None:
-    assert "\n## [Unreleased]\n" in (root / "CHANGELOG.md").read_text()
+def test_the_changelog_begins_with_the_version_of_the_program_and_only_that_one_may_have_no_date(root: Path) -> None:
+    headings = re.findall(r"^## .*$", (root / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert re.fullmatch(rf"## \[{re.escape(__version__)}\] - (Unreleased|{DATE})", headings[0])
+    assert [each for each in headings[1:] if not re.fullmatch(rf"## \[\d+\.\d+\.\d+\] - {DATE}", each)] == []
 
 
 def test_code_is_taken_from_blocks_and_spans() -> None:
