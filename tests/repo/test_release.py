@@ -11,9 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(shutil.which("minisign") is None, reason="minisign is not installed")
 
-CHANGELOG = (
-    "# Changelog\n\n## [Unreleased]\n\n## [1.2.0] - 2026-12-01\n\n### Added\n\n- A wall.\n\n## [1.1.0]\n\n- Old.\n"
-)
+CHANGELOG = "# Changelog\n\n## [1.2.0] - 2026-12-01\n\n### Added\n\n- A wall.\n\n## [1.1.0] - 2026-11-01\n\n- Old.\n"
 NOTES = "### Added\n\n- A wall.\n"
 MAKEFILE = "dist:\n\tmkdir -p dist\n\techo wheel >dist/filterd-1.2.0.whl\n"
 # Of the person who runs the tests, nothing counts.
@@ -102,6 +100,17 @@ def test_a_version_of_which_the_changelog_says_nothing_is_refused(clone: Path, r
 
     assert (done.returncode, tags(clone)) == (1, "")
     assert "CHANGELOG.md: nothing under [1.2.0]" in done.stderr
+
+
+@pytest.mark.parametrize("date", ["Unreleased", "soon", ""])
+def test_a_version_without_a_date_is_refused(clone: Path, release: Release, date: str) -> None:
+    (clone / "CHANGELOG.md").write_text(CHANGELOG.replace("2026-12-01", date))
+    commit(clone)
+
+    done = release()
+
+    assert (done.returncode, tags(clone)) == (1, "")
+    assert "CHANGELOG.md: [1.2.0] has no date" in done.stderr and not (clone / "dist").exists()
 
 
 def test_a_version_that_has_a_tag_is_refused(clone: Path, release: Release) -> None:
