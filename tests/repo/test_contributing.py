@@ -12,7 +12,7 @@ WORD = re.compile(r"[^\s`'\"=(),;|$<>]+")
 NAME_OF_FILE = re.compile(r"\.?[\w*-]+\.(?:py|pyx|pxd|pyi|md|yaml|toml|lock)|Makefile|\.[a-z]+(?:-[a-z]+)+")
 EXAMPLE = re.compile(r"^Example to follow: `?(\w+)", re.MULTILINE)  # whose name stands for NAME in its checklist
 PLACEHOLDER = re.compile(r"NAME|TARGET")
-NOT_OURS = ("build/", "dist/", ".venv/", "~/")  # what targets make, and what is the reader's own
+NOT_OURS = ("bench/history/", "build/", "dist/", ".venv/", "~/")  # what targets make, and what is the reader's own
 
 Files = Callable[..., list[Path]]
 
