@@ -1,7 +1,6 @@
 """Package and module names: six that are ours, none that would meet dnspython's or systemd's."""
 
 import tomllib
-from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -23,14 +22,6 @@ NOUNS_IN_ING = {
     "fastpath/tap/packet_ring.pyx": "a ring",
     "fastpath/images/zone_listing.pyx": "a listing",
 }
-MOST_MODULES = 20
-LARGE_FOLDERS = {  # folder → how many modules it may have; only shrinks
-    "fastpath/dns": (25, "the path of one query, one step in each module"),
-    "fastpath/gate": (21, "the path of one packet, one step in each module"),
-    "filterd/commands": (31, "one module a command"),
-    "rules/formats": (22, "one module a list format"),
-}
-HISTORIES = {"parental/migrations/versions"}  # grow by a module a revision, and nothing in them changes
 BUILT_IN_PLACE = {"fastpath.bench", "fastpath.testing"}  # measurements and test doubles: never shipped
 
 Files = Callable[..., list[Path]]
@@ -80,13 +71,3 @@ def test_no_module_is_named_by_a_gerund(files: Files, packages: tuple[str, ...])
     found = {str(path) for path in files(".py", ".pyx", under=packages) if path.stem.endswith("ing")}
 
     assert found == NOUNS_IN_ING.keys()
-
-
-def test_no_folder_has_more_than_about_twenty_modules(files: Files, packages: tuple[str, ...]) -> None:
-    modules = [path for path in files(".py", ".pyx", under=packages) if path.stem != "__init__"]
-    sizes = Counter(str(path.parent) for path in modules)
-
-    for folder in HISTORIES:
-        del sizes[folder]
-    assert {folder: n for folder, n in sizes.items() if n > LARGE_FOLDERS.get(folder, (MOST_MODULES, ""))[0]} == {}
-    assert [folder for folder in LARGE_FOLDERS if sizes[folder] <= MOST_MODULES] == []
