@@ -4,20 +4,20 @@ order closes their host as well.
     enforced_http_only ←→ not_visible_over_https, by what else of the same order is in force
 
 Invariants: a page is called visible only by entries of its own order, so that what another order's withdrawal opens is
-never called closed; its rule is the same in both states, since over plain HTTP it holds.
+never called closed; its rule is the same in both states, since over plain HTTP it holds.  What changes is found here,
+and written by mgmt.orders.decisions alone.
 Source: semantics §6.3.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, or_, select
 
 from mgmt.coverage.cover import Cover
 from mgmt.orders.judge import host_of_entry
-from mgmt.orders.live import BY_ITS_HOST, REVISION
+from mgmt.orders.live import BY_ITS_HOST
 from mgmt.orders.model import ENFORCED, ENFORCED_HTTP, NOT_VISIBLE, SCOPES, URL, URL_PREFIX, name_text
-from parental.revision import raise_revision
 from parental.schema.orders import entries
 
 _BATCH = 500
@@ -26,8 +26,16 @@ _IS_HTTPS = or_(entries.c.value.ilike("%https://%"), entries.c.value.ilike("%hxx
 _IS_PAGE = entries.c.mode.in_((URL, URL_PREFIX)) & entries.c.status.in_((ENFORCED_HTTP, NOT_VISIBLE)) & _IS_HTTPS
 
 
-def look_at_pages(conn: Connection, numbers: Iterable[object], *, asks_again: bool = False) -> None:
-    """Write of the pages of orders which of them HTTPS hides.   asks_again  what changes is to be verified again
+class PageStatus(NamedTuple):
+    """What is to be written of one page."""
+
+    order: int
+    number: int
+    status: str
+
+
+def changed_pages(conn: Connection, numbers: Iterable[object]) -> list[PageStatus]:
+    """The pages of orders of which HTTPS hides what it did not hide, or hides no more.   numbers  of orders
 
     Cost: one query of an index for 500 orders, where none of them has such a page"""
     chosen = sorted(each for each in set(numbers) if isinstance(each, int))
@@ -36,15 +44,8 @@ def look_at_pages(conn: Connection, numbers: Iterable[object], *, asks_again: bo
         some = entries.c.order.in_(chosen[first : first + _BATCH])
         pages += conn.execute(select(entries).where(some, _IS_PAGE)).all()
     closed = {order: _closed_by(conn, order) for order in {page.order for page in pages}}
-    changed = [(page, status) for page in pages if (status := _status(page, closed[page.order])) != page.status]
-    if not changed:
-        return
-    said: dict[str, Any] = {"revision": raise_revision(conn, REVISION)} if asks_again else {}
-    its = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
-    conn.execute(
-        update(entries).where(its).values(status=bindparam("its_status"), **said),
-        [{"of": page.order, "at": page.number, "its_status": status} for page, status in changed],
-    )
+    said = [(page, _status(page, closed[page.order])) for page in pages]
+    return [PageStatus(page.order, page.number, status) for page, status in said if status != page.status]
 
 
 def is_https(value: str) -> bool:

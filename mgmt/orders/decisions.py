@@ -13,7 +13,7 @@ Cost: some 20 µs an entry that was pushed, once; 10 µs for each later look at 
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -37,7 +37,7 @@ from sqlalchemy.types import NullType
 from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import begin, end_due, enter, has_unbegun, rolled_back
 from mgmt.canaries.store import has_due as has_due_canary
-from mgmt.coverage.https_pages import look_at_pages
+from mgmt.coverage.https_pages import changed_pages
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import (
     EMERGENCY,
@@ -161,7 +161,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int 
     conn.execute(update(entries).where(_IS_UNDECIDED).values(generation=DECIDED))
     _write(conn, gone := [_replaced(each) for each in replaced_entries(conn, looked_at)], at)
     changed = {each.order for each in rulings + gone}
-    look_at_pages(conn, changed if since else looked_at | changed, asks_again=True)
+    _look_at_pages(conn, changed if since else looked_at | changed, asks_again=True)
     follow(conn, looked_at | changed, at)
     return rulings + gone
 
@@ -250,7 +250,7 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     n_enforced = conn.execute(update(entries).where(is_due).values(said)).rowcount
     for order, count in due:
         note_order(conn, order, "enforced", at, CONTROL, entries=count, generation=generation)
-    look_at_pages(conn, [order for order, _ in due])
+    _look_at_pages(conn, [order for order, _ in due])
     follow(conn, [order for order, _ in due], at)
     return n_enforced
 
@@ -498,3 +498,16 @@ def _write(conn: Connection, rulings: Sequence[Ruling], at: datetime) -> None:
     )
     for (order, action), count in Counter((each.order, each.action) for each in rulings if each.action).items():
         note_order(conn, order, action, at, CONTROL, entries=count)
+
+
+def _look_at_pages(conn: Connection, numbers: Iterable[object], *, asks_again: bool = False) -> None:
+    """Write of the pages of orders which of them HTTPS hides.   asks_again  what changes is to be verified again"""
+    changed = changed_pages(conn, numbers)
+    if not changed:
+        return
+    said: dict[str, Any] = {"revision": raise_revision(conn, REVISION)} if asks_again else {}
+    which = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
+    conn.execute(
+        update(entries).where(which).values(status=bindparam("its_status"), **said),
+        [{"of": each.order, "at": each.number, "its_status": each.status} for each in changed],
+    )
