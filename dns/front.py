@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from dns.answers import AnswerPolicy
-from dns.errors import UpstreamFailed
-from dns.loop_thread import LoopThread
-from dns.real_time import RealTime
+from dns.base.errors import UpstreamFailed
+from dns.base.loop_thread import LoopThread
+from dns.base.real_time import RealTime
 from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
 from dns.streams.acceptor import BACKLOG
 from dns.streams.answer_path import AnswerPath

@@ -22,7 +22,7 @@ from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
-from dns.errors import BadHeader
+from dns.base.errors import BadHeader
 from dns.streams.listeners import Listeners
 from dns.streams.places import Places
 from dns.streams.turns import Turns

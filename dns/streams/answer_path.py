@@ -9,7 +9,7 @@ protocol carried the query.
 import time
 from collections.abc import Callable
 
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
 from dns.streams.coalescing import Ask, Coalescing
 from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.report.counters import Counters

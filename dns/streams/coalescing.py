@@ -10,7 +10,7 @@ Source: RFC 5452 §5 (equal queries in flight make a birthday attack possible).
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
 from fastpath.report.counters import Counters
 
 Ask = Callable[[bytes], Awaitable[bytes]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from dns.wire_format import SOA, is_request
+from dns.base.wire_format import SOA, is_request
 from fastpath.dns.records import records
 
 PATH: Final = "/dns-query"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
-from dns.certificates import Certificates
+from dns.base.certificates import Certificates
 from dns.streams.acceptor import DEFAULT_LIMITS, ENCRYPTED_LIMITS, Acceptor, Connection, Converse, Door, StreamLimits
 from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens

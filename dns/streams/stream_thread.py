@@ -20,9 +20,9 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from dns.base.thread_priority import give_way
 from dns.streams.fair_selector import FairSelector
 from dns.streams.turns import Turns
-from dns.thread_priority import give_way
 from fastpath.report.counters import Counters
 
 LOOK_S: Final = 0.25

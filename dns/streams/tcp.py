@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from dns.length_prefix import framed, read_framed
+from dns.base.length_prefix import framed, read_framed
 from dns.streams.acceptor import Connection, StreamLimits
 from dns.streams.answer_path import AnswerPath
 

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from dns.errors import UpstreamIsOurselves
+from dns.base.errors import UpstreamIsOurselves
 
 TLS_SCHEME: Final = "tls://"
 

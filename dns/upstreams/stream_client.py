@@ -30,12 +30,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dns.certificates import DOT
-from dns.errors import BadCertificate, UpstreamFailed
-from dns.length_prefix import framed
+from dns.base.certificates import DOT
+from dns.base.errors import BadCertificate, UpstreamFailed
+from dns.base.length_prefix import framed
+from dns.base.wire_format import HEADER_OCTETS, QR, TC, flags_of, is_response
 from dns.upstreams.endpoints import TlsEndpoint, Upstream
 from dns.upstreams.tcp_client import PATIENCE_S
-from dns.wire_format import HEADER_OCTETS, QR, TC, flags_of, is_response
 
 CONNECT_S: Final = 3.0  # for TCP, where a lost SYN is sent again after 1 s, and TLS
 RETRY_LEAST_S: Final = 0.1

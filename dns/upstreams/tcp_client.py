@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from dns.errors import UpstreamFailed
-from dns.length_prefix import framed, read_framed
+from dns.base.errors import UpstreamFailed
+from dns.base.length_prefix import framed, read_framed
+from dns.base.wire_format import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
 from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
 
 # A resolver that needs longer has lost its client, which repeats after 5 s (resolv.conf(5)).
 PATIENCE_S: Final = 5.0

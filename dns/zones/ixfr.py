@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from dns.wire_format import IN, SOA
-from dns.zones.message import BadMessage, Record, Soa, is_newer, is_under, read_soa
+from dns.base.message import BadMessage, Record, Soa, is_newer, is_under, read_soa
+from dns.base.wire_format import IN, SOA
 
 Whole = Callable[[Record], None]  # takes the SOA first, then every record, without the SOA at the end
 

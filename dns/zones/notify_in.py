@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
-from dns.length_prefix import framed, read_framed
-from dns.wire_format import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
-from dns.zones.message import BadMessage, Message, read_header, read_message, shown, write_message
+from dns.base.length_prefix import framed, read_framed
+from dns.base.message import BadMessage, Message, read_header, read_message, shown, write_message
+from dns.base.wire_format import AA, FORMERR, HEADER_OCTETS, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA, opcode_of
 from dns.zones.tsig import AnswerSigner, BadSignature, Key, VerifiedQuery, check_query, refusal
 
 log = logging.getLogger("dns.zones.notify_in")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.wire_format import AAAA, CNAME, HEADER_OCTETS, IN, MAX_NAME_OCTETS, A
+from dns.base.wire_format import AAAA, CNAME, HEADER_OCTETS, IN, MAX_NAME_OCTETS, A
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.images.zone_listing import Effect, Listing, Named

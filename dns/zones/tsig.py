@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from dns.wire_format import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
-from dns.zones.message import BadMessage, read_header, read_name, shown, skip_record
+from dns.base.message import BadMessage, read_header, read_name, shown, skip_record
+from dns.base.wire_format import ANY_CLASS, HEADER_OCTETS, NOTAUTH, RCODE_MASK, TSIG, flags_of
 from fastpath.wire.name import from_wire, to_wire
 
 FUDGE_S: Final = 300  # RFC 8945 §10: recommended

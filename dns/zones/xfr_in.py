@@ -17,12 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dns.errors import TransferFailed
-from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
-from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
-from dns.zones.ixfr import Change, Incoming, Kind, Whole
-from dns.zones.message import (
+from dns.base.errors import TransferFailed
+from dns.base.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
+from dns.base.message import (
     BadMessage,
     Message,
     Question,
@@ -32,6 +29,9 @@ from dns.zones.message import (
     shown,
     write_message,
 )
+from dns.base.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
+from dns.upstreams.endpoints import Endpoint
+from dns.zones.ixfr import Change, Incoming, Kind, Whole
 from dns.zones.tsig import AnswerChecker, BadSignature, Key, sign_query
 
 ALPN: Final = "dot"  # RFC 9103 §7.1

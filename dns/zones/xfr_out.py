@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from dns.wire_format import (
+from dns.base.message import BadMessage, Message, is_newer, read_message, read_soa, shown
+from dns.base.wire_format import (
     AA,
     AXFR,
     FORMERR,
@@ -33,7 +34,6 @@ from dns.wire_format import (
     is_request,
     rcode_text,
 )
-from dns.zones.message import BadMessage, Message, is_newer, read_message, read_soa, shown
 from dns.zones.rpz_edition import Difference, Edition
 from dns.zones.served_zone import NS_RECORD, ServedZone
 from dns.zones.tsig import AnswerSigner, BadSignature, Key, check_query, refusal

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from dns.answers import AnswerPolicy
-    from dns.errors import BadCertificate, UpstreamIsOurselves
+    from dns.base.errors import BadCertificate, UpstreamIsOurselves
     from dns.upstreams.endpoints import parse_endpoint, parse_upstream
     from filterd.logs import start_logging
 

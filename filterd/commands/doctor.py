@@ -182,8 +182,8 @@ def _needs(config: Config) -> Iterator[Finding]:
 
 
 def _certificate(certificate: Path, key: Path) -> Finding:
-    from dns.certificates import Certificates
-    from dns.errors import BadCertificate
+    from dns.base.certificates import Certificates
+    from dns.base.errors import BadCertificate
 
     try:
         Certificates(certificate, key, lambda _: True)

@@ -37,11 +37,11 @@ from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.lifecycle import keep_memory_private
 from filterd.verbs import add_verb, add_verbs
 from rules.atomic_file import writing_whole
+from rules.compiler.dry_run import DryRun, dry_run
 from rules.compiler.export import export_source
 from rules.compiler.guards import Rails
 from rules.errors import BadList, BadSource
 from rules.lists.diff import Change, iter_changes
-from rules.lists.dry_run import DryRun, dry_run
 from rules.lists.publication import TooMany
 from rules.lists.reader import read_source
 from rules.lists.versions import Kept, Version

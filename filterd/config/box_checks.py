@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from dns.certificates import no_password, why_not_loaded
+from dns.base.certificates import no_password, why_not_loaded
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.family import has_own_door
 from filterd.config.load import Examined, Fault, examine

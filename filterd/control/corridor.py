@@ -19,9 +19,9 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from dns.address_query import Address, Addresses, ask_addresses
-from dns.errors import UpstreamFailed
-from dns.wire_format import AAAA, A
+from dns.base.errors import UpstreamFailed
+from dns.base.wire_format import AAAA, A
+from dns.upstreams.address_query import Address, Addresses, ask_addresses
 from filterd.config import Config
 from filterd.kernel.intervals import Network
 from rules.names.canonical import canonical_wire

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypedDict
 
-from dns.loop_thread import LoopThread
+from dns.base.loop_thread import LoopThread
 from fastpath.gate.loop import GateLoop
 from fastpath.gate.unfinished import octets_needed
 from fastpath.images.image_key import NoKey, label_key

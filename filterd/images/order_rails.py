@@ -32,8 +32,8 @@ from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_pr
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import PRIVATE_SUFFIX
 from rules.names.urls import read_url
+from rules.names.watched import is_watch_reason
 from rules.rule import Rule, UrlRule
-from rules.watch.watched import is_watch_reason
 
 MALFORMED = "is not one canonical name, URL or prefix in a mode that orders have"
 TOO_WIDE = "covers more addresses than one order closes (shorter than /24, IPv6: /48): held"

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dns.errors import TransferFailed
+from dns.base.errors import TransferFailed
+from dns.base.message import Record
 from dns.zones.ixfr import Kind, TooManyChanges
-from dns.zones.message import Record
 from dns.zones.notify_in import Watched, Zones
 from dns.zones.xfr_in import Limits
 from filterd.config import Config

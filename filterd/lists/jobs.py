@@ -42,7 +42,7 @@ async def pull_list(config: Config, entry: ListEntry, now_s: float) -> None:
 
         await pull_url(config, entry, now_s)
         return
-    from dns.errors import TransferFailed
+    from dns.base.errors import TransferFailed
     from filterd.lists.zone_transfer import pull_zone
 
     try:

@@ -13,9 +13,9 @@ from typing import Final
 from filterd.config import Config
 from rules.errors import BadList
 from rules.names.canonical import canonical_wire
+from rules.names.watched import Watched, WatchList
 from rules.watch.critical import critical, version
 from rules.watch.files import read_watch_list
-from rules.watch.watched import Watched, WatchList
 
 log = logging.getLogger("filterd.lists.watch")
 _KEPT: Final = 64  # lists: the files of one box, and some that were changed since

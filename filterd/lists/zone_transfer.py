@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from dns.errors import TransferFailed
+from dns.base.errors import TransferFailed
+from dns.base.message import Record, read_soa
 from dns.zones.ixfr import Change, Kind, TooManyChanges
-from dns.zones.message import Record, read_soa
 from dns.zones.tsig import Key, read_key
 from dns.zones.xfr_in import Limits, Primary, Transferred, tls_context, transfer
 from filterd.config import Config

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from dns.address_query import is_answered
+from dns.upstreams.address_query import is_answered
 from filterd.config import Config
 from filterd.places import CONTROL, control_socket, counters_folder, role_of
 from filterd.process.codec import Failed, Message

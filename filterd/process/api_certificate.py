@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from dns.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_loaded
-from dns.errors import BadCertificate
+from dns.base.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_loaded
+from dns.base.errors import BadCertificate
 from filterd.config.family import Family
 from filterd.config.schema import Api
 from mgmt.doors import Hosts

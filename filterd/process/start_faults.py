@@ -4,7 +4,7 @@ Invariants: an exception that is not known here is a fault of ours, and keeps it
 traceback is in the log at level debug.
 """
 
-from dns.errors import BadCertificate, UpstreamIsOurselves
+from dns.base.errors import BadCertificate, UpstreamIsOurselves
 from filterd.config import BadConfig
 from filterd.errors import Missing, WrongUse
 from filterd.images.compile import CompileFailed

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from msgspec import UNSET
 
-from dns.thread_priority import give_way
+from dns.base.thread_priority import give_way
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions, sessions_generation, with_sessions

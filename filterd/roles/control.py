@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from dns.errors import UpstreamFailed
-from dns.thread_priority import give_way
+from dns.base.errors import UpstreamFailed
+from dns.base.thread_priority import give_way
 from filterd.appeals.delivery import watch_appeals
 from filterd.audit.block_batches import BATCHES
 from filterd.audit.block_drain import BlockDrain

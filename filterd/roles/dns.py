@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
 from dns.answers import AnswerPolicy, Splash
-from dns.errors import BadCertificate, UpstreamIsOurselves
+from dns.base.errors import BadCertificate, UpstreamIsOurselves
 from dns.front import DnsFront
 from dns.resolver_plan import Admission, ResolverPlan
 from dns.special_names import LocalAnswers, encrypted_resolvers, special_names

@@ -29,7 +29,7 @@ from rules.names.prefixes import NOT_PUBLIC, TOO_SHORT
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
 from rules.names.urls import IS_FRAGMENT
-from rules.watch.watched import is_watch_reason
+from rules.names.watched import is_watch_reason
 
 
 class Enforceability(StrEnum):

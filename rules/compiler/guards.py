@@ -15,7 +15,7 @@ from rules.lists.source import Source
 from rules.names.prefixes import NOT_PUBLIC, is_public
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import NO_SUFFIXES, public_suffixes
-from rules.watch.watched import NONE_WATCHED
+from rules.names.watched import NONE_WATCHED
 
 # Tiers of lists that close a name for every subscriber; what a household chooses may well be a popular name.
 FOR_ALL = frozenset({Tier.CSAM, Tier.ORDER, Tier.SECURITY})

@@ -15,8 +15,8 @@ from rules.errors import BadList
 from rules.names.hosts_of_many import is_hosting_reason
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import PRIVATE_SUFFIX
+from rules.names.watched import is_watch_reason
 from rules.rule import Skipped
-from rules.watch.watched import is_watch_reason
 
 SAMPLES = 20  # of one reason in one list
 MAX_REASONS = 64  # of one list: the formats have some twenty

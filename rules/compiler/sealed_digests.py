@@ -22,8 +22,8 @@ from rules.compiler.report import SourceReport
 from rules.lists.source import Source
 from rules.names.canonical import IS_ADDRESS
 from rules.names.protected import Protected
+from rules.names.watched import Watched, WatchList
 from rules.rule import Rule, Skipped, UrlRule
-from rules.watch.watched import Watched, WatchList
 
 MOST_ENTRIES = 100_000  # of one state that are told by line; how many there are is told of all
 

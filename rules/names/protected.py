@@ -13,7 +13,7 @@ from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire, with_parents
 from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, Hosting
 from rules.names.prefixes import Network
-from rules.watch.watched import NONE_WATCHED, Watched
+from rules.names.watched import NONE_WATCHED, Watched
 
 PROTECTED = "would block a protected name"
 

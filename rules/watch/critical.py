@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from rules.names.canonical import canonical_wire
-from rules.watch.watched import WatchList
+from rules.names.watched import WatchList
 
 NAME = "pk-critical"
 _FILE = Path(__file__).with_name("critical.json")

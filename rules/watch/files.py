@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rules.errors import BadList, BadName
 from rules.names.canonical import canonical_wire
-from rules.watch.watched import WatchList
+from rules.names.watched import WatchList
 
 MAX_OCTETS = 64 << 20  # Tranco's million has 22 MiB
 MISP_TYPES = ("hostname", "string")

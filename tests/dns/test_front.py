@@ -14,7 +14,7 @@ from support.system.namespace import add_address6, in_a_network_of_its_own, run_
 from support.system.ports import free_port
 
 from dns.answers import AnswerPolicy, Splash
-from dns.errors import UpstreamIsOurselves
+from dns.base.errors import UpstreamIsOurselves
 from dns.front import DnsFront, open_tcp, open_udp, serve
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.tables import TableSet

@@ -11,8 +11,8 @@ from support.dns.front import Serving
 from support.images.opened import Images
 
 from dns.answers import AnswerPolicy, Splash
+from dns.base.length_prefix import framed, read_framed
 from dns.front import DnsFront
-from dns.length_prefix import framed, read_framed
 from dns.streams.answer_path import AnswerPath
 from dns.upstreams.endpoints import Endpoint
 from fastpath.images.tables import TableSet

@@ -29,7 +29,7 @@ from hostile.box import OTHER_CORE, Box
 
 from bench.corpus import names
 from bench.flood import Figures, Flooder, free_port, leave_for_own_network, write_queries
-from dns.thread_priority import come_first
+from dns.base.thread_priority import come_first
 from filterd.process.json_socket import NoAnswer
 from rules.compiler.manifest import MANIFEST, image_path, read_manifest
 

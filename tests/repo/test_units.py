@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dns.real_time import PRIORITY
+from dns.base.real_time import PRIORITY
 from filterd.lists.sealed_reader import KEY
 from filterd.lists.updater import TAKE_S
 from filterd.places import reader_socket, sealed_socket

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from support.dns.proxy_headers import SIGNATURE
 
-from dns.certificates import Certificates
+from dns.base.certificates import Certificates
 from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
 from dns.streams.fair_selector import FairSelector
 from dns.streams.turns import Turns

@@ -5,7 +5,7 @@ from dnslib import RCODE, DNSRecord
 from support.images.opened import Images
 
 from dns.answers import AnswerPolicy
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
 from dns.streams.answer_path import AnswerPath
 from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.report.spool import Reporter

@@ -8,7 +8,7 @@ from support.dns.front import Serving
 from support.dns.stream_queries import answer_to, until
 from support.images.opened import Images
 
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
 from dns.front import DnsFront
 from dns.streams.coalescing import Coalescing
 from dns.upstreams.endpoints import Endpoint

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from support.system.namespace import in_a_network_of_its_own, run_ip
 
-from dns.errors import UpstreamIsOurselves
+from dns.base.errors import UpstreamIsOurselves
 from dns.upstreams.endpoints import (
     Endpoint,
     TlsEndpoint,

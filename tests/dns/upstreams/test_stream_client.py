@@ -15,7 +15,7 @@ from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
 import dns.upstreams.stream_client
-from dns.errors import BadCertificate, UpstreamFailed
+from dns.base.errors import BadCertificate, UpstreamFailed
 from dns.upstreams.endpoints import TlsEndpoint
 from dns.upstreams.stream_client import StreamUpstream, padded
 

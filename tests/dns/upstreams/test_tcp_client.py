@@ -7,7 +7,7 @@ import pytest
 from dnslib import DNSRecord
 from support.system.ports import free_port
 
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
 from dns.upstreams.endpoints import Endpoint
 from dns.upstreams.tcp_client import ask, ask_in_order
 

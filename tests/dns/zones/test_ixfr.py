@@ -4,9 +4,9 @@ import tracemalloc
 
 import pytest
 
-from dns.wire_format import QR, SOA
+from dns.base.message import BadMessage, Record, read_message, write_message
+from dns.base.wire_format import QR, SOA
 from dns.zones.ixfr import Incoming, Kind, TooManyChanges
-from dns.zones.message import BadMessage, Record, read_message, write_message
 
 APEX = b"\3rpz\4test\0"
 

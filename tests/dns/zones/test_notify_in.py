@@ -8,8 +8,8 @@ import pytest
 from support.dns.primaries import HOST, ZONE, primary, records
 from support.system.ports import free_port
 
-from dns.wire_format import AA, FORMERR, NOERROR, NOTAUTH, NOTIFY, QR, REFUSED, SOA
-from dns.zones.message import Question, read_message, write_message
+from dns.base.message import Question, read_message, write_message
+from dns.base.wire_format import AA, FORMERR, NOERROR, NOTAUTH, NOTIFY, QR, REFUSED, SOA
 from dns.zones.notify_in import NotifyReceiver, Watched, listening
 from dns.zones.tsig import AnswerChecker, Key, find_tsig, read_key, sign_query
 from fastpath.wire.name import to_wire

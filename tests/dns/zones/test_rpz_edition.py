@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 from support.images.opened import Entry, Images
 
-from dns.wire_format import AAAA, CNAME, HEADER_OCTETS, A
-from dns.zones.message import Record, read_message
+from dns.base.message import Record, read_message
+from dns.base.wire_format import AAAA, CNAME, HEADER_OCTETS, A
 from dns.zones.rpz_edition import MAX_CHANGED, OTHER_TRIGGER, TOO_LONG, Edition, Plan
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from dns.wire_format import AA, AXFR, NOTAUTH, QR, SOA
-from dns.zones.message import BadMessage, Question, Record, read_message, write_message
+from dns.base.message import BadMessage, Question, Record, read_message, write_message
+from dns.base.wire_format import AA, AXFR, NOTAUTH, QR, SOA
 from dns.zones.tsig import (
     ALGORITHMS,
     AnswerChecker,

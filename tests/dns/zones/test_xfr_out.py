@@ -6,7 +6,8 @@ from ipaddress import ip_network
 import pytest
 from support.images.opened import Entry, Images
 
-from dns.wire_format import (
+from dns.base.message import Message, Question, Record, read_message, read_soa, write_message
+from dns.base.wire_format import (
     AA,
     AXFR,
     FORMERR,
@@ -25,7 +26,6 @@ from dns.wire_format import (
     rcode_text,
 )
 from dns.zones.ixfr import Incoming, Kind
-from dns.zones.message import Message, Question, Record, read_message, read_soa, write_message
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.tsig import AnswerChecker, Key, find_tsig, sign_query

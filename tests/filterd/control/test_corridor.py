@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dns.address_query import Addresses
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
+from dns.base.wire_format import A
+from dns.upstreams.address_query import Addresses
 from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import A
 from fastpath.wire.name import to_text
 from filterd.config import Config, read_config
 from filterd.control import corridor as module

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import play, push
 
-from dns.address_query import Addresses
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
+from dns.base.wire_format import A
+from dns.upstreams.address_query import Addresses
 from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import A
 from filterd.control.corridor import Corridor
 from filterd.control.messages import Explanation
 from filterd.control.service import Control

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import create_engine
 from support.system.ports import free_port
 
-from dns.wire_format import NOERROR, NOTIFY, SOA
-from dns.zones.message import Question, read_message, write_message
+from dns.base.message import Question, read_message, write_message
+from dns.base.wire_format import NOERROR, NOTIFY, SOA
 from filterd.config import read_config
 from filterd.control import notify_listener
 from filterd.control.context import Context

@@ -11,10 +11,10 @@ from support.control.box import database_key
 from support.present import present
 from support.system.ports import free_port
 
-from dns.errors import TransferFailed
+from dns.base.errors import TransferFailed
+from dns.base.message import Record
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Kind
-from dns.zones.message import Record
 from dns.zones.tsig import read_key
 from dns.zones.xfr_in import Limits, Primary, Transferred, transfer
 from fastpath.wire.name import to_text, to_wire

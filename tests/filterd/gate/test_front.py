@@ -168,7 +168,7 @@ class Taken:
 def test_tables_that_the_loop_does_not_take_are_a_timeout(
     front: GateFront, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dns.loop_thread.SWAP_PATIENCE_S", 0.01)
+    monkeypatch.setattr("dns.base.loop_thread.SWAP_PATIENCE_S", 0.01)
 
     with pytest.raises(TimeoutError):
         asyncio.run(front.use(TableSet(images.names([("orders", "bad.test", Mode.SUBTREE)]))))

@@ -17,8 +17,8 @@ from support.present import present
 from support.system.daemon import Daemon, eventually
 from support.system.ports import free_port
 
-from dns.wire_format import AXFR, IXFR, A
-from dns.zones.message import Record
+from dns.base.message import Record
+from dns.base.wire_format import AXFR, IXFR, A
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire
 from filterd.config import load

@@ -8,7 +8,7 @@ from support.dns.played_primary import APEX, PlayedPrimary, rule, soa
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 from support.present import present
 
-from dns.wire_format import AXFR, SOA
+from dns.base.wire_format import AXFR, SOA
 from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import due, faults_of, max_age_s, waiting

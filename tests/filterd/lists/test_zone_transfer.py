@@ -13,8 +13,8 @@ from support.dns.primaries import ZONE, primary, records
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 from support.present import present
 
-from dns.errors import TransferFailed
-from dns.wire_format import AXFR, IXFR, SOA
+from dns.base.errors import TransferFailed
+from dns.base.wire_format import AXFR, IXFR, SOA
 from filterd.config import Config
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import config_sources, shelf_of

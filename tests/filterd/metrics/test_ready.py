@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.packets.shapes import question
 
-from dns.address_query import LOCAL_HEADER
+from dns.upstreams.address_query import LOCAL_HEADER
 from fastpath.wire.proxy_protocol import told_by
 from filterd.config import Config, read_config
 from filterd.metrics import ready as asking

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.system.certificates import make_certificate
 
-from dns.errors import BadCertificate
+from dns.base.errors import BadCertificate
 from filterd.config.schema import Api
 from filterd.process import api_certificate
 from filterd.process.api_certificate import follow_certificate, names_of, tls_of

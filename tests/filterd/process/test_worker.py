@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.images.opened import Images
 
-from dns.thread_priority import BEHIND_NICENESS
+from dns.base.thread_priority import BEHIND_NICENESS
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.people.session_levels import sessions_generation

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dns.errors import BadCertificate
+from dns.base.errors import BadCertificate
 from filterd.config import Config
 from filterd.config.accepted import accept
 from filterd.process.worker_setup import WorkerSetup

@@ -8,8 +8,8 @@ from pathlib import Path
 from fuzz.served import NOW_S
 from support.images.opened import Images
 
-from dns.wire_format import NOERROR, QR, SOA
-from dns.zones.message import read_message
+from dns.base.message import read_message
+from dns.base.wire_format import NOERROR, QR, SOA
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.tsig import Key

@@ -2,8 +2,8 @@
 
 import contextlib
 
+from dns.base.message import BadMessage, read_message
 from dns.zones.ixfr import Incoming, TooManyChanges
-from dns.zones.message import BadMessage, read_message
 from dns.zones.tsig import BadSignature, Key, check_query, find_tsig
 from rules.lists.zone_copy import head, record_line, timers_in
 

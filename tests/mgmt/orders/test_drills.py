@@ -11,8 +11,8 @@ from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import get_order
 from rules.names.protected import Protected
+from rules.names.watched import Watched
 from rules.watch.critical import critical
-from rules.watch.watched import Watched
 
 KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=9)

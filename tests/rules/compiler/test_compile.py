@@ -21,8 +21,8 @@ from rules.lists.source import Source, parse_source
 from rules.names.canonical import LABEL_TOO_LONG
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
+from rules.names.watched import Watched, WatchList
 from rules.rule import Rule
-from rules.watch.watched import Watched, WatchList
 
 KEY = bytes(range(16))
 

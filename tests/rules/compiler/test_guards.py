@@ -13,7 +13,7 @@ from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.prefixes import NOT_PUBLIC, wires_of
 from rules.names.protected import PROTECTED, Protected
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
-from rules.watch.watched import Watched, WatchList
+from rules.names.watched import Watched, WatchList
 
 BLOCKING = Source("x", None)
 BANK = Protected(["bank.example"])

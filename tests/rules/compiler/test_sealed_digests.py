@@ -10,8 +10,8 @@ from rules.compiler import sealed_digests
 from rules.compiler.sealed_digests import Guarded, Item, digest_items
 from rules.lists.source import describe_source
 from rules.names.canonical import IS_ADDRESS
+from rules.names.watched import WatchList
 from rules.rule import Rule, Skipped, UrlRule
-from rules.watch.watched import WatchList
 
 KEY = bytes(range(16))
 SOURCE = describe_source("stop", None, {"tier": "csam"})

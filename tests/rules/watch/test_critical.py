@@ -1,7 +1,7 @@
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
+from rules.names.watched import Watched
 from rules.watch.critical import critical, version
-from rules.watch.watched import Watched
 
 
 def test_what_a_country_cannot_do_without_is_watched_by_its_class() -> None:

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from dns.wire_format import AXFR, IXFR, QR, SOA
-from dns.zones.message import Message, Record, read_message, write_message
+from dns.base.message import Message, Record, read_message, write_message
+from dns.base.wire_format import AXFR, IXFR, QR, SOA
 
 APEX = b"\3rpz\4test\0"
 A_MESSAGE = 1000  # records

@@ -1,7 +1,7 @@
 import pytest
 from dnslib import QTYPE, RCODE, DNSHeader
 
-from dns import wire_format
+from dns.base import wire_format
 
 FLAGS = {"qr": wire_format.QR, "aa": wire_format.AA, "tc": wire_format.TC, "rd": wire_format.RD}
 

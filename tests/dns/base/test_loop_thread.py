@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from dns.loop_thread import LoopThread
+from dns.base.loop_thread import LoopThread
 from fastpath.images.tables import Handoff
 
 

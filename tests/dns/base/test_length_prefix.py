@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from dns.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
+from dns.base.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 
 
 def reader_of(octets: bytes) -> asyncio.StreamReader:

@@ -14,10 +14,10 @@ import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
+from dns.base.message import BadMessage, Message, Question, read_message, write_message
+from dns.base.wire_format import AAAA, IN, NOERROR, NXDOMAIN, QR, RD, A, rcode_text
 from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import AAAA, IN, NOERROR, NXDOMAIN, QR, RD, A, rcode_text
-from dns.zones.message import BadMessage, Message, Question, read_message, write_message
 
 PATIENCE_S = 3.0
 MAX_DATAGRAM_OCTETS = 65_535

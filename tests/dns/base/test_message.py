@@ -3,9 +3,8 @@
 import dnslib
 import pytest
 
-from dns.length_prefix import MAX_MESSAGE_OCTETS
-from dns.wire_format import CNAME, IN, MX, QR, SOA, rcode_text
-from dns.zones.message import (
+from dns.base.length_prefix import MAX_MESSAGE_OCTETS
+from dns.base.message import (
     BadMessage,
     Question,
     Record,
@@ -17,6 +16,7 @@ from dns.zones.message import (
     skip_record,
     write_message,
 )
+from dns.base.wire_format import CNAME, IN, MX, QR, SOA, rcode_text
 
 APEX = b"\3rpz\4test\0"
 ZONE = """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dns.thread_priority import (
+from dns.base.thread_priority import (
     BEHIND_NICENESS,
     BEHIND_SLICE_NS,
     LOOP_SLICE_NS,

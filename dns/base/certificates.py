@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from dns.errors import BadCertificate
+from dns.base.errors import BadCertificate
 
 DOT: Final = "dot"
 H2: Final = "h2"
@@ -26,7 +26,7 @@ LOOK_EVERY_S: Final = 5.0
 # Of TLS 1.2; those of 1.3 are all good.
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
-log = logging.getLogger("dns.certificates")
+log = logging.getLogger("dns.base.certificates")
 
 Stamp = tuple[tuple[int, int, int], ...]
 

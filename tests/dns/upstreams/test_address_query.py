@@ -8,11 +8,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from dns.address_query import Addresses, ask_addresses
-from dns.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailed
+from dns.base.message import Question, Record, read_message, write_message
+from dns.base.wire_format import AAAA, CNAME, IN, NOERROR, NXDOMAIN, QR, RA, REFUSED, A
+from dns.upstreams.address_query import Addresses, ask_addresses
 from dns.upstreams.endpoints import Endpoint
-from dns.wire_format import AAAA, CNAME, IN, NOERROR, NXDOMAIN, QR, RA, REFUSED, A
-from dns.zones.message import Question, Record, read_message, write_message
 from fastpath.wire.name import to_wire
 
 pytestmark = pytest.mark.services

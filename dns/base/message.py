@@ -10,8 +10,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from dns.length_prefix import MAX_MESSAGE_OCTETS
-from dns.wire_format import (
+from dns.base.length_prefix import MAX_MESSAGE_OCTETS
+from dns.base.wire_format import (
     AFSDB,
     CNAME,
     DNAME,

@@ -1,4 +1,4 @@
-from dns.errors import UpstreamFailed, UpstreamIsOurselves
+from dns.base.errors import UpstreamFailed, UpstreamIsOurselves
 
 
 def test_a_failed_upstream_is_no_fault_of_the_program() -> None:

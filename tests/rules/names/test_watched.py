@@ -2,7 +2,7 @@ import pytest
 
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
-from rules.watch.watched import Watched, WatchList, is_watch_reason
+from rules.names.watched import Watched, WatchList, is_watch_reason
 
 SHOPS = WatchList("shops", below=frozenset(map(canonical_wire, ["shop.example", "github.io"])))
 POPULAR = WatchList("popular", alone=frozenset(map(canonical_wire, ["site.example", "deep.under.example"])))

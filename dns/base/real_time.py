@@ -3,9 +3,9 @@
     begin(), in the loop's thread → real-time → more than MOST of the core in a look → in turn for REST_S → real-time …
 
 A query takes microseconds, and waits for milliseconds where the loop competes with others for its core: a thousand
-busy connections, a compilation, another program.  A short slice (dns/thread_priority.py) helps as long as the loop has
-a claim to the core; with a real-time priority, the lowest one, it runs as soon as it is woken.  Only this thread has
-it, and the right to it is a limit of the process (RLIMIT_RTPRIO), no capability.
+busy connections, a compilation, another program.  A short slice (dns/base/thread_priority.py) helps as long as the
+loop has a claim to the core; with a real-time priority, the lowest one, it runs as soon as it is woken.  Only this
+thread has it, and the right to it is a limit of the process (RLIMIT_RTPRIO), no capability.
 A loop that is flooded never sleeps, and at real-time it would leave to all others what the kernel keeps for them, a
 twentieth: control requests and the watchdog would be late.  So it loses the priority then, and is as it was without.
 
@@ -22,14 +22,14 @@ import threading
 import time
 from typing import Final
 
-from dns.thread_priority import come_first
+from dns.base.thread_priority import come_first
 
 PRIORITY: Final = 1
 MOST: Final = 0.75
 LOOK_S: Final = 0.25
 REST_S: Final = 10.0
 
-log = logging.getLogger("dns.real_time")
+log = logging.getLogger("dns.base.real_time")
 
 
 class RealTime:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.dns.front import Serving
 
-from dns.real_time import LOOK_S, MOST, PRIORITY, REST_S, RealTime
+from dns.base.real_time import LOOK_S, MOST, PRIORITY, REST_S, RealTime
 
 SECOND_NS = 1_000_000_000
 LOOK_NS, REST_NS = int(LOOK_S * SECOND_NS), int(REST_S * SECOND_NS)
@@ -75,7 +75,7 @@ async def test_where_real_time_is_refused_the_loop_is_in_turn_and_the_log_says_s
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     priority = begun()
 
-    with caplog.at_level(logging.INFO, "dns.real_time"):
+    with caplog.at_level(logging.INFO, "dns.base.real_time"):
         await priority.watch()
 
     assert not priority.is_on

@@ -1,9 +1,9 @@
 from ipaddress import ip_network
 
 from fastpath.images.verdict import Action, Mode
+from rules.compiler.dry_run import dry_run, kind_of
 from rules.compiler.guards import Rails
 from rules.lists.diff import Change
-from rules.lists.dry_run import dry_run, kind_of
 from rules.lists.source import describe_source
 from rules.names.canonical import canonical_wire
 from rules.names.prefixes import wires_of

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from support.system.certificates import make_certificate
 
-from dns.certificates import Certificates
-from dns.errors import BadCertificate
+from dns.base.certificates import Certificates
+from dns.base.errors import BadCertificate
 
 
 @pytest.fixture

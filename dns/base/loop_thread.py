@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from dns.thread_priority import come_first
+from dns.base.thread_priority import come_first
 from fastpath.images.tables import Handoff, TableSet
 
 SWAP_PATIENCE_S: Final = 5.0
