@@ -29,7 +29,7 @@ from mgmt.doors import Door
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings
 from mgmt.staff.tokens import create_token
-from parental.database import open_database, writing
+from parental.store.database import open_database, writing
 
 PAGES = ("/v1/orders", "/v1/reports", "/v1/profiles", "/v1/subscribers")
 N_PAGES = 400

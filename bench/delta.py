@@ -26,7 +26,7 @@ from filterd.places import database_file
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
-from parental.database import opened, writing
+from parental.store.database import opened, writing
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))
 N_WORKERS = 4

@@ -22,10 +22,10 @@ from bench.api_speed import api_figures
 from bench.ledger_speed import ledger_figures
 from bench.splash_speed import splash_figures
 from filterd.places import database_file
-from parental.database import writing
-from parental.engines import engine_of
-from parental.migrations.revisions import FIRST, upgrade
 from parental.migrations.versions import r0001_before_revisions
+from parental.store.database import writing
+from parental.store.engines import engine_of
+from parental.store.revisions import FIRST, upgrade
 
 N_LINES = 1_000_000
 BATCH = 50_000

@@ -26,7 +26,7 @@ from mgmt.ledger import store, verifier
 from mgmt.ledger.bundle import page_of, plan_range
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event
-from parental.database import opened, reading, writing
+from parental.store.database import opened, reading, writing
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))

@@ -38,12 +38,12 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab
-from parental.database import opened, writing
-from parental.revision import raise_revision
+from parental.policy.subscribers import pause, resume
 from parental.schema.lines import addresses, closed_intervals, profiles
 from parental.schema.lines import lines as rows
 from parental.schema.people import accounts
-from parental.store import pause, resume
+from parental.store.database import opened, writing
+from parental.store.revision import raise_revision
 
 ROUNDS = 15  # of what takes a few milliseconds
 STORMS = 3

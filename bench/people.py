@@ -49,10 +49,10 @@ from filterd.kernel.firewall import Kernel
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from filterd.places import IMAGES, database_file
-from parental.database import opened, writing
-from parental.migrations.revisions import find_revision
-from parental.profiles import pause, resume
-from parental.revision import REVISION, raise_revision
+from parental.policy.profiles import pause, resume
+from parental.store.database import opened, writing
+from parental.store.revision import REVISION, raise_revision
+from parental.store.revisions import find_revision
 
 N_LINES = int(os.environ.get("BENCH_LINES", "1000000"))
 N_STORM = N_LINES // 10

@@ -124,7 +124,7 @@ def create_app(
     letters: ReadsLetters | None = None,
     archive: Archive | None = None,
 ) -> web.Application:
-    """The application of a door over an engine of parental.database.open_database.
+    """The application of a door over an engine of parental.store.database.open_database.
 
     hosts     the names that it answers to; None: to any
     desk_key  of mgmt.staff.secret_box; None: the desk has no pages here

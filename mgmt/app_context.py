@@ -20,8 +20,8 @@ from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.fields import sendable
 from mgmt.orders.letter_file import Letters
 from mgmt.settings import Settings
-from parental import database
-from parental.database import reading
+from parental.store import database
+from parental.store.database import reading
 from rules.names.protected import Protected
 
 Clock = Callable[[], datetime]

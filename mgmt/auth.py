@@ -24,9 +24,9 @@ from mgmt.problems import Endpoint, forbidden, unauthorised
 from mgmt.staff.issuers import parted
 from mgmt.staff.permissions import PERMISSIONS, Reach, permissions_of
 from mgmt.staff.tokens import digest, within
-from parental.database import reading, writing
 from parental.errors import DatabaseFault
 from parental.schema.access import issuers, tokens
+from parental.store.database import reading, writing
 
 log = logging.getLogger(__name__)
 

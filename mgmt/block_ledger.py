@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select
 
 from mgmt.holds.scope import Scope, day_text, is_held
-from parental.database import upsert
-from parental.revision import current_revision, raise_revision
+from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.schema.orders import orders
 from parental.schema.records import blocks, csam_counts, day_keys, spool_positions
-from parental.subscriber import UNKNOWN_PROVINCE
+from parental.store.database import upsert
+from parental.store.revision import current_revision, raise_revision
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"

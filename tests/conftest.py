@@ -15,7 +15,7 @@ from support.images.opened import Images
 from support.system.memory import folder_of_run, remove_folder
 from support.system.side_by_side import side_by_side
 
-from parental.engines import Where
+from parental.store.engines import Where
 
 DNS_HEADER_OCTETS = 12
 STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})

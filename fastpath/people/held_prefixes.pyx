@@ -1,7 +1,7 @@
 """Who holds which prefix, in columns: a million lines without a Python object for any.
 
 One table for each IP version, sorted by address and then by length.  A row is a prefix, the profile that it answers to,
-the group of profiles that lock and unlock together (parental.locks), and whether the kernel holds it as locked.
+the group of profiles that lock and unlock together (parental.policy.locks), and whether the kernel holds it as locked.
 
 Prefixes leave here in columns, too: by (version, length) their first addresses in network order, one behind the other,
 as netlink wants them.  Spans are pairs [first, end) in network order; an end behind the last address is zero.

@@ -23,7 +23,7 @@ from filterd.escalation.failed import DeliveryFailed
 from filterd.escalation.mail import send
 from filterd.process.jobs import run_job
 from mgmt.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 LOOK_S = 10.0
 AT_ONCE = 20  # mails of one job

@@ -26,8 +26,8 @@ from filterd.audit.block_move import move_rows, remove_moved
 from filterd.audit.drain import Ledger, count_found, next_columns, position_of, wipe_before
 from mgmt import block_ledger
 from mgmt.block_ledger import Position
-from parental.database import reading, writing
 from parental.errors import DatabaseFull
+from parental.store.database import reading, writing
 
 MOST_SLOTS = 3  # of a record: fastpath/report/spool.pxd
 

@@ -18,7 +18,7 @@ from filterd.audit.drain import Ledger
 from filterd.audit.retention import overwrite_deleted
 from mgmt import block_ledger
 from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 ROWS = "rows of the database"  # as if they were a worker's: no worker has such a name
 MOST_ROWS = 2000  # some 20 ms, in which no other writer gets the database

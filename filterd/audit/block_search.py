@@ -22,7 +22,7 @@ from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.block_archive import FoundRecord
 from mgmt.block_ledger import Wanted
 from mgmt.statistics.cells import COUNTED
-from parental.subscriber import UNKNOWN_PROVINCE
+from parental.policy.subscriber import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
 SCRATCH = "scratch"  # what a search sorts and has no memory for; nothing in it is worth keeping

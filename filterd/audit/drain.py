@@ -43,14 +43,14 @@ from mgmt.block_ledger import (
     write_position,
 )
 from mgmt.canaries.store import Blocked, count_blocks
-from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.people import reports
 from parental.people.provinces import Provinces
 from parental.people.reports import Met
-from parental.reserve import Reserve
+from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.schema.records import confidential_totals
-from parental.subscriber import UNKNOWN_PROVINCE
+from parental.store.database import reading, writing
+from parental.store.reserve import Reserve
 from rules.category import category_name
 
 # Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.

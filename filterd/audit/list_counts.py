@@ -17,8 +17,8 @@ from filterd.audit.drain import Found, key_of, risen_since
 from filterd.lookup.words import word
 from mgmt.shadows.places import SHADOW_LISTS
 from mgmt.shadows.store import count
-from parental.database import reading, upsert, writing
 from parental.schema.records import list_counts, list_totals
+from parental.store.database import reading, upsert, writing
 from rules.category import category_number
 
 BYPASS = category_number("bypass")

@@ -23,8 +23,8 @@ from mgmt import block_ledger
 from mgmt.holds.scope import Scope
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
-from parental.database import writing
 from parental.people import household, reports, requests
+from parental.store.database import writing
 
 BATCH = 2000  # records of one transaction: some 10 ms
 DAY_S = 86_400

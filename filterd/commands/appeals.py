@@ -104,7 +104,7 @@ def _on_the_box(args: argparse.Namespace) -> int:
 
 def _list(engine: "Engine", as_json: bool) -> int:
     from mgmt.appeals.store import shown
-    from parental.database import reading
+    from parental.store.database import reading
 
     with reading(engine) as conn:
         for each in shown(conn, MOST):
@@ -115,7 +115,7 @@ def _list(engine: "Engine", as_json: bool) -> int:
 def _answer(engine: "Engine", args: argparse.Namespace) -> int:
     from mgmt.appeals.store import answer
     from mgmt.ledger.event import account
-    from parental.database import writing
+    from parental.store.database import writing
 
     try:
         with writing(engine) as conn:

@@ -336,8 +336,8 @@ def _clock(args: argparse.Namespace) -> int:
 @contextmanager
 def _database(args: argparse.Namespace) -> Iterator["Connection"]:
     """A transaction of this box's database.   Raises Missing"""
-    from parental.database import writing
     from parental.errors import DatabaseFault
+    from parental.store.database import writing
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:

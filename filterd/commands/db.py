@@ -17,7 +17,7 @@ from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
     from filterd.database.health import Health
-    from parental.engines import Where
+    from parental.store.engines import Where
 
 LEDGER_SINCE = "0003"  # the revision that made the ledger
 EXAMPLE = """filterd db check
@@ -67,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _upgrade(where: "Where", is_json: bool) -> int:
     from filterd.database.copies import make_file
-    from parental.database import refusal
-    from parental.engines import shown
     from parental.errors import WrongRevision
-    from parental.migrations.revisions import State, upgrade
+    from parental.store.database import refusal
+    from parental.store.engines import shown
+    from parental.store.revisions import State, upgrade
 
     if isinstance(where, Path):
         make_file(where)
@@ -129,7 +129,7 @@ def _back_up(where: "Where", file: Path, is_json: bool) -> int:
 def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
     from filterd.database.copies import restore
     from filterd.process.instance import ALL, instances
-    from parental.engines import shown
+    from parental.store.engines import shown
 
     for name, (told, is_running) in instances(config.run_dir).items():
         if is_running and name.partition("-")[0] in ("control", "web", ALL):
@@ -155,8 +155,8 @@ def _note_restore(where: "Where", file: Path, revision: str) -> bool:
     from filterd.database.copies import digest_file
     from mgmt.ledger.event import SETTINGS, Event, Value, account
     from mgmt.ledger.store import append, size
-    from parental.database import writing
-    from parental.engines import engine_of
+    from parental.store.database import writing
+    from parental.store.engines import engine_of
 
     if revision < LEDGER_SINCE:
         return False

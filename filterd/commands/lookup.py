@@ -19,7 +19,7 @@ from filterd.lookup.bulk import Asking
 from filterd.lookup.explain import CHANNELS
 from filterd.lookup.line_io import line_batches
 from filterd.lookup.open_tables import IMAGES_DIR, open_attributed
-from parental.subscriber import MAX_ID
+from parental.policy.subscriber import MAX_ID
 
 EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"
 

@@ -136,8 +136,8 @@ def _change_names(args: argparse.Namespace) -> int:
     if args.verb == "names":
         args.rows = _read_names(args)
     from filterd.database.access import opened_for_control
-    from parental.database import writing
     from parental.errors import BadSubscriber, DatabaseFault, NoSubscriber
+    from parental.store.database import writing
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:

@@ -124,8 +124,8 @@ def _change(config: Config, said: "DeskSettings") -> int:
 
 def _in_database(config: Config, work: Any, *, is_writing: bool) -> Any:
     from filterd.database.access import opened_for_control
-    from parental.database import reading, writing
     from parental.errors import DatabaseFault
+    from parental.store.database import reading, writing
 
     transaction = writing if is_writing else reading
     try:

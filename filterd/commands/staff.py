@@ -97,8 +97,8 @@ def _add_certificates(verbs: "Parsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mgmt.staff.people import Unfit
-    from parental.database import reading, writing
     from parental.errors import DatabaseFault
+    from parental.store.database import reading, writing
 
     config, work = loaded(args.config), _WORK[args.verb]
     args.zone = config.parental.timezone

@@ -65,8 +65,8 @@ def _add_wanted(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from parental.database import reading, writing
     from parental.errors import DatabaseFault
+    from parental.store.database import reading, writing
 
     work = {"list": _list, "revoke": _revoke}.get(args.verb, _create)
     transaction = reading if args.verb == "list" else writing

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.appeals.key_text import key_of
 from mgmt.text.links import target_of
-from parental.subscriber import MAX_ID, PROVINCE
+from parental.policy.subscriber import MAX_ID, PROVINCE
 from rules.category import CATEGORIES, NAMELESS, SERVICES
 from rules.lists import catalogue
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filterd.config import kinds
 from filterd.config.spec import CONTROL, one
-from parental.subscriber import MAX_ID
+from parental.policy.subscriber import MAX_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

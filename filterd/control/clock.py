@@ -25,7 +25,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from mgmt.ledger.trusted_clock import MEND, TOLERANCE_S, UNKNOWN, Clocks, behind, known, read_clocks
-from parental.database import writing
+from parental.store.database import writing
 
 DOUBTED_S = 86_400  # each hour of the day comes once meanwhile, and an operator has had a day to look
 STEADY_S = 5  # what a clock that is slewed gains in some hours

@@ -19,8 +19,8 @@ from filterd.process.start_faults import OF_THE_BOX
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
 from mgmt.ledger.trusted_clock import UNKNOWN
-from parental.database import writing
 from parental.errors import DatabaseFault
+from parental.store.database import writing
 
 DATABASE = "database"  # the fault of it, while control waits for it at its start
 

@@ -34,10 +34,10 @@ from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut
 from mgmt.orders.model import is_url
-from parental.database import reading
-from parental.profile import Profile, allowed_at
-from parental.profiles import changed_since, iter_profiles, prefixes_of
-from parental.revision import current_revision
+from parental.policy.profile import Profile, allowed_at
+from parental.policy.profiles import changed_since, iter_profiles, prefixes_of
+from parental.store.database import reading
+from parental.store.revision import current_revision
 from rules.category import NUMBERS
 from rules.names.canonical import canonical_wire
 from rules.names.urls import read_url

@@ -40,8 +40,8 @@ from mgmt.holds.shapes import line_of
 from mgmt.orders.approvals import broader_by
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
-from parental.database import reading
 from parental.errors import DatabaseFault
+from parental.store.database import reading
 from rules.category import NUMBERS, category_name
 from rules.compiler.manifest import read_manifest
 

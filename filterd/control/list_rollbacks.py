@@ -24,8 +24,8 @@ from mgmt.lists.rollbacks import LIVES, digest_of, versions_of
 from mgmt.orders.approvals import OF_LISTS, ROLLBACK, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.proof import Proof, why_unproven
-from parental.database import reading, writing
 from parental.schema.orders import approvals
+from parental.store.database import reading, writing
 from rules.lists.versions import rolled_back_once
 
 log = logging.getLogger("filterd.control.service")

@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 from parental.calendar import exceptions, screen_time, weeks
 from parental.calendar.day_sets import Range
 from parental.calendar.plans import announced_of
-from parental.database import reading, writing
-from parental.held import BATCH
+from parental.policy.held import BATCH
+from parental.store.database import reading, writing
 
 LONGEST_SLEEP_S = 60.0  # how long announced dates, and a step of the clock, can go unseen
 STEP_S = 2.0  # between two looks; slewing gains a fiftieth of it

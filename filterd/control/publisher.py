@@ -44,10 +44,10 @@ from mgmt.orders.letters import counts_here, keep_letters
 from mgmt.orders.live import orders_revision
 from mgmt.orders.sealed_orders import served
 from mgmt.shadows.store import counted_lists
-from parental.database import reading, writing
 from parental.errors import DatabaseFault
-from parental.profiles import count_profiles
-from parental.revision import mark_revision
+from parental.policy.profiles import count_profiles
+from parental.store.database import reading, writing
+from parental.store.revision import mark_revision
 from rules.compiler.manifest import Kind
 
 RENEW = timedelta(days=1)  # of the base of subscribers and policy, which knows two turns of a zone's clocks

@@ -22,9 +22,9 @@ from mgmt.canaries.rules import Policy
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.decisions import has_due, is_waiting
 from mgmt.orders.live import orders_revision
-from parental.database import reading
-from parental.revision import current_revision
 from parental.schema.orders import orders
+from parental.store.database import reading
+from parental.store.revision import current_revision
 
 MOST_TURNS = 8  # looks in a row; who approves many entries at another gateway takes longer for each
 

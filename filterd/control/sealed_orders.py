@@ -20,7 +20,7 @@ from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.sealed_orders import SealedOrder, bundle_of, source_of_order
 from mgmt.orders.sealed_messages import Reading, Sealed, is_as_stored, keep_reading, messages, readings
 from mgmt.orders.sealed_orders import approve_steps, in_force
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 from rules.errors import BadList, BadSource
 
 NOT_AS_STORED: Final = "its message is not the one that was stored with it"

@@ -92,9 +92,9 @@ from filterd.process.messages import Status
 from mgmt.appeals.store import put_appeal
 from mgmt.control_protocol import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
 from mgmt.wrong_blocks import find_report, report_mistake
-from parental.database import reading, writing
 from parental.people.requests import Wanted
-from parental.profile import QUOTA
+from parental.policy.profile import QUOTA
+from parental.store.database import reading, writing
 from rules.names.canonical import canonical_name
 
 

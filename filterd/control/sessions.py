@@ -24,9 +24,9 @@ from filterd.kernel.pool_locks import Pool
 from filterd.kernel.session_locks import Seen
 from filterd.places import SESSION_IMAGES
 from filterd.radius.nas import is_in
-from parental.database import reading
 from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.names import find_profiles
+from parental.store.database import reading
 
 OUTSIDE = "sessions outside of pools"  # the fault of it
 

@@ -16,11 +16,11 @@ from filterd.as_owner import as_owner_of
 from filterd.config import Config
 from filterd.keys import has_pseudonym_key
 from filterd.places import database_file
-from parental.database import open_database
-from parental.engines import Where, engine_of, shown
 from parental.errors import NoTables, WrongRevision
-from parental.reserve import Reserve
 from parental.schema.privileges import CONTROL, WEB
+from parental.store.database import open_database
+from parental.store.engines import Where, engine_of, shown
+from parental.store.reserve import Reserve
 
 PATIENCE_S = 10.0  # that control takes to make the tables of a new box
 LOOK_AGAIN_S = 0.1

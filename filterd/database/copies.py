@@ -19,10 +19,10 @@ from typing import IO, BinaryIO, cast
 from filterd.as_owner import as_owner_of
 from filterd.database.health import faults_within
 from filterd.errors import Missing, WrongUse
-from parental.database import reading
-from parental.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
 from parental.errors import DatabaseDamaged
-from parental.migrations.revisions import Found, State, find_revision, upgrade
+from parental.store.database import reading
+from parental.store.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
+from parental.store.revisions import Found, State, find_revision, upgrade
 from rules.atomic_file import writing_whole
 
 # Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.

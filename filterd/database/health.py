@@ -9,11 +9,11 @@ from pathlib import Path
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
 
-from parental.database import reading, writing
-from parental.engines import Where, engine_of, shown
 from parental.errors import DatabaseAway, DatabaseFault
-from parental.migrations.revisions import State, find_revision, known_revisions
-from parental.reserve import Reserve
+from parental.store.database import reading, writing
+from parental.store.engines import Where, engine_of, shown
+from parental.store.reserve import Reserve
+from parental.store.revisions import State, find_revision, known_revisions
 
 MAX_FAULTS = 10  # shown of what does not hold together
 

@@ -56,7 +56,7 @@ def run_deliver(args: argparse.Namespace) -> int:
 def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> bool:
     """Try messages, those of one receiver in turn and the receivers at once; whether none waits any more."""
     from mgmt.deadlines.notices import find_notice
-    from parental.database import reading
+    from parental.store.database import reading
 
     of_receiver: dict[str, list[int]] = {}
     with reading(engine) as conn:
@@ -76,7 +76,7 @@ def deliver(config: Config, engine: "Engine", number: int) -> bool:
     from filterd.escalation.contacts import find_contact, shown
     from filterd.escalation.failed import DeliveryFailed
     from mgmt.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
-    from parental.database import reading, writing
+    from parental.store.database import reading, writing
 
     with reading(engine) as conn:
         notice = find_notice(conn, number)

@@ -29,7 +29,7 @@ from mgmt.deadlines.reviews import give_reviews, is_of_review
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from mgmt.orders.dates import for_review, lapse_due
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a setting can give
 AT_ONCE = 20  # messages of one job

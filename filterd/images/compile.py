@@ -37,7 +37,7 @@ from filterd.process.jobs import run_job
 from mgmt.orders.live import live_entries, orders_revision, shadow_entries
 from mgmt.orders.store import find_order, number_letter
 from mgmt.shadows.places import SHADOW_LISTS
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs
 from rules.compiler.digests import Digests

@@ -23,7 +23,7 @@ from mgmt.orders.judge import text_of_network
 from mgmt.orders.live import Live
 from mgmt.orders.model import ADDRESS, SCOPES, URL, URL_PREFIX, is_url
 from mgmt.orders.proof import BY_NAMES, Proof
-from parental.database import writing
+from parental.store.database import writing
 from rules.compiler.guards import Rails
 from rules.lists.source import Source
 from rules.names.canonical import canonical_octets

@@ -25,12 +25,12 @@ from sqlalchemy import Connection, Engine
 
 from fastpath.images.image import BadImage, open_image
 from fastpath.images.layout import ImageKind
-from parental.addresses import forget_released
-from parental.changed_profiles import ChangedProfiles
-from parental.compile import write_policy_base, write_subscribers_base
-from parental.database import reading
-from parental.people.long_names import with_long_names
-from parental.revision import current_revision
+from parental.policy.addresses import forget_released
+from parental.policy.changed_profiles import ChangedProfiles
+from parental.policy.compile import write_policy_base, write_subscribers_base
+from parental.policy.long_names import with_long_names
+from parental.store.database import reading
+from parental.store.revision import current_revision
 from rules.atomic_file import writing_whole
 from rules.compiler.manifest import Kind, Levels, claimed_generation, generation_of, image_path, publish
 

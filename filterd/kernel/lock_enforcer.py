@@ -1,8 +1,8 @@
 """Lock enforcement: keeps the kernel's sets of locked lines and pools, redirected subscribers, suspects and the help
 corridor.
 
-Invariants: the kernel's sets hold what parental.locks says of one instant, and nothing else.  Where another program has
-changed rules, the sets are replaced; where they are gone, all rules are applied again.
+Invariants: the kernel's sets hold what parental.policy.locks says of one instant, and nothing else.  Where another
+program has changed rules, the sets are replaced; where they are gone, all rules are applied again.
 Connections of a prefix are cut after it was added to the sets, so that none comes back.  Lines that were locked before
 the start are cut once more, which is harmless.  An update that the kernel refuses is repeated at the next refresh;
 instead of rules that it refuses, those before are applied again.
@@ -30,13 +30,13 @@ from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_o
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import SessionLocks
 from mgmt.control_protocol import Cut
-from parental.addresses import released_since
-from parental.database import reading
 from parental.errors import DatabaseFault
-from parental.held import iter_held
-from parental.locks import LockTable
-from parental.profiles import changed_since, iter_profiles
-from parental.revision import current_revision
+from parental.policy.addresses import released_since
+from parental.policy.held import iter_held
+from parental.policy.locks import LockTable
+from parental.policy.profiles import changed_since, iter_profiles
+from parental.store.database import reading
+from parental.store.revision import current_revision
 
 log = logging.getLogger("filterd.kernel.lock_enforcer")
 

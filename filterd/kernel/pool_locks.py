@@ -17,8 +17,8 @@ from fastpath.people.held_prefixes import HeldPrefixes
 from fastpath.people.spans import spans_without
 from filterd.kernel.intervals import Network, Span, merged, span_of
 from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, networks_of, packed_spans
-from parental.locks import LockTable
-from parental.profiles import iter_profiles
+from parental.policy.locks import LockTable
+from parental.policy.profiles import iter_profiles
 
 Pool = tuple[Network, int | None]  # with the number of its default profile
 NOTHING: SpanColumns = {4: b"", 6: b""}

@@ -22,9 +22,9 @@ from fastpath.people.session_levels import run_at, session_ranges
 from filterd.kernel.intervals import Network, Span, merged
 from filterd.kernel.pool_locks import Pool, PoolLocks
 from filterd.kernel.prefix_columns import Columns, SpanColumns, firsts_of
-from parental.held import Held
-from parental.locks import LockTable
-from parental.profiles import iter_profiles
+from parental.policy.held import Held
+from parental.policy.locks import LockTable
+from parental.policy.profiles import iter_profiles
 
 FEW = 10_000  # profiles that are read one by one; with more, all are read
 

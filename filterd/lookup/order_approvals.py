@@ -61,8 +61,8 @@ def add_approve(verbs: Any) -> None:
 def run_approve(args: argparse.Namespace) -> int:
     from filterd.database.access import opened_for_control
     from mgmt.orders.approvals import NotApproved
-    from parental.database import writing
     from parental.errors import DatabaseFault
+    from parental.store.database import writing
 
     config = loaded(args.config)
     if not args.list:

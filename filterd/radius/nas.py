@@ -11,8 +11,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from filterd.config.radius import Nas
+from parental.policy.subscriber import Network
 from parental.sessions.record import network_of, slot_of
-from parental.subscriber import Network
 
 LEAST_SECRET = 16  # octets: an authenticator of MD5 is searched at a billion guesses a second
 Span = tuple[int, int, int]  # version, first and last address

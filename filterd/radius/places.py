@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from filterd.config.radius import Nas, NasPlace
 from filterd.radius.nas import is_in
+from parental.policy.subscriber import Network
 from parental.sessions.record import NAS, PROFILE, Digests, network_of, slots_in
-from parental.subscriber import Network
 
 
 class Place(NamedTuple):

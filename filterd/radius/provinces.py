@@ -20,7 +20,7 @@ from filterd.places import RADIUS, radius_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from filterd.radius.messages import MOST_PROFILES, AskProvinces, ProvincesKnown
 from filterd.radius.places import PlaceTable
-from parental.subscriber import PROVINCE
+from parental.policy.subscriber import PROVINCE
 
 LEAST_AGE_S, OF_ITS_COST = 1.0, 20.0  # they are made again after so long, or so many times what it took
 PATIENCE_S = 2.0

@@ -66,11 +66,11 @@ from filterd.statistics.publisher import publish_quarters
 from mgmt.confirmation.replies import Mark, changed, confirm, due, mark_of, restate
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
-from parental.database import reading, writing
 from parental.errors import DatabaseFull
 from parental.people.provinces import Provinces
-from parental.reserve import Reserve
 from parental.schema.privileges import LEDGER
+from parental.store.database import reading, writing
+from parental.store.reserve import Reserve
 
 DRAIN_S = 0.5
 # A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.

@@ -40,7 +40,7 @@ from mgmt.statistics.cells import (
 )
 from mgmt.statistics.disclosure import LEAST, Values
 from mgmt.statistics.releases import Totals, has_text, last_bypass, put_release
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 DELAY = timedelta(days=1)  # after the end of a quarter: what waits in spools is in the records by then
 SHARED = ""  # the node of what all gateways of a database publish together

@@ -22,7 +22,7 @@ from mgmt.statistics.statement import Appeals, protected_appeals
 from mgmt.transparency import statement
 from mgmt.transparency.counts import answered_ms, directed
 from mgmt.transparency.releases import find_release, put_release
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 
 def tell_last(box: Box, clocks: Clocks, rules: Rules, hidden: Sequence[str]) -> str | None:

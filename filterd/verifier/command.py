@@ -71,7 +71,7 @@ def _place(config: Config) -> "Place":
 
 def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse.Namespace) -> int:
     from filterd.lookup.order_approvals import find_named
-    from parental.database import reading
+    from parental.store.database import reading
 
     with reading(engine) as conn:
         number = int(find_named(conn, args.ref, args.issuer).id)
@@ -82,7 +82,7 @@ def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse
 
 def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -> None:
     from mgmt.confirmation.verifications import due
-    from parental.database import reading
+    from parental.store.database import reading
 
     put_off: dict[int, float] = {}  # orders that could not be asked → when they are asked again
     while True:
@@ -120,7 +120,7 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
     from mgmt.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.ledger.event import account
     from mgmt.orders.store import get_order
-    from parental.database import reading, writing
+    from parental.store.database import reading, writing
 
     with reading(engine) as conn:
         order, revision = get_order(conn, number), revision_of(conn, number)
@@ -150,7 +150,7 @@ def asks_as(config: Config) -> str | None:
 def _address_of(conn: "Connection", line: int | None) -> str | None:
     """An address of the probe's line, which may have rules of its own; None: the line is not known."""
     from parental.errors import NoSubscriber
-    from parental.store import get_subscriber
+    from parental.policy.subscribers import get_subscriber
 
     try:
         prefixes = () if line is None else get_subscriber(conn, line).prefixes

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mgmt.api.line_shapes import UNCHANGED, Hours, SafeSearch
 from mgmt.frame.shapes import LINE, Cursor, Line, Next, Receipt
 from parental.people.children import YEARS
-from parental.subscriber import MAX_ID, MAX_LABEL_CHARACTERS
+from parental.policy.subscriber import MAX_ID, MAX_LABEL_CHARACTERS
 
 MAX_ROWS = 1000  # of one transaction: some 0.3 s of new lines
 

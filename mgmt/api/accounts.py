@@ -47,7 +47,7 @@ from parental.people.accounts import Account
 from parental.people.caregivers import Caregiver, caregivers_of
 from parental.people.children import Child, belongings, children_of
 from parental.people.levels import PACKETS, offers, rules_of
-from parental.subscriber import MAX_ID
+from parental.policy.subscriber import MAX_ID
 
 T = TypeVar("T")
 

@@ -32,8 +32,8 @@ from mgmt.frame.shapes import MAX_NUMBER, Instant, Line
 from mgmt.ledger.event import PULLS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.problems import RECORDS_AWAY, Problem
-from parental.subscriber import PROVINCE as CODE
-from parental.subscriber import UNKNOWN_PROVINCE
+from parental.policy.subscriber import PROVINCE as CODE
+from parental.policy.subscriber import UNKNOWN_PROVINCE
 
 log = logging.getLogger(__name__)
 

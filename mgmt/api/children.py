@@ -21,13 +21,13 @@ from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
 from mgmt.households import note_choice
 from mgmt.problems import Problem
-from parental import profiles
 from parental.people import children
 from parental.people.children import Child
 from parental.people.levels import LOCKS, PACKETS, rules_of
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
-from parental.subscriber import parse_prefix
+from parental.policy import profiles
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import parse_prefix
 
 
 async def add_child(request: web.Request, principal: Principal) -> web.Response:

@@ -22,9 +22,9 @@ from mgmt.ledger.event import PEOPLE, Event
 from mgmt.ledger.store import append
 from parental.errors import BadPerson
 from parental.people.intake import Outcome, Wanted, provision
-from parental.profile import Profile
-from parental.schedule import Schedule
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy.profile import Profile
+from parental.policy.schedule import Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
 
 MAX_OCTETS = 2**20  # of MAX_ROWS rows, with a dozen prefixes each
 WISHES = frozenset(field.encode_name for field in msgspec.structs.fields(Wishes))

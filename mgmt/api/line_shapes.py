@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mgmt.frame.shapes import Line, Next, Receipt
-from parental.profile import MAX_HOUSEHOLD_NAMES
-from parental.schedule import MAX_INTERVALS
-from parental.subscriber import MAX_PREFIXES
+from parental.policy.profile import MAX_HOUSEHOLD_NAMES
+from parental.policy.schedule import MAX_INTERVALS
+from parental.policy.subscriber import MAX_PREFIXES
 
 MAX_PAUSE_MINUTES = 366 * 1440  # a year; longer is "until resumed"
 MAX_CATEGORIES = 127  # as many as there can be, with services

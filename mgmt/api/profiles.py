@@ -19,8 +19,8 @@ from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of, query_of
 from mgmt.frame.shapes import After
 from mgmt.ledger.store import append
-from parental import store
-from parental.subscriber import Subscriber
+from parental.policy import subscribers as store
+from parental.policy.subscriber import Subscriber
 
 
 async def list_profiles(request: web.Request, _: Principal) -> web.Response:

@@ -40,12 +40,13 @@ from mgmt.households import note_choice_of_line
 from mgmt.ledger.event import PEOPLE, Event
 from mgmt.ledger.store import append
 from mgmt.problems import Problem, forbidden
-from parental import schedule, store
 from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
 from parental.people.household_names import ALLOWED, DENIED, household_names
-from parental.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
-from parental.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
-from parental.subscriber import MAX_ID, Subscriber, parse_prefix
+from parental.policy import schedule
+from parental.policy import subscribers as store
+from parental.policy.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
+from parental.policy.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
+from parental.policy.subscriber import MAX_ID, Subscriber, parse_prefix
 from rules.category import CATEGORIES, SERVICES
 
 DAY_MINUTES = 1440

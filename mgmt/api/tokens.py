@@ -32,7 +32,7 @@ from mgmt.staff.tokens import (
     token_json,
 )
 from mgmt.staff.tokens import revoke_token as revoke
-from parental.subscriber import MAX_ID
+from parental.policy.subscriber import MAX_ID
 
 PAGE = 200
 MAX_NUMBER_DIGITS = 15

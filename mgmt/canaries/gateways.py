@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from mgmt.canaries.rules import Policy
-from parental.database import upsert
 from parental.schema.canaries import gateway_settings
+from parental.store.database import upsert
 
 GONE_S = 3600  # of a gateway that is down for longer its operator knows; a name that is used no more is not compared
 

@@ -25,11 +25,11 @@ from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.events import note_order
 from mgmt.orders.live import OPEN_CANARIES, REVISION
 from mgmt.orders.model import PENDING
-from parental.database import upsert
-from parental.revision import raise_revision
 from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
+from parental.store.database import upsert
+from parental.store.revision import raise_revision
 
 ROLLED_BACK_FROM = "rolled back from its canary: "  # begins the reason of an entry
 RUNNING = "running"

@@ -21,9 +21,9 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, steps_of
-from parental.database import upsert
 from parental.schema.deadlines import order_alarms
 from parental.schema.orders import order_steps, orders
+from parental.store.database import upsert
 
 BEFORE = "before"  # a kind: the order is older than the alarms
 _LAST = (Alarm.OVERDUE.value, BEFORE)

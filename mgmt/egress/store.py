@@ -15,8 +15,8 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, time_text
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.ledger.store import append
-from parental.database import upsert
 from parental.schema.registers import dns_source_exports, dns_source_statements, dns_sources
+from parental.store.database import upsert
 
 SILENT = timedelta(days=30)  # a gateway that has said nothing for so long is not there any more
 

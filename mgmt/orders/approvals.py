@@ -51,9 +51,9 @@ from mgmt.orders.model import (
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
 from mgmt.staff.issuers import folded
-from parental.revision import raise_revision
 from parental.schema.canaries import order_canaries
 from parental.schema.orders import approvals, entries, entry_parts, orders
+from parental.store.revision import raise_revision
 
 HELD, EMERGENCY, SEALED, ENFORCE = "held", "emergency", "sealed", "enforce"
 KINDS = (BROADER, HELD, EMERGENCY, SEALED, ENFORCE)

@@ -20,9 +20,9 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
 from mgmt.orders.live import MAY_COME, REVISION
 from mgmt.orders.model import IN_FORCE, Order
-from parental.revision import raise_revision
 from parental.schema.orders import entries, orders
 from parental.schema.sealed_orders import sealed_messages
+from parental.store.revision import raise_revision
 
 LATEST = timedelta(days=3653)  # ten years: what is later is a slip of the pen
 EXPIRED_AS_ORDERED = "its last day, as it was ordered, is over"

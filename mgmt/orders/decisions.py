@@ -78,9 +78,9 @@ from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
 from mgmt.orders.versions import Replaced, replaced_entries
 from mgmt.shadows import store as shadows
-from parental.column_types import is_octets
-from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, entry_parts, orders
+from parental.store.column_types import is_octets
+from parental.store.revision import raise_revision
 from rules.names.prefixes import wires_of
 
 MISWRITTEN = "is not what its value says"

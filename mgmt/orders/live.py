@@ -25,10 +25,10 @@ from mgmt.orders.model import (
     URL,
     URL_PREFIX,
 )
-from parental.column_types import is_octets
-from parental.revision import current_revision
 from parental.schema.canaries import order_canaries, order_shadows
 from parental.schema.orders import approvals, entries, entry_parts
+from parental.store.column_types import is_octets
+from parental.store.revision import current_revision
 
 REVISION = "orders"
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed

@@ -51,9 +51,9 @@ from mgmt.orders.versions import earlier, next_version
 from mgmt.shadows import store as shadows
 from mgmt.shadows.places import list_of
 from mgmt.shadows.store import Shadow
-from parental.column_types import is_octets
-from parental.revision import raise_revision
 from parental.schema.orders import approvals, entries, orders
+from parental.store.column_types import is_octets
+from parental.store.revision import raise_revision
 
 # States of orders, beside statuses.
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"

@@ -14,9 +14,9 @@ from typing import Any
 from aiohttp import web
 
 from mgmt.app_context import CLOCK, SETTINGS, read
-from parental.by_address import find_subscriber
-from parental.profile import lock_reason, next_lock_change
-from parental.subscriber import Subscriber
+from parental.policy.by_address import find_subscriber
+from parental.policy.profile import lock_reason, next_lock_change
+from parental.policy.subscriber import Subscriber
 from rules.names.clients import client_address
 
 PATH = "/captive"

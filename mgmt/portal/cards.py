@@ -27,8 +27,8 @@ from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
 from parental.people.children import Child, children_of
 from parental.people.levels import LOCKS, FreeLine, Level, free_lines, level_of, rules_of
-from parental.profile import Profile, is_closed_by_quota_alone
-from parental.profiles import load_profiles
+from parental.policy.profile import Profile, is_closed_by_quota_alone
+from parental.policy.profiles import load_profiles
 
 DRAWINGS = ("kite", "boat", "flower", "ball", "star", "cat")  # of templates/drawings.html
 HOME = "home"

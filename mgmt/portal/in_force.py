@@ -13,7 +13,7 @@ from aiohttp import web
 from mgmt.app_context import CONTROL, ENGINE, read_in
 from mgmt.control_protocol import Receipt, receive
 from mgmt.errors import NotInForce
-from parental.revision import current_revision
+from parental.store.revision import current_revision
 
 ASK_AGAIN_S = 5.0  # after a refusal: pages are opened often, and control is kept from its work by each question
 PATIENCE_S = 2.0  # of a page that only looks

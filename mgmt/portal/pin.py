@@ -22,9 +22,9 @@ from mgmt.households import note_choice
 from mgmt.portal.frame import Sent
 from mgmt.portal.session import LIFE, Session, end_pins, keep_pin, refuse_repeated, spend
 from mgmt.staff.passwords import HASHER
-from parental.database import upsert
 from parental.people.login_codes import STEP, plain_digits
 from parental.schema.access import family_pins
+from parental.store.database import upsert
 
 DIGITS = range(4, 7)
 FREE = 5  # wrong tries in a row without a wait: a person who mixes up two PINs

@@ -36,12 +36,12 @@ from mgmt.portal.frame import (
 from mgmt.portal.session import begin_for, begin_session, end_session
 from mgmt.portal.sms import Sender, Sms, texts_of
 from mgmt.portal.visitor.scripts import CODE, with_script
-from parental.addresses import holder_of
 from parental.errors import BadPerson
 from parental.people import login_codes
 from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
 from parental.people.login_codes import Asked, TooMany
 from parental.people.phones import Phones, international, plain_number
+from parental.policy.addresses import holder_of
 from rules.names.clients import client_address, client_of
 
 WINDOW_S = 600.0

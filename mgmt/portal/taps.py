@@ -26,8 +26,8 @@ from parental.calendar.quota import Quota
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By
 from parental.people.levels import LOCKS, rules_of
-from parental.profile import UNTIL_RESUMED, is_closed_by_quota_alone
-from parental.profiles import get_profile, pause, resume, touch
+from parental.policy.profile import UNTIL_RESUMED, is_closed_by_quota_alone
+from parental.policy.profiles import get_profile, pause, resume, touch
 from parental.schema.lines import profiles
 
 MINUTES = 30  # of one tap

@@ -22,10 +22,10 @@ from mgmt.orders.events import note_order
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import IN_FORCE, SHADOW
 from mgmt.shadows.places import N_PLACES, list_of
-from parental.database import upsert
-from parental.revision import raise_revision
 from parental.schema.canaries import order_shadow_counts, order_shadows
 from parental.schema.orders import entries
+from parental.store.database import upsert
+from parental.store.revision import raise_revision
 
 LET_IN, OVER = "let_in", "over"  # outcomes
 WAITING, STARTING, COUNTING = "waiting", "starting", "counting"  # for a place; for the workers; it is counted

@@ -16,8 +16,8 @@ from parental.calendar.quota import Quota
 from parental.calendar.resolution import Closing
 from parental.calendar.screen_time import ends_by
 from parental.calendar.state import Is, State, state_at
-from parental.profile import QUOTA, Profile, without_quota
-from parental.schedule import DAY_MINUTES
+from parental.policy.profile import QUOTA, Profile, without_quota
+from parental.policy.schedule import DAY_MINUTES
 
 MINUTE = timedelta(minutes=1)
 

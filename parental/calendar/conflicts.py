@@ -13,7 +13,7 @@ from typing import NamedTuple
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import WEEK_DAYS, Closing, closings_on, passed_on, pieces_of
-from parental.schedule import DAY_MINUTES
+from parental.policy.schedule import DAY_MINUTES
 
 
 class Sort(enum.StrEnum):

@@ -1,6 +1,6 @@
 """Exceptions of a profile: closed until, more minutes, tonight off, open until; instants, with who made them and when.
 
-A pause is none of these: it is the profile's own (parental.profiles.pause), and no exception opens it.
+A pause is none of these: it is the profile's own (parental.policy.profiles.pause), and no exception opens it.
 
 Invariants: one that has ended is gone, and at most MAX_EXCEPTIONS are there; what would open nothing is refused
 and not kept.
@@ -19,9 +19,9 @@ from parental.calendar.day_sets import Calendar
 from parental.calendar.resolution import closings_on
 from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
-from parental.profile import MAX_SPANS, Profile, Span, is_open, next_time_change
-from parental.profiles import touch
-from parental.schedule import DAY_MINUTES
+from parental.policy.profile import MAX_SPANS, Profile, Span, is_open, next_time_change
+from parental.policy.profiles import touch
+from parental.policy.schedule import DAY_MINUTES
 from parental.schema.calendar import time_spans
 
 MAX_MORE = 240  # minutes of one grant or ticket: an afternoon

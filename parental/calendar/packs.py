@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from parental.errors import BadSchedule
-from parental.schedule import DAYS, parse_interval
+from parental.policy.schedule import DAYS, parse_interval
 
 FOLDER = Path(__file__).parent / "packs"
 Hours = tuple[int, int]  # start and end, minutes of a day

@@ -21,7 +21,7 @@ from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import hours_of
 from parental.calendar.sun import Turn, minute_of
-from parental.schedule import DAY_MINUTES, MAX_INTERVALS, WEEK_MINUTES, Interval
+from parental.policy.schedule import DAY_MINUTES, MAX_INTERVALS, WEEK_MINUTES, Interval
 
 WEEK_DAYS = 7
 PASSED = 120  # minutes between the earliest and the latest iftar, or suhoor, of a year, with room

@@ -1,10 +1,10 @@
 """State: what holds for a profile now, why, until when; and the coming week as a family reads it.
 
-The one function for API, portal and splash.  The lock itself is parental.profile's; here are the names that a family
-has given to its parts.
+The one function for API, portal and splash.  The lock itself is parental.policy.profile's; here are the names that a
+family has given to its parts.
 
-Invariants: no clock and no database; `is_closed` agrees with parental.profile.lock_reason, and `until` is the first
-second at which any of it is different.
+Invariants: no clock and no database; `is_closed` agrees with parental.policy.profile.lock_reason, and `until` is the
+first second at which any of it is different.
 """
 
 import enum
@@ -18,8 +18,8 @@ from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.exceptions import instant_of
 from parental.calendar.resolution import WEEK_DAYS, closings_on, set_of
-from parental.profile import OPENS, UNTIL_RESUMED, Profile, allowed_at, lock_reason
-from parental.schedule import DAY_MINUTES, next_turn
+from parental.policy.profile import OPENS, UNTIL_RESUMED, Profile, allowed_at, lock_reason
+from parental.policy.schedule import DAY_MINUTES, next_turn
 
 AHEAD_DAYS = 8  # a week, and what the day before it left over
 

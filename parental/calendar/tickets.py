@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from parental.calendar.exceptions import MAX_MORE, add, more
 from parental.errors import BadProfile, NoPerson
 from parental.people.household import By
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
 from parental.schema.calendar import ticket_keys, ticket_uses, tickets
 
 KEY_OCTETS = 32

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Select, select
 
 from parental.calendar.plans import announced_of, calendars_of, cards_of
 from parental.calendar.resolution import week_of
-from parental.held import BATCH
-from parental.profiles import load_profiles, put_week
-from parental.schedule import Interval
+from parental.policy.held import BATCH
+from parental.policy.profiles import load_profiles, put_week
+from parental.policy.schedule import Interval
 from parental.schema.calendar import cards
 from parental.schema.lines import profiles
 

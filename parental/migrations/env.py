@@ -1,4 +1,4 @@
-"""What Alembic runs for each command: on the connection, and in the transaction, that parental.migrations.revisions has
+"""What Alembic runs for each command: on the connection, and in the transaction, that parental.store.revisions has
 begun."""
 
 from alembic import context

@@ -11,17 +11,17 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from parental.addresses import is_of, network_of
 from parental.errors import BadPerson, NoPerson
 from parental.people.accounts import get_account, one_line
 from parental.people.devices import find_device
-from parental.profile import Profile
-from parental.profiles import create_profile, new_number, touch_all
-from parental.revision import REVISION, raise_revision
+from parental.policy.addresses import is_of, network_of
+from parental.policy.profile import Profile
+from parental.policy.profiles import create_profile, new_number, touch_all
+from parental.policy.subscriber import Network
+from parental.policy.subscribers import leave_profile
 from parental.schema.lines import addresses, devices, lines, profiles
 from parental.schema.people import children
-from parental.store import leave_profile
-from parental.subscriber import Network
+from parental.store.revision import REVISION, raise_revision
 
 MAX_CHILDREN = 64  # a family has a handful; a school has a profile a class
 YEARS = range(1990, 2101)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from fastpath.images.layout import Limit
 from parental.errors import BadProfile
-from parental.people.long_names import fits
+from parental.policy.long_names import fits
 from rules.errors import BadName
 from rules.names.canonical import canonical_name, canonical_wire
 from rules.names.public_suffixes import public_suffixes

@@ -17,13 +17,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, select
 
 from fastpath.dns.device_option import is_device
-from parental.addresses import network_of
 from parental.people.accounts import lines_of
 from parental.people.caregivers import ACTIVE, SCHOOL
-from parental.profiles import prefixes_of
+from parental.policy.addresses import network_of
+from parental.policy.profiles import prefixes_of
+from parental.policy.subscriber import Network
 from parental.schema.lines import addresses, devices, line_names, lines
 from parental.schema.people import caregivers, children
-from parental.subscriber import Network
 
 # what the resolver alone enforces; soft hours are some that leave a category open
 NAMES = ("categories", "services", "allowed", "denied", "safe_search", "youtube", "canaries", "soft_hours")

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from parental.addresses import network_of
 from parental.people.accounts import lines_of
 from parental.people.children import Child, assign_device, assign_line, assign_prefix
 from parental.people.levels import free_lines, is_named
+from parental.policy.addresses import network_of
+from parental.policy.subscriber import Network
 from parental.schema.lines import addresses, devices, lines
-from parental.subscriber import Network
 
 MAC = b"\xff\0mac"  # how the address of a device begins that its router names by its MAC (fastpath.dns.device_option)
 MAC_AT, CPE_AT = 10, 5

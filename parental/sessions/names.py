@@ -12,10 +12,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, or_, select
 
 from parental.errors import BadSubscriber, NoSubscriber
-from parental.held import BATCH
-from parental.profiles import touch, touch_all
-from parental.revision import LOST_NAMES, REVISION, current_revision, raise_revision
+from parental.policy.held import BATCH
+from parental.policy.profiles import touch, touch_all
 from parental.schema.lines import line_names, lines, profiles
+from parental.store.revision import LOST_NAMES, REVISION, current_revision, raise_revision
 
 MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
 

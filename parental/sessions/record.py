@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from parental.subscriber import Network
+from parental.policy.subscriber import Network
 
 LIVES, ENDED, RESTARTED = 1, 2, 3  # a session; one that has ended; a NAS, whose sessions before have ended
 KEY_OCTETS, NAS_OCTETS = 16, 8

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from support.control.box import SAID, database_key
 from support.system.daemon import Daemon
 
-from parental.database import opened
-from parental.engines import Where
+from parental.store.database import opened
+from parental.store.engines import Where
 from rules.lists.acceptance import examine
 
 

@@ -17,8 +17,8 @@ from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configur
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
-from parental.database import open_database, writing
 from parental.schema.orders import approvals
+from parental.store.database import open_database, writing
 
 pytestmark = pytest.mark.kernel
 

@@ -19,12 +19,12 @@ from mgmt.orders.sealed import why_sealed
 from mgmt.settings import Settings, StopPage
 from mgmt.staff.people import Person, add_person
 from mgmt.staff.tokens import create_token
-from parental import store
-from parental.database import open_database, writing
-from parental.engines import Where, engine_of
+from parental.policy import subscribers as store
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.privileges import CONTROL as CONTROL_ROLE
 from parental.schema.privileges import WEB
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, writing
+from parental.store.engines import Where, engine_of
 from rules.lists.letter import Letter, read_letter
 
 

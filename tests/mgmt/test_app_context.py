@@ -9,7 +9,7 @@ from support.present import present
 
 from mgmt.app_context import ENGINE, json_response, read, utc_now, write
 from mgmt.frame.shapes import After
-from parental import revision
+from parental.store import revision
 
 
 @pytest.fixture

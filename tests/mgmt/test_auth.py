@@ -36,19 +36,19 @@ from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import Wanted, make_token, revoke_token
 from mgmt.wrong_blocks import report_mistake
-from parental import store
 from parental.calendar import exceptions, plans, screen_time, tickets, weeks
 from parental.calendar.card import Card, Kind
-from parental.database import reading, upsert, writing
 from parental.errors import DatabaseFull
 from parental.people import caregivers, children, devices
 from parental.people.caregivers import Caregiver
 from parental.people.household import By
-from parental.profile import Profile, Span
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile, Span
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema import metadata
 from parental.schema.access import family_pins, tokens
 from parental.schema.records import legal_holds
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, upsert, writing
 from rules.names.protected import Protected
 
 OWN, FOREIGN = "own", "foreign"

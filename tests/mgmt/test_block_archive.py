@@ -2,7 +2,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf
 
 from mgmt.block_archive import OrderName, order_names
-from parental.database import reading
+from parental.store.database import reading
 
 
 async def test_each_order_has_its_name(desk: DeskOf, engine: Engine) -> None:

@@ -8,8 +8,8 @@ from fastpath.images.verdict import Reason
 from filterd.lookup.words import word
 from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord, CsamCount, Position
-from parental.database import reading, writing
 from parental.schema.records import blocks, csam_counts, day_keys
+from parental.store.database import reading, writing
 
 NOON = 1785758400
 KEY = bytes(range(32))

@@ -26,8 +26,8 @@ from mgmt.frame import rates
 from mgmt.orders.sealed import why_sealed
 from mgmt.settings import Settings
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, ROLES
-from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from parental.store.engines import Where, engine_of
 from rules.lists.letter import Letter, read_letter
 
 pytestmark = [pytest.mark.services, pytest.mark.one_database]

@@ -9,8 +9,8 @@ from support.mgmt.desk import NOW
 from mgmt.households import note_choice_of_line, record
 from mgmt.ledger import store as ledger
 from mgmt.ledger.event import Actor
-from parental.database import writing
 from parental.people.household import history
+from parental.store.database import writing
 
 SANA = Actor("caregiver", "3", "owner")
 

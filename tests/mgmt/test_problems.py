@@ -13,10 +13,10 @@ from mgmt.app import create_app
 from mgmt.errors import BadRequest, NotInForce, NotJson
 from mgmt.problems import NOT_SIGNED, TITLES, Problem, problem_of, problems
 from mgmt.settings import Settings
-from parental.database import writing
-from parental.engines import Where, engine_of
 from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFull
 from parental.schema.privileges import WEB
+from parental.store.database import writing
+from parental.store.engines import Where, engine_of
 
 Client = TestClient[web.Request, web.Application]
 
@@ -176,7 +176,7 @@ async def test_what_keeps_the_database_from_its_work_is_a_sentence_without_its_p
     def fail(*_: object) -> None:
         raise fault("database /var/lib/filterd/database/filterd.db: …")
 
-    monkeypatch.setattr("parental.store.pause", fail)
+    monkeypatch.setattr("parental.policy.subscribers.pause", fail)
     got, head, body = await operator.raw("POST", "/v1/subscribers/7/pause", data=b"{}")
 
     assert (got, head.get("Retry-After")) == (status, after)

@@ -7,9 +7,9 @@ from support.present import present
 
 from mgmt import wrong_blocks as store
 from mgmt.ledger.event import Actor
-from parental.database import reading, writing
 from parental.schema.ledger import events
 from parental.schema.reports import wrong_blocks
+from parental.store.database import reading, writing
 
 NOW = datetime(2026, 8, 3, 20, tzinfo=UTC)  # Tuesday, 1 am in Karachi
 ZONE = "Asia/Karachi"

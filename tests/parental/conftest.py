@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
-from parental import store
-from parental.database import open_database, writing
-from parental.engines import Where
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 
 @pytest.fixture

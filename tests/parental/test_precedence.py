@@ -16,9 +16,9 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Reason, Tier
 from fastpath.people.left_open import left_open
 from fastpath.wire.name import to_wire
-from parental.compile import profile_spec
-from parental.profile import CLOSURES, OPENS, Profile, Span, allowed_at, lock_reason
-from parental.schedule import Interval, Schedule
+from parental.policy.compile import profile_spec
+from parental.policy.profile import CLOSURES, OPENS, Profile, Span, allowed_at, lock_reason
+from parental.policy.schedule import Interval, Schedule
 from rules.category import NUMBERS
 
 NOW = datetime(2026, 8, 3, 12, 0, 30, tzinfo=UTC)  # a Monday

@@ -12,16 +12,17 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
-from parental import compile, revision
-from parental.changed_profiles import ChangedProfiles
-from parental.database import open_database, writing
-from parental.engines import Where
-from parental.held import iter_held
-from parental.locks import LockTable
 from parental.people.intake import Outcome, Wanted, provision
-from parental.profile import Profile
-from parental.profiles import iter_profiles, pause
-from parental.subscriber import Subscriber
+from parental.policy import compile
+from parental.policy.changed_profiles import ChangedProfiles
+from parental.policy.held import iter_held
+from parental.policy.locks import LockTable
+from parental.policy.profile import Profile
+from parental.policy.profiles import iter_profiles, pause
+from parental.policy.subscriber import Subscriber
+from parental.store import revision
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 LENGTHS = range(48, 65)

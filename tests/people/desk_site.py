@@ -26,9 +26,9 @@ from mgmt.settings import Settings
 from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
 from mgmt.wrong_blocks import report_mistake
-from parental.database import open_database, reading, writing
 from parental.schema.orders import approvals, entries
 from parental.schema.staff import passkeys
+from parental.store.database import open_database, reading, writing
 
 ORIGIN = "http://localhost"
 FOREIGN = "http://other.localhost"  # the same desk under a name that no passkey of it is for

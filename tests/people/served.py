@@ -28,17 +28,17 @@ from mgmt.splash.app import create_splash
 from mgmt.splash.canned import REASON_GROUPS, canned_page
 from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
-from parental import store
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
-from parental.database import open_database, writing
 from parental.people import caregivers, children, reports, requests
 from parental.people.devices import put_device
 from parental.people.phones import Phones
-from parental.profile import Profile
-from parental.profiles import put_profile, set_schedule
-from parental.schedule import Schedule, parse_interval
-from parental.subscriber import Network, Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.profiles import put_profile, set_schedule
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Network, Subscriber, parse_prefix
+from parental.store.database import open_database, writing
 
 NIGHT = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # 21:00:03 in Karachi
 SETTINGS = Settings(

@@ -21,7 +21,7 @@ from mgmt.control_protocol import Shown
 from mgmt.desk_settings.shapes import DeskSettings
 from mgmt.desk_settings.store import newest_number, said_by_desk
 from mgmt.ledger.trusted_clock import UNKNOWN
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 GATE = "gate"  # the role whose workers show pages
 

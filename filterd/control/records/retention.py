@@ -22,7 +22,7 @@ from mgmt.block_archive import ArchiveFailed
 from mgmt.block_ledger import note_gone
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 LOOK_S = 20.0  # between two looks at legal holds
 RETAIN_S = 3600.0  # between two looks at what is old;

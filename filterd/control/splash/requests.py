@@ -17,13 +17,13 @@ from filterd.control.splash.whose import Whose, whose
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Asked
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.errors import BadProfile, NotNow
 from parental.people import requests
 from parental.people.household import By, note
 from parental.people.household_names import ALLOWED, household_names
 from parental.people.requests import KEPT, YES, Request, Wanted
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
+from parental.store.database import reading, writing
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
 # Minutes can be asked for; a pause is opened by its end alone, and a caregiver who is asked can end it.

@@ -15,11 +15,11 @@ from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Begun
 from parental.calendar import screen_time
 from parental.calendar.quota import LEAST_S
-from parental.database import reading, writing
 from parental.errors import DatabaseFault, NoPerson, NotNow
 from parental.people.household import By, note
-from parental.profile import is_closed_by_quota_alone
-from parental.profiles import get_profile
+from parental.policy.profile import is_closed_by_quota_alone
+from parental.policy.profiles import get_profile
+from parental.store.database import reading, writing
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile
 NOTHING = Begun(0)

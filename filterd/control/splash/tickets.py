@@ -15,9 +15,9 @@ from filterd.control.splash.whose import Whose, whose
 from mgmt.budget import RequestBudget
 from mgmt.control_protocol import Ticketed
 from parental.calendar import tickets
-from parental.database import reading, writing
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By, note
+from parental.store.database import reading, writing
 
 UNKNOWN, KEPT = Ticketed("unknown", 0), Ticketed("kept", 0)
 

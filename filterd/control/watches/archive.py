@@ -21,7 +21,7 @@ from filterd.places import archive_socket, keys_folder
 from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
-from parental.database import writing
+from parental.store.database import writing
 
 LOOK_S = 10.0  # between two looks
 SEAL_S = 60.0  # between two checkpoints

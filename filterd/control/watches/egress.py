@@ -19,7 +19,7 @@ from filterd.control.context import Context, guarded
 from filterd.places import keys_folder
 from mgmt.egress.statement import DECLARED, ROUTE, Gateway, Source
 from mgmt.egress.store import tell
-from parental.database import writing
+from parental.store.database import writing
 
 LOOK_S = 600.0
 FAULT = "dns sources"

@@ -12,7 +12,7 @@ import time
 from filterd.control.context import Context, guarded
 from filterd.lists.rails import canary_of
 from mgmt.canaries.gateways import Gateway, difference, say
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 LOOK_S = 60.0  # between two looks: a trial lasts for minutes
 FAULT = "orders on one gateway first"

@@ -15,7 +15,7 @@ from filterd.control.messages import EventsFrom, NextEvents, Sending, SiemReport
 from filterd.process.codec import Failed
 from mgmt.ledger import store
 from mgmt.ledger.event import MAX_EVENT_OCTETS
-from parental.database import reading
+from parental.store.database import reading
 
 LOOK_S = 10.0
 SILENT_S = 60.0  # twelve times what is between two reports

@@ -14,7 +14,7 @@ from filterd.lab.seed.orders import LIST, LIST_LETTERS, Letter
 from filterd.lab.seed.staff import ISSUERS
 from mgmt.block_ledger import BlockRecord, CsamCount, add_csam_counts, append_blocks
 from mgmt.orders.store import find_order
-from parental.profile import lock_reason
+from parental.policy.profile import lock_reason
 
 CHANNELS = ("dns", "dns", "dns", "sni", "http", "quic")  # most names end in DNS
 LISTED = ("listed.test", "blocked.test")  # of the regulator's list

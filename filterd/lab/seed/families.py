@@ -11,10 +11,10 @@ from filterd.lab.seed.month import Change, Month
 from filterd.lab.seed.staff import BY
 from mgmt.staff.permissions import PARENT
 from mgmt.staff.tokens import create_token
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
-from parental.store import pause, put_subscriber, resume
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.policy.subscribers import pause, put_subscriber, resume
 
 SCHOOL_NIGHTS, ALL_NIGHTS = range(5), range(7)  # from Monday
 DINNER = timedelta(minutes=40)

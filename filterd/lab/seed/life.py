@@ -21,7 +21,7 @@ from filterd.lab.seed.families import FAMILIES, Family
 from filterd.lab.seed.month import Month, play
 from filterd.lab.seed.staff import put_staff
 from mgmt.ledger import store as ledger
-from parental.database import writing
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 SEED = 2026

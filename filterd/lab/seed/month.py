@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine
 
-from parental.database import writing
+from parental.store.database import writing
 
 N_DAYS = 30
 OFFICE_HOURS = (9, 16)  # the first hour of work, and the last

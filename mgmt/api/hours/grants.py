@@ -16,7 +16,7 @@ from mgmt.frame.contract import Contract
 from mgmt.frame.requests import body_of
 from parental.calendar import exceptions, plans, screen_time
 from parental.people.household import By
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
 
 
 async def get_time(request: web.Request, principal: Principal) -> web.Response:

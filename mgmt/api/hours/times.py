@@ -37,8 +37,8 @@ from parental.calendar.quota import Quota
 from parental.calendar.state import Day as DayOf
 from parental.calendar.state import Hours, preview
 from parental.people.levels import LOCKS, rules_of
-from parental.profiles import get_profile
-from parental.schedule import DAY_MINUTES, DAYS, minute_text
+from parental.policy.profiles import get_profile
+from parental.policy.schedule import DAY_MINUTES, DAYS, minute_text
 from parental.schema.lines import profiles
 from parental.schema.people import children
 

@@ -20,8 +20,8 @@ from parental.calendar import exceptions, plans
 from parental.calendar.state import Is, State, state_at
 from parental.errors import BadProfile, NotNow
 from parental.people.household import By
-from parental.profile import Span
-from parental.profiles import get_profile
+from parental.policy.profile import Span
+from parental.policy.profiles import get_profile
 
 NOW, NEXT_TIME = "now", "next"  # what a form answers
 Change = Callable[[Connection], int]

@@ -14,8 +14,8 @@ from parental.calendar.day_sets import DaySet
 from parental.calendar.packs import find_school
 from parental.calendar.sun import Turn
 from parental.errors import BadSchedule
-from parental.schedule import DAY_MINUTES
-from parental.subscriber import is_one_line
+from parental.policy.schedule import DAY_MINUTES
+from parental.policy.subscriber import is_one_line
 
 STEPS = (-30, -5, 5, 30)  # minutes of one press
 EDGES = ("start", "end")

@@ -24,8 +24,8 @@ from parental.calendar.day_sets import DaySet
 from parental.calendar.sun import Turn
 from parental.errors import NoPerson, NotNow
 from parental.people.levels import LOCKS, rules_of
-from parental.profiles import get_profile, put_week
-from parental.schedule import Interval
+from parental.policy.profiles import get_profile, put_week
+from parental.policy.schedule import Interval
 
 Undo = Mapping[str, Any]
 

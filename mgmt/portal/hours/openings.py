@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 from parental.calendar.card import Card
 from parental.calendar.day_sets import ASKED, Calendar, DaySet
 from parental.calendar.resolution import Piece, closings_on
-from parental.schedule import Interval
+from parental.policy.schedule import Interval
 
 WEEKDAYS = range(7)
 _OPEN = object()

@@ -47,8 +47,8 @@ from parental.calendar.resolution import closings_on
 from parental.calendar.sun import Turn, minute_of
 from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
 from parental.people.levels import rules_of
-from parental.profile import Profile
-from parental.profiles import get_profile
+from parental.policy.profile import Profile
+from parental.policy.profiles import get_profile
 
 HOURS = PATH + "/hours/{profile:[0-9]{1,12}}"
 SIGNS = {Kind.SLEEP: "🌙", Kind.HOMEWORK: "📚", Kind.SCHOOL: "🏫", Kind.PRAYER: "🕌", Kind.OTHER: "⏰"}

@@ -16,8 +16,8 @@ from mgmt.text.times import card_words, hours_words
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.state import Day, Hours, preview
-from parental.profile import Profile
-from parental.schedule import DAY_MINUTES
+from parental.policy.profile import Profile
+from parental.policy.schedule import DAY_MINUTES
 
 
 class Bar(NamedTuple):

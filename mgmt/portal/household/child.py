@@ -34,7 +34,7 @@ from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, change_child, get_child
 from parental.people.parts import Part, assign, free_parts, parts_of
 from parental.people.reports import days_of
-from parental.profiles import get_profile, touch
+from parental.policy.profiles import get_profile, touch
 
 CHILD = CHILDREN + "/{child:[0-9]{1,12}}"
 MOST_FREE = 50  # that the page offers: a school has hundreds of lines, and gives them on the API

@@ -37,9 +37,9 @@ from parental.calendar.card import Kind
 from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
-from parental.profile import CLOSURES
-from parental.profiles import get_profile
-from parental.subscriber import is_one_line
+from parental.policy.profile import CLOSURES
+from parental.policy.profiles import get_profile
+from parental.policy.subscriber import is_one_line
 
 CHILDREN = PATH + "/children"
 NEEDED = "account.children"

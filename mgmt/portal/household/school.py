@@ -29,11 +29,11 @@ from mgmt.text.times import Held, held_words
 from parental.calendar import plans, screen_time
 from parental.calendar.state import Is, State
 from parental.errors import BadPerson
-from parental.held import BATCH
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
 from parental.people.school import Contact, contact_of, is_school, put_contact
-from parental.profiles import load_profiles
+from parental.policy.held import BATCH
+from parental.policy.profiles import load_profiles
 
 SCHOOL = PATH + "/school"
 NEEDED = "account.caregivers"

@@ -19,8 +19,8 @@ from parental.people import requests
 from parental.people.household import By, note
 from parental.people.household_names import ALLOWED, household_names
 from parental.people.requests import NO, YES, open_requests
-from parental.profile import Profile, Span, is_kept_closed, is_open
-from parental.profiles import get_profile, resume
+from parental.policy.profile import Profile, Span, is_kept_closed, is_open
+from parental.policy.profiles import get_profile, resume
 
 SAID_YES, UNSAID_YES = "request answered yes", "request yes undone"  # of the household's record
 

@@ -18,7 +18,7 @@ from mgmt.portal.session import Session
 from mgmt.text.direction import ltr
 from mgmt.text.language import Language
 from parental.people.requests import Request, open_requests
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
 
 OF_TIME = {"answer-15": "account.pause", "answer-30": "account.pause", "answer-bedtime": "account.open"}
 OF_PAGE = {"answer-page": "account.children"}

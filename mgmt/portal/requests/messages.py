@@ -36,8 +36,8 @@ from parental.people.login_codes import plain_digits
 from parental.people.phones import Phones, international, plain_number
 from parental.people.request_messages import DIGITS, Answerer, Due
 from parental.people.requests import OPEN, Request, get_request
-from parental.profile import is_open
-from parental.profiles import get_profile
+from parental.policy.profile import is_open
+from parental.policy.profiles import get_profile
 
 YES, RESUME = "1", "3"  # and 2 is no
 _ANSWER = re.compile(rf"\D*([123])\D*([0-9]{{{DIGITS}}})\D*")

@@ -16,8 +16,8 @@ from mgmt.portal.session import Session
 from mgmt.portal.whose import about, require_own
 from parental.errors import NotNow
 from parental.people.levels import PACKETS, rules_of
-from parental.profile import SAFE_SEARCH, Profile
-from parental.profiles import get_profile, put_profile
+from parental.policy.profile import SAFE_SEARCH, Profile
+from parental.policy.profiles import get_profile, put_profile
 
 Wished = Callable[[Profile], Profile]
 Undo = Mapping[str, Any]

@@ -34,8 +34,8 @@ from mgmt.text.language import Language
 from parental.errors import BadProfile, NoPerson, NoSubscriber, NotNow
 from parental.people.household_names import ALLOWED, DENIED
 from parental.people.levels import PACKETS, rules_of
-from parental.profile import SAFE_SEARCH, Profile
-from parental.profiles import get_profile
+from parental.policy.profile import SAFE_SEARCH, Profile
+from parental.policy.profiles import get_profile
 from rules.category import CATEGORIES, SERVICES
 
 RULES = PATH + "/rules/{profile:[0-9]{1,12}}"

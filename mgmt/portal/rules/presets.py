@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from parental.people.levels import PACKETS
-from parental.profile import NO_SAFE_SEARCH, SAFE_SEARCH, Profile
+from parental.policy.profile import NO_SAFE_SEARCH, SAFE_SEARCH, Profile
 from rules.category import CATEGORIES
 
 LEAST = "adult"
@@ -27,7 +27,7 @@ SMALL = SCHOOL | {"messaging", "shopping"}
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """closed  kinds of sites;   safe_search, youtube  of parental.profile.SAFE_SEARCH"""
+    """closed  kinds of sites;   safe_search, youtube  of parental.policy.profile.SAFE_SEARCH"""
 
     closed: frozenset[str]
     safe_search: str

@@ -29,12 +29,12 @@ from mgmt.portal.rules.pages import Rules, Tile, rules_shown
 from mgmt.portal.whose import named
 from mgmt.text.language import Language
 from mgmt.text.times import Held, held_words
-from parental.addresses import holder_of
 from parental.calendar import plans, screen_time
 from parental.people.levels import PACKETS
 from parental.people.reports import days_of
 from parental.people.school import Contact, contact_of, is_school
-from parental.profiles import get_profile
+from parental.policy.addresses import holder_of
+from parental.policy.profiles import get_profile
 from parental.schema.lines import lines, profiles
 from rules.names.clients import client_address
 

@@ -13,7 +13,7 @@ from filterd.config import Config, load
 from mgmt.appeals.key_text import key_text
 from mgmt.appeals.sealed import MAGIC, SEALED_OCTETS
 from mgmt.appeals.store import put_appeal, shown
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

@@ -8,8 +8,8 @@ from support.block_proof import Store
 from support.block_store import NODE_KEY
 
 from filterd.audit.drain import Ledger
-from parental.database import open_database
-from parental.engines import Where
+from parental.store.database import open_database
+from parental.store.engines import Where
 
 
 @pytest.fixture

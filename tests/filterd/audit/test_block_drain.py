@@ -16,14 +16,14 @@ from filterd.audit.block_batches import Batches, batch_numbers, no_records, read
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools
 from mgmt.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
-from parental import store
-from parental.database import open_database, reading, writing
 from parental.errors import DatabaseFault
 from parental.people import accounts, children
 from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
-from parental.profile import Profile
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, reading, writing
 
 TIME_S = TIME_NS // 10**9
 

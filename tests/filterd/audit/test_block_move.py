@@ -11,7 +11,7 @@ from filterd.audit.block_files import table_of
 from filterd.audit.block_move import MOST_COUNT, ROWS, move_rows, remove_moved
 from filterd.audit.drain import Ledger
 from mgmt.block_ledger import BlockRecord, append_blocks, has_blocks, page_of_blocks
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 TIME_S = 1_800_000_000
 

@@ -21,15 +21,15 @@ from filterd.audit.drain import (
     wipe_drained,
 )
 from mgmt.block_ledger import Position, iter_csam_counts, page_of_blocks
-from parental import store
-from parental.database import reading, writing
 from parental.people import accounts, children
 from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
-from parental.profile import Profile
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.canaries import order_canaries
 from parental.schema.orders import orders
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 TIME_S = 1_800_000_000
 

@@ -17,8 +17,8 @@ from mgmt.orders.model import Order
 from mgmt.orders.store import put_order
 from mgmt.shadows.places import SHADOW_LISTS
 from mgmt.shadows.store import enter, newest
-from parental.database import open_database, reading, writing
-from parental.engines import Where
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)

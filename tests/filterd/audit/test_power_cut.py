@@ -21,7 +21,7 @@ from filterd.audit.block_seal import BlockSeal
 from filterd.audit.drain import Ledger
 from filterd.audit.proof.block_bundle import bundle_of
 from filterd.audit.proof.block_tree import BlockTree, Signed
-from parental.database import open_database
+from parental.store.database import open_database
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(bool(why_not()), reason=why_not() or "possible")]
 

@@ -11,14 +11,15 @@ from mgmt import block_ledger
 from mgmt.block_ledger import BlockRecord
 from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
-from parental import revision, store
-from parental.database import open_database, reading, writing
-from parental.engines import Where, engine_of
 from parental.people.household import By, history, note
+from parental.policy import subscribers as store
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.ledger import clock_marks
 from parental.schema.privileges import LEDGER
 from parental.schema.records import blocks, day_keys
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store import revision
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where, engine_of
 
 NOON = 1785758400
 KEPT = Retention()

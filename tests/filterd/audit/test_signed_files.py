@@ -18,7 +18,7 @@ from mgmt.egress import statement as dns_sources
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import canonical, document_of, sign
 from mgmt.statistics import statement as statistics
-from parental.database import writing
+from parental.store.database import writing
 
 KEYS = [SIGNER.vkey]
 LISTED = b"bad.example\n"

@@ -19,7 +19,7 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.statistics.statement import note_of, text_of
 from mgmt.transparency import statement as transparency
-from parental.database import open_database, reading
+from parental.store.database import open_database, reading
 
 
 @pytest.mark.services

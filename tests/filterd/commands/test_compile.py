@@ -11,7 +11,7 @@ from fastpath.wire.name import to_wire
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
-from parental.database import open_database, writing
+from parental.store.database import open_database, writing
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from support.system.reachable import make_reachable
 
 from filterd.cli import main
 from filterd.database.copies import digest_file
-from parental.database import open_database, opened, reading, writing
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.lines import revisions
 from parental.schema.privileges import CONTROL
+from parental.store.database import open_database, opened, reading, writing
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 BEFORE_MUCH = "0034"  # later ones make tables: some refer to those of before, and some stand beside them
 

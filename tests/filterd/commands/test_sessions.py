@@ -11,14 +11,14 @@ from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
 from filterd.lookup.name_file import FIRST_BAD
-from parental.database import open_database, reading, writing
-from parental.engines import Where
-from parental.profile import Profile
-from parental.revision import current_revision
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import get_subscriber, put_subscriber
 from parental.sessions.journal import Journal, newest_snapshot
 from parental.sessions.names import names_of
-from parental.store import get_subscriber, put_subscriber
-from parental.subscriber import Subscriber
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
+from parental.store.revision import current_revision
 
 
 @pytest.fixture

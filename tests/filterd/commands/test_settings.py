@@ -12,8 +12,8 @@ from support.mgmt.events import events_of
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
-from parental.database import open_database, reading
-from parental.engines import Where
+from parental.store.database import open_database, reading
+from parental.store.engines import Where
 
 FILE = """\
 theme: {accent: '#0b5c7a', accent_dark: null}

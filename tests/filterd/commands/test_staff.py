@@ -15,9 +15,9 @@ from filterd.config import load
 from filterd.database.access import database_of
 from mgmt.staff.issuers import Issuer, find_issuer
 from mgmt.staff.people import person_of_code
-from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.schema.staff import staff
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 MAIL = "amna@isp.example"
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032 §7.1

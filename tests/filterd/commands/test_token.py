@@ -9,8 +9,8 @@ from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
 from mgmt.auth import Principal, find_principal
-from parental.database import open_database, reading
-from parental.engines import Where
+from parental.store.database import open_database, reading
+from parental.store.engines import Where
 
 
 @pytest.fixture

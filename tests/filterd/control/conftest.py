@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from support.control.cuts import Wants, noted_cuts
 
 from filterd.places import database_file
-from parental.database import open_database
-from parental.engines import Where
+from parental.store.database import open_database
+from parental.store.engines import Where
 
 
 @pytest.fixture

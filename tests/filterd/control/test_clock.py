@@ -19,11 +19,11 @@ from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import TOLERANCE_S, UNKNOWN, Clocks, confirm
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
-from parental.database import writing
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
-from parental.store import put_subscriber
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.policy.subscribers import put_subscriber
+from parental.store.database import writing
 
 pytestmark = pytest.mark.services
 

@@ -19,10 +19,10 @@ from filterd.kernel.cut import Label, Means
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut, Receipt
 from parental.calendar import exceptions
-from parental.database import writing
 from parental.people.household import By
-from parental.profile import Span
-from parental.schedule import Interval, Schedule
+from parental.policy.profile import Span
+from parental.policy.schedule import Interval, Schedule
+from parental.store.database import writing
 
 pytestmark = pytest.mark.services
 

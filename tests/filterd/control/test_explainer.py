@@ -14,13 +14,13 @@ from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
 from mgmt.orders.store import get_order
 from mgmt.shadows.places import SHADOW_LISTS
-from parental import store
-from parental.database import writing
 from parental.errors import DatabaseAway
-from parental.schedule import Interval, Schedule
+from parental.policy import subscribers as store
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.orders import orders
 from parental.schema.records import list_counts
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import writing
 
 pytestmark = pytest.mark.services
 

@@ -16,9 +16,9 @@ from filterd.control.service import Control
 from filterd.lists.sources import reading_of, shelf_of
 from mgmt.lists.rollbacks import Rollback, propose_rollback
 from mgmt.orders.signatures import sign
-from parental.database import reading, writing
 from parental.schema.ledger import events
 from parental.schema.staff import staff
+from parental.store.database import reading, writing
 from rules.lists.versions import Kept, Version, accepted, approved
 
 pytestmark = pytest.mark.services

@@ -11,8 +11,8 @@ from support.lists.server import Shelved, serving
 from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRollback
 from filterd.control.service import Control
 from filterd.process.codec import Failed
-from parental.database import reading
 from parental.schema.ledger import events
+from parental.store.database import reading
 
 pytestmark = pytest.mark.services
 

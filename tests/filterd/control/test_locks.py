@@ -19,10 +19,10 @@ from filterd.control.service import Control
 from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, Uncut
-from parental.database import writing
-from parental.profile import Profile
-from parental.store import pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber
+from parental.store.database import writing
 
 pytestmark = pytest.mark.services
 

@@ -9,15 +9,16 @@ from sqlalchemy import Engine
 
 from fastpath.images.verdict import Reason
 from filterd.control.midnight import LONGEST_SLEEP_S, Midnight
-from parental import profiles, store
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
-from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.people.household import By
-from parental.profile import Profile, lock_reason
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import profiles
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile, lock_reason
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 KARACHI = ZoneInfo("Asia/Karachi")
 SLEEP = Card(Kind.SLEEP, 21 * 60, 9 * 60)

@@ -27,12 +27,12 @@ from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.control_protocol import Receipt
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
-from parental.database import reading, writing
-from parental.profiles import get_profile, put_profile
+from parental.policy.profiles import get_profile, put_profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
 from parental.schema.lines import revisions
 from parental.schema.orders import entries, order_steps, orders
-from parental.store import delete_subscriber, pause, put_subscriber
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 from rules.compiler.manifest import read_manifest
 
 pytestmark = pytest.mark.services

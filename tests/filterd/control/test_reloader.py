@@ -18,9 +18,9 @@ from filterd.process.codec import Failed
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configured
-from parental.database import reading
 from parental.errors import DatabaseFull
 from parental.schema.ledger import events
+from parental.store.database import reading
 
 pytestmark = pytest.mark.services  # control starts jobs
 

@@ -25,8 +25,8 @@ from mgmt.orders.decisions import confirm, taken
 from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
-from parental.database import reading, writing
-from parental.revision import REVISION, raise_revision
+from parental.store.database import reading, writing
+from parental.store.revision import REVISION, raise_revision
 from rules.lists.source import describe_source
 from rules.names.protected import Protected
 

@@ -30,8 +30,8 @@ from filterd.lists.sources import HELP_LIST, ORDERS_LIST
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
-from parental.database import open_database, writing
-from parental.engines import Where
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 KEY_TEXT = """key "filterd-rpz" {
 \talgorithm hmac-sha256;

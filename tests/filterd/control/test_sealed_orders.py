@@ -21,9 +21,9 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
 from mgmt.orders.sealed_messages import Message, Reading, put_message, reading_of, sealed_order
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
-from parental.database import reading, writing
 from parental.schema.orders import approvals, orders
 from parental.schema.sealed_orders import sealed_messages
+from parental.store.database import reading, writing
 from rules.lists.acceptance import Examined
 from rules.lists.source import Source
 

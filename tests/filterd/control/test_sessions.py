@@ -17,12 +17,12 @@ from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import Failed
 from filterd.radius.images import SessionImages, write_base
-from parental.database import writing
-from parental.profile import Profile
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber
 from parental.sessions.names import put_name
 from parental.sessions.record import slot_of
-from parental.store import pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.store.database import writing
 
 pytestmark = pytest.mark.services
 

@@ -13,9 +13,9 @@ from filterd.config import Config, load
 from filterd.database import access
 from filterd.database.access import database_of, open_for_control, open_for_web, opened_for_control, reserve_of
 from filterd.keys import pseudonym_key
-from parental.database import reading, writing
 from parental.errors import NoTables, WrongRevision
-from parental.reserve import Reserve
+from parental.store.database import reading, writing
+from parental.store.reserve import Reserve
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from support.system.reachable import make_reachable
 from filterd.as_owner import as_owner_of
 from filterd.database.copies import back_up, digest_file, make_file, restore
 from filterd.errors import Missing
-from parental.database import open_database
 from parental.errors import DatabaseDamaged
+from parental.store.database import open_database
 
 
 def test_a_copy_that_is_not_read_back_has_no_name(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from filterd.database.health import health_of
-from parental.database import open_database
-from parental.engines import Where
 from parental.errors import DatabaseAway
-from parental.migrations.revisions import known_revisions
+from parental.store.database import open_database
+from parental.store.engines import Where
+from parental.store.revisions import known_revisions
 
 
 def test_a_new_database_is_good(database: Where) -> None:

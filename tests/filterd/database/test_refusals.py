@@ -13,7 +13,7 @@ import filterd
 from filterd.config import load
 from filterd.database.access import database_of
 from filterd.keys import pseudonym_key
-from parental.database import open_database
+from parental.store.database import open_database
 
 pytestmark = pytest.mark.services
 WRITTEN = Path(__file__).parents[2] / "parental/migrations/data/before_revisions.sql"

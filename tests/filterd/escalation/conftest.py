@@ -9,9 +9,9 @@ from support.system.receivers import PASSWORD, USER, Box, MailServer, webhook
 
 from filterd.config import load
 from filterd.places import database_file
-from parental.database import open_database
-from parental.engines import Where, engine_of
 from parental.schema.privileges import CONTROL, LEDGER
+from parental.store.database import open_database
+from parental.store.engines import Where, engine_of
 
 SAID = """
 state_dir: state

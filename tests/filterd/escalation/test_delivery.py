@@ -12,8 +12,8 @@ from filterd.config.orders import Contact as OrderContact
 from filterd.escalation.delivery import deliver, deliver_all, run_deliver
 from mgmt.deadlines.clock import Alarm
 from mgmt.deadlines.notices import Contact, failing, put_notices
-from parental.database import reading, writing
 from parental.schema.deadlines import order_notices
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

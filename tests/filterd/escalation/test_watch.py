@@ -16,10 +16,10 @@ from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import withdraw_order
-from parental.database import reading, writing
 from parental.schema.canaries import order_canaries
 from parental.schema.deadlines import order_alarms
 from parental.schema.orders import orders
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

@@ -14,7 +14,7 @@ from filterd.images.brought_names import FILE, Brought, take_brought
 from filterd.images.compile import compile_config
 from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
-from parental.engines import Where
+from parental.store.engines import Where
 from rules.lists.versions import rolled_back
 
 SAID = """

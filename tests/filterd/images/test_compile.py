@@ -19,8 +19,8 @@ from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders.store import find_order
 from mgmt.shadows.places import SHADOW_LISTS
-from parental.database import open_database, reading
-from parental.engines import Where
+from parental.store.database import open_database, reading
+from parental.store.engines import Where
 
 SAID = """
 state_dir: state

@@ -28,7 +28,7 @@ from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries, withdraw_order
 from mgmt.shadows.places import SHADOW_LISTS
-from parental.database import opened, reading, writing
+from parental.store.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
 from rules.names.protected import Protected

@@ -12,12 +12,12 @@ from fastpath.images.verdict import Reason
 from filterd.images import people
 from filterd.images.people import PeopleImages, write_levels
 from filterd.images.store import ImageStore
-from parental.database import reading, writing
-from parental.profile import Profile
-from parental.revision import REVISION, current_revision
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
 from parental.schema.lines import profiles, revisions
-from parental.store import delete_subscriber, pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.store.database import reading, writing
+from parental.store.revision import REVISION, current_revision
 from rules.compiler.manifest import Levels, read_manifest
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.compiler.manifest import Levels, read_manifest
 from rules.lists.source import describe_source

@@ -19,7 +19,7 @@ from filterd.images.compile import Compiled
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
 from filterd.lists.sources import ORDERS_LIST
-from parental.database import opened, reading
+from parental.store.database import opened, reading
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
 from rules.lists.zone_copy import SILENT, Difference, apply, head, record_line

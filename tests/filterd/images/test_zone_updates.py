@@ -34,8 +34,8 @@ from filterd.places import database_file
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
-from parental.database import open_database, writing
-from parental.engines import Where
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 pytestmark = pytest.mark.services
 

@@ -15,10 +15,10 @@ from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.prefix_columns import Columns, networks_of
 from filterd.kernel.ruleset import Rules
-from parental.database import writing
-from parental.profile import Profile
-from parental.store import pause, put_subscriber, resume
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber, resume
+from parental.store.database import writing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LINE, TOR, VPN = (IPv4Network(each) for each in ("192.0.2.7/32", "203.0.113.9/32", "203.0.113.8/32"))

@@ -18,12 +18,12 @@ from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.nft_sets import OutOfStep, SetsGone
 from filterd.kernel.prefix_columns import Columns, SpanColumns, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules, rules_of_config
-from parental.database import writing
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import delete_subscriber, pause, put_subscriber, resume
 from parental.schema.lines import lines, revisions
-from parental.store import delete_subscriber, pause, put_subscriber, resume
-from parental.subscriber import Subscriber
+from parental.store.database import writing
 
 V4, V6 = IPv4Network("192.0.2.7/32"), IPv6Network("2001:db8:7::/56")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

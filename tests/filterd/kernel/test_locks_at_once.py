@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from filterd.kernel import lock_enforcer
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.prefix_columns import Columns, networks_of
-from parental.database import writing
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
-from parental.store import pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber
+from parental.store.database import writing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 FIRST, SECOND = IPv4Network("192.0.2.7/32"), IPv4Network("192.0.2.8/32")

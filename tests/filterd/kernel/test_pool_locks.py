@@ -13,11 +13,11 @@ from fastpath.people.held_prefixes import HeldPrefixes
 from filterd.kernel.intervals import Network
 from filterd.kernel.pool_locks import NOTHING, PoolLocks
 from filterd.kernel.prefix_columns import networks_of_spans
-from parental.database import writing
-from parental.profile import Profile
-from parental.schedule import Interval, Schedule
-from parental.store import pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber
+from parental.store.database import writing
 
 OPEN, SHUT = 7, 9  # default profiles
 WORLD = IPv4Network("192.0.2.0/27")

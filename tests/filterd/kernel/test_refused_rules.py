@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
-from parental.database import writing
-from parental.profile import Profile
-from parental.store import pause, put_subscriber
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import pause, put_subscriber
+from parental.store.database import writing
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LINE = IPv4Network("192.0.2.7/32")

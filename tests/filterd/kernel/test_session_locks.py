@@ -13,14 +13,14 @@ from filterd.kernel.nft_sets import OutOfStep
 from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import Seen, SessionLocks, Union
-from parental.database import writing
-from parental.held import iter_held
-from parental.locks import LockTable
-from parental.profile import Profile
-from parental.profiles import iter_profiles
-from parental.schedule import Interval, Schedule
-from parental.store import delete_subscriber, pause, put_subscriber, resume
-from parental.subscriber import Subscriber
+from parental.policy.held import iter_held
+from parental.policy.locks import LockTable
+from parental.policy.profile import Profile
+from parental.policy.profiles import iter_profiles
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import delete_subscriber, pause, put_subscriber, resume
+from parental.store.database import writing
 
 A, B, SIX = (ip_network(each) for each in ("192.0.2.7/32", "192.0.2.8/32", "2001:db8:7::/56"))
 DEFAULT, POOL = 9, ip_network("192.0.2.0/24")

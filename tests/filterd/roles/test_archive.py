@@ -27,7 +27,7 @@ from fastpath.images.verdict import Reason
 from filterd.audit.archive_client import ArchiveClient
 from mgmt.block_archive import ArchiveFailed
 from mgmt.block_ledger import BlockRecord, Wanted, append_blocks
-from parental.database import open_database, writing
+from parental.store.database import open_database, writing
 
 pytestmark = pytest.mark.services
 

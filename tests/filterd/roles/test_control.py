@@ -28,7 +28,7 @@ from filterd.roles.control import Looked, _confirm, _reload, _remove_left
 from mgmt.confirmation.replies import last_confirmation
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_entries, withdraw_order
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 SPLASH = bytes((192, 0, 2, 1))
 

@@ -31,7 +31,7 @@ from filterd.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.process.json_socket import serve
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all
-from parental.database import open_database, writing
+from parental.store.database import open_database, writing
 
 pytestmark = [pytest.mark.services, pytest.mark.skipif(not has_rsyslog, reason="rsyslog is not installed")]
 N_EVENTS, N_BLOCKS = 3000, 160

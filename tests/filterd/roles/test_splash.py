@@ -16,7 +16,7 @@ from support.system.daemon import Daemon, eventually
 from filterd.config import load
 from filterd.database.access import database_of
 from mgmt.splash.pages import STATUS
-from parental.database import open_database, writing
+from parental.store.database import open_database, writing
 
 N_SLOW = 1000
 N_BODIES = 100

@@ -23,8 +23,8 @@ from filterd.siem.cursor import Position
 from filterd.siem.sources import NoRecords, first_position, sources_of
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all
-from parental.database import open_database, writing
-from parental.engines import Where
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 

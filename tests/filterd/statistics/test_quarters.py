@@ -26,10 +26,10 @@ from mgmt.ledger.trusted_clock import Clocks, begin
 from mgmt.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
 from mgmt.statistics.releases import find_release
 from mgmt.statistics.statement import check_document
-from parental.database import open_database, reading, writing
-from parental.engines import Where
+from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.schema.privileges import CONTROL, LEDGER
-from parental.subscriber import UNKNOWN_PROVINCE
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())

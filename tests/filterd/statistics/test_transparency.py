@@ -18,12 +18,12 @@ from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
 from mgmt.transparency.releases import find_release
 from mgmt.transparency.statement import check_document
-from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.schema.ledger import events
 from parental.schema.orders import orders
 from parental.schema.privileges import CONTROL, LEDGER
 from parental.schema.reports import wrong_blocks
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())

@@ -16,7 +16,7 @@ from filterd.process import json_socket
 from filterd.verifier import command
 from filterd.verifier.command import _is_of_another, asks_as
 from filterd.verifier.verification import Place
-from parental.database import writing
+from parental.store.database import writing
 
 
 @pytest.mark.parametrize("given", [(), ("1", "--watch")])

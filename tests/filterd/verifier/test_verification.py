@@ -30,7 +30,7 @@ from mgmt.confirmation.verifications import in_force
 from mgmt.coverage.cover import Cover
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.store import get_order
-from parental.database import writing
+from parental.store.database import writing
 
 BOX = b"""
 isp: {name: n, url: "https://isp.example", contact: c}

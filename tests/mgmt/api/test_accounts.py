@@ -3,9 +3,9 @@ from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf, PlayedControl
 
 from mgmt.settings import Settings
-from parental.database import reading, writing
 from parental.people import accounts
 from parental.people.levels import LOCKS, NAMES, PACKETS
+from parental.store.database import reading, writing
 
 REFUSED = (403, {"detail": "this token may not do that; nothing done; ask the operator for one that may"})
 

@@ -17,9 +17,9 @@ from mgmt.app_context import Clock
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings
 from mgmt.staff.tokens import Wanted, make_token
-from parental.database import writing
-from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from parental.store.database import writing
+from parental.store.engines import Where, engine_of
 
 WORDS: dict[str, Any] = {
     "order": 1,

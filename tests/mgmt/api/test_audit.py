@@ -14,7 +14,7 @@ from mgmt import block_ledger
 from mgmt.app_context import ARCHIVE
 from mgmt.block_archive import ArchiveFailed, OrderName
 from mgmt.block_ledger import BlockRecord, CsamCount, Wanted
-from parental.database import writing
+from parental.store.database import writing
 
 NOON = 1785758400  # 2026-08-03T12:00:00Z
 ORDER = {"issuer": "PTA", "ref": "=PTA/1", "ground": "g", "entries": ["bad.example"]}

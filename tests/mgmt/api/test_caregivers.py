@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Engine, insert, select
 from support.mgmt.desk import Desk, DeskOf
 
-from parental.database import reading, writing
 from parental.people.phones import Phones
 from parental.schema.access import family_pins
 from parental.schema.people import caregivers
+from parental.store.database import reading, writing
 
 PATH = "/v1/accounts/7/caregivers"
 PHONE = "+923339876543"

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Desk, DeskOf
 
-from parental.database import reading
 from parental.people.levels import LOCKS, NAMES, PACKETS
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
+from parental.store.database import reading
 
 ALL = [*NAMES, *LOCKS, *PACKETS]
 

@@ -14,8 +14,8 @@ from mgmt.confirmation.signed import check_document
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.store import find_order, withdraw_order
-from parental.database import reading, writing
 from parental.schema.ledger import events
+from parental.store.database import reading, writing
 
 PATH = "/v1/orders/WA-1/confirmation?issuer=PTA"
 

@@ -7,8 +7,8 @@ from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock, DeskOf
 
 from mgmt.orders.live import live_entries
-from parental.database import reading, writing
 from parental.schema.access import tokens
+from parental.store.database import reading, writing
 
 REF = "PTA/WA/123/2026"
 ORDER: dict[str, object] = {"issuer": "PTA", "ref": REF, "ground": "peca-37:decency"}

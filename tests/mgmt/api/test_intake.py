@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Desk, DeskOf, PlayedControl
 
-from parental import store
-from parental.database import reading
+from parental.policy import subscribers as store
+from parental.store.database import reading
 
 PATH = "/v1/provisioning"
 

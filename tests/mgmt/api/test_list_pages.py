@@ -15,11 +15,11 @@ from mgmt.orders.judge import judge_entries, order_of
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.pushed import PushedOrder
 from mgmt.wrong_blocks import report_mistake
-from parental import store
-from parental.database import writing
-from parental.profile import UNTIL_RESUMED, Profile
-from parental.schedule import Schedule, parse_interval
-from parental.subscriber import Subscriber
+from parental.policy import subscribers as store
+from parental.policy.profile import UNTIL_RESUMED, Profile
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Subscriber
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 LISTS = ("orders", "reports", "profiles", "subscribers", "accounts", "tokens")

@@ -10,8 +10,8 @@ from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 from mgmt.orders import store as orders
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.live import live_entries
-from parental.database import reading, writing
 from parental.schema.access import tokens
+from parental.store.database import reading, writing
 
 ORDER = {
     "issuer": "PTA",

@@ -12,7 +12,7 @@ from mgmt.canaries.store import begin, enter
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.live import orders_revision
 from mgmt.staff.issuers import Issuer, put_issuer
-from parental.database import writing
+from parental.store.database import writing
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "peca-37", "entries": ["bad.example"]}
 

@@ -7,7 +7,7 @@ from support.mgmt.desk import NOW, Clock, DeskOf
 from support.present import present
 
 from mgmt.wrong_blocks import report_mistake
-from parental.database import writing
+from parental.store.database import writing
 
 
 @pytest.fixture

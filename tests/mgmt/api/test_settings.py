@@ -19,9 +19,9 @@ from mgmt.doors import Door
 from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings
 from mgmt.staff.tokens import Wanted, make_token
-from parental.database import writing
-from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from parental.store.database import writing
+from parental.store.engines import Where, engine_of
 
 THEME = {"accent": "#0b5c7a"}
 WORDS = {"proposer": "amna@isp.example", "reason": "a shelter has opened", "reference": "T-1"}

@@ -5,9 +5,9 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Clock, DeskOf, PlayedControl
 
-from parental import store
-from parental.database import reading
-from parental.profile import UNTIL_RESUMED
+from parental.policy import subscribers as store
+from parental.policy.profile import UNTIL_RESUMED
+from parental.store.database import reading
 
 HOME = {
     "label": "Ayesha",

@@ -7,7 +7,7 @@ from support.mgmt.events import events_of
 
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.issuers import know_issuer
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 
 async def test_a_token_that_is_made_opens_what_it_names_and_is_shown_once(desk: DeskOf, client: Client) -> None:

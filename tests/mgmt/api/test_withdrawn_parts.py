@@ -8,7 +8,7 @@ from support.mgmt.desk import DeskOf
 
 from mgmt.orders.live import live_entries
 from mgmt.orders.model import name_text
-from parental.database import reading
+from parental.store.database import reading
 
 ORDER: dict[str, Any] = {"issuer": "PTA", "ref": "WA/1", "ground": "peca-37:decency"}
 WITHDRAW = "/v1/orders/id/1/withdraw"

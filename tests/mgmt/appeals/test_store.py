@@ -11,9 +11,9 @@ from mgmt.appeals import store
 from mgmt.appeals.sealed import MAGIC, SEALED_OCTETS
 from mgmt.appeals.store import Shown, answer, claim, due, find_waiting, n_of, note_fault, note_sent, put_appeal, shown
 from mgmt.ledger.event import Actor
-from parental.database import reading, writing
 from parental.schema.ledger import events as ledger_events
 from parental.schema.reports import appeals
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

@@ -10,9 +10,9 @@ from support.mgmt.orders import NOW, push, said
 from mgmt.canaries.alarms import give_rollbacks
 from mgmt.deadlines.clock import Alarm
 from mgmt.deadlines.notices import Contact
-from parental.database import writing
 from parental.schema.canaries import order_canaries
 from parental.schema.deadlines import order_notices
+from parental.store.database import writing
 
 CONTACTS = [Contact("mail late@isp.example", Alarm.OVERDUE), Contact("mail early@isp.example", Alarm.HALF)]
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.canaries.gateways import GONE_S, Gateway, difference, say
 from mgmt.canaries.rules import Policy
-from parental.database import writing
+from parental.store.database import writing
 
 NOW_S = 1_800_000_000
 FIRST = Policy("gw1", "gw1", 600, 1000)

@@ -27,9 +27,9 @@ from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
 from mgmt.staff.assertion import assertion_in
-from parental.database import writing
 from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.orders import approval_signatures, entries, orders
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))

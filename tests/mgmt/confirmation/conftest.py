@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from parental.database import writing
+from parental.store.database import writing
 
 
 @pytest.fixture

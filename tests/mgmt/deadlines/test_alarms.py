@@ -18,9 +18,9 @@ from mgmt.deadlines.notices import Contact
 from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.orders.letters import keep_letters
 from mgmt.orders.store import number_letter
-from parental.database import writing
 from parental.schema.deadlines import order_notices
 from parental.schema.orders import orders
+from parental.store.database import writing
 
 HOUR = timedelta(hours=1)
 RULES = Rules((Deadline(10 * HOUR),))

@@ -26,7 +26,7 @@ from mgmt.deadlines.notices import (
     note_fault,
     put_notices,
 )
-from parental.database import writing
+from parental.store.database import writing
 
 DESK = Contact("mail desk@isp.example", Alarm.HALF)
 

@@ -14,9 +14,9 @@ from mgmt.deadlines.notices import Contact
 from mgmt.deadlines.reviews import give_reviews, is_of_review
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_order
-from parental.database import writing
 from parental.schema.deadlines import order_notices
 from parental.schema.orders import orders
+from parental.store.database import writing
 
 DAY = timedelta(days=1)
 CONTACTS = (Contact("mail desk@isp.example", Alarm.HALF), Contact("webhook https://h.example/", Alarm.NEARLY))

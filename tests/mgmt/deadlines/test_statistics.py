@@ -14,8 +14,8 @@ from mgmt.deadlines.rules import Deadline, Rules
 from mgmt.deadlines.statistics import Statistics, Took, statistics_of, took
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import number_letter, withdraw_order
-from parental.database import writing
 from parental.schema.orders import orders
+from parental.store.database import writing
 
 DAY = timedelta(days=1)
 RULES = Rules((Deadline(DAY),))

@@ -18,9 +18,9 @@ from mgmt.desk_settings.proposals import Words, propose_settings
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import withdraw_order
 from mgmt.settings import Settings
-from parental.database import reading, writing
 from parental.schema.orders import entries
 from parental.schema.staff import passkeys
+from parental.store.database import reading, writing
 
 UNTIL = (NOW + timedelta(days=20)).date().isoformat()
 FORM = {

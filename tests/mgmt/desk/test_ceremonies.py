@@ -17,7 +17,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.staff.challenges import LIFE_S
 from mgmt.staff.people import DISABLED, set_state
 from mgmt.staff.session import FRESH
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 SIGNED_OUT = "Sign in with a passkey"
 
@@ -221,7 +221,7 @@ async def test_a_stranger_costs_no_writers_turn(browser: Browser, monkeypatch: p
     def refuse(*_: object) -> None:
         raise AssertionError("a writer's turn")
 
-    monkeypatch.setattr("parental.database.write", refuse)
+    monkeypatch.setattr("parental.store.database.write", refuse)
 
     assert (await browser.use_passkey(Authenticator(ORIGIN)))[0] == 403
     said = {"code": "AAAAAA-AAAAAA", "password": "x" * 12, "again": "x" * 12, "typed": "000000"}

@@ -7,9 +7,9 @@ from support.mgmt.holds import HOLD, begin_hold, keep, two
 from support.mgmt.staff_desk import Browser, Come
 
 from mgmt.holds.scope import Scope, scope_of
-from parental.database import reading
 from parental.schema.orders import approvals
 from parental.schema.records import legal_holds
+from parental.store.database import reading
 
 WORDS = {
     "since": "2026-07-01",

@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from support.mgmt.staff_desk import Browser, Come
 
 from mgmt.lawful.store import find, is_answered
-from parental.database import reading
+from parental.store.database import reading
 
 LETTER = {
     "authority": "<NCCIA>",

@@ -15,9 +15,9 @@ from mgmt.orders.model import Order
 from mgmt.orders.store import put_order, withdraw_order
 from mgmt.shadows.store import count
 from mgmt.staff.issuers import Issuer, put_issuer
-from parental.database import reading, writing
 from parental.schema.access import issuer_keys
 from parental.schema.orders import orders
+from parental.store.database import reading, writing
 from rules.names.protected import Protected
 
 FORM = {

@@ -11,8 +11,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, step
 from mgmt.orders.store import View, get_order, withdraw_order
-from parental.database import writing
 from parental.schema.orders import orders
+from parental.store.database import writing
 
 ZONE = ZoneInfo("Asia/Karachi")
 

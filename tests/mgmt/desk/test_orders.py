@@ -14,7 +14,7 @@ from mgmt.canaries.rules import Policy
 from mgmt.canaries.store import Blocked, count_blocks
 from mgmt.confirmation.replies import confirm, due
 from mgmt.desk.orders import PAGE
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 
 async def tag_of(browser: Browser, order: int) -> str:

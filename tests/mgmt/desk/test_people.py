@@ -11,7 +11,7 @@ from support.present import present
 
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 ENDS = NOW.replace(microsecond=0) + timedelta(minutes=20)
 

@@ -11,7 +11,7 @@ from mgmt.appeals.sealed import MAGIC, SEALED_OCTETS
 from mgmt.appeals.store import answer, find_waiting, note_sent, put_appeal
 from mgmt.ledger.event import CONTROL
 from mgmt.wrong_blocks import find_report, report_mistake
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from support.present import present
 
 from mgmt.staff.permissions import DESK_ROLES, PERMISSIONS, Reach
 from mgmt.wrong_blocks import report_mistake, waiting_reports
-from parental.database import reading, writing
 from parental.schema.ledger import events
+from parental.store.database import reading, writing
 
 PAGES = {
     "/orders": "orders.read",

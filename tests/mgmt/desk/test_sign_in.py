@@ -13,7 +13,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.settings import Settings
 from mgmt.staff.attempts import FREE
 from mgmt.staff.people import DISABLED, set_role, set_state
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 SIGNED_OUT = "Or with password and code"
 

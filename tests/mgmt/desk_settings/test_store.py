@@ -13,8 +13,8 @@ from mgmt.desk_settings.store import NotAlone, change, newest_number, said_by_de
 from mgmt.errors import BadRequest
 from mgmt.ledger.event import Actor
 from mgmt.settings import Helpline, Settings, StopPage, Theme
-from parental.database import open_database, reading, writing
-from parental.engines import Where
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 AMNA = Actor("account", "amna")
 OF_FILE = Settings()

@@ -10,7 +10,7 @@ from mgmt.api.status import EGRESS
 from mgmt.egress.statement import Gateway, Source, check_document
 from mgmt.egress.store import tell
 from mgmt.ledger.signed_statement import digest_of
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 PATH = "/v1/dns-sources"
 

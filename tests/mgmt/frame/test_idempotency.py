@@ -7,11 +7,11 @@ from sqlalchemy import Engine, select, update
 from support.mgmt.desk import Clock, Desk, DeskOf, PlayedControl
 
 from mgmt.frame import idempotency
-from parental.database import reading, writing
-from parental.profiles import set_schedule
-from parental.schedule import Interval, Schedule
+from parental.policy.profiles import set_schedule
+from parental.policy.schedule import Interval, Schedule
 from parental.schema.calendar import time_spans
 from parental.schema.idempotency import idempotency_keys
+from parental.store.database import reading, writing
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
 KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'

@@ -15,8 +15,8 @@ from mgmt.orders.model import SCOPES
 from mgmt.orders.pushed import Scope
 from mgmt.problems import KINDS, MEANINGS, TITLES
 from mgmt.wrong_blocks import OUTCOMES
-from parental.profile import SAFE_SEARCH
-from parental.schedule import DAYS
+from parental.policy.profile import SAFE_SEARCH
+from parental.policy.schedule import DAYS
 
 
 def test_the_document_is_one_of_openapi_3_1() -> None:

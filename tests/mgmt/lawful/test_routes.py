@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf
 from support.mgmt.events import events_of
 
-from parental.database import reading
+from parental.store.database import reading
 
 PATH = "/v1/lawful-requests"
 LETTER = {

@@ -6,7 +6,7 @@ from support.mgmt.ledgers import NOON, line_put
 from mgmt.ledger import store
 from mgmt.ledger.bundle import NotSigned, consistency_of, event_line, page_of, plan_range, proof_of
 from mgmt.ledger.event import CONTROL
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 START_MS = int(NOON.timestamp() * 1000)
 

@@ -21,7 +21,7 @@ from mgmt.ledger.bundle import consistency_of, proof_of
 from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.verifier import Frontier, leaf_hash
-from parental.database import open_database, reading, writing
+from parental.store.database import open_database, reading, writing
 
 # The vectors of certificate-transparency's merkletree tests, as most implementations of RFC 6962 have them.
 LEAVES = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")

@@ -12,8 +12,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, fault_of, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
-from parental.database import writing
 from parental.schema.orders import approvals, entries, orders
+from parental.store.database import writing
 
 URL = "https://shared.test/a/b"
 HOST = b"\6shared\4test\0"

@@ -19,8 +19,8 @@ from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.store import get_order, order_json, withdraw_entries, withdraw_order
-from parental.database import writing
 from parental.schema.orders import entries, entry_parts
+from parental.store.database import writing
 from rules.names.prefixes import NOT_PUBLIC
 from rules.names.protected import PROTECTED
 

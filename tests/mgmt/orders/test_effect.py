@@ -7,7 +7,7 @@ from mgmt.orders.effect import LOOK_FIRST, effect_of, lines_of, preview
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import STATUSES, Order
 from mgmt.orders.store import counts_of
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 VALUES = ("known.test", "new.test", "bank.test", "blogspot.com", "!", "new.test", "192.0.2.1")
 

@@ -8,8 +8,8 @@ from support.mgmt.orders import NOW
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
-from parental.database import writing
 from parental.schema.ledger import events
+from parental.store.database import writing
 
 
 @pytest.fixture

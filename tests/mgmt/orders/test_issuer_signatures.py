@@ -13,9 +13,9 @@ from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf
 from support.mgmt.events import events_of
 from support.mgmt.issuer import OF_PUBLIC_KEY, OpensslIssuer
 
-from parental.database import reading, writing
 from parental.schema.access import push_nonces
 from parental.schema.orders import orders
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services  # openssl
 TAKEN = (200, 201, 202)

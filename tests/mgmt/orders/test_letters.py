@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.orders.letters import Letter, keep_letters, letter_counts, letters_of
 from mgmt.orders.store import number_letter
-from parental.database import writing
+from parental.store.database import writing
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)

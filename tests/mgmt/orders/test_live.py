@@ -8,7 +8,7 @@ from support.mgmt.orders import NOW, publish, push
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.live import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.store import withdraw_entries, withdraw_order
-from parental.database import writing
+from parental.store.database import writing
 
 A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
 

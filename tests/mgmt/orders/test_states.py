@@ -14,8 +14,8 @@ from mgmt.orders.decisions import settle
 from mgmt.orders.model import Order
 from mgmt.orders.states import NEXT, NoStep, State, last_state, step, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
-from parental.database import writing
 from parental.schema.orders import order_steps, orders
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 

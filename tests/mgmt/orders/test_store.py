@@ -14,7 +14,7 @@ from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
 from mgmt.orders.proof import BY_NAMES
-from parental.database import writing
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)

@@ -15,9 +15,9 @@ from mgmt.portal.requests.replies import Replies
 from mgmt.portal.session import Session, begin_for, find_session
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings
-from parental.database import writing
-from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from parental.store.database import writing
+from parental.store.engines import Where, engine_of
 
 
 @pytest.fixture

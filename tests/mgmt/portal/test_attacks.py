@@ -9,11 +9,11 @@ from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child, code_of
 
 from mgmt.portal.pin import FREE
-from parental.database import reading
 from parental.people.household import history
 from parental.people.login_codes import TRIES
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
 from parental.schema.access import family_pins
+from parental.store.database import reading
 
 PIN = {"pin": "2468", "again": "2468"}
 

@@ -10,10 +10,10 @@ from support.mgmt.desk import Clock, PlayedControl
 from mgmt.app import create_app
 from mgmt.portal.captive import PATH
 from mgmt.settings import Settings
-from parental import store
-from parental.database import writing
-from parental.schedule import Schedule, parse_interval
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import writing
 
 
 async def told(settings: Settings, engine: Engine, clock: Clock) -> Any:

@@ -15,13 +15,13 @@ from mgmt.text.environment import environment
 from mgmt.text.language import language
 from parental.calendar import exceptions, screen_time
 from parental.calendar.exceptions import add, more, until
-from parental.database import writing
 from parental.people.children import Child
 from parental.people.household import By
 from parental.people.levels import Level
-from parental.profiles import get_profile, pause
-from parental.schedule import Schedule, parse_interval
-from parental.store import set_schedule
+from parental.policy.profiles import get_profile, pause
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscribers import set_schedule
+from parental.store.database import writing
 
 EN, UR = language("en"), language("ur")
 CLOSABLE = frozenset({"adult", "education"})

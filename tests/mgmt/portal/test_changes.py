@@ -4,9 +4,9 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.households import note_choice
 from mgmt.ledger.event import Actor
-from parental.database import writing
 from parental.people.caregivers import remove_caregiver
 from parental.people.children import change_child, children_of, remove_child
+from parental.store.database import writing
 
 
 async def test_every_caregiver_sees_what_was_done_by_whom_to_whom_and_when(phone: Phone, engine: Engine) -> None:

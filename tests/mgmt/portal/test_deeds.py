@@ -5,10 +5,10 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import exceptions, plans, tickets
-from parental.database import reading, writing
-from parental.profiles import set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import set_schedule
+from parental.policy.schedule import Schedule, parse_interval
 from parental.schema.access import family_pins, sessions
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 

@@ -8,17 +8,17 @@ from support.mgmt.desk import NOW, Clock, PlayedControl, TokenOf
 from support.mgmt.phone import Phone, add_caregiver, add_child
 from support.present import present
 
-from parental import store
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.people import accounts
 from parental.people.household import By
-from parental.profile import UNTIL_RESUMED
-from parental.profiles import get_profile
-from parental.profiles import pause as pause_profile
-from parental.schedule import Schedule, parse_interval
+from parental.policy import subscribers as store
+from parental.policy.profile import UNTIL_RESUMED
+from parental.policy.profiles import get_profile
+from parental.policy.profiles import pause as pause_profile
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.sessions.names import put_name
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03

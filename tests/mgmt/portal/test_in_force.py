@@ -6,8 +6,8 @@ from support.mgmt.phone import Phone, add_caregiver
 
 from mgmt.app_context import CONTROL
 from mgmt.portal.in_force import ASK_AGAIN_S, IN_FORCE, InForce, publish
-from parental.database import writing
-from parental.profiles import pause
+from parental.policy.profiles import pause
+from parental.store.database import writing
 
 
 def test_what_is_in_force_never_goes_back() -> None:

@@ -9,10 +9,10 @@ from support.present import present
 
 from mgmt.portal.pin import is_fresh
 from mgmt.portal.session import begin_for, find_session, keep_pin
-from parental.database import reading, writing
 from parental.people.caregivers import Caregiver, accept, caregivers_of, invite
 from parental.people.household import history
 from parental.people.request_messages import has_chosen
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 SISTER = {"name": "  Hina ", "phone": "0301 7654321", "role": "helper"}

@@ -6,10 +6,10 @@ from support.present import present
 
 from mgmt.portal.pin import FREE, is_fresh, remove_pin
 from mgmt.portal.session import LIFE, begin_for, find_session, keep_pin
-from parental.database import reading, writing
 from parental.people.household import history
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
 from parental.schema.access import family_pins, sessions
+from parental.store.database import reading, writing
 
 
 async def paused_with_pin(phone: Phone, engine: Engine, clock: Clock) -> None:

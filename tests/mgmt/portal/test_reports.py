@@ -8,13 +8,13 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.whose import about
 from parental.calendar import screen_time
-from parental.database import reading, writing
 from parental.people.household import By, note
 from parental.people.reports import Met, count, days_of, totals_of
 from parental.people.requests import Wanted, ask
-from parental.profiles import pause, set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import pause, set_schedule
+from parental.policy.schedule import Schedule, parse_interval
 from parental.schema.people import children
+from parental.store.database import reading, writing
 
 TODAY = NOW.date()
 PIN = {"pin": "2468", "again": "2468"}

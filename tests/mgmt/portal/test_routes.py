@@ -3,8 +3,8 @@ from sqlalchemy import Engine
 from support.mgmt.phone import Phone
 
 from mgmt.portal.taps import TAPS
-from parental.database import reading
 from parental.people.household import history
+from parental.store.database import reading
 
 
 async def test_no_tap_is_a_link_that_a_page_or_a_preview_could_open(parent: Phone, engine: Engine) -> None:

@@ -23,9 +23,9 @@ from mgmt.portal.session import (
     spend,
 )
 from mgmt.staff.tokens import revoke_token
-from parental.database import writing
 from parental.people import caregivers
 from parental.schema.access import sessions
+from parental.store.database import writing
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 

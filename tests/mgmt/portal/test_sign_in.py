@@ -16,14 +16,14 @@ from mgmt.app import create_app
 from mgmt.portal.sign_in import OF_ADDRESS, OF_LINE
 from mgmt.portal.sms import Outbox
 from mgmt.settings import Settings
-from parental import store
-from parental.database import reading, writing
 from parental.people import caregivers
 from parental.people.accounts import Account, put_account
 from parental.people.caregivers import ACTIVE, INVITATION
 from parental.people.login_codes import LIFE
+from parental.policy import subscribers as store
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.access import login_codes, sessions
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 
 def sent_codes(engine: Engine) -> int:

@@ -12,12 +12,12 @@ from mgmt.portal.taps import TAPS, UNDO, can_undo, make, revision_of, take_back
 from mgmt.staff.permissions import PERMISSIONS
 from parental.calendar import exceptions, screen_time
 from parental.calendar.exceptions import add, until
-from parental.database import writing
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By, history
-from parental.profiles import get_profile, pause
-from parental.schedule import Schedule, parse_interval
-from parental.store import set_schedule
+from parental.policy.profiles import get_profile, pause
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscribers import set_schedule
+from parental.store.database import writing
 
 LATER = NOW + timedelta(seconds=5)
 

@@ -9,9 +9,9 @@ from mgmt.portal.tickets import COUNTS
 from mgmt.settings import Settings
 from parental.calendar import tickets
 from parental.calendar.tickets import Ticket, plain_code
-from parental.database import reading, writing
-from parental.profiles import set_schedule
-from parental.schedule import Interval, Schedule
+from parental.policy.profiles import set_schedule
+from parental.policy.schedule import Interval, Schedule
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 

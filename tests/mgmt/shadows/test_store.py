@@ -31,9 +31,9 @@ from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_o
 from mgmt.orders.versions import Superseded, correctable, refuse_replaced
 from mgmt.shadows.places import N_PLACES, SHADOW_LISTS
 from mgmt.shadows.store import count, counted_lists
-from parental.database import writing
 from parental.schema.canaries import order_shadows
 from parental.schema.orders import approvals, entries, orders
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 A, B = b"\1a\4test\0", b"\1b\4test\0"

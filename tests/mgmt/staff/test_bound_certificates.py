@@ -13,7 +13,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import know_issuer
 from mgmt.staff.people import DISABLED, set_end, set_state
-from parental.database import writing
+from parental.store.database import writing
 
 DER = b"a certificate"
 

@@ -19,7 +19,7 @@ from mgmt.staff.issuers import (
     refuse_like,
     refuse_unreadable,
 )
-from parental.database import writing
+from parental.store.database import writing
 
 PTA = Issuer("PTA", frozenset({"ordinary"}), frozenset({"exact"}), "desk@pta.example")
 KEY = IssuerKey(bytes(32), "PTA", NOW, NOW + timedelta(days=365))

@@ -14,7 +14,7 @@ from mgmt.staff.passkeys import (
     request_options,
 )
 from mgmt.staff.people import Person, Unfit
-from parental.database import writing
+from parental.store.database import writing
 
 PARTY = Party(ORIGIN, "Example ISP")
 CHALLENGE = b"c" * 32

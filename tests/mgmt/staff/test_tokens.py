@@ -19,9 +19,9 @@ from mgmt.staff.tokens import (
     revoke_token,
     token_json,
 )
-from parental import store
-from parental.database import reading, writing
+from parental.policy import subscribers as store
 from parental.schema.access import tokens
+from parental.store.database import reading, writing
 
 SOMEBODY = Actor("account", "amna")
 

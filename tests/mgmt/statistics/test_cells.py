@@ -18,8 +18,8 @@ from mgmt.statistics.cells import (
     groups_of_rows,
     last_quarter,
 )
-from parental.database import writing
 from parental.schema.reports import wrong_blocks
+from parental.store.database import writing
 
 KARACHI = ZoneInfo("Asia/Karachi")
 QUARTER = Quarter(2026, 3, KARACHI)

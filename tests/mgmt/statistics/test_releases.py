@@ -8,8 +8,8 @@ from support.mgmt.confirmed import SIGNER
 from support.mgmt.published import MADE, published, statement_of
 
 from mgmt.statistics.releases import find_release, has_text, last_bypass, put_release, releases
-from parental.database import writing
 from parental.schema.ledger import events
+from parental.store.database import writing
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from support.mgmt.published import published, statement_of
 
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.statistics.statement import check_document, text_of
-from parental.database import reading, writing
 from parental.schema.ledger import events
+from parental.store.database import reading, writing
 
 PATH = "/v1/audit/statistics"
 

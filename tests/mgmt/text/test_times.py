@@ -15,8 +15,8 @@ from parental.calendar.quota import Quota
 from parental.calendar.resolution import week_of
 from parental.calendar.state import Is, State
 from parental.calendar.sun import Turn
-from parental.profile import Profile
-from parental.schedule import Schedule
+from parental.policy.profile import Profile
+from parental.policy.schedule import Schedule
 
 NOW = datetime(2026, 8, 3, 21, tzinfo=ZoneInfo("Asia/Karachi"))
 SOFT = frozenset({"social"})

@@ -13,7 +13,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
 from mgmt.transparency.releases import put_release
-from parental.database import writing
+from parental.store.database import writing
 
 
 @pytest.fixture

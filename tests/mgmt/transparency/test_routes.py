@@ -17,9 +17,9 @@ from mgmt.settings import Settings
 from mgmt.transparency import routes
 from mgmt.transparency.releases import put_release
 from mgmt.transparency.statement import check_document, text_of
-from parental.database import writing
-from parental.engines import Where, engine_of
 from parental.schema.privileges import WEB
+from parental.store.database import writing
+from parental.store.engines import Where, engine_of
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import week_of
 from parental.calendar.sun import Turn
-from parental.compile import profile_spec
-from parental.locks import LockTable
-from parental.profile import Profile
-from parental.schedule import DAY_MINUTES, Schedule
+from parental.policy.compile import profile_spec
+from parental.policy.locks import LockTable
+from parental.policy.profile import Profile
+from parental.policy.schedule import DAY_MINUTES, Schedule
 from rules.category import NUMBERS
 
 pytestmark = pytest.mark.long

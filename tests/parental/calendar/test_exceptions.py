@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 from support.present import present
 
 from fastpath.images.verdict import Reason
-from parental import profiles
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
@@ -20,8 +19,9 @@ from parental.calendar.exceptions import MAX_EXCEPTIONS
 from parental.calendar.resolution import week_of
 from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
-from parental.profile import OPENS, Profile, Span, is_open, lock_reason
-from parental.schedule import Interval, Schedule
+from parental.policy import profiles
+from parental.policy.profile import OPENS, Profile, Span, is_open, lock_reason
+from parental.policy.schedule import Interval, Schedule
 
 KARACHI = ZoneInfo("Asia/Karachi")
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)

@@ -6,7 +6,7 @@ import pytest
 
 from parental.calendar.packs import find_school, hours_of, provinces
 from parental.errors import BadSchedule
-from parental.schedule import DAYS, parse_interval
+from parental.policy.schedule import DAYS, parse_interval
 
 PACKS = [f"{name}/{school}" for name, each in provinces().items() for school in each.schools]
 

@@ -12,7 +12,7 @@ from oracle.calendar import FULL, OPEN, ZONES, calendars_around, card_lists, hel
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import pieces_of, set_of, week_of
-from parental.schedule import MAX_INTERVALS, WEEK_MINUTES, Interval, Schedule
+from parental.policy.schedule import MAX_INTERVALS, WEEK_MINUTES, Interval, Schedule
 
 MONDAY = date(2026, 8, 3)
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60, id=1)

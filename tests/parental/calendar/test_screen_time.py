@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Connection
 
 from fastpath.images.verdict import Reason
-from parental import profiles
 from parental.calendar import screen_time
 from parental.errors import NoPerson, NotNow
-from parental.profile import lock_reason
-from parental.schedule import Schedule, parse_interval
+from parental.policy import profiles
+from parental.policy.profile import lock_reason
+from parental.policy.schedule import Schedule, parse_interval
 
 KARACHI = ZoneInfo("Asia/Karachi")
 

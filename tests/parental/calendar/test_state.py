@@ -13,8 +13,8 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.resolution import week_of
 from parental.calendar.state import Is, next_change, preview, state_at
-from parental.profile import CLOSURES, OPENS, UNTIL_RESUMED, Profile, Span, allowed_at, lock_reason
-from parental.schedule import Schedule
+from parental.policy.profile import CLOSURES, OPENS, UNTIL_RESUMED, Profile, Span, allowed_at, lock_reason
+from parental.policy.schedule import Schedule
 
 KARACHI = "Asia/Karachi"
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60, id=1)

@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.exc import IntegrityError
 
-from parental import profiles, store
 from parental.calendar import tickets
 from parental.calendar.tickets import plain_code
-from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.errors import BadProfile, NoPerson, NotNow
-from parental.schedule import Interval, Schedule
+from parental.policy import profiles
+from parental.policy import subscribers as store
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.calendar import ticket_uses
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 NOW = datetime(2026, 8, 3, 22, tzinfo=ZoneInfo("Asia/Karachi"))
 ALWAYS = Schedule((Interval(0, 0, 10080),))

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection
 
-from parental import profiles
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.errors import BadProfile
-from parental.revision import current_revision
-from parental.schedule import Interval, Schedule
+from parental.policy import profiles
+from parental.policy.schedule import Interval, Schedule
+from parental.store.revision import current_revision
 
 MONDAY = date(2026, 8, 3)
 NOW = datetime(2026, 8, 3, 12, tzinfo=ZoneInfo("Asia/Karachi"))

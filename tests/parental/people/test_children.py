@@ -10,17 +10,18 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental import compile, store
-from parental.changed_profiles import ChangedProfiles
 from parental.errors import BadPerson, BadSubscriber, NoPerson
-from parental.held import iter_held
-from parental.locks import LockTable
 from parental.people import accounts, children, devices
 from parental.people.children import Child
-from parental.profile import Profile
-from parental.profiles import iter_holders, iter_profiles, pause, prefixes_of
-from parental.revision import current_revision
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import compile
+from parental.policy import subscribers as store
+from parental.policy.changed_profiles import ChangedProfiles
+from parental.policy.held import iter_held
+from parental.policy.locks import LockTable
+from parental.policy.profile import Profile
+from parental.policy.profiles import iter_holders, iter_profiles, pause, prefixes_of
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.revision import current_revision
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 MAC = parse_prefix("mac:02:00:00:00:00:07")

@@ -2,7 +2,7 @@ import pytest
 
 from parental.errors import BadProfile
 from parental.people.household_names import ALLOWED, DENIED, household_names
-from parental.profile import Profile
+from parental.policy.profile import Profile
 
 
 def test_names_are_kept_as_they_are_compared() -> None:

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from parental import store
 from parental.errors import BadPerson
 from parental.people import accounts, children, intake
 from parental.people.accounts import Account
 from parental.people.intake import Outcome, Wanted
-from parental.profile import Profile
-from parental.profiles import iter_holders, prefixes_of
-from parental.revision import current_revision
-from parental.schedule import Interval, Schedule
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.profiles import iter_holders, prefixes_of
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.revision import current_revision
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 MAC = "mac:02:00:00:00:00:07"

@@ -4,9 +4,9 @@ from sqlalchemy import Connection
 from parental.people import accounts, children, devices
 from parental.people.children import Child
 from parental.people.parts import Part, assign, free_parts, parts_of
-from parental.profile import Profile
-from parental.store import put_subscriber
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.policy.subscribers import put_subscriber
 
 MAC = parse_prefix("mac:02:00:00:00:00:07")
 

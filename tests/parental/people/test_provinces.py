@@ -3,13 +3,13 @@ from collections.abc import Iterable, Iterator
 import pytest
 from sqlalchemy import Connection, Engine
 
-from parental import store
-from parental.database import open_database, writing
-from parental.engines import Where
 from parental.people import accounts, children, provinces
 from parental.people.provinces import Provinces
-from parental.profile import Profile
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Engine, text
 from support.database.postgresql import USER, PostgresqlServer, name_of, programs
 
-from parental.database import reading, writing
-from parental.engines import engine_of
 from parental.errors import DatabaseRefused
-from parental.migrations.revisions import upgrade
 from parental.schema import metadata
 from parental.schema.privileges import CONTROL, LEDGER, PRIVILEGES, ROLES, WEB
+from parental.store.database import reading, writing
+from parental.store.engines import engine_of
+from parental.store.revisions import upgrade
 
 pytestmark = [
     pytest.mark.services,

@@ -3,11 +3,11 @@ from sqlalchemy import Connection
 
 from parental.errors import BadSubscriber, NoSubscriber
 from parental.people.children import add_child, assign_line
-from parental.profile import Profile
-from parental.profiles import touch
-from parental.revision import current_revision
+from parental.policy.profile import Profile
+from parental.policy.profiles import touch
+from parental.policy.subscribers import delete_subscriber
 from parental.sessions.names import drop_name, find_profiles, names_of, put_name
-from parental.store import delete_subscriber
+from parental.store.revision import current_revision
 
 FAR = 1000
 

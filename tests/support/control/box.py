@@ -18,8 +18,8 @@ from filterd.process.codec import Failed
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order
-from parental.database import writing
-from parental.engines import Where
+from parental.store.database import writing
+from parental.store.engines import Where
 
 SAID = """
 state_dir: state

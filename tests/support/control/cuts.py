@@ -14,10 +14,10 @@ from fastpath.wire.name import to_wire
 from filterd.kernel.cut import Connection, Label, Means, Wanted
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.control_protocol import Cut
-from parental.database import writing
-from parental.profile import Profile
-from parental.store import put_subscriber
-from parental.subscriber import Subscriber
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber
+from parental.policy.subscribers import put_subscriber
+from parental.store.database import writing
 from rules.category import NUMBERS
 
 LINE, OTHER, SERVER = "192.0.2.7", "192.0.2.8", "198.51.100.1"

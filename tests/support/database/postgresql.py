@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg
 from support.system.memory import folder_in_memory
 
-from parental.migrations.revisions import upgrade
 from parental.schema import metadata
+from parental.store.revisions import upgrade
 
 PATIENCE_S = 60.0
 SETTINGS = {

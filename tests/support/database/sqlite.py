@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support.system.memory import folder_in_memory
 
-from parental.migrations.revisions import upgrade
+from parental.store.revisions import upgrade
 
 
 def make_database(path: Path) -> None:

@@ -18,7 +18,7 @@ from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 from filterd.places import CONTROL, control_socket
 from filterd.process.json_socket import ask_blocking
-from parental.schedule import DAYS
+from parental.policy.schedule import DAYS
 
 CHILD, ADULT = 7, 8
 HELP = "1121.test"

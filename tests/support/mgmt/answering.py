@@ -8,11 +8,11 @@ from support.mgmt.phone import NUMBER, Phone, add_caregiver
 from support.present import present
 
 from mgmt.portal.requests.messages import tell
-from parental.database import reading, writing
 from parental.people.request_messages import choose
 from parental.people.requests import Wanted, ask, newest
-from parental.profiles import set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import set_schedule
+from parental.policy.schedule import Schedule, parse_interval
+from parental.store.database import reading, writing
 
 SECRET = "Bearer of-the-gateway"
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03

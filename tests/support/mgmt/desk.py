@@ -29,7 +29,7 @@ from mgmt.control_protocol import (
     receipt_json,
 )
 from mgmt.orders.decisions import confirm, taken
-from parental.database import writing
+from parental.store.database import writing
 from rules.category import NUMBERS
 from rules.lists.source import describe_source
 from rules.names.hosts_of_many import Hosting, HostingList

@@ -10,7 +10,7 @@ from filterd.control.records.legal_holds import Moment, look
 from mgmt.holds.proposals import NewHold, propose_hold
 from mgmt.holds.scope import Scope
 from mgmt.orders.proof import Proof
-from parental.database import writing
+from parental.store.database import writing
 
 NOW_S = int(NOW.timestamp())
 HOLD = NewHold(

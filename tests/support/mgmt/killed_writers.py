@@ -27,9 +27,9 @@ from mgmt.auth import find_principal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token, revoke_token
-from parental.database import open_database, reading, writing
 from parental.errors import DatabaseLocked
 from parental.schema.access import tokens
+from parental.store.database import open_database, reading, writing
 
 SAID = struct.Struct("qq")  # number of the event, number of the token
 LONGEST_S = 0.15  # from a writer's first commit to its end

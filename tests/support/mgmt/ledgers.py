@@ -15,7 +15,7 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, PEOPLE, Event
 from mgmt.ledger.tree import frontier_of
 from mgmt.ledger.verifier import Altered, Summary, verify
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 SIGNER = Signer(bytes(range(32)), "gw.example/filterd-ledger")
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

@@ -12,12 +12,12 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.judge import judge_entries, parse_order
 from mgmt.wrong_blocks import report_mistake
-from parental import store
-from parental.database import writing
 from parental.people import devices
-from parental.profile import Profile
-from parental.schedule import Schedule, parse_interval
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import writing
 from rules.names.protected import Protected
 
 LINES = range(1, 260)  # more than a page

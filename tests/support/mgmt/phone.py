@@ -14,11 +14,11 @@ from support.present import present
 
 from mgmt.app_context import CLOCK
 from mgmt.portal.taps import DEAF, TAPS
-from parental.database import writing
 from parental.people import caregivers, children
 from parental.people.phones import Phones
-from parental.profile import Profile
-from parental.subscriber import parse_prefix
+from parental.policy.profile import Profile
+from parental.policy.subscriber import parse_prefix
+from parental.store.database import writing
 
 NUMBER = "+923001234567"
 PHONES = Phones(bytes(32))

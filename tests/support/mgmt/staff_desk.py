@@ -14,7 +14,7 @@ from yarl import URL
 
 from mgmt.staff.people import Person
 from mgmt.staff.session import begin_session
-from parental.database import writing
+from parental.store.database import writing
 
 ORIGIN = "https://desk.isp.example"
 PASSWORD = "correct horse battery"

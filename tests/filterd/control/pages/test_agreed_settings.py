@@ -22,9 +22,9 @@ from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
 from mgmt.settings import Helpline
 from mgmt.staff.people import reset_person
-from parental.database import writing
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.settings import desk_settings
+from parental.store.database import writing
 
 MINUTE = timedelta(minutes=1)
 

@@ -23,8 +23,8 @@ from mgmt.desk_settings.store import change
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.settings import Settings
-from parental.database import writing
 from parental.schema.settings import desk_settings
+from parental.store.database import writing
 
 SAID = b"state_dir: state\nrun_dir: run\ndns: {upstreams: ['192.0.2.53:53'], workers: 0}\ngate: {workers: 1}\n"
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)

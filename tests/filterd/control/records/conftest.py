@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from support.mgmt.signing import Signer, signer
 
-from parental.database import writing
+from parental.store.database import writing
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from mgmt.holds.proposals import NewHold, propose_hold
 from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import begin, read_clocks
 from mgmt.orders.signatures import sign
-from parental.database import reading, writing
 from parental.schema.records import blocks, legal_holds
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 NOW = datetime.now(UTC)

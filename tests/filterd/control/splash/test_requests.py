@@ -14,14 +14,15 @@ from filterd.control.messages import SPLASH_REQUESTS
 from filterd.control.service import Control
 from filterd.control.splash.requests import N_TRIES
 from filterd.process.json_socket import reply_to
-from parental import profiles, store
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.people.household import By, history
 from parental.people.requests import NO, OF_DAY, YES, answer, open_requests
-from parental.schedule import Interval, Schedule
+from parental.policy import profiles
+from parental.policy import subscribers as store
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.requests import requests
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

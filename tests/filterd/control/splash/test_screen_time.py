@@ -15,14 +15,15 @@ from filterd.control.service import Control
 from filterd.control.splash.screen_time import SplashScreenTime
 from filterd.places import database_file
 from filterd.process.json_socket import reply_to
-from parental import profiles, store
 from parental.calendar import screen_time
-from parental.database import reading, writing
-from parental.engines import Where, engine_of
 from parental.people.household import history
-from parental.schedule import Interval, Schedule
+from parental.policy import profiles
+from parental.policy import subscribers as store
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.privileges import CONTROL
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
+from parental.store.engines import Where, engine_of
 
 pytestmark = pytest.mark.services
 

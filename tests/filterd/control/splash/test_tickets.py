@@ -13,13 +13,14 @@ from fastpath.images.verdict import Reason
 from filterd.control.messages import SPLASH_REQUESTS
 from filterd.control.service import Control
 from filterd.process.json_socket import reply_to
-from parental import profiles, store
 from parental.calendar import tickets
 from parental.calendar.tickets import N_TRIES
-from parental.database import reading, writing
 from parental.people.household import history
-from parental.schedule import Interval, Schedule
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import profiles
+from parental.policy import subscribers as store
+from parental.policy.schedule import Interval, Schedule
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services
 

@@ -1,11 +1,11 @@
 from sqlalchemy import Engine
 
 from filterd.control.splash.whose import Whose, whose
-from parental import store
-from parental.database import writing
 from parental.people import children
-from parental.profile import Profile
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import writing
 
 
 def test_a_profile_is_a_lines_or_a_childs_or_no_ones(engine: Engine) -> None:

@@ -20,9 +20,9 @@ from filterd.places import ARCHIVE, archive_socket, keys_folder
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from mgmt.ledger.verifier import open_note
-from parental.database import open_database, reading
-from parental.engines import Where
 from parental.schema.ledger import events
+from parental.store.database import open_database, reading
+from parental.store.engines import Where
 
 TIMEOUT_S = 60
 

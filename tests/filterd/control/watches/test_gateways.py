@@ -12,8 +12,8 @@ from filterd.control.context import Context
 from filterd.control.watches.gateways import FAULT, compare, note
 from mgmt.canaries.gateways import Gateway, say
 from mgmt.canaries.rules import Policy
-from parental.database import open_database, writing
-from parental.engines import Where
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 NOW_S = 1_800_000_000
 

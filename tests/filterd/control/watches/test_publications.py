@@ -20,7 +20,7 @@ from filterd.lists.jobs import take
 from filterd.lists.public.files import FORMAT, SIGNED, folder_of, publish, unpublished
 from filterd.places import keys_folder
 from mgmt.ledger.signed_statement import opened
-from parental.database import reading
+from parental.store.database import reading
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from filterd.process.codec import Failed, encode_reply
 from filterd.process.json_socket import LINE_OCTETS
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all, redact
-from parental.database import open_database, writing
-from parental.engines import Where
 from parental.schema import ledger
+from parental.store.database import open_database, writing
+from parental.store.engines import Where
 
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 ROOT = Actor("account", "root")

@@ -13,8 +13,8 @@ from filterd.config import Config, load
 from filterd.database.access import database_of
 from filterd.lab.seed.life import fill
 from filterd.lab.seed.month import Month
-from parental.database import opened, reading
-from parental.engines import Where
+from parental.store.database import opened, reading
+from parental.store.engines import Where
 
 
 @pytest.fixture

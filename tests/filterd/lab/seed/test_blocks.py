@@ -8,7 +8,7 @@ from filterd.lab.seed.families import FAMILIES
 from filterd.lab.seed.month import N_DAYS, Month
 from mgmt.block_ledger import iter_csam_counts, pseudonym_of
 from mgmt.orders.store import get_order
-from parental.profile import lock_reason
+from parental.policy.profile import lock_reason
 from parental.schema.records import blocks, day_keys
 
 

@@ -6,8 +6,8 @@ from support.system.seeded import Life
 from filterd.lab.seed.families import FAMILIES, changes_of
 from filterd.lab.seed.month import Month
 from mgmt.auth import find_principal
-from parental.profile import NOT_PAUSED
-from parental.store import iter_subscribers
+from parental.policy.profile import NOT_PAUSED
+from parental.policy.subscribers import iter_subscribers
 
 
 def test_three_families_have_the_rules_that_they_chose_and_no_pause_goes_on(life: Life) -> None:

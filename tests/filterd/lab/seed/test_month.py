@@ -3,8 +3,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from filterd.lab.seed.month import N_DAYS, Change, Month, play
-from parental.database import opened
-from parental.engines import Where
+from parental.store.database import opened
+from parental.store.engines import Where
 
 
 def test_the_last_day_is_today_where_the_provider_is(month: Month) -> None:

@@ -7,8 +7,8 @@ from support.mgmt.desk import DeskOf
 
 from parental.calendar.card import MAX_A_DAY
 from parental.calendar.plans import cards_of
-from parental.database import reading
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
+from parental.store.database import reading
 
 CARDS = "/v1/accounts/7/profiles/7/cards"
 

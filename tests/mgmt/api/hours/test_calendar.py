@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import Desk, DeskOf
 
-from parental.database import reading
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
+from parental.store.database import reading
 
 CARDS = "/v1/accounts/7/profiles/7/cards"
 SLEEP = {"kind": "sleep", "from": "9:30 pm", "to": "6:30 am"}

@@ -12,9 +12,9 @@ from support.mgmt.desk import DeskOf
 from support.mgmt.orders import NOW
 
 from mgmt.orders.sealed_messages import messages
-from parental.database import reading
 from parental.schema.ledger import events
 from parental.schema.orders import entries, orders
+from parental.store.database import reading
 
 MARKER = "qzmarkerxhost.test"
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, DeskOf
 from support.mgmt.orders import push
 
-from parental.database import writing
+from parental.store.database import writing
 
 PATH = "/v1/order-statistics"
 

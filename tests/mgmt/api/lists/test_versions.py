@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import EARLIER, GOOD, OLDEST, DeskOf, PlayedControl
 from support.mgmt.signing import signer
 
-from parental.database import writing
+from parental.store.database import writing
 
 WORDS = {"version": EARLIER, "before": GOOD, "proposer": "amna@isp.example", "reason": "wrong", "reference": "T-1"}
 AT = f"/v1/lists/pta/versions/{EARLIER}/difference"

@@ -11,8 +11,8 @@ from support.mgmt.desk import Client, DeskOf
 from mgmt.app_context import ARCHIVE
 from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger.bundle import NotSigned
-from parental.database import reading
 from parental.schema.ledger import events
+from parental.store.database import reading
 
 WAYS = ("bundle", "bundle/3/1", "checkpoint", "checkpoint?earlier=2")
 

@@ -22,9 +22,9 @@ from mgmt.block_archive import ArchiveFailed, FoundRecord
 from mgmt.block_ledger import BlockRecord, Wanted
 from mgmt.desk.audit import records
 from mgmt.ledger import bundle
-from parental.database import open_database, reading, writing
-from parental.engines import Where
 from parental.schema.privileges import LEDGER
+from parental.store.database import open_database, reading, writing
+from parental.store.engines import Where
 
 NOON = int(NOW.timestamp()) - 3600
 Note = Callable[..., None]

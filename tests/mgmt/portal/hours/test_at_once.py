@@ -9,8 +9,8 @@ from mgmt.portal.session import Session
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.state import Is
-from parental.database import reading
-from parental.profiles import pause
+from parental.policy.profiles import pause
+from parental.store.database import reading
 
 
 def closed_from_eight(conn: Connection) -> None:

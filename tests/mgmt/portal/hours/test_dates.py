@@ -11,7 +11,7 @@ from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
 from parental.calendar.sun import Turn
-from parental.database import reading, writing
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 WEEK = {f"school{day}": "1" for day in range(6)}

@@ -13,8 +13,8 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import DaySet
 from parental.calendar.sun import Turn
 from parental.errors import NoPerson, NotNow
-from parental.profiles import get_profile, set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import get_profile, set_schedule
+from parental.policy.schedule import Schedule, parse_interval
 
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 540)
 LATER = NOW + timedelta(seconds=5)

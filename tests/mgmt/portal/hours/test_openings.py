@@ -8,7 +8,7 @@ from mgmt.portal.hours.openings import cards_loosen, dates_loosen, differ_by_kin
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.sun import Turn
-from parental.schedule import Interval, parse_interval
+from parental.policy.schedule import Interval, parse_interval
 
 EVERY = frozenset(DaySet)
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 540, day_sets=EVERY, id=1)

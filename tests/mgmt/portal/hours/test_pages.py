@@ -19,9 +19,9 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.state import Is, State
 from parental.calendar.sun import Turn
-from parental.database import reading, writing
 from parental.people.household import history
-from parental.profiles import get_profile
+from parental.policy.profiles import get_profile
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 DAYS = {f"day{day}": "1" for day in range(7)}

@@ -4,7 +4,7 @@ from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar.screen_time import quota_of
-from parental.database import reading
+from parental.store.database import reading
 
 PIN = {"pin": "2468", "again": "2468"}
 

@@ -6,8 +6,8 @@ from mgmt.portal.hours.week import Bar, Row, week_of
 from mgmt.text.language import language
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
-from parental.profile import Profile
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profile import Profile
+from parental.policy.schedule import Schedule, parse_interval
 
 EN = language("en")
 EVERY = frozenset(DaySet)

@@ -8,16 +8,16 @@ from support.mgmt.desk import NOW, Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from parental import store
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.children import Child, belongings, children_of
 from parental.people.devices import put_device
 from parental.people.household import By, history
 from parental.people.reports import keep_for
-from parental.profiles import get_profile, put_profile
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profiles import get_profile, put_profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 DEVICE = "device 7 ali-phone"

@@ -10,16 +10,16 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.household.filter_state import FILTER, Look
 from mgmt.portal.rules.presets import PRESETS, preset_of
-from parental import store
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
-from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.children import Child, belongings, children_of
 from parental.people.household import By, history
-from parental.profile import Profile, lock_reason
-from parental.profiles import get_profile, pause, put_profile
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile, lock_reason
+from parental.policy.profiles import get_profile, pause, put_profile
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468", "sure": "now"}
 AYESHA = {"name": " Ayesha  Bibi ", "ages": "7-9"}

@@ -6,14 +6,14 @@ from support.mgmt.desk import NOW
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.household.school import SHOWN
-from parental import store
 from parental.calendar import screen_time
-from parental.database import reading, writing
 from parental.people.accounts import move_line
 from parental.people.household import history
 from parental.people.school import Contact, contact_of
-from parental.profiles import pause
-from parental.subscriber import Subscriber, parse_prefix
+from parental.policy import subscribers as store
+from parental.policy.profiles import pause
+from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 KHAN = {"name": " Ms  Khan ", "number": "0300 1234567"}

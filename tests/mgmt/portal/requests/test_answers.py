@@ -22,8 +22,8 @@ from parental.calendar.card import Card, Kind
 from parental.errors import NotNow
 from parental.people.household import By, history
 from parental.people.requests import Wanted, ask, newest, open_requests
-from parental.profiles import get_profile, pause, put_profile, set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import get_profile, pause, put_profile, set_schedule
+from parental.policy.schedule import Schedule, parse_interval
 
 BY = By("caregiver", "1", "owner")
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03

@@ -3,10 +3,10 @@ from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.people.requests import Wanted, ask, newest
-from parental.profiles import pause, set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import pause, set_schedule
+from parental.policy.schedule import Schedule, parse_interval
+from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03

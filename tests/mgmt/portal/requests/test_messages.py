@@ -12,13 +12,13 @@ from support.present import present
 from mgmt.portal.requests.messages import take, tell
 from mgmt.portal.sign_in import DOOR
 from parental.calendar import exceptions
-from parental.database import reading, writing
 from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
 from parental.people.requests import LIFE, Wanted, ask
-from parental.profiles import get_profile, pause, set_schedule
-from parental.schedule import Schedule
+from parental.policy.profiles import get_profile, pause, set_schedule
+from parental.policy.schedule import Schedule
+from parental.store.database import reading, writing
 
 FOREIGN = "+923339999999"
 

@@ -5,10 +5,10 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from parental.database import writing
 from parental.people.requests import NO, YES, Wanted, answer, ask
-from parental.profiles import set_schedule
-from parental.schedule import Schedule, parse_interval
+from parental.policy.profiles import set_schedule
+from parental.policy.schedule import Schedule, parse_interval
+from parental.store.database import writing
 
 SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 21:00:03
 

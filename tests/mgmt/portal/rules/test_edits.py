@@ -9,8 +9,8 @@ from mgmt.portal.session import Session
 from parental.errors import NoPerson, NotNow
 from parental.people import children
 from parental.people.household import history
-from parental.profile import Profile
-from parental.profiles import get_profile
+from parental.policy.profile import Profile
+from parental.policy.profiles import get_profile
 
 CLOSED = Profile(
     frozenset({"gambling", "tiktok"}), safe_search="strict", youtube="moderate", canaries=True,

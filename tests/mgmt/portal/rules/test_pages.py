@@ -12,9 +12,9 @@ from mgmt.portal.rules.presets import PRESETS
 from mgmt.settings import Settings
 from mgmt.splash.pages import Facts
 from mgmt.splash.pages import page as splash_page
-from parental.database import reading, writing
-from parental.profile import Profile
-from parental.profiles import get_profile, put_profile
+from parental.policy.profile import Profile
+from parental.policy.profiles import get_profile, put_profile
+from parental.store.database import reading, writing
 from rules.category import CATEGORIES, SERVICES
 
 PIN = {"pin": "2468", "again": "2468"}

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 from mgmt.portal.rules.presets import PRESETS, ages_of, preset_of
-from parental.profile import SAFE_SEARCH, Profile
+from parental.policy.profile import SAFE_SEARCH, Profile
 from rules.category import CATEGORIES
 
 

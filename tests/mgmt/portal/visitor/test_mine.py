@@ -5,17 +5,17 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.portal.household.filter_state import look
 from mgmt.settings import Settings
-from parental import store
 from parental.calendar import plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
-from parental.database import writing
 from parental.people.children import children_of
 from parental.people.household import history
 from parental.people.reports import Met, count, keep_for
-from parental.profile import Profile
-from parental.profiles import pause, put_profile
+from parental.policy import subscribers as store
+from parental.policy.profile import Profile
+from parental.policy.profiles import pause, put_profile
+from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.people import children
-from parental.subscriber import Subscriber, parse_prefix
+from parental.store.database import writing
 
 RULES = Profile(frozenset({"gambling", "tiktok", "quic"}), denied=frozenset({"own.example"}), safe_search="strict")
 

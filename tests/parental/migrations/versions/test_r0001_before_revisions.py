@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import func, select
 
 from mgmt.orders.live import live_entries
-from parental.database import open_database, opened, reading
 from parental.errors import WrongRevision
-from parental.migrations.revisions import Found, State, known_revisions, upgrade
+from parental.policy.subscribers import get_subscriber
 from parental.schema import metadata
-from parental.store import get_subscriber
+from parental.store.database import open_database, opened, reading
+from parental.store.revisions import Found, State, known_revisions, upgrade
 
 WRITTEN = Path(__file__).parents[1] / "data/before_revisions.sql"
 N_ROWS = {

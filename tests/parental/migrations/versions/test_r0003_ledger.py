@@ -9,9 +9,9 @@ from support.mgmt import ledgers
 
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
-from parental.database import open_database, writing
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
+from parental.store.database import open_database, writing
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 REFUSED = "rows are never changed or removed|rows are added after the last one"
 LEAF = "(SELECT leaf FROM ledger_events WHERE number = 1)"

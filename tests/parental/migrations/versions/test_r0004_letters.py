@@ -2,8 +2,8 @@
 
 from sqlalchemy import inspect
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_the_fourth_revision_adds_the_table_of_letters_alone(empty_database: Where) -> None:

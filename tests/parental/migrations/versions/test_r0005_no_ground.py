@@ -2,9 +2,9 @@
 
 from sqlalchemy import insert, select
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.orders import orders
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_ground_that_was_made_up_goes_and_one_that_was_pushed_stays(empty_database: Where) -> None:

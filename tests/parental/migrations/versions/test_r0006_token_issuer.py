@@ -2,8 +2,8 @@
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_token_of_before_speaks_for_no_issuer(empty_database: Where) -> None:

@@ -4,8 +4,8 @@ import time
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 YEAR_S = 365 * 86400
 

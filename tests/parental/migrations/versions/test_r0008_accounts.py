@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Engine, text
 
 from fastpath.people.policy_writer import ProfileSpec, pack_policy
 from fastpath.people.subscribers_writer import pack_subscribers
-from parental import compile
-from parental.changed_profiles import ChangedProfiles
-from parental.database import open_database, reading
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
-from parental.profile import SAFE_SEARCH, Profile
-from parental.schedule import Interval, Schedule
+from parental.policy import compile
+from parental.policy.changed_profiles import ChangedProfiles
+from parental.policy.profile import SAFE_SEARCH, Profile
+from parental.policy.schedule import Interval, Schedule
+from parental.store.database import open_database, reading
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 WRITTEN = Path(__file__).parents[1] / "data/before_revisions.sql"
 OF_LINES = ("revisions", "subscribers", "addresses", "released_addresses", "blocked_categories", "dns_wishes")

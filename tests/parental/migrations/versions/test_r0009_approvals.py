@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import DatabaseError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.orders import approvals, entries, orders
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "scope": "exact", "is_emergency": False} | {
     "received_ms": 1,

@@ -2,9 +2,9 @@
 
 from sqlalchemy import inspect
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0010_idempotency_keys as tenth
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_the_tenth_revision_adds_the_table_of_keys_alone(empty_database: Where) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
-from parental.profiles import get_profile
-from parental.schedule import Interval
+from parental.policy.profiles import get_profile
+from parental.policy.schedule import Interval
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_who_wished_safe_search_has_it_for_youtube_too_and_hours_stay_full(empty_database: Where) -> None:

@@ -2,9 +2,9 @@
 
 from sqlalchemy import inspect
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0013_time as thirteenth
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ADDED = {
     "household_calendars",

@@ -2,9 +2,9 @@
 
 from sqlalchemy import inspect
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0016_desk_settings as settings
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_the_revision_adds_the_table_of_settings_alone(empty_database: Where) -> None:

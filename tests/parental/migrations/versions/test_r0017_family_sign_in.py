@@ -4,10 +4,10 @@ import time
 
 from sqlalchemy import inspect, text
 
-from parental.database import reading, writing
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0017_family_sign_in as seventeenth
+from parental.store.database import reading, writing
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_the_seventeenth_revision_adds_codes_and_pins_and_keeps_who_is_signed_in(empty_database: Where) -> None:

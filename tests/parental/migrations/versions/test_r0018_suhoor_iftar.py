@@ -3,9 +3,9 @@
 from sqlalchemy import text
 
 from parental.calendar.plans import calendar_of, cards_of
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0018_suhoor_iftar as suhoor
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_cards_and_dates_that_are_there_go_by_the_clock(empty_database: Where) -> None:

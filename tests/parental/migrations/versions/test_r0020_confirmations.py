@@ -2,9 +2,9 @@
 
 from sqlalchemy import inspect
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0020_confirmations as this
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_the_revision_adds_verifications_and_confirmations(empty_database: Where) -> None:

@@ -2,9 +2,9 @@
 
 from sqlalchemy import select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.orders import approval_refusals, approvals
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ORDER = (
     "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "

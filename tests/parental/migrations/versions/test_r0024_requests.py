@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0024_requests
 from parental.people.requests import Wanted, ask, newest
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_household_of_before_can_be_asked(empty_database: Where) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0025_daily_totals
 from parental.people.reports import DAYS, days_of
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_household_of_before_keeps_counts_for_the_usual_time(empty_database: Where) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.access import sessions
 from parental.schema.people import safeguarding_contacts
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ROWS = (
     "INSERT INTO accounts (id) VALUES (7)",

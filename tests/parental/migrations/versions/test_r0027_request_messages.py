@@ -2,10 +2,10 @@
 
 from sqlalchemy import text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0027_request_messages
 from parental.people.request_messages import choose, has_chosen
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_caregiver_of_before_has_not_chosen_and_can(empty_database: Where) -> None:

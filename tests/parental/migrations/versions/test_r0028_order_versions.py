@@ -2,10 +2,10 @@
 
 from sqlalchemy import insert, select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.deadlines import order_alarms
 from parental.schema.orders import orders
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ORDER = (
     "INSERT INTO orders (id, issuer, ref, ground, scope, is_emergency, received_ms, sha256, original) "

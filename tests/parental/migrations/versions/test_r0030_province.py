@@ -2,9 +2,9 @@
 
 from sqlalchemy import select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.records import blocks
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 BLOCK = (
     'INSERT INTO blocks (time_s, channel, action, list, rule, "order", category, reason, generation, pseudonym, count) '

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.statistics import statistics_releases
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_quarter_of_a_gateway_is_there_once(empty_database: Where) -> None:

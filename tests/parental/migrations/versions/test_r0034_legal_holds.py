@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.orders import approval_signatures, approvals
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 COLUMNS = (
     "kind, digest, reason, reference, collateral, proposer, proposer_group, proposer_account, proposed_s, expires_s"

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.registers import lawful_requests
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_letter_is_there_once_and_of_a_kind_that_is_known(empty_database: Where) -> None:

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.registers import dns_source_exports, dns_source_statements, dns_sources
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_gateway_is_there_once_and_what_is_taken_exists(empty_database: Where) -> None:

@@ -2,10 +2,10 @@
 
 from sqlalchemy import select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0040_staff_ends
 from parental.schema.staff import staff
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 PERSON = (
     'INSERT INTO staff (id, name, mail, role, "group", state, created_s) '

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.reports import appeals
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 ROW = {"reference": "ABCD2345", "sealed": b"x", "state": "waiting", "received_s": 1, "due_s": 1, "tries": 0}
 

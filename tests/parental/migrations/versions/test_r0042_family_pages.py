@@ -2,11 +2,11 @@
 
 from sqlalchemy import insert, select, text
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0042_family_pages
 from parental.schema.access import sessions
 from parental.schema.base import metadata
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 def test_a_session_of_before_has_spent_no_form(empty_database: Where) -> None:

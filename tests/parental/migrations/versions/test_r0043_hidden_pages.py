@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DatabaseError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.migrations.versions import r0043_hidden_pages
 from parental.schema.orders import entries
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 
 @pytest.mark.parametrize("status", ["not_visible_over_https", "enforced_http_only", "shadow"])

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from parental.engines import Where, engine_of
-from parental.migrations.revisions import upgrade
 from parental.schema.orders import approvals
 from parental.schema.settings import desk_settings
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import upgrade
 
 COLUMNS = (
     "kind, digest, reason, reference, collateral, proposer, proposer_group, proposer_account, proposed_s, expires_s"

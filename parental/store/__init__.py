@@ -1,0 +1,1 @@
+"""The database of the product: engines, transactions, faults, revisions, the reserve on its disk."""

@@ -1,0 +1,92 @@
+"""Revisions of the database by Alembic.
+
+A revision is a number of four digits and a file in `versions`.  A database from before there were revisions has none
+noted, and all tables of 0001.
+Invariants: an upgrade is one transaction and holds the writers' lock, so that a database is at one revision or at
+another, whenever the process that upgrades it is killed, and of two that upgrade at once the second finds it done.
+"""
+
+import enum
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Connection, inspect, text
+
+from parental.errors import DatabaseDamaged
+from parental.schema.privileges import grant
+from parental.store.database_faults import named_faults
+from parental.store.engines import WRITES, Where, engine_of
+
+FOLDER = Path(__file__).parents[1] / "migrations"
+UPGRADE_PATIENCE_MS = 600_000  # that another upgrade, of millions of records, takes
+NOTED = "alembic_version"
+FIRST = "0001"
+_OF_FIRST = frozenset({"subscribers", "orders", "blocks"})  # enough of its tables to know it by
+
+
+class State(enum.Enum):
+    """What a database is to this release."""
+
+    EMPTY = "empty"
+    OLDER = "older"
+    CURRENT = "current"
+    UNKNOWN = "unknown"  # a newer release's
+
+
+class Found(NamedTuple):
+    """A database's revision; '' of an empty one."""
+
+    revision: str
+    state: State
+
+
+def known_revisions() -> list[str]:
+    """The revisions of this release, the newest last."""
+    return sorted(path.stem[1:5] for path in (FOLDER / "versions").glob("r[0-9]*_*.py"))
+
+
+def find_revision(conn: Connection) -> Found:
+    """Which revision a database has."""
+    known, tables = known_revisions(), set(inspect(conn).get_table_names())
+    if NOTED in tables:
+        revision = conn.execute(text(f"SELECT version_num FROM {NOTED}")).scalar_one_or_none() or ""
+    else:
+        revision = FIRST if tables >= _OF_FIRST else ""
+    if revision == known[-1] and NOTED in tables:
+        return Found(revision, State.CURRENT)
+    if revision:
+        return Found(revision, State.OLDER if revision in known else State.UNKNOWN)
+    return Found("", State.UNKNOWN if tables else State.EMPTY)
+
+
+def upgrade(where: Where, to: str = "head") -> tuple[Found, Found]:
+    """Bring a database to a revision; what it was and what it is.
+
+    Waits for another that does the same.   Raises DatabaseFault."""
+    # SQLite changes a table by making it anew, and would delete with the old one what refers to it.
+    engine = engine_of(where, patience_ms=UPGRADE_PATIENCE_MS, checks_keys=False)
+    try:
+        with named_faults(engine), engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():
+            before = find_revision(conn)
+            if before.state in (State.EMPTY, State.OLDER):
+                _run_revisions(conn, to)
+            after = find_revision(conn)
+            if after.state is State.CURRENT and conn.dialect.name == "postgresql":
+                grant(conn)
+            return before, after
+    finally:
+        engine.dispose()
+
+
+def _run_revisions(conn: Connection, to: str) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
+    from alembic import command  # late: a tenth of a second that a database without changes does not cost
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = conn
+    command.upgrade(config, to)
+    if conn.dialect.name == "sqlite" and (lost := conn.exec_driver_sql("PRAGMA foreign_key_check").first()):
+        raise DatabaseDamaged(f"database: a row of {lost[0]} refers to none of {lost[2]}; not upgraded; restore it")

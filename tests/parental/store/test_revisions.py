@@ -1,0 +1,176 @@
+import ast
+import multiprocessing
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect, text
+
+from parental.errors import DatabaseDamaged
+from parental.schema import metadata
+from parental.store import revisions
+from parental.store.database import reading, writing
+from parental.store.engines import Where, engine_of
+from parental.store.revisions import FIRST, FOLDER, State, find_revision, known_revisions, upgrade
+
+HEAD = known_revisions()[-1]
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def engine(empty_database: Where) -> Iterator[Engine]:
+    """As an upgrade has left it."""
+    upgrade(empty_database)
+    engine = engine_of(empty_database)
+    yield engine
+    engine.dispose()
+
+
+def noted(where: Where) -> str:
+    engine = engine_of(where)
+    with reading(engine) as conn:
+        found = find_revision(conn)
+    engine.dispose()
+    return found.revision
+
+
+def test_the_tables_are_those_of_the_newest_revision(engine: Engine) -> None:
+    with reading(engine) as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True, "compare_server_default": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def checks_of(conn: Connection) -> dict[str, dict[str | None, str]]:
+    """Table → its named conditions, as the database has them."""
+    found = inspect(conn)
+    return {
+        table: {each["name"]: "".join(each["sqltext"].split()) for each in found.get_check_constraints(table)}
+        for table in metadata.tables
+    }
+
+
+def test_the_conditions_of_an_upgraded_database_are_those_of_its_tables_made_anew(engine: Engine) -> None:
+    with reading(engine) as conn:
+        upgraded = checks_of(conn)
+    with writing(engine) as conn:
+        metadata.drop_all(conn)
+        metadata.create_all(conn)
+        anew = checks_of(conn)
+
+    assert sum(map(len, anew.values())) > 20
+    assert upgraded == anew
+
+
+def test_revisions_are_numbered_without_a_gap_each_on_the_one_before() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    of_alembic = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert known_revisions() == of_alembic[::-1] == [f"{n:04}" for n in range(1, len(of_alembic) + 1)]
+
+
+def test_no_revision_follows_what_the_tables_become() -> None:
+    for path in sorted((FOLDER / "versions").glob("r*.py")):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        rooms = {(node.module or "").partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
+
+        assert rooms & {"parental", "mgmt", "filterd"} == set(), path
+
+
+def test_a_second_upgrade_changes_nothing(engine: Engine, empty_database: Where) -> None:
+    before, after = upgrade(empty_database)
+
+    assert before == after == (HEAD, State.CURRENT)
+
+
+def test_tables_that_are_not_ours_are_left_alone(empty_database: Where) -> None:
+    engine = engine_of(empty_database)
+    with writing(engine) as conn:
+        conn.execute(text("CREATE TABLE plants (name VARCHAR)"))
+
+    before, after = upgrade(empty_database)
+
+    assert before == after == ("", State.UNKNOWN)
+    with reading(engine) as conn:
+        assert inspect(conn).get_table_names() == ["plants"]
+    engine.dispose()
+
+
+def hold_back(where: Where, began: Any, may_go_on: Any) -> None:
+    """An upgrade that waits in the middle: its tables are made, and it is not committed."""
+    run = revisions._run_revisions
+
+    def slowly(conn: Connection, to: str) -> None:
+        run(conn, to)
+        began.set()
+        may_go_on.wait(PATIENCE_S)
+
+    revisions._run_revisions = slowly
+    upgrade(where)
+
+
+def upgrade_and_tell(where: Where, told: Any) -> None:
+    told.put([found.state for found in upgrade(where)])
+
+
+@pytest.fixture
+def held(empty_database: Where) -> Iterator[tuple[Any, Any]]:
+    """(a process in the middle of an upgrade, what lets it go on)"""
+    spawn = multiprocessing.get_context("spawn")
+    began, may_go_on = spawn.Event(), spawn.Event()
+    process = spawn.Process(target=hold_back, args=(empty_database, began, may_go_on))
+    process.start()
+    assert began.wait(PATIENCE_S)
+    yield process, may_go_on
+    process.kill()
+    process.join()
+
+
+@pytest.mark.services
+def test_of_two_upgrades_at_once_one_does_it_and_the_other_finds_it_done(held: Any, empty_database: Where) -> None:
+    first, may_go_on = held
+    spawn = multiprocessing.get_context("spawn")
+    told = spawn.Queue()
+    second = spawn.Process(target=upgrade_and_tell, args=(empty_database, told))
+    second.start()
+    second.join(1.0)
+    assert second.is_alive()  # it waits
+
+    may_go_on.set()
+
+    assert told.get(timeout=PATIENCE_S) == [State.CURRENT, State.CURRENT]
+    second.join(PATIENCE_S)
+    first.join(PATIENCE_S)
+    assert (first.exitcode, second.exitcode) == (0, 0)
+
+
+@pytest.mark.services
+def test_a_killed_upgrade_leaves_the_database_as_it_was(held: Any, empty_database: Where) -> None:
+    process, _ = held
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(PATIENCE_S)
+
+    assert noted(empty_database) == ""
+    upgrade(empty_database)
+    assert noted(empty_database) == HEAD
+
+
+def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(tmp_path: Path) -> None:
+    path = tmp_path / "filterd.db"
+    upgrade(path, to=FIRST)
+    conn = sqlite3.connect(path)
+    conn.execute("INSERT INTO devices VALUES (7, 'phone', '2001:db8::7')")  # SQLite's own default checks no keys
+    conn.commit()
+    conn.close()
+
+    with pytest.raises(DatabaseDamaged, match="a row of devices refers to none of lines; not upgraded"):
+        upgrade(path)
