@@ -24,11 +24,11 @@ from support.mgmt.desk import PlayedControl
 from support.mgmt.life import fill
 from support.system.ports import free_port
 
-from mgmt.app import create_app
-from mgmt.doors import Door
 from mgmt.ledger.event import CONTROL
-from mgmt.settings import Settings
+from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.tokens import create_token
+from mgmt.web.app import create_app
+from mgmt.web.kit.doors import Door
 from parental.store.database import open_database, writing
 
 PAGES = ("/v1/orders", "/v1/reports", "/v1/profiles", "/v1/subscribers")

@@ -47,10 +47,10 @@ from filterd.audit.proof.batch_tree import COMPILED
 from filterd.audit.proof.block_bundle import bundle_of
 from filterd.audit.proof.block_tree import BlockTree, Signed
 from filterd.audit.proof.record_proof import proof_of
-from mgmt.block_archive import OrderName
-from mgmt.block_ledger import Wanted
 from mgmt.ledger import block_verifier
 from mgmt.ledger.block_verifier import lines_of
+from mgmt.records.block_archive import OrderName
+from mgmt.records.block_ledger import Wanted
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 N_RECORDS = int(os.environ.get("BENCH_RECORDS", "100000000"))

@@ -26,13 +26,13 @@ from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
-from mgmt.api.order_shapes import MAX_WAIT_S
-from mgmt.app import ROUTES
-from mgmt.frame.idempotency import KEPT
-from mgmt.frame.openapi import document, summary_of
-from mgmt.frame.rates import N_OF_TOKEN, N_REFUSED
-from mgmt.problems import MEANINGS, TYPE
-from mgmt.statistics.statement import schema_text
+from mgmt.records.statistics.statement import schema_text
+from mgmt.web.api.order_shapes import MAX_WAIT_S
+from mgmt.web.app import ROUTES
+from mgmt.web.kit.idempotency import KEPT
+from mgmt.web.kit.openapi import document, summary_of
+from mgmt.web.kit.problems import MEANINGS, TYPE
+from mgmt.web.kit.rates import N_OF_TOKEN, N_REFUSED
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"

@@ -1,1 +1,1 @@
-"""The web role: API, family page, splash; and the records behind them."""
+"""Orders, records and registers, and the web role above them: API, pages of families, desk and visitors."""

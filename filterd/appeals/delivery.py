@@ -22,7 +22,7 @@ from filterd.control.context import Context, guarded
 from filterd.escalation.failed import DeliveryFailed
 from filterd.escalation.mail import send
 from filterd.process.jobs import run_job
-from mgmt.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
+from mgmt.registers.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
 from parental.store.database import reading, writing
 
 LOOK_S = 10.0

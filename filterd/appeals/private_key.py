@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mgmt.appeals.sealed import Appeal, NotOpened, looks_sealed, open_sealed
+from mgmt.registers.appeals.sealed import Appeal, NotOpened, looks_sealed, open_sealed
 
 MAX_OCTETS = 1 << 20  # of a mail: 100 times one of ours
 

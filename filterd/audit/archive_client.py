@@ -38,9 +38,9 @@ from filterd.audit.retention import Due
 from filterd.places import ARCHIVE, archive_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
-from mgmt.block_archive import ArchiveFailed, FoundRecord, OrderName
-from mgmt.block_ledger import Wanted
 from mgmt.ledger.bundle import NotSigned
+from mgmt.records.block_archive import ArchiveFailed, FoundRecord, OrderName
+from mgmt.records.block_ledger import Wanted
 
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
 ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class ArchiveClient:
-    """Satisfies mgmt.block_archive.Archive."""
+    """Satisfies mgmt.records.block_archive.Archive."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = archive_socket(run_dir)

@@ -26,8 +26,8 @@ from filterd.audit.proof.block_bundle import bundle_of
 from filterd.audit.proof.block_tree import BlockTree, Signed
 from filterd.audit.proof.record_proof import proof_of
 from filterd.siem.block_sequence import next_records
-from mgmt.holds.scope import Scope
 from mgmt.ledger.tree import consistency_proof
+from mgmt.records.holds.scope import Scope
 
 
 class ArchiveProof:

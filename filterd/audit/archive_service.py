@@ -51,8 +51,8 @@ from filterd.audit.block_files import Compacted, compact, days_due, forget, sett
 from filterd.audit.block_search import SCRATCH, counted, page, search
 from filterd.errors import Missing
 from filterd.process.codec import Failed
-from mgmt.block_archive import OrderName
 from mgmt.ledger.bundle import NotSigned
+from mgmt.records.block_archive import OrderName
 
 LOOK_S = 2.0  # between two looks at the batches
 OLD_S = 600.0  # a batch becomes a file after so long,

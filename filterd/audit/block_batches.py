@@ -47,7 +47,7 @@ from filterd.audit.drain import (
     say_began_again,
     wipe_before,
 )
-from mgmt.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
+from mgmt.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
 from parental.policy.subscriber import UNKNOWN_PROVINCE
 from rules.atomic_file import writing_whole
 
@@ -66,7 +66,7 @@ Follow = Callable[[Columns, Position], None]
 
 
 class Kind(Struct, frozen=True, array_like=True):
-    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.block_ledger"""
+    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.records.block_ledger"""
 
     channel: str
     action: str

@@ -24,8 +24,8 @@ from filterd.audit.block_batches import (
 )
 from filterd.audit.block_move import move_rows, remove_moved
 from filterd.audit.drain import Ledger, count_found, next_columns, position_of, wipe_before
-from mgmt import block_ledger
-from mgmt.block_ledger import Position
+from mgmt.records import block_ledger
+from mgmt.records.block_ledger import Position
 from parental.errors import DatabaseFull
 from parental.store.database import reading, writing
 

@@ -35,7 +35,7 @@ from filterd.audit.block_batches import (
     batch_path,
     read_batch,
 )
-from mgmt.block_ledger import PSEUDONYM_OCTETS
+from mgmt.records.block_ledger import PSEUDONYM_OCTETS
 from rules.atomic_file import sync, writing_whole
 
 ROW_GROUP = 1 << 19  # records

@@ -32,7 +32,8 @@ from fastpath.report.spool import (
 )
 from filterd.logs import decision_line
 from filterd.lookup.words import word
-from mgmt.block_ledger import (
+from mgmt.orders.canary.store import Blocked, count_blocks
+from mgmt.records.block_ledger import (
     HOUSEHOLD,
     BlockRecord,
     CsamCount,
@@ -42,7 +43,6 @@ from mgmt.block_ledger import (
     read_position,
     write_position,
 )
-from mgmt.canaries.store import Blocked, count_blocks
 from parental.errors import DatabaseFull
 from parental.people import reports
 from parental.people.provinces import Provinces

@@ -15,8 +15,8 @@ from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, key_of, risen_since
 from filterd.lookup.words import word
-from mgmt.shadows.places import SHADOW_LISTS
-from mgmt.shadows.store import count
+from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.shadow.store import count
 from parental.schema.records import list_counts, list_totals
 from parental.store.database import reading, upsert, writing
 from rules.category import category_number

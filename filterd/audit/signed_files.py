@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from filterd.lists.public import files as public_list
-from mgmt.confirmation import signed as confirmation
-from mgmt.confirmation.statement import FORMAT as CONFIRMATION
-from mgmt.egress import statement as dns_sources
 from mgmt.ledger.signed_statement import digest_of
-from mgmt.statistics import statement as statistics
-from mgmt.transparency import statement as transparency
+from mgmt.orders.confirmation import signed as confirmation
+from mgmt.orders.confirmation.statement import FORMAT as CONFIRMATION
+from mgmt.records.statistics import statement as statistics
+from mgmt.registers.egress import statement as dns_sources
+from mgmt.registers.transparency import statement as transparency
 
 NAME = re.compile(r"[a-z.]+", re.ASCII)  # of a file in a folder
 

@@ -13,8 +13,8 @@ from filterd.verbs import add_verb, add_verbs
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from mgmt.appeals.sealed import Appeal
-    from mgmt.appeals.store import Shown
+    from mgmt.registers.appeals.sealed import Appeal
+    from mgmt.registers.appeals.store import Shown
 
 EXAMPLE = """filterd appeals key appeals.key
 filterd appeals open --key appeals.key appeal-ABCD2345.bin
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _make_key(out: Path) -> int:
     from filterd.appeals.private_key import make_key
-    from mgmt.appeals.key_text import key_text
+    from mgmt.registers.appeals.key_text import key_text
 
     try:
         print(key_text(make_key(out)))
@@ -70,7 +70,7 @@ def _make_key(out: Path) -> int:
 
 def _open(args: argparse.Namespace) -> int:
     from filterd.appeals.private_key import open_file, read_key
-    from mgmt.appeals.sealed import NotOpened
+    from mgmt.registers.appeals.sealed import NotOpened
 
     try:
         key = read_key(args.key)
@@ -103,7 +103,7 @@ def _on_the_box(args: argparse.Namespace) -> int:
 
 
 def _list(engine: "Engine", as_json: bool) -> int:
-    from mgmt.appeals.store import shown
+    from mgmt.registers.appeals.store import shown
     from parental.store.database import reading
 
     with reading(engine) as conn:
@@ -113,8 +113,8 @@ def _list(engine: "Engine", as_json: bool) -> int:
 
 
 def _answer(engine: "Engine", args: argparse.Namespace) -> int:
-    from mgmt.appeals.store import answer
     from mgmt.ledger.event import account
+    from mgmt.registers.appeals.store import answer
     from parental.store.database import writing
 
     try:

@@ -110,7 +110,7 @@ def _ages(config: Config) -> Iterator[Finding]:
     from filterd.config.box_checks import NO_AGES
     from filterd.config.family import has_own_door
     from filterd.config.web_settings import held_kinds
-    from mgmt.portal.rules.presets import LEAST
+    from mgmt.web.family.rules.presets import LEAST
 
     if has_own_door(config.family) and LEAST not in held_kinds(config.lists):
         found, effect, cure = NO_AGES

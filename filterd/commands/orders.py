@@ -17,7 +17,7 @@ from filterd.lookup.order_file import DATES, add_dates, add_import, run_import
 from filterd.lookup.order_sealed import add_sealed, push_sealed
 from filterd.verbs import add_verb, add_verbs
 from filterd.verifier.command import add_verify, run_verify
-from mgmt.api.order_shapes import MAX_WAIT_S
+from mgmt.web.api.order_shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"

@@ -18,7 +18,7 @@ from filterd.verbs import add_verb, add_verbs
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from mgmt.desk_settings.shapes import DeskSettings
+    from mgmt.registers.settings.shapes import DeskSettings
 
 EXAMPLE = (
     'filterd settings set languages \'{"first": "en"}\'\n'
@@ -93,9 +93,9 @@ def _yaml(text: str, where: str) -> Any:
 
 
 def _decoded(said: dict[str, Any]) -> "DeskSettings":
-    from mgmt.desk_settings.shapes import DeskSettings
-    from mgmt.errors import BadRequest
-    from mgmt.frame.decoder import decode
+    from mgmt.contract.decoder import decode
+    from mgmt.contract.errors import BadRequest
+    from mgmt.registers.settings.shapes import DeskSettings
 
     try:
         return decode(json.dumps(said).encode(), DeskSettings)
@@ -105,12 +105,13 @@ def _decoded(said: dict[str, Any]) -> "DeskSettings":
 
 def _change(config: Config, said: "DeskSettings") -> int:
     from filterd.config.web_settings import settings_of
-    from mgmt.desk_settings.store import NotAlone, change
-    from mgmt.errors import BadRequest
+    from mgmt.contract.errors import BadRequest
     from mgmt.ledger.event import account
+    from mgmt.registers.settings.store import NotAlone, change
+    from mgmt.web.splash.canned import check_pages
 
     def work(conn: "Connection") -> list[str]:
-        return change(conn, settings_of(config), said, account(), datetime.now(UTC))
+        return change(conn, settings_of(config), said, account(), datetime.now(UTC), check_pages)
 
     try:
         changed = _in_database(config, work, is_writing=True)
@@ -158,9 +159,9 @@ def _list(config: Config, *, is_json: bool) -> int:
     import msgspec
 
     from filterd.config.web_settings import settings_of
-    from mgmt.desk_settings.held import newest_rows
-    from mgmt.desk_settings.precedence import desk_over_file, values_of
-    from mgmt.desk_settings.store import said_by_desk
+    from mgmt.orders.held_settings import newest_rows
+    from mgmt.registers.settings.precedence import desk_over_file, values_of
+    from mgmt.registers.settings.store import said_by_desk
 
     of_file = settings_of(config)
     rows, said = _in_database(config, lambda conn: (newest_rows(conn), said_by_desk(conn)), is_writing=False)

@@ -22,7 +22,7 @@ from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
 from filterd.keys import COOKIE_KEY_OCTETS
-from mgmt.portal.rules.presets import LEAST, PRESETS
+from mgmt.web.family.rules.presets import LEAST, PRESETS
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER
 from rules.names.hosts_of_many import read_hosting_list

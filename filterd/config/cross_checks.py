@@ -25,7 +25,7 @@ from filterd.config.schema import (
     RpzZone,
 )
 from filterd.config.siem import BLOCKS
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
 
 Part = TypeVar("Part")
 Found = Iterator[tuple[str, str, str]]  # path, what was found, what to write instead

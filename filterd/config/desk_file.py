@@ -14,9 +14,9 @@ from fastpath.base.foreign_file import open_foreign
 from filterd.config.accepted import MODE, why_not_believed
 from filterd.config.schema import Config
 from filterd.config.web_settings import settings_of
-from mgmt.desk_settings.precedence import desk_over_file
-from mgmt.desk_settings.shapes import NOTHING, DeskSettings
-from mgmt.settings import Settings
+from mgmt.registers.settings.page_settings import Settings
+from mgmt.registers.settings.precedence import desk_over_file
+from mgmt.registers.settings.shapes import NOTHING, DeskSettings
 from rules.atomic_file import writing_whole
 
 PLACE = Path("config/desk.json")  # in the state directory; the folder is control's alone

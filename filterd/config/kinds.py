@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
-from mgmt.appeals.key_text import key_of
+from mgmt.registers.appeals.key_text import key_of
 from mgmt.text.links import target_of
 from parental.policy.subscriber import MAX_ID, PROVINCE
 from rules.category import CATEGORIES, NAMELESS, SERVICES

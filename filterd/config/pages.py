@@ -5,7 +5,7 @@ from datetime import date
 
 from filterd.config import kinds
 from filterd.config.spec import GATE, SPLASH, one
-from mgmt.settings import Settings
+from mgmt.registers.settings.page_settings import Settings
 
 SETTINGS = Settings()  # the pages' own defaults
 STOP_PAGE = SETTINGS.stop_page
@@ -35,7 +35,8 @@ class Appeals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPage:
-    """What the page of confidential lists names.   A key that is left out has the value of `mgmt/settings.py`."""
+    """What the page of confidential lists names.   A key that is left out has the value of
+    `mgmt/registers/settings/page_settings.py`."""
 
     owner: str | None = one(kinds.text, default=None)
     """Who made the list; none: not named."""

@@ -1,7 +1,7 @@
 """The schema of the configuration: keys, meanings, defaults, limits, and what a change of each takes.
 
-Invariants: every default is here, in `filterd.config.pages` or in `mgmt.settings`, once; an unknown key is a fault; a
-value of these types is valid.
+Invariants: every default is here, in `filterd.config.pages` or in `mgmt.registers.settings.page_settings`, once; an
+unknown key is a fault; a value of these types is valid.
 A field says what it may hold (`one`, `many`, `part`, `parts`), and which roles must be started again before a change of
 it is in force: its own `restart`, else that of the part it is in; LIVE: none, a reload is enough.  The text below a
 field is its meaning in docs/configuration.md.  `filterd.config.load` walks these fields and knows no key by name;
@@ -45,9 +45,10 @@ from filterd.config.spec import (
     several,
 )
 from filterd.config.verifier import Verifier
-from mgmt.desk_settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
-from mgmt.settings import HELPLINES, LANGUAGES
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.registers.settings.page_settings import HELPLINES
+from mgmt.registers.settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
+from mgmt.text.accept import LANGUAGES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
 OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources

@@ -1,8 +1,8 @@
 """What takes messages to caregivers, from the configuration; apart, as only the web role speaks HTTP."""
 
 from filterd.config import Config
-from mgmt.portal.requests.replies import Replies
-from mgmt.portal.sms import Gateway, Outbox, Sms
+from mgmt.web.family.requests.replies import Replies
+from mgmt.web.family.sms import Gateway, Outbox, Sms
 
 LEAST_SECRET = 16  # characters; "Bearer " is seven of them, and a guess is free
 

@@ -9,9 +9,9 @@ from filterd.config import Config
 from filterd.config.family import door_pages
 from filterd.config.schema import ListEntry, Splash
 from filterd.places import PUBLIC
-from mgmt.appeals.key_text import key_of
-from mgmt.deadlines.rules import Deadline, Rules
-from mgmt.settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
+from mgmt.orders.deadlines.rules import Deadline, Rules
+from mgmt.registers.appeals.key_text import key_of
+from mgmt.registers.settings.page_settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
 from parental.people.levels import PACKETS
 
 

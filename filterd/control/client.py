@@ -33,7 +33,7 @@ from filterd.places import CONTROL, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
-from mgmt.control_protocol import Asked, Begun, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed
+from mgmt.contract.control import Asked, Begun, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed
 
 TIMEOUT_S = 14.0  # just below mgmt's own, so that its 503 gives our reason
 DIFF_S = 130.0  # beyond control's own (filterd.control.lists.DIFF_S)
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class ControlClient:
-    """Satisfies mgmt.control_protocol.Control."""
+    """Satisfies mgmt.contract.control.Control."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = control_socket(run_dir)
@@ -71,7 +71,7 @@ class ControlClient:
 
 
 class ReasonsClient:
-    """Satisfies mgmt.control_protocol.Reasons."""
+    """Satisfies mgmt.contract.control.Reasons."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = splash_socket(run_dir)

@@ -32,7 +32,7 @@ from fastpath.people.left_open import left_open
 from filterd.kernel.cut import Connection, Means, Wanted
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 from mgmt.orders.model import is_url
 from parental.policy.profile import Profile, allowed_at
 from parental.policy.profiles import changed_since, iter_profiles, prefixes_of

@@ -34,12 +34,12 @@ from filterd.lookup.words import word
 from filterd.places import IMAGES, SPOOL
 from filterd.process.box_state import role_states
 from filterd.process.worker_clients import ask_status, workers_of
-from mgmt.control_protocol import LAW, Closing
-from mgmt.deadlines.notices import counts
-from mgmt.holds.shapes import line_of
+from mgmt.contract.control import LAW, Closing
 from mgmt.orders.approvals import broader_by
+from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
+from mgmt.records.holds.shapes import line_of
 from parental.errors import DatabaseFault
 from parental.store.database import reading
 from rules.category import NUMBERS, category_name

@@ -28,7 +28,7 @@ from filterd.lists.updater import NICENESS, ListsFailed, ListsRefused, ListUpdat
 from filterd.lists.zone_copies import zone_timers
 from filterd.process.codec import Failed, Message
 from filterd.process.jobs import run_job, together
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 from mgmt.ledger.event import SETTINGS, Actor, Event
 from rules.names.canonical import canonical_wire
 

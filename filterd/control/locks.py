@@ -19,7 +19,7 @@ from filterd.control.cut import Cuts
 from filterd.control.publisher import Publisher
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.suspect_addresses import Suspects
-from mgmt.control_protocol import Receipt
+from mgmt.contract.control import Receipt
 
 SETTLED = timedelta(seconds=1)  # a worker judges a batch by the second at which it began, and writes its labels later
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from filterd.process.box_state import RoleState
 from filterd.process.codec import Message, Requests
 from filterd.process.messages import Generations, Status, WorkerStatus
-from mgmt.control_protocol import Cut, Report
+from mgmt.contract.control import Cut, Report
 
 Keys = list[str]  # paths of the configuration
 MOST_NAMES = 1000  # of a request: each may be 253 octets, and a line 1 MiB
@@ -64,7 +64,7 @@ class ReportMistake(Struct, frozen=True, tag_field="op", tag="report_mistake"):
 
 
 class PutAppeal(Struct, frozen=True, tag_field="op", tag="put_appeal"):
-    """Keep an appeal until it is mailed.   sealed  mgmt.appeals.sealed   Reply: AppealKept."""
+    """Keep an appeal until it is mailed.   sealed  mgmt.registers.appeals.sealed   Reply: AppealKept."""
 
     sealed: bytes
 

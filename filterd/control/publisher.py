@@ -38,12 +38,12 @@ from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.rails import order_rails_of
 from filterd.lists.sealed_orders import sealed_orders_in
 from filterd.process.worker_clients import tell_all, workers_of
-from mgmt.control_protocol import Ack, Cut, Receipt, receipt_json
+from mgmt.contract.control import Ack, Cut, Receipt, receipt_json
 from mgmt.orders.decisions import Taken, confirm, taken
 from mgmt.orders.letters import counts_here, keep_letters
 from mgmt.orders.live import orders_revision
 from mgmt.orders.sealed_orders import served
-from mgmt.shadows.store import counted_lists
+from mgmt.orders.shadow.store import counted_lists
 from parental.errors import DatabaseFault
 from parental.policy.profiles import count_profiles
 from parental.store.database import reading, writing

@@ -18,8 +18,8 @@ from filterd.control.publisher import Publisher
 from filterd.errors import Refused
 from filterd.lists.rails import canary_of
 from filterd.process.worker_clients import ask_status, workers_of
-from mgmt.canaries.rules import Policy
 from mgmt.ledger.trusted_clock import UNKNOWN
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import has_due, is_waiting
 from mgmt.orders.live import orders_revision
 from parental.schema.orders import orders

@@ -89,9 +89,9 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.updater import ListsFailed
 from filterd.process.codec import Failed
 from filterd.process.messages import Status
-from mgmt.appeals.store import put_appeal
-from mgmt.control_protocol import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
-from mgmt.wrong_blocks import find_report, report_mistake
+from mgmt.contract.control import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
+from mgmt.records.wrong_blocks import find_report, report_mistake
+from mgmt.registers.appeals.store import put_appeal
 from parental.people.requests import Wanted
 from parental.policy.profile import QUOTA
 from parental.store.database import reading, writing

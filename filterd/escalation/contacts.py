@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 from filterd.config.orders import Contact as Said
 from filterd.config.orders import Orders
-from mgmt.deadlines.clock import Alarm
-from mgmt.deadlines.notices import MAIL, WEBHOOK, Contact
-from mgmt.deadlines.rules import LEAST_OF_ROLES
+from mgmt.orders.deadlines.clock import Alarm
+from mgmt.orders.deadlines.notices import MAIL, WEBHOOK, Contact
+from mgmt.orders.deadlines.rules import LEAST_OF_ROLES
 
 
 def contacts_of(orders: Orders) -> list[Contact]:

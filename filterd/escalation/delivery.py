@@ -55,7 +55,7 @@ def run_deliver(args: argparse.Namespace) -> int:
 
 def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> bool:
     """Try messages, those of one receiver in turn and the receivers at once; whether none waits any more."""
-    from mgmt.deadlines.notices import find_notice
+    from mgmt.orders.deadlines.notices import find_notice
     from parental.store.database import reading
 
     of_receiver: dict[str, list[int]] = {}
@@ -75,7 +75,7 @@ def deliver(config: Config, engine: "Engine", number: int) -> bool:
     """Try one message; whether it waits no more."""
     from filterd.escalation.contacts import find_contact, shown
     from filterd.escalation.failed import DeliveryFailed
-    from mgmt.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
+    from mgmt.orders.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
     from parental.store.database import reading, writing
 
     with reading(engine) as conn:
@@ -106,7 +106,7 @@ def _hand_over(config: Config, contact: Any, notice: "Row[Any]") -> None:
 
     from filterd.escalation.mail import mail_of, send
     from filterd.escalation.webhook import post
-    from mgmt.deadlines.alarms import Said
+    from mgmt.orders.deadlines.alarms import Said
 
     if contact.webhook is not None:
         post(contact.webhook, notice.text.encode(), notice.key, _signing(config), contact.ca)

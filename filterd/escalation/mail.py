@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 from filterd.config.orders import MailServer
 from filterd.escalation.failed import DeliveryFailed
-from mgmt.deadlines.alarms import Said
+from mgmt.orders.deadlines.alarms import Said
 
 TIMEOUT_S = 20.0  # of each step; the job as a whole ends earlier (filterd.escalation.watch)
 BY = {

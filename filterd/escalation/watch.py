@@ -21,14 +21,14 @@ from filterd.config import Config
 from filterd.config.web_settings import clocks_of
 from filterd.escalation.contacts import contacts_of, shown
 from filterd.process.jobs import run_job
-from mgmt.canaries.alarms import give_rollbacks, is_of_rollback
-from mgmt.deadlines.alarms import clocks_of as clocks_of_orders
-from mgmt.deadlines.alarms import give_due
-from mgmt.deadlines.notices import DROPPED, claim, due, end, failing, find_notice, note_fault
-from mgmt.deadlines.reviews import give_reviews, is_of_review
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.orders.canary.alarms import give_rollbacks, is_of_rollback
 from mgmt.orders.dates import for_review, lapse_due
+from mgmt.orders.deadlines.alarms import clocks_of as clocks_of_orders
+from mgmt.orders.deadlines.alarms import give_due
+from mgmt.orders.deadlines.notices import DROPPED, claim, due, end, failing, find_notice, note_fault
+from mgmt.orders.deadlines.reviews import give_reviews, is_of_review
 from parental.store.database import reading, writing
 
 LOOK_S = 10.0  # between two looks: a minute is the shortest deadline that a setting can give

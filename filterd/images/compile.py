@@ -35,8 +35,8 @@ from filterd.lists.watch import watch_inputs
 from filterd.places import IMAGES
 from filterd.process.jobs import run_job
 from mgmt.orders.live import live_entries, orders_revision, shadow_entries
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import find_order, number_letter
-from mgmt.shadows.places import SHADOW_LISTS
 from parental.store.database import reading, writing
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import Progress, compile_sources, list_specs

@@ -31,7 +31,7 @@ from mgmt.orders.live import (
     shadow_entries_of,
 )
 from mgmt.orders.model import is_url
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 
 # Every delta is written whole and checked by each worker: 10,000 names take 50 ms, half of what an order may take.

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import network_of
 from fastpath.wire.name import to_text
-from mgmt.canaries.rules import Policy
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import Ruling, settle
 from mgmt.orders.judge import text_of_network
 from mgmt.orders.live import Live
@@ -50,7 +50,7 @@ log = logging.getLogger("filterd.images.order_rails")
 class OrderRails:
     """The rails of the list that holds the orders.
 
-    has_gate, stops_names  see mgmt.settings.Settings;   proof  that is asked of approvals
+    has_gate, stops_names  see mgmt.registers.settings.page_settings.Settings;   proof  that is asked of approvals
     canary    where orders are in force first; None: everywhere at once"""
 
     def __init__(

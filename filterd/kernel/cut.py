@@ -42,7 +42,7 @@ from filterd.kernel.conntrack import (
     copied,
 )
 from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, Netlink, attribute, attributes, message, split
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 
 CHANGE = SUBSYSTEM << 8 | 0  # IPCTNL_MSG_CT_NEW: of an entry that is there, a change
 MARK, MARK_MASK, LABELS, NUMBER = 8, 21, 22, 1

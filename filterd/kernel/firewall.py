@@ -30,7 +30,7 @@ from filterd.kernel.ruleset import (
     ruleset,
 )
 from filterd.kernel.ruleset_text import LABELS_TRIAL
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 
 Run = Callable[[Sequence[str], str], "Done"]
 

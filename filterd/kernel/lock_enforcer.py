@@ -29,7 +29,7 @@ from filterd.kernel.pool_locks import NOTHING
 from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import SessionLocks
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 from parental.errors import DatabaseFault
 from parental.policy.addresses import released_since
 from parental.policy.held import iter_held

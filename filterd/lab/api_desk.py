@@ -7,7 +7,7 @@ from typing import Any
 from filterd.lab.processes import Place
 
 MARK = "\x1e"
-API_S = 20  # longer than mgmt.control_protocol waits for the workers
+API_S = 20  # longer than mgmt.contract.control waits for the workers
 
 
 class Refused(RuntimeError):

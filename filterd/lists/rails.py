@@ -14,7 +14,7 @@ from filterd.config.web_settings import settings_of
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import orders_source
 from filterd.lists.watch import State, state_of, watched_of
-from mgmt.canaries.rules import Policy
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting

@@ -15,7 +15,7 @@ from filterd.config.family import door_names
 from filterd.config.schema import ListEntry
 from filterd.lists.sealed_orders import bundle_source
 from filterd.places import LISTS
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from rules.errors import BadList
 from rules.lists.acceptance import Limits
 from rules.lists.source import Source, describe_source

@@ -174,7 +174,7 @@ def _line(row: "Row[Any]") -> str:
 
 def _other_than_order(row: "Row[Any]") -> str:
     if row.settings is not None:
-        from mgmt.desk_settings.held import names_in
+        from mgmt.orders.held_settings import names_in
 
         return f"settings {names_in(row)}"
     return f"hold {row.hold}" if row.hold is not None else f"list {row.list} to {row.list_to[:16]}"

@@ -9,8 +9,8 @@ from typing import Any
 from filterd.errors import WrongUse
 from filterd.lookup.api_client import call, send_file
 from filterd.verbs import add_verb
-from mgmt.api.order_shapes import MAX_WAIT_S
-from mgmt.body import MAX_ORDER_OCTETS
+from mgmt.web.api.order_shapes import MAX_WAIT_S
+from mgmt.web.kit.body import MAX_ORDER_OCTETS
 
 EXAMPLE = "filterd orders import --issuer PTA --ref PTA/WA/123/2026 --ground 'PECA 37' letter.xlsx"
 MAX_SHOWN = 20  # rows that are no entries

@@ -7,7 +7,7 @@ category's name, are told.   Source: semantics §3; the texts of mgmt.text.catal
 from fastpath.images.decision import Decision
 from fastpath.images.verdict import Action, Tier
 from filterd.lookup.words import word
-from mgmt.settings import LANGUAGES
+from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import catalogue
 from rules.category import category_name
 

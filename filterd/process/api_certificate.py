@@ -15,7 +15,7 @@ from dns.base.certificates import LOOK_EVERY_S, no_password, stamp_of, why_not_l
 from dns.base.errors import BadCertificate
 from filterd.config.family import Family
 from filterd.config.schema import Api
-from mgmt.doors import Hosts
+from mgmt.web.kit.doors import Hosts
 
 log = logging.getLogger("filterd.web")
 

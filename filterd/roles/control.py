@@ -63,9 +63,9 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions
 from filterd.statistics.publisher import publish_quarters
-from mgmt.confirmation.replies import Mark, changed, confirm, due, mark_of, restate
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.trusted_clock import begin, read_clocks
+from mgmt.orders.confirmation.replies import Mark, changed, confirm, due, mark_of, restate
 from parental.errors import DatabaseFull
 from parental.people.provinces import Provinces
 from parental.schema.privileges import LEDGER

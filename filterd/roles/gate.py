@@ -10,9 +10,9 @@ from filterd.lookup.words import word
 from filterd.places import UNFINISHED
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
-from mgmt.settings import Settings
-from mgmt.splash.canned import REASON_GROUPS, canned_page
+from mgmt.registers.settings.page_settings import Settings
 from mgmt.text.language import languages
+from mgmt.web.splash.canned import REASON_GROUPS, canned_page
 
 
 async def live(config: Config, config_file: Path, index: int) -> int:

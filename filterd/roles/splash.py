@@ -15,10 +15,10 @@ from filterd.control.client import ReasonsClient
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
-from mgmt.app_context import serve_pages
-from mgmt.budget import N_NAMES, NameBudget
-from mgmt.control_protocol import ControlFailed
-from mgmt.splash.app import BUDGET, create_splash, serve_clients
+from mgmt.contract.control import ControlFailed
+from mgmt.web.kit.app_context import serve_pages
+from mgmt.web.kit.budget import N_NAMES, NameBudget
+from mgmt.web.splash.app import BUDGET, create_splash, serve_clients
 
 # One request for each connection, answered in milliseconds: what is older than these seconds has no visitor.
 LIMITS = HttpLimits(n_connections=800, n_of_client=64, header_s=5.0, longest_s=10.0, n_headers=48)

@@ -27,9 +27,9 @@ from filterd.process.api_certificate import follow_certificate, names_of, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
-from mgmt.app import create_app
-from mgmt.app_context import serve_pages
-from mgmt.doors import Door, Hosts
+from mgmt.web.app import create_app
+from mgmt.web.kit.app_context import serve_pages
+from mgmt.web.kit.doors import Door, Hosts
 
 # A client may be a reverse proxy with everybody behind it.
 DESK_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)

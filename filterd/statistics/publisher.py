@@ -19,8 +19,8 @@ from filterd.control.context import Context, guarded
 from filterd.places import SPOOL, keys_folder
 from filterd.statistics.quarters import Box, publish_last
 from filterd.statistics.transparency import tell_last
-from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger.trusted_clock import read_clocks
+from mgmt.records.block_archive import ArchiveFailed
 
 BEGIN_S = 60.0  # after the start: what a gateway needs to filter comes first
 LOOK_S = 3600.0

@@ -19,15 +19,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
-from mgmt.block_ledger import Wanted, gone_before_s, has_blocks
-from mgmt.deadlines.rules import Rules
-from mgmt.deadlines.statistics import Statistics, Took, statistics_of
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import time_text
 from mgmt.ledger.trusted_clock import Clocks
-from mgmt.statistics import statement
-from mgmt.statistics.cells import (
+from mgmt.orders.deadlines.rules import Rules
+from mgmt.orders.deadlines.statistics import Statistics, Took, statistics_of
+from mgmt.records.block_ledger import Wanted, gone_before_s, has_blocks
+from mgmt.records.statistics import statement
+from mgmt.records.statistics.cells import (
     Group,
     Quarter,
     appeal_cells,
@@ -38,8 +38,8 @@ from mgmt.statistics.cells import (
     groups_of_rows,
     last_quarter,
 )
-from mgmt.statistics.disclosure import LEAST, Values
-from mgmt.statistics.releases import Totals, has_text, last_bypass, put_release
+from mgmt.records.statistics.disclosure import LEAST, Values
+from mgmt.records.statistics.releases import Totals, has_text, last_bypass, put_release
 from parental.store.database import reading, writing
 
 DELAY = timedelta(days=1)  # after the end of a quarter: what waits in spools is in the records by then

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from filterd.statistics.quarters import DELAY, Box
-from mgmt.deadlines.rules import Rules
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.event import time_text
 from mgmt.ledger.trusted_clock import Clocks
-from mgmt.statistics.cells import Quarter, appeal_cells, last_quarter
-from mgmt.statistics.disclosure import LEAST
-from mgmt.statistics.releases import releases
-from mgmt.statistics.statement import Appeals, protected_appeals
-from mgmt.transparency import statement
-from mgmt.transparency.counts import answered_ms, directed
-from mgmt.transparency.releases import find_release, put_release
+from mgmt.orders.deadlines.rules import Rules
+from mgmt.records.statistics.cells import Quarter, appeal_cells, last_quarter
+from mgmt.records.statistics.disclosure import LEAST
+from mgmt.records.statistics.releases import releases
+from mgmt.records.statistics.statement import Appeals, protected_appeals
+from mgmt.registers.transparency import statement
+from mgmt.registers.transparency.counts import answered_ms, directed
+from mgmt.registers.transparency.releases import find_release, put_release
 from parental.store.database import reading, writing
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from filterd.verifier.verification import Place
-    from mgmt.confirmation.verifications import Verification
+    from mgmt.orders.confirmation.verifications import Verification
 
 EXAMPLE = "filterd orders verify --issuer PTA PTA-2026-17\nfilterd orders verify --watch"
 EVERY_S = 1.0  # between two looks for what is new
@@ -81,7 +81,7 @@ def _verify_one(config: Config, engine: "Engine", place: "Place", args: argparse
 
 
 def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -> None:
-    from mgmt.confirmation.verifications import due
+    from mgmt.orders.confirmation.verifications import due
     from parental.store.database import reading
 
     put_off: dict[int, float] = {}  # orders that could not be asked → when they are asked again
@@ -117,8 +117,8 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
     from filterd.as_owner import as_who_asked
     from filterd.lists.rails import tries_as
     from filterd.verifier.verification import verify
-    from mgmt.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.ledger.event import account
+    from mgmt.orders.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.orders.store import get_order
     from parental.store.database import reading, writing
 
@@ -167,7 +167,7 @@ def _is_of_another(config: Config, asked: str, address: str | None, order: int) 
     from filterd.control.messages import Explain, WhyClosed
     from filterd.places import CONTROL, control_socket, splash_socket
     from filterd.process.json_socket import NoAnswer, ask_blocking
-    from mgmt.control_protocol import LAW
+    from mgmt.contract.control import LAW
 
     is_url = "://" in asked
     try:

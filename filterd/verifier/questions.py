@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from mgmt.coverage.cover import Cover
+from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.model import ADDRESS, URL, URL_PREFIX, name_text
 from rules.names.public_suffixes import public_suffixes
 

@@ -42,9 +42,9 @@ from filterd.verifier.questions import (
 from filterd.verifier.seen import ProbePlan, Seen
 from filterd.verifier.sink import SinkPlan
 from filterd.verifier.verdicts import Found, Marks, judge, needs_upstream, state_of, told, too_wide
-from mgmt.confirmation.verifications import Verification
-from mgmt.coverage.cover import Cover
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
+from mgmt.orders.confirmation.verifications import Verification
+from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.model import ADDRESS, NOT_VISIBLE
 from mgmt.orders.sealed import refuse_sealed

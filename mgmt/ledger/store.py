@@ -1,9 +1,9 @@
 """The ledger in the database: events are appended in the transaction of the change that they record.
 
-Invariants: events are numbered from 0 without a gap, in the order in which their transactions end, since a
-writer is alone (parental.store.engines); an event's time is
-never before that of the one before: where the wall clock is, the event has the time before and says how far behind the
-clock was.  Any role appends what it does; control alone signs (filterd.audit.seal).
+Invariants: events are numbered from 0 without a gap, in the order in which their transactions end, since a writer is
+alone (parental.store.engines); an event's time is never before that of the one before: where the wall clock is, the
+event has the time before and says how far behind the clock was.  Any role appends what it does; control alone signs
+(filterd.audit.seal).
 """
 
 import json

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from mgmt.control_protocol import Control, ControlFailed, Diff
+from mgmt.contract.control import Control, ControlFailed, Diff
 from mgmt.lists.rollbacks import Rollback
 from mgmt.orders.approvals import NotApproved
 

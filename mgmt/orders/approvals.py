@@ -12,7 +12,7 @@ Both sign with a passkey at the desk (mgmt.orders.signatures), and control gives
     enforce     an order in shadow is let in: what it was counted for is blocked
 
 A list that goes back to an earlier version, a legal hold, and where pages say that people find help, are agreed to in
-the same way: mgmt.lists.rollbacks, mgmt.holds.proposals, mgmt.desk_settings.proposals.
+the same way: mgmt.lists.rollbacks, mgmt.records.holds.proposals, mgmt.registers.settings.proposals.
 Invariants: the database holds that the persons and their groups differ, letter for letter, and control, which
 believes it as little as any other row, that they also do where case, spaces and widths are left out; what was agreed
 to has a digest, and an approval of something else than what stands there is none; one of an entry ends after thirty
@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select, update
 
-from mgmt.desk_settings.held import why_changed
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import Actor, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.events import note_agreed, note_approval
+from mgmt.orders.held_settings import why_changed
 from mgmt.orders.judge import host_of_entry
 from mgmt.orders.live import REVISION
 from mgmt.orders.model import (

@@ -1,6 +1,6 @@
 """The dates of an order: from when on it is to be looked at again, and until when it holds.
 
-    letter ─→ local days ─→ moments of the row ─ past its review: listed, alarmed (mgmt.deadlines.reviews)
+    letter ─→ local days ─→ moments of the row ─ past its review: listed, alarmed (mgmt.orders.deadlines.reviews)
                                                └ past its last day: control marks it, and its entries lapse
 
 A last day holds to its end, a day of review begins with it, both by the operator's zone.  Only control marks an order
@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
-from mgmt.fields import unfit
+from mgmt.contract.fields import unfit
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
 from mgmt.orders.live import MAY_COME, REVISION

@@ -34,10 +34,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import NullType
 
-from mgmt.canaries.rules import Policy
-from mgmt.canaries.store import begin, end_due, enter, has_unbegun, rolled_back
-from mgmt.canaries.store import has_due as has_due_canary
-from mgmt.coverage.https_pages import changed_pages
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import (
     EMERGENCY,
@@ -51,6 +47,10 @@ from mgmt.orders.approvals import (
     waits,
     why_too_late,
 )
+from mgmt.orders.canary.rules import Policy
+from mgmt.orders.canary.store import begin, end_due, enter, has_unbegun, rolled_back
+from mgmt.orders.canary.store import has_due as has_due_canary
+from mgmt.orders.coverage.https_pages import changed_pages
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
 from mgmt.orders.events import note_approval, note_order
 from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
@@ -74,10 +74,10 @@ from mgmt.orders.model import (
     WITHDRAWN,
 )
 from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
+from mgmt.orders.shadow import store as shadows
 from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
 from mgmt.orders.versions import Replaced, replaced_entries
-from mgmt.shadows import store as shadows
 from parental.schema.orders import approvals, entries, entry_parts, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import raise_revision
@@ -97,7 +97,7 @@ LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does i
 class Rails(Protocol):
     """What control's rails say of a rule.
 
-    has_gate, stops_names  as mgmt.settings.Settings;   proof  that it asks of approvals
+    has_gate, stops_names  as mgmt.registers.settings.page_settings.Settings;   proof  that it asks of approvals
     canary    where orders are in force first; None: everywhere at once"""
 
     has_gate: bool

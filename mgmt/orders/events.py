@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import OperationalError
 
-from mgmt.desk_settings.held import names_in
-from mgmt.fields import MAX_TEXT_CHARACTERS
+from mgmt.contract.fields import MAX_TEXT_CHARACTERS
 from mgmt.ledger.event import MAX_WHOLE, ORDERS, SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
+from mgmt.orders.held_settings import names_in
 from parental.schema.orders import orders
 
 

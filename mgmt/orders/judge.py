@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mgmt.deadlines.rules import LATEST_DEADLINE
-from mgmt.fields import unfit
-from mgmt.frame.decoder import decode
+from mgmt.contract.decoder import decode
+from mgmt.contract.fields import unfit
+from mgmt.orders.deadlines.rules import LATEST_DEADLINE
 from mgmt.orders.model import (
     ADDRESS,
     DUPLICATE,

@@ -52,7 +52,7 @@ class Live(NamedTuple):
     mode: str
     order: int
     is_approved: bool = False  # by two persons: what would be held for review is not
-    place: int = 0  # of an order in shadow, see mgmt.shadows.places; 0: in force
+    place: int = 0  # of an order in shadow, see mgmt.orders.shadow.places; 0: in force
 
 
 def live_entries(conn: Connection, canary: str | None = None) -> Iterator[Live]:
@@ -84,7 +84,7 @@ def shadow_entries_of(conn: Connection, wires: Sequence[bytes]) -> Iterator[Live
 def kept_out(*, has_gate: bool, stops_names: bool) -> ColumnElement[bool]:
     """What may come in force with a change of the rails, or by what this box has now and had not when it was judged.
 
-    has_gate, stops_names  see mgmt.settings.Settings"""
+    has_gate, stops_names  see mgmt.registers.settings.page_settings.Settings"""
     modes = [*((URL, URL_PREFIX, ADDRESS) if has_gate else ()), *(SCOPES if stops_names else ())]
     is_enforceable = and_(entries.c.wire.is_not(None), entries.c.mode.in_(modes))
     return or_(IS_REFUSED_BY_CONTROL, and_(entries.c.status == NOT_ENFORCEABLE, is_enforceable))

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from mgmt.frame.shapes import Instant, Line
+from mgmt.contract.shapes import Instant, Line
 
 # A letter holds tens to hundreds of entries; full lists, of a million, are files.
 MAX_ENTRIES = 100_000

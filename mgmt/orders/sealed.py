@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 
 ORDINARY, CHILD_ABUSE = "ordinary", "child-abuse"
 REFUSAL = (

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, insert, or_, select
 
-from mgmt.canaries import store as canaries
-from mgmt.canaries.rules import Outcome
+from mgmt.orders.canary import store as canaries
+from mgmt.orders.canary.rules import Outcome
 from mgmt.orders.model import DUPLICATE, EXPIRED, NOT_VISIBLE, PENDING, PENDING_REVIEW, SERVED
 from mgmt.orders.model import SHADOW as ENTRY_SHADOW
 from mgmt.orders.model import WITHDRAWN as ENTRY_WITHDRAWN
@@ -162,7 +162,7 @@ CONTROL_ROLE = "control"
 
 
 def _state_by(counts: Mapping[str, int], *, is_withdrawn: bool, is_proposed: bool, canary: str = "") -> State:
-    """The state of an order by its entries.   canary  of mgmt.canaries.store.state_of(); '': it has none"""
+    """The state of an order by its entries.   canary  of mgmt.orders.canary.store.state_of(); '': it has none"""
     if ENTRY_SHADOW in counts:
         return _S.SHADOW
     if PENDING in counts:

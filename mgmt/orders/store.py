@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
-from mgmt.canaries import store as canaries
-from mgmt.deadlines.clock import Clock, clock_of
-from mgmt.deadlines.rules import NO_REVIEW, Rules
 from mgmt.ledger.event import CONTROL, Actor, Value
 from mgmt.orders.approvals import confirmed_of
+from mgmt.orders.canary import store as canaries
 from mgmt.orders.dates import day_of, is_for_review, moments_of
+from mgmt.orders.deadlines.clock import Clock, clock_of
+from mgmt.orders.deadlines.rules import NO_REVIEW, Rules
 from mgmt.orders.events import note_order
 from mgmt.orders.letter_file import files_of
 from mgmt.orders.letters import Letter, letter_counts, letters_of
@@ -46,11 +46,11 @@ from mgmt.orders.model import (
     name_text,
 )
 from mgmt.orders.sealed_messages import is_message
+from mgmt.orders.shadow import store as shadows
+from mgmt.orders.shadow.places import list_of
+from mgmt.orders.shadow.store import Shadow
 from mgmt.orders.states import Step, steps_of
 from mgmt.orders.versions import earlier, next_version
-from mgmt.shadows import store as shadows
-from mgmt.shadows.places import list_of
-from mgmt.shadows.store import Shadow
 from parental.schema.orders import approvals, entries, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import raise_revision

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
-from mgmt.fields import unfit
+from mgmt.contract.fields import unfit
 from mgmt.orders.approvals import confirmed_of
 from mgmt.orders.live import MAY_COME, NOT_TRIED, OPEN_CANARIES
 from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING, PENDING_REVIEW, REFUSED_PROTECTED, Entry

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from mgmt.portal.session import csrf_of
 from mgmt.staff.people import ACTIVE, Person, get_person
-from mgmt.staff.tokens import digest
+from mgmt.staff.tokens import csrf_of, digest
 from parental.schema.staff import staff_sessions
 
 LIFE = timedelta(hours=12)  # a working day

@@ -5,6 +5,7 @@ ledger; nobody gives what he does not have himself, but for the accounts of this
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -220,6 +221,11 @@ def token_json(token: Shown) -> dict[str, Any]:
 def within(permissions: Mapping[str, Reach], scopes: frozenset[str] | None) -> dict[str, Reach]:
     """What scopes leave of permissions."""
     return {name: reach for name, reach in permissions.items() if scopes is None or name in scopes}
+
+
+def csrf_of(secret: str) -> str:
+    """The forms' token: follows from the cookie, which no other site can read."""
+    return hmac.digest(secret.encode("utf-8", "surrogatepass"), b"form", hashlib.sha256).hex()
 
 
 def digest(secret: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Which language a person reads first.
+"""The languages of pages, and which one a person reads first.
 
 Source: RFC 9110 §12.5.4 (Accept-Language).
 """
@@ -6,8 +6,7 @@ Source: RFC 9110 §12.5.4 (Accept-Language).
 import re
 from collections.abc import Sequence
 
-from mgmt.settings import LANGUAGES
-
+LANGUAGES = ("en", "ur")  # that pages are written in
 MAX_RANGES = 20  # browsers send two to six
 
 

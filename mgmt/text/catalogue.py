@@ -33,7 +33,7 @@ class Catalogue:
 
 @functools.cache
 def catalogue(language: str) -> Catalogue:
-    """The catalogue of one of mgmt.settings.LANGUAGES.   Cost: some 10 ms, once a process."""
+    """The catalogue of one of LANGUAGES.   Cost: some 10 ms, once a process."""
     with (FOLDER / language / "LC_MESSAGES" / "pages.po").open("rb") as file:
         messages = [message for message in read_po(file, locale=language, abort_invalid=True) if message.id]
     return Catalogue(

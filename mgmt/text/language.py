@@ -14,7 +14,7 @@ from babel.dates import format_date, format_time
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
-from mgmt.settings import LANGUAGES
+from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import catalogue
 from mgmt.text.direction import escape_message, isolate, isolate_message, ltr
 from mgmt.text.slots import SLOTS

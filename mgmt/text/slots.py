@@ -10,7 +10,7 @@ Source: Unicode CLDR through Babel; BCP 47; WCAG 2.2 §3.1.2 (language of parts)
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from mgmt.settings import LANGUAGES
+from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import catalogue
 
 ENOUGH = 0.95  # of the messages: a page with one foreign sentence in twenty can be read

@@ -86,7 +86,7 @@ order_shadows = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("order", Number, ForeignKey("orders.id"), nullable=False, index=True),
-    Column("place", Integer),  # see mgmt.shadows.places; none: it waits for one
+    Column("place", Integer),  # see mgmt.orders.shadow.places; none: it waits for one
     Column("revision", BigInteger, nullable=False),  # of the orders, once it has its place
     Column("begun_s", BigInteger, nullable=False),  # when control has put it in shadow
     Column("since_s", BigInteger),  # when every worker of a gateway has counted for it, the first gateway's

@@ -32,7 +32,7 @@ confirmations = Table(
     Column("verification", Number, ForeignKey("verifications.id")),  # the last one; none: the traffic was never asked
     Column("revision", BigInteger, nullable=False, server_default="0"),  # of the entries that it is about
     Column("at_ms", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.confirmation.statement
-    Column("note", Text, nullable=False),  # the signature, see mgmt.confirmation.signed
+    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.orders.confirmation.statement
+    Column("note", Text, nullable=False),  # the signature, see mgmt.orders.confirmation.signed
     sqlite_autoincrement=True,
 )

@@ -15,7 +15,8 @@ order_alarms = Table(
     "order_alarms",
     metadata,
     Column("order", Number, ForeignKey("orders.id"), primary_key=True, autoincrement=False),
-    Column("kind", String, primary_key=True),  # see mgmt.deadlines.clock; before: of an order older than this table
+    # See mgmt.orders.deadlines.clock; before: of an order older than this table.
+    Column("kind", String, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),  # when control has seen that it was due
     CheckConstraint("kind IN ('50', 'review', '75', '90', 'overdue', 'before')", name="order_alarms_kinds"),
 )

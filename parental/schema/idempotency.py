@@ -1,4 +1,4 @@
-"""Answers to requests that may come twice (mgmt.frame.idempotency).
+"""Answers to requests that may come twice (mgmt.web.kit.idempotency).
 
 Invariants: a row without an answer is a request that runs, or has died; rows end after a day.
 """

@@ -20,7 +20,7 @@ lawful_requests = Table(
     Column("authority", String, nullable=False),
     Column("reference", String, nullable=False),
     Column("basis", String, nullable=False),  # the law, as the authority cites it
-    Column("kind", String, nullable=False),  # see mgmt.lawful.shapes
+    Column("kind", String, nullable=False),  # see mgmt.registers.lawful.shapes
     Column("issued", String, nullable=False),  # a day
     Column("recorded_s", BigInteger, nullable=False),
     Column("recorded_by", String, nullable=False),  # kind and name, as the ledger names actors
@@ -56,7 +56,7 @@ dns_sources = Table(
     "dns_sources",
     metadata,
     Column("node", String, primary_key=True),
-    Column("text", Text, nullable=False),  # JSON of mgmt.egress.statement.Gateway
+    Column("text", Text, nullable=False),  # JSON of mgmt.registers.egress.statement.Gateway
     Column("told_s", BigInteger, nullable=False),
 )
 dns_source_statements = Table(
@@ -64,7 +64,7 @@ dns_source_statements = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("made_s", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.egress.statement
+    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.registers.egress.statement
     Column("note", Text, nullable=False),  # the signature
     sqlite_autoincrement=True,
 )

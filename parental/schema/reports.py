@@ -30,7 +30,7 @@ appeals = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("reference", String, nullable=False, unique=True),
-    Column("sealed", LargeBinary),  # mgmt.appeals.sealed; None: it is answered
+    Column("sealed", LargeBinary),  # mgmt.registers.appeals.sealed; None: it is answered
     Column("state", String, nullable=False),
     Column("received_s", BigInteger, nullable=False),
     Column("due_s", BigInteger, nullable=False),  # when it is tried next

@@ -1,7 +1,7 @@
 """What the desk says of the pages.
 
     desk_settings   a row for each change of a setting, as JSON; the newest of a name counts; of a name that two persons
-                    change, the newest that has their approval (mgmt.desk_settings.held)
+                    change, the newest that has their approval (mgmt.orders.held_settings)
 
 Invariants: rows are added and never changed; a value that is absent is the configuration's again.
 """

@@ -17,7 +17,7 @@ statistics_releases = Table(
     Column("quarter", String, primary_key=True),  # as 2026-Q4
     Column("node", String, primary_key=True),  # '' for all gateways that share the database
     Column("at_ms", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.statistics.statement
+    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.records.statistics.statement
     Column("note", Text, nullable=False),  # the signature
     Column("bypass", Text),  # JSON: counts of lists of bypass at that time, unprotected; absent: not counted
 )
@@ -26,6 +26,6 @@ transparency_releases = Table(
     metadata,
     Column("quarter", String, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.transparency.statement
+    Column("text", Text, nullable=False),  # canonical JSON, see mgmt.registers.transparency.statement
     Column("note", Text, nullable=False),  # the signature
 )

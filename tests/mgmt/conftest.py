@@ -13,12 +13,12 @@ from support.mgmt.desk import NOW, Client, Clock, Desk, DeskOf, PlayedControl, T
 from support.mgmt.signing import Signer, signer
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
-from mgmt.app import create_app
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.sealed import why_sealed
-from mgmt.settings import Settings, StopPage
+from mgmt.registers.settings.page_settings import Settings, StopPage
 from mgmt.staff.people import Person, add_person
 from mgmt.staff.tokens import create_token
+from mgmt.web.app import create_app
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.schema.privileges import CONTROL as CONTROL_ROLE
@@ -36,7 +36,7 @@ def read_here(octets: bytes, encoding: str | None) -> Letter:
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords and PINs cost a test no 100 ms; what they cost others is asked in staff/test_passwords.py."""
-    for module in ("mgmt.staff.passwords", "mgmt.portal.pin"):
+    for module in ("mgmt.staff.passwords", "mgmt.web.family.pin"):
         monkeypatch.setattr(f"{module}.HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 

@@ -21,11 +21,11 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl, TokenOf
 from support.mgmt.life import fill
 
-from mgmt.app import create_app
-from mgmt.frame import rates
 from mgmt.orders.sealed import why_sealed
-from mgmt.settings import Settings
+from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, ROLES
+from mgmt.web.app import create_app
+from mgmt.web.kit import rates
 from parental.schema.privileges import WEB
 from parental.store.engines import Where, engine_of
 from rules.lists.letter import Letter, read_letter

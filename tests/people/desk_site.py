@@ -16,16 +16,16 @@ from support.mgmt.published import published
 
 from filterd.control.list_rollbacks import agreed
 from filterd.control.records.legal_holds import Moment, look
-from mgmt.app import create_app
-from mgmt.block_ledger import BlockRecord, append_blocks
-from mgmt.confirmation.replies import confirm, due
-from mgmt.holds.scope import Scope
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.confirmation.replies import confirm, due
 from mgmt.orders.proof import Proof
-from mgmt.settings import Settings
+from mgmt.records.block_ledger import BlockRecord, append_blocks
+from mgmt.records.holds.scope import Scope
+from mgmt.records.wrong_blocks import report_mistake
+from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
-from mgmt.wrong_blocks import report_mistake
+from mgmt.web.app import create_app
 from parental.schema.orders import approvals, entries
 from parental.schema.staff import passkeys
 from parental.store.database import open_database, reading, writing

@@ -17,17 +17,17 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.desk import REPORT, Clock, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
-from mgmt.app import create_app
-from mgmt.control_protocol import Closing
+from mgmt.contract.control import Closing
 from mgmt.ledger.event import CONTROL
-from mgmt.portal.requests.replies import Replies
-from mgmt.portal.rules.presets import PRESETS
-from mgmt.portal.sms import Outbox
-from mgmt.settings import Settings, StopPage
-from mgmt.splash.app import create_splash
-from mgmt.splash.canned import REASON_GROUPS, canned_page
+from mgmt.registers.settings.page_settings import Settings, StopPage
 from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
+from mgmt.web.app import create_app
+from mgmt.web.family.requests.replies import Replies
+from mgmt.web.family.rules.presets import PRESETS
+from mgmt.web.family.sms import Outbox
+from mgmt.web.splash.app import create_splash
+from mgmt.web.splash.canned import REASON_GROUPS, canned_page
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.people import caregivers, children, reports, requests

@@ -10,7 +10,7 @@ from people.looks import press
 from support.mgmt.confirmed import SIGNER
 from support.mgmt.desk import EARLIER
 
-from mgmt.confirmation.signed import check_document
+from mgmt.orders.confirmation.signed import check_document
 
 pytestmark = pytest.mark.people
 HELD = "blogspot.com"  # names of many people: a rail holds it for two persons

@@ -221,10 +221,13 @@ def test_a_link_to_a_heading_leads_to_one(root: Path, pages: dict[str, str]) -> 
 @pytest.mark.parametrize(
     ("text", "paths"),
     [
-        ("`mgmt/api/` and `rules/formats/certpl.py`, `lines.py`", ["mgmt/api", "rules/formats/certpl.py", "lines.py"]),
+        (
+            "`mgmt/web/api/` and `rules/formats/certpl.py`, `lines.py`",
+            ["mgmt/web/api", "rules/formats/certpl.py", "lines.py"],
+        ),
         ("```sh\nmake x\npytest tests/rules -k x\n```", ["tests/rules"]),
         ("a state's `images/current.json`, `/var/lib/dns/key`, `build/x`", []),
-        ("mgmt/api/gone.py outside of code", []),
+        ("mgmt/web/api/gone.py outside of code", []),
     ],
 )
 def test_paths_of_the_repository_are_taken_from_code(text: str, paths: list[str], tree: Tree) -> None:
@@ -232,12 +235,12 @@ def test_paths_of_the_repository_are_taken_from_code(text: str, paths: list[str]
 
 
 def test_a_path_is_found_whole_by_its_end_and_by_the_example_of_its_checklist(tree: Tree) -> None:
-    [step] = parts_of("Example to follow: devices.\n1. `mgmt/api/NAME.py`")
+    [step] = parts_of("Example to follow: devices.\n1. `mgmt/web/api/NAME.py`")
 
     assert tree.files_of("test_citations.py") == {"tests/repo/test_citations.py"}
     assert tree.files_of("dns/streams/acceptor") == {"dns/streams/acceptor.py"}
-    assert tree.files_of("mgmt/api/gone.py") == tree.files_of("est_citations.py") == set()
-    assert tree.paths_in(step) == ["mgmt/api/devices.py"]
+    assert tree.files_of("mgmt/web/api/gone.py") == tree.files_of("est_citations.py") == set()
+    assert tree.paths_in(step) == ["mgmt/web/api/devices.py"]
 
 
 @pytest.mark.parametrize(

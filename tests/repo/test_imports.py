@@ -9,11 +9,11 @@ WITHOUT_HTTP = (
     "filterd.roles.control",
     "filterd.images.compile",
     "filterd.lists.jobs",
-    "mgmt.control_protocol",
+    "mgmt.contract.control",
     "mgmt.orders.model",
     "mgmt.orders.judge",
     "mgmt.orders.store",
-    "mgmt.block_ledger",
+    "mgmt.records.block_ledger",
     "parental.schema",
 )
 

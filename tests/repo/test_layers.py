@@ -116,7 +116,7 @@ def test_a_room_that_is_too_high_is_seen_however_it_is_imported(room: str, line:
     ("line", "names"),
     [
         ("import rules", {"rules"}),
-        ("    from mgmt.app import create_app", {"mgmt"}),
+        ("    from mgmt.web.app import create_app", {"mgmt"}),
         ("import os, dns.front as front  # why", {"os", "dns"}),
         ("from fastpath.wire.name cimport Name", {"fastpath"}),
         ("cimport fastpath.wire.tls", {"fastpath"}),

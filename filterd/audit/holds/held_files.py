@@ -25,7 +25,7 @@ from filterd.audit.block_batches import LedgerName
 from filterd.audit.block_files import EPOCH, Span, days_due, files_of_day, forget, writer_of
 from filterd.audit.holds.leaf_rows import begins_of, marked, ranges_of
 from filterd.audit.proof.block_tree import BlockTree
-from mgmt.holds.scope import Scope
+from mgmt.records.holds.scope import Scope
 from rules.atomic_file import writing_whole
 
 LEDGER: LedgerName = "enforcement"

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, exists, select
 
-from mgmt.desk_settings.held import SETTINGS, Agreed, agreed_in, digest_of, why_changed
-from mgmt.desk_settings.proposals import SIGNED_WITHIN, noted_of
-from mgmt.desk_settings.store import put_agreed, read_said
 from mgmt.orders.approvals import DESK, OF_SETTINGS, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
+from mgmt.orders.held_settings import SETTINGS, Agreed, agreed_in, digest_of, why_changed
 from mgmt.orders.proof import Proof, signers_of, why_unproven
+from mgmt.registers.settings.proposals import SIGNED_WITHIN, noted_of
+from mgmt.registers.settings.store import put_agreed, read_said
 from parental.schema.orders import approvals
 
 log = logging.getLogger("filterd.control.service")

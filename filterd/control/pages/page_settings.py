@@ -17,10 +17,10 @@ from filterd.control.context import Context
 from filterd.control.pages.agreed_settings import has_open, look
 from filterd.lists.rails import proof_of
 from filterd.process.worker_clients import configure_all, workers_of
-from mgmt.control_protocol import Shown
-from mgmt.desk_settings.shapes import DeskSettings
-from mgmt.desk_settings.store import newest_number, said_by_desk
+from mgmt.contract.control import Shown
 from mgmt.ledger.trusted_clock import UNKNOWN
+from mgmt.registers.settings.shapes import DeskSettings
+from mgmt.registers.settings.store import newest_number, said_by_desk
 from parental.store.database import reading, writing
 
 GATE = "gate"  # the role whose workers show pages

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
-from mgmt import block_ledger
-from mgmt.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
-from mgmt.holds.scope import Scope, scope_of
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.orders.approvals import DESK, LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
 from mgmt.orders.events import note_approval
 from mgmt.orders.proof import Proof, signers_of, why_unproven
+from mgmt.records import block_ledger
+from mgmt.records.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
+from mgmt.records.holds.scope import Scope, scope_of
 from parental.schema.orders import approvals
 from parental.schema.records import legal_holds
 

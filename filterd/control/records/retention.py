@@ -18,10 +18,10 @@ from filterd.audit.retention import Due, forget_due
 from filterd.control.context import Context, guarded
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from filterd.lists.rails import proof_of
-from mgmt.block_archive import ArchiveFailed
-from mgmt.block_ledger import note_gone
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
+from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_ledger import note_gone
 from parental.store.database import reading, writing
 
 LOOK_S = 20.0  # between two looks at legal holds

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine
 
 from filterd.control.splash.whose import Whose, whose
-from mgmt.budget import RequestBudget
-from mgmt.control_protocol import Asked
+from mgmt.contract.control import Asked
+from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import exceptions
 from parental.errors import BadProfile, NotNow
 from parental.people import requests

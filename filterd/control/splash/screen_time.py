@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from filterd.control.splash.whose import whose
-from mgmt.budget import RequestBudget
-from mgmt.control_protocol import Begun
+from mgmt.contract.control import Begun
+from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import screen_time
 from parental.calendar.quota import LEAST_S
 from parental.errors import DatabaseFault, NoPerson, NotNow

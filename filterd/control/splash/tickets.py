@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine
 
 from fastpath.images.tables import TableSet
 from filterd.control.splash.whose import Whose, whose
-from mgmt.budget import RequestBudget
-from mgmt.control_protocol import Ticketed
+from mgmt.contract.control import Ticketed
+from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import tickets
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By, note

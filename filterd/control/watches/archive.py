@@ -18,9 +18,9 @@ from filterd.audit.block_seal import BlockSeal
 from filterd.config import Config
 from filterd.control.context import guarded
 from filterd.places import archive_socket, keys_folder
-from mgmt.block_archive import ArchiveFailed
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
+from mgmt.records.block_archive import ArchiveFailed
 from parental.store.database import writing
 
 LOOK_S = 10.0  # between two looks

@@ -17,8 +17,8 @@ from filterd.audit.seal import Seal
 from filterd.config import Config
 from filterd.control.context import Context, guarded
 from filterd.places import keys_folder
-from mgmt.egress.statement import DECLARED, ROUTE, Gateway, Source
-from mgmt.egress.store import tell
+from mgmt.registers.egress.statement import DECLARED, ROUTE, Gateway, Source
+from mgmt.registers.egress.store import tell
 from parental.store.database import writing
 
 LOOK_S = 600.0

@@ -11,7 +11,7 @@ import time
 
 from filterd.control.context import Context, guarded
 from filterd.lists.rails import canary_of
-from mgmt.canaries.gateways import Gateway, difference, say
+from mgmt.orders.canary.gateways import Gateway, difference, say
 from parental.store.database import reading, writing
 
 LOOK_S = 60.0  # between two looks: a trial lasts for minutes

@@ -18,7 +18,7 @@ from filterd.images.order_rails import OrderRails
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.staff import ISSUERS
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import Ack, Receipt, receipt_json
+from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import Actor
 from mgmt.orders import store
 from mgmt.orders.approvals import EMERGENCY, Person, Proposal, approve, propose

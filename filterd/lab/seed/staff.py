@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from mgmt.auth import find_principal
 from mgmt.ledger.event import Actor
 from mgmt.staff.permissions import AUDITOR, COMPLIANCE, ENGINEER, REGULATOR
 from mgmt.staff.tokens import create_token
+from mgmt.web.kit.auth import find_principal
 
 ISSUERS = ("PTA", "Islamabad High Court")
 # Who it is, as the laboratory names them → role, issuer.

@@ -10,9 +10,9 @@ from support.system.receivers import PASSWORD, USER, MailServer
 
 from filterd.appeals.delivery import Undelivered, claim_due, deliver_all, refuse_undelivered
 from filterd.config import Config, load
-from mgmt.appeals.key_text import key_text
-from mgmt.appeals.sealed import MAGIC, SEALED_OCTETS
-from mgmt.appeals.store import put_appeal, shown
+from mgmt.registers.appeals.key_text import key_text
+from mgmt.registers.appeals.sealed import MAGIC, SEALED_OCTETS
+from mgmt.registers.appeals.store import put_appeal, shown
 from parental.store.database import reading, writing
 
 pytestmark = pytest.mark.services

@@ -8,7 +8,7 @@ import pytest
 
 from filterd.appeals.delivery import mail_of
 from filterd.appeals.private_key import MAX_OCTETS, make_key, open_file, read_key
-from mgmt.appeals.sealed import Appeal, NotOpened, seal
+from mgmt.registers.appeals.sealed import Appeal, NotOpened, seal
 
 APPEAL = Appeal("http://کتاب.example/", None, "ISP", datetime(2026, 11, 28, tzinfo=UTC))
 

@@ -14,9 +14,9 @@ from filterd.audit.archive_service import Archive
 from filterd.audit.retention import Due
 from filterd.places import ARCHIVE, archive_socket
 from filterd.process.json_socket import serve
-from mgmt.block_archive import ArchiveFailed, OrderName
-from mgmt.block_ledger import Wanted
-from mgmt.statistics.cells import groups_of_lines
+from mgmt.records.block_archive import ArchiveFailed, OrderName
+from mgmt.records.block_ledger import Wanted
+from mgmt.records.statistics.cells import groups_of_lines
 
 ALL = Wanted(0, 1 << 33)
 ORDERS = [OrderName(number, "PTA", f"PTA-{number}") for number in range(1, 6)]

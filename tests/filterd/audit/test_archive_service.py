@@ -29,9 +29,9 @@ from filterd.audit.block_batches import Batches, batch_numbers, no_records
 from filterd.audit.holds.held_files import HeldFiles
 from filterd.errors import Missing
 from filterd.process.codec import Failed
-from mgmt.block_archive import OrderName
-from mgmt.block_ledger import Wanted
-from mgmt.holds.scope import Scope
+from mgmt.records.block_archive import OrderName
+from mgmt.records.block_ledger import Wanted
+from mgmt.records.holds.scope import Scope
 
 TIME_S = TIME_NS // 10**9
 DAY_S = 86_400

@@ -15,7 +15,7 @@ from filterd.audit import block_drain, block_files
 from filterd.audit.block_batches import Batches, batch_numbers, no_records, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools
-from mgmt.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
+from mgmt.records.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
 from parental.errors import DatabaseFault
 from parental.people import accounts, children
 from parental.people.provinces import Provinces

@@ -20,7 +20,7 @@ from filterd.audit.drain import (
     remove_drained,
     wipe_drained,
 )
-from mgmt.block_ledger import Position, iter_csam_counts, page_of_blocks
+from mgmt.records.block_ledger import Position, iter_csam_counts, page_of_blocks
 from parental.people import accounts, children
 from parental.people.provinces import Provinces
 from parental.people.reports import totals_of

@@ -7,10 +7,10 @@ from sqlalchemy import Engine, delete, select
 
 from filterd.audit.retention import DAY_S, Due, forget_due
 from filterd.config.schema import Retention
-from mgmt import block_ledger
-from mgmt.block_ledger import BlockRecord
-from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.records import block_ledger
+from mgmt.records.block_ledger import BlockRecord
+from mgmt.records.holds.scope import Scope
 from parental.people.household import By, history, note
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix

@@ -14,7 +14,7 @@ from filterd.audit import block_drain
 from filterd.audit.block_batches import Batches, no_records
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools, late_since_s, wipe_drained
-from mgmt.block_ledger import Position, iter_csam_counts, page_of_blocks, read_position, write_position
+from mgmt.records.block_ledger import Position, iter_csam_counts, page_of_blocks, read_position, write_position
 from parental.errors import DatabaseFault
 from parental.store.database import reading, writing
 

@@ -7,9 +7,9 @@ import pytest
 
 from filterd.cli import main
 from filterd.commands.appeals import OUTCOMES
-from mgmt.appeals import store
-from mgmt.appeals.key_text import key_of
-from mgmt.appeals.sealed import Appeal, seal
+from mgmt.registers.appeals import store
+from mgmt.registers.appeals.key_text import key_of
+from mgmt.registers.appeals.sealed import Appeal, seal
 
 Captured = pytest.CaptureFixture[str]
 

@@ -17,8 +17,8 @@ from filterd.places import database_file
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import digest_of, document_of
-from mgmt.statistics.statement import note_of, text_of
-from mgmt.transparency import statement as transparency
+from mgmt.records.statistics.statement import note_of, text_of
+from mgmt.registers.transparency import statement as transparency
 from parental.store.database import open_database, reading
 
 

@@ -22,8 +22,8 @@ from filterd.config.load import read_config
 from filterd.kernel.box_settings import Finding
 from filterd.kernel.nft_sets import PrefixSets
 from filterd.process.instance import only_instance
-from mgmt.desk_settings.shapes import DeskSettings
-from mgmt.settings import Helpline, StopPage
+from mgmt.registers.settings.page_settings import Helpline, StopPage
+from mgmt.registers.settings.shapes import DeskSettings
 
 
 @pytest.mark.services

@@ -6,8 +6,8 @@ import pytest
 from support.system.daemon import Daemon
 
 from filterd.commands.lawful import ANSWERS, KINDS
-from mgmt.lawful import shapes
-from mgmt.lawful.routes import Kind
+from mgmt.registers.lawful import shapes
+from mgmt.web.api.lawful import Kind
 
 
 @pytest.mark.services

@@ -8,7 +8,7 @@ from support.control.box import database_key
 from filterd.cli import main
 from filterd.config import load
 from filterd.database.access import database_of
-from mgmt.auth import Principal, find_principal
+from mgmt.web.kit.auth import Principal, find_principal
 from parental.store.database import open_database, reading
 from parental.store.engines import Where
 

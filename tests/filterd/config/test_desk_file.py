@@ -6,8 +6,8 @@ import pytest
 from filterd.config import Config
 from filterd.config.desk_file import desk_path, page_settings_of, read_desk, write_desk
 from filterd.config.load import read_config
-from mgmt.desk_settings.shapes import NOTHING, DeskSettings, Isp
-from mgmt.settings import HELPLINES, Helpline
+from mgmt.registers.settings.page_settings import HELPLINES, Helpline
+from mgmt.registers.settings.shapes import NOTHING, DeskSettings, Isp
 
 SAID = DeskSettings(helplines=(Helpline("15", "police", "پولیس"),))
 

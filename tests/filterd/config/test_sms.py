@@ -4,8 +4,8 @@ import pytest
 
 from filterd.config import read_config
 from filterd.config.sms import replies_of, sms_of
-from mgmt.portal.requests.replies import Replies
-from mgmt.portal.sms import Gateway, Outbox
+from mgmt.web.family.requests.replies import Replies
+from mgmt.web.family.sms import Gateway, Outbox
 
 
 def test_messages_go_to_a_gateway_with_its_secret_or_to_an_outbox_or_nowhere(tmp_path: Path) -> None:

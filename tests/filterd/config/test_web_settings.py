@@ -3,8 +3,8 @@ from pathlib import Path
 
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
-from mgmt.deadlines.rules import DEADLINES, Deadline
-from mgmt.settings import HELPLINES, Complaint, Helpline, Settings, StopPage
+from mgmt.orders.deadlines.rules import DEADLINES, Deadline
+from mgmt.registers.settings.page_settings import HELPLINES, Complaint, Helpline, Settings, StopPage
 
 
 def test_the_doors_are_told_what_the_configuration_says(tmp_path: Path) -> None:

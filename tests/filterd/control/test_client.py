@@ -9,7 +9,7 @@ import pytest
 from filterd.control.client import ControlClient
 from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, Explain, PolicyChanged
 from filterd.process.json_socket import serve
-from mgmt.control_protocol import Ack, ControlFailed, Receipt
+from mgmt.contract.control import Ack, ControlFailed, Receipt
 
 T = TypeVar("T")
 REPLY = {

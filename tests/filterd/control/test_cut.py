@@ -17,7 +17,7 @@ from fastpath.wire.name import to_wire
 from filterd.control.service import Control
 from filterd.kernel.cut import Label, Means
 from filterd.kernel.lock_enforcer import LockKeeper
-from mgmt.control_protocol import Cut, Receipt
+from mgmt.contract.control import Cut, Receipt
 from parental.calendar import exceptions
 from parental.people.household import By
 from parental.policy.profile import Span

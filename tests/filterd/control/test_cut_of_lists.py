@@ -10,7 +10,7 @@ from support.control.cuts import ASKED, OTHER, Wants, connection, put
 from filterd.control.messages import InForce, ListsRefresh
 from filterd.control.service import Control
 from filterd.images.compile import compile_base
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 
 pytestmark = pytest.mark.services
 

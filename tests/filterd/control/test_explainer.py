@@ -9,11 +9,11 @@ from support.control.box import play, push
 
 from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
-from mgmt.control_protocol import Closing
+from mgmt.contract.control import Closing
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import get_order
-from mgmt.shadows.places import SHADOW_LISTS
 from parental.errors import DatabaseAway
 from parental.policy import subscribers as store
 from parental.policy.schedule import Interval, Schedule

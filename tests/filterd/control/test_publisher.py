@@ -24,7 +24,7 @@ from filterd.images.compile import CompileFailed, compile_config
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
-from mgmt.control_protocol import Receipt
+from mgmt.contract.control import Receipt
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.policy.profiles import get_profile, put_profile

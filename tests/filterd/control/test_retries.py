@@ -17,10 +17,10 @@ from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
-from mgmt.canaries.rules import Policy
-from mgmt.control_protocol import Ack, Receipt, receipt_json
+from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import confirm, taken
 from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Entry, Order

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from filterd.config import read_config
 from filterd.escalation.contacts import contacts_of, find_contact, receiver_of, shown
-from mgmt.deadlines.clock import Alarm
-from mgmt.deadlines.notices import Contact
+from mgmt.orders.deadlines.clock import Alarm
+from mgmt.orders.deadlines.notices import Contact
 
 SAID = b"""
 dns: {upstreams: ["192.0.2.53:53"]}

@@ -10,8 +10,8 @@ from support.system.receivers import Box
 
 from filterd.config.orders import Contact as OrderContact
 from filterd.escalation.delivery import deliver, deliver_all, run_deliver
-from mgmt.deadlines.clock import Alarm
-from mgmt.deadlines.notices import Contact, failing, put_notices
+from mgmt.orders.deadlines.clock import Alarm
+from mgmt.orders.deadlines.notices import Contact, failing, put_notices
 from parental.schema.deadlines import order_notices
 from parental.store.database import reading, writing
 

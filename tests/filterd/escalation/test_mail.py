@@ -12,7 +12,7 @@ from support.system.receivers import PASSWORD, USER, MailServer
 from filterd.config.orders import MailServer as Said
 from filterd.escalation.failed import DeliveryFailed
 from filterd.escalation.mail import mail_of, passed, send
-from mgmt.deadlines.alarms import Said as Alarm
+from mgmt.orders.deadlines.alarms import Said as Alarm
 
 pytestmark = pytest.mark.services
 

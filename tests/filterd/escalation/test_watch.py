@@ -11,9 +11,9 @@ from support.system.receivers import Box
 
 from filterd.escalation import delivery, watch
 from filterd.escalation.watch import Undelivered, deliver, look, note_unended, refuse_undelivered
-from mgmt.deadlines.notices import counts
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import withdraw_order
 from parental.schema.canaries import order_canaries

@@ -17,8 +17,8 @@ from filterd.database.access import database_of
 from filterd.images.compile import READING, CompileFailed, compile_base, compile_config, inputs_of, remembered
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import find_order
-from mgmt.shadows.places import SHADOW_LISTS
 from parental.store.database import open_database, reading
 from parental.store.engines import Where
 

@@ -20,14 +20,14 @@ from filterd.images.compile import Compiled, OrdersInForce, ShadowOrders
 from filterd.images.live_delta import LiveDelta
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import mark_enforced
 from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries, withdraw_order
-from mgmt.shadows.places import SHADOW_LISTS
 from parental.store.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source

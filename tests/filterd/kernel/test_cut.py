@@ -18,7 +18,7 @@ from filterd.kernel import cut
 from filterd.kernel.conntrack import FAMILIES, GET
 from filterd.kernel.cut import CHANGE, LABELS, MAX_MOVES, Connection, Found, Label, Wanted, end_connections, moves_text
 from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, Netlink, attribute, message, split
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 
 SHIFT = 8
 RULES = """

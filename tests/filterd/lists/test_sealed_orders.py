@@ -6,7 +6,7 @@ from support.lists.one_list import config_of
 from fastpath.images.verdict import Action, Tier
 from filterd.lists.sealed_orders import Bundle, SealedOrder, bundle_of, bundle_source, unpacked
 from filterd.lists.sources import config_sources
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from rules.errors import BadList
 
 ONE, OTHER = SealedOrder(1, "plain", b"\x01message"), SealedOrder(2, "csv", b"\x02message")

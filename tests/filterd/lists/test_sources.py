@@ -8,7 +8,7 @@ from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules, reading_of, shelf_of, source_of
-from mgmt.shadows.places import SHADOW_LISTS
+from mgmt.orders.shadow.places import SHADOW_LISTS
 from rules.errors import BadList
 from rules.formats.columns import parse_columns
 from rules.lists.versions import Version, accepted

@@ -22,12 +22,12 @@ from filterd.cli import main
 from filterd.errors import Refused, WrongUse
 from filterd.lookup import cosignature
 from filterd.lookup.cosignature import BLOCKS, checkpoint, cosigned_checkpoint
-from mgmt.api.ledger import Consistency
-from mgmt.app_context import json_response
 from mgmt.ledger.block_verifier import verify
 from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.tree import consistency_proof, root_of
 from mgmt.ledger.verifier import leaf_hash, lines_of, open_note
+from mgmt.web.api.ledger import Consistency
+from mgmt.web.kit.app_context import json_response
 
 pytestmark = pytest.mark.services
 

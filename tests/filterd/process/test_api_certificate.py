@@ -10,7 +10,7 @@ from dns.base.errors import BadCertificate
 from filterd.config.schema import Api
 from filterd.process import api_certificate
 from filterd.process.api_certificate import follow_certificate, names_of, tls_of
-from mgmt.doors import Hosts
+from mgmt.web.kit.doors import Hosts
 
 
 def test_without_a_certificate_there_is_no_tls() -> None:

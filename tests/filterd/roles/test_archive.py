@@ -25,8 +25,8 @@ from support.system.daemon import DEADLINE_S, Daemon, eventually
 import filterd
 from fastpath.images.verdict import Reason
 from filterd.audit.archive_client import ArchiveClient
-from mgmt.block_archive import ArchiveFailed
-from mgmt.block_ledger import BlockRecord, Wanted, append_blocks
+from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_ledger import BlockRecord, Wanted, append_blocks
 from parental.store.database import open_database, writing
 
 pytestmark = pytest.mark.services

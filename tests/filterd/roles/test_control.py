@@ -25,8 +25,8 @@ from filterd.kernel.ruleset import Rules
 from filterd.process.codec import Failed
 from filterd.roles import control as role
 from filterd.roles.control import Looked, _confirm, _reload, _remove_left
-from mgmt.confirmation.replies import last_confirmation
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.confirmation.replies import last_confirmation
 from mgmt.orders.store import withdraw_entries, withdraw_order
 from parental.store.database import reading, writing
 

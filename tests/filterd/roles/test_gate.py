@@ -7,8 +7,8 @@ from filterd.config.desk_file import page_settings_of, write_desk
 from filterd.config.load import read_config
 from filterd.gate.front import GateFront, Pages
 from filterd.roles.gate import GatePages, pages_of
-from mgmt.desk_settings.shapes import DeskSettings
-from mgmt.settings import Helpline, Settings
+from mgmt.registers.settings.page_settings import Helpline, Settings
+from mgmt.registers.settings.shapes import DeskSettings
 
 
 @pytest.mark.parametrize("language", ["en", "ur"])

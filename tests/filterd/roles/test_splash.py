@@ -15,7 +15,7 @@ from support.system.daemon import Daemon, eventually
 
 from filterd.config import load
 from filterd.database.access import database_of
-from mgmt.splash.pages import STATUS
+from mgmt.web.splash.pages import STATUS
 from parental.store.database import open_database, writing
 
 N_SLOW = 1000

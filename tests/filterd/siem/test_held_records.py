@@ -11,7 +11,7 @@ from filterd.audit.archive_messages import NextRecords, RecordsFrom
 from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import Batches, no_records
 from filterd.audit.block_files import compact
-from mgmt.holds.scope import DAY_S, Scope
+from mgmt.records.holds.scope import DAY_S, Scope
 
 NIGHT_S = NIGHT_NS // S
 HELD = Scope(NIGHT_S - DAY_S, NIGHT_S, order=5)

@@ -12,7 +12,7 @@ from fastpath.images.verdict import Action, Tier
 from filterd.config import load
 from filterd.control.context import Context
 from filterd.statistics import publisher
-from mgmt.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailed
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 

@@ -19,13 +19,13 @@ from fastpath.images.verdict import Reason
 from filterd.audit.block_search import counted
 from filterd.audit.drain import Ledger, drain_spools
 from filterd.statistics.quarters import DELAY, Box, publish_last
-from mgmt.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks, note_gone
-from mgmt.deadlines.rules import Rules
 from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
-from mgmt.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
-from mgmt.statistics.releases import find_release
-from mgmt.statistics.statement import check_document
+from mgmt.orders.deadlines.rules import Rules
+from mgmt.records.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks, note_gone
+from mgmt.records.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
+from mgmt.records.statistics.releases import find_release
+from mgmt.records.statistics.statement import check_document
 from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.schema.privileges import CONTROL, LEDGER
 from parental.store.database import open_database, reading, writing

@@ -13,11 +13,11 @@ from support.mgmt.confirmed import SIGNER
 
 from filterd.statistics.quarters import Box
 from filterd.statistics.transparency import tell_last
-from mgmt.deadlines.rules import Rules
 from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
-from mgmt.transparency.releases import find_release
-from mgmt.transparency.statement import check_document
+from mgmt.orders.deadlines.rules import Rules
+from mgmt.registers.transparency.releases import find_release
+from mgmt.registers.transparency.statement import check_document
 from parental.schema.ledger import events
 from parental.schema.orders import orders
 from parental.schema.privileges import CONTROL, LEDGER

@@ -1,7 +1,7 @@
 """What is asked of the traffic for an order."""
 
 from filterd.verifier.questions import DNS_UDP, HTTP, QUIC, TLS, Asked, Question, Way, neighbours, questions
-from mgmt.coverage.cover import Cover
+from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.judge import judge_entry
 from rules.names.protected import Protected
 

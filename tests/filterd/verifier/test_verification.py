@@ -25,10 +25,10 @@ from filterd.verifier.verification import (
     place_of,
     verify,
 )
-from mgmt.canaries.rules import Policy
-from mgmt.confirmation.verifications import in_force
-from mgmt.coverage.cover import Cover
 from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.canary.rules import Policy
+from mgmt.orders.confirmation.verifications import in_force
+from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.store import get_order
 from parental.store.database import writing
 

@@ -6,7 +6,7 @@ import pytest
 from support.mgmt.desk import EARLIER, GOOD, OLDEST, PlayedControl
 from support.present import present
 
-from mgmt.control_protocol import ControlFailed, Diff
+from mgmt.contract.control import ControlFailed, Diff
 from mgmt.lists.versions import collateral_of, compared, earlier_of, find_list, kept_lists, rollback_of
 from mgmt.orders.approvals import NotApproved
 

@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import Connection, update
 from support.mgmt.orders import NOW, publish, push, said, statuses
 
-from mgmt.deadlines.rules import Rules
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, propose
 from mgmt.orders.dates import (
@@ -21,6 +20,7 @@ from mgmt.orders.dates import (
     moment_of,
     moments_of,
 )
+from mgmt.orders.deadlines.rules import Rules
 from mgmt.orders.decisions import has_due
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import live_entries, orders_revision

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.present import present
 
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 from mgmt.orders.judge import host_of_entry, judge_entries, network_of_entry, parse_order, wire_of
 from mgmt.orders.model import ADDRESS, STATUSES, name_text
 from rules.names.protected import Protected

@@ -1,6 +1,6 @@
 import pytest
 
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 from mgmt.orders.sealed import CHILD_ABUSE, ORDINARY, refuse_sealed
 
 

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import mark_enforced, settle
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import Live, live_entries, orders_revision

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 
-from mgmt.canaries.rules import Policy
-from mgmt.confirmation.verifications import Verification, put_verification, revision_of
-from mgmt.errors import BadRequest
+from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, digest_of, propose
+from mgmt.orders.canary.rules import Policy
+from mgmt.orders.confirmation.verifications import Verification, put_verification, revision_of
 from mgmt.orders.dates import lapse_due
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import judge_entries

@@ -8,11 +8,11 @@ from support.mgmt.desk import NOW
 from support.mgmt.events import events_of
 from support.mgmt.staff_desk import AddPerson
 
-from mgmt.client_certificates import Owner, find_owner
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import know_issuer
 from mgmt.staff.people import DISABLED, set_end, set_state
+from mgmt.web.kit.client_certificates import Owner, find_owner
 from parental.store.database import writing
 
 DER = b"a certificate"

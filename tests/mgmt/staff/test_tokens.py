@@ -5,7 +5,6 @@ from sqlalchemy import Engine, select
 from support.mgmt.desk import NOW, TokenOf
 from support.mgmt.events import events_of
 
-from mgmt.auth import find_principal
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.staff.issuers import find_issuer
 from mgmt.staff.permissions import Reach
@@ -19,6 +18,7 @@ from mgmt.staff.tokens import (
     revoke_token,
     token_json,
 )
+from mgmt.web.kit.auth import find_principal
 from parental.policy import subscribers as store
 from parental.schema.access import tokens
 from parental.store.database import reading, writing

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mgmt.settings import LANGUAGES
+from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import FOLDER, UNREAD, catalogue
 from rules.category import NUMBERS
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.pseudo_locale import NAME, offer
 
-from mgmt.settings import LANGUAGES
+from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import FOLDER, catalogue
 from mgmt.text.language import language, languages
 from mgmt.text.slots import FURTHER, SLOTS, fonts, is_enough, translated

@@ -13,7 +13,7 @@ from fastpath.images.image_key import label_key
 from fastpath.wire.name import to_wire
 from filterd.kernel.cut import Connection, Label, Means, Wanted
 from filterd.kernel.lock_enforcer import LockKeeper
-from mgmt.control_protocol import Cut
+from mgmt.contract.control import Cut
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import put_subscriber

@@ -7,7 +7,7 @@ from support.mgmt.desk import NOW
 from support.mgmt.phone import NUMBER, Phone, add_caregiver
 from support.present import present
 
-from mgmt.portal.requests.messages import tell
+from mgmt.web.family.requests.messages import tell
 from parental.people.request_messages import choose
 from parental.people.requests import Wanted, ask, newest
 from parental.policy.profiles import set_schedule

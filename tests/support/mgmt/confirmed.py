@@ -6,12 +6,12 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select
 from support.mgmt.orders import NOW, publish, push
 
-from mgmt.confirmation.replies import confirm, due
-from mgmt.confirmation.signed import note_of
-from mgmt.confirmation.statement import statement_of
-from mgmt.confirmation.verifications import Verification, in_force, put_verification, revision_of
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import Actor
+from mgmt.orders.confirmation.replies import confirm, due
+from mgmt.orders.confirmation.signed import note_of
+from mgmt.orders.confirmation.statement import statement_of
+from mgmt.orders.confirmation.verifications import Verification, in_force, put_verification, revision_of
 from parental.schema.confirmations import confirmations, verifications
 
 SIGNER = Signer(b"k" * 32, "gw1/filterd-ledger")

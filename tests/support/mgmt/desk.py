@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.control_protocol import (
+from mgmt.contract.control import (
     Ack,
     Asked,
     Begun,

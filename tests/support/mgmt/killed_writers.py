@@ -23,10 +23,10 @@ from sqlalchemy import select, text
 from support.mgmt import ledgers
 
 from filterd.audit.seal import Seal
-from mgmt.auth import find_principal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token, revoke_token
+from mgmt.web.kit.auth import find_principal
 from parental.errors import DatabaseLocked
 from parental.schema.access import tokens
 from parental.store.database import open_database, reading, writing

@@ -6,12 +6,12 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.desk import NOW
 from support.mgmt.ledgers import sign
 
-from mgmt import block_ledger
-from mgmt.block_ledger import BlockRecord, CsamCount
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.judge import judge_entries, parse_order
-from mgmt.wrong_blocks import report_mistake
+from mgmt.records import block_ledger
+from mgmt.records.block_ledger import BlockRecord, CsamCount
+from mgmt.records.wrong_blocks import report_mistake
 from parental.people import devices
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 
 from filterd.images.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from mgmt.canaries.rules import Policy
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import Order

@@ -6,9 +6,10 @@ from sqlalchemy import Connection
 from support.mgmt.orders import NOW
 from support.mgmt.signing import Signer, signed
 
-from mgmt.desk_settings.proposals import Words, propose_settings
-from mgmt.desk_settings.shapes import DeskSettings
-from mgmt.settings import Helpline, Settings
+from mgmt.registers.settings.page_settings import Helpline, Settings
+from mgmt.registers.settings.proposals import Words, propose_settings
+from mgmt.registers.settings.shapes import DeskSettings
+from mgmt.web.splash.canned import check_pages
 
 OF_FILE = Settings()
 HELPED = DeskSettings(helplines=(Helpline("0800-77777", "shelter", "پناہ گاہ"),))
@@ -17,7 +18,7 @@ HELPED = DeskSettings(helplines=(Helpline("0800-77777", "shelter", "پناہ گ�
 def proposed_settings(conn: Connection, by: Signer, said: DeskSettings = HELPED, at: datetime = NOW) -> int:
     """A proposal that nobody has signed; its number."""
     words = Words(by.person.mail, "a shelter has opened", "T-1")
-    return int(propose_settings(conn, OF_FILE, said, words, "token 1", at).id)
+    return int(propose_settings(conn, OF_FILE, said, words, "token 1", at, check_pages).id)
 
 
 def signed_settings(

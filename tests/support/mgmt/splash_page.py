@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from mgmt.control_protocol import Closing
+from mgmt.contract.control import Closing
 
 LEGAL = Closing("law", None, None)
 CLOSINGS: dict[str | None, Closing] = {

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mgmt.statistics.disclosure import LEAST
-from mgmt.transparency import statement
+from mgmt.records.statistics.disclosure import LEAST
+from mgmt.registers.transparency import statement
 
 AT = datetime(2026, 8, 4, 12, tzinfo=UTC)
 Push = Callable[..., int]

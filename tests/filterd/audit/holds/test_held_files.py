@@ -21,8 +21,8 @@ from filterd.audit.block_files import compact
 from filterd.audit.holds import held_files
 from filterd.audit.holds.held_files import HeldFiles
 from filterd.audit.proof.block_tree import FILE, TREE
-from mgmt.block_ledger import keyed_pseudonym
-from mgmt.holds.scope import DAY_S, Scope
+from mgmt.records.block_ledger import keyed_pseudonym
+from mgmt.records.holds.scope import DAY_S, Scope
 
 NIGHT_S = NIGHT_NS // S
 DAY = Scope(NIGHT_S - DAY_S, NIGHT_S)

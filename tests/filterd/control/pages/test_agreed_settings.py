@@ -13,14 +13,14 @@ from support.mgmt.page_settings import HELPED, OF_FILE, proposed_settings, signe
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed, signer
 
 from filterd.control.pages.agreed_settings import has_open, look
-from mgmt.desk_settings.held import json_of
-from mgmt.desk_settings.proposals import SIGNED_WITHIN
-from mgmt.desk_settings.shapes import NOTHING, DeskSettings, Isp, Languages
-from mgmt.desk_settings.store import said_by_desk
 from mgmt.orders.approvals import NotApproved
+from mgmt.orders.held_settings import json_of
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
-from mgmt.settings import Helpline
+from mgmt.registers.settings.page_settings import Helpline
+from mgmt.registers.settings.proposals import SIGNED_WITHIN
+from mgmt.registers.settings.shapes import NOTHING, DeskSettings, Isp, Languages
+from mgmt.registers.settings.store import said_by_desk
 from mgmt.staff.people import reset_person
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.settings import desk_settings

@@ -18,11 +18,12 @@ from filterd.places import worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, Status, Use
-from mgmt.desk_settings.shapes import NOTHING, DeskSettings, Languages
-from mgmt.desk_settings.store import change
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.settings import Settings
+from mgmt.registers.settings.page_settings import Settings
+from mgmt.registers.settings.shapes import NOTHING, DeskSettings, Languages
+from mgmt.registers.settings.store import change
+from mgmt.web.splash.canned import check_pages
 from parental.schema.settings import desk_settings
 from parental.store.database import writing
 
@@ -43,7 +44,7 @@ def context(place: Path, engine: Engine) -> Context:
 
 def say(engine: Engine, said: DeskSettings) -> None:
     with writing(engine) as conn:
-        assert change(conn, Settings(), said, CONTROL, NOW)
+        assert change(conn, Settings(), said, CONTROL, NOW, check_pages)
 
 
 class Gate:

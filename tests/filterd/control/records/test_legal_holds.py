@@ -11,12 +11,12 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed
 from support.present import present
 
 from filterd.control.records.legal_holds import Holds, Moment, has_open, look
-from mgmt.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
-from mgmt.holds.scope import Scope
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
+from mgmt.records.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
+from mgmt.records.holds.scope import Scope
 from mgmt.staff.people import reset_person
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.records import legal_holds

@@ -14,12 +14,12 @@ from support.mgmt.signing import ORIGIN, PARTY, answer_of, signer
 from filterd.config.kinds import Seconds
 from filterd.control.records import retention
 from filterd.control.records.retention import Retention
-from mgmt import block_ledger
-from mgmt.block_ledger import BlockRecord
-from mgmt.holds.proposals import NewHold, propose_hold
-from mgmt.holds.scope import Scope
 from mgmt.ledger.trusted_clock import begin, read_clocks
 from mgmt.orders.signatures import sign
+from mgmt.records import block_ledger
+from mgmt.records.block_ledger import BlockRecord
+from mgmt.records.holds.proposals import NewHold, propose_hold
+from mgmt.records.holds.scope import Scope
 from parental.schema.records import blocks, legal_holds
 from parental.store.database import reading, writing
 

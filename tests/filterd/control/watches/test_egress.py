@@ -13,8 +13,8 @@ from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config, load
 from filterd.control.watches import egress
 from filterd.control.watches.egress import FAULT, gateway_of, look, source, watch_egress
-from mgmt.egress.statement import Source
-from mgmt.egress.store import newest
+from mgmt.registers.egress.statement import Source
+from mgmt.registers.egress.store import newest
 from parental.store.database import reading
 
 UPSTREAMS = 'upstreams: ["192.0.2.53:53", "tls://[2001:db8::53]:853", "127.0.0.1:5353"]'

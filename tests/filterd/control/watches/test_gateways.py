@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from filterd.config import read_config
 from filterd.control.context import Context
 from filterd.control.watches.gateways import FAULT, compare, note
-from mgmt.canaries.gateways import Gateway, say
-from mgmt.canaries.rules import Policy
+from mgmt.orders.canary.gateways import Gateway, say
+from mgmt.orders.canary.rules import Policy
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
 

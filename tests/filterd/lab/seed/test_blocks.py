@@ -6,8 +6,8 @@ from support.system.seeded import END, Life
 from fastpath.images.verdict import Reason
 from filterd.lab.seed.families import FAMILIES
 from filterd.lab.seed.month import N_DAYS, Month
-from mgmt.block_ledger import iter_csam_counts, pseudonym_of
 from mgmt.orders.store import get_order
+from mgmt.records.block_ledger import iter_csam_counts, pseudonym_of
 from parental.policy.profile import lock_reason
 from parental.schema.records import blocks, day_keys
 

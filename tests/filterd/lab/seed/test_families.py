@@ -5,7 +5,7 @@ from support.system.seeded import Life
 
 from filterd.lab.seed.families import FAMILIES, changes_of
 from filterd.lab.seed.month import Month
-from mgmt.auth import find_principal
+from mgmt.web.kit.auth import find_principal
 from parental.policy.profile import NOT_PAUSED
 from parental.policy.subscribers import iter_subscribers
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from support.system.seeded import Life
 
 from filterd.lab.seed.staff import DESK, ISSUERS
-from mgmt.auth import find_principal
+from mgmt.web.kit.auth import find_principal
 
 
 def test_five_people_of_the_desk_have_the_role_and_the_issuer_that_they_are_said_to_have(life: Life) -> None:

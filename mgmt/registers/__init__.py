@@ -1,0 +1,1 @@
+"""Registers that the desk keeps: lawful requests, egress, appeals, transparency, settings of pages, households."""

@@ -1,0 +1,1 @@
+"""What was directed, and what became of it, quarter by quarter: counts for the public."""

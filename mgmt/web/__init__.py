@@ -1,0 +1,1 @@
+"""The web role: the applications of its doors."""

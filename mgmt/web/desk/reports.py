@@ -1,0 +1,110 @@
+"""/desk/reports: what visitors say is blocked by mistake, and the desk's answer, which they read at the splash.
+
+Invariants: that it is open is said only where control says so; an answer is given to what the page showed: where a
+colleague has answered meanwhile, nothing is noted; of an appeal the page has number, times and state, which is all that
+this process can read of it.
+"""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from sqlalchemy import Connection, select
+
+from mgmt.contract.control import LAW
+from mgmt.records.wrong_blocks import (
+    OPENED,
+    OUTCOMES,
+    REASONS,
+    answer_report,
+    answered_reports,
+    find_report,
+    n_waiting,
+    waiting_reports,
+)
+from mgmt.registers.appeals.store import shown
+from mgmt.staff.session import Session
+from mgmt.web.desk.access import done, viewed
+from mgmt.web.desk.frame import PATH, Sent, moved, page
+from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, read, write
+from mgmt.web.kit.open_check import refuse_closed
+from mgmt.web.kit.problems import Problem
+from parental.schema.reports import wrong_blocks
+
+READ, ANSWER = "reports.read", "reports.answer"
+WAITING, ANSWERED, APPEALS = 50, 20, 50  # on the page
+APPEAL_WORDS = {
+    "waiting": "waits for the mail server",
+    "sent": "sent to who opens it",
+    "changed": "the owner has changed the list",
+    "unchanged": "the owner has not changed the list, or the address is on none",
+    "passed": "passed on to another authority",
+    "unreadable": "nothing could be made of it",
+}
+# The first is chosen where no one chooses.
+WORDS = {"kept": "it stays blocked", "opened": "it is open now", "passed": "passed on to who ordered it"}
+
+
+class Refused(Exception):
+    """An answer is not noted; the message says why."""
+
+
+def add_reports(app: web.Application) -> None:
+    """Put the routes into an application that has a desk."""
+    app.router.add_get(PATH + "/reports", viewed(show, READ))
+    app.router.add_post(PATH + "/reports/{reference:[0-9A-Z]{1,20}}", done(answer, ANSWER))
+
+
+async def show(request: web.Request, session: Session) -> web.Response:
+    """GET /desk/reports"""
+    return await _page(request, session)
+
+
+async def answer(request: web.Request, form: Sent) -> web.Response:
+    """POST /desk/reports/ABCD2345"""
+    reference = request.match_info["reference"]
+    try:
+        if form.fields["outcome"] == OPENED:
+            found = await read(request, lambda conn: find_report(conn, reference))
+            name = None if found is None else found.name
+            is_of_law = found is not None and found.reason == LAW
+            await refuse_closed(request.app[CONTROL], name or form.fields["name"].strip() or None, is_of_law=is_of_law)
+        await write(request, lambda conn: _answer(conn, request, form, reference))
+    except Refused as reason:
+        return await _page(request, form.session, 409, str(reason))
+    except Problem as reason:
+        return await _page(request, form.session, reason.status, reason.detail)
+    return moved("/reports")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _answer(conn: Connection, request: web.Request, form: Sent, reference: str) -> None:
+    """Raises Refused."""
+    outcome = form.fields["outcome"]
+    if outcome not in OUTCOMES:
+        raise Refused(f"outcome {outcome!r:.40}: unknown; nothing noted; choose one of the form")
+    chosen = select(wrong_blocks.c.outcome).where(wrong_blocks.c.reference == reference).with_for_update()
+    found = conn.execute(chosen).one_or_none()
+    if found is None:
+        raise Refused(f"There is no report {reference}. Nothing was noted.")
+    if (found.outcome or "") != form.fields["was"]:
+        now = WORDS.get(found.outcome, "not at all")
+        raise Refused(f"{reference} was answered by a colleague: {now}. Your answer is not noted. Look again.")
+    answer_report(conn, reference, outcome, request.app[CLOCK](), form.session.person.actor)
+
+
+async def _page(request: web.Request, session: Session, status: int = 200, alert: str = "") -> web.Response:
+    def load(conn: Connection) -> dict[str, Any]:
+        return {
+            "waiting": waiting_reports(conn, WAITING),
+            "answered": answered_reports(conn, ANSWERED),
+            "appeals": [(each, each.outcome or each.state) for each in shown(conn, APPEALS)],
+            "n_waiting": sum(n_waiting(conn, reason) for reason in REASONS),
+        }
+
+    today = request.app[CLOCK]().astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
+    words = {"OUTCOMES": WORDS, "APPEALS": APPEAL_WORDS}
+    known = await read(request, load) | {"today": today, "may_answer": session.person.may(ANSWER)} | words
+    return page(request, "reports.html", status, session=session, alert=alert, **known)

@@ -1,0 +1,1 @@
+"""Signed statements as pages and PDF."""

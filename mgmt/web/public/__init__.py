@@ -1,0 +1,1 @@
+"""The public page of transparency, and the lists that are published."""

@@ -1,0 +1,106 @@
+"""Pages of lists: as many statements for a full one as for a short one, and each entry as it is alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
+import pytest
+from sqlalchemy import Connection, Engine, event
+from support.mgmt.desk import NOW, DeskOf
+from support.mgmt.life import fill
+
+from mgmt.ledger.event import CONTROL
+from mgmt.orders import store as orders
+from mgmt.orders.judge import judge_entries, order_of
+from mgmt.orders.letters import keep_letters
+from mgmt.orders.pushed import PushedOrder
+from mgmt.records.wrong_blocks import report_mistake
+from parental.policy import subscribers as store
+from parental.policy.profile import UNTIL_RESUMED, Profile
+from parental.policy.schedule import Schedule, parse_interval
+from parental.policy.subscriber import Subscriber
+from parental.store.database import writing
+from rules.names.protected import Protected
+
+LISTS = ("orders", "reports", "profiles", "subscribers", "accounts", "tokens")
+LATE = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "21:30", "06:30"),)))
+EARLY = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "20:00", "06:30"),)))
+KINDS = {"profiles": 2, "subscribers": 3}  # a pause is no part of what a profile says
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every statement of this process, as the database gets it."""
+    seen: list[str] = []
+
+    def note(_conn: Connection, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def push(conn: Connection, ref: str, n_entries: int) -> int:
+    """An emergency order, which a list holds, too."""
+    said = PushedOrder("PTA", ref, "peca-37", [f"n{n}.{ref}.example" for n in range(n_entries)], emergency=True)
+    order = order_of(said)
+    number = orders.put_order(conn, order, judge_entries(order, Protected()), b"{}", NOW, CONTROL)
+    keep_letters(conn, {"a": {str(each): {"enforced": 1} for each in range(1, number + 1)}}, 7, NOW)
+    return number
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_full_page_asks_the_database_no_more_than_a_short_one(
+    name: str, desk: DeskOf, engine: Engine, statements: list[str]
+) -> None:
+    operator = desk("operator")
+    with writing(engine) as conn:
+        push(conn, "a", 1)
+        report_mistake(conn, "category", "a.example", NOW, "Asia/Karachi")
+    await operator.ask("GET", f"/v1/{name}")  # the first use of a token is noted
+
+    statements.clear()
+    _, short = await operator.ask("GET", f"/v1/{name}")
+    of_short = len(statements)
+    fill(engine)
+    with writing(engine) as conn:
+        push(conn, "b", 1)
+    for _ in range(3):
+        desk("operator")
+    statements.clear()
+    _, full = await operator.ask("GET", f"/v1/{name}")
+
+    assert len(full[name]) > len(short[name]) > 0
+    assert len(statements) <= of_short
+
+
+async def test_an_order_of_many_entries_asks_the_database_no_more_than_one_of_one(
+    desk: DeskOf, engine: Engine, statements: list[str]
+) -> None:
+    operator = desk("operator")
+    with writing(engine) as conn:
+        small, large = push(conn, "a", 1), push(conn, "b", 50)
+    await operator.ask("GET", f"/v1/orders/id/{small}")
+
+    statements.clear()
+    await operator.ask("GET", f"/v1/orders/id/{small}")
+    of_small = len(statements)
+    statements.clear()
+    _, shown = await operator.ask("GET", f"/v1/orders/id/{large}")
+
+    assert len(shown["entries"]) == 50
+    assert len(statements) <= of_small
+
+
+@pytest.mark.parametrize("name", ["profiles", "subscribers"])
+async def test_each_of_a_page_is_as_it_is_alone_whoever_is_like_it(name: str, desk: DeskOf, engine: Engine) -> None:
+    operator = desk("operator")
+    with writing(engine) as conn:
+        for number, rules in enumerate((LATE, LATE, EARLY, replace(EARLY, paused_until_s=UNTIL_RESUMED), EARLY), 20):
+            store.put_subscriber(conn, Subscriber(number, f"Home {number}", (), rules))
+
+    _, page = await operator.ask("GET", f"/v1/{name}?after=19")
+
+    assert page[name] == [(await operator.ask("GET", f"/v1/{name}/{number}"))[1] for number in range(20, 25)]
+    assert len({msgspec.json.encode({**each, "id": 0, "label": ""}) for each in page[name]}) == KINDS[name]
