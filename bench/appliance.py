@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.flood import free_port
 from fastpath.images.tables import TableSet
-from filterd.keys import hold_image_key
-from filterd.places import CONTROL, DNS, control_socket, worker_socket
+from filterd.box.keys import hold_image_key
+from filterd.box.places import CONTROL, DNS, control_socket, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
 

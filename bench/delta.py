@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from bench.appliance import Appliance
 from bench.corpus import names
 from fastpath.wire.name import to_wire
-from filterd.places import database_file
+from filterd.box.places import database_file
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order, withdraw_order

@@ -36,8 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.repetition import repeated
 from bench.testbed import CORE, OTHER_CORE, Figures, Testbed, is_filtering, testbed, with_filterd
 from fastpath.report.counters import read_counters
+from filterd.box.places import counters_folder
 from filterd.lab.processes import wait_until
-from filterd.places import counters_folder
 
 RATE = 1000
 RUN_S, EVENT_S, HOLD_S = 9.0, 2.0, 0.9

@@ -21,7 +21,7 @@ from sqlalchemy import insert, text
 from bench.api_speed import api_figures
 from bench.ledger_speed import ledger_figures
 from bench.splash_speed import splash_figures
-from filterd.places import database_file
+from filterd.box.places import database_file
 from parental.migrations.versions import r0001_before_revisions
 from parental.store.database import writing
 from parental.store.engines import engine_of

@@ -28,7 +28,7 @@ from bench.appliance import NOWHERE
 from bench.corpus import names
 from bench.flood import write_messages
 from fastpath.images.tables import TableSet
-from filterd.keys import hold_image_key
+from filterd.box.keys import hold_image_key
 from filterd.lab.gateway import Folder, Gateway, filterd_command
 from filterd.lab.processes import tail, wait_until
 from filterd.lab.topology import Lab, lab

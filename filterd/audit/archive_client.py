@@ -35,7 +35,7 @@ from filterd.audit.archive_messages import (
     TreeHead,
 )
 from filterd.audit.retention import Due
-from filterd.places import ARCHIVE, archive_socket
+from filterd.box.places import ARCHIVE, archive_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
 from mgmt.ledger.bundle import NotSigned

@@ -23,9 +23,9 @@ from filterd.audit.archive_messages import (
 from filterd.audit.block_export import PIECE_OCTETS
 from filterd.audit.holds.held_files import HeldFiles
 from filterd.audit.proof.block_bundle import bundle_of
+from filterd.audit.proof.block_sequence import next_records
 from filterd.audit.proof.block_tree import BlockTree, Signed
 from filterd.audit.proof.record_proof import proof_of
-from filterd.siem.block_sequence import next_records
 from mgmt.ledger.tree import consistency_proof
 from mgmt.records.holds.scope import Scope
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from filterd.audit.archive_messages import KeepCheckpoint, TreeHead
 from filterd.audit.last_checkpoint import LastCheckpoint
 from filterd.audit.seal import LedgerDamaged, begin_anew
-from filterd.keys import key_at
+from filterd.box.keys import key_at
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note

@@ -30,8 +30,8 @@ from fastpath.report.spool import (
     segment_path,
     wipe_segment,
 )
-from filterd.logs import decision_line
-from filterd.lookup.words import word
+from filterd.images.words import word
+from filterd.process.logs import decision_line
 from mgmt.orders.canary.store import Blocked, count_blocks
 from mgmt.records.block_ledger import (
     HOUSEHOLD,

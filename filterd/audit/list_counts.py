@@ -14,7 +14,7 @@ from fastpath.images.decision import ListInForce
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, key_of, risen_since
-from filterd.lookup.words import word
+from filterd.images.words import word
 from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.shadow.store import count
 from parental.schema.records import list_counts, list_totals

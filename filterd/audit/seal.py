@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, select
 
 from filterd.audit.last_checkpoint import LastCheckpoint
-from filterd.keys import key_at
+from filterd.box.keys import key_at
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.event import CONTROL, ORDERS, SETTINGS, leaf_of

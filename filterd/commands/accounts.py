@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from filterd.lookup.api_client import add_api_arguments, call, call_pages
+from filterd.client.api_client import add_api_arguments, call, call_pages
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd accounts show 7

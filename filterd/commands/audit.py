@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from filterd.client.api_client import add_api_arguments, call, open_answer
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
 from filterd.errors import Missing, Refused, WrongUse
-from filterd.lookup.api_client import add_api_arguments, call, open_answer
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -140,11 +140,11 @@ def run(args: argparse.Namespace) -> int:
         case "holds":
             _holds(args)
         case "checkpoint":
-            from filterd.lookup.cosignature import checkpoint
+            from filterd.client.cosignature import checkpoint
 
             print(checkpoint(args), end="")
         case "cosign":
-            from filterd.lookup.cosignature import cosigned_checkpoint
+            from filterd.client.cosignature import cosigned_checkpoint
 
             print(cosigned_checkpoint(args), end="")
         case "witness":
@@ -281,7 +281,7 @@ def _witness(args: argparse.Namespace) -> None:
     from aiohttp import web
 
     from filterd.audit.witness import Witness, app_of
-    from filterd.keys import key_at
+    from filterd.box.keys import key_at
     from filterd.process.instance import only_instance
     from mgmt.ledger.checkpoint import KEY_OCTETS, Cosigner
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from fastpath.wire.name import to_text
-from filterd.lookup.line_io import json_text, line_batches
+from filterd.explain.line_io import json_text, line_batches
 from rules.errors import BadName
 from rules.names.canonical import canonical_octets
 from rules.names.urls import canonical_url_octets

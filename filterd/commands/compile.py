@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from filterd.as_owner import become_owner_of
+from filterd.box.as_owner import become_owner_of
+from filterd.box.keys import credential_folders, key_at
+from filterd.box.places import IMAGES
 from filterd.commands.run import loaded
 from filterd.config import Config
 from filterd.errors import WrongUse
-from filterd.keys import credential_folders, key_at
-from filterd.lookup.open_tables import REPORT
-from filterd.lookup.progress import progress_bar
-from filterd.places import IMAGES
+from filterd.explain.open_tables import REPORT
+from filterd.explain.progress import progress_bar
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.atomic_file import writing_whole

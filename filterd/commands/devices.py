@@ -5,7 +5,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from filterd.lookup.api_client import add_api_arguments, call
+from filterd.client.api_client import add_api_arguments, call
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd devices put 7 ali-phone

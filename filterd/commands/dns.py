@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from dns.answers import AnswerPolicy
     from dns.base.errors import BadCertificate, UpstreamIsOurselves
     from dns.upstreams.endpoints import parse_endpoint, parse_upstream
-    from filterd.logs import start_logging
+    from filterd.process.logs import start_logging
 
     try:
         listen = [parse_endpoint(text) for text in args.listen]
@@ -88,7 +88,7 @@ async def _serve(
     resolver: "ResolverPlan",
 ) -> int:
     from dns.front import serve
-    from filterd.lookup.open_tables import open_tables
+    from filterd.explain.open_tables import open_tables
     from filterd.process.lifecycle import stop_requested
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:

@@ -31,8 +31,8 @@ from filterd.kernel.firewall import counted, run_program
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import PrefixSets
 from filterd.kernel.ruleset import ALL_BITS, Rules, rules_of_config
-from filterd.nameguard import claims_text, foreign_claims
 from filterd.process.instance import instances
+from filterd.process.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd doctor --config /etc/filterd/filterd.yaml"
 

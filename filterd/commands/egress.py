@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from filterd.lookup.api_client import add_api_arguments, open_answer
+from filterd.client.api_client import add_api_arguments, open_answer
 
 EXAMPLE = "filterd egress > dns-sources.json\nfilterd egress --format csv > dns-sources.csv"
 

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from filterd.logs import start_logging
+    from filterd.process.logs import start_logging
 
     first, _, last = args.queue.partition(":")
     if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first) < 65536):
@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace, queues: range) -> int:
     from filterd.config.schema import Gate
+    from filterd.explain.open_tables import open_tables
     from filterd.gate.front import GateFront
-    from filterd.lookup.open_tables import open_tables
     from filterd.process.lifecycle import stop_requested
     from filterd.process.worker import make_reporter
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from fastpath.report.hello_classes import Ja4Classes
 from filterd.errors import WrongUse
+from filterd.explain.capture_inspector import Inspector
+from filterd.explain.open_tables import open_tables
+from filterd.explain.pcap import iter_frames
 from filterd.gate.ja4_file import read_ja4_classes
-from filterd.lookup.capture_inspector import Inspector
-from filterd.lookup.open_tables import open_tables
-from filterd.lookup.pcap import iter_frames
 from rules.errors import BadList
 
 EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"

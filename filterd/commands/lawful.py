@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from filterd.lookup.api_client import add_api_arguments, call, call_pages, open_answer
+from filterd.client.api_client import add_api_arguments, call, call_pages, open_answer
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd lawful list

@@ -17,20 +17,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filterd.as_owner import become_owner_of
+from filterd.box.as_owner import become_owner_of
+from filterd.box.places import CONTROL, LISTS, control_socket
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
 from filterd.errors import Missing, Refused, WrongUse
+from filterd.images.list_entries import tell_entries, tell_orders
 from filterd.lists.additions import add, show
-from filterd.lists.entries import tell_entries, tell_orders
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.public.files import publish
 from filterd.lists.rails import protected_of
 from filterd.lists.sources import described, reading_of, shelf_of, source_of
 from filterd.lists.status import instant, told
 from filterd.lists.zone_copies import newest_of, zone_timers
-from filterd.places import CONTROL, LISTS, control_socket
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of

@@ -15,10 +15,10 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.people.subscribers_writer import pack_subscribers
 from filterd.errors import WrongUse
-from filterd.lookup.bulk import Asking
-from filterd.lookup.explain import CHANNELS
-from filterd.lookup.line_io import line_batches
-from filterd.lookup.open_tables import IMAGES_DIR, open_attributed
+from filterd.explain.bulk import Asking
+from filterd.explain.explain import CHANNELS
+from filterd.explain.line_io import line_batches
+from filterd.explain.open_tables import IMAGES_DIR, open_attributed
 from parental.policy.subscriber import MAX_ID
 
 EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"

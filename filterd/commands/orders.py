@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from filterd.client.api_client import add_api_arguments, call, call_pages
+from filterd.client.confirmation_file import add_confirmation, take_confirmation
+from filterd.client.order_file import DATES, add_dates, add_import, run_import
+from filterd.client.order_sealed import add_sealed, push_sealed
+from filterd.commands.order_approvals import add_approve, run_approve
+from filterd.commands.order_collect import add_collect, run_collect
+from filterd.commands.order_notices import add_deliver, run_deliver
+from filterd.commands.order_verify import add_verify, run_verify
 from filterd.errors import WrongUse
-from filterd.escalation.delivery import add_deliver, run_deliver
-from filterd.lookup.api_client import add_api_arguments, call, call_pages
-from filterd.lookup.confirmation_file import add_confirmation, take_confirmation
-from filterd.lookup.order_approvals import add_approve, run_approve
-from filterd.lookup.order_collect import add_collect, run_collect
-from filterd.lookup.order_file import DATES, add_dates, add_import, run_import
-from filterd.lookup.order_sealed import add_sealed, push_sealed
 from filterd.verbs import add_verb, add_verbs
-from filterd.verifier.command import add_verify, run_verify
 from mgmt.web.api.order_shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"

@@ -15,10 +15,10 @@ from filterd.config.changes import digests
 from filterd.config.schema import LOG_LEVELS
 from filterd.errors import Missing, WrongUse
 from filterd.kernel.mark_clashes import refuse_clash_of
-from filterd.logs import start_logging
-from filterd.nameguard import claims_text, foreign_claims
 from filterd.process.instance import ALL, Instance, only_instance
 from filterd.process.lifecycle import end_with_fault, end_with_supervisor, keep_memory_private
+from filterd.process.logs import start_logging
+from filterd.process.nameguard import claims_text, foreign_claims
 
 EXAMPLE = "filterd run --config /etc/filterd/filterd.yaml"
 CONFIG_FILE = Path("/etc/filterd/filterd.yaml")
@@ -94,7 +94,7 @@ def _live(role: str, found: InForce, index: int, instance: Instance) -> int:
     try:
         return int(asyncio.run(module.live(found.config, found.source, index)))
     except Exception as reason:  # the edge: what the operator can mend is one sentence
-        from filterd.process.start_faults import start_fault  # late: it knows the errors of every role
+        from filterd.control.start_faults import start_fault  # late: it knows the errors of every role
         from filterd.process.supervisor import longest_pause_s
 
         fault = start_fault(reason)

@@ -14,7 +14,7 @@ from filterd.verbs import add_verb, add_verbs, number
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from filterd.lookup.name_file import NameRows
+    from filterd.client.name_file import NameRows
     from filterd.process.codec import Message
 
 EXAMPLE = """filterd sessions count
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ask(args: argparse.Namespace) -> int:
-    from filterd.places import RADIUS, radius_socket
+    from filterd.box.places import RADIUS, radius_socket
     from filterd.process.json_socket import NoAnswer, ask_blocking
     from filterd.radius.messages import AskHolder, AskPlaces, AskSessions
 
@@ -123,7 +123,7 @@ _SAID = {"count": _counted, "who": _held, "places": _placed}
 def _compact(args: argparse.Namespace) -> None:
     import time
 
-    from filterd.places import SESSIONS
+    from filterd.box.places import SESSIONS
     from filterd.radius.compaction import compact
     from filterd.radius.nas import NasTable
 
@@ -179,8 +179,8 @@ def _names(conn: "Connection", args: argparse.Namespace) -> None:
 
 def _read_names(args: argparse.Namespace) -> "NameRows":
     """Every row of the file, before the database is opened.   Raises WrongUse with the first rows that are bad"""
-    from filterd.lookup.line_file import is_csv_file
-    from filterd.lookup.name_file import read_names
+    from filterd.client.line_file import is_csv_file
+    from filterd.client.name_file import read_names
 
     is_stdin = args.file == "-"
     is_csv = args.format == "csv" if args.format else is_stdin or is_csv_file(Path(args.file))

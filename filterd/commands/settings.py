@@ -138,7 +138,7 @@ def _in_database(config: Config, work: Any, *, is_writing: bool) -> Any:
 
 def _show(config: Config) -> int:
     """Have control give it to all who show a page."""
-    from filterd.places import CONTROL, control_socket
+    from filterd.box.places import CONTROL, control_socket
     from filterd.process.json_socket import NoAnswer, ask_blocking
 
     later = "stored; control shows it within a minute, once it runs"

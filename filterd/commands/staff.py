@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(conn: "Connection", args: argparse.Namespace) -> None:
-    from filterd.lookup.order_approvals import end_of
+    from filterd.commands.order_approvals import end_of
     from mgmt.ledger.event import account
     from mgmt.staff.people import add_person
 
@@ -155,7 +155,7 @@ def _set_state(conn: "Connection", args: argparse.Namespace) -> None:
 
 
 def _set_end(conn: "Connection", args: argparse.Namespace) -> None:
-    from filterd.lookup.order_approvals import end_of
+    from filterd.commands.order_approvals import end_of
     from mgmt.ledger.event import account
     from mgmt.staff.people import find_person, set_end
 
@@ -238,7 +238,7 @@ def _certificate(conn: "Connection", args: argparse.Namespace) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import load_pem_x509_certificate
 
-    from filterd.as_owner import as_who_asked
+    from filterd.box.as_owner import as_who_asked
     from mgmt.ledger.event import account
     from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 

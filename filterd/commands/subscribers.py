@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from filterd.lookup.api_client import add_api_arguments, call, call_pages
-from filterd.lookup.line_import import import_lines
+from filterd.client.api_client import add_api_arguments, call, call_pages
+from filterd.client.line_import import import_lines
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd subscribers put 7 --label 'Flat 3' --prefix 192.0.2.7/32 --prefix 2001:db8:7::/56 --category adult

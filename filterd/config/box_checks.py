@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dns.base.certificates import no_password, why_not_loaded
+from filterd.box.keys import COOKIE_KEY_OCTETS
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.family import has_own_door
 from filterd.config.load import Examined, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
-from filterd.keys import COOKIE_KEY_OCTETS
 from mgmt.web.family.rules.presets import LEAST, PRESETS
 from rules.errors import BadList
 from rules.lists.catalogue import FOLDER

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from filterd.box.places import PUBLIC
 from filterd.config import Config
 from filterd.config.family import door_pages
 from filterd.config.schema import ListEntry, Splash
-from filterd.places import PUBLIC
 from mgmt.orders.deadlines.rules import Deadline, Rules
 from mgmt.registers.appeals.key_text import key_of
 from mgmt.registers.settings.page_settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from filterd.control.messages import (
+from filterd.box.places import CONTROL, control_socket, splash_socket
+from filterd.process.codec import Failed, Message
+from filterd.process.control_messages import (
     AppealKept,
     AskFamily,
     BeginTime,
@@ -29,8 +31,6 @@ from filterd.control.messages import (
     UseTicket,
     WhyClosed,
 )
-from filterd.places import CONTROL, control_socket, splash_socket
-from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
 from mgmt.contract.control import Asked, Begun, Closing, ControlFailed, Diff, Receipt, Report, Shown, Ticketed

@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import Config
+from filterd.control.start_faults import OF_THE_BOX
 from filterd.errors import Refused
-from filterd.process.start_faults import OF_THE_BOX
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
 from mgmt.ledger.trusted_clock import UNKNOWN

@@ -1,6 +1,6 @@
 """Answers of control that change nothing: the explanation of a decision, and the status of the box.
 
-Invariants: an explanation names no entry of a confidential list (filterd.lookup.explain).
+Invariants: an explanation names no entry of a confidential list (filterd.explain.explain).
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from fastpath.people.left_open import left_open
 from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
+from filterd.box.places import IMAGES, SPOOL
 from filterd.config.web_settings import held_kinds
 from filterd.control.context import DATABASE, Context
 from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
-from filterd.control.messages import ControlStatus, Explanation, ListRules
 from filterd.control.publisher import Publisher
 from filterd.control.records.legal_holds import rows_in_force
 from filterd.control.watches.siem import SiemWatch
+from filterd.explain.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.images.words import word
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.lists.self_test import self_tests
 from filterd.lists.status import age_states, confirmed_s
-from filterd.lookup.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
-from filterd.lookup.words import word
-from filterd.places import IMAGES, SPOOL
 from filterd.process.box_state import role_states
+from filterd.process.control_messages import ControlStatus, Explanation, ListRules
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.contract.control import LAW, Closing
 from mgmt.orders.approvals import broader_by

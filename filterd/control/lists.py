@@ -17,7 +17,6 @@ from msgspec import UNSET
 
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context
-from filterd.control.messages import InForce, ListDiff, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.control.publisher import Publisher
 from filterd.images.compile import CompileFailed
 from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
@@ -27,6 +26,7 @@ from filterd.lists.status import SETTLE_S, told
 from filterd.lists.updater import NICENESS, ListsFailed, ListsRefused, ListUpdater
 from filterd.lists.zone_copies import zone_timers
 from filterd.process.codec import Failed, Message
+from filterd.process.control_messages import InForce, ListDiff, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.process.jobs import run_job, together
 from mgmt.contract.control import Cut
 from mgmt.ledger.event import SETTINGS, Actor, Event

@@ -26,7 +26,6 @@ from fastpath.people.session_levels import with_sessions
 from filterd.config.web_settings import settings_of
 from filterd.control.context import Context
 from filterd.control.cut import Cuts
-from filterd.control.messages import LevelState
 from filterd.images.attribution import Attribution
 from filterd.images.brought_names import take_brought
 from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
@@ -37,6 +36,7 @@ from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
 from filterd.lists.rails import order_rails_of
 from filterd.lists.sealed_orders import sealed_orders_in
+from filterd.process.control_messages import LevelState
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.contract.control import Ack, Cut, Receipt, receipt_json
 from mgmt.orders.decisions import Taken, confirm, taken

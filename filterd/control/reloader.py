@@ -19,8 +19,8 @@ from filterd.config.changes import as_far_as_live, changed
 from filterd.control.context import Context
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import rules_of_config
-from filterd.logs import set_log_level
 from filterd.process.box_state import role_states
+from filterd.process.logs import set_log_level
 from filterd.process.worker_clients import configure_all, workers_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
 from parental.errors import DatabaseFault

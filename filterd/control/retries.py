@@ -13,10 +13,10 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 
 from filterd.control.context import Context
-from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher
 from filterd.errors import Refused
 from filterd.lists.rails import canary_of
+from filterd.process.control_messages import OrdersChanged, PolicyChanged
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.canary.rules import Policy

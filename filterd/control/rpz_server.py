@@ -14,11 +14,11 @@ from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.server import ZoneServer
 from dns.zones.tsig import Key, read_key
 from fastpath.report.counters import Counters
+from filterd.box.places import CONTROL, counters_folder
 from filterd.config import Config
 from filterd.config.schema import RpzZone
 from filterd.control.context import Context
 from filterd.control.publisher import Publisher
-from filterd.places import CONTROL, counters_folder
 from rules.names.canonical import canonical_wire
 
 COUNTERS = "control"  # the file

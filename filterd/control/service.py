@@ -35,7 +35,23 @@ from filterd.control.explainer import Explainer
 from filterd.control.list_rollbacks import ListRollbacks
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
-from filterd.control.messages import (
+from filterd.control.midnight import Midnight
+from filterd.control.pages.page_settings import PageSettings
+from filterd.control.publisher import Publisher
+from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.rpz_server import ZonePublisher
+from filterd.control.sealed_orders import SealedOrders
+from filterd.control.sessions import Sessions
+from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
+from filterd.control.splash.screen_time import SplashScreenTime
+from filterd.control.splash.tickets import SplashTickets
+from filterd.control.watches.siem import SiemWatch
+from filterd.database.access import reserve_of
+from filterd.images.compile import CompileFailed
+from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.lists.updater import ListsFailed
+from filterd.process.codec import Failed
+from filterd.process.control_messages import (
     AppealKept,
     AskFamily,
     BeginTime,
@@ -72,22 +88,6 @@ from filterd.control.messages import (
     UseTicket,
     WhyClosed,
 )
-from filterd.control.midnight import Midnight
-from filterd.control.pages.page_settings import PageSettings
-from filterd.control.publisher import Publisher
-from filterd.control.reloader import NotTaken, Reloader
-from filterd.control.rpz_server import ZonePublisher
-from filterd.control.sealed_orders import SealedOrders
-from filterd.control.sessions import Sessions
-from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
-from filterd.control.splash.screen_time import SplashScreenTime
-from filterd.control.splash.tickets import SplashTickets
-from filterd.control.watches.siem import SiemWatch
-from filterd.database.access import reserve_of
-from filterd.images.compile import CompileFailed
-from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.updater import ListsFailed
-from filterd.process.codec import Failed
 from filterd.process.messages import Status
 from mgmt.contract.control import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
 from mgmt.records.wrong_blocks import find_report, report_mistake

@@ -13,16 +13,16 @@ from ipaddress import ip_network
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
-from filterd.accounts import trusted
+from filterd.box.accounts import trusted
+from filterd.box.places import SESSION_IMAGES
 from filterd.config.radius import Nas
 from filterd.control.context import Context
-from filterd.control.messages import MOST_NAMES, Identified, SessionsHeld
 from filterd.control.publisher import Publisher
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.pool_locks import Pool
 from filterd.kernel.session_locks import Seen
-from filterd.places import SESSION_IMAGES
+from filterd.process.control_messages import MOST_NAMES, Identified, SessionsHeld
 from filterd.radius.nas import is_in
 from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.names import find_profiles

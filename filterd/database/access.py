@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from filterd.as_owner import as_owner_of
+from filterd.box.as_owner import as_owner_of
+from filterd.box.keys import has_pseudonym_key
+from filterd.box.places import database_file
 from filterd.config import Config
-from filterd.keys import has_pseudonym_key
-from filterd.places import database_file
 from parental.errors import NoTables, WrongRevision
 from parental.schema.privileges import CONTROL, WEB
 from parental.store.database import open_database

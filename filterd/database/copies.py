@@ -3,7 +3,7 @@
 A copy is one file, of SQLite or of pg_dump, with its SHA-256 beside it as sha256sum(1) writes it.
 Invariants: a copy has its name only once it is whole and has been read back; one whose digest does not match is never
 put back; what is replaced is there until the new one is whole; root writes neither through a link nor to a file that it
-has not made itself, and acts as the account that owns the folder (filterd.as_owner).
+has not made itself, and acts as the account that owns the folder (filterd.box.as_owner).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from filterd.as_owner import as_owner_of
+from filterd.box.as_owner import as_owner_of
 from filterd.database.health import faults_within
 from filterd.errors import Missing, WrongUse
 from parental.errors import DatabaseDamaged

@@ -14,8 +14,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from filterd.client.issuer_key import sign_with
 from filterd.escalation.failed import DeliveryFailed
-from filterd.lookup.issuer_key import sign_with
 
 TIMEOUT_S = 20.0  # of each step
 

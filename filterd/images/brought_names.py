@@ -24,9 +24,9 @@ from typing import Any
 
 from fastpath.images.key_builder import ListSpec
 from fastpath.images.verdict import Action
+from filterd.box.places import LISTS
 from filterd.config import Config
 from filterd.lists.sources import shelf_of, source_of
-from filterd.places import LISTS
 from rules.atomic_file import writing_whole
 from rules.compiler.compile import list_specs
 from rules.errors import BadList

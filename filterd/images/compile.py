@@ -20,19 +20,19 @@ from sqlalchemy import Engine
 
 from fastpath.images import image_key
 from fastpath.images.key_builder import ListSpec
+from filterd.box.keys import make_image_key
+from filterd.box.places import IMAGES
 from filterd.config import Config
 from filterd.database.access import opened_for_control
 from filterd.images.brought_names import write_brought
-from filterd.images.order_rails import OrderRails
 from filterd.images.people import Level
-from filterd.keys import make_image_key
 from filterd.lists.jobs import take
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
 from filterd.lists.sealed_client import digests_of
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
 from filterd.lists.status import waiting
 from filterd.lists.watch import watch_inputs
-from filterd.places import IMAGES
 from filterd.process.jobs import run_job
 from mgmt.orders.live import live_entries, orders_revision, shadow_entries
 from mgmt.orders.shadow.places import SHADOW_LISTS

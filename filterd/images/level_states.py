@@ -7,7 +7,7 @@ change, also where nothing is left in it.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from filterd.control.messages import LevelState
+from filterd.process.control_messages import LevelState
 from rules.compiler.manifest import Kind, Manifest, read_manifest
 
 OF: Mapping[str, tuple[Kind, ...]] = {"names": ("names", "urls"), "people": ("subscribers", "policy")}

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from fastpath.images.tables import TableSet
 from filterd.images.compile import Compiled
-from filterd.images.order_rails import OrderRails, is_well_formed
+from filterd.lists.order_rails import OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.live import (
     Live,

@@ -15,12 +15,12 @@ from pathlib import Path
 from fastpath.images.image import Image, builder_key_of, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
+from filterd.box.keys import make_image_key
+from filterd.box.places import IMAGES
 from filterd.images.attribution import Attribution
 from filterd.images.compile import Compiled, remembered
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import PeopleImages
-from filterd.keys import make_image_key
-from filterd.places import IMAGES
 from rules.compiler.manifest import (
     MANIFEST,
     Kind,

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from filterd.client.api_client import call, send_file
 from filterd.errors import Missing, Refused
 from filterd.intake.proof import Keys
 from filterd.intake.seen import Seen
-from filterd.lookup.api_client import call, send_file
 
 NOT_NOW: Final = ("(429)", "(500)", "(503)", "(507)", "(401)")  # of the API's answers: nothing is wrong with the order
 SIGNATURE: Final = "Signature"  # the place that the API names where an issuer's key must sign
@@ -44,7 +44,7 @@ def told(refusal: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where orders go.   args  of the API: filterd.lookup.api_client;   ground  of the law, for all that comes"""
+    """Where orders go.   args  of the API: filterd.client.api_client;   ground  of the law, for all that comes"""
 
     args: argparse.Namespace
     issuer: str

@@ -17,11 +17,11 @@ from typing import Any
 import yaml
 
 import filterd
+from filterd.box.places import role_of, worker_socket, worker_sockets
 from filterd.errors import Missing
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
 from filterd.lab.topology import MOUNTS, Lab
-from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.json_socket import ask_blocking
 
 N_NAMES = 1_100_000

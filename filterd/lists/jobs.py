@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from filterd.box.places import reader_socket
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.reader_client import ReaderFailed, read_apart
@@ -23,7 +24,6 @@ from filterd.lists.signatures import NotSigned, signing_of
 from filterd.lists.sources import described, is_confidential, limits_of, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
-from filterd.places import reader_socket
 from rules.errors import BadList
 from rules.lists.acceptance import Examined, Judgement, Verdict, judge
 from rules.lists.source import Source

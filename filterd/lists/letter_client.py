@@ -20,7 +20,7 @@ ANSWER_OCTETS: Final = 128 * 2**20  # of the most rows and text that a letter ma
 
 
 class LetterReader:
-    """Reads letters.   door: filterd.places.reader_socket()"""
+    """Reads letters.   door: filterd.box.places.reader_socket()"""
 
     def __init__(self, door: Path) -> None:
         self._door = door

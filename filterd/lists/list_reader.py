@@ -8,7 +8,7 @@ Its standard input is the connection, whoever started it: systemd for filterd-re
 nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else before it
 is judged.
 Invariants: the reader gets octets and no path; it reads Python's libraries, writes into its temporary folder, has no
-network, no capability and no more memory than MEMORY_OCTETS; it answers whom filterd.accounts names alone.
+network, no capability and no more memory than MEMORY_OCTETS; it answers whom filterd.box.accounts names alone.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from typing import BinaryIO, Final
 import msgspec
 from msgspec import Struct
 
-from filterd.accounts import may_ask, name_of, peer_of
+from filterd.box.accounts import may_ask, name_of, peer_of
 from filterd.process.codec import Failed, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
 from mgmt.orders.sealed import why_sealed
@@ -32,7 +32,7 @@ from rules.lists.acceptance import examine
 from rules.lists.letter import Row, read_letter
 from rules.lists.source import Source
 
-DOOR: Final = "reader"  # a key of filterd.accounts.RULES
+DOOR: Final = "reader"  # a key of filterd.box.accounts.RULES
 MEMORY_OCTETS: Final = 2**30  # of address space; ten million lines take a tenth of it
 LINE_OCTETS: Final = 2**20
 COPY_OCTETS: Final = 2**18

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.web_settings import settings_of
-from filterd.images.order_rails import OrderRails
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import orders_source
 from filterd.lists.watch import State, state_of, watched_of
 from mgmt.orders.canary.rules import Policy

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from filterd.accounts import ACCOUNTS
+from filterd.box.accounts import ACCOUNTS
 from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
 from filterd.process.codec import ERROR_CHARACTERS, Failed, decode_reply, encode_request
 from filterd.process.json_socket import require_role
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that reads.   role  of filterd.accounts;   module  of it;   environment  of a child"""
+    """A program that reads.   role  of filterd.box.accounts;   module  of it;   environment  of a child"""
 
     role: str = DOOR
     module: str = "filterd.lists.list_reader"
@@ -56,7 +56,8 @@ class ReaderFailed(Exception):
 
 
 def read_apart(copy: Path, source: Source, door: Path) -> Examined:
-    """What rules.lists.acceptance.examine() finds, in a process of its own.   door: filterd.places.reader_socket()
+    """What rules.lists.acceptance.examine() finds, in a process of its own.   door:
+    filterd.box.places.reader_socket()
 
     Raises BadList; ReaderFailed; OSError: none is there, or has not begun, and the list waits.
     Cost: a start of Python, 0.1 s of a core, and a copy of the list, beside the reading."""

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from filterd.box.places import SEALED_KEY, sealed_socket
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS
 from filterd.lists.list_reader import Answer, Read
@@ -21,7 +22,6 @@ from filterd.lists.reader_client import Program, asked_of, examined_in, reader_a
 from filterd.lists.sealed_orders import unpacked
 from filterd.lists.sealed_reader import DOOR, Digest, Digested
 from filterd.lists.watch import released_of, watch_lists_of
-from filterd.places import SEALED_KEY, sealed_socket
 from rules.compiler.digests import Digests, merged
 from rules.compiler.sealed_digests import Guarded
 from rules.errors import BadList

@@ -15,9 +15,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from filterd.box.places import LISTS
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS
-from filterd.places import LISTS
 from rules.atomic_file import writing_whole
 from rules.errors import BadList
 from rules.lists.source import Source, describe_source

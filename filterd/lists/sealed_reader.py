@@ -8,7 +8,7 @@
 Its standard input is the connection, whoever started it: systemd for filterd-sealed.socket, or a job of control.
 Invariants: what was decrypted is in no file, message or traceback: of a fault its kind alone is said; once it has its
 key, the process reads libraries alone and writes nothing, has no network, capability or other process, leaves no core
-dump, says nothing on its standard error, and ends with its answer; it answers whom filterd.accounts names alone.
+dump, says nothing on its standard error, and ends with its answer; it answers whom filterd.box.accounts names alone.
 Source: RFC 9580 (OpenPGP), by Sequoia, which gives no octet of a message that was altered.
 """
 
@@ -30,7 +30,7 @@ import pysequoia
 from msgspec import Struct
 from pysequoia.packet import PacketPile, Tag
 
-from filterd.accounts import may_ask, name_of, peer_of
+from filterd.box.accounts import may_ask, name_of, peer_of
 from filterd.lists.list_reader import (
     COPY_OCTETS,
     LINE_OCTETS,
@@ -51,7 +51,7 @@ from rules.lists.acceptance import examine_items
 from rules.lists.reader import MAX_FILE_OCTETS, Item, read_octets
 from rules.lists.source import Source
 
-DOOR: Final = "sealed"  # a key of filterd.accounts.RULES
+DOOR: Final = "sealed"  # a key of filterd.box.accounts.RULES
 KEY: Final = "filterd.sealed.key"  # in the folder of systemd's credentials, or in the one that stands in for it
 NO_KEY: Final = f"no key that can decrypt: no credential {KEY} (docs/sealed-lists.md)"
 BAD_KEY: Final = f"credential {KEY} is no OpenPGP secret key without a password that can decrypt (docs/sealed-lists.md)"

@@ -10,11 +10,11 @@ Before them stands the list of the sealed orders, where there are any.
 from dataclasses import replace
 
 from fastpath.images.verdict import Action, Mode
+from filterd.box.places import LISTS
 from filterd.config import Config
 from filterd.config.family import door_names
 from filterd.config.schema import ListEntry
 from filterd.lists.sealed_orders import bundle_source
-from filterd.places import LISTS
 from mgmt.orders.shadow.places import SHADOW_LISTS
 from rules.errors import BadList
 from rules.lists.acceptance import Limits

@@ -15,10 +15,10 @@ from cryptography import x509
 from msgspec import Struct
 
 from fastpath.report.counters import read_counters
+from filterd.box.places import counters_files, role_of
 from filterd.config import Config
 from filterd.config.accepted import differs, in_force
 from filterd.metrics.ready import ask_control, unfit
-from filterd.places import counters_files, role_of
 from filterd.process.codec import Message
 
 CONTROL_S = 5.0  # half of what Prometheus waits for us; control itself waits longer for a worker that hangs

@@ -16,8 +16,8 @@ from typing import Any
 from msgspec import Struct
 
 from dns.upstreams.address_query import is_answered
+from filterd.box.places import CONTROL, control_socket, counters_folder, role_of
 from filterd.config import Config
-from filterd.places import CONTROL, control_socket, counters_folder, role_of
 from filterd.process.codec import Failed, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status

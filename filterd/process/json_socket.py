@@ -2,7 +2,7 @@
 
 Invariants: a line is at most LINE_OCTETS; a request that cannot be read gets a reply that says so, and the connection
 goes on; an exception of `answer` becomes a reply and a log line, never a dead server.  Both ends ask the kernel who is
-at the other one: filterd.accounts says which account may ask what, and who may answer.
+at the other one: filterd.box.accounts says which account may ask what, and who may answer.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from filterd.accounts import may_ask, may_enter, name_of, peer_of, trusted
+from filterd.box.accounts import may_ask, may_enter, name_of, peer_of, trusted
 from filterd.process.codec import (
     Failed,
     Message,
@@ -46,7 +46,8 @@ def cure_of(reason: NoAnswer) -> str:
 
 
 async def serve(path: Path, door: str, requests: Requests, answer: Answer) -> asyncio.Server:
-    """Listen at `path`, replacing a socket that a dead process left there.   door: a key of filterd.accounts.RULES"""
+    """Listen at `path`, replacing a socket that a dead process left there.   door: a key of
+    filterd.box.accounts.RULES"""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

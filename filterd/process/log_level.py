@@ -11,7 +11,7 @@ from typing import Final
 from filterd.config import Config
 from filterd.config.accepted import copy_path, in_force
 from filterd.config.desk_file import desk_path
-from filterd.logs import set_log_level
+from filterd.process.logs import set_log_level
 
 LOOK_EVERY_S: Final = 1.0
 

@@ -9,7 +9,7 @@ Invariants: it looks at what workers say of themselves alone, so that it holds w
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filterd.places import role_of
+from filterd.box.places import role_of
 
 BEAT_S = 1.0  # between two times that a worker gives its counters file
 LIVES_S = 5.0  # after the last one, on a machine that is busy

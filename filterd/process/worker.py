@@ -29,9 +29,9 @@ from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions, sessions_generation, with_sessions
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
-from filterd.accounts import trusted
-from filterd.keys import hold_image_key
-from filterd.places import IMAGES, SESSION_IMAGES, SPOOL, counters_folder, worker_socket
+from filterd.box.accounts import trusted
+from filterd.box.keys import hold_image_key
+from filterd.box.places import IMAGES, SESSION_IMAGES, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live

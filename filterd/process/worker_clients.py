@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from filterd.box.places import role_of, worker_socket, worker_sockets
 from filterd.config import Config
-from filterd.places import role_of, worker_socket, worker_sockets
 from filterd.process.codec import Failed
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Configure, Configured, InUse, Status, Use, WorkerStatus

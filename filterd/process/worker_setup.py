@@ -9,7 +9,7 @@ from pathlib import Path
 from filterd.config import Config
 from filterd.config.accepted import in_force
 from filterd.config.changes import as_far_as_live
-from filterd.logs import set_log_level
+from filterd.process.logs import set_log_level
 from filterd.process.worker import Front
 
 FrontOf = Callable[[Config, Config], Front | None]  # running, new → a front for the new; None: the running one will do

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from filterd.control.messages import MOST_NAMES, Identified, Identify
-from filterd.places import CONTROL, control_socket
+from filterd.box.places import CONTROL, control_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import MOST_NAMES, Identified, Identify
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import NO_PROFILE, Digests
 from rules.atomic_file import writing_whole

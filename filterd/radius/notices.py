@@ -9,9 +9,9 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from filterd.control.messages import MOST_PREFIXES, SessionsChanged, SessionsHeld
-from filterd.places import CONTROL, control_socket
+from filterd.box.places import CONTROL, control_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import MOST_PREFIXES, SessionsChanged, SessionsHeld
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import network_of
 

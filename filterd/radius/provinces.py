@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from filterd.box.places import RADIUS, radius_socket
 from filterd.config import Config
-from filterd.places import RADIUS, radius_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from filterd.radius.messages import MOST_PROFILES, AskProvinces, ProvincesKnown
 from filterd.radius.places import PlaceTable

@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from filterd.box.places import ARCHIVE, BLOCKS, archive_socket
 from filterd.config import Config
 from filterd.errors import Missing
-from filterd.places import ARCHIVE, BLOCKS, archive_socket
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level

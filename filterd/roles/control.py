@@ -23,11 +23,22 @@ from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.list_counts import drain_counted
 from filterd.audit.seal import Seal
+from filterd.box.keys import pseudonym_key
+from filterd.box.places import (
+    BLOCKS,
+    CONTROL,
+    SPOOL,
+    control_socket,
+    counters_files,
+    keep_out_of_backups,
+    keys_folder,
+    reader_socket,
+    splash_socket,
+)
 from filterd.config import Config
 from filterd.control.clock import Clock, until_set
 from filterd.control.context import guarded
 from filterd.control.corridor import LEAST_WAIT_S, has_corridor
-from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
 from filterd.control.notify_listener import watch_zones
 from filterd.control.records.retention import retain
 from filterd.control.retries import OtherGateways, settle
@@ -44,21 +55,10 @@ from filterd.kernel.firewall import Kernel
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
-from filterd.keys import pseudonym_key
 from filterd.lists.rails import tries_as
 from filterd.lists.reader_client import measures_missing
 from filterd.lists.sealed_client import sealed_reader_of
-from filterd.places import (
-    BLOCKS,
-    CONTROL,
-    SPOOL,
-    control_socket,
-    counters_files,
-    keep_out_of_backups,
-    keys_folder,
-    reader_socket,
-    splash_socket,
-)
+from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions

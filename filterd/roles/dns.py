@@ -11,10 +11,10 @@ from dns.special_names import LocalAnswers, encrypted_resolvers, special_names
 from dns.streams.server import Encryption, StreamPlan
 from dns.structured import StructuredErrors
 from dns.upstreams.endpoints import Endpoint
+from filterd.box.keys import COOKIE_KEY_OCTETS, key_at, read_key
+from filterd.box.places import DNS
 from filterd.config import Config
 from filterd.errors import WrongUse
-from filterd.keys import COOKIE_KEY_OCTETS, key_at, read_key
-from filterd.places import DNS
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from fastpath.images.verdict import Reason
+from filterd.box.places import UNFINISHED
 from filterd.config import Config
 from filterd.config.desk_file import page_settings_of
 from filterd.gate.front import GateFront, Pages
-from filterd.lookup.words import word
-from filterd.places import UNFINISHED
+from filterd.images.words import word
 from filterd.process.worker import Worker, make_reporter
 from filterd.process.worker_setup import WorkerSetup
 from mgmt.registers.settings.page_settings import Settings

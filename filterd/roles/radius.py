@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from fastpath.report.counters import Counters
+from filterd.box.keys import key_at
+from filterd.box.places import RADIUS, SESSION_IMAGES, SESSIONS, counters_folder, keep_out_of_backups, radius_socket
 from filterd.config import Config
-from filterd.keys import key_at
-from filterd.places import RADIUS, SESSION_IMAGES, SESSIONS, counters_folder, keep_out_of_backups, radius_socket
 from filterd.process.jobs import run_job
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, cast
 
+from filterd.box.places import CONTROL, SIEM, control_socket
 from filterd.config import Config
-from filterd.control.messages import SiemNoted, SiemReport
-from filterd.places import CONTROL, SIEM, control_socket
+from filterd.process.control_messages import SiemNoted, SiemReport
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level

@@ -12,6 +12,8 @@ from sqlalchemy import Engine
 
 from dns.upstreams.endpoints import Endpoint
 from filterd.audit.archive_client import ArchiveClient
+from filterd.box.keys import desk_key, people_key
+from filterd.box.places import reader_socket
 from filterd.config import Config
 from filterd.config.desk_file import read_desk
 from filterd.config.family import Family
@@ -20,9 +22,7 @@ from filterd.config.sms import replies_of, sms_of
 from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.database.access import open_for_web
-from filterd.keys import desk_key, people_key
 from filterd.lists.letter_client import LetterReader
-from filterd.places import reader_socket
 from filterd.process.api_certificate import follow_certificate, names_of, tls_of
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 import filterd
 from filterd.audit.archive_messages import ToldRecord
-from filterd.control.messages import ToldEvent
+from filterd.process.control_messages import ToldEvent
 from filterd.siem.syslog import MOST_OCTETS
 
 VERSION = "1.4.0"

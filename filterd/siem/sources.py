@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol, TypeVar
 from msgspec import Struct
 
 from filterd.audit.archive_messages import NextRecords, RecordsFrom
+from filterd.box.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.config.siem import BLOCKS, LEDGER, Siem
-from filterd.control.messages import EventsFrom, NextEvents
-from filterd.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import EventsFrom, NextEvents
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.siem.bodies import BODIES
 from filterd.siem.cursor import Position

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 
-from filterd.control.messages import MOST_FAULT, Sending
+from filterd.process.control_messages import MOST_FAULT, Sending
 from filterd.siem.collector import Collector, NotTaken
 from filterd.siem.cursor import Cursor, Position
 from filterd.siem.sources import NoRecords, Page, Source, first_position

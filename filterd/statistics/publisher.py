@@ -14,9 +14,9 @@ from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts
 from filterd.audit.seal import Seal
+from filterd.box.places import SPOOL, keys_folder
 from filterd.config.web_settings import clocks_of
 from filterd.control.context import Context, guarded
-from filterd.places import SPOOL, keys_folder
 from filterd.statistics.quarters import Box, publish_last
 from filterd.statistics.transparency import tell_last
 from mgmt.ledger.trusted_clock import read_clocks

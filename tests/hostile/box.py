@@ -15,8 +15,8 @@ from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
 from fastpath.images.tables import TableSet
-from filterd.keys import hold_image_key
-from filterd.places import role_of, worker_socket
+from filterd.box.keys import hold_image_key
+from filterd.box.places import role_of, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 from rules.compiler.manifest import MANIFEST
 

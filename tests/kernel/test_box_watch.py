@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from support.gate.program import PYTHON, START_S, whole_filterd
 
+from filterd.box.places import CONTROL, control_socket
 from filterd.kernel.box_settings import CHECKING, TURNED_LEAST
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab
-from filterd.places import CONTROL, control_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
 
 pytestmark = pytest.mark.kernel

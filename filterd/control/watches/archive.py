@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.block_seal import BlockSeal
+from filterd.box.places import archive_socket, keys_folder
 from filterd.config import Config
 from filterd.control.context import guarded
-from filterd.places import archive_socket, keys_folder
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
 from mgmt.records.block_archive import ArchiveFailed

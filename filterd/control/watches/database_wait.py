@@ -10,12 +10,12 @@ have; a fault that no time mends (another release, damage, a lost database) ends
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from filterd.box.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.control.context import DATABASE, guarded
-from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, SplashRequest, WhyClosed
 from filterd.control.service import Control
 from filterd.database.access import open_for_control
-from filterd.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, SplashRequest, WhyClosed
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import tell_we_live
 from filterd.process.messages import Status

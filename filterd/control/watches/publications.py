@@ -10,10 +10,10 @@ import logging
 import socket
 
 from filterd.audit.seal import Seal
+from filterd.box.places import keys_folder
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context, guarded
 from filterd.lists.public.files import FORMAT, STATEMENT, folder_of, subject_of, unpublished, write_signed
-from filterd.places import keys_folder
 from filterd.process.jobs import run_job
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.signed_statement import digest_of, document_of, sign

@@ -11,8 +11,8 @@ import time
 from msgspec.structs import replace
 
 from filterd.control.context import Context
-from filterd.control.messages import EventsFrom, NextEvents, Sending, SiemReport, ToldEvent
 from filterd.process.codec import Failed
+from filterd.process.control_messages import EventsFrom, NextEvents, Sending, SiemReport, ToldEvent
 from mgmt.ledger import store
 from mgmt.ledger.event import MAX_EVENT_OCTETS
 from parental.store.database import reading

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
+from filterd.box.keys import pseudonym_key
 from filterd.config import Config
 from filterd.database.access import opened_for_control
-from filterd.keys import pseudonym_key
 from filterd.lab.seed import blocks, families, orders, reports
 from filterd.lab.seed.families import FAMILIES, Family
 from filterd.lab.seed.month import Month, play

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from filterd.images.order_rails import OrderRails
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.staff import ISSUERS
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import Actor

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filterd.box.places import PUBLIC
 from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.sources import is_confidential, shelf_of, source_of
-from filterd.places import PUBLIC
 from mgmt.ledger.signed_statement import opened
 from mgmt.orders.sealed import why_sealed
 from rules.atomic_file import writing_whole

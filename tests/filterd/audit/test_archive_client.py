@@ -12,7 +12,7 @@ from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS
 from filterd.audit.archive_service import Archive
 from filterd.audit.retention import Due
-from filterd.places import ARCHIVE, archive_socket
+from filterd.box.places import ARCHIVE, archive_socket
 from filterd.process.json_socket import serve
 from mgmt.records.block_archive import ArchiveFailed, OrderName
 from mgmt.records.block_ledger import Wanted

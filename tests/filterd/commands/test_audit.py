@@ -11,9 +11,9 @@ from support.mgmt.ledgers import SIGNER
 from support.mgmt.published import statement_of
 from support.system.daemon import Daemon, eventually
 
+from filterd.box.places import database_file
 from filterd.cli import main
 from filterd.commands import audit
-from filterd.places import database_file
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import digest_of, document_of

@@ -8,9 +8,9 @@ from support.control.box import database_key
 from support.sessions.requests import session
 
 from filterd.cli import main
+from filterd.client.name_file import FIRST_BAD
 from filterd.config import load
 from filterd.database.access import database_of
-from filterd.lookup.name_file import FIRST_BAD
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import get_subscriber, put_subscriber

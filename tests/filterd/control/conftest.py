@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from support.control.cuts import Wants, noted_cuts
 
-from filterd.places import database_file
+from filterd.box.places import database_file
 from parental.store.database import open_database
 from parental.store.engines import Where
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pytest
 
 from filterd.control.client import ControlClient
-from filterd.control.messages import CONTROL_REQUESTS, ControlRequest, Explain, PolicyChanged
+from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, Explain, PolicyChanged
 from filterd.process.json_socket import serve
 from mgmt.contract.control import Ack, ControlFailed, Receipt
 

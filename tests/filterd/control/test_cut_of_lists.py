@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 from support.control.box import done, play
 from support.control.cuts import ASKED, OTHER, Wants, connection, put
 
-from filterd.control.messages import InForce, ListsRefresh
 from filterd.control.service import Control
 from filterd.images.compile import compile_base
+from filterd.process.control_messages import InForce, ListsRefresh
 from mgmt.contract.control import Cut
 
 pytestmark = pytest.mark.services

@@ -7,8 +7,8 @@ from msgspec import UNSET, structs
 from sqlalchemy import Engine, insert, update
 from support.control.box import play, push
 
-from filterd.control.messages import ControlStatus, Explanation
 from filterd.control.service import Control
+from filterd.process.control_messages import ControlStatus, Explanation
 from mgmt.contract.control import Closing
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL

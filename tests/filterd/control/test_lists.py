@@ -8,9 +8,9 @@ from sqlalchemy import Engine, select
 from support.control.box import done, play, reason
 from support.lists.server import Shelved, serving
 
-from filterd.control.messages import InForce, ListsApprove, ListsRefresh, ListsRollback
 from filterd.control.service import Control
 from filterd.process.codec import Failed
+from filterd.process.control_messages import InForce, ListsApprove, ListsRefresh, ListsRollback
 from parental.schema.ledger import events
 from parental.store.database import reading
 

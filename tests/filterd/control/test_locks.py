@@ -14,11 +14,11 @@ from dns.base.wire_format import A
 from dns.upstreams.address_query import Addresses
 from dns.upstreams.endpoints import Endpoint
 from filterd.control.corridor import Corridor
-from filterd.control.messages import Explanation
 from filterd.control.service import Control
 from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, Uncut
+from filterd.process.control_messages import Explanation
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import pause, put_subscriber

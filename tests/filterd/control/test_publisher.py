@@ -16,12 +16,12 @@ from support.control.box import play, push, reason
 from fastpath.images.image import BadImage
 from fastpath.images.tables import TableSet
 from filterd.config import load
-from filterd.control.messages import ControlStatus, Explanation, LevelState
 from filterd.control.publisher import LONG_NAMES
 from filterd.control.retries import settle
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed, compile_config
 from filterd.process.codec import Failed
+from filterd.process.control_messages import ControlStatus, Explanation, LevelState
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.contract.control import Receipt

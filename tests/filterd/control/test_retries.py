@@ -10,11 +10,11 @@ from support.images.order_rails import ORDER_RAILS
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
 from filterd.control.context import Context
-from filterd.control.messages import OrdersChanged, PolicyChanged
 from filterd.control.publisher import Publisher, Writer
 from filterd.control.retries import MOST_TURNS, Disagreement, OtherGateways, settle
-from filterd.images.order_rails import OrderRails
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
+from filterd.process.control_messages import OrdersChanged, PolicyChanged
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.contract.control import Ack, Receipt, receipt_json

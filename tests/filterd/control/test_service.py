@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import done, make, play, push, reason
 
-from filterd.control.messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.control.service import Control
 from filterd.images.compile import CompileFailed
 from filterd.process.codec import Failed
+from filterd.process.control_messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.process.json_socket import reply_to
 
 pytestmark = pytest.mark.services

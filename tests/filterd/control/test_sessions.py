@@ -12,10 +12,10 @@ from support.control.box import play
 
 from fastpath.people.session_levels import open_sessions
 from filterd.control import sessions
-from filterd.control.messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import Failed
+from filterd.process.control_messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
 from filterd.radius.images import SessionImages, write_base
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, text
 from support.present import present
 from support.system.reachable import make_reachable
 
+from filterd.box.keys import pseudonym_key
 from filterd.config import Config, load
 from filterd.database import access
 from filterd.database.access import database_of, open_for_control, open_for_web, opened_for_control, reserve_of
-from filterd.keys import pseudonym_key
 from parental.errors import NoTables, WrongRevision
 from parental.store.database import reading, writing
 from parental.store.reserve import Reserve

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.system.reachable import make_reachable
 
-from filterd.as_owner import as_owner_of
+from filterd.box.as_owner import as_owner_of
 from filterd.database.copies import back_up, digest_file, make_file, restore
 from filterd.errors import Missing
 from parental.errors import DatabaseDamaged

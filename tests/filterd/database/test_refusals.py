@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import filterd
+from filterd.box.keys import pseudonym_key
 from filterd.config import load
 from filterd.database.access import database_of
-from filterd.keys import pseudonym_key
 from parental.store.database import open_database
 
 pytestmark = pytest.mark.services

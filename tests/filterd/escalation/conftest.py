@@ -7,8 +7,8 @@ import pytest
 from support.control.box import database_key
 from support.system.receivers import PASSWORD, USER, Box, MailServer, webhook
 
+from filterd.box.places import database_file
 from filterd.config import load
-from filterd.places import database_file
 from parental.schema.privileges import CONTROL, LEDGER
 from parental.store.database import open_database
 from parental.store.engines import Where, engine_of

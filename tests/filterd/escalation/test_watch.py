@@ -9,7 +9,8 @@ from sqlalchemy import Engine, insert, select, update
 from support.mgmt.orders import NOW, publish, push
 from support.system.receivers import Box
 
-from filterd.escalation import delivery, watch
+from filterd.commands import order_notices as delivery
+from filterd.escalation import watch
 from filterd.escalation.watch import Undelivered, deliver, look, note_unended, refuse_undelivered
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import Clocks, ClockStepped

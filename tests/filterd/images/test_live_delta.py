@@ -18,7 +18,7 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 from filterd.images.compile import Compiled, OrdersInForce, ShadowOrders
 from filterd.images.live_delta import LiveDelta
-from filterd.images.order_rails import OrderRails
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Person, Proposal, approve, propose

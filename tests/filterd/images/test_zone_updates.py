@@ -21,6 +21,7 @@ from dns.base.message import Record
 from dns.base.wire_format import AXFR, IXFR, A
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire
+from filterd.box.places import database_file
 from filterd.config import load
 from filterd.control.clock import Clock
 from filterd.control.service import Control
@@ -30,7 +31,6 @@ from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
 from filterd.lists.zone_copies import newest_of
 from filterd.lists.zone_journal import Journal
-from filterd.places import database_file
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order

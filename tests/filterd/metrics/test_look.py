@@ -3,9 +3,9 @@ from pathlib import Path
 from support.system.certificates import make_certificate
 
 from fastpath.report.counters import Counters
+from filterd.box.places import counters_folder
 from filterd.config import read_config
 from filterd.metrics.look import counters_of, ends_of_certificates, look
-from filterd.places import counters_folder
 
 SAID = "dns: {upstreams: ['192.0.2.53:53'], tls: {certificate: none.pem, key: none.key}}\nrun_dir: run\n"
 

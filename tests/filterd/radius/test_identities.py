@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from filterd.control.messages import CONTROL_REQUESTS, Identified, Identify
-from filterd.places import CONTROL, control_socket
+from filterd.box.places import CONTROL, control_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import CONTROL_REQUESTS, Identified, Identify
 from filterd.process.json_socket import serve
 from filterd.radius.identities import Identities
 from parental.sessions.record import Digests

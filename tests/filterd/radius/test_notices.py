@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from support.sessions.waiting import running, until
 
-from filterd.control.messages import CONTROL_REQUESTS, SessionsChanged, SessionsHeld
-from filterd.places import CONTROL, control_socket
+from filterd.box.places import CONTROL, control_socket
 from filterd.process.codec import Failed
+from filterd.process.control_messages import CONTROL_REQUESTS, SessionsChanged, SessionsHeld
 from filterd.process.json_socket import serve
 from filterd.radius import notices as module
 from filterd.radius.notices import Notices, Untold

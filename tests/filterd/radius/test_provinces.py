@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from filterd.box.places import RADIUS, radius_socket
 from filterd.config import read_config
 from filterd.config.radius import Nas, NasPlace
-from filterd.places import RADIUS, radius_socket
 from filterd.process.json_socket import NoAnswer, serve
 from filterd.radius import provinces
 from filterd.radius.messages import RADIUS_REQUESTS, AskProvinces, ProvincesKnown

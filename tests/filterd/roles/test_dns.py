@@ -18,11 +18,11 @@ from support.system.ports import free_port
 
 from dns.special_names import LocalAnswers
 from dns.structured import StructuredErrors
+from filterd.box.places import worker_socket
 from filterd.config import Config, load, read_config
 from filterd.config.load import BadConfig
 from filterd.database.access import opened_for_control
 from filterd.errors import WrongUse
-from filterd.places import worker_socket
 from filterd.roles.dns import (
     listen_of_config,
     live,

@@ -23,11 +23,11 @@ from support.system.syslog_servers import Rsyslog, has_rsyslog
 import filterd
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS
 from filterd.audit.archive_service import Archive
+from filterd.box.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.config import Config, read_config
 from filterd.control.context import Context
-from filterd.control.messages import CONTROL_REQUESTS, EventsFrom, SiemNoted, SiemReport
 from filterd.control.watches.siem import SiemWatch
-from filterd.places import ARCHIVE, CONTROL, archive_socket, control_socket
+from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, SiemNoted, SiemReport
 from filterd.process.json_socket import serve
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all

@@ -9,7 +9,7 @@ import pytest
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from filterd.audit.archive_messages import ToldRecord
-from filterd.control.messages import ToldEvent
+from filterd.process.control_messages import ToldEvent
 from filterd.siem.bodies import block_json, block_ocsf, ledger_json, ledger_ocsf
 from filterd.siem.syslog import MOST_OCTETS
 from mgmt.ledger.event import STAFF, Actor, Event, text_of

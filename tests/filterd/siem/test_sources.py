@@ -11,12 +11,12 @@ from support.block_proof import Store
 
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS
 from filterd.audit.archive_service import Archive
+from filterd.box.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.config import read_config
 from filterd.config.siem import Siem
 from filterd.control.context import Context
-from filterd.control.messages import CONTROL_REQUESTS
 from filterd.control.watches.siem import SiemWatch
-from filterd.places import ARCHIVE, CONTROL, archive_socket, control_socket
+from filterd.process.control_messages import CONTROL_REQUESTS
 from filterd.process.json_socket import serve
 from filterd.siem import sources
 from filterd.siem.cursor import Position

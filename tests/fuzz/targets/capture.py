@@ -2,7 +2,7 @@
 
 from fuzz import served
 
-from filterd.lookup.pcap import Broken, Frame, iter_frames
+from filterd.explain.pcap import Broken, Frame, iter_frames
 
 CAPTURE = served.FOLDER / "capture"
 

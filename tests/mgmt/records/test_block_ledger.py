@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from fastpath.images.verdict import Reason
-from filterd.lookup.words import word
+from filterd.images.words import word
 from mgmt.records import block_ledger
 from mgmt.records.block_ledger import BlockRecord, CsamCount, Position
 from parental.schema.records import blocks, csam_counts, day_keys

@@ -12,8 +12,8 @@ from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.control.clock import Clock
 from filterd.control.service import Control
+from filterd.images.words import word
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lookup.words import word
 from filterd.process.codec import Failed
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 from support.gate.program import PYTHON, ROOT
 
+from filterd.box.places import CONTROL, control_socket
 from filterd.lab.api_desk import Desk
 from filterd.lab.clients import Download
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
-from filterd.places import CONTROL, control_socket
 from filterd.process.json_socket import ask_blocking
 from parental.policy.schedule import DAYS
 

@@ -1,6 +1,6 @@
 """Control's rails of orders, as a box without protected names has them."""
 
-from filterd.images.order_rails import OrderRails
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from rules.lists.source import describe_source
 from rules.names.protected import Protected

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from filterd.images.order_rails import OrderRails
+from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.canary.rules import Policy

@@ -10,11 +10,11 @@ from support.mgmt.orders import NOW as SIGNED
 from support.mgmt.page_settings import HELPED, proposed_settings
 from support.mgmt.signing import ORIGIN, signed, signer
 
+from filterd.box.places import worker_socket
 from filterd.config import load, read_config
 from filterd.config.desk_file import desk_path, read_desk
 from filterd.control.context import Context
 from filterd.control.pages.page_settings import PageSettings
-from filterd.places import worker_socket
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, Status, Use

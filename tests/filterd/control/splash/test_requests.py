@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 from support.control.box import play
 
-from filterd.control.messages import SPLASH_REQUESTS
 from filterd.control.service import Control
 from filterd.control.splash.requests import N_TRIES
+from filterd.process.control_messages import SPLASH_REQUESTS
 from filterd.process.json_socket import reply_to
 from parental.calendar import exceptions
 from parental.people.household import By, history

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import play
 
-from filterd.control.messages import SPLASH_REQUESTS
+from filterd.box.places import database_file
 from filterd.control.service import Control
 from filterd.control.splash.screen_time import SplashScreenTime
-from filterd.places import database_file
+from filterd.process.control_messages import SPLASH_REQUESTS
 from filterd.process.json_socket import reply_to
 from parental.calendar import screen_time
 from parental.people.household import history

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from support.control.box import play
 
 from fastpath.images.verdict import Reason
-from filterd.control.messages import SPLASH_REQUESTS
 from filterd.control.service import Control
+from filterd.process.control_messages import SPLASH_REQUESTS
 from filterd.process.json_socket import reply_to
 from parental.calendar import tickets
 from parental.calendar.tickets import N_TRIES

@@ -13,10 +13,10 @@ from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree
 from filterd.audit.archive_service import Archive
 from filterd.audit.block_seal import KEY, LAST, BlockSeal
 from filterd.audit.seal import LedgerDamaged
+from filterd.box.places import ARCHIVE, archive_socket, keys_folder
 from filterd.config import Config, read_config
 from filterd.control.watches import archive
 from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
-from filterd.places import ARCHIVE, archive_socket, keys_folder
 from filterd.process.codec import Failed
 from filterd.process.json_socket import serve
 from mgmt.ledger.verifier import open_note

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import make, play, push
 
+from filterd.box.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.config import Config
 from filterd.control.context import DATABASE
-from filterd.control.messages import PolicyChanged, WhyClosed
 from filterd.control.service import Control
 from filterd.control.watches import database_wait
 from filterd.control.watches.database_wait import DatabaseWait
-from filterd.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.process.codec import Failed, Message
+from filterd.process.control_messages import PolicyChanged, WhyClosed
 from filterd.process.json_socket import ask
 from filterd.process.messages import Status
 from parental.errors import DatabaseAway, DatabaseFault, DatabaseLocked, WrongRevision

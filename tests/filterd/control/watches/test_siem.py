@@ -10,9 +10,9 @@ from sqlalchemy import Engine, insert
 
 from filterd.config import Config, read_config
 from filterd.control.context import Context
-from filterd.control.messages import CONTROL_REQUESTS, EventsFrom, NextEvents, Sending, SiemReport
 from filterd.control.watches.siem import SIEM, SiemWatch
 from filterd.process.codec import Failed, encode_reply
+from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, NextEvents, Sending, SiemReport
 from filterd.process.json_socket import LINE_OCTETS
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all, redact

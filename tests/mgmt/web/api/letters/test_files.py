@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from support.lists.workbooks import table, workbook
 from support.mgmt.desk import DeskOf
 
-from filterd.lookup.api_client import form_of
+from filterd.client.api_client import form_of
 from parental.schema.ledger import events
 from parental.schema.orders import orders
 from parental.store.database import reading

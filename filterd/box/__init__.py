@@ -1,0 +1,1 @@
+"""The box that filterd runs on: its folders, accounts and keys, and as whom root works there."""

@@ -1,0 +1,36 @@
+"""`filterd orders confirm --format`: takes the signed confirmation of an order over the API, into a file."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlencode
+
+from filterd.client.api_client import open_answer
+from filterd.errors import WrongUse
+from rules.atomic_file import writing_whole
+
+FORMS = ("json", "csv", "xlsx", "pdf")
+
+
+def add_confirmation(confirm: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    confirm.add_argument("--format", choices=FORMS, help="the signed confirmation, once the traffic has verified it")
+    confirm.add_argument(
+        "--sha256", metavar="DIGEST", help="of a statement that you have: refused once it is superseded"
+    )
+    confirm.add_argument("--output", type=Path, metavar="FILE", help="where it is written; default: stdout")
+
+
+def take_confirmation(args: argparse.Namespace, path: str) -> None:
+    """Write it.   path  of the API.   Raises Refused, Missing, WrongUse."""
+    asked = {"format": args.format} | ({} if args.sha256 is None else {"sha256": args.sha256})
+    with open_answer(args, "GET", f"{path}{'&' if '?' in path else '?'}{urlencode(asked)}") as answer:
+        if args.output is None:
+            shutil.copyfileobj(answer, sys.stdout.buffer)
+            return
+        try:
+            with writing_whole(args.output) as file:
+                shutil.copyfileobj(answer, file)
+        except OSError as reason:
+            raise WrongUse(f"--output {args.output}: {reason.strerror}; nothing written; name another file") from reason

@@ -1,0 +1,1 @@
+"""Offline answers: what would happen to a name, and why; bulk input, captures."""

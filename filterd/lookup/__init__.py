@@ -1,1 +1,0 @@
-"""Offline answers: lookup, explain, inspect, bulk input."""
