@@ -45,16 +45,16 @@ from filterd.audit.block_seal import BlockSeal
 from filterd.audit.block_search import search
 from filterd.audit.proof.batch_tree import COMPILED
 from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, Signed
+from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger import block_verifier
 from mgmt.ledger.block_verifier import lines_of
 from mgmt.records.block_archive import OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 N_RECORDS = int(os.environ.get("BENCH_RECORDS", "100000000"))
-MARCH = Wanted(BEGIN_S, BEGIN_S + 31 * 86_400)
+MARCH = RecordQuery(BEGIN_S, BEGIN_S + 31 * 86_400)
 ASKED = 7  # the order of the search
 N_PROOFS = 51
 M = 1_000_000
@@ -119,7 +119,7 @@ def proven(folder: Path) -> dict[str, float]:
     with closing(BlockTree(folder / "store")) as tree:
         signed = seal.seal(tree.head(seal.signed))
         assert signed is not None
-        tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
+        tree.put_checkpoint(SignedCheckpoint(signed.size, signed.note, signed.vkey))
         with bundle.open("wb") as file:
             file.writelines(bundle_of(folder / "store", tree, date.min, date.max))
         took_s = [_verified_s(bundle, hashes) for hashes in (COMPILED, block_verifier.PLAIN)]

@@ -18,8 +18,8 @@ from rules.compiler.guards import Rails
 from rules.lists.diff import iter_changes
 from rules.lists.reader import read_source
 from rules.lists.source import describe_source
-from rules.names.protected import Protected
-from rules.names.watched import Watched
+from rules.names.protected import ProtectedNames
+from rules.names.watched import WatchedNames
 from rules.watch.critical import critical
 
 N_NAMES = 1_000_000
@@ -30,7 +30,7 @@ KEPT = 20
 def figures() -> dict[str, float]:
     """The figures; see the head of this file."""
     source = describe_source("pta", None, {"tier": "order", "format": "plain"})
-    rails = Rails(source, Protected(["bank.example"], watched=Watched(critical())))
+    rails = Rails(source, ProtectedNames(["bank.example"], watched=WatchedNames(critical())))
     with tempfile.TemporaryDirectory() as folder:
         old, new = Path(folder) / "old.txt", Path(folder) / "new.txt"
         _write(old, 0)

@@ -26,12 +26,12 @@ import yaml
 from support.database.postgresql import PostgresqlServer, programs
 
 from filterd.lab.addresses import LOOPBACK
-from filterd.lab.api_desk import Desk, Refused
+from filterd.lab.api_desk import Desk, RequestRefusal
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration
 from filterd.lab.loopback import Loopback, loopback
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import start_resolver
-from filterd.verifier.dns_client import Named, message_of, read_answer
+from filterd.verifier.dns_client import DnsQuestion, message_of, read_answer
 
 N_ENTRIES, N_ORDERS = 100, 50
 N_NAMES, N_OTHERS = 1_000_000, 20_000  # more new ones are held for approval
@@ -115,7 +115,7 @@ def _upgrade(gateway: Gateway) -> None:
 
 
 def _is_up(desk: Desk) -> bool:
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RequestRefusal):
         return desk.is_up()
     return False
 
@@ -138,7 +138,7 @@ def _asking(host: str, port: int) -> Iterator[socket.socket]:
 
 def _is_blocked(own: socket.socket, name: str) -> bool:
     """Whether the answer says that it is one of this box (RFC 8914)."""
-    named = Named(0, name)
+    named = DnsQuestion(0, name)
     with contextlib.suppress(OSError):
         own.send(message_of(named, int.from_bytes(os.urandom(2))))
         return bool(read_answer(named, own.recv(4096)).ede)

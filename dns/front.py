@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from dns.answers import AnswerPolicy
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.loop_thread import LoopThread
 from dns.base.real_time import RealTime
 from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
@@ -303,17 +303,17 @@ class DnsFront:
         return partial(self._ask_over_tls, index) if isinstance(upstream, TlsEndpoint) else partial(ask, upstream)
 
     async def _ask_over_tls(self, index: int, query: bytes, patience_s: float) -> bytes:
-        """Ask over the loop's own connection, which is the main thread's.   Raises UpstreamFailed."""
+        """Ask over the loop's own connection, which is the main thread's.   Raises UpstreamFailure."""
         assert self._main is not None
         asking = self._over_streams[index].ask(query, patience_s)
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, self._main))
 
     async def _ask(self, query: bytes) -> bytes:
-        """Ask the upstreams, from the streams' thread.   Raises UpstreamFailed."""
+        """Ask the upstreams, from the streams' thread.   Raises UpstreamFailure."""
         if self._n_asked >= MAX_ASKED:
-            raise UpstreamFailed(f"upstreams: {MAX_ASKED} queries of streams wait; not asked; are the upstreams slow")
+            raise UpstreamFailure(f"upstreams: {MAX_ASKED} queries of streams wait; not asked; are the upstreams slow")
         if self._loop.is_upstream_dead:
-            raise UpstreamFailed("upstreams: all are away; not asked; see what was logged about each")
+            raise UpstreamFailure("upstreams: all are away; not asked; see what was logged about each")
         asks = [self._ask_of(index) for index in self._loop.preference()]
         self._n_asked += 1
         try:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Container, Sequence
 
 import filterd
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
 from parental.errors import DatabaseFault
 
@@ -58,10 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser_for([given[0]] if given else []).parse_args(given)
     try:
         return int(args.run(args))
-    except (Missing, DatabaseFault) as reason:
+    except (MissingPart, DatabaseFault) as reason:
         print(f"filterd {args.command}: {reason}", file=sys.stderr)
         return 3
-    except Refused as reason:
+    except ApiRefusal as reason:
         print(f"filterd {args.command}: {reason}", file=sys.stderr)
         return 1
     except WrongUse as reason:

@@ -7,8 +7,8 @@ Exception
 ├── OSError
 │   └── NoAnswer    (filterd.process.json_socket)     another filterd process does not answer
 └── RuntimeError
-    ├── Missing     a needed part is missing on this box; exit 3
-    └── Refused     the API refused; exit 1
+    ├── MissingPart a needed part is missing on this box; exit 3
+    └── ApiRefusal  the API refused; exit 1
 """
 
 
@@ -16,9 +16,9 @@ class WrongUse(ValueError):
     """The operator's input cannot be used."""
 
 
-class Missing(RuntimeError):
+class MissingPart(RuntimeError):
     """A needed part is missing; the message says which and how to get it."""
 
 
-class Refused(RuntimeError):
+class ApiRefusal(RuntimeError):
     """The API refused; the message is the API's."""

@@ -12,10 +12,10 @@ LookupError
 RuntimeError
 └── DatabaseFault   the database cannot be used; the message is for the operator
     ├── DatabaseFull      no space for it is left
-    ├── DatabaseLocked    another process holds it for too long
-    ├── DatabaseDamaged   it is not what was written
+    ├── DatabaseTimeout   another process holds it for too long
+    ├── DatabaseDamage    it is not what was written
     ├── DatabaseAway      it cannot be reached
-    ├── DatabaseRefused   it refuses what this account may not do
+    ├── DatabaseRefusal   it refuses what this account may not do
     └── WrongRevision     it is of another release, or lost
         └── NoTables      it is empty
 """
@@ -57,11 +57,11 @@ class DatabaseFull(DatabaseFault):
     """No space is left; nothing was written."""
 
 
-class DatabaseLocked(DatabaseFault):
+class DatabaseTimeout(DatabaseFault):
     """Another process holds its lock for too long; nothing was written."""
 
 
-class DatabaseDamaged(DatabaseFault):
+class DatabaseDamage(DatabaseFault):
     """It is not what was written."""
 
 
@@ -69,7 +69,7 @@ class DatabaseAway(DatabaseFault):
     """It cannot be reached."""
 
 
-class DatabaseRefused(DatabaseFault):
+class DatabaseRefusal(DatabaseFault):
     """It refuses what this account may not do."""
 
 

@@ -1,7 +1,7 @@
 """A line of a list as a value: a rule, or the reason why it is skipped.
 
 Invariants: a Rule's wire and a UrlRule's url are canonical; nothing a list holds disappears, it becomes a rule or a
-Skipped.
+SkippedLine.
 Tuples instead of dataclasses: a list has a million lines and each becomes one of these for an instant.
 """
 
@@ -35,7 +35,7 @@ class UrlRule(NamedTuple):
     part: str = ""
 
 
-class Skipped(NamedTuple):
+class SkippedLine(NamedTuple):
     """A line, or one name of it, that is not enforced."""
 
     line: int  # from 1
@@ -46,9 +46,9 @@ class Skipped(NamedTuple):
     part: str = ""  # the last field, as of a Rule
 
 
-def skipped(line_number: int, column: int, line: bytes, reason: str, order_ref: str | None = None) -> Skipped:
+def skipped(line_number: int, column: int, line: bytes, reason: str, order_ref: str | None = None) -> SkippedLine:
     """Report `line` as not enforced.   line  as read, any octets."""
-    return Skipped(line_number, column, printable(line), reason, order_ref)
+    return SkippedLine(line_number, column, printable(line), reason, order_ref)
 
 
 def printable(octets: bytes) -> str:

@@ -2,8 +2,8 @@
 
 BadCertificate         a certificate or its key cannot be used
 BadHeader              a listed proxy did not send a PROXY header
-TransferFailed         a primary gave no usable version of its zone
-UpstreamFailed         no usable answer came from an upstream
+TransferFailure        a primary gave no usable version of its zone
+UpstreamFailure        no usable answer came from an upstream
 UpstreamIsOurselves    an upstream is one of our own endpoints
 """
 
@@ -16,11 +16,11 @@ class BadHeader(ValueError):
     """A listed proxy did not send a PROXY header of version 2; the message says why."""
 
 
-class TransferFailed(Exception):
+class TransferFailure(Exception):
     """A zone could not be transferred; the message says from where and why."""
 
 
-class UpstreamFailed(Exception):
+class UpstreamFailure(Exception):
     """No usable answer came; the message says from where and why."""
 
 

@@ -106,7 +106,7 @@ class Door:
         return self.guard is None or self.guard.admit(address, 0) == "admitted"
 
 
-class _Refused(Exception):
+class _ConnectionRefusal(Exception):
     """The connection is not served.   counter: where that is counted"""
 
     def __init__(self, counter: str) -> None:
@@ -169,7 +169,7 @@ class Acceptor:
         """Serve a connection from accept to close."""
         try:
             await self._serve(opened, peer, is_proxy)
-        except _Refused as refused:
+        except _ConnectionRefusal as refused:
             self._counters.add(refused.counter)
         except (OSError, EOFError):
             pass  # gone, or too slow: nobody is left to tell
@@ -185,7 +185,7 @@ class Acceptor:
             self._opened.discard(opened)
 
     async def _serve(self, opened: socket.socket, peer: str, is_proxy: bool) -> None:
-        """Raises BadHeader, _Refused, EOFError."""
+        """Raises BadHeader, _ConnectionRefusal, EOFError."""
         with contextlib.ExitStack() as held, contextlib.ExitStack() as unknown:
             async with asyncio.timeout(self._door.limits.handshake_s):
                 if is_proxy:
@@ -218,13 +218,13 @@ class Acceptor:
         return await _source(partial(asyncio.get_running_loop().sock_recv, opened)) or proxy
 
     def _admitted(self, client: str) -> "contextlib.AbstractContextManager[Callable[[], None]]":
-        """A place for a client or a stranger; gives Connection.use.   Raises _Refused."""
+        """A place for a client or a stranger; gives Connection.use.   Raises _ConnectionRefusal."""
         is_client = self._door.admits(client)
         if not is_client and not self._door.limits.n_of_strangers:
-            raise _Refused("dns_streams_not_ours")
+            raise _ConnectionRefusal("dns_streams_not_ours")
         beginnings = self._door.beginnings
         if beginnings is not None and beginnings.admit(client, time.monotonic_ns()) != "admitted":
-            raise _Refused("dns_streams_refused")
+            raise _ConnectionRefusal("dns_streams_refused")
         return _place(self._clients if is_client else self._strangers, client, self._evict)
 
     def _counts_as(self, client: str) -> Client:
@@ -268,12 +268,12 @@ class Acceptor:
 
 @contextlib.contextmanager
 def _place(places: Places, client: str, evict: Callable[["asyncio.Task[None]"], None]) -> Iterator[Callable[[], None]]:
-    """Hold a place while this task serves its connection; gives what notes its use.   Raises _Refused."""
+    """Hold a place while this task serves its connection; gives what notes its use.   Raises _ConnectionRefusal."""
     task = asyncio.current_task()
     assert task is not None
     place = places.take(client, partial(evict, task))
     if place is None:
-        raise _Refused("dns_streams_refused")
+        raise _ConnectionRefusal("dns_streams_refused")
     try:
         yield partial(places.use, place)
     finally:

@@ -9,14 +9,14 @@ protocol carried the query.
 import time
 from collections.abc import Callable
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.streams.coalescing import Ask, Coalescing
 from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.report.counters import Counters
 
 
 class AnswerPath:
-    """Answers queries of streams.   ask: returns the upstream's answer to a query, or raises UpstreamFailed."""
+    """Answers queries of streams.   ask: returns the upstream's answer to a query, or raises UpstreamFailure."""
 
     def __init__(
         self, answering: StreamResolver, counters: Counters, ask: Ask, now_ns: Callable[[], int] = time.time_ns
@@ -36,7 +36,7 @@ class AnswerPath:
             asked = self._answering.upstream_query(query, client, self._now_ns())
             theirs = await self._asking.ask(asked)
             answer = self._answering.deliver(query, client, asked, theirs, self._now_ns(), is_encrypted)
-        except (UpstreamFailed, ValueError):
+        except (UpstreamFailure, ValueError):
             self.counters.add("dns_upstream_lost")
             return self._answering.give_up(query, client, self._now_ns(), is_encrypted)
         self.counters.add("dns_answered")

@@ -10,11 +10,11 @@ Source: RFC 5452 §5 (equal queries in flight make a birthday attack possible).
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from fastpath.report.counters import Counters
 
 Ask = Callable[[bytes], Awaitable[bytes]]
-InFlight = asyncio.Future[bytes | UpstreamFailed | None]  # None: the one who asked has left
+InFlight = asyncio.Future[bytes | UpstreamFailure | None]  # None: the one who asked has left
 
 ID_OCTETS = 2
 
@@ -30,13 +30,13 @@ class Coalescing:
     async def ask(self, query: bytes) -> bytes:
         """The upstream's answer to `query`, or to one that differs in the id alone: the id may be either's.
 
-        Raises UpstreamFailed."""
+        Raises UpstreamFailure."""
         question = query[ID_OCTETS:]
         while (asked := self._under_way.get(question)) is not None:
             self._counters.add("dns_coalesced")
             said = await asyncio.shield(asked)  # one who leaves must not end it for the others
-            if isinstance(said, UpstreamFailed):
-                raise UpstreamFailed(*said.args) from said
+            if isinstance(said, UpstreamFailure):
+                raise UpstreamFailure(*said.args) from said
             if said is not None:
                 return said
         return await self._ask_for_all(query, question)
@@ -44,10 +44,10 @@ class Coalescing:
     async def _ask_for_all(self, query: bytes, question: bytes) -> bytes:
         self._counters.add("dns_forwarded")
         asked = self._under_way[question] = asyncio.get_running_loop().create_future()
-        said: bytes | UpstreamFailed | None = None
+        said: bytes | UpstreamFailure | None = None
         try:
             said = await self._ask(query)
-        except UpstreamFailed as failed:
+        except UpstreamFailure as failed:
             said = failed
             raise
         finally:

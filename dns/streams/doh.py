@@ -1,6 +1,6 @@
 """DNS over HTTPS requests and responses, independent of the HTTP version.  No I/O.
 
-    method, target, headers, body → read_request() → DohQuery | Refused(status)      answer → response_headers()
+    method, target, headers, body → read_request() → DohQuery | DohRefusal(status)      answer → response_headers()
 
 Invariants: a request without a DNS query gets a 4xx and no DNS answer; every DNS answer is a 200, for any rcode; an
 answer is cached no longer than its records, and by the client only, because another client may get another one.
@@ -33,7 +33,7 @@ _BASE64URL: Final = re.compile("[A-Za-z0-9_-]+")
 Headers = list[tuple[str, str]]
 
 
-class Refused(Exception):
+class DohRefusal(Exception):
     """The request gets no DNS answer; the message tells the client why."""
 
     def __init__(self, status: int, why: str) -> None:
@@ -72,54 +72,54 @@ def request_of(headers: Sequence[tuple[bytes, bytes]]) -> Request:
 
 
 def check_head(request: Request) -> None:
-    """Check the head before the body comes.   Raises Refused."""
+    """Check the head before the body comes.   Raises DohRefusal."""
     if len(request.target) > MAX_TARGET_OCTETS:
-        raise Refused(414, f"a target of more than {MAX_TARGET_OCTETS} octets; not answered; use POST")
+        raise DohRefusal(414, f"a target of more than {MAX_TARGET_OCTETS} octets; not answered; use POST")
     _token(request.target.partition("?")[0])
     if request.method not in ("GET", "POST"):
-        raise Refused(405, "neither GET nor POST; not answered; use one of them")
+        raise DohRefusal(405, "neither GET nor POST; not answered; use one of them")
     if request.method == "POST":
         if (request.media_type or "").partition(";")[0].strip().lower() != MEDIA_TYPE:
-            raise Refused(415, f"the body is of another type; not answered; send {MEDIA_TYPE}")
+            raise DohRefusal(415, f"the body is of another type; not answered; send {MEDIA_TYPE}")
         check_length(request.length or 0)
 
 
 def check_length(n_octets: int) -> None:
-    """Check the length of a body so far.   Raises Refused."""
+    """Check the length of a body so far.   Raises DohRefusal."""
     if n_octets > MAX_QUERY_OCTETS:
-        raise Refused(413, f"more than {MAX_QUERY_OCTETS} octets; not answered; send one query")
+        raise DohRefusal(413, f"more than {MAX_QUERY_OCTETS} octets; not answered; send one query")
 
 
 def read_request(request: Request, body: bytes) -> DohQuery:
-    """Read the DNS query of a whole request.   Raises Refused."""
+    """Read the DNS query of a whole request.   Raises DohRefusal."""
     check_head(request)
     path, _, parameters = request.target.partition("?")
     query = body if request.method == "POST" else _decoded(parameters)
     if not is_request(query):
-        raise Refused(400, "not a DNS query; not answered; send one message in wire form")
+        raise DohRefusal(400, "not a DNS query; not answered; send one message in wire form")
     check_length(len(query))
     return DohQuery(query, _token(path))
 
 
 def _token(path: str) -> str | None:
-    """The token in a path, None without one.   Raises Refused for any other path."""
+    """The token in a path, None without one.   Raises DohRefusal for any other path."""
     if path == PATH:
         return None
     token = path.removeprefix(f"{PATH}/")
     if token == path or "/" in token or not token:
-        raise Refused(404, f"nothing is here; not answered; ask at {PATH}")
+        raise DohRefusal(404, f"nothing is here; not answered; ask at {PATH}")
     return token
 
 
 def _decoded(parameters: str) -> bytes:
-    """Decode the parameter `dns`.   Raises Refused."""
+    """Decode the parameter `dns`.   Raises DohRefusal."""
     try:
         written = [value for name, value in parse_qsl(parameters, max_num_fields=MAX_PARAMETERS) if name == "dns"]
         if len(written) == 1 and _BASE64URL.fullmatch(written[0]):
             return base64.urlsafe_b64decode(written[0] + "=" * (-len(written[0]) % 4))
     except (ValueError, binascii.Error):
         pass
-    raise Refused(400, "no parameter dns=, or not in base64url; not answered; encode it without padding")
+    raise DohRefusal(400, "no parameter dns=, or not in base64url; not answered; encode it without padding")
 
 
 def answer_headers(answer: bytes) -> Headers:
@@ -146,7 +146,7 @@ def freshness_s(answer: bytes) -> int:
     return min((ttl if ttl < 1 << 31 else 0 for ttl in ttls), default=0)
 
 
-def refusal(refused: Refused) -> tuple[Headers, bytes]:
+def refusal(refused: DohRefusal) -> tuple[Headers, bytes]:
     """Headers and body of a refused request."""
     body = f"{refused}\n".encode()
     headers = [

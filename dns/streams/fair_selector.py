@@ -27,7 +27,7 @@ Ready = tuple[selectors.SelectorKey, int]
 
 
 @dataclass(slots=True)
-class _Owned:
+class _ClientSocket:
     """A connection of a client.   read_in  the turn in which it was read last"""
 
     opened: socket.socket
@@ -41,13 +41,13 @@ class FairSelector(selectors.EpollSelector):
     def __init__(self) -> None:
         super().__init__()
         self._numbers: dict[socket.socket, int] = {}
-        self._owned: dict[int, _Owned] = {}  # by the number of the descriptor
+        self._owned: dict[int, _ClientSocket] = {}  # by the number of the descriptor
         self._read_in: dict[Client, int] = {}
         self._n_turns = 0
 
     def own(self, opened: socket.socket, client: Client) -> None:
         """Count a connection for a client from now on, until disown()."""
-        self._owned[self._numbers.setdefault(opened, opened.fileno())] = _Owned(opened, client)
+        self._owned[self._numbers.setdefault(opened, opened.fileno())] = _ClientSocket(opened, client)
 
     def disown(self, opened: socket.socket) -> None:
         """Forget a connection; one that was closed before, and has given its number to another, too."""
@@ -60,7 +60,7 @@ class FairSelector(selectors.EpollSelector):
         ready = super().select(timeout)
         if len(ready) <= MOST:
             return ready
-        chosen, waiting = list[Ready](), dict[Client, list[tuple[_Owned, Ready]]]()
+        chosen, waiting = list[Ready](), dict[Client, list[tuple[_ClientSocket, Ready]]]()
         for each in ready:
             owned = self._owned.get(each[0].fd)
             if owned is None:
@@ -69,7 +69,7 @@ class FairSelector(selectors.EpollSelector):
                 waiting.setdefault(owned.client, []).append((owned, each))
         return chosen + self._in_turn(waiting)
 
-    def _in_turn(self, waiting: dict[Client, list[tuple[_Owned, Ready]]]) -> list[Ready]:
+    def _in_turn(self, waiting: dict[Client, list[tuple[_ClientSocket, Ready]]]) -> list[Ready]:
         """One of each client, then a second one, until there are MOST."""
         self._n_turns += 1
         if len(self._read_in) > MOST_REMEMBERED:

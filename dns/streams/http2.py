@@ -27,8 +27,8 @@ from dns.streams.answer_path import AnswerPath
 from dns.streams.device_tokens import Tokens
 from dns.streams.doh import (
     DohQuery,
+    DohRefusal,
     Headers,
-    Refused,
     Request,
     answer_headers,
     check_head,
@@ -164,7 +164,7 @@ class _Conversation:
         request = request_of(event.headers)
         try:
             check_head(request)
-        except Refused as refused:
+        except DohRefusal as refused:
             self._refuse(event.stream_id, refused)
         else:
             self._requests[event.stream_id] = (request, bytearray())
@@ -178,7 +178,7 @@ class _Conversation:
         body += event.data
         try:
             check_length(len(body))
-        except Refused as refused:
+        except DohRefusal as refused:
             del self._requests[event.stream_id]
             self._refuse(event.stream_id, refused)
 
@@ -193,7 +193,7 @@ class _Conversation:
         try:
             asked = read_request(request, bytes(body))
             client = self._judged_as(asked)
-        except Refused as refused:
+        except DohRefusal as refused:
             self._refuse(stream_id, refused)
             return
         self._path.counters.add("dns_https_queries")
@@ -207,14 +207,14 @@ class _Conversation:
             self._respond(stream_id, answer)
 
     def _judged_as(self, asked: DohQuery) -> str:
-        """The address whose policy applies to a query.   Raises Refused."""
+        """The address whose policy applies to a query.   Raises DohRefusal."""
         if asked.token is None:
             if self._connection.is_stranger:
-                raise Refused(403, "a client from elsewhere; not answered; ask at the path with your device's token")
+                raise DohRefusal(403, "a client from elsewhere; not answered; ask at the path with your device's token")
             return self._connection.client
         address = self._tokens.address_of(asked.token)
         if address is None:
-            raise Refused(404, "no device has this token; not answered; use the token created for the device")
+            raise DohRefusal(404, "no device has this token; not answered; use the token created for the device")
         return address
 
     async def _forward(self, stream_id: int, query: bytes, client: str) -> None:
@@ -232,7 +232,7 @@ class _Conversation:
             return
         self._reset(stream_id, ErrorCodes.CANCEL)
 
-    def _refuse(self, stream_id: int, refused: Refused) -> None:
+    def _refuse(self, stream_id: int, refused: DohRefusal) -> None:
         self._path.counters.add("dns_https_refused")
         if self._connection.is_stranger:  # without a token that is known it has nothing to ask here
             self._path.counters.add("dns_streams_not_ours")

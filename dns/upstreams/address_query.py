@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.message import BadMessage, Message, Question, read_message, write_message
 from dns.base.wire_format import AAAA, IN, NOERROR, NXDOMAIN, QR, RD, A, rcode_text
 from dns.upstreams.endpoints import Endpoint
@@ -30,14 +30,14 @@ Addresses = tuple[tuple[Address, int], ...]  # each with the seconds for which i
 async def ask_addresses(
     resolver: Endpoint, wire: bytes, qtype: int, patience_s: float = PATIENCE_S, proxies: Iterable[str] = ()
 ) -> Addresses:
-    """The A or AAAA records of a wire name, aliases followed.   Raises UpstreamFailed.
+    """The A or AAAA records of a wire name, aliases followed.   Raises UpstreamFailure.
 
     proxies   prefixes from which the resolver wants a PROXY header"""
     try:
         return _addresses_of(await _asked(resolver, Question(wire, qtype), patience_s, proxies), qtype)
     except (OSError, BadMessage) as reason:
         said = str(reason) or type(reason).__name__
-        raise UpstreamFailed(f"resolver {resolver}: {said}; no address is known; is it running") from reason
+        raise UpstreamFailure(f"resolver {resolver}: {said}; no address is known; is it running") from reason
 
 
 async def is_answered(

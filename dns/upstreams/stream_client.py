@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from dns.base.certificates import DOT
-from dns.base.errors import BadCertificate, UpstreamFailed
+from dns.base.errors import BadCertificate, UpstreamFailure
 from dns.base.length_prefix import framed
 from dns.base.wire_format import HEADER_OCTETS, QR, TC, flags_of, is_response
 from dns.upstreams.endpoints import TlsEndpoint, Upstream
@@ -157,7 +157,7 @@ class StreamUpstream:
         return theirs.detach()
 
     async def ask(self, query: bytes, patience_s: float = PATIENCE_S) -> bytes:
-        """The upstream's answer to `query`.   Raises UpstreamFailed."""
+        """The upstream's answer to `query`.   Raises UpstreamFailure."""
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
 
         def done(message: bytes | None) -> None:
@@ -170,7 +170,7 @@ class StreamUpstream:
             async with asyncio.timeout(patience_s):
                 if message := await answer:
                     return message
-        raise UpstreamFailed(f"upstream {self._endpoint}: no answer; not answered; is it running")
+        raise UpstreamFailure(f"upstream {self._endpoint}: no answer; not answered; is it running")
 
     async def run(self) -> None:
         """Carry queries and answers until cancelled; then close."""

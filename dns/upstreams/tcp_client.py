@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.length_prefix import framed, read_framed
 from dns.base.wire_format import RCODE_MASK, REFUSED, SERVFAIL, flags_of, is_response
 from dns.upstreams.endpoints import Endpoint
@@ -18,19 +18,19 @@ PATIENCE_S: Final = 5.0
 FAILURES: Final = (SERVFAIL, REFUSED)  # another upstream may know better
 OTHERS_AFTER_S: Final = 1.5  # a SYN that was lost is sent again after 1 s
 
-Ask = Callable[[bytes, float], Awaitable[bytes]]  # (query, patience_s) → answer;  raises UpstreamFailed
+Ask = Callable[[bytes, float], Awaitable[bytes]]  # (query, patience_s) → answer;  raises UpstreamFailure
 
 
 async def ask(upstream: Endpoint, query: bytes, patience_s: float = PATIENCE_S) -> bytes:
-    """The upstream's answer to `query` over one TCP connection.   Raises UpstreamFailed."""
+    """The upstream's answer to `query` over one TCP connection.   Raises UpstreamFailure."""
     try:
         async with asyncio.timeout(patience_s):
             answer = await _exchange(upstream, query)
     except (OSError, EOFError) as exc:
         said = type(exc).__name__
-        raise UpstreamFailed(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
+        raise UpstreamFailure(f"upstream {upstream}: {said} over TCP; not answered; is it running") from exc
     if not is_response(answer) or answer[:2] != query[:2]:
-        raise UpstreamFailed(
+        raise UpstreamFailure(
             f"upstream {upstream}: its message is not an answer to the query; dropped; check what listens there"
         )
     return answer
@@ -49,9 +49,9 @@ async def _exchange(upstream: Endpoint, query: bytes) -> bytes:
 async def ask_in_order(upstreams: Sequence[Ask], query: bytes) -> bytes:
     """The first useful answer of the upstreams; each but the last has a shorter time limit.
 
-    upstreams   at least one; the loop's preference.   Raises UpstreamFailed, the last one's"""
+    upstreams   at least one; the loop's preference.   Raises UpstreamFailure, the last one's"""
     for upstream in upstreams[:-1]:
-        with contextlib.suppress(UpstreamFailed):
+        with contextlib.suppress(UpstreamFailure):
             answer = await upstream(query, OTHERS_AFTER_S)
             if flags_of(answer) & RCODE_MASK not in FAILURES:
                 return answer

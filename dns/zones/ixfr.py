@@ -37,7 +37,7 @@ class Change:
     added: list[Record] = field(default_factory=list)
 
 
-class Incoming:
+class IncomingTransfer:
     """Takes the records of one transfer, in portions of any size.
 
     apex         of the zone, in wire form, folded;   serial  ours; None where we have none (AXFR)

@@ -26,14 +26,14 @@ MAX_CONNECTIONS: Final = 20  # of a few primaries, each with one now and then
 PATIENCE_S: Final = 5.0
 
 
-class Watched(NamedTuple):
+class SecondaryZone(NamedTuple):
     """A zone to accept NOTIFY for.   hosts  the addresses of its primaries"""
 
     hosts: frozenset[str]
     key: Key | None
 
 
-Zones = Mapping[bytes, Watched]  # by apex, in wire form, folded
+Zones = Mapping[bytes, SecondaryZone]  # by apex, in wire form, folded
 
 
 class NotifyReceiver(asyncio.DatagramProtocol):

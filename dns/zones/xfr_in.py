@@ -3,7 +3,7 @@
     IXFR from our serial → nothing new | changes | the whole zone;   refused → SOA → AXFR where it is newer
 
 Invariants: with a key, nothing unsigned is accepted, the last message included; a transfer ends within `seconds` and
-`max_octets`; any input gives a Transferred or TransferFailed.  After a failure, discard what was passed to `whole`.
+`max_octets`; any input gives a ZoneTransfer or TransferFailure.  After a failure, discard what was passed to `whole`.
 Source: RFC 5936 §4 (connections, TSIG), RFC 1995, RFC 9103 §7 (XoT: ALPN dot, TLS 1.3), RFC 8945 §5.3.1.
 Cost: some 4 µs a record, its signature included; memory of one message, and of the changes.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.base.message import (
     BadMessage,
@@ -31,7 +31,7 @@ from dns.base.message import (
 )
 from dns.base.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
 from dns.upstreams.endpoints import Endpoint
-from dns.zones.ixfr import Change, Incoming, Kind, Whole
+from dns.zones.ixfr import Change, IncomingTransfer, Kind, Whole
 from dns.zones.tsig import AnswerChecker, BadSignature, Key, sign_query
 
 ALPN: Final = "dot"  # RFC 9103 §7.1
@@ -60,7 +60,7 @@ class Primary:
 
 
 @dataclass(slots=True)
-class Transferred:
+class ZoneTransfer:
     """A finished transfer.   soa  the zone's newest;   changes  of Kind.CHANGES, joined from our serial to `serial`"""
 
     kind: Kind
@@ -82,11 +82,11 @@ def tls_context(ca: Path | None, certificate: Path | None, key: Path | None) -> 
     return context
 
 
-async def transfer(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> Transferred:
+async def transfer(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> ZoneTransfer:
     """Transfer the changes of a zone since `serial`, or the whole zone where that is None.
 
     whole   takes the SOA, then every record, where the whole zone comes
-    Raises TransferFailed; TooManyChanges."""
+    Raises TransferFailure; TooManyChanges."""
     try:
         async with asyncio.timeout(limits.seconds):
             if serial is None:
@@ -96,42 +96,42 @@ async def transfer(primary: Primary, apex: bytes, serial: int | None, whole: Who
             except _NoIxfr:
                 return await _fetch_if_newer(primary, apex, serial, whole, limits)
     except TimeoutError:
-        raise TransferFailed(f"{primary}: no end of the transfer within {limits.seconds:g} s") from None
+        raise TransferFailure(f"{primary}: no end of the transfer within {limits.seconds:g} s") from None
     except _NoIxfr as reason:
-        raise TransferFailed(str(reason)) from None
+        raise TransferFailure(str(reason)) from None
     except (BadMessage, BadSignature) as reason:
-        raise TransferFailed(f"{primary}: {reason}") from None
+        raise TransferFailure(f"{primary}: {reason}") from None
     except asyncio.IncompleteReadError:
-        raise TransferFailed(f"{primary}: the connection was closed in the middle of the transfer") from None
+        raise TransferFailure(f"{primary}: the connection was closed in the middle of the transfer") from None
     except ssl.SSLError as reason:
-        raise TransferFailed(f"{primary}: TLS: {reason.reason or reason}") from None
+        raise TransferFailure(f"{primary}: TLS: {reason.reason or reason}") from None
     except OSError as reason:
-        raise TransferFailed(f"{primary}: {reason.strerror or reason}") from None
+        raise TransferFailure(f"{primary}: {reason.strerror or reason}") from None
 
 
 class _NoIxfr(Exception):
     """The primary does not answer an IXFR; it may answer an AXFR."""
 
 
-async def _fetch_if_newer(primary: Primary, apex: bytes, serial: int, whole: Whole, limits: Limits) -> Transferred:
+async def _fetch_if_newer(primary: Primary, apex: bytes, serial: int, whole: Whole, limits: Limits) -> ZoneTransfer:
     """For a primary without IXFR: transfer the whole zone only if it is newer."""
     async with _Connection(primary, limits) as connection:
         await connection.ask(Question(apex, SOA))
         message = await connection.read()
         connection.finish()
     _require_answer(primary, message, Question(apex, SOA), is_first=True)
-    found = Incoming(apex, serial, whole, 0)
+    found = IncomingTransfer(apex, serial, whole, 0)
     found.take(message.answers[:1])
     if found.is_complete:
         return _current(primary, found, serial)
     return await _fetch(primary, apex, None, whole, limits)
 
 
-async def _fetch(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> Transferred:
+async def _fetch(primary: Primary, apex: bytes, serial: int | None, whole: Whole, limits: Limits) -> ZoneTransfer:
     """Do one IXFR, or an AXFR where serial is None."""
     question = Question(apex, AXFR if serial is None else IXFR)
     ours = [] if serial is None else [Record(apex, SOA, 1, 0, b"\0\0" + serial.to_bytes(4, "big") + NO_TIMERS)]
-    incoming = Incoming(apex, serial, whole, limits.max_changes)
+    incoming = IncomingTransfer(apex, serial, whole, limits.max_changes)
     async with _Connection(primary, limits) as connection:
         await connection.ask(question, ours)
         is_first = True
@@ -146,18 +146,18 @@ async def _fetch(primary: Primary, apex: bytes, serial: int | None, whole: Whole
     assert incoming.kind is not None
     if incoming.kind is Kind.CURRENT:
         return _current(primary, incoming, serial)
-    return Transferred(incoming.kind, incoming.soa, incoming.serial, incoming.changes)
+    return ZoneTransfer(incoming.kind, incoming.soa, incoming.serial, incoming.changes)
 
 
-def _current(primary: Primary, incoming: Incoming, serial: int | None) -> Transferred:
+def _current(primary: Primary, incoming: IncomingTransfer, serial: int | None) -> ZoneTransfer:
     if serial is not None and is_newer(serial, incoming.serial):
-        raise TransferFailed(f"{primary}: its serial {incoming.serial} is older than ours, {serial}")
-    return Transferred(Kind.CURRENT, incoming.soa, incoming.serial)
+        raise TransferFailure(f"{primary}: its serial {incoming.serial} is older than ours, {serial}")
+    return ZoneTransfer(Kind.CURRENT, incoming.soa, incoming.serial)
 
 
 def _require_answer(primary: Primary, message: Message, question: Question, is_first: bool) -> None:
     if message.rcode != NOERROR:
-        raise TransferFailed(f"{primary}: {rcode_text(message.rcode)} for {shown(question.qname)}")
+        raise TransferFailure(f"{primary}: {rcode_text(message.rcode)} for {shown(question.qname)}")
     # RFC 5936 §2.2.1: the first message repeats the question, the others may leave it out.
     if message.questions != [question] and (is_first or message.questions):
         raise BadMessage("the answer is to another question")
@@ -203,7 +203,7 @@ class _Connection:
             octets = await read_framed(self._reader, self._left)
         except ValueError:
             most = f"more than {self._max_octets >> 10} KiB; raise max_octets if it may"
-            raise TransferFailed(f"{self._primary}: {most}") from None
+            raise TransferFailure(f"{self._primary}: {most}") from None
         self._left -= len(octets)
         if self._checker is not None:
             octets = self._believed(self._checker, octets)
@@ -218,7 +218,7 @@ class _Connection:
         except BadSignature as reason:
             rcode = flags_of(octets) & RCODE_MASK
             said = f" ({rcode_text(rcode)})" if rcode else ""
-            raise TransferFailed(f"{self._primary}: {reason}{said}") from None
+            raise TransferFailure(f"{self._primary}: {reason}{said}") from None
 
     def finish(self) -> None:
         if self._checker is not None:

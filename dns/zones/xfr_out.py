@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     refused: str = ""
 
 
-class _Refused(Exception):
+class _TransferRefusal(Exception):
     """Answer with this rcode; the message says why."""
 
     def __init__(self, rcode: int, why: str) -> None:
@@ -90,7 +90,7 @@ class Answerer:
         try:
             zone, edition = self._permitted(message, asked.key, address)
             blocks, title = _content(message, zone, edition, is_stream)
-        except _Refused as refused:
+        except _TransferRefusal as refused:
             return Answer(self._signed(iter((head.message([], refused.rcode),)), signer), refused=str(refused))
         return Answer(self._signed(_packed(head, blocks), signer), title)
 
@@ -100,19 +100,21 @@ class Answerer:
 
     def _permitted(self, message: Message, key: Key | None, address: object) -> tuple[ServedZone, Edition]:
         if message.opcode != QUERY:
-            raise _Refused(NOTIMP, "no query")
+            raise _TransferRefusal(NOTIMP, "no query")
         if len(message.questions) != 1:
-            raise _Refused(FORMERR, f"{len(message.questions)} questions")
+            raise _TransferRefusal(FORMERR, f"{len(message.questions)} questions")
         zone = self.zones.get(message.questions[0].qname)
         if zone is None or message.questions[0].qclass != IN:
-            raise _Refused(REFUSED, f"no zone {shown(message.questions[0].qname)}")
+            raise _TransferRefusal(REFUSED, f"no zone {shown(message.questions[0].qname)}")
         name, rights = shown(zone.plan.name), zone.rights
         if not any(address in network for network in rights.clients):
-            raise _Refused(REFUSED, f"zone {name} may not be fetched from there")
+            raise _TransferRefusal(REFUSED, f"zone {name} may not be fetched from there")
         if rights.key is not None and key != rights.key:
-            raise _Refused(REFUSED, f"zone {name} is for {rights.key!r}, the request is signed by {key or 'no key'!s}")
+            raise _TransferRefusal(
+                REFUSED, f"zone {name} is for {rights.key!r}, the request is signed by {key or 'no key'!s}"
+            )
         if zone.edition is None:
-            raise _Refused(SERVFAIL, f"zone {name} is not ready yet")
+            raise _TransferRefusal(SERVFAIL, f"zone {name} is not ready yet")
         return zone, zone.edition
 
 
@@ -133,9 +135,9 @@ def _content(
         if differences is not None:
             return _steps(zone, differences, soa), f"{shown(zone.plan.name)}: IXFR from {theirs} to {edition.serial}"
     elif qtype != AXFR:
-        raise _Refused(REFUSED, f"a query of type {qtype}; this server is not a resolver")
+        raise _TransferRefusal(REFUSED, f"a query of type {qtype}; this server is not a resolver")
     elif not is_stream:
-        raise _Refused(FORMERR, "an AXFR over UDP")  # RFC 5936 §4.2: not defined
+        raise _TransferRefusal(FORMERR, "an AXFR over UDP")  # RFC 5936 §4.2: not defined
     return _whole(edition, soa), f"{shown(zone.plan.name)}: AXFR of {edition.serial}"
 
 
@@ -143,7 +145,7 @@ def _serial_asked_from(message: Message) -> int:
     try:
         return read_soa(message.authorities[0]).serial
     except (BadMessage, IndexError):
-        raise _Refused(FORMERR, "an IXFR without a serial") from None
+        raise _TransferRefusal(FORMERR, "an IXFR without a serial") from None
 
 
 def _whole(edition: Edition, soa: bytes) -> Iterator[Sequence[bytes]]:

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, Row
 
 from filterd.config import Config
 from filterd.control.context import Context, guarded
-from filterd.escalation.failed import DeliveryFailed
+from filterd.escalation.failed import DeliveryFailure
 from filterd.escalation.mail import send
 from filterd.process.jobs import run_job
 from mgmt.registers.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
@@ -41,7 +41,7 @@ Give it to the owner of the list. What the owner has done is noted on the box:
 """
 
 
-class Undelivered(OSError):
+class UndeliveredAppeals(OSError):
     """Appeals wait, and the mail server does not take them."""
 
 
@@ -53,7 +53,7 @@ async def watch_appeals(context: Context) -> None:
 
 
 async def look(context: Context) -> None:
-    """Have those that are due mailed.   Raises Undelivered: some are kept back"""
+    """Have those that are due mailed.   Raises UndeliveredAppeals: some are kept back"""
     numbers = await asyncio.to_thread(claim_due, context.engine, datetime.now(UTC))
     if numbers:
         await _run(context, numbers)
@@ -71,12 +71,12 @@ def claim_due(engine: Engine, at: datetime) -> list[int]:
 
 
 def refuse_undelivered(engine: Engine) -> None:
-    """Raises Undelivered."""
+    """Raises UndeliveredAppeals."""
     with reading(engine) as conn:
         found = fault_of_waiting(conn)
     if found is not None:
         n, fault = found
-        raise Undelivered(f"{fault}; {n} wait and are tried again; see /appeals/address and /orders/mail")
+        raise UndeliveredAppeals(f"{fault}; {n} wait and are tried again; see /appeals/address and /orders/mail")
 
 
 def deliver_all(config: Config, engine: Engine, numbers: Sequence[int]) -> bool:
@@ -107,7 +107,7 @@ def _deliver(config: Config, engine: Engine, number: int) -> bool:
     try:
         _hand_over(config, appeal)
     except Exception as reason:  # the edge: what is wrong with one is said, and the next one is tried
-        fault = str(reason) if isinstance(reason, (DeliveryFailed, OSError)) else type(reason).__name__
+        fault = str(reason) if isinstance(reason, (DeliveryFailure, OSError)) else type(reason).__name__
         with writing(engine) as conn:
             note_fault(conn, [number], fault)
         print(f"appeal {appeal.reference}: {fault}", file=sys.stderr)
@@ -118,10 +118,10 @@ def _deliver(config: Config, engine: Engine, number: int) -> bool:
 
 
 def _hand_over(config: Config, appeal: "Row[Any]") -> None:
-    """Raises DeliveryFailed."""
+    """Raises DeliveryFailure."""
     to, server = config.appeals.address, config.orders.mail
     if to is None or server.server is None:
-        raise DeliveryFailed("/appeals/address or /orders/mail/server is not set")
+        raise DeliveryFailure("/appeals/address or /orders/mail/server is not set")
     send(server, mail_of(appeal, to, server.sender or to))
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mgmt.registers.appeals.sealed import Appeal, NotOpened, looks_sealed, open_sealed
+from mgmt.registers.appeals.sealed import Appeal, BadSeal, looks_sealed, open_sealed
 
 MAX_OCTETS = 1 << 20  # of a mail: 100 times one of ours
 
@@ -43,11 +43,11 @@ def read_key(path: Path) -> X25519PrivateKey:
 
 
 def open_file(path: Path, key: X25519PrivateKey) -> Appeal:
-    """The appeal of an attachment, or of a mail with one.   Raises NotOpened, OSError"""
+    """The appeal of an attachment, or of a mail with one.   Raises BadSeal, OSError"""
     with path.open("rb") as file:
         octets = file.read(MAX_OCTETS + 1)
     if len(octets) > MAX_OCTETS:
-        raise NotOpened(f"it has more than {MAX_OCTETS} octets, and is no mail of an appeal")
+        raise BadSeal(f"it has more than {MAX_OCTETS} octets, and is no mail of an appeal")
     return open_sealed(octets if looks_sealed(octets) else _attached(octets), key)
 
 

@@ -1,6 +1,6 @@
 """mgmt's Archive over archive.sock, and what control asks there.
 
-Invariants: an answer that ends early raises ArchiveFailed, so that no one takes a part for the whole.
+Invariants: an answer that ends early raises ArchiveFailure, so that no one takes a part for the whole.
 """
 
 import contextlib
@@ -18,29 +18,29 @@ from filterd.audit.archive_messages import (
     Bundle,
     Close,
     Forget,
-    Forgotten,
+    ForgottenDays,
     KeepCheckpoint,
-    Kept,
     More,
     NameOrders,
     Newest,
     NewestCheckpoint,
-    Opened,
     Page,
     Piece,
-    Proven,
+    ProofBundle,
     RecordProof,
     Records,
     Search,
+    SearchHandle,
     TreeHead,
+    TreeSize,
 )
 from filterd.audit.retention import Due
 from filterd.box.places import ARCHIVE, archive_socket
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.json_socket import NoAnswer, ask
-from mgmt.ledger.bundle import NotSigned
-from mgmt.records.block_archive import ArchiveFailed, FoundRecord, OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.ledger.bundle import NoCheckpoint
+from mgmt.records.block_archive import ArchiveFailure, FoundRecord, OrderName
+from mgmt.records.block_ledger import RecordQuery
 
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
 ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
@@ -55,17 +55,17 @@ class ArchiveClient:
     def __init__(self, run_dir: Path) -> None:
         self._path = archive_socket(run_dir)
 
-    def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+    def pull(self, wanted: RecordQuery, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
         return self._pieces(Search(wanted, cast(Form, form)), orders)
 
-    async def page(self, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+    async def page(self, wanted: RecordQuery, skip: int, limit: int) -> list[FoundRecord]:
         return (await self._ask(Page(wanted, skip, limit), Records)).records
 
     def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
         return self._pieces(Bundle(first, last))
 
     async def record(self, number: int, index: int) -> bytes:
-        found = await self._ask(RecordProof(number, index), Proven)
+        found = await self._ask(RecordProof(number, index), ProofBundle)
         if found.absent:
             raise LookupError(found.absent)
         return found.octets
@@ -73,42 +73,42 @@ class ArchiveClient:
     async def checkpoint(self, earlier: int | None) -> Newest:
         found = await self._ask(NewestCheckpoint(earlier), Newest)
         if found.absent:
-            raise NotSigned(found.absent)
+            raise NoCheckpoint(found.absent)
         return found
 
     async def tree(self, signed: int) -> TreeHead:
-        """How far the tree is, once it has taken what has come.   Raises ArchiveFailed"""
+        """How far the tree is, once it has taken what has come.   Raises ArchiveFailure"""
         return await self._ask(AskTree(signed), TreeHead)
 
     async def keep(self, signed: KeepCheckpoint) -> None:
-        """Have a checkpoint kept.   Raises ArchiveFailed"""
-        await self._ask(signed, Kept)
+        """Have a checkpoint kept.   Raises ArchiveFailure"""
+        await self._ask(signed, TreeSize)
 
     async def _pieces(self, begun: Search | Bundle, orders: Sequence[OrderName] = ()) -> AsyncGenerator[bytes]:
-        """What a search finds.   Raises ArchiveFailed"""
-        number = (await self._ask(begun, Opened)).search
+        """What a search finds.   Raises ArchiveFailure"""
+        number = (await self._ask(begun, SearchHandle)).search
         try:
             for at in range(0, len(orders), ORDERS_AT_ONCE):
-                await self._ask(NameOrders(number, list(orders[at : at + ORDERS_AT_ONCE])), Opened)
+                await self._ask(NameOrders(number, list(orders[at : at + ORDERS_AT_ONCE])), SearchHandle)
             while not (piece := await self._ask(More(number), Piece)).is_last:
                 yield piece.data
         finally:
-            with contextlib.suppress(ArchiveFailed):
-                await self._ask(Close(number), Opened)
+            with contextlib.suppress(ArchiveFailure):
+                await self._ask(Close(number), SearchHandle)
 
     async def forget(self, due: Due) -> int:
-        """Have the files of records that are old removed; of how many days.   Raises ArchiveFailed"""
-        return (await self._ask(Forget(*due[:3], list(due.held)), Forgotten)).days
+        """Have the files of records that are old removed; of how many days.   Raises ArchiveFailure"""
+        return (await self._ask(Forget(*due[:3], list(due.held)), ForgottenDays)).days
 
     async def status(self) -> ArchiveStatus:
-        """How it is.   Raises ArchiveFailed"""
+        """How it is.   Raises ArchiveFailure"""
         return await self._ask(AskArchive(), ArchiveStatus)
 
     async def _ask(self, request: Struct, kind: type[T]) -> T:
         try:
             reply = await ask(self._path, ARCHIVE, request, kind, TIMEOUT_S)
         except NoAnswer as reason:
-            raise ArchiveFailed(f"archive: {reason}; start the role, or look at its log") from reason
-        if isinstance(reply, Failed):
-            raise ArchiveFailed(f"archive: {reply.reason}")
+            raise ArchiveFailure(f"archive: {reason}; start the role, or look at its log") from reason
+        if isinstance(reply, FailureReply):
+            raise ArchiveFailure(f"archive: {reply.reason}")
         return reply

@@ -7,29 +7,29 @@ from msgspec import Meta, Struct
 
 from filterd.process.codec import Requests
 from mgmt.records.block_archive import FoundRecord, OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.records.holds.scope import Scope
 
 MOST_OF_PAGE = 200  # records of a page: they are Python objects, outside of the limit of a search
 
 
 class Search(Struct, frozen=True, tag_field="op", tag="search"):
-    """Look for records, but for those that households have chosen.   Reply: Opened."""
+    """Look for records, but for those that households have chosen.   Reply: SearchHandle."""
 
-    wanted: Wanted
+    wanted: RecordQuery
     form: Literal["ndjson", "csv", "parquet", "counts"]
 
 
 class Page(Struct, frozen=True, tag_field="op", tag="page"):
     """At most `limit` records, after the first `skip` ones, but for those of households.   Reply: Records."""
 
-    wanted: Wanted
+    wanted: RecordQuery
     skip: Annotated[int, Meta(ge=0)]
     limit: Annotated[int, Meta(ge=1, le=MOST_OF_PAGE)]
 
 
 class NameOrders(Struct, frozen=True, tag_field="op", tag="name_orders"):
-    """Call these orders so in a search, before its first piece.   Reply: Opened."""
+    """Call these orders so in a search, before its first piece.   Reply: SearchHandle."""
 
     search: int
     orders: list[OrderName]
@@ -42,13 +42,13 @@ class More(Struct, frozen=True, tag_field="op", tag="more"):
 
 
 class Close(Struct, frozen=True, tag_field="op", tag="close"):
-    """End a search.   Reply: Opened."""
+    """End a search.   Reply: SearchHandle."""
 
     search: int
 
 
 class Forget(Struct, frozen=True, tag_field="op", tag="forget"):
-    """Remove records that are old, as filterd.audit.retention.Due has them.   Reply: Forgotten."""
+    """Remove records that are old, as filterd.audit.retention.Due has them.   Reply: ForgottenDays."""
 
     blocks_before_s: int
     household_before_s: int
@@ -61,14 +61,14 @@ class AskArchive(Struct, frozen=True, tag_field="op", tag="status"):
 
 
 class Bundle(Struct, frozen=True, tag_field="op", tag="bundle"):
-    """The records of these days (UTC) with their proof, in pieces as of a search.   Reply: Opened."""
+    """The records of these days (UTC) with their proof, in pieces as of a search.   Reply: SearchHandle."""
 
     first: date
     last: date
 
 
 class RecordProof(Struct, frozen=True, tag_field="op", tag="record_proof"):
-    """One record with its proof.   number  of its leaf;   index  of the record in it   Reply: Proven."""
+    """One record with its proof.   number  of its leaf;   index  of the record in it   Reply: ProofBundle."""
 
     number: int
     index: int
@@ -87,7 +87,7 @@ class AskTree(Struct, frozen=True, tag_field="op", tag="tree"):
 
 
 class KeepCheckpoint(Struct, frozen=True, tag_field="op", tag="keep_checkpoint"):
-    """Keep a checkpoint of so many leaves.   vkey  what verifies it   Reply: Kept."""
+    """Keep a checkpoint of so many leaves.   vkey  what verifies it   Reply: TreeSize."""
 
     size: int
     note: str
@@ -138,7 +138,7 @@ class NextRecords(Struct, frozen=True, kw_only=True):
     waiting: int
 
 
-class Opened(Struct, frozen=True):
+class SearchHandle(Struct, frozen=True):
     """Reply: the search that is open, or was."""
 
     search: int
@@ -157,13 +157,13 @@ class Records(Struct, frozen=True):
     records: list[FoundRecord]
 
 
-class Forgotten(Struct, frozen=True):
+class ForgottenDays(Struct, frozen=True):
     """Reply to Forget: of how many days."""
 
     days: int
 
 
-class Proven(Struct, frozen=True):
+class ProofBundle(Struct, frozen=True):
     """Reply to RecordProof.   octets  the bundle of one record;   absent  why it is not there; "": it is"""
 
     octets: bytes
@@ -190,7 +190,7 @@ class TreeHead(Struct, frozen=True):
     has_checkpoint: bool
 
 
-class Kept(Struct, frozen=True):
+class TreeSize(Struct, frozen=True):
     """Reply to KeepCheckpoint: the size of its tree."""
 
     size: int

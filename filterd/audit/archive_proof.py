@@ -11,20 +11,20 @@ from pathlib import Path
 from filterd.audit.archive_messages import (
     AskTree,
     KeepCheckpoint,
-    Kept,
     Newest,
     NewestCheckpoint,
     NextRecords,
-    Proven,
+    ProofBundle,
     RecordProof,
     RecordsFrom,
     TreeHead,
+    TreeSize,
 )
 from filterd.audit.block_export import PIECE_OCTETS
 from filterd.audit.holds.held_files import HeldFiles
 from filterd.audit.proof.block_bundle import bundle_of
 from filterd.audit.proof.block_sequence import next_records
-from filterd.audit.proof.block_tree import BlockTree, Signed
+from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger.tree import consistency_proof
 from mgmt.records.holds.scope import Scope
@@ -58,23 +58,23 @@ class ArchiveProof:
         self._tree.catch_up()
         return self._tree.head(asked.signed)
 
-    def keep(self, signed: KeepCheckpoint) -> Kept:
+    def keep(self, signed: KeepCheckpoint) -> TreeSize:
         """What control has signed."""
-        self._tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
-        return Kept(signed.size)
+        self._tree.put_checkpoint(SignedCheckpoint(signed.size, signed.note, signed.vkey))
+        return TreeSize(signed.size)
 
     def bundle(self, first: date, last: date) -> Iterator[bytes]:
         """The records of these days with their proof, in pieces."""
         with closing(BlockTree(self._folder)) as tree:
             yield from _pieces(bundle_of(self._folder, tree, first, last))
 
-    def record(self, asked: RecordProof) -> Proven:
+    def record(self, asked: RecordProof) -> ProofBundle:
         """One record with its proof."""
         with closing(BlockTree(self._folder)) as tree:
             try:
-                return Proven(proof_of(self._folder, tree, asked.number, asked.index), "")
+                return ProofBundle(proof_of(self._folder, tree, asked.number, asked.index), "")
             except LookupError as reason:
-                return Proven(b"", str(reason))
+                return ProofBundle(b"", str(reason))
 
     def records_from(self, asked: RecordsFrom) -> NextRecords:
         """Records in their order, from one on.   Raises OSError, ValueError"""

@@ -31,27 +31,27 @@ from filterd.audit.archive_messages import (
     Bundle,
     Close,
     Forget,
-    Forgotten,
+    ForgottenDays,
     KeepCheckpoint,
     More,
     NameOrders,
     NewestCheckpoint,
-    Opened,
     Page,
     Piece,
     RecordProof,
     Records,
     RecordsFrom,
     Search,
+    SearchHandle,
 )
 from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
-from filterd.audit.block_files import Compacted, compact, days_due, forget, settle
+from filterd.audit.block_files import Compaction, compact, days_due, forget, settle
 from filterd.audit.block_search import SCRATCH, counted, page, search
-from filterd.errors import Missing
-from filterd.process.codec import Failed
-from mgmt.ledger.bundle import NotSigned
+from filterd.errors import MissingPart
+from filterd.process.codec import FailureReply
+from mgmt.ledger.bundle import NoCheckpoint
 from mgmt.records.block_archive import OrderName
 
 LOOK_S = 2.0  # between two looks at the batches
@@ -86,7 +86,7 @@ class Archive:
     """The folder of files, which nobody else writes."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises Missing: another process has the folder;   OSError"""
+        """Raises MissingPart: another process has the folder;   OSError"""
         self._folder = folder
         self._searches: dict[int, _Open] = {}
         self._changing, self._paging = asyncio.Lock(), asyncio.Lock()
@@ -114,7 +114,7 @@ class Archive:
                 return await self._more(request.search)
             case Close():
                 self._searches.pop(request.search, None)
-                return Opened(request.search)
+                return SearchHandle(request.search)
             case RecordProof():
                 return await asyncio.to_thread(self._proof.record, request)
             case NewestCheckpoint():
@@ -127,7 +127,7 @@ class Archive:
                     return await asyncio.to_thread(self._proof.keep, request)
             case Forget():
                 async with self._changing:
-                    return Forgotten(await asyncio.to_thread(self._forget, request))
+                    return ForgottenDays(await asyncio.to_thread(self._forget, request))
             case RecordsFrom():
                 async with self._changing:
                     return await asyncio.to_thread(self._proof.records_from, request)
@@ -173,7 +173,7 @@ class Archive:
         is_old = time.time() - found[0].st_mtime >= OLD_S
         return is_old or len(paths) > MANY or sum(each.st_size for each in found) >= LARGE_OCTETS
 
-    def _compact(self) -> Compacted:
+    def _compact(self) -> Compaction:
         """Make files of what the tree has taken."""
         settle(self._folder)  # or a compaction that did not end would leave batches that count for nothing
         self._proof.catch_up()
@@ -194,22 +194,22 @@ class Archive:
         oldest = days[0] if days else None
         return ArchiveStatus(batches=n_batches, oldest=oldest, octets=octets, faults=dict(self.faults))
 
-    def _open(self, begin: Callable[[dict[int, OrderName]], Iterator[bytes]]) -> Opened | Failed:
+    def _open(self, begin: Callable[[dict[int, OrderName]], Iterator[bytes]]) -> SearchHandle | FailureReply:
         self._close_left()
         if len(self._searches) >= MOST_SEARCHES:
-            return Failed(f"{MOST_SEARCHES} pulls run already; nothing was looked for; ask again in a minute")
+            return FailureReply(f"{MOST_SEARCHES} pulls run already; nothing was looked for; ask again in a minute")
         number = secrets.randbits(NUMBER_BITS)  # no one goes on with what another life, or another asker, has opened
         self._searches[number] = _Open(begin, time.monotonic())
-        return Opened(number)
+        return SearchHandle(number)
 
-    def _name(self, request: NameOrders) -> Opened | Failed:
+    def _name(self, request: NameOrders) -> SearchHandle | FailureReply:
         one = self._searches.get(request.search)
         if one is None:
             return _closed(request.search)
         one.orders.update((each.number, each) for each in request.orders)
-        return Opened(request.search)
+        return SearchHandle(request.search)
 
-    async def _page(self, asked: Page) -> Records | Failed:
+    async def _page(self, asked: Page) -> Records | FailureReply:
         async with self._paging:  # one at a time: each takes the memory of a search
             try:
                 found = await asyncio.to_thread(
@@ -217,10 +217,10 @@ class Archive:
                 )
             except (OSError, ValueError, OverflowError, duckdb.Error) as reason:
                 log.error("a page was not found: %s", reason)
-                return Failed(f"{' '.join(str(reason).split())}; nothing was found; ask again")
+                return FailureReply(f"{' '.join(str(reason).split())}; nothing was found; ask again")
         return Records(found)
 
-    async def _more(self, number: int) -> Piece | Failed:
+    async def _more(self, number: int) -> Piece | FailureReply:
         one = self._searches.get(number)
         if one is None:
             return _closed(number)
@@ -229,13 +229,13 @@ class Archive:
                 one.pieces = one.begin(one.orders)
             try:
                 data = await asyncio.to_thread(next, one.pieces, None)
-            except NotSigned as reason:
+            except NoCheckpoint as reason:
                 self._searches.pop(number, None)
-                return Failed(str(reason))
+                return FailureReply(str(reason))
             except (OSError, ValueError, OverflowError, duckdb.Error, sqlite3.Error) as reason:
                 self._searches.pop(number, None)
                 log.error("a pull ended early: %s", reason)
-                return Failed(f"{' '.join(str(reason).split())}; the pull ends here; ask again")
+                return FailureReply(f"{' '.join(str(reason).split())}; the pull ends here; ask again")
         one.used_s = time.monotonic()
         if data is None:
             self._searches.pop(number, None)
@@ -254,16 +254,16 @@ class Archive:
                 del self._searches[number]
 
 
-def _closed(number: int) -> Failed:
-    return Failed(f"search {number}: it is not open; nothing was looked for; begin another one")
+def _closed(number: int) -> FailureReply:
+    return FailureReply(f"search {number}: it is not open; nothing was looked for; begin another one")
 
 
 def _locked(path: Path) -> int:
-    """The descriptor of a lock that is held.   Raises Missing"""
+    """The descriptor of a lock that is held.   Raises MissingPart"""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise Missing(f"{path}: another process writes this folder; not started; stop that one first") from None
+        raise MissingPart(f"{path}: another process writes this folder; not started; stop that one first") from None
     return descriptor

@@ -67,7 +67,7 @@ class InForce(NamedTuple):
     files: dict[date, list[Path]]
 
 
-class Compacted(NamedTuple):
+class Compaction(NamedTuple):
     """n_batches that are gone;   n_records  rows in `files`, which have them"""
 
     n_batches: int
@@ -113,14 +113,14 @@ def settle(folder: Path) -> None:
     _remove(folder / BATCHES, [number for number in numbers if number not in left])
 
 
-def compact(folder: Path) -> Compacted:
+def compact(folder: Path) -> Compaction:
     """Make files of all batches but the newest, which has the positions of the spools.
 
     Raises OSError, and ValueError for a damaged batch: all batches are there still"""
     settle(folder)  # what an earlier one has left, or it would count beside what is made now
     numbers = batch_numbers(folder / BATCHES)[:-1][:MOST_BATCHES]
     if not numbers:
-        return Compacted(0, 0, [])
+        return Compaction(0, 0, [])
     name = f"{numbers[0]:010d}-{numbers[-1]:010d}.parquet"
     with ExitStack() as files:
         made = _Files(folder, name, files)
@@ -131,7 +131,7 @@ def compact(folder: Path) -> Compacted:
         made.end()
     # They are whole and on the disk: from the removal of the first batch on, they count.
     _remove(folder / BATCHES, numbers)
-    return Compacted(len(numbers), made.n_records, list(made.paths.values()))
+    return Compaction(len(numbers), made.n_records, list(made.paths.values()))
 
 
 def days_due(folder: Path, ledger: LedgerName, before_s: float, after_s: float | None = None) -> list[date]:

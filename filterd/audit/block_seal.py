@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filterd.audit.archive_messages import KeepCheckpoint, TreeHead
 from filterd.audit.last_checkpoint import LastCheckpoint
-from filterd.audit.seal import LedgerDamaged, begin_anew
+from filterd.audit.seal import LedgerDamage, begin_anew
 from filterd.box.keys import key_at
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.tree import is_consistent
@@ -42,15 +42,15 @@ class BlockSeal:
     def seal(self, head: TreeHead) -> KeepCheckpoint | None:
         """Sign what is not signed yet; what the archive is to keep, None: it has it.   head  asked with `signed`
 
-        Raises LedgerDamaged, OSError, ValueError.   Cost: a millisecond"""
+        Raises LedgerDamage, OSError, ValueError.   Cost: a millisecond"""
         signed = self._signed()
         if signed.size and not (
             head.size >= signed.size and is_consistent(signed.size, head.size, (signed.root, head.root), head.path)
         ):
-            raise LedgerDamaged(self._lost(signed.size, head.size))
+            raise LedgerDamage(self._lost(signed.size, head.size))
         if head.size > signed.size:
             if len(head.root) != ROOT_OCTETS:  # what it made of this could not be read again
-                raise LedgerDamaged("block records: the archive says no root of 32 octets; not signed; look at its log")
+                raise LedgerDamage("block records: the archive says no root of 32 octets; not signed; look at its log")
             self._last.write(self._signer.sign(head.size, head.root))
         elif head.has_checkpoint or not signed.size:
             return None

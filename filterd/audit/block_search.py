@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.records.block_archive import FoundRecord
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.records.statistics.cells import COUNTED
 from parental.policy.subscriber import UNKNOWN_PROVINCE
 
@@ -37,7 +37,7 @@ TRIES = 5  # of a look between two compactions
 COLUMNS = ", ".join(f'"{name}"' for name in SCHEMA.names)
 
 
-def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.RecordBatch]:
+def search(folder: Path, ledger: LedgerName, wanted: RecordQuery) -> Iterator[pa.RecordBatch]:
     """The records that are wanted, by time; in pieces of at most AT_ONCE, in columns of SCHEMA.
 
     Raises duckdb.Error, OSError; ValueError for a damaged batch"""
@@ -47,7 +47,7 @@ def search(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[pa.Reco
                 yield piece.cast(SCHEMA)
 
 
-def page(folder: Path, ledger: LedgerName, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+def page(folder: Path, ledger: LedgerName, wanted: RecordQuery, skip: int, limit: int) -> list[FoundRecord]:
     """At most `limit` records that are wanted, by time, after the first `skip` ones of the second in which they begin.
 
     Equal seconds are in the order of their columns: the same one each time.   Raises as search()"""
@@ -63,7 +63,7 @@ def page(folder: Path, ledger: LedgerName, wanted: Wanted, skip: int, limit: int
     return found
 
 
-def counted(folder: Path, ledger: LedgerName, wanted: Wanted) -> Iterator[bytes]:
+def counted(folder: Path, ledger: LedgerName, wanted: RecordQuery) -> Iterator[bytes]:
     """The records that are wanted, counted by what alike ones have in common: lines of JSON, for
     mgmt.records.statistics.cells.
 
@@ -90,7 +90,7 @@ def _record(row: dict[str, Any]) -> FoundRecord:
 
 @contextmanager
 def _opened(
-    folder: Path, ledger: LedgerName, wanted: Wanted
+    folder: Path, ledger: LedgerName, wanted: RecordQuery
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[tuple[date, list[Path]]]]]:
     """An engine with the records that are in no file as `waiting`, and the days that have any, with their files."""
     first, last = (datetime.fromtimestamp(at, UTC).date() for at in (wanted.since_s, max(wanted.until_s - 1, 0)))
@@ -114,7 +114,7 @@ def _look(folder: Path, ledger: LedgerName, first: date, last: date) -> tuple[di
 
 
 def _found(
-    engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: Wanted, day: date, columns: str, end: str
+    engine: duckdb.DuckDBPyConnection, files: list[Path], wanted: RecordQuery, day: date, columns: str, end: str
 ) -> duckdb.DuckDBPyRelation:
     """columns  what is selected of the records of a day;   end  of the query"""
     begin_s = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

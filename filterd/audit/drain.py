@@ -32,7 +32,7 @@ from fastpath.report.spool import (
 )
 from filterd.images.words import word
 from filterd.process.logs import decision_line
-from mgmt.orders.canary.store import Blocked, count_blocks
+from mgmt.orders.canary.store import BlockCount, count_blocks
 from mgmt.records.block_ledger import (
     HOUSEHOLD,
     BlockRecord,
@@ -46,7 +46,7 @@ from mgmt.records.block_ledger import (
 from parental.errors import DatabaseFull
 from parental.people import reports
 from parental.people.provinces import Provinces
-from parental.people.reports import Met
+from parental.people.reports import Encounter
 from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.schema.records import confidential_totals
 from parental.store.database import reading, writing
@@ -365,12 +365,12 @@ def _count(conn: Connection, found: Columns, ledger: Ledger, worker: str, positi
     write_position(conn, ledger.key_of(worker), position)
 
 
-def _met(found: Columns) -> Iterable[Met]:
+def _met(found: Columns) -> Iterable[Encounter]:
     """What profiles have met that a household has chosen."""
     words = [_met_word(kind) for kind in found.kinds]
     for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
         if (what := words[number]) is not None and subscriber != NOT_A_SUBSCRIBER:
-            yield Met(subscriber, time_s, what, count)
+            yield Encounter(subscriber, time_s, what, count)
 
 
 def _met_word(kind: BlockEvent) -> str | None:
@@ -382,7 +382,7 @@ def _met_word(kind: BlockEvent) -> str | None:
     return category_name(kind.category) if is_kind else word(Reason(kind.reason))
 
 
-def _of_orders(found: Columns) -> Iterator[Blocked]:
+def _of_orders(found: Columns) -> Iterator[BlockCount]:
     """Blocks of orders; a line that many ask for the same counts once a second, so that none decides alone."""
     lines: set[tuple[int, int, int]] = set()
     for time_s, number, subscriber, count in zip(found.time_s, found.kind, found.subscriber, found.counts, strict=True):
@@ -390,10 +390,10 @@ def _of_orders(found: Columns) -> Iterator[Blocked]:
         if not order or found.kinds[number].reason in UNRECORDED:
             continue
         if subscriber == NOT_A_SUBSCRIBER:
-            yield Blocked(order, time_s, count)
+            yield BlockCount(order, time_s, count)
         elif (line := (order, time_s, subscriber)) not in lines:
             lines.add(line)
-            yield Blocked(order, time_s, 1)
+            yield BlockCount(order, time_s, 1)
 
 
 def _stopped_here(found: Columns, node: str) -> Iterable[CsamCount]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from filterd.config.schema import Retention
 from mgmt.ledger import trusted_clock
-from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStepped
+from mgmt.ledger.trusted_clock import MEND, Clocks, ClockStep
 from mgmt.records import block_ledger
 from mgmt.records.holds.scope import Scope
 from parental.people import household, reports, requests
@@ -55,7 +55,7 @@ def forget_due(
 
     engine        of the role that keeps the records;   forget_files  of records that are files, where they are
     held          what legal holds name
-    Raises ClockStepped: where the time is not known, before anything was done; where it is known in spite of a step,
+    Raises ClockStep: where the time is not known, before anything was done; where it is known in spite of a step,
     when all is done."""
     with writing(engine) as conn:
         now_s, step_s = trusted_clock.look(conn, clocks)
@@ -76,7 +76,7 @@ def forget_due(
         forget_files(Due(int(now_s - kept.blocks), int(now_s - kept.household), None, held))
     _forget_ahead(engine, clocks.node, now_s, longest_s, forget_files, held)
     if step_s:
-        raise ClockStepped(
+        raise ClockStep(
             f"clock: stepped by {step_s:+.0f} s to {trusted_clock.iso(clocks.wall_s)}; what is old is decided by the "
             f"time before, {trusted_clock.iso(now_s)}; {MEND}"
         )

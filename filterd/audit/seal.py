@@ -31,7 +31,7 @@ LONGEST_MS = 60_000  # what else is signed once a minute
 log = logging.getLogger("filterd.audit.seal")
 
 
-class LedgerDamaged(ValueError):
+class LedgerDamage(ValueError):
     """The database does not hold what was signed; nothing is signed until someone has looked at it."""
 
 
@@ -40,7 +40,7 @@ def begin_anew(last: Path, key: str) -> str:
     return f"stop control, move {last.with_name(key)} and {last} away, start it"
 
 
-class _Waiting(NamedTuple):
+class _UnsignedEvents(NamedTuple):
     """Events that are not signed: how many there are in all, whether one is urgent, and the time of the first."""
 
     size: int
@@ -71,7 +71,7 @@ class Seal:
         return self._signer.vkey
 
     def seal(self, at: datetime) -> bool:
-        """Sign what is due; whether there was anything.   Raises LedgerDamaged, OSError.
+        """Sign what is due; whether there was anything.   Raises LedgerDamage, OSError.
 
         Cost: two queries where nothing is due; at the first call one read of all leaves."""
         if self._tree is None:
@@ -97,7 +97,7 @@ class Seal:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _begin(self, at: datetime) -> Frontier:
-        """Find the signed tree again in the database.   Raises LedgerDamaged
+        """Find the signed tree again in the database.   Raises LedgerDamage
 
         The key is read again: whoever mends a damaged ledger may let another one begin while control runs."""
         self._seed = key_at(self._key, KEY_OCTETS)
@@ -110,7 +110,7 @@ class Seal:
             has = store.size(conn)
             tree = frontier_of(partial(store.iter_leaves, conn), min(size, has))
             if root is not None and (tree.size, tree.root()) != (size, root):
-                raise LedgerDamaged(self._lost(size, has))
+                raise LedgerDamage(self._lost(size, has))
             kept = note is None or store.signed_at(conn, size) is not None
         if note is not None and not kept:  # the last run ended between the file and the database
             with writing(self._engine) as conn:
@@ -124,12 +124,12 @@ class Seal:
         return Signer(self._seed, known[0].partition("+")[0] if known else f"{self._node}/filterd-ledger")
 
     def _opened(self, note: str) -> Checkpoint:
-        """A checkpoint of this key, of whichever ledger.   Raises LedgerDamaged"""
+        """A checkpoint of this key, of whichever ledger.   Raises LedgerDamage"""
         last = self._last.path
         try:
             return open_note(note, [Signer(self._seed, note.partition("\n")[0]).vkey])
         except ValueError as reason:
-            raise LedgerDamaged(
+            raise LedgerDamage(
                 f"ledger: {last}: {reason}, that is by {self._key}; not signed any more, and all else goes "
                 f"on; put the key back that has signed it, or let a new key begin: {begin_anew(last, KEY)}"
             ) from reason
@@ -141,7 +141,7 @@ class Seal:
             f"put the database back, or let a new key begin: {begin_anew(self._last.path, KEY)}"
         )
 
-    def _waiting(self, conn: Connection) -> _Waiting | None:
+    def _waiting(self, conn: Connection) -> _UnsignedEvents | None:
         assert self._tree is not None
         signed = self._tree.size
         unsigned = select(events.c.number, events.c.kind, events.c.time_ms).where(events.c.number >= signed)
@@ -149,10 +149,10 @@ class Seal:
         if first is None:
             return None
         urgent = conn.execute(unsigned.where(events.c.kind.in_(AT_ONCE)).limit(1)).first()
-        return _Waiting(store.size(conn), urgent is not None, first.time_ms)
+        return _UnsignedEvents(store.size(conn), urgent is not None, first.time_ms)
 
     def _grown(self, conn: Connection, tree: Frontier) -> Frontier:
-        """The tree with the events that have come since.   Raises LedgerDamaged"""
+        """The tree with the events that have come since.   Raises LedgerDamage"""
         grown, until = tree.copy(), store.size(conn)
         while grown.size < until:
             for row in store.read_events(conn, grown.size, until):
@@ -160,7 +160,7 @@ class Seal:
                 if row.number != grown.size or not (
                     is_redacted or (row.text and row.salt and leaf_of(row.salt, row.text.encode()) == row.leaf)
                 ):
-                    raise LedgerDamaged(
+                    raise LedgerDamage(
                         f"ledger: event {grown.size} is not what its leaf was made of; neither it nor what follows is "
                         f"signed; find out who wrote it, then take its text out: filterd audit redact {grown.size}"
                     )

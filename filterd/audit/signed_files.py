@@ -66,12 +66,12 @@ _FORMS = {
 }
 
 
-class _Said(msgspec.Struct):
+class _FileFormat(msgspec.Struct):
     format: str = ""
 
 
 class _Document(msgspec.Struct):
-    statement: _Said
+    statement: _FileFormat
 
 
 def check_file(document: bytes, vkeys: Sequence[str], folder: Path | None) -> SignedFile:

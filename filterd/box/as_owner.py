@@ -13,14 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 
 ROOT = 0
 
 
 @contextmanager
 def as_owner_of(folder: Path) -> Iterator[None]:
-    """Act as the account that owns a folder, or the link in its place.   Raises OSError;  Missing where root may not"""
+    """Act as the account that owns a folder, or the link in its place.
+
+    Raises OSError;  MissingPart where root may not"""
     if os.getuid() != ROOT:
         yield
         return
@@ -39,7 +41,7 @@ def as_who_asked() -> Iterator[None]:
 def become_owner_of(folder: Path) -> None:
     """Be the account that owns a folder from now on; of one that is not there, that of the folder around it.
 
-    For work that starts programs which read what strangers wrote.   Raises OSError;  Missing as as_owner_of()"""
+    For work that starts programs which read what strangers wrote.   Raises OSError;  MissingPart as as_owner_of()"""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     user, group = (found := there.lstat()).st_uid, found.st_gid
     if os.getuid() != ROOT or user == ROOT:
@@ -72,8 +74,8 @@ def _acting(user: int, group: int, folder: Path) -> Iterator[None]:
         _become(*before)
 
 
-def _may_not(folder: Path, user: int) -> Missing:
-    return Missing(f"{folder}: of user {user}, which root may not act as here; nothing done; run as that account")
+def _may_not(folder: Path, user: int) -> MissingPart:
+    return MissingPart(f"{folder}: of user {user}, which root may not act as here; nothing done; run as that account")
 
 
 def _groups_of(user: int, group: int) -> tuple[int, list[int]]:

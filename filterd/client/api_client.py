@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from filterd.client.issuer_key import sign
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
 
@@ -40,7 +40,7 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:
-    """One request; its JSON answer.   Raises Refused, Missing, WrongUse."""
+    """One request; its JSON answer.   Raises ApiRefusal, MissingPart, WrongUse."""
     with open_answer(args, method, path, None if body is None else json.dumps(body).encode()) as answer:
         return _json_of(args, answer)
 
@@ -59,7 +59,7 @@ def call_pages(
 
 
 def send_file(args: argparse.Namespace, path: str, fields: Mapping[str, str], name: str, octets: bytes) -> Any:
-    """A form with a file; its JSON answer.   Raises Refused, Missing, WrongUse."""
+    """A form with a file; its JSON answer.   Raises ApiRefusal, MissingPart, WrongUse."""
     body, kind = form_of(fields, name, octets)
     with open_answer(args, "POST", path, body, kind) as answer:
         return _json_of(args, answer)
@@ -80,7 +80,7 @@ def form_of(fields: Mapping[str, str], name: str, octets: bytes) -> tuple[bytes,
 def open_answer(
     args: argparse.Namespace, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
 ) -> HTTPResponse:
-    """One request; its open answer.   kind  of the body.   Raises Refused, Missing, WrongUse."""
+    """One request; its open answer.   kind  of the body.   Raises ApiRefusal, MissingPart, WrongUse."""
     headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": kind}
     _refuse_no_url(args.api)
     url = args.api.rstrip("/") + path
@@ -94,11 +94,13 @@ def open_answer(
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise Refused(_words(refusal.code, _read(refusal))) from refusal
+            raise ApiRefusal(_words(refusal.code, _read(refusal))) from refusal
     except OSError as reason:
-        raise Missing(f"{args.api}: {_why(reason)}; nothing done; start filterd run or give --api") from reason
+        raise MissingPart(f"{args.api}: {_why(reason)}; nothing done; start filterd run or give --api") from reason
     except HTTPException as reason:
-        raise Missing(f"{args.api}: its answer is no HTTP; it may be done; give --api the API's own port") from reason
+        raise MissingPart(
+            f"{args.api}: its answer is no HTTP; it may be done; give --api the API's own port"
+        ) from reason
     return answer
 
 
@@ -126,9 +128,11 @@ def _json_of(args: argparse.Namespace, answer: HTTPResponse) -> Any:
     try:
         return json.load(answer)
     except (HTTPException, OSError) as reason:
-        raise Missing(f"{args.api}: its answer was cut off; it may be done; look, and try again") from reason
+        raise MissingPart(f"{args.api}: its answer was cut off; it may be done; look, and try again") from reason
     except ValueError as reason:
-        raise Missing(f"{args.api}: its answer is no JSON; it may be done; give --api the API's own port") from reason
+        raise MissingPart(
+            f"{args.api}: its answer is no JSON; it may be done; give --api the API's own port"
+        ) from reason
 
 
 def _show(context: ssl.SSLContext, certificate: Path) -> None:

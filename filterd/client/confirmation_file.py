@@ -23,7 +23,7 @@ def add_confirmation(confirm: argparse.ArgumentParser) -> None:
 
 
 def take_confirmation(args: argparse.Namespace, path: str) -> None:
-    """Write it.   path  of the API.   Raises Refused, Missing, WrongUse."""
+    """Write it.   path  of the API.   Raises ApiRefusal, MissingPart, WrongUse."""
     asked = {"format": args.format} | ({} if args.sha256 is None else {"sha256": args.sha256})
     with open_answer(args, "GET", f"{path}{'&' if '?' in path else '?'}{urlencode(asked)}") as answer:
         if args.output is None:

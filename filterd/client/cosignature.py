@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from filterd.client.api_client import TIMEOUT_S, call, open_answer
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note, require_witnesses, unhex
 
@@ -36,7 +36,7 @@ def path_of(args: argparse.Namespace) -> str:
 
 
 def checkpoint(args: argparse.Namespace) -> str:
-    """The newest one.   Raises Refused: it does not continue the one that is kept; Missing, WrongUse"""
+    """The newest one.   Raises ApiRefusal: it does not continue the one that is kept; MissingPart, WrongUse"""
     if args.continues is None:
         with open_answer(args, "GET", path_of(args)) as answer:
             return str(answer.read().decode())
@@ -52,13 +52,13 @@ def checkpoint(args: argparse.Namespace) -> str:
         new = open_note(said["checkpoint"], args.keys)
         path = [unhex(each.encode()) for each in said["path"]]
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
-        raise Refused(f"{args.api}: the checkpoint {reason}; nothing printed; compare its key") from reason
+        raise ApiRefusal(f"{args.api}: the checkpoint {reason}; nothing printed; compare its key") from reason
     _refuse_fork(args, old, new, path)
     return str(said["checkpoint"])
 
 
 def cosigned_checkpoint(args: argparse.Namespace) -> str:
-    """The checkpoint with the lines of the witness.   Raises Refused, Missing, WrongUse"""
+    """The checkpoint with the lines of the witness.   Raises ApiRefusal, MissingPart, WrongUse"""
     place = path_of(args)
     with open_answer(args, "GET", place) as answer:
         note = answer.read().decode()
@@ -73,9 +73,11 @@ def cosigned_checkpoint(args: argparse.Namespace) -> str:
         try:
             require_witnesses([signed], [args.key_of_witness])
         except ValueError as reason:
-            raise Refused(f"{args.witness}: its answer {reason}; nothing printed; compare its key") from reason
+            raise ApiRefusal(f"{args.witness}: its answer {reason}; nothing printed; compare its key") from reason
         return signed
-    raise Refused(f"{args.witness}: knows another tree each time; nothing printed; is the ledger restored or forked?")
+    raise ApiRefusal(
+        f"{args.witness}: knows another tree each time; nothing printed; is the ledger restored or forked?"
+    )
 
 
 def _asked(url: str, old: int, path: Sequence[str], note: str) -> str:
@@ -94,17 +96,17 @@ def _asked(url: str, old: int, path: Sequence[str], note: str) -> str:
             said = refusal.read(MOST_OCTETS).decode("utf-8", "replace").strip()
         if refusal.code == 409 and said.isascii() and said.isdigit() and int(said) != old:
             raise _OtherSize(int(said)) from refusal
-        raise Refused(
+        raise ApiRefusal(
             f"{url}: {said or 'refused'} ({refusal.code}); nothing printed; compare the keys that both have"
         ) from refusal
     except (OSError, UnicodeDecodeError) as reason:
-        raise Missing(f"{url}: {reason}; nothing done; start the witness, or correct --witness") from reason
+        raise MissingPart(f"{url}: {reason}; nothing done; start the witness, or correct --witness") from reason
 
 
 def _refuse_fork(args: Any, old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> None:
     proven = new.size >= old.size > 0 and is_consistent(old.size, new.size, (old.root, new.root), path)
     if (new.origin != old.origin) or (old.size and not proven):
-        raise Refused(
+        raise ApiRefusal(
             f"{args.api}: its {new.size} of {new.origin} do not continue the {old.size} of {old.origin} that are kept: "
             "another history; nothing printed; keep both as evidence"
         )

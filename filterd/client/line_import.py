@@ -61,7 +61,7 @@ class _Import:
 
 
 def import_lines(args: argparse.Namespace) -> int:
-    """Import the lines of a file; 1 where a row was refused.   Raises Refused, Missing, WrongUse."""
+    """Import the lines of a file; 1 where a row was refused.   Raises ApiRefusal, MissingPart, WrongUse."""
     is_stdin = str(args.file) == "-"
     if is_stdin and args.format is None:
         raise WrongUse("-: of what kind stdin is, its name does not say; nothing done; give --format csv or ndjson")

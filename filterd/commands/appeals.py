@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from mgmt.registers.appeals.sealed import Appeal
-    from mgmt.registers.appeals.store import Shown
+    from mgmt.registers.appeals.store import AppealView
 
 EXAMPLE = """filterd appeals key appeals.key
 filterd appeals open --key appeals.key appeal-ABCD2345.bin
@@ -70,7 +70,7 @@ def _make_key(out: Path) -> int:
 
 def _open(args: argparse.Namespace) -> int:
     from filterd.appeals.private_key import open_file, read_key
-    from mgmt.registers.appeals.sealed import NotOpened
+    from mgmt.registers.appeals.sealed import BadSeal
 
     try:
         key = read_key(args.key)
@@ -79,8 +79,8 @@ def _open(args: argparse.Namespace) -> int:
     for path in args.files:
         try:
             print(_told(open_file(path, key), args.json))
-        except NotOpened as reason:
-            raise Refused(f"appeals: {path}: {reason}; not opened; ask for the mail once more") from reason
+        except BadSeal as reason:
+            raise ApiRefusal(f"appeals: {path}: {reason}; not opened; ask for the mail once more") from reason
     return 0
 
 
@@ -99,7 +99,7 @@ def _on_the_box(args: argparse.Namespace) -> int:
                 return 0 if deliver_all(config, engine, args.appeal) else 1
             return _list(engine, args.json) if args.verb == "list" else _answer(engine, args)
     except DatabaseFault as reason:
-        raise Missing(f"appeals: {reason}; nothing done; run as control's account, or as root") from reason
+        raise MissingPart(f"appeals: {reason}; nothing done; run as control's account, or as root") from reason
 
 
 def _list(engine: "Engine", as_json: bool) -> int:
@@ -121,7 +121,7 @@ def _answer(engine: "Engine", args: argparse.Namespace) -> int:
         with writing(engine) as conn:
             answer(conn, args.number, args.outcome, datetime.now(UTC), account())
     except LookupError as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     return 0
 
 
@@ -137,7 +137,7 @@ def _shown(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
-def _line(each: "Shown", as_json: bool) -> str:
+def _line(each: "AppealView", as_json: bool) -> str:
     times = {name: getattr(each, name) for name in ("received", "sent", "answered")}
     said = {name: at.isoformat() for name, at in times.items() if at is not None}
     if as_json:

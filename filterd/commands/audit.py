@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 from filterd.client.api_client import add_api_arguments, call, open_answer
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _copy(args: argparse.Namespace, path: str) -> None:
         try:
             shutil.copyfileobj(answer, sys.stdout.buffer)
         except (HTTPException, ConnectionResetError, TimeoutError) as reason:
-            raise Missing(
+            raise MissingPart(
                 f"{args.api}: the answer ended early; what was written is a part of it; ask again"
             ) from reason
 
@@ -178,7 +178,7 @@ def _query(args: argparse.Namespace, **more: str | int | None) -> str:
 
 def _verify(args: argparse.Namespace) -> int:
     from mgmt.ledger.block_verifier import lines_of
-    from mgmt.ledger.verifier import Altered
+    from mgmt.ledger.verifier import Defect
 
     held = [_kept(path) for path in args.checkpoint]
     try:
@@ -187,7 +187,7 @@ def _verify(args: argparse.Namespace) -> int:
             if lines.peek().startswith(SIGNED):
                 return _verify_signed(args, b"".join(lines))
             found, sentence = _verified(lines, args.key, held, args.witness)
-    except Altered as reason:
+    except Defect as reason:
         print(json.dumps({"whole": False, "fault": str(reason)}) if args.json else f"{args.bundle}: {reason}")
         return 1
     except (OSError, UnicodeDecodeError) as reason:
@@ -237,7 +237,7 @@ def _verify_signed(args: argparse.Namespace, document: bytes) -> int:
 def _verified(
     lines: "Lines", keys: list[str], held: list[str], witnesses: list[str]
 ) -> tuple["Found | FoundBlocks", str]:
-    """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Altered"""
+    """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Defect"""
     from filterd.audit.proof.batch_tree import COMPILED
     from mgmt.ledger import block_verifier, verifier
 
@@ -299,7 +299,9 @@ def _witness(args: argparse.Namespace) -> None:
         try:
             web.run_app(app_of(witness, time.time), host=host.strip("[]"), port=int(port), print=None)
         except (OSError, OverflowError) as reason:
-            raise Missing(f"witness: {args.listen}: {reason}; stopped; give another address with --listen") from reason
+            raise MissingPart(
+                f"witness: {args.listen}: {reason}; stopped; give another address with --listen"
+            ) from reason
 
 
 def _redact(args: argparse.Namespace) -> None:
@@ -310,7 +312,7 @@ def _redact(args: argparse.Namespace) -> None:
         with _database(args) as conn:
             by = redact(conn, args.event, args.reason, account(), datetime.now(UTC))
     except LookupError as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     except ValueError as reason:
         raise WrongUse(str(reason)) from reason
     print(f"event {args.event}: its text is destroyed; event {by} says so")
@@ -318,7 +320,7 @@ def _redact(args: argparse.Namespace) -> None:
 
 def _clock(args: argparse.Namespace) -> int:
     from mgmt.ledger.event import account
-    from mgmt.ledger.trusted_clock import ClockStepped, confirm, iso, look, read_clocks
+    from mgmt.ledger.trusted_clock import ClockStep, confirm, iso, look, read_clocks
 
     clocks = read_clocks()
     try:
@@ -326,7 +328,7 @@ def _clock(args: argparse.Namespace) -> int:
             if args.confirm:
                 confirm(conn, clocks, account())
             time_s, step_s = look(conn, clocks)
-    except ClockStepped as reason:
+    except ClockStep as reason:
         print(reason)
         return 1
     print(f"clock: {iso(clocks.wall_s)}; " + (f"not believed, {iso(time_s)} is" if step_s else "believed"))
@@ -335,7 +337,7 @@ def _clock(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _database(args: argparse.Namespace) -> Iterator["Connection"]:
-    """A transaction of this box's database.   Raises Missing"""
+    """A transaction of this box's database.   Raises MissingPart"""
     from parental.errors import DatabaseFault
     from parental.store.database import writing
 
@@ -343,4 +345,4 @@ def _database(args: argparse.Namespace) -> Iterator["Connection"]:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             yield conn
     except DatabaseFault as reason:
-        raise Missing(f"ledger: nothing changed; {reason}") from reason
+        raise MissingPart(f"ledger: nothing changed; {reason}") from reason

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import filterd
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 
 EXAMPLE = "filterd bench names dns --json"
 FOLDER = Path(filterd.__file__).parents[1] / "bench"
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if not (FOLDER / "run.py").is_file():
-        raise Missing(f"{FOLDER}: not there; nothing measured; run this from the source tree")
+        raise MissingPart(f"{FOLDER}: not there; nothing measured; run this from the source tree")
     runner = runpy.run_path(str(FOLDER / "run.py"))
     there: list[str] = runner["benchmarks"]()
     for name in args.names:
@@ -54,7 +54,7 @@ def _require(name: str, there: list[str]) -> None:
     if name in there:
         return
     if name in PROMISED:
-        raise Missing(f"bench {name}: not there; nothing measured; it needs {PROMISED[name]}")
+        raise MissingPart(f"bench {name}: not there; nothing measured; it needs {PROMISED[name]}")
     raise WrongUse(f"bench {name}: no such benchmark here; nothing measured; write {', '.join(there)}")
 
 

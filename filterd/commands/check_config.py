@@ -8,7 +8,7 @@ from filterd.config import BadConfig
 from filterd.config.accepted import accept
 from filterd.config.box_checks import Box, findings
 from filterd.config.load import Fault, examine, octets_of
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 
 EXAMPLE = """filterd check-config /etc/filterd/filterd.yaml
 filterd check-config --strict --base build/root build/root/etc/filterd/filterd.yaml"""
@@ -51,7 +51,7 @@ def _accept(file: Path) -> None:
     try:
         accept(file)
     except OSError as reason:
-        raise Missing(
+        raise MissingPart(
             f"{reason.filename}: {reason.strerror}; not accepted; run as the control role's account"
         ) from reason
 

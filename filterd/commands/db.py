@@ -12,7 +12,7 @@ import msgspec
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
                 f"{args.file}: {name} (pid {told.pid}) uses the database; not restored; stop control and web"
             )
     if not args.file.exists():
-        raise Missing(f"{args.file}: not there; not restored; name a copy")
+        raise MissingPart(f"{args.file}: not there; not restored; name a copy")
     found = restore(args.file, where, args.force)
     noted = _note_restore(where, args.file, found.revision)
     said = f"database {shown(where)}: restored, at revision {found.revision}"

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 
 if TYPE_CHECKING:
     from dns.answers import AnswerPolicy, Splash
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         raise WrongUse(str(reason)) from reason
     except OSError as reason:
         why = getattr(reason, "__notes__", ["look at the addresses"])[0]
-        raise Missing(f"dns: {reason.strerror}; not served; {why}") from reason
+        raise MissingPart(f"dns: {reason.strerror}; not served; {why}") from reason
 
 
 async def _serve(

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from filterd.config import Config
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.box_settings import (
     Finding,
     notrack_rules,
@@ -248,7 +248,7 @@ def _marks(mask: int) -> Iterator[Finding]:
     what, shown = "marks", f"{mask:#010x}"
     try:
         uses = mark_uses(mask)
-    except Missing:
+    except MissingPart:
         yield Finding(what, "not known without nft", "apt-get install nftables")
         return
     if not uses:
@@ -266,7 +266,7 @@ def _of_routing(rules: Rules) -> Iterator[Finding]:
         return
     try:
         packets = counted(run_program) or {}
-    except Missing:
+    except MissingPart:
         packets = {}
     yield turned(packets.get("n_turned", 0), packets.get("n_begun", 0))
     yield untracked(packets.get("n_untracked", 0), notrack_rules())

@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 
 EXAMPLE = "filterd gate --queue 0:1 --list pta.csv,tier=order"
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return asyncio.run(_serve(args, range(int(first), int(last or first) + 1)))
     except* OSError as group:
-        raise Missing(
+        raise MissingPart(
             f"queue: {group.exceptions[0]}; not served; run as root, and check that no other process uses it"
         ) from group
 

@@ -22,7 +22,7 @@ from filterd.box.places import CONTROL, LISTS, control_socket
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.images.list_entries import tell_entries, tell_orders
 from filterd.lists.additions import add, show
 from filterd.lists.jobs import pull_list, take
@@ -44,7 +44,7 @@ from rules.errors import BadList, BadSource
 from rules.lists.diff import Change, iter_changes
 from rules.lists.publication import TooMany
 from rules.lists.reader import read_source
-from rules.lists.versions import Kept, Version
+from rules.lists.versions import ListHistory, Version
 
 EXAMPLE = """filterd lists list
 filterd lists diff pta
@@ -155,7 +155,9 @@ def run(args: argparse.Namespace) -> int:
             case _:
                 return _ask(config, args)
     except PermissionError as reason:
-        raise Missing(f"{reason.filename}: may not be read; nothing done; run as the account of control") from reason
+        raise MissingPart(
+            f"{reason.filename}: may not be read; nothing done; run as the account of control"
+        ) from reason
 
 
 def _chosen(config: Config, ids: list[str]) -> list[ListEntry]:
@@ -190,9 +192,9 @@ def _ask(config: Config, args: argparse.Namespace) -> int:
     try:
         reply = ask_blocking(control_socket(config.run_dir), CONTROL, request, ANSWER_S)
     except NoAnswer as reason:
-        raise Missing(f"control: {reason}; nothing done; {cure_of(reason)}") from reason
+        raise MissingPart(f"control: {reason}; nothing done; {cure_of(reason)}") from reason
     if not reply.pop("ok", False):
-        raise Refused(str(reply.get("error", "refused without a reason")))
+        raise ApiRefusal(str(reply.get("error", "refused without a reason")))
     print(json.dumps(reply) if args.json else f"done: names {'/'.join(map(str, reply['generations']['names']))}")
     if not args.json:
         if (cut := reply.get("cut")) is not None:
@@ -215,7 +217,7 @@ def _list(config: Config, entries: list[ListEntry], is_json: bool) -> int:
         try:
             kept = shelf_of(config, entry).kept()
         except ValueError as reason:
-            raise Refused(str(reason)) from reason
+            raise ApiRefusal(str(reason)) from reason
         said = told(entry, kept, zone_timers(config, entry, kept), time.time())
         if entry.zone is not None:
             newest = newest_of(config, entry, kept)
@@ -225,7 +227,7 @@ def _list(config: Config, entries: list[ListEntry], is_json: bool) -> int:
     return 0 if is_all_well else 1
 
 
-def _lines(entry: ListEntry, kept: Kept, said: dict[str, Any]) -> Iterator[str]:
+def _lines(entry: ListEntry, kept: ListHistory, said: dict[str, Any]) -> Iterator[str]:
     good = kept.good
     yield f"{entry.id}: " + (_line(good) if good else "no good version yet")
     if said.get("serial") is not None:
@@ -248,7 +250,7 @@ def _line(version: Version) -> str:
 def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
     source = described(config, entry)
     if source.is_sealed:
-        raise Refused(
+        raise ApiRefusal(
             f"list {entry.id}: sealed, so that no one here can read it; not compared; "
             f"filterd lists list {entry.id} has the counts of both versions, and why one is held"
         )
@@ -260,7 +262,7 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
         rails = Rails(source, protected_of(config))
         found = dry_run(iter_changes(*readers), rails, args.most if args.json or args.all else SHOWN)
     except BadList as reason:
-        raise Refused(f"list {entry.id}: {reason}") from reason
+        raise ApiRefusal(f"list {entry.id}: {reason}") from reason
     head = {"list": entry.id, "from": old.sha256, "to": new.sha256, "added": found.n_added, "removed": found.n_removed}
     head |= {"held": found.held, "kinds": found.kinds}
     print(json.dumps(head) if args.json else "\n".join(_head(entry, old, new, found)))
@@ -278,30 +280,34 @@ def _diff(config: Config, entry: ListEntry, args: argparse.Namespace) -> int:
 def _compared(config: Config, entry: ListEntry, file: Path | None, to: str | None) -> tuple[Version, Version]:
     """The two versions to compare.   file  a version that has not come yet;   to  the start of a digest
 
-    Raises Refused"""
+    Raises ApiRefusal"""
     kept = shelf_of(config, entry).kept()
     if to is not None and kept.good is not None:
         found = [each for each in (kept.held, *kept.older) if each is not None and each.sha256.startswith(to.lower())]
         if not found:
-            raise Refused(f"list {entry.id}: no version {to[:16]} is kept; nothing compared; see: filterd lists list")
+            raise ApiRefusal(
+                f"list {entry.id}: no version {to[:16]} is kept; nothing compared; see: filterd lists list"
+            )
         return kept.good, found[0]
     new = kept.held or kept.good if file is None else _version_in(entry, file)
     old = kept.good if kept.held or file else next(iter(kept.older), None)
     if new is None or old is None:
-        raise Refused(f"list {entry.id}: one version or none is kept; nothing compared; see: filterd lists list")
+        raise ApiRefusal(f"list {entry.id}: one version or none is kept; nothing compared; see: filterd lists list")
     return old, new
 
 
 def _export(config: Config, entry: ListEntry, out: Path | None) -> int:
     good = shelf_of(config, entry).kept().good
     if good is None:
-        raise Refused(f"list {entry.id}: no good version yet; nothing exported; see what is wrong: filterd lists list")
+        raise ApiRefusal(
+            f"list {entry.id}: no good version yet; nothing exported; see what is wrong: filterd lists list"
+        )
     source, at = source_of(config, entry, good), datetime.fromtimestamp(good.fetched_s, UTC)
     try:
         with nullcontext(sys.stdout.buffer) if out is None else writing_whole(out) as file:
             export_source(source, file, int(good.fetched_s), at)
     except (BadList, BadSource) as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     return 0
 
 
@@ -312,18 +318,20 @@ def _publish(config: Config, entries: list[ListEntry]) -> int:
         try:
             publish(config, entry, datetime.now(UTC))
         except (BadList, BadSource, TooMany) as reason:
-            raise Refused(f"list {entry.id}: {reason}") from reason
+            raise ApiRefusal(f"list {entry.id}: {reason}") from reason
     return 0
 
 
 def _version_in(entry: ListEntry, file: Path) -> Version:
-    """A file as the list's next version.   Raises Refused."""
+    """A file as the list's next version.   Raises ApiRefusal."""
     try:
         with file.open("rb") as octets:
             digest = hashlib.file_digest(octets, "sha256").hexdigest()
         return Version(digest, file.stat().st_size, str(file), reading_of(entry), file.stat().st_mtime)
     except OSError as reason:
-        raise Refused(f"{file}: {reason.strerror or reason}; nothing compared; check path and permissions") from reason
+        raise ApiRefusal(
+            f"{file}: {reason.strerror or reason}; nothing compared; check path and permissions"
+        ) from reason
 
 
 def _head(entry: ListEntry, old: Version, new: Version, found: DryRun) -> Iterator[str]:

@@ -15,7 +15,7 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.people.subscribers_writer import pack_subscribers
 from filterd.errors import WrongUse
-from filterd.explain.bulk import Asking
+from filterd.explain.bulk import BulkQuery
 from filterd.explain.explain import CHANNELS
 from filterd.explain.line_io import line_batches
 from filterd.explain.open_tables import IMAGES_DIR, open_attributed
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         tables, address = _for_subscriber(opened, args.subscriber, Path(folder))
         tables = tables if args.lists else tables.public()
         tell = json.dumps if args.json else _line
-        asking = Asking(tables, address, at_s, args.channel, args.qtype.upper(), tell, attribution)
+        asking = BulkQuery(tables, address, at_s, args.channel, args.qtype.upper(), tell, attribution)
         for lines in [list(map(os.fsencode, args.names))] if args.names else line_batches(sys.stdin.buffer):
             sys.stdout.write(asking.answers(lines))
             sys.stdout.flush()

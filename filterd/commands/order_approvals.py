@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def add_approve(verbs: Any) -> None:
 
 def run_approve(args: argparse.Namespace) -> int:
     from filterd.database.access import opened_for_control
-    from mgmt.orders.approvals import NotApproved
+    from mgmt.orders.approvals import ApprovalRefusal
     from parental.errors import DatabaseFault
     from parental.store.database import writing
 
@@ -72,10 +72,10 @@ def run_approve(args: argparse.Namespace) -> int:
     try:
         with opened_for_control(config, acts_as="") as engine, writing(engine) as conn:
             found = _do(conn, config, args)
-    except NotApproved as reason:
-        raise Refused(str(reason)) from reason
+    except ApprovalRefusal as reason:
+        raise ApiRefusal(str(reason)) from reason
     except DatabaseFault as reason:
-        raise Missing(f"approve: {reason}; nothing done; run as root or the daemon's user") from reason
+        raise MissingPart(f"approve: {reason}; nothing done; run as root or the daemon's user") from reason
     for row in found:
         print(json.dumps(_told(row)) if args.json else _line(row))
     if args.number is not None and not args.list:
@@ -85,7 +85,7 @@ def run_approve(args: argparse.Namespace) -> int:
 
 def _refuse_where_passkeys_are_demanded(config: Config) -> None:
     if config.api.desk_origin is not None and not config.api.approvals_by_name:
-        raise Refused(
+        raise ApiRefusal(
             f"approve: two passkeys are demanded, and control would not believe names; nothing done; "
             f"propose and sign at {config.api.desk_origin}/desk/approvals"
         )
@@ -144,11 +144,11 @@ def end_of(day: str | None, zone: str) -> datetime | None:
 
 def _tell_control(config: Config) -> None:
     from filterd.box.places import CONTROL, control_socket
-    from filterd.process.control_messages import OrdersChanged
+    from filterd.process.control_messages import OrdersUpdate
     from filterd.process.json_socket import NoAnswer, ask_blocking
 
     try:
-        reply = ask_blocking(control_socket(config.run_dir), CONTROL, OrdersChanged(), PATIENCE_S)
+        reply = ask_blocking(control_socket(config.run_dir), CONTROL, OrdersUpdate(), PATIENCE_S)
     except NoAnswer as reason:
         print(f"stored; control does not answer ({reason}): it decides within a minute of its return")
         return

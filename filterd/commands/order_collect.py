@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.intake.desk import Desk
 from filterd.intake.folder import collect_folder
 from filterd.intake.mailbox import Account, collect_mails
 from filterd.intake.proof import Keys
-from filterd.intake.seen import Seen
+from filterd.intake.seen import SeenDigests
 from filterd.verbs import add_verb
 
 EXAMPLE = (
@@ -41,7 +41,7 @@ def add_collect(verbs: Any) -> argparse.ArgumentParser:
 
 
 def run_collect(args: argparse.Namespace) -> int:
-    """1 where something was refused.   Raises WrongUse, Missing."""
+    """1 where something was refused.   Raises WrongUse, MissingPart."""
     keys = Keys(_path(args.pgp), _path(args.smime))
     if not (keys.pgp or keys.smime):
         raise WrongUse("collect: no key of the issuer; nothing taken; give --pgp or --smime")
@@ -55,7 +55,7 @@ def run_collect(args: argparse.Namespace) -> int:
         found = [collect_folder(args.folder, desk)] if args.folder else []
         found += [collect_mails(account, desk)] if account else []
     except OSError as reason:
-        raise Missing(f"collect: {reason}; what is left stays where it is; run it again") from reason
+        raise MissingPart(f"collect: {reason}; what is left stays where it is; run it again") from reason
     taken, refused = (sum(each) for each in zip(*found, strict=True))
     said = {"taken": taken, "refused": refused}
     print(json.dumps(said) if args.json else f"{args.issuer}: {taken} taken, {refused} refused")
@@ -71,9 +71,9 @@ def _path(path: Path | None) -> Path | None:
     return path.resolve()
 
 
-def _seen(path: Path) -> Seen:
+def _seen(path: Path) -> SeenDigests:
     try:
-        return Seen(path)
+        return SeenDigests(path)
     except ValueError as reason:
         raise WrongUse(f"{path}: damaged; nothing taken; put it back from a copy, or remove it") from reason
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_deliver(verbs: Any) -> None:
 
 
 def run_deliver(args: argparse.Namespace) -> int:
-    """Raises Missing."""
+    """Raises MissingPart."""
     from filterd.database.access import opened_for_control
     from parental.errors import DatabaseFault
 
@@ -50,7 +50,7 @@ def run_deliver(args: argparse.Namespace) -> int:
         with opened_for_control(config) as engine:
             return 0 if deliver_all(config, engine, args.notice) else 1
     except DatabaseFault as reason:
-        raise Missing(f"deliver: {reason}; nothing sent; run as control's account, or as root") from reason
+        raise MissingPart(f"deliver: {reason}; nothing sent; run as control's account, or as root") from reason
 
 
 def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> bool:
@@ -74,7 +74,7 @@ def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> boo
 def deliver(config: Config, engine: "Engine", number: int) -> bool:
     """Try one message; whether it waits no more."""
     from filterd.escalation.contacts import find_contact, shown
-    from filterd.escalation.failed import DeliveryFailed
+    from filterd.escalation.failed import DeliveryFailure
     from mgmt.orders.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
     from parental.store.database import reading, writing
 
@@ -90,7 +90,7 @@ def deliver(config: Config, engine: "Engine", number: int) -> bool:
     try:
         _hand_over(config, contact, notice)
     except Exception as reason:  # the edge: what is wrong with one message is said, and the next one is tried
-        fault = str(reason) if isinstance(reason, (DeliveryFailed, OSError)) else type(reason).__name__
+        fault = str(reason) if isinstance(reason, (DeliveryFailure, OSError)) else type(reason).__name__
         with writing(engine) as conn:
             note_fault(conn, notice, fault)
         print(f"{shown(notice.receiver)}: {fault}", file=sys.stderr)
@@ -101,17 +101,17 @@ def deliver(config: Config, engine: "Engine", number: int) -> bool:
 
 
 def _hand_over(config: Config, contact: Any, notice: "Row[Any]") -> None:
-    """Raises DeliveryFailed."""
+    """Raises DeliveryFailure."""
     import msgspec
 
     from filterd.escalation.mail import mail_of, send
     from filterd.escalation.webhook import post
-    from mgmt.orders.deadlines.alarms import Said
+    from mgmt.orders.deadlines.alarms import AlarmMessage
 
     if contact.webhook is not None:
         post(contact.webhook, notice.text.encode(), notice.key, _signing(config), contact.ca)
         return
-    said = msgspec.json.decode(notice.text, type=Said)
+    said = msgspec.json.decode(notice.text, type=AlarmMessage)
     made = datetime.fromtimestamp(notice.made_ms / 1000, UTC)
     send(config.orders.mail, mail_of(said, contact.mail, config.orders.mail.sender or contact.mail, notice.key, made))
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -58,14 +58,16 @@ def run_verify(args: argparse.Namespace) -> int:
                 _watch(config, engine, place, as_json=args.json)
             return _verify_one(config, engine, place, args)
     except DatabaseFault as reason:
-        raise Missing(f"verify: {reason}; nothing asked; run as root") from reason
+        raise MissingPart(f"verify: {reason}; nothing asked; run as root") from reason
 
 
 def _place(config: Config) -> "Place":
     try:
         from filterd.verifier.verification import place_of
     except ModuleNotFoundError as reason:
-        raise Missing(f"verify: {reason.name} is missing; nothing asked; pip install 'filterd[verifier]'") from reason
+        raise MissingPart(
+            f"verify: {reason.name} is missing; nothing asked; pip install 'filterd[verifier]'"
+        ) from reason
     return place_of(config)
 
 
@@ -101,7 +103,7 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 
     try:
         _show(verify_order(config, engine, place, number), as_json=as_json)
-    except Refused as reason:
+    except ApiRefusal as reason:
         print(reason, flush=True)
     except DatabaseFault:
         raise
@@ -113,7 +115,7 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 
 
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
-    """Ask, and keep what was found.   Raises Refused: nothing of it is in force;  Missing."""
+    """Ask, and keep what was found.   Raises ApiRefusal: nothing of it is in force;  MissingPart."""
     from filterd.box.as_owner import as_who_asked
     from filterd.lists.rails import tries_as
     from filterd.verifier.verification import verify
@@ -130,7 +132,7 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
         where = f"look at filterd orders show {number}"
         if tries_as(config) != asks_as(config):
             where += ", and for what is tried on one gateway set /verifier/line"
-        raise Refused(f"order {number}: nothing of it is in force; nothing asked; {where}")
+        raise ApiRefusal(f"order {number}: nothing of it is in force; nothing asked; {where}")
     with as_who_asked():  # probe and sink need root until they have their places
         found = verify(place, order, rows, revision, lambda name: _is_of_another(config, name, address, number))
     with writing(engine) as conn:
@@ -165,7 +167,7 @@ def _is_of_another(config: Config, asked: str, address: str | None, order: int) 
 
     A confidential list is not explained: what is closed by law, and by nothing that is explained, is closed by it."""
     from filterd.box.places import CONTROL, control_socket, splash_socket
-    from filterd.process.control_messages import Explain, WhyClosed
+    from filterd.process.control_messages import ClosureQuery, Explain
     from filterd.process.json_socket import NoAnswer, ask_blocking
     from mgmt.contract.control import LAW
 
@@ -176,7 +178,7 @@ def _is_of_another(config: Config, asked: str, address: str | None, order: int) 
         if said.get("action") != NOT_BLOCKED:
             return "action" in said and said.get("order") != order
         host = urlsplit(asked).hostname if is_url else asked
-        closed = ask_blocking(splash_socket(config.run_dir), CONTROL, WhyClosed(host, address))
+        closed = ask_blocking(splash_socket(config.run_dir), CONTROL, ClosureQuery(host, address))
     except NoAnswer:
         return False
     return bool(closed.get("reason") == LAW)

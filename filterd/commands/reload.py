@@ -7,7 +7,7 @@ from typing import Any
 
 from filterd.box.places import CONTROL, control_socket
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 
 EXAMPLE = "filterd reload --config /etc/filterd/filterd.yaml"
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         reply = ask_blocking(control_socket(loaded(args.config).run_dir), CONTROL, {"op": "reload"}, TIMEOUT_S)
     except NoAnswer as reason:
-        raise Missing(f"control: {reason}; nothing was taken in; {cure_of(reason)}") from reason
+        raise MissingPart(f"control: {reason}; nothing was taken in; {cure_of(reason)}") from reason
     if args.json:
         print(json.dumps(reply))
     else:

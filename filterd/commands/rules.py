@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing, Refused
+from filterd.errors import ApiRefusal, MissingPart
 
 EXAMPLE = "filterd rules leave --config /etc/filterd/filterd.yaml"
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         leave(loaded(args.config))
     except RuntimeError as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     return 0
 
 
@@ -33,7 +33,7 @@ def leave(config: Config) -> None:
 
     Locks and the redirection of DNS never stay: nobody would end the one, and nobody answers the other; nor does what
     an earlier configuration wanted.
-    Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
+    Raises RuntimeError where the kernel refuses, MissingPart where a program is not installed."""
     from filterd.kernel.firewall import Kernel
     from filterd.kernel.lock_enforcer import has_work
     from filterd.kernel.ruleset import rules_of_config
@@ -55,5 +55,5 @@ def leave_quietly(config: Config) -> None:
     """Do leave() at the end of a process that has nobody to tell but its log."""
     try:
         leave(config)
-    except (RuntimeError, Missing) as reason:
+    except (RuntimeError, MissingPart) as reason:
         log.warning("kernel rules: %s", reason)

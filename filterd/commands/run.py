@@ -13,7 +13,7 @@ from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, accept, in_force
 from filterd.config.changes import digests
 from filterd.config.schema import LOG_LEVELS
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.process.instance import ALL, Instance, only_instance
 from filterd.process.lifecycle import end_with_fault, end_with_supervisor, keep_memory_private
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     claims = foreign_claims()
     if claims:
-        raise Missing(claims_text(claims))
+        raise MissingPart(claims_text(claims))
     found = found_for(args.config)
     os.umask(0o027)
     name = ALL if args.role == "all" else f"{args.role}-{args.index}"
@@ -88,7 +88,7 @@ def _accept(found: InForce) -> InForce:
 
 
 def _live(role: str, found: InForce, index: int, instance: Instance) -> int:
-    """Be a role until it is told to stop.   Raises Missing where it cannot do its work."""
+    """Be a role until it is told to stop.   Raises MissingPart where it cannot do its work."""
     module = importlib.import_module(f"filterd.roles.{role}")
     instance.note_keys(digests(found.config, role))
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _ask(args: argparse.Namespace) -> int:
     try:
         reply = ask_blocking(radius_socket(loaded(args.config).run_dir), RADIUS, request)
     except NoAnswer as reason:
-        raise Missing(f"radius: {reason}; nothing known; set /radius/listen, and start the role") from reason
+        raise MissingPart(f"radius: {reason}; nothing known; set /radius/listen, and start the role") from reason
     if not reply.pop("ok"):
         raise WrongUse(str(reply["error"]))
     if args.json:
@@ -143,9 +143,9 @@ def _change_names(args: argparse.Namespace) -> int:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:
             _WORK[args.verb](conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"sessions: nothing done; {reason}") from reason
+        raise MissingPart(f"sessions: nothing done; {reason}") from reason
     except NoSubscriber as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     except BadSubscriber as reason:
         raise WrongUse(str(reason)) from reason
     return 0
@@ -161,7 +161,7 @@ def _unname(conn: "Connection", args: argparse.Namespace) -> None:
     from parental.sessions.names import drop_name
 
     if not drop_name(conn, args.name):
-        raise Refused("name: no line has it; nothing done; see how the NAS writes it")
+        raise ApiRefusal("name: no line has it; nothing done; see how the NAS writes it")
 
 
 def _names(conn: "Connection", args: argparse.Namespace) -> None:
@@ -170,7 +170,7 @@ def _names(conn: "Connection", args: argparse.Namespace) -> None:
     given = give_names(conn, {name: line for name, (line, _) in args.rows.wanted.items()})
     if given.lacking:
         first = ", ".join(map(str, sorted(given.lacking)[:FIRST_LACKING]))
-        raise Refused(
+        raise ApiRefusal(
             f"{args.file}: {len(given.lacking)} of its lines do not exist; no name was taken; "
             f"create them first: {first}"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _in_database(config: Config, work: Any, *, is_writing: bool) -> Any:
         with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
             return work(conn)
     except DatabaseFault as reason:
-        raise Missing(f"settings: nothing done; {reason}") from reason
+        raise MissingPart(f"settings: nothing done; {reason}") from reason
 
 
 def _show(config: Config) -> int:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ def run(args: argparse.Namespace) -> int:
         with opened_for_control(config, acts_as="") as engine, transaction(engine) as conn:
             work(conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"staff: nothing done; {reason}") from reason
+        raise MissingPart(f"staff: nothing done; {reason}") from reason
     except LookupError as reason:
-        raise Refused(str(reason)) from reason
+        raise ApiRefusal(str(reason)) from reason
     except (Unfit, ValueError) as reason:
         raise WrongUse(str(reason)) from reason
     return 0

@@ -13,7 +13,7 @@ import msgspec
 from filterd.box.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.commands.run import CONFIG_FILE, found_for
 from filterd.config.family import has_own_door
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.process.box_state import config_state, role_states
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.readiness import unfit
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     in_force = found_for(args.config)
     found, cure = _ask(in_force.config.run_dir)
     if not found["ok"] and not found["workers"]:
-        raise Missing(f"control: {found['error']}; nothing is known; {cure}")
+        raise MissingPart(f"control: {found['error']}; nothing is known; {cure}")
     found["configuration"] = msgspec.to_builtins(config_state(in_force))
     found["roles"] = msgspec.to_builtins(role_states(in_force.config))
     if args.json:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.database.access import opened_for_control
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from filterd.verbs import Parsers
-    from mgmt.staff.tokens import Shown
+    from mgmt.staff.tokens import TokenRow
 
 EXAMPLE = """filterd token parent --subscriber 7 --config /etc/filterd/filterd.yaml
 filterd token list --json"""
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         with opened_for_control(loaded(args.config), acts_as="") as engine, transaction(engine) as conn:
             work(conn, args)
     except DatabaseFault as reason:
-        raise Missing(f"token: nothing done; {reason}") from reason
+        raise MissingPart(f"token: nothing done; {reason}") from reason
     return 0
 
 
@@ -82,10 +82,10 @@ def _create(conn: "Connection", args: argparse.Namespace) -> None:
     from sqlalchemy.exc import IntegrityError
 
     from mgmt.ledger.event import account
-    from mgmt.staff.tokens import Wanted, make_token, roles_of
+    from mgmt.staff.tokens import TokenRequest, make_token, roles_of
 
     scopes = None if args.scope is None else frozenset(args.scope)
-    wanted = Wanted(
+    wanted = TokenRequest(
         roles_of(args.role),
         args.subscriber,
         args.issuer,
@@ -111,7 +111,7 @@ def _list(conn: "Connection", args: argparse.Namespace) -> None:
         print(json.dumps(token_json(token), ensure_ascii=False) if args.json else _line(token, datetime.now(UTC)))
 
 
-def _line(token: "Shown", now: datetime) -> str:
+def _line(token: "TokenRow", now: datetime) -> str:
     whose = f" of {token.issuer}" if token.issuer else ""
     whose += f" of line {token.subscriber}" if token.subscriber is not None else ""
     scopes = "" if token.scopes is None else f", only {' '.join(sorted(token.scopes))}"
@@ -126,5 +126,5 @@ def _revoke(conn: "Connection", args: argparse.Namespace) -> None:
     from mgmt.staff.tokens import revoke_token
 
     if not revoke_token(conn, args.number, account()):
-        raise Refused(f"token {args.number}: not there; nothing revoked; see: filterd token list")
+        raise ApiRefusal(f"token {args.number}: not there; nothing revoked; see: filterd token list")
     print(f"token {args.number}: revoked")

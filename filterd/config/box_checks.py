@@ -19,7 +19,7 @@ from dns.base.certificates import no_password, why_not_loaded
 from filterd.box.keys import COOKIE_KEY_OCTETS
 from filterd.config.cross_checks import what_can_be_said
 from filterd.config.family import has_own_door
-from filterd.config.load import Examined, Fault, examine
+from filterd.config.load import CheckedConfig, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
 from mgmt.web.family.rules.presets import LEAST, PRESETS
@@ -84,7 +84,7 @@ def check_box(config: Config, box: Box) -> Iterator[Finding]:
         yield from what_can_be_said(check(config, box))
 
 
-def findings(examined: Examined, name: str, box: Box) -> tuple[list[Fault], list[Fault]]:
+def findings(examined: CheckedConfig, name: str, box: Box) -> tuple[list[Fault], list[Fault]]:
     """(faults, warnings) of the box, each with its line in the file `name`."""
     found: dict[bool, list[Fault]] = {True: [], False: []}
     for path, what, effect, write, is_fault in check_box(examined.config, box):

@@ -71,7 +71,7 @@ def read_config(data: bytes, name: str, base: Path) -> Config:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class CheckedConfig:
     """A configuration as far as it can be read.   config: with FAULTY for each value that is a fault"""
 
     config: Config
@@ -84,14 +84,14 @@ class Examined:
         return f"{len(self.config.lists)} lists, {dns} dns and {gate} gate workers"
 
 
-def examine(data: bytes, name: str, base: Path) -> Examined:
+def examine(data: bytes, name: str, base: Path) -> CheckedConfig:
     """Read a configuration, and go on where a value is a fault.   Raises BadConfig for what is no YAML."""
     root = _compose(data, name)
     reader = _Reader(name, base)
     config: Config = reader.read_shape(Config, root, "", 1)
     between = [Fault(name, reader.line_of(path), path, found, write) for path, found, write in check_whole(config)]
     faults = sorted([*reader.faults, *between], key=lambda fault: fault.line)
-    return Examined(config, faults, reader.line_of)
+    return CheckedConfig(config, faults, reader.line_of)
 
 
 def _compose(data: bytes, name: str) -> yaml.Node | None:

@@ -8,7 +8,7 @@ from filterd.config.spec import LIVE, many, one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protected:
+class Protection:
     """What no list and no order may block."""
 
     names: tuple[str, ...] = many(kinds.host, default=())

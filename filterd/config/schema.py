@@ -22,7 +22,7 @@ from filterd.config.family import MAX_HOSTS, Family
 from filterd.config.kinds import MarkMask, Octets, Seconds
 from filterd.config.orders import Orders
 from filterd.config.pages import SETTINGS, Appeals, Complaint, StopPage
-from filterd.config.protected import Protected
+from filterd.config.protected import Protection
 from filterd.config.radius import Radius
 from filterd.config.records import Records, Transparency
 from filterd.config.siem import Siem
@@ -485,7 +485,7 @@ class Config:
     helplines: tuple[Helpline, ...] = parts(
         Helpline, MAX_HELPLINES, LIVE, default=tuple(Helpline(**structs.asdict(line)) for line in HELPLINES)
     )
-    protected: Protected = part(Protected, WEB)
+    protected: Protection = part(Protection, WEB)
     parental: Parental = part(Parental, (*WEB, *SPLASH))
     records: Records = part(Records, (*CONTROL, *WEB, *ARCHIVE))
     siem: Siem = part(Siem, SIEM)

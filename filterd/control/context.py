@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from filterd.config import Config
 from filterd.control.start_faults import OF_THE_BOX
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from mgmt.ledger.event import Event
 from mgmt.ledger.store import append
 from mgmt.ledger.trusted_clock import UNKNOWN
@@ -58,7 +58,7 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
     """Do what may fail without ending the role: the fault stands until the same work succeeds."""
     try:
         await work()
-    except (*OF_THE_BOX, OSError, Refused) as reason:  # a full disk, too, is no fault of the program
+    except (*OF_THE_BOX, OSError, ApiRefusal) as reason:  # a full disk, too, is no fault of the program
         if faults.get(where) != str(reason):
             log.error("%s: %s", where, reason)
         faults[where] = str(reason)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import AAAA, A
 from dns.upstreams.address_query import Address, Addresses, ask_addresses
 from filterd.config import Config
@@ -54,12 +54,12 @@ class Corridor:
         return self._open
 
     async def look(self, config: Config) -> float:
-        """Ask for every name; the seconds until it is due again.   Raises UpstreamFailed once the others are noted."""
-        next_s, faults = MOST_WAIT_S, list[UpstreamFailed]()
+        """Ask for every name; the seconds until it is due again.   Raises UpstreamFailure once the others are noted."""
+        next_s, faults = MOST_WAIT_S, list[UpstreamFailure]()
         for wire, qtype in itertools.product(_wires_of(config), (A, AAAA)):
             try:
                 next_s = min(next_s, await self._look_at(config, wire, qtype))
-            except UpstreamFailed as reason:
+            except UpstreamFailure as reason:
                 faults.append(reason)
         self._forget()
         if faults:

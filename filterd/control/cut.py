@@ -29,7 +29,7 @@ from fastpath.images.image_key import NoKey, label_key
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.people.left_open import left_open
-from filterd.kernel.cut import Connection, Means, Wanted
+from filterd.kernel.cut import Connection, CutSelector, Means
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
@@ -53,7 +53,7 @@ MAX_OCTETS = 255  # of a name in wire form (RFC 1035 §2.3.4)
 log = logging.getLogger("filterd.control.service")
 
 
-class _Closing(NamedTuple):
+class _Restriction(NamedTuple):
     """What a profile closes at an instant.
 
     names       denied ones;   opened  allowed ones, which end when they are allowed no more
@@ -64,14 +64,14 @@ class _Closing(NamedTuple):
     opened: frozenset[str] = frozenset()
     open_alone: frozenset[int] | None = None
 
-    def is_tighter_than(self, before: "_Closing") -> bool:
+    def is_tighter_than(self, before: "_Restriction") -> bool:
         """Whether it closes anything that another did not."""
         if self.categories - before.categories or self.names - before.names or before.opened - self.opened:
             return True
         return self.open_alone is not None and (before.open_alone is None or bool(before.open_alone - self.open_alone))
 
 
-_NOTHING = _Closing()
+_NOTHING = _Restriction()
 
 
 class Cuts:
@@ -81,7 +81,7 @@ class Cuts:
         self._engine, self._keeper = engine, keeper
         self._looking = threading.Lock()  # two taps may come at once
         self._revision = 0  # up to which profiles were looked at
-        self._closing: dict[int, _Closing] = {}  # of those that have changed since the start
+        self._closing: dict[int, _Restriction] = {}  # of those that have changed since the start
         self.n_ended = 0  # connections, since the start
 
     def begin(self) -> None:
@@ -108,7 +108,7 @@ class Cuts:
             return bool(of) and (found.is_judged or found.is_udp)
 
         has_sessions = any(tables.sessions)  # whose prefixes are not among those of the holders
-        return self._end(Wanted(is_wanted, () if has_sessions else _beginnings(prefixes)))
+        return self._end(CutSelector(is_wanted, () if has_sessions else _beginnings(prefixes)))
 
     def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
         """End what names close that a change has touched; None where none of them can be found.   tables  as above"""
@@ -120,7 +120,7 @@ class Cuts:
         of_names, of_pages = _named(names, tables, now_s), _paged(hosts, pages, tables, now_s)
         signs = [*of_names.signs, *of_pages.signs]
         return self._end(
-            Wanted(
+            CutSelector(
                 lambda found: of_names.is_wanted(found) or of_pages.is_wanted(found),
                 signs if len(signs) <= FEW and all(each.signs for each in (of_names, of_pages)) else (),
             )
@@ -142,7 +142,7 @@ class Cuts:
                 return found.label is not None and any(not found.label.has_any(each) for each in left)
             return bool(left) and (found.is_judged or found.is_udp)
 
-        cut = self._end(Wanted(is_wanted, may_have=left_now.is_locked))
+        cut = self._end(CutSelector(is_wanted, may_have=left_now.is_locked))
         if cut is not None and cut.ended:
             log.info("hours begin: %d connections ended, %d go on", cut.ended, cut.still_open)
         return cut
@@ -154,11 +154,11 @@ class Cuts:
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _tightened(self, revision: int, at: datetime) -> tuple[dict[int, _Closing], list[Network]]:
+    def _tightened(self, revision: int, at: datetime) -> tuple[dict[int, _Restriction], list[Network]]:
         """What each profile closes that closes more than it did, and what answers to those; to many: nobody knows.
 
         What has changed after `revision` is looked at again, with the tables that hold it."""
-        tightened = dict[int, _Closing]()
+        tightened = dict[int, _Restriction]()
         with self._looking, reading(self._engine) as conn:
             is_newer = current_revision(conn) > revision
             changed = changed_since(conn, self._revision)
@@ -177,7 +177,7 @@ class Cuts:
             held = prefixes_of(conn, list(tightened)) if len(tightened) <= FEW else {}
         return tightened, [prefix for prefixes in held.values() for prefix in prefixes]
 
-    def _end(self, wanted: Wanted) -> Cut | None:
+    def _end(self, wanted: CutSelector) -> Cut | None:
         try:
             cut = self._keeper.end_connections(wanted)
         except RuntimeError as reason:
@@ -212,17 +212,17 @@ class _LeftOpen(dict[str, frozenset[int] | None]):
         return found
 
 
-def _closing(profile: Profile, at: datetime) -> _Closing:
+def _closing(profile: Profile, at: datetime) -> _Restriction:
     soft = allowed_at(profile, at)
     open_alone = None if soft is None else _numbers(soft)
-    return _Closing(_numbers(profile.blocked_categories), profile.denied, profile.allowed, open_alone)
+    return _Restriction(_numbers(profile.blocked_categories), profile.denied, profile.allowed, open_alone)
 
 
 def _numbers(categories: Iterable[str]) -> frozenset[int]:
     return frozenset(NUMBERS[name] for name in categories)
 
 
-def _closes(closing: _Closing, found: Connection) -> bool:
+def _closes(closing: _Restriction, found: Connection) -> bool:
     if found.label is None:
         return False
     if closing.open_alone is not None and not found.label.has_any(closing.open_alone):
@@ -255,7 +255,7 @@ def _pages(urls: Iterable[bytes]) -> dict[bytes, list[bytes]]:
 
 def _paged(
     hosts: dict[bytes, tuple[int, int]], pages: dict[bytes, list[bytes]], tables: TableSet, now_s: int
-) -> Wanted:
+) -> CutSelector:
     """Connections over HTTP whose host is one of these, where a page of it is blocked for one of their addresses."""
     known: dict[tuple[bytes, str], bool] = {}
 
@@ -272,10 +272,10 @@ def _paged(
         its = [host for host, hashes in hosts.items() if label.may_be(*hashes)]
         return any(is_blocked(host, address) for host in its for address in found.addresses)
 
-    return Wanted(is_wanted, _signs({two for two, _ in hosts.values()}))
+    return CutSelector(is_wanted, _signs({two for two, _ in hosts.values()}))
 
 
-def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) -> Wanted:
+def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) -> CutSelector:
     """Connections whose name is one of these, or below it, and is blocked for one of their addresses."""
     by_two: dict[int, list[bytes]] = {}
     for wire, (two, _) in names.items():
@@ -303,7 +303,7 @@ def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) ->
                     return True
         return False
 
-    return Wanted(is_wanted, _signs(by_two))
+    return CutSelector(is_wanted, _signs(by_two))
 
 
 def _signs(hashes: Iterable[int]) -> list[bytes]:

@@ -34,7 +34,7 @@ from filterd.lists.status import age_states, confirmed_s
 from filterd.process.box_state import role_states
 from filterd.process.control_messages import ControlStatus, Explanation, ListRules
 from filterd.process.worker_clients import ask_status, workers_of
-from mgmt.contract.control import LAW, Closing
+from mgmt.contract.control import LAW, ClosureReason
 from mgmt.orders.approvals import broader_by
 from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.model import ENFORCED_BROADER
@@ -98,7 +98,7 @@ class Explainer:
             **words,
         )
 
-    def why_closed(self, name: str | None, address: str | None) -> Closing:
+    def why_closed(self, name: str | None, address: str | None) -> ClosureReason:
         """What the splash shows for a name: an order and a confidential list are one reason.   Raises as explain().
 
         Cost: the same for both, and the same as for a name that nothing speaks of: no database, no attribution."""
@@ -108,10 +108,10 @@ class Explainer:
         until = self._keeper.end_of_lock(decision.subscriber, now) if decision.subscriber is not None else None
         category = category_name(decision.category) if decision.category else None
         if decision.reason in (Reason.CSAM, Reason.ORDER):
-            return Closing(LAW, None, None)
+            return ClosureReason(LAW, None, None)
         if decision.reason == Reason.SOFT_LOCK and address and not self._leaves_open(address, int(now.timestamp())):
-            return Closing(word(Reason.SCHEDULE), None, until)
-        return Closing(word(decision.reason), category, until)
+            return ClosureReason(word(Reason.SCHEDULE), None, until)
+        return ClosureReason(word(decision.reason), category, until)
 
     def _leaves_open(self, address: str, now_s: int) -> bool:
         """Whether a list in force holds anything that soft hours leave open: else nothing is open in them."""

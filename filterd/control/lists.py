@@ -18,14 +18,14 @@ from msgspec import UNSET
 from filterd.config.schema import ListEntry
 from filterd.control.context import Context
 from filterd.control.publisher import Publisher
-from filterd.images.compile import CompileFailed
+from filterd.images.compile import CompileFailure
 from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
 from filterd.lists.self_test import self_test_faults
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import SETTLE_S, told
-from filterd.lists.updater import NICENESS, ListsFailed, ListsRefused, ListUpdater
+from filterd.lists.updater import NICENESS, ListsFailure, ListsRefusal, ListUpdater
 from filterd.lists.zone_copies import zone_timers
-from filterd.process.codec import Failed, Message
+from filterd.process.codec import FailureReply, Message
 from filterd.process.control_messages import InForce, ListDiff, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.process.jobs import run_job, together
 from mgmt.contract.control import Cut
@@ -47,25 +47,25 @@ class Lists:
         self._comparing = asyncio.Lock()
 
     async def take(self, settle_s: float) -> None:
-        """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailed."""
+        """Take in new versions.   settle_s  how long a file must have been left alone.   Raises ListsFailure."""
         await self._updater.take(self._context.config, settle_s)
 
     async def compile_if_changed(self, settle_s: float = 0.0) -> Cut | None:
         """Take in new versions, and compile where the good copies have changed: Publisher.compile().
 
-        Raises CompileFailed, ListsFailed."""
+        Raises CompileFailure, ListsFailure."""
         await self.take(settle_s)
         await self.faults()  # new ones are logged
         return await self._publisher.compile_if_changed()
 
     async def tend(self) -> None:
-        """Take in files that were dropped, and what was pulled or agreed to.   Raises CompileFailed, ListsFailed."""
+        """Take in files that were dropped, and what was pulled or agreed to.   Raises CompileFailure, ListsFailure."""
         await self.compile_if_changed(SETTLE_S)
 
     async def pull_due(self) -> None:
         """Pull from the URLs and primaries that are due, and put what they give in force.
 
-        Raises CompileFailed, ListsFailed."""
+        Raises CompileFailure, ListsFailure."""
         await self.pull(await self._updater.due(self._context.config))
 
     async def pull(self, ids: Collection[str]) -> None:
@@ -82,18 +82,18 @@ class Lists:
         zones = ((entry.id, entry.zone) for entry in self._context.config.lists if entry.zone is not None)
         return [list_id for list_id, zone in zones if canonical_wire(zone) == apex]
 
-    async def change(self, request: ListsRequest) -> InForce | Failed:
+    async def change(self, request: ListsRequest) -> InForce | FailureReply:
         """Do what a person asks of lists; it is in force when the reply comes."""
         try:
             changed = await self._decide(request)
             if changed:
                 await asyncio.to_thread(self._note, request, changed)
             cut = await self.compile_if_changed()
-        except ListsRefused as reason:
-            return Failed(str(reason))
-        except (CompileFailed, ListsFailed) as reason:
+        except ListsRefusal as reason:
+            return FailureReply(str(reason))
+        except (CompileFailure, ListsFailure) as reason:
             self._context.note_fault("lists", reason)
-            return Failed(str(reason))
+            return FailureReply(str(reason))
         return InForce(
             list=changed.get("list", UNSET),
             version=changed.get("version", UNSET),
@@ -115,13 +115,15 @@ class Lists:
             found.append(told(entry, kept, zone_timers(config, entry, kept), now_s))
         return found
 
-    async def diff(self, list_id: str, version: str) -> ListDiff | Failed:
+    async def diff(self, list_id: str, version: str) -> ListDiff | FailureReply:
         """What a kept version would change of a list, found by a job that reads both; one at a time."""
         entry = next((each for each in self._context.config.lists if each.id == list_id), None)
         if entry is None or not version.isalnum():
-            return Failed(f"list {list_id!r:.80}: not in the configuration, or no version; not compared; load it again")
+            return FailureReply(
+                f"list {list_id!r:.80}: not in the configuration, or no version; not compared; load it again"
+            )
         if self._comparing.locked():
-            return Failed(f"list {entry.id}: another comparison goes on; not compared; ask again in a minute")
+            return FailureReply(f"list {entry.id}: another comparison goes on; not compared; ask again in a minute")
         chosen = [entry.id, "--to", version, "--json", "--most", str(DIFF_SHOWN), "--confined"]
         async with self._comparing:
             try:
@@ -132,10 +134,12 @@ class Lists:
                     keeps_stdout=True,
                 )
             except TimeoutError:
-                return Failed(f"list {entry.id}: no end within {DIFF_S:g} s; not compared; run filterd lists diff")
+                return FailureReply(
+                    f"list {entry.id}: no end within {DIFF_S:g} s; not compared; run filterd lists diff"
+                )
         said = [json.loads(line) for line in ended.stdout.splitlines()]
         if not said:
-            return Failed(ended.stderr or f"list {entry.id}: the comparison ended early; not compared; ask again")
+            return FailureReply(ended.stderr or f"list {entry.id}: the comparison ended early; not compared; ask again")
         return ListDiff(said[0], said[1:])
 
     async def faults(self) -> dict[str, str]:

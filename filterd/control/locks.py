@@ -80,7 +80,7 @@ class Locks:
     async def open_corridor(self, config: Config) -> float:
         """Have the kernel let locked lines reach the help corridor; the seconds until it is due again.
 
-        Raises UpstreamFailed where a name could not be asked; the others are open."""
+        Raises UpstreamFailure where a name could not be asked; the others are open."""
         try:
             return await self._corridor.look(config)
         finally:

@@ -28,7 +28,7 @@ from filterd.control.context import Context
 from filterd.control.cut import Cuts
 from filterd.images.attribution import Attribution
 from filterd.images.brought_names import take_brought
-from filterd.images.compile import Compiled, CompileFailed, compile_base, compile_people, inputs_of
+from filterd.images.compile import CompileFailure, NamesBase, compile_base, compile_people, inputs_of
 from filterd.images.level_states import level_states
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import Level, write_levels
@@ -39,7 +39,7 @@ from filterd.lists.sealed_orders import sealed_orders_in
 from filterd.process.control_messages import LevelState
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.contract.control import Ack, Cut, Receipt, receipt_json
-from mgmt.orders.decisions import Taken, confirm, taken
+from mgmt.orders.decisions import PublishedOrders, confirm, taken
 from mgmt.orders.letters import counts_here, keep_letters
 from mgmt.orders.live import orders_revision
 from mgmt.orders.sealed_orders import served
@@ -62,7 +62,7 @@ log = logging.getLogger("filterd.control.service")
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class _Outcome:
     """What became of a publication.   acks  (worker, why it refused, ms);   at  when the last of them came"""
 
     acks: list[tuple[str, str | None, float]]
@@ -90,7 +90,9 @@ class Publisher:
         self._context, self._cuts = context, cuts
         self._images = ImageStore(context.config.state_dir)
         self._letters_generation = 0  # of the base whose letters are in the database
-        self._unconfirmed: Taken | None = None  # the orders in the newest names, until every worker serves them
+        self._unconfirmed: PublishedOrders | None = (
+            None  # the orders in the newest names, until every worker serves them
+        )
         self._publishing, self._compiling, self._renewing = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     @property
@@ -111,7 +113,7 @@ class Publisher:
         self.tables = self._images.open_tables(())
         return True
 
-    def usable_base(self) -> Compiled | None:
+    def usable_base(self) -> NamesBase | None:
         """The newest base on the disk; None where there is none, or it holds orders that the database does not know:
         that was put back from a copy."""
         compiled = self._images.compiled()
@@ -120,21 +122,21 @@ class Publisher:
         with reading(self._context.engine) as conn:
             return None if compiled.orders_revision > orders_revision(conn) else compiled
 
-    async def start(self, compiled: Compiled) -> None:
+    async def start(self, compiled: NamesBase) -> None:
         """Put everything in force as it is now.   compiled  the base to begin with"""
         await self._find_people()
         async with self._publishing:
             await self._publish(partial(self._write, self._beside(compiled)), self._take_people)
 
     async def compile(self) -> Cut | None:
-        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailed.
+        """Compile the lists and put them in force; the images in force serve meanwhile.   Raises CompileFailure.
 
         Returns what became of connections that new names close; None where there were none."""
         async with self._compiling:
             return await self._compile_now()
 
     async def compile_if_changed(self) -> Cut | None:
-        """The same where the good copies are not what the base was made of.   Raises CompileFailed."""
+        """The same where the good copies are not what the base was made of.   Raises CompileFailure."""
         async with self._compiling:  # what is being compiled now may be it
             inputs = await asyncio.to_thread(inputs_of, self._context.config)
             if self.live is None or inputs != self.live.compiled.inputs:
@@ -144,7 +146,7 @@ class Publisher:
     async def mend(self) -> None:
         """Compile again where a base on the disk has gone bad: a worker that starts must find a good one.
 
-        Raises CompileFailed.
+        Raises CompileFailure.
         Cost: one read of the images."""
         if await asyncio.to_thread(self._images.compiled) is None:
             await self.compile()
@@ -154,7 +156,7 @@ class Publisher:
     async def merge(self) -> None:
         """Compile again where the delta has grown large: the new base includes it.
 
-        Raises CompileFailed; base and delta then stay as they are, and nothing is lost."""
+        Raises CompileFailure; base and delta then stay as they are, and nothing is lost."""
         self.has_overgrown.clear()
         if self.live is not None and self.live.is_overgrown:
             await self.compile()
@@ -162,7 +164,7 @@ class Publisher:
     async def names_changed(self, *first: Writer) -> Receipt:
         """Do `first`, then put orders and zones in force as database and journals have them now.
 
-        No base takes its place in between.   Raises CompileFailed where there is none yet."""
+        No base takes its place in between.   Raises CompileFailure where there is none yet."""
         began = time.monotonic()
         async with self._publishing:
             done = await self._publish(*first, self._write_names)
@@ -209,7 +211,7 @@ class Publisher:
     async def tend_people(self, at: datetime) -> None:
         """Write again, in the background, the level of subscribers and policy that is large or old.
 
-        Raises CompileFailed; the levels in force then go on."""
+        Raises CompileFailure; the levels in force then go on."""
         self.has_grown_people.clear()
         people = self._images.people
         is_old = people.base_at is None or not timedelta(0) <= at - people.base_at < RENEW
@@ -287,7 +289,7 @@ class Publisher:
             log.info("lists have brought names: %d connections ended, %d go on", done.cut.ended, done.cut.still_open)
         return done.cut
 
-    async def _publish(self, *writers: Writer, hurries: bool = False) -> _Done:
+    async def _publish(self, *writers: Writer, hurries: bool = False) -> _Outcome:
         """Write images, then have the workers use them.   The caller has the lock.
 
         hurries   the workers first, the disk later: settle()"""
@@ -309,8 +311,8 @@ class Publisher:
                 log.warning("worker %s: %s", worker, refusal)
         acks = [(worker, refusal, (time.monotonic() - began) * 1000) for worker, refusal in replies.items()]
         if any(replies.values()):
-            return _Done(acks, datetime.now(UTC))
-        done = _Done(acks, datetime.now(UTC), await self._cut_names())
+            return _Outcome(acks, datetime.now(UTC))
+        done = _Outcome(acks, datetime.now(UTC), await self._cut_names())
         if self.has_unwritten_letters:
             await self._write_letters()
         if self._unconfirmed is not None:
@@ -329,7 +331,7 @@ class Publisher:
         touched, self.live.touched = self.live.touched, set()
         return await asyncio.to_thread(self._cuts.of_names, touched, self.tables)
 
-    async def _confirm(self, held: Taken, receipt: Receipt) -> None:
+    async def _confirm(self, held: PublishedOrders, receipt: Receipt) -> None:
         """Say which orders are in force, now that every worker serves them; a fault is tried again."""
         assert self.live is not None
         said = receipt_json(receipt, self._context.config.parental.timezone)
@@ -364,7 +366,7 @@ class Publisher:
         self._letters_generation = compiled.generation
         self._context.faults.pop("letters", None)
 
-    def _keep_letters(self, compiled: Compiled) -> None:
+    def _keep_letters(self, compiled: NamesBase) -> None:
         enforcing = {spec.id for spec in compiled.lists if spec.action != Action.SHADOW}
         lists = {
             each["list"]: each.get("letters", {}) for each in compiled.report["lists"] if each["list"] in enforcing
@@ -380,7 +382,7 @@ class Publisher:
                 stops_names=box.stops_names,
             )
 
-    def _receipt(self, kind: Kind, began: float, done: _Done) -> Receipt:
+    def _receipt(self, kind: Kind, began: float, done: _Outcome) -> Receipt:
         generation = max(self.tables.generations[kind])
         return Receipt(
             generation,
@@ -391,7 +393,7 @@ class Publisher:
             done.cut,
         )
 
-    def _beside(self, compiled: Compiled) -> LiveDelta:
+    def _beside(self, compiled: NamesBase) -> LiveDelta:
         """What orders have changed since a base was compiled."""
         base, rails = self._images.open_base(compiled), order_rails_of(self._context.config)
         rails.settle_all(self._context.engine, self._context.now_s())
@@ -418,7 +420,7 @@ class Publisher:
 
     def _write_names(self) -> None:
         if self.live is None:
-            raise CompileFailed("orders: no names image yet; stored, not in force; look at the lists' faults")
+            raise CompileFailure("orders: no names image yet; stored, not in force; look at the lists' faults")
         self._write(self.live)
 
     def _write_people(self) -> None:

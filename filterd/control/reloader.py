@@ -31,7 +31,7 @@ log = logging.getLogger("filterd.control.service")
 NO_RULES = (RuntimeError, subprocess.TimeoutExpired, OSError, DatabaseFault, SQLAlchemyError)
 
 
-class NotTaken(ValueError):
+class ReloadRefusal(ValueError):
     """The file is not in force; what was in force stays."""
 
 
@@ -47,7 +47,7 @@ class Reloader:
     async def take(self) -> tuple[list[str], dict[str, list[str]]]:
         """Take the file in: (keys that changed and are in force, role → keys that need its restart).
 
-        Raises NotTaken."""
+        Raises ReloadRefusal."""
         before, wanted = self._accepted, self._checked()
         copy = copy_of(before)
         accepted = await self._accept(copy)
@@ -56,7 +56,7 @@ class Reloader:
             await self._install(ours)
         except NO_RULES as reason:
             await self._take_back(copy)
-            raise NotTaken(f"kernel rules: {reason}") from reason
+            raise ReloadRefusal(f"kernel rules: {reason}") from reason
         self._apply(ours)
         waiting = {state.name: state.restart for state in role_states(accepted.config) if state.restart}
         live = [key.path for key in changed(before, wanted) if not any(key.path in keys for keys in waiting.values())]
@@ -81,10 +81,12 @@ class Reloader:
         try:
             wanted = load(self._context.config_file)
         except BadConfig as bad:
-            raise NotTaken(str(bad)) from bad
+            raise ReloadRefusal(str(bad)) from bad
         for key in ("state_dir", "run_dir"):
             if getattr(wanted, key) != getattr(self._accepted, key):
-                raise NotTaken(f"config /{key}: another folder; not loaded, nor is anything else; restart all roles")
+                raise ReloadRefusal(
+                    f"config /{key}: another folder; not loaded, nor is anything else; restart all roles"
+                )
         return wanted
 
     async def _accept(self, copy: bytes | None) -> InForce:
@@ -92,11 +94,11 @@ class Reloader:
         try:
             accepted = accept(self._context.config_file)
         except (BadConfig, OSError) as reason:
-            raise NotTaken(str(reason)) from reason
+            raise ReloadRefusal(str(reason)) from reason
         refusals = list(filter(None, (await self._configure()).values()))
         if refusals:
             await self._take_back(copy)
-            raise NotTaken("; ".join(refusals))
+            raise ReloadRefusal("; ".join(refusals))
         return accepted
 
     async def _take_back(self, copy: bytes | None) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import Engine, func, select
 
 from filterd.control.context import Context
 from filterd.control.publisher import Publisher
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.lists.rails import canary_of
-from filterd.process.control_messages import OrdersChanged, PolicyChanged
+from filterd.process.control_messages import OrdersUpdate, PolicyUpdate
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.canary.rules import Policy
@@ -32,7 +32,7 @@ MOST_TURNS = 8  # looks in a row; who approves many entries at another gateway t
 async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
     """Publish again where that is due, or a worker serves something else than it should.
 
-    at   now, by the trusted clock.   Raises CompileFailed, OSError."""
+    at   now, by the trusted clock.   Raises CompileFailure, OSError."""
     config, engine = context.config, context.engine
     is_due, waits = await asyncio.to_thread(_look, engine, publisher.orders_revision, at, canary_of(config))
     served = [status.generations for status in await ask_status(config.run_dir, workers_of(config))]
@@ -42,7 +42,7 @@ async def settle(context: Context, publisher: Publisher, at: datetime) -> None:
         await publisher.names_changed()
 
 
-class Disagreement(Refused):
+class Disagreement(ApiRefusal):
     """Another gateway decides of orders otherwise, and each undoes what the other has decided."""
 
 
@@ -53,7 +53,7 @@ class OtherGateways:
         self._engine, self._publisher = engine, publisher
         self._newest, self._turns = 0, 0
 
-    def missed(self) -> list[OrdersChanged | PolicyChanged]:
+    def missed(self) -> list[OrdersUpdate | PolicyUpdate]:
         """What the database has of which the images of this box know nothing yet.   Cost: three rows
 
         Raises Disagreement where orders change look after look, and none is new."""
@@ -70,8 +70,8 @@ class OtherGateways:
                 "another gateway with this database decides of orders otherwise; looked at once a minute now; "
                 "give all of them the same /protected, and a gate to all or to none"
             )
-        said: list[OrdersChanged | PolicyChanged] = [PolicyChanged()] if has_people else []
-        return said + ([OrdersChanged()] if has_orders else [])
+        said: list[OrdersUpdate | PolicyUpdate] = [PolicyUpdate()] if has_people else []
+        return said + ([OrdersUpdate()] if has_orders else [])
 
 
 def _look(engine: Engine, since: int, at: datetime, canary: Policy | None) -> tuple[bool, bool]:

@@ -34,7 +34,7 @@ class ZonePublisher:
         self._numbered = context.config.rpz, context.config.splash
 
     async def serve(self) -> None:
-        """Serve until cancelled.   Raises OSError, ValueError, CompileFailed where the zones cannot be served."""
+        """Serve until cancelled.   Raises OSError, ValueError, CompileFailure where the zones cannot be served."""
         await self._number()
         server = zone_server(self._context.config)
         self._note(server)

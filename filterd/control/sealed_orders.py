@@ -15,10 +15,10 @@ from typing import Final
 
 from filterd.control.context import Context
 from filterd.lists.rails import order_rails_of
-from filterd.lists.reader_client import ReaderFailed
+from filterd.lists.reader_client import ReaderFailure
 from filterd.lists.sealed_client import sealed_reader_of
 from filterd.lists.sealed_orders import SealedOrder, bundle_of, source_of_order
-from mgmt.orders.sealed_messages import Reading, Sealed, is_as_stored, keep_reading, messages, readings
+from mgmt.orders.sealed_messages import Reading, StoredMessage, is_as_stored, keep_reading, messages, readings
 from mgmt.orders.sealed_orders import approve_steps, in_force
 from parental.store.database import reading, writing
 from rules.errors import BadList, BadSource
@@ -55,7 +55,7 @@ class SealedOrders:
         for each in new:
             try:
                 found = self._read(each)
-            except ReaderFailed as reason:
+            except ReaderFailure as reason:
                 failed.append(f"order {each.order.id}: {reason}")
                 continue
             with writing(self._context.engine) as conn:
@@ -64,8 +64,8 @@ class SealedOrders:
         if failed:
             raise OSError(f"{'; '.join(failed)}; not read, tried again; withdraw what its issuer cannot correct")
 
-    def _read(self, sealed: Sealed) -> Reading:
-        """Raises OSError: no reader is there, and all wait; ReaderFailed: this one alone."""
+    def _read(self, sealed: StoredMessage) -> Reading:
+        """Raises OSError: no reader is there, and all wait; ReaderFailure: this one alone."""
         if not is_as_stored(sealed):
             return Reading(0, 0, NOT_AS_STORED)
         try:
@@ -89,5 +89,5 @@ class SealedOrders:
             approve_steps(conn, {each.order.id for each in chosen}, datetime.now(UTC))
 
 
-def _as_listed(sealed: Sealed) -> SealedOrder:
+def _as_listed(sealed: StoredMessage) -> SealedOrder:
     return SealedOrder(int(sealed.order.id), sealed.message.format, sealed.message.octets)

@@ -38,7 +38,7 @@ from filterd.control.locks import Locks
 from filterd.control.midnight import Midnight
 from filterd.control.pages.page_settings import PageSettings
 from filterd.control.publisher import Publisher
-from filterd.control.reloader import NotTaken, Reloader
+from filterd.control.reloader import Reloader, ReloadRefusal
 from filterd.control.rpz_server import ZonePublisher
 from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
@@ -47,52 +47,61 @@ from filterd.control.splash.screen_time import SplashScreenTime
 from filterd.control.splash.tickets import SplashTickets
 from filterd.control.watches.siem import SiemWatch
 from filterd.database.access import reserve_of
-from filterd.images.compile import CompileFailed
+from filterd.images.compile import CompileFailure
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.updater import ListsFailed
-from filterd.process.codec import Failed
+from filterd.lists.updater import ListsFailure
+from filterd.process.codec import FailureReply
 from filterd.process.control_messages import (
-    AppealKept,
+    AppealNumber,
     AskFamily,
     BeginTime,
+    ClosureQuery,
     ControlRequest,
     ControlStatus,
     EventsFrom,
+    ExcessQuestions,
     Explain,
     Explanation,
     FindReport,
-    Found,
-    Identified,
+    FoundReport,
+    IdentifiedProfiles,
     Identify,
     InForce,
     ListDiff,
     ListsApprove,
     ListsDiff,
-    ListsKept,
     ListsRefresh,
     ListsRollback,
+    ListsStatus,
     ListsVersions,
     NextEvents,
-    OrdersChanged,
-    PolicyChanged,
-    Probed,
+    OrdersUpdate,
+    PolicyUpdate,
     PutAppeal,
     Reload,
     ReportMistake,
-    SessionsChanged,
-    SessionsHeld,
-    SettingsChanged,
-    SiemNoted,
+    SessionsReceipt,
+    SessionsUpdate,
+    SettingsUpdate,
+    SiemAck,
     SiemReport,
     SplashRequest,
     UseTicket,
-    WhyClosed,
 )
 from filterd.process.messages import Status
-from mgmt.contract.control import LAW, Asked, Begun, Closing, Receipt, Report, Shown, Ticketed
+from mgmt.contract.control import (
+    LAW,
+    ClosureReason,
+    Receipt,
+    Report,
+    RequestStatus,
+    ScreenTimeStart,
+    SettingsReceipt,
+    TicketOutcome,
+)
 from mgmt.records.wrong_blocks import find_report, report_mistake
 from mgmt.registers.appeals.store import put_appeal
-from parental.people.requests import Wanted
+from parental.people.requests import ChildRequest
 from parental.policy.profile import QUOTA
 from parental.store.database import reading, writing
 from rules.names.canonical import canonical_name
@@ -129,7 +138,7 @@ class Control:
         return self.context.faults
 
     async def start(self) -> None:
-        """Put everything in force as it is now.   Raises CompileFailed where there are no names to begin with."""
+        """Put everything in force as it is now.   Raises CompileFailure where there are no names to begin with."""
         await asyncio.to_thread(self.cuts.begin)
         compiled = self.publisher.usable_base()
         if compiled is None:
@@ -152,16 +161,16 @@ class Control:
         else:
             self.faults["clock"] = clock.fault
 
-    async def reload(self) -> InForce | Failed:
+    async def reload(self) -> InForce | FailureReply:
         """Take configuration and lists in again, and compile what has changed.
 
         Lists that cannot be compiled are a fault beside the keys that are in force by then."""
         try:
             async with self._reloading:
                 live, restart = await self.reloader.take()
-        except NotTaken as reason:
+        except ReloadRefusal as reason:
             self.context.note_fault("configuration", reason)
-            return Failed(str(reason))
+            return FailureReply(str(reason))
         self.faults.pop("configuration", None)
         faults = await self._compile_if_changed() | await self.lists.faults()
         return InForce(generations=self.publisher.generations, faults=faults, live=live, restart=restart)
@@ -170,7 +179,7 @@ class Control:
         """Compile the lists where they have changed; the fault, if there is one."""
         try:
             await self.lists.compile_if_changed()
-        except (CompileFailed, ListsFailed) as reason:
+        except (CompileFailure, ListsFailure) as reason:
             self.context.note_fault("lists", reason)
             return {"lists": str(reason)}
         self.faults.pop("lists", None)
@@ -180,77 +189,86 @@ class Control:
         self, request: ControlRequest
     ) -> (
         Receipt
-        | Shown
+        | SettingsReceipt
         | Explanation
         | ControlStatus
         | InForce
-        | ListsKept
+        | ListsStatus
         | ListDiff
-        | Identified
-        | SessionsHeld
+        | IdentifiedProfiles
+        | SessionsReceipt
         | NextEvents
-        | SiemNoted
-        | Failed
+        | SiemAck
+        | FailureReply
     ):
         """One request of control.sock."""
         match request:
-            case OrdersChanged():
+            case OrdersUpdate():
                 try:
                     return await self._with_reserve(self.publisher.names_changed)
                 finally:
                     self.sealed_orders.has_work.set()
-            case PolicyChanged():
+            case PolicyUpdate():
                 return await self._with_reserve(self.locks.policy_changed)
-            case SettingsChanged():
+            case SettingsUpdate():
                 return await self.pages.publish()
             case Reload():
                 return await self.reload()
             case ListsRefresh() | ListsApprove() | ListsRollback():
                 return await self.lists.change(request)
             case ListsVersions():
-                return ListsKept(await asyncio.to_thread(self.lists.kept))
+                return ListsStatus(await asyncio.to_thread(self.lists.kept))
             case ListsDiff(list_id, version):
                 return await self.lists.diff(list_id, version)
             case Status():
                 return await self.explainer.status()
             case Identify(names, since):
                 return await asyncio.to_thread(self.sessions.identify, names, since)
-            case SessionsChanged(prefixes, cut, losers):
+            case SessionsUpdate(prefixes, cut, losers):
                 return await self.sessions.changed(prefixes, cut, losers)
             case EventsFrom():
                 return await asyncio.to_thread(self.siem.events, request)
             case SiemReport():
                 self.siem.note(request)
-                return SiemNoted()
+                return SiemAck()
             case Explain(name, address, channel):
                 return await asyncio.to_thread(self._explain, name, address, channel)
 
     async def answer_splash(
         self, request: SplashRequest
-    ) -> Closing | Probed | Found | AppealKept | Ticketed | Begun | Asked | Failed:
+    ) -> (
+        ClosureReason
+        | ExcessQuestions
+        | FoundReport
+        | AppealNumber
+        | TicketOutcome
+        | ScreenTimeStart
+        | RequestStatus
+        | FailureReply
+    ):
         """One request of the splash's own socket."""
         try:
             match request:
-                case Probed(questions):
-                    return Probed(self.explainer.probed(questions))
-                case WhyClosed(name, address):
+                case ExcessQuestions(questions):
+                    return ExcessQuestions(self.explainer.probed(questions))
+                case ClosureQuery(name, address):
                     return await self._why_closed(name, address)
                 case ReportMistake(reason, name):
-                    return Found(await asyncio.to_thread(self._report, reason, name))
+                    return FoundReport(await asyncio.to_thread(self._report, reason, name))
                 case PutAppeal(sealed):
-                    return AppealKept(await asyncio.to_thread(self._appeal, sealed))
+                    return AppealNumber(await asyncio.to_thread(self._appeal, sealed))
                 case FindReport(reference):
-                    return Found(await asyncio.to_thread(self._found, reference))
+                    return FoundReport(await asyncio.to_thread(self._found, reference))
                 case UseTicket(code, address):
                     return await self._use_ticket(code, address)
                 case BeginTime(address):
                     return await self._begin_time(address)
                 case AskFamily(minutes, name, why, address):
-                    return await self._ask_family(Wanted(minutes, name, why), address)
+                    return await self._ask_family(ChildRequest(minutes, name, why), address)
         except ValueError as fault:
-            return Failed(str(fault))
+            return FailureReply(str(fault))
 
-    async def _why_closed(self, name: str | None, address: str | None) -> Closing:
+    async def _why_closed(self, name: str | None, address: str | None) -> ClosureReason:
         """As the explainer says, with what was asked for from there, whatever closes the name."""
         closing = self.explainer.why_closed(name, address)
         profile = self.publisher.tables.subscriber_of(address) if address else None
@@ -262,7 +280,7 @@ class Control:
         asked = await asyncio.to_thread(self.requests.newest, profile, datetime.now(UTC))
         return closing if closing.reason == LAW else replace(closing, asked=asked)
 
-    async def _ask_family(self, wanted: Wanted, address: str) -> Asked:
+    async def _ask_family(self, wanted: ChildRequest, address: str) -> RequestStatus:
         name = wanted.name and canonical_name(wanted.name)
         closing = self.explainer.why_closed(name, address)
         if closing.reason not in (OPENED_BY_TIME if name is None else OPENED_BY_NAME):
@@ -270,14 +288,14 @@ class Control:
         profile, now = self.publisher.tables.subscriber_of(address), datetime.now(UTC)
         return await asyncio.to_thread(self.requests.ask, profile, wanted._replace(name=name), now)
 
-    async def _use_ticket(self, code: str, address: str) -> Ticketed:
+    async def _use_ticket(self, code: str, address: str) -> TicketOutcome:
         tables, now = self.publisher.tables, datetime.now(UTC)
         used = await asyncio.to_thread(self.tickets.use, tables, code, address, now)
         if used.minutes:
             await self._with_reserve(self.locks.policy_changed)
         return used
 
-    async def _begin_time(self, address: str) -> Begun:
+    async def _begin_time(self, address: str) -> ScreenTimeStart:
         profile, now = self.publisher.tables.subscriber_of(address), datetime.now(UTC)
         begun = await asyncio.to_thread(self.screen_time.begin, profile, now)
         if begun.minutes:
@@ -313,8 +331,8 @@ class Control:
                 raise
             return await publish()
 
-    def _explain(self, name: str | None, address: str | None, channel: str) -> Explanation | Failed:
+    def _explain(self, name: str | None, address: str | None, channel: str) -> Explanation | FailureReply:
         try:
             return self.explainer.explain(name, address, channel)
         except ValueError as reason:
-            return Failed(str(reason))
+            return FailureReply(str(reason))

@@ -21,8 +21,8 @@ from filterd.control.publisher import Publisher
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.pool_locks import Pool
-from filterd.kernel.session_locks import Seen
-from filterd.process.control_messages import MOST_NAMES, Identified, SessionsHeld
+from filterd.kernel.session_locks import TableSnapshot
+from filterd.process.control_messages import MOST_NAMES, IdentifiedProfiles, SessionsReceipt
 from filterd.radius.nas import is_in
 from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.names import find_profiles
@@ -50,20 +50,20 @@ class Sessions:
         async with self._opening:
             await self._open()
 
-    def identify(self, names: Sequence[str], since: int) -> Identified:
+    def identify(self, names: Sequence[str], since: int) -> IdentifiedProfiles:
         """The profiles of names.   Raises DatabaseFault"""
         with reading(self._context.engine) as conn:
             found = find_profiles(conn, names, since, MOST_NAMES)
-        return Identified(found.profiles, found.revision, found.lost)
+        return IdentifiedProfiles(found.profiles, found.revision, found.lost)
 
-    async def changed(self, prefixes: Sequence[str], cut: Sequence[str], losers: Sequence[int]) -> SessionsHeld:
+    async def changed(self, prefixes: Sequence[str], cut: Sequence[str], losers: Sequence[int]) -> SessionsReceipt:
         """Lock and cut as the sessions are now.   Raises ValueError for no prefix, RuntimeError of the kernel"""
         told, told_ended = (frozenset(map(ip_network, each)) for each in (prefixes, cut))
         moved, ended = (frozenset(filter(self._is_of_a_pool, each)) for each in (told, told_ended))
         self._note_outside(len(told | told_ended) - len(moved | ended))
         await self.open()
         n_cut = await asyncio.to_thread(self._keeper.move_sessions, moved, losers, ended)
-        return SessionsHeld(n_cut or 0)
+        return SessionsReceipt(n_cut or 0)
 
     async def _open(self) -> None:
         try:
@@ -92,14 +92,14 @@ class Sessions:
         if is_first:
             log.warning("%s: %s", OUTSIDE, told)
 
-    def _see(self) -> Seen:
+    def _see(self) -> TableSnapshot:
         """The tables of this moment, and the pools."""
         tables = self._publisher.tables
         lines = [tables.images[at] for at in (2, 3, 8)]
         if [self._static.images[at] for at in (2, 3, 8)] != lines:
             base, delta, young = lines
             self._static = TableSet(subscribers=base, subscribers_delta=delta, subscribers_young=young)
-        return Seen(tables, self._static, self._pools)
+        return TableSnapshot(tables, self._static, self._pools)
 
 
 def _pools(entries: Iterable[Nas]) -> Iterator[Pool]:

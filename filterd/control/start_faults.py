@@ -6,9 +6,9 @@ traceback is in the log at level debug.
 
 from dns.base.errors import BadCertificate, UpstreamIsOurselves
 from filterd.config import BadConfig
-from filterd.errors import Missing, WrongUse
-from filterd.images.compile import CompileFailed
-from filterd.lists.updater import ListsFailed
+from filterd.errors import MissingPart, WrongUse
+from filterd.images.compile import CompileFailure
+from filterd.lists.updater import ListsFailure
 from filterd.radius.nas import BadSecret
 from parental.errors import DatabaseFault
 from parental.sessions.journal import BadSnapshot
@@ -16,7 +16,16 @@ from rules.errors import BadList
 
 # A plain RuntimeError is the kernel's refusal (filterd.kernel), in words.
 OF_THE_BOX = (
-    *(BadCertificate, BadConfig, BadList, CompileFailed, DatabaseFault, ListsFailed, Missing, UpstreamIsOurselves),
+    *(
+        BadCertificate,
+        BadConfig,
+        BadList,
+        CompileFailure,
+        DatabaseFault,
+        ListsFailure,
+        MissingPart,
+        UpstreamIsOurselves,
+    ),
     *(BadSecret, BadSnapshot, WrongUse),
 )
 

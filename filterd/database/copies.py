@@ -18,11 +18,11 @@ from typing import IO, BinaryIO, cast
 
 from filterd.box.as_owner import as_owner_of
 from filterd.database.health import faults_within
-from filterd.errors import Missing, WrongUse
-from parental.errors import DatabaseDamaged
+from filterd.errors import MissingPart, WrongUse
+from parental.errors import DatabaseDamage
 from parental.store.database import reading
 from parental.store.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
-from parental.store.revisions import Found, State, find_revision, upgrade
+from parental.store.revisions import DatabaseRevision, State, find_revision, upgrade
 from rules.atomic_file import writing_whole
 
 # Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.
@@ -39,7 +39,9 @@ DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FRO
 
 
 def back_up(where: Where, file: Path) -> str:
-    """Copy a database into a new file, its digest beside it; the digest.   Raises WrongUse, Missing, DatabaseFault."""
+    """Copy a database into a new file, its digest beside it; the digest.
+
+    Raises WrongUse, MissingPart, DatabaseFault."""
     if os.path.lexists(file):
         raise WrongUse(f"{file}: there already; not overwritten; name another file")
     try:
@@ -55,14 +57,16 @@ def back_up(where: Where, file: Path) -> str:
             with writing_whole(digest_file(file)) as noted:
                 noted.write(f"{digest}  {file.name}\n".encode())
     except OSError as reason:
-        raise Missing(f"{reason.filename or file}: {reason.strerror}; no copy made; name a place with room") from reason
+        raise MissingPart(
+            f"{reason.filename or file}: {reason.strerror}; no copy made; name a place with room"
+        ) from reason
     return digest
 
 
-def restore(file: Path, where: Where, is_forced: bool) -> Found:
+def restore(file: Path, where: Where, is_forced: bool) -> DatabaseRevision:
     """Put a copy in the place of a database that nobody uses; its revision.
 
-    is_forced  also where there is one already.   Raises WrongUse, Missing, DatabaseFault"""
+    is_forced  also where there is one already.   Raises WrongUse, MissingPart, DatabaseFault"""
     _check_digest(file)
     if isinstance(where, str):
         _refuse_another(where, is_forced)
@@ -98,17 +102,17 @@ def _copy_sqlite(source: Path, target: Path) -> None:
         new.execute("PRAGMA journal_mode = OFF")  # all that it opens is open now, with the rights of who asks
         with as_owner_of(source.parent):
             if not source.exists():
-                raise Missing(f"database {source}: not there; no copy made")
+                raise MissingPart(f"database {source}: not there; no copy made")
             refuse_planted(source)
             try:
                 with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
                     old.backup(new)  # in one step: between two, each commit of a writer would make it begin again
             except sqlite3.DatabaseError as reason:
-                raise DatabaseDamaged(f"database {source}: {reason}; no copy made") from reason
+                raise DatabaseDamage(f"database {source}: {reason}; no copy made") from reason
 
 
-def _refuse_unsound(file: Path) -> Found:
-    """The revision of a copy that holds together.   Raises DatabaseDamaged"""
+def _refuse_unsound(file: Path) -> DatabaseRevision:
+    """The revision of a copy that holds together.   Raises DatabaseDamage"""
     engine = engine_of_copy(file)
     try:
         with reading(engine) as conn:
@@ -117,7 +121,7 @@ def _refuse_unsound(file: Path) -> Found:
         engine.dispose()
     if faults or found.state in (State.EMPTY, State.UNKNOWN):
         why = faults[0] if faults else f"revision {found.revision or '(none)'} is not known here"
-        raise DatabaseDamaged(f"{file}: {why}; nothing done; take another copy")
+        raise DatabaseDamage(f"{file}: {why}; nothing done; take another copy")
     return found
 
 
@@ -133,13 +137,13 @@ def _is_empty(where: Where) -> bool:
     try:
         with reading(engine) as conn:
             return find_revision(conn).state is State.EMPTY
-    except DatabaseDamaged:
+    except DatabaseDamage:
         return False
     finally:
         engine.dispose()
 
 
-def _restore_sqlite(copy: BinaryIO, path: Path) -> Found:
+def _restore_sqlite(copy: BinaryIO, path: Path) -> DatabaseRevision:
     try:
         with writing_whole(path) as file:
             os.fchmod(file.fileno(), _mode_in(path.parent))
@@ -149,11 +153,11 @@ def _restore_sqlite(copy: BinaryIO, path: Path) -> Found:
             for rest in FILES[1:]:  # of the one before: they would be taken for the new one's
                 path.with_name(path.name + rest).unlink(missing_ok=True)
     except OSError as reason:
-        raise Missing(f"{reason.filename or path}: {reason.strerror}; not restored; run as root") from reason
+        raise MissingPart(f"{reason.filename or path}: {reason.strerror}; not restored; run as root") from reason
     return found
 
 
-def _restore_postgresql(file: Path, url: str) -> Found:
+def _restore_postgresql(file: Path, url: str) -> DatabaseRevision:
     _run("pg_restore", "--list", str(file))
     _replace_postgresql(file, url)
     engine = engine_of(url)
@@ -168,7 +172,7 @@ def _restore_postgresql(file: Path, url: str) -> Found:
 
 
 def _replace_postgresql(file: Path, url: str) -> None:
-    """Drop what is there and load a copy, in one transaction.   Raises Missing
+    """Drop what is there and load a copy, in one transaction.   Raises MissingPart
 
     pg_restore's --clean would drop only what is in the copy: a newer release's tables would stay, or refuse it."""
     psql = ("psql", "--no-password", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={url}")
@@ -177,7 +181,7 @@ def _replace_postgresql(file: Path, url: str) -> None:
             is_whole = _give_copy(cast("IO[bytes]", loading.stdin), file, told)
         if not is_whole or loading.returncode != 0:
             told.seek(0)
-            raise Missing(f"psql: {' '.join(told.read().decode(errors='replace').split())}; nothing done")
+            raise MissingPart(f"psql: {' '.join(told.read().decode(errors='replace').split())}; nothing done")
 
 
 def _give_copy(commands: IO[bytes], file: Path, told: IO[bytes]) -> bool:
@@ -210,7 +214,7 @@ def _digest_of(file: Path) -> str:
 
 
 def _run(program: str, *arguments: str, into: BinaryIO | None = None) -> None:
-    """Run a program of PostgreSQL's, which asks for no password.   into  what it prints   Raises Missing"""
+    """Run a program of PostgreSQL's, which asks for no password.   into  what it prints   Raises MissingPart"""
     try:
         done = subprocess.run(
             [program, *arguments] if "--list" in arguments else [program, "--no-password", *arguments],
@@ -220,6 +224,6 @@ def _run(program: str, *arguments: str, into: BinaryIO | None = None) -> None:
             check=False,
         )
     except FileNotFoundError as reason:
-        raise Missing(f"{program} is missing; nothing done; install postgresql-client") from reason
+        raise MissingPart(f"{program} is missing; nothing done; install postgresql-client") from reason
     if done.returncode != 0:
-        raise Missing(f"{program}: {' '.join(done.stderr.split())}; nothing done")
+        raise MissingPart(f"{program}: {' '.join(done.stderr.split())}; nothing done")

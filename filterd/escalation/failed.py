@@ -1,5 +1,5 @@
 """What goes wrong when a message is delivered."""
 
 
-class DeliveryFailed(Exception):
+class DeliveryFailure(Exception):
     """A receiver did not take a message; the text says why, and holds nothing of the message."""

@@ -12,8 +12,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from filterd.config.orders import MailServer
-from filterd.escalation.failed import DeliveryFailed
-from mgmt.orders.deadlines.alarms import Said
+from filterd.escalation.failed import DeliveryFailure
+from mgmt.orders.deadlines.alarms import AlarmMessage
 
 TIMEOUT_S = 20.0  # of each step; the job as a whole ends earlier (filterd.escalation.watch)
 BY = {
@@ -24,7 +24,7 @@ BY = {
 }
 
 
-def mail_of(said: Said, to: str, sender: str, key: str, at: datetime) -> EmailMessage:
+def mail_of(said: AlarmMessage, to: str, sender: str, key: str, at: datetime) -> EmailMessage:
     """The mail.   key  of the notice;   at  of its date (aware)"""
     mail = EmailMessage()
     mail["Subject"] = f"filterd: order {said.order}: {passed(said.alarm)}"
@@ -46,7 +46,7 @@ def passed(alarm: str) -> str:
 
 
 def send(server: MailServer, mail: EmailMessage) -> None:
-    """Hand it over.   Raises DeliveryFailed"""
+    """Hand it over.   Raises DeliveryFailure"""
     host, _, port = (server.server or "").rpartition(":")
     try:
         context = ssl.create_default_context(cafile=server.ca)
@@ -57,13 +57,13 @@ def send(server: MailServer, mail: EmailMessage) -> None:
                 client.login(server.user, server.password.read_text().strip())
             client.send_message(mail)
     except smtplib.SMTPResponseException as reason:
-        raise DeliveryFailed(f"{server.server}: it answered {reason.smtp_code}") from reason
+        raise DeliveryFailure(f"{server.server}: it answered {reason.smtp_code}") from reason
     except smtplib.SMTPRecipientsRefused as reason:
-        raise DeliveryFailed(f"{server.server}: it takes no mail for this address") from reason
+        raise DeliveryFailure(f"{server.server}: it takes no mail for this address") from reason
     except UnicodeError as reason:
-        raise DeliveryFailed(f"{server.server}: its user or password is not ASCII; write others") from reason
+        raise DeliveryFailure(f"{server.server}: its user or password is not ASCII; write others") from reason
     except (smtplib.SMTPException, OSError) as reason:
-        raise DeliveryFailed(f"{server.server}: {_why(reason)}") from reason
+        raise DeliveryFailure(f"{server.server}: {_why(reason)}") from reason
 
 
 def _connected(security: str, host: str, port: int, context: ssl.SSLContext) -> smtplib.SMTP:
@@ -77,7 +77,7 @@ def _why(reason: Exception) -> str:
     return words or (str(reason) or type(reason).__name__)[:200]
 
 
-def _lines(said: Said) -> list[str]:
+def _lines(said: AlarmMessage) -> list[str]:
     lines = [
         f"Order {said.order}: {passed(said.alarm)}.",
         "",

@@ -22,7 +22,7 @@ from filterd.config.web_settings import clocks_of
 from filterd.escalation.contacts import contacts_of, shown
 from filterd.process.jobs import run_job
 from mgmt.ledger import trusted_clock
-from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.ledger.trusted_clock import Clocks, ClockStep
 from mgmt.orders.canary.alarms import give_rollbacks, is_of_rollback
 from mgmt.orders.dates import for_review, lapse_due
 from mgmt.orders.deadlines.alarms import clocks_of as clocks_of_orders
@@ -37,19 +37,19 @@ JOB_S = 60.0  # for all of them: a receiver that drips its answer ends here; sho
 NICENESS = 10
 
 
-class Undelivered(OSError):
+class UndeliveredMessages(OSError):
     """Messages wait for receivers that do not take them."""
 
 
 def look(engine: Engine, records: Engine, config: Config, clocks: Clocks) -> list[int]:
     """Mark what has expired, give the alarms that are due, and claim the messages that are; their numbers.   Blocking.
 
-    records  of the role that keeps the trusted clock.   Raises ClockStepped: nothing was given, nothing expired"""
+    records  of the role that keeps the trusted clock.   Raises ClockStep: nothing was given, nothing expired"""
     with writing(records) as conn:
         try:
             now_s = trusted_clock.look(conn, clocks).time_s
-        except ClockStepped as reason:
-            raise ClockStepped(
+        except ClockStep as reason:
+            raise ClockStep(
                 str(reason).replace(
                     "nothing is forgotten", "no approval and no alarm of an order is given, and none expires"
                 )
@@ -98,9 +98,9 @@ def note_unended(engine: Engine, numbers: Sequence[int], fault: str) -> None:
 
 
 def refuse_undelivered(engine: Engine) -> None:
-    """Raises Undelivered, with a sentence for each receiver."""
+    """Raises UndeliveredMessages, with a sentence for each receiver."""
     with reading(engine) as conn:
         found = failing(conn)
     if found:
         words = (f"{shown(each.receiver)}: {each.fault}; {each.n} alarms wait and are tried again" for each in found)
-        raise Undelivered(f"{'; '.join(words)}; see /orders/contacts and /orders/mail")
+        raise UndeliveredMessages(f"{'; '.join(words)}; see /orders/contacts and /orders/mail")

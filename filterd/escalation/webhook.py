@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from filterd.client.issuer_key import sign_with
-from filterd.escalation.failed import DeliveryFailed
+from filterd.escalation.failed import DeliveryFailure
 
 TIMEOUT_S = 20.0  # of each step
 
@@ -28,7 +28,7 @@ class _Straight(urllib.request.HTTPRedirectHandler):
 
 
 def post(url: str, body: bytes, key: str, signing: Ed25519PrivateKey, ca: Path | None) -> None:
-    """Post a message.   key  of the notice.   Raises DeliveryFailed"""
+    """Post a message.   key  of the notice.   Raises DeliveryFailure"""
     headers = {"Content-Type": "application/json", "Idempotency-Key": key, "User-Agent": "filterd"}
     try:
         sign_with(signing, headers, "POST", url, body, ("idempotency-key",))
@@ -40,8 +40,8 @@ def post(url: str, body: bytes, key: str, signing: Ed25519PrivateKey, ca: Path |
             return
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise DeliveryFailed(f"it answered {refusal.code}") from refusal
+            raise DeliveryFailure(f"it answered {refusal.code}") from refusal
     except (OSError, http.client.HTTPException) as reason:
         inner = getattr(reason, "reason", reason)
         words = inner.strerror if isinstance(inner, OSError) and not isinstance(inner, ssl.SSLError) else None
-        raise DeliveryFailed((words or str(inner) or type(inner).__name__)[:200]) from reason
+        raise DeliveryFailure((words or str(inner) or type(inner).__name__)[:200]) from reason

@@ -25,7 +25,7 @@ AnswerLine = Callable[[str, str], str]  # text as given and canonical form → t
 
 
 @dataclass(slots=True)
-class Asking:
+class BulkQuery:
     """Whom and when to ask for, and how to tell an answer: as JSON, or by the canonical form alone.
 
     channel  None: dns for a name, http for a URL"""

@@ -20,7 +20,7 @@ from fastpath.wire.packet import Packet, packet
 from fastpath.wire.quic import VERSIONS
 from fastpath.wire.url import host_text, join
 from filterd.explain.explain import explain, explain_url
-from filterd.explain.pcap import Broken, Frame
+from filterd.explain.pcap import BrokenPacket, Frame
 from filterd.images.words import word
 
 PROTO_TCP = 6
@@ -62,9 +62,9 @@ class Inspector:
         self._tables = tables
         self._replay = Replay([TLS_PORT], [HTTP_PORT])
 
-    def see(self, frame: Frame | Broken) -> Iterator[Found]:
+    def see(self, frame: Frame | BrokenPacket) -> Iterator[Found]:
         """What this packet completes."""
-        if isinstance(frame, Broken):
+        if isinstance(frame, BrokenPacket):
             yield {"channel": None, "undecidable": frame.reason}
             return
         try:

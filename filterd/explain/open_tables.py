@@ -15,7 +15,7 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from filterd.box.keys import hold_image_key
 from filterd.config.schema import DEFAULT_STATE_DIR
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.explain.progress import progress_bar
 from filterd.images.attribution import Attribution
 from rules.compiler.compile import compile_sources
@@ -31,7 +31,7 @@ COMPILED = "compiled.json"  # of the daemon's compilation, see filterd.images.co
 
 def open_tables(lists: Iterable[str], images: Path | None, folder: Path) -> TableSet:
     """Tables of lists compiled into `folder`, or else of the images of a directory, or else, where this box has none,
-    of nothing, which stderr is told.   Raises WrongUse, Missing."""
+    of nothing, which stderr is told.   Raises WrongUse, MissingPart."""
     texts = list(lists)
     if not texts and images is None and not (IMAGES_DIR / MANIFEST).exists():
         print(f"{IMAGES_DIR}: no images there; nothing is blocked; give --list SOURCE or --images DIR", file=sys.stderr)
@@ -53,12 +53,12 @@ def _in_force(directory: Path) -> tuple[TableSet, Attribution | None]:
         hold_image_key(directory.parent)
         tables = TableSet.open(manifest)
     except FileNotFoundError as reason:
-        raise Missing(f"{manifest}: not there; nothing looked up; give --list SOURCE or --images DIR") from reason
+        raise MissingPart(f"{manifest}: not there; nothing looked up; give --list SOURCE or --images DIR") from reason
     except PermissionError as reason:
         who = "run it as root, or as a role that reads the images"
-        raise Missing(f"{reason.filename}: {reason.strerror}; nothing looked up; {who}") from reason
+        raise MissingPart(f"{reason.filename}: {reason.strerror}; nothing looked up; {who}") from reason
     except (BadImage, ValueError, OSError) as reason:
-        raise Missing(f"{manifest}: {reason}; nothing looked up; give --list SOURCE or --images DIR") from reason
+        raise MissingPart(f"{manifest}: {reason}; nothing looked up; give --list SOURCE or --images DIR") from reason
     generation = tables.generations["names"][0]
     path = image_path(directory, "origins", generation)
     try:

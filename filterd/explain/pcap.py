@@ -1,8 +1,8 @@
 """Reads IP packets from capture files (pcap and pcapng).
 
-Invariants: a packet that cannot be read is reported as a `Broken`, never raised, and the next one follows where its
-length is known; no block's length is believed beyond the file's end or BLOCK_OCTETS.   Source: draft-ietf-opsawg-pcap,
-draft-ietf-opsawg-pcapng.
+Invariants: a packet that cannot be read is reported as a `BrokenPacket`, never raised, and the next one follows where
+its length is known; no block's length is believed beyond the file's end or BLOCK_OCTETS.   Source:
+draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.
 """
 
 import struct
@@ -25,13 +25,13 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenPacket:
     """A packet that could not be read, and why."""
 
     reason: str
 
 
-def iter_frames(path: Path) -> Iterator[Frame | Broken]:
+def iter_frames(path: Path) -> Iterator[Frame | BrokenPacket]:
     """Every IP packet of a capture file, in order.   Raises OSError, ValueError for a file that is no capture."""
     with path.open("rb") as file:
         magic = file.read(4)
@@ -54,28 +54,28 @@ _PCAP_MAGICS = {
 }
 
 
-def _iter_pcap(file: BinaryIO) -> Iterator[Frame | Broken]:
+def _iter_pcap(file: BinaryIO) -> Iterator[Frame | BrokenPacket]:
     header = file.read(24)
     order, per_second = _PCAP_MAGICS[header[:4]]
     if len(header) < 24:
-        yield Broken("the file ends inside its header")
+        yield BrokenPacket("the file ends inside its header")
         return
     link = struct.unpack_from(order + "I", header, 20)[0] & 0xFFFF  # the upper bits tell of a frame check sequence
     while record := file.read(16):
         if len(record) < 16:
-            yield Broken("the file ends inside a record's header")
+            yield BrokenPacket("the file ends inside a record's header")
             return
         seconds, fraction, n, _ = struct.unpack(order + "IIII", record)
         if n > BLOCK_OCTETS:
-            yield Broken(f"a record of {n} octets; the rest cannot be read")
+            yield BrokenPacket(f"a record of {n} octets; the rest cannot be read")
             return
         data = file.read(n)
         if len(data) < n:
-            yield Broken("the file ends inside a packet")
+            yield BrokenPacket("the file ends inside a packet")
         yield from _framed(seconds + fraction / per_second, link, data)
 
 
-def _iter_pcapng(file: BinaryIO) -> Iterator[Frame | Broken]:
+def _iter_pcapng(file: BinaryIO) -> Iterator[Frame | BrokenPacket]:
     order = "<"
     links: list[tuple[int, int]] = []  # of each interface: link type, ticks a second
     while head := file.read(8):
@@ -84,23 +84,23 @@ def _iter_pcapng(file: BinaryIO) -> Iterator[Frame | Broken]:
             file.seek(-len(mark), 1)
             order, links = (">" if mark == b"\x1a\x2b\x3c\x4d" else "<"), []
         if len(head) < 8:
-            yield Broken("the file ends inside a block's header")
+            yield BrokenPacket("the file ends inside a block's header")
             return
         kind, n = struct.unpack(order + "II", head)
         if not 12 <= n <= BLOCK_OCTETS or n % 4:
-            yield Broken(f"a block of {n} octets; the rest cannot be read")
+            yield BrokenPacket(f"a block of {n} octets; the rest cannot be read")
             return
         body = file.read(n - 8)[:-4]
         if len(body) < n - 12:
-            yield Broken("the file ends inside a block")
+            yield BrokenPacket("the file ends inside a block")
             return
         try:
             yield from _block(kind, body, order, links)
         except (struct.error, IndexError):
-            yield Broken(f"a block of type {kind} contradicts itself")
+            yield BrokenPacket(f"a block of type {kind} contradicts itself")
 
 
-def _block(kind: int, body: bytes, order: str, links: list[tuple[int, int]]) -> Iterator[Frame | Broken]:
+def _block(kind: int, body: bytes, order: str, links: list[tuple[int, int]]) -> Iterator[Frame | BrokenPacket]:
     if kind == 1:  # interface description
         links.append((struct.unpack_from(order + "H", body)[0], _ticks_a_second(body[8:], order)))
     elif kind == 6:  # enhanced packet
@@ -130,11 +130,11 @@ def _ticks_a_second(options: bytes, order: str) -> int:
     return 1_000_000
 
 
-def _framed(time_s: float, link: int, data: bytes) -> Iterator[Frame | Broken]:
+def _framed(time_s: float, link: int, data: bytes) -> Iterator[Frame | BrokenPacket]:
     try:
         packet = ip_packet(link, data)
     except ValueError as reason:
-        yield Broken(str(reason))
+        yield BrokenPacket(str(reason))
         return
     if packet:
         yield Frame(time_s, packet)

@@ -42,7 +42,7 @@ log = logging.getLogger("filterd.control.service")
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class BroughtNames:
     """wires  names in wire form, and URLs;   beyond  ids of lists that have brought more than MOST"""
 
     wires: frozenset[bytes] = frozenset()
@@ -76,19 +76,19 @@ def write_brought(
         out.write(json.dumps({"wires": [wire.hex() for wire in sorted(wires)], "beyond": beyond}).encode())
 
 
-def take_brought(config: Config) -> Brought:
+def take_brought(config: Config) -> BroughtNames:
     """What the last job has left, once."""
     path = config.state_dir / LISTS / FILE
     try:
         octets = path.read_bytes()
         path.unlink()
         said = json.loads(octets)
-        return Brought(frozenset(map(bytes.fromhex, said["wires"])), tuple(said["beyond"]))
+        return BroughtNames(frozenset(map(bytes.fromhex, said["wires"])), tuple(said["beyond"]))
     except FileNotFoundError:
-        return Brought()
+        return BroughtNames()
     except (OSError, ValueError, KeyError) as reason:
         log.warning("%s: %s; what runs of new names goes on, new connections are judged", path, reason)
-        return Brought()
+        return BroughtNames()
 
 
 # ----------------------------------------------------------------------------------------------------------------------

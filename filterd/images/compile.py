@@ -50,12 +50,12 @@ REMEMBERED = "compiled.json"
 READING = 5  # raise it with what a format or a rail makes of a line: boxes then compile their copies again
 
 
-class CompileFailed(RuntimeError):
+class CompileFailure(RuntimeError):
     """The lists could not be compiled; the base in force stays."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class NamesBase:
     """One names base."""
 
     generation: int
@@ -78,17 +78,17 @@ def _inputs(config: Config, sources: Sequence[Source]) -> list[Any]:
     return [listed, helping, protected, watch_inputs(config), READING]
 
 
-def remembered(images_dir: Path) -> Compiled | None:
+def remembered(images_dir: Path) -> NamesBase | None:
     """The newest base that was compiled, in force or not; None where nothing is known of one."""
     try:
         said = json.loads((images_dir / REMEMBERED).read_bytes())
         lists = [ListSpec(*row) for row in said["lists"]]
-        return Compiled(said["generation"], said["inputs"], lists, said["report"], said["orders_revision"])
+        return NamesBase(said["generation"], said["inputs"], lists, said["report"], said["orders_revision"])
     except (OSError, ValueError, KeyError, TypeError):  # not there, or written by another version: compile again
         return None
 
 
-def remember(images_dir: Path, compiled: Compiled) -> None:
+def remember(images_dir: Path, compiled: NamesBase) -> None:
     """Note what the newest base is made of.   Its image must be there."""
     said = {
         "generation": compiled.generation,
@@ -101,20 +101,20 @@ def remember(images_dir: Path, compiled: Compiled) -> None:
         file.write(json.dumps(said).encode())
 
 
-async def compile_base(config: Config, config_file: Path, niceness: int) -> Compiled:
-    """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailed."""
+async def compile_base(config: Config, config_file: Path, niceness: int) -> NamesBase:
+    """Compile the last good copies into the images directory; not in force yet.   Raises CompileFailure."""
     exit_code, stderr, _ = await run_job(["compile", "--config", str(config_file), "--kept", "--confined"], niceness)
     compiled = remembered(config.state_dir / IMAGES)
     if exit_code != 0 or compiled is None:
-        raise CompileFailed(stderr or f"compile: exit code {exit_code}; nothing changed")
+        raise CompileFailure(stderr or f"compile: exit code {exit_code}; nothing changed")
     return compiled
 
 
 async def compile_people(config_file: Path, level: Level, niceness: int) -> None:
-    """Write a level of subscribers and policy; not in force yet.   Raises CompileFailed."""
+    """Write a level of subscribers and policy; not in force yet.   Raises CompileFailure."""
     exit_code, stderr, _ = await run_job(["compile", "--config", str(config_file), "--people", level], niceness)
     if exit_code != 0:
-        raise CompileFailed(stderr or f"compile --people {level}: exit code {exit_code}; nothing changed")
+        raise CompileFailure(stderr or f"compile --people {level}: exit code {exit_code}; nothing changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def compile_kept(config: Config, engine: Engine, progress: Progress | None, base
         specs, said = list_specs(sources), report_as_json(report)
         if before is not None:
             write_brought(config, sources, before.lists, before.report)
-        remember(images, Compiled(generation, inputs, specs, said, orders.revision))
+        remember(images, NamesBase(generation, inputs, specs, said, orders.revision))
     return report
 
 

@@ -12,13 +12,15 @@ from typing import Any
 from filterd.box.places import IMAGES
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.images.compile import remembered
 from rules.compiler.sealed_digests import MOST_ENTRIES
 
 
 def tell_entries(config: Config, entry: ListEntry, is_json: bool) -> int:
-    """Print how many entries of a list are enforced how far, and which ones are not enforced whole.   Raises Refused"""
+    """Print how many entries of a list are enforced how far, and which ones are not enforced whole.
+
+    Raises ApiRefusal"""
     said = _report_of(config, entry)
     version = str(said["file"]).rpartition("-")[2]
     counts = {state: n for state, n in said["enforceability"].items() if n}
@@ -29,10 +31,10 @@ def tell_entries(config: Config, entry: ListEntry, is_json: bool) -> int:
 
 
 def tell_orders(config: Config, is_json: bool) -> int:
-    """The same of each sealed order that is in force.   Raises Refused"""
+    """The same of each sealed order that is in force.   Raises ApiRefusal"""
     said = _compiled(config, SEALED_ORDERS)
     if said is None:
-        raise Refused("no sealed order is in force; nothing shown; see how far they are: filterd orders list")
+        raise ApiRefusal("no sealed order is in force; nothing shown; see how far they are: filterd orders list")
     for order, counts in said["letters"].items():
         print(json.dumps({"order": int(order), "counts": counts}) if is_json else f"order {_counted(order, counts)}")
         _tell_lines(order, said["lines"].get(order, {}), is_json)
@@ -50,10 +52,12 @@ def _tell_lines(of: str, states: Mapping[str, Sequence[int]], is_json: bool) -> 
 
 def _report_of(config: Config, entry: ListEntry) -> dict[str, Any]:
     if not entry.sealed:
-        raise Refused(f"list {entry.id}: not sealed; nothing shown; filterd compile --json reports on other lists")
+        raise ApiRefusal(f"list {entry.id}: not sealed; nothing shown; filterd compile --json reports on other lists")
     if (said := _compiled(config, entry.id)) is not None:
         return said
-    raise Refused(f"list {entry.id}: nothing of it is compiled yet; nothing shown; see: filterd lists list {entry.id}")
+    raise ApiRefusal(
+        f"list {entry.id}: nothing of it is compiled yet; nothing shown; see: filterd lists list {entry.id}"
+    )
 
 
 def _compiled(config: Config, list_id: str) -> dict[str, Any] | None:

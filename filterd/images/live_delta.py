@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from fastpath.images.tables import TableSet
-from filterd.images.compile import Compiled
+from filterd.images.compile import NamesBase
 from filterd.lists.order_rails import OrderRails, is_well_formed
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.live import (
@@ -44,7 +44,7 @@ class LiveDelta:
     base  its tables, open;  conn  one transaction, in which all orders are read;  rails  of orders, may be replaced.
     Raises ValueError for a base that has no list of orders."""
 
-    def __init__(self, base: TableSet, compiled: Compiled, conn: Connection, rails: OrderRails) -> None:
+    def __init__(self, base: TableSet, compiled: NamesBase, conn: Connection, rails: OrderRails) -> None:
         self.base, self.compiled, self.rails = base, compiled, rails
         # By place of an order in shadow; 0: in force.  A base of an earlier release has no such lists.
         own = enumerate((ORDERS_LIST, *SHADOW_LISTS))

@@ -47,7 +47,7 @@ log = logging.getLogger("filterd.images.store")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PeopleLevel:
     """A level on the disk."""
 
     subscribers: str  # file names beside the manifest
@@ -85,8 +85,8 @@ class PeopleImages:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._base: Written | None = None
-        self._delta: Written | None = None
+        self._base: PeopleLevel | None = None
+        self._delta: PeopleLevel | None = None
         self._young = ChangedProfiles(0)
         self.shortened: list[int] | None = None
 
@@ -120,14 +120,14 @@ class PeopleImages:
     @property
     def noted(self) -> set[str]:
         """File names that must not be pruned, in force or not yet."""
-        found = (Written.read(self._directory, "base"), Written.read(self._directory, "delta"))
+        found = (PeopleLevel.read(self._directory, "base"), PeopleLevel.read(self._directory, "delta"))
         return {name for each in found if each is not None for name in (each.subscribers, each.policy)}
 
     def find_levels(self, conn: Connection, at: datetime) -> bool:
         """Stand on what an earlier process wrote; False: a base must be written first.
 
         Not on what holds changes that the database does not know: that was put back from a copy."""
-        base = Written.read(self._directory, "base")
+        base = PeopleLevel.read(self._directory, "base")
         oldest = (at - TOO_OLD).timestamp()
         if base is None or base.revision > current_revision(conn) or not oldest <= base.at_s <= at.timestamp():
             return False
@@ -138,7 +138,7 @@ class PeopleImages:
 
     def take_levels(self, conn: Connection, at: datetime) -> None:
         """Put in force the newest levels that were written, and who changed after them.   conn  one transaction"""
-        base = Written.read(self._directory, "base")
+        base = PeopleLevel.read(self._directory, "base")
         assert base is not None
         self._stand_on(conn, base)
         self.publish(conn, at)
@@ -170,8 +170,8 @@ class PeopleImages:
         if among is None or among:
             self.shortened = with_long_names(conn, among)
 
-    def _stand_on(self, conn: Connection, base: Written) -> None:
-        delta = Written.read(self._directory, "delta")
+    def _stand_on(self, conn: Connection, base: PeopleLevel) -> None:
+        delta = PeopleLevel.read(self._directory, "delta")
         if delta is not None and (
             delta.below != base.subscribers
             or delta.revision > current_revision(conn)
@@ -193,7 +193,7 @@ def write_levels(directory: Path, level: Level, engine: Engine, at: datetime) ->
 
 
 def _write_level(directory: Path, level: Level, conn: Connection, at: datetime) -> None:
-    base = Written.read(directory, "base") if level == "delta" else None
+    base = PeopleLevel.read(directory, "base") if level == "delta" else None
     if base is None:
         writers, rows = _writers_of_base(conn, at), 0
     else:
@@ -209,7 +209,7 @@ def _write_level(directory: Path, level: Level, conn: Connection, at: datetime) 
                 write(out, generation, below)
             names.append(path.name)
         below_name = base.subscribers if base is not None else None
-        written = Written(names[0], names[1], below_name, current_revision(conn), rows, int(at.timestamp()))
+        written = PeopleLevel(names[0], names[1], below_name, current_revision(conn), rows, int(at.timestamp()))
         with writing_whole(_note(directory, "base" if base is None else "delta")) as file:
             file.write(json.dumps(asdict(written)).encode())
 

@@ -18,7 +18,7 @@ from fastpath.images.tables import TableSet
 from filterd.box.keys import make_image_key
 from filterd.box.places import IMAGES
 from filterd.images.attribution import Attribution
-from filterd.images.compile import Compiled, remembered
+from filterd.images.compile import NamesBase, remembered
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import PeopleImages
 from rules.compiler.manifest import (
@@ -47,7 +47,7 @@ class ImageStore:
         self.people = PeopleImages(self.directory)
         self._settling = threading.Lock()
 
-    def compiled(self) -> Compiled | None:
+    def compiled(self) -> NamesBase | None:
         """The newest names base, where its file is good and we know what it is made of; None: compile one."""
         known = remembered(self.directory)
         if known is None:
@@ -63,12 +63,12 @@ class ImageStore:
         """What is in force; of `known` images those that are still are not read again."""
         return TableSet.open(self.manifest, known)
 
-    def open_base(self, compiled: Compiled) -> TableSet:
+    def open_base(self, compiled: NamesBase) -> TableSet:
         """Names and URLs of a compilation alone.   Raises BadImage, OSError."""
         names = open_image(image_path(self.directory, "names", compiled.generation), ImageKind.NAMES)
         return TableSet(names, urls=open_image(image_path(self.directory, "urls", compiled.generation), ImageKind.URLS))
 
-    def open_attribution(self, compiled: Compiled) -> Attribution | None:
+    def open_attribution(self, compiled: NamesBase) -> Attribution | None:
         """Which lines that base is made of; None where that cannot be read: everything else goes on without it."""
         try:
             path = image_path(self.directory, "origins", compiled.generation)

@@ -15,7 +15,7 @@ from rules.lists.reader import iter_source
 from rules.lists.source import Source
 from rules.lists.zone_copy import Difference
 from rules.names.prefixes import is_one_rule, read_trigger
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 from rules.rule import Rule
 
 log = logging.getLogger("filterd.lists.zone_copies")
@@ -30,7 +30,9 @@ def is_by_itself(line: bytes) -> bool:
     return rtype == b"CNAME" and not (owner.endswith(_ADDRESS) and _shares_names(owner))
 
 
-def take_differences(live: LiveDelta, source: Source, protected: Protected, differences: Iterable[Difference]) -> None:
+def take_differences(
+    live: LiveDelta, source: Source, protected: ProtectedNames, differences: Iterable[Difference]
+) -> None:
     """Let a list's names be as `differences` leave them, in their order.   differences  see is_by_itself()"""
     rails = Rails(source, protected)
     n_stopped = 0

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.message import Record
 from dns.zones.ixfr import Kind, TooManyChanges
-from dns.zones.notify_in import Watched, Zones
+from dns.zones.notify_in import SecondaryZone, Zones
 from dns.zones.xfr_in import Limits
 from filterd.config import Config
 from filterd.config.schema import ListEntry
@@ -55,7 +55,7 @@ async def zone_news(config: Config, entry: ListEntry, live: LiveDelta) -> News |
     limits = Limits(PATIENCE_S, MAX_OCTETS, MAX_RECORDS)
     try:
         found, _ = await ask_primaries(entry, newest.serial, _refuse, limits, lambda: None)
-    except (TransferFailed, TooManyChanges):
+    except (TransferFailure, TooManyChanges):
         return None
     if found.kind is Kind.CURRENT:
         return News([])
@@ -95,14 +95,14 @@ def shorten_journals(config: Config, live: LiveDelta) -> None:
 
 def watched_zones(config: Config) -> Zones:
     """Which primaries may send NOTIFY for a zone.   A key that cannot be read is a fault of the next transfer."""
-    found: dict[bytes, Watched] = {}
+    found: dict[bytes, SecondaryZone] = {}
     for entry in config.lists:
         if entry.zone is not None:
             try:
                 key = key_of(entry)
             except (OSError, ValueError):
                 key = None
-            found[canonical_wire(entry.zone)] = Watched(frozenset(each.host for each in entry.primaries), key)
+            found[canonical_wire(entry.zone)] = SecondaryZone(frozenset(each.host for each in entry.primaries), key)
     return found
 
 

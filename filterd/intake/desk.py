@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from filterd.client.api_client import call, send_file
-from filterd.errors import Missing, Refused
+from filterd.errors import ApiRefusal, MissingPart
 from filterd.intake.proof import Keys
-from filterd.intake.seen import Seen
+from filterd.intake.seen import SeenDigests
 
 NOT_NOW: Final = ("(429)", "(500)", "(503)", "(507)", "(401)")  # of the API's answers: nothing is wrong with the order
 SIGNATURE: Final = "Signature"  # the place that the API names where an issuer's key must sign
@@ -33,7 +33,7 @@ class Table(NamedTuple):
     octets: bytes
 
 
-class NotTaken(Exception):
+class IntakeRefusal(Exception):
     """What came is refused for itself; the message says why."""
 
 
@@ -50,24 +50,26 @@ class Desk:
     issuer: str
     ground: str
     keys: Keys
-    seen: Seen
+    seen: SeenDigests
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def take(self, signed: bytes, tables: Sequence[Table]) -> dict[str, Any]:
-        """Push the table of what was signed; the order.   Raises NotTaken; Missing, OSError: not now."""
+        """Push the table of what was signed; the order.   Raises IntakeRefusal; MissingPart, OSError: not now."""
         digest, now = hashlib.sha256(signed).hexdigest(), self.clock()
         before = self.seen.when(digest)
         if before is not None:
             at = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
-            raise NotTaken(f"a copy of what was taken {at}: not taken again")
+            raise IntakeRefusal(f"a copy of what was taken {at}: not taken again")
         if len(tables) != 1:
-            raise NotTaken(f"signed, and with {len(tables)} tables (.xlsx, .csv, .tsv, .txt): send one")
+            raise IntakeRefusal(f"signed, and with {len(tables)} tables (.xlsx, .csv, .tsv, .txt): send one")
         order = self._push(tables[0])
         self.seen.add(digest, now)
         return order
 
     def note_refusal(self, octets: bytes, channel: str, reason: str) -> None:
-        """Have the ledger say that something was refused, and the journal.   Raises Missing, Refused: not now."""
+        """Have the ledger say that something was refused, and the journal.
+
+        Raises MissingPart, ApiRefusal: not now."""
         digest = hashlib.sha256(octets).hexdigest()
         said = {"issuer": self.issuer, "channel": channel, "reason": reason[:200], "sha256": digest}
         call(self.args, "POST", "/v1/order-refusals", said)
@@ -77,12 +79,12 @@ class Desk:
         said = {"issuer": self.issuer, "ground": self.ground}
         try:
             order: dict[str, Any] = send_file(self.args, "/v1/order-files?wait=15", said, table.name, table.octets)
-        except Refused as reason:
+        except ApiRefusal as reason:
             if str(reason).endswith(NOT_NOW):
-                raise Missing(str(reason)) from reason
+                raise MissingPart(str(reason)) from reason
             if str(reason).startswith(f"{SIGNATURE}: "):
                 found = f"{self.issuer} has a key, and pushes over the API, signed with it"
-                raise NotTaken(f"{table.name}: {found}; no file or mail of it is taken") from reason
-            raise NotTaken(f"{table.name}: {reason}") from reason
+                raise IntakeRefusal(f"{table.name}: {found}; no file or mail of it is taken") from reason
+            raise IntakeRefusal(f"{table.name}: {reason}") from reason
         log.info("order %s %s %s: %s", order["id"], order["issuer"], order["ref"], order["state"])
         return order

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from fastpath.base.foreign_file import open_foreign
-from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table, told
+from filterd.intake.desk import MAX_OCTETS, Desk, IntakeRefusal, Table, told
 from filterd.intake.proof import PGP, SMIME
-from filterd.lists.signatures import NotSigned
+from filterd.lists.signatures import SignatureMismatch
 
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
@@ -24,13 +24,13 @@ NAME_OCTETS: Final = 240  # of a name that is kept: a number and an ending come 
 WAITS_S: Final = 600.0  # for a signature; a file that is copied over a slow line is there by then
 
 
-class _Stays(OSError):
+class _StuckFile(OSError):
     """A file that cannot be put away."""
 
 
 def collect_folder(folder: Path, desk: Desk) -> tuple[int, int]:
-    """Take what lies in a folder: how many files were taken, and refused.   Raises Missing, OSError: not now."""
-    counts, faults = [0, 0], list[_Stays]()
+    """Take what lies in a folder: how many files were taken, and refused.   Raises MissingPart, OSError: not now."""
+    counts, faults = [0, 0], list[_StuckFile]()
     for name in (TAKEN, REFUSED):
         (folder / name).mkdir(exist_ok=True)
     for path in _files_in(folder):
@@ -39,7 +39,7 @@ def collect_folder(folder: Path, desk: Desk) -> tuple[int, int]:
             continue
         try:
             counts[_take_one(path, signature, desk)] += 1
-        except _Stays as reason:
+        except _StuckFile as reason:
             faults.append(reason)
     if faults:
         raise faults[0]
@@ -55,15 +55,15 @@ def _changed_s(path: Path) -> float:
 
 
 def _take_one(path: Path, signature: Path | None, desk: Desk) -> int:
-    """0: taken;   1: refused.   Raises Missing, OSError."""
+    """0: taken;   1: refused.   Raises MissingPart, OSError."""
     octets = b""
     try:
         octets = _read(path)
         if signature is None:
-            raise NotTaken(f"no {path.name}{PGP} or {path.name}{SMIME} came with it: not signed")
+            raise IntakeRefusal(f"no {path.name}{PGP} or {path.name}{SMIME} came with it: not signed")
         desk.keys.check(octets, _read(signature), signature.suffix, desk.clock())
         desk.take(octets, [Table(path.name, octets)])
-    except (NotTaken, NotSigned) as refusal:
+    except (IntakeRefusal, SignatureMismatch) as refusal:
         reason = told(refusal)
         desk.note_refusal(octets, "file", reason)
         _put_away(path, signature, REFUSED, f"{reason}\n")
@@ -85,19 +85,19 @@ def _signature_of(path: Path) -> Path | None:
 
 
 def _read(path: Path) -> bytes:
-    """Raises NotTaken for what is no file of a fit size."""
+    """Raises IntakeRefusal for what is no file of a fit size."""
     try:
         with open_foreign(path) as file:
             octets = file.read(MAX_OCTETS + 1)
     except OSError as reason:
-        raise NotTaken(f"{path.name}: no file that can be read ({reason.strerror})") from reason
+        raise IntakeRefusal(f"{path.name}: no file that can be read ({reason.strerror})") from reason
     if len(octets) > MAX_OCTETS:
-        raise NotTaken(f"{path.name}: larger than {MAX_OCTETS >> 20} MiB: give it as a list")
+        raise IntakeRefusal(f"{path.name}: larger than {MAX_OCTETS >> 20} MiB: give it as a list")
     return octets
 
 
 def _put_away(path: Path, signature: Path | None, where: str, why: str = "") -> None:
-    """Move both, and write the reason beside them.   Raises _Stays."""
+    """Move both, and write the reason beside them.   Raises _StuckFile."""
     to = _free_place(path.parent / where, path.name)
     try:
         if signature is not None:
@@ -106,7 +106,7 @@ def _put_away(path: Path, signature: Path | None, where: str, why: str = "") -> 
         if why:
             to.with_name(to.name + WHY).write_text(why, encoding="utf-8")
     except OSError as reason:
-        raise _Stays(told(reason)) from reason
+        raise _StuckFile(told(reason)) from reason
 
 
 def _free_place(folder: Path, name: str) -> Path:

@@ -18,9 +18,9 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
-from filterd.intake.desk import MAX_OCTETS, Desk, NotTaken, Table, told
+from filterd.intake.desk import MAX_OCTETS, Desk, IntakeRefusal, Table, told
 from filterd.intake.proof import part_signed, reading_mail
-from filterd.lists.signatures import NotSigned
+from filterd.lists.signatures import SignatureMismatch
 
 TAKEN: Final = "Taken"
 REFUSED: Final = "Refused"
@@ -42,7 +42,7 @@ class Account:
 
 
 def collect_mails(account: Account, desk: Desk) -> tuple[int, int]:
-    """Take what lies in a mailbox: how many mails were taken, and refused.   Raises Missing, OSError: not now."""
+    """Take what lies in a mailbox: how many mails were taken, and refused.   Raises MissingPart, OSError: not now."""
     counts = [0, 0]
     with _opened(account) as box:
         for uid in _asked(box, "SEARCH", None, "ALL")[0].split()[:MAX_MAILS]:
@@ -59,7 +59,7 @@ def _take_one(box: imaplib.IMAP4, uid: str, desk: Desk) -> int:
         with reading_mail():
             tables = list(_tables_in(found.mail))
         desk.take(found.octets, tables)
-    except (NotTaken, NotSigned) as refusal:
+    except (IntakeRefusal, SignatureMismatch) as refusal:
         reason = told(refusal)
         desk.note_refusal(mail, "mail", reason)
         _asked(box, "MOVE", uid, REFUSED)
@@ -89,10 +89,10 @@ def _fetched(box: imaplib.IMAP4, uid: str) -> bytes:
     said = b" ".join(part for part in _asked(box, "FETCH", uid, "(RFC822.SIZE)") if isinstance(part, bytes))
     size = _SIZE.search(said)
     if size is None or int(size[1]) > MAX_OCTETS:
-        raise NotTaken(f"larger than {MAX_OCTETS >> 20} MiB: not read")
+        raise IntakeRefusal(f"larger than {MAX_OCTETS >> 20} MiB: not read")
     parts = [part for part in _asked(box, "FETCH", uid, "(BODY.PEEK[])") if isinstance(part, tuple)]
     if not parts:
-        raise NotTaken("the mailbox gives nothing of it")
+        raise IntakeRefusal("the mailbox gives nothing of it")
     return bytes(parts[0][1])
 
 

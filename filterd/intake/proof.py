@@ -22,7 +22,7 @@ from email.parser import BytesParser
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from filterd.lists.signatures import NotSigned, pgp_signed_at
+from filterd.lists.signatures import SignatureMismatch, pgp_signed_at
 from filterd.process.confined_program import run_confined
 
 OLDEST: Final = timedelta(days=3)  # an order is due in hours or days: what is older is a copy, or stood still
@@ -48,10 +48,12 @@ class Keys:
     smime: Path | None = None
 
     def check(self, octets: bytes, signature: bytes, kind: str, now: datetime) -> None:
-        """Let octets pass that the issuer has signed.   kind  PGP | SMIME;   Raises NotSigned."""
+        """Let octets pass that the issuer has signed.   kind  PGP | SMIME;   Raises SignatureMismatch."""
         key = self.pgp if kind == PGP else self.smime
         if key is None:
-            raise NotSigned(f"signed by {'OpenPGP' if kind == PGP else 'S/MIME'}, and no key is configured for it")
+            raise SignatureMismatch(
+                f"signed by {'OpenPGP' if kind == PGP else 'S/MIME'}, and no key is configured for it"
+            )
         with tempfile.TemporaryDirectory(prefix="filterd-intake-") as folder:
             content, signed = Path(folder, "content"), Path(folder, "signature")
             content.write_bytes(octets)
@@ -61,9 +63,9 @@ class Keys:
             except FileNotFoundError as reason:
                 raise OSError(str(reason)) from reason
             except subprocess.TimeoutExpired as reason:
-                raise NotSigned("its signature could not be checked in time") from reason
+                raise SignatureMismatch("its signature could not be checked in time") from reason
         if at is None:
-            raise NotSigned("its signature is forged, altered, or of another key")
+            raise SignatureMismatch("its signature is forged, altered, or of another key")
         _check_age(at, now)
 
 
@@ -75,7 +77,7 @@ class Part(NamedTuple):
 
 
 def part_signed(mail: bytes, keys: Keys, now: datetime) -> Part:
-    """The part of a mail that its issuer has signed.   Raises NotSigned."""
+    """The part of a mail that its issuer has signed.   Raises SignatureMismatch."""
     with reading_mail():
         signed, signature, kind = _taken_apart(re.sub(rb"\r?\n", b"\r\n", mail))
     keys.check(signed, signature, kind, now)
@@ -87,46 +89,46 @@ def part_signed(mail: bytes, keys: Keys, now: datetime) -> Part:
 
 @contextmanager
 def reading_mail() -> Iterator[None]:
-    """Refuse a mail that cannot be read: the library has errors of every kind for it.   Raises NotSigned."""
+    """Refuse a mail that cannot be read: the library has errors of every kind for it.   Raises SignatureMismatch."""
     try:
         yield
-    except NotSigned:
+    except SignatureMismatch:
         raise
     except Exception as reason:  # the edge: one bad mail must not keep those behind it from being taken
-        raise NotSigned(f"its headers or parts cannot be read ({type(reason).__name__})") from reason
+        raise SignatureMismatch(f"its headers or parts cannot be read ({type(reason).__name__})") from reason
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
 def _taken_apart(octets: bytes) -> tuple[bytes, bytes, str]:
-    """What is signed, the signature, and its kind.   Raises NotSigned, and whatever the library raises."""
+    """What is signed, the signature, and its kind.   Raises SignatureMismatch, and whatever the library raises."""
     head = _headed(octets)
     kind, boundary = _KINDS.get(str(head.get_param("protocol", "")).lower()), head.get_boundary()
     if head.get_content_type() != "multipart/signed" or kind is None or not boundary:
-        raise NotSigned("not signed")
+        raise SignatureMismatch("not signed")
     parts = re.split(rb"(?:^|\r\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?:\r\n|$)", octets)
     if len(parts) < 3:
-        raise NotSigned("signed, and without its signature")
+        raise SignatureMismatch("signed, and without its signature")
     sealed = _headed(parts[2])
     signature = sealed.get_payload(decode=True)
     if sealed.get_content_maintype() in ("multipart", "message") or not isinstance(signature, bytes):
-        raise NotSigned("signed, and its signature is no text")
+        raise SignatureMismatch("signed, and its signature is no text")
     return parts[1], signature, kind
 
 
 def _headed(octets: bytes) -> Message:
-    """A mail, or a part, of which the headers alone are read.   Raises NotSigned."""
+    """A mail, or a part, of which the headers alone are read.   Raises SignatureMismatch."""
     if len(octets.partition(b"\r\n\r\n")[0]) > MAX_HEAD:
-        raise NotSigned(f"its headers are longer than {MAX_HEAD >> 10} KiB: not read")
+        raise SignatureMismatch(f"its headers are longer than {MAX_HEAD >> 10} KiB: not read")
     return BytesParser(policy=policy.default).parsebytes(octets, headersonly=True)
 
 
 def _check_age(at: datetime, now: datetime) -> None:
     if at < now - OLDEST:
-        raise NotSigned(f"signed {at.isoformat(timespec='seconds')}, more than {OLDEST.days} days ago: stale")
+        raise SignatureMismatch(f"signed {at.isoformat(timespec='seconds')}, more than {OLDEST.days} days ago: stale")
     if at > now + AHEAD:
-        raise NotSigned(
+        raise SignatureMismatch(
             f"signed {at.isoformat(timespec='seconds')}, and here it is {now.isoformat(timespec='seconds')}"
         )
 

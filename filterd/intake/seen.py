@@ -7,7 +7,7 @@ from pathlib import Path
 from rules.atomic_file import writing_whole
 
 
-class Seen:
+class SeenDigests:
     """Digests of what was signed.   file  JSON, written whole"""
 
     def __init__(self, file: Path) -> None:

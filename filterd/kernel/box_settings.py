@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.firewall import Run, counted, run_program
 from filterd.kernel.ruleset import TABLE, Rules
 
@@ -155,7 +155,7 @@ def offloading(rules: Rules, run: Run = run_program) -> Finding:
     what = "offload"
     try:
         tables = _listed(run, "flowtable", "list", "flowtables")
-    except Missing:
+    except MissingPart:
         return Finding(what, "not known without nft", "apt-get install nftables")
     if not tables:
         return Finding(what, "no flowtables", "")
@@ -184,7 +184,7 @@ def notrack_rules(run: Run = run_program) -> list[str]:
     """Where nft has rules of others that leave connections untracked; none where it is missing."""
     try:
         rules = _listed(run, "rule", "-t", "list", "ruleset")
-    except Missing:
+    except MissingPart:
         return []
     found = [rule for rule in rules if any("notrack" in each for each in rule["expr"])]
     return sorted({f"{rule['family']} {rule['table']} {rule['chain']}" for rule in found})
@@ -194,7 +194,7 @@ def notrack_rules(run: Run = run_program) -> list[str]:
 
 
 def _listed(run: Run, kind: str, *arguments: str) -> list[dict[str, Any]]:
-    """Objects of one kind that nft lists, but ours.   Raises Missing."""
+    """Objects of one kind that nft lists, but ours.   Raises MissingPart."""
     listed = json.loads(run(["nft", "-j", *arguments], "").output or '{"nftables": []}')
     found = [each[kind] for each in listed["nftables"] if kind in each]
     return [each for each in found if f"{each['family']} {each.get('table')}" != TABLE]

@@ -104,7 +104,7 @@ class Connection(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CutSelector:
     """Which connections a cut ends.
 
     is_wanted   of one that goes on
@@ -125,7 +125,7 @@ class Wanted:
         return its is None or self.may_have is None or any(map(self.may_have, its))
 
 
-class Found(NamedTuple):
+class CutTarget(NamedTuple):
     """A connection to be ended.   identity  its attributes;   ends  of a datagram's, on this side of any NAT"""
 
     family: int
@@ -145,14 +145,16 @@ def moves_text(ends: Sequence[tuple[str, str]]) -> str:
     return text
 
 
-def end_connections(wanted: Wanted, mark_shift: int, refuse_moves: Callable[[Sequence[tuple[str, str]]], None]) -> Cut:
+def end_connections(
+    wanted: CutSelector, mark_shift: int, refuse_moves: Callable[[Sequence[tuple[str, str]]], None]
+) -> Cut:
     """End what is wanted, and look again.
 
     mark_shift    see Rules
     refuse_moves  has the kernel drop what goes on between these addresses from another port
 
     Raises RuntimeError where the kernel refuses; some may have ended then."""
-    n_ended, still_open = 0, list[Found]()
+    n_ended, still_open = 0, list[CutTarget]()
     try:
         with Netlink() as link:
             found = list(_going_on(link, wanted, mark_shift))
@@ -170,7 +172,7 @@ def end_connections(wanted: Wanted, mark_shift: int, refuse_moves: Callable[[Seq
     return Cut(datetime.now(UTC), max(0, n_ended), len(still_open))
 
 
-def _going_on(link: Netlink, wanted: Wanted, mark_shift: int) -> Iterator[Found]:
+def _going_on(link: Netlink, wanted: CutSelector, mark_shift: int) -> Iterator[CutTarget]:
     """Each wanted connection that is not blocked."""
     for version, family in FAMILIES.items():
         for chunk in link.dump(message(GET, F_DUMP, 1, family)):
@@ -181,13 +183,13 @@ def _going_on(link: Netlink, wanted: Wanted, mark_shift: int) -> Iterator[Found]
                     continue
                 found = _wanted_in(chunk, one.at + HEADER_OCTETS, one.end, wanted, mark_shift)
                 if found is not None:
-                    yield Found(family, *found)
+                    yield CutTarget(family, *found)
 
 
 def _wanted_in(
-    chunk: bytes, at: int, end: int, wanted: Wanted, mark_shift: int
+    chunk: bytes, at: int, end: int, wanted: CutSelector, mark_shift: int
 ) -> tuple[bytes, tuple[str, str] | None] | None:
-    """Of a connection what Found has of it; None: it is not wanted, or has ended."""
+    """Of a connection what CutTarget has of it; None: it is not wanted, or has ended."""
     label, state, protocol, port, identity, addresses = None, 0, 0, 0, b"", list[bytes]()
     for kind, first, last in attributes(chunk, at, end):
         if kind == LABELS:
@@ -214,7 +216,7 @@ def _wanted_in(
     return identity, (texts[0], texts[2]) if found.is_udp and len(texts) == SIDES else None
 
 
-def _block(link: Netlink, found: Sequence[Found], mark_shift: int) -> None:
+def _block(link: Netlink, found: Sequence[CutTarget], mark_shift: int) -> None:
     """Mark connections BLOCKED; one that has gone meanwhile is no fault."""
     state = attribute(MARK, struct.pack(">I", FlowState.BLOCKED << mark_shift))
     state += attribute(MARK_MASK, struct.pack(">I", MARK_STATE << mark_shift))

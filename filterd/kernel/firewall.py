@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.conntrack import forget, forget_redirected
-from filterd.kernel.cut import Wanted, end_connections, moves_text
+from filterd.kernel.cut import CutSelector, end_connections, moves_text
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_rules import queue
-from filterd.kernel.nft_sets import CORRIDOR, LOCKED, POOLS, SUBSCRIBERS, SUSPECTS, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import CORRIDOR, LOCKED, POOLS, SUBSCRIBERS, SUSPECTS, MissingSets, PrefixSets
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, spans_of
 from filterd.kernel.ruleset import (
     QUEUEING,
@@ -32,11 +32,11 @@ from filterd.kernel.ruleset import (
 from filterd.kernel.ruleset_text import LABELS_TRIAL
 from mgmt.contract.control import Cut
 
-Run = Callable[[Sequence[str], str], "Done"]
+Run = Callable[[Sequence[str], str], "CompletedProgram"]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CompletedProgram:
     """Exit code and output of a program."""
 
     code: int
@@ -66,7 +66,7 @@ class Kernel:
     def apply(self, rules: Rules, locked: Prefixes = ()) -> None:
         """Replace the rules in force; idempotent.
 
-        Raises RuntimeError where the kernel refuses, Missing where a program is not installed."""
+        Raises RuntimeError where the kernel refuses, MissingPart where a program is not installed."""
         if rules.n_queues:
             self._sets.need_queue()
         self._mark_shift = rules.mark_shift
@@ -95,7 +95,7 @@ class Kernel:
         A box without nft has none; who may not look, neither.   Raises RuntimeError where the kernel refuses"""
         try:
             listed = self._run(["nft", "list", "tables"], "")
-        except Missing:
+        except MissingPart:
             return False
         if f"table {TABLE}" not in listed.output.splitlines():
             return False
@@ -111,9 +111,9 @@ class Kernel:
         try:
             self._sets.replace(LOCKED, ())
             self._sets.replace_spans(SUBSCRIBERS, {})
-        except SetsGone:
+        except MissingSets:
             return
-        with suppress(SetsGone):  # rules of an earlier release have no pools
+        with suppress(MissingSets):  # rules of an earlier release have no pools
             self._sets.replace_spans(POOLS, {})
         self._must(["nft", "-f", "-"], WITHOUT_RESOLVER)
 
@@ -122,7 +122,7 @@ class Kernel:
         return forget_redirected(port)
 
     def set_locked(self, locked: Prefixes) -> None:
-        """Replace the locked prefixes, in one transaction.   Raises SetsGone where the rules are not in force."""
+        """Replace the locked prefixes, in one transaction.   Raises MissingSets where the rules are not in force."""
         self._sets.replace(LOCKED, locked)
 
     def set_locked_pools(self, spans: SpanColumns) -> None:
@@ -167,7 +167,7 @@ class Kernel:
         """Delete the conntrack entries of connections from and to these prefixes; returns how many."""
         return forget(prefixes)
 
-    def end_connections(self, wanted: Wanted) -> Cut:
+    def end_connections(self, wanted: CutSelector) -> Cut:
         """End connections that a tightened rule closes.   Raises RuntimeError where the kernel refuses."""
         return end_connections(wanted, self._mark_shift, self._refuse_moves)
 
@@ -193,7 +193,7 @@ class Kernel:
 
 
 def counted(run: Run) -> dict[str, int] | None:
-    """Packets by counter of our rules.   None where they are not in force.   Raises Missing."""
+    """Packets by counter of our rules.   None where they are not in force.   Raises MissingPart."""
     done = run(["nft", "-j", "list", "counters", "table", *TABLE.split()], "")
     if done.code != 0:
         return None
@@ -201,13 +201,13 @@ def counted(run: Run) -> dict[str, int] | None:
     return {counter["name"]: counter["packets"] for counter in listed}
 
 
-def run_program(argv: Sequence[str], text: str) -> Done:
-    """Run a program to its end with `text` on its standard input.   Raises Missing."""
+def run_program(argv: Sequence[str], text: str) -> CompletedProgram:
+    """Run a program to its end with `text` on its standard input.   Raises MissingPart."""
     try:
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
     except FileNotFoundError as exc:
-        raise Missing(f"{argv[0]}: not on this box; no rules were applied; apt-get install nftables") from exc
-    return Done(done.returncode, done.stdout, done.stderr)
+        raise MissingPart(f"{argv[0]}: not on this box; no rules were applied; apt-get install nftables") from exc
+    return CompletedProgram(done.returncode, done.stdout, done.stderr)
 
 
 def _first_line(text: str) -> str:

@@ -21,10 +21,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fastpath.people.spans import spans_without
 from filterd.kernel.box_settings import picks_up
-from filterd.kernel.cut import Means, Wanted
+from filterd.kernel.cut import CutSelector, Means
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
-from filterd.kernel.nft_sets import OutOfStep, SetsGone
+from filterd.kernel.nft_sets import MissingSets, OutOfStep
 from filterd.kernel.pool_locks import NOTHING
 from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
@@ -41,14 +41,14 @@ from parental.store.revision import current_revision
 log = logging.getLogger("filterd.kernel.lock_enforcer")
 
 
-class Refreshed(NamedTuple):
+class LockRefresh(NamedTuple):
     """Result of a refresh.   n_cut None: no line became locked;  next_change: when to refresh again, None: never."""
 
     n_cut: int | None
     next_change: datetime | None
 
 
-class Uncut(NamedTuple):
+class PendingCut(NamedTuple):
     """What became locked, and whose connections are still to be ended."""
 
     columns: Columns
@@ -110,15 +110,15 @@ class LockKeeper:
                 self._redirect()
                 raise
 
-    def refresh(self, at: datetime | None = None) -> Refreshed:
+    def refresh(self, at: datetime | None = None) -> LockRefresh:
         """Update the kernel's sets to the locks at time `at`, from the database as it is now.   Blocking.
 
         at   None: now, as the clock says once no other change is under way: who has waited for one would bring a time
              before it, and locks that have begun by then would open again"""
         uncut = self.lock(at)
-        return Refreshed(self.cut(uncut), self._next_change)
+        return LockRefresh(self.cut(uncut), self._next_change)
 
-    def lock(self, at: datetime | None = None) -> Uncut:
+    def lock(self, at: datetime | None = None) -> PendingCut:
         """Do refresh() but for the cut, which takes longer and hurries less: what is locked is rejected.   Blocking.
 
         Returns what cut() has to be given: two at once count what each of them has ended."""
@@ -127,7 +127,7 @@ class LockKeeper:
             self._enforce()
             return self._take_uncut()
 
-    def cut(self, uncut: Uncut) -> int | None:
+    def cut(self, uncut: PendingCut) -> int | None:
         """End the connections of what was locked; how many, None where no line became locked.   Blocking."""
         with self._refreshing:
             return self._cut(uncut)
@@ -197,7 +197,7 @@ class LockKeeper:
             return Means.LINES
         return Means.QUIC if self._rules.is_asymmetric and not picks_up() else Means.LABELS
 
-    def end_connections(self, wanted: Wanted) -> Cut:
+    def end_connections(self, wanted: CutSelector) -> Cut:
         """As Kernel.end_connections(), where there are any means.   Blocking."""
         assert self._kernel is not None
         return replace(self._kernel.end_connections(wanted), by=self.means.value)
@@ -258,7 +258,7 @@ class LockKeeper:
             self._kernel.set_locked_pools(self._pools)
             self._kernel.set_subscribers(self._redirected)
             self._set_destinations()
-        except SetsGone as reason:
+        except MissingSets as reason:
             log.warning("%s; the rules are applied again now", reason)
             self._apply()
         self._note_sent()
@@ -296,11 +296,11 @@ class LockKeeper:
         self._sent_suspects, self._sent_corridor = self._suspects, self._corridor
         self._sent_redirected = self._redirected
 
-    def _take_uncut(self) -> Uncut:
-        taken, self._uncut, self._uncut_spans = Uncut(self._uncut, self._uncut_spans), {}, []
+    def _take_uncut(self) -> PendingCut:
+        taken, self._uncut, self._uncut_spans = PendingCut(self._uncut, self._uncut_spans), {}, []
         return taken
 
-    def _cut(self, uncut: Uncut) -> int | None:
+    def _cut(self, uncut: PendingCut) -> int | None:
         """Cut the lines that became locked; returns the number of connections, None without such lines."""
         columns = uncut.columns
         for spans in uncut.spans:

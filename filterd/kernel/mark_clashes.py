@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filterd.config import Config
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.firewall import Run, run_program
 from filterd.kernel.ruleset import TABLE
 
@@ -39,25 +39,25 @@ class MarkUse(NamedTuple):
     is_steering: bool
 
 
-class Written(NamedTuple):
+class WrittenBits(NamedTuple):
     """The bits of a value that is written to a mark."""
 
     added: int
     kept: int
     copied: int
 
-    def under(self, mask: int) -> "Written":
-        return Written(self.added & mask, self.kept & mask, self.copied & mask)
+    def under(self, mask: int) -> "WrittenBits":
+        return WrittenBits(self.added & mask, self.kept & mask, self.copied & mask)
 
-    def joined(self, other: "Written") -> "Written":
-        return Written(self.added | other.added, self.kept | other.kept, self.copied | other.copied)
+    def joined(self, other: "WrittenBits") -> "WrittenBits":
+        return WrittenBits(self.added | other.added, self.kept | other.kept, self.copied | other.copied)
 
 
-NOTHING = Written(0, 0, 0)
+NOTHING = WrittenBits(0, 0, 0)
 
 
 def mark_uses(mask: int, run: Run = run_program) -> list[MarkUse]:
-    """All that is found.   Raises Missing without nft.   Cost: some programs' start."""
+    """All that is found.   Raises MissingPart without nft.   Cost: some programs' start."""
     rules = _listed(run, "ruleset")
     found = list(_of_nft(rules, mask))
     savers = [name for name in SAVERS if shutil.which(name)] if _is_of_iptables(rules) else []
@@ -73,11 +73,11 @@ def refuse_clash_of(config: Config) -> None:
 
 
 def refuse_clash(mask: int) -> None:
-    """Raise Missing where another program may set our bits."""
+    """Raise MissingPart where another program may set our bits."""
     steering = [use for use in mark_uses(mask) if use.is_steering]
     if steering:
         first, more = steering[0], f" (and {len(steering) - 1} more)" if len(steering) > 1 else ""
-        raise Missing(
+        raise MissingPart(
             f"marks: {first.where} {first.does}{more}; not started, as the gate would take such packets for judged; "
             "change it, or choose other bits in /gate/mark_mask; 'filterd doctor --config FILE' shows all"
         )
@@ -124,13 +124,13 @@ def _compared(left: Any) -> int:
     return ALL if _kind_of(left) == "ct" else 0
 
 
-def _written(value: Any, kind: str) -> Written:
+def _written(value: Any, kind: str) -> WrittenBits:
     if isinstance(value, int):
-        return Written(value & ALL, 0, 0)
+        return WrittenBits(value & ALL, 0, 0)
     if not isinstance(value, dict):
         return NOTHING
     if source := _kind_of(value):
-        return Written(0, ALL, 0) if source == kind else Written(0, 0, ALL)
+        return WrittenBits(0, ALL, 0) if source == kind else WrittenBits(0, 0, ALL)
     [(operation, operands)] = value.items()
     match operation:
         case "&" if isinstance(operands[1], int):
@@ -140,23 +140,23 @@ def _written(value: Any, kind: str) -> Written:
         case "<<" | ">>" if isinstance(operands[1], int):
             parts = _written(operands[0], kind)
             moved = parts.added | parts.kept | parts.copied
-            return Written((moved << operands[1] if operation == "<<" else moved >> operands[1]) & ALL, 0, 0)
+            return WrittenBits((moved << operands[1] if operation == "<<" else moved >> operands[1]) & ALL, 0, 0)
         case "map" if isinstance(operands["data"], dict):
             return _joined(_written(data, kind) for _, data in operands["data"]["set"])
         case "numgen" | "jhash" | "symhash":
-            return Written((1 << (operands.get("offset", 0) + operands["mod"] - 1).bit_length()) - 1, 0, 0)
+            return WrittenBits((1 << (operands.get("offset", 0) + operands["mod"] - 1).bit_length()) - 1, 0, 0)
         case _:
             return NOTHING
 
 
-def _joined(parts: Iterable[Written]) -> Written:
+def _joined(parts: Iterable[WrittenBits]) -> WrittenBits:
     whole = NOTHING
     for part in parts:
         whole = whole.joined(part)
     return whole
 
 
-def _judged(where: str, kind: str, value: Written, mask: int, is_first: bool) -> Iterator[MarkUse]:
+def _judged(where: str, kind: str, value: WrittenBits, mask: int, is_first: bool) -> Iterator[MarkUse]:
     """What a value that is written does to our bits."""
     if value.added & mask:
         yield MarkUse(where, f"sets {value.added & mask:#x} of {mask:#x}", True)
@@ -202,13 +202,13 @@ def _of_iptables(program: str, text: str, mask: int) -> Iterator[MarkUse]:
 def _judged_target(where: str, kind: str, options: str, mask: int, is_first: bool) -> Iterator[MarkUse]:
     if written := _SET.search(options):
         value, cleared = int(written[1], 16), int(written[2], 16)
-        yield from _judged(where, kind, Written(value, ALL & ~cleared, 0), mask, is_first)
+        yield from _judged(where, kind, WrittenBits(value, ALL & ~cleared, 0), mask, is_first)
     elif copied := _COPY.search(options):
         packets, connections = int(copied[2], 16), int(copied[3], 16)
         if copied[1] == "save":
-            yield from _judged(where, "ct", Written(0, ALL & ~connections, packets), mask, is_first)
+            yield from _judged(where, "ct", WrittenBits(0, ALL & ~connections, packets), mask, is_first)
         else:
-            yield from _judged(where, "meta", Written(0, ALL & ~packets, connections), mask, is_first)
+            yield from _judged(where, "meta", WrittenBits(0, ALL & ~packets, connections), mask, is_first)
 
 
 # -- routing -----------------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class OutOfStep(RuntimeError):
     """The content of the sets is not known; nothing was changed."""
 
 
-class SetsGone(RuntimeError):
+class MissingSets(RuntimeError):
     """The table, or a set of it, does not exist."""
 
 
@@ -148,7 +148,7 @@ class PrefixSets:
     def replace(self, group: Group, prefixes: Prefixes) -> None:
         """Replace the content of the group's sets by these prefixes.
 
-        Raises SetsGone; RuntimeError where the kernel refuses; the sets keep their content then."""
+        Raises MissingSets; RuntimeError where the kernel refuses; the sets keep their content then."""
         keys, spans = _sorted_out(group, prefixes)
         wide = {each: Spans.of(spans[version]) for version, each in group.wide.items()}
         n_keys = {each: _n_different(keys[shape], each.width) for shape, each in group.hashed.items()}
@@ -260,7 +260,9 @@ class PrefixSets:
             if fault not in BUSY:
                 break
         if fault == errno.ENOENT:
-            raise SetsGone(f"nft: table inet {TABLE} is missing, or lacks a set; nothing was changed; apply the rules")
+            raise MissingSets(
+                f"nft: table inet {TABLE} is missing, or lacks a set; nothing was changed; apply the rules"
+            )
         _raise(fault)
 
     def _commit(self, changes: Sequence[Change]) -> int:

@@ -32,7 +32,7 @@ Firsts = dict[tuple[int, int], set[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TableSnapshot:
     """The tables of a moment.   lines: without sessions;   pools  with default profiles, each once"""
 
     tables: TableSet
@@ -52,7 +52,7 @@ class SessionLocks:
     is_tighter   whether by the last advance() soft hours have begun, or any lock of a default profile"""
 
     def __init__(self) -> None:
-        self.see: Callable[[], Seen] = _see_nothing
+        self.see: Callable[[], TableSnapshot] = _see_nothing
         self._table, self._pools = LockTable(), PoolLocks()
         self.is_tighter = False
 
@@ -144,7 +144,7 @@ def _differences(table: LockTable) -> tuple[Columns, Columns]:
     return held.differences(table.locked)
 
 
-def rows_of(seen: Seen, numbers: set[int] | None) -> Iterator[Held]:
+def rows_of(seen: TableSnapshot, numbers: set[int] | None) -> Iterator[Held]:
     """What sessions give to these profiles; None: to all.   A prefix around another one is cut into those around it.
 
     Levels overlap: a session stands in the pool that its base has for the default profile.  So their ranges are merged
@@ -175,6 +175,6 @@ def _disjoint(ranges: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, Spa
     return ((version, span) for version, found in spans.items() for span in merged(sorted(found)))
 
 
-def _see_nothing() -> Seen:
+def _see_nothing() -> TableSnapshot:
     nothing = TableSet()
-    return Seen(nothing, nothing)
+    return TableSnapshot(nothing, nothing)

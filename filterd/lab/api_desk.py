@@ -10,7 +10,7 @@ MARK = "\x1e"
 API_S = 20  # longer than mgmt.contract.control waits for the workers
 
 
-class Refused(RuntimeError):
+class RequestRefusal(RuntimeError):
     """The API refused a request: status and body."""
 
 
@@ -25,7 +25,7 @@ class Desk:
         """Whether the API answers, and control behind it."""
         try:
             return bool(self.get("/v1/status")["control"]["ok"])
-        except Refused:
+        except RequestRefusal:
             return False
 
     def get(self, path: str) -> Any:
@@ -38,7 +38,7 @@ class Desk:
         return json.loads(self.ask("PUT", path, json.dumps(body)))
 
     def ask(self, method: str, path: str, body: str = "") -> str:
-        """Send one request; returns the body of a 2xx.   Raises Refused."""
+        """Send one request; returns the body of a 2xx.   Raises RequestRefusal."""
         url = self.place.addresses.api + path
         # The token comes in over stdin with the rest: a command line can be read by everybody on the box.
         options = [f'header = "Authorization: Bearer {self.token}"', f'url = "{url}"', f'request = "{method}"']
@@ -48,5 +48,5 @@ class Desk:
         done = self.place.run("desk", argv, stdin="\n".join(options), timeout_s=API_S + 5)
         said, _, code = done.stdout.rpartition(MARK)
         if not code.startswith("2"):
-            raise Refused(f"{method} {path}: {code or 'no answer'} {said.strip()} {done.stderr.strip()}")
+            raise RequestRefusal(f"{method} {path}: {code or 'no answer'} {said.strip()} {done.stderr.strip()}")
         return said

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the command; returns the exit code.   Raises Missing, WrongUse."""
+    """Run the command; returns the exit code.   Raises MissingPart, WrongUse."""
     if args.what == "up":
         return _up(args.seed)
     if args.seed is not None:

@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class CurlResponse:
     """A response as curl printed it; `code` is 0 without an answer."""
 
     exit_code: int
@@ -93,7 +93,7 @@ def parse_dig(text: str) -> Answer:
     )
 
 
-def fetch(place: Place, node: str, url: str, address: str = "", options: Sequence[str] = ()) -> Fetched:
+def fetch(place: Place, node: str, url: str, address: str = "", options: Sequence[str] = ()) -> CurlResponse:
     """Get a URL; `address`: connect there, without DNS; `options`: more of curl's own."""
     marks = ["-w", MARK + "%{http_code} %{time_total}"]
     argv = ["curl", "-sSi", "-m", f"{FETCH_S:g}", "--noproxy", "*", *marks, *connect_to(address), *options, url]
@@ -101,14 +101,14 @@ def fetch(place: Place, node: str, url: str, address: str = "", options: Sequenc
     return parse_curl(done.returncode, done.stdout, done.stderr)
 
 
-def parse_curl(exit_code: int, output: str, fault: str) -> Fetched:
+def parse_curl(exit_code: int, output: str, fault: str) -> CurlResponse:
     """Read what `curl -i -w MARK…` printed: head, body, MARK, code and seconds."""
     page, _, figures = output.rpartition(MARK)
     head, _, body = page.partition("\n\n")
     fields = (line.partition(":") for line in head.splitlines()[1:])
     code, _, time_s = figures.partition(" ")
     headers = {name.strip().lower(): value.strip() for name, _, value in fields}
-    return Fetched(exit_code, int(code or 0), body, headers, float(time_s or 0), fault.strip())
+    return CurlResponse(exit_code, int(code or 0), body, headers, float(time_s or 0), fault.strip())
 
 
 class Download:

@@ -18,7 +18,7 @@ from filterd.lab.gateway import Folder, Gateway
 from filterd.lab.loopback import loopback
 from filterd.lab.processes import tail
 from filterd.lab.servers import start_resolver, start_servers
-from filterd.lab.stage import Failed, Stage
+from filterd.lab.stage import Stage, StepFailure
 from filterd.lab.step_printer import Teller
 from filterd.lab.topology import lab
 
@@ -63,7 +63,7 @@ STEPS = (
 
 
 def run_demo() -> int:
-    """Run every step that is possible on this box; returns the exit code.   Raises Missing."""
+    """Run every step that is possible on this box; returns the exit code.   Raises MissingPart."""
     is_root = os.geteuid() == 0
     directory = Path(tempfile.mkdtemp(prefix="filterd-demo-"))
     teller = Teller(len(STEPS))
@@ -93,7 +93,7 @@ def run_steps(stage: Stage, steps: tuple[Step, ...], teller: Teller) -> bool:
         began = time.monotonic()
         try:
             measured = step.call(stage)
-        except (Failed, OSError, RuntimeError, LookupError, ValueError) as fault:
+        except (StepFailure, OSError, RuntimeError, LookupError, ValueError) as fault:
             teller.end(f"FAILED {time.monotonic() - began:.2f} s", _told(stage, fault))
             return False
         teller.end(f"ok {time.monotonic() - began:.2f} s", measured)
@@ -124,7 +124,7 @@ def _loopback_stage(directory: Path, teller: Teller) -> Iterator[Stage]:
 def _told(stage: Stage, fault: Exception) -> str:
     """Report a failure: expected, seen, the gateway's last log lines, and where the logs are."""
     said = f"{type(fault).__name__}: {fault}"
-    if isinstance(fault, Failed):
+    if isinstance(fault, StepFailure):
         said = f"expected: {fault.expected}\nsaw:      {fault.seen}"
     log = stage.place.directory / "logs/gateway-filterd.log"
     return f"{said}\nthe end of {log}:\n{tail(log)}"

@@ -18,7 +18,7 @@ import yaml
 
 import filterd
 from filterd.box.places import role_of, worker_socket, worker_sockets
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
 from filterd.lab.topology import MOUNTS, Lab
@@ -72,11 +72,11 @@ class Gateway:
         return int(self.program.returncode)
 
     def make_token(self, role: str, *options: str) -> str:
-        """Create a token for the API.   Raises Missing with what `filterd token` said."""
+        """Create a token for the API.   Raises MissingPart with what `filterd token` said."""
         command = filterd_command("token", role, *options, "--config", str(self.folder.configuration))
         done = self.place.run("gateway", command)
         if done.returncode != 0:
-            raise Missing(f"filterd token {role}: {done.stderr.strip()}; no token; look at the configuration")
+            raise MissingPart(f"filterd token {role}: {done.stderr.strip()}; no token; look at the configuration")
         return done.stdout.strip()
 
     def pids(self) -> dict[str, int]:
@@ -187,10 +187,10 @@ def write_orders(path: Path, n_names: int = N_NAMES) -> tuple[str, ...]:
 
 
 def corpus_names(n_names: int) -> Iterator[str]:
-    """The names of bench/corpus.py, which is of the source tree and of no package.   Raises Missing."""
+    """The names of bench/corpus.py, which is of the source tree and of no package.   Raises MissingPart."""
     spec = importlib.util.spec_from_file_location("filterd_bench_corpus", CORPUS)
     if spec is None or spec.loader is None or not CORPUS.is_file():
-        raise Missing(f"{CORPUS}: not there; no list was made; run the demo from the source tree")
+        raise MissingPart(f"{CORPUS}: not there; no list was made; run the demo from the source tree")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     yield from module.names(n_names)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab.addresses import Addresses
 
 STOP_S = 8.0  # filterd itself gives its roles 5 s; then all is killed
@@ -70,13 +70,15 @@ class Programs:
 
 
 def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) -> Done:
-    """Run a program to its end; returns its output, and the caller checks the exit code.   Raises Missing."""
+    """Run a program to its end; returns its output, and the caller checks the exit code.   Raises MissingPart."""
     try:
         return subprocess.run(
             argv, input=stdin or "", capture_output=True, text=True, timeout=timeout_s, errors="replace"
         )
     except (FileNotFoundError, PermissionError) as absent:  # the second: a folder of PATH is not ours to search
-        raise Missing(f"{argv[0]}: not on this box; nothing was run; install the package that brings it") from absent
+        raise MissingPart(
+            f"{argv[0]}: not on this box; nothing was run; install the package that brings it"
+        ) from absent
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = 60.0, every_s: float = 0.02) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab.addresses import Addresses
 from filterd.lab.processes import Place, Running, run, wait_until
 
@@ -63,7 +63,7 @@ class Internet:
 
 
 def start_servers(place: Place) -> Internet:
-    """Start all of them in the node `internet` and wait until they answer.   Raises Missing, TimeoutError."""
+    """Start all of them in the node `internet` and wait until they answer.   Raises MissingPart, TimeoutError."""
     at = place.addresses
     folder = place.directory / "internet"
     folder.mkdir(parents=True, exist_ok=True)
@@ -189,18 +189,20 @@ def _wait_for(place: Place, program: Running, answers: Callable[[], bool], what:
     finally:
         if program.poll() is not None:
             ended = f"ended with exit code {program.returncode}"
-            raise Missing(f"{what}: {ended}; nothing serves; look at its log in {place.directory}/logs")
+            raise MissingPart(f"{what}: {ended}; nothing serves; look at its log in {place.directory}/logs")
 
 
 def _openssl(arguments: list[str]) -> None:
     done = run([_found("openssl"), *arguments])
     if done.returncode != 0:
-        raise Missing(f"openssl {arguments[0]}: {done.stderr.strip()}; no certificate was made; install openssl 3.0")
+        raise MissingPart(
+            f"openssl {arguments[0]}: {done.stderr.strip()}; no certificate was made; install openssl 3.0"
+        )
 
 
 def _found(program: str) -> str:
     """The path of a program: servers are in sbin, which not everyone has in PATH."""
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin:/usr/local/sbin")
     if path is None:
-        raise Missing(f"{program}: not on this box; nothing was started; apt-get install {program}")
+        raise MissingPart(f"{program}: not on this box; nothing was started; apt-get install {program}")
     return path

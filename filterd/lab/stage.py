@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filterd.lab.api_desk import Desk
-from filterd.lab.clients import Answer, Download, Fetched, Transport, dig, fetch
+from filterd.lab.clients import Answer, CurlResponse, Download, Transport, dig, fetch
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import Place
-from filterd.lab.seed.life import Filled
+from filterd.lab.seed.life import SeedReport
 from filterd.lab.step_printer import Teller
 
 CHILD, ADULT = 7, 8  # subscriber numbers
@@ -21,7 +21,7 @@ LIMIT_S = 2.0  # from the tap, the push or the minute to the last octet
 CENSORED, FILTERED, FORGED = 16, 17, 4  # RFC 8914 §4
 
 
-class Failed(AssertionError):
+class StepFailure(AssertionError):
     """A step saw something else than it must."""
 
     def __init__(self, expected: str, seen: object) -> None:
@@ -41,7 +41,7 @@ class Stage:
     desks: dict[str, Desk] = field(default_factory=dict)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
     """(channel, reason, rule); the rule of a lock is ''."""
-    filled: Filled = field(default_factory=Filled)
+    filled: SeedReport = field(default_factory=SeedReport)
     began_s: float = field(default_factory=time.time)
 
     def ask(
@@ -52,7 +52,7 @@ class Stage:
         server = at.gateway4 if family == 4 else at.gateway6
         return dig(self.place, node, name, qtype, transport, server, getattr(at, f"{node}{family}"))
 
-    def fetch(self, name: str, scheme: str = "https", family: int = 4, node: str = "child") -> Fetched:
+    def fetch(self, name: str, scheme: str = "https", family: int = 4, node: str = "child") -> CurlResponse:
         """curl to the server's own address, whatever DNS says."""
         at = self.place.addresses
         return fetch(self.place, node, f"{scheme}://{name}/", at.web4 if family == 4 else at.web6, self.trust)
@@ -95,13 +95,13 @@ class Stage:
 
 def must(holds: bool, expected: str, seen: object) -> None:
     if not holds:
-        raise Failed(expected, seen)
+        raise StepFailure(expected, seen)
 
 
 def must_become(
     holds: Callable[[], bool], expected: str, since_s: float, within_s: float = LIMIT_S, every_s: float = 0.02
 ) -> float:
-    """Poll until `holds()`; returns seconds since `since_s`, a reading of time.monotonic.   Raises Failed."""
+    """Poll until `holds()`; returns seconds since `since_s`, a reading of time.monotonic.   Raises StepFailure."""
     while not holds():
         passed_s = time.monotonic() - since_s
         must(passed_s <= within_s, f"{expected} within {within_s:g} s", f"not yet after {passed_s:.2f} s")

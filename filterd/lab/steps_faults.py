@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from filterd.lab.api_desk import Refused
+from filterd.lab.api_desk import RequestRefusal
 from filterd.lab.stage import Stage, must, must_become
 from filterd.lab.steps_people import push_name, withdraw_name
 
@@ -27,7 +27,7 @@ def kill_control(stage: Stage) -> str:
             return False
         try:
             return bool(stage.desks["operator"].get("/v1/status")["control"]["ok"])
-        except Refused:
+        except RequestRefusal:
             return False
 
     took_s = must_become(is_back, "control to be back", began, BACK_S)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from filterd.config import load
 from filterd.lab.addresses import ADULT_PREFIX6, CHILD_PREFIX6
-from filterd.lab.api_desk import Desk, Refused
+from filterd.lab.api_desk import Desk, RequestRefusal
 from filterd.lab.gateway import filterd_command, write_configuration, write_orders
 from filterd.lab.seed.families import FAMILIES
 from filterd.lab.seed.life import fill
@@ -109,7 +109,7 @@ def refuse_wrong_token(stage: Stage) -> str:
     for desk, path in ((Desk(stage.place, "wrong"), "/v1/status"), (stage.desks["parent"], f"/v1/subscribers/{ADULT}")):
         try:
             desk.get(path)
-        except Refused as refusal:
+        except RequestRefusal as refusal:
             said.append(str(refusal).split()[2])
     must(said == ["401", "403"], "401 for a wrong token and 403 for another's line", said)
     return ""

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from pyroute2 import IPRoute, netns
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab.addresses import LAB, LINKS, Link
 from filterd.lab.processes import Done, Programs, Running, is_alive, run, wait_until
 
@@ -75,7 +75,7 @@ class Lab:
 
 @contextlib.contextmanager
 def lab(directory: Path) -> Iterator[Lab]:
-    """A laboratory of this process, gone at the end.   directory: for logs and state; stays.   Raises Missing."""
+    """A laboratory of this process, gone at the end.   directory: for logs and state; stays.   Raises MissingPart."""
     place = build_lab(f"fd-{os.getpid()}", directory)
     try:
         yield place
@@ -85,10 +85,10 @@ def lab(directory: Path) -> Iterator[Lab]:
 
 
 def build_lab(prefix: str, directory: Path) -> Lab:
-    """Make the namespaces and all between them; what was made is removed if that fails.   Raises Missing."""
+    """Make the namespaces and all between them; what was made is removed if that fails.   Raises MissingPart."""
     reason = why_not()
     if reason is not None:
-        raise Missing(reason)
+        raise MissingPart(reason)
     remove_orphans()
     remove(prefix)
     place = Lab(prefix, directory)
@@ -164,7 +164,7 @@ def _set_kernel(place: Lab, node: str) -> None:
     }
     done = place.run(node, ["sysctl", "-qw", *(f"{name}={value}" for name, value in settings.items())])
     if done.returncode != 0:
-        raise Missing(f"lab: sysctl in {node}: {done.stderr.strip()}; nothing was made; run on a box of your own")
+        raise MissingPart(f"lab: sysctl in {node}: {done.stderr.strip()}; nothing was made; run on a box of your own")
 
 
 def _wire_gateway(ip: Any, place: Lab) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from filterd.config import BadConfig, load
 from filterd.config.kinds import nearest
 from filterd.config.stanza import CannotAdd, add_lists, line_of
-from filterd.errors import Refused, WrongUse
+from filterd.errors import ApiRefusal, WrongUse
 from rules.category import SERVICES
 from rules.lists.catalogue import CataloguedSource, sources
 
@@ -29,7 +29,7 @@ def show(is_json: bool) -> int:
 
 
 def add(path: Path, names: list[str], is_shown: bool) -> int:
-    """Write the lists into the configuration at `path`, or only print them.   Raises WrongUse, Refused"""
+    """Write the lists into the configuration at `path`, or only print them.   Raises WrongUse, ApiRefusal"""
     chosen = [_source(name) for name in names]
     lines = [line_of(each.name, each.entry) for each in chosen]
     if is_shown:
@@ -38,12 +38,12 @@ def add(path: Path, names: list[str], is_shown: bool) -> int:
     try:
         there = {entry.id for entry in load(path).lists}
         if already := [name for name in names if name in there]:
-            raise Refused(f"{path}: {', '.join(already)}: there is a list of this id; nothing written; leave it out")
+            raise ApiRefusal(f"{path}: {', '.join(already)}: there is a list of this id; nothing written; leave it out")
         add_lists(path, lines)
     except BadConfig as bad:
         raise WrongUse(f"configuration: it has faults; nothing written; correct each of them\n{bad}") from bad
     except CannotAdd as reason:
-        raise Refused(f"{reason}:\n" + "\n".join(f"  - {line}" for line in lines)) from reason
+        raise ApiRefusal(f"{reason}:\n" + "\n".join(f"  - {line}" for line in lines)) from reason
     print(f"{path}: {len(lines)} lists added; they count after: filterd reload")
     for each in chosen:
         if each.watch:

@@ -18,16 +18,16 @@ from pathlib import Path
 from filterd.box.places import reader_socket
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.reader_client import ReaderFailed, read_apart
+from filterd.lists.reader_client import ReaderFailure, read_apart
 from filterd.lists.sealed_client import sealed_reader_of
-from filterd.lists.signatures import NotSigned, signing_of
+from filterd.lists.signatures import SignatureMismatch, signing_of
 from filterd.lists.sources import described, is_confidential, limits_of, reading_of, shelf_of
 from filterd.lists.status import candidate_of, failed_pull, files_of, mark_of
 from filterd.lists.zone_copies import has_long_journal, merge_journal
 from rules.errors import BadList
-from rules.lists.acceptance import Examined, Judgement, Verdict, judge
+from rules.lists.acceptance import Judgement, Verdict, VersionFigures, judge
 from rules.lists.source import Source
-from rules.lists.versions import Kept, Shelf, Version, accepted, arrived, held_back, refused
+from rules.lists.versions import ListHistory, Shelf, Version, accepted, arrived, held_back, refused
 
 COPY_OCTETS = 1 << 20
 
@@ -42,12 +42,12 @@ async def pull_list(config: Config, entry: ListEntry, now_s: float) -> None:
 
         await pull_url(config, entry, now_s)
         return
-    from dns.base.errors import TransferFailed
+    from dns.base.errors import TransferFailure
     from filterd.lists.zone_transfer import pull_zone
 
     try:
         await pull_zone(config, entry, now_s)
-    except TransferFailed as reason:
+    except TransferFailure as reason:
         shelf_of(config, entry).change(partial(failed_pull, why=f"zone {entry.zone}: {reason}", now_s=now_s))
 
 
@@ -88,7 +88,7 @@ def _take_one(config: Config, entry: ListEntry, now_s: float) -> None:
     )
 
 
-def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept:
+def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> ListHistory:
     """Bring what the box itself has: a file that was dropped, a seed, the good copy where it is to be read again."""
     kept, mark = shelf.kept(), mark_of(entry)
     if entry.file is not None and mark is not None and mark != kept.seen:
@@ -107,7 +107,7 @@ def _bring(config: Config, entry: ListEntry, shelf: Shelf, now_s: float) -> Kept
         return shelf.take(part, version, lambda now: now if now.good else arrived(now, version))
 
 
-def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float) -> Kept:
+def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float) -> ListHistory:
     """The file that was dropped, as a version that waits."""
     is_folder = path.is_dir()
     with shelf.receiving_folder() if is_folder else shelf.receiving() as part:
@@ -127,7 +127,7 @@ def _copy_in(shelf: Shelf, entry: ListEntry, path: Path, mark: str, now_s: float
         if (signing := signing_of(entry)) is not None:
             try:
                 signing.check(part.path, signing.path(path))
-            except NotSigned as reason:
+            except SignatureMismatch as reason:
                 why = f"{path}: {reason}"
                 return shelf.change(lambda now: replace(failed_pull(now, why, now_s, is_distrusted=True), seen=mark))
         return shelf.take(
@@ -143,7 +143,7 @@ def _copy(path: Path, write: Callable[[bytes], None]) -> None:
 
 def _judged(
     config: Config, entry: ListEntry, source: Source, copy: Path, last: Version | None
-) -> tuple[Examined, Judgement]:
+) -> tuple[VersionFigures, Judgement]:
     try:
         if source.is_sealed:
             found = sealed_reader_of(config).examine(copy, source)
@@ -153,14 +153,14 @@ def _judged(
         # The text of a list may stand in it; what the reader of sealed ones says holds none.
         is_quiet = source.confidential and not source.is_sealed
         why = f"it is no list of format {source.format}" if is_quiet else str(reason)
-        return Examined(), Judgement(Verdict.REFUSED, why)
-    except ReaderFailed as reason:
-        return Examined(), Judgement(Verdict.REFUSED, str(reason))
+        return VersionFigures(), Judgement(Verdict.REFUSED, why)
+    except ReaderFailure as reason:
+        return VersionFigures(), Judgement(Verdict.REFUSED, str(reason))
     return found, judge(found, source, last, limits_of(entry))
 
 
-def _step(judgement: Judgement) -> Callable[..., Kept]:
-    def step(kept: Kept, version: Version, now_s: float) -> Kept:
+def _step(judgement: Judgement) -> Callable[..., ListHistory]:
+    def step(kept: ListHistory, version: Version, now_s: float) -> ListHistory:
         match judgement.verdict:
             case Verdict.GOOD:
                 return accepted(kept, version, now_s)

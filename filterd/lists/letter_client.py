@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from filterd.lists.list_reader import LetterRead, ReadLetter
+from filterd.lists.list_reader import LetterContent, ReadLetter
 from filterd.lists.reader_client import asked_of, reader_at
-from mgmt.orders.letter_file import LetterUnread
+from mgmt.orders.letter_file import UnreadLetter
 from rules.errors import BadList
 from rules.lists.letter import MAX_ROWS, Letter
 
@@ -26,20 +26,20 @@ class LetterReader:
         self._door = door
 
     def __call__(self, octets: bytes, encoding: str | None) -> Letter:
-        """The rows of a file.   Raises BadList, LetterUnread.   Cost: a start of Python, and some 20 µs a row"""
+        """The rows of a file.   Raises BadList, UnreadLetter.   Cost: a start of Python, and some 20 µs a row"""
         try:
             found = self._ask(octets, encoding)
         except OSError as reason:
-            raise LetterUnread(str(reason)) from reason
+            raise UnreadLetter(str(reason)) from reason
         if found.bad:
             raise BadList(found.bad)
         if found.failed or len(found.rows) > MAX_ROWS:
-            raise LetterUnread(found.failed or "its reader gave too many rows")
+            raise UnreadLetter(found.failed or "its reader gave too many rows")
         return Letter(found.encoding, found.rows)
 
-    def _ask(self, octets: bytes, encoding: str | None) -> LetterRead:
+    def _ask(self, octets: bytes, encoding: str | None) -> LetterContent:
         with tempfile.NamedTemporaryFile(prefix="filterd-letter-") as file, reader_at(self._door) as (reader, ended):
             file.write(octets)
             file.flush()
-            answer = asked_of(reader, ReadLetter(encoding), [Path(file.name)], LetterRead, ANSWER_OCTETS)
-            return answer or LetterRead(failed=f"its reader ended without an answer{ended()}")
+            answer = asked_of(reader, ReadLetter(encoding), [Path(file.name)], LetterContent, ANSWER_OCTETS)
+            return answer or LetterContent(failed=f"its reader ended without an answer{ended()}")

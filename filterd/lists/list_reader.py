@@ -1,8 +1,8 @@
 """Reads one list in a process that can do nothing else, and says what it holds.
 
-    reader_client ─ Read; of each file: Part, its octets; end → python -m filterd.lists.list_reader
+    reader_client ─ ReadRequest; of each file: Part, its octets; end → python -m filterd.lists.list_reader
     reader_client ← Answer: counts, reasons, sketch ─────────   (lines of JSON: filterd.process.codec)
-    letter_client ─ ReadLetter; Part, its octets; end → the same;  ← LetterRead: its rows
+    letter_client ─ ReadLetter; Part, its octets; end → the same;  ← LetterContent: its rows
 
 Its standard input is the connection, whoever started it: systemd for filterd-reader.socket, with an account that owns
 nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else before it
@@ -24,7 +24,7 @@ import msgspec
 from msgspec import Struct
 
 from filterd.box.accounts import may_ask, name_of, peer_of
-from filterd.process.codec import Failed, Requests, decode_message, encode_reply
+from filterd.process.codec import FailureReply, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
 from mgmt.orders.sealed import why_sealed
 from rules.errors import BadList
@@ -39,7 +39,7 @@ COPY_OCTETS: Final = 2**18
 NO_MEMORY: Final = "reading it takes more memory than there is"
 
 
-class Read(Struct, frozen=True, tag_field="op", tag="read"):
+class ReadRequest(Struct, frozen=True, tag_field="op", tag="read"):
     """Read the files that follow as `source` says.   folder: they are the parts of one"""
 
     source: Source
@@ -52,7 +52,7 @@ class ReadLetter(Struct, frozen=True, tag_field="op", tag="read_letter"):
     encoding: str | None = None
 
 
-class Asked(Struct, frozen=True):
+class RequestKind(Struct, frozen=True):
     """Which of both is asked, before the rest is looked at."""
 
     op: str
@@ -76,7 +76,7 @@ class Answer(Struct, forbid_unknown_fields=True):
     missing: list[str] = []  # measures of the confinement that this system does not have
 
 
-class LetterRead(Struct, forbid_unknown_fields=True):
+class LetterContent(Struct, forbid_unknown_fields=True):
     """What the reader says of a letter.   bad: why it is none;   failed, missing  as Answer has them"""
 
     encoding: str = ""
@@ -86,8 +86,8 @@ class LetterRead(Struct, forbid_unknown_fields=True):
     missing: list[str] = []
 
 
-# Another reply is Failed: nothing was read, and nothing is known of the list.
-READER_REQUESTS = Requests((Read, ReadLetter))
+# Another reply is FailureReply: nothing was read, and nothing is known of the list.
+READER_REQUESTS = Requests((ReadRequest, ReadLetter))
 
 
 def main() -> None:
@@ -98,7 +98,7 @@ def main() -> None:
         who = name_of(uid)
         missing = confine([], [folder], memory_octets=MEMORY_OCTETS)
         reply = _replied(stream, folder, allowed, who)
-        if not isinstance(reply, Failed):
+        if not isinstance(reply, FailureReply):
             reply.missing = missing
         with contextlib.suppress(ConnectionError):  # whoever asked has gone
             connection.sendall(encode_reply(reply))
@@ -117,40 +117,40 @@ def answer_of(copy: Path, source: Source) -> Answer:
     return Answer(found.n_rules, found.skipped, list(found.sketch))
 
 
-def letter_read(file: Path, encoding: str | None) -> LetterRead:
+def letter_read(file: Path, encoding: str | None) -> LetterContent:
     """Read the letter here; what the reader says of it."""
     try:
         found = read_letter(file.read_bytes(), encoding, why_sealed)
     except BadList as reason:
-        return LetterRead(bad=str(reason))
+        return LetterContent(bad=str(reason))
     except MemoryError:
-        return LetterRead(failed=NO_MEMORY)
+        return LetterContent(failed=NO_MEMORY)
     except Exception as reason:  # the edge: what is wrong with the reader is said of this file alone
-        return LetterRead(failed=f"its reader failed ({type(reason).__name__})")
-    return LetterRead(found.encoding, found.rows)
+        return LetterContent(failed=f"its reader failed ({type(reason).__name__})")
+    return LetterContent(found.encoding, found.rows)
 
 
-def refused(who: str, op: str) -> Failed:
+def refused(who: str, op: str) -> FailureReply:
     """What an account reads that may not ask."""
-    return Failed(f"reader of lists: account {who} may not ask {op}; nothing done; docs/roles.md says who may")
+    return FailureReply(f"reader of lists: account {who} may not ask {op}; nothing done; docs/roles.md says who may")
 
 
-def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Answer | LetterRead | Failed:
+def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Answer | LetterContent | FailureReply:
     if not allowed:
         return refused(who, "read")
     try:
         line = stream.readline(LINE_OCTETS)
-        op = msgspec.json.decode(line, type=Asked).op
+        op = msgspec.json.decode(line, type=RequestKind).op
         if op not in allowed:
             return refused(who, op)
-        asked: Read | ReadLetter = READER_REQUESTS.decode(line)
+        asked: ReadRequest | ReadLetter = READER_REQUESTS.decode(line)
         copy = folder / "list"
         copy.mkdir()
         names = _received(stream, copy)
     except ValueError as reason:
-        return Failed(str(reason))
+        return FailureReply(str(reason))
     except OSError as reason:
-        return Failed(f"no copy in {folder} ({reason.strerror})")
+        return FailureReply(f"no copy in {folder} ({reason.strerror})")
     if isinstance(asked, ReadLetter):
         return letter_read(copy / names[0], asked.encoding)
     return answer_of(copy if asked.folder else copy / names[0], asked.source)

@@ -29,7 +29,7 @@ from rules.lists.source import Source
 from rules.names.canonical import canonical_octets
 from rules.names.hosts_of_many import NO_LISTS, Hosting, is_hosting_reason
 from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import PRIVATE_SUFFIX
 from rules.names.urls import read_url
 from rules.names.watched import is_watch_reason
@@ -56,7 +56,7 @@ class OrderRails:
     def __init__(
         self,
         source: Source,
-        protected: Protected,
+        protected: ProtectedNames,
         hosting: Hosting = NO_LISTS,
         *,
         has_gate: bool = True,

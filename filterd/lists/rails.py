@@ -18,15 +18,15 @@ from mgmt.orders.canary.rules import Policy
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 log = logging.getLogger("filterd.lists.rails")
 _ANY = ("0.0.0.0", "::")  # of a listener: every address of the box
 
 
-def protected_of(config: Config) -> Protected:
+def protected_of(config: Config) -> ProtectedNames:
     """Names and prefixes that no list and no order may block, and the names that are watched.   Raises BadList."""
-    return Protected(config.protected.names, protected_prefixes(config), watched_of(config), _hosting_of(config))
+    return ProtectedNames(config.protected.names, protected_prefixes(config), watched_of(config), _hosting_of(config))
 
 
 def protected_prefixes(config: Config) -> list[str]:

@@ -24,11 +24,11 @@ from typing import TypeVar
 from msgspec import Struct
 
 from filterd.box.accounts import ACCOUNTS
-from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, Read
-from filterd.process.codec import ERROR_CHARACTERS, Failed, decode_reply, encode_request
+from filterd.lists.list_reader import DOOR, LINE_OCTETS, Answer, Part, ReadRequest
+from filterd.process.codec import ERROR_CHARACTERS, FailureReply, decode_reply, encode_request
 from filterd.process.json_socket import require_role
 from rules.errors import BadList
-from rules.lists.acceptance import SKETCH, Examined
+from rules.lists.acceptance import SKETCH, VersionFigures
 from rules.lists.source import Source, describe_source
 
 T = TypeVar("T")
@@ -51,28 +51,28 @@ class Program:
 LISTS = Program()
 
 
-class ReaderFailed(Exception):
+class ReaderFailure(Exception):
     """The reader did not get to the end of the list; the message says how it ended."""
 
 
-def read_apart(copy: Path, source: Source, door: Path) -> Examined:
+def read_apart(copy: Path, source: Source, door: Path) -> VersionFigures:
     """What rules.lists.acceptance.examine() finds, in a process of its own.   door:
     filterd.box.places.reader_socket()
 
-    Raises BadList; ReaderFailed; OSError: none is there, or has not begun, and the list waits.
+    Raises BadList; ReaderFailure; OSError: none is there, or has not begun, and the list waits.
     Cost: a start of Python, 0.1 s of a core, and a copy of the list, beside the reading."""
     return examined_in(ask_reader(copy, source, door))
 
 
-def examined_in(answer: Answer) -> Examined:
-    """What a reader has found.   Raises BadList, ReaderFailed."""
+def examined_in(answer: Answer) -> VersionFigures:
+    """What a reader has found.   Raises BadList, ReaderFailure."""
     if answer.bad:
         raise BadList(answer.bad)
     if answer.failed:
-        raise ReaderFailed(answer.failed)
+        raise ReaderFailure(answer.failed)
     if min((answer.n_rules, *answer.skipped.values())) < 0 or len(answer.sketch) > SKETCH:
-        raise ReaderFailed("its reader gave no counts")
-    return Examined(answer.n_rules, answer.skipped, tuple(answer.sketch))
+        raise ReaderFailure("its reader gave no counts")
+    return VersionFigures(answer.n_rules, answer.skipped, tuple(answer.sketch))
 
 
 def measures_missing(door: Path) -> list[str]:
@@ -88,7 +88,7 @@ def ask_reader(copy: Path, source: Source, door: Path) -> Answer:
     """Have a reader read; its answer, or how it ended.   Raises OSError."""
     is_folder = copy.is_dir()
     paths = sorted(filter(Path.is_file, copy.iterdir())) if is_folder else [copy]
-    request = Read(replace(source, path=None), is_folder)
+    request = ReadRequest(replace(source, path=None), is_folder)
     with reader_at(door) as (connection, how_it_ended):
         answer = asked_of(connection, request, paths, Answer)
     return answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}")
@@ -177,7 +177,7 @@ def asked_of(
             reply = decode_reply(stream.readline(at_most), kind)
     except (ConnectionError, ValueError):
         return None
-    if isinstance(reply, Failed):
+    if isinstance(reply, FailureReply):
         raise OSError(f"its reader has read nothing ({reply.reason:.{ERROR_CHARACTERS}}); its version waits")
     return reply
 

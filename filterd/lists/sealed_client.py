@@ -16,16 +16,16 @@ import msgspec
 from filterd.box.places import SEALED_KEY, sealed_socket
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS
-from filterd.lists.list_reader import Answer, Read
+from filterd.lists.list_reader import Answer, ReadRequest
 from filterd.lists.rails import protected_prefixes
 from filterd.lists.reader_client import Program, asked_of, examined_in, reader_at
 from filterd.lists.sealed_orders import unpacked
-from filterd.lists.sealed_reader import DOOR, Digest, Digested
+from filterd.lists.sealed_reader import DOOR, Digest, DigestAnswer
 from filterd.lists.watch import released_of, watch_lists_of
 from rules.compiler.digests import Digests, merged
-from rules.compiler.sealed_digests import Guarded
+from rules.compiler.sealed_digests import ProtectionSpec
 from rules.errors import BadList
-from rules.lists.acceptance import Examined
+from rules.lists.acceptance import VersionFigures
 from rules.lists.source import Source, describe_source
 
 ANSWER_OCTETS: Final = 512 * 2**20  # of the rows of ten million entries, in base64
@@ -38,13 +38,13 @@ class SealedReader:
     door: Path
     key_folder: Path
 
-    def examine(self, copy: Path, source: Source) -> Examined:
-        """What rules.lists.acceptance.examine() finds.   Raises BadList; ReaderFailed; OSError: the list waits."""
+    def examine(self, copy: Path, source: Source) -> VersionFigures:
+        """What rules.lists.acceptance.examine() finds.   Raises BadList; ReaderFailure; OSError: the list waits."""
         with reader_at(self.door, self._program()) as (connection, how_it_ended):
-            answer = asked_of(connection, Read(replace(source, path=None)), [copy], Answer)
+            answer = asked_of(connection, ReadRequest(replace(source, path=None)), [copy], Answer)
         return examined_in(answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}"))
 
-    def digests(self, copies: Sequence[tuple[Path, Source]], key: bytes, guarded: Guarded) -> list[Digests]:
+    def digests(self, copies: Sequence[tuple[Path, Source]], key: bytes, guarded: ProtectionSpec) -> list[Digests]:
         """The digests of each list under the key of an image, read by one reader.   Raises BadList: there are none"""
         request = Digest([replace(source, path=None) for _, source in copies], key)
         try:
@@ -52,7 +52,7 @@ class SealedReader:
                 rails.write(msgspec.json.encode(guarded))
                 rails.flush()
                 paths = [*(copy for copy, _ in copies), Path(rails.name)]
-                answer = asked_of(connection, request, paths, Digested, ANSWER_OCTETS)
+                answer = asked_of(connection, request, paths, DigestAnswer, ANSWER_OCTETS)
         except OSError as reason:
             raise BadList(f"list {copies[0][1].id!r}: {reason}") from reason
         if answer is None or len(answer.digests) != len(copies):
@@ -66,7 +66,7 @@ class SealedReader:
     def measures_missing(self) -> list[str]:
         """The measures of its confinement that this system does not have.   Raises OSError: it has no key."""
         with NamedTemporaryFile() as nothing, reader_at(self.door, self._program()) as (connection, how_it_ended):
-            request = Read(describe_source("probe", None, {"tier": "csam"}))
+            request = ReadRequest(describe_source("probe", None, {"tier": "csam"}))
             answer = asked_of(connection, request, [Path(nothing.name)], Answer)
         if answer is None:
             raise OSError(f"a reader of sealed lists was tried, and ended without an answer{how_it_ended()}")
@@ -87,7 +87,7 @@ def digests_of(config: Config, sources: Iterable[Source], key: bytes) -> dict[st
     if not chosen:
         return {}
     reader, said = sealed_reader_of(config), config.protected
-    guarded = Guarded([*said.names], protected_prefixes(config), watch_lists_of(config), released_of(config))
+    guarded = ProtectionSpec([*said.names], protected_prefixes(config), watch_lists_of(config), released_of(config))
     found = {}
     for copy, source in chosen:
         if source.id == SEALED_ORDERS:
@@ -97,7 +97,7 @@ def digests_of(config: Config, sources: Iterable[Source], key: bytes) -> dict[st
     return found
 
 
-def _of_orders(reader: SealedReader, source: Source, key: bytes, guarded: Guarded) -> Digests:
+def _of_orders(reader: SealedReader, source: Source, key: bytes, guarded: ProtectionSpec) -> Digests:
     """The digests of all sealed orders as those of one list, with the counts of each.   Raises BadList"""
     with TemporaryDirectory(prefix="filterd-sealed-orders-") as folder:
         found = unpacked(source, Path(folder))

@@ -81,21 +81,21 @@ def sealed_orders_in(report: Mapping[str, Any]) -> dict[int, dict[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackedBundle:
     """A bundle on its way to the reader.   copies  a file and a source for each order;   numbers  of the orders"""
 
     numbers: list[int] = field(default_factory=list)
     copies: list[tuple[Path, Source]] = field(default_factory=list)
 
 
-def unpacked(source: Source, folder: Path) -> Unpacked:
+def unpacked(source: Source, folder: Path) -> UnpackedBundle:
     """Write each message of the bundle of a list as a file.   Raises BadList"""
     assert source.path is not None
     try:
         orders = msgspec.json.decode(source.path.read_bytes(), type=list[SealedOrder])
     except (OSError, msgspec.DecodeError) as reason:
         raise BadList(f"list {source.id!r}: {source.path.name[:16]}: {type(reason).__name__}; not compiled") from reason
-    found = Unpacked()
+    found = UnpackedBundle()
     for order in orders:
         copy = folder / str(order.number)
         copy.write_bytes(order.octets)

@@ -1,7 +1,7 @@
 """Reads a list that is encrypted for this box, in the only process that can: keyed digests and counts leave it.
 
-    sealed_client ─ Read | Digest; of each file: Part, its octets; end → python -m filterd.lists.sealed_reader
-    sealed_client ← Answer | Digested ─────────────────────────────────   (lines of JSON: filterd.process.codec)
+    sealed_client ─ ReadRequest | Digest; of each file: Part, its octets; end → python -m filterd.lists.sealed_reader
+    sealed_client ← Answer | DigestAnswer ─────────────────────────────────   (lines of JSON: filterd.process.codec)
 
     OpenPGP message ─ key ─→ octets, in memory alone ─ format ─→ rules ─ guards ─→ digests under the key of one base
 
@@ -38,14 +38,14 @@ from filterd.lists.list_reader import (
     NO_MEMORY,
     Answer,
     Part,
-    Read,
+    ReadRequest,
     refused,
 )
-from filterd.process.codec import Failed, Requests, decode_message, encode_reply
+from filterd.process.codec import FailureReply, Requests, decode_message, encode_reply
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.compiler.digests import Digests
-from rules.compiler.sealed_digests import Guarded, digest_items
+from rules.compiler.sealed_digests import ProtectionSpec, digest_items
 from rules.errors import BadList
 from rules.lists.acceptance import examine_items
 from rules.lists.reader import MAX_FILE_OCTETS, Item, read_octets
@@ -62,13 +62,14 @@ MCL_CURRENT, MCL_FUTURE = 1, 2  # mlockall(2)
 
 
 class Digest(Struct, frozen=True, tag_field="op", tag="digest"):
-    """Make digests of the files that follow under the key of an image, one for each source; the last is a Guarded."""
+    """Make digests of the files that follow under the key of an image, one for each source; the last is a
+    ProtectionSpec."""
 
     sources: list[Source]
     key: bytes
 
 
-class Digested(Struct, forbid_unknown_fields=True):
+class DigestAnswer(Struct, forbid_unknown_fields=True):
     """What the reader says.   digests  up to the first file that is bad;   bad, failed, missing  as Answer has them"""
 
     digests: list[Digests] = []
@@ -77,7 +78,7 @@ class Digested(Struct, forbid_unknown_fields=True):
     missing: list[str] = []
 
 
-SEALED_REQUESTS = Requests((Read, Digest))
+SEALED_REQUESTS = Requests((ReadRequest, Digest))
 
 
 def main() -> None:
@@ -90,7 +91,7 @@ def main() -> None:
         _be_silent()
         missing = [*_memory_locked(), *confine([], [], memory_octets=MEMORY_OCTETS)]
         reply = _replied(stream, key, allowed, who)
-        if not isinstance(reply, Failed):
+        if not isinstance(reply, FailureReply):
             reply.missing = missing
         with contextlib.suppress(ConnectionError):  # whoever asked has gone
             connection.sendall(encode_reply(reply))
@@ -118,9 +119,11 @@ def answer_of(message: bytes, source: Source, key: bytes) -> Answer:
     return Answer(found.n_rules, found.skipped, list(found.sketch))
 
 
-def digested(messages: Iterable[tuple[bytes, Source]], guarded: Guarded, key: bytes, image_key: bytes) -> Digested:
+def digested(
+    messages: Iterable[tuple[bytes, Source]], guarded: ProtectionSpec, key: bytes, image_key: bytes
+) -> DigestAnswer:
     """Make the digests here.   key  of the box;   image_key  of the base that they are for"""
-    done = Digested()
+    done = DigestAnswer()
     try:
         for message, source in messages:
             done.digests.append(digest_items(_items(message, source, key), source, image_key, guarded))
@@ -196,21 +199,21 @@ def _be_silent() -> None:
         os.dup2(nothing.fileno(), 2)
 
 
-def _replied(stream: BinaryIO, key: bytes, allowed: Set[str], who: str) -> Answer | Digested | Failed:
+def _replied(stream: BinaryIO, key: bytes, allowed: Set[str], who: str) -> Answer | DigestAnswer | FailureReply:
     if not allowed:
         return refused(who, "read")
     if why := _why_no_key(key):
-        return Failed(why)
+        return FailureReply(why)
     try:
-        asked: Read | Digest = SEALED_REQUESTS.decode(stream.readline(LINE_OCTETS))
+        asked: ReadRequest | Digest = SEALED_REQUESTS.decode(stream.readline(LINE_OCTETS))
         files = list(_received(stream))
-        if isinstance(asked, Read):
+        if isinstance(asked, ReadRequest):
             return answer_of(files[0], asked.source, key)
         *messages, last = files
-        guarded = msgspec.json.decode(last, type=Guarded)
+        guarded = msgspec.json.decode(last, type=ProtectionSpec)
         named = list(zip(messages, asked.sources, strict=True))
     except (ValueError, IndexError) as reason:
-        return Failed(f"request: {type(reason).__name__}; nothing done; send one request and its files")
+        return FailureReply(f"request: {type(reason).__name__}; nothing done; send one request and its files")
     return digested(named, guarded, key, asked.key)
 
 

@@ -29,12 +29,12 @@ _GOOD: Final = re.compile(rb"^\[GNUPG:\] GOODSIG ", re.MULTILINE)
 _NOT_GOOD: Final = re.compile(rb"^\[GNUPG:\] (?:BAD|ERR|EXP|EXPKEY|REVKEY)SIG ", re.MULTILINE)
 
 
-class NotSigned(Exception):
+class SignatureMismatch(Exception):
     """A version without a signature that fits; the message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Signing:
+class SignatureScheme:
     """How a list is signed.
 
     program  minisign or gpgv;   key  the public key, one line of base64 as minisign prints it; or a file of public keys
@@ -64,7 +64,7 @@ class Signing:
         return urlunsplit(parts._replace(path=parts.path + self.suffix))
 
     def check(self, octets: Path, signature: Path) -> None:
-        """Let the file `octets` pass if `signature` is one of its octets by the key.   Raises NotSigned."""
+        """Let the file `octets` pass if `signature` is one of its octets by the key.   Raises SignatureMismatch."""
         try:
             fits = (
                 pgp_signed_at(octets, signature, self.key) is not None
@@ -72,20 +72,22 @@ class Signing:
                 else _fits(octets, signature, self.key)
             )
         except FileNotFoundError as reason:
-            raise NotSigned(
+            raise SignatureMismatch(
                 f"{self.program} is not installed; not taken; install the package {self.program}"
             ) from reason
         except subprocess.TimeoutExpired as reason:
-            raise NotSigned(f"{self.program} gave no answer within {CHECK_S:g} s; not taken") from reason
+            raise SignatureMismatch(f"{self.program} gave no answer within {CHECK_S:g} s; not taken") from reason
         if not fits:
-            raise NotSigned("its signature is missing or does not fit the key; not taken; ask who publishes the list")
+            raise SignatureMismatch(
+                "its signature is missing or does not fit the key; not taken; ask who publishes the list"
+            )
 
 
-def signing_of(entry: ListEntry) -> Signing | None:
+def signing_of(entry: ListEntry) -> SignatureScheme | None:
     """How a list is signed; None: it is not."""
     if entry.minisign is not None:
-        return Signing("minisign", entry.minisign, ".minisig")
-    return None if entry.pgp is None else Signing("gpgv", entry.pgp, ".asc")
+        return SignatureScheme("minisign", entry.minisign, ".minisig")
+    return None if entry.pgp is None else SignatureScheme("gpgv", entry.pgp, ".asc")
 
 
 def _fits(octets: Path, signature: Path, key: str) -> bool:

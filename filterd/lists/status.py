@@ -16,7 +16,7 @@ from filterd.config.schema import ListEntry
 from filterd.lists.signatures import signing_of
 from filterd.lists.sources import is_confidential, reading_of, shelf_of
 from filterd.lists.zone_copies import has_long_journal, wait_of, zone_timers
-from rules.lists.versions import Failure, Kept, Version, refused
+from rules.lists.versions import Failure, ListHistory, Version, refused
 from rules.lists.zone_copy import ZoneTimers
 
 SETTLE_S = 5.0  # a file that was written to less than this ago may be half copied
@@ -27,7 +27,7 @@ CSAM_ALARM_S = 72 * 3600.0  # such a list may open what has been listed for days
 SEVERAL = 3  # pulls in a row that failed: one alone happens every week
 
 
-def is_due(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> bool:
+def is_due(entry: ListEntry, kept: ListHistory, now_s: float, timers: ZoneTimers | None = None) -> bool:
     """Whether it is time to ask a list's url, or its primaries; each box at a moment of its own.
 
     timers  of a zone's copy"""
@@ -61,7 +61,7 @@ def waiting(config: Config, now_s: float, settle_s: float) -> list[str]:
 def refuse_waiting(config: Config, entry: ListEntry, why: str, now_s: float) -> None:
     """Refuse what waits, unread: reading it ends the reader."""
 
-    def step(kept: Kept) -> Kept:
+    def step(kept: ListHistory) -> ListHistory:
         return kept if kept.waiting is None else refused(kept, kept.waiting, why, now_s)
 
     shelf_of(config, entry).change(step)
@@ -70,7 +70,7 @@ def refuse_waiting(config: Config, entry: ListEntry, why: str, now_s: float) -> 
 def note_failure(config: Config, entry: ListEntry, why: str, began_s: float) -> None:
     """The pull that began at `began_s` said nothing of a list: it is not tried again at once."""
 
-    def step(kept: Kept) -> Kept:
+    def step(kept: ListHistory) -> ListHistory:
         return kept if kept.asked_s >= began_s else failed_pull(kept, why, began_s)
 
     shelf_of(config, entry).change(step)
@@ -103,7 +103,7 @@ def confirmed_s(config: Config) -> dict[str, float]:
     return found
 
 
-def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers | None = None) -> Iterator[str]:
+def list_faults(entry: ListEntry, kept: ListHistory, now_s: float, timers: ZoneTimers | None = None) -> Iterator[str]:
     """The faults of one list.   timers  of a zone's copy"""
     good = kept.good
     stays = f"the last good version, of {instant(good.fetched_s)}, stays" if good else "nothing of it is in force"
@@ -128,7 +128,7 @@ def list_faults(entry: ListEntry, kept: Kept, now_s: float, timers: ZoneTimers |
         yield "not pulled yet; nothing of it is in force"
 
 
-def told(entry: ListEntry, kept: Kept, timers: ZoneTimers | None, now_s: float) -> dict[str, Any]:
+def told(entry: ListEntry, kept: ListHistory, timers: ZoneTimers | None, now_s: float) -> dict[str, Any]:
     """What is kept of a list, as JSON has it: versions with their counts, and faults; no entry of it."""
     age_s = now_s - kept.confirmed_s if kept.good else None
     return {
@@ -182,7 +182,7 @@ def instant(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def failed_pull(kept: Kept, why: str, now_s: float, is_distrusted: bool = False) -> Kept:
+def failed_pull(kept: ListHistory, why: str, now_s: float, is_distrusted: bool = False) -> ListHistory:
     since_s, times = (kept.failed.since_s, kept.failed.times) if kept.failed else (now_s, 0)
     return replace(kept, failed=Failure(why, since_s, times + 1, is_distrusted), asked_s=now_s)
 
@@ -212,7 +212,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else []
 
 
-def candidate_of(entry: ListEntry, kept: Kept) -> Version | None:
+def candidate_of(entry: ListEntry, kept: ListHistory) -> Version | None:
     """What is to be judged though the source has said nothing."""
     reading = reading_of(entry)
     if kept.good is not None:
@@ -247,15 +247,15 @@ def _told_version(version: Version | None) -> dict[str, Any] | None:
     }
 
 
-def _kept(config: Config, entry: ListEntry) -> Kept:
+def _kept(config: Config, entry: ListEntry) -> ListHistory:
     """What is known of a list; a state that cannot be read is reported by faults_of."""
     try:
         return shelf_of(config, entry).kept()
     except ValueError:
-        return Kept(asked_s=float("inf"), seen=mark_of(entry) or "")
+        return ListHistory(asked_s=float("inf"), seen=mark_of(entry) or "")
 
 
-def _has_news(entry: ListEntry, kept: Kept, now_s: float, settle_s: float) -> bool:
+def _has_news(entry: ListEntry, kept: ListHistory, now_s: float, settle_s: float) -> bool:
     mark = mark_of(entry)
     if mark is not None and mark != kept.seen:
         assert entry.file is not None

@@ -20,7 +20,7 @@ from filterd.config.schema import ListEntry
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import due, faults_of, note_failure, refuse_waiting, waiting
 from filterd.process.jobs import run_job, together
-from rules.lists.versions import Kept, approved, asked_anew, rolled_back
+from rules.lists.versions import ListHistory, approved, asked_anew, rolled_back
 
 NICENESS = 10
 TAKE_S = 600.0  # for one list; ten million lines take a minute of a slow core
@@ -32,11 +32,11 @@ Clock = Callable[[], float]
 log = logging.getLogger("filterd.lists.jobs")
 
 
-class ListsFailed(RuntimeError):
+class ListsFailure(RuntimeError):
     """Our own command did not run: nothing is known of the lists by it, and nothing changed."""
 
 
-class ListsRefused(ValueError):
+class ListsRefusal(ValueError):
     """What a person asks of lists cannot be done; nothing changed."""
 
 
@@ -67,7 +67,7 @@ class ListUpdater:
         return self._zone_locks[entry.id]
 
     async def take(self, config: Config, settle_s: float) -> None:
-        """Take in what waits.   settle_s: see filterd.lists.status.waiting.   Raises ListsFailed."""
+        """Take in what waits.   settle_s: see filterd.lists.status.waiting.   Raises ListsFailure."""
         async with self._taking:
             ids = await asyncio.to_thread(waiting, config, self._clock(), settle_s)
             entries = [entry for entry in config.lists if entry.id in ids]
@@ -89,14 +89,14 @@ class ListUpdater:
         return {f"list {list_id}": fault for list_id, fault in faults.items()}
 
     async def refresh(self, config: Config, ids: list[str]) -> None:
-        """Pull the lists `ids` now, also what has not changed at its source.   Raises ListsRefused."""
+        """Pull the lists `ids` now, also what has not changed at its source.   Raises ListsRefusal."""
         chosen = [_known(config, list_id) for list_id in ids]
         for entry in chosen:
             shelf_of(config, entry).change(asked_anew)
         await self.pull(config, [entry.id for entry in chosen])
 
     def approve(self, config: Config, list_id: str, version: str, by: str) -> str:
-        """Let the held version be good; its digest.   version  its start, "": any.   Raises ListsRefused."""
+        """Let the held version be good; its digest.   version  its start, "": any.   Raises ListsRefusal."""
         by = f"{by:.{BY_CHARACTERS}}"
         step = partial(approved, digest=version, at_s=self._clock(), by=by)
         return _change(config, list_id, step, f"approved by {by}")
@@ -104,7 +104,7 @@ class ListUpdater:
     def roll_back(self, config: Config, list_id: str, version: str, by: str) -> str:
         """Let an earlier version be good again; its digest.   version  its start, "": the last one before
 
-        Raises ListsRefused."""
+        Raises ListsRefusal."""
         by = f"{by:.{BY_CHARACTERS}}"
         return _change(config, list_id, partial(rolled_back, by=by, digest=version), f"rolled back by {by}")
 
@@ -118,7 +118,7 @@ class ListUpdater:
                 note_failure(config, entry, f"the pull ended early ({failure})", began_s)
 
     async def _run(self, verb: str, entries: list[ListEntry], timeout_s: float) -> str:
-        """Run `filterd lists VERB`; "" or how it was ended.   Raises ListsFailed where it could not do its work."""
+        """Run `filterd lists VERB`; "" or how it was ended.   Raises ListsFailure where it could not do its work."""
         ids = [*(["--confined"] if verb == "pull" else []), *(entry.id for entry in entries)]
         try:
             ended = await run_job(["lists", verb, "--config", str(self._config_file), *ids], NICENESS, timeout_s)
@@ -127,7 +127,7 @@ class ListUpdater:
         if ended.stderr:
             log.warning("lists %s: %s", verb, ended.stderr)
         if ended.exit_code > 0:
-            raise ListsFailed(f"lists {verb}: {ended.stderr or f'exit code {ended.exit_code}'}")
+            raise ListsFailure(f"lists {verb}: {ended.stderr or f'exit code {ended.exit_code}'}")
         return f"signal {-ended.exit_code}" if ended.exit_code else ""
 
     async def _take_apart(self, config: Config, entries: list[ListEntry]) -> None:
@@ -143,21 +143,21 @@ def _known(config: Config, list_id: str) -> ListEntry:
         if entry.id == list_id:
             return entry
     known = ", ".join(entry.id for entry in config.lists) or "none"
-    raise ListsRefused(f"list {list_id!r:.80}: not in the configuration; nothing done; {known} are")
+    raise ListsRefusal(f"list {list_id!r:.80}: not in the configuration; nothing done; {known} are")
 
 
-def _change(config: Config, list_id: str, step: Callable[[Kept], Kept], done: str) -> str:
+def _change(config: Config, list_id: str, step: Callable[[ListHistory], ListHistory], done: str) -> str:
     entry = _known(config, list_id)
     try:
         kept = shelf_of(config, entry).change(step)
     except LookupError as reason:
-        raise ListsRefused(f"list {entry.id}: {reason.args[0]}; nothing changed") from reason
+        raise ListsRefusal(f"list {entry.id}: {reason.args[0]}; nothing changed") from reason
     good = kept.good.sha256 if kept.good else "none"
     log.warning("list %s: %s: version %s is good now", entry.id, done, good[:16])
     return good
 
 
-def _tell_good(entry: ListEntry, before: Kept, after: Kept) -> None:
+def _tell_good(entry: ListEntry, before: ListHistory, after: ListHistory) -> None:
     good = after.good
     if good is not None and not good.is_same(before.good):
         log.info("list %s: version %s of %s is good: %d rules", entry.id, good.sha256[:16], good.origin, good.n_rules)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from filterd.config import Config
 from filterd.config.schema import ListEntry
-from filterd.lists.signatures import MAX_OCTETS, NotSigned, Signing, signing_of
+from filterd.lists.signatures import MAX_OCTETS, SignatureMismatch, SignatureScheme, signing_of
 from filterd.lists.sources import is_confidential, reading_of, shelf_of
 from filterd.lists.status import failed_pull
-from rules.lists.fetch import FetchFailed, Remote, fetch, shown
-from rules.lists.versions import Kept, Shelf, Validators, Version, arrived
+from rules.lists.fetch import FetchFailure, Remote, fetch, shown
+from rules.lists.versions import ListHistory, Shelf, Validators, Version, arrived
 
 
 async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
@@ -28,7 +28,7 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
     with shelf.receiving() as part:
         try:
             fetched = await fetch(_remote(entry), known, part)
-        except FetchFailed as reason:
+        except FetchFailure as reason:
             shelf.change(partial(failed_pull, why=f"{shown(url)}: {reason}", now_s=now_s))
             return
         if fetched is None:
@@ -38,7 +38,7 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
         if signing is not None:
             try:
                 await _check_signature(entry, signing, part.path, shelf)
-            except (FetchFailed, NotSigned) as reason:
+            except (FetchFailure, SignatureMismatch) as reason:
                 why = f"{shown(signing.url(url))}: {reason}"
                 shelf.change(partial(failed_pull, why=why, now_s=now_s, is_distrusted=True))
                 return
@@ -48,8 +48,8 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
         shelf.take(part, version, lambda now: note(arrived(now, version)))
 
 
-async def _check_signature(entry: ListEntry, signing: Signing, octets: Path, shelf: Shelf) -> None:
-    """Raises FetchFailed, NotSigned."""
+async def _check_signature(entry: ListEntry, signing: SignatureScheme, octets: Path, shelf: Shelf) -> None:
+    """Raises FetchFailure, SignatureMismatch."""
     remote = replace(_remote(entry), url=signing.url(entry.url or ""), max_octets=MAX_OCTETS)
     with shelf.receiving() as part:
         await fetch(remote, None, part)
@@ -62,7 +62,7 @@ def _remote(entry: ListEntry) -> Remote:
     return Remote(entry.url or "", entry.ca, certificate, key, entry.max_octets, float(entry.timeout))
 
 
-def _unchanged(kept: Kept, now_s: float) -> Kept:
+def _unchanged(kept: ListHistory, now_s: float) -> ListHistory:
     """The source says that its newest version is the one that it gave last."""
     is_good = kept.good is not None and kept.validators is not None and kept.validators.sha256 == kept.good.sha256
     return replace(kept, asked_s=now_s, failed=None, confirmed_s=now_s if is_good else kept.confirmed_s)

@@ -13,7 +13,7 @@ from typing import Final
 from filterd.config import Config
 from rules.errors import BadList
 from rules.names.canonical import canonical_wire
-from rules.names.watched import Watched, WatchList
+from rules.names.watched import WatchedNames, WatchList
 from rules.watch.critical import critical, version
 from rules.watch.files import read_watch_list
 
@@ -24,7 +24,7 @@ State = tuple[int, ...]
 _last_good: dict[tuple[Path, int], WatchList] = {}
 
 
-def watched_of(config: Config) -> Watched:
+def watched_of(config: Config) -> WatchedNames:
     """What is watched on this box.   A file is read again where it has changed.   Raises BadList."""
     said = config.protected
     return _watched(tuple((path, state_of(path)) for path in said.watch), said.watch_top, said.critical, said.released)
@@ -58,8 +58,10 @@ def state_of(path: Path) -> State:
 
 
 @lru_cache(maxsize=2)  # a publication takes milliseconds, and a ranking has megabytes
-def _watched(files: tuple[tuple[Path, State], ...], top: int, has_critical: bool, released: tuple[str, ...]) -> Watched:
-    return Watched(_lists(files, top, has_critical), map(canonical_wire, released))
+def _watched(
+    files: tuple[tuple[Path, State], ...], top: int, has_critical: bool, released: tuple[str, ...]
+) -> WatchedNames:
+    return WatchedNames(_lists(files, top, has_critical), map(canonical_wire, released))
 
 
 def _lists(files: tuple[tuple[Path, State], ...], top: int, has_critical: bool) -> list[WatchList]:

@@ -15,7 +15,7 @@ from filterd.config import Config
 from filterd.config.schema import ListEntry
 from filterd.lists.sources import holds_confidential, reading_of, shelf_of
 from filterd.lists.zone_journal import Journal
-from rules.lists.versions import Kept, Version, arrived
+from rules.lists.versions import ListHistory, Version, arrived
 from rules.lists.zone_copy import Difference, ZoneTimers, apply, timers_of
 from rules.names.canonical import canonical_wire
 
@@ -42,12 +42,12 @@ def wait_of(entry: ListEntry, timers: ZoneTimers | None, has_failed: bool) -> fl
     return max(SHORTEST_S, min(float(asked_s), float(entry.every)))
 
 
-def zone_timers(config: Config, entry: ListEntry, kept: Kept) -> ZoneTimers | None:
+def zone_timers(config: Config, entry: ListEntry, kept: ListHistory) -> ZoneTimers | None:
     """The timers of a zone's good copy."""
     return None if kept.good is None else _timers(entry, shelf_of(config, entry).copy(kept.good))
 
 
-def newest_of(config: Config, entry: ListEntry, kept: Kept) -> Newest | None:
+def newest_of(config: Config, entry: ListEntry, kept: ListHistory) -> Newest | None:
     """The newest that is had, judged or not; None where there is no transferred copy."""
     shelf = shelf_of(config, entry)
     for version in (kept.waiting, kept.held, kept.good):
@@ -58,7 +58,7 @@ def newest_of(config: Config, entry: ListEntry, kept: Kept) -> Newest | None:
     return None
 
 
-def has_long_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float) -> bool:
+def has_long_journal(config: Config, entry: ListEntry, kept: ListHistory, now_s: float) -> bool:
     """Whether it is time for a copy with the changes of the journal in it."""
     if entry.zone is None or kept.good is None or kept.held is not None or kept.waiting is not None:
         return False
@@ -67,7 +67,7 @@ def has_long_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float)
     return n_records >= LONG_RECORDS or (n_records > 0 and now_s - kept.good.fetched_s > OLD_S)
 
 
-def merge_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float) -> Kept:
+def merge_journal(config: Config, entry: ListEntry, kept: ListHistory, now_s: float) -> ListHistory:
     """The copy with the changes of the journal in it, as a version that waits.   Raises BadZone, OSError."""
     shelf, newest = shelf_of(config, entry), newest_of(config, entry, kept)
     assert newest is not None
@@ -85,7 +85,7 @@ def merge_journal(config: Config, entry: ListEntry, kept: Kept, now_s: float) ->
         return shelf.take(part, version, partial(arrived, version=version))
 
 
-def confirmed(kept: Kept, now_s: float) -> Kept:
+def confirmed(kept: ListHistory, now_s: float) -> ListHistory:
     """The primary has nothing newer than what is had."""
     is_good = kept.good is not None and kept.held is None and kept.waiting is None
     return replace(kept, asked_s=now_s, failed=None, confirmed_s=now_s if is_good else kept.confirmed_s)

@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.message import Record, read_soa
 from dns.zones.ixfr import Change, Kind, TooManyChanges
 from dns.zones.tsig import Key, read_key
-from dns.zones.xfr_in import Limits, Primary, Transferred, tls_context, transfer
+from dns.zones.xfr_in import Limits, Primary, ZoneTransfer, tls_context, transfer
 from filterd.config import Config
 from filterd.config.schema import MAX_FILE_OCTETS, ListEntry
 from filterd.lists.sources import holds_confidential, reading_of, shelf_of
@@ -33,7 +33,7 @@ log = logging.getLogger("filterd.lists.zone_copies")
 
 
 async def pull_zone(config: Config, entry: ListEntry, now_s: float) -> None:
-    """Ask for what is new of a zone; a newer one waits on the shelf, whole.   Raises TransferFailed."""
+    """Ask for what is new of a zone; a newer one waits on the shelf, whole.   Raises TransferFailure."""
     kept = shelf_of(config, entry).kept()
     newest = newest_of(config, entry, kept)
     if newest is not None:
@@ -46,12 +46,12 @@ async def pull_zone(config: Config, entry: ListEntry, now_s: float) -> None:
 
 
 def primaries_of(entry: ListEntry) -> list[Primary]:
-    """Who is asked for a zone.   Raises TransferFailed for a key or certificate that cannot be used."""
+    """Who is asked for a zone.   Raises TransferFailure for a key or certificate that cannot be used."""
     try:
         tls = tls_context(entry.ca, entry.client_certificate, entry.client_key) if entry.tls_name else None
         key = key_of(entry)
     except (OSError, ValueError) as reason:
-        raise TransferFailed(f"key or certificate: {reason}") from reason
+        raise TransferFailure(f"key or certificate: {reason}") from reason
     return [Primary(at, key, tls, entry.tls_name) for at in entry.primaries]
 
 
@@ -62,18 +62,18 @@ def key_of(entry: ListEntry) -> Key | None:
 
 async def ask_primaries(
     entry: ListEntry, serial: int | None, whole: Callable[[Record], None], limits: Limits, again: Callable[[], None]
-) -> tuple[Transferred, Primary]:
+) -> tuple[ZoneTransfer, Primary]:
     """Ask one after the other, until one answers.   again: before another is asked; what `whole` took is void.
 
-    Raises TransferFailed with what the last one said; TooManyChanges."""
+    Raises TransferFailure with what the last one said; TooManyChanges."""
     said: list[str] = []
     for primary in primaries_of(entry):
         try:
             return await transfer(primary, canonical_wire(entry.zone or ""), serial, whole, limits), primary
-        except TransferFailed as reason:
+        except TransferFailure as reason:
             said.append(str(reason))
             again()
-    raise TransferFailed("; ".join(said))
+    raise TransferFailure("; ".join(said))
 
 
 def differences_of(apex: bytes, changes: list[Change]) -> list[Difference]:
@@ -127,7 +127,7 @@ class _Writer:
 
     def write(self, octets: bytes) -> None:
         if self._part.octets + len(octets) > MAX_FILE_OCTETS:
-            raise TransferFailed(f"the zone is larger than {MAX_FILE_OCTETS >> 20} MiB; not taken")
+            raise TransferFailure(f"the zone is larger than {MAX_FILE_OCTETS >> 20} MiB; not taken")
         self._part.write(octets)
 
     def begin_again(self) -> None:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from dns.upstreams.address_query import is_answered
 from filterd.box.places import CONTROL, control_socket, counters_folder, role_of
 from filterd.config import Config
-from filterd.process.codec import Failed, Message
+from filterd.process.codec import FailureReply, Message
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.messages import Status
 from filterd.process.readiness import LIVES_S, answers, silent, without_upstreams
@@ -66,7 +66,7 @@ async def ask_control(config: Config, timeout_s: float) -> Message | None:
         reply: Any = await ask(control_socket(config.run_dir), CONTROL, Status(), Message, timeout_s)
     except NoAnswer:
         return None
-    return None if isinstance(reply, Failed) else reply
+    return None if isinstance(reply, FailureReply) else reply
 
 
 def is_one_turning(config: Config, role: str) -> bool:

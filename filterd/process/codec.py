@@ -21,7 +21,7 @@ T = TypeVar("T")
 ERROR_CHARACTERS: Final = 300  # of a request quoted in the reply that refuses it: a line may hold a megabyte
 
 
-class Failed(Struct, frozen=True):
+class FailureReply(Struct, frozen=True):
     """Reply to a request that was not carried out.
 
     error    why;   refused  the same from a worker that keeps its images"""
@@ -66,14 +66,14 @@ def encode_request(request: Struct | Message) -> bytes:
 def encode_reply(reply: object) -> bytes:
     """A reply as a line: a struct, a dataclass or a plain object, with `ok`."""
     plain = _plain(reply)
-    return _line({"ok": not isinstance(reply, Failed)} | plain)
+    return _line({"ok": not isinstance(reply, FailureReply)} | plain)
 
 
-def decode_reply(line: bytes, kind: type[T]) -> T | Failed:
+def decode_reply(line: bytes, kind: type[T]) -> T | FailureReply:
     """The reply in a line as a `kind`, without its `ok`.   Raises ValueError for anything else."""
     said = decode_message(line)
     if said.pop("ok", False) is not True:
-        return msgspec.convert(said, Failed)
+        return msgspec.convert(said, FailureReply)
     return msgspec.convert(said, kind)
 
 

@@ -21,16 +21,16 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 UNNAMED = "someone"  # who asked, where a request does not say
 
 
-class OrdersChanged(Struct, frozen=True, tag_field="op", tag="orders_changed"):
+class OrdersUpdate(Struct, frozen=True, tag_field="op", tag="orders_changed"):
     """Put the orders in force as the database has them now.   Reply: Receipt."""
 
 
-class PolicyChanged(Struct, frozen=True, tag_field="op", tag="policy_changed"):
+class PolicyUpdate(Struct, frozen=True, tag_field="op", tag="policy_changed"):
     """Put subscribers, profiles and locks in force as the database has them now.   Reply: Receipt."""
 
 
-class SettingsChanged(Struct, frozen=True, tag_field="op", tag="settings_changed"):
-    """Show what the desk says of the pages, as the database has it now.   Reply: Shown."""
+class SettingsUpdate(Struct, frozen=True, tag_field="op", tag="settings_changed"):
+    """Show what the desk says of the pages, as the database has it now.   Reply: SettingsReceipt."""
 
 
 class Explain(Struct, frozen=True, tag_field="op", tag="explain"):
@@ -41,8 +41,8 @@ class Explain(Struct, frozen=True, tag_field="op", tag="explain"):
     channel: str = "dns"
 
 
-class WhyClosed(Struct, frozen=True, tag_field="op", tag="why_closed"):
-    """What the splash may know of a name, asked by an address.   Reply: Closing.
+class ClosureQuery(Struct, frozen=True, tag_field="op", tag="why_closed"):
+    """What the splash may know of a name, asked by an address.   Reply: ClosureReason.
 
     name   None: what was asked for is no name;   address  None: not known"""
 
@@ -50,52 +50,54 @@ class WhyClosed(Struct, frozen=True, tag_field="op", tag="why_closed"):
     address: str | None = None
 
 
-class Probed(Struct, frozen=True, tag_field="op", tag="probed"):
-    """So many more questions were beyond what one client may ask the splash.   Reply: Probed, all of them."""
+class ExcessQuestions(Struct, frozen=True, tag_field="op", tag="probed"):
+    """So many more questions were beyond what one client may ask the splash.   Reply: ExcessQuestions, all of them."""
 
     questions: int
 
 
 class ReportMistake(Struct, frozen=True, tag_field="op", tag="report_mistake"):
-    """A visitor says that something is blocked by mistake.   name  None: of the law   Reply: Found."""
+    """A visitor says that something is blocked by mistake.   name  None: of the law   Reply: FoundReport."""
 
     reason: str
     name: str | None = None
 
 
 class PutAppeal(Struct, frozen=True, tag_field="op", tag="put_appeal"):
-    """Keep an appeal until it is mailed.   sealed  mgmt.registers.appeals.sealed   Reply: AppealKept."""
+    """Keep an appeal until it is mailed.   sealed  mgmt.registers.appeals.sealed   Reply: AppealNumber."""
 
     sealed: bytes
 
 
-class AppealKept(Struct, frozen=True):
+class AppealNumber(Struct, frozen=True):
     """Reply to PutAppeal.   number  None: too many wait"""
 
     number: str | None
 
 
 class FindReport(Struct, frozen=True, tag_field="op", tag="find_report"):
-    """What became of a report?   Reply: Found, without its name."""
+    """What became of a report?   Reply: FoundReport, without its name."""
 
     reference: str
 
 
 class UseTicket(Struct, frozen=True, tag_field="op", tag="use_ticket"):
-    """Use the ticket of a code for what follows the profile of an address.   Reply: Ticketed, once it is in force."""
+    """Use the ticket of a code for what follows the profile of an address.   Reply: TicketOutcome, once it is in
+    force."""
 
     code: str
     address: str
 
 
 class BeginTime(Struct, frozen=True, tag_field="op", tag="begin_time"):
-    """Begin the screen time of what follows the profile of an address.   Reply: Begun, once it is in force."""
+    """Begin the screen time of what follows the profile of an address.   Reply: ScreenTimeStart, once it is in
+    force."""
 
     address: str
 
 
 class AskFamily(Struct, frozen=True, tag_field="op", tag="ask_family"):
-    """A child asks for minutes, or for a page, from an address.   Reply: Asked."""
+    """A child asks for minutes, or for a page, from an address.   Reply: RequestStatus."""
 
     minutes: int | None
     name: str | None
@@ -104,7 +106,7 @@ class AskFamily(Struct, frozen=True, tag_field="op", tag="ask_family"):
 
 
 class Identify(Struct, frozen=True, tag_field="op", tag="identify"):
-    """Which profiles do these names of lines stand for?   Reply: Identified.
+    """Which profiles do these names of lines stand for?   Reply: IdentifiedProfiles.
 
     since   a revision: also the names whose profile has changed after it;  -1: none of them"""
 
@@ -112,7 +114,7 @@ class Identify(Struct, frozen=True, tag_field="op", tag="identify"):
     since: int = -1
 
 
-class Identified(Struct, frozen=True):
+class IdentifiedProfiles(Struct, frozen=True):
     """Reply to Identify: profiles by name, as of a revision; a name that no line has is left out.
 
     lost   another number than before: names were taken away, and what is known of any may be wrong"""
@@ -122,8 +124,8 @@ class Identified(Struct, frozen=True):
     lost: int = 0
 
 
-class SessionsChanged(Struct, frozen=True, tag_field="op", tag="sessions_changed"):
-    """These prefixes have other holders in the images of sessions.   Reply: SessionsHeld.
+class SessionsUpdate(Struct, frozen=True, tag_field="op", tag="sessions_changed"):
+    """These prefixes have other holders in the images of sessions.   Reply: SessionsReceipt.
 
     cut      those whose connections end: another one had them
     losers   profiles that had some of them"""
@@ -133,8 +135,8 @@ class SessionsChanged(Struct, frozen=True, tag_field="op", tag="sessions_changed
     losers: Annotated[list[int], Meta(max_length=4 * MOST_PREFIXES)] = []
 
 
-class SessionsHeld(Struct, frozen=True):
-    """Reply to SessionsChanged: locks and connections are as the sessions say.   n_cut  connections ended"""
+class SessionsReceipt(Struct, frozen=True):
+    """Reply to SessionsUpdate: locks and connections are as the sessions say.   n_cut  connections ended"""
 
     n_cut: int
 
@@ -166,7 +168,7 @@ class NextEvents(Struct, frozen=True):
     waiting: int
 
 
-class Sending(Struct, frozen=True, kw_only=True):
+class StreamStatus(Struct, frozen=True, kw_only=True):
     """How a stream of records to the SIEM is.
 
     sent      confirmed since the role began;   waiting  at the last look, some thousand leaves of blocks at most
@@ -181,16 +183,16 @@ class Sending(Struct, frozen=True, kw_only=True):
 
 
 class SiemReport(Struct, frozen=True, tag_field="op", tag="siem_report"):
-    """How sending to the SIEM is, by stream.   Reply: SiemNoted."""
+    """How sending to the SIEM is, by stream.   Reply: SiemAck."""
 
-    streams: dict[Literal["blocks", "ledger"], Sending]
+    streams: dict[Literal["blocks", "ledger"], StreamStatus]
 
 
-class SiemNoted(Struct, frozen=True):
+class SiemAck(Struct, frozen=True):
     """Reply to SiemReport."""
 
 
-class Found(Struct, frozen=True):
+class FoundReport(Struct, frozen=True):
     """A report.   None: there is none, or too many wait"""
 
     report: Report | None
@@ -226,10 +228,10 @@ class ListsRollback(Struct, frozen=True, tag_field="op", tag="lists_rollback"):
 
 
 class ListsVersions(Struct, frozen=True, tag_field="op", tag="lists_versions"):
-    """Which versions of each list does this box keep?   Reply: ListsKept."""
+    """Which versions of each list does this box keep?   Reply: ListsStatus."""
 
 
-class ListsKept(Struct, frozen=True):
+class ListsStatus(Struct, frozen=True):
     """Reply to ListsVersions: see filterd.lists.status.told()."""
 
     lists: list[Message]
@@ -250,12 +252,12 @@ class ListDiff(Struct, frozen=True):
 
 
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
-SessionsRequest = Identify | SessionsChanged
+SessionsRequest = Identify | SessionsUpdate
 SiemRequest = EventsFrom | SiemReport
 ControlRequest = (
-    OrdersChanged
-    | PolicyChanged
-    | SettingsChanged
+    OrdersUpdate
+    | PolicyUpdate
+    | SettingsUpdate
     | Explain
     | Status
     | Reload
@@ -267,14 +269,18 @@ ControlRequest = (
 )
 CONTROL_REQUESTS = Requests(
     (
-        *(OrdersChanged, PolicyChanged, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
-        *(ListsVersions, ListsDiff, Identify, SessionsChanged, SettingsChanged, EventsFrom, SiemReport),
+        *(OrdersUpdate, PolicyUpdate, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
+        *(ListsVersions, ListsDiff, Identify, SessionsUpdate, SettingsUpdate, EventsFrom, SiemReport),
     )
 )
 
-SplashRequest = WhyClosed | Probed | ReportMistake | PutAppeal | FindReport | UseTicket | BeginTime | AskFamily
+SplashRequest = (
+    ClosureQuery | ExcessQuestions | ReportMistake | PutAppeal | FindReport | UseTicket | BeginTime | AskFamily
+)
 # All that the splash can ask of control.
-SPLASH_REQUESTS = Requests((WhyClosed, Probed, ReportMistake, PutAppeal, FindReport, UseTicket, BeginTime, AskFamily))
+SPLASH_REQUESTS = Requests(
+    (ClosureQuery, ExcessQuestions, ReportMistake, PutAppeal, FindReport, UseTicket, BeginTime, AskFamily)
+)
 
 
 class InForce(Struct, frozen=True, kw_only=True):
@@ -384,4 +390,4 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     kinds: list[str]
     records_late_since_s: float | None
     legal_holds: list[str]
-    siem: dict[str, Sending]
+    siem: dict[str, StreamStatus]

@@ -1,7 +1,7 @@
 """The lock of one filterd, or of one role of it, in a run directory: a second one is refused, and touches nothing.
 
     run_dir/filterd.lock, run_dir/ROLE/role.lock   held by flock(2) for the life of the process; JSON: what others may
-                                                  know of it (`Told`)
+                                                  know of it (`InstanceReport`)
 
 Invariants: the kernel lets go of the lock when its process ends, however it ends, so that no lock is ever stale; the
 lock is had before any socket, image or kernel rule is touched; the file goes with its process where that ends well, and
@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from filterd.box.places import folder_of, name_of
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 
 ALL = "filterd"  # the name of the supervisor, which has a process for every role
 LOCK = "role.lock"
@@ -27,7 +27,7 @@ FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 OCTETS = 64 << 10  # ten times what a role says with every key of its configuration
 
 
-class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class InstanceReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a process says of itself in its lock.
 
     fault   why it cannot do its work;   n_failed  starts in a row that ended with one
@@ -45,7 +45,7 @@ class Instance:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path, self._descriptor = path, descriptor
         self._n_failed = _read(descriptor).n_failed
-        self._told = Told(pid=os.getpid())
+        self._told = InstanceReport(pid=os.getpid())
         self._write()
 
     def note_keys(self, keys: dict[str, str]) -> None:
@@ -77,7 +77,7 @@ def only_instance(run_dir: Path, name: str, roles: Iterable[str] = ()) -> Iterat
     """Be the only process `name` of a run directory while the block lasts.
 
     roles   processes that must not run either: what a supervisor is about to start
-    Raises Missing with the number of the process that is in the way."""
+    Raises MissingPart with the number of the process that is in the way."""
     path = lock_of(run_dir, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _claimed(path)
@@ -100,7 +100,7 @@ def lock_of(run_dir: Path, name: str) -> Path:
     return run_dir / f"{name}.lock" if name == ALL else run_dir / folder_of(name) / LOCK
 
 
-def instances(run_dir: Path) -> dict[str, tuple[Told, bool]]:
+def instances(run_dir: Path) -> dict[str, tuple[InstanceReport, bool]]:
     """Role → what its process tells, and whether it runs."""
     found = {}
     for path in sorted(run_dir.glob(f"*/{LOCK}")):
@@ -118,7 +118,7 @@ def instances(run_dir: Path) -> dict[str, tuple[Told, bool]]:
 
 
 def _claimed(path: Path) -> int:
-    """The descriptor of the file at `path`, locked; made where there is none.   Raises Missing."""
+    """The descriptor of the file at `path`, locked; made where there is none.   Raises MissingPart."""
     while True:
         descriptor = _opened(path)
         _lock(path, descriptor)
@@ -128,7 +128,7 @@ def _claimed(path: Path) -> int:
 
 
 def _refuse_beside(path: Path) -> None:
-    """Raises Missing where the process of a lock runs."""
+    """Raises MissingPart where the process of a lock runs."""
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(path, FLAGS)
         _lock(path, descriptor)
@@ -136,13 +136,13 @@ def _refuse_beside(path: Path) -> None:
 
 
 def _lock(path: Path, descriptor: int) -> None:
-    """Lock an open file, or close it.   Raises Missing."""
+    """Lock an open file, or close it.   Raises MissingPart."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         pid = _read(descriptor).pid
         os.close(descriptor)
-        raise Missing(_refusal(path, pid)) from None
+        raise MissingPart(_refusal(path, pid)) from None
 
 
 def _opened(path: Path) -> int:
@@ -163,11 +163,11 @@ def _is_still(path: Path, descriptor: int) -> bool:
     return False
 
 
-def _read(descriptor: int) -> Told:
+def _read(descriptor: int) -> InstanceReport:
     try:
-        return msgspec.json.decode(os.pread(descriptor, OCTETS, 0), type=Told)
+        return msgspec.json.decode(os.pread(descriptor, OCTETS, 0), type=InstanceReport)
     except (msgspec.MsgspecError, UnicodeDecodeError):  # empty, or half written by a process that was killed
-        return Told(pid=0)
+        return InstanceReport(pid=0)
 
 
 def _is_running(pid: int) -> bool:

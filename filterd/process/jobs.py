@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Ended(NamedTuple):
+class JobExit(NamedTuple):
     """How a job ended."""
 
     exit_code: int  # negative: the signal that killed it
@@ -32,7 +32,7 @@ async def together(*works: Awaitable[T]) -> list[T]:
 
 async def run_job(
     arguments: list[str], niceness: int, timeout_s: float | None = None, *, keeps_stdout: bool = False
-) -> Ended:
+) -> JobExit:
     """Run `filterd ARGUMENTS…`.   Raises TimeoutError: it was killed then."""
     command = ["nice", "-n", str(niceness), sys.executable, "-P", "-m", "filterd", *arguments]
     quiet = asyncio.subprocess.DEVNULL
@@ -49,4 +49,4 @@ async def run_job(
         await process.wait()
         raise
     said = (stdout or b"").decode(errors="replace")
-    return Ended(process.returncode or 0, stderr.decode(errors="replace").strip(), said)
+    return JobExit(process.returncode or 0, stderr.decode(errors="replace").strip(), said)

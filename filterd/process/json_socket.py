@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from filterd.box.accounts import may_ask, may_enter, name_of, peer_of, trusted
 from filterd.process.codec import (
-    Failed,
+    FailureReply,
     Message,
     Requests,
     decode_message,
@@ -70,8 +70,10 @@ async def serve(path: Path, door: str, requests: Requests, answer: Answer) -> as
     return server
 
 
-async def ask(path: Path, role: str, request: Struct, kind: type[T], timeout_s: float = 5.0) -> T | Failed:
-    """Send one request and wait for its reply, a `kind` or Failed.   role: who must be there.   Raises NoAnswer."""
+async def ask(path: Path, role: str, request: Struct, kind: type[T], timeout_s: float = 5.0) -> T | FailureReply:
+    """Send one request and wait for its reply, a `kind` or FailureReply.   role: who must be there.
+
+    Raises NoAnswer."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(str(path), limit=LINE_OCTETS)
@@ -106,15 +108,15 @@ async def reply_to(line: bytes, requests: Requests, answer: Answer) -> bytes:
     try:
         request = requests.decode(line)
     except ValueError as reason:
-        return encode_reply(Failed(str(reason)))
+        return encode_reply(FailureReply(str(reason)))
     try:
         return encode_reply(await answer(request))
     except DatabaseFault as reason:
         log.error("answering %s: %s", type(request).__name__, reason)
-        return encode_reply(Failed(str(reason)))
+        return encode_reply(FailureReply(str(reason)))
     except Exception as reason:  # the edge: one bad request must not end the service
         log.exception("answering %s", type(request).__name__)
-        return encode_reply(Failed(f"{type(reason).__name__}: {reason}"))
+        return encode_reply(FailureReply(f"{type(reason).__name__}: {reason}"))
 
 
 def _answer_of(path: Path, door: str, uid: int, answer: Answer) -> Answer:
@@ -124,13 +126,13 @@ def _answer_of(path: Path, door: str, uid: int, answer: Answer) -> Answer:
         name = str(type(request).__struct_config__.tag)
         if may_ask(door, name, uid):
             return await answer(request)
-        return Failed(_why_not(path, name, uid))
+        return FailureReply(_why_not(path, name, uid))
 
     return answer_if_allowed
 
 
 def _refusal(path: Path, what: str, uid: int) -> bytes:
-    return encode_reply(Failed(_why_not(path, what, uid)))
+    return encode_reply(FailureReply(_why_not(path, what, uid)))
 
 
 def _why_not(path: Path, what: str, uid: int) -> str:
@@ -154,6 +156,6 @@ async def _take_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
         return await reader.readline()
     except ValueError:
         why = f"request: a line of more than {LINE_OCTETS} octets; the connection is closed; send a shorter one"
-        writer.write(encode_reply(Failed(why)))
+        writer.write(encode_reply(FailureReply(why)))
         await writer.drain()
         return b""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.process.instance import Instance
 from filterd.process.sd_notify import notify, notifying, watchdog_interval_s
 
@@ -45,7 +45,7 @@ async def tell_we_live(is_alive: Callable[[], bool] = lambda: True) -> None:
 
 
 def end_with_fault(instance: Instance, fault: str, longest_s: float) -> NoReturn:
-    """End a role that cannot do its work: `fault` stands in its lock.   Raises Missing.
+    """End a role that cannot do its work: `fault` stands in its lock.   Raises MissingPart.
 
     Under systemd, whose pauses between restarts do not shrink again, a role that has not become ready this time either
     waits first: 1 s, 2 s, 4 s, up to longest_s.  The supervisor's own pauses grow by themselves."""
@@ -54,7 +54,7 @@ def end_with_fault(instance: Instance, fault: str, longest_s: float) -> NoReturn
     if is_under_systemd and not _has_been_ready:
         notify(f"STATUS={fault}")
         time.sleep(pause_s(n_failed, longest_s))
-    raise Missing(fault)
+    raise MissingPart(fault)
 
 
 def pause_s(n_failed: int, longest_s: float) -> float:

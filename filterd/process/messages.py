@@ -24,7 +24,7 @@ class Configure(Struct, frozen=True, tag_field="op", tag="configure"):
     """Take the accepted configuration, as far as a running worker can."""
 
 
-class Configured(Struct, frozen=True):
+class ConfigDigest(Struct, frozen=True):
     """Reply to Configure: this is in force.   digest: of the file"""
 
     digest: str

@@ -32,10 +32,10 @@ from fastpath.report.spool import Reporter
 from filterd.box.accounts import trusted
 from filterd.box.keys import hold_image_key
 from filterd.box.places import IMAGES, SESSION_IMAGES, SPOOL, counters_folder, worker_socket
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
-from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
+from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, InUse, Status, Use, WorkerStatus
 from filterd.process.readiness import BEAT_S
 from parental.sessions.level import SESSIONS_MANIFEST
 from rules.compiler.manifest import MANIFEST, SETTLED
@@ -158,7 +158,7 @@ class Worker:
             log.error("worker %s: its loop hangs; the watchdog is not fed; it will be restarted", self.name)
         return before != self._n_turns
 
-    async def answer(self, request: Status | Use | Configure) -> WorkerStatus | InUse | Configured | Failed:
+    async def answer(self, request: Status | Use | Configure) -> WorkerStatus | InUse | ConfigDigest | FailureReply:
         """One request of the worker socket."""
         match request:
             case Status():
@@ -188,11 +188,11 @@ class Worker:
         await self._use(MANIFEST, is_running=False)
         if self._refused is not None and (self._images / SETTLED).exists():
             why = self._refused
-            if not isinstance(await self._use(SETTLED, is_running=False), Failed):
+            if not isinstance(await self._use(SETTLED, is_running=False), FailureReply):
                 self._refused = f"{why}; now those of {SETTLED}, without the last changes; control writes them again"
                 log.warning("%s", self._refused)
 
-    async def _use(self, manifest: str, is_running: bool = True) -> InUse | Failed:
+    async def _use(self, manifest: str, is_running: bool = True) -> InUse | FailureReply:
         async with self._using:  # tables must be given in the order in which they were opened
             try:
                 hold_image_key(self._state_dir)  # control makes it, perhaps after this worker has started
@@ -211,7 +211,7 @@ class Worker:
                 self._tables, self._refused = tables, None
                 return InUse(tables.generations)
         log.warning("%s", self._refused)
-        return Failed(refused=self._refused)
+        return FailureReply(refused=self._refused)
 
     async def _beat(self) -> None:
         """Give the counters file the time of now, each second in which the loop turns (filterd.process.readiness)."""
@@ -263,9 +263,11 @@ class Worker:
         self._refused_sessions = None
         return opened
 
-    async def _configure(self) -> Configured | Failed:
+    async def _configure(self) -> ConfigDigest | FailureReply:
         if self._setup is None:
-            return Failed(refused=f"worker {self.name}: started without a configuration; nothing changed; restart it")
+            return FailureReply(
+                refused=f"worker {self.name}: started without a configuration; nothing changed; restart it"
+            )
         async with self._using:
             try:
                 front = self._setup.take()
@@ -273,8 +275,8 @@ class Worker:
                     await self._take_over(front)
             except (OSError, ValueError) as reason:
                 log.warning("configuration: %s; not taken", reason)
-                return Failed(refused=f"worker {self.name}: {reason}")
-        return Configured(self._setup.digest)
+                return FailureReply(refused=f"worker {self.name}: {reason}")
+        return ConfigDigest(self._setup.digest)
 
     async def _take_over(self, front: Front) -> None:
         """Serve with another front from now on; returns once it does.   Raises TimeoutError where that takes long."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from filterd.box.places import CONTROL, control_socket
-from filterd.process.codec import Failed
-from filterd.process.control_messages import MOST_NAMES, Identified, Identify
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import MOST_NAMES, IdentifiedProfiles, Identify
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import NO_PROFILE, Digests
 from rules.atomic_file import writing_whole
@@ -30,7 +30,7 @@ class Identities:
     def __init__(self, run_dir: Path, noted: Path, digests: Digests, *, is_empty: bool) -> None:
         self._socket, self._noted, self._digests = control_socket(run_dir), noted, digests
         self._known: dict[bytes, int] = {}
-        self._lost: int | None = None  # as Identified.lost was last
+        self._lost: int | None = None  # as IdentifiedProfiles.lost was last
         self._unasked: set[bytes] = set()
         self._revision = self._written = -1 if is_empty else _read(noted)
         self.fault: str | None = None
@@ -67,17 +67,17 @@ class Identities:
         self._forget_lost(found)
         self._remember({name.encode(): number for name, number in found.profiles.items()})
 
-    async def _ask(self, names: list[bytes], since: int) -> Identified | None:
+    async def _ask(self, names: list[bytes], since: int) -> IdentifiedProfiles | None:
         request = Identify([text for text in map(_text, names) if text], since)
         try:
-            reply = await ask(self._socket, CONTROL, request, Identified, PATIENCE_S)
+            reply = await ask(self._socket, CONTROL, request, IdentifiedProfiles, PATIENCE_S)
         except NoAnswer as reason:
             self.fault = f"control: {reason}; new sessions have the default profile; see filterd status"
             return None
-        self.fault = reply.reason if isinstance(reply, Failed) else None
-        return None if isinstance(reply, Failed) else reply
+        self.fault = reply.reason if isinstance(reply, FailureReply) else None
+        return None if isinstance(reply, FailureReply) else reply
 
-    def _forget_lost(self, found: Identified) -> None:
+    def _forget_lost(self, found: IdentifiedProfiles) -> None:
         if found.lost != self._lost:
             self._known, self._lost = {}, found.lost
 

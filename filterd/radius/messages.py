@@ -10,7 +10,7 @@ MOST_PROFILES = 5000  # of a request: far below a line of the socket
 
 
 class AskSessions(Struct, frozen=True, tag_field="op", tag="sessions"):
-    """How many sessions are there?   Reply: SessionsKnown."""
+    """How many sessions are there?   Reply: SessionsReport."""
 
 
 class AskHolder(Struct, frozen=True, tag_field="op", tag="holder"):
@@ -20,16 +20,16 @@ class AskHolder(Struct, frozen=True, tag_field="op", tag="holder"):
 
 
 class AskPlaces(Struct, frozen=True, tag_field="op", tag="places"):
-    """How many sessions are where?   Reply: PlacesKnown."""
+    """How many sessions are where?   Reply: SessionPlaces."""
 
 
 class AskProvinces(Struct, frozen=True, tag_field="op", tag="provinces"):
-    """In which provinces are the sessions of these profiles?   Reply: ProvincesKnown."""
+    """In which provinces are the sessions of these profiles?   Reply: ProfileProvinces."""
 
     profiles: Annotated[list[int], Meta(max_length=MOST_PROFILES)]
 
 
-class ProvincesKnown(Struct, frozen=True):
+class ProfileProvinces(Struct, frozen=True):
     """Reply to AskProvinces: profile and province, of those whose sessions are all in one; by ISO 3166-2."""
 
     provinces: list[tuple[int, str]]
@@ -43,13 +43,13 @@ class SessionPlace(Struct, frozen=True):
     sessions: int
 
 
-class PlacesKnown(Struct, frozen=True):
+class SessionPlaces(Struct, frozen=True):
     """Reply to AskPlaces: where the most are, first."""
 
     places: list[SessionPlace]
 
 
-class SessionsKnown(Struct, frozen=True, kw_only=True):
+class SessionsReport(Struct, frozen=True, kw_only=True):
     """Reply to AskSessions.
 
     unidentified  names of sessions that no line has;   generation  of the newest image of sessions

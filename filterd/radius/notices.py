@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filterd.box.places import CONTROL, control_socket
-from filterd.process.codec import Failed
-from filterd.process.control_messages import MOST_PREFIXES, SessionsChanged, SessionsHeld
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import MOST_PREFIXES, SessionsReceipt, SessionsUpdate
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import network_of
 
@@ -19,7 +19,7 @@ PATIENCE_S = 10.0  # a reply comes once connections are cut
 RETRY_S = 1.0
 
 
-class Untold(NamedTuple):
+class PendingNotice(NamedTuple):
     """Of a prefix: whether its connections are to be cut, and which profiles had it."""
 
     is_cut: bool
@@ -31,7 +31,7 @@ class Notices:
 
     def __init__(self, run_dir: Path) -> None:
         self._socket = control_socket(run_dir)
-        self._untold: dict[bytes, Untold] = {}
+        self._untold: dict[bytes, PendingNotice] = {}
         self._has_some = asyncio.Event()
         self.fault: str | None = None
 
@@ -39,7 +39,7 @@ class Notices:
         """Tell control soon.   cut: those of `changed` whose connections end;   losers  prefix → profile that had it"""
         for slot in changed:
             loser = frozenset({losers[slot]}) if losers.get(slot) else frozenset[int]()
-            self._untold[slot] = _both(self._untold.get(slot), Untold(slot in cut, loser))
+            self._untold[slot] = _both(self._untold.get(slot), PendingNotice(slot in cut, loser))
         if self._untold:
             self._has_some.set()
 
@@ -57,18 +57,18 @@ class Notices:
                 self._has_some.set()
                 await asyncio.sleep(RETRY_S)
 
-    async def _told(self, some: dict[bytes, Untold]) -> bool:
+    async def _told(self, some: dict[bytes, PendingNotice]) -> bool:
         texts = {str(network_of(slot)): each for slot, each in some.items()}
         losers = frozenset[int]().union(*(each.losers for each in some.values()))
-        request = SessionsChanged(list(texts), [text for text, each in texts.items() if each.is_cut], sorted(losers))
+        request = SessionsUpdate(list(texts), [text for text, each in texts.items() if each.is_cut], sorted(losers))
         try:
-            reply = await ask(self._socket, CONTROL, request, SessionsHeld, PATIENCE_S)
+            reply = await ask(self._socket, CONTROL, request, SessionsReceipt, PATIENCE_S)
         except NoAnswer as reason:
             self.fault = f"control: {reason}; locks and cuts of sessions wait for it; see filterd status"
             return False
-        self.fault = reply.reason if isinstance(reply, Failed) else None
+        self.fault = reply.reason if isinstance(reply, FailureReply) else None
         return self.fault is None
 
 
-def _both(before: Untold | None, now: Untold) -> Untold:
-    return now if before is None else Untold(before.is_cut or now.is_cut, before.losers | now.losers)
+def _both(before: PendingNotice | None, now: PendingNotice) -> PendingNotice:
+    return now if before is None else PendingNotice(before.is_cut or now.is_cut, before.losers | now.losers)

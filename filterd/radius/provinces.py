@@ -18,7 +18,7 @@ import msgspec
 from filterd.box.places import RADIUS, radius_socket
 from filterd.config import Config
 from filterd.process.json_socket import NoAnswer, ask_blocking
-from filterd.radius.messages import MOST_PROFILES, AskProvinces, ProvincesKnown
+from filterd.radius.messages import MOST_PROFILES, AskProvinces, ProfileProvinces
 from filterd.radius.places import PlaceTable
 from parental.policy.subscriber import PROVINCE
 
@@ -68,7 +68,7 @@ class ProvinceClient:
             return {}
         try:
             reply = ask_blocking(self._path, RADIUS, AskProvinces(profiles), PATIENCE_S)
-            found = msgspec.convert(reply, ProvincesKnown).provinces
+            found = msgspec.convert(reply, ProfileProvinces).provinces
         except (NoAnswer, msgspec.ValidationError) as reason:
             log.warning("radius: %s; records of blocks have no province by sessions until it answers", reason)
             self._next_s = time.monotonic() + PAUSE_S

@@ -15,7 +15,7 @@ from pyrad.packet import AcctPacket
 
 from filterd.radius.nas import KnownNas, NasTable
 from parental.sessions.record import ENDED, LIVES, RESTARTED, Digests, Session, Slots
-from parental.sessions.request import Accounting, Forged, Malformed, Status, read_request
+from parental.sessions.request import Accounting, ForgedRequest, MalformedRequest, Status, read_request
 
 SAY_EVERY_S = 60.0
 STATES: dict[int, int] = {
@@ -30,7 +30,7 @@ log = logging.getLogger("filterd.radius")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AcceptedRequest:
     """A request that is believed.
 
     session   None: it changes nothing;   name  for which it began, b"": it says none
@@ -50,7 +50,7 @@ class Reader:
         self._untold: dict[str, int] = {}
         self._say_at = 0.0
 
-    def hear(self, octets: bytes, host: str, now_s: float) -> Heard | None:
+    def hear(self, octets: bytes, host: str, now_s: float) -> AcceptedRequest | None:
         """The request in a datagram; None: it is dropped."""
         nas = self._nas.find(host)
         if nas is None:
@@ -58,10 +58,10 @@ class Reader:
             return None
         try:
             said, packet = read_request(octets, nas.secret)
-        except Forged as reason:
+        except ForgedRequest as reason:
             self._drop("radius_bad_authenticator", host, str(reason))
             return None
-        except Malformed as reason:
+        except MalformedRequest as reason:
             self._drop("radius_malformed", host, str(reason))
             return None
         at_s = said.at_s if said.at_s is not None else None if nas.needs_time else int(now_s) - said.delay_s
@@ -71,10 +71,10 @@ class Reader:
             return None
         return self._read(said, packet, nas, at_s)
 
-    def _read(self, said: Accounting, packet: AcctPacket, nas: KnownNas, at_s: int) -> Heard | None:
+    def _read(self, said: Accounting, packet: AcctPacket, nas: KnownNas, at_s: int) -> AcceptedRequest | None:
         state = STATES.get(said.status)
         if state is None or (state != RESTARTED and not said.session):
-            return Heard(packet)
+            return AcceptedRequest(packet)
         if not all(nas.may_give(slot) for slot in said.slots if slot):
             self._drop("radius_malformed", nas.name, "a prefix outside of its pools")
             return None
@@ -85,7 +85,7 @@ class Reader:
         began_s = max(at_s - (said.lasted_s if said.status == Status.INTERIM else 0), 0)
         who = self._digests.who(name) if name else bytes(16)
         session = Session(state, key, whose, who, began_s=began_s, at_s=at_s, slots=slots)
-        return Heard(packet, session, name, said.status == Status.INTERIM)
+        return AcceptedRequest(packet, session, name, said.status == Status.INTERIM)
 
     def _drop(self, counter: str, source: str, why: str) -> None:
         self._count(counter)

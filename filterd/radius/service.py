@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.radius.identities import POLL_S, Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Datagram, Inbox
@@ -24,16 +24,16 @@ from filterd.radius.messages import (
     AskPlaces,
     AskProvinces,
     AskSessions,
-    PlacesKnown,
-    ProvincesKnown,
+    ProfileProvinces,
     SessionHolder,
     SessionPlace,
-    SessionsKnown,
+    SessionPlaces,
+    SessionsReport,
 )
 from filterd.radius.notices import Notices
 from filterd.radius.places import PlaceTable
 from filterd.radius.provinces import SessionProvinces
-from filterd.radius.reader import Heard, Reader
+from filterd.radius.reader import AcceptedRequest, Reader
 from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
 from parental.sessions.request import answer_to
@@ -43,7 +43,7 @@ GATHER_S = 0.005  # requests that come within it are one group
 PUBLISH_S = 0.02  # between two publications
 RETRY_S = 1.0
 
-Work = tuple[Datagram, Heard]
+Work = tuple[Datagram, AcceptedRequest]
 Told = tuple[Session | None, bool]  # whether it is an update: what it does not name stays
 
 log = logging.getLogger("filterd.radius")
@@ -135,11 +135,11 @@ class Service:
 
     async def answer(
         self, request: AskSessions | AskHolder | AskPlaces | AskProvinces
-    ) -> SessionsKnown | SessionHolder | PlacesKnown | ProvincesKnown | Failed:
+    ) -> SessionsReport | SessionHolder | SessionPlaces | ProfileProvinces | FailureReply:
         """One request of radius.sock."""
         match request:
             case AskSessions():
-                return SessionsKnown(
+                return SessionsReport(
                     sessions=len(self._table),
                     unidentified=len(self._table.unidentified()),
                     generation=self._images.generation,
@@ -149,14 +149,14 @@ class Service:
             case AskPlaces():
                 counted = await asyncio.to_thread(self.places.count, self._table.living())
                 found = [SessionPlace(place.zone, place.province, n) for place, n in counted.items()]
-                return PlacesKnown(sorted(found, key=lambda each: -each.sessions))
+                return SessionPlaces(sorted(found, key=lambda each: -each.sessions))
             case AskProvinces(profiles):
-                return ProvincesKnown(await self._provinces.of(profiles, self.places))
+                return ProfileProvinces(await self._provinces.of(profiles, self.places))
             case AskHolder(address):
                 try:
                     return self._holder(address)
                 except ValueError:
-                    return Failed(f"holder: {address[:50]!r} is no address; nothing looked up; write 192.0.2.7")
+                    return FailureReply(f"holder: {address[:50]!r} is no address; nothing looked up; write 192.0.2.7")
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Service:
         self._inbox.begin(datagram)
         return datagram, heard
 
-    def _session(self, heard: Heard, profiles: dict[bytes, int]) -> Told:
+    def _session(self, heard: AcceptedRequest, profiles: dict[bytes, int]) -> Told:
         session = heard.session
         if session is not None and session.state == LIVES:
             session = replace(session, profile=profiles.get(heard.name, NO_PROFILE))

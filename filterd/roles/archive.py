@@ -5,7 +5,7 @@ from pathlib import Path
 
 from filterd.box.places import ARCHIVE, BLOCKS, archive_socket
 from filterd.config import Config
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
@@ -18,7 +18,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
         from filterd.audit.archive_messages import ARCHIVE_REQUESTS
         from filterd.audit.archive_service import Archive
     except ImportError as reason:
-        raise Missing(
+        raise MissingPart(
             f"archive: {reason}; not started, batches wait; install filterd[audit], or set /records/store: database"
         ) from reason
     stopping = stop_requested()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.thread_priority import give_way
 from filterd.appeals.delivery import watch_appeals
 from filterd.audit.block_batches import BATCHES
@@ -58,7 +58,7 @@ from filterd.kernel.ruleset import rules_of_config
 from filterd.lists.rails import tries_as
 from filterd.lists.reader_client import measures_missing
 from filterd.lists.sealed_client import sealed_reader_of
-from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, PolicyChanged
+from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, PolicyUpdate
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions
@@ -119,7 +119,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
     async def answer(request: ControlRequest) -> object:
         reply = await control.answer(request)
-        if isinstance(request, PolicyChanged) and control.locks.is_due_earlier:
+        if isinstance(request, PolicyUpdate) and control.locks.is_due_earlier:
             wake.set()
         return reply
 
@@ -319,7 +319,7 @@ async def _open_corridor(control: Control) -> None:
         try:
             wait_s = await control.locks.open_corridor(control.config)
             faults.pop(where, None)
-        except (UpstreamFailed, RuntimeError) as reason:
+        except (UpstreamFailure, RuntimeError) as reason:
             told = OSError(f"{reason}; its sites may be shut to locked lines; if it refuses us, add us to /dns/clients")
             if faults.get(where) != str(told):
                 control.context.note_fault(where, told)
@@ -343,7 +343,7 @@ def _note_time_and_start(control: Control, records: Engine) -> None:
 async def _seal(control: Control, engine: Engine) -> None:
     """Sign the ledger; where it cannot be signed, all else goes on, and it is tried again."""
     seals: list[Seal] = []
-    looked = Looked(None, [])
+    looked = AnswerProgress(None, [])
 
     def seal() -> None:
         nonlocal looked
@@ -357,14 +357,14 @@ async def _seal(control: Control, engine: Engine) -> None:
         await asyncio.sleep(MEND_S if "ledger" in control.faults else SEAL_S)
 
 
-class Looked(NamedTuple):
+class AnswerProgress(NamedTuple):
     """Up to where answers to issuers were looked at, and the orders whose next one waits for the workers."""
 
     mark: Mark | None
     waiting: list[int]
 
 
-def _confirm(engine: Engine, signer: Signer, looked: Looked) -> Looked:
+def _confirm(engine: Engine, signer: Signer, looked: AnswerProgress) -> AnswerProgress:
     """Answer the issuers of orders that the traffic has confirmed, and of those whose answer is not so any more."""
     with reading(engine) as conn:
         found, mark = due(conn, CONFIRMED_AT_ONCE), mark_of(conn)
@@ -378,7 +378,7 @@ def _confirm(engine: Engine, signer: Signer, looked: Looked) -> Looked:
         with writing(engine) as conn:
             if not restate(conn, order, signer, datetime.now(UTC)):
                 waiting.append(order)
-    return Looked(mark, waiting)
+    return AnswerProgress(mark, waiting)
 
 
 async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from filterd.box.places import CONTROL, SIEM, control_socket
 from filterd.config import Config
-from filterd.process.control_messages import SiemNoted, SiemReport
+from filterd.process.control_messages import SiemAck, SiemReport
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
@@ -40,7 +40,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
 
 def _streams(config: Config) -> list[Stream]:
-    """What is sent.   Raises Missing, and OSError for certificates that cannot be used"""
+    """What is sent.   Raises MissingPart, and OSError for certificates that cannot be used"""
     siem = config.siem
     if siem.server is None:
         return []
@@ -60,5 +60,5 @@ async def _report(streams: list[Stream], run_dir: Path) -> None:
     while True:
         report = SiemReport({cast(Name, stream.name): stream.said for stream in streams})
         with suppress(NoAnswer):
-            await ask(control_socket(run_dir), CONTROL, report, SiemNoted)
+            await ask(control_socket(run_dir), CONTROL, report, SiemAck)
         await asyncio.sleep(REPORT_S)

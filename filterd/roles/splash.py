@@ -15,7 +15,7 @@ from filterd.control.client import ReasonsClient
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.web.kit.app_context import serve_pages
 from mgmt.web.kit.budget import N_NAMES, NameBudget
 from mgmt.web.splash.app import BUDGET, create_splash, serve_clients
@@ -61,6 +61,6 @@ async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:
             continue
         log.warning("splash: %d questions beyond %d names of one client; not answered; see status", beyond, N_NAMES)
         untold += beyond
-        with contextlib.suppress(ControlFailed):  # told in the next minute
+        with contextlib.suppress(ControlFailure):  # told in the next minute
             await reasons.probed(untold)
             untold = 0

@@ -38,7 +38,7 @@ FAMILY_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, lo
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _OpenDoor:
     """A door that has its addresses."""
 
     section: Api | Family
@@ -85,7 +85,7 @@ def _doors_of(config: Config) -> tuple[Door, ...]:
     return (Door.DESK, Door.FAMILY) if config.family.listen else (Door.BOTH,)
 
 
-async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
+async def _open(config: Config, engine: Engine, door: Door) -> _OpenDoor:
     is_family = door is Door.FAMILY
     section: Api | Family = config.family if is_family else config.api
     listen: tuple[Endpoint, ...] = section.listen
@@ -110,4 +110,4 @@ async def _open(config: Config, engine: Engine, door: Door) -> _Opened:
     name = "family" if is_family else "api"
     listener = HttpListener(name, app, FAMILY_LIMITS if is_family else DESK_LIMITS, tls)
     await listener.bind(listen)
-    return _Opened(section, hosts, tls, app, listener)
+    return _OpenDoor(section, hosts, tls, app, listener)

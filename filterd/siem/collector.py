@@ -26,7 +26,7 @@ CHUNK = 16 << 10
 LOOK_S = 0.01  # between two looks at what is not acknowledged yet
 
 
-class NotTaken(Exception):
+class CollectorFailure(Exception):
     """The collector has not taken what was sent; the text says why."""
 
 
@@ -50,7 +50,7 @@ class Collector:
 
     @classmethod
     async def connected(cls, server: str, context: ssl.SSLContext) -> "Collector":
-        """A connection with a collector whose certificate is verified.   Raises NotTaken"""
+        """A connection with a collector whose certificate is verified.   Raises CollectorFailure"""
         host, _, port = server.rpartition(":")
         host = host.strip("[]")
         try:
@@ -63,19 +63,19 @@ class Collector:
                     raise
                 return collector
         except (OSError, TimeoutError) as reason:
-            raise NotTaken(f"{server}: {_why(reason)}") from reason
+            raise CollectorFailure(f"{server}: {_why(reason)}") from reason
 
     async def send(self, octets: bytes) -> None:
-        """Send frames.   Raises NotTaken"""
+        """Send frames.   Raises CollectorFailure"""
         try:
             for at in range(0, len(octets), CHUNK):
                 self._tls.write(octets[at : at + CHUNK])
                 await self._flush()
         except (OSError, TimeoutError) as reason:
-            raise NotTaken(_why(reason)) from reason
+            raise CollectorFailure(_why(reason)) from reason
 
     async def finish(self) -> None:
-        """Say that this was all, and wait until the collector has closed, having read it.   Raises NotTaken"""
+        """Say that this was all, and wait until the collector has closed, having read it.   Raises CollectorFailure"""
         try:
             with suppress(ssl.SSLWantReadError):
                 self._tls.unwrap()
@@ -86,7 +86,7 @@ class Collector:
                 while _unacknowledged(self._connection):  # noqa: ASYNC110  # the kernel has no event for it
                     await asyncio.sleep(LOOK_S)
         except (OSError, TimeoutError) as reason:
-            raise NotTaken(_why(reason)) from reason
+            raise CollectorFailure(_why(reason)) from reason
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from rules.atomic_file import writing_whole
 
 FILE = "cursor.json"
@@ -28,7 +28,7 @@ class Cursor:
     """The positions of a folder, for the one process that writes them."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises Missing for a file that is not what was written; OSError"""
+        """Raises MissingPart for a file that is not what was written; OSError"""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / FILE
         self._positions = _read(self._path)
@@ -51,6 +51,6 @@ def _read(path: Path) -> dict[str, Position]:
     except FileNotFoundError:
         return {}
     except msgspec.DecodeError as reason:
-        raise Missing(
+        raise MissingPart(
             f"{path}: damaged ({reason}); nothing sent; remove it, and sending begins as /siem/begin says"
         ) from reason

@@ -14,7 +14,7 @@ from msgspec import Struct
 from filterd.audit.archive_messages import NextRecords, RecordsFrom
 from filterd.box.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.config.siem import BLOCKS, LEDGER, Siem
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.control_messages import EventsFrom, NextEvents
 from filterd.process.json_socket import NoAnswer, ask
 from filterd.siem.bodies import BODIES
@@ -105,6 +105,6 @@ async def _asked(path: Path, role: str, request: Struct, kind: type[T]) -> T:
         reply = await ask(path, role, request, kind, TIMEOUT_S)
     except NoAnswer as reason:
         raise NoRecords(f"{role}: {reason}") from reason
-    if isinstance(reply, Failed):
+    if isinstance(reply, FailureReply):
         raise NoRecords(f"{role}: {reply.reason}")
     return reply

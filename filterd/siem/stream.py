@@ -12,8 +12,8 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 
-from filterd.process.control_messages import MOST_FAULT, Sending
-from filterd.siem.collector import Collector, NotTaken
+from filterd.process.control_messages import MOST_FAULT, StreamStatus
+from filterd.siem.collector import Collector, CollectorFailure
 from filterd.siem.cursor import Cursor, Position
 from filterd.siem.sources import NoRecords, Page, Source, first_position
 
@@ -39,9 +39,9 @@ class Stream:
         self._fault: str | None = None
 
     @property
-    def said(self) -> Sending:
+    def said(self) -> StreamStatus:
         """How it is."""
-        return Sending(
+        return StreamStatus(
             sent=self._n_sent, waiting=self._waiting, oldest_s=self._oldest_s(), gone=self._n_gone, fault=self._fault
         )
 
@@ -51,7 +51,7 @@ class Stream:
             return False
         try:
             n = await self._send(connect)
-        except (NotTaken, NoRecords) as reason:
+        except (CollectorFailure, NoRecords) as reason:
             self._fail(str(reason))
             return False
         except OSError as reason:  # the cursor could not be written: what was taken is sent again
@@ -142,7 +142,7 @@ def connect_to(server: str, context_of: Callable[[], ssl.SSLContext]) -> Connect
         try:
             context = context_of()
         except OSError as reason:
-            raise NotTaken(f"certificates: {reason}") from reason
+            raise CollectorFailure(f"certificates: {reason}") from reason
         return await Collector.connected(server, context)
 
     return connect

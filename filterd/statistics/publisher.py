@@ -20,7 +20,7 @@ from filterd.control.context import Context, guarded
 from filterd.statistics.quarters import Box, publish_last
 from filterd.statistics.transparency import tell_last
 from mgmt.ledger.trusted_clock import read_clocks
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 
 BEGIN_S = 60.0  # after the start: what a gateway needs to filter comes first
 LOOK_S = 3600.0
@@ -50,7 +50,7 @@ def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> 
     rules = clocks_of(config)
     try:
         quarter = publish_last(box, read_clocks(), rules, seen)
-    except ArchiveFailed as reason:
+    except ArchiveFailure as reason:
         raise OSError(f"{reason}; no statistics are published until then") from reason
     if quarter is not None:
         log.info("the statistics of %s are signed", quarter)

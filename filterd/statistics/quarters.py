@@ -24,8 +24,8 @@ from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import time_text
 from mgmt.ledger.trusted_clock import Clocks
 from mgmt.orders.deadlines.rules import Rules
-from mgmt.orders.deadlines.statistics import Statistics, Took, statistics_of
-from mgmt.records.block_ledger import Wanted, gone_before_s, has_blocks
+from mgmt.orders.deadlines.statistics import Durations, Statistics, statistics_of
+from mgmt.records.block_ledger import RecordQuery, gone_before_s, has_blocks
 from mgmt.records.statistics import statement
 from mgmt.records.statistics.cells import (
     Group,
@@ -45,7 +45,7 @@ from parental.store.database import reading, writing
 DELAY = timedelta(days=1)  # after the end of a quarter: what waits in spools is in the records by then
 SHARED = ""  # the node of what all gateways of a database publish together
 
-GroupsOf = Callable[[Wanted], list[Group]]
+GroupsOf = Callable[[RecordQuery], list[Group]]
 Attempts = Mapping[str, Mapping[str, int]]  # list → channel → count, since they are counted
 
 
@@ -68,7 +68,7 @@ def publish_last(box: Box, clocks: Clocks, rules: Rules, attempts: Attempts | No
     """Publish the last quarter, if that was not done; its name, where it was now.   Blocking.
 
     attempts  of lists of bypass; None: they are not published
-    Raises ClockStepped, OSError (the records are away), DatabaseFault; nothing is published then"""
+    Raises ClockStep, OSError (the records are away), DatabaseFault; nothing is published then"""
     with writing(box.records) as conn:
         known = trusted_clock.look(conn, clocks)
     at, zone = datetime.fromtimestamp(known.time_s, UTC), ZoneInfo(str(rules.zone))
@@ -142,14 +142,14 @@ def _blocks(box: Box, quarter: Quarter) -> Counter[Values]:
     return cells
 
 
-def _groups(box: Box, wanted: Wanted) -> list[Group]:
+def _groups(box: Box, wanted: RecordQuery) -> list[Group]:
     if box.archive is not None:
         return groups_of_lines(asyncio.run(_counted(box.archive, wanted)))
     with reading(box.records) as conn:
         return groups_of_rows(conn, wanted)
 
 
-async def _counted(archive: ArchiveClient, wanted: Wanted) -> bytes:
+async def _counted(archive: ArchiveClient, wanted: RecordQuery) -> bytes:
     async with aclosing(archive.pull(wanted, "counts", ())) as pieces:
         return b"".join([piece async for piece in pieces])
 
@@ -174,6 +174,6 @@ def _orders(each: Statistics) -> statement.Orders:
     )
 
 
-def _took(each: Took) -> statement.Took:
+def _took(each: Durations) -> statement.DurationFigures:
     median_ms, p95_ms = (None if took_s is None else round(took_s * 1000) for took_s in (each.median_s, each.p95_s))
-    return statement.Took(orders=each.n, median_ms=median_ms, p95_ms=p95_ms)
+    return statement.DurationFigures(orders=each.n, median_ms=median_ms, p95_ms=p95_ms)

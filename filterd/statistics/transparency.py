@@ -28,7 +28,7 @@ from parental.store.database import reading, writing
 def tell_last(box: Box, clocks: Clocks, rules: Rules, hidden: Sequence[str]) -> str | None:
     """Tell of the last quarter, if that was not done; its name, where it was now.   Blocking.
 
-    hidden  issuers whose orders are not counted;   Raises ClockStepped, DatabaseFault; nothing is published then"""
+    hidden  issuers whose orders are not counted;   Raises ClockStep, DatabaseFault; nothing is published then"""
     with writing(box.records) as conn:
         known = trusted_clock.look(conn, clocks)
     at, zone = datetime.fromtimestamp(known.time_s, UTC), ZoneInfo(str(rules.zone))

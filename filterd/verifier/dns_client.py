@@ -20,7 +20,7 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded, StreamReset
 from h2.exceptions import H2Error
 
-from filterd.verifier.seen import ANSWER, FAULT, NO_PATH, SILENCE, Seen
+from filterd.verifier.seen import ANSWER, FAULT, NO_PATH, SILENCE, Observation
 
 PATIENCE_S = 3.0
 TRIES = 2
@@ -30,17 +30,17 @@ STREAMS = 80  # of one HTTP/2 connection
 CONNECTION_FAULTS = (OSError, EOFError, TimeoutError, H2Error)
 
 
-class Named(NamedTuple):
+class DnsQuestion(NamedTuple):
     """A question of DNS.   at  see filterd.verifier.questions"""
 
     at: int
     name: str
 
 
-Report = Callable[[Seen], None]
+Report = Callable[[Observation], None]
 
 
-def message_of(named: Named, number: int) -> bytes:
+def message_of(named: DnsQuestion, number: int) -> bytes:
     """The query: A, IN, recursion desired, EDNS of 1232 octets.   number  its id"""
     query = DNSRecord.question(named.name, "A")
     query.header.id = number
@@ -48,7 +48,7 @@ def message_of(named: Named, number: int) -> bytes:
     return bytes(query.pack())
 
 
-def read_answer(named: Named, octets: bytes) -> Seen:
+def read_answer(named: DnsQuestion, octets: bytes) -> Observation:
     """What an answer says."""
     try:
         record = DNSRecord.parse(octets)
@@ -57,24 +57,24 @@ def read_answer(named: Named, octets: bytes) -> Seen:
         data = [str(each.rdata) for each in record.rr]
         name = str(record.q.qname).rstrip(".").lower()
     except (DNSError, ValueError, LookupError, AttributeError, struct.error) as reason:  # an answer without a question
-        return Seen(named.at, FAULT, _now(), said=f"answer: {type(reason).__name__}")
+        return Observation(named.at, FAULT, _now(), said=f"answer: {type(reason).__name__}")
     if name != named.name:
-        return Seen(named.at, FAULT, _now(), said="answer to another question")
-    return Seen(named.at, ANSWER, _now(), rcode=record.header.rcode, ede=ede, data=data)
+        return Observation(named.at, FAULT, _now(), said="answer to another question")
+    return Observation(named.at, ANSWER, _now(), rcode=record.header.rcode, ede=ede, data=data)
 
 
-async def ask_udp(several: Sequence[Named], server: tuple[str, int], report: Report) -> None:
+async def ask_udp(several: Sequence[DnsQuestion], server: tuple[str, int], report: Report) -> None:
     """Each from a socket of its own, sent twice at most."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def ask(number: int, named: Named) -> None:
+    async def ask(number: int, named: DnsQuestion) -> None:
         async with gate:
             report(await _ask_datagram(named, number, server))
 
     await asyncio.gather(*(ask(number, each) for number, each in _numbered(several)))
 
 
-async def _ask_datagram(named: Named, number: int, server: tuple[str, int]) -> Seen:
+async def _ask_datagram(named: DnsQuestion, number: int, server: tuple[str, int]) -> Observation:
     loop = asyncio.get_running_loop()
     with socket.socket(_family(server[0]), socket.SOCK_DGRAM) as own:
         own.setblocking(False)
@@ -86,8 +86,8 @@ async def _ask_datagram(named: Named, number: int, server: tuple[str, int]) -> S
                     async with asyncio.timeout(PATIENCE_S):
                         return read_answer(named, await _of_number(own, number))
         except OSError as reason:
-            return Seen(named.at, NO_PATH, _now(), said=str(reason))
-    return Seen(named.at, SILENCE, _now())
+            return Observation(named.at, NO_PATH, _now(), said=str(reason))
+    return Observation(named.at, SILENCE, _now())
 
 
 async def _of_number(own: socket.socket, number: int) -> bytes:
@@ -97,18 +97,18 @@ async def _of_number(own: socket.socket, number: int) -> bytes:
             return octets
 
 
-async def ask_tcp(several: Sequence[Named], server: tuple[str, int], report: Report) -> None:
+async def ask_tcp(several: Sequence[DnsQuestion], server: tuple[str, int], report: Report) -> None:
     """All on one connection."""
     await _ask_stream(several, report, lambda: asyncio.open_connection(*server))
 
 
-async def ask_tls(several: Sequence[Named], server: tuple[str, int], report: Report) -> None:
+async def ask_tls(several: Sequence[DnsQuestion], server: tuple[str, int], report: Report) -> None:
     """The same over TLS (RFC 7858)."""
     await _ask_stream(several, report, lambda: asyncio.open_connection(*server, ssl=_context("dot")))
 
 
 async def _ask_stream(
-    several: Sequence[Named],
+    several: Sequence[DnsQuestion],
     report: Report,
     connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]],
 ) -> None:
@@ -137,7 +137,7 @@ async def _ask_stream(
     _report_all(waiting, SILENCE, said, report)
 
 
-async def ask_https(several: Sequence[Named], server: tuple[str, int], report: Report) -> None:
+async def ask_https(several: Sequence[DnsQuestion], server: tuple[str, int], report: Report) -> None:
     """Each as a POST of one connection."""
     waiting = dict(_numbered(several))
     try:
@@ -157,7 +157,7 @@ async def ask_https(several: Sequence[Named], server: tuple[str, int], report: R
 
 
 async def _exchange(
-    waiting: dict[int, Named],
+    waiting: dict[int, DnsQuestion],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     server: tuple[str, int],
@@ -203,13 +203,13 @@ def _context(protocol: str) -> ssl.SSLContext:
     return context
 
 
-def _numbered(several: Sequence[Named]) -> Iterator[tuple[int, Named]]:
+def _numbered(several: Sequence[DnsQuestion]) -> Iterator[tuple[int, DnsQuestion]]:
     return enumerate(several, 1)
 
 
-def _report_all(waiting: dict[int, Named], kind: str, said: str, report: Report) -> None:
+def _report_all(waiting: dict[int, DnsQuestion], kind: str, said: str, report: Report) -> None:
     for named in waiting.values():
-        report(Seen(named.at, kind, _now(), said=said))
+        report(Observation(named.at, kind, _now(), said=said))
 
 
 def _family(address: str) -> socket.AddressFamily:

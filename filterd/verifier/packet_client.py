@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from filterd.verifier.hellos import client_hello, http_request, quic_initials
 from filterd.verifier.questions import HTTP, QUIC
-from filterd.verifier.seen import ARRIVED, NO_PATH, PAGE, PROHIBITED, RESET, SILENCE, Seen
+from filterd.verifier.seen import ARRIVED, NO_PATH, PAGE, PROHIBITED, RESET, SILENCE, Observation
 from filterd.verifier.sink import GREETING, token_of
 
 CONNECT_S, ANSWER_S = 3.0, 2.0
@@ -32,7 +32,7 @@ class Hello(NamedTuple):
     target: str
 
 
-async def ask(hello: Hello, sink: tuple[str, int], hops: int) -> Seen:
+async def ask(hello: Hello, sink: tuple[str, int], hops: int) -> Observation:
     """Try it; once more where nothing comes back."""
     if hello.channel == QUIC:
         return await _ask_quic(hello, sink, hops)
@@ -43,22 +43,22 @@ async def ask(hello: Hello, sink: tuple[str, int], hops: int) -> Seen:
     return seen
 
 
-async def _ask_stream(at: int, octets: bytes, sink: tuple[str, int], hops: int) -> Seen:
+async def _ask_stream(at: int, octets: bytes, sink: tuple[str, int], hops: int) -> Observation:
     loop = asyncio.get_running_loop()
     with _socket(sink[0], socket.SOCK_STREAM, hops) as own:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await loop.sock_connect(own, sink)
         except (OSError, TimeoutError) as reason:
-            return Seen(at, NO_PATH, _now(), said=str(reason) or "no answer")
+            return Observation(at, NO_PATH, _now(), said=str(reason) or "no answer")
         try:
             async with asyncio.timeout(ANSWER_S):
                 await loop.sock_sendall(own, octets)
                 return _read(at, await _whole(own), octets)
         except TimeoutError:
-            return Seen(at, SILENCE, _now())
+            return Observation(at, SILENCE, _now())
         except OSError as reason:
-            return Seen(at, RESET, _now(), said=reason.strerror or "")
+            return Observation(at, RESET, _now(), said=reason.strerror or "")
 
 
 async def _whole(own: socket.socket) -> bytes:
@@ -72,16 +72,16 @@ async def _whole(own: socket.socket) -> bytes:
     return octets
 
 
-def _read(at: int, answer: bytes, sent: bytes) -> Seen:
+def _read(at: int, answer: bytes, sent: bytes) -> Observation:
     if answer.startswith(token_of(sent)):
-        return Seen(at, ARRIVED, _now())
+        return Observation(at, ARRIVED, _now())
     line = answer.split(b"\n", 1)[0].split()
     if line and line[0].startswith(b"HTTP/") and len(line) > 1 and line[1].isdigit():
-        return Seen(at, PAGE, _now(), status=int(line[1]))
-    return Seen(at, RESET, _now(), said="ended without an answer" if not answer else "another answer")
+        return Observation(at, PAGE, _now(), status=int(line[1]))
+    return Observation(at, RESET, _now(), said="ended without an answer" if not answer else "another answer")
 
 
-async def _ask_quic(hello: Hello, sink: tuple[str, int], hops: int) -> Seen:
+async def _ask_quic(hello: Hello, sink: tuple[str, int], hops: int) -> Observation:
     """The Initials arrive when each of their datagrams does."""
     datagrams = quic_initials(hello.name)
     with _socket(sink[0], socket.SOCK_DGRAM, hops) as own:
@@ -95,18 +95,20 @@ async def _ask_quic(hello: Hello, sink: tuple[str, int], hops: int) -> Seen:
                 await heard
 
 
-async def _send_until(at: int, own: socket.socket, datagrams: Sequence[bytes], heard: "asyncio.Future[None]") -> Seen:
+async def _send_until(
+    at: int, own: socket.socket, datagrams: Sequence[bytes], heard: "asyncio.Future[None]"
+) -> Observation:
     began = time.monotonic()
     for wait_s in (*QUIC_SENDS_S, QUIC_ANSWER_S):
         done, _ = await asyncio.wait([heard], timeout=max(0.0, began + wait_s - time.monotonic()))
         if done:
             reason = heard.exception()
-            return Seen(at, ARRIVED if reason is None else PROHIBITED, _now(), said=str(reason or ""))
+            return Observation(at, ARRIVED if reason is None else PROHIBITED, _now(), said=str(reason or ""))
         if wait_s != QUIC_ANSWER_S:
             for each in datagrams:
                 with contextlib.suppress(OSError):  # what ICMP has said of the one before: _hear() reads it
                     own.send(each)
-    return Seen(at, SILENCE, _now())
+    return Observation(at, SILENCE, _now())
 
 
 async def _hear(own: socket.socket, wanted: set[bytes]) -> None:

@@ -1,6 +1,6 @@
 """The probe: it asks as a subscriber's device would, and says what it saw; it judges nothing.
 
-    ProbePlan → namespace → nothing else any more → questions → Seen, a line each, as they come
+    ProbePlan → namespace → nothing else any more → questions → Observation, a line each, as they come
 
 Invariants: it knows no order, no list and no database; the neutral names after all others are asked after all others.
 """
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 import msgspec
 
 from filterd.verifier import dns_client
-from filterd.verifier.dns_client import Named
+from filterd.verifier.dns_client import DnsQuestion
 from filterd.verifier.namespace import enter, give_up
 from filterd.verifier.packet_client import Hello, ask
 from filterd.verifier.questions import DNS_CHANNELS, DNS_HTTPS, DNS_TCP, DNS_TLS, DNS_UDP, NEUTRAL_NAME, QUIC
-from filterd.verifier.seen import ProbePlan, Seen
+from filterd.verifier.seen import Observation, ProbePlan
 
 AT_ONCE = 64  # connections to the sink
 QUIC_AT_ONCE = 300  # a blocked one waits for 1.5 s of silence; so many Initials are within a subscriber's budget
@@ -36,7 +36,7 @@ def main() -> None:
     asyncio.run(_ask_all(plan))
 
 
-def _report(seen: Seen) -> None:
+def _report(seen: Observation) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(seen) + b"\n")
 
 
@@ -50,10 +50,10 @@ async def _ask_all(plan: ProbePlan) -> None:
 
 async def _ask_dns(plan: ProbePlan) -> None:
     """Each channel and version of IP at once."""
-    ways: dict[tuple[str, int], list[Named]] = {}
+    ways: dict[tuple[str, int], list[DnsQuestion]] = {}
     for at, channel, family, name, _ in plan.questions:
         if channel in DNS_CHANNELS:
-            ways.setdefault((channel, family), []).append(Named(at, name))
+            ways.setdefault((channel, family), []).append(DnsQuestion(at, name))
     await asyncio.gather(
         *(
             ASK_DNS[channel](several, (plan.resolvers[family], plan.dns_ports[channel]), _report)

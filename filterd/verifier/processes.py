@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from filterd.errors import Missing
-from filterd.verifier.seen import ProbePlan, Seen
+from filterd.errors import MissingPart
+from filterd.verifier.seen import Observation, ProbePlan
 from filterd.verifier.sink import SinkPlan
 
 START_S: Final = 30.0
@@ -22,7 +22,7 @@ PROBE_S: Final = 300.0  # a thousand entries of which each answer is late
 
 @contextlib.contextmanager
 def standing_sink(plan: SinkPlan) -> Iterator[None]:
-    """A sink that answers.   Raises Missing with what it said."""
+    """A sink that answers.   Raises MissingPart with what it said."""
     command = [*_python("filterd.verifier.sink"), msgspec.json.encode(plan).decode()]
     sink = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
@@ -30,15 +30,17 @@ def standing_sink(plan: SinkPlan) -> Iterator[None]:
     assert sink.stdout is not None and sink.stderr is not None
     try:
         if sink.stdout.readline() != b"ready\n":
-            raise Missing(f"sink: {_last(sink.stderr.read())}; nothing asked; look at /verifier/sink and its addresses")
+            raise MissingPart(
+                f"sink: {_last(sink.stderr.read())}; nothing asked; look at /verifier/sink and its addresses"
+            )
         yield
     finally:
         sink.kill()
         sink.communicate()
 
 
-def ask(plan: ProbePlan) -> dict[int, Seen]:
-    """What the probe saw, by question.   Raises Missing with what it said."""
+def ask(plan: ProbePlan) -> dict[int, Observation]:
+    """What the probe saw, by question.   Raises MissingPart with what it said."""
     try:
         done = subprocess.run(
             _python("filterd.verifier.probe"),
@@ -49,10 +51,12 @@ def ask(plan: ProbePlan) -> dict[int, Seen]:
             check=False,
         )
     except subprocess.TimeoutExpired as reason:
-        raise Missing(f"probe: no answer in {PROBE_S:g} s; nothing judged; look at the path to the sink") from reason
+        raise MissingPart(
+            f"probe: no answer in {PROBE_S:g} s; nothing judged; look at the path to the sink"
+        ) from reason
     if done.returncode != 0:
-        raise Missing(f"probe: {_last(done.stderr)}; nothing judged; look at /verifier/probe")
-    found = (msgspec.json.decode(line, type=Seen) for line in done.stdout.splitlines())
+        raise MissingPart(f"probe: {_last(done.stderr)}; nothing judged; look at /verifier/probe")
+    found = (msgspec.json.decode(line, type=Observation) for line in done.stdout.splitlines())
     return {seen.at: seen for seen in found}
 
 

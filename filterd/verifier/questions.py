@@ -35,7 +35,7 @@ class Way(NamedTuple):
         return f"{self.channel}-{self.family}"
 
 
-class Asked(NamedTuple):
+class EntryInForce(NamedTuple):
     """An entry that is in force.   wire, mode  as its row has them; a broader one's are of its host"""
 
     number: int
@@ -66,7 +66,7 @@ class _Try(NamedTuple):
     channels: tuple[str, ...]
 
 
-def questions(asked: Iterable[Asked], ways: Sequence[Way], cover: Cover) -> list[Question]:
+def questions(asked: Iterable[EntryInForce], ways: Sequence[Way], cover: Cover) -> list[Question]:
     """All questions, in the order in which they are asked.   cover  of all entries of the order that are in force"""
     found: list[Question] = []
 
@@ -88,7 +88,7 @@ def questions(asked: Iterable[Asked], ways: Sequence[Way], cover: Cover) -> list
     return found
 
 
-def _tries(entry: Asked) -> Iterator[_Try]:
+def _tries(entry: EntryInForce) -> Iterator[_Try]:
     if entry.mode == ADDRESS:
         return
     everywhere = (*DNS_CHANNELS, *PACKET_CHANNELS)

@@ -15,7 +15,7 @@ NO_PATH: Final = "no_path"  # no connection: nothing was asked
 FAULT: Final = "fault"  # what came back cannot be read
 
 
-class Seen(Struct, frozen=True, omit_defaults=True):
+class Observation(Struct, frozen=True, omit_defaults=True):
     """One answer of the world.
 
     at_ms    when, Unix;   rcode, ede, data  of DNS: data are addresses and names of its answer

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from filterd.verifier.questions import DNS_CHANNELS, ENTRY, NEIGHBOUR, NEUTRAL, Question, Way
-from filterd.verifier.seen import ANSWER, ARRIVED, PAGE, PROHIBITED, RESET, SILENCE, Seen
+from filterd.verifier.seen import ANSWER, ARRIVED, PAGE, PROHIBITED, RESET, SILENCE, Observation
 
 BLOCKED_EDE = frozenset({15, 16, 17})  # RFC 8914 §4: Blocked, Censored, Filtered
 NOERROR, NXDOMAIN, REFUSED = 0, 3, 5
@@ -37,7 +37,7 @@ class State(enum.StrEnum):
     VERIFIED = "verified"
 
 
-class Found(NamedTuple):
+class QuestionOutcome(NamedTuple):
     """A question, its outcome, when, and what was seen."""
 
     question: Question
@@ -53,8 +53,8 @@ class Marks(NamedTuple):
 
 
 def judge(
-    asked: Sequence[Question], seen: Mapping[int, Seen], marks: Marks, upstream: Mapping[str, Seen]
-) -> list[Found]:
+    asked: Sequence[Question], seen: Mapping[int, Observation], marks: Marks, upstream: Mapping[str, Observation]
+) -> list[QuestionOutcome]:
     """The outcome of every question but the neutral ones.   upstream  name → what the upstream itself answers"""
     deaf = _deaf(asked, seen)
     found = []
@@ -63,7 +63,7 @@ def judge(
             continue
         each = seen.get(question.at)
         if each is None:
-            found.append(Found(question, Outcome.UNASKED, 0, "nothing"))
+            found.append(QuestionOutcome(question, Outcome.UNASKED, 0, "nothing"))
         elif question.way.channel in DNS_CHANNELS:
             found.append(_of_dns(question, each, marks, upstream.get(question.name)))
         else:
@@ -71,12 +71,12 @@ def judge(
     return found
 
 
-def needs_upstream(question: Question, seen: Seen, marks: Marks) -> bool:
+def needs_upstream(question: Question, seen: Observation, marks: Marks) -> bool:
     """Whether only the upstream's own answer tells who has blocked, if anyone has."""
     return seen.kind == ANSWER and not _is_page(seen, marks) and (_says_blocked(seen) or question.kind == ENTRY)
 
 
-def state_of(found: Iterable[Found], *, excused: frozenset[str] = frozenset()) -> State:
+def state_of(found: Iterable[QuestionOutcome], *, excused: frozenset[str] = frozenset()) -> State:
     """The order in one word.   excused  neighbours that something else than this order blocks"""
     states = {State.VERIFIED}
     n_entries = 0
@@ -91,7 +91,7 @@ def state_of(found: Iterable[Found], *, excused: frozenset[str] = frozenset()) -
     return next(state for state in State if state in states)
 
 
-def told(found: Sequence[Found]) -> list[dict[str, Any]]:
+def told(found: Sequence[QuestionOutcome]) -> list[dict[str, Any]]:
     """By entry: what came of each way, and when the last was answered."""
     entries: dict[int, dict[str, Any]] = {}
     for each in found:
@@ -102,7 +102,7 @@ def told(found: Sequence[Found]) -> list[dict[str, Any]]:
     return list(entries.values())
 
 
-def too_wide(found: Iterable[Found]) -> dict[str, Question]:
+def too_wide(found: Iterable[QuestionOutcome]) -> dict[str, Question]:
     """Neighbours that are blocked here, names or URLs → a question about each: one of packets, where there is one."""
     wide: dict[str, Question] = {}
     for each in found:
@@ -122,24 +122,24 @@ _OF_ENTRY = {
 }
 
 
-def _deaf(asked: Sequence[Question], seen: Mapping[int, Seen]) -> set[Way]:
+def _deaf(asked: Sequence[Question], seen: Mapping[int, Observation]) -> set[Way]:
     """Channels on which a neutral name has not arrived."""
     return {
         each.way for each in asked if each.kind == NEUTRAL and (each.at not in seen or seen[each.at].kind != ARRIVED)
     }
 
 
-def _of_packets(question: Question, seen: Seen, *, is_deaf: bool) -> Found:
+def _of_packets(question: Question, seen: Observation, *, is_deaf: bool) -> QuestionOutcome:
     if seen.kind == ARRIVED:
         outcome = Outcome.OPEN
     elif _is_our_page(seen) or (seen.kind in (RESET, PROHIBITED, SILENCE) and not is_deaf):
         outcome = Outcome.HERE
     else:
         outcome = Outcome.UNASKED
-    return Found(question, outcome, seen.at_ms, _words(seen))
+    return QuestionOutcome(question, outcome, seen.at_ms, _words(seen))
 
 
-def _of_dns(question: Question, seen: Seen, marks: Marks, upstream: Seen | None) -> Found:
+def _of_dns(question: Question, seen: Observation, marks: Marks, upstream: Observation | None) -> QuestionOutcome:
     if seen.kind != ANSWER:
         outcome = Outcome.UNASKED
     elif _is_page(seen, marks):
@@ -150,21 +150,21 @@ def _of_dns(question: Question, seen: Seen, marks: Marks, upstream: Seen | None)
         outcome = Outcome.HERE
     else:
         outcome = Outcome.OPEN if seen.rcode in (NOERROR, NXDOMAIN) else Outcome.UNASKED
-    return Found(question, outcome, seen.at_ms, _words(seen))
+    return QuestionOutcome(question, outcome, seen.at_ms, _words(seen))
 
 
-def _is_our_page(seen: Seen) -> bool:
+def _is_our_page(seen: Observation) -> bool:
     return seen.kind == PAGE and seen.status == BLOCK_STATUS
 
 
-def _is_page(seen: Seen, marks: Marks) -> bool:
+def _is_page(seen: Observation, marks: Marks) -> bool:
     return not marks.pages.isdisjoint(seen.data)
 
 
-def _says_blocked(seen: Seen) -> bool:
+def _says_blocked(seen: Observation) -> bool:
     return not BLOCKED_EDE.isdisjoint(seen.ede)
 
 
-def _words(seen: Seen) -> str:
+def _words(seen: Observation) -> str:
     more = f" {seen.status}" if seen.status else f" rcode {seen.rcode} ede {seen.ede}" if seen.kind == ANSWER else ""
     return f"{seen.kind}{more}" + (f": {seen.said}" if seen.said else "")

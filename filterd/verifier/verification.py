@@ -21,7 +21,7 @@ from sqlalchemy import Row
 
 from dns.upstreams.endpoints import Endpoint
 from filterd.config import Config
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.verifier import processes
 from filterd.verifier.questions import (
     DNS_CHANNELS,
@@ -34,14 +34,14 @@ from filterd.verifier.questions import (
     PACKET_CHANNELS,
     QUIC,
     TLS,
-    Asked,
+    EntryInForce,
     Question,
     Way,
     questions,
 )
-from filterd.verifier.seen import ProbePlan, Seen
+from filterd.verifier.seen import Observation, ProbePlan
 from filterd.verifier.sink import SinkPlan
-from filterd.verifier.verdicts import Found, Marks, judge, needs_upstream, state_of, told, too_wide
+from filterd.verifier.verdicts import Marks, QuestionOutcome, judge, needs_upstream, state_of, told, too_wide
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.confirmation.verifications import Verification
 from mgmt.orders.coverage.cover import Cover
@@ -67,10 +67,10 @@ class Place(NamedTuple):
 
 
 def place_of(config: Config) -> Place:
-    """What the configuration says.   Raises Refused where it says too little."""
+    """What the configuration says.   Raises ApiRefusal where it says too little."""
     said = config.verifier
     if said.probe is None:
-        raise Refused("verifier: /verifier/probe is not set; nothing asked; see docs/verification.md")
+        raise ApiRefusal("verifier: /verifier/probe is not set; nothing asked; see docs/verification.md")
     resolvers = _given(said.dns4, said.dns6) if config.dns.workers else {}
     sinks = _given(said.sink4, said.sink6) if said.sink is not None and config.gate.workers else {}
     dns_ports = _dns_ports(config)
@@ -78,7 +78,7 @@ def place_of(config: Config) -> Place:
     ways = [Way(channel, family) for family in resolvers for channel in dns_ports]
     ways += [Way(channel, family) for family in sinks for channel in PACKET_CHANNELS]
     if not ways:
-        raise Refused("verifier: neither /verifier/dns4, dns6 nor a sink is set; nothing asked; set one of them")
+        raise ApiRefusal("verifier: neither /verifier/dns4, dns6 nor a sink is set; nothing asked; set one of them")
     pages = frozenset(each for each in (config.splash.address4, config.splash.address6) if each)
     plan = ProbePlan(str(said.probe), resolvers, dns_ports, sinks, ports, HOPS, [])
     plain = [each for each in config.dns.upstreams if isinstance(each, Endpoint)]
@@ -86,11 +86,11 @@ def place_of(config: Config) -> Place:
 
 
 def verify(place: Place, order: Row[Any], rows: Sequence[Row[Any]], revision: int, excuse: Excuse) -> Verification:
-    """Ask the traffic about an order.   rows  its entries in force.   Raises Missing, Refused."""
+    """Ask the traffic about an order.   rows  its entries in force.   Raises MissingPart, ApiRefusal."""
     try:
         refuse_sealed("", ground=order.ground, ref=order.ref)
     except BadRequest as reason:
-        raise Refused(f"order {order.id}: {reason}; nothing sent; its entries are never sent anywhere") from reason
+        raise ApiRefusal(f"order {order.id}: {reason}; nothing sent; its entries are never sent anywhere") from reason
     began = time.monotonic()
     sample = _sample(rows)
     cover = cover_of(rows)
@@ -108,7 +108,7 @@ def verify(place: Place, order: Row[Any], rows: Sequence[Row[Any]], revision: in
     return Verification(order.id, at, took_ms, revision, state.value, report, dict(counts))
 
 
-def _ask(place: Place, asked: Sequence[Question]) -> dict[int, Seen]:
+def _ask(place: Place, asked: Sequence[Question]) -> dict[int, Observation]:
     with nullcontext() if place.sink is None else processes.standing_sink(place.sink):
         return processes.ask(msgspec.structs.replace(place.plan, questions=[_sent(each) for each in asked]))
 
@@ -125,7 +125,7 @@ def _led_elsewhere(place: Place, wide: Sequence[Question], cover: Cover, excuse:
     return frozenset(name for name, seen in led.items() if any(is_closed(each) for each in seen.data))
 
 
-def _ask_upstream(place: Place, names: set[str]) -> dict[str, Seen]:
+def _ask_upstream(place: Place, names: set[str]) -> dict[str, Observation]:
     """What the upstream says of names, asked from this place."""
     if place.upstream is None or not names:
         return {}
@@ -145,7 +145,11 @@ def _ask_upstream(place: Place, names: set[str]) -> dict[str, Seen]:
 
 
 def _report(
-    place: Place, rows: Sequence[Row[Any]], sample: Sequence[Row[Any]], found: Sequence[Found], wide: dict[str, int]
+    place: Place,
+    rows: Sequence[Row[Any]],
+    sample: Sequence[Row[Any]],
+    found: Sequence[QuestionOutcome],
+    wide: dict[str, int],
 ) -> str:
     said = {
         "node": socket.gethostname(),
@@ -164,10 +168,10 @@ def _report(
     return msgspec.json.encode(said, order="sorted").decode()
 
 
-def _asked(row: Row[Any]) -> Asked:
+def _asked(row: Row[Any]) -> EntryInForce:
     if row.is_by_host:
-        return Asked(row.number, host_of_entry(row.value) or row.wire, "exact")
-    return Asked(row.number, row.wire, row.mode)
+        return EntryInForce(row.number, host_of_entry(row.value) or row.wire, "exact")
+    return EntryInForce(row.number, row.wire, row.mode)
 
 
 def cover_of(rows: Sequence[Row[Any]]) -> Cover:

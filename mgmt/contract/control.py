@@ -16,7 +16,7 @@ from mgmt.contract.errors import NotInForce
 CONTROL_TIMEOUT_S = 15  # an order is live in well under 2 s; past this, the client gets 503 instead
 
 
-class ControlFailed(Exception):
+class ControlFailure(Exception):
     """The control role could not be asked, or could not do it; the message says why."""
 
 
@@ -63,7 +63,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class SettingsReceipt:
     """Settings of pages that all who show one have taken, or take within a second.   refused  worker → why not"""
 
     refused: dict[str, str]
@@ -84,7 +84,7 @@ LAW = "law"  # the one reason that orders and confidential lists have on the spl
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestStatus:
     """What became of what a child has asked for.
 
     state  'open', 'yes', 'no', 'lapsed';   'many': no more is taken now;   'nothing': a family can open nothing there
@@ -95,7 +95,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class ClosureReason:
     """What the splash may know of why a name is closed.
 
     reason   LAW, or a key of mgmt.web.splash.pages.STATUS; anything else: nothing closes it
@@ -106,7 +106,7 @@ class Closing:
     reason: str
     category: str | None
     until: datetime | None
-    asked: Asked | None = None
+    asked: RequestStatus | None = None
     left_s: int | None = None
 
 
@@ -115,7 +115,7 @@ class Report:
     """A visitor's report that something is blocked by mistake; it has no field for who that was.
 
     reference   eight letters and digits, which nobody guesses
-    reason      as in Closing;   name  None where the reason is LAW: its names are written down nowhere
+    reason      as in ClosureReason;   name  None where the reason is LAW: its names are written down nowhere
     due         the day by which an answer is promised
     outcome     'opened', 'kept' or 'passed'; None: not answered;   answered  when (aware)"""
 
@@ -129,7 +129,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticketed:
+class TicketOutcome:
     """What became of a ticket.
 
     outcome  'open'; 'unknown': the code is not good there; 'kept': it would have opened nothing
@@ -140,7 +140,7 @@ class Ticketed:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class ScreenTimeStart:
     """Screen time that began.   minutes  that it has, at most; 0: none began"""
 
     minutes: int
@@ -149,68 +149,70 @@ class Begun:
 class Reasons(Protocol):
     """The control role, as the splash uses it."""
 
-    async def why_closed(self, name: str | None, address: str) -> Closing:
-        """Why a name is closed for an address; without a name only locks can speak.   Raises ControlFailed."""
+    async def why_closed(self, name: str | None, address: str) -> ClosureReason:
+        """Why a name is closed for an address; without a name only locks can speak.   Raises ControlFailure."""
 
     async def probed(self, questions: int) -> None:
-        """Report questions that were beyond what one client may ask.   Raises ControlFailed."""
+        """Report questions that were beyond what one client may ask.   Raises ControlFailure."""
 
     async def report_mistake(self, reason: str, name: str | None) -> Report | None:
-        """Write a report down; None where too many wait for an answer.   Raises ControlFailed."""
+        """Write a report down; None where too many wait for an answer.   Raises ControlFailure."""
 
     async def find_report(self, reference: str) -> Report | None:
-        """A report by its reference, without its name.   Raises ControlFailed."""
+        """A report by its reference, without its name.   Raises ControlFailure."""
 
     async def appeal(self, sealed: bytes) -> str | None:
-        """Keep a sealed appeal until it is mailed; its number.   None: too many wait.   Raises ControlFailed."""
+        """Keep a sealed appeal until it is mailed; its number.   None: too many wait.   Raises ControlFailure."""
 
-    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
-        """Ask the family of an address for minutes, or for a page.   why  the child's reason   Raises ControlFailed."""
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> RequestStatus:
+        """Ask the family of an address for minutes, or for a page.   why  the child's reason
 
-    async def use_ticket(self, code: str, address: str) -> Ticketed:
-        """Use a ticket for what follows the profile of an address, and have it in force.   Raises ControlFailed."""
+        Raises ControlFailure."""
 
-    async def begin_time(self, address: str) -> Begun:
+    async def use_ticket(self, code: str, address: str) -> TicketOutcome:
+        """Use a ticket for what follows the profile of an address, and have it in force.   Raises ControlFailure."""
+
+    async def begin_time(self, address: str) -> ScreenTimeStart:
         """Begin the screen time of what follows the profile of an address, and have it in force.
 
-        Raises ControlFailed."""
+        Raises ControlFailure."""
 
 
 class Control(Protocol):
     """The control role, as the web role uses it."""
 
     async def orders_changed(self) -> Receipt:
-        """Publish the orders as the database has them now.   Raises ControlFailed."""
+        """Publish the orders as the database has them now.   Raises ControlFailure."""
 
     async def policy_changed(self) -> Receipt:
-        """Publish subscribers and profiles as the database has them now.   Raises ControlFailed."""
+        """Publish subscribers and profiles as the database has them now.   Raises ControlFailure."""
 
-    async def settings_changed(self) -> Shown:
-        """Show what the desk says of the pages, as the database has it now.   Raises ControlFailed."""
+    async def settings_changed(self) -> SettingsReceipt:
+        """Show what the desk says of the pages, as the database has it now.   Raises ControlFailure."""
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         """What is decided for a name and an address; without a name only locks can speak.
 
         Keys read here: reason ('default', 'csam', 'order', 'pause', 'schedule', 'category', 'security', 'help'),
         action, list, rule, category, order (its number), issuer, order_ref, order_date, ground, until (ISO 8601),
-        generations.   Raises ControlFailed."""
+        generations.   Raises ControlFailure."""
 
     async def list_versions(self) -> list[dict[str, Any]]:
         """Which versions of each list are kept: list, tier, sealed, good, held, older (each with version, at, rules,
-        skipped, bytes, from, by), faults.   Raises ControlFailed."""
+        skipped, bytes, from, by), faults.   Raises ControlFailure."""
 
     async def list_diff(self, list_id: str, version: str) -> Diff:
-        """What a kept version would change of a list; not of a sealed one.   Raises ControlFailed."""
+        """What a kept version would change of a list; not of a sealed one.   Raises ControlFailure."""
 
     async def status(self) -> dict[str, Any]:
-        """Roles, generations, counters.   Raises ControlFailed."""
+        """Roles, generations, counters.   Raises ControlFailure."""
 
 
 async def receive(published: Awaitable[Receipt]) -> Receipt:
     """Wait for a receipt.   Raises NotInForce where control or a worker has not taken the change."""
     try:
         receipt = await asyncio.wait_for(published, CONTROL_TIMEOUT_S)
-    except (ControlFailed, OSError, TimeoutError) as exc:
+    except (ControlFailure, OSError, TimeoutError) as exc:
         raise NotInForce(f"control: {str(exc) or 'no answer in time'}") from exc
     refusals = [f"{ack.worker}: {ack.refused}" for ack in receipt.acks if ack.refused is not None]
     if refusals:
@@ -218,11 +220,11 @@ async def receive(published: Awaitable[Receipt]) -> Receipt:
     return receipt
 
 
-async def show(published: Awaitable[Shown]) -> None:
+async def show(published: Awaitable[SettingsReceipt]) -> None:
     """Wait until settings are shown.   Raises NotInForce where control or a worker has not taken them."""
     try:
         shown = await asyncio.wait_for(published, CONTROL_TIMEOUT_S)
-    except (ControlFailed, OSError, TimeoutError) as exc:
+    except (ControlFailure, OSError, TimeoutError) as exc:
         raise NotInForce(f"control: {str(exc) or 'no answer in time'}") from exc
     if shown.refused:
         raise NotInForce("; ".join(shown.refused.values()))

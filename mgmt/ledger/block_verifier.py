@@ -34,8 +34,8 @@ from typing import Any, BinaryIO, NamedTuple
 if __package__:
     from mgmt.ledger.verifier import (
         MAX_LINE,
-        Altered,
         Checkpoint,
+        Defect,
         Frontier,
         canonical,
         key_id,
@@ -50,8 +50,8 @@ if __package__:
 else:
     from verifier import (  # type: ignore[import-not-found,no-redef]
         MAX_LINE,
-        Altered,
         Checkpoint,
+        Defect,
         Frontier,
         canonical,
         key_id,
@@ -188,7 +188,7 @@ def verify(
 
     witnesses  who must have cosigned the checkpoint, or, for a range, one of `held`: their verifier keys
     hashes     may be faster ones
-    Raises Altered with the first fault."""
+    Raises Defect with the first fault."""
     waiting = lines if isinstance(lines, Lines) else Lines(lines)
     head = _head(next(waiting, b""))
     keys = tuple(vkeys or head["keys"])
@@ -196,7 +196,7 @@ def verify(
         known = [open_note(note, keys) for note in held]
         ids = tuple(f"{name}+{key_id(name, public).hex()}" for name, public, _ in map(read_key, keys))
     except ValueError as reason:
-        raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
+        raise Defect(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
     if head["bundle"] == PROOF:
         return _verify_proof(head, waiting, keys, known, witnesses)._replace(key_ids=ids)
     return _verify_range(head, waiting, keys, known, (held, witnesses), hashes)._replace(key_ids=ids)
@@ -234,7 +234,7 @@ def _verify_range(
     try:
         tree = Frontier(head["first"], [unhex(each.encode()) for each in head["frontier"]])
     except ValueError as reason:
-        raise Altered(f"line 1, the head: {reason}") from reason
+        raise Defect(f"line 1, the head: {reason}") from reason
     roots, n, without = {tree.size: tree.root()}, 0, Counter[str]()
     newest, back = date.min + timedelta(days=1), None
     for line in lines:
@@ -254,12 +254,12 @@ def _verify_range(
         if any(each.size == tree.size for each in held):
             roots[tree.size] = tree.root()
     else:
-        raise Altered(f"batch {tree.size}: no checkpoint closes the bundle: cut off")
+        raise Defect(f"batch {tree.size}: no checkpoint closes the bundle: cut off")
     if line.startswith(RECORD):
-        raise Altered(f"batch {tree.size - 1}: put in: more records than were signed")
+        raise Defect(f"batch {tree.size - 1}: put in: more records than were signed")
     _check_signed(line, tree, keys, *asked)
     if next(lines, b"") or tree.size != head["until"]:
-        raise Altered(f"the bundle goes up to batch {head['until'] - 1}, and its checkpoint to {tree.size - 1}")
+        raise Defect(f"the bundle goes up to batch {head['until'] - 1}, and its checkpoint to {tree.size - 1}")
     _hold_against(held, roots, head["first"], tree.size)
     return Summary(head["first"], tree.size, n, dict(without), tree.root(), (), back)
 
@@ -271,9 +271,9 @@ def _check_records(batch: _Batch, salt: bytes, lines: Lines, hashes: Hashes) -> 
         line = lines.peek()
         is_missing = line.startswith((BATCH, CHECKPOINT)) or not line.endswith(b"\n")
         what = f"left out: {n} records where {batch.records} were signed" if is_missing else "altered: no record"
-        raise Altered(f"batch {batch.number}, record {n}: {what}")
+        raise Defect(f"batch {batch.number}, record {n}: {what}")
     if hashes.root(level) != batch.root:
-        raise Altered(f"batch {batch.number}, of {batch.day}: its records were altered, or are in another order")
+        raise Defect(f"batch {batch.number}, of {batch.day}: its records were altered, or are in another order")
 
 
 def _check_signed(
@@ -285,22 +285,22 @@ def _check_signed(
         signed = open_note(note, keys)
         require_witnesses([*notes, note], witnesses)
     except ValueError as reason:
-        raise Altered(f"the checkpoint after batch {tree.size - 1}: {reason}") from reason
+        raise Defect(f"the checkpoint after batch {tree.size - 1}: {reason}") from reason
     if signed.size != tree.size:
         what = "left out" if tree.size < signed.size else "put in"
-        raise Altered(f"batch {min(tree.size, signed.size)}: {what}: {tree.size} where {signed.size} were signed")
+        raise Defect(f"batch {min(tree.size, signed.size)}: {what}: {tree.size} where {signed.size} were signed")
     if signed.root != tree.root():
-        raise Altered("a batch was altered together with its root, or the head: not what was signed")
+        raise Defect("a batch was altered together with its root, or the head: not what was signed")
 
 
 def _hold_against(held: list[Checkpoint], roots: dict[int, bytes], first: int, size: int) -> None:
     for each in held:
         if each.size > size:
-            raise Altered(f"the bundle does not reach the checkpoint of {each.size} batches that it is held against")
+            raise Defect(f"the bundle does not reach the checkpoint of {each.size} batches that it is held against")
         if each.size < first:
-            raise Altered(f"the bundle begins after the checkpoint of {each.size} batches that it is held against")
+            raise Defect(f"the bundle begins after the checkpoint of {each.size} batches that it is held against")
         if roots[each.size] != each.root:
-            raise Altered(f"the checkpoint of {each.size} batches that you hold is of another history")
+            raise Defect(f"the checkpoint of {each.size} batches that you hold is of another history")
 
 
 def _verify_proof(
@@ -327,7 +327,7 @@ def _verify_proof(
         if any((each.size, each.root) != (signed.size, signed.root) for each in held):
             raise ValueError("the checkpoint that you hold is another one")
     except ValueError as reason:
-        raise Altered(f"batch {batch.number}, record {head['index']}: {reason}") from reason
+        raise Defect(f"batch {batch.number}, record {head['index']}: {reason}") from reason
     return Summary(batch.number, batch.number + 1, 1, {}, signed.root, ())
 
 
@@ -346,7 +346,7 @@ def _head(line: bytes) -> dict[str, Any]:
         if not isinstance(head["keys"], list) or not all(isinstance(each, str) for each in head["keys"]):
             raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError) as reason:
-        raise Altered("line 1: is not the head of a bundle of block records") from reason
+        raise Defect("line 1: is not the head of a bundle of block records") from reason
     return head
 
 
@@ -370,10 +370,10 @@ def _batch(line: bytes, expected: int | None) -> _Batch:
         if salt is not None and len(salt) != SALT_OCTETS:
             raise ValueError("altered: its salt is of another length")
     except (ValueError, TypeError, AttributeError) as reason:
-        raise Altered(f"{where}: {reason}") from reason
+        raise Defect(f"{where}: {reason}") from reason
     if expected is not None and batch["number"] != expected:
         what = "left out" if batch["number"] > expected else "put in, or in another order"
-        raise Altered(f"{where}: {what}: batch {batch['number']} comes instead")
+        raise Defect(f"{where}: {what}: batch {batch['number']} comes instead")
     # What follows `{"batch":` up to the salt is the octets of the object: canonical() has compared them.
     octets = line[len(BATCH) : line.rindex(b',"salt":')] if salt is not None else line[len(BATCH) : -2]
     return _Batch(batch["number"], day, batch["records"], root, leaf_hash(octets), salt)

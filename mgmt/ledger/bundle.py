@@ -17,7 +17,7 @@ from mgmt.ledger.verifier import PROOF, RANGE
 from parental.schema.ledger import redactions
 
 
-class NotSigned(LookupError):
+class NoCheckpoint(LookupError):
     """No checkpoint covers it yet; one comes within a minute."""
 
 
@@ -32,14 +32,14 @@ class Plan(NamedTuple):
 def plan_range(conn: Connection, since_ms: int, until_ms: int) -> Plan:
     """Events of since ≤ time < until, and as many around them as it takes to begin and end at a checkpoint.
 
-    Raises NotSigned.   Cost: one read of all leaves before the range."""
+    Raises NoCheckpoint.   Cost: one read of all leaves before the range."""
     first = store.signed_up_to(conn, store.first_since(conn, since_ms))
     wanted = store.first_since(conn, until_ms)
     until = store.signed_from(conn, wanted) or store.signed_up_to(conn, wanted)
     while (by := _last_redaction(conn, first, until)) >= until:  # which must be in the bundle, too
         later = store.signed_from(conn, by + 1)
         if later is None:
-            raise NotSigned(f"event {by} is not signed yet; nothing exported; try again in a minute")
+            raise NoCheckpoint(f"event {by} is not signed yet; nothing exported; try again in a minute")
         until = later
     until = max(first, until)
     frontier = frontier_of(partial(store.iter_leaves, conn), first)
@@ -64,7 +64,7 @@ def page_of(conn: Connection, plan: Plan, at: int) -> tuple[bytes, int]:
 
 
 def proof_of(conn: Connection, number: int) -> bytes:
-    """One event with the path to the newest checkpoint.   Raises NotSigned, LookupError: there is no such event.
+    """One event with the path to the newest checkpoint.   Raises NoCheckpoint, LookupError: there is no such event.
 
     Cost: one read of all leaves."""
     size = store.signed_up_to(conn, store.size(conn))
@@ -72,7 +72,7 @@ def proof_of(conn: Connection, number: int) -> bytes:
     if not rows:
         raise LookupError(f"event {number}: does not exist; the ledger has {store.size(conn)}")
     if number >= size:
-        raise NotSigned(f"event {number} is not signed yet; nothing exported; try again in a minute")
+        raise NoCheckpoint(f"event {number} is not signed yet; nothing exported; try again in a minute")
     path = [each.hex() for each in inclusion_proof(partial(root_of, partial(store.iter_leaves, conn)), number, size)]
     head = {"bundle": PROOF, "keys": store.known_keys(conn), "number": number, "path": path, "size": size}
     return _line(head) + event_line(rows[0]) + _line({"checkpoint": store.signed_at(conn, size)})
@@ -81,10 +81,10 @@ def proof_of(conn: Connection, number: int) -> bytes:
 def consistency_of(conn: Connection, earlier: int) -> dict[str, Any]:
     """The newest checkpoint, and the proof that it continues the tree of `earlier` events.
 
-    Raises NotSigned where that many are not signed yet.   Cost: one read of all leaves."""
+    Raises NoCheckpoint where that many are not signed yet.   Cost: one read of all leaves."""
     size = store.signed_up_to(conn, store.size(conn))
     if not 1 <= earlier <= size:
-        raise NotSigned(f"{earlier} events are not signed; {size} are; nothing to prove")
+        raise NoCheckpoint(f"{earlier} events are not signed; {size} are; nothing to prove")
     path = consistency_proof(partial(root_of, partial(store.iter_leaves, conn)), earlier, size)
     return {
         "checkpoint": store.signed_at(conn, size),
@@ -97,7 +97,7 @@ def consistency_of(conn: Connection, earlier: int) -> dict[str, Any]:
 def event_line(row: Row[Any], until: int | None = None) -> bytes:
     """One event of store.read_events().   until: what redacted it must be before
 
-    Raises NotSigned for one that was redacted after the bundle was planned."""
+    Raises NoCheckpoint for one that was redacted after the bundle was planned."""
     if row.text is not None:
         return b'{"event":%b,"leaf":"%b","salt":"%b"}\n' % (
             row.text.encode(),
@@ -105,7 +105,7 @@ def event_line(row: Row[Any], until: int | None = None) -> bytes:
             row.salt.hex().encode(),
         )
     if until is not None and row.by_number >= until:
-        raise NotSigned(f"event {row.number} was redacted meanwhile; the export is cut off; try again in a minute")
+        raise NoCheckpoint(f"event {row.number} was redacted meanwhile; the export is cut off; try again in a minute")
     return _line({"leaf": row.leaf.hex(), "number": row.number, "redacted_by": row.by_number})
 
 

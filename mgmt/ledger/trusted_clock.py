@@ -6,7 +6,7 @@ clock goes; after another start the wall clock is believed where it is at most M
 before it.
 
 Invariants: a step forward makes nothing older, a step back makes nothing younger, for as long as the machine runs; what
-cannot be told is not decided: ClockStepped, until the wall clock is right again or a person confirms it.
+cannot be told is not decided: ClockStep, until the wall clock is right again or a person confirms it.
 """
 
 import socket
@@ -38,14 +38,14 @@ class Clocks(NamedTuple):
     boot_id: str
 
 
-class Trusted(NamedTuple):
+class TrustedTime(NamedTuple):
     """The time, and by how much the wall clock is off since a step; 0.0: it agrees."""
 
     time_s: float
     step_s: float
 
 
-class ClockStepped(ValueError):
+class ClockStep(ValueError):
     """The time is not known; nothing is decided by it."""
 
 
@@ -64,8 +64,8 @@ def begin(conn: Connection, clocks: Clocks) -> None:
         _remember(conn, Clocks(clocks.node, since_s, 0.0, "") if since_s else clocks, None)
 
 
-def look(conn: Connection, clocks: Clocks) -> Trusted:
-    """What time it is, remembered for the next look, an hour later.   conn: may write.   Raises ClockStepped."""
+def look(conn: Connection, clocks: Clocks) -> TrustedTime:
+    """What time it is, remembered for the next look, an hour later.   conn: may write.   Raises ClockStep."""
     begin(conn, clocks)
     mark = _mark(conn, clocks.node)
     assert mark is not None
@@ -77,18 +77,18 @@ def look(conn: Connection, clocks: Clocks) -> Trusted:
     else:
         known_s, step_s = clocks.wall_s, 0.0
         if not -TOLERANCE_S <= clocks.wall_s - mark.time_s <= MAX_OFF_S:
-            raise ClockStepped(
+            raise ClockStep(
                 f"clock: {iso(clocks.wall_s)}, and filterd last ran at {iso(mark.time_s)}; nothing is forgotten; {MEND}"
             )
     _remember(conn, clocks._replace(wall_s=known_s), mark.ahead_since_s)
-    return Trusted(known_s, step_s)
+    return TrustedTime(known_s, step_s)
 
 
 def known(conn: Connection, clocks: Clocks) -> float | None:
     """What time it is; None: it is not known.   Else as look()."""
     try:
         return look(conn, clocks).time_s
-    except ClockStepped:
+    except ClockStep:
         return None
 
 
@@ -96,7 +96,7 @@ def behind(conn: Connection, clocks: Clocks) -> float:
     """Seconds that the wall clock is behind what is known, at least; 0.0: it is not.   Else as look()."""
     try:
         return max(0.0, -look(conn, clocks).step_s)
-    except ClockStepped:
+    except ClockStep:
         mark = _mark(conn, clocks.node)
         assert mark is not None
         return max(0.0, float(mark.time_s) + clocks.boot_s - clocks.wall_s)  # for as long it has run since

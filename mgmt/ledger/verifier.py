@@ -44,7 +44,7 @@ LEAF_AT, SALT_AT = -(len(LEAF) + 64 + len(SALT) + 32 + 2), -(32 + 2)  # from the
 TIME_CHARACTERS = len("2026-11-27T11:00:00.000Z")
 
 
-class Altered(Exception):
+class Defect(Exception):
     """What was found, and where; nothing after it was looked at."""
 
 
@@ -230,7 +230,7 @@ def verify(
     """Check a bundle.   vkeys  to believe, none: those in the bundle;   held  checkpoints from elsewhere (notes)
 
     witnesses  who must have cosigned the last checkpoint, or one of `held`: their verifier keys
-    Raises Altered with the first fault."""
+    Raises Defect with the first fault."""
     numbered = enumerate(lines, 1)
     head = _head(next(numbered, (1, b""))[1])
     keys = tuple(vkeys or head["keys"])
@@ -238,7 +238,7 @@ def verify(
         known = [open_note(note, keys) for note in held]
         ids = tuple(f"{name}+{key_id(name, public).hex()}" for name, public, _ in map(read_key, keys))
     except ValueError as reason:
-        raise Altered(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
+        raise Defect(f"a key, or a checkpoint given to hold the bundle against: {reason}") from reason
     if head["bundle"] == PROOF:
         return _verify_proof(head, [line for _, line in numbered], keys, known, ids, witnesses)
     return _Range(head, keys, known, (held, witnesses)).read(numbered, ids)
@@ -255,7 +255,7 @@ class _Range:
         try:
             self.tree = Frontier(self.first, [bytes.fromhex(each) for each in head["frontier"]])
         except ValueError as reason:
-            raise Altered(f"line 1, the head: {reason}") from reason
+            raise Defect(f"line 1, the head: {reason}") from reason
         self.forked: int | None = None  # the size of the first held checkpoint that is not of this history
         self._hold_against()
         self.origin, self.signed = "", 0  # of the last checkpoint: its origin and size
@@ -274,16 +274,16 @@ class _Range:
             else:
                 self._take(at, line)
         if self.fault or self.tree.size != self.signed or not self.has_start:
-            raise Altered(self._named() if self.fault else f"{self._where()}: no checkpoint closes the bundle: cut off")
+            raise Defect(self._named() if self.fault else f"{self._where()}: no checkpoint closes the bundle: cut off")
         if self.tree.size != self.until:
-            raise Altered(
+            raise Defect(
                 f"cut off: the head says that the bundle goes up to {self.until}, and it ends at {self.tree.size}"
             )
         if self.unexplained:
             number, by = next(iter(self.unexplained.items()))
-            raise Altered(f"event {number}: left out: event {by} does not say that it was redacted")
+            raise Defect(f"event {number}: left out: event {by} does not say that it was redacted")
         if missing := [each.size for each in self.held if not self.first <= each.size <= self.until]:
-            raise Altered(f"the bundle does not reach the checkpoint of {missing[0]} events that it is held against")
+            raise Defect(f"the bundle does not reach the checkpoint of {missing[0]} events that it is held against")
         counts = self.counts["redacted"], self.counts["checkpoints"]
         return Summary(self.first, self.until, *counts, self.tree.root(), self.first_time, self.last_time, ids)
 
@@ -294,7 +294,7 @@ class _Range:
             if not self.has_start:
                 raise ValueError("stands before the checkpoint that the bundle begins at")
         except ValueError as reason:
-            raise Altered(self._named() if self.fault else f"event {expected} (line {at}): {reason}") from reason
+            raise Defect(self._named() if self.fault else f"event {expected} (line {at}): {reason}") from reason
         if row.computed is None:
             self.counts["redacted"] += 1
             self.unexplained[row.number] = row.redacted_by
@@ -334,14 +334,14 @@ class _Range:
                 raise ValueError(f"is of another log, {checkpoint.origin!r}")
         except ValueError as reason:
             found = f"line {at}, the checkpoint after event {self.tree.size - 1}: {reason}"
-            raise Altered(self._named() if self.fault else found) from reason
+            raise Defect(self._named() if self.fault else found) from reason
         root = self.tree.root()
         if not self.has_start and (checkpoint.size, checkpoint.root) != (self.first, root):
-            raise Altered("line 1, the head: its frontier is not what was signed")
+            raise Defect("line 1, the head: its frontier is not what was signed")
         if self.fault or (checkpoint.size, checkpoint.root) != (self.tree.size, root):
-            raise Altered(self._named(checkpoint))
+            raise Defect(self._named(checkpoint))
         if self.forked is not None:
-            raise Altered(f"the checkpoint of {self.forked} events that you hold is of another history")
+            raise Defect(f"the checkpoint of {self.forked} events that you hold is of another history")
         self.origin, self.signed, self.has_start = checkpoint.origin, checkpoint.size, True
         self.counts["checkpoints"] += 1
 
@@ -390,7 +390,7 @@ def _verify_proof(
         if any((each.size, each.root) != (checkpoint.size, root) for each in held):
             raise ValueError("the checkpoint that you hold is another one")
     except (ValueError, IndexError) as reason:
-        raise Altered(f"event {number}: {reason}") from reason
+        raise Defect(f"event {number}: {reason}") from reason
     return Summary(number, number + 1, row.computed is None, 1, root, row.time, row.time, ids)
 
 
@@ -408,7 +408,7 @@ def _head(line: bytes) -> dict[str, Any]:
         if not all(isinstance(each, str) for each in head["keys"]):
             raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError) as reason:
-        raise Altered("line 1: is not the head of a bundle of this kind") from reason
+        raise Defect("line 1: is not the head of a bundle of this kind") from reason
     return head
 
 
@@ -479,7 +479,7 @@ def main(argv: Sequence[str] | None = None, of: Any = sys.modules[__name__]) -> 
     try:
         with said.bundle.open("rb") as file:
             found = of.verify(of.lines_of(file), said.key, [path.read_text() for path in said.checkpoint], said.witness)
-    except (Altered, OSError, UnicodeDecodeError) as reason:
+    except (Defect, OSError, UnicodeDecodeError) as reason:
         print(f"{said.bundle}: {reason}", file=sys.stderr)
         return 1
     print(f"{said.bundle}: {of.sentence(found)}")

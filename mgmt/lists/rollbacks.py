@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, insert, select
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import ROLLBACK, NotApproved
+from mgmt.orders.approvals import ROLLBACK, ApprovalRefusal
 from mgmt.orders.events import note_approval, told
 from mgmt.orders.signatures import proposer_of, refuse_many
 from parental.schema.orders import approvals
@@ -45,7 +45,7 @@ def propose_rollback(conn: Connection, rollback: Rollback, mail: str, through: s
     """Write a proposal down, which its proposer is to sign; the approval.
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
-    Raises NotApproved."""
+    Raises ApprovalRefusal."""
     member = proposer_of(conn, mail, at)
     _refuse_blank(rollback)
     refuse_many(conn, approvals.c.list == rollback.list, f"list {rollback.list}")
@@ -87,8 +87,10 @@ def versions_of(approval: Row[Any]) -> dict[str, Value]:
 def _refuse_blank(rollback: Rollback) -> None:
     for field in ("reason", "reference", "collateral"):
         if not getattr(rollback, field).strip():
-            raise NotApproved(f"{field}: missing; nothing proposed; write it")
+            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
     if rollback.before == rollback.to:
-        raise NotApproved(f"list {rollback.list}: this version is in force; nothing proposed; choose an earlier one")
+        raise ApprovalRefusal(
+            f"list {rollback.list}: this version is in force; nothing proposed; choose an earlier one"
+        )
     if {len(rollback.before), len(rollback.to)} != {DIGEST_CHARACTERS}:
-        raise NotApproved("version: no SHA-256; nothing proposed; load the page again")
+        raise ApprovalRefusal("version: no SHA-256; nothing proposed; load the page again")

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from mgmt.contract.control import Control, ControlFailed, Diff
+from mgmt.contract.control import Control, ControlFailure, Diff
 from mgmt.lists.rollbacks import Rollback
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 
 
 class ListVersion(Struct, kw_only=True):
@@ -64,11 +64,11 @@ class ListDifference(Struct, kw_only=True):
 
 
 async def kept_lists(control: Control) -> list[KeptList]:
-    """Every list of this box.   Raises ControlFailed, OSError, TimeoutError."""
+    """Every list of this box.   Raises ControlFailure, OSError, TimeoutError."""
     try:
         return msgspec.convert(await control.list_versions(), list[KeptList])
     except msgspec.ValidationError as reason:
-        raise ControlFailed(f"it says of lists what this role cannot read: {reason}") from reason
+        raise ControlFailure(f"it says of lists what this role cannot read: {reason}") from reason
 
 
 async def find_list(control: Control, list_id: str) -> KeptList | None:
@@ -90,13 +90,13 @@ async def compared(control: Control, kept: KeptList, to: ListVersion) -> ListDif
 
 
 async def rollback_of(control: Control, kept: KeptList, before: str, to: str, reason: str, reference: str) -> Rollback:
-    """What is proposed, with what it opens and closes.   Raises NotApproved; as kept_lists()"""
+    """What is proposed, with what it opens and closes.   Raises ApprovalRefusal; as kept_lists()"""
     if kept.good is None or kept.good.version != before:
         now = "none" if kept.good is None else kept.good.version[:16]
-        raise NotApproved(f"list {kept.id}: {now} is in force by now; nothing proposed; load the page again")
+        raise ApprovalRefusal(f"list {kept.id}: {now} is in force by now; nothing proposed; load the page again")
     version = earlier_of(kept, to)
     if version is None:
-        raise NotApproved(f"list {kept.id}: no earlier version {to[:16]} is kept; nothing proposed; choose another")
+        raise ApprovalRefusal(f"list {kept.id}: no earlier version {to[:16]} is kept; nothing proposed; choose another")
     difference = await compared(control, kept, version)
     return Rollback(kept.id, before, to, reason, reference, collateral_of(kept.good, version, difference))
 
@@ -115,4 +115,4 @@ def _difference(found: Diff) -> ListDifference:
     try:
         return msgspec.convert(said, ListDifference)
     except msgspec.ValidationError as reason:
-        raise ControlFailed(f"it says of a comparison what this role cannot read: {reason}") from reason
+        raise ControlFailure(f"it says of a comparison what this role cannot read: {reason}") from reason

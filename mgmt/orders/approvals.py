@@ -70,11 +70,11 @@ _NEW_ORDER = "it needs a new order"
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
 
 
-class NotApproved(ValueError):
+class ApprovalRefusal(ValueError):
     """An approval is not taken; the message says why."""
 
 
-class Outdated(NamedTuple):
+class Objection(NamedTuple):
     """Why nothing could come of an approval any more, and what to do."""
 
     why: str
@@ -109,7 +109,7 @@ class Proposal:
 
 
 def propose(conn: Connection, order: Row[Any], proposal: Proposal, by: Person, at: datetime) -> int:
-    """Write a proposal down; its number.   conn: of the tables' owner, may write.   Raises NotApproved."""
+    """Write a proposal down; its number.   conn: of the tables' owner, may write.   Raises ApprovalRefusal."""
     _check_person(by)
     _check(conn, order, proposal, at)
     said: dict[str, Any] = {
@@ -143,11 +143,11 @@ def propose(conn: Connection, order: Row[Any], proposal: Proposal, by: Person, a
 def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]:
     """Agree to a proposal, as the second person; the approval.   It is in force once control says so.
 
-    Raises NotApproved."""
+    Raises ApprovalRefusal."""
     _check_person(by)
     found = waiting(conn, number)
     if found.way != NAMES:
-        raise NotApproved(f"approval {number}: of the desk; not approved; sign it there, /desk/approvals/{number}")
+        raise ApprovalRefusal(f"approval {number}: of the desk; not approved; sign it there, /desk/approvals/{number}")
     refuse_alone(found, by.name, by.group)
     refuse_outdated(conn, found, at)
     conn.execute(
@@ -162,10 +162,10 @@ def approve(conn: Connection, number: int, by: Person, at: datetime) -> Row[Any]
 
 
 def waiting(conn: Connection, number: int) -> Row[Any]:
-    """A proposal that waits for its second person.   Raises NotApproved."""
+    """A proposal that waits for its second person.   Raises ApprovalRefusal."""
     found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
     if found is None or found.approved_s is not None or found.lapsed_ms is not None:
-        raise NotApproved(f"approval {number}: no proposal waits under this number; not approved; make one")
+        raise ApprovalRefusal(f"approval {number}: no proposal waits under this number; not approved; make one")
     return found
 
 
@@ -176,11 +176,11 @@ def note_given(conn: Connection, approval: Row[Any], at: datetime, by: tuple[Act
 
 
 def refuse_alone(proposal: Row[Any], name: str, group: str) -> None:
-    """Raises NotApproved where the second person, or the group, is the first."""
+    """Raises ApprovalRefusal where the second person, or the group, is the first."""
     if folded(proposal.proposer) == folded(name):
-        raise NotApproved(f"approval {proposal.id}: {name} has proposed it; not approved; another person must")
+        raise ApprovalRefusal(f"approval {proposal.id}: {name} has proposed it; not approved; another person must")
     if proposal.proposer_group == group:
-        raise NotApproved(f"approval {proposal.id}: {group} has proposed it; not approved; another group must")
+        raise ApprovalRefusal(f"approval {proposal.id}: {group} has proposed it; not approved; another group must")
 
 
 def wake(conn: Connection) -> None:
@@ -233,19 +233,19 @@ def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None)
         return "holds what no approval holds"
 
 
-def why_over(conn: Connection, kind: str, order: Row[Any], now_s: int) -> Outdated | None:
+def why_over(conn: Connection, kind: str, order: Row[Any], now_s: int) -> Objection | None:
     """Why nothing of an order can be put or kept in force by an approval that is given now; None: it can.
 
     One that was given before holds on: of an order that is corrected, some may still be in force by it."""
     if order.withdrawn_ms is not None:
-        return Outdated("withdrawn", _NEW_ORDER)
+        return Objection("withdrawn", _NEW_ORDER)
     if order.expired_ms is not None:
-        return Outdated("its last day is over", _NEW_ORDER)
+        return Objection("its last day is over", _NEW_ORDER)
     if order.replaced_by is not None:
-        return Outdated(f"corrected by order {order.replaced_by}", "look at that one")
+        return Objection(f"corrected by order {order.replaced_by}", "look at that one")
     is_late = isinstance(order.confirm_by_s, int) and order.confirm_by_s <= now_s
     if kind == EMERGENCY and is_late and not _is_left(conn, order.id):
-        return Outdated("an emergency order that has lapsed", _NEW_ORDER)
+        return Objection("an emergency order that has lapsed", _NEW_ORDER)
     return None
 
 
@@ -257,26 +257,26 @@ def why_too_late(conn: Connection, approval: Row[Any], order: Row[Any] | None, n
     return None if over is None else f"comes too late, it is of order {order.id}: {over.why}"
 
 
-def outdated(conn: Connection, proposal: Row[Any], now_s: int) -> Outdated | None:
+def outdated(conn: Connection, proposal: Row[Any], now_s: int) -> Objection | None:
     """Why nothing would come of a proposal, whoever signs it now; None: nothing has changed since."""
     if proposal.settings is not None:
         why = why_changed(conn, proposal)
-        return None if why is None else Outdated(why, "look at the settings, and propose it again")
+        return None if why is None else Objection(why, "look at the settings, and propose it again")
     order = conn.execute(select(orders).where(orders.c.id == proposal.order)).one_or_none()
     if order is None:  # it is of a list, whose versions it names, or of a hold
         return None
     if over := why_over(conn, proposal.kind, order, now_s):
-        return Outdated(f"is of order {order.id}: {over.why}", over.do)
+        return Objection(f"is of order {order.id}: {over.why}", over.do)
     entry = entry_of(conn, order.id, proposal.number)
     why = _why_outdated(proposal, order, entry)
     why = _why_unfit(proposal.kind, entry) if why is None and entry is not None else why
-    return None if why is None else Outdated(why, "look at the order, and propose it again")
+    return None if why is None else Objection(why, "look at the order, and propose it again")
 
 
 def refuse_outdated(conn: Connection, proposal: Row[Any], at: datetime) -> None:
-    """Raises NotApproved where a signature could put nothing in force any more."""
+    """Raises ApprovalRefusal where a signature could put nothing in force any more."""
     if found := outdated(conn, proposal, int(at.timestamp())):
-        raise NotApproved(f"approval {proposal.id}: {found.why}; not signed; {found.do}")
+        raise ApprovalRefusal(f"approval {proposal.id}: {found.why}; not signed; {found.do}")
 
 
 def waits(proposal: Row[Any], now_s: int) -> bool:
@@ -399,63 +399,67 @@ def _agreed_of(conn: Connection, numbers: Sequence[int], kind: str) -> frozenset
 
 def _check_person(by: Person) -> None:
     if by.at_desk is None and by.group not in GROUPS:
-        raise NotApproved(f"group {by.group!r:.40}: unknown; nothing written; write one of {', '.join(GROUPS)}")
+        raise ApprovalRefusal(f"group {by.group!r:.40}: unknown; nothing written; write one of {', '.join(GROUPS)}")
     if not by.name.strip():
-        raise NotApproved("name: empty; nothing written; name the person")
+        raise ApprovalRefusal("name: empty; nothing written; name the person")
 
 
 def _check(conn: Connection, order: Row[Any], proposal: Proposal, at: datetime) -> None:
     """Whether it can be agreed to at all."""
     for field in ("reason", "reference", "collateral"):
         if not getattr(proposal, field).strip():
-            raise NotApproved(f"{field}: missing; nothing proposed; write it")
+            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
     if over := why_over(conn, proposal.kind, order, int(at.timestamp())):
-        raise NotApproved(f"order {order.id}: {over.why}; nothing proposed; {over.do}")
+        raise ApprovalRefusal(f"order {order.id}: {over.why}; nothing proposed; {over.do}")
     if proposal.kind == SEALED:
         _check_reading(conn, order.id)
         return
     if why := _why_not_sealed(order, proposal.owner_consent):
-        raise NotApproved(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
+        raise ApprovalRefusal(f"order {order.id}: {why}; nothing proposed; give --owner-consent")
     if proposal.kind == ENFORCE:
         _check_shadow(conn, order)
         return
     if proposal.kind == EMERGENCY:
         if not order.is_emergency:
-            raise NotApproved(f"order {order.id}: no emergency order; nothing proposed; it does not lapse")
+            raise ApprovalRefusal(f"order {order.id}: no emergency order; nothing proposed; it does not lapse")
         return
     _check_end(proposal.expires, at)
     entry = entry_of(conn, order.id, proposal.number)
     if entry is None:
-        raise NotApproved(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
+        raise ApprovalRefusal(f"entry {proposal.number}: not in order {order.id}; nothing proposed; look at it")
     if why := _why_unfit(proposal.kind, entry):
-        raise NotApproved(f"entry {proposal.number}: {why}; nothing proposed; look at it")
+        raise ApprovalRefusal(f"entry {proposal.number}: {why}; nothing proposed; look at it")
 
 
 def _check_end(expires: datetime | None, at: datetime) -> None:
-    """Whether an approval of an entry ends in time.   Raises NotApproved"""
+    """Whether an approval of an entry ends in time.   Raises ApprovalRefusal"""
     if expires is None:
-        raise NotApproved(f"--until: missing; nothing proposed; give a day within {MAX_DAYS} days, on which it ends")
+        raise ApprovalRefusal(
+            f"--until: missing; nothing proposed; give a day within {MAX_DAYS} days, on which it ends"
+        )
     if expires <= at:
-        raise NotApproved(f"--until: is past; nothing proposed; write a day within {MAX_DAYS} days from now")
+        raise ApprovalRefusal(f"--until: is past; nothing proposed; write a day within {MAX_DAYS} days from now")
     if expires - at > LONGEST:
-        raise NotApproved(f"--until: more than {MAX_DAYS} days from now; nothing proposed; write an earlier day")
+        raise ApprovalRefusal(f"--until: more than {MAX_DAYS} days from now; nothing proposed; write an earlier day")
 
 
 def _check_reading(conn: Connection, order: int) -> None:
-    """Whether the reader of sealed lists has read an order.   Raises NotApproved"""
+    """Whether the reader of sealed lists has read an order.   Raises ApprovalRefusal"""
     reading = reading_of(conn, order)
     if reading is None:
-        raise NotApproved(f"order {order}: no sealed order that was read; nothing proposed; look at it in a minute")
+        raise ApprovalRefusal(f"order {order}: no sealed order that was read; nothing proposed; look at it in a minute")
     if reading.fault is not None:
-        raise NotApproved(f"order {order}: {reading.fault}; nothing proposed; its issuer encrypts it again")
+        raise ApprovalRefusal(f"order {order}: {reading.fault}; nothing proposed; its issuer encrypts it again")
 
 
 def _check_shadow(conn: Connection, order: Row[Any]) -> None:
-    """Whether an order is one that two persons let in.   Raises NotApproved"""
+    """Whether an order is one that two persons let in.   Raises ApprovalRefusal"""
     if not order.is_shadow:
-        raise NotApproved(f"order {order.id}: was not taken in for shadow; nothing proposed; it is in force without")
+        raise ApprovalRefusal(
+            f"order {order.id}: was not taken in for shadow; nothing proposed; it is in force without"
+        )
     if order.id in let_in_of(conn, [order.id]):
-        raise NotApproved(f"order {order.id}: two persons have let it in; nothing proposed; look at it")
+        raise ApprovalRefusal(f"order {order.id}: two persons have let it in; nothing proposed; look at it")
 
 
 def _why_not_sealed(order: Row[Any], owner_consent: str | None) -> str | None:

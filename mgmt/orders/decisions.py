@@ -77,7 +77,7 @@ from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.shadow import store as shadows
 from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
-from mgmt.orders.versions import Replaced, replaced_entries
+from mgmt.orders.versions import ReplacedEntry, replaced_entries
 from parental.schema.orders import approvals, entries, entry_parts, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import raise_revision
@@ -123,7 +123,7 @@ class Ruling(NamedTuple):
     action: str
 
 
-class Taken(NamedTuple):
+class PublishedOrders(NamedTuple):
     """What a publication holds: all orders up to a revision; orders that get their receipt when it is served: of their
     push, of their withdrawal."""
 
@@ -194,7 +194,7 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
     )
 
 
-def taken(conn: Connection) -> Taken:
+def taken(conn: Connection) -> PublishedOrders:
     """Who waits for what is published now.   conn: the transaction in which the images' orders are read"""
     of_order = entries.c.order == orders.c.id
     is_tried = exists().where(of_order, or_(and_(entries.c.status == PENDING, ~NOT_TRIED), entries.c.status == SHADOW))
@@ -204,7 +204,9 @@ def taken(conn: Connection) -> Taken:
     withdrawn = select(orders.c.id).where(
         orders.c.withdrawn_ms.is_not(None), orders.c.withdrawal_receipt.is_(None), exists().where(of_order)
     )
-    return Taken(orders_revision(conn), tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars()))
+    return PublishedOrders(
+        orders_revision(conn), tuple(conn.execute(pushed).scalars()), tuple(conn.execute(withdrawn).scalars())
+    )
 
 
 def is_waiting(conn: Connection, canary: Policy | None = None) -> bool:
@@ -215,7 +217,7 @@ def is_waiting(conn: Connection, canary: Policy | None = None) -> bool:
 
 def confirm(
     conn: Connection,
-    held: Taken,
+    held: PublishedOrders,
     receipt: Mapping[str, Any],
     at: datetime,
     canary: Policy | None = None,
@@ -428,7 +430,7 @@ def _is_to_be_tried(row: Any, back: Mapping[int, str], now_s: int) -> bool:
     return is_new and not lapses and row.canary not in back
 
 
-def _replaced(each: Replaced) -> Ruling:
+def _replaced(each: ReplacedEntry) -> Ruling:
     return Ruling(each.order, each.number, WITHDRAWN, f"order {each.by} has corrected it", None, "entries replaced")
 
 

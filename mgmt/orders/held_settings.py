@@ -22,7 +22,7 @@ _SAID = ("settings", "reason", "reference", "collateral", "expires_s", "proposer
 _CHANGED = "is of settings that have changed since it was proposed"
 
 
-class Agreed(Struct, frozen=True, forbid_unknown_fields=True):
+class SettingsAgreement(Struct, frozen=True, forbid_unknown_fields=True):
     """What is agreed to, by the names of settings.
 
     before, after   what pages show;   said  what the desk says then; None: as the configuration has it
@@ -44,9 +44,9 @@ def json_of(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
-def agreed_in(approval: Row[Any]) -> Agreed:
+def agreed_in(approval: Row[Any]) -> SettingsAgreement:
     """Raises msgspec.DecodeError, TypeError for what no approval of settings holds."""
-    return msgspec.json.decode(approval.settings, type=Agreed)
+    return msgspec.json.decode(approval.settings, type=SettingsAgreement)
 
 
 def names_in(approval: Row[Any]) -> str:

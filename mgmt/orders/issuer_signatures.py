@@ -21,7 +21,7 @@ from http_message_signatures.exceptions import HTTPMessageSignaturesException
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mgmt.orders.model import Signed
+from mgmt.orders.model import IssuerSignature
 from parental.schema.access import issuer_keys, push_nonces
 
 COVERED = ("@method", "@authority", "@path", "content-digest")
@@ -31,11 +31,11 @@ MAX_NONCE_CHARACTERS = 200
 _HOW = "sign method, host, path and Content-Digest with your key (docs/enforcement.md)"
 
 
-class NotSigned(ValueError):
+class SignatureRefusal(ValueError):
     """A request is not taken; the message says why, and what its sender can do."""
 
 
-class Heard(NamedTuple):
+class RawRequest(NamedTuple):
     """A request as it came.   url  absolute, encoded, with the host that the client has named"""
 
     method: str
@@ -49,8 +49,8 @@ def is_demanded(conn: Connection, issuer: str) -> bool:
     return conn.execute(select(issuer_keys.c.issuer).where(issuer_keys.c.issuer == issuer).limit(1)).first() is not None
 
 
-def check(conn: Connection, issuer: str, heard: Heard, now: datetime) -> Signed | None:
-    """The signature of a request in an issuer's name; None: none is demanded.   Raises NotSigned."""
+def check(conn: Connection, issuer: str, heard: RawRequest, now: datetime) -> IssuerSignature | None:
+    """The signature of a request in an issuer's name; None: none is demanded.   Raises SignatureRefusal."""
     if not is_demanded(conn, issuer):
         return None
     verifier = _Verifier(_Keys(conn, issuer, int(now.timestamp())), now)
@@ -58,31 +58,33 @@ def check(conn: Connection, issuer: str, heard: Heard, now: datetime) -> Signed 
     try:
         (found,) = verifier.verify(heard, require_components=covered, body=heard.body)
         values: Any = http_sf.parse(heard.headers["Signature"].encode(), tltype="dictionary")
-    except NotSigned:
+    except SignatureRefusal:
         raise
     except HTTPMessageSignaturesException as reason:
-        if isinstance(reason.__cause__, NotSigned):  # of our own look at the key
+        if isinstance(reason.__cause__, SignatureRefusal):  # of our own look at the key
             raise reason.__cause__ from reason
         why = str(reason) or "does not fit the request that came"
-        raise NotSigned(f"signature: {why[:200]}; not taken; {_HOW}") from reason
+        raise SignatureRefusal(f"signature: {why[:200]}; not taken; {_HOW}") from reason
     except (ValueError, TypeError, LookupError) as reason:
-        raise NotSigned(f"signature: not readable; not taken; {_HOW}") from reason
+        raise SignatureRefusal(f"signature: not readable; not taken; {_HOW}") from reason
     said: Any = found.parameters
     nonce = found.nonce
     if not nonce or len(nonce) > MAX_NONCE_CHARACTERS:
-        raise NotSigned(f"signature: no nonce of 1 to {MAX_NONCE_CHARACTERS} characters; not taken; add a new one")
+        raise SignatureRefusal(
+            f"signature: no nonce of 1 to {MAX_NONCE_CHARACTERS} characters; not taken; add a new one"
+        )
     base = "\n".join(f"{name}: {value}" for name, value in found.covered_components.items())
-    return Signed(bytes.fromhex(said["keyid"]), nonce, said["created"], base.encode(), values[found.label][0])
+    return IssuerSignature(bytes.fromhex(said["keyid"]), nonce, said["created"], base.encode(), values[found.label][0])
 
 
-def spend(conn: Connection, signed: Signed, now: datetime) -> None:
-    """Use a signature up, in the transaction of what it is for.   Raises NotSigned: it was used."""
+def spend(conn: Connection, signed: IssuerSignature, now: datetime) -> None:
+    """Use a signature up, in the transaction of what it is for.   Raises SignatureRefusal: it was used."""
     conn.execute(delete(push_nonces).where(push_nonces.c.until_s < int(now.timestamp())))
     until_s = signed.created + int((OLDEST + AHEAD).total_seconds())
     try:
         conn.execute(insert(push_nonces).values(key=signed.key, nonce=signed.nonce, until_s=until_s))
     except IntegrityError as reason:
-        raise NotSigned(
+        raise SignatureRefusal(
             "signature: its nonce was used before; not taken; sign again with a new one, or look at what the first "
             "request has done"
         ) from reason
@@ -98,13 +100,15 @@ class _Keys(HTTPSignatureKeyResolver):
         try:
             public_key = bytes.fromhex(key_id)
         except ValueError as reason:
-            raise NotSigned("signature: keyid is no hexadecimal text; not taken; write your public key") from reason
+            raise SignatureRefusal(
+                "signature: keyid is no hexadecimal text; not taken; write your public key"
+            ) from reason
         chosen = select(issuer_keys).where(issuer_keys.c.public_key == public_key, issuer_keys.c.issuer == self._issuer)
         row = self._conn.execute(chosen).one_or_none()
         if row is None:
-            raise NotSigned(f"signature: {self._issuer} has no key {key_id[:64]}; not taken; have it put")
+            raise SignatureRefusal(f"signature: {self._issuer} has no key {key_id[:64]}; not taken; have it put")
         if not row.from_s <= self._now_s < row.until_s:
-            raise NotSigned(f"signature: key {key_id} has ended, or not begun; not taken; use the new one")
+            raise SignatureRefusal(f"signature: key {key_id} has ended, or not begun; not taken; use the new one")
         return Ed25519PublicKey.from_public_bytes(public_key)
 
 
@@ -121,6 +125,8 @@ class _Verifier(HTTPMessageVerifier):
         now_s = int(self._now.timestamp())
         if type(created) is not int or not now_s - OLDEST.total_seconds() <= created <= now_s + AHEAD.total_seconds():
             why = f"created is {created!r:.20}, and here it is {now_s}"
-            raise NotSigned(f"signature: {why}; not taken; sign again, and look at your clock")
+            raise SignatureRefusal(f"signature: {why}; not taken; sign again, and look at your clock")
         if expires is not None and (type(expires) is not int or expires <= now_s):
-            raise NotSigned(f"signature: expired at {expires!r:.20}, and here it is {now_s}; not taken; sign again")
+            raise SignatureRefusal(
+                f"signature: expired at {expires!r:.20}, and here it is {now_s}; not taken; sign again"
+            )

@@ -36,12 +36,12 @@ from rules.formats.addresses import clean, rule_of_cell
 from rules.lists.source import Source
 from rules.names.canonical import IS_ADDRESS
 from rules.names.prefixes import NOT_PUBLIC, Network, is_public_network, read_prefixes
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
 from rules.names.urls import read_url
 from rules.rule import Rule, UrlRule
 
-_NO_NAMES = Protected()
+_NO_NAMES = ProtectedNames()
 _TWICE = "stands in this order already"
 _NO_GATE = "is a URL, and this box has no gate that inspects paths"
 _NO_GATE_FOR_ADDRESSES = "is an address, and this box has no gate that closes addresses"
@@ -89,7 +89,7 @@ def check_deadline(order: Order, now: datetime) -> None:
 
 
 def judge_entries(
-    order: Order, protected: Protected, *, has_gate: bool = True, stops_names: bool = True
+    order: Order, protected: ProtectedNames, *, has_gate: bool = True, stops_names: bool = True
 ) -> Iterator[Entry]:
     """Say of each entry what will be done with it.   has_gate, stops_names: see Settings.
 
@@ -128,7 +128,7 @@ def host_of_entry(value: str) -> bytes | None:
         return None
 
 
-def judge_entry(number: int, value: str, scope: str, protected: Protected, has_gate: bool) -> Entry:
+def judge_entry(number: int, value: str, scope: str, protected: ProtectedNames, has_gate: bool) -> Entry:
     """What is to be done with one entry, by itself.   has_gate  as judge_entries()"""
     entry = _read(number, value, scope, has_gate)
     if entry.status != PENDING or entry.wire is None or entry.mode not in SCOPES:

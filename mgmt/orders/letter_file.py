@@ -22,7 +22,7 @@ from parental.schema.orders import order_files, orders
 from rules.errors import BadList
 from rules.lists import letter
 from rules.lists.letter import Letter
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 MAX_LETTERS_SHOWN = 5
 NO_ENTRY = "no row of it is an entry"
@@ -30,7 +30,7 @@ NO_READER = "file: no reader of files is here, and nothing reads it; push its en
 MAX_AT_ONCE = 2  # files that are read; others wait
 
 
-class LetterUnread(Exception):
+class UnreadLetter(Exception):
     """The reader did not get to the end of a file, whatever the file is; the message says how."""
 
 
@@ -38,7 +38,7 @@ class ReadsLetters(Protocol):
     """Reads files of strangers somewhere else."""
 
     def __call__(self, octets: bytes, encoding: str | None) -> Letter:
-        """Raises BadList: the file is none;   LetterUnread."""
+        """Raises BadList: the file is none;   UnreadLetter."""
 
 
 class Letters:
@@ -49,9 +49,9 @@ class Letters:
         self._free = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def read(self, octets: bytes, encoding: str | None) -> Letter:
-        """Raises BadList, LetterUnread."""
+        """Raises BadList, UnreadLetter."""
         if self._reads is None:
-            raise LetterUnread(NO_READER)
+            raise UnreadLetter(NO_READER)
         async with self._free:
             return await asyncio.to_thread(self._reads, octets, encoding)
 
@@ -92,7 +92,7 @@ def entries_of(found: Letter, scope: str) -> tuple[tuple[str, str], ...]:
     return tuple((row.value, row.mode or scope) for row in found.rows)
 
 
-def judge_rows(order: Order, found: Letter, protected: Protected, **does: bool) -> list[Entry]:
+def judge_rows(order: Order, found: Letter, protected: ProtectedNames, **does: bool) -> list[Entry]:
     """Each row of a file, judged.   order  of entries_of() the file;   does  as judge_entries()
 
     Raises BadList where no row is an entry."""
@@ -132,7 +132,9 @@ def octets_of_file(conn: Connection, order: int) -> tuple[str, bytes] | None:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _judged(order: Order, rows: Sequence[letter.Row], protected: Protected, does: dict[str, bool]) -> Iterator[Entry]:
+def _judged(
+    order: Order, rows: Sequence[letter.Row], protected: ProtectedNames, does: dict[str, bool]
+) -> Iterator[Entry]:
     for entry, row in zip(judge_entries(order, protected, **does), rows, strict=True):
         if row.fault is not None:
             yield Entry(entry.number, row.value, None, None, INVALID, row.fault, row.place)

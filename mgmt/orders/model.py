@@ -80,7 +80,7 @@ class Order:
         return hashlib.sha256(json.dumps(said).encode()).digest()
 
 
-class Signed(NamedTuple):
+class IssuerSignature(NamedTuple):
     """What an issuer's key has signed.   base  the octets that the signature is over;   created  Unix seconds"""
 
     key: bytes

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import Actor
-from mgmt.orders.approvals import ALONE, GROUPS, NAMES, NotApproved
+from mgmt.orders.approvals import ALONE, GROUPS, NAMES, ApprovalRefusal
 from mgmt.orders.signatures import APPROVED, PROPOSED, document_of, refuse_stranger, signatures_of
 from mgmt.staff.assertion import Assertion, is_signed
 from mgmt.staff.passkeys import Party, row_of
@@ -58,7 +58,7 @@ def signers_of(conn: Connection, proposal: Row[Any], now_s: float) -> Signers | 
             refuse_stranger(each, now_s)
         if (first.mail, first.group) != (proposal.proposer, proposal.proposer_group):
             return "is not signed by who has proposed it"
-    except NotApproved:
+    except ApprovalRefusal:
         return "is signed by a person who may not"
     except (TypeError, ValueError, AttributeError):
         return "holds what no approval holds"

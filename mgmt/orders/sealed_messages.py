@@ -41,7 +41,7 @@ class Reading(NamedTuple):
     fault: str | None = None
 
 
-class Sealed(NamedTuple):
+class StoredMessage(NamedTuple):
     """A stored one.   order  its row of orders"""
 
     order: Row[Any]
@@ -66,16 +66,16 @@ def is_message(conn: Connection, order: int) -> bool:
     return conn.execute(chosen).first() is not None
 
 
-def messages(conn: Connection, *, unread: bool = False) -> Sequence[Sealed]:
+def messages(conn: Connection, *, unread: bool = False) -> Sequence[StoredMessage]:
     """Those that have not been taken back, the oldest first.   unread  only what its reader has not counted yet"""
     chosen = select(orders, sealed_messages.c.format, sealed_messages.c.octets).join(sealed_messages)
     if unread:
         chosen = chosen.where(~exists().where(sealed_readings.c.order == orders.c.id))
     found = conn.execute(chosen.where(orders.c.withdrawn_ms.is_(None)).order_by(orders.c.id)).all()
-    return [Sealed(row, Message(row.octets, row.format)) for row in found]
+    return [StoredMessage(row, Message(row.octets, row.format)) for row in found]
 
 
-def is_as_stored(sealed: Sealed) -> bool:
+def is_as_stored(sealed: StoredMessage) -> bool:
     """Whether the message is the one that the order's digest is of.   Whatever the rows hold, nothing is raised."""
     order = sealed.order
     try:

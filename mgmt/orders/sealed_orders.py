@@ -18,7 +18,7 @@ from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import SEALED, approvals_given, fault_of
 from mgmt.orders.events import note_order
 from mgmt.orders.proof import Proof, why_unproven
-from mgmt.orders.sealed_messages import Sealed, is_as_stored, messages, readings
+from mgmt.orders.sealed_messages import StoredMessage, is_as_stored, messages, readings
 from mgmt.orders.states import State, come_to, state_by, steps_of
 from parental.schema.orders import orders
 from parental.schema.sealed_orders import sealed_messages
@@ -26,7 +26,7 @@ from parental.schema.sealed_orders import sealed_messages
 _LET_IN = frozenset({State.APPROVED, State.ENFORCED, State.PARTIALLY_ENFORCED})
 
 
-def in_force(conn: Connection, proof: Proof) -> list[Sealed]:
+def in_force(conn: Connection, proof: Proof) -> list[StoredMessage]:
     """Those to which two persons have agreed, as it proves itself now, whatever the time.
 
     proof  that is asked of approvals"""

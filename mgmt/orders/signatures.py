@@ -18,7 +18,7 @@ from mgmt.ledger.event import Value
 from mgmt.orders.approvals import (
     DESK,
     OF_ORDERS,
-    NotApproved,
+    ApprovalRefusal,
     Person,
     Proposal,
     propose,
@@ -46,7 +46,7 @@ def propose_at_desk(
     """Write a proposal down, which its proposer is to sign; the approval.
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
-    Raises NotApproved."""
+    Raises ApprovalRefusal."""
     member = proposer_of(conn, mail, at)
     refuse_many(conn, approvals.c.order == order.id, f"order {order.id}")
     number = propose(conn, order, proposal, Person(member.mail, member.group, through, member.actor), at)
@@ -54,20 +54,20 @@ def propose_at_desk(
 
 
 def proposer_of(conn: Connection, mail: str, at: datetime) -> Member:
-    """Who proposes.   Raises NotApproved where the desk has no such person, or one who may not."""
+    """Who proposes.   Raises ApprovalRefusal where the desk has no such person, or one who may not."""
     try:
         member = find_person(conn, mail)
     except LookupError as reason:
-        raise NotApproved(str(reason)) from reason
+        raise ApprovalRefusal(str(reason)) from reason
     refuse_stranger(member, at.timestamp())
     return member
 
 
 def refuse_many(conn: Connection, of_it: ColumnElement[bool], what: str) -> None:
-    """Raises NotApproved where too many proposals of one thing wait already."""
+    """Raises ApprovalRefusal where too many proposals of one thing wait already."""
     open_ones = select(func.count()).where(approvals.c.approved_s.is_(None), approvals.c.lapsed_ms.is_(None))
     if conn.execute(open_ones.where(of_it)).scalar_one() >= MAX_WAITING:
-        raise NotApproved(f"{what}: {MAX_WAITING} proposals wait already; not proposed; have them signed")
+        raise ApprovalRefusal(f"{what}: {MAX_WAITING} proposals wait already; not proposed; have them signed")
 
 
 def document_of(approval: Row[Any], part: str) -> bytes:
@@ -91,11 +91,11 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
 
     conn      of a transaction that a refusal must not undo: a copy of a passkey is written down
     response  PublicKeyCredential.toJSON() of the browser, over document_of()
-    Raises NotApproved: nobody can sign this."""
+    Raises ApprovalRefusal: nobody can sign this."""
     proposal = waiting(conn, number)
     part = part_due(conn, proposal)
     if part is None:
-        raise NotApproved(f"approval {number}: no signature is due; not signed; see: filterd orders approve --list")
+        raise ApprovalRefusal(f"approval {number}: no signature is due; not signed; see: filterd orders approve --list")
     refuse_outdated(conn, proposal, at)
     used = approver_of(conn, party, document_of(proposal, part), response, at)
     if used.person is None:
@@ -104,7 +104,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
         assertion = assertion_in(response)
         refuse_stranger(used.person, at.timestamp())
         _check_signer(conn, proposal, part, used.person, assertion)
-    except (NotApproved, BadResponse) as reason:
+    except (ApprovalRefusal, BadResponse) as reason:
         return str(reason)
     row = {"approval": number, "part": part, "signed_s": int(at.timestamp())}
     conn.execute(insert(approval_signatures).values(**row, **assertion._asdict()))
@@ -120,13 +120,13 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
 
 
 def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: datetime) -> None:
-    """Refuse what waits for a signature: one person is enough, it puts nothing in force.   Raises NotApproved."""
+    """Refuse what waits for a signature: one person is enough, it puts nothing in force.   Raises ApprovalRefusal."""
     refuse_stranger(by, at.timestamp())
     proposal = waiting(conn, number)
     if part_due(conn, proposal) is None:
-        raise NotApproved(f"approval {number}: waits for no signature; not refused; load the page again")
+        raise ApprovalRefusal(f"approval {number}: waits for no signature; not refused; load the page again")
     if not reason.strip():
-        raise NotApproved("why: missing; not refused; write it")
+        raise ApprovalRefusal("why: missing; not refused; write it")
     row = {"approval": number, "by": by.mail, "reason": reason.strip(), "refused_s": int(at.timestamp())}
     conn.execute(insert(approval_refusals).values(row))
     note_approval(conn, proposal, "proposal refused", at, (by.actor, None), {"approval": number, "reason": reason})
@@ -158,10 +158,10 @@ def signed_by_two(conn: Connection, of: ColumnElement[bool] = OF_ORDERS) -> Sequ
 
 
 def refuse_stranger(member: Member, now_s: float) -> None:
-    """Raises NotApproved where a person's role approves nothing, or the person is not of the desk now."""
+    """Raises ApprovalRefusal where a person's role approves nothing, or the person is not of the desk now."""
     state = member.state_at(now_s)
     if state != ACTIVE or PERMISSION not in permissions_of((member.role,)):
-        raise NotApproved(f"{member.mail}: {state}, role {member.role}; nothing done; another person must")
+        raise ApprovalRefusal(f"{member.mail}: {state}, role {member.role}; nothing done; another person must")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -170,11 +170,11 @@ def refuse_stranger(member: Member, now_s: float) -> None:
 def _check_signer(conn: Connection, proposal: Row[Any], part: str, member: Member, assertion: Assertion) -> None:
     key = row_of(conn, assertion.credential)
     if key is None or key.vouched_s is None:
-        raise NotApproved(
+        raise ApprovalRefusal(
             f"approval {proposal.id}: this passkey is not vouched for; not signed; "
             f"run on the box: filterd staff vouch {member.mail}"
         )
     if part == APPROVED:
         refuse_alone(proposal, member.mail, member.group)
     elif member.mail != proposal.proposer:
-        raise NotApproved(f"approval {proposal.id}: {proposal.proposer} signs first; not signed; wait for it")
+        raise ApprovalRefusal(f"approval {proposal.id}: {proposal.proposer} signs first; not signed; wait for it")

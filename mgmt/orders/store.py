@@ -41,8 +41,8 @@ from mgmt.orders.model import (
     URL_PREFIX,
     WITHDRAWN,
     Entry,
+    IssuerSignature,
     Order,
-    Signed,
     name_text,
 )
 from mgmt.orders.sealed_messages import is_message
@@ -75,7 +75,7 @@ def put_order(
     original: bytes,
     at: datetime,
     by: Actor,
-    signed: Signed | None = None,
+    signed: IssuerSignature | None = None,
     *,
     corrected: Row[Any] | None = None,
     rules: Rules = NO_REVIEW,

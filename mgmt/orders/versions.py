@@ -43,7 +43,7 @@ _ABOUT = tuple(
 _BLOCKS_NOTHING = (INVALID, DUPLICATE, REFUSED_PROTECTED, EXPIRED)
 
 
-class Superseded(ValueError):
+class VersionConflict(ValueError):
     """An order is neither corrected nor withdrawn: it stands otherwise than its sender thinks; the message says how."""
 
 
@@ -58,7 +58,7 @@ class Changes(NamedTuple):
     n_kept: int
 
 
-class Replaced(NamedTuple):
+class ReplacedEntry(NamedTuple):
     """An entry whose place a later version has taken."""
 
     order: int
@@ -74,7 +74,7 @@ def versions_of(conn: Connection, order: Row[Any]) -> Sequence[Row[Any]]:
 
 
 def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool = False) -> Row[Any]:
-    """The order that a correction may replace.   is_emergency  the correction;   Raises BadRequest, Superseded
+    """The order that a correction may replace.   is_emergency  the correction;   Raises BadRequest, VersionConflict
 
     One that lapses by itself takes no lasting order's place: with it, all of that would open.  An emergency order
     lasts, too, once two persons have confirmed it."""
@@ -103,13 +103,13 @@ def correctable(conn: Connection, issuer: str, ref: str, *, is_emergency: bool =
 
 
 def refuse_replaced(conn: Connection, order: Row[Any]) -> None:
-    """Raises Superseded where a later version speaks for an order."""
+    """Raises VersionConflict where a later version speaks for an order."""
     newest = _speaking(versions_of(conn, order))
     if newest.version > order.version:
         detail = (
             f"{newest.ref} (order {newest.id}) has corrected it; nothing withdrawn; withdraw that one, or a part of it"
         )
-        raise Superseded(f"{order.issuer} {order.ref}: {detail}")
+        raise VersionConflict(f"{order.issuer} {order.ref}: {detail}")
 
 
 def speaks(conn: Connection, order: Row[Any]) -> bool:
@@ -143,12 +143,12 @@ def earlier(conn: Connection, order: int) -> list[int]:
     return [each.id for each in versions if each.version < row.version and not _is_taken_back(each, versions)]
 
 
-def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[Replaced]:
+def replaced_entries(conn: Connection, touched: Iterable[object]) -> list[ReplacedEntry]:
     """Entries that go, since a later version is in force; and write by which the orders are replaced.
 
     touched  orders of which something has changed.   Cost: nothing where none of them has versions"""
     numbers = sorted(each for each in set(touched) if isinstance(each, int))
-    found: list[Replaced] = []
+    found: list[ReplacedEntry] = []
     for order in _corrections(conn, numbers):
         if not _is_in_force(conn, order.id) and not _has_expired(conn, order):
             continue
@@ -230,7 +230,7 @@ def _has_expired(conn: Connection, order: Row[Any]) -> bool:
     return order.expired_ms is not None and bool(conn.execute(has_replaced).scalar_one())
 
 
-def _going(conn: Connection, order: int, by: int) -> list[Replaced]:
+def _going(conn: Connection, order: int, by: int) -> list[ReplacedEntry]:
     """Entries of an order that go; what the version `by` holds, and a rail keeps waiting or one gateway still tries,
     stays if it is in force."""
     other = entries.alias("other")
@@ -243,8 +243,8 @@ def _going(conn: Connection, order: int, by: int) -> list[Replaced]:
     )
     goes = or_(entries.c.status.not_in(IN_FORCE), ~waits)
     chosen = select(entries.c.number).where(entries.c.order == order, MAY_COME, entries.c.withdrawn_ms.is_(None), goes)
-    return [Replaced(order, number, by) for number in conn.execute(chosen.order_by(entries.c.number)).scalars()]
+    return [ReplacedEntry(order, number, by) for number in conn.execute(chosen.order_by(entries.c.number)).scalars()]
 
 
-def _refused(issuer: str, ref: str, why: str, do: str) -> Superseded:
-    return Superseded(f"{issuer} {ref}: {why}; not corrected, nothing stored; {do}")
+def _refused(issuer: str, ref: str, why: str, do: str) -> VersionConflict:
+    return VersionConflict(f"{issuer} {ref}: {why}; not corrected, nothing stored; {do}")

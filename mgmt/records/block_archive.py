@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 from sqlalchemy import Connection, select
 
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from parental.schema.orders import orders
 
 
@@ -52,33 +52,35 @@ class NewestHead(Protocol):
     def path(self) -> list[bytes]: ...
 
 
-class ArchiveFailed(Exception):
+class ArchiveFailure(Exception):
     """The archive could not be asked, or could not do it; the message says why."""
 
 
 class Archive(Protocol):
     """Records of blocks of this box, but for those that households have chosen."""
 
-    def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
-        """The records by time, in pieces of their form: "ndjson", "csv" or "parquet".   Raises ArchiveFailed"""
+    def pull(self, wanted: RecordQuery, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+        """The records by time, in pieces of their form: "ndjson", "csv" or "parquet".   Raises ArchiveFailure"""
         ...
 
-    async def page(self, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+    async def page(self, wanted: RecordQuery, skip: int, limit: int) -> list[FoundRecord]:
         """At most `limit` records by time, after the first `skip` ones; always in the same order.
 
-        Raises ArchiveFailed"""
+        Raises ArchiveFailure"""
         ...
 
     def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
         """The records of these days (UTC) with their proof, as mgmt.ledger.block_verifier reads them.
 
-        Raises ArchiveFailed"""
+        Raises ArchiveFailure"""
         ...
 
     async def record(self, number: int, index: int) -> bytes:
-        """One record with its proof.   number  of its batch in the tree;   Raises ArchiveFailed, LookupError"""
+        """One record with its proof.   number  of its batch in the tree;   Raises ArchiveFailure, LookupError"""
         ...
 
     async def checkpoint(self, earlier: int | None) -> NewestHead:
-        """The newest checkpoint, with the path from a tree of `earlier` batches.   Raises ArchiveFailed, NotSigned"""
+        """The newest checkpoint, with the path from a tree of `earlier` batches.
+
+        Raises ArchiveFailure, NoCheckpoint"""
         ...

@@ -80,7 +80,7 @@ class Position(NamedTuple):
     offset: int
 
 
-class Wanted(NamedTuple):
+class RecordQuery(NamedTuple):
     """Which records: of since_s <= time < until_s, unix seconds, with all of these that are not None.
 
     order  its number"""
@@ -171,7 +171,7 @@ def page_of_blocks(
 ) -> list[Row[Any]]:
     """At most `limit` records of since_s <= time < until_s in order of time.
 
-    after  (time_s, id) of the last one seen;   without  records of these reasons;   equal  of Wanted"""
+    after  (time_s, id) of the last one seen;   without  records of these reasons;   equal  of RecordQuery"""
     of_order = blocks.outerjoin(orders, blocks.c.order == orders.c.id)
     found = (
         select(blocks, orders.c.ref.label("order_ref"), orders.c.issuer.label("order_issuer"))

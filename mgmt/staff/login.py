@@ -41,7 +41,7 @@ class Wait(Exception):
         self.s = s
 
 
-class Tried(NamedTuple):
+class LoginAttempt(NamedTuple):
     """What somebody types.   before  the session's cookie that the browser has shown, or ''"""
 
     mail: str
@@ -51,7 +51,7 @@ class Tried(NamedTuple):
     before: str
 
 
-class _Known(NamedTuple):
+class _Credentials(NamedTuple):
     person: Person | None
     hashed: str | None
     secret: bytes
@@ -68,7 +68,7 @@ class Login:
     _hashes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HASHES_AT_ONCE))
     _n_waiting: int = 0
 
-    async def sign_in(self, tried: Tried, now: datetime) -> str | None:
+    async def sign_in(self, tried: LoginAttempt, now: datetime) -> str | None:
         """The cookie's value; None: refused.   Raises Wait."""
         mail = tried.mail.strip().lower()
         if wait_s := self.attempts.wait_s(tried.client, mail, self.clock_s()):
@@ -111,7 +111,7 @@ class Login:
             await asyncio.to_thread(database.write, self.engine, lambda conn: append(conn, event, now))
         return None
 
-    def _look_up(self, mail: str, now_s: float) -> _Known:
+    def _look_up(self, mail: str, now_s: float) -> _Credentials:
         columns = select(staff.c.id, staff_passwords.c.hash, staff_passwords.c.totp)
         chosen = columns.join(staff_passwords, staff_passwords.c.staff == staff.c.id).where(staff.c.mail == mail)
         with reading(self.engine) as conn:
@@ -119,8 +119,8 @@ class Login:
             person = None if row is None else get_person(conn, row.id)
         secret = None if row is None else self.box.open(row.totp, row.id)
         if person is None or row is None or secret is None or person.state_at(now_s) != ACTIVE:
-            return _Known(None, None, os.urandom(TOTP_OCTETS))
-        return _Known(person, row.hash, secret)
+            return _Credentials(None, None, os.urandom(TOTP_OCTETS))
+        return _Credentials(person, row.hash, secret)
 
 
 def _spend_and_begin(person: Person, step: int, before: str, now: datetime) -> Callable[[Connection], str | None]:

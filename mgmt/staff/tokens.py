@@ -38,7 +38,7 @@ OPERATORS_ROLES = (COMPLIANCE, ENGINEER)
 _NOW = partial(datetime.now, UTC)
 
 
-class Wanted(NamedTuple):
+class TokenRequest(NamedTuple):
     """A token to be made.
 
     roles       of mgmt.staff.permissions;   subscriber  of a household's;   issuer  of a regulator's
@@ -71,7 +71,7 @@ def create_token(
     issuer: str | None = None,
 ) -> str:
     """make_token() of one role, or of OPERATOR; an issuer that is new becomes known."""
-    return make_token(conn, Wanted(roles_of(role), subscriber, issuer), by, clock(), may_know_issuer=True).secret
+    return make_token(conn, TokenRequest(roles_of(role), subscriber, issuer), by, clock(), may_know_issuer=True).secret
 
 
 def roles_of(role: str) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def roles_of(role: str) -> tuple[str, ...]:
     return OPERATORS_ROLES if role == OPERATOR else (role,)
 
 
-class Made(NamedTuple):
+class MintedToken(NamedTuple):
     """A token that was made.   secret  the text, which is stored nowhere"""
 
     number: int
@@ -87,7 +87,9 @@ class Made(NamedTuple):
     expires: datetime
 
 
-def make_token(conn: Connection, wanted: Wanted, by: Actor, at: datetime, *, may_know_issuer: bool = False) -> Made:
+def make_token(
+    conn: Connection, wanted: TokenRequest, by: Actor, at: datetime, *, may_know_issuer: bool = False
+) -> MintedToken:
     """Make a token; an event says so.   at: aware
 
     may_know_issuer  whether an issuer that is new becomes known.   Raises ValueError: it fits no role"""
@@ -120,10 +122,10 @@ def make_token(conn: Connection, wanted: Wanted, by: Actor, at: datetime, *, may
     about: dict[str, Value] = {"token": number}
     about |= {"line": wanted.subscriber} if wanted.subscriber is not None else {}
     append(conn, Event(STAFF, "token made", by, about, said), at)
-    return Made(number, secret, expires)
+    return MintedToken(number, secret, expires)
 
 
-def _check_wanted(wanted: Wanted) -> None:
+def _check_wanted(wanted: TokenRequest) -> None:
     """Raises ValueError"""
     roles = set(wanted.roles)
     if unknown := sorted(roles.difference(ROLES)) or ([""] if not roles else []):
@@ -163,7 +165,7 @@ def revoke_token(conn: Connection, token: int, by: Actor, clock: Callable[[], da
     return was_there
 
 
-class Shown(NamedTuple):
+class TokenRow(NamedTuple):
     """A token as a list shows it: all but its text."""
 
     number: int
@@ -180,7 +182,7 @@ class Shown(NamedTuple):
 
 def iter_tokens(
     conn: Connection, after: int = 0, at_most: int | None = None, *, of_households: bool = True
-) -> Iterator[Shown]:
+) -> Iterator[TokenRow]:
     """The tokens with a number above `after`, also those that have ended, by number.
 
     of_households  False: those of the desk and of programs alone"""
@@ -188,7 +190,7 @@ def iter_tokens(
     if not of_households:
         chosen = chosen.where(tokens.c.subscriber.is_(None))
     for row in conn.execute(chosen):
-        yield Shown(
+        yield TokenRow(
             row.id,
             tuple(row.roles.split()),
             parted(row.scopes),
@@ -202,7 +204,7 @@ def iter_tokens(
         )
 
 
-def token_json(token: Shown) -> dict[str, Any]:
+def token_json(token: TokenRow) -> dict[str, Any]:
     """A token as the API and the command line show it."""
     return {
         "id": token.number,

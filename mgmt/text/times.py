@@ -13,16 +13,16 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.conflicts import Conflict
 from parental.calendar.day_sets import Calendar
 from parental.calendar.quota import Quota
-from parental.calendar.resolution import Closing
+from parental.calendar.resolution import CardSpan
 from parental.calendar.screen_time import ends_by
-from parental.calendar.state import Is, State, state_at
+from parental.calendar.state import Openness, State, state_at
 from parental.policy.profile import QUOTA, Profile, without_quota
 from parental.policy.schedule import DAY_MINUTES
 
 MINUTE = timedelta(minutes=1)
 
 
-class Held(NamedTuple):
+class ProfileTimes(NamedTuple):
     """What a profile's state follows from.   bucket  of its screen time, None: it has no limit"""
 
     rules: Profile
@@ -34,7 +34,7 @@ class Held(NamedTuple):
         """What holds at an instant.   Cost: some ms"""
         return state_at(self.rules, self.cards, self.calendar, at)
 
-    def as_told(self, kinds: Collection[str]) -> "Held":
+    def as_told(self, kinds: Collection[str]) -> "ProfileTimes":
         """The same, where hours that would leave open what no list holds are closed hours: nothing is open in them.
 
         kinds  categories and services that a list in force holds"""
@@ -83,13 +83,13 @@ def conflict_words(conflict: Conflict, t: Language) -> Markup:
     return t.say(f"time.conflict.{conflict.sort}", days=days, **names, **both)
 
 
-def held_words(held: Held, state: State, now: datetime, t: Language) -> Markup:
+def held_words(held: ProfileTimes, state: State, now: datetime, t: Language) -> Markup:
     """What holds now, with what is left of screen time, and what else closes it.   state  of now;   now  local"""
     left = _left(held, state, now)
     words = state_words(state, now, t, left)
     if state.why == QUOTA:
         other = held._replace(rules=without_quota(held.rules)).state_at(now)
-        if other.state is Is.CLOSED:
+        if other.state is Openness.CLOSED:
             return t.say("list.between").join((state_words(other, now, t, None), words))
     if left is None or left < MINUTE or state.why not in ("", QUOTA):
         return words
@@ -105,7 +105,7 @@ def state_words(state: State, now: datetime, t: Language, left: timedelta | None
     if state.why == QUOTA:
         is_spent = left is None or left < MINUTE
         return t.say("time.state.spent") if is_spent else t.say("time.state.ready", left=t.span(left or timedelta()))
-    if state.state is Is.OPEN and left is not None:
+    if state.state is Openness.OPEN and left is not None:
         return t.say("time.state.running", left=t.span(left))
     name, values = _message_of(state, t)
     if state.until is None:
@@ -119,7 +119,7 @@ def plain(words: Markup) -> str:
     return words.striptags()
 
 
-def _left(held: Held, state: State, now: datetime) -> timedelta | None:
+def _left(held: ProfileTimes, state: State, now: datetime) -> timedelta | None:
     """What is left of today's screen time, where that is what it is about."""
     bucket, now_s = held.bucket, int(now.timestamp())
     if bucket is None or not (bucket.is_running(now_s) or state.why == QUOTA):
@@ -130,7 +130,7 @@ def _left(held: Held, state: State, now: datetime) -> timedelta | None:
 
 def _message_of(state: State, t: Language) -> tuple[str, dict[str, Markup]]:
     if state.card is not None:
-        return "soft" if state.state is Is.PARTLY else "card", {"card": card_words(state.card, t)}
+        return "soft" if state.state is Openness.PARTLY else "card", {"card": card_words(state.card, t)}
     if state.why == "pause":
         return "pause", {}
     return str(state.state), {}
@@ -143,7 +143,7 @@ def _days_words(conflict: Conflict, t: Language) -> Markup:
     return t.say("list.between").join((name, *weekdays))
 
 
-def _hours_of(closing: Closing, t: Language) -> Markup:
+def _hours_of(closing: CardSpan, t: Language) -> Markup:
     return hours_words(closing.start, closing.end, t)
 
 

@@ -72,7 +72,7 @@ from mgmt.web.kit.rates import add_rates, rated, refusing
 from mgmt.web.kit.requests import framed
 from mgmt.web.public.lists import add_public_lists
 from mgmt.web.public.routes import add_transparency
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 from rules.names.public_suffixes import public_suffixes
 
 HSTS = "max-age=31536000"  # a year, as browsers' own lists ask for
@@ -136,7 +136,7 @@ def create_app(
     app = web.Application(middlewares=[problems, *checks, checks_certificates()], client_max_size=MAX_BODY_OCTETS)
     begin_settings(app, settings)
     app[ENGINE], app[CONTROL], app[CLOCK] = engine, control, clock
-    app[PROTECTED], app[TICKETS] = Protected(settings.protected_names), tickets.tries()
+    app[PROTECTED], app[TICKETS] = ProtectedNames(settings.protected_names), tickets.tries()
     app[LETTERS] = Letters(letters)
     if archive is not None:
         app[ARCHIVE] = archive

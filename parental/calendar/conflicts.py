@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet, Range
-from parental.calendar.resolution import WEEK_DAYS, Closing, closings_on, passed_on, pieces_of
+from parental.calendar.resolution import WEEK_DAYS, CardSpan, closings_on, passed_on, pieces_of
 from parental.policy.schedule import DAY_MINUTES
 
 
@@ -33,8 +33,8 @@ class Conflict(NamedTuple):
     sort: Sort
     day_set: DaySet
     weekdays: tuple[int, ...]
-    first: Closing | None = None
-    second: Closing | None = None
+    first: CardSpan | None = None
+    second: CardSpan | None = None
 
 
 def conflicts_of(cards: tuple[Card, ...], today: date, city: str | None = None) -> list[Conflict]:
@@ -46,7 +46,7 @@ def conflicts_of(cards: tuple[Card, ...], today: date, city: str | None = None) 
 def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date, city: str | None) -> Iterator[Conflict]:
     days = [today + timedelta(days=n) for n in range(WEEK_DAYS)]
     calendar = _only(day_set, today, city)
-    found: dict[tuple[Sort, Closing | Card, Closing | Card | None], Conflict] = {}
+    found: dict[tuple[Sort, CardSpan | Card, CardSpan | Card | None], Conflict] = {}
     for day in days:
         for sort, first, second in (*_passed(cards, calendar, day), *_pairs(cards, calendar, day)):
             key = (sort, _one_of(first), None if second is None else _one_of(second))
@@ -58,7 +58,7 @@ def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date, city: str | N
         yield Conflict(Sort.NEVER_OPEN, day_set, tuple(range(7)))
 
 
-def _one_of(closing: Closing) -> Closing | Card:
+def _one_of(closing: CardSpan) -> CardSpan | Card:
     """What is told once.   By the sun a card has other hours on every day."""
     return closing.card if closing.card.begins or closing.card.ends else closing
 
@@ -69,13 +69,13 @@ def _only(day_set: DaySet, today: date, city: str | None) -> Calendar:
     return Calendar(frozenset(range(7)), () if around is None else (around,), city=city)
 
 
-def _passed(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, None]]:
+def _passed(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, CardSpan, None]]:
     """Closed times of a date that are none."""
     for closing in passed_on(cards, calendar, day):
         yield Sort.PASSED, closing, None
 
 
-def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, Closing, Closing]]:
+def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, CardSpan, CardSpan]]:
     """What is odd between closed times that begin on a date, or of which one begins on it and runs into the next."""
     cards = tuple(cards)
     today, tomorrow = closings_on(cards, calendar, day), closings_on(cards, calendar, day + timedelta(days=1))
@@ -87,7 +87,7 @@ def _pairs(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tup
                 yield from _odd(one, other, DAY_MINUTES)
 
 
-def _odd(one: Closing, other: Closing, later: int) -> Iterator[tuple[Sort, Closing, Closing]]:
+def _odd(one: CardSpan, other: CardSpan, later: int) -> Iterator[tuple[Sort, CardSpan, CardSpan]]:
     """later  minutes that the other's day begins after the one's"""
     start, end = other.start + later, other.end + later
     if one.end <= start or end <= one.start:

@@ -28,7 +28,7 @@ PASSED = 120  # minutes between the earliest and the latest iftar, or suhoor, of
 Allowed = frozenset[str] | None
 
 
-class Closing(NamedTuple):
+class CardSpan(NamedTuple):
     """A card on a date.   start, end  minutes from that date's 00:00 by the wall clock; the end can be past 1440"""
 
     card: Card
@@ -50,13 +50,13 @@ def set_of(cards: Iterable[Card], calendar: Calendar, day: date) -> DaySet:
     return next((each for each in calendar.sets_of(day) if each in used), DaySet.SCHOOL)
 
 
-def closings_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Closing]:
+def closings_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[CardSpan]:
     """The closed times that begin on a date, by their starts."""
     found = (each for each in _all_on(cards, calendar, day) if each.start < each.end)
     return sorted(found, key=lambda each: (each.start, each.end, each.card.id))
 
 
-def passed_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[Closing]:
+def passed_on(cards: Iterable[Card], calendar: Calendar, day: date) -> list[CardSpan]:
     """Those of a date that close nothing on it, as the sun has passed their end."""
     return [each for each in _all_on(cards, calendar, day) if each.start >= each.end]
 
@@ -84,13 +84,13 @@ def week_of(cards: Iterable[Card], calendar: Calendar, today: date) -> tuple[Int
     return tuple(sorted(_interval(piece) for piece in _around(pieces, first)))
 
 
-def _all_on(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[Closing]:
+def _all_on(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[CardSpan]:
     """What is for a date.   A closing without minutes is one whose end the sun has passed."""
     cards = tuple(cards)
     held = set_of(cards, calendar, day)
     for card in cards:
         if card.is_on and held in card.day_sets and day.weekday() in card.days:
-            yield Closing(card, *_hours(card, day, held, calendar.city))
+            yield CardSpan(card, *_hours(card, day, held, calendar.city))
 
 
 def _hours(card: Card, day: date, held: DaySet, city: str | None) -> tuple[int, int]:

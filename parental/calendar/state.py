@@ -24,7 +24,7 @@ from parental.policy.schedule import DAY_MINUTES, next_turn
 AHEAD_DAYS = 8  # a week, and what the day before it left over
 
 
-class Is(enum.StrEnum):
+class Openness(enum.StrEnum):
     """How far a profile is open."""
 
     OPEN = "open"
@@ -39,7 +39,7 @@ class State(NamedTuple):
     card   of the schedule;   allowed  what stays open, where it is PARTLY
     until  when any of this changes; None: not within a week"""
 
-    state: Is
+    state: Openness
     why: str
     card: Card | None
     allowed: frozenset[str] | None
@@ -68,10 +68,10 @@ def state_at(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, at: 
     reason, allowed = lock_reason(profile, at), allowed_at(profile, at)
     until = next_change(profile, at)
     if reason == Reason.DEFAULT and allowed is None:
-        return State(Is.OPEN, _opened_by(profile, at), None, None, until)
-    state = Is.PARTLY if reason == Reason.DEFAULT else Is.CLOSED
+        return State(Openness.OPEN, _opened_by(profile, at), None, None, until)
+    state = Openness.PARTLY if reason == Reason.DEFAULT else Openness.CLOSED
     why = "schedule" if reason in (Reason.DEFAULT, Reason.SCHEDULE) else _closed_by(profile, at)
-    card = _card_at(profile, cards, calendar, at, is_soft=state is Is.PARTLY) if why == "schedule" else None
+    card = _card_at(profile, cards, calendar, at, is_soft=state is Openness.PARTLY) if why == "schedule" else None
     return State(state, why, card, allowed, until)
 
 

@@ -26,7 +26,7 @@ Span = tuple[int, bytes, bytes]  # version, first and last address
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LineSpec:
     """A line as it shall be.   line: its profile is what a new one begins with;   account, province  None: not said"""
 
     line: Subscriber
@@ -48,14 +48,14 @@ class Outcome:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-class _There(NamedTuple):
+class _TakenNumbers(NamedTuple):
     """Numbers that are taken, of those that rows name."""
 
     profiles: frozenset[int]
     accounts: frozenset[int]
 
 
-def provision(conn: Connection, rows: Sequence[tuple[int, Wanted]], at: datetime) -> Outcome:
+def provision(conn: Connection, rows: Sequence[tuple[int, LineSpec]], at: datetime) -> Outcome:
     """Take rows, each with its place.   at  when new accounts begin
 
     Cost: some 0.2 ms for a new line, 2 ms for one that changes, 0.05 ms for one that is as it shall be."""
@@ -73,9 +73,9 @@ def provision(conn: Connection, rows: Sequence[tuple[int, Wanted]], at: datetime
     return found
 
 
-def _known(conn: Connection, numbers: Sequence[int]) -> dict[int, Wanted]:
+def _known(conn: Connection, numbers: Sequence[int]) -> dict[int, LineSpec]:
     """The lines of these numbers that there are, as they are."""
-    found: dict[int, Wanted] = {}
+    found: dict[int, LineSpec] = {}
     for begin in range(0, len(numbers), BATCH):
         chosen = numbers[begin : begin + BATCH]
         held: dict[int, list[Network]] = {}
@@ -83,17 +83,17 @@ def _known(conn: Connection, numbers: Sequence[int]) -> dict[int, Wanted]:
             held.setdefault(row.line, []).append(network_of(row))
         for row in conn.execute(select(lines).where(lines.c.id.in_(chosen))):
             line = Subscriber(row.id, row.label, tuple(held.get(row.id, ())))
-            found[row.id] = Wanted(line, row.province, row.account)
+            found[row.id] = LineSpec(line, row.province, row.account)
     return found
 
 
-def _is_as(wanted: Wanted, before: Wanted) -> bool:
+def _is_as(wanted: LineSpec, before: LineSpec) -> bool:
     is_placed = wanted.account in (None, before.account) and wanted.province in (None, before.province)
     is_held = set(wanted.line.prefixes) == set(before.line.prefixes)
     return is_placed and is_held and wanted.line.label == before.line.label
 
 
-def _tried(conn: Connection, place: int, wanted: Wanted, found: Outcome) -> None:
+def _tried(conn: Connection, place: int, wanted: LineSpec, found: Outcome) -> None:
     """Change one line, or refuse the whole row."""
     try:
         with conn.begin_nested():
@@ -105,18 +105,18 @@ def _tried(conn: Connection, place: int, wanted: Wanted, found: Outcome) -> None
         found.changed.append(wanted.line.id)
 
 
-def _place(conn: Connection, wanted: Wanted) -> None:
+def _place(conn: Connection, wanted: LineSpec) -> None:
     if wanted.account is not None:
         move_line(conn, wanted.line.id, wanted.account)
     if wanted.province is not None:
         conn.execute(update(lines).where(lines.c.id == wanted.line.id).values(province=wanted.province))
 
 
-def _begin(conn: Connection, rows: Sequence[tuple[int, Wanted]], found: Outcome, at: datetime) -> None:
+def _begin(conn: Connection, rows: Sequence[tuple[int, LineSpec]], found: Outcome, at: datetime) -> None:
     """Make new lines: one statement a table for all of them."""
     taken: list[Span] = []
-    good: dict[int, Wanted] = {}
-    there = _There(
+    good: dict[int, LineSpec] = {}
+    there = _TakenNumbers(
         _those_in(conn, profiles.c.id, [wanted.line.id for _, wanted in rows]),
         _those_in(conn, accounts.c.id, [wanted.account for _, wanted in rows if wanted.account is not None]),
     )
@@ -141,7 +141,7 @@ def _those_in(conn: Connection, column: Column[int], numbers: Sequence[int]) -> 
     )
 
 
-def _why_not(conn: Connection, wanted: Wanted, there: _There, taken: list[Span], begun: Container[int]) -> str:
+def _why_not(conn: Connection, wanted: LineSpec, there: _TakenNumbers, taken: list[Span], begun: Container[int]) -> str:
     """Why a new line cannot be made; '': it can."""
     line = wanted.line
     if line.id in begun:
@@ -162,7 +162,7 @@ def _why_not(conn: Connection, wanted: Wanted, there: _There, taken: list[Span],
     return ""
 
 
-def _insert(conn: Connection, good: Sequence[Wanted], revision: int, at_s: int) -> None:
+def _insert(conn: Connection, good: Sequence[LineSpec], revision: int, at_s: int) -> None:
     account_of = {each.line.id: each.account or each.line.id for each in good}
     own = [number for number, account in account_of.items() if number == account]
     there = _those_in(conn, accounts.c.id, own)

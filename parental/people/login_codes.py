@@ -35,14 +35,14 @@ class TooMany(Exception):
         self.s = s
 
 
-class Asked(NamedTuple):
+class LoginCode(NamedTuple):
     """A code that was asked for.   secret  of the browser's cookie;   code  to send"""
 
     secret: str
     code: str
 
 
-def ask(conn: Connection, phones: Phones, phone_digest: bytes, at: datetime) -> Asked:
+def ask(conn: Connection, phones: Phones, phone_digest: bytes, at: datetime) -> LoginCode:
     """Make a code for a number.   Raises TooMany"""
     at_s = int(at.timestamp())
     old = login_codes.c.asked_s <= at_s - DAY.total_seconds()
@@ -54,7 +54,7 @@ def ask(conn: Connection, phones: Phones, phone_digest: bytes, at: datetime) -> 
     asked_by = _digest(secret)
     row = {"phone_digest": phone_digest, "asked_s": at_s, "tries": 0}
     conn.execute(insert(login_codes).values(asked_by=asked_by, code=phones.code_digest(asked_by, code), **row))
-    return Asked(secret, code)
+    return LoginCode(secret, code)
 
 
 def spend(conn: Connection, phones: Phones, secret: str, typed: str, at: datetime) -> bytes | None:

@@ -24,7 +24,7 @@ from parental.store.database import upsert
 DAYS = (30, 7, 0)  # for which they are kept, the usual first: a month is what a family talks about
 
 
-class Met(NamedTuple):
+class Encounter(NamedTuple):
     """Something closed that a profile has met.   what  a category, or the reason of a lock;   n  how often"""
 
     profile: int
@@ -33,7 +33,7 @@ class Met(NamedTuple):
     n: int = 1
 
 
-def count(conn: Connection, met: Iterable[Met]) -> None:
+def count(conn: Connection, met: Iterable[Encounter]) -> None:
     """Add what children have met, where their household keeps it.   Cost: a look-up and a write for each batch"""
     found, counted = list(met), Counter[tuple[int, str, str]]()
     zones = _zones(conn, {each.profile for each in found}) if found else {}

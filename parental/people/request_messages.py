@@ -49,7 +49,7 @@ class Answerer(NamedTuple):
     role: str
 
 
-class Spent(NamedTuple):
+class SpentCode(NamedTuple):
     """account  where the number has codes that can still be tried, None: nowhere;   by  None: this is none of them"""
 
     account: int | None
@@ -103,7 +103,7 @@ def put_code(conn: Connection, phones: Phones, request: int, caregiver: int) -> 
     return code if is_put and not is_full else None
 
 
-def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> Spent:
+def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> SpentCode:
     """Whose code a message has that came from a number.
 
     Cost: each message is counted before it is judged, so that many at once are no more than TRIES"""
@@ -113,17 +113,17 @@ def spend(conn: Connection, phones: Phones, phone_digest: bytes, code: str) -> S
     columns = request_messages.c.request, request_messages.c.caregiver, request_messages.c.code
     rows = conn.execute(counted.returning(*columns)).all()
     if not rows:
-        return Spent(None, None)
+        return SpentCode(None, None)
     found = next((row for row in rows if _is_of(phones, row, code)), None)
     request = get_request(conn, rows[0].request if found is None else found.request)
     if found is None:
-        return Spent(request.account, None)
+        return SpentCode(request.account, None)
     # A right code is no guess at the codes of other requests.
     others = request_messages.c.caregiver.in_(whose), request_messages.c.request != found.request
     given_back = update(request_messages).where(*others, request_messages.c.request.in_([row.request for row in rows]))
     conn.execute(given_back.values(tries=request_messages.c.tries - 1))
     role = conn.execute(select(caregivers.c.role).where(caregivers.c.id == found.caregiver)).scalar_one()
-    return Spent(request.account, Answerer(request, found.caregiver, role))
+    return SpentCode(request.account, Answerer(request, found.caregiver, role))
 
 
 def _is_of(phones: Phones, row: Row[Any], code: str) -> bool:

@@ -29,7 +29,7 @@ _LAST = select(func.max(requests.c.id))
 YES, NO, OPEN, LAPSED = "yes", "no", "open", "lapsed"
 
 
-class Wanted(NamedTuple):
+class ChildRequest(NamedTuple):
     """What a child asks for: minutes, or else a page.   name  canonical;   why  of WHYS"""
 
     minutes: int | None
@@ -58,7 +58,7 @@ class Request:
         return self.answer or (OPEN if self.ends_s > at.timestamp() else LAPSED)
 
 
-def ask(conn: Connection, account: int, profile: int, wanted: Wanted, at: datetime) -> tuple[Request, bool]:
+def ask(conn: Connection, account: int, profile: int, wanted: ChildRequest, at: datetime) -> tuple[Request, bool]:
     """Write a request down, or find the same one that waits; whether it is new.   Raises BadProfile, NotNow"""
     if wanted.why not in WHYS or (wanted.minutes is None) == (wanted.name is None):
         raise BadProfile("request: neither minutes nor a page, or an unknown reason; not written down; ask once more")

@@ -20,7 +20,7 @@ from parental.store.revision import LOST_NAMES, REVISION, current_revision, rais
 MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
 
 
-class Named(NamedTuple):
+class ProfilesByName(NamedTuple):
     """Profiles by name, as of a revision; a name that no line has is not there.
 
     lost  another number than before: names were taken away"""
@@ -31,7 +31,7 @@ class Named(NamedTuple):
 
 
 @dataclass(slots=True)
-class Given:
+class NameTally:
     """What became of names.   new: of no line before;   moved: of another one;   lacking: lines that do not exist"""
 
     new: int = 0
@@ -48,17 +48,17 @@ def why_no_name(name: str) -> str:
     return f"no name of a line; not taken; write 1 to {MOST_OCTETS} octets on one line"
 
 
-def give_names(conn: Connection, wanted: Mapping[str, int]) -> Given:
+def give_names(conn: Connection, wanted: Mapping[str, int]) -> NameTally:
     """Give lines many names at once; what parents wish is neither read nor written.   wanted: name → line
 
     Where lines are lacking, the transaction is to be rolled back.   Cost: 11 us a name, 4 us one that is as it was."""
-    given, names = Given(), list(wanted)
+    given, names = NameTally(), list(wanted)
     for begin in range(0, len(names), BATCH):
         _give_some(conn, {name: wanted[name] for name in names[begin : begin + BATCH]}, given)
     return given
 
 
-def _give_some(conn: Connection, wanted: Mapping[str, int], given: Given) -> None:
+def _give_some(conn: Connection, wanted: Mapping[str, int], given: NameTally) -> None:
     there = select(line_names.c.name, line_names.c.line).where(line_names.c.name.in_(wanted))
     before = {row.name: row.line for row in conn.execute(there)}
     changed = {name: line for name, line in wanted.items() if before.get(name) != line}
@@ -101,7 +101,7 @@ def names_of(conn: Connection, line: int) -> list[str]:
     return list(conn.execute(found).scalars())
 
 
-def find_profiles(conn: Connection, names: Iterable[str], since_revision: int, at_most: int) -> Named:
+def find_profiles(conn: Connection, names: Iterable[str], since_revision: int, at_most: int) -> ProfilesByName:
     """The profiles of these names, and of those whose line changed after a revision.   conn  one transaction
 
     since_revision  negative: of none but `names`.   at_most  of the changed ones: then there are more, after the
@@ -116,7 +116,7 @@ def find_profiles(conn: Connection, names: Iterable[str], since_revision: int, a
         if len(changed) == at_most:  # those of its last revision may be more, and come again
             first, last = changed[0][2], changed[-1][2]
             revision = max(first, last - 1)
-    return Named(found, revision, current_revision(conn, LOST_NAMES))
+    return ProfilesByName(found, revision, current_revision(conn, LOST_NAMES))
 
 
 def _profiles_of(conn: Connection, names: Sequence[str]) -> dict[str, int]:

@@ -31,11 +31,11 @@ NO_ADDRESS = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\0\0\0\0")  # "to be c
 Slot = bytes  # length of a prefix in bits, then its address; b"": none
 
 
-class Malformed(ValueError):
+class MalformedRequest(ValueError):
     """No accounting request, or one that contradicts itself."""
 
 
-class Forged(ValueError):
+class ForgedRequest(ValueError):
     """The authenticator does not fit the secret."""
 
 
@@ -70,15 +70,15 @@ class Accounting:
 
 
 def read_request(datagram: bytes, secret: bytes) -> tuple[Accounting, AcctPacket]:
-    """Check and read a request; with the packet that answer_to() takes.   Raises Malformed, Forged"""
+    """Check and read a request; with the packet that answer_to() takes.   Raises MalformedRequest, ForgedRequest"""
     _check_frame(datagram)
     try:
         packet = AcctPacket(secret=secret, packet=datagram)
         is_of_secret = packet.VerifyAcctRequest()
     except (PacketError, LookupError, TypeError, ValueError, AttributeError, struct.error) as reason:
-        raise Malformed(f"it cannot be read ({reason})") from reason
+        raise MalformedRequest(f"it cannot be read ({reason})") from reason
     if not is_of_secret:
-        raise Forged("its authenticator does not fit the secret")
+        raise ForgedRequest("its authenticator does not fit the secret")
     return _read(packet), packet
 
 
@@ -88,18 +88,18 @@ def answer_to(packet: AcctPacket) -> bytes:
 
 
 def _check_frame(datagram: bytes) -> None:
-    """Raise Malformed where header and lengths of attributes are not those of a whole request."""
+    """Raise MalformedRequest where header and lengths of attributes are not those of a whole request."""
     length = int.from_bytes(datagram[2:4], "big")
     if not HEADER_OCTETS <= length <= min(len(datagram), MAX_OCTETS) or datagram[0] != AccountingRequest:
-        raise Malformed("it is no whole accounting request")
+        raise MalformedRequest("it is no whole accounting request")
     at = HEADER_OCTETS
     while at < length:
         octets = datagram[at + 1] if at + 1 < length else 0
         if octets < 2:
-            raise Malformed("an attribute is shorter than its header")
+            raise MalformedRequest("an attribute is shorter than its header")
         at += octets
     if at != length:
-        raise Malformed("an attribute is longer than the request")
+        raise MalformedRequest("an attribute is longer than the request")
 
 
 def _read(packet: AcctPacket) -> Accounting:
@@ -132,7 +132,7 @@ def _number(packet: AcctPacket, attribute: int) -> int | None:
     if not value:
         return None
     if len(value) != 4:
-        raise Malformed(f"attribute {attribute} has {len(value)} octets, a number has 4")
+        raise MalformedRequest(f"attribute {attribute} has {len(value)} octets, a number has 4")
     return int.from_bytes(value, "big")
 
 
@@ -140,10 +140,10 @@ def _slot4(value: bytes) -> Slot:
     if not value or value in NO_ADDRESS:
         return b""
     if len(value) != 4:
-        raise Malformed(f"Framed-IP-Address has {len(value)} octets")
+        raise MalformedRequest(f"Framed-IP-Address has {len(value)} octets")
     address = IPv4Address(value)
     if address.is_multicast or address.is_loopback or address.is_reserved:
-        raise Malformed("Framed-IP-Address is no host's")
+        raise MalformedRequest("Framed-IP-Address is no host's")
     return b"\x20" + value
 
 
@@ -153,10 +153,10 @@ def _slot6(value: bytes) -> Slot:
         return b""
     bits, octets = value[1] if len(value) > 1 else 0, value[2:].ljust(16, b"\0")
     if not FEWEST_BITS <= bits <= 128 or len(octets) != 16 or len(value) - 2 < (bits + 7) // 8:
-        raise Malformed("an IPv6 prefix has a length that no line's has")
+        raise MalformedRequest("an IPv6 prefix has a length that no line's has")
     network = IPv6Network((octets, bits), strict=False)  # bits beyond the length are to be ignored
     if network.is_multicast or network.is_loopback:
-        raise Malformed("an IPv6 prefix is no host's")
+        raise MalformedRequest("an IPv6 prefix is no host's")
     return bytes([bits]) + network.network_address.packed
 
 
@@ -164,7 +164,7 @@ def _slot6_of_address(value: bytes) -> Slot:
     if not value:
         return b""
     if len(value) != 16:
-        raise Malformed(f"Framed-IPv6-Address has {len(value)} octets")
+        raise MalformedRequest(f"Framed-IPv6-Address has {len(value)} octets")
     if IPv6Address(value).is_unspecified:
         return b""
     return _slot6(b"\0\x80" + value)

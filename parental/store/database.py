@@ -16,7 +16,7 @@ from parental.errors import DatabaseFull, NoTables, WrongRevision
 from parental.store.database_faults import named_faults
 from parental.store.engines import WRITES, Where, engine_of, shown
 from parental.store.reserve import Reserve
-from parental.store.revisions import Found, State, find_revision, upgrade
+from parental.store.revisions import DatabaseRevision, State, find_revision, upgrade
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> E
     return engine_of(where, acts_as)
 
 
-def refusal(where: Where, found: Found) -> str:
+def refusal(where: Where, found: DatabaseRevision) -> str:
     """Why a database is refused, and the one command that mends it."""
     place = f"database {shown(where)}:"
     if found.state is State.EMPTY:
@@ -91,7 +91,7 @@ def upsert(conn: Connection, table: Table) -> Any:
     return (postgresql if conn.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _revision_of(where: Where) -> Found:
+def _revision_of(where: Where) -> DatabaseRevision:
     engine = engine_of(where)
     try:
         with reading(engine) as conn:

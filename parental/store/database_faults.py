@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from parental.errors import (
     DatabaseAway,
-    DatabaseDamaged,
+    DatabaseDamage,
     DatabaseFault,
     DatabaseFull,
-    DatabaseLocked,
-    DatabaseRefused,
+    DatabaseRefusal,
+    DatabaseTimeout,
 )
 
 _FULL = "no space is left on its disk; nothing written; make room there"
@@ -29,27 +29,27 @@ _REFUSED = "refused ({}); nothing done; see docs/roles.md for who may do what th
 
 _SQLITE: dict[int, tuple[type[DatabaseFault], str]] = {
     sqlite3.SQLITE_FULL: (DatabaseFull, _FULL),
-    sqlite3.SQLITE_BUSY: (DatabaseLocked, _LOCKED),
-    sqlite3.SQLITE_LOCKED: (DatabaseLocked, _LOCKED),
-    sqlite3.SQLITE_CORRUPT: (DatabaseDamaged, _DAMAGED),
-    sqlite3.SQLITE_NOTADB: (DatabaseDamaged, _DAMAGED),
+    sqlite3.SQLITE_BUSY: (DatabaseTimeout, _LOCKED),
+    sqlite3.SQLITE_LOCKED: (DatabaseTimeout, _LOCKED),
+    sqlite3.SQLITE_CORRUPT: (DatabaseDamage, _DAMAGED),
+    sqlite3.SQLITE_NOTADB: (DatabaseDamage, _DAMAGED),
     sqlite3.SQLITE_IOERR: (DatabaseAway, _AWAY),
     sqlite3.SQLITE_CANTOPEN: (DatabaseAway, _AWAY),
-    sqlite3.SQLITE_READONLY: (DatabaseRefused, _REFUSED),
-    sqlite3.SQLITE_PERM: (DatabaseRefused, _REFUSED),
-    sqlite3.SQLITE_AUTH: (DatabaseRefused, _REFUSED),
+    sqlite3.SQLITE_READONLY: (DatabaseRefusal, _REFUSED),
+    sqlite3.SQLITE_PERM: (DatabaseRefusal, _REFUSED),
+    sqlite3.SQLITE_AUTH: (DatabaseRefusal, _REFUSED),
 }
 # Source: PostgreSQL, appendix A, by class and by code; a connection that breaks has none.
 _POSTGRESQL: dict[str, tuple[type[DatabaseFault], str]] = {
     "53100": (DatabaseFull, _FULL),
-    "55P03": (DatabaseLocked, _LOCKED),
-    "40P01": (DatabaseLocked, _LOCKED),
-    "40001": (DatabaseLocked, _LOCKED),
-    "42501": (DatabaseRefused, _REFUSED),
-    "22023": (DatabaseRefused, _REFUSED),  # SET ROLE to one that does not exist
-    "25006": (DatabaseRefused, _REFUSED),
-    "XX001": (DatabaseDamaged, _DAMAGED),
-    "XX002": (DatabaseDamaged, _DAMAGED),
+    "55P03": (DatabaseTimeout, _LOCKED),
+    "40P01": (DatabaseTimeout, _LOCKED),
+    "40001": (DatabaseTimeout, _LOCKED),
+    "42501": (DatabaseRefusal, _REFUSED),
+    "22023": (DatabaseRefusal, _REFUSED),  # SET ROLE to one that does not exist
+    "25006": (DatabaseRefusal, _REFUSED),
+    "XX001": (DatabaseDamage, _DAMAGED),
+    "XX002": (DatabaseDamage, _DAMAGED),
     "53": (DatabaseAway, _AWAY),
     "57": (DatabaseAway, _AWAY),
     "08": (DatabaseAway, _AWAY),

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from parental.errors import DatabaseAway, DatabaseDamaged
+from parental.errors import DatabaseAway, DatabaseDamage
 
 BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
 CONNECT_TIMEOUT_S = 5
@@ -58,12 +58,12 @@ def engine_of_copy(file: Path) -> Engine:
 
 
 def refuse_planted(path: Path) -> None:
-    """Raises DatabaseDamaged where a link would lead elsewhere, or a FIFO have us wait."""
+    """Raises DatabaseDamage where a link would lead elsewhere, or a FIFO have us wait."""
     for end in FILES:
         place = path.with_name(path.name + end)
         with contextlib.suppress(OSError):  # what cannot be looked at cannot be opened, and SQLite says so
             if not stat.S_ISREG(place.lstat().st_mode):
-                raise DatabaseDamaged(
+                raise DatabaseDamage(
                     f"database {path}: {place.name} is no file; not used; look who put it there, and "
                     "move it away; where the database is gone: filterd db restore FILE --force"
                 )
@@ -110,9 +110,9 @@ def _begin_postgresql(conn: Connection) -> None:
 
 
 def _refuse_elsewhere(path: Path, opened: str) -> None:
-    """Raises DatabaseDamaged where another file was opened: a link was put there meanwhile."""
+    """Raises DatabaseDamage where another file was opened: a link was put there meanwhile."""
     if opened != str(path.parent.resolve() / path.name):
-        raise DatabaseDamaged(f"database {path}: it led to {opened}; not used; look who put a link there")
+        raise DatabaseDamage(f"database {path}: it led to {opened}; not used; look who put a link there")
 
 
 def _prepare_sqlite(dbapi: Any, path: Path, pragmas: tuple[str, ...], patience_ms: int) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect, text
 
-from parental.errors import DatabaseDamaged
+from parental.errors import DatabaseDamage
 from parental.schema.privileges import grant
 from parental.store.database_faults import named_faults
 from parental.store.engines import WRITES, Where, engine_of
@@ -34,7 +34,7 @@ class State(enum.Enum):
     UNKNOWN = "unknown"  # a newer release's
 
 
-class Found(NamedTuple):
+class DatabaseRevision(NamedTuple):
     """A database's revision; '' of an empty one."""
 
     revision: str
@@ -46,7 +46,7 @@ def known_revisions() -> list[str]:
     return sorted(path.stem[1:5] for path in (FOLDER / "versions").glob("r[0-9]*_*.py"))
 
 
-def find_revision(conn: Connection) -> Found:
+def find_revision(conn: Connection) -> DatabaseRevision:
     """Which revision a database has."""
     known, tables = known_revisions(), set(inspect(conn).get_table_names())
     if NOTED in tables:
@@ -54,13 +54,13 @@ def find_revision(conn: Connection) -> Found:
     else:
         revision = FIRST if tables >= _OF_FIRST else ""
     if revision == known[-1] and NOTED in tables:
-        return Found(revision, State.CURRENT)
+        return DatabaseRevision(revision, State.CURRENT)
     if revision:
-        return Found(revision, State.OLDER if revision in known else State.UNKNOWN)
-    return Found("", State.UNKNOWN if tables else State.EMPTY)
+        return DatabaseRevision(revision, State.OLDER if revision in known else State.UNKNOWN)
+    return DatabaseRevision("", State.UNKNOWN if tables else State.EMPTY)
 
 
-def upgrade(where: Where, to: str = "head") -> tuple[Found, Found]:
+def upgrade(where: Where, to: str = "head") -> tuple[DatabaseRevision, DatabaseRevision]:
     """Bring a database to a revision; what it was and what it is.
 
     Waits for another that does the same.   Raises DatabaseFault."""
@@ -89,4 +89,4 @@ def _run_revisions(conn: Connection, to: str) -> None:
     config.attributes["connection"] = conn
     command.upgrade(config, to)
     if conn.dialect.name == "sqlite" and (lost := conn.exec_driver_sql("PRAGMA foreign_key_check").first()):
-        raise DatabaseDamaged(f"database: a row of {lost[0]} refers to none of {lost[2]}; not upgraded; restore it")
+        raise DatabaseDamage(f"database: a row of {lost[0]} refers to none of {lost[2]}; not upgraded; restore it")

@@ -15,7 +15,7 @@ from rules.compiler.digests import Digests
 from rules.compiler.enforceability import Enforceability, enforceability_of
 from rules.compiler.guards import Rails
 from rules.compiler.report import SourceReport
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 _NAME, _URL = Enforceability.ENFORCED.value, Enforceability.ENFORCED_HTTP_ONLY.value
 OrderNumber = Callable[[str], int]  # the number of the order that a list names by its letter
@@ -31,7 +31,7 @@ class Intake:
     def take(
         self,
         number: int,
-        items: Iterable[Rule | UrlRule | Skipped],
+        items: Iterable[Rule | UrlRule | SkippedLine],
         rails: Rails,
         order_number: OrderNumber,
         report: SourceReport,
@@ -48,7 +48,7 @@ class Intake:
                 reason = refusal(wire, mode, action)
                 if reason is not None:
                     report.note_letter(order, enforceability_of(reason).value)
-                    report.note(Skipped(line, 1, rule_text(wire), reason, part=item_part))
+                    report.note(SkippedLine(line, 1, rule_text(wire), reason, part=item_part))
                     continue
                 if item_part != part:
                     part, part_number = item_part, report.part_number(item_part)
@@ -69,7 +69,7 @@ class Intake:
                 n_rules += 1
             elif type(item) is UrlRule:
                 self._take_url(number, item, order_number, report)
-            elif type(item) is Skipped:
+            elif type(item) is SkippedLine:
                 if item.order_ref is not None:
                     report.note_letter(order_number(item.order_ref), enforceability_of(item.reason).value)
                 report.note(item)

@@ -29,7 +29,7 @@ from rules.compiler.report import CompileReport, SourceReport
 from rules.errors import BadList
 from rules.lists.reader import octets_of, read_source
 from rules.lists.source import Source
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 from rules.rule import Rule, UrlRule
 
 Progress = Callable[[int, int], None]  # octets read, octets in all
@@ -44,7 +44,7 @@ def compile_sources(
     generation: int,
     progress: Progress | None = None,
     *,
-    protected: Protected | None = None,
+    protected: ProtectedNames | None = None,
     live: LiveRules | None = None,
     number_order: NumberOrder | None = None,
     sealed: Mapping[str, Digests] | None = None,
@@ -65,7 +65,7 @@ def compile_sources(
         image_path(out_dir, "origins", generation),
         generation,
     )
-    rail = Protected() if protected is None else protected
+    rail = ProtectedNames() if protected is None else protected
     sizes = [octets_of(source.path) if source.path is not None else 0 for source in sources]
     for number, source in enumerate(sources):
         report.sources.append(SourceReport(source.id, source.path, source.confidential))

@@ -17,7 +17,7 @@ from rules.lists.diff import Change
 from rules.rule import Rule, UrlRule
 
 
-class Told(NamedTuple):
+class CheckedChange(NamedTuple):
     """One change, and why the compiler would not enforce the rule; None: it would."""
 
     change: Change
@@ -35,12 +35,12 @@ class DryRun:
     n_removed: int = 0
     held: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
-    stopped: list[Told] = field(default_factory=list)
-    added: list[Told] = field(default_factory=list)
-    removed: list[Told] = field(default_factory=list)
+    stopped: list[CheckedChange] = field(default_factory=list)
+    added: list[CheckedChange] = field(default_factory=list)
+    removed: list[CheckedChange] = field(default_factory=list)
 
     @property
-    def told(self) -> list[Told]:
+    def told(self) -> list[CheckedChange]:
         """What is kept of the changes, those that a rail stops first."""
         return [*self.stopped, *self.added, *self.removed]
 
@@ -49,7 +49,7 @@ def dry_run(changes: Iterable[Change], rails: Rails, most: int | None) -> DryRun
     """Try a version.   most  of each of the three kinds to keep, the added ones as a fair sample; None: all"""
     found, chance, n_passed = DryRun(), random.Random(0), 0  # equal versions give an equal sample
     for change in changes:
-        told = Told(change, _why(change, rails))
+        told = CheckedChange(change, _why(change, rails))
         if not change.is_added:
             found.n_removed += 1
             _keep(found.removed, told, most)
@@ -84,6 +84,6 @@ def _why(change: Change, rails: Rails) -> str | None:
     return rails.refusal(rule.wire, rule.mode, rule.action) if isinstance(rule, Rule) else None
 
 
-def _keep(kept: list[Told], told: Told, most: int | None) -> None:
+def _keep(kept: list[CheckedChange], told: CheckedChange, most: int | None) -> None:
     if most is None or len(kept) < most:
         kept.append(told)

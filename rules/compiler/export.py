@@ -18,7 +18,7 @@ from rules.errors import BadSource
 from rules.formats.native import FORMAT
 from rules.lists.reader import read_source
 from rules.lists.source import Source
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def export_source(source: Source, out: BinaryIO, serial: int, issued_at: datetime) -> SourceReport:
@@ -30,7 +30,7 @@ def export_source(source: Source, out: BinaryIO, serial: int, issued_at: datetim
 
 
 def export_rules(
-    source: Source, items: Iterable[Rule | UrlRule | Skipped], out: BinaryIO, serial: int, issued_at: datetime
+    source: Source, items: Iterable[Rule | UrlRule | SkippedLine], out: BinaryIO, serial: int, issued_at: datetime
 ) -> SourceReport:
     """The same of rules that the source has given."""
     if source.confidential:
@@ -39,7 +39,7 @@ def export_rules(
     write = out.write
     write(_head(source, serial, issued_at))
     for item in items:
-        if isinstance(item, Skipped):
+        if isinstance(item, SkippedLine):
             report.note(item)
             continue
         write(b",\n" if report.n_rules else b"\n")

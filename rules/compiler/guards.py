@@ -13,7 +13,7 @@ from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.address import ADDRESSES, network_of
 from rules.lists.source import Source
 from rules.names.prefixes import NOT_PUBLIC, is_public
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import NO_SUFFIXES, public_suffixes
 from rules.names.watched import NONE_WATCHED
 
@@ -26,7 +26,7 @@ _ADDRESSES_OCTETS = len(ADDRESSES)
 class Rails:
     """The guards of one list."""
 
-    def __init__(self, source: Source, protected: Protected) -> None:
+    def __init__(self, source: Source, protected: ProtectedNames) -> None:
         self._suffixes = NO_SUFFIXES if source.allow_public_suffix else public_suffixes()
         self._protected = protected
         self._watched = protected.watched if source.tier in FOR_ALL else NONE_WATCHED

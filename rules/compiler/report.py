@@ -16,7 +16,7 @@ from rules.names.hosts_of_many import is_hosting_reason
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import PRIVATE_SUFFIX
 from rules.names.watched import is_watch_reason
-from rules.rule import Skipped
+from rules.rule import SkippedLine
 
 SAMPLES = 20  # of one reason in one list
 MAX_REASONS = 64  # of one list: the formats have some twenty
@@ -42,13 +42,13 @@ class SourceReport:
     names: ListTally = NOTHING
     urls: ListTally = NOTHING
     skipped: dict[str, int] = field(default_factory=dict)  # reason: entries
-    samples: dict[str, list[Skipped]] = field(default_factory=dict)  # reason: the first ones
+    samples: dict[str, list[SkippedLine]] = field(default_factory=dict)  # reason: the first ones
     parts: dict[str, int] = field(default_factory=dict)  # of a list in several parts: number, from 1
     letters: dict[int, dict[str, int]] = field(default_factory=dict)  # order's number: entries by enforceability
     entries: dict[str, list[int]] = field(default_factory=dict)  # of a sealed list: enforceability, lines of entries
     lines: dict[int, dict[str, list[int]]] = field(default_factory=dict)  # of sealed orders: number, the same
 
-    def note(self, item: Skipped) -> None:
+    def note(self, item: SkippedLine) -> None:
         """Count one entry that is not enforced."""
         reason = item.reason
         if reason not in self.skipped and len(self.skipped) >= MAX_REASONS:
@@ -204,7 +204,7 @@ def _source_as_json(source: SourceReport) -> dict[str, Any]:
     }
 
 
-def _sample_as_json(item: Skipped) -> dict[str, Any]:
+def _sample_as_json(item: SkippedLine) -> dict[str, Any]:
     return {"line": item.line, "column": item.column, "text": item.text, "reason": item.reason, "part": item.part}
 
 

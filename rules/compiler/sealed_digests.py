@@ -21,17 +21,17 @@ from rules.compiler.guards import Rails
 from rules.compiler.report import SourceReport
 from rules.lists.source import Source
 from rules.names.canonical import IS_ADDRESS
-from rules.names.protected import Protected
-from rules.names.watched import Watched, WatchList
-from rules.rule import Rule, Skipped, UrlRule
+from rules.names.protected import ProtectedNames
+from rules.names.watched import WatchedNames, WatchList
+from rules.rule import Rule, SkippedLine, UrlRule
 
 MOST_ENTRIES = 100_000  # of one state that are told by line; how many there are is told of all
 
-Item = Rule | UrlRule | Skipped
+Item = Rule | UrlRule | SkippedLine
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class ProtectionSpec:
     """What no list may block, as rules.names.protected has it.   released  canonical names, on the wire"""
 
     names: list[str] = field(default_factory=list)
@@ -39,12 +39,12 @@ class Guarded:
     watched: list[WatchList] = field(default_factory=list)
     released: list[bytes] = field(default_factory=list)
 
-    def protected(self) -> Protected:
+    def protected(self) -> ProtectedNames:
         """The guard."""
-        return Protected(self.names, self.prefixes, Watched(self.watched, self.released))
+        return ProtectedNames(self.names, self.prefixes, WatchedNames(self.watched, self.released))
 
 
-def digest_items(items: Iterable[Item], source: Source, key: bytes, guarded: Guarded) -> Digests:
+def digest_items(items: Iterable[Item], source: Source, key: bytes, guarded: ProtectionSpec) -> Digests:
     """The digests of what a list says.   key  of an image, as builders take it.   Raises what the items raise"""
     specs = [ListSpec(source.id, source.tier, source.category, source.action, confidential=True)]
     intake = Intake(NamesBuilder(key, specs), UrlsBuilder(key, specs))
@@ -61,7 +61,7 @@ class _EntriesReport(SourceReport):
         """The items on their way to the builders, which have no place for letters and local data of a sealed list."""
         for item in items:
             if isinstance(item, Rule) and item.wire.endswith(ADDRESSES):
-                yield Skipped(item.line, 1, "", IS_ADDRESS)
+                yield SkippedLine(item.line, 1, "", IS_ADDRESS)
                 continue
             if isinstance(item, Rule):
                 yield item._replace(order_ref=None, data=b"", action=_action(item.action), part="")
@@ -70,7 +70,7 @@ class _EntriesReport(SourceReport):
                 self._tell(Enforceability.ENFORCED_HTTP_ONLY, item.line)
             yield item._replace(order_ref=None, part="")
 
-    def note(self, item: Skipped) -> None:
+    def note(self, item: SkippedLine) -> None:
         self._tell(enforceability_of(item.reason), item.line)
         super().note(item)
 

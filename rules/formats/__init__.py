@@ -25,10 +25,10 @@ from rules.formats import (
     xlsx,
 )
 from rules.formats.columns import ColumnMap
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
-IterRules = Callable[[Iterable[bytes], Mode], Iterator[Rule | UrlRule | Skipped]]
-IterTable = Callable[[Iterable[bytes], Mode, ColumnMap | None], Iterator[Rule | UrlRule | Skipped]]
+IterRules = Callable[[Iterable[bytes], Mode], Iterator[Rule | UrlRule | SkippedLine]]
+IterTable = Callable[[Iterable[bytes], Mode, ColumnMap | None], Iterator[Rule | UrlRule | SkippedLine]]
 
 FORMATS: MappingProxyType[str, IterRules] = MappingProxyType(
     {

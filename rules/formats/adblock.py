@@ -33,7 +33,7 @@ from rules.formats.lines import fault_of, open_list, without_comment
 from rules.names.canonical import canonical_octets, with_parents
 from rules.names.public_suffixes import public_suffixes
 from rules.names.urls import read_entry_octets
-from rules.rule import Rule, Skipped, UrlRule, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 COPY_BUFFER_OCTETS = 2**18
 MAX_RANKED = 2**20  # exceptions and important rules of one list: about 150 MiB
@@ -71,7 +71,7 @@ class _Filter(NamedTuple):
         return Action.PASSTHRU if self.rank in (EXCEPTION, IMPORTANT_EXCEPTION) else Action.NO_ACTION
 
 
-class _Unsupported(BadName):
+class _UnsupportedLine(BadName):
     """A line that is not enforced, and the part of it that is why."""
 
     def __init__(self, reason: str, part: bytes) -> None:
@@ -128,7 +128,7 @@ class _Ranks:
         return any(own > rank and text.endswith(tail) and text != tail for tail, own in self._tails.items())
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a filter list, twice; what is given is given lazily.   lines  each with its end.
 
     Raises BadList for a file that is no list.   Cost: bench/compile.py."""
@@ -186,7 +186,7 @@ def _read_ranks(lines: Iterable[bytes], mode: Mode) -> _Ranks:
     return ranks
 
 
-def _read_line(ranks: _Ranks, number: int, line: bytes, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_line(ranks: _Ranks, number: int, line: bytes, mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read any line.   mode  of a bare name."""
     fault = fault_of(line)
     if fault is not None:
@@ -204,7 +204,7 @@ def _read_line(ranks: _Ranks, number: int, line: bytes, mode: Mode) -> Iterator[
     try:
         found = _read_filter(text, mode)
     except BadName as exc:
-        part = exc.part if isinstance(exc, _Unsupported) else text
+        part = exc.part if isinstance(exc, _UnsupportedLine) else text
         yield skipped(number, line.index(part) + 1, line, exc.reason)
         return
     if found.tail:
@@ -268,7 +268,7 @@ def _read_options(options: bytes, rank: int) -> tuple[int, list[bytes]]:
         elif key == b"denyallow" and rank in (BLOCK, IMPORTANT):
             names += value.split(b"|")
         elif option != b"all":
-            raise _Unsupported(BAD_OPTION, option)
+            raise _UnsupportedLine(BAD_OPTION, option)
     return rank, names
 
 
@@ -289,17 +289,17 @@ def _read_pattern(pattern: bytes, mode: Mode, rank: int) -> _Filter:
     if tail is not None and rank in (EXCEPTION, IMPORTANT_EXCEPTION):
         return _Filter(None, mode, rank, tail=tail[1].lower())
     if not bare or any(mark in bare for mark in (b"/", b"|", b"^", b"*", b"$")):
-        raise _Unsupported(_why_not(pattern), pattern)
+        raise _UnsupportedLine(_why_not(pattern), pattern)
     return _read_host(bare, mode, rank)
 
 
 def _read_host(name: bytes, mode: Mode, rank: int) -> _Filter:
     if b":" in name:
-        raise _Unsupported(HAS_PATH, name)
+        raise _UnsupportedLine(HAS_PATH, name)
     if name.startswith(b"*.") and mode is Mode.SUBTREE and rank == BLOCK:
         mode, name = Mode.BELOW, name[2:]
     if b"*" in name:
-        raise _Unsupported(ASTERISK, name)
+        raise _UnsupportedLine(ASTERISK, name)
     return _Filter(canonical_octets(name), mode, rank)
 
 

@@ -13,12 +13,12 @@ from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
 from rules.names.prefixes import read_prefixes, wires_of
-from rules.rule import Rule, Skipped, skipped
+from rules.rule import Rule, SkippedLine, skipped
 
 _COMMENT = re.compile(rb"(?:^|\s)[#;].*", re.DOTALL)
 
 
-def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | Skipped]:
+def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a list, lazily.   Raises BadList for a file that is no list.   Cost: some 10 µs a line."""
     for number, line in enumerate(open_list(lines), 1):
         fault = fault_of(line)

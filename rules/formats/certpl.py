@@ -12,13 +12,13 @@ from fastpath.images.verdict import Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, skipped_at
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 IS_DELETED = "the domain has been taken off the list"
 NO_DOMAIN = "the entry has no DomainAddress"
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read the array, lazily.   Raises BadList for a file that is no list.   Cost: some 5 µs an entry."""
     text = Elements(lines)
     for place in text.elements():

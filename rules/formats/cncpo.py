@@ -18,7 +18,7 @@ from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, open_list
 from rules.formats.table import cells_of
 from rules.names.canonical import IS_ADDRESS, canonical_wire
-from rules.rule import Rule, Skipped, UrlRule, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 N_COLUMNS = 4
 OTHER_DOMAIN = "the row's domain differs from its URL's"
@@ -26,7 +26,7 @@ NOTHING = "the row has neither URL nor domain nor address"
 TOO_MANY = "the row has more than four columns"
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read the list, lazily.   Raises BadList for a file that is none.   Cost: some 5 µs a row."""
     has_serial = False
     for number, line in enumerate(open_list(lines), 1):
@@ -53,7 +53,7 @@ def _check_serial(number: int, line: bytes) -> None:
         raise BadList(f"line {number}: no serial;timestamp; not read; check what the source delivers")
 
 
-def _read_row(number: int, line: bytes, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_row(number: int, line: bytes, mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     cells = [cell.strip() for cell in cells_of(line, ";")]
     url, domain, ip_url, ip = (*cells, "", "", "", "")[:N_COLUMNS]
     if any(cells[N_COLUMNS:]):

@@ -18,7 +18,7 @@ from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
 from rules.names.canonical import listed_octets
 from rules.names.local_data import Gatherer, is_nowhere, record_octets
-from rules.rule import Rule, Skipped, skipped
+from rules.rule import Rule, SkippedLine, skipped
 
 BLOCKS = {
     (b"address=", b""): Action.NXDOMAIN,
@@ -45,7 +45,7 @@ BAD_ADDRESS = "the text after the last slash is not an address"
 _LINE = re.compile(rb"\s*+([A-Za-z0-9-]++)\s*+(?:=\s*+(\S*+)\s*+)?(?:#.*+)?", re.DOTALL)
 
 
-def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | Skipped]:
+def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a configuration, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py.
 
     _default_mode   of no use: the format itself says how a domain is meant"""
@@ -69,7 +69,7 @@ def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | S
         yield last
 
 
-def _read_line(gatherer: Gatherer, number: int, line: bytes) -> Iterator[Rule | Skipped]:
+def _read_line(gatherer: Gatherer, number: int, line: bytes) -> Iterator[Rule | SkippedLine]:
     """Read any line: comments, several domains, addresses, other options."""
     fault = fault_of(line)
     if fault is not None:

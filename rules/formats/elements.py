@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from rules.errors import BadList
 from rules.formats.lines import refuse_foreign
-from rules.rule import Skipped, printable
+from rules.rule import SkippedLine, printable
 
 BLOCK_OCTETS = 2**16
 MAX_ELEMENT_CHARACTERS = 2**20  # of an entry; the largest that feeds publish are some 100 KB
@@ -233,10 +233,10 @@ class Elements:
         return False
 
 
-def skipped_at(place: Place, value: object, reason: str) -> Skipped:
+def skipped_at(place: Place, value: object, reason: str) -> SkippedLine:
     """Report the entry at `place` as not enforced.   value  of the entry: what a person knows it by."""
     text = value if isinstance(value, str) else json.dumps(value)[:1024]
-    return Skipped(*place, printable(text[:1024].encode("utf-8", "surrogatepass")), reason)
+    return SkippedLine(*place, printable(text[:1024].encode("utf-8", "surrogatepass")), reason)
 
 
 def parse_time(text: str) -> datetime:

@@ -10,7 +10,7 @@ from fastpath.images.verdict import Action, Mode
 from rules.errors import BadName
 from rules.formats.lines import fault_of, open_list
 from rules.names.canonical import listed_octets
-from rules.rule import Rule, Skipped, skipped
+from rules.rule import Rule, SkippedLine, skipped
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})
 OWN_NAMES = frozenset(
@@ -36,7 +36,7 @@ NO_ADDRESS = "there is no address before the name: read the list with format=pla
 NO_NAMES = "there is no name after the address"
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a hosts file, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     no_action = Action.NO_ACTION
     for number, line in enumerate(open_list(lines), 1):
@@ -52,7 +52,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
             yield from read_line(number, line, default_mode)
 
 
-def read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | Skipped]:
+def read_line(number: int, line: bytes, mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a line of any number of names, or a comment, or nothing that can be read."""
     fault = fault_of(line)
     if fault is not None:

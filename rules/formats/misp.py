@@ -18,7 +18,7 @@ from fastpath.images.verdict import Mode
 from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, skipped_at
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 MANIFEST = "manifest.json"
 NOT_FOR_DETECTION = "the attribute is not meant for detection (to_ids)"
@@ -31,7 +31,7 @@ _HOLDERS = ("Event", "Object", "response")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read one event, lazily.   Raises BadList for a file that is none.   Cost: some 10 µs an attribute."""
     text = Elements(lines)
     is_event = False
@@ -55,7 +55,7 @@ def read_manifest(lines: Iterable[bytes]) -> list[str]:
     return names
 
 
-def _read_member(text: Elements, key: str, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_member(text: Elements, key: str, mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Walk to the attributes, through the members that hold any."""
     if key == "Attribute":
         yield from _read_attributes(text, mode)
@@ -65,7 +65,7 @@ def _read_member(text: Elements, key: str, mode: Mode) -> Iterator[Rule | UrlRul
                 yield from _read_member(text, inner, mode)
 
 
-def _read_attributes(text: Elements, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_attributes(text: Elements, mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     for place in text.elements():
         attribute = text.value()
         reason = _why_not(attribute)

@@ -25,7 +25,7 @@ from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
 from rules.names.local_data import are_records
 from rules.names.prefixes import read_prefixes, wires_of
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 FORMAT = "cf-list/1"
 # shadow is a whole list's: whoever reads the configuration must see what is not enforced
@@ -53,7 +53,7 @@ _T = TypeVar("_T")
 
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a full list, lazily.   Raises BadList for a file that is none.   Cost: some 10 µs an entry."""
     del default_mode  # the file says it
     text = Elements(lines)
@@ -100,7 +100,9 @@ def _read_order(text: Elements) -> str | None:
     return ref or None
 
 
-def _read_entry(entry: Any, place: Place, order_ref: str | None, now: datetime) -> Iterable[Rule | UrlRule | Skipped]:
+def _read_entry(
+    entry: Any, place: Place, order_ref: str | None, now: datetime
+) -> Iterable[Rule | UrlRule | SkippedLine]:
     if not isinstance(entry, dict) or not isinstance(entry.get("value"), str):
         return [skipped_at(place, entry, NO_VALUE)]
     try:

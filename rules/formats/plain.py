@@ -12,15 +12,15 @@ from rules.errors import BadName
 from rules.formats.addresses import addresses_of, rule_of_cell
 from rules.formats.lines import fault_of, open_list, without_comment
 from rules.names.canonical import canonical_octets
-from rules.rule import Rule, Skipped, UrlRule, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a list, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     return read_lines(lines, default_mode, Mode.EXACT)
 
 
-def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """The same for lists that mean their URLs otherwise.   mode  of a bare name;   url_mode  of a URL."""
     no_action = Action.NO_ACTION
     for number, line in enumerate(open_list(lines), 1):
@@ -35,7 +35,7 @@ def read_lines(lines: Iterable[bytes], mode: Mode, url_mode: Mode) -> Iterator[R
         yield from _read_line(number, line, mode, url_mode)
 
 
-def _read_line(number: int, line: bytes, mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_line(number: int, line: bytes, mode: Mode, url_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a line that is not just a name; nothing of a comment."""
     fault = fault_of(line)
     if fault is not None:

@@ -23,7 +23,7 @@ from rules.formats.masterfile import Record, count_open, parse_ttl, read_record,
 from rules.names.canonical import listed_octets
 from rules.names.local_data import Gatherer, record_octets
 from rules.names.prefixes import read_trigger, wires_of, write_trigger
-from rules.rule import Rule, Skipped, skipped
+from rules.rule import Rule, SkippedLine, skipped
 
 ACTIONS = {
     b".": Action.NXDOMAIN,
@@ -57,7 +57,7 @@ _ADDRESSES_OCTETS = len(ADDRESSES)
 _ADDRESS_TAIL = b"." + ADDRESS_TRIGGER
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a zone file, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     zone = _Zone(default_mode)
     numbered = enumerate(open_list(lines), 1)
@@ -65,7 +65,7 @@ def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | Sk
         words = line.split()
         if not words:
             continue
-        item: Rule | Skipped | None
+        item: Rule | SkippedLine | None
         try:
             item = zone.read_ordinary(number, line, words)
         except BadName:  # no ordinary line, or a faulty one
@@ -205,7 +205,7 @@ def _are_ttl_and_class(words: list[bytes]) -> bool:
     return words == [b"IN"] or (words[0].isdigit() and words[1:] in ([], [b"IN"]))
 
 
-def _read_record(zone: _Zone, number: int, line: bytes) -> Rule | Skipped | None:
+def _read_record(zone: _Zone, number: int, line: bytes) -> Rule | SkippedLine | None:
     """Read anything but an ordinary line: directives, comments, inherited owners, parentheses, other types."""
     words = split_words(line)
     fault = _fault_of(line, words)
@@ -229,7 +229,7 @@ def _fault_of(line: bytes, words: list[bytes] | None) -> tuple[int, str] | None:
     return (1, NO_RECORD) if words is None else None
 
 
-def _read_words(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | Skipped | None:
+def _read_words(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | SkippedLine | None:
     if words[0].startswith(b"$"):
         return _read_directive(zone, number, line, words)
     if line[:1] not in (b" ", b"\t"):
@@ -237,7 +237,7 @@ def _read_words(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Ru
     return _read_data(zone, number, line, words)
 
 
-def _read_data(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | Skipped | None:
+def _read_data(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rule | SkippedLine | None:
     """Read a record behind its owner, which stands in the zone."""
     record = read_record(words, zone.ttl_s)
     if record is None or not zone.owner:
@@ -249,7 +249,7 @@ def _read_data(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Rul
     return _read_policy(zone, number, line, record)
 
 
-def _read_policy(zone: _Zone, number: int, line: bytes, record: Record) -> Rule | Skipped | None:
+def _read_policy(zone: _Zone, number: int, line: bytes, record: Record) -> Rule | SkippedLine | None:
     """Read what a record says of its owner; one of local data may give the rule of the owner before."""
     at = zone.owner
     trigger = zone.trigger(zone.owner)
@@ -277,7 +277,7 @@ def _action_of(zone: _Zone, trigger: bytes, words: tuple[bytes, ...]) -> Action 
     return action
 
 
-def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> Skipped | None:
+def _read_directive(zone: _Zone, number: int, line: bytes, words: list[bytes]) -> SkippedLine | None:
     directive = words[0].upper()
     if directive == b"$ORIGIN" and len(words) == 2:
         zone.set_origin(words[1])

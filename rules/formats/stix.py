@@ -22,7 +22,7 @@ from rules.errors import BadName
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
 from rules.names.canonical import IS_ADDRESS
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 IS_REVOKED = "the indicator has been revoked"
 IS_EXPIRED = "the indicator is no longer valid"
@@ -45,7 +45,7 @@ _ESCAPE = re.compile(r"\\(.)")
 
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a bundle, lazily.   Raises BadList for a file that is none.   Cost: some 15 µs an indicator."""
     now = datetime.fromtimestamp(clock(), UTC)
     text = Elements(lines)
@@ -59,7 +59,7 @@ def iter_rules(
         text.refuse("no objects")
 
 
-def _read_objects(text: Elements, mode: Mode, now: datetime) -> Iterator[Rule | UrlRule | Skipped]:
+def _read_objects(text: Elements, mode: Mode, now: datetime) -> Iterator[Rule | UrlRule | SkippedLine]:
     for place in text.elements():
         found = text.value()
         if not isinstance(found, dict) or not isinstance(found.get("type"), str):
@@ -70,7 +70,7 @@ def _read_objects(text: Elements, mode: Mode, now: datetime) -> Iterator[Rule | 
 
 def _read_indicator(
     indicator: dict[str, Any], place: Place, mode: Mode, now: datetime
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     pattern = indicator.get("pattern")
     if not isinstance(pattern, str) or indicator.get("pattern_type", "stix") != "stix":
         yield skipped_at(place, pattern or indicator.get("id", ""), NO_PATTERN)
@@ -117,7 +117,7 @@ def parse_pattern(pattern: str) -> list[tuple[str, str]] | None:
     return found if found and not brackets and not wants_term else None
 
 
-def _read_equality(path: str, value: str, place: Place, mode: Mode) -> Rule | UrlRule | Skipped:
+def _read_equality(path: str, value: str, place: Place, mode: Mode) -> Rule | UrlRule | SkippedLine:
     if path in _ADDRESSES:
         return skipped_at(place, value, IS_ADDRESS)
     if path not in ("domain-name:value", "url:value"):

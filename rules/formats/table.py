@@ -39,7 +39,7 @@ from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, join_lines, open_list
 from rules.names.canonical import canonical_octets
 from rules.names.urls import read_entry_octets
-from rules.rule import Rule, Skipped, UrlRule, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
 UNCLOSED = "a quote is not closed"
@@ -62,7 +62,7 @@ _BETWEEN_ADDRESSES = re.compile(rb" \| ")  # in one cell: 192.0.2.7 | 192.0.2.8
 
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, column_map: ColumnMap | None = None
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a table, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     records = join_lines(enumerate(open_list(lines), 1), _quotes, _is_odd, MAX_ROW_LINES)
     head = _first_rows(records)
@@ -208,7 +208,7 @@ def _read_ordinary_address(number: int, cell: bytes, mode: Mode, order_ref: str 
 
 def _read_row(
     number: int, line: bytes, cells: list[str], columns: Columns, mode: Mode
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     if _is_odd(_quotes(line)):
         yield skipped(number, line.index(b'"') + 1, line, UNCLOSED)
         return

@@ -20,7 +20,7 @@ from rules.formats.lines import fault_of, open_list
 from rules.formats.masterfile import Record, read_record, split_words
 from rules.names.canonical import listed_octets
 from rules.names.local_data import APART, Gatherer, is_nowhere, record_octets
-from rules.rule import Rule, Skipped, skipped
+from rules.rule import Rule, SkippedLine, skipped
 
 ZONE_TYPES = {
     b"static": Action.NXDOMAIN,
@@ -52,7 +52,7 @@ _ZONE = re.compile(rb"""(["']?)([^\s"'#]++)\1\s++(["']?)([a-z_]++)\3\s*+(?:#.*+)
 _DATA = re.compile(rb"""(?:"([^"]*+)"|'([^']*+)'|([^"'#]++))\s*+(?:#.*+)?""", re.DOTALL)
 
 
-def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | Skipped]:
+def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | SkippedLine]:
     """Read a configuration, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py.
 
     _default_mode   of no use: the format itself says how a name is meant"""
@@ -61,7 +61,7 @@ def iter_rules(lines: Iterable[bytes], _default_mode: Mode) -> Iterator[Rule | S
         words = line.split()
         if not words:
             continue
-        item: Rule | Skipped | None
+        item: Rule | SkippedLine | None
         try:
             item = _read_ordinary(config, number, words)
         except BadName:  # no ordinary line, or a faulty one
@@ -128,7 +128,7 @@ def _read_ordinary(config: _Config, number: int, words: list[bytes]) -> Rule | N
     raise BadName(NO_RECORD)
 
 
-def _read_line(config: _Config, number: int, line: bytes) -> Rule | Skipped | None:
+def _read_line(config: _Config, number: int, line: bytes) -> Rule | SkippedLine | None:
     """Read any line; None for what says nothing, or nothing yet."""
     fault = fault_of(line)
     if fault is not None:

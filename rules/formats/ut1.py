@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Mode
 from rules.formats.plain import read_lines
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 
-def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read one part of a folder, lazily.   Raises BadList for a file that is no list.   Cost: bench/compile.py."""
     for item in read_lines(lines, default_mode, Mode.SUBTREE):
         yield _as_folder(item) if type(item) is UrlRule else item

@@ -73,7 +73,7 @@ class Workbook:
         if self._mentions(sheet.member, b"mergeCell "):
             self._parse(sheet.member, merges)
         target = _SheetTarget(self._strings)
-        below = _Merged(merges.ranges)
+        below = _MergedRanges(merges.ranges)
         for _ in self._feed(sheet.member, target):
             for row in target.rows:
                 cells = below.fill(row)
@@ -115,11 +115,11 @@ class Workbook:
             if "Target" in a and a.get("TargetMode") != "External"
         }
 
-    def _parse(self, member: str, target: "_Bounded") -> None:
+    def _parse(self, member: str, target: "_BoundedTarget") -> None:
         for _ in self._feed(member, target):
             pass
 
-    def _feed(self, member: str, target: "_Bounded") -> Iterator[None]:
+    def _feed(self, member: str, target: "_BoundedTarget") -> Iterator[None]:
         """Parse a member block by block; the target has what a block gave."""
         parser = DefusedXMLParser(target=target, forbid_dtd=True)
         n_open = 0
@@ -149,7 +149,7 @@ class Workbook:
         return False
 
 
-class _Bounded:
+class _BoundedTarget:
     """A target that keeps count of what the parser itself keeps."""
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class _Bounded:
             raise bad_workbook(member, f"more than {MAX_XML_NAMES} different XML names")
 
 
-class _AttributesTarget(_Bounded):
+class _AttributesTarget(_BoundedTarget):
     """The attributes of every element of one name."""
 
     def __init__(self, name: str) -> None:
@@ -204,7 +204,7 @@ class _AttributesTarget(_Bounded):
             self.found.append(attributes)
 
 
-class _MergesTarget(_Bounded):
+class _MergesTarget(_BoundedTarget):
     """Merged ranges of more than one row: (first row, column) to last row."""
 
     def __init__(self) -> None:
@@ -222,7 +222,7 @@ class _MergesTarget(_Bounded):
             raise bad_workbook("workbook", f"more than {MAX_MERGES:,} merged ranges", "save it as .csv")
 
 
-class _Merged:
+class _MergedRanges:
     """Fills a merged range's first value down, row after row."""
 
     def __init__(self, ranges: dict[tuple[int, int], int]) -> None:
@@ -265,7 +265,7 @@ class _Strings:
         return self._octets[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
 
 
-class _TextTarget(_Bounded):
+class _TextTarget(_BoundedTarget):
     """A target that gathers the text of `t`, `v` and `f`, up to a cell's length, but not of `rPh`: how it is spoken."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ from rules.formats.columns import (
 )
 from rules.formats.elements import MAX_ROWS
 from rules.formats.workbook import MAX_CELL_CHARACTERS, Row, Workbook
-from rules.rule import Rule, Skipped, UrlRule, printable, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, printable, skipped
 
 IS_HIDDEN = "the sheet is hidden: not read"
 CELL_TOO_LONG = "a cell is longer than 32,767 characters"
@@ -34,7 +34,7 @@ CELL_TOO_LONG = "a cell is longer than 32,767 characters"
 
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, column_map: ColumnMap | None = None
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     """Read a workbook, row by row.   Raises BadList for a file that is none.   Cost: some 40 µs a row of six cells.
 
     lines  an open file that can seek; anything else is held in memory"""
@@ -44,7 +44,7 @@ def iter_rules(
     for sheet in workbook.sheets:
         part = printable(sheet.name.encode("utf-8", "surrogatepass"))
         if sheet.is_hidden:
-            yield Skipped(1, 1, "", IS_HIDDEN, part=part)
+            yield SkippedLine(1, 1, "", IS_HIDDEN, part=part)
             continue
         for item in _read_sheet(workbook.rows(sheet), part, default_mode, column_map):
             n_rows += 1
@@ -76,7 +76,7 @@ def iter_cells(file: BinaryIO) -> Iterator[tuple[str, int, list[str] | Fault, Co
 
 def _read_sheet(
     rows: Iterator[Row], part: str, mode: Mode, column_map: ColumnMap | None
-) -> Iterator[Rule | UrlRule | Skipped]:
+) -> Iterator[Rule | UrlRule | SkippedLine]:
     head = list(itertools.islice(rows, LOOK_ROWS))
     if not head:
         return
@@ -89,7 +89,7 @@ def _read_sheet(
             yield from (item._replace(part=part) for item in _read(row, columns, mode))
 
 
-def _read(row: Row, columns: Columns, mode: Mode) -> Iterator[Rule | UrlRule | Skipped]:
+def _read(row: Row, columns: Columns, mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
     too_long = next((i for i, cell in enumerate(row.cells) if len(cell) > MAX_CELL_CHARACTERS), None)
     found = [Fault(too_long, CELL_TOO_LONG)] if too_long is not None else read_row(row.number, row.cells, columns, mode)
     for rule in found:
@@ -98,7 +98,7 @@ def _read(row: Row, columns: Columns, mode: Mode) -> Iterator[Rule | UrlRule | S
         )
 
 
-def _skipped(row: Row, fault: Fault) -> Skipped:
+def _skipped(row: Row, fault: Fault) -> SkippedLine:
     text = row.cells[fault.cell] if fault.cell is not None else " | ".join(row.cells)
     column = 1 if fault.cell is None else fault.cell + 1
     return skipped(row.number, column, text[:1024].encode("utf-8", "surrogatepass"), fault.reason)

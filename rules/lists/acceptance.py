@@ -19,7 +19,7 @@ from rules.formats.lines import HTML_STARTS
 from rules.lists.reader import Item, read_source
 from rules.lists.source import Source
 from rules.lists.versions import Version
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, SkippedLine
 
 SKETCH = 256  # hashes of a version that are kept, 5 KiB of state.json: tell a share to 3 % (1/sqrt(4 SKETCH))
 FEW_RULES = 10  # fewer rules than these come and go with a person's edit of a small list
@@ -59,7 +59,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Examined:
+class VersionFigures:
     """What reading a version told."""
 
     n_rules: int = 0
@@ -112,19 +112,19 @@ def share_gone(old: Sequence[int], new: Sequence[int]) -> float:
     return min(max(1 - common / _size(old), 0.0), 1.0)
 
 
-def examine(path: Path, source: Source) -> Examined:
+def examine(path: Path, source: Source) -> VersionFigures:
     """Read a whole list.   Raises BadList for a file that is none."""
     if path.is_file():
         _refuse_page(path)
     return examine_items(read_source(source, path))
 
 
-def examine_items(items: Iterable[Item], hash_of: Hash = xxhash.xxh3_64_intdigest) -> Examined:
+def examine_items(items: Iterable[Item], hash_of: Hash = xxhash.xxh3_64_intdigest) -> VersionFigures:
     """The same of what a list says.   hash_of  of the sketch"""
-    found = Examined()
+    found = VersionFigures()
     sketch = Sketch(hash_of)
     for item in items:
-        if isinstance(item, Skipped):
+        if isinstance(item, SkippedLine):
             found.skipped[item.reason] = found.skipped.get(item.reason, 0) + 1
         else:
             found.n_rules += 1
@@ -133,7 +133,7 @@ def examine_items(items: Iterable[Item], hash_of: Hash = xxhash.xxh3_64_intdiges
     return found
 
 
-def judge(found: Examined, source: Source, last: Version | None, limits: Limits) -> Judgement:
+def judge(found: VersionFigures, source: Source, last: Version | None, limits: Limits) -> Judgement:
     """Compare what was read with the last good version.   last None, or a seed: it is a list, and short."""
     total = found.n_rules + found.n_skipped
     unreadable_percent = 100 if source.format in TOLERANT else limits.unreadable_percent
@@ -157,7 +157,7 @@ def are_many_new(n_added: float, n_before: int, limits: Limits) -> bool:
     return percent < 100 and n_added > max(MANY_ADDED, n_before * percent / 100)
 
 
-def _compare(found: Examined, last: Version, limits: Limits) -> Judgement:
+def _compare(found: VersionFigures, last: Version, limits: Limits) -> Judgement:
     counts = f"{found.n_rules:,} rules where the last good version had {last.n_rules:,}"
     lost = last.n_rules - found.n_rules
     if lost >= FEW_RULES and lost * 100 > last.n_rules * limits.shrink_percent:
@@ -184,7 +184,7 @@ def _refuse_page(path: Path) -> None:
         raise BadList(f"line {line}: a web page instead of a list; not read; check what the source delivers")
 
 
-def _most(found: Examined) -> str:
+def _most(found: VersionFigures) -> str:
     """The reason that most of the lines have."""
     if not found.skipped:
         return "look at the file"

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from fastpath.wire.address import rule_text
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
-Items = Iterable[Rule | UrlRule | Skipped]
+Items = Iterable[Rule | UrlRule | SkippedLine]
 ReadAgain = Callable[[], Items]  # a version, from its first line
 
 
@@ -32,10 +32,10 @@ class Change(NamedTuple):
 
 def iter_changes(old: ReadAgain, new: ReadAgain) -> Iterator[Change]:
     """What the new version adds, then what it removes, each in the order of its file and each once."""
-    before = {_key(item) for item in old() if not isinstance(item, Skipped)}
+    before = {_key(item) for item in old() if not isinstance(item, SkippedLine)}
     stayed, added = set[int](), set[int]()
     for item in new():
-        if isinstance(item, Skipped):
+        if isinstance(item, SkippedLine):
             continue
         key = _key(item)
         if key in before:
@@ -51,7 +51,7 @@ def iter_changes(old: ReadAgain, new: ReadAgain) -> Iterator[Change]:
 def _among(items: Items, keys: set[int]) -> Iterator[Rule | UrlRule]:
     """The rules with these keys, each once."""
     for item in items:
-        if not isinstance(item, Skipped) and (key := _key(item)) in keys:
+        if not isinstance(item, SkippedLine) and (key := _key(item)) in keys:
             keys.discard(key)
             yield item
 

@@ -32,7 +32,7 @@ AGENT = "filterd"
 TOO_LARGE = "raise max_octets if it is meant to be so large"
 
 
-class FetchFailed(OSError):
+class FetchFailure(OSError):
     """The source gave nothing that could be taken; the message says what it gave."""
 
 
@@ -49,7 +49,7 @@ class Remote:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class VersionHeaders:
     """What the server says of the version that it gave."""
 
     etag: str | None
@@ -72,22 +72,22 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-async def fetch(remote: Remote, known: Validators | None, part: Part) -> Fetched | None:
-    """Get the present version into `part`; None: it is still the one that `known` speaks of.   Raises FetchFailed."""
+async def fetch(remote: Remote, known: Validators | None, part: Part) -> VersionHeaders | None:
+    """Get the present version into `part`; None: it is still the one that `known` speaks of.   Raises FetchFailure."""
     try:
         async with asyncio.timeout(remote.timeout_s):
             return await _follow(remote, known, part)
     except TimeoutError as exc:
-        raise FetchFailed(f"not whole after {remote.timeout_s:g} s") from exc
+        raise FetchFailure(f"not whole after {remote.timeout_s:g} s") from exc
     except aiohttp.ClientPayloadError as exc:
-        raise FetchFailed(f"cut off after {part.octets:,} octets") from exc
-    except FetchFailed:
+        raise FetchFailure(f"cut off after {part.octets:,} octets") from exc
+    except FetchFailure:
         raise
     except (aiohttp.ClientError, OSError, ValueError) as exc:
-        raise FetchFailed(_reason(exc)) from exc
+        raise FetchFailure(_reason(exc)) from exc
 
 
-async def _follow(remote: Remote, known: Validators | None, part: Part) -> Fetched | None:
+async def _follow(remote: Remote, known: Validators | None, part: Part) -> VersionHeaders | None:
     """Ask, and go where the answer sends us, within the same owner's hosts."""
     url = remote.url
     context = await asyncio.to_thread(_tls, remote) if url.startswith("https:") else True
@@ -106,38 +106,38 @@ async def _follow(remote: Remote, known: Validators | None, part: Part) -> Fetch
                     url = _next_url(url, response.headers.get("Location"), remote)
                     continue
                 return await _receive(response, remote, known, part)
-    raise FetchFailed(f"more than {MAX_REDIRECTS} redirects")
+    raise FetchFailure(f"more than {MAX_REDIRECTS} redirects")
 
 
 async def _receive(
     response: aiohttp.ClientResponse, remote: Remote, known: Validators | None, part: Part
-) -> Fetched | None:
+) -> VersionHeaders | None:
     if response.status == 304 and known is not None:
         return None
     _refuse_answer(response, remote)
     async for chunk in response.content.iter_chunked(CHUNK_OCTETS):
         if part.octets + len(chunk) > remote.max_octets:
-            raise FetchFailed(f"more than {remote.max_octets:,} octets; {TOO_LARGE}")
+            raise FetchFailure(f"more than {remote.max_octets:,} octets; {TOO_LARGE}")
         part.write(chunk)
     said = _sha256_of(response.headers.get("Repr-Digest") or response.headers.get("Content-Digest") or "")
     if said is not None and said != part.digest.digest():
-        raise FetchFailed("its digest differs from what the server says")
-    return Fetched(response.headers.get("ETag"), response.headers.get("Last-Modified"))
+        raise FetchFailure("its digest differs from what the server says")
+    return VersionHeaders(response.headers.get("ETag"), response.headers.get("Last-Modified"))
 
 
 def _refuse_answer(response: aiohttp.ClientResponse, remote: Remote) -> None:
-    """Raises FetchFailed for an answer whose body is not worth reading."""
+    """Raises FetchFailure for an answer whose body is not worth reading."""
     if response.status != 200:
-        raise FetchFailed(f"status {response.status}")
+        raise FetchFailure(f"status {response.status}")
     if response.content_type in PAGES:
-        raise FetchFailed(f"a web page instead of a list ({response.content_type})")
+        raise FetchFailure(f"a web page instead of a list ({response.content_type})")
     if not _is_as_it_lies_there(response):
-        raise FetchFailed("compressed without a request for it")
+        raise FetchFailure("compressed without a request for it")
     length = response.content_length
     if length is None and "chunked" not in response.headers.get("Transfer-Encoding", "").lower():
-        raise FetchFailed("no length, so that a cut-off list would look complete")
+        raise FetchFailure("no length, so that a cut-off list would look complete")
     if length is not None and length > remote.max_octets:
-        raise FetchFailed(f"{length:,} octets, more than {remote.max_octets:,}; {TOO_LARGE}")
+        raise FetchFailure(f"{length:,} octets, more than {remote.max_octets:,}; {TOO_LARGE}")
 
 
 def _is_as_it_lies_there(response: aiohttp.ClientResponse) -> bool:
@@ -147,16 +147,16 @@ def _is_as_it_lies_there(response: aiohttp.ClientResponse) -> bool:
 
 
 def _tls(remote: Remote) -> ssl.SSLContext:
-    """Raises FetchFailed for a file of ours that cannot be used, as a pull that goes without it would."""
+    """Raises FetchFailure for a file of ours that cannot be used, as a pull that goes without it would."""
     try:
         context = ssl.create_default_context(cafile=None if remote.ca is None else str(remote.ca))
     except (OSError, ssl.SSLError) as exc:
-        raise FetchFailed(f"{remote.ca}: no certificates to trust in it ({_reason(exc)})") from exc
+        raise FetchFailure(f"{remote.ca}: no certificates to trust in it ({_reason(exc)})") from exc
     if remote.client_certificate is not None:
         try:
             context.load_cert_chain(remote.client_certificate, remote.client_key)
         except (OSError, ssl.SSLError) as exc:
-            raise FetchFailed(f"{remote.client_certificate}: no certificate with its key ({_reason(exc)})") from exc
+            raise FetchFailure(f"{remote.client_certificate}: no certificate with its key ({_reason(exc)})") from exc
     return context
 
 
@@ -169,17 +169,17 @@ def _conditions(known: Validators | None) -> dict[str, str]:
 
 
 def _next_url(url: str, location: str | None, remote: Remote) -> str:
-    """Where a redirect leads.   Raises FetchFailed where we do not follow."""
+    """Where a redirect leads.   Raises FetchFailure where we do not follow."""
     if not location:
-        raise FetchFailed("a redirect to nowhere")
+        raise FetchFailure("a redirect to nowhere")
     target = urljoin(url, location)
     before, after = urlsplit(url), urlsplit(target)
     if after.scheme != "https" and not (before.scheme == after.scheme == "http" and is_loopback(after.hostname or "")):
-        raise FetchFailed(f"redirected to {shown(target)}, which is not https")
+        raise FetchFailure(f"redirected to {shown(target)}, which is not https")
     # A client certificate speaks for us: it is shown to the very host that the configuration names.
     same = _origin(before) == _origin(after) if remote.client_certificate else _are_of_one_owner(before, after)
     if not same:
-        raise FetchFailed(f"redirected to {shown(target)}, another host; write that URL if it is correct")
+        raise FetchFailure(f"redirected to {shown(target)}, another host; write that URL if it is correct")
     return target
 
 

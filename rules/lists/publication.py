@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import network_of, rule_text
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 KEPT = timedelta(days=365)
 MOST_NAMES = 500_000  # half a gigabyte of memory while they are written
@@ -56,7 +56,7 @@ class Names(NamedTuple):
     sealed: set[str]
 
 
-def names_of(items: Iterable[Rule | UrlRule | Skipped], why_sealed: Callable[[str], str | None]) -> Names:
+def names_of(items: Iterable[Rule | UrlRule | SkippedLine], why_sealed: Callable[[str], str | None]) -> Names:
     """What of a list may be given.   why_sealed  why a letter may not stand in clear;   Raises TooMany"""
     found, sealed, n_left = set[Scoped](), set[str](), 0
     for item in items:
@@ -67,7 +67,7 @@ def names_of(items: Iterable[Rule | UrlRule | Skipped], why_sealed: Callable[[st
             found.add((rule_text(item.wire), EXACT if item.mode is Mode.EXACT else SUBTREE))
             if len(found) > MOST_NAMES:
                 raise TooMany(f"more than {MOST_NAMES:,} names; not published; take public: true out of the list")
-        elif not isinstance(item, Skipped):
+        elif not isinstance(item, SkippedLine):
             n_left += 1
     return Names({each for each in found if each[0] not in sealed}, n_left, sealed)
 

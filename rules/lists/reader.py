@@ -26,7 +26,7 @@ from rules.formats.lines import UTF16_MARKS
 from rules.formats.misp import MANIFEST, read_manifest
 from rules.lists.archive import iter_parts, peek
 from rules.lists.source import Source
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 MAX_FILE_OCTETS = 256 * 2**20  # 5 M rows of some 50 octets; what is larger is no list of names
 MAX_RAW_LINE_OCTETS = 2**20  # a line that is longer than lines.MAX_LINE_OCTETS is reported; than this, refused
@@ -40,7 +40,7 @@ NO_EXPRESSIONS = "regular expressions on URLs are not enforced"
 
 _GZIP_MARK, _XZ_MARK = b"\x1f\x8b", b"\xfd7zXZ\0"
 
-Item = Rule | UrlRule | Skipped
+Item = Rule | UrlRule | SkippedLine
 
 
 class Reading(NamedTuple):
@@ -72,7 +72,7 @@ def read_source(source: Source, path: Path | None = None, tell: Callable[[int], 
             raise BadList(f"{part}: {exc}") from exc
         before += (where / part).stat().st_size
     if (where / UT1_EXPRESSIONS).exists() and source.format == "ut1":
-        yield Skipped(1, 1, "", NO_EXPRESSIONS, part=UT1_EXPRESSIONS)
+        yield SkippedLine(1, 1, "", NO_EXPRESSIONS, part=UT1_EXPRESSIONS)
 
 
 def read_octets(source: Source, file: BinaryIO) -> Iterator[Item]:
@@ -160,7 +160,7 @@ def _read_archive(source: Source, blocks: Iterator[bytes]) -> Iterator[Item]:
     has_part = False
     for part, octets in iter_parts(blocks, (*UT1_PARTS, UT1_EXPRESSIONS)):
         if part == UT1_EXPRESSIONS:
-            yield Skipped(1, 1, "", NO_EXPRESSIONS, part=part)
+            yield SkippedLine(1, 1, "", NO_EXPRESSIONS, part=part)
             continue
         has_part = True
         try:

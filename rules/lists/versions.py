@@ -85,7 +85,7 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ListHistory:
     """What is known of one list."""
 
     good: Version | None = None
@@ -106,14 +106,14 @@ class Kept:
         return any(version.is_same(other) for other in (self.good, self.held, self.refused))
 
 
-def arrived(kept: Kept, version: Version) -> Kept:
+def arrived(kept: ListHistory, version: Version) -> ListHistory:
     """A version has come from the source.   One that is known is not judged again."""
     if version.is_same(kept.good):
         return replace(kept, waiting=None, held=None, held_why="", refused=None, confirmed_s=version.fetched_s)
     return replace(kept, waiting=None if kept.knows(version) else version)
 
 
-def accepted(kept: Kept, version: Version, at_s: float) -> Kept:
+def accepted(kept: ListHistory, version: Version, at_s: float) -> ListHistory:
     """`version` is the good one from now on."""
     older = kept.older
     if kept.good is not None and not kept.good.is_same(version):
@@ -124,22 +124,22 @@ def accepted(kept: Kept, version: Version, at_s: float) -> Kept:
     )
 
 
-def held_back(kept: Kept, version: Version, why: str) -> Kept:
+def held_back(kept: ListHistory, version: Version, why: str) -> ListHistory:
     """`version` waits for a person."""
     return replace(_done(kept, version), held=version, held_why=why, refused=None)
 
 
-def refused(kept: Kept, version: Version, why: str, at_s: float) -> Kept:
+def refused(kept: ListHistory, version: Version, why: str, at_s: float) -> ListHistory:
     """`version` is no list."""
     return replace(_done(kept, version), refused=Refusal(version.sha256, version.reading, why, at_s))
 
 
-def asked_anew(kept: Kept) -> Kept:
+def asked_anew(kept: ListHistory) -> ListHistory:
     """Whatever the source gives next is read, also what was refused before."""
     return replace(kept, refused=None, validators=None, seen="")
 
 
-def approved(kept: Kept, digest: str, at_s: float, by: str = "") -> Kept:
+def approved(kept: ListHistory, digest: str, at_s: float, by: str = "") -> ListHistory:
     """A person has looked at the held version: it is good.
 
     digest  the start of its SHA-256, so that nobody approves what came after the look; "" for whatever is held
@@ -151,7 +151,7 @@ def approved(kept: Kept, digest: str, at_s: float, by: str = "") -> Kept:
     return accepted(kept, replace(kept.held, by=by), at_s)
 
 
-def rolled_back(kept: Kept, by: str, digest: str = "") -> Kept:
+def rolled_back(kept: ListHistory, by: str, digest: str = "") -> ListHistory:
     """An earlier good version is good again, and those between it and the present one are gone; the source's newest is
     held, so that it does not come back by itself.
 
@@ -167,7 +167,7 @@ def rolled_back(kept: Kept, by: str, digest: str = "") -> Kept:
     return replace(kept, good=good, older=kept.older[place + 1 :], held=held, held_why=held_why, waiting=None)
 
 
-def rolled_back_once(kept: Kept, by: str, decision: str, before: str, digest: str) -> Kept:
+def rolled_back_once(kept: ListHistory, by: str, decision: str, before: str, digest: str) -> ListHistory:
     """The same, as an approval of two persons says; once, and only from the version that they have seen in force.
 
     decision  what tells this one from all others;   before, digest  SHA-256, whole"""
@@ -182,7 +182,7 @@ def rolled_back_once(kept: Kept, by: str, decision: str, before: str, digest: st
         return decided
 
 
-def _done(kept: Kept, version: Version) -> Kept:
+def _done(kept: ListHistory, version: Version) -> ListHistory:
     """Judged: nothing waits any more, except what has come meanwhile."""
     return replace(kept, waiting=None if version.is_same(kept.waiting) else kept.waiting)
 
@@ -196,13 +196,13 @@ class Shelf:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def kept(self) -> Kept:
-        """What is known; an empty Kept of a list that was never seen.   Raises ValueError for a broken state."""
+    def kept(self) -> ListHistory:
+        """What is known; an empty ListHistory of a list that was never seen.   Raises ValueError for a broken state."""
         path = self.directory / STATE
         try:
             return _kept_of(json.loads(path.read_bytes()))
         except FileNotFoundError:
-            return Kept()
+            return ListHistory()
         except (ValueError, TypeError, KeyError) as exc:
             raise ValueError(
                 f"{path}: cannot be read; nothing changed; restore it, or remove the folder {path.parent} "
@@ -213,12 +213,12 @@ class Shelf:
         """Where a version's octets are."""
         return self.directory / f"{self.directory.name}-{version.sha256[:16]}"
 
-    def change(self, step: Callable[[Kept], Kept]) -> Kept:
+    def change(self, step: Callable[[ListHistory], ListHistory]) -> ListHistory:
         """Take one step: the state after it.   step: from the state as it is now, whoever changed it last."""
         with self._locked():
             return self._write(step(self.kept()))
 
-    def take(self, part: "Part", version: Version, step: Callable[[Kept], Kept]) -> Kept:
+    def take(self, part: "Part", version: Version, step: Callable[[ListHistory], ListHistory]) -> ListHistory:
         """The same, with the copy that has just been received."""
         with self._locked():
             copy = self.copy(version)
@@ -262,14 +262,14 @@ class Shelf:
         finally:
             os.close(descriptor)
 
-    def _write(self, kept: Kept) -> Kept:
+    def _write(self, kept: ListHistory) -> ListHistory:
         with writing_whole(self.directory / STATE) as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(json.dumps(_said_of(kept), indent=1).encode() + b"\n")
         self._prune(kept)
         return kept
 
-    def _prune(self, kept: Kept) -> None:
+    def _prune(self, kept: ListHistory) -> None:
         named = {self.copy(v).name for v in (kept.good, kept.held, kept.waiting, *kept.older) if v is not None}
         for path in self.directory.glob(f"{self.directory.name}-*"):
             if path.name not in named:
@@ -328,7 +328,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _said_of(kept: Kept) -> dict[str, Any]:
+def _said_of(kept: ListHistory) -> dict[str, Any]:
     """What the state says.   Fields that came later are there only where they say something: a release of before can
     read the rest."""
     said = dataclasses.asdict(kept)
@@ -340,12 +340,12 @@ def _said_of(kept: Kept) -> dict[str, Any]:
     return said
 
 
-def _kept_of(said: dict[str, Any]) -> Kept:
+def _kept_of(said: dict[str, Any]) -> ListHistory:
     def version(row: dict[str, Any] | None) -> Version | None:
         return None if row is None else Version(**row | {"sketch": tuple(row["sketch"])})
 
     older = tuple(found for row in said["older"] if (found := version(row)) is not None)
-    return Kept(
+    return ListHistory(
         **said
         | {
             "good": version(said["good"]),

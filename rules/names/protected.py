@@ -13,12 +13,12 @@ from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire, with_parents
 from rules.names.hosts_of_many import NO_LISTS, UNKNOWN, Hosting
 from rules.names.prefixes import Network
-from rules.names.watched import NONE_WATCHED, Watched
+from rules.names.watched import NONE_WATCHED, WatchedNames
 
 PROTECTED = "would block a protected name"
 
 
-class Protected:
+class ProtectedNames:
     """A set of protected names and prefixes; a name stands for itself and everything below it.
 
     names    canonical or not.   Raises BadName for one that is none.
@@ -31,7 +31,7 @@ class Protected:
         self,
         names: Iterable[str] = (),
         prefixes: Iterable[str] = (),
-        watched: Watched = NONE_WATCHED,
+        watched: WatchedNames = NONE_WATCHED,
         hosting: Hosting = NO_LISTS,
     ) -> None:
         self.watched, self._hosting = watched, hosting

@@ -30,7 +30,7 @@ class WatchList:
     alone: frozenset[bytes] = frozenset()
 
 
-class Watched:
+class WatchedNames:
     """The watched names of a box.
 
     released  canonical names at and below which nothing is held
@@ -72,8 +72,8 @@ class Watched:
 
 
 def is_watch_reason(reason: str) -> bool:
-    """Whether Watched.refusal() gives such a reason."""
+    """Whether WatchedNames.refusal() gives such a reason."""
     return reason.startswith(WATCHED)
 
 
-NONE_WATCHED = Watched()
+NONE_WATCHED = WatchedNames()

@@ -12,7 +12,7 @@ from support.system.daemon import Daemon
 
 from filterd import __version__
 from filterd.cli import COMMANDS, main
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +62,7 @@ def test_wrong_use_is_exit_2(wrong: tuple[str, ...], capsys: pytest.CaptureFixtu
     assert "usage: filterd" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("fault", "code"), [(WrongUse("x"), 2), (Missing("x"), 3), (Refused("x"), 1)])
+@pytest.mark.parametrize(("fault", "code"), [(WrongUse("x"), 2), (MissingPart("x"), 3), (ApiRefusal("x"), 1)])
 def test_each_kind_of_fault_has_its_exit_code_and_is_one_line(
     fault: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

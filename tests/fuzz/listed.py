@@ -7,7 +7,7 @@ from fastpath.wire.name import to_text, to_wire
 from rules.errors import BadList
 from rules.formats import FORMATS
 from rules.names.urls import canonical_url_octets
-from rules.rule import SAMPLE_CHARACTERS, Rule, Skipped, UrlRule
+from rules.rule import SAMPLE_CHARACTERS, Rule, SkippedLine, UrlRule
 
 # `,,,` names nothing and is reported once; an adblock rule's $denyallow and a dnsmasq line's domains are rules each
 MOST_ITEMS_AN_OCTET = 1
@@ -27,10 +27,10 @@ def check_list(name: str, data: bytes) -> None:
             assert "; not read; " in str(bad) and str(bad).isprintable()
 
 
-def check_item(item: Rule | UrlRule | Skipped) -> None:
+def check_item(item: Rule | UrlRule | SkippedLine) -> None:
     """What every item of every list keeps."""
     assert item.line >= 1 and item.part.isprintable()
-    if isinstance(item, Skipped):
+    if isinstance(item, SkippedLine):
         assert item.column >= 1 and item.reason
         assert item.text.isprintable() and len(item.text) <= ESCAPED * SAMPLE_CHARACTERS
         return

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from filterd.lab.api_desk import Desk
-from filterd.lab.clients import Download, Fetched, dig, fetch
+from filterd.lab.clients import CurlResponse, Download, dig, fetch
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -75,7 +75,7 @@ def opened(lab: Lab) -> set[str]:
     return {str(ip_address(word)) for word in re.findall(r"[0-9a-f.:]+", ",".join(listed)) if word.strip(":")}
 
 
-def https(lab: Lab, internet: Internet, name: str, address: str, port: int = 443, node: str = "child") -> Fetched:
+def https(lab: Lab, internet: Internet, name: str, address: str, port: int = 443, node: str = "child") -> CurlResponse:
     return fetch(lab, node, f"https://{name}:{port}/", address, ["--cacert", str(internet.authority)])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.gate.program import whole_filterd
 
-from filterd.lab.clients import Fetched, dig, fetch
+from filterd.lab.clients import CurlResponse, dig, fetch
 from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -32,7 +32,7 @@ def closed_gateway(lab: Lab, internet: Internet, tmp_path: Path) -> Iterator[Gat
         yield running
 
 
-def asked(lab: Lab, name: str) -> Fetched:
+def asked(lab: Lab, name: str) -> CurlResponse:
     return fetch(lab, "child", f"https://{name}/", lab.addresses.web4, ["-k", "--max-time", "3"])
 
 

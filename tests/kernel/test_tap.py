@@ -10,7 +10,7 @@ from support.gate.tshark import ja4_of
 from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
-from filterd.lab.clients import Fetched, fetch
+from filterd.lab.clients import CurlResponse, fetch
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
@@ -59,7 +59,7 @@ def tap(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ta
     lab.stop(running.program)
 
 
-def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
+def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> CurlResponse:
     trust = ["--cacert", str(internet.authority), *options]
     return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
-from parental.people.intake import Outcome, Wanted, provision
+from parental.people.intake import LineSpec, Outcome, provision
 from parental.policy import compile
 from parental.policy.changed_profiles import ChangedProfiles
 from parental.policy.held import iter_held
@@ -39,7 +39,7 @@ def conn(database: Where) -> Iterator[Connection]:
 
 def given(conn: Connection) -> Outcome:
     """A line for each length, numbered by it."""
-    rows = [Wanted(Subscriber(number, "home", (home,), Profile())) for number, home in HOMES.items()]
+    rows = [LineSpec(Subscriber(number, "home", (home,), Profile())) for number, home in HOMES.items()]
     return provision(conn, list(enumerate(rows)), NOON)
 
 

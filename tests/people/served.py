@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.desk import REPORT, Clock, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
-from mgmt.contract.control import Closing
+from mgmt.contract.control import ClosureReason
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings, StopPage
 from mgmt.staff.tokens import create_token
@@ -58,16 +58,16 @@ SETTINGS = Settings(
     ),
 )
 UNTIL = NIGHT + timedelta(hours=9, minutes=30)
-CLOSINGS: dict[str | None, Closing] = {
-    "law.example": Closing("law", None, None),
-    "category.example": Closing("category", "self-harm", None),
-    "household.example": Closing("household", None, None),
-    "schedule.example": Closing("schedule", None, UNTIL),
-    "pause.example": Closing("pause", None, NIGHT + timedelta(minutes=30)),
-    "quota.example": Closing("quota", None, UNTIL),
-    "quota-ready.example": Closing("quota", None, None, left_s=5400),
-    "security.example": Closing("security", None, None),
-    f"{'a-very-long-name-' * 3}.example": Closing("security", None, None),
+CLOSINGS: dict[str | None, ClosureReason] = {
+    "law.example": ClosureReason("law", None, None),
+    "category.example": ClosureReason("category", "self-harm", None),
+    "household.example": ClosureReason("household", None, None),
+    "schedule.example": ClosureReason("schedule", None, UNTIL),
+    "pause.example": ClosureReason("pause", None, NIGHT + timedelta(minutes=30)),
+    "quota.example": ClosureReason("quota", None, UNTIL),
+    "quota-ready.example": ClosureReason("quota", None, None, left_s=5400),
+    "security.example": ClosureReason("security", None, None),
+    f"{'a-very-long-name-' * 3}.example": ClosureReason("security", None, None),
 }
 PAGES = {  # what a screenshot is called → URL
     **{(name or "").partition(".")[0][:20]: f"http://{name}/" for name in CLOSINGS},
@@ -85,7 +85,7 @@ PAGES = {  # what a screenshot is called → URL
 class Reasons(PlayedReasons):
     """Control, which does not answer for one name."""
 
-    async def why_closed(self, name: str | None, address: str) -> Closing:
+    async def why_closed(self, name: str | None, address: str) -> ClosureReason:
         if name == "unknown.example":
             raise OSError("no answer")
         return await super().why_closed(name, address)
@@ -124,14 +124,14 @@ class Served:
         with writing(self.engine) as conn:
             (mother,) = caregivers.by_phone(conn, Phones(bytes(32)).digest(number), NIGHT)
             (child,) = children.children_of(conn, mother.account)
-            requests.ask(conn, mother.account, child.profile, requests.Wanted(30, None, "homework"), NIGHT)
+            requests.ask(conn, mother.account, child.profile, requests.ChildRequest(30, None, "homework"), NIGHT)
 
     def child_meets(self, number: str, *kinds: str) -> None:
         """The child of the household of a telephone meets what is closed to it."""
         with writing(self.engine) as conn:
             (mother,) = caregivers.by_phone(conn, Phones(bytes(32)).digest(number), NIGHT)
             (child,) = children.children_of(conn, mother.account)
-            reports.count(conn, [reports.Met(child.profile, int(NIGHT.timestamp()), each) for each in kinds])
+            reports.count(conn, [reports.Encounter(child.profile, int(NIGHT.timestamp()), each) for each in kinds])
 
     def message_to(self, number: str) -> str:
         """The digits of the message that comes to a telephone, once it does."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 Files = Callable[..., list[Path]]
-ERRORS = ("Missing", "Refused", "WrongUse")
+ERRORS = ("MissingPart", "ApiRefusal", "WrongUse")
 PARTS = 3  # between the semicolons: the place and what was found, what was done, what to do
 
 

@@ -13,9 +13,9 @@ from filterd.audit.block_batches import no_records
 from filterd.audit.block_files import compact
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, Signed
+from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from mgmt.ledger.block_verifier import Summary, lines_of, verify
-from mgmt.ledger.verifier import Altered
+from mgmt.ledger.verifier import Defect
 
 S = 10**9
 DAY_NS = 86_400 * S
@@ -76,7 +76,7 @@ class Store:
         signed = self.seal.seal(tree.head(self.seal.signed))
         if signed is None:
             return None
-        tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
+        tree.put_checkpoint(SignedCheckpoint(signed.size, signed.note, signed.vkey))
         return signed.note
 
     def bundle(self, first: date = date.min, last: date = date.max) -> bytes:
@@ -91,6 +91,6 @@ def fault(octets: bytes, **more: Any) -> str:
     """What the verifier says; '' where it finds nothing."""
     try:
         verified(octets, **more)
-    except Altered as found:
+    except Defect as found:
         return str(found)
     return ""

@@ -25,7 +25,7 @@ from filterd.audit.proof.block_tree import BlockTree, Leaf, day_text
 from filterd.audit.proof.file_rows import rows_at
 from filterd.audit.record_lines import by_day, lines_of, part_of
 from mgmt.ledger.block_verifier import RANGE
-from mgmt.ledger.bundle import NotSigned
+from mgmt.ledger.bundle import NoCheckpoint
 
 LEDGER: LedgerName = "enforcement"
 AT_ONCE = 1 << 15  # records of a file that are read at once
@@ -36,12 +36,12 @@ MS_PER_S, ONE, NOBODY = pa.scalar(1000, pa.int64()), pa.scalar(1, pa.int32()), p
 def bundle_of(folder: Path, tree: BlockTree, first: date, last: date) -> Iterator[bytes]:
     """The records of these days, in pieces.   folder  of the store
 
-    Raises NotSigned, OSError, sqlite3.Error; ValueError where the store is not what was taken"""
+    Raises NoCheckpoint, OSError, sqlite3.Error; ValueError where the store is not what was taken"""
     begin, end = tree.span(first, last)
     signed = tree.checkpoint_from(end)
     if signed is None:
         what = f"batch {end - 1} is not" if end else "no block record is"
-        raise NotSigned(f"{what} signed yet; nothing exported; try again in a minute")
+        raise NoCheckpoint(f"{what} signed yet; nothing exported; try again in a minute")
     frontier = [each.hex() for each in tree.frontier(begin).hashes]
     said = {"first": begin, "frontier": frontier, "keys": [signed.vkey], "until": signed.size}
     yield line_of({"bundle": RANGE, **said})

@@ -76,7 +76,7 @@ class Leaf(NamedTuple):
         return leaf_hash(self.text())
 
 
-class Signed(NamedTuple):
+class SignedCheckpoint(NamedTuple):
     """A checkpoint of the tree.   size  how many leaves it has;   vkey  what verifies it"""
 
     size: int
@@ -198,15 +198,15 @@ class BlockTree:
         kept = self.checkpoint_from(signed)
         return TreeHead(size, self.root(0, size), path, kept is not None and kept.size == signed)
 
-    def put_checkpoint(self, signed: Signed) -> None:
+    def put_checkpoint(self, signed: SignedCheckpoint) -> None:
         """Keep one; a later one of that size replaces it."""
         self._rows.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?)", signed)
 
-    def checkpoint_from(self, size: int) -> Signed | None:
+    def checkpoint_from(self, size: int) -> SignedCheckpoint | None:
         """The first one of at least that many leaves; None: they are not signed yet."""
         return self._signed("WHERE size >= ? ORDER BY size", size)
 
-    def last_checkpoint(self) -> Signed | None:
+    def last_checkpoint(self) -> SignedCheckpoint | None:
         """The newest one."""
         return self._signed("ORDER BY size DESC")
 
@@ -288,9 +288,9 @@ class BlockTree:
         chosen = "SELECT root FROM subtrees WHERE size = ? AND number >= ? AND number < ? ORDER BY number"
         return (bytes(root) for (root,) in self._rows.execute(chosen, (size, first, until)))
 
-    def _signed(self, which: str, *values: int) -> Signed | None:
+    def _signed(self, which: str, *values: int) -> SignedCheckpoint | None:
         found = self._rows.execute(f"SELECT size, note, vkey FROM checkpoints {which} LIMIT 1", values).fetchone()
-        return None if found is None else Signed(*found)
+        return None if found is None else SignedCheckpoint(*found)
 
     def _hashes(self, first: int, until: int) -> Iterator[bytes]:
         return (leaf.hash() for leaf in self.leaves(first, until))

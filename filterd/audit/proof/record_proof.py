@@ -13,14 +13,14 @@ from filterd.audit.proof.batch_tree import SPAN, leaves_of, path_in, root_of, sp
 from filterd.audit.proof.block_bundle import Records, altered, batch_line, line_of
 from filterd.audit.proof.block_tree import BlockTree, Leaf
 from mgmt.ledger.block_verifier import HASH_OCTETS, PROOF
-from mgmt.ledger.bundle import NotSigned
+from mgmt.ledger.bundle import NoCheckpoint
 from mgmt.ledger.tree import inclusion_proof
 
 
 def proof_of(folder: Path, tree: BlockTree, number: int, index: int) -> bytes:
     """One record with both its proofs.   number  of the leaf;   index  of the record in it
 
-    Raises NotSigned, LookupError, OSError, sqlite3.Error, ValueError"""
+    Raises NoCheckpoint, LookupError, OSError, sqlite3.Error, ValueError"""
     leaf = next(tree.leaves(number, number + 1), None)
     if leaf is None or leaf.salt is None or not 0 <= index < leaf.n:
         raise LookupError(
@@ -28,7 +28,7 @@ def proof_of(folder: Path, tree: BlockTree, number: int, index: int) -> bytes:
         )
     signed = tree.checkpoint_from(number + 1)
     if signed is None:
-        raise NotSigned(f"batch {number} is not signed yet; nothing exported; try again in a minute")
+        raise NoCheckpoint(f"batch {number} is not signed yet; nothing exported; try again in a minute")
     record, in_batch = _in_batch(folder, tree, leaf, leaf.salt, index)
     in_tree = inclusion_proof(tree.root, number, signed.size)
     head = {"bundle": PROOF, "index": index, "keys": [signed.vkey]}

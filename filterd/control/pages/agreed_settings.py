@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, exists, select
 
 from mgmt.orders.approvals import DESK, OF_SETTINGS, approvals_given, note_given, why_not_agreed
 from mgmt.orders.decisions import end_approval, give_signed
-from mgmt.orders.held_settings import SETTINGS, Agreed, agreed_in, digest_of, why_changed
+from mgmt.orders.held_settings import SETTINGS, SettingsAgreement, agreed_in, digest_of, why_changed
 from mgmt.orders.proof import Proof, signers_of, why_unproven
 from mgmt.registers.settings.proposals import SIGNED_WITHIN, noted_of
 from mgmt.registers.settings.store import put_agreed, read_said
@@ -65,7 +65,7 @@ def _fault_of(approval: Row[Any]) -> str | None:
         return "holds what no approval holds"
 
 
-def _why_unfit(agreed: Agreed) -> str | None:
+def _why_unfit(agreed: SettingsAgreement) -> str | None:
     """Raises msgspec.ValidationError for values that no page shows."""
     names = set(agreed.said)
     if not names or any(set(each) != names for each in (agreed.before, agreed.after, agreed.since)):

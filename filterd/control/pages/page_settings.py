@@ -17,7 +17,7 @@ from filterd.control.context import Context
 from filterd.control.pages.agreed_settings import has_open, look
 from filterd.lists.rails import proof_of
 from filterd.process.worker_clients import configure_all, workers_of
-from mgmt.contract.control import Shown
+from mgmt.contract.control import SettingsReceipt
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.registers.settings.shapes import DeskSettings
 from mgmt.registers.settings.store import newest_number, said_by_desk
@@ -33,7 +33,7 @@ class PageSettings:
         self._context, self._publishing = context, asyncio.Lock()
         self._shown: int | None = None  # the number of the last change that all have taken
 
-    async def publish(self) -> Shown:
+    async def publish(self) -> SettingsReceipt:
         """Have it shown as the database has it now.   Raises DatabaseFault, OSError, ValueError."""
         async with self._publishing:
             await asyncio.to_thread(self._put_agreed)
@@ -43,7 +43,7 @@ class PageSettings:
             told = await configure_all(config.run_dir, workers_of(config), GATE)
             refused = {worker: why for worker, why in told.items() if why is not None}
             self._shown = None if refused else number
-            return Shown(refused)
+            return SettingsReceipt(refused)
 
     async def tend(self) -> None:
         """Have shown what is not.   Raises OSError too: a worker has refused it"""

@@ -20,7 +20,7 @@ from filterd.control.records.legal_holds import Holds, Moment, has_open, look
 from filterd.lists.rails import proof_of
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 from mgmt.records.block_ledger import note_gone
 from parental.store.database import reading, writing
 
@@ -60,7 +60,7 @@ class Retention:
             raise ValueError("; ".join(faults))
 
     def forget(self) -> None:
-        """Destroy what is old.   Raises ClockStepped, OSError"""
+        """Destroy what is old.   Raises ClockStep, OSError"""
         config, held = self._context.config, self._holds().scopes
         of_files = self._forget_files if config.records.are_files else None
         forget_due(self._records, config.retention, read_clocks(), self._forget_rest, of_files, held)
@@ -86,5 +86,5 @@ class Retention:
     def _forget_files(self, due: Due) -> None:
         try:
             asyncio.run(self._archive.forget(due))
-        except ArchiveFailed as reason:
+        except ArchiveFailure as reason:
             raise OSError(f"{reason}; old files are kept until then") from reason

@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
 
-from filterd.control.splash.whose import Whose, whose
-from mgmt.contract.control import Asked
+from filterd.control.splash.whose import HouseholdProfile, whose
+from mgmt.contract.control import RequestStatus
 from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import exceptions
 from parental.errors import BadProfile, NotNow
 from parental.people import requests
 from parental.people.household import By, note
 from parental.people.household_names import ALLOWED, household_names
-from parental.people.requests import KEPT, YES, Request, Wanted
+from parental.people.requests import KEPT, YES, ChildRequest, Request
 from parental.policy.profiles import get_profile
 from parental.store.database import reading, writing
 
@@ -29,7 +29,7 @@ N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
 # Minutes can be asked for; a pause is opened by its end alone, and a caregiver who is asked can end it.
 OPENED_BY_TIME = ("schedule", "quota", "soft-lock", "pause")
 OPENED_BY_NAME = ("category", "household")
-MANY, NOTHING = Asked("many"), Asked("nothing")
+MANY, NOTHING = RequestStatus("many"), RequestStatus("nothing")
 
 
 class SplashRequests:
@@ -45,7 +45,7 @@ class SplashRequests:
         """Whether newest() is worth a look into the database."""
         return profile is not None and (self._with is None or profile in self._with)
 
-    def ask(self, profile: int | None, wanted: Wanted, at: datetime) -> Asked:
+    def ask(self, profile: int | None, wanted: ChildRequest, at: datetime) -> RequestStatus:
         """Ask a profile's family.   Blocking.   Raises DatabaseFault; ValueError for what no form of ours says"""
         if self._tries.wait_s(str(profile), time.monotonic()):
             return MANY
@@ -65,7 +65,7 @@ class SplashRequests:
             self._with.add(asker.profile)
         return _shown(request, at)
 
-    def newest(self, profile: int | None, at: datetime) -> Asked | None:
+    def newest(self, profile: int | None, at: datetime) -> RequestStatus | None:
         """What became of the last request of a profile; None: there is none that a child still looks for.   Blocking"""
         with reading(self._engine) as conn:
             if self._with is None:
@@ -76,7 +76,7 @@ class SplashRequests:
             self._with.discard(profile)
         return _shown(request, at) if request is not None and is_told else None
 
-    def _write(self, asker: Whose, wanted: Wanted, at: datetime) -> Request:
+    def _write(self, asker: HouseholdProfile, wanted: ChildRequest, at: datetime) -> Request:
         with self._one_at_a_time, writing(self._engine) as conn:
             request, is_new = requests.ask(conn, asker.account, asker.profile, wanted, at)
             if is_new:
@@ -110,7 +110,7 @@ def _holds(conn: Connection, request: Request, at: datetime) -> bool:
     return not is_closed and any(row.until_s == request.until_s for row in held)
 
 
-def _shown(request: Request, at: datetime) -> Asked:
+def _shown(request: Request, at: datetime) -> RequestStatus:
     state = request.state_at(at)
     until_s = request.until_s if state == YES else request.ends_s
-    return Asked(state, None if until_s is None else datetime.fromtimestamp(until_s, UTC))
+    return RequestStatus(state, None if until_s is None else datetime.fromtimestamp(until_s, UTC))

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from filterd.control.splash.whose import whose
-from mgmt.contract.control import Begun
+from mgmt.contract.control import ScreenTimeStart
 from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import screen_time
 from parental.calendar.quota import LEAST_S
@@ -22,7 +22,7 @@ from parental.policy.profiles import get_profile
 from parental.store.database import reading, writing
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile
-NOTHING = Begun(0)
+NOTHING = ScreenTimeStart(0)
 
 
 class SplashScreenTime:
@@ -42,7 +42,7 @@ class SplashScreenTime:
         except (DatabaseFault, NoPerson):
             return None
 
-    def begin(self, profile: int | None, at: datetime) -> Begun:
+    def begin(self, profile: int | None, at: datetime) -> ScreenTimeStart:
         """Begin it.   Blocking.   Raises DatabaseFault"""
         if profile is None or self._tries.wait_s(str(profile), time.monotonic()):
             return NOTHING
@@ -53,14 +53,14 @@ class SplashScreenTime:
             return NOTHING
 
 
-def _begin(conn: Connection, profile: int, at: datetime) -> Begun:
+def _begin(conn: Connection, profile: int, at: datetime) -> ScreenTimeStart:
     asker, left_s = whose(conn, profile), _left_s(conn, profile, at)
     if asker is None or not left_s:
         return NOTHING
     started = screen_time.start(conn, profile, at)
     assert started.ends_s is not None
     note(conn, asker.account, By("splash", ""), "screen time started", asker.about(), at)
-    return Begun(max(1, (started.ends_s - int(at.timestamp())) // 60))  # midnight ends it, too
+    return ScreenTimeStart(max(1, (started.ends_s - int(at.timestamp())) // 60))  # midnight ends it, too
 
 
 def _left_s(conn: Connection, profile: int, at: datetime) -> int | None:

@@ -11,15 +11,15 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from fastpath.images.tables import TableSet
-from filterd.control.splash.whose import Whose, whose
-from mgmt.contract.control import Ticketed
+from filterd.control.splash.whose import HouseholdProfile, whose
+from mgmt.contract.control import TicketOutcome
 from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import tickets
 from parental.errors import NoPerson, NotNow
 from parental.people.household import By, note
 from parental.store.database import reading, writing
 
-UNKNOWN, KEPT = Ticketed("unknown", 0), Ticketed("kept", 0)
+UNKNOWN, KEPT = TicketOutcome("unknown", 0), TicketOutcome("kept", 0)
 
 
 class SplashTickets:
@@ -29,7 +29,7 @@ class SplashTickets:
         self._engine = engine
         self._tries = RequestBudget(tickets.N_TRIES, tickets.WINDOW_S)
 
-    def use(self, tables: TableSet, code: str, address: str, at: datetime) -> Ticketed:
+    def use(self, tables: TableSet, code: str, address: str, at: datetime) -> TicketOutcome:
         """Use the ticket of a code for an address.   Blocking.   Raises DatabaseFault; ValueError for a bad address"""
         profile = tables.decide(None, address, int(at.timestamp())).subscriber
         with reading(self._engine) as conn:
@@ -38,14 +38,14 @@ class SplashTickets:
             return UNKNOWN
         try:
             with writing(self._engine) as conn:
-                return Ticketed("open", _use(conn, asker, code, at))
+                return TicketOutcome("open", _use(conn, asker, code, at))
         except NoPerson:
             return UNKNOWN
         except NotNow:
             return KEPT
 
 
-def _use(conn: Connection, asker: Whose, code: str, at: datetime) -> int:
+def _use(conn: Connection, asker: HouseholdProfile, code: str, at: datetime) -> int:
     minutes = tickets.use(conn, asker.account, asker.profile, code, at)
     note(conn, asker.account, By("ticket", ""), "ticket used", asker.about(), at)
     return minutes

@@ -8,7 +8,7 @@ from parental.schema.lines import profiles
 from parental.schema.people import children
 
 
-class Whose(NamedTuple):
+class HouseholdProfile(NamedTuple):
     """A profile with its account, and the child whose it is."""
 
     profile: int
@@ -20,9 +20,9 @@ class Whose(NamedTuple):
         return {"line": self.profile} if self.child is None else {"child": self.child}
 
 
-def whose(conn: Connection, profile: int | None) -> Whose | None:
+def whose(conn: Connection, profile: int | None) -> HouseholdProfile | None:
     """Whose a profile is; None: no household's."""
     columns = profiles.c.id, profiles.c.account, children.c.id
     chosen = select(*columns).outerjoin(children, children.c.profile == profiles.c.id)
     row = conn.execute(chosen.where(profiles.c.id == profile)).one_or_none()
-    return None if row is None else Whose(*row)
+    return None if row is None else HouseholdProfile(*row)

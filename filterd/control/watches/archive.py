@@ -20,7 +20,7 @@ from filterd.config import Config
 from filterd.control.context import guarded
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 from parental.store.database import writing
 
 LOOK_S = 10.0  # between two looks
@@ -60,13 +60,13 @@ class ArchiveWatch:
         """Ask how it is.   Raises OSError for what it says, and where it says nothing"""
         try:
             found = (await self._archive.status()).faults
-        except ArchiveFailed as reason:
+        except ArchiveFailure as reason:
             raise OSError(str(reason)) from reason
         if found:
             raise OSError("; ".join(f"{where}: {why}" for where, why in found.items()))
 
     async def seal(self) -> None:
-        """Have signed what is not signed yet.   Raises LedgerDamaged, OSError, DatabaseFault"""
+        """Have signed what is not signed yet.   Raises LedgerDamage, OSError, DatabaseFault"""
         folder = keys_folder(self._config.state_dir)
         seal = await asyncio.to_thread(BlockSeal, folder, socket.gethostname())  # another key may have begun meanwhile
         try:
@@ -77,7 +77,7 @@ class ArchiveWatch:
             signed = await asyncio.to_thread(seal.seal, head)
             if signed is not None:
                 await self._archive.keep(signed)
-        except ArchiveFailed as reason:
+        except ArchiveFailure as reason:
             raise OSError(f"{reason}; what is not signed is in no bundle until then") from reason
 
     # ------------------------------------------------------------------------------------------------------------------

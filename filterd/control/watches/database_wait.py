@@ -14,12 +14,18 @@ from filterd.box.places import CONTROL, SPLASH, control_socket, splash_socket
 from filterd.control.context import DATABASE, guarded
 from filterd.control.service import Control
 from filterd.database.access import open_for_control
-from filterd.process.codec import Failed
-from filterd.process.control_messages import CONTROL_REQUESTS, SPLASH_REQUESTS, ControlRequest, SplashRequest, WhyClosed
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import (
+    CONTROL_REQUESTS,
+    SPLASH_REQUESTS,
+    ClosureQuery,
+    ControlRequest,
+    SplashRequest,
+)
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import tell_we_live
 from filterd.process.messages import Status
-from parental.errors import DatabaseAway, DatabaseLocked
+from parental.errors import DatabaseAway, DatabaseTimeout
 
 RETRY_S = 1.0
 STARTING = "control: it is starting; nothing done; ask again in some seconds"
@@ -73,7 +79,7 @@ class DatabaseWait:
     def _why_away(self) -> Exception | None:
         try:
             open_for_control(self._control.config).dispose()
-        except (DatabaseAway, DatabaseLocked) as reason:
+        except (DatabaseAway, DatabaseTimeout) as reason:
             return reason
         return None
 
@@ -104,12 +110,12 @@ class DatabaseWait:
     async def _answer(self, request: ControlRequest) -> object:
         if isinstance(request, Status):
             return await self._control.explainer.status()
-        return Failed(self._control.faults.get(DATABASE, STARTING))
+        return FailureReply(self._control.faults.get(DATABASE, STARTING))
 
     async def _answer_splash(self, request: SplashRequest) -> object:
-        if isinstance(request, WhyClosed):
+        if isinstance(request, ClosureQuery):
             return self._control.explainer.why_closed(request.name, request.address)
-        return Failed(self._control.faults.get(DATABASE, STARTING))
+        return FailureReply(self._control.faults.get(DATABASE, STARTING))
 
 
 async def serve_splash(control: Control, answer: Callable[[SplashRequest], Awaitable[object]]) -> asyncio.Server | None:

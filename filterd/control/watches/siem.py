@@ -11,8 +11,8 @@ import time
 from msgspec.structs import replace
 
 from filterd.control.context import Context
-from filterd.process.codec import Failed
-from filterd.process.control_messages import EventsFrom, NextEvents, Sending, SiemReport, ToldEvent
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import EventsFrom, NextEvents, SiemReport, StreamStatus, ToldEvent
 from mgmt.ledger import store
 from mgmt.ledger.event import MAX_EVENT_OCTETS
 from parental.store.database import reading
@@ -31,11 +31,11 @@ class SiemWatch:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._said: dict[str, Sending] = {}
+        self._said: dict[str, StreamStatus] = {}
         self._heard_s = time.monotonic()
 
     @property
-    def streams(self) -> dict[str, Sending]:
+    def streams(self) -> dict[str, StreamStatus]:
         """What the role has said last."""
         return self._said if self._context.config.siem.server is not None else {}
 
@@ -44,14 +44,14 @@ class SiemWatch:
         self._said = {str(name): replace(each, fault=_plain(each.fault)) for name, each in report.streams.items()}
         self._heard_s = time.monotonic()
 
-    def events(self, asked: EventsFrom) -> NextEvents | Failed:
+    def events(self, asked: EventsFrom) -> NextEvents | FailureReply:
         """The events of the ledger from one on.   Raises DatabaseFault"""
         with reading(self._context.engine) as conn:
             size = store.size(conn)
             if asked.number == NOW:
                 return NextEvents([], size, 0)
             if not 0 <= asked.number <= size:
-                return Failed(
+                return FailureReply(
                     f"ledger: event {asked.number} was asked for, and there are {size}: it was set back; "
                     "no event given; see docs/siem.md, after a restore"
                 )

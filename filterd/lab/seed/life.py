@@ -22,14 +22,14 @@ from filterd.lab.seed.month import Month, play
 from filterd.lab.seed.staff import put_staff
 from mgmt.ledger import store as ledger
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 SEED = 2026
 NODE = "lab"
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class SeedReport:
     """tokens  by who holds it;   n_letters  pushed;   n_changes  transactions"""
 
     tokens: dict[str, str] = field(default_factory=dict, repr=False)
@@ -37,15 +37,16 @@ class Filled:
     n_changes: int = 0
 
 
-def fill(config: Config, end: datetime, seed: int = SEED, homes: Sequence[Family] = FAMILIES) -> Filled:
+def fill(config: Config, end: datetime, seed: int = SEED, homes: Sequence[Family] = FAMILIES) -> SeedReport:
     """Fill the database of a configuration, which must be a new one.   end  now (aware).
 
-    Raises Missing, WrongUse, DatabaseFault as every command that opens the database; ValueError where it is filled"""
+    Raises MissingPart, WrongUse, DatabaseFault as every command that opens the database; ValueError where it is
+    filled"""
     with opened_for_control(config, acts_as="") as engine:
         return _fill(engine, config, Month(end, ZoneInfo(config.parental.timezone), Random(seed)), homes)
 
 
-def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family]) -> Filled:
+def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family]) -> SeedReport:
     zone = config.parental.timezone
     with writing(engine) as conn:
         if ledger.size(conn):
@@ -53,10 +54,12 @@ def _fill(engine: Engine, config: Config, month: Month, homes: Sequence[Family])
         staff = put_staff(conn, month.begin)
     letters = orders.letters_of(month)
     changes = families.changes_of(month, homes)
-    changes += orders.changes_of(month, letters, orders.Desk(staff.clerks, Protected(config.protected.names), zone))
+    changes += orders.changes_of(
+        month, letters, orders.Desk(staff.clerks, ProtectedNames(config.protected.names), zone)
+    )
     changes += blocks.changes_of(month, letters, blocks.Traffic(homes, pseudonym_key(config.state_dir), NODE))
     changes += reports.changes_of(month, zone)
     n_changes = play(engine, changes)
     with writing(engine) as conn:
         parents = families.put_parents(conn, month.end, homes)
-    return Filled({**staff.tokens, **parents}, len(letters), n_changes)
+    return SeedReport({**staff.tokens, **parents}, len(letters), n_changes)

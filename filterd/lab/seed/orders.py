@@ -25,7 +25,7 @@ from mgmt.orders.approvals import EMERGENCY, Person, Proposal, approve, propose
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import check_deadline, judge_entries, parse_order
 from rules.lists.source import describe_source
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 LIST = "pta"
 LIST_LETTERS = ("PTA-2026-0000", "PTA-2026-0001", "PTA-2026-0002")  # as filterd.lab.gateway.write_orders() names them
@@ -73,7 +73,7 @@ class Desk:
     """What pushes are judged by.   clerks  who pushes, by issuer;   zone  of receipts"""
 
     clerks: Mapping[str, Actor]
-    protected: Protected
+    protected: ProtectedNames
     zone: str
 
 

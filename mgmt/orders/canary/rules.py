@@ -41,7 +41,7 @@ class Outcome(enum.StrEnum):
     OVER = "over"  # taken back, lapsed or refused meanwhile
 
 
-class Seen(NamedTuple):
+class CanaryEvidence(NamedTuple):
     """What is known of a canary.
 
     until_s  unix seconds; None: not every worker serves it yet;   n_left  entries that are tried
@@ -55,27 +55,27 @@ class Seen(NamedTuple):
     baseline: float | None = None
 
 
-class Ending(NamedTuple):
+class CanaryEnd(NamedTuple):
     """How a canary ends, and why."""
 
     outcome: Outcome
     reason: str
 
 
-def ending_of(seen: Seen, policy: Policy, now_s: int) -> Ending | None:
+def ending_of(seen: CanaryEvidence, policy: Policy, now_s: int) -> CanaryEnd | None:
     """How a canary ends at a moment; None: it goes on."""
     if not seen.n_left:
-        return Ending(Outcome.OVER, "nothing of it is left to try")
+        return CanaryEnd(Outcome.OVER, "nothing of it is left to try")
     if seen.until_s is None:
         return None
     if seen.n_wide:
-        return Ending(Outcome.ROLLED_BACK, f"names next to its entries are blocked ({seen.n_wide:,})")
+        return CanaryEnd(Outcome.ROLLED_BACK, f"names next to its entries are blocked ({seen.n_wide:,})")
     if why := _too_much(seen, policy):
-        return Ending(Outcome.ROLLED_BACK, f"{seen.peak:,} blocks in one minute, more than {why}")
-    return Ending(Outcome.PASSED, "no fault in its time") if seen.until_s <= now_s else None
+        return CanaryEnd(Outcome.ROLLED_BACK, f"{seen.peak:,} blocks in one minute, more than {why}")
+    return CanaryEnd(Outcome.PASSED, "no fault in its time") if seen.until_s <= now_s else None
 
 
-def _too_much(seen: Seen, policy: Policy) -> str:
+def _too_much(seen: CanaryEvidence, policy: Policy) -> str:
     """What the blocks of the worst minute are more than; '': they are not too many."""
     if 0 < policy.most_blocks < seen.peak:
         return f"{policy.most_blocks:,}"

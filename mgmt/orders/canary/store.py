@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, delet
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.canary.rules import Ending, Outcome, Policy, Seen, ending_of
+from mgmt.orders.canary.rules import CanaryEnd, CanaryEvidence, Outcome, Policy, ending_of
 from mgmt.orders.events import note_order
 from mgmt.orders.live import OPEN_CANARIES, REVISION
 from mgmt.orders.model import PENDING
@@ -34,14 +34,14 @@ from parental.store.revision import raise_revision
 ROLLED_BACK_FROM = "rolled back from its canary: "  # begins the reason of an entry
 RUNNING = "running"
 WAITING = "waiting"  # for the workers of the canary gateway
-_UNCONFIGURED = Ending(Outcome.PASSED, "no canary gateway is configured any more")
+_UNCONFIGURED = CanaryEnd(Outcome.PASSED, "no canary gateway is configured any more")
 _BATCH = 500
 _FRESH: Mapping[str, Any] = {"since_s": None, "until_s": None, "n_blocks": 0, "peak": 0, "baseline": None}
 _HOUR = 60  # minutes that an order is compared with
 _KEPT = 2 * _HOUR  # minutes: an hour before a canary that began an hour ago
 
 
-class Blocked(NamedTuple):
+class BlockCount(NamedTuple):
     """Blocks of an order in one second."""
 
     order: int
@@ -118,7 +118,7 @@ def rolled_back(conn: Connection) -> dict[int, str]:
     return {row.id: f"{ROLLED_BACK_FROM}{row.reason}" for row in found}
 
 
-def count_blocks(conn: Connection, gateway: str, met: Iterable[Blocked]) -> None:
+def count_blocks(conn: Connection, gateway: str, met: Iterable[BlockCount]) -> None:
     """Count what a gateway has blocked for orders that it tries, and for all others, each in its own minute: what a
     worker tells late belongs to the minute in which it was.   conn  of the role of records"""
     tried = _tried(conn, gateway)
@@ -180,9 +180,9 @@ def _open_here(conn: Connection, policy: Policy) -> list[Row[Any]]:
     return [row for row in _open(conn) if row.gateway == policy.here]
 
 
-def _ending(conn: Connection, policy: Policy, row: Row[Any], now_s: int) -> Ending | None:
+def _ending(conn: Connection, policy: Policy, row: Row[Any], now_s: int) -> CanaryEnd | None:
     n_left = conn.execute(select(func.count()).select_from(entries).where(_is_tried(row))).scalar_one()
-    seen = Seen(row.until_s, n_left, _n_wide(conn, row), row.peak, row.baseline)
+    seen = CanaryEvidence(row.until_s, n_left, _n_wide(conn, row), row.peak, row.baseline)
     return ending_of(seen, policy, now_s)
 
 
@@ -203,7 +203,7 @@ def _n_wide(conn: Connection, row: Row[Any]) -> int:
     return 0 if report is None else len(json.loads(report).get("too_wide", ()))
 
 
-def _end(conn: Connection, row: Row[Any], ending: Ending, at: datetime) -> None:
+def _end(conn: Connection, row: Row[Any], ending: CanaryEnd, at: datetime) -> None:
     said: dict[str, Any] = {"outcome": ending.outcome.value, "reason": ending.reason, "ended_s": int(at.timestamp())}
     if ending.outcome is Outcome.ROLLED_BACK:
         said["nonce"] = secrets.token_hex()

@@ -37,7 +37,7 @@ OF_CLOCK = (
 _EVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Said(msgspec.Struct, frozen=True):
+class AlarmMessage(msgspec.Struct, frozen=True):
     """What is sent of an alarm.   ground  None: it is not for a letter;   link  None: the desk has no address"""
 
     order: int
@@ -49,7 +49,7 @@ class Said(msgspec.Struct, frozen=True):
     link: str | None
 
 
-class Given(NamedTuple):
+class OrderAlarm(NamedTuple):
     """An alarm that was given just now."""
 
     order: int
@@ -58,7 +58,7 @@ class Given(NamedTuple):
 
 def give_due(
     conn: Connection, rules: Rules, contacts: Sequence[Contact], at: datetime, desk: str | None = None
-) -> list[Given]:
+) -> list[OrderAlarm]:
     """Give the alarms that are due at a moment.   conn  may write;   desk  where browsers reach it"""
     given = []
     for order, clock in _running(conn, rules):
@@ -67,7 +67,7 @@ def give_due(
         if not new:
             continue
         alarm = new[-1]
-        given.append(Given(order.id, alarm))
+        given.append(OrderAlarm(order.id, alarm))
         n = put_notices(conn, order.id, alarm, contacts, _text(order, clock, alarm, desk), at)
         said = {"alarm": alarm.value, "due": _iso(clock.due), "messages": n}
         note_order(conn, order.id, "deadline alarm", at, CONTROL, **said)
@@ -120,7 +120,9 @@ def text_of(order: Row[Any], alarm: Alarm, received: datetime, due: datetime, by
     """What is sent of an alarm."""
     ground = None if is_sealed(order) else order.ground
     link = None if desk is None else f"{desk}/desk/orders/{order.id}"
-    return msgspec.json.encode(Said(order.id, ground, alarm.value, _iso(received), _iso(due), by, link)).decode()
+    return msgspec.json.encode(
+        AlarmMessage(order.id, ground, alarm.value, _iso(received), _iso(due), by, link)
+    ).decode()
 
 
 def _iso(at: datetime) -> str:

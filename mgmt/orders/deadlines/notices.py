@@ -35,7 +35,7 @@ class Contact(NamedTuple):
     least: Alarm
 
 
-class Failing(NamedTuple):
+class FailingReceiver(NamedTuple):
     """A receiver that did not take what was tried last.   n  messages that wait for it"""
 
     receiver: str
@@ -95,13 +95,13 @@ def find_notice(conn: Connection, number: int) -> Row[Any] | None:
     return conn.execute(chosen).one_or_none()
 
 
-def failing(conn: Connection) -> list[Failing]:
+def failing(conn: Connection) -> list[FailingReceiver]:
     """Receivers that did not take what was tried, with the fault of the newest message."""
     tried = select(order_notices).where(order_notices.c.state == WAITING, order_notices.c.fault.is_not(None))
-    found: dict[str, Failing] = {}
+    found: dict[str, FailingReceiver] = {}
     for row in conn.execute(tried.order_by(order_notices.c.receiver, order_notices.c.id)):
         n = found[row.receiver].n if row.receiver in found else 0
-        found[row.receiver] = Failing(row.receiver, n + 1, row.fault)
+        found[row.receiver] = FailingReceiver(row.receiver, n + 1, row.fault)
     return list(found.values())
 
 

@@ -28,7 +28,7 @@ _BATCH = 500
 ENFORCED = (State.ENFORCED, State.PARTIALLY_ENFORCED)
 
 
-class Took(NamedTuple):
+class Durations(NamedTuple):
     """How long it took, in seconds.   n  orders that have come so far;   median_s, p95_s  None: none has"""
 
     n: int
@@ -48,8 +48,8 @@ class Statistics(NamedTuple):
 
     issuer: str
     orders: int
-    enforced: Took
-    confirmed: Took
+    enforced: Durations
+    confirmed: Durations
     in_time: int
     late: int
     overdue: int
@@ -83,13 +83,13 @@ def statistics_of(
     return [_statistics(name, found[name]) for name in sorted(found)]
 
 
-def took(seconds: Sequence[float]) -> Took:
+def took(seconds: Sequence[float]) -> Durations:
     """Median and 95th percentile, by the nearest rank."""
     if not seconds:
-        return Took(0, None, None)
+        return Durations(0, None, None)
     ranked = sorted(seconds)
     median_s, p95_s = (ranked[-(-len(ranked) * percent // 100) - 1] for percent in (50, 95))
-    return Took(len(ranked), median_s, p95_s)
+    return Durations(len(ranked), median_s, p95_s)
 
 
 def seconds_to(row: Row[Any], steps: Sequence[Step], states: Sequence[State]) -> float | None:

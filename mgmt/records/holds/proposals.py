@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, insert, select
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, NotApproved
+from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, ApprovalRefusal
 from mgmt.orders.events import note_approval, told
 from mgmt.orders.signatures import proposer_of, refuse_many
 from mgmt.records.holds.scope import Scope, scope_of
@@ -49,7 +49,7 @@ def propose_hold(conn: Connection, wanted: NewHold, mail: str, through: str, at:
     """Write a proposal down, which its proposer is to sign; the approval.
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
-    Raises NotApproved."""
+    Raises ApprovalRefusal."""
     _check(conn, wanted, at)
     stored = conn.execute(insert(legal_holds).values(wanted.scope._asdict()))
     assert stored.inserted_primary_key is not None
@@ -67,10 +67,10 @@ def propose_hold(conn: Connection, wanted: NewHold, mail: str, through: str, at:
 def propose_release(
     conn: Connection, hold: int, reason: str, reference: str, mail: str, through: str, at: datetime
 ) -> Row[Any]:
-    """The same of the release of a hold that has begun.   Raises NotApproved."""
+    """The same of the release of a hold that has begun.   Raises ApprovalRefusal."""
     found = find_hold(conn, hold)
     if found is None or found.begun_ms is None or found.lapsed_ms is not None:
-        raise NotApproved(f"hold {hold}: is not in force; nothing proposed; see: filterd audit holds")
+        raise ApprovalRefusal(f"hold {hold}: is not in force; nothing proposed; see: filterd audit holds")
     scope = scope_of(found)
     row: dict[str, Any] = {
         "kind": RELEASE,
@@ -100,11 +100,13 @@ def shown_holds(conn: Connection, most: int) -> list[LegalHold]:
 
 
 def rounded_span(since: datetime | None, until: datetime) -> tuple[int, int]:
-    """The whole seconds in which a span of time is.   since  None: from the first record   Raises NotApproved"""
+    """The whole seconds in which a span of time is.   since  None: from the first record   Raises ApprovalRefusal"""
     try:
         return (0 if since is None else math.floor(since.timestamp())), math.ceil(until.timestamp())
     except (OverflowError, ValueError) as reason:
-        raise NotApproved("since, until: a year that there is not; nothing proposed; write another time") from reason
+        raise ApprovalRefusal(
+            "since, until: a year that there is not; nothing proposed; write another time"
+        ) from reason
 
 
 def of_approvals() -> Any:
@@ -140,7 +142,7 @@ def collateral_of(scope: Scope) -> str:
 def _proposed(conn: Connection, row: dict[str, Any], scope: Scope, mail: str, through: str, at: datetime) -> Row[Any]:
     for field in ("reason", "reference"):
         if not row[field].strip():
-            raise NotApproved(f"{field}: missing; nothing proposed; write it")
+            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
     member = proposer_of(conn, mail, at)
     refuse_many(conn, OF_HOLDS, "legal holds")
     row |= {
@@ -160,16 +162,18 @@ def _proposed(conn: Connection, row: dict[str, Any], scope: Scope, mail: str, th
 def _check(conn: Connection, wanted: NewHold, at: datetime) -> None:
     scope = wanted.scope
     if not FIRST_S <= scope.since_s < scope.until_s <= LAST_S:
-        raise NotApproved("until: not after since; nothing proposed; name records of a span of time")
+        raise ApprovalRefusal("until: not after since; nothing proposed; name records of a span of time")
     if not at < wanted.ends <= at + LONGEST:
-        raise NotApproved(f"ends: not within {LONGEST.days} days from now; nothing proposed; write another day")
+        raise ApprovalRefusal(f"ends: not within {LONGEST.days} days from now; nothing proposed; write another day")
     if scope.subscriber is not None and not _is_pseudonym(scope.subscriber):
-        raise NotApproved(f"subscriber: no pseudonym; nothing proposed; write {PSEUDONYM_DIGITS} hexadecimal digits")
+        raise ApprovalRefusal(
+            f"subscriber: no pseudonym; nothing proposed; write {PSEUDONYM_DIGITS} hexadecimal digits"
+        )
     if scope.order is not None and conn.execute(select(orders.c.id).where(orders.c.id == scope.order)).first() is None:
-        raise NotApproved(f"order {scope.order}: not found; nothing proposed; write its number")
+        raise ApprovalRefusal(f"order {scope.order}: not found; nothing proposed; write its number")
     is_open = approvals.c.kind == LEGAL_HOLD, approvals.c.lapsed_ms.is_(None)
     if conn.execute(select(func.count()).where(*is_open)).scalar_one() >= MOST_HOLDS:
-        raise NotApproved(f"{MOST_HOLDS} legal holds have not ended; nothing proposed; release one, or widen it")
+        raise ApprovalRefusal(f"{MOST_HOLDS} legal holds have not ended; nothing proposed; release one, or widen it")
 
 
 def _is_pseudonym(text: str) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
-from mgmt.records.block_ledger import HOUSEHOLD, Wanted, iter_csam_counts
+from mgmt.records.block_ledger import HOUSEHOLD, RecordQuery, iter_csam_counts
 from mgmt.records.statistics.disclosure import Values
 from mgmt.records.wrong_blocks import OUTCOMES
 from parental.schema.records import blocks
@@ -50,8 +50,8 @@ class Month(NamedTuple):
     until_s: int
 
     @property
-    def wanted(self) -> Wanted:
-        return Wanted(self.since_s, self.until_s)
+    def wanted(self) -> RecordQuery:
+        return RecordQuery(self.since_s, self.until_s)
 
 
 class Quarter(NamedTuple):
@@ -88,7 +88,7 @@ def last_quarter(at: datetime, zone: ZoneInfo, delay: timedelta) -> Quarter:
     return Quarter(day.year, number, zone) if number else Quarter(day.year - 1, 4, zone)
 
 
-def groups_of_rows(conn: Connection, wanted: Wanted) -> list[Group]:
+def groups_of_rows(conn: Connection, wanted: RecordQuery) -> list[Group]:
     """Of the records in the database.   Cost: one pass over those of the span"""
     columns = [blocks.c[name] for name in COUNTED]
     counted = (

@@ -41,7 +41,7 @@ class _Group(NamedTuple):
         return Row(tuple(shared), sum(self.counts))
 
 
-class _Summed(NamedTuple):
+class _GroupSum(NamedTuple):
     """A group's row, how many of its cells are not small, and how much these are together."""
 
     row: Row
@@ -111,9 +111,9 @@ def _with_complements(done: list[_Group], left: list[_Group], widened: Sequence[
     return [*others, rest]
 
 
-def _summed(group: _Group) -> _Summed:
+def _summed(group: _Group) -> _GroupSum:
     large = [count for count in group.counts if count >= LEAST]
-    return _Summed(group.row, len(large), sum(large))
+    return _GroupSum(group.row, len(large), sum(large))
 
 
 def _is_enough(n_large: int, large: int) -> bool:
@@ -121,7 +121,7 @@ def _is_enough(n_large: int, large: int) -> bool:
     return n_large > 0 and large >= LEAST * n_large + LEAST - 1
 
 
-def _nearest(others: Mapping[_Group, _Summed], rest: _Summed, widened: Sequence[int]) -> _Group:
+def _nearest(others: Mapping[_Group, _GroupSum], rest: _GroupSum, widened: Sequence[int]) -> _Group:
     """One that is enough, if there is any; of these one with which the row gives up least; of these the smallest."""
 
     def rank(group: _Group) -> tuple[bool, list[bool], int]:

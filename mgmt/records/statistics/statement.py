@@ -60,7 +60,7 @@ class Bypass(Struct, kw_only=True, forbid_unknown_fields=True):
     count: Count
 
 
-class Took(Struct, kw_only=True, forbid_unknown_fields=True):
+class DurationFigures(Struct, kw_only=True, forbid_unknown_fields=True):
     """From the receipt of an order, in milliseconds."""
 
     orders: Annotated[int, Meta(ge=0, description="That have come so far.")]
@@ -73,8 +73,8 @@ class Orders(Struct, kw_only=True, forbid_unknown_fields=True):
 
     issuer: str
     orders: int
-    enforced: Took
-    confirmed: Took
+    enforced: DurationFigures
+    confirmed: DurationFigures
     in_time: int
     late: int
     overdue: int

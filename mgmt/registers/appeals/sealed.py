@@ -26,7 +26,7 @@ MAX_ADDRESS_OCTETS, MAX_CONTACT_OCTETS, MAX_ISP_OCTETS = 2048, 256, 1024
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
-class NotOpened(Exception):
+class BadSeal(Exception):
     """It is no appeal, was sealed for another key, or was changed; the message says which of them can be told."""
 
 
@@ -50,16 +50,16 @@ def seal(appeal: Appeal, recipient: bytes) -> bytes:
 
 
 def open_sealed(sealed: bytes, private: X25519PrivateKey) -> Appeal:
-    """Open it.   Raises NotOpened"""
+    """Open it.   Raises BadSeal"""
     if not looks_sealed(sealed):
-        raise NotOpened(f"it is no appeal, which has {SEALED_OCTETS} octets and begins with {MAGIC.decode()}")
+        raise BadSeal(f"it is no appeal, which has {SEALED_OCTETS} octets and begins with {MAGIC.decode()}")
     try:
         message = _SUITE.decrypt(sealed[len(MAGIC) :], private, info=MAGIC)
         return msgspec.json.decode(message.rstrip(b"\0"), type=Appeal)
     except InvalidTag:
-        raise NotOpened("it was sealed for another key, or changed on its way") from None
+        raise BadSeal("it was sealed for another key, or changed on its way") from None
     except ValueError as reason:  # a message that no splash writes
-        raise NotOpened("it opens, and holds no appeal: not written by a splash") from reason
+        raise BadSeal("it opens, and holds no appeal: not written by a splash") from reason
 
 
 def looks_sealed(octets: bytes) -> bool:

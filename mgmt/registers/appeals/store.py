@@ -36,7 +36,7 @@ _SHOWN = (
 )
 
 
-class Shown(NamedTuple):
+class AppealView(NamedTuple):
     """An appeal as people of the box see it.   number  that its writer was told;   times  (aware)"""
 
     number: str
@@ -115,7 +115,7 @@ def answer(conn: Connection, number: str, outcome: str, at: datetime, by: Actor)
     _note(conn, "appeal answered", number, by, at, {"outcome": outcome, **before})
 
 
-def shown(conn: Connection, limit: int) -> list[Shown]:
+def shown(conn: Connection, limit: int) -> list[AppealView]:
     """Those that are not answered, the oldest first, and then those that are, the last one first."""
     order = (appeals.c.answered_s.is_not(None), appeals.c.answered_s.desc(), appeals.c.id)
     return [_shown(row) for row in conn.execute(select(*_SHOWN).order_by(*order).limit(limit))]
@@ -140,9 +140,9 @@ def _note(
     append(conn, Event(ORDERS, action, by, {"appeal": number}, said or {}), at)
 
 
-def _shown(row: Any) -> Shown:
+def _shown(row: Any) -> AppealView:
     received, sent, answered = (
         None if s is None else datetime.fromtimestamp(s, UTC) for s in (row.received_s, row.sent_s, row.answered_s)
     )
     assert received is not None
-    return Shown(row.reference, row.state, received, sent, row.outcome, answered)
+    return AppealView(row.reference, row.state, received, sent, row.outcome, answered)

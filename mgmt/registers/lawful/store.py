@@ -30,7 +30,7 @@ class Conflict(ValueError):
     """The register has it already, or has come further; the message says which."""
 
 
-class Asked(NamedTuple):
+class AuthorityLetter(NamedTuple):
     """What an authority's letter says.   issued  its day, as 2026-08-04;   kind  of KINDS"""
 
     authority: str
@@ -51,7 +51,7 @@ class Signer(NamedTuple):
         return f"{self.actor.kind} {self.actor.name}"
 
 
-def record(conn: Connection, asked: Asked, by: Signer, now: datetime, today: date) -> Row[Any]:
+def record(conn: Connection, asked: AuthorityLetter, by: Signer, now: datetime, today: date) -> Row[Any]:
     """Write a request down.   today  where the operator is.   Raises BadRequest, Conflict"""
     row = {
         **{name: check_text(name, getattr(asked, name)) for name in ("authority", "reference", "basis")},

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, insert, select
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import OF_SETTINGS, NotApproved
+from mgmt.orders.approvals import OF_SETTINGS, ApprovalRefusal
 from mgmt.orders.events import note_approval, told
-from mgmt.orders.held_settings import SETTINGS, Agreed, digest_of, json_of, newest_rows, since_of
+from mgmt.orders.held_settings import SETTINGS, SettingsAgreement, digest_of, json_of, newest_rows, since_of
 from mgmt.orders.signatures import proposer_of, refuse_many
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of
@@ -48,11 +48,11 @@ def propose_settings(
 
     through  by whom it is sent;   check_pages  as change() has it
 
-    Raises NotApproved; BadRequest for what no page can show."""
+    Raises ApprovalRefusal; BadRequest for what no page can show."""
     member = proposer_of(conn, words.proposer, at)
     for field in ("reason", "reference"):
         if not getattr(words, field).strip():
-            raise NotApproved(f"{field}: missing; nothing proposed; write it")
+            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
     refuse_many(conn, OF_SETTINGS, "settings")
     agreed = _agreed(conn, of_file, said, at, check_pages)
     row = {
@@ -75,7 +75,7 @@ def propose_settings(
     return found
 
 
-def noted_of(approval: Row[Any], agreed: Agreed) -> dict[str, Value]:
+def noted_of(approval: Row[Any], agreed: SettingsAgreement) -> dict[str, Value]:
     """What the ledger says of it: what pages show, before and after, which everybody may read."""
     shown = {"before": shown_text(agreed.before), "after": shown_text(agreed.after)}
     return {**shown, "reference": told(approval.reference)}
@@ -84,11 +84,13 @@ def noted_of(approval: Row[Any], agreed: Agreed) -> dict[str, Value]:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _agreed(conn: Connection, of_file: Settings, said: DeskSettings, at: datetime, check_pages: CheckPages) -> Agreed:
+def _agreed(
+    conn: Connection, of_file: Settings, said: DeskSettings, at: datetime, check_pages: CheckPages
+) -> SettingsAgreement:
     changed, known = changes(conn, of_file, said, at, check_pages), newest_rows(conn)
     before = values_of(desk_over_file(of_file, said_by_desk(conn)))
     after = values_of(desk_over_file(of_file, said_with(conn, changed)))
-    return Agreed(
+    return SettingsAgreement(
         {name: before[name] for name in changed},
         {name: after[name] for name in changed},
         {name: getattr(said, name) for name in changed},

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.orders.held_settings import HELD, Agreed, json_of, newest_rows
+from mgmt.orders.held_settings import HELD, SettingsAgreement, json_of, newest_rows
 from mgmt.registers.settings.checks import check
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of
@@ -78,7 +78,9 @@ def changes(
     return changed
 
 
-def put_agreed(conn: Connection, agreed: Agreed, approval: Row[Any], by: tuple[Actor, Actor], at: datetime) -> None:
+def put_agreed(
+    conn: Connection, agreed: SettingsAgreement, approval: Row[Any], by: tuple[Actor, Actor], at: datetime
+) -> None:
     """Store what two persons have agreed to.   conn  of control;   by  the second person, and the first"""
     for name in agreed.said:
         shown: dict[str, Value] = {"before": shown_text(agreed.before[name]), "after": shown_text(agreed.after[name])}

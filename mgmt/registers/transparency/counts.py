@@ -22,7 +22,7 @@ from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import steps_of
 from mgmt.records.statistics.cells import NONE
 from mgmt.records.statistics.disclosure import LEAST, Values, groups_of
-from mgmt.registers.transparency.statement import Directed
+from mgmt.registers.transparency.statement import OrderGroup
 from mgmt.staff.issuers import folded
 from parental.schema.orders import entries, letters, orders
 from parental.schema.reports import wrong_blocks
@@ -40,7 +40,7 @@ class _Order(NamedTuple):
     entries: Counter[str]  # by status
 
 
-def directed(conn: Connection, since: datetime, until: datetime, hidden: Sequence[str]) -> list[Directed]:
+def directed(conn: Connection, since: datetime, until: datetime, hidden: Sequence[str]) -> list[OrderGroup]:
     """Rows of orders received from `since` on and before `until`.   hidden  issuers whose orders are in none"""
     found: dict[Values, list[_Order]] = {}
     for each in _orders(conn, since, until, hidden):
@@ -92,10 +92,10 @@ def _category(order: Row[Any]) -> str:
     return CSAM if is_sealed(order) else order.ground or NONE
 
 
-def _row(values: tuple[str | None, ...], some: Sequence[_Order]) -> Directed:
+def _row(values: tuple[str | None, ...], some: Sequence[_Order]) -> OrderGroup:
     statuses: Counter[str] = sum((each.entries for each in some), Counter())
     issuer, category = values
-    return Directed(
+    return OrderGroup(
         issuer=issuer,
         category=category,
         orders=len(some),

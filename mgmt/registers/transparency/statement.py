@@ -19,7 +19,7 @@ from mgmt.records.statistics.statement import Appeals, Said
 FORMAT: Literal["filterd-transparency/1"] = "filterd-transparency/1"
 
 
-class Directed(Struct, kw_only=True, forbid_unknown_fields=True):
+class OrderGroup(Struct, kw_only=True, forbid_unknown_fields=True):
     """Orders that are alike, or a sum of such of which some are below ten.
 
     in_force, protected, held, released   of their entries, as they stood when this was made"""
@@ -44,7 +44,7 @@ class Statement(Struct, kw_only=True, forbid_unknown_fields=True):
     made: Annotated[str, Meta(description="When, in UTC.")]
     least: Annotated[int, Meta(description="A smaller count is in a sum alone.")]
     leaves_out: Annotated[bool, Meta(description="Whether there are issuers whose orders are not counted.")]
-    orders: list[Directed]
+    orders: list[OrderGroup]
     appeals: Annotated[list[Appeals] | None, Meta(description="null: they are in the statistics of the quarter.")]
     answered_ms: Annotated[int | None, Meta(description="Median from report to answer; null: fewer than ten answers.")]
 

@@ -52,7 +52,7 @@ class ChildDetails(Struct, forbid_unknown_fields=True):
     drawing: Drawing | UnsetType | None = UNSET
 
 
-class Belonging(Struct, forbid_unknown_fields=True, omit_defaults=True):
+class AccountPart(Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A line, or of a line a device that has a token, or a prefix."""
 
     line: Number
@@ -112,7 +112,7 @@ class AccountHead(Struct, kw_only=True):
     created: Annotated[str | None, Meta(description="RFC 3339; null: before there were accounts.")]
 
 
-class Offered(Struct):
+class RuleOffer(Struct):
     """What a line can enforce, and what of it a child can have."""
 
     rules: list[str]
@@ -127,7 +127,7 @@ class AccountLine(Struct, kw_only=True):
     province: str | None
     profile: Annotated[int, Meta(description="Whose rules it follows: its own number, or a child's profile.")]
     level: Literal["H", "K", "D", "S"]
-    offers: Offered
+    offers: RuleOffer
 
 
 class AccountChild(Struct, kw_only=True):
@@ -138,7 +138,7 @@ class AccountChild(Struct, kw_only=True):
     birth_year: int | None
     drawing: str | None
     profile: int
-    has: list[Belonging]
+    has: list[AccountPart]
     offers: list[str]
 
 
@@ -229,7 +229,7 @@ class RefusedRow(Struct):
     detail: str
 
 
-class Provisioned(Struct, kw_only=True):
+class ProvisioningReport(Struct, kw_only=True):
     """What became of rows."""
 
     new: int

@@ -25,14 +25,14 @@ from mgmt.web.api.account_shapes import (
     AccountHead,
     AccountLine,
     AccountPage,
+    AccountPart,
     Before,
-    Belonging,
     ChangedAccount,
     Doer,
     History,
     HouseholdEvent,
     LinePlace,
-    Offered,
+    RuleOffer,
     WholeAccount,
 )
 from mgmt.web.api.subscribers import PAGE, live_receipt
@@ -184,13 +184,13 @@ def _line(conn: Connection, row: Row[Any], closable: Collection[str]) -> Account
         province=row.province,
         profile=row.profile,
         level=offer.level.value,
-        offers=Offered(_enforced(offer.rules, closable), list(offer.children)),
+        offers=RuleOffer(_enforced(offer.rules, closable), list(offer.children)),
     )
 
 
 def _child(conn: Connection, child: Child, closable: Collection[str]) -> AccountChild:
     told = {key: value for key, value in asdict(child).items() if key != "account"}
-    has = [Belonging(**each) for each in belongings(conn, child)]
+    has = [AccountPart(**each) for each in belongings(conn, child)]
     return AccountChild(**told, has=has, offers=_enforced(rules_of(conn, child.profile), closable))
 
 

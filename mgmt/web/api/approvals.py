@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 from webauthn.helpers import bytes_to_base64url
 
 from mgmt.contract.shapes import MAX_NUMBER, After, Instant, Line, Next
-from mgmt.orders.approvals import WHOLE, NotApproved, Proposal, page_of_approvals
+from mgmt.orders.approvals import WHOLE, ApprovalRefusal, Proposal, page_of_approvals
 from mgmt.orders.pushed import MAX_ENTRIES
 from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
 from mgmt.orders.store import find_order_by_id
@@ -141,7 +141,7 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
 
     try:
         return json_response(await write(request, work), 201)
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
 
 
@@ -159,7 +159,7 @@ async def put_signature(request: web.Request, _: Principal) -> web.Response:
 
     try:
         why = await write(request, work)
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(409, str(reason), "approval") from reason
     if why is not None:
         raise Problem(422, why, "/response")

@@ -24,9 +24,9 @@ from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
 from mgmt.ledger.event import PULLS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.records import block_ledger
-from mgmt.records.block_archive import ArchiveFailed, order_names
+from mgmt.records.block_archive import ArchiveFailure, order_names
 from mgmt.records.block_forms import FORMS, Form, iso
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.web.kit.app_context import ARCHIVE, CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
@@ -89,11 +89,11 @@ async def pull_blocks(request: web.Request, principal: Principal) -> web.StreamR
     """Pull the records of what was blocked, as a stream."""
     said = query_of(request, Pull)
     since_s, until_s = span_of(request, said)
-    wanted = Wanted(since_s, until_s, said.order, said.list, said.category, said.channel, said.province)
+    wanted = RecordQuery(since_s, until_s, said.order, said.list, said.category, said.channel, said.province)
     return await stream_blocks(request, principal, wanted, said.format)
 
 
-async def stream_blocks(request: web.Request, by: Puller, wanted: Wanted, form: str) -> web.StreamResponse:
+async def stream_blocks(request: web.Request, by: Puller, wanted: RecordQuery, form: str) -> web.StreamResponse:
     """The records that are wanted, as a stream.   form  ndjson, csv or parquet"""
     if form == PARQUET and ARCHIVE not in request.app:
         raise unfit("?format", "records are rows of the database here", "write ndjson or csv")
@@ -103,7 +103,7 @@ async def stream_blocks(request: web.Request, by: Puller, wanted: Wanted, form: 
     return await _stream_rows(request, wanted, FORMS[form])
 
 
-async def note_blocks(request: web.Request, by: Puller, wanted: Wanted, form: str) -> None:
+async def note_blocks(request: web.Request, by: Puller, wanted: RecordQuery, form: str) -> None:
     """Write down that someone takes records of blocks."""
     since_s, until_s = wanted.since_s, wanted.until_s
     asked: dict[str, Value] = {"since": iso(since_s), "until": iso(until_s), "format": form, **wanted.equal()}
@@ -112,7 +112,7 @@ async def note_blocks(request: web.Request, by: Puller, wanted: Wanted, form: st
     log.info("audit pull: %s %s takes blocks of %d to %d as %s", by.actor.kind, by.actor.name, since_s, until_s, form)
 
 
-async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.StreamResponse:
+async def _stream_rows(request: web.Request, wanted: RecordQuery, form: Form) -> web.StreamResponse:
     """The records of a database."""
     chosen: dict[str, Any] = {"without": block_ledger.HOUSEHOLD, "equal": wanted.equal()}
     pages = partial(block_ledger.page_of_blocks, since_s=wanted.since_s, until_s=wanted.until_s, **chosen)
@@ -127,7 +127,7 @@ async def _stream_rows(request: web.Request, wanted: Wanted, form: Form) -> web.
     return response
 
 
-async def _stream_files(request: web.Request, wanted: Wanted, form: str, node: str) -> web.StreamResponse:
+async def _stream_files(request: web.Request, wanted: RecordQuery, form: str, node: str) -> web.StreamResponse:
     """The records of this box's archive."""
     await refuse_moving(request)
     orders = await read(request, order_names)
@@ -150,7 +150,7 @@ async def stream_of_archive(
     async with aclosing(found) as pieces:
         try:
             first = await anext(pieces, b"")
-        except ArchiveFailed as reason:
+        except ArchiveFailure as reason:
             raise Problem(503, f"{reason}; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60) from reason
         response = await _begun(request, media_type, {"Filterd-Node": node})
         try:
@@ -158,7 +158,7 @@ async def stream_of_archive(
             async for piece in pieces:
                 await response.write(piece)
             await response.write_eof()
-        except ArchiveFailed as reason:
+        except ArchiveFailure as reason:
             log.error("audit pull: %s; its connection is closed before its end", reason)
             if request.transport is not None:
                 request.transport.abort()

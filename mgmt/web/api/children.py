@@ -12,7 +12,7 @@ from msgspec import UNSET
 from sqlalchemy import Connection
 
 from mgmt.registers.households import note_choice
-from mgmt.web.api.account_shapes import Belonging, ChangedAccount, ChildDetails, ChildRules, NewChild
+from mgmt.web.api.account_shapes import AccountPart, ChangedAccount, ChildDetails, ChildRules, NewChild
 from mgmt.web.api.accounts import live_account, number_in, own_account, tried
 from mgmt.web.api.line_shapes import Pause, Wishes
 from mgmt.web.api.subscribers import fit, wishes_in, wishes_shown
@@ -69,7 +69,7 @@ async def remove_child(request: web.Request, principal: Principal) -> web.Respon
 
 async def take(request: web.Request, principal: Principal) -> web.Response:
     """Have a line, or a part of it, follow a child's rules."""
-    what = await body_of(request, Belonging)
+    what = await body_of(request, AccountPart)
 
     def change(conn: Connection, child: Child) -> None:
         kind = _assign(conn, child.account, what, child)
@@ -80,7 +80,7 @@ async def take(request: web.Request, principal: Principal) -> web.Response:
 
 async def give_back(request: web.Request, principal: Principal) -> web.Response:
     """Have a line, or a part of it, follow its own rules again."""
-    what = await body_of(request, Belonging)
+    what = await body_of(request, AccountPart)
 
     def change(conn: Connection, child: Child) -> None:
         kind = _assign(conn, child.account, what, None)
@@ -139,7 +139,7 @@ async def resume(request: web.Request, principal: Principal) -> web.Response:
     return await _changed(request, principal, change)
 
 
-def _assign(conn: Connection, account: int, what: Belonging, to: Child | None) -> str:
+def _assign(conn: Connection, account: int, what: AccountPart, to: Child | None) -> str:
     """Have something follow a child's rules, or its line's again; what it is."""
     if what.device is not None:
         tried(children.assign_device, conn, account, what.line, what.device, to)
@@ -194,7 +194,7 @@ def _note(conn: Connection, request: web.Request, principal: Principal, child: C
 _ALL = "/v1/accounts/{id}/children"
 _ONE = _ALL + "/{child}"
 _CHANGED = {200: ChangedAccount}
-_GIVEN = Contract(_CHANGED, body=Belonging, is_family=True)
+_GIVEN = Contract(_CHANGED, body=AccountPart, is_family=True)
 ROUTES = (
     Route(
         "POST",

@@ -20,7 +20,7 @@ from mgmt.web.kit.requests import query_of
 MEDIA_TYPES = {"json": "application/json", "csv": "text/csv"}
 
 
-class SourcesAs(Struct, forbid_unknown_fields=True):
+class SourcesFormat(Struct, forbid_unknown_fields=True):
     """As what."""
 
     format: Literal["json", "csv"] = "json"
@@ -28,7 +28,7 @@ class SourcesAs(Struct, forbid_unknown_fields=True):
 
 async def give(request: web.Request, principal: Principal) -> web.Response:
     """Give the addresses from which gateways ask DNS, signed."""
-    form, now = query_of(request, SourcesAs).format, request.app[CLOCK]()
+    form, now = query_of(request, SourcesFormat).format, request.app[CLOCK]()
     row = await read(request, newest)
     if row is None:
         detail = "no gateway has reported its addresses yet; nothing given; see filterd status on each, and ask again"
@@ -46,5 +46,5 @@ async def give(request: web.Request, principal: Principal) -> web.Response:
     return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
 
 
-_FORMS = Contract({200: Text(tuple(MEDIA_TYPES.values()))}, query=SourcesAs, refusals=(404,))
+_FORMS = Contract({200: Text(tuple(MEDIA_TYPES.values()))}, query=SourcesFormat, refusals=(404,))
 ROUTES = (Route("GET", "/v1/dns-sources", give, "dns.sources", _FORMS),)

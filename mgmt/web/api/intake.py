@@ -13,7 +13,7 @@ from mgmt.contract.decoder import decode
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import PEOPLE, Event
 from mgmt.ledger.store import append
-from mgmt.web.api.account_shapes import Provisioned, RefusedRow, Row, Rows
+from mgmt.web.api.account_shapes import ProvisioningReport, RefusedRow, Row, Rows
 from mgmt.web.api.line_shapes import Wishes
 from mgmt.web.api.subscribers import fit, live_receipt
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, json_response, write
@@ -21,7 +21,7 @@ from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.requests import body_of
 from parental.errors import BadPerson
-from parental.people.intake import Outcome, Wanted, provision
+from parental.people.intake import LineSpec, Outcome, provision
 from parental.policy.profile import Profile
 from parental.policy.schedule import Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
@@ -47,10 +47,10 @@ async def put_lines(request: web.Request, principal: Principal) -> web.Response:
     refused = [RefusedRow(place, why) for place, why in sorted(bad + found.refused)]
     counts = {"new": len(found.new), "changed": len(found.changed), "same": found.same}
     receipt = None if said.more else await live_receipt(request)
-    return json_response(Provisioned(**counts, refused=refused, receipt=receipt))
+    return json_response(ProvisioningReport(**counts, refused=refused, receipt=receipt))
 
 
-def _read(rows: list[Any], first: Profile) -> tuple[list[tuple[int, Wanted]], list[tuple[int, str]]]:
+def _read(rows: list[Any], first: Profile) -> tuple[list[tuple[int, LineSpec]], list[tuple[int, str]]]:
     """Rows that can be understood, and why the others cannot; each with its place, from 0."""
     good, bad = [], []
     for place, said in enumerate(rows):
@@ -61,14 +61,14 @@ def _read(rows: list[Any], first: Profile) -> tuple[list[tuple[int, Wanted]], li
     return good, bad
 
 
-def _wanted(said: object, first: Profile) -> Wanted:
+def _wanted(said: object, first: Profile) -> LineSpec:
     if isinstance(said, dict) and (wishes := sorted(WISHES & said.keys())):
         raise BadRequest("", f"{wishes[0]}: a parent's wish; not taken; leave it out of what is provisioned")
     row = decode(msgspec.json.encode(said), Row)
     prefixes = tuple(fit("", parse_prefix, text) for text in row.prefixes)
     line = fit("", Subscriber, row.id, row.label, prefixes, first)
     try:
-        return Wanted(line, row.province, row.account)
+        return LineSpec(line, row.province, row.account)
     except BadPerson as reason:
         raise BadRequest("", str(reason)) from reason
 
@@ -79,6 +79,6 @@ ROUTES = (
         "/v1/provisioning",
         put_lines,
         "lines.provision",
-        Contract({200: Provisioned}, body=Rows, at_most=MAX_OCTETS),
+        Contract({200: ProvisioningReport}, body=Rows, at_most=MAX_OCTETS),
     ),
 )

@@ -23,7 +23,7 @@ from mgmt.ledger.store import append
 from mgmt.registers.lawful.shapes import ANSWERS, KINDS
 from mgmt.registers.lawful.store import (
     PAGE,
-    Asked,
+    AuthorityLetter,
     Conflict,
     Signer,
     answer,
@@ -104,7 +104,7 @@ async def add(request: web.Request, principal: Principal) -> web.Response:
     """Write a lawful request down."""
     said, now = await body_of(request, NewLawfulRequest), request.app[CLOCK]()
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
-    asked = Asked(**msgspec.structs.asdict(said))
+    asked = AuthorityLetter(**msgspec.structs.asdict(said))
     row = await _written(request, lambda conn: record(conn, asked, Signer(principal.actor), now, today))
     return json_response(_shown(row), 201)
 

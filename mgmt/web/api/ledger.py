@@ -127,7 +127,7 @@ def count_events(conn: Connection, since_ms: int, until_ms: int) -> Counter[tupl
 async def _planned(request: web.Request, work: Any) -> Any:
     try:
         return await read(request, work)
-    except bundle.NotSigned as reason:
+    except bundle.NoCheckpoint as reason:
         raise Problem(404, str(reason), "ledger", NOT_SIGNED) from reason
     except LookupError as reason:
         raise Problem(404, str(reason), "ledger") from reason

@@ -22,7 +22,7 @@ class AfterEntry(Struct, forbid_unknown_fields=True):
     after: EntryCursor = 0
 
 
-class OrderNamed(Struct, forbid_unknown_fields=True):
+class OrderReference(Struct, forbid_unknown_fields=True):
     """An order by the reference that its issuer gave."""
 
     issuer: Issuer
@@ -52,7 +52,7 @@ class HeldByList(Struct):
     since: str
 
 
-class StepTaken(Struct):
+class OrderStep(Struct):
     """A step of an order."""
 
     state: Annotated[str, Meta(description="received, validated, approved, enforced, verified, confirmed, …")]
@@ -144,7 +144,7 @@ class Order(Struct, kw_only=True):
     received: str
     sha256: Annotated[str, Meta(description="Of what the order says, however it was spaced.")]
     state: Annotated[str, Meta(description="By its entries: pending, enforced, partly_enforced, nothing_enforced, …")]
-    steps: Annotated[list[StepTaken], Meta(description="How far it has come, the oldest first; none: only received.")]
+    steps: Annotated[list[OrderStep], Meta(description="How far it has come, the oldest first; none: only received.")]
     file: Annotated[OrderFile | None, Meta(description="null: its entries came without one.")]
     canary: Annotated[
         OrderCanary | None,
@@ -218,7 +218,7 @@ class OrderPage(Struct):
     next: Next
 
 
-class StillBlocked(Struct, omit_defaults=True):
+class RemainingBlock(Struct, omit_defaults=True):
     """A name that was withdrawn, and what blocks it still."""
 
     name: str
@@ -232,4 +232,4 @@ class WithdrawnOrder(OrderWithEntries, kw_only=True):
     """An order after a withdrawal."""
 
     withdrawn_now: Annotated[int, Meta(description="Entries that were in force until now.")]
-    still_blocked: list[StillBlocked]
+    still_blocked: list[RemainingBlock]

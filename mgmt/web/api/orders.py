@@ -20,7 +20,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
-from mgmt.contract.control import ControlFailed, receipt_json, receive
+from mgmt.contract.control import ControlFailure, receipt_json, receive
 from mgmt.contract.errors import NotInForce
 from mgmt.contract.fields import unfit
 from mgmt.ledger.event import ORDERS, Actor, Event, Value
@@ -28,30 +28,30 @@ from mgmt.ledger.store import append
 from mgmt.orders import store as orders
 from mgmt.orders.dates import check_dates
 from mgmt.orders.events import note_order
-from mgmt.orders.issuer_signatures import Heard, NotSigned, check, spend
+from mgmt.orders.issuer_signatures import RawRequest, SignatureRefusal, check, spend
 from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
 from mgmt.orders.letter_file import File, keep_file
-from mgmt.orders.model import SHADOW, Signed, is_url, name_text
+from mgmt.orders.model import SHADOW, IssuerSignature, is_url, name_text
 from mgmt.orders.model import Entry as JudgedEntry
 from mgmt.orders.model import Order as JudgedOrder
 from mgmt.orders.pushed import PushedOrder, Withdrawal
 from mgmt.orders.sealed import CHILD_ABUSE, ORDINARY
 from mgmt.orders.sealed_messages import Message, is_message, put_message
 from mgmt.orders.shadow.places import N_PLACES
-from mgmt.orders.versions import Superseded, correctable, refuse_replaced
+from mgmt.orders.versions import VersionConflict, correctable, refuse_replaced
 from mgmt.staff.issuers import find_issuer, refuse_like, refuse_unreadable
 from mgmt.staff.permissions import Reach
 from mgmt.web.api.order_shapes import (
     AfterEntry,
     Order,
     OrderCanary,
-    OrderNamed,
     OrderPage,
     OrderPart,
+    OrderReference,
     OrderShadow,
     OrderWithEntries,
     Proposal,
-    StillBlocked,
+    RemainingBlock,
     Wait,
     WhichOrders,
     WithdrawnOrder,
@@ -70,14 +70,14 @@ MAX_NUMBER_DIGITS = 10
 WITHDRAW = "orders.withdraw"
 
 
-class Judged(NamedTuple):
+class AdmittedOrder(NamedTuple):
     """An order that may be stored.
 
     signed  by its issuer; None: it signs none;   file  that its entries came with;   message  that holds them"""
 
     order: JudgedOrder
     entries: list[JudgedEntry]
-    signed: Signed | None
+    signed: IssuerSignature | None
     file: File | None = None
     message: Message | None = None
 
@@ -95,10 +95,10 @@ async def push_order(request: web.Request, principal: Principal) -> web.Response
     signed = await signed_by(request, principal, order.issuer)
     does = what_it_does(request)
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
-    return await take_order(request, principal, Judged(order, judged, signed))
+    return await take_order(request, principal, AdmittedOrder(order, judged, signed))
 
 
-async def signed_by(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
+async def signed_by(request: web.Request, principal: Principal, issuer: str) -> IssuerSignature | None:
     """What the issuer's key has signed, if it has one.   Raises Problem where the holder may not order for it."""
     if not principal.may_order_for(issuer):
         raise of_another(principal, issuer)
@@ -110,7 +110,7 @@ def what_it_does(request: web.Request) -> dict[str, bool]:
     return {"has_gate": request.app[SETTINGS].has_gate, "stops_names": request.app[SETTINGS].stops_names}
 
 
-async def take_order(request: web.Request, principal: Principal, judged: Judged) -> web.Response:
+async def take_order(request: web.Request, principal: Principal, judged: AdmittedOrder) -> web.Response:
     """Store an order, once, and answer what has become of it.   Raises Problem"""
     order, signed, original = judged.order, judged.signed, await octets_of(request)
     if order.corrects is not None and WITHDRAW not in principal.permissions():
@@ -124,7 +124,7 @@ async def take_order(request: web.Request, principal: Principal, judged: Judged)
 
     try:
         number, is_new = await write(request, store)
-    except NotSigned as reason:
+    except SignatureRefusal as reason:
         raise await _unsigned(request, principal, order.issuer, reason) from reason
     except IntegrityError as exc:
         raise Problem(
@@ -134,7 +134,7 @@ async def take_order(request: web.Request, principal: Principal, judged: Judged)
 
 
 def store_order(
-    conn: Connection, judged: Judged, original: bytes, by: Actor, now: datetime, view: orders.View
+    conn: Connection, judged: AdmittedOrder, original: bytes, by: Actor, now: datetime, view: orders.View
 ) -> tuple[int, bool]:
     """Store an order, once: its number, and whether it is new.   view  of one that is there
 
@@ -164,21 +164,21 @@ def corrected(conn: Connection, order: JudgedOrder) -> Row[Any]:
     """The order that a correction replaces.   Raises BadRequest, Problem"""
     try:
         return correctable(conn, order.issuer, str(order.corrects), is_emergency=order.is_emergency)
-    except Superseded as reason:
+    except VersionConflict as reason:
         raise Problem(409, str(reason), "/corrects") from reason
 
 
-async def _signed(request: web.Request, principal: Principal, issuer: str) -> Signed | None:
+async def _signed(request: web.Request, principal: Principal, issuer: str) -> IssuerSignature | None:
     """What the issuer's key has signed; None: the issuer has none.   Raises Problem"""
     url = f"{request.scheme}://{request.host}{request.rel_url.raw_path_qs}"
-    heard = Heard(request.method, url, request.headers, await octets_of(request))
+    heard = RawRequest(request.method, url, request.headers, await octets_of(request))
     try:
         return await read(request, lambda conn: check(conn, issuer, heard, request.app[CLOCK]()))
-    except NotSigned as reason:
+    except SignatureRefusal as reason:
         raise await _unsigned(request, principal, issuer, reason) from reason
 
 
-async def _unsigned(request: web.Request, principal: Principal, issuer: str, reason: NotSigned) -> Problem:
+async def _unsigned(request: web.Request, principal: Principal, issuer: str, reason: SignatureRefusal) -> Problem:
     """Write down that a request in an issuer's name was refused, and tell its sender."""
     digest = hashlib.sha256(await octets_of(request)).hexdigest()
     said: dict[str, Value] = {"reason": str(reason), "request": request.path, "body_sha256": digest}
@@ -281,7 +281,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
 
     try:
         number, n_withdrawn = await write(request, store)
-    except NotSigned as exc:
+    except SignatureRefusal as exc:
         raise await _unsigned(request, principal, principal.issuer or "", exc) from exc
     receipt = receipt_json(await receive(request.app[CONTROL].orders_changed()), request.app[SETTINGS].zone)
 
@@ -300,7 +300,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
     return json_response(answer)
 
 
-async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[StillBlocked]:
+async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[RemainingBlock]:
     """What, of names that were withdrawn, a list or a wider entry blocks for all clients, as the workers have it now.
 
     Raises NotInForce where control does not say: nobody then knows that they are open."""
@@ -310,11 +310,11 @@ async def _held_by_lists(request: web.Request, names: list[str], known: set[str]
             continue
         try:
             said = await request.app[CONTROL].explain(name, None, "http")
-        except (ControlFailed, OSError, TimeoutError) as exc:
+        except (ControlFailure, OSError, TimeoutError) as exc:
             raise NotInForce(f"control: {str(exc) or 'no answer'}; what still blocks the names is not known") from exc
         if said["reason"] in ("order", "security"):
             by = (said.get(key) for key in ("list", "order", "issuer", "order_ref"))
-            found.append(StillBlocked(name, *by))
+            found.append(RemainingBlock(name, *by))
     return found
 
 
@@ -361,7 +361,7 @@ def of_another(principal: Principal, issuer: str) -> Problem:
     return Problem(403, detail, "/issuer")
 
 
-def _check_issuer(conn: Connection, judged: Judged) -> None:
+def _check_issuer(conn: Connection, judged: AdmittedOrder) -> None:
     """Whether what is known of the issuer admits a new order of it.   Raises Problem."""
     order = judged.order
     issuer = find_issuer(conn, order.issuer)
@@ -403,7 +403,7 @@ def refuse_superseded(conn: Connection, order: Row[Any]) -> None:
     """Raises Problem where a correction speaks for an order that is to be withdrawn."""
     try:
         refuse_replaced(conn, order)
-    except Superseded as reason:
+    except VersionConflict as reason:
         raise Problem(409, str(reason), "order") from reason
 
 
@@ -489,7 +489,7 @@ ROUTES = (
     Route("POST", "/v1/orders", push_order, "orders.push", _PUSH),
     Route("GET", "/v1/orders", list_orders, "orders.read", Contract({200: OrderPage}, query=WhichOrders)),
     Route("GET", "/v1/orders/{ref}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=OrderPart)),
-    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(OrderNamed)),
+    Route("POST", "/v1/orders/{ref}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(OrderReference)),
     Route("GET", "/v1/orders/id/{id}", show_order, "orders.read", Contract({200: OrderWithEntries}, query=AfterEntry)),
     Route("POST", "/v1/orders/id/{id}/withdraw", withdraw_order, "orders.withdraw", _withdrawal(NoQuery)),
 )

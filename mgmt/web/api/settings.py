@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mgmt.contract.control import show
 from mgmt.contract.shapes import Line
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.held_settings import newest_rows
 from mgmt.registers.settings.page_settings import Complaint, Helpline, Settings, StopPage, Theme
 from mgmt.registers.settings.precedence import desk_over_file, values_of
@@ -94,7 +94,7 @@ async def change_settings(request: web.Request, principal: Principal) -> web.Res
 
     try:
         stored = await write(request, work)
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
     if isinstance(stored, Approval):
         return json_response(stored, 202)

@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from sqlalchemy import func, select
 
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.contract.fields import unfit
 from mgmt.records.wrong_blocks import n_late
 from mgmt.registers.egress.store import is_untaken
@@ -84,7 +84,7 @@ async def status(request: web.Request, _: Principal) -> web.Response:
     )
     try:
         control: dict[str, Any] = {"ok": True, **await request.app[CONTROL].status()}
-    except (ControlFailed, OSError, TimeoutError) as exc:
+    except (ControlFailure, OSError, TimeoutError) as exc:
         control = {
             "ok": False,
             "detail": f"control: {str(exc) or 'no answer'}; filtering goes on with what the workers have",
@@ -110,7 +110,7 @@ async def explain(request: web.Request, _: Principal) -> web.Response:
         shadow = found.get("shadow")
         if _is_silent(found):
             found = await control.explain(None, address, channel)
-    except (ControlFailed, OSError, TimeoutError) as exc:
+    except (ControlFailure, OSError, TimeoutError) as exc:
         detail = f"control: {str(exc) or 'no answer'}; not explained; send the same request again"
         raise Problem(503, detail, "control") from exc
     is_seen = not _is_silent(found)

@@ -19,8 +19,8 @@ from mgmt.staff.tokens import (
     LIFE,
     LONGEST_LIFE,
     MAX_LABEL_CHARACTERS,
-    Made,
-    Wanted,
+    MintedToken,
+    TokenRequest,
     iter_tokens,
     make_token,
     roles_of,
@@ -112,12 +112,14 @@ async def make(request: web.Request, principal: Principal) -> web.Response:
     """Make a token that may do no more than the one that makes it."""
     said = await body_of(request, NewToken)
     scopes = None if said.scopes is None else frozenset(said.scopes)
-    wanted = Wanted(roles_of(said.role), said.subscriber, said.issuer, scopes, said.label, timedelta(days=said.days))
+    wanted = TokenRequest(
+        roles_of(said.role), said.subscriber, said.issuer, scopes, said.label, timedelta(days=said.days)
+    )
     if beyond := wanted.beyond(principal.permissions()):
         detail = f"this token cannot give what it does not have: {', '.join(beyond)}; no token created; ask for less"
         raise Problem(403, detail, "/role")
 
-    def work(conn: Connection) -> Made:
+    def work(conn: Connection) -> MintedToken:
         try:
             return make_token(conn, wanted, principal.actor, request.app[CLOCK]())
         except ValueError as reason:

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from mgmt.staff.session import Session
-from mgmt.web.desk.frame import MAX_FIELD_CHARACTERS, Sent, moved, page, sent, session_of
+from mgmt.web.desk.frame import MAX_FIELD_CHARACTERS, SubmittedForm, moved, page, sent, session_of
 from mgmt.web.kit.body import MAX_FORM_OCTETS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 View = Callable[[web.Request, Session], Awaitable[web.StreamResponse]]
-Deed = Callable[[web.Request, Sent], Awaitable[web.Response]]
+Deed = Callable[[web.Request, SubmittedForm], Awaitable[web.Response]]
 
 
 def viewed(view: View, permission: str) -> Handler:

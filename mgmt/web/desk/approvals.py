@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.contract.shapes import LINE
-from mgmt.orders.approvals import KINDS, WHOLE, NotApproved, Outdated, Proposal, outdated
+from mgmt.orders.approvals import KINDS, WHOLE, ApprovalRefusal, Objection, Proposal, outdated
 from mgmt.orders.held_settings import is_put, lines_of, names_in
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.signatures import (
@@ -38,8 +38,8 @@ from mgmt.staff.people import Person
 from mgmt.staff.session import Session
 from mgmt.web.api.publications import PUBLICATIONS
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.ceremonies import Asked, asked_of, json_answer, party_of, refused
-from mgmt.web.desk.frame import PATH, Sent, allowed, moved, number_of, page
+from mgmt.web.desk.ceremonies import CeremonyRequest, asked_of, json_answer, party_of, refused
+from mgmt.web.desk.frame import PATH, SubmittedForm, allowed, moved, number_of, page
 from mgmt.web.desk.order_view import named
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.problems import Problem
@@ -49,7 +49,7 @@ N_SHOWN = 100
 MAX_DIGITS = 10
 
 
-class Shown(NamedTuple):
+class ApprovalView(NamedTuple):
     """One approval as a page shows it.
 
     order            None: it is of a list, a legal hold or settings
@@ -68,7 +68,7 @@ class Shown(NamedTuple):
     due: str | None
     refused: Row[Any] | None
     hold: LegalHold | None = None
-    outdated: Outdated | None = None
+    outdated: Objection | None = None
     changes: Sequence[tuple[str, str, str]] = ()
     is_put: bool = False
 
@@ -98,20 +98,20 @@ async def show_all(request: web.Request, session: Session) -> web.Response:
     return await _all(request, session, form=asked)
 
 
-async def propose(request: web.Request, form: Sent) -> web.Response:
+async def propose(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/approvals"""
     said, by = form.fields, form.session.person
 
     def work(conn: Connection) -> int:
         order = find_order_by_id(conn, whole(said["order"], "order"))
         if order is None:
-            raise NotApproved(f"order {said['order']}: not found; nothing proposed; write its number")
+            raise ApprovalRefusal(f"order {said['order']}: not found; nothing proposed; write its number")
         proposal = _proposal(said, request.app[SETTINGS].zone)
         return int(propose_at_desk(conn, order, proposal, by.mail, "desk", request.app[CLOCK]()).id)
 
     try:
         return moved(f"/approvals/{await write(request, work)}")
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         return await _all(request, form.session, 422, alert=str(reason), form=said)
 
 
@@ -120,12 +120,12 @@ async def show_one(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session)
 
 
-async def refuse(request: web.Request, form: Sent) -> web.Response:
+async def refuse(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/approvals/7/refuse"""
     number, by, now = number_of(request.match_info["id"]), form.session.person, request.app[CLOCK]()
     try:
         await write(request, lambda conn: refuse_proposal(conn, number, line_in(form.fields, "why"), by, now))
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         return await _page(request, form.session, 409, alert=str(reason))
     except IntegrityError:
         return await _page(request, form.session, 409, alert="A colleague has refused it meanwhile. Nothing was done.")
@@ -157,7 +157,7 @@ async def put_signature(request: web.Request) -> web.Response:
 
     try:
         why = await write(request, work)
-    except (NotApproved, BadResponse) as reason:
+    except (ApprovalRefusal, BadResponse) as reason:
         raise Problem(409, str(reason), "number") from reason
     if why is not None:
         raise refused(why)
@@ -168,7 +168,7 @@ async def put_signature(request: web.Request) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-async def _signer(request: web.Request, asked: Asked) -> Person:
+async def _signer(request: web.Request, asked: CeremonyRequest) -> Person:
     session = await allowed(request, asked.csrf)
     if session is None or not session.person.may(PERMISSION):
         raise refused("no session of a person who approves; nothing signed; sign in again")
@@ -189,42 +189,42 @@ async def _all(request: web.Request, session: Session, status: int = 200, **said
     return page(request, "approvals.html", status, session=session, **(known | said))
 
 
-def _newest(conn: Connection, now: datetime) -> list[Shown]:
+def _newest(conn: Connection, now: datetime) -> list[ApprovalView]:
     """What waits or holds, the newest first."""
     chosen = select(approvals).where(approvals.c.lapsed_ms.is_(None)).order_by(approvals.c.id.desc()).limit(N_SHOWN)
     return [_shown(conn, row, now) for row in conn.execute(chosen).all()]
 
 
-def _one(conn: Connection, number: int, now: datetime) -> Shown | None:
+def _one(conn: Connection, number: int, now: datetime) -> ApprovalView | None:
     row = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
     return None if row is None else _shown(conn, row, now)
 
 
-def _shown(conn: Connection, row: Row[Any], now: datetime) -> Shown:
+def _shown(conn: Connection, row: Row[Any], now: datetime) -> ApprovalView:
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     due, refused = part_due(conn, row), refusal_of(conn, row.id)
     why = None if due is None else outdated(conn, row, int(now.timestamp()))
     if row.hold is not None:
         hold = find_hold(conn, row.hold)
-        return Shown(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))
+        return ApprovalView(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))
     if row.settings is not None:
         called, changes = f"settings of pages: {names_in(row)}", lines_of(row)
-        found = Shown(row, None, called, "", None, until, due, refused, outdated=why, changes=changes)
+        found = ApprovalView(row, None, called, "", None, until, due, refused, outdated=why, changes=changes)
         return found._replace(is_put=is_put(conn, row.id))
     if row.order is None:
-        return Shown(row, None, f"list {row.list}", "", None, until, due, refused)
+        return ApprovalView(row, None, f"list {row.list}", "", None, until, due, refused)
     order = get_order(conn, row.order)
     chosen = select(entries.c.value).where(entries.c.order == row.order, entries.c.number == row.number)
     value = None if is_sealed(order) else conn.execute(chosen).scalar_one_or_none()
     ground = "" if is_sealed(order) else order.ground
-    return Shown(row, order, named(order), ground, value, until, due, refused, outdated=why)
+    return ApprovalView(row, order, named(order), ground, value, until, due, refused, outdated=why)
 
 
 def _proposal(form: dict[str, str], zone: str) -> Proposal:
-    """Raises NotApproved."""
+    """Raises ApprovalRefusal."""
     kind = form["kind"]
     if kind not in KINDS:
-        raise NotApproved(f"kind {kind!r:.40}: unknown; nothing proposed; choose one of {', '.join(KINDS)}")
+        raise ApprovalRefusal(f"kind {kind!r:.40}: unknown; nothing proposed; choose one of {', '.join(KINDS)}")
     is_whole = kind in WHOLE
     return Proposal(
         kind=kind,
@@ -238,17 +238,19 @@ def _proposal(form: dict[str, str], zone: str) -> Proposal:
 
 
 def line_in(form: dict[str, str], field: str) -> str:
-    """What a field says, on one line, as the API takes it; '': nothing.   Raises NotApproved."""
+    """What a field says, on one line, as the API takes it; '': nothing.   Raises ApprovalRefusal."""
     text = form[field].strip()
     if text and re.search(LINE, text) is None:
-        raise NotApproved(f"{field}: holds an end of a line, or what no one can see; nothing done; write it plainly")
+        raise ApprovalRefusal(
+            f"{field}: holds an end of a line, or what no one can see; nothing done; write it plainly"
+        )
     return text
 
 
 def whole(text: str, what: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS:
         return int(text)
-    raise NotApproved(f"{what} {text!r:.40}: no number; nothing proposed; write it in digits")
+    raise ApprovalRefusal(f"{what} {text!r:.40}: no number; nothing proposed; write it in digits")
 
 
 def end_of(day: str, zone: str) -> datetime:
@@ -256,5 +258,5 @@ def end_of(day: str, zone: str) -> datetime:
     try:
         last = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as reason:
-        raise NotApproved(f"last day {day!r:.40}: no day; nothing proposed; write it as 2026-12-20") from reason
+        raise ApprovalRefusal(f"last day {day!r:.40}: no day; nothing proposed; write it as 2026-12-20") from reason
     return datetime.combine(last, time(23, 59, 59), ZoneInfo(zone))

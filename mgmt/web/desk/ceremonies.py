@@ -31,7 +31,7 @@ from mgmt.web.kit.problems import Problem
 SIGN_IN = "sign in"
 
 
-class Asked(msgspec.Struct):
+class CeremonyRequest(msgspec.Struct):
     """What the script says: who it is, by a code or a form token, and what the authenticator has answered.
 
     number  of what is signed"""
@@ -107,18 +107,18 @@ async def make(request: web.Request) -> web.Response:
     return json_answer({"location": PATH})
 
 
-async def asked_of(request: web.Request) -> Asked:
+async def asked_of(request: web.Request) -> CeremonyRequest:
     """Raises Problem: it is not from our page, or no JSON."""
     if not is_from_here(request):
         raise refused("the request came from another page; nothing done; open the desk itself")
     body = await read_body(request, MAX_BODY_OCTETS, BODY_S)
     try:
-        return msgspec.json.decode(body, type=Asked)
+        return msgspec.json.decode(body, type=CeremonyRequest)
     except msgspec.DecodeError as reason:  # a ValidationError, too
         raise Problem(400, f"{reason}; nothing done; load the page again", "body") from reason
 
 
-async def _who(request: web.Request, asked: Asked) -> Person:
+async def _who(request: web.Request, asked: CeremonyRequest) -> Person:
     """Who may make a passkey: the owner of a code, or of a session that is new.   Raises Problem."""
     now = request.app[CLOCK]()
     if asked.code:
@@ -131,7 +131,7 @@ async def _who(request: web.Request, asked: Asked) -> Person:
     return person
 
 
-def _challenge(request: web.Request, asked: Asked, purpose: str) -> bytes:
+def _challenge(request: web.Request, asked: CeremonyRequest, purpose: str) -> bytes:
     """The challenge that was answered, where it is ours.   Raises Problem."""
     try:
         challenge = challenge_in(asked.response)

@@ -65,7 +65,7 @@ class Desk(NamedTuple):
     party: Party | None
 
 
-class Sent(NamedTuple):
+class SubmittedForm(NamedTuple):
     """A form that was really sent from our page, by somebody who is signed in."""
 
     session: Session
@@ -100,7 +100,7 @@ async def allowed(request: web.Request, csrf: str) -> Session | None:
 
 async def sent(
     request: web.Request, at_most: int = MAX_FORM_OCTETS, longest: int = MAX_FIELD_CHARACTERS
-) -> Sent | None:
+) -> SubmittedForm | None:
     """What a form of ours says; None for anything else, of which no octet is read.
 
     at_most  octets of the form;   longest  characters of a field"""
@@ -108,7 +108,7 @@ async def sent(
     if session is None or not is_from_here(request):
         return None
     fields = await fields_of(request, at_most, longest)
-    return Sent(session, fields) if _is_token_of(session, fields["csrf"]) else None
+    return SubmittedForm(session, fields) if _is_token_of(session, fields["csrf"]) else None
 
 
 async def fields_of(

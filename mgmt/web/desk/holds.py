@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.signatures import PERMISSION
 from mgmt.records.holds.proposals import NewHold, propose_hold, propose_release, rounded_span, shown_holds
 from mgmt.records.holds.scope import Scope
@@ -20,7 +20,7 @@ from mgmt.records.holds.shapes import IN_FORCE, WAITS
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
 from mgmt.web.desk.approvals import end_of, line_in, whole
-from mgmt.web.desk.frame import PATH, Sent, moved, number_of, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 
 READ = "holds.read"
@@ -39,7 +39,7 @@ async def show(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session)
 
 
-async def propose(request: web.Request, form: Sent) -> web.Response:
+async def propose(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/holds"""
     by, zone, now = form.session.person, request.app[SETTINGS].zone, request.app[CLOCK]()
 
@@ -48,11 +48,11 @@ async def propose(request: web.Request, form: Sent) -> web.Response:
 
     try:
         return moved(f"/approvals/{await write(request, work)}")
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         return await _page(request, form.session, 422, alert=str(reason), form=form.fields)
 
 
-async def release(request: web.Request, form: Sent) -> web.Response:
+async def release(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/holds/3/release"""
     hold, by, now = number_of(request.match_info["hold"]), form.session.person, request.app[CLOCK]()
 
@@ -62,7 +62,7 @@ async def release(request: web.Request, form: Sent) -> web.Response:
 
     try:
         return moved(f"/approvals/{await write(request, work)}")
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         return await _page(request, form.session, 422, alert=str(reason))
 
 
@@ -82,7 +82,7 @@ async def _page(request: web.Request, session: Session, status: int = 200, **sai
 
 
 def _wanted(form: dict[str, str], zone: str) -> NewHold:
-    """Raises NotApproved."""
+    """Raises ApprovalRefusal."""
     since = None if not form["since"] else _begin_of(form["since"], zone)
     scope = Scope(
         *rounded_span(since, end_of(form["until"], zone) + timedelta(seconds=1)),

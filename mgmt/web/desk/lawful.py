@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from mgmt.contract.errors import BadRequest
 from mgmt.registers.lawful.shapes import ANSWERS, KINDS
-from mgmt.registers.lawful.store import Asked, Conflict, Signer, agree, answer, is_answered, newest, record
+from mgmt.registers.lawful.store import AuthorityLetter, Conflict, Signer, agree, answer, is_answered, newest, record
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, moved, number_of, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 
 READ, RECORD, AGREE = "lawful.read", "lawful.record", "lawful.agree"
@@ -39,20 +39,20 @@ async def show(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session)
 
 
-async def write_down(request: web.Request, form: Sent) -> web.Response:
+async def write_down(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/lawful"""
-    asked, now = Asked(**{name: form.fields[name] for name in FIELDS}), request.app[CLOCK]()
+    asked, now = AuthorityLetter(**{name: form.fields[name] for name in FIELDS}), request.app[CLOCK]()
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
     return await _done(request, form, lambda conn: record(conn, asked, _signer(form), now, today))
 
 
-async def give_answer(request: web.Request, form: Sent) -> web.Response:
+async def give_answer(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/lawful/7/answer"""
     number, now = number_of(request.match_info["number"]), request.app[CLOCK]()
     return await _done(request, form, lambda conn: answer(conn, number, form.fields["answer"], _signer(form), now))
 
 
-async def give_agreement(request: web.Request, form: Sent) -> web.Response:
+async def give_agreement(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/lawful/7/agree"""
     number, now = number_of(request.match_info["number"]), request.app[CLOCK]()
     return await _done(request, form, lambda conn: agree(conn, number, form.fields["was"], _signer(form), now))
@@ -61,12 +61,12 @@ async def give_agreement(request: web.Request, form: Sent) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _signer(form: Sent) -> Signer:
+def _signer(form: SubmittedForm) -> Signer:
     person = form.session.person
     return Signer(person.actor, person.group)
 
 
-async def _done(request: web.Request, form: Sent, work: Callable[[Connection], Any]) -> web.Response:
+async def _done(request: web.Request, form: SubmittedForm, work: Callable[[Connection], Any]) -> web.Response:
     try:
         await write(request, work)
     except BadRequest as reason:

@@ -32,14 +32,14 @@ from mgmt.orders.store import find_order_by_id
 from mgmt.orders.versions import Changes, changes_between
 from mgmt.staff.issuers import list_issuers
 from mgmt.staff.session import Session
-from mgmt.web.api.orders import Judged, corrected, store_order, view_of, what_it_does
+from mgmt.web.api.orders import AdmittedOrder, corrected, store_order, view_of, what_it_does
 from mgmt.web.api.publications import PUBLICATIONS
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, moved, number_of, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.kit.app_context import CLOCK, PROTECTED, SETTINGS, read, write
 from mgmt.web.kit.problems import Problem
 from parental.schema.orders import entries
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 PUSH = "orders.push"
 MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API
@@ -47,7 +47,7 @@ MAX_ENTRIES_OCTETS = MAX_LETTER_OCTETS - 16 * 2**10  # as a form sends them, wit
 LINES = 50  # of each status
 DATES = ("deadline", "review", "expires")
 FIELDS = ("issuer", "ref", "ground", "corrects", "scope", *DATES, "emergency", "shadow", "entries")
-_NO_NAMES = Protected()
+_NO_NAMES = ProtectedNames()
 
 
 def add_letters(app: web.Application) -> None:
@@ -66,7 +66,7 @@ async def show(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session, form=form)
 
 
-async def take(request: web.Request, form: Sent) -> web.Response:
+async def take(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/orders/new: what it would do; with `seen` of that page, it is stored."""
     try:
         octets, judged = await _judged(request, form.fields)
@@ -85,7 +85,7 @@ async def take(request: web.Request, form: Sent) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, Judged]:
+async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, AdmittedOrder]:
     """The order as it is kept, and its entries.   Raises BadRequest, Problem"""
     octets = msgspec.json.encode(_pushed(fields, request.app[SETTINGS].zone))
     order = order_of(decode(octets, PushedOrder))
@@ -96,10 +96,10 @@ async def _judged(request: web.Request, fields: dict[str, str]) -> tuple[bytes, 
         raise Problem(403, detail, "/issuer")
     does = what_it_does(request)
     judged = await asyncio.to_thread(lambda: list(judge_entries(order, request.app[PROTECTED], **does)))
-    return octets, Judged(order, judged, None)
+    return octets, AdmittedOrder(order, judged, None)
 
 
-async def _shown(request: web.Request, form: Sent, judged: Judged) -> web.Response:
+async def _shown(request: web.Request, form: SubmittedForm, judged: AdmittedOrder) -> web.Response:
     def load(conn: Connection) -> tuple[list[Group], Changes | None]:
         order = judged.order
         before = None if order.corrects is None else corrected(conn, order)
@@ -113,7 +113,7 @@ async def _shown(request: web.Request, form: Sent, judged: Judged) -> web.Respon
     return await _page(request, form.session, 409 if was_other else 200, alert=alert, form=form.fields, **more)
 
 
-async def _stored(request: web.Request, form: Sent, octets: bytes, judged: Judged) -> int:
+async def _stored(request: web.Request, form: SubmittedForm, octets: bytes, judged: AdmittedOrder) -> int:
     """The order's number.   Raises BadRequest, Problem"""
     now, view = request.app[CLOCK](), view_of(request)
 
@@ -185,7 +185,7 @@ def _can_be_typed(scope: str, rows: Sequence[Row[Any]]) -> bool:
     return len(text.splitlines()) == len(rows) and all(alike)
 
 
-def _digest(judged: Judged) -> str:
+def _digest(judged: AdmittedOrder) -> str:
     """Of all that the page shows: the order, and what the rules say of its entries."""
     told = [(entry.status, entry.reason) for entry in judged.entries]
     return hashlib.sha256(judged.order.sha256 + repr(told).encode()).hexdigest()

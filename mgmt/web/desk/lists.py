@@ -12,23 +12,23 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from markupsafe import Markup
 
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.lists.rollbacks import propose_rollback
 from mgmt.lists.versions import KeptList, compared, earlier_of, find_list, rollback_of
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.signatures import PERMISSION
 from mgmt.staff.session import Session
 from mgmt.text.language import language
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, local, moved, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, local, moved, page
 from mgmt.web.kit.app_context import CLOCK, CONTROL, write
 
 READ = "lists.read"
-NO_ANSWER = (ControlFailed, OSError, TimeoutError)
+NO_ANSWER = (ControlFailure, OSError, TimeoutError)
 OF_LIST = "list "  # begins the place of a fault
 
 
-class Listed(NamedTuple):
+class ListRow(NamedTuple):
     """A list.   confirmed  when its source last said that this is its newest;   age  since then"""
 
     id: str
@@ -74,7 +74,7 @@ async def show_difference(request: web.Request, session: Session) -> web.Respons
     return await _difference(request, session)
 
 
-async def propose(request: web.Request, form: Sent) -> web.Response:
+async def propose(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/lists/pta/3f2a…: propose to go back to it."""
     control, said, by = request.app[CONTROL], form.fields, form.session.person
     try:
@@ -84,7 +84,7 @@ async def propose(request: web.Request, form: Sent) -> web.Response:
         to, now = request.match_info["version"], request.app[CLOCK]()
         wanted = await rollback_of(control, kept, said["before"], to, said["reason"], said["reference"])
         made = await write(request, lambda conn: propose_rollback(conn, wanted, by.mail, "desk", now))
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         return await _difference(request, form.session, 409, alert=str(reason), form=said)
     except NO_ANSWER as exc:
         return await _difference(request, form.session, 503, alert=_no_answer(exc), form=said)
@@ -137,12 +137,12 @@ def _no_answer(reason: Exception) -> str:
     return f"control: {str(reason) or 'no answer'}; nothing is changed; load this again"
 
 
-def _listed(request: web.Request, name: str, said: dict[str, Any]) -> Listed:
+def _listed(request: web.Request, name: str, said: dict[str, Any]) -> ListRow:
     held = next((each for each in said.get("lists", ()) if each["id"] == name), {"rules": 0, "skipped": 0})
     fault = said.get("faults", {}).get(OF_LIST + name)
     confirmed_s = said.get("confirmed_s", {}).get(name)
     if confirmed_s is None:
-        return Listed(name, held["rules"], held["skipped"], None, None, fault)
+        return ListRow(name, held["rules"], held["skipped"], None, None, fault)
     at = datetime.fromtimestamp(confirmed_s, UTC)
     age = language("en").span(max(request.app[CLOCK]() - at, timedelta()))
-    return Listed(name, held["rules"], held["skipped"], local(request, at.isoformat()), age, fault)
+    return ListRow(name, held["rules"], held["skipped"], local(request, at.isoformat()), age, fault)

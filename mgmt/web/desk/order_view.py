@@ -26,7 +26,7 @@ class Clock(NamedTuple):
     is_late: bool
 
 
-class Seen(NamedTuple):
+class OrderView(NamedTuple):
     """An order on a page.   counts  of entries, by status;   tag  of what the page shows of it: see tag_of()
 
     named, ground  '' where it is sealed: `named` then has its digest alone"""
@@ -57,7 +57,7 @@ class Seen(NamedTuple):
     tag: str
 
 
-def seen(conn: Connection, rows: Sequence[Row[Any]], view: View) -> list[Seen]:
+def seen(conn: Connection, rows: Sequence[Row[Any]], view: View) -> list[OrderView]:
     """Orders as pages show them.   view  with the time of their clocks.   Cost: as orders_json()"""
     assert view.at is not None
     return [_seen(each, view.at) for each in orders_json(conn, rows, view)]
@@ -76,13 +76,13 @@ def tag_of(counts: dict[str, int], withdrawn: str | None) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _seen(order: dict[str, Any], now: datetime) -> Seen:
+def _seen(order: dict[str, Any], now: datetime) -> OrderView:
     sealed = any(why_sealed(order[field] or "") for field in ("ground", "ref"))
     clock = _clock_of(order, now)
     steps = order["steps"]
     about = ("id", "received", "scope", "sha256", "lapses", "counts", "lists", "version", "review", "expires")
     ends, tried = ("withdrawn", "withdrawal_reason", "replaced_by"), ("canary", "shadow")
-    return Seen(
+    return OrderView(
         named=_named(order["issuer"], order["ref"], order["sha256"], is_sealed=sealed),
         ground="" if sealed else order["ground"] or "",
         is_sealed=sealed,

@@ -35,7 +35,7 @@ from mgmt.web.api.confirmations import MEDIA_TYPES, pulled
 from mgmt.web.api.orders import of_lists, refuse_superseded, view_of
 from mgmt.web.api.publications import PUBLICATIONS
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, moved, number_of, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.desk.order_view import named, seen
 from mgmt.web.kit.app_context import CLOCK, read, write
 from mgmt.web.kit.problems import Problem
@@ -91,7 +91,7 @@ async def confirmation(request: web.Request, session: Session) -> web.Response:
         return await _one(request, session, reason.status, alert=reason.detail)
 
 
-async def withdraw(request: web.Request, form: Sent) -> web.Response:
+async def withdraw(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/orders/7/withdraw"""
     number = number_of(request.match_info["id"])
     try:
@@ -115,7 +115,7 @@ def _refuse_sealed(conn: Connection, number: int) -> None:
         raise Problem(403, f"order {number}: is sealed; its confirmation is not given here; its issuer has it", "order")
 
 
-def _withdraw(conn: Connection, request: web.Request, form: Sent, number: int, reason: str) -> None:
+def _withdraw(conn: Connection, request: web.Request, form: SubmittedForm, number: int, reason: str) -> None:
     """Raises Problem where the page is not of what is there now."""
     order = conn.execute(select(orders).where(orders.c.id == number).with_for_update()).one_or_none()
     if order is None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mgmt.staff.review import Review, note_review, review_of
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, page
 from mgmt.web.kit.app_context import CLOCK, read, write
 from mgmt.web.kit.conditions import tag_of
 
@@ -28,7 +28,7 @@ async def show(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session)
 
 
-async def reviewed(request: web.Request, form: Sent) -> web.Response:
+async def reviewed(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/people/reviewed"""
     now = request.app[CLOCK]()
 

@@ -25,7 +25,7 @@ from mgmt.records.wrong_blocks import (
 from mgmt.registers.appeals.store import shown
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.frame import PATH, Sent, moved, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, moved, page
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.web.kit.open_check import refuse_closed
 from mgmt.web.kit.problems import Problem
@@ -45,7 +45,7 @@ APPEAL_WORDS = {
 WORDS = {"kept": "it stays blocked", "opened": "it is open now", "passed": "passed on to who ordered it"}
 
 
-class Refused(Exception):
+class ReportRefusal(Exception):
     """An answer is not noted; the message says why."""
 
 
@@ -60,7 +60,7 @@ async def show(request: web.Request, session: Session) -> web.Response:
     return await _page(request, session)
 
 
-async def answer(request: web.Request, form: Sent) -> web.Response:
+async def answer(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/reports/ABCD2345"""
     reference = request.match_info["reference"]
     try:
@@ -70,7 +70,7 @@ async def answer(request: web.Request, form: Sent) -> web.Response:
             is_of_law = found is not None and found.reason == LAW
             await refuse_closed(request.app[CONTROL], name or form.fields["name"].strip() or None, is_of_law=is_of_law)
         await write(request, lambda conn: _answer(conn, request, form, reference))
-    except Refused as reason:
+    except ReportRefusal as reason:
         return await _page(request, form.session, 409, str(reason))
     except Problem as reason:
         return await _page(request, form.session, reason.status, reason.detail)
@@ -80,18 +80,18 @@ async def answer(request: web.Request, form: Sent) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _answer(conn: Connection, request: web.Request, form: Sent, reference: str) -> None:
-    """Raises Refused."""
+def _answer(conn: Connection, request: web.Request, form: SubmittedForm, reference: str) -> None:
+    """Raises ReportRefusal."""
     outcome = form.fields["outcome"]
     if outcome not in OUTCOMES:
-        raise Refused(f"outcome {outcome!r:.40}: unknown; nothing noted; choose one of the form")
+        raise ReportRefusal(f"outcome {outcome!r:.40}: unknown; nothing noted; choose one of the form")
     chosen = select(wrong_blocks.c.outcome).where(wrong_blocks.c.reference == reference).with_for_update()
     found = conn.execute(chosen).one_or_none()
     if found is None:
-        raise Refused(f"There is no report {reference}. Nothing was noted.")
+        raise ReportRefusal(f"There is no report {reference}. Nothing was noted.")
     if (found.outcome or "") != form.fields["was"]:
         now = WORDS.get(found.outcome, "not at all")
-        raise Refused(f"{reference} was answered by a colleague: {now}. Your answer is not noted. Look again.")
+        raise ReportRefusal(f"{reference} was answered by a colleague: {now}. Your answer is not noted. Look again.")
     answer_report(conn, reference, outcome, request.app[CLOCK](), form.session.person.actor)
 
 

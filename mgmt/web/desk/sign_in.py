@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Connection, Row, select
 
-from mgmt.staff.login import Tried, Wait, enrol, owner_of_code
+from mgmt.staff.login import LoginAttempt, Wait, enrol, owner_of_code
 from mgmt.staff.passkeys import fingerprint_of
 from mgmt.staff.passwords import MIN_CHARACTERS, totp_address, totp_text
 from mgmt.staff.people import Person, Unfit, person_of_code
@@ -78,7 +78,7 @@ async def log_in(request: web.Request) -> web.Response:
     if not is_from_here(request):
         return page(request, "login.html", 403, alert="The form came from another page. Nothing was done. Try here.")
     desk, address, form = request.app[DESK], client_address(request.remote), await fields_of(request)
-    tried = Tried(
+    tried = LoginAttempt(
         form["mail"],
         form["password"],
         form["code"],

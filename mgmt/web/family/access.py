@@ -10,15 +10,15 @@ from typing import Protocol
 from aiohttp import web
 
 from mgmt.web.family.deeds import undone
-from mgmt.web.family.frame import Sent, above, moved, number_of, sent, session_of
-from mgmt.web.family.session import Repeated, Session
+from mgmt.web.family.frame import SubmittedForm, above, moved, number_of, sent, session_of
+from mgmt.web.family.session import Session, SpentForm
 from mgmt.web.family.sign_in import not_ours, sign_in_page
 from mgmt.web.family.taps import TooSoon
 from parental.errors import NoPerson, NotNow
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 View = Callable[[web.Request, Session], Awaitable[web.Response]]
-Deed = Callable[[web.Request, Sent], Awaitable[web.Response]]
+Deed = Callable[[web.Request, SubmittedForm], Awaitable[web.Response]]
 
 
 class Page(Protocol):
@@ -49,7 +49,7 @@ def done(deed: Deed) -> Handler:
             return await not_ours(request)
         try:
             return await deed(request, form)
-        except Repeated:
+        except SpentForm:
             return moved(request, above(request))
 
     return handler
@@ -58,7 +58,7 @@ def done(deed: Deed) -> Handler:
 def permitted(deed: Deed, permission: str, otherwise: Page) -> Handler:
     """The same for a role that has a permission; another reads so on the page."""
 
-    async def if_it_may(request: web.Request, form: Sent) -> web.Response:
+    async def if_it_may(request: web.Request, form: SubmittedForm) -> web.Response:
         if not form.session.may(permission):
             return await otherwise(request, form.session, 403, alert="family.tap.forbidden")
         return await deed(request, form)
@@ -69,7 +69,7 @@ def permitted(deed: Deed, permission: str, otherwise: Page) -> Handler:
 def taken_back(back: Callable[[web.Request], str], otherwise: Page) -> Handler:
     """Undo of the last deed.   back  where to go then, below PATH"""
 
-    async def undo(request: web.Request, form: Sent) -> web.Response:
+    async def undo(request: web.Request, form: SubmittedForm) -> web.Response:
         try:
             await undone(request, form)
         except TooSoon:

@@ -13,15 +13,15 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.text.times import Held, held_words
-from mgmt.web.family.requests.cards import Asking, askings_of
+from mgmt.text.times import ProfileTimes, held_words
+from mgmt.web.family.requests.cards import RequestCard, askings_of
 from mgmt.web.family.session import Session
 from mgmt.web.family.taps import HOURS_OPEN, TAPS, can_undo, revision_of
 from parental.calendar import exceptions, plans, screen_time
 from parental.calendar.card import Card as Hours
 from parental.calendar.day_sets import Calendar
 from parental.calendar.quota import Quota
-from parental.calendar.state import Is, State
+from parental.calendar.state import Openness, State
 from parental.errors import NotNow
 from parental.people.accounts import get_account, lines_of
 from parental.people.caregivers import with_same_phone
@@ -104,7 +104,7 @@ class Home(NamedTuple):
     free       lines for a first child, where there is none yet;   is_new  no rules and no hours either"""
 
     level: Level
-    asked: list[Asking]
+    asked: list[RequestCard]
     cards: list[Card]
     more: int | None
     n_cards: int
@@ -135,14 +135,14 @@ def home_of(
     calendar = plans.calendar_of(conn, session.account)
     lines = lines_of(conn, session.account)
     children = children_of(conn, session.account)
-    whose = [_Whose(child.profile, child.nickname, drawing_of(child), child.id) for child in children]
-    whose += [_Whose(line.id, line.label, HOME, None) for line in lines if line.profile == line.id]
+    whose = [_CardOwner(child.profile, child.nickname, drawing_of(child), child.id) for child in children]
+    whose += [_CardOwner(line.id, line.label, HOME, None) for line in lines if line.profile == line.id]
     nth = nth if 0 < nth <= -(-len(whose) // most) else 1
     here = whose[(nth - 1) * most : nth * most]
     numbers = [each.profile for each in here]
     rules, hours = load_profiles(conn, numbers), plans.cards_of(conn, numbers)
     buckets = {number: screen_time.quota_of(conn, number) for number in numbers}
-    held = {number: Held(rules[number], hours.get(number, ()), calendar, buckets[number]) for number in numbers}
+    held = {number: ProfileTimes(rules[number], hours.get(number, ()), calendar, buckets[number]) for number in numbers}
     held = {number: each.as_told(closable) for number, each in held.items()}
     cards = [_card(conn, session, each, held[each.profile], t, now) for each in here]
     level = level_of(conn, lines[0].id, session.account, lines[0].profile) if lines else Level.HOME
@@ -196,7 +196,7 @@ def _elsewhere(conn: Connection, session: Session) -> list[tuple[int, str]]:
     return [(each.id, get_account(conn, each.account).name or str(each.account)) for each in there]
 
 
-class _Whose(NamedTuple):
+class _CardOwner(NamedTuple):
     """Whose a card is.   child  its number, None: a line's"""
 
     profile: int
@@ -205,7 +205,9 @@ class _Whose(NamedTuple):
     child: int | None
 
 
-def _card(conn: Connection, session: Session, whose: _Whose, held: Held, t: Language, now: datetime) -> Card:
+def _card(
+    conn: Connection, session: Session, whose: _CardOwner, held: ProfileTimes, t: Language, now: datetime
+) -> Card:
     (profile, name, drawing, child), (rules, hours, calendar, bucket) = whose, held
     state, here = held.state_at(now), now.astimezone(ZoneInfo(rules.schedule.zone))
     words = held_words(held, state, here, t)
@@ -216,7 +218,7 @@ def _card(conn: Connection, session: Session, whose: _Whose, held: Held, t: Lang
         words, big, small = t.say(lack_of(offered, child)), None, []
     may = [each for each in small if session.may(TAPS[each.did].permission)]
     said, has_undo = receipt_of(session, profile, t, now)
-    if said is not None and session.receipt and session.receipt["did"] == PAGE and state.state is Is.CLOSED:
+    if said is not None and session.receipt and session.receipt["did"] == PAGE and state.state is Openness.CLOSED:
         said = t.say("list.between").join([said, t.say("family.receipt.later")])
     revision = revision_of(conn, profile)
     icon = icon_of(state) if big is not None else NOTHING_SIGN
@@ -238,7 +240,7 @@ class _Choice(NamedTuple):
         why = self.state.why
         if why == "pause":
             return _button("resume"), []
-        if self.state.state is Is.OPEN:
+        if self.state.state is Openness.OPEN:
             return _button("pause"), self._of_open()
         if why == "closed_until":
             return _button("reopen"), [_button("pause")]
@@ -247,7 +249,7 @@ class _Choice(NamedTuple):
             return _button("start"), [_button("plus"), *small, _button("pause")]
         if why == "quota":
             return _button("plus"), small
-        return _button("plus"), [*small, *([_button("pause")] if self.state.state is Is.PARTLY else [])]
+        return _button("plus"), [*small, *([_button("pause")] if self.state.state is Openness.PARTLY else [])]
 
     def _of_open(self) -> list[Button]:
         if self.state.why in ("plus", "ticket", "tonight_off", "open_until"):
@@ -281,6 +283,6 @@ def _button(did: str) -> Button:
 
 def icon_of(state: State) -> str:
     """The sign of what holds."""
-    if state.state is Is.OPEN:
+    if state.state is Openness.OPEN:
         return OPEN_SIGN
-    return PARTLY_SIGN if state.state is Is.PARTLY else STATE_SIGNS[state.why]
+    return PARTLY_SIGN if state.state is Openness.PARTLY else STATE_SIGNS[state.why]

@@ -15,10 +15,10 @@ from sqlalchemy import Connection
 from mgmt.contract.control import receipt_json
 from mgmt.contract.errors import NotInForce
 from mgmt.web.family import taps
-from mgmt.web.family.frame import Sent, language_of, page
+from mgmt.web.family.frame import SubmittedForm, language_of, page
 from mgmt.web.family.hours.at_once import NEXT_TIME, NOW, AtOnce
 from mgmt.web.family.in_force import publish
-from mgmt.web.family.pin import Refused, has_pin, is_fresh, prove
+from mgmt.web.family.pin import PinRefusal, has_pin, is_fresh, prove
 from mgmt.web.family.session import keep_receipt, spend
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, write
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 async def ask_pin(
-    request: web.Request, form: Sent, action: str, label: str, back: str = "", why: Markup | None = None
+    request: web.Request, form: SubmittedForm, action: str, label: str, back: str = "", why: Markup | None = None
 ) -> web.Response | None:
     """The page that asks for the PIN and does the same then; None: the PIN is right.
 
@@ -36,14 +36,14 @@ async def ask_pin(
         try:
             await prove(request, form)
             return None
-        except Refused as reason:
+        except PinRefusal as reason:
             refused = reason
     return await _pin_page(request, form, action, label, back, why, refused)
 
 
 async def ask_sure(
     request: web.Request,
-    form: Sent,
+    form: SubmittedForm,
     action: str,
     label: str,
     back: str,
@@ -62,12 +62,12 @@ async def ask_sure(
 
 async def _pin_page(
     request: web.Request,
-    form: Sent,
+    form: SubmittedForm,
     action: str,
     label: str,
     back: str,
     why: Markup | None,
-    refused: Refused | None,
+    refused: PinRefusal | None,
     **asked: Any,
 ) -> web.Response:
     is_new = not await has_pin(request, form.session.account)
@@ -85,8 +85,8 @@ def _until(request: web.Request, at_once: AtOnce | None) -> Markup | None:
     return language_of(request).moment(here, until)
 
 
-async def once(request: web.Request, form: Sent, work: Callable[[Connection], T]) -> T:
-    """Store what a form asks for, in one transaction.   Raises Repeated where it did so before"""
+async def once(request: web.Request, form: SubmittedForm, work: Callable[[Connection], T]) -> T:
+    """Store what a form asks for, in one transaction.   Raises SpentForm where it did so before"""
 
     def spent_and_done(conn: Connection) -> T:
         spend(conn, form.secret, form.forms, form.key)
@@ -95,7 +95,9 @@ async def once(request: web.Request, form: Sent, work: Callable[[Connection], T]
     return await write(request, spent_and_done)
 
 
-async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int], undo: list[list[Any]]) -> bool:
+async def go_live(
+    request: web.Request, form: SubmittedForm, did: str, profiles: list[int], undo: list[list[Any]]
+) -> bool:
     """Have a deed published and keep its receipt; False: it is stored, and not in force yet.
 
     did  of the receipt's messages;   undo  [profile, how, revision], of mgmt.web.family.taps.take_back()"""
@@ -113,7 +115,7 @@ async def go_live(request: web.Request, form: Sent, did: str, profiles: list[int
     return is_live
 
 
-async def undone(request: web.Request, form: Sent) -> bool:
+async def undone(request: web.Request, form: SubmittedForm) -> bool:
     """Take the last deed of a session back, and have that published; as go_live().   Raises NotNow, NoPerson"""
     now, receipt = request.app[CLOCK](), form.session.receipt or {}
     await once(request, form, lambda conn: taps.take_back(conn, form.session, receipt, now))

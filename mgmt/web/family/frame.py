@@ -58,7 +58,7 @@ _TYPED: web.RequestKey[defaultdict[str, str]] = web.RequestKey("family_typed", d
 _templates = environment(FOLDER)
 
 
-class Sent(NamedTuple):
+class SubmittedForm(NamedTuple):
     """A form that was really sent from our page, by somebody who is signed in.
 
     secret  of the session's cookie;   forms  that the session had spent when the page was made
@@ -105,7 +105,7 @@ async def session_of(request: web.Request) -> Session | None:
     return await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
 
 
-async def sent(request: web.Request) -> Sent | None:
+async def sent(request: web.Request) -> SubmittedForm | None:
     """What a form of ours says; None for anything else."""
     session = await session_of(request)
     if session is None or not is_from_here(request):
@@ -116,11 +116,11 @@ async def sent(request: web.Request) -> Sent | None:
     is_ours = hmac.compare_digest(said.encode("utf-8", "replace"), session.csrf.encode())
     if of_page is None or not is_ours:
         return None
-    form = Sent(session, secret_of(request), fields, int(of_page[1]), "")
+    form = SubmittedForm(session, secret_of(request), fields, int(of_page[1]), "")
     return form._replace(key=_key(request.path, form))
 
 
-def _key(path: str, form: Sent) -> str:
+def _key(path: str, form: SubmittedForm) -> str:
     """Of what a form does, from its page: the same where it is sent once more, another where anything is changed."""
     said = json.dumps([path, form.page, sorted(form.kept.items())])
     return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]

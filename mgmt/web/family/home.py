@@ -16,7 +16,7 @@ from mgmt.web.family import taps
 from mgmt.web.family.access import deed_of, done, viewed
 from mgmt.web.family.cards import home_of
 from mgmt.web.family.deeds import ask_pin, go_live, once, undone
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, nth_of, number_of, page, session_of
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, nth_of, number_of, page, session_of
 from mgmt.web.family.household.filter_state import closable_of, filter_words
 from mgmt.web.family.in_force import IN_FORCE, InForce, catch_up
 from mgmt.web.family.pin import is_fresh
@@ -41,7 +41,7 @@ def add_home(app: web.Application) -> None:
     app.router.add_post(f"{PATH}/undo", done(undo))
 
 
-async def tap(request: web.Request, form: Sent) -> web.Response:
+async def tap(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/…: one of TAPS, on the profile that the form names."""
     did = deed_of(request)
     if not form.session.may(TAPS[did].permission):
@@ -56,7 +56,7 @@ async def tap(request: web.Request, form: Sent) -> web.Response:
     return await _do(request, form, did, [profile])
 
 
-async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
+async def pause_everyone(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/everyone: close all that is open."""
     t, now, closable = language_of(request), request.app[CLOCK](), closable_of(request.app)
     home = await read(request, lambda conn: home_of(conn, form.session, closable, t, now, most=sys.maxsize))
@@ -66,7 +66,7 @@ async def pause_everyone(request: web.Request, form: Sent) -> web.Response:
     return await _do(request, form, "pause", open_now)
 
 
-async def undo(request: web.Request, form: Sent) -> web.Response:
+async def undo(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/undo: take the last tap back."""
     try:
         is_live = await undone(request, form)
@@ -77,7 +77,7 @@ async def undo(request: web.Request, form: Sent) -> web.Response:
     return await _shown(request, is_live)
 
 
-async def _do(request: web.Request, form: Sent, did: str, profiles: Iterable[int]) -> web.Response:
+async def _do(request: web.Request, form: SubmittedForm, did: str, profiles: Iterable[int]) -> web.Response:
     now, session = request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> list[Any]:

@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 from mgmt.registers.households import record
 from mgmt.web.family.access import deed_of, permitted, viewed
 from mgmt.web.family.deeds import ask_pin, once
-from mgmt.web.family.frame import PATH, Sent, moved, number_of, page
-from mgmt.web.family.pin import Refused, change_pin, has_pin, is_fresh
+from mgmt.web.family.frame import PATH, SubmittedForm, moved, number_of, page
+from mgmt.web.family.pin import PinRefusal, change_pin, has_pin, is_fresh
 from mgmt.web.family.requests.replies import REPLIES
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
@@ -43,7 +43,7 @@ OPENS = "account.open"  # who may set a PIN
 ANSWERING = ("answers-on", "answers-off")
 
 
-class Done(NamedTuple):
+class PersonChange(NamedTuple):
     """action  of the records;   who  it was done to"""
 
     action: str
@@ -54,7 +54,7 @@ class SameName(BadPerson):
     """Two people of the household could not be told apart, as numbers are never shown."""
 
 
-Deed = Callable[[Connection, Session, datetime], Done]
+Deed = Callable[[Connection, Session, datetime], PersonChange]
 
 
 def add_people(app: web.Application) -> None:
@@ -67,7 +67,7 @@ def add_people(app: web.Application) -> None:
         app.router.add_post(f"{PEOPLE}/{did}", permitted(choose_answers, "account.pause", _page))
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/people/invite, remove"""
     did = deed_of(request)
     try:
@@ -81,7 +81,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     return await _do(request, form, deed)
 
 
-async def choose_answers(request: web.Request, form: Sent) -> web.Response:
+async def choose_answers(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/people/answers-on, answers-off: of the own telephone alone."""
     did, wanted = deed_of(request), deed_of(request) == ANSWERING[0]
     if not _can_answer(request, form.session):
@@ -93,16 +93,16 @@ async def choose_answers(request: web.Request, form: Sent) -> web.Response:
     return await _do(request, form, _answering(wanted))
 
 
-async def change_own_pin(request: web.Request, form: Sent) -> web.Response:
+async def change_own_pin(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/people/pin"""
     try:
         await change_pin(request, form)
-    except Refused as reason:
+    except PinRefusal as reason:
         return await _page(request, form.session, 403, alert=reason.message, minutes=reason.minutes)
     return moved(request, "/changes")  # whose first line says it
 
 
-async def _do(request: web.Request, form: Sent, deed: Deed) -> web.Response:
+async def _do(request: web.Request, form: SubmittedForm, deed: Deed) -> web.Response:
     now, session = request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> None:
@@ -120,36 +120,36 @@ async def _do(request: web.Request, form: Sent, deed: Deed) -> web.Response:
     return moved(request, "/people")
 
 
-def _invitation(request: web.Request, form: Sent) -> Deed:
+def _invitation(request: web.Request, form: SubmittedForm) -> Deed:
     """Raises BadPerson for what is no number of a mobile telephone"""
     phone, name = _sealed(request, form.fields["phone"]), " ".join(form.fields["name"].split())
     role = form.fields["role"] if form.fields["role"] in ROLES else HELPER
 
-    def deed(conn: Connection, session: Session, now: datetime) -> Done:
+    def deed(conn: Connection, session: Session, now: datetime) -> PersonChange:
         who, _ = invite(conn, session.account, name, role, now, phone=phone, by=session.caregiver)
         if any(each.id != who.id and each.nickname == who.nickname for each in caregivers_of(conn, session.account)):
             raise SameName("caregiver: another one of this name; not invited; write a name that tells them apart")
-        return Done("caregiver invited", who)
+        return PersonChange("caregiver invited", who)
 
     return deed
 
 
-def _removal(form: Sent) -> Deed:
+def _removal(form: SubmittedForm) -> Deed:
     number = number_of(form.fields["caregiver"])
 
-    def deed(conn: Connection, session: Session, _: datetime) -> Done:
+    def deed(conn: Connection, session: Session, _: datetime) -> PersonChange:
         keep_last_school(conn, session.account, number)
-        return Done("caregiver removed", remove_caregiver(conn, session.account, number))
+        return PersonChange("caregiver removed", remove_caregiver(conn, session.account, number))
 
     return deed
 
 
 def _answering(wanted: bool) -> Deed:
-    def deed(conn: Connection, session: Session, _: datetime) -> Done:
+    def deed(conn: Connection, session: Session, _: datetime) -> PersonChange:
         who = get_caregiver(conn, session.account, session.caregiver or 0)
         if not request_messages.choose(conn, session.account, who.id, wanted):
             raise BadPerson("caregiver: has no telephone; nothing changed; sign in with a number")
-        return Done(f"answers by message {'on' if wanted else 'off'}", who)
+        return PersonChange(f"answers by message {'on' if wanted else 'off'}", who)
 
     return deed
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from mgmt.registers.households import note_choice
 from mgmt.staff.passwords import HASHER
-from mgmt.web.family.frame import Sent
+from mgmt.web.family.frame import SubmittedForm
 from mgmt.web.family.session import LIFE, Session, end_pins, keep_pin, refuse_repeated, spend
 from mgmt.web.kit.app_context import CLOCK, read, write
 from parental.people.login_codes import STEP, plain_digits
@@ -36,7 +36,7 @@ HASHES_AT_ONCE = 2  # 64 MiB and a core each
 HASHES: web.AppKey[asyncio.Semaphore] = web.AppKey("family_hashes", asyncio.Semaphore)
 
 
-class Refused(Exception):
+class PinRefusal(Exception):
     """A PIN that does not open.   message  of the catalogue;   minutes  to wait, where that is why"""
 
     def __init__(self, message: str, minutes: int = 0) -> None:
@@ -60,16 +60,17 @@ async def has_pin(request: web.Request, account: int) -> bool:
     return await read(request, lambda conn: _row(conn, account)) is not None
 
 
-async def prove(request: web.Request, form: Sent) -> None:
+async def prove(request: web.Request, form: SubmittedForm) -> None:
     """Judge the PIN of a form, or set the household's first; then it is not asked again for a while.
 
-    It is spent with the form, also where the deed is refused then.   Raises Refused; Repeated, and no try is counted"""
+    It is spent with the form, also where the deed is refused then.
+    Raises PinRefusal; SpentForm, and no try is counted"""
     now, account, key = request.app[CLOCK](), form.session.account, form.key + PROVEN
     typed = plain_digits(form.fields["pin"])
     if await has_pin(request, account):
         hashed = await write(request, lambda conn: _count(conn, form, key, now))
         if not await _hashed(request, lambda: _is_right(typed, hashed)):
-            raise Refused("family.pin.wrong")
+            raise PinRefusal("family.pin.wrong")
     else:
         await set_pin(request, form, typed, plain_digits(form.fields["again"]))
     until = now + (LIFE if form.fields["alone"] else FRESH)
@@ -82,17 +83,17 @@ async def prove(request: web.Request, form: Sent) -> None:
     await write(request, store_it)
 
 
-async def set_pin(request: web.Request, form: Sent, typed: str, again: str, *, is_first: bool = True) -> None:
-    """Give a household a PIN, which every other phone asks for then.   is_first  it has none.   Raises Refused"""
+async def set_pin(request: web.Request, form: SubmittedForm, typed: str, again: str, *, is_first: bool = True) -> None:
+    """Give a household a PIN, which every other phone asks for then.   is_first  it has none.   Raises PinRefusal"""
     session = form.session
     if not session.may("account.open"):
-        raise Refused("family.pin.ask")
+        raise PinRefusal("family.pin.ask")
     _require_good(typed, again)
     hashed, now = await _hashed(request, lambda: HASHER.hash(typed)), request.app[CLOCK]()
 
     def store_it(conn: Connection) -> None:
         if is_first and _row(conn, session.account) is not None:
-            raise Refused("family.pin.taken")  # another caregiver was quicker
+            raise PinRefusal("family.pin.taken")  # another caregiver was quicker
         row = {"hash": hashed, "set_s": int(now.timestamp()), "wrong": 0, "waits_until_s": 0}
         put = upsert(conn, family_pins).values(account=session.account, **row)
         conn.execute(put.on_conflict_do_update(index_elements=["account"], set_=row))
@@ -102,10 +103,10 @@ async def set_pin(request: web.Request, form: Sent, typed: str, again: str, *, i
     await write(request, store_it)
 
 
-async def change_pin(request: web.Request, form: Sent) -> None:
+async def change_pin(request: web.Request, form: SubmittedForm) -> None:
     """Have a new PIN take the place of the one that the form proves, which no other phone counts any more.
 
-    Raises Refused; Repeated"""
+    Raises PinRefusal; SpentForm"""
     typed, again = plain_digits(form.fields["new_pin"]), plain_digits(form.fields["again"])
     _require_good(typed, again)  # first: what is wrong with the new one costs no try
     await prove(request, form)
@@ -113,13 +114,13 @@ async def change_pin(request: web.Request, form: Sent) -> None:
 
 
 def _require_good(typed: str, again: str) -> None:
-    """Raises Refused"""
+    """Raises PinRefusal"""
     if typed != again:
-        raise Refused("family.pin.differ")
+        raise PinRefusal("family.pin.differ")
     if len(typed) not in DIGITS or not typed.isascii() or not typed.isdigit():
-        raise Refused("family.pin.digits")
+        raise PinRefusal("family.pin.digits")
     if _is_easy(typed):
-        raise Refused("family.pin.easy")
+        raise PinRefusal("family.pin.easy")
 
 
 def remove_pin(conn: Connection, account: int) -> bool:
@@ -128,8 +129,8 @@ def remove_pin(conn: Connection, account: int) -> bool:
     return conn.execute(delete(family_pins).where(family_pins.c.account == account)).rowcount > 0
 
 
-def _count(conn: Connection, form: Sent, key: str, now: datetime) -> str:
-    """Count a try; the hash to judge it by.   Raises Refused while tries have to wait; Repeated"""
+def _count(conn: Connection, form: SubmittedForm, key: str, now: datetime) -> str:
+    """Count a try; the hash to judge it by.   Raises PinRefusal while tries have to wait; SpentForm"""
     refuse_repeated(conn, form.secret, form.forms, key)
     session = form.session
     mine, now_s = family_pins.c.account == session.account, int(now.timestamp())
@@ -140,7 +141,7 @@ def _count(conn: Connection, form: Sent, key: str, now: datetime) -> str:
     row = conn.execute(counted.returning(family_pins.c.wrong, family_pins.c.hash)).one_or_none()
     if row is None:
         held = _row(conn, session.account)
-        raise Refused("family.pin.wait", 1 if held is None else -(-(held.waits_until_s - now_s) // 60))
+        raise PinRefusal("family.pin.wait", 1 if held is None else -(-(held.waits_until_s - now_s) // 60))
     if row.wrong >= FREE:
         wait_s = min(FIRST_WAIT_S * 2 ** min(row.wrong - FREE, 10), LONGEST_WAIT_S)
         conn.execute(update(family_pins).where(mine).values(waits_until_s=now_s + wait_s))

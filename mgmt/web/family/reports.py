@@ -23,7 +23,7 @@ from mgmt.text.language import Language
 from mgmt.web.family.access import permitted, profile_of, viewed
 from mgmt.web.family.cards import drawing_of
 from mgmt.web.family.deeds import ask_pin, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.requests.answers import SAID_YES, UNSAID_YES
 from mgmt.web.family.session import Session
@@ -81,7 +81,7 @@ def add_reports(app: web.Application) -> None:
     app.router.add_post(REPORT + "/keep", permitted(keep, NEEDED, _page))
 
 
-async def keep(request: web.Request, form: Sent) -> web.Response:
+async def keep(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/keep: for how many days the household keeps counts; 0 deletes them."""
     session, now, profile = form.session, request.app[CLOCK](), profile_of(request)
     try:

@@ -35,7 +35,7 @@ REMEMBERED = 50  # forms of a session: whose page is older than that many is tak
 NEEDED = frozenset({"account.read", "account.pause"})  # what the pages show and do at least
 
 
-class Repeated(Exception):
+class SpentForm(Exception):
     """A form that has been spent already."""
 
 
@@ -126,24 +126,24 @@ def end_pins(conn: Connection, account: int, but: str) -> None:
 def spend(conn: Connection, secret: str, forms: int, form: str) -> None:
     """Note that a form is done, in the transaction of what it does.   forms  that were spent when its page was made
 
-    Raises Repeated"""
+    Raises SpentForm"""
     spent = _spent(conn, secret, forms, form)
     values = {"forms": sessions.c.forms + 1, "spent": " ".join([*spent, form][-REMEMBERED:])}
     conn.execute(update(sessions).where(sessions.c.sha256 == digest(secret)).values(**values))
 
 
 def refuse_repeated(conn: Connection, secret: str, forms: int, form: str) -> None:
-    """Raises Repeated where spend() would"""
+    """Raises SpentForm where spend() would"""
     _spent(conn, secret, forms, form)
 
 
 def _spent(conn: Connection, secret: str, forms: int, form: str) -> list[str]:
-    """The forms that a session remembers; locked until the transaction ends.   Raises Repeated"""
+    """The forms that a session remembers; locked until the transaction ends.   Raises SpentForm"""
     chosen = select(sessions.c.forms, sessions.c.spent).where(sessions.c.sha256 == digest(secret))
     row = conn.execute(chosen.with_for_update()).one_or_none()
     spent = [] if row is None or row.spent is None else str(row.spent).split()
     if row is None or forms < row.forms - REMEMBERED or form in spent:
-        raise Repeated
+        raise SpentForm
     return spent
 
 

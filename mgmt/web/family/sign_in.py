@@ -39,7 +39,7 @@ from mgmt.web.kit.forms import is_from_here
 from parental.errors import BadPerson
 from parental.people import login_codes
 from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
-from parental.people.login_codes import Asked, TooMany
+from parental.people.login_codes import LoginCode, TooMany
 from parental.people.phones import Phones, international, plain_number
 from parental.policy.addresses import holder_of
 from rules.names.clients import client_address, client_of
@@ -104,7 +104,7 @@ async def ask(request: web.Request) -> web.Response:
         number = plain_number(international(said, request.app[SETTINGS].country))
         digest = phones.digest(number)
 
-        def work(conn: Connection) -> tuple[Asked, str | None]:
+        def work(conn: Connection) -> tuple[LoginCode, str | None]:
             asked = login_codes.ask(conn, phones, digest, now)
             found = by_phone(conn, digest, now)
             return asked, _text(request, conn, found[0], asked.code) if found else None

@@ -32,7 +32,7 @@ APART_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class SmsFailed(Exception):
+class SmsFailure(Exception):
     """A message was not taken; the text says why, without number and message."""
 
 
@@ -40,7 +40,7 @@ class Sms(Protocol):
     """What takes a message."""
 
     async def send(self, number: str, text: str) -> None:
-        """Hand a message over.   number  +92…   Raises SmsFailed"""
+        """Hand a message over.   number  +92…   Raises SmsFailure"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Outbox:
         try:
             await asyncio.to_thread(_put, self.folder, said)
         except OSError as exc:
-            raise SmsFailed(f"outbox {self.folder}: {exc.strerror}") from exc
+            raise SmsFailure(f"outbox {self.folder}: {exc.strerror}") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class Gateway:
             ):
                 status = answer.status
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise SmsFailed(f"gateway: {type(exc).__name__}") from exc
+            raise SmsFailure(f"gateway: {type(exc).__name__}") from exc
         if not 200 <= status < 300:
-            raise SmsFailed(f"gateway: it answered {status}")
+            raise SmsFailure(f"gateway: it answered {status}")
 
 
 class Sender:
@@ -123,7 +123,7 @@ class Sender:
         for last in (False,) * (TRIES - 1) + (True,):
             try:
                 await self._sms.send(number, text)
-            except SmsFailed as reason:
+            except SmsFailure as reason:
                 self.is_failing = True
                 if last:
                     log.warning("sms: %s; a message is lost; see /family/sms", reason)

@@ -44,7 +44,7 @@ class TooSoon(NotNow):
     """The same finger again: what the last tap has closed is not opened by it."""
 
 
-class Done(NamedTuple):
+class TapContext(NamedTuple):
     """What a tap has to know.   by  who taps;   fields  of the form"""
 
     conn: Connection
@@ -63,14 +63,14 @@ class Tap(NamedTuple):
     permission: str
     loosens: bool
     action: str
-    change: Callable[[Done], Undo]
+    change: Callable[[TapContext], Undo]
 
 
 def make(conn: Connection, session: Session, did: str, profile: int, fields: Mapping[str, str], now: datetime) -> Undo:
     """Do a tap; how it is undone.   Raises NoPerson for a profile of another household; NotNow, BadProfile"""
     require_own(conn, session.account, profile)
     actor, tap = session.actor, TAPS[did]
-    undo = tap.change(Done(conn, profile, By(actor.kind, actor.name, actor.role), fields, now))
+    undo = tap.change(TapContext(conn, profile, By(actor.kind, actor.name, actor.role), fields, now))
     note_choice(conn, session.account, actor, tap.action, about(conn, profile), now)
     return undo
 
@@ -119,7 +119,7 @@ def revision_of(conn: Connection, profile: int) -> int:
     return int(conn.execute(_REVISION, {"profile": profile}).scalar_one())
 
 
-def _pause(done: Done) -> Undo:
+def _pause(done: TapContext) -> Undo:
     if not set(LOCKS) <= set(rules_of(done.conn, done.profile)):
         raise NotNow("nothing of the child's can be closed; nothing changed")
     before = get_profile(done.conn, done.profile).paused_until_s
@@ -127,7 +127,7 @@ def _pause(done: Done) -> Undo:
     return {"paused": before}
 
 
-def _resume(done: Done) -> Undo:
+def _resume(done: TapContext) -> Undo:
     before = get_profile(done.conn, done.profile).paused_until_s
     if before <= done.now.timestamp():
         raise NotNow("it is not paused; nothing changed")
@@ -135,12 +135,12 @@ def _resume(done: Done) -> Undo:
     return {"paused": before, "requests": _have_minutes(done)}
 
 
-def _plus(done: Done) -> Undo:
+def _plus(done: TapContext) -> Undo:
     span = exceptions.more(get_profile(done.conn, done.profile), "plus", MINUTES, done.now)
     return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
 
 
-def _tonight_off(done: Done) -> Undo:
+def _tonight_off(done: TapContext) -> Undo:
     account = done.conn.execute(select(profiles.c.account).where(profiles.c.id == done.profile)).scalar_one()
     cards = plans.cards_of(done.conn, [done.profile]).get(done.profile, ())
     rules = get_profile(done.conn, done.profile)
@@ -148,7 +148,7 @@ def _tonight_off(done: Done) -> Undo:
     return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
 
 
-def _open_for(done: Done) -> Undo:
+def _open_for(done: TapContext) -> Undo:
     said = done.fields.get("hours", "")
     hours = int(said) if said in map(str, HOURS_OPEN) else HOURS_OPEN[0]
     rules = get_profile(done.conn, done.profile)
@@ -157,19 +157,19 @@ def _open_for(done: Done) -> Undo:
     return {"exception": exceptions.add(done.conn, done.profile, span, done.by, done.now)}
 
 
-def _end_closing(done: Done) -> Undo:
+def _end_closing(done: TapContext) -> Undo:
     """End what a person has closed until a time."""
     ended = answers.reopen(done.conn, done.profile, done.now)
     return {"exceptions": ended, "requests": _have_minutes(done)}
 
 
-def _have_minutes(done: Done) -> list[int]:
+def _have_minutes(done: TapContext) -> list[int]:
     """What the child has asked for while it was closed is answered by that it is open."""
     account = done.conn.execute(select(profiles.c.account).where(profiles.c.id == done.profile)).scalar_one()
     return answers.opened(done.conn, account, done.profile, done.by, done.now)
 
 
-def _end_opening(done: Done) -> Undo:
+def _end_opening(done: TapContext) -> Undo:
     """End what was opened for a while: the hours hold again."""
     held = [row for row in exceptions.held(done.conn, done.profile, done.now) if row.kind != "closed_until"]
     if not held:
@@ -177,7 +177,7 @@ def _end_opening(done: Done) -> Undo:
     return {"exceptions": exceptions.end(done.conn, done.profile, held)}
 
 
-def _start(done: Done) -> Undo:
+def _start(done: TapContext) -> Undo:
     if not is_closed_by_quota_alone(get_profile(done.conn, done.profile), done.now):
         raise NotNow("something else closes it, or it is open; screen time would run for nothing; nothing started")
     before = _bucket(done)
@@ -185,35 +185,35 @@ def _start(done: Done) -> Undo:
     return before
 
 
-def _stop(done: Done) -> Undo:
+def _stop(done: TapContext) -> Undo:
     before = _bucket(done)
     screen_time.stop(done.conn, done.profile, done.now)
     return before
 
 
-def _bucket(done: Done) -> Undo:
+def _bucket(done: TapContext) -> Undo:
     """The screen time of a child as it is."""
     found = screen_time.quota_of(done.conn, done.profile)
     return {} if found is None else {"screen_time": {**asdict(found), "day": found.day.isoformat()}}
 
 
-def _answered(minutes: int) -> Callable[[Done], Undo]:
+def _answered(minutes: int) -> Callable[[TapContext], Undo]:
     return lambda done: answers.give(done.conn, done.profile, _request(done), minutes, done.by, done.now)
 
 
-def _answered_until_bedtime(done: Done) -> Undo:
+def _answered_until_bedtime(done: TapContext) -> Undo:
     return answers.give_until_bedtime(done.conn, done.profile, _request(done), done.by, done.now)
 
 
-def _answered_with_page(done: Done) -> Undo:
+def _answered_with_page(done: TapContext) -> Undo:
     return answers.open_page(done.conn, done.profile, _request(done), done.now)
 
 
-def _refused(done: Done) -> Undo:
+def _refused(done: TapContext) -> Undo:
     return answers.refuse(done.conn, done.profile, _request(done), done.now)
 
 
-def _request(done: Done) -> int:
+def _request(done: TapContext) -> int:
     return number_of(done.fields.get("request", ""))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from mgmt.registers.households import note_choice
 from mgmt.web.family.access import deed_of, permitted, viewed
 from mgmt.web.family.deeds import ask_pin, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
@@ -34,7 +34,7 @@ LISTED = 25  # of the page, the unused ones first: a household can have a thousa
 USED, CANCELLED, EXPIRED, UNUSED = "used", "cancelled", "expired", "unused"
 
 
-class Shown(NamedTuple):
+class TicketRow(NamedTuple):
     """A ticket on the list.   number  the first digits, by which a person finds the paper"""
 
     id: int
@@ -44,7 +44,7 @@ class Shown(NamedTuple):
     expires: Markup
 
 
-class Printed(NamedTuple):
+class PrintedTicket(NamedTuple):
     """A ticket on the sheet.   code  in threes;   qr  SVG"""
 
     code: str
@@ -62,7 +62,7 @@ def add_tickets(app: web.Application) -> None:
         app.router.add_post(f"{TICKETS}/{did}", permitted(behind_pin, NEEDED, _page))
 
 
-async def behind_pin(request: web.Request, form: Sent) -> web.Response:
+async def behind_pin(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/tickets/make, sheet"""
     did = deed_of(request)
     if not is_fresh(form.session, request.app[CLOCK]()):
@@ -72,7 +72,7 @@ async def behind_pin(request: web.Request, form: Sent) -> web.Response:
     return await _BEHIND_PIN[did](request, form)
 
 
-async def make(request: web.Request, form: Sent) -> web.Response:
+async def make(request: web.Request, form: SubmittedForm) -> web.Response:
     """Make as many of as many minutes as were chosen."""
     session, now = form.session, request.app[CLOCK]()
     count, minutes = _chosen(form.fields["count"], COUNTS), _chosen(form.fields["minutes"], MINUTES)
@@ -88,7 +88,7 @@ async def make(request: web.Request, form: Sent) -> web.Response:
     return moved(request, "/tickets")
 
 
-async def sheet(request: web.Request, form: Sent) -> web.Response:
+async def sheet(request: web.Request, form: SubmittedForm) -> web.Response:
     """Show them, on a page that no reload of this form brings back."""
     del form
     return moved(request, "/tickets/sheet")
@@ -102,13 +102,14 @@ async def _sheet(request: web.Request, session: Session) -> web.Response:
     found = await read(request, lambda conn: tickets.tickets_of(conn, session.account))
     good = [each for each in found if _state(each, now) == UNUSED][-MAX_AT_ONCE:]
     shown = [
-        Printed(_in_threes(each.code), each.minutes, _expires(request, each), _qr(request, each.code)) for each in good
+        PrintedTicket(_in_threes(each.code), each.minutes, _expires(request, each), _qr(request, each.code))
+        for each in good
     ]
     host = request.app[SETTINGS].why_host
     return page(request, "sheet.html", session=session, here="/tickets", tickets=shown, host=host)
 
 
-async def cancel(request: web.Request, form: Sent) -> web.Response:
+async def cancel(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/tickets/cancel"""
     ticket, session, now = number_of(form.fields["ticket"]), form.session, request.app[CLOCK]()
 
@@ -127,8 +128,8 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
     now, may = request.app[CLOCK](), session.may(NEEDED)
     found = await read(request, lambda conn: tickets.tickets_of(conn, session.account)) if may else []
 
-    def shown(each: Ticket) -> Shown:
-        return Shown(each.id, each.code[:3], each.minutes, _state(each, now), _expires(request, each))
+    def shown(each: Ticket) -> TicketRow:
+        return TicketRow(each.id, each.code[:3], each.minutes, _state(each, now), _expires(request, each))
 
     n_good = sum(_state(each, now) == UNUSED for each in found)
     listed = [shown(each) for each in sorted(reversed(found), key=lambda each: _state(each, now) != UNUSED)[:LISTED]]

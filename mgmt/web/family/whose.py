@@ -23,19 +23,19 @@ def about(conn: Connection, profile: int) -> dict[str, int]:
     return {"line": profile} if child is None else {"child": child}
 
 
-class Named(NamedTuple):
+class ProfileName(NamedTuple):
     """What a profile is called.   child  None: a line's own"""
 
     name: str
     child: Child | None
 
 
-def named(conn: Connection, profile: int) -> Named:
+def named(conn: Connection, profile: int) -> ProfileName:
     """The child's nickname, or the line's label.   Raises NoPerson"""
     row = conn.execute(select(children).where(children.c.profile == profile)).one_or_none()
     if row is not None:
-        return Named(row.nickname, Child(**row._mapping))
+        return ProfileName(row.nickname, Child(**row._mapping))
     label = conn.execute(select(lines.c.label).where(lines.c.id == profile)).scalar_one_or_none()
     if label is None:
         raise NoPerson(f"profile {profile}: no child's and no line's; nothing done")
-    return Named(label, None)
+    return ProfileName(label, None)

@@ -22,7 +22,7 @@ from mgmt.registers.settings.shapes import DeskSettings
 from mgmt.web.kit.budget import RequestBudget
 from parental.store import database
 from parental.store.database import reading
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 Clock = Callable[[], datetime]
 T = TypeVar("T")
@@ -31,7 +31,7 @@ SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)  # in force
 OF_FILE: web.AppKey[Settings] = web.AppKey("of_file", Settings)  # as the configuration alone has them
 ENGINE: web.AppKey[Engine] = web.AppKey("engine", Engine)
 CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
-PROTECTED: web.AppKey[Protected] = web.AppKey("protected", Protected)
+PROTECTED: web.AppKey[ProtectedNames] = web.AppKey("protected", ProtectedNames)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 ARCHIVE: web.AppKey[Archive] = web.AppKey("archive", Archive)  # absent: records are rows of the database
 LETTERS: web.AppKey[Letters] = web.AppKey("letters", Letters)

@@ -82,7 +82,7 @@ class Route(NamedTuple):
     contract: Contract = Contract()
 
 
-class Found(NamedTuple):
+class ValidToken(NamedTuple):
     """A token that holds.   last_used_s  as it is noted; None: never"""
 
     principal: Principal
@@ -95,7 +95,7 @@ def find_principal(conn: Connection, token: str, now: datetime) -> Principal | N
     return None if found is None else found.principal
 
 
-def _find(conn: Connection, token: str, now: datetime) -> Found | None:
+def _find(conn: Connection, token: str, now: datetime) -> ValidToken | None:
     """Cost: one index look-up, whether there is such a token or not."""
     wanted = digest(token)
     chosen = select(tokens, issuers.c.is_active).outerjoin(issuers, issuers.c.name == tokens.c.issuer)
@@ -105,7 +105,7 @@ def _find(conn: Connection, token: str, now: datetime) -> Found | None:
     if row.expires_s <= now.timestamp() or row.is_active is False:
         return None
     roles = frozenset(row.roles.split())
-    return Found(Principal(row.id, roles, row.subscriber, row.issuer, parted(row.scopes)), row.last_used_s)
+    return ValidToken(Principal(row.id, roles, row.subscriber, row.issuer, parted(row.scopes)), row.last_used_s)
 
 
 def guarded(route: Route) -> Endpoint:

@@ -14,7 +14,7 @@ N_CLIENTS = 4096
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Usage:
     since_s: float
     n: int = 0
     names: set[int] = field(default_factory=set)
@@ -25,12 +25,12 @@ class _Windows:
 
     def __init__(self, window_s: float) -> None:
         self.window_s = window_s
-        self.asked: OrderedDict[Client, _Asked] = OrderedDict()  # the client that has been silent for longest first
+        self.asked: OrderedDict[Client, _Usage] = OrderedDict()  # the client that has been silent for longest first
 
-    def of(self, client: Client, now_s: float) -> _Asked:
+    def of(self, client: Client, now_s: float) -> _Usage:
         asked = self.asked.get(client)
         if asked is None or now_s - asked.since_s >= self.window_s:
-            asked = self.asked[client] = _Asked(now_s)
+            asked = self.asked[client] = _Usage(now_s)
         self.asked.move_to_end(client)
         if len(self.asked) > N_CLIENTS:
             self.asked.popitem(last=False)

@@ -48,7 +48,7 @@ MAX_OF_HOLDER = 10_000  # a letter every nine seconds, all day
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([A-Za-z0-9._~+/=:-]{1,255})')
 
 
-class _Asked(NamedTuple):
+class _KeyedRequest(NamedTuple):
     """A request with a key."""
 
     holder: str
@@ -85,7 +85,7 @@ def keyed(endpoint: PrincipalEndpoint, *, adds: bool = False) -> PrincipalEndpoi
 
 
 async def _first(
-    endpoint: PrincipalEndpoint, request: web.Request, principal: Principal, asked: _Asked, *, adds: bool
+    endpoint: PrincipalEndpoint, request: web.Request, principal: Principal, asked: _KeyedRequest, *, adds: bool
 ) -> web.StreamResponse:
     kept: dict[str, Any] | None = None
     try:
@@ -107,7 +107,7 @@ async def _enforced(request: web.Request) -> web.Response:
     raise Problem(409, detail, HEADER)
 
 
-async def _asked(request: web.Request, principal: Principal) -> _Asked | None:
+async def _asked(request: web.Request, principal: Principal) -> _KeyedRequest | None:
     said = request.headers.get(HEADER)
     if said is None:
         return None
@@ -118,10 +118,10 @@ async def _asked(request: web.Request, principal: Principal) -> _Asked | None:
     actor = principal.actor
     head = f"{request.method} {request.raw_path}\n".encode("utf-8", "surrogateescape")
     digest = hashlib.sha256(head + await octets_of(request)).digest()
-    return _Asked(f"{actor.kind} {actor.name}", found[1] or found[2], digest, _token_of(request))
+    return _KeyedRequest(f"{actor.kind} {actor.name}", found[1] or found[2], digest, _token_of(request))
 
 
-def _begin(conn: Connection, asked: _Asked, now: datetime) -> Row[Any] | None:
+def _begin(conn: Connection, asked: _KeyedRequest, now: datetime) -> Row[Any] | None:
     """The row of an equal request that was answered; None: this one is the first.   Raises Problem 409, 422, 429"""
     conn.execute(delete(keys).where(keys.c.began_s < int((now - KEPT).timestamp())))
     found = conn.execute(select(keys).where(asked.row)).one_or_none()
@@ -142,12 +142,12 @@ def _begin(conn: Connection, asked: _Asked, now: datetime) -> Row[Any] | None:
     return None
 
 
-def _end(conn: Connection, asked: _Asked, kept: dict[str, Any] | None) -> None:
+def _end(conn: Connection, asked: _KeyedRequest, kept: dict[str, Any] | None) -> None:
     change = delete(keys) if kept is None else update(keys).values(**kept)
     conn.execute(change.where(asked.row))
 
 
-def _kept(asked: _Asked, answered: web.Response) -> dict[str, Any]:
+def _kept(asked: _KeyedRequest, answered: web.Response) -> dict[str, Any]:
     """The columns of an answer."""
     assert isinstance(answered.body, bytes)
     nonce = os.urandom(NONCE_OCTETS)
@@ -155,7 +155,7 @@ def _kept(asked: _Asked, answered: web.Response) -> dict[str, Any]:
     return {"status": answered.status, "location": answered.headers.get("Location"), "answer": sealed}
 
 
-def _again(asked: _Asked, row: Row[Any]) -> web.Response:
+def _again(asked: _KeyedRequest, row: Row[Any]) -> web.Response:
     """What was answered.   Raises Problem 409 for one that another release has kept"""
     try:
         body = asked.box.decrypt(row.answer[:NONCE_OCTETS], row.answer[NONCE_OCTETS:], None)

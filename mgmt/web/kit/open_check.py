@@ -6,7 +6,7 @@ Invariants: who reads the refusal learns no entry, no order and no issuer; of a 
 
 import asyncio
 
-from mgmt.contract.control import Control, ControlFailed
+from mgmt.contract.control import Control, ControlFailure
 from mgmt.web.kit.problems import Problem
 from rules.errors import BadName
 from rules.names.canonical import canonical_name
@@ -31,7 +31,7 @@ async def refuse_closed(control: Control, name: str | None, *, is_of_law: bool =
         raise Problem(422, f"name: {reason}; not noted; write a host name", "/name") from reason
     try:
         found = await asyncio.wait_for(control.explain(asked, None, "dns"), PATIENCE_S)
-    except (ControlFailed, OSError, TimeoutError) as reason:
+    except (ControlFailure, OSError, TimeoutError) as reason:
         said = str(reason) or "no answer"
         raise Problem(
             503, f"control: {said}; not noted: whether it is open is not known; try again", "control"

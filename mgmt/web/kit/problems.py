@@ -15,7 +15,7 @@ from aiohttp import web
 
 from mgmt.contract.errors import BadRequest, NotInForce, NotJson
 from mgmt.contract.fields import sendable
-from parental.errors import DatabaseFault, DatabaseFull, DatabaseLocked
+from parental.errors import DatabaseFault, DatabaseFull, DatabaseTimeout
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _without_database(fault: DatabaseFault) -> web.Response:
     """The answer where the database cannot be used; which one, and why, is in the log."""
     if isinstance(fault, DatabaseFull):
         return Problem(507, "no space is left on the disk; nothing done; tell the operator", "database").response()
-    is_locked = isinstance(fault, DatabaseLocked)
+    is_locked = isinstance(fault, DatabaseTimeout)
     why = "is busy" if is_locked else "cannot be used; the operator finds the reason in the log"
     detail = f"the database {why}; nothing done; send the same request again"
     retry_s = BUSY_RETRY_S if is_locked else AWAY_RETRY_S

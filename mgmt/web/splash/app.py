@@ -28,7 +28,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from mgmt.contract.control import LAW, ControlFailed, Reasons
+from mgmt.contract.control import LAW, ControlFailure, Reasons
 from mgmt.registers.appeals.sealed import (
     MAX_ADDRESS_OCTETS,
     MAX_CONTACT_OCTETS,
@@ -192,7 +192,7 @@ async def _facts(request: web.Request, visitor: Visitor) -> Facts:
         if visitor.host is not None and visitor.host == settings.why_host:
             return await _of_the_line(request, visitor)
         return await _of_a_name(request, visitor, visitor.host)
-    except (ControlFailed, OSError, TimeoutError) as exc:
+    except (ControlFailure, OSError, TimeoutError) as exc:
         log.warning("splash: control gives no reason (%s); the generic page is shown", str(exc) or "no answer in time")
         return UNTOLD
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mgmt.contract.control import Asked, Report
+from mgmt.contract.control import Report, RequestStatus
 from mgmt.registers.settings.page_settings import COUNTS_ONLY, Helpline, Settings
 from mgmt.text.language import Language, languages
 from mgmt.web.kit.environment import environment
@@ -120,7 +120,7 @@ class Facts:
     until: datetime | None = None
     report: Report | None = None
     minutes: int = 0
-    asked: Asked | None = None
+    asked: RequestStatus | None = None
     code: str = ""
     number: str = ""
     left: timedelta | None = None

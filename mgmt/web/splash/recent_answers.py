@@ -7,7 +7,7 @@ Invariants: an answer is never older than KEPT_S, and never another address's; m
 
 from collections import OrderedDict
 
-from mgmt.contract.control import Closing, Reasons
+from mgmt.contract.control import ClosureReason, Reasons
 
 KEPT_S = 1.0  # a lock that has just ended is told for so long at most
 MAX_KEPT = 4096
@@ -18,9 +18,9 @@ class RecentAnswers:
 
     def __init__(self, reasons: Reasons) -> None:
         self._reasons = reasons
-        self._kept: OrderedDict[tuple[str, str | None], tuple[float, Closing]] = OrderedDict()  # the oldest first
+        self._kept: OrderedDict[tuple[str, str | None], tuple[float, ClosureReason]] = OrderedDict()  # the oldest first
 
-    async def why_closed(self, name: str | None, address: str, now_s: float) -> Closing:
+    async def why_closed(self, name: str | None, address: str, now_s: float) -> ClosureReason:
         """As Reasons.why_closed().   now_s  of a clock that never steps"""
         kept = self._kept.get((address, name))
         if kept is not None and now_s - kept[0] < KEPT_S:

@@ -5,7 +5,7 @@ from dnslib import RCODE, DNSRecord
 from support.images.opened import Images
 
 from dns.answers import AnswerPolicy
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.streams.answer_path import AnswerPath
 from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.report.spool import Reporter
@@ -36,7 +36,7 @@ async def test_what_is_not_ours_to_answer_is_asked_of_the_upstream(path_to: Call
 
 async def test_an_upstream_that_fails_is_servfail_and_counted(path_to: Callable[..., AnswerPath]) -> None:
     async def ask(_: bytes) -> bytes:
-        raise UpstreamFailed("gone")
+        raise UpstreamFailure("gone")
 
     path = path_to(ask)
 

@@ -8,7 +8,7 @@ from support.dns.front import Serving
 from support.dns.stream_queries import answer_to, until
 from support.images.opened import Images
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.front import DnsFront
 from dns.streams.coalescing import Coalescing
 from dns.upstreams.endpoints import Endpoint
@@ -39,7 +39,7 @@ class Played:
         self._answers[at].set_result(self.asked[at] + b" answered")
 
     def fail(self) -> None:
-        self._answers[0].set_exception(UpstreamFailed("upstream: gone"))
+        self._answers[0].set_exception(UpstreamFailure("upstream: gone"))
 
     def counted(self) -> tuple[int, int]:
         values = self.counters.values()
@@ -104,7 +104,7 @@ async def test_where_the_upstream_fails_everybody_is_told_and_the_next_one_asks_
 
 
 async def failing(played: Played, number: int) -> str:
-    with pytest.raises(UpstreamFailed) as failed:
+    with pytest.raises(UpstreamFailure) as failed:
         await played.coalescing.ask(query(number))
     return str(failed.value)
 

@@ -7,7 +7,7 @@ from dns.streams.doh import (
     MAX_QUERY_OCTETS,
     MAX_TARGET_OCTETS,
     DohQuery,
-    Refused,
+    DohRefusal,
     Request,
     answer_headers,
     check_head,
@@ -34,7 +34,7 @@ def post(path: str = "/dns-query", media_type: str | None = TYPE, length: int | 
 
 
 def status_of(request: Request, body: bytes = b"") -> int:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DohRefusal) as refused:
         read_request(request, body)
     assert "; not answered; " in str(refused.value)
     return refused.value.status
@@ -104,7 +104,7 @@ def test_what_is_no_query_is_refused_with_its_status(why: str, request_: Request
 
 
 def test_a_head_is_refused_before_its_body_comes() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(DohRefusal) as refused:
         check_head(post(media_type="text/plain"))
     assert refused.value.status == 415
     check_head(post())
@@ -140,10 +140,10 @@ def test_an_answer_says_how_long_it_may_be_kept() -> None:
 
 
 def test_a_refusal_says_why_and_what_is_allowed() -> None:
-    headers, body = refusal(Refused(405, "no; not answered; do"))
+    headers, body = refusal(DohRefusal(405, "no; not answered; do"))
 
     assert headers[0] == (":status", "405") and ("allow", "GET, POST") in headers and body == b"no; not answered; do\n"
-    assert "allow" not in dict(refusal(Refused(404, "no"))[0])
+    assert "allow" not in dict(refusal(DohRefusal(404, "no"))[0])
 
 
 def answer(n_records: int = 1, ttl: int = 300, soa: tuple[int, int] | None = None) -> bytes:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.message import Question, Record, read_message, write_message
 from dns.base.wire_format import AAAA, CNAME, IN, NOERROR, NXDOMAIN, QR, RA, REFUSED, A
 from dns.upstreams.address_query import Addresses, ask_addresses
@@ -106,7 +106,7 @@ def test_a_record_of_a_wrong_length_is_no_address() -> None:
 
 
 def test_a_refusal_and_silence_are_told_with_the_resolver() -> None:
-    with pytest.raises(UpstreamFailed, match=r"resolver 127\.0\.0\.1:.*REFUSED; no address is known"):
+    with pytest.raises(UpstreamFailure, match=r"resolver 127\.0\.0\.1:.*REFUSED; no address is known"):
         asked(lambda query: [answer(query, rcode=REFUSED)])
-    with pytest.raises(UpstreamFailed, match="TimeoutError; no address is known"):
+    with pytest.raises(UpstreamFailure, match="TimeoutError; no address is known"):
         asked(lambda _: [], patience_s=0.2)

@@ -15,7 +15,7 @@ from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
 import dns.upstreams.stream_client
-from dns.base.errors import BadCertificate, UpstreamFailed
+from dns.base.errors import BadCertificate, UpstreamFailure
 from dns.upstreams.endpoints import TlsEndpoint
 from dns.upstreams.stream_client import StreamUpstream, padded
 
@@ -151,7 +151,7 @@ async def test_no_more_questions_wait_than_there_is_room_for(
             for i in range(10):
                 end.send(query(f"q{i}.test"))
             await until(lambda: len(server.queries) >= 3)
-            with pytest.raises(UpstreamFailed, match="no answer"):
+            with pytest.raises(UpstreamFailure, match="no answer"):
                 await upstream.ask(query())
             assert len(server.queries) == 3
 
@@ -222,7 +222,7 @@ async def test_a_question_that_ends_every_connection_is_sent_twice(certificate: 
 
     async with PlayedTls(certificate, reply)() as server, asked_by(certificate, server) as upstream:
         await upstream.ask(query())
-        with pytest.raises(UpstreamFailed, match=f"tls://{HOST}:{server.port}#dns.test: no answer"):
+        with pytest.raises(UpstreamFailure, match=f"tls://{HOST}:{server.port}#dns.test: no answer"):
             await upstream.ask(query("evil.test"))
         assert sum(b"evil" in each for each in server.queries) == 2
 
@@ -237,12 +237,12 @@ async def test_a_server_that_went_silent_is_left_and_connected_anew(
     monkeypatch.setattr(dns.upstreams.stream_client, "LOOK_EVERY_S", 0.05)
     async with PlayedTls(certificate, silent)() as server, asked_by(certificate, server) as upstream:
         for _ in range(3):
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(UpstreamFailure):
                 await upstream.ask(query(), 0.3)
         server.reply = answering
         async with asyncio.timeout(10):
             while True:
-                with contextlib.suppress(UpstreamFailed):
+                with contextlib.suppress(UpstreamFailure):
                     assert await upstream.ask(query(), 2) != b""
                     break
                 await asyncio.sleep(0.05)
@@ -268,13 +268,13 @@ async def test_a_server_that_comes_back_is_used_again_and_both_is_told_once(
     server = PlayedTls(certificate, answering, free_port())
     async with asked_by(certificate, server) as upstream:
         for _ in range(5):
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(UpstreamFailure):
                 await upstream.ask(query())
             await asyncio.sleep(0.05)
         async with server():
             async with asyncio.timeout(30):
                 while True:
-                    with contextlib.suppress(UpstreamFailed):
+                    with contextlib.suppress(UpstreamFailure):
                         await upstream.ask(query())
                         break
                     await asyncio.sleep(0.05)
@@ -289,7 +289,7 @@ async def test_while_it_cannot_be_reached_a_question_fails_at_once(certificate: 
     async with running(StreamUpstream(TlsEndpoint(HOST, free_port(), "dns.test"), certificate[0])) as upstream:
         for _ in range(3):
             async with asyncio.timeout(3):  # patience alone would be longer
-                with pytest.raises(UpstreamFailed):
+                with pytest.raises(UpstreamFailure):
                     await upstream.ask(query())
 
 
@@ -308,7 +308,7 @@ async def test_the_certificate_has_to_be_for_the_name_or_the_address(
             assert await upstream.ask(query()) != b""
             return
         for _ in range(3):
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(UpstreamFailure):
                 await upstream.ask(query())
             await asyncio.sleep(0.15)
     told = [record.getMessage() for record in caplog.records if record.name == "dns.upstreams.stream_client"]
@@ -321,13 +321,13 @@ async def test_a_certificate_of_an_authority_that_is_not_trusted_is_refused(
 ) -> None:
     other = make_certificate(tmp_path, "dns.test")
     async with PlayedTls(certificate, answering)() as server, asked_by(other, server) as upstream:
-        with pytest.raises(UpstreamFailed):
+        with pytest.raises(UpstreamFailure):
             await upstream.ask(query())
     second = PlayedTls(certificate, answering)
     async with second():
         trusting = StreamUpstream(TlsEndpoint(HOST, second.port, "dns.test"), None)  # whom the system trusts
         async with running(trusting):
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(UpstreamFailure):
                 await trusting.ask(query())
 
     assert server.queries == second.queries == []
@@ -351,7 +351,7 @@ async def test_who_speaks_no_tls_hears_no_question(
     server = await asyncio.start_server(echo, HOST, 0)
     port = server.sockets[0].getsockname()[1]
     async with server, running(StreamUpstream(TlsEndpoint(HOST, port, "dns.test"), certificate[0])) as upstream:
-        with pytest.raises(UpstreamFailed):
+        with pytest.raises(UpstreamFailure):
             await upstream.ask(query("secret.test"))
 
     assert heard[0] == 22 and b"secret" not in heard
@@ -365,7 +365,7 @@ async def test_who_takes_connections_and_says_nothing_is_left_in_time(
     with socket.create_server((HOST, 0)) as listener:
         endpoint = TlsEndpoint(HOST, listener.getsockname()[1], "dns.test")
         async with running(StreamUpstream(endpoint, certificate[0])) as upstream:
-            with pytest.raises(UpstreamFailed):
+            with pytest.raises(UpstreamFailure):
                 await upstream.ask(query())
     assert "TimeoutError" in caplog.text
 

@@ -7,7 +7,7 @@ import pytest
 from dnslib import DNSRecord
 from support.system.ports import free_port
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.upstreams.endpoints import Endpoint
 from dns.upstreams.tcp_client import ask, ask_in_order
 
@@ -53,21 +53,21 @@ async def test_an_upstreams_answer_over_tcp_comes_back_whole() -> None:
 )
 async def test_what_is_no_answer_fails_the_upstream(what: str, reply: Reply) -> None:
     async def use(upstream: Endpoint) -> None:
-        with pytest.raises(UpstreamFailed, match=str(upstream.port)):
+        with pytest.raises(UpstreamFailure, match=str(upstream.port)):
             await ask(upstream, QUERY)
 
     await tcp_upstream(reply, use)
 
 
 async def test_a_silent_upstream_fails_after_the_patience() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(UpstreamFailed, match="TimeoutError"):
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(UpstreamFailure, match="TimeoutError"):
         await ask(Endpoint(*listener.getsockname()), QUERY, patience_s=0.05)
 
 
 async def test_an_upstream_that_is_not_there_fails() -> None:
     nowhere = Endpoint("127.0.0.1", free_port())
 
-    with pytest.raises(UpstreamFailed, match="ConnectionRefusedError"):
+    with pytest.raises(UpstreamFailure, match="ConnectionRefusedError"):
         await ask(nowhere, QUERY)
 
 
@@ -77,7 +77,7 @@ async def test_the_first_upstream_that_answers_over_tcp_is_enough() -> None:
 
     async def use(upstream: Endpoint) -> None:
         assert await ask_in_order([partial(ask, nowhere), partial(ask, upstream)], QUERY) == answer
-        with pytest.raises(UpstreamFailed, match=str(nowhere.port)):
+        with pytest.raises(UpstreamFailure, match=str(nowhere.port)):
             await ask_in_order([partial(ask, nowhere), partial(ask, nowhere)], QUERY)
 
     await tcp_upstream(lambda _query: framed(answer), use)

@@ -6,7 +6,7 @@ import pytest
 
 from dns.base.message import BadMessage, Record, read_message, write_message
 from dns.base.wire_format import QR, SOA
-from dns.zones.ixfr import Incoming, Kind, TooManyChanges
+from dns.zones.ixfr import IncomingTransfer, Kind, TooManyChanges
 
 APEX = b"\3rpz\4test\0"
 
@@ -22,8 +22,8 @@ def rule(letter: str) -> Record:
 A, B, C, D = map(rule, "abcd")
 
 
-def taken(serial: int | None, *records: Record, whole: list[Record] | None = None, most: int = 100) -> Incoming:
-    incoming = Incoming(APEX, serial, (whole if whole is not None else []).append, most)
+def taken(serial: int | None, *records: Record, whole: list[Record] | None = None, most: int = 100) -> IncomingTransfer:
+    incoming = IncomingTransfer(APEX, serial, (whole if whole is not None else []).append, most)
     incoming.take(records)
     return incoming
 
@@ -77,7 +77,7 @@ def test_a_change_may_remove_or_add_nothing() -> None:
 @pytest.mark.parametrize("at", range(12))
 def test_it_is_the_same_in_whatever_portions_it_comes(at: int) -> None:
     records = [soa(7), soa(5), A, soa(6), B, C, soa(6), B, soa(7), D, soa(7)]
-    incoming = Incoming(APEX, 5, lambda record: None, 100)
+    incoming = IncomingTransfer(APEX, 5, lambda record: None, 100)
     incoming.take(records[:at])
     assert incoming.is_complete == (at >= len(records))
     incoming.take(records[at:])
@@ -119,7 +119,7 @@ def test_more_changes_than_are_asked_for_are_refused() -> None:
 
 def test_a_large_zone_is_never_held() -> None:
     octets = write_message(1, QR, [], [rule("a")] * 1000)
-    incoming = Incoming(APEX, None, lambda record: None, 10)
+    incoming = IncomingTransfer(APEX, None, lambda record: None, 10)
     incoming.take([soa(1), A])
     tracemalloc.start()
     try:

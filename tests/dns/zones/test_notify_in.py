@@ -10,7 +10,7 @@ from support.system.ports import free_port
 
 from dns.base.message import Question, read_message, write_message
 from dns.base.wire_format import AA, FORMERR, NOERROR, NOTAUTH, NOTIFY, QR, REFUSED, SOA
-from dns.zones.notify_in import NotifyReceiver, Watched, listening
+from dns.zones.notify_in import NotifyReceiver, SecondaryZone, listening
 from dns.zones.tsig import AnswerChecker, Key, find_tsig, read_key, sign_query
 from fastpath.wire.name import to_wire
 
@@ -27,7 +27,7 @@ def told() -> list[bytes]:
 
 @pytest.fixture
 def receiver(told: list[bytes]) -> NotifyReceiver:
-    return NotifyReceiver(lambda: {APEX: Watched(frozenset({"192.0.2.54"}), KEY)}, told.append)
+    return NotifyReceiver(lambda: {APEX: SecondaryZone(frozenset({"192.0.2.54"}), KEY)}, told.append)
 
 
 def answered(receiver: NotifyReceiver, octets: bytes, host: str, now_s: int) -> bytes:
@@ -96,7 +96,7 @@ def test_over_tcp_who_says_too_much_or_nothing_is_let_go(told: list[bytes], monk
 
     async def run() -> None:
         port = free_port()
-        zones = {APEX: Watched(frozenset({HOST}), None)}
+        zones = {APEX: SecondaryZone(frozenset({HOST}), None)}
         async with listening([(HOST, port)], lambda: zones, told.append):
             reader, writer = await asyncio.open_connection(HOST, port)
             for _ in range(2):
@@ -136,7 +136,7 @@ def test_a_change_is_told_by(kind: str, tmp_path: Path) -> None:
     async def run() -> None:
         heard = asyncio.Event()
         with primary(kind, tmp_path / kind, records(["a.example"]), notify_port=port) as server:
-            zones = {APEX: Watched(frozenset({HOST}), read_key(server.key))}
+            zones = {APEX: SecondaryZone(frozenset({HOST}), read_key(server.key))}
             async with listening([(HOST, port)], lambda: zones, lambda apex: heard.set()):
                 if kind == "nsd":
                     server.reload(2, records(["a.example", "b.example"]))

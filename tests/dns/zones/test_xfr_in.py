@@ -12,13 +12,13 @@ from support.dns.primaries import HOST, ZONE, PrimaryServer, primary, records
 from support.lists.server import authority, server_context
 from support.system.ports import free_port
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.message import Question, Record, read_message, write_message
 from dns.base.wire_format import AXFR, CNAME, IXFR, QR, SOA, TC, A
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Kind
 from dns.zones.tsig import AnswerSigner, Key, check_query, read_key
-from dns.zones.xfr_in import Limits, Primary, Transferred, tls_context, transfer
+from dns.zones.xfr_in import Limits, Primary, ZoneTransfer, tls_context, transfer
 from fastpath.wire.name import to_wire
 
 APEX = to_wire(ZONE.encode())
@@ -31,15 +31,15 @@ Answers = Callable[[bytes], Iterable[bytes | bytearray | None]]
 
 def ask(
     server: PrimaryServer, serial: int | None, key: str = "", limits: Limits = PATIENT
-) -> tuple[Transferred, list[Record]]:
-    """(Transferred, what came whole)."""
+) -> tuple[ZoneTransfer, list[Record]]:
+    """(ZoneTransfer, what came whole)."""
     whole: list[Record] = []
     shared = read_key(key or server.key) if key or server.key else None
     found = asyncio.run(transfer(Primary(Endpoint(HOST, server.port), shared), APEX, serial, whole.append, limits))
     return found, whole
 
 
-def ask_until_newer(server: PrimaryServer, serial: int) -> tuple[Transferred, list[Record]]:
+def ask_until_newer(server: PrimaryServer, serial: int) -> tuple[ZoneTransfer, list[Record]]:
     deadline = time.monotonic() + 60
     while True:
         found, whole = ask(server, serial)
@@ -96,9 +96,9 @@ def test_a_wrong_key_is_told(kind: str, tmp_path: Path) -> None:
     other = "hmac-sha256:transfer.test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
     with primary(kind, tmp_path / kind, BODY) as server:
         for key in (other, other.replace("transfer", "another")):
-            with pytest.raises(TransferFailed, match=r"BADSIG|BADKEY|not signed"):
+            with pytest.raises(TransferFailure, match=r"BADSIG|BADKEY|not signed"):
                 ask(server, None, key)
-            with pytest.raises(TransferFailed, match=r"BADSIG|BADKEY|not signed"):
+            with pytest.raises(TransferFailure, match=r"BADSIG|BADKEY|not signed"):
                 ask(server, 1, key)
 
 
@@ -107,7 +107,7 @@ def test_a_primary_with_another_clock_is_told(tmp_path: Path, monkeypatch: pytes
     with primary("bind", tmp_path / "bind", BODY) as server:
         now = time.time()
         monkeypatch.setattr("dns.zones.xfr_in.time.time", lambda: now - 1000)
-        with pytest.raises(TransferFailed, match="BADTIME: says the server: its clock is at"):
+        with pytest.raises(TransferFailure, match="BADTIME: says the server: its clock is at"):
             ask(server, None)
 
 
@@ -152,7 +152,7 @@ def test_a_zone_comes_over_tls_from_bind(tmp_path: Path) -> None:
             Primary(at, good.key, tls_context(None, None, None), "ns.vendor.test"),
         ]
         for other in others:
-            with pytest.raises(TransferFailed, match="TLS"):
+            with pytest.raises(TransferFailure, match="TLS"):
                 asyncio.run(transfer(other, APEX, None, whole.append, PATIENT))
 
 
@@ -171,7 +171,7 @@ def test_a_server_that_speaks_no_dot_is_still_checked_by_its_name(tmp_path: Path
             other = Primary(at, None, tls_context(lab.certificate, None, None), "wrong.test")
             await transfer(other, APEX, None, lambda record: None, PATIENT)
 
-    with pytest.raises(TransferFailed, match="TLS"):
+    with pytest.raises(TransferFailure, match="TLS"):
         asyncio.run(run())
 
 
@@ -205,8 +205,8 @@ async def lying(answers: Answers) -> AsyncIterator[Endpoint]:
         yield Endpoint(HOST, server.sockets[0].getsockname()[1])
 
 
-def lied(answers: Answers, serial: int | None = None, key: Key | None = None, limits: Limits = PATIENT) -> Transferred:
-    async def run() -> Transferred:
+def lied(answers: Answers, serial: int | None = None, key: Key | None = None, limits: Limits = PATIENT) -> ZoneTransfer:
+    async def run() -> ZoneTransfer:
         async with lying(answers) as at:
             return await transfer(Primary(at, key), APEX, serial, lambda record: None, limits)
 
@@ -242,7 +242,7 @@ def said(
     ],
 )
 def test_a_lying_or_broken_primary_is_told(answers: Answers, why: str) -> None:
-    with pytest.raises(TransferFailed, match=why):
+    with pytest.raises(TransferFailure, match=why):
         lied(answers, limits=Limits(seconds=0.3))
 
 
@@ -252,12 +252,12 @@ def test_a_primary_without_end_meets_the_cap_of_octets() -> None:
         for number in range(15):
             yield said(octets, [rule(number)] * 1000)
 
-    with pytest.raises(TransferFailed, match="more than 256 KiB"):
+    with pytest.raises(TransferFailure, match="more than 256 KiB"):
         lied(answers, limits=Limits(5.0, 1 << 18))
 
 
 def test_an_older_serial_is_told_and_nothing_is_taken() -> None:
-    with pytest.raises(TransferFailed, match="its serial 4 is older than ours, 5"):
+    with pytest.raises(TransferFailure, match="its serial 4 is older than ours, 5"):
         lied(lambda octets: [said(octets, [soa(4)])], 5)
 
 
@@ -306,12 +306,12 @@ def test_with_a_key_the_last_message_has_to_be_signed_and_nothing_may_be_changed
         return signer.sign(last, int(time.time()))
 
     assert lied(lambda octets: answers(octets, right), key=KEY).kind is Kind.WHOLE
-    with pytest.raises(TransferFailed, match="the last message is not signed"):
+    with pytest.raises(TransferFailure, match="the last message is not signed"):
         lied(lambda octets: answers(octets, unsigned), key=KEY)
-    with pytest.raises(TransferFailed, match="BADSIG: the MAC is not that of key"):
+    with pytest.raises(TransferFailure, match="BADSIG: the MAC is not that of key"):
         lied(lambda octets: answers(octets, changed), key=KEY)
 
 
 def test_nobody_at_the_address_is_told() -> None:
-    with pytest.raises(TransferFailed, match=r"127\.0\.0\.1:1"):
+    with pytest.raises(TransferFailure, match=r"127\.0\.0\.1:1"):
         asyncio.run(transfer(Primary(Endpoint(HOST, 1)), APEX, None, lambda record: None, PATIENT))

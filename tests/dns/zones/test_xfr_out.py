@@ -25,7 +25,7 @@ from dns.base.wire_format import (
     A,
     rcode_text,
 )
-from dns.zones.ixfr import Incoming, Kind
+from dns.zones.ixfr import IncomingTransfer, Kind
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.tsig import AnswerChecker, Key, find_tsig, sign_query
@@ -90,10 +90,10 @@ def rcode(answerer: Answerer, octets: bytes, client: str = HERE, is_stream: bool
     return message.rcode
 
 
-def transferred(messages: Iterable[Message], zone: bytes, serial: int | None) -> tuple[Incoming, list[Record]]:
+def transferred(messages: Iterable[Message], zone: bytes, serial: int | None) -> tuple[IncomingTransfer, list[Record]]:
     """What the client of dns.zones.xfr_in makes of it."""
     whole: list[Record] = []
-    incoming = Incoming(zone, serial, whole.append, 10_000)
+    incoming = IncomingTransfer(zone, serial, whole.append, 10_000)
     for message in messages:
         incoming.take(message.answers)
     assert incoming.is_complete

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 from support.system.receivers import PASSWORD, USER, MailServer
 
-from filterd.appeals.delivery import Undelivered, claim_due, deliver_all, refuse_undelivered
+from filterd.appeals.delivery import UndeliveredAppeals, claim_due, deliver_all, refuse_undelivered
 from filterd.config import Config, load
 from mgmt.registers.appeals.key_text import key_text
 from mgmt.registers.appeals.sealed import MAGIC, SEALED_OCTETS
@@ -53,7 +53,7 @@ def test_one_that_waits_while_the_server_is_down_arrives_once_it_is_up(tmp_path:
     now = datetime.now(UTC)
 
     assert not deliver_all(config, engine, claim_due(engine, now))
-    with pytest.raises(Undelivered, match=r"refused; 1 wait and are tried again"):
+    with pytest.raises(UndeliveredAppeals, match=r"refused; 1 wait and are tried again"):
         refuse_undelivered(engine)
     assert claim_due(engine, now) == []
     with mails.running():
@@ -73,6 +73,6 @@ def test_without_an_address_it_waits_and_the_fault_says_so(tmp_path: Path, engin
     put(engine)
 
     assert not deliver_all(replace(config, appeals=replace(config.appeals, address=None)), engine, [1])
-    with pytest.raises(Undelivered, match="/appeals/address"):
+    with pytest.raises(UndeliveredAppeals, match="/appeals/address"):
         refuse_undelivered(engine)
     assert states(engine) == ["waiting"]

@@ -8,7 +8,7 @@ import pytest
 
 from filterd.appeals.delivery import mail_of
 from filterd.appeals.private_key import MAX_OCTETS, make_key, open_file, read_key
-from mgmt.registers.appeals.sealed import Appeal, NotOpened, seal
+from mgmt.registers.appeals.sealed import Appeal, BadSeal, seal
 
 APPEAL = Appeal("http://کتاب.example/", None, "ISP", datetime(2026, 11, 28, tzinfo=UTC))
 
@@ -53,7 +53,7 @@ def test_no_file_is_written_over(tmp_path: Path) -> None:
 def test_a_file_without_an_appeal_is_refused(tmp_path: Path, octets: bytes) -> None:
     make_key(tmp_path / "key")
     (tmp_path / "file").write_bytes(octets)
-    with pytest.raises(NotOpened):
+    with pytest.raises(BadSeal):
         open_file(tmp_path / "file", read_key(tmp_path / "key"))
 
 

@@ -14,11 +14,11 @@ from filterd.audit.archive_service import Archive
 from filterd.audit.retention import Due
 from filterd.box.places import ARCHIVE, archive_socket
 from filterd.process.json_socket import serve
-from mgmt.records.block_archive import ArchiveFailed, OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_archive import ArchiveFailure, OrderName
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.records.statistics.cells import groups_of_lines
 
-ALL = Wanted(0, 1 << 33)
+ALL = RecordQuery(0, 1 << 33)
 ORDERS = [OrderName(number, "PTA", f"PTA-{number}") for number in range(1, 6)]
 
 
@@ -61,7 +61,7 @@ async def test_what_is_left_in_the_middle_is_closed(archive: Archive, tmp_path: 
 
 async def test_a_pull_that_ends_early_is_no_whole_one(archive: Archive, tmp_path: Path) -> None:
     client = ArchiveClient(tmp_path)
-    with pytest.raises(ArchiveFailed, match="not open"):
+    with pytest.raises(ArchiveFailure, match="not open"):
         async with aclosing(client.pull(ALL, "csv", ORDERS)) as pieces:
             async for _ in pieces:
                 archive._searches.clear()
@@ -83,9 +83,9 @@ async def test_control_asks_how_it_is_and_has_old_days_removed(archive: Archive,
 
 
 async def test_an_archive_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveFailed, match=r"archive\.sock.*start the role"):
+    with pytest.raises(ArchiveFailure, match=r"archive\.sock.*start the role"):
         await ArchiveClient(tmp_path).status()
-    with pytest.raises(ArchiveFailed, match=r"archive\.sock"):
+    with pytest.raises(ArchiveFailure, match=r"archive\.sock"):
         await pulled(ArchiveClient(tmp_path))
 
 

@@ -15,27 +15,27 @@ from filterd.audit.archive_messages import (
     AskArchive,
     Close,
     Forget,
-    Forgotten,
+    ForgottenDays,
     More,
     NameOrders,
-    Opened,
     Page,
     Piece,
     Records,
     Search,
+    SearchHandle,
 )
 from filterd.audit.archive_service import MOST_SEARCHES, Archive
 from filterd.audit.block_batches import Batches, batch_numbers, no_records
 from filterd.audit.holds.held_files import HeldFiles
-from filterd.errors import Missing
-from filterd.process.codec import Failed
+from filterd.errors import MissingPart
+from filterd.process.codec import FailureReply
 from mgmt.records.block_archive import OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.records.holds.scope import Scope
 
 TIME_S = TIME_NS // 10**9
 DAY_S = 86_400
-ALL = Wanted(0, 1 << 33)
+ALL = RecordQuery(0, 1 << 33)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def archive(store: Path) -> AsyncIterator[Archive]:
 
 async def opened(archive: Archive, form: Any = "csv") -> int:
     answer = await archive.answer(Search(ALL, form))
-    assert isinstance(answer, Opened)
+    assert isinstance(answer, SearchHandle)
     return answer.search
 
 
@@ -86,7 +86,7 @@ async def test_a_search_has_auditors_records_under_the_names_of_orders_and_none_
 
     assert "bad.test,PTA-1,PTA,adult" in text
     assert "theirs" not in text
-    assert isinstance(await archive.answer(More(number)), Failed)
+    assert isinstance(await archive.answer(More(number)), FailureReply)
 
 
 async def test_a_pull_of_an_earlier_life_does_not_go_on_with_what_another_asker_has_opened_since(store: Path) -> None:
@@ -97,7 +97,7 @@ async def test_a_pull_of_an_earlier_life_does_not_go_on_with_what_another_asker_
     since = {await opened(after) for _ in range(MOST_SEARCHES)}
 
     assert not numbers & since
-    assert isinstance(await after.answer(More(numbers.pop())), Failed)
+    assert isinstance(await after.answer(More(numbers.pop())), FailureReply)
     after.close()
 
 
@@ -155,9 +155,9 @@ async def test_each_ledger_forgets_days_of_its_own_age_and_those_of_a_wrong_cloc
     monkeypatch.setattr(archive_service, "OLD_S", 0.0)
     await tended(archive)
 
-    assert await archive.answer(Forget(0, TIME_S - 30 * DAY_S, None)) == Forgotten(1)
+    assert await archive.answer(Forget(0, TIME_S - 30 * DAY_S, None)) == ForgottenDays(1)
     assert sorted(found(store)) == ["bad.test", "theirs.test"]
-    assert await archive.answer(Forget(0, 0, TIME_S - DAY_S)) == Forgotten(2)
+    assert await archive.answer(Forget(0, 0, TIME_S - DAY_S)) == ForgottenDays(2)
     assert sorted(found(store)) == []
 
 
@@ -198,7 +198,7 @@ async def test_so_many_pulls_run_at_once_and_the_next_one_is_asked_to_come_again
     numbers = [await opened(archive) for _ in range(MOST_SEARCHES)]
 
     refused = await archive.answer(Search(ALL, "csv"))
-    assert isinstance(refused, Failed) and "ask again in a minute" in refused.reason
+    assert isinstance(refused, FailureReply) and "ask again in a minute" in refused.reason
     await archive.answer(Close(numbers[0]))
 
     assert b"bad.test" in await whole(archive, await opened(archive))
@@ -219,8 +219,8 @@ async def test_a_pull_that_cannot_go_on_says_why_and_is_closed(archive: Archive,
 
     said = await archive.answer(More(number))
 
-    assert isinstance(said, Failed) and "damaged" in said.reason
-    assert isinstance(await archive.answer(NameOrders(number, [])), Failed)
+    assert isinstance(said, FailureReply) and "damaged" in said.reason
+    assert isinstance(await archive.answer(NameOrders(number, [])), FailureReply)
 
 
 async def test_the_status_says_what_is_there(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +237,7 @@ async def test_the_status_says_what_is_there(archive: Archive, monkeypatch: pyte
 def test_a_folder_has_one_writer(tmp_path: Path) -> None:
     first = Archive(tmp_path)
 
-    with pytest.raises(Missing, match="another process writes this folder; not started"):
+    with pytest.raises(MissingPart, match="another process writes this folder; not started"):
         Archive(tmp_path)
 
     first.close()

@@ -18,7 +18,7 @@ from filterd.audit.block_export import PIECE_OCTETS, exported
 from filterd.audit.block_search import search
 from mgmt.records.block_archive import OrderName
 from mgmt.records.block_forms import FIELDS, FORMS
-from mgmt.records.block_ledger import Wanted, keyed_pseudonym
+from mgmt.records.block_ledger import RecordQuery, keyed_pseudonym
 
 TIME_S = TIME_NS // 10**9
 ORDERS = {3: OrderName(3, "PTA", "=1+1"), 4: OrderName(4, "عدالت", 'a "b", c')}
@@ -46,7 +46,7 @@ def batches(tmp_path: Path) -> Iterator[pa.RecordBatch]:
     bare = block_event(order=0, list_id="", category=0, subscriber=NOT_A_SUBSCRIBER, reason=Reason.SECURITY)
     put_segment(tmp_path / "spool/dns-0", 1, block_event(), block_event("b.test", order=4), bare)
     drain_all(tmp_path / "spool", tmp_path / "store")
-    return search(tmp_path / "store", "enforcement", Wanted(0, 1 << 33))
+    return search(tmp_path / "store", "enforcement", RecordQuery(0, 1 << 33))
 
 
 def whole(found: Any, form: str) -> bytes:

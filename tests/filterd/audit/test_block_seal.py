@@ -6,7 +6,7 @@ from support.block_proof import Store
 
 from filterd.audit.archive_messages import TreeHead
 from filterd.audit.block_seal import LAST, BlockSeal
-from filterd.audit.seal import LedgerDamaged
+from filterd.audit.seal import LedgerDamage
 from mgmt.ledger.verifier import open_note
 
 
@@ -49,7 +49,7 @@ def test_a_store_that_was_set_back_is_refused_and_not_signed(store: Store, tmp_p
     store.sign()
     kept = (store.keys / LAST).read_text()
 
-    with pytest.raises(LedgerDamaged, match="2 batches are left of 4 that were signed; not signed any more"):
+    with pytest.raises(LedgerDamage, match="2 batches are left of 4 that were signed; not signed any more"):
         store.sign_tree(store.opened(tmp_path / "copy"))
     assert (store.keys / LAST).read_text() == kept
 
@@ -60,7 +60,7 @@ def test_a_forked_tree_is_refused_and_not_signed(store: Store, tmp_path: Path) -
             each.fill(2)
             each.sign()
 
-        with pytest.raises(LedgerDamaged, match="the first 4 are other ones"):
+        with pytest.raises(LedgerDamage, match="the first 4 are other ones"):
             store.sign_tree(other.tree)
 
 
@@ -81,7 +81,7 @@ def test_an_archive_that_lies_of_what_was_signed_gets_nothing_signed(store: Stor
     kept = (store.keys / LAST).read_text()
 
     for lie in lies:
-        with pytest.raises(LedgerDamaged, match="not signed any more"):
+        with pytest.raises(LedgerDamage, match="not signed any more"):
             store.seal.seal(lie)
         assert (store.keys / LAST).read_text() == kept
     assert store.sign_tree(store.tree)
@@ -92,13 +92,13 @@ def test_a_leaf_that_was_altered_in_the_store_is_refused(store: Store) -> None:
     store.sign()
     store.tree._rows.execute("UPDATE leaves SET n = n + 1 WHERE number = 1")
 
-    with pytest.raises(LedgerDamaged, match="the first 4 are other ones"):
+    with pytest.raises(LedgerDamage, match="the first 4 are other ones"):
         store.sign()
 
 
 def test_what_is_no_root_is_not_signed_and_the_true_one_is_then(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        with pytest.raises(LedgerDamaged, match="no root of 32 octets; not signed"):
+        with pytest.raises(LedgerDamage, match="no root of 32 octets; not signed"):
             store.seal.seal(TreeHead(7, b"short", [], False))
         store.fill(1)
         assert store.sign() and store.seal.signed == 2

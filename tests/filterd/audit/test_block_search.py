@@ -14,11 +14,11 @@ from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
 from filterd.audit.block_files import SCHEMA, compact
 from filterd.audit.block_search import counted, page, search
-from mgmt.records.block_ledger import Wanted, keyed_pseudonym
+from mgmt.records.block_ledger import RecordQuery, keyed_pseudonym
 from mgmt.records.statistics.cells import COUNTED
 
 S = 10**9
-FOREVER = Wanted(0, 1 << 33)
+FOREVER = RecordQuery(0, 1 << 33)
 DAY_NS = 86_400 * S
 TIME_S = TIME_NS // S
 
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def rules(store: Path, wanted: Wanted = FOREVER) -> list[str]:
+def rules(store: Path, wanted: RecordQuery = FOREVER) -> list[str]:
     return [row["rule"] for piece in search(store, "enforcement", wanted) for row in piece.to_pylist()]
 
 
@@ -51,7 +51,7 @@ def test_records_come_in_order_of_time_from_files_and_batches(store: Path) -> No
 
 
 def test_a_record_has_all_columns(store: Path) -> None:
-    (piece,) = search(store, "enforcement", Wanted(TIME_S, TIME_S + 1, order=4))
+    (piece,) = search(store, "enforcement", RecordQuery(TIME_S, TIME_S + 1, order=4))
 
     assert piece.schema.equals(SCHEMA)
     assert piece.to_pylist() == [
@@ -73,7 +73,7 @@ def test_a_record_has_all_columns(store: Path) -> None:
 
 
 def test_an_address_of_no_subscriber_has_no_pseudonym(store: Path) -> None:
-    pieces = search(store, "enforcement", Wanted(TIME_S + 5, TIME_S + 6))
+    pieces = search(store, "enforcement", RecordQuery(TIME_S + 5, TIME_S + 6))
 
     assert [row["subscriber"] for piece in pieces for row in piece.to_pylist()] == [None]
 
@@ -85,14 +85,14 @@ def test_an_address_of_no_subscriber_has_no_pseudonym(store: Path) -> None:
         (FOREVER._replace(list="own"), ["b.test"]),
         (FOREVER._replace(channel="dns"), ["a.test"]),
         (FOREVER._replace(category="x' OR 1=1 --"), []),
-        (Wanted(TIME_S + 5, TIME_S + 6), ["c.test"]),
-        (Wanted(TIME_S + 1, TIME_S + 5), []),
-        (Wanted(TIME_S + 5, TIME_S + 86_401), ["c.test", "late.test"]),
-        (Wanted(TIME_S + 86_401, TIME_S + 86_402), ["new.test"]),
-        (Wanted(TIME_S, TIME_S), []),
+        (RecordQuery(TIME_S + 5, TIME_S + 6), ["c.test"]),
+        (RecordQuery(TIME_S + 1, TIME_S + 5), []),
+        (RecordQuery(TIME_S + 5, TIME_S + 86_401), ["c.test", "late.test"]),
+        (RecordQuery(TIME_S + 86_401, TIME_S + 86_402), ["new.test"]),
+        (RecordQuery(TIME_S, TIME_S), []),
     ],
 )
-def test_only_what_is_wanted_is_found(store: Path, wanted: Wanted, expected: list[str]) -> None:
+def test_only_what_is_wanted_is_found(store: Path, wanted: RecordQuery, expected: list[str]) -> None:
     assert rules(store, wanted) == expected
 
 
@@ -154,7 +154,7 @@ def test_records_are_counted_by_what_alike_ones_share_and_none_of_a_household(st
     assert sum(line["count"] for line in lines) == 5
     assert all(tuple(line) == (*COUNTED, "count") for line in lines)
     assert [line["count"] for line in lines if line["list"] == "own"] == [1]
-    assert not list(counted(store, "enforcement", Wanted(0, TIME_S)))
+    assert not list(counted(store, "enforcement", RecordQuery(0, TIME_S)))
 
 
 def test_pages_follow_each_other_in_one_order_whether_files_or_batches_have_the_records(tmp_path: Path) -> None:

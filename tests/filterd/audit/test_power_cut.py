@@ -20,7 +20,7 @@ from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.drain import Ledger
 from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, Signed
+from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from parental.store.database import open_database
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(bool(why_not()), reason=why_not() or "possible")]
@@ -77,7 +77,7 @@ def seal_what_came(folder: Path, tree: BlockTree) -> None:
     seal = BlockSeal(folder / "keys", "gw.example")
     signed = seal.seal(tree.head(seal.signed))
     if signed is not None:
-        tree.put_checkpoint(Signed(signed.size, signed.note, signed.vkey))
+        tree.put_checkpoint(SignedCheckpoint(signed.size, signed.note, signed.vkey))
 
 
 @pytest.mark.parametrize("n", [15, pytest.param(100, marks=pytest.mark.long)])

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, select
 
 from filterd.audit.retention import DAY_S, Due, forget_due
 from filterd.config.schema import Retention
-from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.ledger.trusted_clock import Clocks, ClockStep
 from mgmt.records import block_ledger
 from mgmt.records.block_ledger import BlockRecord
 from mgmt.records.holds.scope import Scope
@@ -104,7 +104,7 @@ def test_a_step_of_a_year_forward_destroys_nothing_and_is_said(engine: Engine) -
     put(engine, 0, "order", "pause")
 
     for hour in range(1, 4):
-        with pytest.raises(ClockStepped, match=r"stepped by \+31536000 s to 2027-08-03.*the time before, 2026-08-03"):
+        with pytest.raises(ClockStep, match=r"stepped by \+31536000 s to 2027-08-03.*the time before, 2026-08-03"):
             forget(engine, NOON + hour * 3600, YEAR_S)
 
     assert left(engine) == (["order", "pause"], ["2026-08-03"])
@@ -113,7 +113,7 @@ def test_a_step_of_a_year_forward_destroys_nothing_and_is_said(engine: Engine) -
 def test_a_step_of_a_year_back_keeps_nothing_longer(engine: Engine) -> None:
     put(engine, 0, "order", "pause")
 
-    with pytest.raises(ClockStepped, match="stepped by -31536000 s"):
+    with pytest.raises(ClockStep, match="stepped by -31536000 s"):
         forget(engine, NOON + 91 * DAY_S, -YEAR_S)
 
     assert left(engine) == (["order"], [])
@@ -134,7 +134,7 @@ def test_records_of_a_time_that_a_wrong_clock_made_are_not_kept_until_that_time(
 def test_after_another_start_with_a_wrong_clock_nothing_is_touched(engine: Engine) -> None:
     put(engine, 0, "order", "pause")
 
-    with pytest.raises(ClockStepped, match="nothing is forgotten"):
+    with pytest.raises(ClockStep, match="nothing is forgotten"):
         forget_due(engine, KEPT, Clocks("gw", NOON + YEAR_S, 1.0, "two"), lambda *_: None)
 
     assert left(engine) == (["order", "pause"], ["2026-08-03"])

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, Executable, delete, func, text, update
 from support.mgmt import ledgers
 from support.mgmt.ledgers import NOON, line_put
 
-from filterd.audit.seal import KEY, LAST, LedgerDamaged, Seal
+from filterd.audit.seal import KEY, LAST, LedgerDamage, Seal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL, ORDERS, Event
 from mgmt.ledger.verifier import open_note
@@ -140,7 +140,7 @@ def test_a_database_with_fewer_events_than_were_signed_is_not_signed(engine: Eng
     put(engine)
     Seal(engine, keys, "gw").seal_all(NOON)
     without_triggers(engine, *(delete(table).where(table.c.number == 1) for table in (salts, events)))
-    with pytest.raises(LedgerDamaged, match="1 events are left of 2 that were signed; not signed any more"):
+    with pytest.raises(LedgerDamage, match="1 events are left of 2 that were signed; not signed any more"):
         Seal(engine, keys, "gw").seal(NOON)
 
     for name in (KEY, LAST):  # as the sentence says
@@ -159,11 +159,11 @@ def test_a_key_that_begins_anew_while_control_runs_signs_and_the_one_before_sign
     Seal(engine, keys, "gw").seal_all(NOON)
     without_triggers(engine, *(delete(table).where(table.c.number == 1) for table in (salts, events)))
     running = Seal(engine, keys, "gw")
-    with pytest.raises(LedgerDamaged, match=f"stop control, move {keys / KEY} and {keys / LAST} away, start it"):
+    with pytest.raises(LedgerDamage, match=f"stop control, move {keys / KEY} and {keys / LAST} away, start it"):
         running.seal(NOON)
 
     (keys / KEY).unlink()
-    with pytest.raises(LedgerDamaged):  # the last checkpoint is of the key that went first
+    with pytest.raises(LedgerDamage):  # the last checkpoint is of the key that went first
         running.seal(NOON)
     (keys / LAST).unlink()
     running.seal_all(NOON)
@@ -176,7 +176,7 @@ def test_a_last_checkpoint_of_another_key_is_said_with_what_to_do(engine: Engine
     Seal(engine, keys, "gw").seal_all(NOON)
     (keys / KEY).write_bytes(bytes(32))
 
-    with pytest.raises(LedgerDamaged, match=r"is not signed by a known key, that is by .*put the key back") as found:
+    with pytest.raises(LedgerDamage, match=r"is not signed by a known key, that is by .*put the key back") as found:
         Seal(engine, keys, "gw").seal(NOON)
     assert f"{keys / LAST}: " in str(found.value) and f"move {keys / KEY} and {keys / LAST} away" in str(found.value)
 
@@ -186,7 +186,7 @@ def test_a_database_with_another_history_is_not_signed(engine: Engine, keys: Pat
     Seal(engine, keys, "gw").seal_all(NOON)
     without_triggers(engine, update(events).where(events.c.number == 0).values(leaf=bytes(32)))
 
-    with pytest.raises(LedgerDamaged, match="the first 2 events are other ones"):
+    with pytest.raises(LedgerDamage, match="the first 2 events are other ones"):
         Seal(engine, keys, "gw").seal(NOON)
 
 
@@ -196,7 +196,7 @@ def test_an_event_whose_leaf_is_not_its_texts_is_not_signed(engine: Engine, keys
     put(engine)
     without_triggers(engine, _reworded(1, "line", "LINE"))
 
-    with pytest.raises(LedgerDamaged, match="event 1 is not what its leaf was made of; neither"):
+    with pytest.raises(LedgerDamage, match="event 1 is not what its leaf was made of; neither"):
         seal.seal_all(NOON)
     assert signed(engine) == 1
 

@@ -7,7 +7,7 @@ import pytest
 from support.system.reachable import make_reachable
 
 from filterd.box.as_owner import as_owner_of, as_who_asked
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 
 ROOT = Path(__file__).parents[3]
 OWNER, GROUP = 12345, 12346
@@ -72,7 +72,7 @@ def test_where_root_may_not_act_as_the_owner_it_says_so(folder: Path, monkeypatc
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "setegid", refuse)
-    with pytest.raises(Missing, match="which root may not act as here"), as_owner_of(folder):
+    with pytest.raises(MissingPart, match="which root may not act as here"), as_owner_of(folder):
         pass
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.client.api_client import add_api_arguments, call
-from filterd.errors import Missing, Refused, WrongUse
+from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def test_an_answer_that_is_none_of_the_apis_is_said_in_words(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        with pytest.raises((Missing, Refused), match=words):
+        with pytest.raises((MissingPart, ApiRefusal), match=words):
             call(arguments("--api", f"http://127.0.0.1:{listener.getsockname()[1]}"), "GET", "/v1/x")
         thread.join()
 
@@ -123,14 +123,14 @@ def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
 def test_a_refusal_is_told_in_the_apis_words(url: str, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(ApiRefusal, match=words):
         call(arguments("--api", url), "POST", path, {})
 
 
 def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
-    with pytest.raises(Missing, match="start filterd run"):
+    with pytest.raises(MissingPart, match="start filterd run"):
         call(arguments("--api", "http://127.0.0.1:1"), "GET", "/")
 
 

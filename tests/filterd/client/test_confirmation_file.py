@@ -10,7 +10,7 @@ import pytest
 
 from filterd.client.api_client import add_api_arguments
 from filterd.client.confirmation_file import add_confirmation, take_confirmation
-from filterd.errors import Refused, WrongUse
+from filterd.errors import ApiRefusal, WrongUse
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -54,7 +54,7 @@ def test_it_is_written_as_it_comes(url: str, tmp_path: Path, monkeypatch: pytest
 
 def test_what_cannot_be_had_or_written_is_said(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
-    with pytest.raises(Refused, match="not confirmed"):
+    with pytest.raises(ApiRefusal, match="not confirmed"):
         take_confirmation(arguments(url, "--format", "pdf"), "/no")
     with pytest.raises(WrongUse, match="nothing written"):
         take_confirmation(arguments(url, "--format", "pdf", "--output", str(tmp_path / "none/a.pdf")), "/v1/x")

@@ -21,7 +21,7 @@ from filterd.audit.witness import Witness, app_of
 from filterd.cli import main
 from filterd.client import cosignature
 from filterd.client.cosignature import BLOCKS, checkpoint, cosigned_checkpoint
-from filterd.errors import Refused, WrongUse
+from filterd.errors import ApiRefusal, WrongUse
 from mgmt.ledger.block_verifier import verify
 from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.tree import consistency_proof, root_of
@@ -192,18 +192,18 @@ def test_a_checkpoint_that_continues_the_one_that_is_kept_is_printed(ask: Ask) -
 )
 def test_a_fork_and_a_log_that_was_set_back_are_named(ask: Ask, answer: dict[str, Any]) -> None:
     with pytest.raises(
-        Refused, match=r"do not continue the 3 of gw\.test/filterd-blocks that are kept: another history"
+        ApiRefusal, match=r"do not continue the 3 of gw\.test/filterd-blocks that are kept: another history"
     ):
         ask(note(3), answer)
 
 
 def test_what_another_key_signed_is_refused(ask: Ask) -> None:
     other = Signer(bytes(range(32)), SIGNER.name)
-    with pytest.raises(Refused, match="is not signed by a known key; nothing printed; compare its key"):
+    with pytest.raises(ApiRefusal, match="is not signed by a known key; nothing printed; compare its key"):
         ask(note(3), {"checkpoint": note(8, signer=other), "path": honest(3, 8)["path"]})
     with pytest.raises(WrongUse, match="is not signed by a known key; nothing printed"):
         ask(note(3), honest(3, 8), other.vkey)
-    with pytest.raises(Refused, match="nothing printed"):
+    with pytest.raises(ApiRefusal, match="nothing printed"):
         ask(note(3), {"checkpoint": note(8), "path": ["zz"]})
 
 

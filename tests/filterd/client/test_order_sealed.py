@@ -7,7 +7,7 @@ import pytest
 
 from filterd.cli import main
 from filterd.client.order_sealed import FORMATS, MAX_OCTETS
-from mgmt.web.api.letters.sealed import PushedSealed
+from mgmt.web.api.letters.sealed import PushedSealedOrder
 from mgmt.web.kit.body import MAX_ORDER_OCTETS
 
 
@@ -23,5 +23,5 @@ def test_a_file_that_no_order_may_have_is_not_sent(tmp_path: Path, capsys: pytes
 
 
 def test_the_command_takes_what_the_api_takes() -> None:
-    assert get_args(get_type_hints(PushedSealed)["format"]) == FORMATS
+    assert get_args(get_type_hints(PushedSealedOrder)["format"]) == FORMATS
     assert MAX_OCTETS * 4 / 3 < MAX_ORDER_OCTETS - 2**20

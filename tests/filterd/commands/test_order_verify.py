@@ -12,7 +12,7 @@ from filterd.cli import main
 from filterd.commands import order_verify as command
 from filterd.commands.order_verify import _is_of_another, asks_as
 from filterd.config.load import read_config
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.process import json_socket
 from filterd.process.control_messages import Explain
 from filterd.verifier.verification import Place
@@ -52,7 +52,7 @@ def test_an_order_that_cannot_be_asked_is_named_and_put_off_and_those_behind_it_
     def ask(config: object, engine: object, place: object, number: int) -> None:
         del config, engine, place
         asked.append(number)
-        raise TypeError("no name") if number == first else Refused("order 2: nothing of it is in force")
+        raise TypeError("no name") if number == first else ApiRefusal("order 2: nothing of it is in force")
 
     def sleep(seconds: float) -> None:
         del seconds

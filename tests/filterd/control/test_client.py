@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import pytest
 
 from filterd.control.client import ControlClient
-from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, Explain, PolicyChanged
+from filterd.process.control_messages import CONTROL_REQUESTS, ControlRequest, Explain, PolicyUpdate
 from filterd.process.json_socket import serve
-from mgmt.contract.control import Ack, ControlFailed, Receipt
+from mgmt.contract.control import Ack, ControlFailure, Receipt
 
 T = TypeVar("T")
 REPLY = {
@@ -46,7 +46,7 @@ def test_a_receipt_comes_through_as_control_gave_it(tmp_path: Path, reply: objec
     receipt, seen = asked(tmp_path, reply, lambda client: client.policy_changed())
 
     assert receipt == RECEIPT
-    assert seen == [PolicyChanged()]
+    assert seen == [PolicyUpdate()]
 
 
 def test_a_question_is_passed_on_whole(tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_a_question_is_passed_on_whole(tmp_path: Path) -> None:
 
 
 def test_control_that_says_no_or_is_not_there_has_failed(tmp_path: Path) -> None:
-    with pytest.raises(ControlFailed, match="no image"):
+    with pytest.raises(ControlFailure, match="no image"):
         asked(tmp_path, {"ok": False, "error": "no image"}, lambda client: client.orders_changed())
-    with pytest.raises(ControlFailed):
+    with pytest.raises(ControlFailure):
         asyncio.run(ControlClient(tmp_path / "absent").status())
 
 
@@ -67,5 +67,5 @@ def test_control_that_says_no_or_is_not_there_has_failed(tmp_path: Path) -> None
 def test_a_receipt_that_lacks_something_is_none(tmp_path: Path, missing: str) -> None:
     reply: dict[str, Any] = {key: value for key, value in REPLY.items() if key != missing}
 
-    with pytest.raises(ControlFailed, match=f"missing required field `{missing}`"):
+    with pytest.raises(ControlFailure, match=f"missing required field `{missing}`"):
         asked(tmp_path, reply, lambda client: client.orders_changed())

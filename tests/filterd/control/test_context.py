@@ -5,8 +5,8 @@ from sqlalchemy import Engine
 from support.control.box import make
 
 from filterd.control.context import guarded
-from filterd.images.compile import CompileFailed
-from filterd.lists.updater import ListsFailed
+from filterd.images.compile import CompileFailure
+from filterd.lists.updater import ListsFailure
 
 
 async def test_a_fault_in_the_background_stands_until_the_same_work_succeeds(caplog: pytest.LogCaptureFixture) -> None:
@@ -26,7 +26,7 @@ async def test_a_fault_in_the_background_stands_until_the_same_work_succeeds(cap
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("reason", [CompileFailed("no room"), ListsFailed("no room"), OSError("no room")])
+@pytest.mark.parametrize("reason", [CompileFailure("no room"), ListsFailure("no room"), OSError("no room")])
 async def test_what_is_no_fault_of_the_program_is_said_in_one_sentence_without_a_traceback(
     reason: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:

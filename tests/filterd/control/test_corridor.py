@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import A
 from dns.upstreams.address_query import Addresses
 from dns.upstreams.endpoints import Endpoint
@@ -28,7 +28,7 @@ class Front:
         name = to_text(wire)
         self.asked.append((resolver, name))
         if name in self.faults:
-            raise UpstreamFailed(f"resolver {resolver}: SERVFAIL")
+            raise UpstreamFailure(f"resolver {resolver}: SERVFAIL")
         found = map(ip_address, self.said.get(name, []))
         return tuple((each, self.ttl_s) for each in found if (each.version == 4) == (qtype == A))
 
@@ -121,11 +121,11 @@ def test_a_name_that_cannot_be_asked_keeps_what_it_has_and_the_others_are_asked(
     front = Front(help_test="192.0.2.40", other_test="192.0.2.50")
     corridor, config = front.corridor(), config_of("help.test, other.test")
     front.faults = {"other.test"}
-    with pytest.raises(UpstreamFailed, match="SERVFAIL"):
+    with pytest.raises(UpstreamFailure, match="SERVFAIL"):
         look(corridor, config)
     front.faults, front.said["help.test"] = {"help.test"}, ["203.0.113.1"]
 
-    with pytest.raises(UpstreamFailed):
+    with pytest.raises(UpstreamFailure):
         look(corridor, config)
 
     assert opened(corridor) == ["192.0.2.40/32", "192.0.2.50/32"]

@@ -9,7 +9,7 @@ from support.control.box import play, push
 
 from filterd.control.service import Control
 from filterd.process.control_messages import ControlStatus, Explanation
-from mgmt.contract.control import Closing
+from mgmt.contract.control import ClosureReason
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.model import URL
 from mgmt.orders.shadow.places import SHADOW_LISTS
@@ -127,10 +127,10 @@ def test_soft_hours_that_would_leave_open_what_no_list_holds_are_closed_hours_to
         store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
         store.set_schedule(conn, 7, Schedule(always))
 
-    async def work(control: Control) -> Closing:
+    async def work(control: Control) -> ClosureReason:
         return control.explainer.why_closed("any.test", "192.0.2.7")
 
-    assert play(place, engine, work) == Closing(reason, None, None)
+    assert play(place, engine, work) == ClosureReason(reason, None, None)
 
 
 async def status_of(control: Control) -> ControlStatus:

@@ -19,7 +19,7 @@ from mgmt.orders.signatures import sign
 from parental.schema.ledger import events
 from parental.schema.staff import staff
 from parental.store.database import reading, writing
-from rules.lists.versions import Kept, Version, accepted, approved
+from rules.lists.versions import ListHistory, Version, accepted, approved
 
 pytestmark = pytest.mark.services
 
@@ -47,7 +47,7 @@ def put_versions(control: Control, place: Path) -> tuple[str, str, str]:
     return newest.sha256, earlier.sha256, oldest.sha256
 
 
-def kept(control: Control) -> Kept:
+def kept(control: Control) -> ListHistory:
     return shelf_of(control.config, control.config.lists[0]).kept()
 
 

@@ -9,7 +9,7 @@ from support.control.box import done, play, reason
 from support.lists.server import Shelved, serving
 
 from filterd.control.service import Control
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.control_messages import InForce, ListsApprove, ListsRefresh, ListsRollback
 from parental.schema.ledger import events
 from parental.store.database import reading
@@ -43,7 +43,7 @@ def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_wh
         assert "it shrank" in held.faults["list pta"]
         assert reasons(control) == ["order", "order"]
         wrong = await control.lists.change(ListsApprove("pta", "0000"))
-        assert isinstance(wrong, Failed) and "another version" in wrong.reason
+        assert isinstance(wrong, FailureReply) and "another version" in wrong.reason
 
         approved = done(await control.lists.change(ListsApprove("pta", by="a person")))
         assert (approved.list, approved.faults) == ("pta", {})
@@ -75,12 +75,12 @@ def test_a_version_that_shrank_is_in_force_once_somebody_approves_it_and_gone_wh
 def test_what_cannot_be_done_to_a_list_gets_its_reason(
     place: Path, engine: Engine, request_: ListsRefresh | ListsApprove | ListsRollback
 ) -> None:
-    async def work(control: Control) -> InForce | Failed:
+    async def work(control: Control) -> InForce | FailureReply:
         return await control.lists.change(request_)
 
     reply = play(place, engine, work)
 
-    assert isinstance(reply, Failed) and reply.reason.startswith("list ")
+    assert isinstance(reply, FailureReply) and reply.reason.startswith("list ")
 
 
 @pytest.mark.services
@@ -114,16 +114,16 @@ def test_versions_are_told_and_an_earlier_one_is_compared_by_a_job_one_at_a_time
 
         at_once = await asyncio.gather(*(control.lists.diff("pta", earlier) for _ in range(2)))
 
-        found = next(each for each in at_once if not isinstance(each, Failed))
+        found = next(each for each in at_once if not isinstance(each, FailureReply))
         assert (found.head["removed"], [each["value"] for each in found.changes]) == (1, ["www.isp.example"])
-        assert any(isinstance(each, Failed) and "another comparison goes on" in each.reason for each in at_once)
+        assert any(isinstance(each, FailureReply) and "another comparison goes on" in each.reason for each in at_once)
         for list_id, version, why in (
             ("nonsense", earlier, "not in the configuration"),
             ("pta", "--file=/etc/passwd", "or no version"),
             ("pta", "d" * 64, "no version dddd"),
         ):
             refused = await control.lists.diff(list_id, version)
-            assert isinstance(refused, Failed) and why in refused.reason
+            assert isinstance(refused, FailureReply) and why in refused.reason
 
     play(place, engine, work)
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import play, push
 
-from dns.base.errors import UpstreamFailed
+from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import A
 from dns.upstreams.address_query import Addresses
 from dns.upstreams.endpoints import Endpoint
@@ -17,7 +17,7 @@ from filterd.control.corridor import Corridor
 from filterd.control.service import Control
 from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper, Uncut
+from filterd.kernel.lock_enforcer import LockKeeper, PendingCut
 from filterd.process.control_messages import Explanation
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
@@ -75,7 +75,7 @@ def test_a_tap_has_the_clock_looked_at_again_only_where_that_is_due_earlier_or_h
 def test_a_cut_that_the_kernel_refuses_is_told_and_keeps_no_pause_from_the_workers(
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: LockKeeper, _uncut: Uncut) -> int:
+    def refuse(_: LockKeeper, _uncut: PendingCut) -> int:
         raise RuntimeError("conntrack: no memory")
 
     with writing(engine) as conn:
@@ -103,7 +103,7 @@ def test_a_pause_is_in_the_kernel_while_a_publication_of_names_still_waits_for_i
         assert may_go_on.wait(60)
         settle(store)
 
-    def noted(keeper: LockKeeper) -> Uncut:
+    def noted(keeper: LockKeeper) -> PendingCut:
         uncut = lock(keeper)
         is_locked.set()
         return uncut
@@ -137,12 +137,12 @@ def test_what_the_corridor_has_found_is_open_even_where_a_name_could_not_be_aske
 
     async def ask(_resolver: Endpoint, wire: bytes, qtype: int) -> Addresses:
         if wire.startswith(b"\x03www"):
-            raise UpstreamFailed("resolver: SERVFAIL")
+            raise UpstreamFailure("resolver: SERVFAIL")
         return ((ip_address("192.0.2.40"), 60),) if qtype == A else ()
 
     async def work(control: Control) -> None:
         monkeypatch.setattr(control.locks, "_corridor", Corridor(ask))
-        with pytest.raises(UpstreamFailed):
+        with pytest.raises(UpstreamFailure):
             await control.locks.open_corridor(control.config)
 
     play(place, engine, work)

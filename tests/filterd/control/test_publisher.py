@@ -19,8 +19,8 @@ from filterd.config import load
 from filterd.control.publisher import LONG_NAMES
 from filterd.control.retries import settle
 from filterd.control.service import Control
-from filterd.images.compile import CompileFailed, compile_config
-from filterd.process.codec import Failed
+from filterd.images.compile import CompileFailure, compile_config
+from filterd.process.codec import FailureReply
 from filterd.process.control_messages import ControlStatus, Explanation, LevelState
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
@@ -262,8 +262,8 @@ def put(engine: Engine, number: int) -> None:
 
 
 def test_a_receipt_names_every_worker_and_what_it_said(place: Path, engine: Engine) -> None:
-    async def refuse(_request: Status | Use) -> Failed:
-        return Failed(refused="checksum differs")
+    async def refuse(_request: Status | Use) -> FailureReply:
+        return FailureReply(refused="checksum differs")
 
     async def work(control: Control) -> Receipt:
         server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, refuse)
@@ -286,9 +286,9 @@ def test_a_letter_of_a_list_has_its_counts_once_every_worker_serves_the_base(
     (place / "f.yaml").write_text(said)
     (place / "pta.csv").write_text("url,reference\na.test,WA/1\ncom.pk,WA/1\nno name,WA/1\nb.test,WA/2\n")
 
-    async def answer(_request: Status | Use) -> Failed | WorkerStatus:
+    async def answer(_request: Status | Use) -> FailureReply | WorkerStatus:
         if refusal is not None:
-            return Failed(refused=refusal)
+            return FailureReply(refused=refusal)
         return WorkerStatus(name="dns-0", generations={}, refused=None, counters={})
 
     async def work(control: Control) -> bool:
@@ -381,7 +381,7 @@ def test_a_merge_that_is_killed_loses_nothing_and_the_next_one_succeeds(
             async with asyncio.timeout(120), asyncio.TaskGroup() as group:
                 group.create_task(publisher.merge())
                 os.kill(await compilation.begun(), signal.SIGKILL)
-        assert fault.group_contains(CompileFailed, match="nothing changed")
+        assert fault.group_contains(CompileFailure, match="nothing changed")
         killed = publisher.generations["names"][0], reason(control, "ordered.test")
         await publisher.merge()
         return killed, await control.explainer.status(), reason(control, "ordered.test")
@@ -441,9 +441,9 @@ def test_a_base_with_orders_that_the_database_does_not_know_is_compiled_again(pl
 def test_an_order_is_enforced_and_has_its_receipt_by_the_hand_of_control_once_every_worker_serves_it(
     place: Path, engine: Engine, refusal: str | None
 ) -> None:
-    async def answer(_request: Status | Use) -> Failed | WorkerStatus:
+    async def answer(_request: Status | Use) -> FailureReply | WorkerStatus:
         if refusal is not None:
-            return Failed(refused=refusal)
+            return FailureReply(refused=refusal)
         return WorkerStatus(name="dns-0", generations={}, refused=None, counters={})
 
     async def work(control: Control) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from sqlalchemy import Engine, select
 from support.control.box import SAID, done, make, play
 
 from filterd.config.changes import digests
-from filterd.control.reloader import NotTaken
+from filterd.control.reloader import ReloadRefusal
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
-from filterd.process.messages import WORKER_REQUESTS, Configured
+from filterd.process.messages import WORKER_REQUESTS, ConfigDigest
 from parental.errors import DatabaseFull
 from parental.schema.ledger import events
 from parental.store.database import reading
@@ -55,7 +55,7 @@ def test_a_configuration_that_is_accepted_is_an_event_with_its_digest_and_no_val
         changed(place, "help_corridor: {names: [help.test]}\n")
         done(await control.reload())
         changed(place, "", "nonsense")
-        assert isinstance(await control.reload(), Failed)
+        assert isinstance(await control.reload(), FailureReply)
 
     play(place, engine, work)
 
@@ -86,7 +86,7 @@ def test_another_state_directory_is_no_change_that_a_running_box_can_take(place:
     async def work(control: Control) -> None:
         changed(place, "", SAID.replace("state_dir: state", "state_dir: other"))
         reply = await control.reload()
-        assert isinstance(reply, Failed)
+        assert isinstance(reply, FailureReply)
         assert "config /state_dir: another folder; not loaded, nor is anything else; restart all roles" in reply.reason
 
     play(place, engine, work)
@@ -98,17 +98,17 @@ def test_what_a_worker_refuses_is_not_accepted_and_workers_get_back_what_was(pla
     seen: list[bool] = []
     accepted = place / "state/config/accepted.yaml"
 
-    async def answer(_: object) -> Configured | Failed:
+    async def answer(_: object) -> ConfigDigest | FailureReply:
         has_it = b"192.0.2.99" in accepted.read_bytes()
         seen.append(has_it)
-        return Failed(refused="worker dns-0: no certificate") if has_it else Configured("")
+        return FailureReply(refused="worker dns-0: no certificate") if has_it else ConfigDigest("")
 
     async def work(control: Control) -> None:
         done(await control.reload())
         server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, answer)
         changed(place, "", SAID.replace("192.0.2.53", "192.0.2.99"))
         before = accepted.read_bytes()
-        with pytest.raises(NotTaken, match="worker dns-0: no certificate"):
+        with pytest.raises(ReloadRefusal, match="worker dns-0: no certificate"):
             await control.reloader.take()
         assert accepted.read_bytes() == before
         server.close()
@@ -124,15 +124,15 @@ def test_a_worker_that_runs_and_gives_no_reply_has_not_taken_the_file(
     monkeypatch.setattr("filterd.process.worker_clients.CONFIGURE_TIMEOUT_S", 0.2)
     end = asyncio.Event()
 
-    async def be_silent(_: object) -> Configured:
+    async def be_silent(_: object) -> ConfigDigest:
         await end.wait()
-        return Configured("")
+        return ConfigDigest("")
 
     async def work(control: Control) -> None:
         done(await control.reload())
         server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, be_silent)
         changed(place, "", SAID.replace("192.0.2.53", "192.0.2.99"))
-        with pytest.raises(NotTaken, match=r"worker dns-0: .*no reply within"):
+        with pytest.raises(ReloadRefusal, match=r"worker dns-0: .*no reply within"):
             await control.reloader.take()
         end.set()
         await asyncio.sleep(0.05)  # both conversations end
@@ -159,7 +159,7 @@ def test_what_the_kernel_refuses_is_not_taken_in_and_the_next_reload_installs_it
 
         refused = await control.reload()
 
-        assert isinstance(refused, Failed) and refused.reason == "kernel rules: nft: busy"
+        assert isinstance(refused, FailureReply) and refused.reason == "kernel rules: nft: busy"
         assert (place / "state/config/accepted.yaml").read_bytes() == accepted
         assert control.config is config and not control.reloader.rpz_changed.is_set()
 
@@ -174,13 +174,13 @@ def test_what_the_kernel_refuses_is_not_taken_in_and_the_next_reload_installs_it
 
 
 def test_without_a_copy_before_a_refused_one_leaves_none(place: Path, engine: Engine) -> None:
-    async def refuse(_: object) -> Failed:
-        return Failed(refused="no")
+    async def refuse(_: object) -> FailureReply:
+        return FailureReply(refused="no")
 
     async def work() -> None:
         control = make(place, engine)
         server = await serve(place / "run/dns-0/worker.sock", "worker", WORKER_REQUESTS, refuse)
-        with pytest.raises(NotTaken):
+        with pytest.raises(ReloadRefusal):
             await control.reloader.take()
         server.close()
 

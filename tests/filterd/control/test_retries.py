@@ -14,7 +14,7 @@ from filterd.control.publisher import Publisher, Writer
 from filterd.control.retries import MOST_TURNS, Disagreement, OtherGateways, settle
 from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
-from filterd.process.control_messages import OrdersChanged, PolicyChanged
+from filterd.process.control_messages import OrdersUpdate, PolicyUpdate
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.contract.control import Ack, Receipt, receipt_json
@@ -28,7 +28,7 @@ from mgmt.orders.store import counts_of, get_order, number_letter, put_order, wi
 from parental.store.database import reading, writing
 from parental.store.revision import REVISION, raise_revision
 from rules.lists.source import describe_source
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(minutes=1)
@@ -131,7 +131,7 @@ def test_an_order_that_waits_is_published_again_and_gets_its_receipt(play: Play,
 def test_where_the_time_was_not_known_a_trial_begins_once_it_is(play: Play, engine: Engine) -> None:
     push(engine)
     here = Policy("gw1", "gw1", 600, 100)
-    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected(), canary=here)
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), ProtectedNames(), canary=here)
     with writing(engine) as conn:
         rails.settle(conn, 0, UNKNOWN)
         confirm(conn, taken(conn), {"generation": 9, "workers": []}, NOW, here, UNKNOWN)
@@ -209,11 +209,11 @@ def test_what_another_gateway_has_changed_is_missed_until_it_is_published_here_t
 
     publisher.orders_at = 0
     push(engine)
-    assert others.missed() == [OrdersChanged()]
+    assert others.missed() == [OrdersUpdate()]
 
     with writing(engine) as conn:
         publisher.people_at = raise_revision(conn, REVISION) - 1
-    assert others.missed() == [PolicyChanged(), OrdersChanged()], "a tap hurries"
+    assert others.missed() == [PolicyUpdate(), OrdersUpdate()], "a tap hurries"
 
     publisher.orders_at, publisher.people_at = None, publisher.people_at + 1
     assert others.missed() == []
@@ -224,10 +224,10 @@ def test_a_gateway_that_undoes_what_another_decides_is_said_and_not_followed_for
     others, publisher.orders_at = OtherGateways(engine, publisher), 0
     for number in range(2 * MOST_TURNS):
         push(engine, ref=f"T-{number}")
-        assert others.missed() == [OrdersChanged()], "each is new"
+        assert others.missed() == [OrdersUpdate()], "each is new"
     for _ in range(MOST_TURNS):
-        assert others.missed() == [OrdersChanged()]
+        assert others.missed() == [OrdersUpdate()]
 
     with pytest.raises(Disagreement, match="decides of orders otherwise"):
         others.missed()
-    assert others.missed() == [OrdersChanged()], "once more, a minute later"
+    assert others.missed() == [OrdersUpdate()], "once more, a minute later"

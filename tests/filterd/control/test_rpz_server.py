@@ -11,12 +11,12 @@ from support.control.box import database_key
 from support.present import present
 from support.system.ports import free_port
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.message import Record
 from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Kind
 from dns.zones.tsig import read_key
-from dns.zones.xfr_in import Limits, Primary, Transferred, transfer
+from dns.zones.xfr_in import Limits, Primary, ZoneTransfer, transfer
 from fastpath.wire.name import to_text, to_wire
 from filterd.config import load
 from filterd.config.schema import OWN_LISTS
@@ -166,14 +166,14 @@ def test_a_zone_that_a_reload_changes_is_fetched_whole_under_another_serial(
     assert owners == {"adult.test", "*.adult.test"}
 
 
-async def fetched(control: Control, port: int, serial: int | None) -> tuple[Transferred, set[str]]:
+async def fetched(control: Control, port: int, serial: int | None) -> tuple[ZoneTransfer, set[str]]:
     """What a secondary that has `serial` gets once the zones are served anew, and the owners of a whole zone."""
     primary = Primary(Endpoint("127.0.0.1", port), read_key(KEY_TEXT))
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         task = group.create_task(control.zones.serve())
         while True:
             found: list[Record] = []
-            with contextlib.suppress(TransferFailed):  # before it serves
+            with contextlib.suppress(TransferFailure):  # before it serves
                 given = await transfer(primary, to_wire(b"rpz.isp.example"), serial, found.append, Limits())
                 break
             await asyncio.sleep(0.02)

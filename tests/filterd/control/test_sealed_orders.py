@@ -18,13 +18,13 @@ from filterd.lists.sealed_orders import bundle_of
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
 from mgmt.orders.sealed_messages import Message, Reading, put_message, reading_of, sealed_order
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from parental.schema.orders import approvals, orders
 from parental.schema.sealed_orders import sealed_messages
 from parental.store.database import reading, writing
-from rules.lists.acceptance import Examined
+from rules.lists.acceptance import VersionFigures
 from rules.lists.source import Source
 
 pytestmark = pytest.mark.services
@@ -113,13 +113,13 @@ def test_what_cannot_be_read_is_rejected_with_the_reason_and_no_one_can_agree_to
 ) -> None:
     number = push(engine, new_seal().close(f"{MARKER}\n"))
     waits = push(engine, seal.close("other.test\n"), "CA-2")
-    with pytest.raises(NotApproved, match="no sealed order that was read; nothing proposed"):
+    with pytest.raises(ApprovalRefusal, match="no sealed order that was read; nothing proposed"):
         agree(engine, waits)
 
     asyncio.run(make(place, engine).sealed_orders.look())
 
     assert told(engine, number)["steps"][-1]["state"] == "rejected"
-    with pytest.raises(NotApproved, match="it is not encrypted for the key of this box"):
+    with pytest.raises(ApprovalRefusal, match="it is not encrypted for the key of this box"):
         agree(engine, number)
     agree(engine, waits)
 
@@ -167,7 +167,7 @@ def test_one_at_which_its_reader_fails_keeps_no_other_one_waiting(
     bad, good = push(engine, seal.close("a.test\n")), push(engine, seal.close("b.test\n"), "CA-2")
     examine = SealedReader.examine
 
-    def failing(reader: SealedReader, copy: Path, source: Source) -> Examined:
+    def failing(reader: SealedReader, copy: Path, source: Source) -> VersionFigures:
         if source.id == f"order-{bad}":
             return examined_in(Answer(failed=NO_MEMORY))
         return examine(reader, copy, source)

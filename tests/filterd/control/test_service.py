@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 from support.control.box import done, make, play, push, reason
 
 from filterd.control.service import Control
-from filterd.images.compile import CompileFailed
-from filterd.process.codec import Failed
+from filterd.images.compile import CompileFailure
+from filterd.process.codec import FailureReply
 from filterd.process.control_messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.process.json_socket import reply_to
 
@@ -29,7 +29,7 @@ def test_without_any_names_to_begin_with_the_start_fails_and_says_why(place: Pat
     (place / "state/lists/pta").mkdir(parents=True)
     (place / "state/lists/pta/state.json").write_text("{")
 
-    with pytest.raises(CompileFailed, match=r"state\.json"):
+    with pytest.raises(CompileFailure, match=r"state\.json"):
         asyncio.run(make(place, engine).start())
 
 
@@ -89,7 +89,7 @@ def test_a_reload_that_fails_leaves_what_is_in_force_and_is_told_until_it_is_men
         before = (place / "f.yaml").read_text()
         (place / "f.yaml").write_text("nonsense: 1\n")
         refused = await control.reload()
-        assert isinstance(refused, Failed) and "/nonsense" in refused.reason
+        assert isinstance(refused, FailureReply) and "/nonsense" in refused.reason
         assert set(await faults_of(control)) == {"configuration"}
 
         (place / "f.yaml").write_text(before)
@@ -111,7 +111,7 @@ def test_keys_that_a_reload_has_put_in_force_are_said_beside_lists_that_cannot_b
     place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
-        raise CompileFailed("no room on the disk")
+        raise CompileFailure("no room on the disk")
 
     async def work(control: Control) -> None:
         done(await control.reload())

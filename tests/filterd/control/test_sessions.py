@@ -14,8 +14,8 @@ from fastpath.people.session_levels import open_sessions
 from filterd.control import sessions
 from filterd.control.service import Control
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.process.codec import Failed
-from filterd.process.control_messages import Explanation, Identified, Identify, SessionsChanged, SessionsHeld
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import Explanation, IdentifiedProfiles, Identify, SessionsReceipt, SessionsUpdate
 from filterd.radius.images import SessionImages, write_base
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
@@ -59,7 +59,7 @@ def test_names_are_answered_with_profiles_as_of_a_revision(place: Path, engine: 
 
     first, changed = play(place, engine, work)
 
-    assert isinstance(first, Identified) and isinstance(changed, Identified)
+    assert isinstance(first, IdentifiedProfiles) and isinstance(changed, IdentifiedProfiles)
     assert (first.profiles, changed.profiles) == ({"flat3": 7}, {"flat3": 7})
     assert first.revision == changed.revision > 0
 
@@ -70,12 +70,12 @@ def test_an_explanation_knows_the_line_of_a_session_from_the_start_and_from_a_ch
 ) -> None:
     publish(place, 8)
 
-    async def work(control: Control) -> list[Explanation | SessionsHeld | Failed]:
+    async def work(control: Control) -> list[Explanation | SessionsReceipt | FailureReply]:
         explain = control.explainer.explain
         before = explain(None, "192.0.2.7", "sni")
         publish(place, 7)
-        held = await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
-        assert isinstance(held, SessionsHeld)
+        held = await control.answer(SessionsUpdate(["192.0.2.7/32"], [], [7, 8]))
+        assert isinstance(held, SessionsReceipt)
         await control.locks.policy_changed()  # a publication keeps what is known of sessions
         return [before, explain(None, "192.0.2.7", "sni"), held]
 
@@ -83,7 +83,7 @@ def test_an_explanation_knows_the_line_of_a_session_from_the_start_and_from_a_ch
 
     assert isinstance(before, Explanation) and isinstance(after, Explanation)
     assert (before.subscriber, after.subscriber, after.reason) == (8, 7, "pause")
-    assert held == SessionsHeld(0)
+    assert held == SessionsReceipt(0)
 
 
 @pytest.mark.usefixtures("line")
@@ -92,10 +92,10 @@ def test_images_of_sessions_that_cannot_be_read_are_a_fault_and_older_ones_stay(
 
     async def work(control: Control) -> list[object]:
         (place / "state/session-images/sessions.json").write_text("rubbish")
-        await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
+        await control.answer(SessionsUpdate(["192.0.2.7/32"], [], [7, 8]))
         faults = dict(control.faults)
         publish(place, 7)
-        await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8]))
+        await control.answer(SessionsUpdate(["192.0.2.7/32"], [], [7, 8]))
         return [faults, dict(control.faults), control.explainer.explain(None, "192.0.2.7", "sni").subscriber]
 
     broken, mended, subscriber = play(place, engine, work)
@@ -114,12 +114,12 @@ def test_prefixes_that_no_nas_may_give_are_neither_locked_nor_cut_and_hold_up_no
     async def work(control: Control) -> list[dict[str, str]]:
         with caplog.at_level(logging.WARNING):
             replies = [
-                await control.answer(SessionsChanged([*outside, "192.0.2.7/32"], outside)),
-                await control.answer(SessionsChanged([], ["198.51.100.8/32", "192.0.2.7/32"])),
+                await control.answer(SessionsUpdate([*outside, "192.0.2.7/32"], outside)),
+                await control.answer(SessionsUpdate([], ["198.51.100.8/32", "192.0.2.7/32"])),
             ]
         found = dict(control.faults)
-        replies.append(await control.answer(SessionsChanged(["192.0.2.7/32"], [])))
-        assert replies == [SessionsHeld(0)] * 3
+        replies.append(await control.answer(SessionsUpdate(["192.0.2.7/32"], [])))
+        assert replies == [SessionsReceipt(0)] * 3
         return [found, dict(control.faults)]
 
     counted, over = play(place, engine, work)
@@ -134,7 +134,7 @@ def test_prefixes_that_no_nas_may_give_are_neither_locked_nor_cut_and_hold_up_no
 def test_what_is_no_prefix_is_refused(place: Path, engine: Engine) -> None:
     async def work(control: Control) -> None:
         with pytest.raises(ValueError, match="rubbish"):
-            await control.answer(SessionsChanged(["rubbish"], []))
+            await control.answer(SessionsUpdate(["rubbish"], []))
 
     play(place, engine, work)
 
@@ -155,7 +155,7 @@ def test_images_that_were_opened_first_do_not_take_the_place_of_newer_ones(
             assert goes_on.wait(60)
         return found
 
-    async def work(control: Control) -> Explanation | Failed:
+    async def work(control: Control) -> Explanation | FailureReply:
         monkeypatch.setattr(sessions, "open_sessions", slowly)
         async with asyncio.TaskGroup() as group:
             group.create_task(_tell(control))
@@ -173,4 +173,4 @@ def test_images_that_were_opened_first_do_not_take_the_place_of_newer_ones(
 
 
 async def _tell(control: Control) -> None:
-    assert await control.answer(SessionsChanged(["192.0.2.7/32"], [], [7, 8])) == SessionsHeld(0)
+    assert await control.answer(SessionsUpdate(["192.0.2.7/32"], [], [7, 8])) == SessionsReceipt(0)

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from filterd.control.start_faults import start_fault
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 
 
 def noted(number: int, note: str) -> OSError:
@@ -21,9 +21,9 @@ def noted(number: int, note: str) -> OSError:
             "web listen [::]:80: not bound: Address already in use",
         ),
         (FileNotFoundError(2, "No such file or directory", "a.pem"), "a.pem: No such file or directory"),
-        (Missing("nft: not on this box"), "nft: not on this box"),
+        (MissingPart("nft: not on this box"), "nft: not on this box"),
         (RuntimeError("nft: not permitted;\n nothing was changed"), "nft: not permitted; nothing was changed"),
-        (ExceptionGroup("tasks", [Missing("a"), noted(1, "b")]), "a; b: Operation not permitted"),
+        (ExceptionGroup("tasks", [MissingPart("a"), noted(1, "b")]), "a; b: Operation not permitted"),
     ],
     ids=["a port", "a file", "a part", "the kernel", "several at once"],
 )
@@ -32,7 +32,7 @@ def test_what_the_operator_can_mend_is_one_sentence(reason: BaseException, sente
 
 
 @pytest.mark.parametrize(
-    "reason", [KeyError("x"), RecursionError(), ExceptionGroup("tasks", [Missing("a"), KeyError()])]
+    "reason", [KeyError("x"), RecursionError(), ExceptionGroup("tasks", [MissingPart("a"), KeyError()])]
 )
 def test_a_fault_of_the_program_keeps_its_traceback(reason: BaseException) -> None:
     assert start_fault(reason) is None

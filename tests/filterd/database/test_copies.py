@@ -10,8 +10,8 @@ from support.system.reachable import make_reachable
 
 from filterd.box.as_owner import as_owner_of
 from filterd.database.copies import back_up, digest_file, make_file, restore
-from filterd.errors import Missing
-from parental.errors import DatabaseDamaged
+from filterd.errors import MissingPart
+from parental.errors import DatabaseDamage
 from parental.store.database import open_database
 
 
@@ -20,7 +20,7 @@ def test_a_copy_that_is_not_read_back_has_no_name(tmp_path: Path) -> None:
     open_database(path).dispose()
     os.truncate(path, path.stat().st_size // 2)
 
-    with pytest.raises(DatabaseDamaged):
+    with pytest.raises(DatabaseDamage):
         back_up(path, copy)
 
     assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
@@ -76,7 +76,7 @@ def test_a_disk_without_room_for_a_copy_is_said(tmp_path: Path) -> None:
     path = tmp_path / "filterd.db"
     open_database(path).dispose()
 
-    with pytest.raises(Missing, match="no copy made; name a place with room"):
+    with pytest.raises(MissingPart, match="no copy made; name a place with room"):
         back_up(path, tmp_path / "absent/copy")
 
 

@@ -10,9 +10,9 @@ from support.mgmt.orders import NOW
 from support.system.receivers import PASSWORD, USER, MailServer
 
 from filterd.config.orders import MailServer as Said
-from filterd.escalation.failed import DeliveryFailed
+from filterd.escalation.failed import DeliveryFailure
 from filterd.escalation.mail import mail_of, passed, send
-from mgmt.orders.deadlines.alarms import Said as Alarm
+from mgmt.orders.deadlines.alarms import AlarmMessage as Alarm
 
 pytestmark = pytest.mark.services
 
@@ -75,7 +75,7 @@ def test_a_ground_with_a_line_break_makes_no_header(server: MailServer, said: Sa
 def test_a_server_that_does_not_take_it_is_named_with_the_reason(
     server: MailServer, said: Said, change: dict[str, Any], why: str
 ) -> None:
-    with pytest.raises(DeliveryFailed, match=rf"localhost:{server.port}: .*{why}"):
+    with pytest.raises(DeliveryFailure, match=rf"localhost:{server.port}: .*{why}"):
         send(replace(said, **change), MAIL)
 
     assert server.mails == []
@@ -84,17 +84,17 @@ def test_a_server_that_does_not_take_it_is_named_with_the_reason(
 def test_a_server_that_is_full_has_not_taken_it_and_the_reason_holds_no_address(server: MailServer, said: Said) -> None:
     server.answer = "452 no room for desk@isp.example"
 
-    with pytest.raises(DeliveryFailed, match=r"it answered 452$"):
+    with pytest.raises(DeliveryFailure, match=r"it answered 452$"):
         send(said, MAIL)
 
 
 def test_no_server_is_a_reason_too(said: Said) -> None:
-    with pytest.raises(DeliveryFailed, match=r"127\.0\.0\.1:1: Connection refused"):
+    with pytest.raises(DeliveryFailure, match=r"127\.0\.0\.1:1: Connection refused"):
         send(replace(said, server="127.0.0.1:1"), MAIL)
 
 
 def test_a_password_that_the_protocol_cannot_carry_is_said_and_not_shown(said: Said, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("pässwort")
 
-    with pytest.raises(DeliveryFailed, match=r"its user or password is not ASCII; write others$"):
+    with pytest.raises(DeliveryFailure, match=r"its user or password is not ASCII; write others$"):
         send(said, MAIL)

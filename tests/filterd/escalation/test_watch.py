@@ -11,9 +11,9 @@ from support.system.receivers import Box
 
 from filterd.commands import order_notices as delivery
 from filterd.escalation import watch
-from filterd.escalation.watch import Undelivered, deliver, look, note_unended, refuse_undelivered
+from filterd.escalation.watch import UndeliveredMessages, deliver, look, note_unended, refuse_undelivered
 from mgmt.ledger.event import CONTROL
-from mgmt.ledger.trusted_clock import Clocks, ClockStepped
+from mgmt.ledger.trusted_clock import Clocks, ClockStep
 from mgmt.orders.deadlines.notices import counts
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import withdraw_order
@@ -66,7 +66,7 @@ def test_after_a_start_with_a_clock_that_cannot_be_right_no_alarm_is_given_until
     look(box.control, box.records, box.config, clocks(0))
     wrong = clocks(0, step_s=400 * 86_400, boot="two")
 
-    with pytest.raises(ClockStepped, match="no approval and no alarm of an order is given, and none expires; if "):
+    with pytest.raises(ClockStep, match="no approval and no alarm of an order is given, and none expires; if "):
         look(box.control, box.records, box.config, wrong)
     assert kinds(box.engine) == []
 
@@ -109,7 +109,9 @@ def test_a_dead_receiver_is_named_and_keeps_nothing_from_the_other_and_gets_it_l
     assert sorted(hand_over(look(box.control, box.records, box.config, clocks(9.5)))) == [False, True]
 
     assert len(box.mails.mails) == 1
-    with pytest.raises(Undelivered, match=r"webhook https://.*: it answered 500; 1 alarms wait and are tried again"):
+    with pytest.raises(
+        UndeliveredMessages, match=r"webhook https://.*: it answered 500; 1 alarms wait and are tried again"
+    ):
         refuse_undelivered(box.control)
 
     box.hook.status = 204
@@ -140,7 +142,7 @@ def test_a_job_that_was_killed_leaves_its_message_for_the_next_try(
 
     asyncio.run(deliver(box.control, box.file, claimed))
 
-    with pytest.raises(Undelivered, match=r"no end within 0\.01 s"):
+    with pytest.raises(UndeliveredMessages, match=r"no end within 0\.01 s"):
         refuse_undelivered(box.control)
     assert look(box.control, box.records, box.config, clocks(6.03)) == claimed
     note_unended(box.control, [*claimed, 99], "gone")
@@ -204,7 +206,7 @@ def test_an_order_expires_by_the_time_that_passes_and_a_clock_that_is_set_forwar
 def test_nothing_expires_while_the_time_is_not_known(box: Box, order: int) -> None:
     dated(box.engine, order, expires_s=48)
     look(box.control, box.records, box.config, clocks(0))
-    with pytest.raises(ClockStepped, match="none expires"):
+    with pytest.raises(ClockStep, match="none expires"):
         look(box.control, box.records, box.config, clocks(0, step_s=400 * 86_400, boot="two"))
     assert not is_open(box.engine, 1)
 

@@ -12,7 +12,7 @@ from http_message_signatures.exceptions import InvalidSignature
 from http_message_signatures.resolvers import MappingKeyResolver
 from support.system.receivers import Hook, webhook
 
-from filterd.escalation.failed import DeliveryFailed
+from filterd.escalation.failed import DeliveryFailure
 from filterd.escalation.webhook import post
 
 pytestmark = pytest.mark.services
@@ -66,19 +66,19 @@ def test_neither_content_nor_key_can_be_changed_on_the_way(hook: Hook) -> None:
 def test_an_answer_that_is_no_yes_is_a_fault_and_no_redirect_is_followed(hook: Hook, status: int) -> None:
     hook.status = status
 
-    with pytest.raises(DeliveryFailed, match=f"^it answered {status}$"):
+    with pytest.raises(DeliveryFailure, match=f"^it answered {status}$"):
         post(hook.url, BODY, "a1b2", KEY, hook.certificate)
 
     assert len(hook.taken) == 1
 
 
 def test_a_receiver_without_a_certificate_that_is_trusted_gets_nothing(hook: Hook) -> None:
-    with pytest.raises(DeliveryFailed, match="certificate verify failed"):
+    with pytest.raises(DeliveryFailure, match="certificate verify failed"):
         post(hook.url, BODY, "a1b2", KEY, None)
 
     assert hook.taken == []
 
 
 def test_no_receiver_is_a_reason_too() -> None:
-    with pytest.raises(DeliveryFailed, match=r"^Connection refused$"):
+    with pytest.raises(DeliveryFailure, match=r"^Connection refused$"):
         post("http://127.0.0.1:1/", BODY, "a1b2", KEY, None)

@@ -6,7 +6,7 @@ from support.images.opened import Images
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.people.policy_writer import ProfileSpec
-from filterd.explain.bulk import Asking
+from filterd.explain.bulk import BulkQuery
 from filterd.explain.explain import explain_text
 from rules.errors import BadName
 
@@ -43,7 +43,7 @@ def tables(images: Images) -> TableSet:
 
 @pytest.mark.parametrize("address", [None, "192.0.2.7"])
 def test_the_answers_are_those_of_explain_in_the_order_of_the_questions(tables: TableSet, address: str | None) -> None:
-    asking = Asking(tables, address, 0, "sni", "A", json.dumps)
+    asking = BulkQuery(tables, address, 0, "sni", "A", json.dumps)
 
     found = [json.loads(line) for line in asking.answers(LINES).splitlines()]
 
@@ -58,13 +58,13 @@ def test_the_answers_are_those_of_explain_in_the_order_of_the_questions(tables: 
 
 
 def test_a_lock_speaks_of_names_that_are_on_no_list(tables: TableSet) -> None:
-    asking = Asking(tables, "192.0.2.7", 0, None, "A", json.dumps)
+    asking = BulkQuery(tables, "192.0.2.7", 0, None, "A", json.dumps)
 
     assert {json.loads(line)["reason"] for line in asking.answers([b"a.test", b"b.test"]).splitlines()} == {"pause"}
 
 
 def test_what_a_query_is_answered_with_is_told_of_names_and_not_of_urls(tables: TableSet) -> None:
-    asking = Asking(tables, None, 0, None, "A", json.dumps)
+    asking = BulkQuery(tables, None, 0, None, "A", json.dumps)
 
     found = [json.loads(line) for line in asking.answers([b"good.test", b"bad.test", b"bad.test/x"]).splitlines()]
 
@@ -72,14 +72,14 @@ def test_what_a_query_is_answered_with_is_told_of_names_and_not_of_urls(tables: 
 
 
 def test_lines_that_are_no_names_are_counted(tables: TableSet) -> None:
-    asking = Asking(tables, None, 0, None, "A", json.dumps)
+    asking = BulkQuery(tables, None, 0, None, "A", json.dumps)
     asking.answers(LINES)
 
     assert asking.n_refused == sum(b'"error"' in line.encode() for line in asking.answers(LINES).splitlines())
 
 
 def test_a_form_without_the_text_as_given_is_told_too(tables: TableSet) -> None:
-    asking = Asking(tables, None, 0, "dns", "A", lambda found: f"{found['canonical']} {found.get('action')}")
+    asking = BulkQuery(tables, None, 0, "dns", "A", lambda found: f"{found['canonical']} {found.get('action')}")
 
     assert asking.answers([b"Good.test", b"more.test.", b"bad.test"]) == (
         "good.test passthru\nmore.test passthru\nbad.test splash\n"

@@ -13,7 +13,7 @@ from fastpath.images.verdict import Mode
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.wire.ja4 import ja4
 from filterd.explain.capture_inspector import Inspector
-from filterd.explain.pcap import Broken, Frame
+from filterd.explain.pcap import BrokenPacket, Frame
 
 SYN, DATA = 0x02, 0x18
 REQUEST = b"GET /a/b HTTP/1.1\r\nHost: bad.test\r\n\r\n"
@@ -28,7 +28,7 @@ def segment(payload: bytes, seq: int = 1000, flags: int = DATA) -> Frame:
     return Frame(5.0, wire.ipv4(wire.tcp(payload, seq=seq, flags=flags)))
 
 
-def see(inspector: Inspector, *frames: Frame | Broken) -> list[dict[str, Any]]:
+def see(inspector: Inspector, *frames: Frame | BrokenPacket) -> list[dict[str, Any]]:
     return [found for frame in frames for found in inspector.see(frame)]
 
 
@@ -183,7 +183,7 @@ def test_a_host_that_is_no_name_is_told_once(inspector: Inspector) -> None:
 
 
 def test_a_broken_part_of_the_file_is_told_and_the_next_packet_follows(inspector: Inspector) -> None:
-    found = see(inspector, Broken("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
+    found = see(inspector, BrokenPacket("the file ends inside a packet"), segment(wire.hello(b"bad.test")))
 
     assert found[0] == {"channel": None, "undecidable": "the file ends inside a packet"}
     assert summary(found[1:]) == [("sni", "bad.test", "splash")]

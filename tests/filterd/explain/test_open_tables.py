@@ -6,7 +6,7 @@ import pytest
 
 from fastpath.wire.name import to_wire
 from filterd.cli import main
-from filterd.errors import Missing, WrongUse
+from filterd.errors import MissingPart, WrongUse
 from filterd.explain.open_tables import open_attributed, open_tables
 
 BAD = to_wire(b"bad.test")
@@ -41,12 +41,12 @@ def test_a_box_without_images_blocks_nothing_where_no_list_is_given_and_says_so(
     assert capsys.readouterr().err == (
         f"{tmp_path}/none: no images there; nothing is blocked; give --list SOURCE or --images DIR\n"
     )
-    with pytest.raises(Missing, match="nothing looked up"):
+    with pytest.raises(MissingPart, match="nothing looked up"):
         open_attributed([], None, tmp_path)
 
 
 def test_one_of_the_two_is_needed_and_no_more(tmp_path: Path, source: str) -> None:
-    with pytest.raises(Missing, match=r"current.json: not there; nothing looked up; give --list"):
+    with pytest.raises(MissingPart, match=r"current.json: not there; nothing looked up; give --list"):
         open_tables([], tmp_path, tmp_path)
     with pytest.raises(WrongUse, match="one of the two"):
         open_tables([source], tmp_path, tmp_path)
@@ -90,5 +90,7 @@ def test_images_that_this_account_may_not_read_name_what_it_lacks(
 
     monkeypatch.setattr("filterd.explain.open_tables.hold_image_key", refuse)
 
-    with pytest.raises(Missing, match=r"^state/image-key/key: Permission denied; nothing looked up; run it as root"):
+    with pytest.raises(
+        MissingPart, match=r"^state/image-key/key: Permission denied; nothing looked up; run it as root"
+    ):
         open_tables([], out, tmp_path)

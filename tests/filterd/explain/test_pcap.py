@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.explain.pcap import Broken, Frame, iter_frames
+from filterd.explain.pcap import BrokenPacket, Frame, iter_frames
 
 IP4 = b"\x45" + bytes(19)
 ETHERNET = bytes(12)
@@ -32,7 +32,7 @@ def enhanced(ticks: int, packet: bytes, order: str = "<") -> bytes:
     )
 
 
-def frames(tmp_path: Path, data: bytes) -> list[Frame | Broken]:
+def frames(tmp_path: Path, data: bytes) -> list[Frame | BrokenPacket]:
     (tmp_path / "x").write_bytes(data)
     return list(iter_frames(tmp_path / "x"))
 
@@ -66,14 +66,14 @@ def test_a_bad_block_is_told_and_the_next_packet_follows(tmp_path: Path) -> None
     interface = block(1, struct.pack("<HHI", 101, 0, 0))
     data = pcapng(interface, block(6, b"\x09\x00\x00\x00"), enhanced(0, IP4))
 
-    assert frames(tmp_path, data) == [Broken("a block of type 6 contradicts itself"), Frame(0.0, IP4)]
+    assert frames(tmp_path, data) == [BrokenPacket("a block of type 6 contradicts itself"), Frame(0.0, IP4)]
 
 
 def test_a_file_cut_anywhere_gives_what_is_whole_and_says_that_it_ends(tmp_path: Path) -> None:
     for whole in (pcap(IP4, IP4, link=101), pcapng(block(1, struct.pack("<HHI", 101, 0, 0)), enhanced(0, IP4))):
         for cut in range(4, len(whole)):
             found = frames(tmp_path, whole[:cut])
-            assert all(isinstance(one, Frame | Broken) for one in found)
+            assert all(isinstance(one, Frame | BrokenPacket) for one in found)
 
 
 def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_frame_that_is_cut_inside_its_headers_is_told(tmp_path: Path) -> None:
     tagged = ETHERNET + b"\x81\x00\x00\x07\x08\x00" + IP4
     found = frames(tmp_path, pcap(tagged[:15], tagged))
 
-    assert found == [Broken("the frame is cut inside its headers"), Frame(5.25, IP4)]
+    assert found == [BrokenPacket("the frame is cut inside its headers"), Frame(5.25, IP4)]
 
 
 def test_a_frame_without_an_ip_packet_is_stepped_over(tmp_path: Path) -> None:

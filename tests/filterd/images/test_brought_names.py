@@ -10,7 +10,7 @@ from support.control.box import database_key
 from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.images import brought_names
-from filterd.images.brought_names import FILE, Brought, take_brought
+from filterd.images.brought_names import FILE, BroughtNames, take_brought
 from filterd.images.compile import compile_config
 from filterd.lists.jobs import take
 from filterd.lists.sources import shelf_of
@@ -40,7 +40,7 @@ def write(folder: Path, *names: str, zone: str = "") -> None:
     (folder / "zone.rpz").write_text(f"{SOA}x.test CNAME .\n{zone}")
 
 
-def brought(path: Path) -> Brought:
+def brought(path: Path) -> BroughtNames:
     """What one more compilation leaves."""
     compile_config(load(path), None)
     return take_brought(load(path))
@@ -51,14 +51,14 @@ def wires(*names: str) -> frozenset[bytes]:
 
 
 def test_the_first_base_and_one_of_the_same_copies_have_brought_nothing(path: Path) -> None:
-    assert brought(path) == brought(path) == Brought()
+    assert brought(path) == brought(path) == BroughtNames()
 
 
 def test_names_that_are_new_are_brought_and_those_that_are_gone_are_not(path: Path) -> None:
     brought(path)
     write(path.parent, "two.test", "three.test")
 
-    assert brought(path) == Brought(wires("three.test"))
+    assert brought(path) == BroughtNames(wires("three.test"))
 
 
 def test_an_exception_that_is_gone_is_brought_and_one_that_is_new_is_not(path: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_exception_that_is_gone_is_brought_and_one_that_is_new_is_not(path: P
     brought(path)
     write(path.parent, "one.test", zone="z.test CNAME rpz-passthru.\n")
 
-    assert brought(path) == Brought(wires("y.test"))
+    assert brought(path) == BroughtNames(wires("y.test"))
 
 
 def test_what_a_version_has_that_is_rolled_back_to_is_brought(path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_a_version_has_that_is_rolled_back_to_is_brought(path: Path) -> Non
     config = load(path)
     shelf_of(config, config.lists[0]).change(lambda kept: rolled_back(kept, "a person"))
 
-    assert brought(path) == Brought(wires("one.test"))
+    assert brought(path) == BroughtNames(wires("one.test"))
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_list_that_is_new_or_means_something_else_has_brought_all_of_it_unless
     path.write_text(said.replace(before, now, 1))
     brought(path)
     path.write_text(said)
-    assert brought(path) == Brought(wires("one.test", "two.test"))
+    assert brought(path) == BroughtNames(wires("one.test", "two.test"))
 
     path.write_text(said.replace(", action: nxdomain", ", action: shadow", 1))
-    assert brought(path) == Brought()
+    assert brought(path) == BroughtNames()
 
 
 def test_a_list_that_has_brought_too_much_is_named_and_its_names_are_not(
@@ -102,7 +102,7 @@ def test_a_list_that_has_brought_too_much_is_named_and_its_names_are_not(
     brought(path)
     write(path.parent, "one.test", "3.test", "4.test", "5.test", zone="new.test CNAME .\n")
 
-    assert brought(path) == Brought(wires("new.test"), ("bad",))
+    assert brought(path) == BroughtNames(wires("new.test"), ("bad",))
 
 
 def test_a_list_whose_copy_before_is_not_kept_any_more_is_named(path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_list_whose_copy_before_is_not_kept_any_more_is_named(path: Path) -> N
     take(config, ["bad"], 0.0)
     shelf_of(config, config.lists[0]).change(lambda kept: replace(kept, older=()))
 
-    assert brought(path) == Brought(beyond=("bad",))
+    assert brought(path) == BroughtNames(beyond=("bad",))
 
 
 def test_what_control_has_not_taken_is_kept_for_it_readable_by_its_owner_alone(path: Path) -> None:
@@ -123,13 +123,13 @@ def test_what_control_has_not_taken_is_kept_for_it_readable_by_its_owner_alone(p
 
     left = path.parent / "state/lists" / FILE
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
-    assert take_brought(load(path)) == Brought(wires("three.test", "four.test"))
-    assert take_brought(load(path)) == Brought()
+    assert take_brought(load(path)) == BroughtNames(wires("three.test", "four.test"))
+    assert take_brought(load(path)) == BroughtNames()
 
 
 def test_what_cannot_be_read_is_told_and_is_nothing(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     brought(path)
     (path.parent / "state/lists" / FILE).write_text("{")
 
-    assert take_brought(load(path)) == Brought()
+    assert take_brought(load(path)) == BroughtNames()
     assert "new connections are judged" in caplog.text

@@ -14,7 +14,7 @@ from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.database.access import database_of
-from filterd.images.compile import READING, CompileFailed, compile_base, compile_config, inputs_of, remembered
+from filterd.images.compile import READING, CompileFailure, compile_base, compile_config, inputs_of, remembered
 from filterd.lists.jobs import take
 from filterd.lists.sources import HELP_LIST, ORDERS_LIST
 from mgmt.orders.shadow.places import SHADOW_LISTS
@@ -113,7 +113,7 @@ def test_a_compilation_that_fails_says_why(path: Path, tmp_path: Path) -> None:
     take(load(path), ["pta"], 0.0)
     (tmp_path / "state/lists/pta/state.json").write_text("{")
 
-    with pytest.raises(CompileFailed, match=r"state\.json"):
+    with pytest.raises(CompileFailure, match=r"state\.json"):
         asyncio.run(compile_base(load(path), path, 0))
 
 

@@ -7,9 +7,9 @@ from support.lists.one_list import config_of
 
 from filterd.box.places import IMAGES
 from filterd.config import Config, read_config
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.images import list_entries as entries
-from filterd.images.compile import Compiled, remember
+from filterd.images.compile import NamesBase, remember
 from filterd.images.list_entries import tell_entries, tell_orders
 
 REPORT = {
@@ -31,7 +31,7 @@ def compiled(config: Config, report: dict[str, Any]) -> None:
     images = config.state_dir / IMAGES
     images.mkdir(parents=True)
     (images / "names-1.img").touch()
-    remember(images, Compiled(1, [], [], {"lists": [report]}, 0))
+    remember(images, NamesBase(1, [], [], {"lists": [report]}, 0))
 
 
 def test_an_owner_is_told_of_entries_by_their_lines(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,17 +63,17 @@ def test_a_person_reads_the_same_and_that_there_are_more(
 
 
 def test_of_a_list_in_clear_or_one_that_is_not_compiled_nothing_is_told(config: Config, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="nothing of it is compiled yet"):
+    with pytest.raises(ApiRefusal, match="nothing of it is compiled yet"):
         tell_entries(config, config.lists[0], is_json=False)
     clear = config_of(tmp_path, "file: pta.txt, format: plain")
-    with pytest.raises(Refused, match="list pta: not sealed"):
+    with pytest.raises(ApiRefusal, match="list pta: not sealed"):
         tell_entries(clear, clear.lists[0], is_json=False)
 
 
 def test_an_issuer_is_told_of_the_entries_of_a_sealed_order_by_its_number_and_their_lines(
     config: Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(Refused, match="no sealed order is in force"):
+    with pytest.raises(ApiRefusal, match="no sealed order is in force"):
         tell_orders(config, is_json=True)
     report = {"list": "sealed-orders", "file": "/state/lists/sealed-orders/3f.orders"}
     said = {"letters": {"7": {"enforced": 2, "invalid": 1}, "9": {}}, "lines": {"7": {"invalid": [3]}}}

@@ -16,7 +16,7 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
-from filterd.images.compile import Compiled, OrdersInForce, ShadowOrders
+from filterd.images.compile import NamesBase, OrdersInForce, ShadowOrders
 from filterd.images.live_delta import LiveDelta
 from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
@@ -31,7 +31,7 @@ from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries,
 from parental.store.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
@@ -56,7 +56,7 @@ class Place:
         ]
 
     def rails(self, protected: Any = (), canary: Policy | None = None) -> OrderRails:
-        return OrderRails(self.sources[1], Protected(protected), canary=canary)
+        return OrderRails(self.sources[1], ProtectedNames(protected), canary=canary)
 
     def compile(self, protected: Any = ()) -> Any:
         self.n_images += 1
@@ -66,17 +66,17 @@ class Place:
             self.folder,
             KEY,
             self.n_images,
-            protected=Protected(protected),
+            protected=ProtectedNames(protected),
             live={ORDERS_LIST: orders, **self.counted(protected)},
             number_order=lambda source, ref: int(ref),
         )
-        return Compiled(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
+        return NamesBase(report.generation, [], list_specs(self.sources), {"lists": []}, orders.revision)
 
     def counted(self, protected: Any) -> Any:
         rails = self.rails(protected)
         return {each: ShadowOrders(self.engine, rails, at) for at, each in enumerate(SHADOW_LISTS, 1)}
 
-    def beside(self, compiled: Compiled, protected: Any = (), canary: Policy | None = None) -> Any:
+    def beside(self, compiled: NamesBase, protected: Any = (), canary: Policy | None = None) -> Any:
         names, urls = (
             open_image(self.folder / f"{kind.name.lower()}-{compiled.generation}.img", kind)
             for kind in (ImageKind.NAMES, ImageKind.URLS)

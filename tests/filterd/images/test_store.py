@@ -12,7 +12,7 @@ from fastpath.images.key_builder import ListSpec
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Tier
 from fastpath.wire.name import to_wire
-from filterd.images.compile import Compiled, remember
+from filterd.images.compile import NamesBase, remember
 from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
 from filterd.lists.sources import ORDERS_LIST
@@ -41,7 +41,7 @@ def compiled(tmp_path: Path, store: ImageStore) -> Any:
         describe_source(ORDERS_LIST, None, {"tier": "order"}),
     ]
     report = compile_sources(sources, store.directory, image_key.new_key(), 1)
-    made = Compiled(report.generation, [], list_specs(sources), {"lists": []}, 0)
+    made = NamesBase(report.generation, [], list_specs(sources), {"lists": []}, 0)
     remember(store.directory, made)
     return made
 
@@ -61,13 +61,13 @@ def push(engine: Engine, name: str, mode: str = "subtree") -> Any:
         return put_order(conn, order, [Entry(1, name, wire, mode, "pending", None)], b"", NOW, CONTROL)
 
 
-def beside(store: ImageStore, compiled: Compiled, engine: Engine) -> Any:
+def beside(store: ImageStore, compiled: NamesBase, engine: Engine) -> Any:
     with reading(engine) as conn:
         return LiveDelta(store.open_base(compiled), compiled, conn, ORDER_RAILS)
 
 
 def test_a_base_comes_into_force_together_with_the_orders(
-    store: ImageStore, compiled: Compiled, engine: Engine
+    store: ImageStore, compiled: NamesBase, engine: Engine
 ) -> None:
     number = push(engine, "ordered.test")
     store.publish_names(beside(store, compiled, engine))
@@ -78,7 +78,7 @@ def test_a_base_comes_into_force_together_with_the_orders(
 
 
 def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
-    store: ImageStore, compiled: Compiled, engine: Engine
+    store: ImageStore, compiled: NamesBase, engine: Engine
 ) -> None:
     number = push(engine, "ordered.test")
     orders = beside(store, compiled, engine)
@@ -94,7 +94,7 @@ def test_an_order_that_is_gone_is_open_again_and_the_lists_stay(
 
 
 def test_an_order_for_a_listed_name_takes_nothing_from_the_list(
-    store: ImageStore, compiled: Compiled, engine: Engine
+    store: ImageStore, compiled: NamesBase, engine: Engine
 ) -> None:
     push(engine, "listed.test", "exact")
     store.publish_names(beside(store, compiled, engine))
@@ -103,7 +103,7 @@ def test_an_order_for_a_listed_name_takes_nothing_from_the_list(
 
 
 def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_delta_where_orders_do(
-    store: ImageStore, compiled: Compiled, engine: Engine
+    store: ImageStore, compiled: NamesBase, engine: Engine
 ) -> None:
     orders = beside(store, compiled, engine)
     store.publish_names(orders)
@@ -120,7 +120,7 @@ def test_urls_come_into_force_with_the_names_of_their_compilation_and_have_a_del
     assert tables.decide_url(None, b"shared.test/", None, NOW_S).action == Action.PASSTHRU
 
 
-def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: Compiled, engine: Engine) -> None:
+def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: NamesBase, engine: Engine) -> None:
     orders = beside(store, compiled, engine)
     store.publish_names(orders)
     first = store.open_tables(orders.base.images)
@@ -132,7 +132,7 @@ def test_what_is_open_already_is_not_opened_again(store: ImageStore, compiled: C
 
 
 def test_a_base_whose_file_is_damaged_is_not_taken_for_good(
-    store: ImageStore, compiled: Compiled, engine: Engine, caplog: pytest.LogCaptureFixture
+    store: ImageStore, compiled: NamesBase, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.publish_names(beside(store, compiled, engine))
     path = store.directory / "names-1.img"
@@ -146,17 +146,17 @@ def test_a_base_whose_file_is_damaged_is_not_taken_for_good(
 
 
 def test_a_base_that_was_compiled_and_is_not_in_force_yet_is_the_one_to_take(
-    store: ImageStore, compiled: Compiled
+    store: ImageStore, compiled: NamesBase
 ) -> None:
     assert not store.manifest.exists()
     assert store.compiled() == compiled
 
 
-def test_a_base_whose_file_is_gone_is_none(store: ImageStore, compiled: Compiled) -> None:
+def test_a_base_whose_file_is_gone_is_none(store: ImageStore, compiled: NamesBase) -> None:
     (store.directory / "names-1.img").unlink()
 
     assert store.compiled() is None
 
 
-def test_a_list_is_remembered_with_its_number(compiled: Compiled) -> None:
+def test_a_list_is_remembered_with_its_number(compiled: NamesBase) -> None:
     assert compiled.lists[1] == ListSpec(ORDERS_LIST, Tier.ORDER, 0, Action.SPLASH, False)

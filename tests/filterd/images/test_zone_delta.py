@@ -15,7 +15,7 @@ from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
-from filterd.images.compile import Compiled
+from filterd.images.compile import NamesBase
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
 from filterd.lists.sources import ORDERS_LIST
@@ -24,7 +24,7 @@ from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
 from rules.lists.zone_copy import SILENT, Difference, apply, head, record_line
 from rules.names.prefixes import wire_of_text
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 KEY = bytes(16)
 OWNERS = [
@@ -58,7 +58,7 @@ ASKED = [
         "none",
     )
 ]
-PROTECTED = Protected(["kept.isp.test"])
+PROTECTED = ProtectedNames(["kept.isp.test"])
 
 
 def soa_line(serial: int) -> Any:
@@ -93,7 +93,7 @@ class Place:
         self.n_images += 1
         sources = [self.source(), describe_source(ORDERS_LIST, None, {"tier": "order"})]
         compile_sources(sources, self.folder, KEY, self.n_images, protected=PROTECTED)
-        return Compiled(self.n_images, [], list_specs(sources), {"lists": []}, 0), self.base()
+        return NamesBase(self.n_images, [], list_specs(sources), {"lists": []}, 0), self.base()
 
     def base(self) -> Any:
         names, urls = (

@@ -7,11 +7,11 @@ import pytest
 from support.mgmt.collector import Collector, table
 from support.mgmt.mail_signer import PgpIssuer
 
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.intake import desk
-from filterd.intake.desk import Desk, NotTaken, Table
+from filterd.intake.desk import Desk, IntakeRefusal, Table
 from filterd.intake.proof import Keys
-from filterd.intake.seen import Seen
+from filterd.intake.seen import SeenDigests
 
 pytestmark = pytest.mark.services
 
@@ -41,10 +41,10 @@ def test_where_the_api_does_not_answer_what_came_stays(collector: Collector, pgp
 
 def test_an_issuer_with_a_key_is_told_that_it_pushes_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise Refused("Signature: no Signature-Input; nothing done; sign method, host, path (403)")
+        raise ApiRefusal("Signature: no Signature-Input; nothing done; sign method, host, path (403)")
 
     monkeypatch.setattr(desk, "send_file", refuse)
-    keys, seen = Keys(tmp_path / "keys", None), Seen(tmp_path / "seen")
+    keys, seen = Keys(tmp_path / "keys", None), SeenDigests(tmp_path / "seen")
 
-    with pytest.raises(NotTaken, match=r"^a\.csv: PTA has a key, and pushes over the API, signed with it"):
+    with pytest.raises(IntakeRefusal, match=r"^a\.csv: PTA has a key, and pushes over the API, signed with it"):
         Desk(argparse.Namespace(), "PTA", "g", keys, seen).take(b"x", [Table("a.csv", b"x")])

@@ -14,7 +14,7 @@ from filterd.intake import desk
 from filterd.intake.desk import Desk
 from filterd.intake.folder import collect_folder
 from filterd.intake.proof import Keys
-from filterd.intake.seen import Seen
+from filterd.intake.seen import SeenDigests
 
 pytestmark = pytest.mark.services
 
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_be_put_away_stops_no_other_and_is_told(
 
     monkeypatch.setattr(Path, "rename", refuse_one)
     monkeypatch.setattr(desk, "call", lambda *_: None)
-    mine = Desk(argparse.Namespace(), "PTA", "g", Keys(), Seen(tmp_path / ".seen"))
+    mine = Desk(argparse.Namespace(), "PTA", "g", Keys(), SeenDigests(tmp_path / ".seen"))
 
     with pytest.raises(OSError, match=r"not permitted: .*a\.csv"):
         collect_folder(tmp_path, mine)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.mgmt.mail_signer import PgpIssuer, SmimeIssuer, enclosed, letter
 
 from filterd.intake.proof import MAX_HEAD, OLDEST, PGP, SMIME, Keys, part_signed, reading_mail
-from filterd.lists.signatures import NotSigned
+from filterd.lists.signatures import SignatureMismatch
 
 pytestmark = pytest.mark.services
 TABLE = b"URL,Ref\na.example,PTA/1\n"
@@ -44,30 +44,30 @@ def test_a_file_counts_by_either_signature_and_not_once_an_octet_differs(
 ) -> None:
     for kind, signature in ((PGP, pgp.sign(TABLE)), (SMIME, smime.sign(TABLE))):
         keys.check(TABLE, signature, kind, now())
-        with pytest.raises(NotSigned, match="forged, altered, or of another key"):
+        with pytest.raises(SignatureMismatch, match="forged, altered, or of another key"):
             keys.check(TABLE + b" ", signature, kind, now())
-        with pytest.raises(NotSigned, match="forged, altered, or of another key"):
+        with pytest.raises(SignatureMismatch, match="forged, altered, or of another key"):
             keys.check(TABLE, b"", kind, now())
 
 
 def test_a_key_that_came_along_counts_for_nothing(keys: Keys, tmp_path: Path) -> None:
     stranger, forger = PgpIssuer(tmp_path, "stranger"), SmimeIssuer(tmp_path, "forger")
     for kind, signature in ((PGP, stranger.sign(TABLE)), (SMIME, forger.sign(TABLE))):
-        with pytest.raises(NotSigned, match="forged, altered, or of another key"):
+        with pytest.raises(SignatureMismatch, match="forged, altered, or of another key"):
             keys.check(TABLE, signature, kind, now())
     stranger.stop()
 
 
 def test_what_was_signed_long_ago_or_tomorrow_is_told_so(keys: Keys, pgp: PgpIssuer, smime: SmimeIssuer) -> None:
     for kind, signature in ((PGP, pgp.sign(TABLE)), (SMIME, smime.sign(TABLE))):
-        with pytest.raises(NotSigned, match="more than 3 days ago: stale"):
+        with pytest.raises(SignatureMismatch, match="more than 3 days ago: stale"):
             keys.check(TABLE, signature, kind, now() + OLDEST + timedelta(hours=1))
-        with pytest.raises(NotSigned, match="and here it is"):
+        with pytest.raises(SignatureMismatch, match="and here it is"):
             keys.check(TABLE, signature, kind, now() - timedelta(hours=1))
 
 
 def test_a_kind_without_a_key_is_not_taken(pgp: PgpIssuer, smime: SmimeIssuer) -> None:
-    with pytest.raises(NotSigned, match="no key is configured"):
+    with pytest.raises(SignatureMismatch, match="no key is configured"):
         Keys(pgp=pgp.keyring).check(TABLE, smime.sign(TABLE), SMIME, now())
 
 
@@ -92,7 +92,7 @@ def test_a_mail_that_is_not_as_it_was_signed_gives_nothing(keys: Keys, pgp: PgpI
         (mail.replace(b'boundary="=-b/1"', b'boundary="other"'), "without its signature"),
         (mail.replace(b'protocol="application/pgp-signature"', b'protocol="application/pkcs7-signature"'), "forged"),
     ):
-        with pytest.raises(NotSigned, match=said):
+        with pytest.raises(SignatureMismatch, match=said):
             part_signed(bad, keys, now())
 
 
@@ -124,31 +124,31 @@ def sealed_as(kind: bytes, octets: bytes = b"x\r\n") -> bytes:
 
 @pytest.mark.parametrize("kind", [b"multipart/mixed", b'multipart/mixed; boundary="c"', b"message/rfc822"])
 def test_a_mail_whose_signature_is_no_text_is_not_signed(kind: bytes) -> None:
-    with pytest.raises(NotSigned, match="signed, and its signature is no text"):
+    with pytest.raises(SignatureMismatch, match="signed, and its signature is no text"):
         part_signed(sealed_as(kind, b"--c\r\n\r\nx\r\n--c--\r\n"), Believing(), now())
 
 
 def test_a_signature_in_letters_that_nobody_knows_is_checked_like_any_other(keys: Keys) -> None:
-    with pytest.raises(NotSigned, match="forged, altered, or of another key"):
+    with pytest.raises(SignatureMismatch, match="forged, altered, or of another key"):
         part_signed(sealed_as(b"text/plain; charset=nope"), keys, now())
 
 
 def test_headers_that_cannot_be_read_are_no_signature() -> None:
     for mail in (b"Content-Type: " + b"(" * 3000, sealed_as(b"(" * 3000)):
-        with pytest.raises(NotSigned, match=r"cannot be read \(RecursionError\)"):
+        with pytest.raises(SignatureMismatch, match=r"cannot be read \(RecursionError\)"):
             part_signed(mail, Keys(), now())
 
 
 def test_headers_that_would_take_minutes_are_not_read() -> None:
-    with pytest.raises(NotSigned, match="longer than 64 KiB: not read"):
+    with pytest.raises(SignatureMismatch, match="longer than 64 KiB: not read"):
         part_signed(b"Content-Type: multipart/signed" + b"; a=a" * MAX_HEAD + b"\r\n\r\n", Keys(), now())
 
 
 def read(mail: bytes) -> None:
     """Read all of a mail that a collector reads, where its signature holds."""
-    with suppress(NotSigned):
+    with suppress(SignatureMismatch):
         part_signed(mail, Keys(), now())
-    with suppress(NotSigned):
+    with suppress(SignatureMismatch):
         found = part_signed(mail, Believing(), now()).mail
         with reading_mail():
             [(part.get_filename(), part.get_payload(decode=True)) for part in found.walk()]

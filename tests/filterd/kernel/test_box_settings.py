@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.box_settings import (
     CHECKING,
     LOOKS,
@@ -20,7 +20,7 @@ from filterd.kernel.box_settings import (
     strict_interfaces,
     turned,
 )
-from filterd.kernel.firewall import Done
+from filterd.kernel.firewall import CompletedProgram
 from filterd.kernel.ruleset import Rules
 
 LIBERAL = CHECKING[0].name
@@ -37,12 +37,12 @@ class Nft:
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.objects = [*objects]
 
-    def __call__(self, argv: Sequence[str], text: str) -> Done:
-        return Done(0, json.dumps({"nftables": [{"metainfo": {}}, *self.objects]}), "")
+    def __call__(self, argv: Sequence[str], text: str) -> CompletedProgram:
+        return CompletedProgram(0, json.dumps({"nftables": [{"metainfo": {}}, *self.objects]}), "")
 
 
-def missing(argv: Sequence[str], text: str) -> Done:
-    raise Missing("nft: not on this box")
+def missing(argv: Sequence[str], text: str) -> CompletedProgram:
+    raise MissingPart("nft: not on this box")
 
 
 def counting(n_untracked: int) -> dict[str, Any]:

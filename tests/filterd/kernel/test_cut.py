@@ -16,7 +16,17 @@ from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES
 from fastpath.gate.marks import FlowState
 from filterd.kernel import cut
 from filterd.kernel.conntrack import FAMILIES, GET
-from filterd.kernel.cut import CHANGE, LABELS, MAX_MOVES, Connection, Found, Label, Wanted, end_connections, moves_text
+from filterd.kernel.cut import (
+    CHANGE,
+    LABELS,
+    MAX_MOVES,
+    Connection,
+    CutSelector,
+    CutTarget,
+    Label,
+    end_connections,
+    moves_text,
+)
 from filterd.kernel.netlink import F_ACK, F_DUMP, HEADER_OCTETS, Netlink, attribute, message, split
 from mgmt.contract.control import Cut
 
@@ -58,7 +68,7 @@ def _prepare() -> None:
 def _label(*sources: str) -> None:
     """Give the connections of these the label that `labelled` wants."""
     label = struct.pack("=II8s", 11, 22, bytes([17, 0, 0, 0, 0, 0, 0, 0]))
-    chosen = Wanted(lambda found: found.is_udp and found.addresses[0] in sources)
+    chosen = CutSelector(lambda found: found.is_udp and found.addresses[0] in sources)
     with Netlink() as link:
         for each in list(cut._going_on(link, chosen, SHIFT)):
             answers = link.send(message(CHANGE, F_ACK, 1, each.family, each.identity + attribute(LABELS, label)))
@@ -75,11 +85,11 @@ def marks() -> dict[str, int]:
     return {found[1]: int(found[2]) for found in re.finditer(r"src=(\S+) dst=.* mark=(\d+)", text)}
 
 
-def end(wanted: Wanted) -> Cut:
+def end(wanted: CutSelector) -> Cut:
     return end_connections(wanted, SHIFT, lambda _: None)
 
 
-def ends(wanted: Wanted) -> set[tuple[str, str]]:
+def ends(wanted: CutSelector) -> set[tuple[str, str]]:
     """Between which addresses nothing goes on from another port."""
     found = set[tuple[str, str]]()
     end_connections(wanted, SHIFT, found.update)
@@ -91,22 +101,22 @@ def labelled(found: Connection) -> bool:
 
 
 def test_the_wanted_are_blocked_and_all_other_bits_and_marks_stay(there: Callable[..., Any]) -> None:
-    done = there(end, Wanted(labelled))
+    done = there(end, CutSelector(labelled))
 
     assert (done.ended, done.still_open) == (len(PAIRS), 0)
     assert there(marks) == {source: 0x5A0102FF for source, _ in PAIRS} | {OTHER[0]: 0x5A0101FF}
 
 
 def test_what_has_ended_is_not_ended_again(there: Callable[..., Any]) -> None:
-    there(end, Wanted(labelled))
+    there(end, CutSelector(labelled))
 
-    assert there(end, Wanted(labelled)).ended == 0
+    assert there(end, CutSelector(labelled)).ended == 0
 
 
 def test_what_goes_on_all_the_same_is_told(there: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cut, "_block", lambda *_: None)
 
-    done = there(end, Wanted(labelled))
+    done = there(end, CutSelector(labelled))
 
     assert (done.ended, done.still_open) == (0, len(PAIRS))
 
@@ -114,8 +124,8 @@ def test_what_goes_on_all_the_same_is_told(there: Callable[..., Any], monkeypatc
 def test_a_part_of_a_dump_without_a_sign_is_passed_over(there: Callable[..., Any]) -> None:
     sign = struct.pack("=I", 11)
 
-    assert there(end, Wanted(labelled, [b"no such octets"])).ended == 0
-    assert there(end, Wanted(labelled, [b"no such octets", sign])).ended == len(PAIRS)
+    assert there(end, CutSelector(labelled, [b"no such octets"])).ended == 0
+    assert there(end, CutSelector(labelled, [b"no such octets", sign])).ended == len(PAIRS)
 
 
 @pytest.mark.parametrize(("address", "n"), [("198.51.100.9", 0), (PAIRS[0][0], 1), (PAIRS[1][1], 1), (PAIRS[2][0], 1)])
@@ -125,7 +135,7 @@ def test_only_connections_of_addresses_that_may_be_wanted_are_parsed(
     def is_it(octets: bytes) -> bool:
         return str(ip_address(octets)) == address
 
-    assert there(end, Wanted(labelled, may_have=is_it)).ended == n
+    assert there(end, CutSelector(labelled, may_have=is_it)).ended == n
 
 
 def test_a_connection_that_goes_while_it_is_ended_is_no_fault(
@@ -133,17 +143,17 @@ def test_a_connection_that_goes_while_it_is_ended_is_no_fault(
 ) -> None:
     block = cut._block
 
-    def late(link: Netlink, found: list[Found], shift: int) -> None:
+    def late(link: Netlink, found: list[CutTarget], shift: int) -> None:
         subprocess.run(["conntrack", "-F"], check=True, capture_output=True)
         block(link, found, shift)
 
     monkeypatch.setattr(cut, "_block", late)
 
-    assert there(end, Wanted(labelled)).still_open == 0
+    assert there(end, CutSelector(labelled)).still_open == 0
 
 
 def test_clients_of_ended_datagrams_cannot_go_on_from_another_port(there: Callable[..., Any]) -> None:
-    assert there(ends, Wanted(labelled)) == set(PAIRS)
+    assert there(ends, CutSelector(labelled)) == set(PAIRS)
 
 
 def test_moves_are_refused_in_both_directions_and_are_bounded() -> None:
@@ -164,7 +174,7 @@ def test_the_kernel_s_refusal_names_the_effect(there: Callable[..., Any], monkey
     monkeypatch.setattr(cut, "CHANGE", CHANGE | 0x7F)
 
     with pytest.raises(RuntimeError, match=r"^conntrack: .*; connections that a tightened rule closes may go on; run"):
-        there(end, Wanted(labelled))
+        there(end, CutSelector(labelled))
 
 
 def test_a_kernel_without_a_rule_for_labels_keeps_none() -> None:

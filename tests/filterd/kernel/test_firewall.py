@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel import firewall
-from filterd.kernel.firewall import Done, Kernel
+from filterd.kernel.firewall import CompletedProgram, Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_elements import NftSet
 from filterd.kernel.nft_rules import NftChain, goto, held, queue
-from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, Group, MissingSets, PrefixSets
 from filterd.kernel.prefix_columns import Prefixes, SpanColumns, columns_of, networks_of, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
@@ -25,11 +25,11 @@ class Recorder:
         self.ran: list[tuple[str, str]] = []
         self.fails, self.fault = fails, fault
 
-    def __call__(self, argv: Sequence[str], text: str) -> Done:
+    def __call__(self, argv: Sequence[str], text: str) -> CompletedProgram:
         line = " ".join(argv)
         self.ran.append((line, text))
         is_failing = bool(self.fails) and self.fails in line
-        return Done(int(is_failing), "", self.fault)
+        return CompletedProgram(int(is_failing), "", self.fault)
 
 
 class SetsLog(PrefixSets):
@@ -122,7 +122,7 @@ def test_a_gate_whose_rules_are_of_an_earlier_release_keeps_no_redirection_eithe
     class Earlier(SetsLog):
         def replace_spans(self, group: Group, spans: SpanColumns) -> None:
             if group is POOLS:
-                raise SetsGone("no such set")
+                raise MissingSets("no such set")
             super().replace_spans(group, spans)
 
     recorder, sets = Recorder(), Earlier()
@@ -144,7 +144,7 @@ def test_at_a_start_rules_that_are_whole_are_left_with_their_locks_and_others_ar
 def test_a_gate_whose_rules_are_gone_is_left_alone() -> None:
     class Gone(SetsLog):
         def replace(self, group: Group, prefixes: Prefixes) -> None:
-            raise SetsGone("no table")
+            raise MissingSets("no table")
 
     recorder = Recorder()
     Kernel(recorder, Gone(recorder.ran)).keep_gate()
@@ -157,10 +157,10 @@ def test_rules_that_are_left_are_removed_with_what_they_redirected(
     is_left: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Listing(Recorder):
-        def __call__(self, argv: Sequence[str], text: str) -> Done:
+        def __call__(self, argv: Sequence[str], text: str) -> CompletedProgram:
             super().__call__(argv, text)
             tables = "table inet filterd\n" if is_left else "table inet filterd_trial\n"
-            return Done(0, f"table ip nat\n{tables}" if "tables" in argv else "", "")
+            return CompletedProgram(0, f"table ip nat\n{tables}" if "tables" in argv else "", "")
 
     forgotten: list[int] = []
     monkeypatch.setattr(firewall, "forget_redirected", forgotten.append)
@@ -173,8 +173,8 @@ def test_rules_that_are_left_are_removed_with_what_they_redirected(
 
 
 def test_a_box_without_nft_has_no_rules_left() -> None:
-    def no_nft(argv: Sequence[str], text: str) -> Done:
-        raise Missing("nft: not on this box")
+    def no_nft(argv: Sequence[str], text: str) -> CompletedProgram:
+        raise MissingPart("nft: not on this box")
 
     assert not Kernel(no_nft, SetsLog([])).remove_left(5300)
 
@@ -182,9 +182,9 @@ def test_a_box_without_nft_has_no_rules_left() -> None:
 @pytest.mark.parametrize("has_labels", [True, False])
 def test_a_kernel_without_labels_gets_the_rules_without_them(has_labels: bool) -> None:
     class Trying(Recorder):
-        def __call__(self, argv: Sequence[str], text: str) -> Done:
+        def __call__(self, argv: Sequence[str], text: str) -> CompletedProgram:
             super().__call__(argv, text)
-            return Done(0 if has_labels or "filterd_trial" not in text else 1, "", "not supported")
+            return CompletedProgram(0 if has_labels or "filterd_trial" not in text else 1, "", "not supported")
 
     recorder = Trying()
     kernel = Kernel(recorder, SetsLog(recorder.ran))
@@ -251,10 +251,10 @@ COUNTED = {"queued": 114, "judged": 100}
 def test_what_has_no_verdict_is_what_nft_has_counted_before_the_gate_and_not_behind(code: int, n: int | None) -> None:
     ran = []
 
-    def nft(argv: Sequence[str], _: str) -> Done:
+    def nft(argv: Sequence[str], _: str) -> CompletedProgram:
         ran.append(" ".join(argv))
         counters = [{"counter": {"name": f"n_{name}", "packets": packets}} for name, packets in COUNTED.items()]
-        return Done(code, "" if code else json.dumps({"nftables": [{"metainfo": {}}, *counters]}), "")
+        return CompletedProgram(code, "" if code else json.dumps({"nftables": [{"metainfo": {}}, *counters]}), "")
 
     assert Kernel(nft, SetsLog()).n_unjudged() == n
     assert ran == ["nft -j list counters table inet filterd"]

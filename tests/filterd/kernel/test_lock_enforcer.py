@@ -15,7 +15,7 @@ from filterd.kernel.cut import Means
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper, has_work
-from filterd.kernel.nft_sets import OutOfStep, SetsGone
+from filterd.kernel.nft_sets import MissingSets, OutOfStep
 from filterd.kernel.prefix_columns import Columns, SpanColumns, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules, rules_of_config
 from parental.policy.profile import Profile
@@ -258,7 +258,7 @@ def test_rules_that_somebody_has_flushed_are_put_in_force_again_and_all_are_cut_
     tap(engine, pause, None)
     keeper.install(Rules(dns_port=5300), NOW)
     kernel.said.clear()
-    kernel.faults = {"locked": [OutOfStep("somebody else")], "all locked": [SetsGone("nft: gone")]}
+    kernel.faults = {"locked": [OutOfStep("somebody else")], "all locked": [MissingSets("nft: gone")]}
 
     assert keeper.refresh(NOW).n_cut == 3
     assert kernel.said == [
@@ -317,14 +317,14 @@ def test_suspects_that_come_before_the_rules_come_with_them_and_later_ones_as_ch
     assert kernel.said == []
 
 
-@pytest.mark.parametrize("fault", [OutOfStep("changed"), SetsGone("gone")])
+@pytest.mark.parametrize("fault", [OutOfStep("changed"), MissingSets("gone")])
 def test_suspects_are_put_back_where_somebody_else_has_changed_the_rules(
-    kernel: KernelLog, keeper: LockKeeper, fault: OutOfStep | SetsGone
+    kernel: KernelLog, keeper: LockKeeper, fault: OutOfStep | MissingSets
 ) -> None:
     keeper.install(Rules(n_queues=1), NOW)
     keeper.suspect(frozenset({VPN}))
     kernel.suspects = set()
-    kernel.faults = {"locked": [OutOfStep("changed")], "all locked": [fault] if isinstance(fault, SetsGone) else []}
+    kernel.faults = {"locked": [OutOfStep("changed")], "all locked": [fault] if isinstance(fault, MissingSets) else []}
 
     keeper.refresh(NOW)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel import mark_clashes
-from filterd.kernel.firewall import Done
+from filterd.kernel.firewall import CompletedProgram
 from filterd.kernel.mark_clashes import MarkUse, mark_uses, refuse_clash
 
 OURS = 0xFF000000
@@ -28,8 +28,8 @@ def uses(*expressions: dict[str, Any], table: str = "ip wan", saved: str = "") -
     family, name = table.split()
     rule = {"family": family, "table": name, "chain": "pre", "handle": 3, "expr": list(expressions)}
 
-    def run(argv: Sequence[str], _: str) -> Done:
-        return Done(0, saved if argv[0] != "nft" else json.dumps({"nftables": [{"rule": rule}]}), "")
+    def run(argv: Sequence[str], _: str) -> CompletedProgram:
+        return CompletedProgram(0, saved if argv[0] != "nft" else json.dumps({"nftables": [{"rule": rule}]}), "")
 
     return [(use.does, use.is_steering) for use in mark_uses(OURS, run)]
 
@@ -135,5 +135,5 @@ def test_a_start_beside_a_rule_that_steers_is_refused_in_words(monkeypatch: pyte
     refuse_clash(OURS)
 
     monkeypatch.setattr(mark_clashes, "mark_uses", lambda mask: [harmless, steers, steers])
-    with pytest.raises(Missing, match=f"marks: {WHERE} sets 0x1000000 of 0xff000000 .and 1 more.; not started"):
+    with pytest.raises(MissingPart, match=f"marks: {WHERE} sets 0x1000000 of 0xff000000 .and 1 more.; not started"):
         refuse_clash(OURS)

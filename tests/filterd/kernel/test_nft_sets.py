@@ -25,7 +25,7 @@ from filterd.kernel import nft_rules
 from filterd.kernel.intervals import Network
 from filterd.kernel.netlink import Answer, Netlink
 from filterd.kernel.nft_rules import NftChain, queue
-from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, OutOfStep, PrefixSets, SetsGone
+from filterd.kernel.nft_sets import LOCKED, POOLS, SUBSCRIBERS, MissingSets, OutOfStep, PrefixSets
 from filterd.kernel.prefix_columns import spans_of
 from filterd.kernel.ruleset import Rules, ruleset
 
@@ -279,7 +279,7 @@ def test_a_table_of_an_older_version_is_one_that_is_not_there(there: Callable[..
     older = ruleset(Rules()).replace("    jump locking\n", "").replace("chain locking", "chain other")
     there(put_rules, older)
 
-    with pytest.raises(SetsGone):
+    with pytest.raises(MissingSets):
         there(sets.replace, LOCKED, [LINE4])
 
 
@@ -357,7 +357,7 @@ def test_a_table_that_was_flushed_is_told(there: Callable[..., Any], sets: Prefi
 
     with pytest.raises(OutOfStep):
         there(sets.change, LOCKED, [LINE4], ())
-    with pytest.raises(SetsGone, match="table inet filterd is missing"):
+    with pytest.raises(MissingSets, match="table inet filterd is missing"):
         there(sets.replace, LOCKED, [LINE4])
 
 
@@ -400,7 +400,7 @@ def test_a_chain_is_filled_anew_and_the_sets_are_as_they_were(there: Callable[..
 
 
 def test_a_chain_that_is_gone_is_told(there: Callable[..., Any], sets: PrefixSets) -> None:
-    with pytest.raises(SetsGone):
+    with pytest.raises(MissingSets):
         there(sets.fill, NftChain("filterd", "no_such_chain"), [])
 
 

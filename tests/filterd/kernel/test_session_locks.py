@@ -12,7 +12,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.nft_sets import OutOfStep
 from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules
-from filterd.kernel.session_locks import Seen, SessionLocks, Union
+from filterd.kernel.session_locks import SessionLocks, TableSnapshot, Union
 from parental.policy.held import iter_held
 from parental.policy.locks import LockTable
 from parental.policy.profile import Profile
@@ -47,10 +47,10 @@ class Box:
         for number in (5, 7, 8, DEFAULT):
             put_subscriber(conn, Subscriber(number, "home", (), Profile()))
 
-    def see(self) -> Seen:
+    def see(self) -> TableSnapshot:
         lines = self.images.subscribers(self.static)
         tables = TableSet(subscribers=lines, sessions=[self.images.subscribers(self.sessions)])
-        return Seen(tables, TableSet(subscribers=lines), self.pools)
+        return TableSnapshot(tables, TableSet(subscribers=lines), self.pools)
 
     def lock(self, *numbers: int) -> None:
         for number in numbers:
@@ -284,7 +284,7 @@ def test_what_was_not_sent_is_sent_the_next_time(box: Box) -> None:
 def test_a_session_newer_than_the_base_is_locked_at_a_start_as_its_pool_is_without_it(box: Box) -> None:
     base = box.images.subscribers([(str(POOL), DEFAULT), (str(B), 8)])
     tables = TableSet(sessions=[base, box.images.subscribers([(str(A), 7)], base)])
-    box.locks.see = lambda: Seen(tables, TableSet(), box.pools)
+    box.locks.see = lambda: TableSnapshot(tables, TableSet(), box.pools)
     for number in (7, DEFAULT):
         pause(box.conn, number, None)
 
@@ -359,7 +359,7 @@ def keeper(engine: Engine, kernel: KernelLog, images: Images) -> LockKeeper:
     """One session of line 7, which has no address of its own."""
     tables = TableSet(sessions=[images.subscribers([(str(SESSION), 7)])])
     found = LockKeeper(engine, kernel)  # type: ignore[arg-type]  # it stands for the kernel
-    found.sessions.see = lambda: Seen(tables, TableSet(), [(POOL, DEFAULT)])
+    found.sessions.see = lambda: TableSnapshot(tables, TableSet(), [(POOL, DEFAULT)])
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(7, "home", (), Profile()))
     return found
@@ -386,7 +386,7 @@ def test_sessions_that_moved_are_locked_before_connections_are_cut(
         pause(conn, 7, None)
     keeper.install(Rules(), NOW)
     assert kernel.locked == {SESSION}  # of those that there were before the start
-    keeper.sessions.see = lambda: Seen(TableSet(), TableSet())
+    keeper.sessions.see = lambda: TableSnapshot(TableSet(), TableSet())
     kernel.said.clear()
 
     assert keeper.move_sessions(frozenset({SESSION}), [7], frozenset({SESSION, GONE}), NOW) == 3
@@ -423,12 +423,12 @@ def test_a_lock_of_a_default_profile_ends_what_runs_in_its_pool_where_no_session
     assert keeper.refresh(NOW).next_change == NOW + timedelta(hours=1)
     assert kernel.said == [("pools", closed), ("cut", closed)]
     tables = keeper.sessions.see().tables
-    keeper.sessions.see = lambda: Seen(TableSet(), TableSet(), [(POOL, DEFAULT)])
+    keeper.sessions.see = lambda: TableSnapshot(TableSet(), TableSet(), [(POOL, DEFAULT)])
     kernel.said.clear()
 
     keeper.move_sessions(frozenset({SESSION}), [7], frozenset(), NOW)
     assert kernel.said == [("pools", {POOL}), ("cut", {SESSION})]  # what was closed is not cut once more
-    keeper.sessions.see = lambda: Seen(tables, TableSet(), [(POOL, DEFAULT)])
+    keeper.sessions.see = lambda: TableSnapshot(tables, TableSet(), [(POOL, DEFAULT)])
     kernel.said.clear()
 
     assert keeper.move_sessions(frozenset({SESSION}), [DEFAULT], frozenset(), NOW) is None

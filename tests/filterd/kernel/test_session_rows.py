@@ -12,7 +12,7 @@ from support.images.opened import Images
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
 from filterd.kernel.intervals import Network
-from filterd.kernel.session_locks import Seen, rows_of
+from filterd.kernel.session_locks import TableSnapshot, rows_of
 
 DEFAULT = 9
 SMALL, SMALL6 = ip_network("192.0.2.0/27"), ip_network("2001:db8::/123")
@@ -61,7 +61,7 @@ def test_every_address_of_a_session_is_in_one_row_whatever_levels_say_of_it(
         base, delta = opened(lines)
         tables = TableSet(subscribers=base, subscribers_delta=delta, sessions=opened(sessions))
         pools = [(pool, DEFAULT) for pool in (SMALL, SMALL6)] if has_defaults else []
-        seen = Seen(tables, TableSet(subscribers=base, subscribers_delta=delta), pools)
+        seen = TableSnapshot(tables, TableSet(subscribers=base, subscribers_delta=delta), pools)
         for numbers in (None, chosen - seen.defaults):
             wanted = {
                 (each.network_address.packed, its)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from support.system.stage import ScriptedPlace
 
-from filterd.lab.api_desk import MARK, Desk, Refused
+from filterd.lab.api_desk import MARK, Desk, RequestRefusal
 
 
 def test_a_request_goes_from_the_desk_to_the_api_and_the_token_is_on_no_command_line(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_body_survives_the_quoting_of_curls_configuration(tmp_path: Path) ->
 def test_anything_but_2xx_is_refused_with_what_was_said(tmp_path: Path, code: str) -> None:
     desk = Desk(ScriptedPlace(tmp_path, lambda *_: "the reason" + MARK + code), "secret")
 
-    with pytest.raises(Refused, match=f"^GET /v1/status: {code or 'no answer'} the reason"):
+    with pytest.raises(RequestRefusal, match=f"^GET /v1/status: {code or 'no answer'} the reason"):
         desk.get("/v1/status")
 
 

@@ -5,7 +5,7 @@ import pytest
 from support.system.stage import scripted_stage
 
 from filterd.lab.demo import STEPS, Step, run_steps
-from filterd.lab.stage import Failed, Stage
+from filterd.lab.stage import Stage, StepFailure
 from filterd.lab.step_printer import Teller
 
 
@@ -14,7 +14,7 @@ def passes(_: Stage) -> str:
 
 
 def fails(_: Stage) -> str:
-    raise Failed("a reset", "a page")
+    raise StepFailure("a reset", "a page")
 
 
 def run(stage: Stage, *steps: Step) -> tuple[bool, str]:

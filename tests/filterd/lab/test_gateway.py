@@ -5,7 +5,7 @@ import pytest
 from support.system.stage import ScriptedPlace
 
 from filterd.config import load
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab import gateway as module
 from filterd.lab.addresses import LAB, LOOPBACK, Addresses
 from filterd.lab.gateway import Folder, Gateway, corpus_names, filterd_command, write_configuration, write_orders
@@ -43,7 +43,7 @@ def test_the_list_has_as_many_names_as_asked_and_the_labs_own_among_them(tmp_pat
 def test_without_the_source_tree_the_demo_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CORPUS", tmp_path / "corpus.py")
 
-    with pytest.raises(Missing, match="no list was made; run the demo from the source tree"):
+    with pytest.raises(MissingPart, match="no list was made; run the demo from the source tree"):
         list(corpus_names(1))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab.processes import Programs, is_alive, run, tail, wait_until
 
 pytestmark = pytest.mark.services
@@ -64,7 +64,7 @@ def test_run_gives_output_and_exit_code() -> None:
 
 
 def test_a_program_that_is_not_here_is_missing() -> None:
-    with pytest.raises(Missing, match=r"^no-such-program: not on this box; nothing was run; install"):
+    with pytest.raises(MissingPart, match=r"^no-such-program: not on this box; nothing was run; install"):
         run(["no-such-program"])
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from support.system.stage import dig_text, scripted_stage
 
-from filterd.lab.stage import Failed, must, must_become
+from filterd.lab.stage import StepFailure, must, must_become
 
 
 def test_a_subscriber_asks_from_its_own_address_over_either_family(tmp_path: Path) -> None:
@@ -37,17 +37,17 @@ def test_blocked_is_the_splash_with_its_reason_and_open_is_the_origin(
 
 
 def test_a_step_that_sees_something_else_has_failed() -> None:
-    with pytest.raises(Failed, match="expected 451; saw 200"):
+    with pytest.raises(StepFailure, match="expected 451; saw 200"):
         must(False, "451", 200)
     must(True, "451", 200)
 
 
 def test_what_never_comes_has_failed() -> None:
-    with pytest.raises(Failed, match=r"expected a reset within 0\.05 s; saw not yet after"):
+    with pytest.raises(StepFailure, match=r"expected a reset within 0\.05 s; saw not yet after"):
         must_become(lambda: False, "a reset", time.monotonic(), 0.05)
 
 
 def test_what_comes_too_late_has_failed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 1009.0)
-    with pytest.raises(Failed, match="within 2 s; saw 9"):
+    with pytest.raises(StepFailure, match="within 2 s; saw 9"):
         must_become(lambda: True, "a reset", 1000.0, 2.0)

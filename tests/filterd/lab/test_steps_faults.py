@@ -10,7 +10,7 @@ from fastpath.images.image import BadImage, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.verdict import Mode
 from filterd.lab import steps_faults
-from filterd.lab.stage import Failed
+from filterd.lab.stage import StepFailure
 
 
 def test_the_corrupted_copy_is_refused_and_the_original_is_untouched(tmp_path: Path, images: Images) -> None:
@@ -57,7 +57,7 @@ def test_a_worker_that_takes_a_corrupted_image_fails_the_step(
     monkeypatch.setattr(stage.gateway, "workers", lambda: ["dns-0"])
     monkeypatch.setattr(stage.gateway, "ask_worker", Worker(reply, generations).ask)
 
-    with pytest.raises(Failed, match=expected):
+    with pytest.raises(StepFailure, match=expected):
         steps_faults.refuse_corrupted_image(stage)
 
 
@@ -65,12 +65,12 @@ def test_an_exit_code_that_is_not_0_fails_the_last_step(tmp_path: Path, monkeypa
     stage = scripted_stage(tmp_path, lambda *_: "")
     monkeypatch.setattr(stage.gateway, "stop", lambda: -9)
 
-    with pytest.raises(Failed, match="exit code 0; saw -9"):
+    with pytest.raises(StepFailure, match="exit code 0; saw -9"):
         steps_faults.stop_filterd(stage)
 
 
 def test_a_filter_that_lets_a_listed_name_through_meanwhile_fails_the_step(tmp_path: Path) -> None:
     stage = scripted_stage(tmp_path, lambda *_: dig_text("listed.test. 30 IN A 192.0.2.40"))
 
-    with pytest.raises(Failed, match=r"listed\.test blocked in DNS"):
+    with pytest.raises(StepFailure, match=r"listed\.test blocked in DNS"):
         steps_faults._must_filter(stage)

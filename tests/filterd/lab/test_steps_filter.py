@@ -8,7 +8,7 @@ from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab import steps_filter
 from filterd.lab.clients import MARK
-from filterd.lab.stage import Failed, Stage
+from filterd.lab.stage import Stage, StepFailure
 
 SOA = "test. 30 IN SOA a.test. b.test. 1 2 3 4 5"
 BLOCKED = {
@@ -52,12 +52,12 @@ def test_listed_names_that_are_blocked_pass_and_are_kept_for_the_audit(tmp_path:
     ],
 )
 def test_a_listed_name_that_gets_through_fails_the_step(tmp_path: Path, qtype: str, answer: str) -> None:
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailure):
         steps_filter.dig_listed(stage_of(tmp_path, **{qtype: answer}))
 
 
 def test_an_allowed_name_that_is_blocked_fails_the_step(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match=r"expected 192\.0\.2\.40 over udp, IPv4"):
+    with pytest.raises(StepFailure, match=r"expected 192\.0\.2\.40 over udp, IPv4"):
         steps_filter.dig_allowed(stage_of(tmp_path))
 
 
@@ -77,14 +77,14 @@ def curl_stage(folder: Path, exit_code: int, output: str, fault: str) -> Stage:
 def test_a_page_where_a_reset_must_be_fails_the_step(tmp_path: Path) -> None:
     stage = curl_stage(tmp_path, 0, f"HTTP/1.1 200 OK\n\norigin{MARK}200 0.01", "")
 
-    with pytest.raises(Failed, match=r"a reset of https://listed\.test over IPv4"):
+    with pytest.raises(StepFailure, match=r"a reset of https://listed\.test over IPv4"):
         steps_filter.reset_listed_sni(stage)
 
 
 def test_a_silent_drop_is_no_reset(tmp_path: Path) -> None:
     stage = curl_stage(tmp_path, 28, f"{MARK}000 5.0", "curl: (28) Connection timed out")
 
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailure):
         steps_filter.reset_listed_sni(stage)
 
 
@@ -99,7 +99,7 @@ def test_resets_are_kept_for_the_audit_by_the_rule_that_matched(tmp_path: Path) 
 def test_an_allowed_name_that_is_reset_fails_the_step(tmp_path: Path) -> None:
     stage = curl_stage(tmp_path, 35, f"{MARK}000 0.01", "curl: (35) Recv failure: Connection reset by peer")
 
-    with pytest.raises(Failed, match=r"the page of https://allowed\.test"):
+    with pytest.raises(StepFailure, match=r"the page of https://allowed\.test"):
         steps_filter.pass_allowed_sni(stage)
 
 
@@ -108,5 +108,5 @@ def test_a_page_that_is_not_451_is_no_splash_of_an_order(tmp_path: Path, code: i
     head = f'HTTP/1.1 {code} X\nLink: <https://isp.example>; rel="blocked-by"'
     page = f'{head}\n\nlisted.test lang="ur"{MARK}{code} 0.01'
 
-    with pytest.raises(Failed, match="451 with the name"):
+    with pytest.raises(StepFailure, match="451 with the name"):
         steps_filter.show_splash(curl_stage(tmp_path, 0, page, ""))

@@ -8,7 +8,7 @@ from support.system.stage import dig_text, scripted_stage
 
 from filterd.lab import steps_people
 from filterd.lab.api_desk import MARK, Desk
-from filterd.lab.stage import Failed, Stage, must_become
+from filterd.lab.stage import Stage, StepFailure, must_become
 
 LISTED: dict[str, object] = {"channel": "dns", "reason": "order", "rule": "listed.test", "count": 2}
 PAUSED: dict[str, object] = {"channel": "dns", "reason": "pause", "rule": None, "count": 1}
@@ -55,7 +55,7 @@ def test_records_of_exactly_the_blocks_pass(tmp_path: Path) -> None:
 def test_a_record_missing_or_too_many_fails_the_step(
     tmp_path: Path, records: list[dict[str, object]], expected: str
 ) -> None:
-    with pytest.raises(Failed, match=expected):
+    with pytest.raises(StepFailure, match=expected):
         steps_people.pull_records(audit_stage(tmp_path, *records))
 
 
@@ -99,7 +99,7 @@ def test_a_stop_is_within_two_seconds_for_the_child_alone(
     if passes:
         assert "IPv4 +0.100 s, IPv6 +0.400 s" in see()
     else:
-        with pytest.raises((Failed, TimeoutError)):
+        with pytest.raises((StepFailure, TimeoutError)):
             see()
 
 
@@ -113,6 +113,6 @@ def test_an_order_that_does_not_take_hold_fails_the_step(tmp_path: Path, monkeyp
     stage = scripted_stage(tmp_path, answer)
     stage.desks["regulator"] = Desk(stage.place, "a-regulator")
 
-    with pytest.raises(Failed, match=r"order\.test blocked in DNS"):
+    with pytest.raises(StepFailure, match=r"order\.test blocked in DNS"):
         steps_people.push_order(stage)
     assert stage.seen == set()

@@ -7,8 +7,8 @@ from support.system.stage import scripted_stage
 
 from filterd.lab import steps_start
 from filterd.lab.api_desk import MARK, Desk
-from filterd.lab.seed.life import Filled
-from filterd.lab.stage import Failed, Stage
+from filterd.lab.seed.life import SeedReport
+from filterd.lab.stage import Stage, StepFailure
 
 
 def stage_with(folder: Path, wrong: str, other: str) -> Stage:
@@ -26,7 +26,7 @@ def test_a_wrong_token_gets_401_and_anothers_line_403(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("wrong", "other"), [("200", "403"), ("401", "200"), ("403", "403")])
 def test_an_api_that_lets_them_in_fails_the_step(tmp_path: Path, wrong: str, other: str) -> None:
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailure):
         steps_start.refuse_wrong_token(stage_with(tmp_path, wrong, other))
 
 
@@ -34,7 +34,7 @@ def test_an_api_that_lets_them_in_fails_the_step(tmp_path: Path, wrong: str, oth
 def test_a_compiler_that_fails_fails_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps_start, "filterd_command", lambda *_: ["false"])
 
-    with pytest.raises(Failed, match="exit code 0 of filterd compile; saw 1"):
+    with pytest.raises(StepFailure, match="exit code 0 of filterd compile; saw 1"):
         steps_start.compile_list(scripted_stage(tmp_path, lambda *_: ""))
 
 
@@ -63,7 +63,7 @@ def month_of(folder: Path, states: Sequence[str], outcome: str | None = None) ->
         return said + MARK + "200"
 
     stage = scripted_stage(folder, answer)
-    stage.filled = Filled({"compliance": "an-officer", "auditor": "an-auditor"}, len(states))
+    stage.filled = SeedReport({"compliance": "an-officer", "auditor": "an-auditor"}, len(states))
     return stage
 
 
@@ -75,5 +75,5 @@ def test_the_month_is_told_as_the_api_tells_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("states", "outcome"), [(["enforced", "withdrawn"], None), (["pending"], None)])
 def test_a_month_that_is_not_all_there_fails_the_step(tmp_path: Path, states: list[str], outcome: str | None) -> None:
-    with pytest.raises(Failed):
+    with pytest.raises(StepFailure):
         steps_start.look_back(month_of(tmp_path, states, outcome))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.lab import topology
 from filterd.lab.topology import NODES, Lab, build_lab, remove_orphans, why_not
 
@@ -20,7 +20,7 @@ def test_the_nodes_are_the_gateway_and_four_around_it() -> None:
 def test_without_root_there_is_no_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
-    with pytest.raises(Missing, match="namespaces need root; nothing was made; run as root"):
+    with pytest.raises(MissingPart, match="namespaces need root; nothing was made; run as root"):
         build_lab("fd-7", tmp_path)
 
 

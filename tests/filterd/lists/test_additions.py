@@ -26,7 +26,7 @@ from filterd.lists.additions import add
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.sealed_reader import digested
 from filterd.lists.sources import described, shelf_of, source_of
-from rules.compiler.sealed_digests import Guarded
+from rules.compiler.sealed_digests import ProtectionSpec
 from rules.lists.catalogue import SCHEME, CataloguedSource, sources
 from rules.lists.reader import read_source
 from rules.rule import Rule, UrlRule
@@ -196,7 +196,7 @@ def test_a_profile_of_a_sealed_list_reads_what_its_owner_sends(tmp_path: Path, n
     octets, n_names, n_urls = OF_OWNERS[name]
     source = described(config, config.lists[0])
 
-    (found,) = digested([(seal.close(octets), source)], Guarded(), seal.secret, bytes(SEALED_OCTETS)).digests
+    (found,) = digested([(seal.close(octets), source)], ProtectionSpec(), seal.secret, bytes(SEALED_OCTETS)).digests
 
     assert (source.tier, source.is_sealed, source.confidential) == (Tier.CSAM, True, True)
     assert (found.n_names, found.n_urls, dict(found.skipped)) == (n_names, n_urls, {})

@@ -12,7 +12,7 @@ from support.present import present
 import filterd.lists.jobs as lists
 from filterd.config import Config, read_config
 from filterd.lists.jobs import take
-from filterd.lists.reader_client import ReaderFailed
+from filterd.lists.reader_client import ReaderFailure
 from filterd.lists.sources import config_sources, shelf_of
 from filterd.lists.status import faults_of, waiting
 from rules.lists.acceptance import examine
@@ -148,7 +148,7 @@ def test_a_reader_that_fails_costs_its_own_list_that_version_only(
 
     def fail_once(path: Path, source: Any, door: Path) -> Any:
         if source.id == "a":
-            raise ReaderFailed("its reader failed (RuntimeError)")
+            raise ReaderFailure("its reader failed (RuntimeError)")
         return examine(path, source)
 
     monkeypatch.setattr(lists, "read_apart", fail_once)

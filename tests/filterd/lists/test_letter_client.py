@@ -9,8 +9,8 @@ from support.lists.workbooks import table, workbook
 
 from filterd.lists import letter_client
 from filterd.lists.letter_client import LetterReader
-from filterd.lists.list_reader import LetterRead, letter_read
-from mgmt.orders.letter_file import LetterUnread
+from filterd.lists.list_reader import LetterContent, letter_read
+from mgmt.orders.letter_file import UnreadLetter
 from mgmt.orders.sealed import why_sealed
 from rules.errors import BadList
 from rules.lists import letter
@@ -52,15 +52,15 @@ def test_what_is_no_letter_is_said_with_its_reason(octets: bytes, said: str) -> 
 def test_a_reader_that_says_no_answer_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     for program in ("/usr/bin/false", "/usr/bin/yes"):
         monkeypatch.setattr(sys, "executable", program)
-        with pytest.raises(LetterUnread, match="ended without an answer"):
+        with pytest.raises(UnreadLetter, match="ended without an answer"):
             LetterReader(NO_DOOR)(b"a.example\n", None)
 
 
 def test_more_rows_than_a_letter_has_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [Row("1", "a.example", None, None, None)] * (letter.MAX_ROWS + 1)
-    monkeypatch.setattr(letter_client, "asked_of", lambda *_: LetterRead("utf-8", rows))
+    monkeypatch.setattr(letter_client, "asked_of", lambda *_: LetterContent("utf-8", rows))
 
-    with pytest.raises(LetterUnread, match="too many rows"):
+    with pytest.raises(UnreadLetter, match="too many rows"):
         LetterReader(NO_DOOR)(b"a.example\n", None)
 
 

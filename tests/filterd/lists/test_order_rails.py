@@ -8,7 +8,7 @@ from filterd.lists.sources import ORDERS_LIST
 from mgmt.orders.live import Live
 from mgmt.orders.model import URL, URL_PREFIX
 from rules.lists.source import describe_source
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import ICANN_SUFFIX
 from rules.rule import Rule, UrlRule
 
@@ -23,7 +23,7 @@ def test_what_an_order_holds_is_a_rule_with_the_orders_number_as_its_letter() ->
 
 
 def test_what_a_rail_refuses_is_no_rule_and_has_the_rails_reason() -> None:
-    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected(["bad.example"]))
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), ProtectedNames(["bad.example"]))
 
     assert rails.refusal(Live(BAD, "exact", 7)) == PROTECTED
     assert rails.refusal(Live(to_wire(b"com"), "subtree", 7)) == ICANN_SUFFIX
@@ -32,7 +32,7 @@ def test_what_a_rail_refuses_is_no_rule_and_has_the_rails_reason() -> None:
 
 
 def test_what_two_persons_let_in_is_still_not_what_is_protected() -> None:
-    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected(["github.io"]))
+    rails = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), ProtectedNames(["github.io"]))
 
     assert rails.refusal(Live(to_wire(b"github.io"), "subtree", 7, is_approved=True)) == PROTECTED
 

@@ -11,7 +11,7 @@ from support.lists.readers import listening, serve
 
 from filterd.lists import reader_client
 from filterd.lists.list_reader import Answer
-from filterd.lists.reader_client import ReaderFailed, ask_reader, measures_missing, read_apart
+from filterd.lists.reader_client import ReaderFailure, ask_reader, measures_missing, read_apart
 from rules.errors import BadList
 from rules.lists.acceptance import examine
 from rules.lists.source import Source, describe_source
@@ -74,7 +74,7 @@ def test_a_reader_that_says_no_answer_fails_alone(tmp_path: Path, monkeypatch: p
     (tmp_path / "copy").write_text("a.example\n")
     for program in ("/usr/bin/false", "/usr/bin/yes"):
         monkeypatch.setattr(sys, "executable", program)
-        with pytest.raises(ReaderFailed, match="ended without an answer"):
+        with pytest.raises(ReaderFailure, match="ended without an answer"):
             read_apart(tmp_path / "copy", source(), NO_DOOR)
 
 
@@ -86,7 +86,7 @@ def test_an_answer_that_no_reader_gives_is_none(
 ) -> None:
     monkeypatch.setattr(reader_client, "ask_reader", lambda *_: answer)
 
-    with pytest.raises(ReaderFailed):
+    with pytest.raises(ReaderFailure):
         read_apart(tmp_path, source(), NO_DOOR)
 
 
@@ -125,7 +125,7 @@ def test_a_reader_that_goes_away_in_the_middle_of_a_list_fails_alone(tmp_path: P
     with listening(tmp_path / "reader.sock") as listener:
         threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
 
-        with pytest.raises(ReaderFailed, match="ended without an answer"):
+        with pytest.raises(ReaderFailure, match="ended without an answer"):
             read_apart(tmp_path / "copy", source(), tmp_path / "reader.sock")
 
 

@@ -13,10 +13,10 @@ from support.lists.readers import listening, serve
 from support.lists.sealed import Seal, new_seal
 
 from filterd.lists import reader_client
-from filterd.lists.reader_client import ReaderFailed
+from filterd.lists.reader_client import ReaderFailure
 from filterd.lists.sealed_client import SealedReader, digests_of, sealed_reader_of
 from filterd.lists.sealed_reader import NO_LIST, NOT_OURS
-from rules.compiler.sealed_digests import Guarded
+from rules.compiler.sealed_digests import ProtectionSpec
 from rules.errors import BadList
 from rules.lists.source import describe_source
 
@@ -56,7 +56,7 @@ def test_a_sealed_list_is_read_and_its_digests_come_back(tmp_path: Path, reader:
     copy = copy_of(tmp_path, seal.close("".join(f"n{n}.test\n" for n in range(20_000))))
 
     assert reader.examine(copy, SOURCE).n_rules == 20_000
-    assert reader.digests([(copy, SOURCE)], IMAGE_KEY, Guarded(names=["n1.test"]))[0].n_names == 19_999
+    assert reader.digests([(copy, SOURCE)], IMAGE_KEY, ProtectionSpec(names=["n1.test"]))[0].n_names == 19_999
 
 
 def test_what_cannot_be_decrypted_or_is_no_list_is_bad(tmp_path: Path, reader: SealedReader, seal: Seal) -> None:
@@ -65,7 +65,7 @@ def test_what_cannot_be_decrypted_or_is_no_list_is_bad(tmp_path: Path, reader: S
         with pytest.raises(BadList, match=why):
             reader.examine(copy, SOURCE)
         with pytest.raises(BadList, match=f"list 'stop': {why}; what is in force stays"):
-            reader.digests([(copy, SOURCE)], IMAGE_KEY, Guarded())
+            reader.digests([(copy, SOURCE)], IMAGE_KEY, ProtectionSpec())
 
 
 def test_this_system_has_every_measure_but_perhaps_the_right_to_lock_memory(reader: SealedReader) -> None:
@@ -79,17 +79,17 @@ def test_without_a_key_the_list_waits_and_no_digests_are_given(tmp_path: Path, s
     with pytest.raises(OSError, match="no key that can decrypt"):
         without.examine(copy, SOURCE)
     with pytest.raises(BadList, match="no key that can decrypt"):
-        without.digests([(copy, SOURCE)], IMAGE_KEY, Guarded())
+        without.digests([(copy, SOURCE)], IMAGE_KEY, ProtectionSpec())
 
 
 def test_a_reader_that_says_no_answer_fails_alone(tmp_path: Path, seal: Seal, monkeypatch: pytest.MonkeyPatch) -> None:
     copy, reader = copy_of(tmp_path, seal.close("a.test\n")), SealedReader(NO_DOOR, seal.put(tmp_path / "key"))
     for program in ("/usr/bin/false", "/usr/bin/yes"):
         monkeypatch.setattr(sys, "executable", program)
-        with pytest.raises(ReaderFailed, match="ended without an answer"):
+        with pytest.raises(ReaderFailure, match="ended without an answer"):
             reader.examine(copy, SOURCE)
         with pytest.raises(BadList, match="ended without an answer"):
-            reader.digests([(copy, SOURCE)], IMAGE_KEY, Guarded())
+            reader.digests([(copy, SOURCE)], IMAGE_KEY, ProtectionSpec())
 
 
 def test_where_no_one_listens_no_child_takes_the_place(tmp_path: Path, seal: Seal) -> None:

@@ -11,7 +11,7 @@ from support.lists.sealed import Seal, new_seal
 from fastpath.images.image_key import SEALED_OCTETS
 from fastpath.wire.name import to_wire
 from filterd.lists import sealed_reader
-from filterd.lists.list_reader import LINE_OCTETS, Answer, Part, Read
+from filterd.lists.list_reader import LINE_OCTETS, Answer, Part, ReadRequest
 from filterd.lists.sealed_reader import (
     BAD_KEY,
     NO_KEY,
@@ -20,13 +20,13 @@ from filterd.lists.sealed_reader import (
     SEALED_REQUESTS,
     TOO_LARGE,
     Digest,
-    Digested,
+    DigestAnswer,
     answer_of,
     digested,
     key_of_box,
 )
-from filterd.process.codec import Failed, encode_request
-from rules.compiler.sealed_digests import Guarded
+from filterd.process.codec import FailureReply, encode_request
+from rules.compiler.sealed_digests import ProtectionSpec
 from rules.lists.acceptance import examine
 from rules.lists.source import Source, describe_source
 
@@ -118,14 +118,16 @@ def test_a_fault_of_the_reader_is_told_by_its_kind_alone(seal: Seal, monkeypatch
 
     said = [
         answer_of(seal.close(f"{MARKER}\n"), source(), seal.secret).failed,
-        digested([(seal.close(f"{MARKER}\n"), source())], Guarded(), seal.secret, IMAGE_KEY).failed,
+        digested([(seal.close(f"{MARKER}\n"), source())], ProtectionSpec(), seal.secret, IMAGE_KEY).failed,
     ]
     assert said == ["its reader failed (RuntimeError)"] * 2
 
 
 def test_digests_hold_no_entry_and_name_each_by_its_line(seal: Seal) -> None:
     text = f"{MARKER}\nb.test/x\n192.0.2.1\nisp.test\n"
-    (found,) = digested([(seal.close(text), source())], Guarded(names=["isp.test"]), seal.secret, IMAGE_KEY).digests
+    (found,) = digested(
+        [(seal.close(text), source())], ProtectionSpec(names=["isp.test"]), seal.secret, IMAGE_KEY
+    ).digests
 
     assert (found.n_names, found.n_urls, sorted(found.skipped.values())) == (1, 1, [1, 1])
     assert found.entries == {
@@ -159,7 +161,9 @@ def test_a_key_of_gnupg_opens_what_gnupg_has_encrypted(tmp_path: Path) -> None:
         subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
 
-def asked(request: Read | Digest, *files: bytes, key: bytes, allowed: tuple[str, ...] = SEALED_REQUESTS.ops) -> object:
+def asked(
+    request: ReadRequest | Digest, *files: bytes, key: bytes, allowed: tuple[str, ...] = SEALED_REQUESTS.ops
+) -> object:
     """What the reader says to a request."""
     parts = b"".join(encode_request(Part(f"f{n}", len(file))) + file for n, file in enumerate(files))
     return sealed_reader._replied(io.BytesIO(encode_request(request) + parts), key, set(allowed), "someone")
@@ -167,30 +171,30 @@ def asked(request: Read | Digest, *files: bytes, key: bytes, allowed: tuple[str,
 
 def test_a_request_with_its_files_is_answered(seal: Seal) -> None:
     found = asked(
-        Digest([source()], IMAGE_KEY), seal.close("a.test\n"), msgspec.json.encode(Guarded()), key=seal.secret
+        Digest([source()], IMAGE_KEY), seal.close("a.test\n"), msgspec.json.encode(ProtectionSpec()), key=seal.secret
     )
 
-    assert isinstance(found, Digested) and len(found.digests) == 1
-    assert isinstance(asked(Read(source()), seal.close("a.test\n"), key=seal.secret), Answer)
+    assert isinstance(found, DigestAnswer) and len(found.digests) == 1
+    assert isinstance(asked(ReadRequest(source()), seal.close("a.test\n"), key=seal.secret), Answer)
 
 
 def test_several_files_are_digested_at_once_up_to_the_first_bad_one(seal: Seal) -> None:
     files = [(seal.close("a.test\n"), source()), (b"b.test\n", source()), (seal.close("c.test\n"), source())]
 
-    found = digested(files, Guarded(), seal.secret, IMAGE_KEY)
+    found = digested(files, ProtectionSpec(), seal.secret, IMAGE_KEY)
 
     assert ([each.n_names for each in found.digests], found.bad, found.failed) == ([1], NOT_OURS, "")
 
 
 def test_without_a_key_or_with_one_that_cannot_decrypt_nothing_is_read(seal: Seal) -> None:
     for key, why in ((b"", NO_KEY), (b"no key", BAD_KEY), (bytes(seal.cert), BAD_KEY)):
-        assert asked(Read(source()), seal.close("a.test\n"), key=key) == Failed(why)
+        assert asked(ReadRequest(source()), seal.close("a.test\n"), key=key) == FailureReply(why)
 
 
 def test_an_account_that_may_not_ask_is_told_so(seal: Seal) -> None:
-    found = asked(Read(source()), seal.close("a.test\n"), key=seal.secret, allowed=())
+    found = asked(ReadRequest(source()), seal.close("a.test\n"), key=seal.secret, allowed=())
 
-    assert isinstance(found, Failed) and "account someone may not ask read" in found.reason
+    assert isinstance(found, FailureReply) and "account someone may not ask read" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -198,17 +202,17 @@ def test_an_account_that_may_not_ask_is_told_so(seal: Seal) -> None:
     [
         b"",
         b"{}\n",
-        encode_request(Read(source())),
-        encode_request(Read(source())) + encode_request(Part("f", 100)) + b"short",
-        encode_request(Read(source())) + encode_request(Part("f", 2**40)),
+        encode_request(ReadRequest(source())),
+        encode_request(ReadRequest(source())) + encode_request(Part("f", 100)) + b"short",
+        encode_request(ReadRequest(source())) + encode_request(Part("f", 2**40)),
         encode_request(Digest([source()], IMAGE_KEY)) + encode_request(Part("f", 1)) + b"x",
-        encode_request(Read(source())) + b"x" * LINE_OCTETS,
+        encode_request(ReadRequest(source())) + b"x" * LINE_OCTETS,
     ],
 )
 def test_a_request_that_is_none_is_refused_and_none_of_it_repeated(seal: Seal, octets: bytes) -> None:
     found = sealed_reader._replied(io.BytesIO(octets), seal.secret, set(SEALED_REQUESTS.ops), "someone")
 
-    assert isinstance(found, Failed) and found.reason.startswith("request: ")
+    assert isinstance(found, FailureReply) and found.reason.startswith("request: ")
 
 
 def test_the_key_is_the_credential_of_this_process(seal: Seal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

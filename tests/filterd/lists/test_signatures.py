@@ -10,7 +10,7 @@ from support.lists.signer import PgpSigner, Signer
 from support.present import present
 
 from filterd.config import Config
-from filterd.lists.signatures import NotSigned, Signing
+from filterd.lists.signatures import SignatureMismatch, SignatureScheme
 from filterd.lists.status import waiting
 
 pytestmark = pytest.mark.services
@@ -45,15 +45,15 @@ def test_a_signature_fits_its_octets_and_its_key_alone(tmp_path: Path, home: Pat
 
     other = type(signer)(home / "other")
     other.end()
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         other.signing.check(listed, signature)
     listed.write_text("b.example")
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         signer.signing.check(listed, signature)
 
 
 def test_a_signature_lies_beside_its_list() -> None:
-    minisign, pgp = Signing("minisign", "RW", ".minisig"), Signing("gpgv", Path("/keys"), ".asc")
+    minisign, pgp = SignatureScheme("minisign", "RW", ".minisig"), SignatureScheme("gpgv", Path("/keys"), ".asc")
 
     assert minisign.path(Path("/a/list.txt.gz")) == Path("/a/list.txt.gz.minisig")
     assert pgp.path(Path("/a/list.txt.gz")) == Path("/a/list.txt.gz.asc")
@@ -66,7 +66,10 @@ def test_without_the_program_nothing_is_taken(
     (tmp_path / "list").write_text("a.example")
     signature = signer.sign(tmp_path / "list")
 
-    with monkeypatch.context() as patched, pytest.raises(NotSigned, match="is not installed; not taken; install the"):
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(SignatureMismatch, match="is not installed; not taken; install the"),
+    ):
         patched.setenv("PATH", "/nowhere")
         signer.signing.check(tmp_path / "list", signature)
 
@@ -78,7 +81,7 @@ def test_what_is_no_signature_fits_nothing(tmp_path: Path, signer: Signer | PgpS
     (tmp_path / "list").write_text("a.example")
     (tmp_path / "signature").write_bytes(signature)
 
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         signer.signing.check(tmp_path / "list", tmp_path / "signature")
 
 
@@ -90,7 +93,7 @@ def test_a_signature_over_a_digest_that_can_be_forged_is_none(tmp_path: Path, ho
     weak = signer.sign(tmp_path / "list", "--digest-algo", "SHA1")
     signer.end()
 
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         signer.signing.check(tmp_path / "list", weak)
 
 
@@ -102,7 +105,7 @@ def test_a_second_signature_that_is_not_known_spoils_the_first(tmp_path: Path, h
         each.end()
     (tmp_path / "both").write_bytes(b"".join(parts))
 
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         known.signing.check(tmp_path / "list", tmp_path / "both")
 
 
@@ -121,7 +124,7 @@ def test_a_key_that_has_expired_signs_no_longer(tmp_path: Path, home: Path) -> N
     for each in (lasting, expired):
         each.end()
 
-    with pytest.raises(NotSigned, match="does not fit"):
+    with pytest.raises(SignatureMismatch, match="does not fit"):
         expired.signing.check(tmp_path / "list", signature)
 
 

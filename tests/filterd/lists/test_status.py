@@ -12,7 +12,7 @@ from filterd.config import Config
 from filterd.config.kinds import Seconds
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import age_states, confirmed_s, due, is_due, note_failure, refuse_waiting, waiting
-from rules.lists.versions import Kept
+from rules.lists.versions import ListHistory
 
 
 def test_a_file_that_was_just_written_to_is_left_until_it_has_settled(dropped: Config) -> None:
@@ -90,7 +90,7 @@ def test_boxes_and_lists_ask_at_moments_of_their_own(pulled: Callable[..., Confi
     entry = pulled("https://lists.example/x").lists[0]
     waits = set()
     for started in range(50):
-        asked = Kept(asked_s=NOW + started / 7)
+        asked = ListHistory(asked_s=NOW + started / 7)
         waits.add(next(wait for wait in range(3000, 4200, 10) if is_due(entry, asked, asked.asked_s + wait)))
 
     assert len(waits) > 10
@@ -98,7 +98,7 @@ def test_boxes_and_lists_ask_at_moments_of_their_own(pulled: Callable[..., Confi
 
 
 def test_a_clock_that_was_set_back_asks_at_once(pulled: Callable[..., Config]) -> None:
-    assert is_due(pulled("https://lists.example/x").lists[0], Kept(asked_s=NOW), NOW - 86_400)
+    assert is_due(pulled("https://lists.example/x").lists[0], ListHistory(asked_s=NOW), NOW - 86_400)
 
 
 def test_a_pull_that_ended_without_a_word_is_a_failure_and_one_that_spoke_is_not(pulled: Callable[..., Config]) -> None:

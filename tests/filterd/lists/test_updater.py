@@ -10,8 +10,8 @@ from support.present import present
 import filterd.lists.updater as listkeeper
 from filterd.config import Config, load
 from filterd.lists.sources import shelf_of
-from filterd.lists.updater import ListsFailed, ListsRefused, ListUpdater
-from filterd.process.jobs import Ended, run_job
+from filterd.lists.updater import ListsFailure, ListsRefusal, ListUpdater
+from filterd.process.jobs import JobExit, run_job
 from rules.lists.versions import Failure
 
 SAID = """
@@ -70,7 +70,7 @@ async def test_a_list_that_kills_its_reader_is_refused_and_the_others_are_taken(
                 part.write(b"x")
                 version = replace(kept_version, sha256=part.end())
                 shelf_of(config, config.lists[0]).take(part, version, lambda now: replace(now, waiting=version))
-            return Ended(-9, "")
+            return JobExit(-9, "")
         return await real(arguments, niceness, timeout_s)
 
     await keeper.take(config, 0.0)
@@ -91,7 +91,7 @@ async def test_a_command_that_could_not_do_its_work_refuses_nothing(
 ) -> None:
     (place / "f.yaml").write_text("nonsense: 1\n")
 
-    with pytest.raises(ListsFailed, match="nonsense"):
+    with pytest.raises(ListsFailure, match="nonsense"):
         await keeper.take(config, 0.0)
 
     assert kept(config).refused is None
@@ -129,7 +129,7 @@ async def test_a_zone_is_a_job_of_its_own_that_keeps_no_other_waiting_and_runs_o
         ended.append(arguments[-1])
         if {"far", "quick"} <= {*ended}:
             others_ended.set()
-        return Ended(0, "")
+        return JobExit(0, "")
 
     monkeypatch.setattr(listkeeper, "run_job", run)
     assert await keeper.due(config) == ["slow", "quick", "far"]
@@ -201,7 +201,7 @@ async def test_a_refresh_reads_anew_what_was_refused(config: Config, keeper: Lis
 
 
 async def test_what_cannot_be_decided_says_why(config: Config, keeper: ListUpdater) -> None:
-    with pytest.raises(ListsRefused, match="list 'c': not in the configuration; nothing done; a, b are"):
+    with pytest.raises(ListsRefusal, match="list 'c': not in the configuration; nothing done; a, b are"):
         await keeper.refresh(config, ["a", "c"])
-    with pytest.raises(ListsRefused, match=r"list a: .*; nothing changed"):
+    with pytest.raises(ListsRefusal, match=r"list a: .*; nothing changed"):
         keeper.approve(config, "a", "", "a person")

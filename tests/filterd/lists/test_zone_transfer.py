@@ -13,7 +13,7 @@ from support.dns.primaries import ZONE, primary, records
 from support.dns.pulled_zone import NOW, body, config_of, kept, lines, pull
 from support.present import present
 
-from dns.base.errors import TransferFailed
+from dns.base.errors import TransferFailure
 from dns.base.wire_format import AXFR, IXFR, SOA
 from filterd.config import Config
 from filterd.lists.jobs import pull_list, take
@@ -121,7 +121,7 @@ def test_a_primary_that_is_gone_is_told_and_leaves_what_is_kept(tmp_path: Path, 
 
     assert present(kept(config).good).n_rules == 100
     assert present(kept(config).failed).why.startswith("zone rpz.test: 127.0.0.1:1: ")
-    with pytest.raises(TransferFailed):
+    with pytest.raises(TransferFailure):
         asyncio.run(pull_zone(config, config.lists[0], NOW))
 
 
@@ -155,7 +155,7 @@ def test_changes_of_a_pull_join_those_of_the_journal(tmp_path: Path, played: Any
 def test_a_key_or_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "k").write_text("no key")
     for more in (", tsig: k", ", tsig: nothing", ", tls_name: ns.test, ca: k"):
-        with pytest.raises(TransferFailed, match="key or certificate"):
+        with pytest.raises(TransferFailure, match="key or certificate"):
             primaries_of(config_of(tmp_path, 1, more).lists[0])
     assert key_of(config_of(tmp_path, 1).lists[0]) is None
     assert differences_of(APEX, []) == []

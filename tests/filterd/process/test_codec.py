@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET, Struct, UnsetType
 
-from filterd.process.codec import Failed, Requests, decode_message, decode_reply, encode_reply, encode_request
+from filterd.process.codec import FailureReply, Requests, decode_message, decode_reply, encode_reply, encode_request
 
 
 class Say(Struct, frozen=True, tag_field="op", tag="say"):
@@ -88,12 +88,12 @@ def test_a_reply_says_ok_and_comes_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("reply", "line", "reason"),
     [
-        (Failed("no room"), b'{"ok":false,"error":"no room"}\n', "no room"),
-        (Failed(refused="old \ud800"), b'{"ok":false,"refused":"old \\ud800"}\n', "old \ud800"),
-        (Failed(), b'{"ok":false}\n', "refused without a reason"),
+        (FailureReply("no room"), b'{"ok":false,"error":"no room"}\n', "no room"),
+        (FailureReply(refused="old \ud800"), b'{"ok":false,"refused":"old \\ud800"}\n', "old \ud800"),
+        (FailureReply(), b'{"ok":false}\n', "refused without a reason"),
     ],
 )
-def test_a_failure_says_why(reply: Failed, line: bytes, reason: str) -> None:
+def test_a_failure_says_why(reply: FailureReply, line: bytes, reason: str) -> None:
     assert encode_reply(reply) == line
     assert decode_reply(line, Said) == reply
     assert reply.reason == reason

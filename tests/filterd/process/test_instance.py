@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import Missing
-from filterd.process.instance import Told, instances, only_instance
+from filterd.errors import MissingPart
+from filterd.process.instance import InstanceReport, instances, only_instance
 
 HOLDING = """
 import sys, time
@@ -24,7 +24,7 @@ def test_the_lock_holds_the_number_of_its_process_and_goes_with_it(tmp_path: Pat
     with only_instance(tmp_path, "filterd"):
         assert json.loads((tmp_path / "filterd.lock").read_text()) == {"pid": os.getpid()}
     with only_instance(tmp_path, "dns-0"):
-        assert instances(tmp_path) == {"dns-0": (Told(pid=os.getpid()), True)}
+        assert instances(tmp_path) == {"dns-0": (InstanceReport(pid=os.getpid()), True)}
 
     assert list(tmp_path.glob("**/*.lock")) == []
 
@@ -32,7 +32,7 @@ def test_the_lock_holds_the_number_of_its_process_and_goes_with_it(tmp_path: Pat
 def test_a_second_one_is_refused_with_the_number_of_the_first(tmp_path: Path) -> None:
     with (
         only_instance(tmp_path, "filterd"),
-        pytest.raises(Missing, match=f"filterd runs there already, process {os.getpid()}; not started"),
+        pytest.raises(MissingPart, match=f"filterd runs there already, process {os.getpid()}; not started"),
         only_instance(tmp_path, "filterd"),
     ):
         pass
@@ -41,7 +41,7 @@ def test_a_second_one_is_refused_with_the_number_of_the_first(tmp_path: Path) ->
 def test_the_lock_of_the_first_outlives_the_second_one_that_was_refused(tmp_path: Path) -> None:
     with only_instance(tmp_path, "filterd"):
         for _ in range(2):
-            with pytest.raises(Missing), only_instance(tmp_path, "filterd"):
+            with pytest.raises(MissingPart), only_instance(tmp_path, "filterd"):
                 pass
         assert (tmp_path / "filterd.lock").exists()
 
@@ -49,7 +49,7 @@ def test_the_lock_of_the_first_outlives_the_second_one_that_was_refused(tmp_path
 def test_a_supervisor_is_refused_where_one_of_its_roles_runs_by_itself(tmp_path: Path) -> None:
     with (
         only_instance(tmp_path, "control-0"),
-        pytest.raises(Missing, match="its role control runs there already"),
+        pytest.raises(MissingPart, match="its role control runs there already"),
         only_instance(tmp_path, "filterd", ["dns-0", "control-0"]),
     ):
         pass
@@ -114,7 +114,7 @@ def test_a_process_that_is_killed_leaves_its_place_to_the_next(tmp_path: Path) -
     first = subprocess.Popen([sys.executable, "-c", HOLDING, str(tmp_path), "filterd"], stdout=subprocess.PIPE)
     assert first.stdout is not None
     assert first.stdout.readline() == b"held\n"
-    with pytest.raises(Missing, match=f"process {first.pid};"), only_instance(tmp_path, "filterd"):
+    with pytest.raises(MissingPart, match=f"process {first.pid};"), only_instance(tmp_path, "filterd"):
         pass
 
     first.send_signal(signal.SIGKILL)

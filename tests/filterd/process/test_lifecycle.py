@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.present import present
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.process.instance import instances, only_instance
 from filterd.process.lifecycle import end_with_fault, pause_s, stop_requested, tell_we_live
 
@@ -100,7 +100,7 @@ def test_what_cannot_start_ends_at_once_the_first_time_and_later_after_pauses_up
 
 
 def test_a_role_that_cannot_do_its_work_says_why_and_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="port 80 is taken"), only_instance(tmp_path, "web-0") as instance:
+    with pytest.raises(MissingPart, match="port 80 is taken"), only_instance(tmp_path, "web-0") as instance:
         end_with_fault(instance, "port 80 is taken", 60.0)
 
     assert instances(tmp_path)["web-0"][0].fault == "port 80 is taken"

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from filterd.box.places import worker_socket
 from filterd.config import read_config
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
-from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, InUse, Status, Use, WorkerStatus
+from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, InUse, Status, Use, WorkerStatus
 from filterd.process.worker_clients import ask_status, configure_all, tell_all, workers_of
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def play(tmp_path: Path, workers: Mapping[str, object], call: Callable[[], Await
 
 
 def test_every_worker_is_asked_and_says_yes_or_why_not(tmp_path: Path) -> None:
-    workers = {"dns-0": TAKEN, "gate-0": Failed(refused="checksum differs")}
+    workers = {"dns-0": TAKEN, "gate-0": FailureReply(refused="checksum differs")}
 
     said, seen = play(tmp_path, workers, lambda: tell_all(tmp_path, ()))
 
@@ -61,7 +61,7 @@ def test_a_worker_that_is_gone_counts_as_refusing_and_delays_no_other(tmp_path: 
 
 
 def test_the_configuration_is_for_the_workers_of_a_role_or_for_all(tmp_path: Path) -> None:
-    workers = {"dns-0": Configured(digest="0" * 64), "gate-0": Failed(refused="no such queue")}
+    workers = {"dns-0": ConfigDigest(digest="0" * 64), "gate-0": FailureReply(refused="no such queue")}
 
     of_gate, asked = play(tmp_path, workers, lambda: configure_all(tmp_path, ("dns-0",), "gate"))
     of_all, _ = play(tmp_path, workers, lambda: configure_all(tmp_path, ()))

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from filterd.box.places import CONTROL, control_socket
-from filterd.process.codec import Failed
-from filterd.process.control_messages import CONTROL_REQUESTS, Identified, Identify
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import CONTROL_REQUESTS, IdentifiedProfiles, Identify
 from filterd.process.json_socket import serve
 from filterd.radius.identities import Identities
 from parental.sessions.record import Digests
@@ -23,12 +23,12 @@ class Desk:
         self.asked: list[Identify] = []
         self.fails = False
 
-    async def answer(self, request: Identify) -> Identified | Failed:
+    async def answer(self, request: Identify) -> IdentifiedProfiles | FailureReply:
         self.asked.append(request)
         if self.fails:
-            return Failed("the database is away")
+            return FailureReply("the database is away")
         found = {name: self.names[name] for name in request.names if name in self.names}
-        return Identified(found | (self.changed if request.since >= 0 else {}), self.revision, self.lost)
+        return IdentifiedProfiles(found | (self.changed if request.since >= 0 else {}), self.revision, self.lost)
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import pytest
 from support.sessions.waiting import running, until
 
 from filterd.box.places import CONTROL, control_socket
-from filterd.process.codec import Failed
-from filterd.process.control_messages import CONTROL_REQUESTS, SessionsChanged, SessionsHeld
+from filterd.process.codec import FailureReply
+from filterd.process.control_messages import CONTROL_REQUESTS, SessionsReceipt, SessionsUpdate
 from filterd.process.json_socket import serve
 from filterd.radius import notices as module
-from filterd.radius.notices import Notices, Untold
+from filterd.radius.notices import Notices, PendingNotice
 from parental.sessions.record import slot_of
 
 
@@ -22,11 +22,11 @@ async def test_control_is_told_in_parts_and_again_what_it_did_not_take(
 ) -> None:
     monkeypatch.setattr(module, "MOST_PREFIXES", 2)
     monkeypatch.setattr(module, "RETRY_S", 0.01)
-    told: list[SessionsChanged] = []
+    told: list[SessionsUpdate] = []
 
-    async def answer(request: SessionsChanged) -> SessionsHeld | Failed:
+    async def answer(request: SessionsUpdate) -> SessionsReceipt | FailureReply:
         told.append(request)
-        return Failed("the kernel refuses") if len(told) == 1 else SessionsHeld(0)
+        return FailureReply("the kernel refuses") if len(told) == 1 else SessionsReceipt(0)
 
     notices = Notices(tmp_path)
     async with running(notices.run()):
@@ -49,4 +49,4 @@ def test_a_prefix_that_is_to_be_cut_stays_so_when_it_changes_again_and_all_its_l
     notices.tell([slot(1)], {slot(1)}, {slot(1): 7})
     notices.tell([slot(1)], set(), {slot(1): 8})
 
-    assert notices._untold == {slot(1): Untold(True, frozenset({7, 8}))}
+    assert notices._untold == {slot(1): PendingNotice(True, frozenset({7, 8}))}

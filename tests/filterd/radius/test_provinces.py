@@ -14,7 +14,7 @@ from filterd.config import read_config
 from filterd.config.radius import Nas, NasPlace
 from filterd.process.json_socket import NoAnswer, serve
 from filterd.radius import provinces
-from filterd.radius.messages import RADIUS_REQUESTS, AskProvinces, ProvincesKnown
+from filterd.radius.messages import RADIUS_REQUESTS, AskProvinces, ProfileProvinces
 from filterd.radius.places import PlaceTable
 from filterd.radius.provinces import ProvinceClient, SessionProvinces, provinces_by_sessions
 from parental.sessions.record import LIVES, Digests, Session, slot_at
@@ -53,9 +53,9 @@ async def test_control_asks_for_many_at_once_and_gets_those_that_are_known(
     monkeypatch.setattr(provinces, "MOST_PROFILES", 3)
     found = SessionProvinces(lambda: [session(number) for number in range(5, 25)])
 
-    async def answer(request: AskProvinces) -> ProvincesKnown:
+    async def answer(request: AskProvinces) -> ProfileProvinces:
         assert len(request.profiles) <= 3
-        return ProvincesKnown(await found.of(request.profiles, places))
+        return ProfileProvinces(await found.of(request.profiles, places))
 
     server = await serve(radius_socket(tmp_path), RADIUS, RADIUS_REQUESTS, answer)
     known = await asyncio.to_thread(ProvinceClient(tmp_path).of, range(10))

@@ -13,7 +13,7 @@ from support.sessions.waiting import running, until
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
 from filterd.config.radius import Nas, NasPlace
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox
@@ -21,10 +21,10 @@ from filterd.radius.messages import (
     AskHolder,
     AskPlaces,
     AskSessions,
-    PlacesKnown,
     SessionHolder,
     SessionPlace,
-    SessionsKnown,
+    SessionPlaces,
+    SessionsReport,
 )
 from filterd.radius.nas import NasTable
 from filterd.radius.notices import Notices
@@ -189,7 +189,7 @@ async def test_changes_are_published_and_an_address_is_found_by_the_session_arou
     assert [tables.subscriber_of(each) for each in ("192.0.2.7", "2001:db8:7:99::1", "192.0.2.8")] == [7, 7, None]
     assert held == SessionHolder(prefix="2001:db8:7::/56", profile=7, began_s=NOW, zone="Lahore", province="PK-PB")
     assert none == SessionHolder(prefix=None, profile=None, began_s=None)
-    assert isinstance(await room.service.answer(AskHolder("nowhere")), Failed)
+    assert isinstance(await room.service.answer(AskHolder("nowhere")), FailureReply)
 
 
 async def test_images_that_cannot_be_written_are_written_later_with_what_came_meanwhile(
@@ -214,7 +214,7 @@ async def test_images_that_cannot_be_written_are_written_later_with_what_came_me
 
     assert TableSet(sessions=open_sessions(manifest)).subscriber_of("192.0.2.7") == 7
     known = await room.service.answer(AskSessions())
-    assert isinstance(known, SessionsKnown) and (known.sessions, known.faults) == (1, {})
+    assert isinstance(known, SessionsReport) and (known.sessions, known.faults) == (1, {})
 
 
 async def test_an_address_and_all_sessions_are_told_with_their_place(room: Room) -> None:
@@ -225,7 +225,7 @@ async def test_an_address_and_all_sessions_are_told_with_their_place(room: Room)
     known = await room.service.answer(AskPlaces())
 
     assert isinstance(holder, SessionHolder) and (holder.zone, holder.province) == ("Lahore", "PK-PB")
-    assert isinstance(known, PlacesKnown)
+    assert isinstance(known, SessionPlaces)
     assert known.places == [SessionPlace("Lahore", "PK-PB", 1), SessionPlace(None, None, 1)]
 
 

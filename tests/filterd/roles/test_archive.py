@@ -25,8 +25,8 @@ from support.system.daemon import DEADLINE_S, Daemon, eventually
 import filterd
 from fastpath.images.verdict import Reason
 from filterd.audit.archive_client import ArchiveClient
-from mgmt.records.block_archive import ArchiveFailed
-from mgmt.records.block_ledger import BlockRecord, Wanted, append_blocks
+from mgmt.records.block_archive import ArchiveFailure
+from mgmt.records.block_ledger import BlockRecord, RecordQuery, append_blocks
 from parental.store.database import open_database, writing
 
 pytestmark = pytest.mark.services
@@ -205,8 +205,8 @@ async def pulled_of(run_dir: Path) -> list[str]:
     client = ArchiveClient(run_dir)
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            with contextlib.suppress(ArchiveFailed):
-                async with aclosing(client.pull(Wanted(0, 1 << 33), "ndjson", [])) as pieces:
+            with contextlib.suppress(ArchiveFailure):
+                async with aclosing(client.pull(RecordQuery(0, 1 << 33), "ndjson", [])) as pieces:
                     octets = b"".join([piece async for piece in pieces])
                 return [json.loads(line)["rule"] for line in octets.splitlines()]
             await asyncio.sleep(0.2)

@@ -22,9 +22,9 @@ from support.system.ports import free_port
 from filterd.control.service import Control
 from filterd.kernel.firewall import Kernel, run_program
 from filterd.kernel.ruleset import Rules
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.roles import control as role
-from filterd.roles.control import Looked, _confirm, _reload, _remove_left
+from filterd.roles.control import AnswerProgress, _confirm, _reload, _remove_left
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.confirmation.replies import last_confirmation
 from mgmt.orders.store import withdraw_entries, withdraw_order
@@ -181,12 +181,12 @@ async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(
 ) -> None:
     told, done = asyncio.Event(), asyncio.Event()
 
-    async def reload(control: Control) -> Failed:
+    async def reload(control: Control) -> FailureReply:
         if not control.faults:
             told.set()
             raise OSError("no disk")
         done.set()
-        return Failed()
+        return FailureReply()
 
     monkeypatch.setattr(Control, "reload", reload)
     control = make(place, engine)
@@ -208,7 +208,7 @@ def test_each_look_answers_what_is_new_and_what_still_waited_for_the_workers(eng
 
     with writing(engine) as conn:
         order = confirmed(conn, "bad.example", "worse.example")
-    looked = _confirm(engine, SIGNER, Looked(None, []))
+    looked = _confirm(engine, SIGNER, AnswerProgress(None, []))
     with writing(engine) as conn:
         withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)
         publish(conn)

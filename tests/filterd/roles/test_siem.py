@@ -27,7 +27,7 @@ from filterd.box.places import ARCHIVE, CONTROL, archive_socket, control_socket
 from filterd.config import Config, read_config
 from filterd.control.context import Context
 from filterd.control.watches.siem import SiemWatch
-from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, SiemNoted, SiemReport
+from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, SiemAck, SiemReport
 from filterd.process.json_socket import serve
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all
@@ -85,7 +85,7 @@ async def sources(folder: Path) -> AsyncIterator[SiemWatch]:
         if isinstance(request, EventsFrom):
             return await asyncio.to_thread(watch.events, request)
         watch.note(request)
-        return SiemNoted()
+        return SiemAck()
 
     with Store(folder) as store:
         store.fill(N_BLOCKS // 4)

@@ -15,7 +15,7 @@ from support.system.syslog_servers import Rsyslog, Wicked, has_rsyslog
 
 from filterd.config.siem import Siem
 from filterd.siem import collector
-from filterd.siem.collector import Collector, NotTaken, context_of
+from filterd.siem.collector import Collector, CollectorFailure, context_of
 from filterd.siem.syslog import framed, message
 
 needs_rsyslog = pytest.mark.skipif(not has_rsyslog, reason="rsyslog is not installed")
@@ -92,7 +92,7 @@ async def test_a_collector_that_wants_certificates_gets_ours_and_refuses_who_has
         ours = context_of(Siem(ca=rsyslog.ca, certificate=own, key=key))
 
         await eventually_sent(rsyslog.server, ours, frames(3))
-        with pytest.raises(NotTaken):
+        with pytest.raises(CollectorFailure):
             await sent(rsyslog.server, context_of(Siem(ca=rsyslog.ca)), frames(3, 100))
 
     assert [each["n"] for each in rsyslog.bodies()] == [0, 1, 2]
@@ -104,7 +104,7 @@ async def eventually_sent(server: str, context: ssl.SSLContext, octets: bytes) -
         while True:
             try:
                 return await sent(server, context, octets)
-            except NotTaken as reason:
+            except CollectorFailure as reason:
                 assert "refused" in str(reason).lower(), reason
                 await asyncio.sleep(0.05)
 
@@ -134,12 +134,12 @@ async def test_a_certificate_of_another_name_or_of_an_unknown_authority_is_refus
     refused = "its certificate is refused: "
     with (
         wicked(tmp_path / "a", take, "other.test") as (there, context),
-        pytest.raises(NotTaken, match=f"{refused}Hostname mismatch"),
+        pytest.raises(CollectorFailure, match=f"{refused}Hostname mismatch"),
     ):
         await sent(there.server, context, frames(1))
     with (
         wicked(tmp_path / "b", take) as (there, _),
-        pytest.raises(NotTaken, match=f"{refused}self-signed certificate"),
+        pytest.raises(CollectorFailure, match=f"{refused}self-signed certificate"),
     ):
         await sent(there.server, context_of(Siem()), frames(1))
     assert [octets for octets in got if octets] == []
@@ -166,7 +166,7 @@ def resets(connection: ssl.SSLSocket, number: int) -> None:
 async def test_a_collector_that_closes_before_it_has_read_all_has_not_taken_it(tmp_path: Path, treat: Treat) -> None:
     with wicked(tmp_path, treat) as (there, context):
         for _ in range(5):
-            with pytest.raises(NotTaken):
+            with pytest.raises(CollectorFailure):
                 await sent(there.server, context, frames(3000, pad=500))
 
 
@@ -181,7 +181,7 @@ async def test_a_collector_that_has_read_all_and_is_not_content_has_not_taken_it
         raw.sendall(bytes.fromhex("1703030013") + bytes(19))  # a record that is none of this connection
         raw.close()
 
-    with wicked(tmp_path, refuse) as (there, context), pytest.raises(NotTaken, match="TLS: "):
+    with wicked(tmp_path, refuse) as (there, context), pytest.raises(CollectorFailure, match="TLS: "):
         await sent(there.server, context, frames(3))
 
 
@@ -189,7 +189,7 @@ async def test_a_collector_that_is_away_is_said_by_its_name(tmp_path: Path) -> N
     make_certificate(tmp_path, "localhost")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        with pytest.raises(NotTaken, match=r"localhost:\d+: Connection refused"):
+        with pytest.raises(CollectorFailure, match=r"localhost:\d+: Connection refused"):
             await Collector.connected(f"localhost:{taken.getsockname()[1]}", context_of(Siem()))
 
 
@@ -207,10 +207,10 @@ async def test_a_collector_that_hangs_ends_by_itself(
         time.sleep(3)
 
     if where == "before the handshake":
-        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NotTaken, match=HANGS):
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(CollectorFailure, match=HANGS):
             await Collector.connected(f"localhost:{silent.getsockname()[1]}", context_of(Siem()))
         return
-    with wicked(tmp_path, hang) as (there, context), pytest.raises(NotTaken, match=HANGS):
+    with wicked(tmp_path, hang) as (there, context), pytest.raises(CollectorFailure, match=HANGS):
         await sent(there.server, context, frames(20_000 if where == "while we send" else 1, pad=700))
 
 

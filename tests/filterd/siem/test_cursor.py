@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.siem.cursor import FILE, Cursor, Position
 
 
@@ -23,7 +23,7 @@ def test_a_stream_goes_on_where_another_life_has_left_it(tmp_path: Path) -> None
 def test_a_damaged_file_is_refused_with_what_can_be_done(tmp_path: Path, octets: bytes) -> None:
     (tmp_path / FILE).write_bytes(octets)
 
-    with pytest.raises(Missing, match="nothing sent; remove it, and sending begins as /siem/begin says"):
+    with pytest.raises(MissingPart, match="nothing sent; remove it, and sending begins as /siem/begin says"):
         Cursor(tmp_path)
 
 

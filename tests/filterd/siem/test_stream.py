@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from filterd.siem import stream as streams
-from filterd.siem.collector import NotTaken
+from filterd.siem.collector import CollectorFailure
 from filterd.siem.cursor import Cursor, Position
 from filterd.siem.sources import NoRecords, Page
 from filterd.siem.stream import LEAST, MOST, PAGE, Stream
@@ -62,7 +62,7 @@ class Played:
     def _may(self, step: str) -> None:
         if self.faults.get(step, 0):
             self.faults[step] -= 1
-            raise NotTaken(f"{step} failed")
+            raise CollectorFailure(f"{step} failed")
 
 
 @pytest.fixture

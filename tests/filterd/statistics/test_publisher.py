@@ -12,7 +12,7 @@ from fastpath.images.verdict import Action, Tier
 from filterd.config import load
 from filterd.control.context import Context
 from filterd.statistics import publisher
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 
@@ -44,7 +44,7 @@ def test_an_archive_that_is_away_is_a_fault_and_nothing_is_published(
     context: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise ArchiveFailed("archive: away")
+        raise ArchiveFailure("archive: away")
 
     monkeypatch.setattr(publisher, "publish_last", fail)
     with pytest.raises(OSError, match="archive: away; no statistics"):

@@ -22,7 +22,7 @@ from filterd.statistics.quarters import DELAY, Box, publish_last
 from mgmt.ledger.signed_statement import document_of
 from mgmt.ledger.trusted_clock import Clocks, begin
 from mgmt.orders.deadlines.rules import Rules
-from mgmt.records.block_ledger import BlockRecord, CsamCount, Wanted, add_csam_counts, append_blocks, note_gone
+from mgmt.records.block_ledger import BlockRecord, CsamCount, RecordQuery, add_csam_counts, append_blocks, note_gone
 from mgmt.records.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
 from mgmt.records.statistics.releases import find_release
 from mgmt.records.statistics.statement import check_document
@@ -153,7 +153,7 @@ class _Archive:
     def __init__(self, folder: Path) -> None:
         self.folder, self.fails = folder, False
 
-    async def pull(self, wanted: Wanted, form: str, orders: object) -> AsyncIterator[bytes]:
+    async def pull(self, wanted: RecordQuery, form: str, orders: object) -> AsyncIterator[bytes]:
         assert (form, orders) == ("counts", ())
         for piece in counted(self.folder, "enforcement", wanted):
             yield piece
@@ -183,7 +183,7 @@ def test_rows_and_files_of_the_same_blocks_make_the_same_cells_with_their_provin
     drain_all(tmp_path / "files/spool", tmp_path / "files/store", provinces.of)
 
     quarter = last_quarter(datetime.fromtimestamp(TIME_NS / 10**9 + 90 * DAY_S, UTC), ZoneInfo("Asia/Karachi"), DELAY)
-    wanted = Wanted(quarter.months[0].since_s, quarter.months[-1].until_s)
+    wanted = RecordQuery(quarter.months[0].since_s, quarter.months[-1].until_s)
     with reading(box.records) as conn:
         rows = cells_of("all", groups_of_rows(conn, wanted))
     files = cells_of("all", groups_of_lines(b"".join(counted(tmp_path / "files/store", "enforcement", wanted))))

@@ -6,10 +6,10 @@ import pytest
 from dnslib import EDNS0, QTYPE, RR, A, DNSRecord, EDNSOption
 from support.system.ports import free_port
 
-from filterd.verifier.dns_client import Named, ask_tcp, ask_udp, message_of, read_answer
-from filterd.verifier.seen import Seen
+from filterd.verifier.dns_client import DnsQuestion, ask_tcp, ask_udp, message_of, read_answer
+from filterd.verifier.seen import Observation
 
-BAD = Named(7, "bad.example")
+BAD = DnsQuestion(7, "bad.example")
 
 
 def answer_to(query: bytes, *, ede: int | None = None, address: str = "192.0.2.80") -> bytes:
@@ -36,7 +36,7 @@ def test_an_answer_without_a_question_is_a_fault() -> None:
 
 
 def test_an_answer_to_another_question_is_a_fault() -> None:
-    assert read_answer(BAD, answer_to(message_of(Named(1, "other.example"), 9))).kind == "fault"
+    assert read_answer(BAD, answer_to(message_of(DnsQuestion(1, "other.example"), 9))).kind == "fault"
 
 
 class Resolver(asyncio.DatagramProtocol):
@@ -58,7 +58,7 @@ class Resolver(asyncio.DatagramProtocol):
 
 @pytest.mark.services
 async def test_over_udp_an_answer_of_another_id_is_passed_over_and_a_lost_query_is_sent_again() -> None:
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     server = "127.0.0.1", free_port()
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Resolver, local_addr=server)
     await ask_udp([BAD], server, seen.append)
@@ -75,15 +75,15 @@ async def test_over_tcp_answers_come_in_any_order_and_what_is_missing_is_silent(
             writer.write(len(octets).to_bytes(2) + octets)
         writer.close()
 
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     server = "127.0.0.1", free_port()
     async with await asyncio.start_server(serve, *server):
-        await ask_tcp([Named(at, f"{at}.example") for at in (1, 2, 3)], server, seen.append)
+        await ask_tcp([DnsQuestion(at, f"{at}.example") for at in (1, 2, 3)], server, seen.append)
     assert [(each.at, each.kind) for each in seen] == [(3, "answer"), (1, "answer"), (2, "silence")]
 
 
 @pytest.mark.services
 async def test_where_no_one_listens_there_is_no_path() -> None:
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     await ask_tcp([BAD], ("127.0.0.1", free_port()), seen.append)
     assert [each.kind for each in seen] == ["no_path"]

@@ -1,17 +1,17 @@
 """What is asked of the traffic for an order."""
 
-from filterd.verifier.questions import DNS_UDP, HTTP, QUIC, TLS, Asked, Question, Way, neighbours, questions
+from filterd.verifier.questions import DNS_UDP, HTTP, QUIC, TLS, EntryInForce, Question, Way, neighbours, questions
 from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.judge import judge_entry
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 WAYS = [Way(DNS_UDP, 4), Way(TLS, 4), Way(QUIC, 6), Way(HTTP, 4)]
 
 
 def asked(*values: str, scope: str = "subtree") -> list[Question]:
     """The questions of an order with these entries."""
-    judged = [judge_entry(number, value, scope, Protected(), True) for number, value in enumerate(values, 1)]
-    entries = [Asked(each.number, each.wire or b"", each.mode or "") for each in judged]
+    judged = [judge_entry(number, value, scope, ProtectedNames(), True) for number, value in enumerate(values, 1)]
+    entries = [EntryInForce(each.number, each.wire or b"", each.mode or "") for each in judged]
     return questions(entries, WAYS, Cover((each.wire, each.mode) for each in entries))
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 from support.mgmt.orders import NOW, publish, push, statuses
 
 from filterd.config.load import read_config
-from filterd.errors import Refused
+from filterd.errors import ApiRefusal
 from filterd.verifier import processes
 from filterd.verifier.questions import ENTRY, NEIGHBOUR, Question, Way, questions
-from filterd.verifier.seen import ANSWER, Seen
+from filterd.verifier.seen import ANSWER, Observation
 from filterd.verifier.verification import (
     MAX_ASKED,
     NEWEST,
@@ -55,13 +55,13 @@ def test_what_is_asked_follows_from_the_configuration() -> None:
 
 @pytest.mark.parametrize(("text", "said"), [(BOX, "/verifier/probe is not set"), (PROBED + b"}", "dns4, dns6 nor")])
 def test_a_box_that_is_not_set_up_says_what_is_missing(text: bytes, said: str) -> None:
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(ApiRefusal, match=said):
         place(text)
 
 
 def test_an_order_of_child_abuse_material_is_never_sent() -> None:
     order: Any = SimpleNamespace(id=3, ground="PECA s. 22", ref="1")
-    with pytest.raises(Refused, match="nothing sent") as refused:
+    with pytest.raises(ApiRefusal, match="nothing sent") as refused:
         verify(place(PROBED + b", dns4: 192.0.2.1}"), order, [], 1, lambda _: False)
     assert "22" not in str(refused.value)
 
@@ -102,7 +102,7 @@ def test_a_url_is_asked_by_its_host_while_that_is_tried_as_when_it_is_enforced(
 def test_a_neighbour_that_dns_blocks_for_what_it_leads_to_is_excused_where_the_order_closes_that(
     monkeypatch: pytest.MonkeyPatch, leads_to: str, is_closed: bool
 ) -> None:
-    monkeypatch.setattr(processes, "ask", lambda plan: {0: Seen(0, ANSWER, 1, data=[leads_to])})
+    monkeypatch.setattr(processes, "ask", lambda plan: {0: Observation(0, ANSWER, 1, data=[leads_to])})
     cover = Cover([(b"\x03cdn\x03bad\x07example\0", "exact"), (b"203.0.113.0/24", "address")])
     above = Question(3, NEIGHBOUR, 1, Way("dns-udp", 4), "bad.example")
 

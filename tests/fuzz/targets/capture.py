@@ -2,7 +2,7 @@
 
 from fuzz import served
 
-from filterd.explain.pcap import Broken, Frame, iter_frames
+from filterd.explain.pcap import BrokenPacket, Frame, iter_frames
 
 CAPTURE = served.FOLDER / "capture"
 
@@ -17,4 +17,4 @@ def check(data: bytes) -> None:
     frames = [item for item in found if isinstance(item, Frame)]
     assert all(frame.packet and frame.packet in data and frame.time_s >= 0 for frame in frames)
     assert sum(len(frame.packet) for frame in frames) <= len(data)
-    assert all(isinstance(item, Broken) and item.reason.isprintable() for item in found if item not in frames)
+    assert all(isinstance(item, BrokenPacket) and item.reason.isprintable() for item in found if item not in frames)

@@ -3,7 +3,7 @@
 Input: method and whether the body has our type, one octet; the target up to a NUL; the body.
 """
 
-from dns.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, DohQuery, Refused, Request, read_request, refusal
+from dns.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, DohQuery, DohRefusal, Request, read_request, refusal
 
 
 def check(data: bytes) -> None:
@@ -21,7 +21,7 @@ def check(data: bytes) -> None:
 def _outcome(request: Request, body: bytes) -> DohQuery | None:
     try:
         return read_request(request, body)
-    except Refused as refused:
+    except DohRefusal as refused:
         headers, said = refusal(refused)
         assert 400 <= refused.status < 500 and "; not answered; " in str(refused) and said.isascii()
         assert dict(headers)["content-length"] == str(len(said))

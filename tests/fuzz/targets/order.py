@@ -4,9 +4,9 @@ from mgmt.contract.errors import BadRequest
 from mgmt.orders.judge import judge_entries, parse_order
 from mgmt.orders.model import ENFORCED, STATUSES, WITHDRAWN, is_url, name_text
 from mgmt.web.kit.problems import problem_of
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
-NOTHING = Protected()
+NOTHING = ProtectedNames()
 
 
 def check(data: bytes) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 
 from dns.base.message import BadMessage, read_message
-from dns.zones.ixfr import Incoming, TooManyChanges
+from dns.zones.ixfr import IncomingTransfer, TooManyChanges
 from dns.zones.tsig import BadSignature, Key, check_query, find_tsig
 from rules.lists.zone_copy import head, record_line, timers_in
 
@@ -15,7 +15,7 @@ MOST = 1000
 def check(data: bytes) -> None:
     """`data` as messages with two octets of length before each."""
     for serial in (None, 1):
-        incoming = Incoming(APEX, serial, lambda record: None, MOST)
+        incoming = IncomingTransfer(APEX, serial, lambda record: None, MOST)
         for octets in _messages(data):
             with contextlib.suppress(BadMessage, BadSignature, TooManyChanges):
                 _check_signature(octets)

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mgmt.contract.control import Ack, ControlFailed, Cut, Receipt, receipt_json, receive
+from mgmt.contract.control import Ack, ControlFailure, Cut, Receipt, receipt_json, receive
 from mgmt.contract.errors import NotInForce
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, 120_000, tzinfo=UTC)
@@ -21,7 +21,7 @@ async def test_a_receipt_of_workers_that_all_serve_is_passed_on() -> None:
     assert await receive(giving(receipt)) is receipt
 
 
-@pytest.mark.parametrize("fault", [ControlFailed("no socket"), ConnectionRefusedError(111, "refused"), TimeoutError()])
+@pytest.mark.parametrize("fault", [ControlFailure("no socket"), ConnectionRefusedError(111, "refused"), TimeoutError()])
 async def test_a_control_that_cannot_be_asked_is_said_to_be_late_and_nothing_lost(fault: Exception) -> None:
     with pytest.raises(NotInForce, match="the change is stored; send the same request again"):
         await receive(giving(fault))

@@ -15,7 +15,7 @@ from support.block_proof import Store, fault, verified
 from support.mgmt.ledgers import split
 
 from filterd.audit.proof.batch_tree import COMPILED, leaves_of, root_of
-from filterd.audit.proof.block_tree import Signed
+from filterd.audit.proof.block_tree import SignedCheckpoint
 from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger import block_verifier, verifier
 from mgmt.ledger.block_verifier import sentence
@@ -268,7 +268,7 @@ def test_a_witness_that_is_asked_for_must_have_cosigned(store: Store, whole: byt
     for octets in (whole, proof):
         assert fault(octets, witnesses=[witness.vkey]).endswith("is not cosigned by the witness witness.example")
     assert verified(whole, held=cosigned[:1], witnesses=[witness.vkey]).until == 6
-    store.tree.put_checkpoint(Signed(6, cosigned[1], store.seal.vkey))
+    store.tree.put_checkpoint(SignedCheckpoint(6, cosigned[1], store.seal.vkey))
     alone = proof_of(store.path, store.tree, 3, 1)
     assert verified(store.bundle(), witnesses=[witness.vkey]) == verified(whole)
     assert verified(alone, witnesses=[witness.vkey]).records == 1

@@ -4,7 +4,7 @@ from support.mgmt import ledgers
 from support.mgmt.ledgers import NOON, line_put
 
 from mgmt.ledger import store
-from mgmt.ledger.bundle import NotSigned, consistency_of, event_line, page_of, plan_range, proof_of
+from mgmt.ledger.bundle import NoCheckpoint, consistency_of, event_line, page_of, plan_range, proof_of
 from mgmt.ledger.event import CONTROL
 from parental.store.database import reading, writing
 
@@ -31,11 +31,11 @@ def test_an_event_that_is_not_signed_or_does_not_exist_has_no_proof(engine: Engi
     with writing(engine) as conn:
         store.append(conn, line_put(4), NOON)
 
-        with pytest.raises(NotSigned, match="event 3 is not signed yet"):
+        with pytest.raises(NoCheckpoint, match="event 3 is not signed yet"):
             proof_of(conn, 3)
         with pytest.raises(LookupError, match="event 4: does not exist; the ledger has 4"):
             proof_of(conn, 4)
-        with pytest.raises(NotSigned, match="4 events are not signed; 3 are"):
+        with pytest.raises(NoCheckpoint, match="4 events are not signed; 3 are"):
             consistency_of(conn, 4)
 
 
@@ -45,9 +45,9 @@ def test_a_redaction_that_is_not_signed_yet_makes_an_export_wait(engine: Engine)
         plan = plan_range(conn, 0, START_MS * 2)
         store.redact(conn, 1, "a court", CONTROL, NOON)
 
-        with pytest.raises(NotSigned, match="event 3 is not signed yet; nothing exported"):
+        with pytest.raises(NoCheckpoint, match="event 3 is not signed yet; nothing exported"):
             plan_range(conn, 0, START_MS * 2)
-        with pytest.raises(NotSigned, match="event 1 was redacted meanwhile"):
+        with pytest.raises(NoCheckpoint, match="event 1 was redacted meanwhile"):
             page_of(conn, plan, 0)
         [row] = store.read_events(conn, 1, 2)
         assert event_line(row).endswith(b'"number":1,"redacted_by":3}\n')

@@ -11,8 +11,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import (
     MAX_OFF_S,
     Clocks,
-    ClockStepped,
-    Trusted,
+    ClockStep,
+    TrustedTime,
     ahead_for_s,
     confirm,
     known,
@@ -32,7 +32,7 @@ def later(clocks: Clocks, seconds: float, step_s: float = 0.0) -> Clocks:
     return clocks._replace(wall_s=clocks.wall_s + seconds + step_s, boot_s=clocks.boot_s + seconds)
 
 
-def looked(engine: Engine, clocks: Clocks) -> Trusted:
+def looked(engine: Engine, clocks: Clocks) -> TrustedTime:
     with writing(engine) as conn:
         return look(conn, clocks)
 
@@ -75,7 +75,7 @@ def test_after_another_start_a_clock_that_is_far_off_decides_nothing_until_it_is
     wrong = Clocks("gw", START_S + step_s, 5.0, "second")
 
     for _ in range(3):
-        with pytest.raises(ClockStepped, match="filterd last ran at 2026-08-03T12:00:00Z; nothing is forgotten"):
+        with pytest.raises(ClockStep, match="filterd last ran at 2026-08-03T12:00:00Z; nothing is forgotten"):
             looked(engine, wrong)
 
     assert looked(engine, later(wrong, HOUR_S, -step_s)) == (START_S + HOUR_S, 0.0)
@@ -120,7 +120,7 @@ def test_a_database_of_before_is_not_believed_to_be_a_year_old_by_a_wrong_clock(
     ahead = FIRST._replace(wall_s=START_S + YEAR_S)
 
     for at in (ahead, later(ahead, HOUR_S)):
-        with pytest.raises(ClockStepped):
+        with pytest.raises(ClockStep):
             looked(engine, at)
         with writing(engine) as conn:  # what is written meanwhile has the wrong time, and proves nothing
             store.append(conn, line_put(2), NOON)

@@ -12,7 +12,7 @@ from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, row_of_a
 
 from filterd.control.list_rollbacks import agreed, has_open
 from mgmt.lists.rollbacks import LIVES, Rollback, propose_rollback
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.decisions import has_due
 from mgmt.orders.live import orders_revision
 from mgmt.orders.proof import BY_NAMES
@@ -54,7 +54,7 @@ def test_one_person_or_one_group_or_a_refusal_is_not_enough(conn: Connection, am
     for each in (amna, chandni):
         assert "not approved; another" in str(signed(conn, number, each))
     refuse_proposal(conn, number, "not needed", bilal.person, NOW)
-    with pytest.raises(NotApproved):
+    with pytest.raises(ApprovalRefusal):
         sign(conn, PARTY, number, answer_of(conn, number, bilal, "approved"), NOW)
 
     assert carried_out(conn) == [] and not has_open(conn)
@@ -151,18 +151,18 @@ def test_orders_do_not_see_the_approvals_of_lists_nor_lists_those_of_orders(
     ],
 )
 def test_what_is_not_whole_is_not_proposed(conn: Connection, amna: Signer, wanted: Rollback, why: str) -> None:
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         propose(conn, amna, wanted)
 
 
 def test_who_may_not_approve_proposes_nothing_and_no_list_has_a_hundred_proposals(
     conn: Connection, amna: Signer
 ) -> None:
-    with pytest.raises(NotApproved, match="another person must"):
+    with pytest.raises(ApprovalRefusal, match="another person must"):
         propose(conn, signer(conn, "dawud", "auditor"))
     for _ in range(MAX_WAITING):
         propose(conn, amna)
-    with pytest.raises(NotApproved, match="list pta: 100 proposals wait already"):
+    with pytest.raises(ApprovalRefusal, match="list pta: 100 proposals wait already"):
         propose(conn, amna)
 
 

@@ -6,9 +6,9 @@ import pytest
 from support.mgmt.desk import EARLIER, GOOD, OLDEST, PlayedControl
 from support.present import present
 
-from mgmt.contract.control import ControlFailed, Diff
+from mgmt.contract.control import ControlFailure, Diff
 from mgmt.lists.versions import collateral_of, compared, earlier_of, find_list, kept_lists, rollback_of
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 
 control = PlayedControl()
 
@@ -38,7 +38,7 @@ async def test_a_rollback_says_what_it_opens_and_closes_and_of_a_sealed_list_cou
     ("before", "to", "why"), [(EARLIER, OLDEST, f"{GOOD[:16]} is in force by now"), (GOOD, "d" * 64, "no earlier")]
 )
 async def test_what_is_not_there_any_more_is_not_proposed(before: str, to: str, why: str) -> None:
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         await rollback_of(control, present(await find_list(control, "pta")), before, to, "why", "T-1")
 
 
@@ -53,7 +53,7 @@ async def test_what_control_says_in_another_shape_is_no_answer(monkeypatch: pyte
     monkeypatch.setattr(control, "list_versions", lists)
     monkeypatch.setattr(control, "list_diff", diff)
 
-    with pytest.raises(ControlFailed, match="of lists"):
+    with pytest.raises(ControlFailure, match="of lists"):
         await kept_lists(control)
-    with pytest.raises(ControlFailed, match="of a comparison"):
+    with pytest.raises(ControlFailure, match="of a comparison"):
         await compared(control, pta, pta.older[0])

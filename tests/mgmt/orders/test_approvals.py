@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, fault_of, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, fault_of, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
 from parental.schema.orders import approvals, entries, orders
@@ -113,9 +113,9 @@ def test_while_its_host_is_blocked_nobody_proposes_or_signs_that_an_entry_is_let
     agree(conn, order)
     publish(conn)
 
-    with pytest.raises(NotApproved, match=r"entry 1: is in force by its whole host, .*: no rail holds it; nothing"):
+    with pytest.raises(ApprovalRefusal, match=r"entry 1: is in force by its whole host, .*: no rail holds it; nothing"):
         propose(conn, get_order(conn, order), proposal("held"), KHAN, NOW)
-    with pytest.raises(NotApproved, match=r"is in force by its whole host, .*: no rail holds it; not signed"):
+    with pytest.raises(ApprovalRefusal, match=r"is in force by its whole host, .*: no rail holds it; not signed"):
         approve(conn, number, ALI, NOW)
 
 
@@ -165,7 +165,7 @@ def test_what_a_rail_refuses_nobody_proposes(conn: Connection, value: str) -> No
     order = push(conn, value)
     publish(conn)
 
-    with pytest.raises(NotApproved, match=r"entry 1: is refused_protected \(.*\), which no one can approve"):
+    with pytest.raises(ApprovalRefusal, match=r"entry 1: is refused_protected \(.*\), which no one can approve"):
         agree(conn, order, proposal("held"))
 
 
@@ -183,7 +183,7 @@ def test_a_proposal_of_which_nothing_would_come_is_refused(conn: Connection, val
     order = push(conn, value)
     publish(conn)
 
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         agree(conn, order, proposal(kind))
 
 
@@ -192,7 +192,7 @@ def test_what_control_has_refused_since_it_was_proposed_is_not_approved(conn: Co
     number = propose(conn, get_order(conn, order), proposal("held"), KHAN, NOW)
     publish(conn)
 
-    with pytest.raises(NotApproved, match="which no one can approve; not signed"):
+    with pytest.raises(ApprovalRefusal, match="which no one can approve; not signed"):
         approve(conn, number, ALI, NOW)
 
 
@@ -267,7 +267,7 @@ def test_two_persons_keep_an_emergency_order_alive(conn: Connection) -> None:
 def test_one_person_or_one_group_is_not_two(conn: Connection, second: Person, why: str) -> None:
     number = propose(conn, get_order(conn, push(conn, URL)), proposal(), KHAN, NOW)
 
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         approve(conn, number, second, NOW)
 
 
@@ -287,13 +287,13 @@ def test_one_person_or_one_group_is_not_two(conn: Connection, second: Person, wh
 def test_a_proposal_says_why_by_whose_letter_what_else_and_until_when(
     conn: Connection, said: Proposal, why: str
 ) -> None:
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         propose(conn, get_order(conn, push(conn, URL)), said, KHAN, NOW)
 
 
 def test_child_abuse_material_is_widened_with_its_lists_owners_consent_alone(conn: Connection) -> None:
     order = get_order(conn, push(conn, URL, ground="PECA 22"))
-    with pytest.raises(NotApproved, match="has not consented"):
+    with pytest.raises(ApprovalRefusal, match="has not consented"):
         propose(conn, order, proposal(), KHAN, NOW)
 
     number = propose(conn, order, proposal(owner_consent="IWF letter 12"), KHAN, NOW)
@@ -316,9 +316,9 @@ def test_that_an_emergency_order_does_not_lapse_nobody_proposes_or_signs_once_it
 
     late = LAPSES + timedelta(minutes=5)
     over = "an emergency order that has lapsed"
-    with pytest.raises(NotApproved, match=f"approval 1: is of order 1: {over}; not signed; it needs a new order"):
+    with pytest.raises(ApprovalRefusal, match=f"approval 1: is of order 1: {over}; not signed; it needs a new order"):
         approve(conn, number, ALI, late)
-    with pytest.raises(NotApproved, match=f"order 1: {over}; nothing proposed; it needs a new order"):
+    with pytest.raises(ApprovalRefusal, match=f"order 1: {over}; nothing proposed; it needs a new order"):
         propose(conn, get_order(conn, order), WHOLE, KHAN, late)
     assert "approval given" not in [each["action"] for each in said(conn)]
 
@@ -347,7 +347,7 @@ def test_what_is_over_between_two_signatures_is_signed_no_more(
     number = propose(conn, get_order(conn, order), WHOLE, KHAN, NOW)
     conn.execute(update(orders).values(over))
 
-    with pytest.raises(NotApproved, match=f"approval 1: is of order 1: {why}"):
+    with pytest.raises(ApprovalRefusal, match=f"approval 1: is of order 1: {why}"):
         approve(conn, number, ALI, NOW)
 
 
@@ -366,7 +366,7 @@ def test_a_withdrawn_order_is_approved_no_more(conn: Connection) -> None:
     order = push(conn, URL)
     withdraw_order(conn, order, "x", NOW, CONTROL)
 
-    with pytest.raises(NotApproved, match="withdrawn"):
+    with pytest.raises(ApprovalRefusal, match="withdrawn"):
         propose(conn, get_order(conn, order), proposal(), KHAN, NOW)
 
 

@@ -10,7 +10,7 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, propose
 from mgmt.orders.dates import (
     EXPIRED_AS_ORDERED,
     check_dates,
@@ -29,7 +29,7 @@ from mgmt.orders.states import State, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
 from parental.schema.orders import orders
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 KARACHI = ZoneInfo("Asia/Karachi")
 ORDER = Order("PTA", "1", "g", "subtree", None, False, (("a.test", "subtree"), ("no name at all", "subtree")))
@@ -40,7 +40,7 @@ DAY = timedelta(days=1)
 
 def put(conn: Connection, order: Order, *, corrects: str | None = None) -> int:
     before = None if corrects is None else correctable(conn, "PTA", corrects)
-    judged = judge_entries(order, Protected())
+    judged = judge_entries(order, ProtectedNames())
     return put_order(conn, order, judged, b"{}", NOW, CONTROL, corrected=before, rules=Rules(zone=KARACHI))
 
 
@@ -116,7 +116,7 @@ def test_what_is_held_lapses_too_and_two_persons_do_not_bring_it_back(conn: Conn
     assert statuses(conn, order) == [("expired", EXPIRED_AS_ORDERED)]
 
     proposal = Proposal(kind="held", number=1, reason="r", reference="L", collateral="c", expires=NOW + 9 * DAY)
-    with pytest.raises(NotApproved, match="order 1: its last day is over; nothing proposed; it needs a new order"):
+    with pytest.raises(ApprovalRefusal, match="order 1: its last day is over; nothing proposed; it needs a new order"):
         propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
 
 

@@ -10,13 +10,13 @@ from support.mgmt.orders import NOW, publish, push, statuses
 from mgmt.orders.approvals import Person, Proposal, approve, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import get_order
-from rules.names.protected import Protected
-from rules.names.watched import Watched
+from rules.names.protected import ProtectedNames
+from rules.names.watched import WatchedNames
 from rules.watch.critical import critical
 
 KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=9)
-BOX: dict[str, Any] = {"protected": Protected(watched=Watched(critical()))}
+BOX: dict[str, Any] = {"protected": ProtectedNames(watched=WatchedNames(critical()))}
 
 
 def proposal(kind: str, collateral: str) -> Proposal:

@@ -9,10 +9,10 @@ from support.present import present
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.judge import host_of_entry, judge_entries, network_of_entry, parse_order, wire_of
 from mgmt.orders.model import ADDRESS, STATUSES, name_text
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
-NOTHING = Protected()
+NOTHING = ProtectedNames()
 
 
 def read(**changes: Any) -> Any:
@@ -87,7 +87,7 @@ def test_one_name_in_two_scopes_is_no_duplicate() -> None:
 def test_a_protected_name_and_a_public_suffix_are_refused_where_they_would_be_blocked(
     value: str, scope: str, status: str
 ) -> None:
-    [entry] = judge_entries(read(entries=[value], scope=scope), Protected(["portal.isp.example"]))
+    [entry] = judge_entries(read(entries=[value], scope=scope), ProtectedNames(["portal.isp.example"]))
 
     assert entry.status == status
     assert (entry.reason is not None) == (status != "pending")

@@ -9,7 +9,7 @@ import pytest
 from mgmt.orders.letter_file import (
     NO_READER,
     Letters,
-    LetterUnread,
+    UnreadLetter,
     corrected_named,
     entries_of,
     judge_rows,
@@ -18,7 +18,7 @@ from mgmt.orders.letter_file import (
 from mgmt.orders.model import Order
 from rules.errors import BadList
 from rules.lists.letter import Letter, Row
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 ROWS = [Row("2", "a.example", "exact", "PTA/1", None), Row("3", "", None, None, "no cell of the row holds a name")]
 
@@ -47,7 +47,7 @@ def test_a_row_keeps_its_place_its_scope_and_its_fault() -> None:
     found = Letter("utf-8", ROWS)
     order = Order("PTA", "1", "g", "subtree", None, False, entries_of(found, "subtree"))
 
-    judged = judge_rows(order, found, Protected())
+    judged = judge_rows(order, found, ProtectedNames())
     assert [(each.place, each.mode, each.status) for each in judged] == [
         ("2", "exact", "pending"),
         ("3", None, "invalid"),
@@ -56,7 +56,7 @@ def test_a_row_keeps_its_place_its_scope_and_its_fault() -> None:
 
 
 async def test_where_nothing_reads_files_the_sender_is_told_so() -> None:
-    with pytest.raises(LetterUnread, match=NO_READER):
+    with pytest.raises(UnreadLetter, match=NO_READER):
         await Letters(None).read(b"URL\na.example\n", None)
 
 

@@ -10,7 +10,7 @@ from support.mgmt.orders import NOW, RECEIPT, publish, rails
 from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval, signed
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
 from mgmt.orders.dates import for_review
 from mgmt.orders.decisions import settle
 from mgmt.orders.letters import keep_letters
@@ -19,7 +19,7 @@ from mgmt.orders.sealed_messages import Message, Reading, keep_reading, messages
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
-from mgmt.orders.versions import Superseded, correctable
+from mgmt.orders.versions import VersionConflict, correctable
 from parental.schema.orders import approvals, orders
 
 KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
@@ -82,7 +82,7 @@ def test_one_person_or_one_group_is_not_two(conn: Connection, order: int) -> Non
     number = propose(conn, get_order(conn, order), AGREED, KHAN, NOW)
 
     for other in (KHAN, Person("C. Raza", "compliance", "root"), Person("A. Khan", "approver", "root")):
-        with pytest.raises(NotApproved):
+        with pytest.raises(ApprovalRefusal):
             approve(conn, number, other, NOW)
     of_it = update(approvals).where(approvals.c.id == number)
     for name, group in (("A. Khan", "approver"), ("B. Ali", "compliance")):
@@ -120,7 +120,7 @@ def test_an_order_in_clear_is_no_sealed_one_and_cannot_be_agreed_to_as_such(conn
     message = Message(b"", "plain")
     number = put_order(conn, sealed_order("PTA", "CA/2", "g", None, message), [], b"{}", NOW, CONTROL)
 
-    with pytest.raises(NotApproved, match="no sealed order that was read"):
+    with pytest.raises(ApprovalRefusal, match="no sealed order that was read"):
         propose(conn, get_order(conn, number), AGREED, KHAN, NOW)
 
 
@@ -193,7 +193,7 @@ def test_one_that_workers_serve_is_enforced_though_control_ended_before_it_wrote
 
 
 def test_no_correction_in_clear_takes_the_place_of_one_that_came_encrypted(conn: Connection, order: int) -> None:
-    with pytest.raises(Superseded, match="CA/1: it came encrypted; not corrected, nothing stored; push"):
+    with pytest.raises(VersionConflict, match="CA/1: it came encrypted; not corrected, nothing stored; push"):
         correctable(conn, "PTA", "CA/1")
 
 

@@ -11,7 +11,7 @@ from support.mgmt.signing import BY_PASSKEYS, PARTY, WIDER, Signer, answer_of, p
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import signatures
-from mgmt.orders.approvals import NotApproved, Person, approve, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, approve, propose
 from mgmt.orders.signatures import (
     APPROVED,
     PROPOSED,
@@ -74,7 +74,7 @@ def test_a_role_that_approves_nothing_neither_proposes_nor_signs(
     other = signer(conn, "esha", role)
 
     assert f"role {role}" in str(signed(conn, number, amna, other))
-    with pytest.raises(NotApproved, match=f"role {role}"):
+    with pytest.raises(ApprovalRefusal, match=f"role {role}"):
         propose_at_desk(conn, get_order(conn, 1), WIDER, other.person.mail, "desk", NOW)
 
 
@@ -93,9 +93,9 @@ def test_a_person_whose_account_has_ended_signs_proposes_and_refuses_nothing(
     signed(conn, number, amna)
 
     assert "the passkey's answer is ended; not signed" in str(signed(conn, number, bilal, at=ENDS))
-    with pytest.raises(NotApproved, match="ended, role compliance"):
+    with pytest.raises(ApprovalRefusal, match="ended, role compliance"):
         propose_at_desk(conn, get_order(conn, 1), WIDER, amna.person.mail, "desk", ENDS)
-    with pytest.raises(NotApproved, match="ended, role approver"):
+    with pytest.raises(ApprovalRefusal, match="ended, role approver"):
         refuse_proposal(conn, number, "too wide", find_person(conn, bilal.person.mail), ENDS)
     assert signed(conn, number, bilal, at=ENDS - timedelta(seconds=1)) is None
 
@@ -133,7 +133,7 @@ def test_one_passkey_cannot_be_both_persons_in_the_database(
 
 
 def test_a_proposal_of_the_desk_is_not_approved_by_a_name(conn: Connection, number: int) -> None:
-    with pytest.raises(NotApproved, match=f"/desk/approvals/{number}"):
+    with pytest.raises(ApprovalRefusal, match=f"/desk/approvals/{number}"):
         approve(conn, number, Person("B. Ali", "approver", "root"), NOW)
 
 
@@ -141,7 +141,7 @@ def test_a_proposal_by_names_is_not_signed(conn: Connection, bilal: Signer) -> N
     order = get_order(conn, push(conn, "https://shared.test/a"))
     number = propose(conn, order, WIDER, Person("A. Khan", "compliance", "root"), NOW)
 
-    with pytest.raises(NotApproved, match="no signature is due"):
+    with pytest.raises(ApprovalRefusal, match="no signature is due"):
         sign(conn, PARTY, number, "{}", NOW)
 
 
@@ -151,12 +151,12 @@ def test_what_waits_of_one_order_has_a_limit(
     monkeypatch.setattr(signatures, "MAX_WAITING", 2)
     proposed(conn, 1, WIDER, amna)
 
-    with pytest.raises(NotApproved, match="2 proposals wait already"):
+    with pytest.raises(ApprovalRefusal, match="2 proposals wait already"):
         proposed(conn, 1, WIDER, amna)
 
 
 def test_nobody_unknown_proposes(conn: Connection) -> None:
-    with pytest.raises(NotApproved, match="no person of the desk"):
+    with pytest.raises(ApprovalRefusal, match="no person of the desk"):
         propose_at_desk(conn, get_order(conn, push(conn, "a.test")), WIDER, "nobody@isp.example", "desk", NOW)
 
 
@@ -169,7 +169,7 @@ def test_what_one_person_has_refused_no_one_signs_and_control_ends_it(
     refuse_proposal(conn, number, " not in the letter ", bilal.person, NOW)
 
     assert part_due(conn, row_of_approval(conn, number)) is None
-    with pytest.raises(NotApproved, match="no signature is due"):
+    with pytest.raises(ApprovalRefusal, match="no signature is due"):
         sign(conn, PARTY, number, answer, NOW)
     publish(conn, proof=BY_PASSKEYS)
     assert row_of_approval(conn, number).lapsed_ms is not None
@@ -182,14 +182,14 @@ def test_what_one_person_has_refused_no_one_signs_and_control_ends_it(
 def test_a_refusal_needs_a_reason_a_role_and_something_that_waits(
     conn: Connection, number: int, amna: Signer, bilal: Signer
 ) -> None:
-    with pytest.raises(NotApproved, match="why: missing"):
+    with pytest.raises(ApprovalRefusal, match="why: missing"):
         refuse_proposal(conn, number, " ", bilal.person, NOW)
-    with pytest.raises(NotApproved, match="role support"):
+    with pytest.raises(ApprovalRefusal, match="role support"):
         refuse_proposal(conn, number, "no", signer(conn, "esha", "support").person, NOW)
-    with pytest.raises(NotApproved, match="no proposal waits"):
+    with pytest.raises(ApprovalRefusal, match="no proposal waits"):
         refuse_proposal(conn, 99, "no", bilal.person, NOW)
     signed(conn, number, amna, bilal)
-    with pytest.raises(NotApproved, match="waits for no signature"):
+    with pytest.raises(ApprovalRefusal, match="waits for no signature"):
         refuse_proposal(conn, number, "no", bilal.person, NOW)
 
 

@@ -16,7 +16,7 @@ from mgmt.orders.states import NEXT, NoStep, State, last_state, step, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from parental.schema.orders import order_steps, orders
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_publication_that_changes_nothing_of_an_order_leaves_it_confirmed(conn
 
 def test_what_was_confirmed_is_enforced_in_part_once_a_rail_refuses_an_entry_of_it(conn: Connection) -> None:
     order = push(conn, "a.test", "www.bank.test")
-    publish(conn, protected=Protected())
+    publish(conn, protected=ProtectedNames())
     for state in (State.VERIFIED, State.CONFIRMED):
         step(conn, order, state, NOW, "verifier")
     publish(conn)

@@ -15,7 +15,7 @@ from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
 from mgmt.orders.proof import BY_NAMES
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
@@ -45,7 +45,7 @@ def conn(engine: Engine) -> Iterator[Any]:
 
 def put(conn: Connection, ref: Any, *names: Any, issuer: str = "PTA") -> Any:
     order = Order(issuer, ref, "g", "subtree", None, False, tuple((f"{name}.example", "subtree") for name in names))
-    return orders.put_order(conn, order, judge_entries(order, Protected()), b"original", NOW, CONTROL)
+    return orders.put_order(conn, order, judge_entries(order, ProtectedNames()), b"original", NOW, CONTROL)
 
 
 def test_what_is_pending_is_compiled_and_only_an_acknowledgement_makes_it_enforced(conn: Connection) -> None:

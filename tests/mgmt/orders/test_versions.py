@@ -10,7 +10,7 @@ from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, status
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, digest_of, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, digest_of, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.confirmation.verifications import Verification, put_verification, revision_of
 from mgmt.orders.dates import lapse_due
@@ -20,9 +20,9 @@ from mgmt.orders.live import live_entries
 from mgmt.orders.model import Order
 from mgmt.orders.states import State, steps_of
 from mgmt.orders.store import find_order, get_order, order_json, put_order, withdraw_entries, withdraw_order
-from mgmt.orders.versions import Superseded, changes_between, changes_of, correctable, refuse_replaced, versions_of
+from mgmt.orders.versions import VersionConflict, changes_between, changes_of, correctable, refuse_replaced, versions_of
 from parental.schema.orders import orders
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 DAY = timedelta(days=1)
 
@@ -32,7 +32,7 @@ def correct(conn: Connection, corrects: str, ref: str, *values: str, **more: Any
     order = Order(
         "PTA", ref, "g", "subtree", None, False, tuple((each, "subtree") for each in values), corrects, **more
     )
-    judged, before = judge_entries(order, Protected()), correctable(conn, "PTA", corrects)
+    judged, before = judge_entries(order, ProtectedNames()), correctable(conn, "PTA", corrects)
     return put_order(conn, order, judged, b"{}", NOW, CONTROL, corrected=before)
 
 
@@ -261,7 +261,7 @@ def test_an_emergency_order_which_lapses_takes_the_place_of_no_order_that_lasts(
     push(conn, "b.test", ref="E/1", emergency=True)
 
     with pytest.raises(
-        Superseded, match="PTA 1: it lasts, and an emergency order lapses; not corrected, nothing stored"
+        VersionConflict, match="PTA 1: it lasts, and an emergency order lapses; not corrected, nothing stored"
     ):
         correctable(conn, "PTA", "1", is_emergency=True)
     assert correctable(conn, "PTA", "E/1", is_emergency=True).ref == "E/1"
@@ -280,7 +280,9 @@ def test_an_emergency_order_that_two_persons_have_confirmed_lasts_and_no_emergen
     confirm_emergency(conn, order)
     publish(conn)
 
-    with pytest.raises(Superseded, match="PTA E/1: it lasts, and an emergency order lapses; not corrected, nothing"):
+    with pytest.raises(
+        VersionConflict, match="PTA E/1: it lasts, and an emergency order lapses; not corrected, nothing"
+    ):
         correctable(conn, "PTA", "E/1", is_emergency=True)
 
     second = correct(conn, "E/1", "2", "a.test", "b.test")  # which lasts itself
@@ -299,7 +301,7 @@ def test_an_emergency_order_that_has_lapsed_is_not_corrected_and_the_sender_read
     assert statuses(conn, order)[0][0] == "expired"
 
     why = "PTA E/1: it has lapsed; not corrected, nothing stored; push a new order, without corrects"
-    with pytest.raises(Superseded, match=why):
+    with pytest.raises(VersionConflict, match=why):
         correctable(conn, "PTA", "E/1", is_emergency=is_emergency)
 
 
@@ -319,7 +321,7 @@ def test_nothing_is_proposed_of_an_order_that_was_corrected(conn: Connection) ->
     correct(conn, "1", "1/C1", "a.test")
     publish(conn)
 
-    with pytest.raises(NotApproved, match="order 1: corrected by order 2; nothing proposed; look at that one"):
+    with pytest.raises(ApprovalRefusal, match="order 1: corrected by order 2; nothing proposed; look at that one"):
         agree(conn, order, 1)
 
 
@@ -346,7 +348,7 @@ def test_an_order_that_is_over_is_not_corrected_and_the_sender_reads_what_to_do(
     else:
         correct(conn, "1", "1/C1", "b.test")
 
-    with pytest.raises(Superseded, match=why):
+    with pytest.raises(VersionConflict, match=why):
         correct(conn, "1", "2", "c.test")
     assert find_order(conn, "PTA", "2") is None
 
@@ -372,7 +374,9 @@ def test_the_newest_version_alone_is_withdrawn_and_takes_the_others_with_it(conn
     publish(conn)
     second = correct(conn, "1", "1/C1", "198.51.100.7")  # held: the order is in force still
     publish(conn)
-    with pytest.raises(Superseded, match=r"PTA 1: 1/C1 \(order 2\) has corrected it; nothing withdrawn; withdraw that"):
+    with pytest.raises(
+        VersionConflict, match=r"PTA 1: 1/C1 \(order 2\) has corrected it; nothing withdrawn; withdraw that"
+    ):
         refuse_replaced(conn, get_order(conn, order))
 
     withdraw_order(conn, second, "court", NOW, CONTROL)
@@ -401,7 +405,9 @@ def test_a_correction_in_the_name_of_another_issuer_replaces_nothing(conn: Conne
     order = push(conn, "a.test")
     publish(conn)
     lie = Order("SMPRA", "1", "g", "subtree", None, False, (("b.test", "subtree"),))
-    put_order(conn, lie, judge_entries(lie, Protected()), b"{}", NOW, CONTROL, corrected=correctable(conn, "PTA", "1"))
+    put_order(
+        conn, lie, judge_entries(lie, ProtectedNames()), b"{}", NOW, CONTROL, corrected=correctable(conn, "PTA", "1")
+    )
     publish(conn)
 
     assert statuses(conn, order) == [("enforced", None)]
@@ -421,7 +427,7 @@ def test_changes_name_what_opens_and_what_is_new_and_count_what_stays(conn: Conn
     assert found.n_kept == 1
     assert changes_of(conn, get_order(conn, order)) is None
 
-    judged = list(judge_entries(Order("PTA", "2", "g", "exact", None, False, (("b.test", "exact"),)), Protected()))
+    judged = list(judge_entries(Order("PTA", "2", "g", "exact", None, False, (("b.test", "exact"),)), ProtectedNames()))
     foreseen = changes_between(conn, second, judged)
     assert [row.value for row in foreseen.opened] == ["B.Test.", "out.test"]  # of another scope: another entry
     assert [each.value for each in foreseen.added] == ["b.test"]

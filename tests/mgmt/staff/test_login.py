@@ -8,7 +8,7 @@ from support.mgmt.events import events_of
 from support.mgmt.staff_desk import PASSWORD, AddPerson, code_at
 
 from mgmt.staff.attempts import CODES_WINDOW_S, FREE, SLOW_AFTER, WRONG_CODES
-from mgmt.staff.login import MAX_WAITING, Login, Tried, Wait, enrol, owner_of_code
+from mgmt.staff.login import MAX_WAITING, Login, LoginAttempt, Wait, enrol, owner_of_code
 from mgmt.staff.passwords import totp_text
 from mgmt.staff.secret_box import SecretBox
 from parental.schema.staff import staff_passwords
@@ -46,9 +46,9 @@ async def secret(login: Login, engine: Engine, add: AddPerson) -> str:
     return secret
 
 
-def tried(secret: str, **other: str) -> Tried:
+def tried(secret: str, **other: str) -> LoginAttempt:
     said = {"mail": MAIL, "password": PASSWORD, "code": code_at(secret, LATER), "client": "192.0.2.1", **other}
-    return Tried(**said, before="")
+    return LoginAttempt(**said, before="")
 
 
 async def test_the_secret_of_the_codes_is_sealed_in_the_database(engine: Engine, secret: str, login: Login) -> None:

@@ -12,7 +12,7 @@ from mgmt.ledger.event import CONTROL, Actor
 from mgmt.staff.issuers import Issuer, IssuerKey, put_issuer, put_key
 from mgmt.staff.people import DISABLED, set_state
 from mgmt.staff.review import UNUSED, note_review, review_of
-from mgmt.staff.tokens import Wanted, create_token, make_token
+from mgmt.staff.tokens import TokenRequest, create_token, make_token
 from parental.schema.access import issuers, tokens
 from parental.schema.orders import orders
 from parental.store.database import reading, writing
@@ -66,8 +66,8 @@ def test_an_account_stands_in_it_with_its_end_which_is_noted_before_it_comes(eng
 def test_a_token_stands_in_it_with_scopes_and_end_and_what_is_wrong_with_it(engine: Engine) -> None:
     scopes = frozenset({"status.read"})
     with writing(engine) as conn:
-        make_token(conn, Wanted(("engineer",), scopes=scopes, label="monitor"), CONTROL, NOW)
-        make_token(conn, Wanted(("auditor",), life=timedelta(days=20)), CONTROL, NOW)
+        make_token(conn, TokenRequest(("engineer",), scopes=scopes, label="monitor"), CONTROL, NOW)
+        make_token(conn, TokenRequest(("auditor",), life=timedelta(days=20)), CONTROL, NOW)
         conn.execute(update(tokens).where(tokens.c.id == 1).values(last_used_s=int(NOW.timestamp())))
 
         now, later = (review_of(conn, at).tokens for at in (NOW, NOW + UNUSED + timedelta(seconds=1)))

@@ -11,7 +11,7 @@ from mgmt.staff.permissions import Reach
 from mgmt.staff.tokens import (
     LIFE,
     LONGEST_LIFE,
-    Wanted,
+    TokenRequest,
     create_token,
     iter_tokens,
     make_token,
@@ -49,25 +49,25 @@ def test_an_operators_token_has_the_roles_engineer_and_compliance(engine: Engine
 @pytest.mark.parametrize(
     "wanted",
     [
-        Wanted(()),
-        Wanted(("root",)),
-        Wanted(("parent",)),
-        Wanted(("engineer",), subscriber=7),
-        Wanted(("parent", "engineer"), subscriber=7),
-        Wanted(("regulator",)),
-        Wanted(("compliance",), issuer="PTA"),
-        Wanted(("regulator", "engineer"), issuer="PTA"),
-        Wanted(("auditor",), scopes=frozenset()),
-        Wanted(("auditor",), scopes=frozenset({"orders.push"})),
-        Wanted(("auditor",), scopes=frozenset({"everything"})),
-        Wanted(("auditor",), life=timedelta(0)),
-        Wanted(("auditor",), life=LONGEST_LIFE + timedelta(seconds=1)),
-        Wanted(("auditor",), label="x" * 81),
-        Wanted(("auditor",), label="two\nlines"),
+        TokenRequest(()),
+        TokenRequest(("root",)),
+        TokenRequest(("parent",)),
+        TokenRequest(("engineer",), subscriber=7),
+        TokenRequest(("parent", "engineer"), subscriber=7),
+        TokenRequest(("regulator",)),
+        TokenRequest(("compliance",), issuer="PTA"),
+        TokenRequest(("regulator", "engineer"), issuer="PTA"),
+        TokenRequest(("auditor",), scopes=frozenset()),
+        TokenRequest(("auditor",), scopes=frozenset({"orders.push"})),
+        TokenRequest(("auditor",), scopes=frozenset({"everything"})),
+        TokenRequest(("auditor",), life=timedelta(0)),
+        TokenRequest(("auditor",), life=LONGEST_LIFE + timedelta(seconds=1)),
+        TokenRequest(("auditor",), label="x" * 81),
+        TokenRequest(("auditor",), label="two\nlines"),
     ],
     ids=str,
 )
-def test_a_token_that_cannot_be_is_not_made_and_leaves_no_event(engine: Engine, wanted: Wanted) -> None:
+def test_a_token_that_cannot_be_is_not_made_and_leaves_no_event(engine: Engine, wanted: TokenRequest) -> None:
     with writing(engine) as conn:
         with pytest.raises(ValueError, match="no token created; "):
             make_token(conn, wanted, CONTROL, NOW)
@@ -76,7 +76,7 @@ def test_a_token_that_cannot_be_is_not_made_and_leaves_no_event(engine: Engine, 
 
 
 def test_a_list_shows_all_but_the_text(engine: Engine) -> None:
-    wanted = Wanted(("regulator",), issuer="PTA", scopes=frozenset({"orders.read"}), label="the desk in Lahore")
+    wanted = TokenRequest(("regulator",), issuer="PTA", scopes=frozenset({"orders.read"}), label="the desk in Lahore")
     with writing(engine) as conn:
         made = make_token(conn, wanted, SOMEBODY, NOW, may_know_issuer=True)
         (shown,) = iter_tokens(conn)
@@ -98,7 +98,7 @@ def test_a_list_shows_all_but_the_text(engine: Engine) -> None:
 
 def test_making_and_revoking_are_events_and_a_second_revocation_is_none(engine: Engine) -> None:
     with writing(engine) as conn:
-        number = make_token(conn, Wanted(("auditor",), scopes=frozenset({"audit.blocks"})), SOMEBODY, NOW).number
+        number = make_token(conn, TokenRequest(("auditor",), scopes=frozenset({"audit.blocks"})), SOMEBODY, NOW).number
         assert revoke_token(conn, number, SOMEBODY) and not revoke_token(conn, number, SOMEBODY)
 
         found = events_of(conn, "staff")
@@ -116,14 +116,14 @@ def test_making_and_revoking_are_events_and_a_second_revocation_is_none(engine: 
 
 def test_the_number_of_a_revoked_token_is_never_given_again(engine: Engine) -> None:
     with writing(engine) as conn:
-        first = make_token(conn, Wanted(("auditor",)), CONTROL, NOW)
+        first = make_token(conn, TokenRequest(("auditor",)), CONTROL, NOW)
         revoke_token(conn, first.number, CONTROL)
 
-        assert make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number > first.number
+        assert make_token(conn, TokenRequest(("auditor",)), CONTROL, NOW).number > first.number
 
 
 def test_an_issuer_that_a_token_names_first_becomes_known_only_where_the_box_says_so(engine: Engine) -> None:
-    wanted = Wanted(("regulator",), issuer="A court")
+    wanted = TokenRequest(("regulator",), issuer="A court")
     with writing(engine) as conn:
         with pytest.raises(ValueError, match="not known; no token created"):
             make_token(conn, wanted, CONTROL, NOW)
@@ -134,10 +134,12 @@ def test_an_issuer_that_a_token_names_first_becomes_known_only_where_the_box_say
 
 
 def test_what_goes_beyond_a_maker_is_named() -> None:
-    regulator = Wanted(("regulator",), issuer="PTA")
+    regulator = TokenRequest(("regulator",), issuer="PTA")
 
-    assert regulator.beyond(Wanted(("compliance",)).permissions()) == []
-    assert Wanted(("compliance",), scopes=frozenset({"orders.push"})).beyond(regulator.permissions()) == ["orders.push"]
+    assert regulator.beyond(TokenRequest(("compliance",)).permissions()) == []
+    assert TokenRequest(("compliance",), scopes=frozenset({"orders.push"})).beyond(regulator.permissions()) == [
+        "orders.push"
+    ]
     assert regulator.beyond({"orders.push": Reach.OWN}) == ["orders.read", "orders.withdraw"]
 
 

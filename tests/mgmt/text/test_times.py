@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mgmt.text.language import language
-from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, held_words, plain, state_words
+from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, held_words, plain, state_words
 from parental.calendar.card import Card, Kind
 from parental.calendar.conflicts import Sort, conflicts_of
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.quota import Quota
 from parental.calendar.resolution import week_of
-from parental.calendar.state import Is, State
+from parental.calendar.state import Openness, State
 from parental.calendar.sun import Turn
 from parental.policy.profile import Profile
 from parental.policy.schedule import Schedule
@@ -76,20 +76,24 @@ def test_a_familys_own_name_is_shown_as_it_was_given() -> None:
 @pytest.mark.parametrize(
     ("state", "left", "words"),
     [
-        (State(Is.OPEN, "", None, None, NOW + timedelta(minutes=30)), None, "Open until 9:30 pm"),
-        (State(Is.OPEN, "", None, None, None), None, "Open"),
-        (State(Is.CLOSED, "schedule", SLEEP, None, NOW + timedelta(hours=9)), None, "Sleep: closed until 6:00 am"),
-        (State(Is.CLOSED, "schedule", None, None, NOW + timedelta(hours=9)), None, "Closed until 6:00 am"),
-        (State(Is.PARTLY, "schedule", None, SOFT, None), None, "Only some sites are open"),
-        (State(Is.CLOSED, "pause", None, None, None), None, "Paused"),
-        (State(Is.CLOSED, "closed_until", None, None, NOW + timedelta(hours=1)), None, "Closed until 10:00 pm"),
-        (State(Is.CLOSED, "quota", None, None, None), timedelta(), "Today's time is used up"),
+        (State(Openness.OPEN, "", None, None, NOW + timedelta(minutes=30)), None, "Open until 9:30 pm"),
+        (State(Openness.OPEN, "", None, None, None), None, "Open"),
         (
-            State(Is.CLOSED, "quota", None, None, None),
+            State(Openness.CLOSED, "schedule", SLEEP, None, NOW + timedelta(hours=9)),
+            None,
+            "Sleep: closed until 6:00 am",
+        ),
+        (State(Openness.CLOSED, "schedule", None, None, NOW + timedelta(hours=9)), None, "Closed until 6:00 am"),
+        (State(Openness.PARTLY, "schedule", None, SOFT, None), None, "Only some sites are open"),
+        (State(Openness.CLOSED, "pause", None, None, None), None, "Paused"),
+        (State(Openness.CLOSED, "closed_until", None, None, NOW + timedelta(hours=1)), None, "Closed until 10:00 pm"),
+        (State(Openness.CLOSED, "quota", None, None, None), timedelta(), "Today's time is used up"),
+        (
+            State(Openness.CLOSED, "quota", None, None, None),
             timedelta(minutes=35),
             "Screen time has not started: 35 minutes left",
         ),
-        (State(Is.OPEN, "", None, None, None), timedelta(minutes=35), "Screen time: 35 minutes left"),
+        (State(Openness.OPEN, "", None, None, None), timedelta(minutes=35), "Screen time: 35 minutes left"),
     ],
 )
 def test_what_holds_now_is_told_in_words(state: State, left: timedelta | None, words: str) -> None:
@@ -112,7 +116,7 @@ def test_what_closes_besides_screen_time_is_told_with_it(hour: int, used_s: int,
     cards, calendar = (SLEEP, Card(Kind.HOMEWORK, 15 * 60, 60, allowed=SOFT, id=2)), Calendar()
     quota, at = Quota(60, NOW.date(), used_s), NOW.replace(hour=hour)
     week = Schedule(week_of(cards, calendar, NOW.date()), "Asia/Karachi")
-    held = Held(Profile(schedule=week, closures=(quota.closure(),)), cards, calendar, quota)
+    held = ProfileTimes(Profile(schedule=week, closures=(quota.closure(),)), cards, calendar, quota)
 
     assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
 
@@ -134,7 +138,7 @@ def test_screen_time_that_midnight_or_hours_end_is_told_by_when_and_not_by_what_
         midnight_s = int((NOW.replace(hour=0) + timedelta(days=1)).timestamp())
         quota = quota.start(int(at.replace(minute=started).timestamp()), NOW.date(), midnight_s)
     week = Schedule(week_of(cards, Calendar(), NOW.date()), "Asia/Karachi")
-    held = Held(Profile(schedule=week, closures=(quota.closure(),)), cards, Calendar(), quota)
+    held = ProfileTimes(Profile(schedule=week, closures=(quota.closure(),)), cards, Calendar(), quota)
 
     assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
 
@@ -149,7 +153,7 @@ def test_screen_time_that_midnight_or_hours_end_is_told_by_when_and_not_by_what_
 def test_hours_that_would_leave_open_what_no_list_holds_are_told_as_closed(kinds: set[str], words: str) -> None:
     cards, calendar, at = (Card(Kind.HOMEWORK, 15 * 60, 60, allowed=SOFT),), Calendar(), NOW.replace(hour=15)
     week = Schedule(week_of(cards, calendar, NOW.date()), "Asia/Karachi")
-    held = Held(Profile(schedule=week), cards, calendar, None).as_told(kinds)
+    held = ProfileTimes(Profile(schedule=week), cards, calendar, None).as_told(kinds)
 
     assert plain(held_words(held, held.state_at(at), at, language("en"))) == words
 

@@ -12,7 +12,7 @@ from fastpath.images.verdict import Reason
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.resolution import week_of
-from parental.calendar.state import Is, next_change, preview, state_at
+from parental.calendar.state import Openness, next_change, preview, state_at
 from parental.policy.profile import CLOSURES, OPENS, UNTIL_RESUMED, Profile, Span, allowed_at, lock_reason
 from parental.policy.schedule import Schedule
 
@@ -39,32 +39,37 @@ def span(kind: str, begin: datetime, end: datetime) -> Span:
 def test_it_is_open_until_the_next_card() -> None:
     found = state_at(planned(), CARDS, Calendar(), at(12))
 
-    assert (found.state, found.why, found.until) == (Is.OPEN, "", at(16))
+    assert (found.state, found.why, found.until) == (Openness.OPEN, "", at(16))
 
 
 def test_a_soft_card_leaves_what_it_allows_until_its_end() -> None:
     found = state_at(planned(), CARDS, Calendar(), at(16, 30))
 
-    assert (found.state, found.card, found.allowed, found.until) == (Is.PARTLY, HOMEWORK, frozenset({"social"}), at(18))
+    assert (found.state, found.card, found.allowed, found.until) == (
+        Openness.PARTLY,
+        HOMEWORK,
+        frozenset({"social"}),
+        at(18),
+    )
 
 
 def test_a_full_card_is_named_after_midnight_too() -> None:
     found = state_at(planned(), CARDS, Calendar(), at(3, 0, 4))
 
-    assert (found.state, found.why, found.card, found.until) == (Is.CLOSED, "schedule", SLEEP, at(6, 30, 4))
+    assert (found.state, found.why, found.card, found.until) == (Openness.CLOSED, "schedule", SLEEP, at(6, 30, 4))
 
 
 def test_more_minutes_are_why_it_is_open_at_night() -> None:
     found = state_at(planned(grants=(span("plus", at(21, 30), at(22)),)), CARDS, Calendar(), at(21, 45))
 
-    assert (found.state, found.why, found.until) == (Is.OPEN, "plus", at(22))
+    assert (found.state, found.why, found.until) == (Openness.OPEN, "plus", at(22))
 
 
 @pytest.mark.parametrize("kind", ["pause", "closed_until", "quota"])
 def test_a_closure_is_named(kind: str) -> None:
     found = state_at(planned(closures=(span(kind, at(11), at(13)),)), CARDS, Calendar(), at(12))
 
-    assert (found.state, found.why, found.card, found.until) == (Is.CLOSED, kind, None, at(13))
+    assert (found.state, found.why, found.card, found.until) == (Openness.CLOSED, kind, None, at(13))
 
 
 def test_a_quota_that_a_grant_opens_is_not_why_it_is_closed() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from parental.errors import BadPerson
 from parental.people import accounts, children, intake
 from parental.people.accounts import Account
-from parental.people.intake import Outcome, Wanted
+from parental.people.intake import LineSpec, Outcome
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.profiles import iter_holders, prefixes_of
@@ -21,11 +21,11 @@ MAC = "mac:02:00:00:00:00:07"
 HOME = ("192.0.2.7", "2001:db8:7::/48", MAC)
 
 
-def wanted(number: int, *prefixes: str, label: str = "Line", **more: Any) -> Wanted:
-    return Wanted(Subscriber(number, label, tuple(map(parse_prefix, prefixes))), **more)
+def wanted(number: int, *prefixes: str, label: str = "Line", **more: Any) -> LineSpec:
+    return LineSpec(Subscriber(number, label, tuple(map(parse_prefix, prefixes))), **more)
 
 
-def put(conn: Connection, *rows: Wanted) -> Outcome:
+def put(conn: Connection, *rows: LineSpec) -> Outcome:
     return intake.provision(conn, list(enumerate(rows)), NOON)
 
 

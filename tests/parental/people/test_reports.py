@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from parental.errors import BadPerson
 from parental.people import children
-from parental.people.reports import DAYS, Met, count, days_of, forget, keep_for, totals_of
+from parental.people.reports import DAYS, Encounter, count, days_of, forget, keep_for, totals_of
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber, parse_prefix
@@ -27,13 +27,13 @@ def child(household: Connection) -> int:
 def test_what_a_child_meets_is_counted_by_its_own_day_and_kind(household: Connection, child: int) -> None:
     late = NOON + 8 * 3600  # 01:00 of the next day in Karachi
     met = [
-        Met(child, NOON, "games"),
-        Met(child, NOON, "games"),
-        Met(child, NOON, "schedule"),
-        Met(child, late, "games"),
+        Encounter(child, NOON, "games"),
+        Encounter(child, NOON, "games"),
+        Encounter(child, NOON, "schedule"),
+        Encounter(child, late, "games"),
     ]
     count(household, met)
-    count(household, [Met(child, NOON, "games")])
+    count(household, [Encounter(child, NOON, "games")])
 
     assert totals_of(household, child, TODAY) == {
         TODAY: {"games": 3, "schedule": 1},
@@ -43,17 +43,17 @@ def test_what_a_child_meets_is_counted_by_its_own_day_and_kind(household: Connec
 
 
 def test_nothing_is_counted_of_adults_nor_of_what_is_no_profile(household: Connection) -> None:
-    count(household, [Met(7, NOON, "games"), Met(999, NOON, "games")])
+    count(household, [Encounter(7, NOON, "games"), Encounter(999, NOON, "games")])
 
     assert totals_of(household, 7, TODAY) == {} == totals_of(household, 999, TODAY)
 
 
 def test_a_household_that_keeps_nothing_has_nothing_and_gets_nothing(household: Connection, child: int) -> None:
-    count(household, [Met(child, NOON, "games")])
+    count(household, [Encounter(child, NOON, "games")])
     assert days_of(household, 7) == DAYS[0] == 30
 
     keep_for(household, 7, 0, TODAY)
-    count(household, [Met(child, NOON, "games")])
+    count(household, [Encounter(child, NOON, "games")])
 
     assert days_of(household, 7) == 0 and totals_of(household, child, date.min) == {}
     with pytest.raises(BadPerson):
@@ -63,7 +63,7 @@ def test_a_household_that_keeps_nothing_has_nothing_and_gets_nothing(household: 
 def test_what_is_older_than_a_household_wants_is_deleted_and_no_other_ones(household: Connection, child: int) -> None:
     other = children.add_child(household, 8, {"nickname": "Bilal"}, Profile()).profile
     for age in (0, 6, 7, 29, 30):
-        count(household, [Met(each, NOON - age * 86_400, "games") for each in (child, other)])
+        count(household, [Encounter(each, NOON - age * 86_400, "games") for each in (child, other)])
 
     keep_for(household, 7, 7, TODAY)
     assert sorted(totals_of(household, child, date.min)) == [TODAY - timedelta(days=6), TODAY]
@@ -90,6 +90,6 @@ def of_ledger(database: Where) -> Iterator[tuple[Connection, int]]:
 def test_the_role_of_records_counts_and_forgets(of_ledger: tuple[Connection, int]) -> None:
     conn, profile = of_ledger
 
-    count(conn, [Met(profile, NOON, "games"), Met(profile, NOON - 40 * 86_400, "games")])
+    count(conn, [Encounter(profile, NOON, "games"), Encounter(profile, NOON - 40 * 86_400, "games")])
 
     assert forget(conn, TODAY) == 1

@@ -9,20 +9,20 @@ from parental.people.phones import Phones
 from parental.people.request_messages import (
     TRIES,
     YOUNG,
-    Spent,
+    SpentCode,
     choose,
     due,
     has_chosen,
     put_code,
     spend,
 )
-from parental.people.requests import YES, Wanted, answer, ask
+from parental.people.requests import YES, ChildRequest, answer, ask
 from parental.schema.requests import request_messages
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 PHONES = Phones(bytes(32))
 SANA, HINA = "+923001234567", "+923017654321"
-TIME, PAGE = Wanted(30, None, "homework"), Wanted(None, "page.example", "play")
+TIME, PAGE = ChildRequest(30, None, "homework"), ChildRequest(None, "page.example", "play")
 
 
 def caregiver(conn: Connection, number: str = SANA, account: int = 7, *, answers: bool = True) -> int:
@@ -32,7 +32,7 @@ def caregiver(conn: Connection, number: str = SANA, account: int = 7, *, answers
     return found
 
 
-def asked(conn: Connection, wanted: Wanted = TIME, profile: int = 7, at: datetime = NOON) -> int:
+def asked(conn: Connection, wanted: ChildRequest = TIME, profile: int = 7, at: datetime = NOON) -> int:
     return ask(conn, profile, profile, wanted, at)[0].id
 
 
@@ -42,7 +42,7 @@ def sent(conn: Connection, request: int, who: int) -> str:
     return code
 
 
-def came(conn: Connection, code: str, number: str = SANA) -> Spent:
+def came(conn: Connection, code: str, number: str = SANA) -> SpentCode:
     return spend(conn, PHONES, PHONES.digest(number), code)
 
 
@@ -89,9 +89,9 @@ def test_a_number_of_no_caregiver_and_of_one_who_has_ended_it_counts_for_nothing
     who = caregiver(household)
     code = sent(household, asked(household), who)
 
-    assert came(household, code, "+449001234567") == Spent(None, None)
+    assert came(household, code, "+449001234567") == SpentCode(None, None)
     choose(household, 7, who, False)
-    assert not has_chosen(household, who) and came(household, code) == Spent(None, None)
+    assert not has_chosen(household, who) and came(household, code) == SpentCode(None, None)
     choose(household, 7, who, True)
     caregiver(household, HINA)
     caregivers.change_role(household, 7, who, "owner")
@@ -103,9 +103,9 @@ def test_codes_are_dead_after_so_many_wrong_ones(household: Connection) -> None:
     code = sent(household, asked(household), who)
 
     for _ in range(TRIES):
-        assert came(household, wrong(code)) == Spent(7, None)
+        assert came(household, wrong(code)) == SpentCode(7, None)
 
-    assert came(household, code) == Spent(None, None)
+    assert came(household, code) == SpentCode(None, None)
 
 
 def test_right_codes_are_no_tries_at_others(household: Connection) -> None:
@@ -155,7 +155,7 @@ def test_a_removed_caregiver_gets_no_more_and_codes_go_with_their_request(househ
     code, number = sent(household, asked(household), who), asked(household, PAGE)
     caregivers.remove_caregiver(household, 7, who)
 
-    assert came(household, code) == Spent(None, None) and not has_chosen(household, who)
+    assert came(household, code) == SpentCode(None, None) and not has_chosen(household, who)
     assert who not in {each.caregiver for each in due(household, NOON)} and number
     household.exec_driver_sql("DELETE FROM requests")
     assert household.execute(request_messages.select()).all() == []

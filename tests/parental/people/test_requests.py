@@ -12,8 +12,8 @@ from parental.people.requests import (
     OF_DAY,
     OPEN,
     YES,
+    ChildRequest,
     Request,
-    Wanted,
     answer,
     ask,
     forget,
@@ -26,14 +26,14 @@ from parental.people.requests import (
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
-TIME = Wanted(30, None, "homework")
+TIME = ChildRequest(30, None, "homework")
 
 
-def page(n: int) -> Wanted:
-    return Wanted(None, f"page-{n}.example", "other")
+def page(n: int) -> ChildRequest:
+    return ChildRequest(None, f"page-{n}.example", "other")
 
 
-def asked(conn: Connection, wanted: Wanted = TIME, at: datetime = NOON, profile: int = 7) -> Request:
+def asked(conn: Connection, wanted: ChildRequest = TIME, at: datetime = NOON, profile: int = 7) -> Request:
     return ask(conn, profile, profile, wanted, at)[0]
 
 
@@ -92,9 +92,14 @@ def test_a_request_of_another_child_is_not_found(household: Connection) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [Wanted(None, None, "other"), Wanted(30, "a.example", "other"), Wanted(31, None, "other"), Wanted(30, None, "x")],
+    [
+        ChildRequest(None, None, "other"),
+        ChildRequest(30, "a.example", "other"),
+        ChildRequest(31, None, "other"),
+        ChildRequest(30, None, "x"),
+    ],
 )
-def test_what_no_form_says_is_refused(household: Connection, wanted: Wanted) -> None:
+def test_what_no_form_says_is_refused(household: Connection, wanted: ChildRequest) -> None:
     with pytest.raises(BadProfile):
         asked(household, wanted)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from support.database.postgresql import USER, PostgresqlServer, name_of, programs
 
-from parental.errors import DatabaseRefused
+from parental.errors import DatabaseRefusal
 from parental.schema import metadata
 from parental.schema.privileges import CONTROL, LEDGER, PRIVILEGES, ROLES, WEB
 from parental.store.database import reading, writing
@@ -152,7 +152,7 @@ def engine(url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
 
 @pytest.mark.parametrize(("engine", "statement"), REFUSED, indirect=["engine"])
 def test_a_role_is_refused_what_it_may_not_do(engine: Engine, statement: str) -> None:
-    with pytest.raises(DatabaseRefused, match=r"refused \((permission denied|must be owner)"), writing(engine) as conn:
+    with pytest.raises(DatabaseRefusal, match=r"refused \((permission denied|must be owner)"), writing(engine) as conn:
         conn.execute(text(statement))
 
 
@@ -171,7 +171,7 @@ def test_every_role_can_tell_the_revision(engine: Engine) -> None:
 def test_a_role_that_the_server_does_not_know_is_said(url: str) -> None:
     engine = engine_of(url, "filterd_unknown")
 
-    with pytest.raises(DatabaseRefused, match='role "filterd_unknown" does not exist'), reading(engine):
+    with pytest.raises(DatabaseRefusal, match='role "filterd_unknown" does not exist'), reading(engine):
         pass
     engine.dispose()
 

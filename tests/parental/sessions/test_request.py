@@ -15,7 +15,7 @@ from support.sessions.requests import (
     told,
 )
 
-from parental.sessions.request import Accounting, Forged, Malformed, answer_to, read_request
+from parental.sessions.request import Accounting, ForgedRequest, MalformedRequest, answer_to, read_request
 
 
 def read(datagram: bytes) -> Accounting:
@@ -58,12 +58,12 @@ def test_the_answer_is_one_that_a_nas_believes_and_carries_the_state_of_its_rela
 def test_a_request_with_another_secret_or_one_changed_octet_is_forged() -> None:
     request = told(START, address="192.0.2.7")
 
-    with pytest.raises(Forged):
+    with pytest.raises(ForgedRequest):
         read_request(request, b"another secret of 24....")
     for at in range(20, len(request)):
         changed = bytearray(request)
         changed[at] ^= 0x40
-        with pytest.raises((Forged, Malformed)):
+        with pytest.raises((ForgedRequest, MalformedRequest)):
             read(bytes(changed))
 
 
@@ -71,7 +71,7 @@ def test_every_truncation_of_a_request_is_refused() -> None:
     request = told(START, address="192.0.2.7", prefix="2001:db8:7::/56", at_s=1)
 
     for length in range(len(request)):
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedRequest):
             read(request[:length])
 
 
@@ -83,7 +83,7 @@ def test_every_truncation_with_a_right_length_and_authenticator_is_read_or_refus
         try:
             read(accounting(body[:length]))
             n_read += 1
-        except Malformed:
+        except MalformedRequest:
             continue
 
     assert n_read == 7  # where an attribute ends
@@ -93,7 +93,7 @@ def test_every_truncation_with_a_right_length_and_authenticator_is_read_or_refus
 def test_any_attributes_are_read_or_refused_and_nothing_else(parts: list[tuple[int, bytes]]) -> None:
     try:
         found = read(accounting(*(attribute(kind, value) for kind, value in parts)))
-    except Malformed:
+    except MalformedRequest:
         return
 
     assert all(len(slot) in (0, 5, 17) for slot in found.slots)
@@ -101,13 +101,13 @@ def test_any_attributes_are_read_or_refused_and_nothing_else(parts: list[tuple[i
 
 @given(st.binary(max_size=80))
 def test_any_octets_are_refused_without_the_secret(octets: bytes) -> None:
-    with pytest.raises((Malformed, Forged)):
+    with pytest.raises((MalformedRequest, ForgedRequest)):
         read(octets)
 
 
 @given(st.binary(max_size=60))
 def test_any_octets_behind_a_right_header_are_read_or_refused(body: bytes) -> None:
-    with contextlib.suppress(Malformed):
+    with contextlib.suppress(MalformedRequest):
         read(accounting(body))
 
 
@@ -133,7 +133,7 @@ def test_an_address_to_be_chosen_later_is_none(address: bytes) -> None:
     ],
 )
 def test_an_address_or_prefix_that_no_line_can_have_is_refused(part: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedRequest):
         read(accounting(part))
 
 
@@ -144,5 +144,5 @@ def test_bits_behind_the_length_of_a_prefix_are_ignored() -> None:
 
 
 def test_another_code_than_an_accounting_request_is_refused() -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedRequest):
         read(accounting(attribute(40, number(START)), code=1))

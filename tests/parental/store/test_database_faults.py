@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFull
+from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFull
 from parental.schema.lines import revisions
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where, engine_of
@@ -26,14 +26,14 @@ def test_a_database_that_is_cut_in_half_is_damaged(written: Path) -> None:
     with written.open("r+b") as file:
         file.truncate(written.stat().st_size // 2)
 
-    with pytest.raises(DatabaseDamaged, match=r"damaged \(.*malformed\); not used; stop filterd, then run: filterd db"):
+    with pytest.raises(DatabaseDamage, match=r"damaged \(.*malformed\); not used; stop filterd, then run: filterd db"):
         open_database(written)
 
 
 def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "filterd.db").write_bytes(b"no database" * 1000)
 
-    with pytest.raises(DatabaseDamaged, match=r"filterd\.db: damaged \(file is not a database\)"):
+    with pytest.raises(DatabaseDamage, match=r"filterd\.db: damaged \(file is not a database\)"):
         open_database(tmp_path / "filterd.db")
 
 

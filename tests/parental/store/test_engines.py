@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 from support.database.postgresql import PostgresqlServer
 from support.database.relay import Relay
 
-from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFault, DatabaseLocked
+from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFault, DatabaseTimeout
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where, engine_of, engine_of_copy, shown
 
@@ -30,7 +30,7 @@ def test_a_writer_waits_for_the_one_before_and_says_so_when_that_takes_too_long(
 
     with (
         writing(first),
-        pytest.raises(DatabaseLocked, match="has held its write lock"),
+        pytest.raises(DatabaseTimeout, match="has held its write lock"),
         writing(second),
     ):
         pass
@@ -103,12 +103,12 @@ def test_no_link_leads_to_another_database_not_even_one_that_is_put_there_meanwh
     open_database(other).dispose()
     path.symlink_to(other)
 
-    with pytest.raises(DatabaseDamaged, match=r"filterd\.db is no file; not used"):
+    with pytest.raises(DatabaseDamage, match=r"filterd\.db is no file; not used"):
         value(engine_of(path), "SELECT 1")
     monkeypatch.setattr(
         "parental.store.engines.refuse_planted", lambda _: None
     )  # as if it was put there a moment later
-    with pytest.raises(DatabaseDamaged, match=r"it led to .*other\.db; not used"):
+    with pytest.raises(DatabaseDamage, match=r"it led to .*other\.db; not used"):
         value(engine_of(path), "SELECT 1")
 
 

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from parental.errors import DatabaseDamaged
+from parental.errors import DatabaseDamage
 from parental.schema import metadata
 from parental.store import revisions
 from parental.store.database import reading, writing
@@ -172,5 +172,5 @@ def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(tmp_path
     conn.commit()
     conn.close()
 
-    with pytest.raises(DatabaseDamaged, match="a row of devices refers to none of lines; not upgraded"):
+    with pytest.raises(DatabaseDamage, match="a row of devices refers to none of lines; not upgraded"):
         upgrade(path)

@@ -12,19 +12,19 @@ from rules.compiler.guards import Rails
 from rules.compiler.report import SourceReport
 from rules.lists.source import Source
 from rules.names.canonical import canonical_wire
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 from rules.names.public_suffixes import ICANN_SUFFIX
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 SOURCE = Source("x", None)
 OWN = Action.NO_ACTION
 
 
-def taken(items: Iterable[Rule | UrlRule | Skipped]) -> tuple[Intake, SourceReport]:
+def taken(items: Iterable[Rule | UrlRule | SkippedLine]) -> tuple[Intake, SourceReport]:
     specs = list_specs([SOURCE])
     intake = Intake(NamesBuilder(bytes(16), specs), UrlsBuilder(bytes(16), specs))
     report = SourceReport("x", None)
-    intake.take(0, items, Rails(SOURCE, Protected()), len, report)
+    intake.take(0, items, Rails(SOURCE, ProtectedNames()), len, report)
     return intake, report
 
 
@@ -35,7 +35,7 @@ def test_every_item_is_in_a_builder_or_in_the_report() -> None:
         [
             Rule(wire, Mode.EXACT, OWN, 1),
             UrlRule(b"a.example/page", Mode.EXACT, OWN, 2),
-            Skipped(3, 1, "..", "is empty"),
+            SkippedLine(3, 1, "..", "is empty"),
             Rule(canonical_wire("com"), Mode.SUBTREE, OWN, 4),
             Rule(wire, Mode.SUBTREE, OWN, 5),
         ]
@@ -44,7 +44,7 @@ def test_every_item_is_in_a_builder_or_in_the_report() -> None:
     assert (len(intake.names), len(intake.urls)) == (2, 1)
     assert (report.n_name_rules, report.n_url_rules) == (2, 1)
     assert report.skipped == {"is empty": 1, ICANN_SUFFIX: 1}
-    assert report.samples[ICANN_SUFFIX] == [Skipped(4, 1, "com", ICANN_SUFFIX)]
+    assert report.samples[ICANN_SUFFIX] == [SkippedLine(4, 1, "com", ICANN_SUFFIX)]
 
 
 def test_local_data_keeps_its_records() -> None:
@@ -75,10 +75,10 @@ def test_entries_of_a_letter_are_counted_by_what_became_of_them() -> None:
     suffix = Rule(canonical_wire("com.pk"), Mode.SUBTREE, OWN, 2, "L-1")
     opened = Rule(canonical_wire("b.example"), Mode.SUBTREE, Action.PASSTHRU, 3, "L-1")
     url = UrlRule(b"a.example/x", Mode.EXACT, OWN, 4, "L-1")
-    bad = Skipped(5, 1, "?", "no letter or digit", order_ref="L-1")
+    bad = SkippedLine(5, 1, "?", "no letter or digit", order_ref="L-1")
     report = SourceReport("x", Path("x.csv"))
     Intake(NamesBuilder(bytes(16), list_specs([SOURCE])), UrlsBuilder(bytes(16), list_specs([SOURCE]))).take(
-        0, [rule, rule._replace(order_ref=None), suffix, opened, url, bad], Rails(SOURCE, Protected()), len, report
+        0, [rule, rule._replace(order_ref=None), suffix, opened, url, bad], Rails(SOURCE, ProtectedNames()), len, report
     )
 
     assert report.letters == {3: {"enforced": 1, "refused_protected": 1, "enforced_http_only": 1, "invalid": 1}}

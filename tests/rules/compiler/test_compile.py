@@ -19,9 +19,9 @@ from rules.errors import BadList
 from rules.formats.lines import HAS_NUL
 from rules.lists.source import Source, parse_source
 from rules.names.canonical import LABEL_TOO_LONG
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
-from rules.names.watched import Watched, WatchList
+from rules.names.watched import WatchedNames, WatchList
 from rules.rule import Rule
 
 KEY = bytes(range(16))
@@ -59,14 +59,14 @@ def test_every_format_ends_in_one_image(tmp_path: Path) -> None:
 
 
 def test_a_watched_name_is_not_compiled_where_nothing_else_is_protected(tmp_path: Path) -> None:
-    watched = Watched([WatchList("shops", below=frozenset([to_wire(b"shop.example")]))])
+    watched = WatchedNames([WatchList("shops", below=frozenset([to_wire(b"shop.example")]))])
 
     report = compile_sources(
         [source(tmp_path, "bad.txt", "shop.example\na.example\n")],
         tmp_path,
         KEY,
         1,
-        protected=Protected(watched=watched),
+        protected=ProtectedNames(watched=watched),
     )
 
     assert matches(report.path, "shop.example") == []
@@ -77,7 +77,9 @@ def test_a_watched_name_is_not_compiled_where_nothing_else_is_protected(tmp_path
 def test_what_a_list_may_not_hold_is_reported_and_not_compiled(tmp_path: Path) -> None:
     text = "com.pk\ngithub.io\nwww.bank.example\nbad.example\n"
 
-    report = compile_sources([source(tmp_path, "x.txt", text)], tmp_path, KEY, 1, protected=Protected(["bank.example"]))
+    report = compile_sources(
+        [source(tmp_path, "x.txt", text)], tmp_path, KEY, 1, protected=ProtectedNames(["bank.example"])
+    )
 
     assert report.sources[0].skipped == {ICANN_SUFFIX: 1, PRIVATE_SUFFIX: 1, PROTECTED: 1}
     assert [(s.line, s.text) for s in report.sources[0].samples[PROTECTED]] == [(3, "www.bank.example")]
@@ -104,7 +106,7 @@ def test_a_rule_that_lets_go_never_hits_the_rail(tmp_path: Path) -> None:
         source(tmp_path, "m.rpz", "bank.example CNAME rpz-passthru.\n"),
     ]
 
-    report = compile_sources(sources, tmp_path, KEY, 1, protected=Protected(["bank.example"]))
+    report = compile_sources(sources, tmp_path, KEY, 1, protected=ProtectedNames(["bank.example"]))
 
     assert report.n_skipped == 0
 
@@ -247,7 +249,7 @@ def test_a_page_of_a_protected_name_may_be_ordered_blocked(tmp_path: Path) -> No
     rows = "URL\nhttp://encyclopedia.example/page\nhttp://encyclopedia.example/\n"
 
     report = compile_sources(
-        [source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 1, protected=Protected(["encyclopedia.example"])
+        [source(tmp_path, "pta.csv", rows)], tmp_path, KEY, 1, protected=ProtectedNames(["encyclopedia.example"])
     )
 
     assert (report.n_urls, report.n_names) == (1, 0)

@@ -11,7 +11,7 @@ from fastpath.wire.name import to_wire
 from rules.compiler.compile import compile_sources
 from rules.compiler.digests import Digests, merged
 from rules.compiler.report import CompileReport, report_as_json
-from rules.compiler.sealed_digests import Guarded, digest_items
+from rules.compiler.sealed_digests import ProtectionSpec, digest_items
 from rules.errors import BadList
 from rules.lists.reader import read_source
 from rules.lists.source import Source, describe_source
@@ -25,7 +25,7 @@ def source(list_id: str, path: Path | None, **more: str) -> Source:
 
 
 def digests(path: Path, key: bytes = KEY) -> Digests:
-    return digest_items(read_source(source("stop", path)), source("stop", None), key, Guarded())
+    return digest_items(read_source(source("stop", path)), source("stop", None), key, ProtectionSpec())
 
 
 def opened(report: CompileReport) -> TableSet:

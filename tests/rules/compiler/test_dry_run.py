@@ -7,10 +7,10 @@ from rules.lists.diff import Change
 from rules.lists.source import describe_source
 from rules.names.canonical import canonical_wire
 from rules.names.prefixes import wires_of
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.rule import Rule, UrlRule
 
-RAILS = Rails(describe_source("pta", None, {"tier": "order"}), Protected(["bank.example"]))
+RAILS = Rails(describe_source("pta", None, {"tier": "order"}), ProtectedNames(["bank.example"]))
 
 
 def added(name: str, mode: Mode = Mode.SUBTREE) -> Change:

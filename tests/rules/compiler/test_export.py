@@ -16,7 +16,7 @@ from rules.formats import native
 from rules.lists.source import Source, parse_source
 from rules.names.prefixes import MAPPED, wires_of
 from rules.names.urls import canonical_url
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 AT = datetime(2026, 8, 4, 10, tzinfo=UTC)
 LABELS = st.text("abcxyz019-_", min_size=1, max_size=12)
@@ -51,7 +51,7 @@ def test_what_is_exported_reads_back_as_the_same_rules(items: list[Rule | UrlRul
     export_rules(Source("x", None), items, out, 5, AT)
 
     back = list(native.iter_rules([out.getvalue()], Mode.EXACT))
-    assert [item._replace(line=1) for item in back if not isinstance(item, Skipped)] == items
+    assert [item._replace(line=1) for item in back if not isinstance(item, SkippedLine)] == items
     assert [item.line for item in back] == list(range(2, len(items) + 2))
 
 

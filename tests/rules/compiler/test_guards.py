@@ -11,12 +11,12 @@ from rules.lists.source import Source, parse_source
 from rules.names.canonical import canonical_wire
 from rules.names.hosts_of_many import Hosting, HostingList
 from rules.names.prefixes import NOT_PUBLIC, wires_of
-from rules.names.protected import PROTECTED, Protected
+from rules.names.protected import PROTECTED, ProtectedNames
 from rules.names.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX, public_suffixes
-from rules.names.watched import Watched, WatchList
+from rules.names.watched import WatchedNames, WatchList
 
 BLOCKING = Source("x", None)
-BANK = Protected(["bank.example"])
+BANK = ProtectedNames(["bank.example"])
 
 
 def refusal(
@@ -24,7 +24,7 @@ def refusal(
     mode: Mode = Mode.SUBTREE,
     action: Action = Action.NO_ACTION,
     source: Source = BLOCKING,
-    protected: Protected = BANK,
+    protected: ProtectedNames = BANK,
 ) -> str | None:
     return Rails(source, protected).refusal(canonical_wire(name), mode, action)
 
@@ -54,7 +54,7 @@ def test_the_suffix_rail_can_be_taken_away_and_the_other_stays() -> None:
 def test_a_rule_that_would_block_a_protected_name_is_held(mode: Mode) -> None:
     assert refusal("bank.example", mode) == PROTECTED
     assert refusal("other.example", mode) is None
-    assert refusal("bank.example", mode, protected=Protected()) is None
+    assert refusal("bank.example", mode, protected=ProtectedNames()) is None
 
 
 def test_a_rule_that_lets_go_is_no_danger_to_a_protected_name() -> None:
@@ -83,7 +83,7 @@ NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
 def test_the_first_look_turns_away_nothing_that_a_rail_stops(
     name: str, mode: Mode, action: Action, names: list[str]
 ) -> None:
-    wire, protected = canonical_wire(name), Protected(names)
+    wire, protected = canonical_wire(name), ProtectedNames(names)
     expected = None if mode is Mode.EXACT else public_suffixes().refusal(wire, opens=action is Action.PASSTHRU)
     if expected is None and action is Action.NO_ACTION and protected.is_hit(wire, mode):
         expected = PROTECTED
@@ -104,15 +104,15 @@ def test_the_first_look_turns_away_nothing_that_a_rail_stops(
 def test_a_rule_that_touches_a_protected_prefix_is_held_and_one_that_opens_it_is_not(
     prefix: str, is_held: bool
 ) -> None:
-    rails = Rails(BLOCKING, Protected(prefixes=["192.0.2.53/32", "2001:db8:5::1/128"]))
+    rails = Rails(BLOCKING, ProtectedNames(prefixes=["192.0.2.53/32", "2001:db8:5::1/128"]))
     rules = list(wires_of(ip_network(prefix)))
 
     assert [rails.refusal(wire, mode, Action.NO_ACTION) for wire, mode in rules] == [PROTECTED if is_held else None]
     assert [rails.refusal(wire, mode, Action.PASSTHRU) for wire, mode in rules] == [None]
 
 
-WATCHED = Protected(
-    ["bank.example"], watched=Watched([WatchList("shops", below=frozenset([canonical_wire("shop.example")]))])
+WATCHED = ProtectedNames(
+    ["bank.example"], watched=WatchedNames([WatchList("shops", below=frozenset([canonical_wire("shop.example")]))])
 )
 
 
@@ -150,7 +150,7 @@ def test_a_list_of_orders_does_not_close_an_address_that_many_sites_share(
     source: str, prefix: str, is_held: bool
 ) -> None:
     cloud = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
-    rails = Rails(parse_source(source), Protected(hosting=cloud))
+    rails = Rails(parse_source(source), ProtectedNames(hosting=cloud))
     reasons = {rails.refusal(wire, mode, Action.NO_ACTION) for wire, mode in wires_of(ip_network(prefix))}
 
     assert reasons == {"many sites are behind it (a cloud of 2026-08-01): held" if is_held else None}
@@ -160,5 +160,5 @@ def test_a_list_of_shared_hosting_that_cannot_be_read_takes_nothing_away() -> No
     ((wire, mode),) = wires_of(ip_network("198.51.100.7/32"))
     source = parse_source("x.ipset,tier=order")
 
-    assert Rails(source, Protected(hosting=Hosting(fault="cloud.txt: gone"))).refusal(wire, mode, Action.NO_ACTION)
-    assert Rails(source, Protected()).refusal(wire, mode, Action.NO_ACTION) is None
+    assert Rails(source, ProtectedNames(hosting=Hosting(fault="cloud.txt: gone"))).refusal(wire, mode, Action.NO_ACTION)
+    assert Rails(source, ProtectedNames()).refusal(wire, mode, Action.NO_ACTION) is None

@@ -19,7 +19,7 @@ from rules.errors import BadList
 from rules.names.canonical import BAD_LABEL, IS_ADDRESS
 from rules.names.protected import PROTECTED
 from rules.names.public_suffixes import PRIVATE_SUFFIX
-from rules.rule import Skipped
+from rules.rule import SkippedLine
 
 NAMES = ListTally(1230, {Mode.SUBTREE: 1229, Mode.EXACT: 2}, {Action.SPLASH: 1230, Action.PASSTHRU: 1}, 3, 40, 1)
 URLS = ListTally(7, {Mode.EXACT: 7}, {Action.SPLASH: 7}, 1, 0, 0)
@@ -28,8 +28,8 @@ URLS = ListTally(7, {Mode.EXACT: 7}, {Action.SPLASH: 7}, 1, 0, 0)
 def report(n_skipped: int, confidential: bool = False) -> CompileReport:
     source = SourceReport("pta", Path("lists/pta.csv"), confidential, n_name_rules=1234)
     for i in range(n_skipped):
-        source.note(Skipped(48213 + i, 3, "1.2.3.4", "is an address"))
-    source.note(Skipped(9, 1, "github.io", PRIVATE_SUFFIX))
+        source.note(SkippedLine(48213 + i, 3, "1.2.3.4", "is an address"))
+    source.note(SkippedLine(9, 1, "github.io", PRIVATE_SUFFIX))
     return CompileReport(
         Path("names-7.img"),
         Path("urls-7.img"),
@@ -49,7 +49,7 @@ def full() -> CompileReport:
     told.sources[0].n_url_rules, told.sources[0].names, told.sources[0].urls = 8, NAMES, URLS
     told.sources[0].seconds, told.n_urls, told.urls_bytes = 0.5, 7, 4096
     for reason in (BAD_LABEL, PROTECTED):
-        told.sources[0].note(Skipped(3, 1, "x", reason, part="sheet two"))
+        told.sources[0].note(SkippedLine(3, 1, "x", reason, part="sheet two"))
     return told
 
 
@@ -108,7 +108,7 @@ def test_every_line_is_counted_and_the_first_are_kept() -> None:
 def test_however_many_reasons_a_list_has_its_report_stays_small() -> None:
     source = SourceReport("x", None)
     for i in range(10 * MAX_REASONS):
-        source.note(Skipped(i, 1, "y" * 10_000, f"reason {i}"))
+        source.note(SkippedLine(i, 1, "y" * 10_000, f"reason {i}"))
 
     assert len(source.skipped) == MAX_REASONS + 1
     assert source.skipped[OTHER_REASONS] == 9 * MAX_REASONS

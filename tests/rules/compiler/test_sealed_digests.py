@@ -7,11 +7,11 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import ADDRESSES
 from fastpath.wire.name import to_wire
 from rules.compiler import sealed_digests
-from rules.compiler.sealed_digests import Guarded, Item, digest_items
+from rules.compiler.sealed_digests import Item, ProtectionSpec, digest_items
 from rules.lists.source import describe_source
 from rules.names.canonical import IS_ADDRESS
 from rules.names.watched import WatchList
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 KEY = bytes(range(16))
 SOURCE = describe_source("stop", None, {"tier": "csam"})
@@ -22,15 +22,15 @@ def rule(name: str, line: int = 1, action: Action = Action.NO_ACTION, **more: ob
 
 
 def test_a_rule_without_a_place_in_digests_loses_what_has_none() -> None:
-    plain = digest_items([rule("a.test")], SOURCE, KEY, Guarded())
+    plain = digest_items([rule("a.test")], SOURCE, KEY, ProtectionSpec())
     full = [rule("a.test", action=Action.LOCAL_DATA, data=b"x", order_ref="PTA/1", part="sheet")]
 
-    assert digest_items(full, SOURCE, KEY, Guarded()) == plain
+    assert digest_items(full, SOURCE, KEY, ProtectionSpec()) == plain
 
 
 def test_an_exception_stays_one() -> None:
     blocks, opens = (
-        digest_items([rule("a.test", action=action)], SOURCE, KEY, Guarded()).names
+        digest_items([rule("a.test", action=action)], SOURCE, KEY, ProtectionSpec()).names
         for action in (Action.NO_ACTION, Action.PASSTHRU)
     )
 
@@ -38,18 +38,18 @@ def test_an_exception_stays_one() -> None:
 
 
 def test_an_address_which_no_digest_can_say_is_told_as_not_enforced() -> None:
-    found = digest_items([rule("a.test")._replace(wire=b"\x01a" + ADDRESSES)], SOURCE, KEY, Guarded())
+    found = digest_items([rule("a.test")._replace(wire=b"\x01a" + ADDRESSES)], SOURCE, KEY, ProtectionSpec())
 
     assert (found.n_names, dict(found.skipped)) == (0, {IS_ADDRESS: 1})
 
 
 def test_what_is_protected_or_watched_is_held_here_as_elsewhere() -> None:
     watched = WatchList("pk-critical, bank", below=frozenset({to_wire(b"bank.test")}))
-    guarded = Guarded(["isp.test"], [], [watched], [to_wire(b"free.bank.test")])
+    guarded = ProtectionSpec(["isp.test"], [], [watched], [to_wire(b"free.bank.test")])
     items = [rule("isp.test", 1), rule("bank.test", 2), rule("free.bank.test", 3), rule("a.test", 4)]
 
     found = digest_items(items, SOURCE, KEY, guarded)
-    sent = digest_items(items, SOURCE, KEY, msgspec.json.decode(msgspec.json.encode(guarded), type=Guarded))
+    sent = digest_items(items, SOURCE, KEY, msgspec.json.decode(msgspec.json.encode(guarded), type=ProtectionSpec))
 
     assert (found.n_names, found.entries) == (2, {"refused_protected": [1], "pending_review": [2]})
     assert sent == found
@@ -61,9 +61,9 @@ def test_lines_are_told_up_to_a_number_and_counts_of_all(monkeypatch: pytest.Mon
     def items() -> Iterator[Item]:
         for line in range(5):
             yield UrlRule(b"b.test/%d" % line, Mode.EXACT, Action.NO_ACTION, line)
-            yield Skipped(line, 1, "", "a reason")
+            yield SkippedLine(line, 1, "", "a reason")
 
-    found = digest_items(items(), SOURCE, KEY, Guarded())
+    found = digest_items(items(), SOURCE, KEY, ProtectionSpec())
 
     assert found.entries == {"enforced_http_only": [0, 1], "invalid": [0, 1]}
     assert (found.n_urls, dict(found.skipped)) == (5, {"a reason": 5})

@@ -23,7 +23,7 @@ from rules.formats.native import (
 )
 from rules.names.canonical import IS_ADDRESS
 from rules.names.prefixes import HOST_BITS, NO_PREFIX
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, SkippedLine
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z
 
@@ -131,7 +131,7 @@ def test_entries_to_remove_are_reported_for_a_full_list_has_none() -> None:
 
     (found,) = iter_rules([text], Mode.EXACT)
 
-    assert isinstance(found, Skipped)
+    assert isinstance(found, SkippedLine)
     assert (found.text, found.reason, found.column) == ("a.example", REMOVES_NOTHING, 42)
 
 

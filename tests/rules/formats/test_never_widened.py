@@ -25,8 +25,8 @@ from rules.formats import FORMATS
 from rules.formats.addresses import rule_of_cell
 from rules.formats.columns import Columns, read_row
 from rules.lists.letter import Row, read_letter
-from rules.names.protected import Protected
-from rules.rule import Rule, Skipped, UrlRule
+from rules.names.protected import ProtectedNames
+from rules.rule import Rule, SkippedLine, UrlRule
 
 HOSTS = ("mega.example", "www.t.example", "a-b.example", "x.example.org")
 Blocked = list[tuple[str, bool]]  # a name or a URL; with all that lies below it
@@ -87,7 +87,7 @@ def blocked_by(item: Rule | UrlRule) -> tuple[str, bool]:
 def by_list(name: str, entry: str) -> Blocked:
     form, line = WRITTEN[name]
     found = FORMATS[form](iter(line(entry).encode().splitlines(keepends=True)), Mode.SUBTREE)
-    return [blocked_by(item) for item in found if not isinstance(item, Skipped)]
+    return [blocked_by(item) for item in found if not isinstance(item, SkippedLine)]
 
 
 def by_workbook(entry: str) -> Blocked:
@@ -99,7 +99,7 @@ def by_api(entry: str) -> Blocked:
     order = Order("PTA", "1", "g", "subtree", None, False, ((entry, "subtree"),))
     return [
         (name_text(each.wire), each.mode in ("subtree", URL_PREFIX))
-        for each in judge_entries(order, Protected())
+        for each in judge_entries(order, ProtectedNames())
         if each.status == PENDING and each.wire is not None and (is_url(each.wire) or each.mode)
     ]
 
@@ -171,7 +171,7 @@ def test_a_fragment_alone_blocks_nothing_and_is_reported(name: str, entry: str) 
     form, line = WRITTEN[name]
     found = list(FORMATS[form](iter(line(entry).encode().splitlines(keepends=True)), Mode.SUBTREE))
 
-    assert [type(item) for item in found] == [Skipped]
+    assert [type(item) for item in found] == [SkippedLine]
 
 
 def test_a_fragment_alone_is_not_enforceable_at_this_layer() -> None:
@@ -180,10 +180,10 @@ def test_a_fragment_alone_is_not_enforceable_at_this_layer() -> None:
         "PTA", "1", "g", "subtree", datetime(2026, 1, 1, tzinfo=UTC), False, (("mega.example/#a", "subtree"),)
     )
 
-    assert [enforceability_of(item.reason) for item in said if isinstance(item, Skipped)] == [
+    assert [enforceability_of(item.reason) for item in said if isinstance(item, SkippedLine)] == [
         Enforceability.NOT_AT_THIS_LAYER
     ]
-    assert [each.status for each in judge_entries(order, Protected())] == ["not_enforceable_at_this_layer"]
+    assert [each.status for each in judge_entries(order, ProtectedNames())] == ["not_enforceable_at_this_layer"]
 
 
 # Rows of tables: what each kind of cell names, in any order of the columns
@@ -220,7 +220,7 @@ CELLS = st.sampled_from([*NAMED, *BESIDE, *BLANK]) | st.sampled_from(list(NAMED)
 ROWS = st.lists(CELLS, min_size=1, max_size=5).flatmap(st.permutations)
 
 
-def read_as(form: str, rows: Sequence[Sequence[str]]) -> list[Rule | UrlRule | Skipped]:
+def read_as(form: str, rows: Sequence[Sequence[str]]) -> list[Rule | UrlRule | SkippedLine]:
     """What a reader makes of a table."""
     if form == "xlsx":
         return list(FORMATS["xlsx"](io.BytesIO(workbook({"a": sheet_of(*rows)})), Mode.SUBTREE))
@@ -232,15 +232,15 @@ def read_as(form: str, rows: Sequence[Sequence[str]]) -> list[Rule | UrlRule | S
     return [entry_of(row) for row in read_letter(text.getvalue().encode(), None, lambda _said: None).rows]
 
 
-def entry_of(row: Row) -> Rule | UrlRule | Skipped:
+def entry_of(row: Row) -> Rule | UrlRule | SkippedLine:
     """What becomes of a letter's row: its address is read when the order is judged."""
     number = int(row.place)
     try:
         if row.fault is None:
             return rule_of_cell(row.value, Mode.SUBTREE, Mode.EXACT, number)
     except BadName as why:
-        return Skipped(number, 1, row.value, why.reason)
-    return Skipped(number, 1, row.value, row.fault)
+        return SkippedLine(number, 1, row.value, why.reason)
+    return SkippedLine(number, 1, row.value, row.fault)
 
 
 def is_host_of(name: str, other: str | None) -> bool:
@@ -271,7 +271,7 @@ def test_no_row_of_a_table_blocks_more_than_its_narrowest_cell_names_and_none_is
     found = [item for item in read_as(form, [*headings, cells, *filler]) if item.line == number]
 
     assert found, "the row is silent"
-    assert all(item.reason and item.column for item in found if isinstance(item, Skipped))
+    assert all(item.reason and item.column for item in found if isinstance(item, SkippedLine))
     for item in found:
         if isinstance(item, Rule):
             name = to_text(item.wire)
@@ -285,5 +285,5 @@ def test_no_row_of_a_table_blocks_more_than_its_narrowest_cell_names_and_none_is
     is_found = any(known and kind != NOTHING for known, (kind, _host) in zip(is_known, kinds, strict=True))
     if is_found and BROKEN not in {kind for kind, _host in kinds} and not hosts & {"other.test", None}:
         pages = {known for known, (kind, _host) in zip(is_known, kinds, strict=True) if kind == PAGE}
-        expected = UrlRule if True in pages else Skipped if pages else Rule
+        expected = UrlRule if True in pages else SkippedLine if pages else Rule
         assert [type(item) for item in found] == [expected]

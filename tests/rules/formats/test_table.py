@@ -20,7 +20,7 @@ from rules.formats.columns import (
 from rules.formats.table import COMMENTED, UNCLOSED, iter_rules
 from rules.names.canonical import IS_ADDRESS
 from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 SHEET = """S.No,URL,Category,Letter No,Date,Action
 1,http://bad.example/,Decency/Immorality,PTA/WA/123/2026,04-08-2026,Block
@@ -34,7 +34,7 @@ def test_a_regulators_sheet_gives_names_and_urls_with_their_letter_and_reports_t
 
     assert rules(found) == [("bad.example", Mode.SUBTREE)]
     assert urls(found) == [("video.example/watch?v=1", Mode.EXACT)]
-    assert [(i.line, i.order_ref) for i in found if not isinstance(i, Skipped)] == [
+    assert [(i.line, i.order_ref) for i in found if not isinstance(i, SkippedLine)] == [
         (2, "PTA/WA/123/2026"),
         (3, "PTA/WA/123/2026"),
     ]
@@ -294,8 +294,8 @@ def test_a_row_means_the_same_read_the_short_way_and_the_long_way(
     assert [said(item) for item in quoted] == [said(item) for item in unquoted]
 
 
-def said(item: Rule | UrlRule | Skipped) -> object:
-    return item.reason if isinstance(item, Skipped) else item
+def said(item: Rule | UrlRule | SkippedLine) -> object:
+    return item.reason if isinstance(item, SkippedLine) else item
 
 
 @pytest.mark.parametrize(
@@ -407,7 +407,7 @@ def test_a_cell_of_several_urls_is_a_rule_of_each() -> None:
 
     assert urls(found) == [("a.example/x", Mode.EXACT), ("b.example/y", Mode.EXACT)]
     assert rules(found) == [("a.example", Mode.SUBTREE), ("b.example", Mode.SUBTREE)]
-    assert [item.order_ref for item in found if not isinstance(item, Skipped)] == ["L/1", "L/1", "L/2", "L/2"]
+    assert [item.order_ref for item in found if not isinstance(item, SkippedLine)] == ["L/1", "L/1", "L/2", "L/2"]
 
 
 @pytest.mark.parametrize(

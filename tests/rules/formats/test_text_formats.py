@@ -11,7 +11,7 @@ from rules.errors import BadList
 from rules.formats import adblock, dnsmasq, hosts, plain, rpz, unbound, ut1
 from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.names import local_data
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, SkippedLine
 
 LINES: dict[str, tuple[IterRules, Callable[[str], str]]] = {
     "plain": (plain.iter_rules, "{}".format),
@@ -75,7 +75,7 @@ def test_a_hidden_octet_costs_its_line_and_is_located(
 
     assert [name for name, _ in rules(found)] == ["b.example"]
     assert complaints(found) == [(2, faulty.index(mark) + 1, reason)]
-    assert all(item.text.isprintable() for item in found if isinstance(item, Skipped))
+    assert all(item.text.isprintable() for item in found if isinstance(item, SkippedLine))
 
 
 @every_format

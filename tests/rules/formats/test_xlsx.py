@@ -12,7 +12,7 @@ from rules.formats import xlsx as xlsx_format
 from rules.formats.addresses import FORMULA
 from rules.formats.columns import ABOVE_HEADINGS, ASKS_TO_UNBLOCK, EMPTY_CELL, NO_NAME, parse_columns
 from rules.formats.xlsx import CELL_TOO_LONG, IS_HIDDEN, iter_rules
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, SkippedLine
 
 HEADINGS = ("S.No", "URL", "Category", "Letter No", "Date", "Action")
 
@@ -149,7 +149,7 @@ def test_a_workbook_without_the_headings_of_its_map_is_refused_with_sheet_and_li
 def test_a_row_without_a_name_is_reported_with_its_cells() -> None:
     (found,) = read(workbook({"a": table(("1", "nothing", "here"))}))
 
-    assert isinstance(found, Skipped)
+    assert isinstance(found, SkippedLine)
     assert (found.reason, found.text) == (NO_NAME, "1 | nothing | here")
 
 

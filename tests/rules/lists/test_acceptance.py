@@ -5,17 +5,27 @@ from pathlib import Path
 import pytest
 
 from rules.errors import BadList
-from rules.lists.acceptance import SKETCH, Examined, Judgement, Limits, Sketch, Verdict, examine, judge, share_gone
+from rules.lists.acceptance import (
+    SKETCH,
+    Judgement,
+    Limits,
+    Sketch,
+    Verdict,
+    VersionFigures,
+    examine,
+    judge,
+    share_gone,
+)
 from rules.lists.source import Source, describe_source
 from rules.lists.versions import Version
 
-Read = Callable[..., Examined]  # of a text, and of a source where it is not SOURCE
+Read = Callable[..., VersionFigures]  # of a text, and of a source where it is not SOURCE
 SOURCE = describe_source("pta", None, {"format": "plain"})
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def read(text: str | bytes, source: Source = SOURCE) -> Examined:
+    def read(text: str | bytes, source: Source = SOURCE) -> VersionFigures:
         path = tmp_path / "copy"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return examine(path, source)
@@ -27,12 +37,12 @@ def names(numbers: Iterable[int]) -> str:
     return "".join(f"n{number}.test\n" for number in numbers)
 
 
-def version(found: Examined, *, is_seed: bool = False) -> Version:
+def version(found: VersionFigures, *, is_seed: bool = False) -> Version:
     return Version("a" * 64, 1, "file", "plain", 0.0, found.n_rules, found.n_skipped, found.sketch, is_seed)
 
 
 def verdict(
-    found: Examined, last: Version | None = None, limits: Limits | None = None, source: Source = SOURCE
+    found: VersionFigures, last: Version | None = None, limits: Limits | None = None, source: Source = SOURCE
 ) -> Judgement:
     return judge(found, source, last, limits or Limits())
 
@@ -71,7 +81,7 @@ def test_a_list_that_is_mostly_unreadable_is_refused_also_the_first_time(read: R
 
 
 def test_the_lines_for_browsers_of_an_adblock_list_are_no_fault_of_it() -> None:
-    found = Examined(10, {"for browsers": 990}, (1,))
+    found = VersionFigures(10, {"for browsers": 990}, (1,))
 
     assert verdict(found, source=replace(SOURCE, format="adblock")).verdict is Verdict.GOOD
 

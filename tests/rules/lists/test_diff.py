@@ -1,7 +1,7 @@
 from fastpath.images.verdict import Action, Mode
 from rules.lists.diff import Items, iter_changes
 from rules.names.canonical import canonical_wire
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def rule(name: str, mode: Mode = Mode.SUBTREE, action: Action = Action.NO_ACTION, line: int = 1) -> Rule:
@@ -34,4 +34,6 @@ def test_a_rule_that_stands_twice_is_one_change() -> None:
 def test_urls_are_compared_as_urls_and_skipped_lines_not_at_all() -> None:
     url = UrlRule(b"a.test/x?y", Mode.EXACT, Action.NO_ACTION, 1)
 
-    assert changes([Skipped(1, 1, "?", "why")], [url, Skipped(2, 1, "!", "why")]) == [(True, "a.test/x?y", Mode.EXACT)]
+    assert changes([SkippedLine(1, 1, "?", "why")], [url, SkippedLine(2, 1, "!", "why")]) == [
+        (True, "a.test/x?y", Mode.EXACT)
+    ]

@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from support.lists.server import Answer, Authority, Shelved, authority, server_context, serving
 
-from rules.lists.fetch import Fetched, FetchFailed, Remote, fetch, is_loopback, shown
+from rules.lists.fetch import FetchFailure, Remote, VersionHeaders, fetch, is_loopback, shown
 from rules.lists.versions import Shelf, Validators
 
-Get = Callable[..., Awaitable[tuple[Fetched | None, bytes]]]  # of a URL, validators and what else Remote holds
+Get = Callable[..., Awaitable[tuple[VersionHeaders | None, bytes]]]  # of a URL, validators and what else Remote holds
 LIST = "a.test\nb.test\n"
 pytestmark = pytest.mark.services
 
@@ -34,7 +34,7 @@ def tls(lab: Authority) -> ssl.SSLContext:
 def get(tmp_path: Path, lab: Authority) -> Get:
     """Fetch a URL: what the server said, and what came."""
 
-    async def get(url: str, known: Validators | None = None, **more: Any) -> tuple[Fetched | None, bytes]:
+    async def get(url: str, known: Validators | None = None, **more: Any) -> tuple[VersionHeaders | None, bytes]:
         with Shelf(tmp_path / "pta").receiving() as part:
             fetched = await fetch(Remote(url, **{"ca": lab.certificate} | more), known, part)
             part.end()
@@ -44,7 +44,7 @@ def get(tmp_path: Path, lab: Authority) -> Get:
 
 
 async def refusal(get: Get, url: str, **more: Any) -> str:
-    with pytest.raises(FetchFailed) as caught:
+    with pytest.raises(FetchFailure) as caught:
         await get(url, **more)
     return str(caught.value)
 
@@ -79,7 +79,7 @@ async def test_a_list_comes_octet_for_octet(get: Get, tls: ssl.SSLContext) -> No
         return web.Response(body=b"a.test\r\n\xff\0", headers=headers)
 
     async with serving(answer, tls) as url:
-        assert await get(url) == (Fetched('"1"', "Mon, 03 Aug 2026 10:00:00 GMT"), b"a.test\r\n\xff\0")
+        assert await get(url) == (VersionHeaders('"1"', "Mon, 03 Aug 2026 10:00:00 GMT"), b"a.test\r\n\xff\0")
 
 
 async def test_what_has_not_changed_is_not_sent_again(get: Get, tls: ssl.SSLContext) -> None:
@@ -285,7 +285,7 @@ def test_a_redirect_stays_with_the_owner_of_the_name(before: str, after: str, is
     if is_followed:
         assert _next_url(before, after, Remote(before)) == after
     else:
-        with pytest.raises(FetchFailed, match="another host"):
+        with pytest.raises(FetchFailure, match="another host"):
             _next_url(before, after, Remote(before))
 
 
@@ -295,7 +295,7 @@ def test_our_certificate_is_shown_to_no_other_host_and_port(after: str, tmp_path
 
     remote = replace(Remote("https://isp.example/a"), client_certificate=tmp_path, client_key=tmp_path)
 
-    with pytest.raises(FetchFailed, match="another host"):
+    with pytest.raises(FetchFailure, match="another host"):
         _next_url(remote.url, after, remote)
 
 

@@ -26,7 +26,7 @@ from rules.lists.publication import (
 )
 from rules.lists.reader import read_source
 from rules.lists.source import Source
-from rules.rule import Rule, Skipped, UrlRule, skipped
+from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
 NAMES = {("bad.example", "subtree"), ("one.bad.example", "exact"), ("xn--mgbh0fb.example", "subtree")}
@@ -53,7 +53,7 @@ def read(tmp_path: Path, octets: bytes, form: str) -> set[tuple[bytes, Mode]]:
 
 def test_exceptions_urls_addresses_and_long_names_are_left_out_and_counted() -> None:
     long = ".".join(["a" * 60] * 4)
-    items: list[Rule | UrlRule | Skipped] = [
+    items: list[Rule | UrlRule | SkippedLine] = [
         rule("bad.example"),
         rule("one.example", Mode.EXACT),
         rule("ok.example", action=Action.PASSTHRU),

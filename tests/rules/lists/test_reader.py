@@ -17,7 +17,7 @@ from rules.formats.misp import OTHER_TYPE
 from rules.lists import reader
 from rules.lists.reader import MAX_FILE_OCTETS, NO_EXPRESSIONS, octets_of, open_source, read_source
 from rules.lists.source import Source, parse_source
-from rules.rule import Skipped
+from rules.rule import SkippedLine
 
 UUID = "5c5be78a-3908-47ec-b3a2-4cb5c0a8ab16"
 
@@ -244,8 +244,10 @@ def test_of_junk_no_format_makes_a_rule_and_none_fails_otherwise(tmp_path: Path,
 
     with contextlib.suppress(BadList):
         found = list(read_source(Source("x", path, list_format)))
-        assert [item for item in found if not isinstance(item, Skipped)] == []
-        assert all(item.reason and item.line >= 1 and item.column >= 1 for item in found if isinstance(item, Skipped))
+        assert [item for item in found if not isinstance(item, SkippedLine)] == []
+        assert all(
+            item.reason and item.line >= 1 and item.column >= 1 for item in found if isinstance(item, SkippedLine)
+        )
 
 
 def attribute(kind: str, value: str) -> dict[str, object]:

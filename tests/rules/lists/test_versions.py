@@ -13,7 +13,7 @@ from support.present import present
 from rules.lists.versions import (
     KEPT_OLDER,
     Failure,
-    Kept,
+    ListHistory,
     Refusal,
     Shelf,
     Validators,
@@ -41,7 +41,9 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "lists" / "pta")
 
 
-def put(shelf: Shelf, octets: bytes, at_s: float = 100.0, step: Callable[[Kept], Kept] | None = None) -> Version:
+def put(
+    shelf: Shelf, octets: bytes, at_s: float = 100.0, step: Callable[[ListHistory], ListHistory] | None = None
+) -> Version:
     with shelf.receiving() as part:
         part.write(octets)
         made = Version(part.end(), part.octets, "file", "plain", at_s)
@@ -50,11 +52,11 @@ def put(shelf: Shelf, octets: bytes, at_s: float = 100.0, step: Callable[[Kept],
 
 
 def test_a_version_that_arrives_waits() -> None:
-    assert arrived(Kept(good=A), B).waiting == B
+    assert arrived(ListHistory(good=A), B).waiting == B
 
 
 def test_a_version_that_was_judged_already_does_not_wait_again() -> None:
-    kept = Kept(good=A, held=B, held_why="it shrank", refused=Refusal("c" * 64, "plain", "no list", 0.0))
+    kept = ListHistory(good=A, held=B, held_why="it shrank", refused=Refusal("c" * 64, "plain", "no list", 0.0))
 
     assert arrived(kept, B).waiting is None
     assert arrived(kept, C).waiting is None
@@ -62,7 +64,7 @@ def test_a_version_that_was_judged_already_does_not_wait_again() -> None:
 
 
 def test_the_good_version_again_is_a_confirmation_and_ends_what_was_wrong() -> None:
-    kept = Kept(good=A, held=B, held_why="it shrank", confirmed_s=100.0)
+    kept = ListHistory(good=A, held=B, held_why="it shrank", confirmed_s=100.0)
 
     again = arrived(kept, replace(A, fetched_s=900.0))
 
@@ -70,7 +72,7 @@ def test_the_good_version_again_is_a_confirmation_and_ends_what_was_wrong() -> N
 
 
 def test_an_accepted_version_pushes_the_good_one_back_and_the_oldest_out() -> None:
-    kept = Kept()
+    kept = ListHistory()
     for name in "abcdef":
         made = version(name)
         kept = accepted(replace(kept, waiting=made), made, 0.0)
@@ -81,29 +83,29 @@ def test_an_accepted_version_pushes_the_good_one_back_and_the_oldest_out() -> No
 
 
 def test_a_refused_version_leaves_the_good_one_and_its_reason() -> None:
-    kept = refused(Kept(good=A, waiting=B), B, "it is empty", 7.0)
+    kept = refused(ListHistory(good=A, waiting=B), B, "it is empty", 7.0)
 
     assert (kept.good, kept.waiting, kept.refused.why) == (A, None, "it is empty")
 
 
 def test_a_verdict_on_one_version_does_not_touch_one_that_came_meanwhile() -> None:
-    assert refused(Kept(good=A, waiting=C), B, "it is empty", 7.0).waiting == C
+    assert refused(ListHistory(good=A, waiting=C), B, "it is empty", 7.0).waiting == C
 
 
 def test_an_approved_version_is_good() -> None:
-    kept = approved(held_back(Kept(good=A, waiting=B), B, "it shrank"), "BBB", 9.0)
+    kept = approved(held_back(ListHistory(good=A, waiting=B), B, "it shrank"), "BBB", 9.0)
 
     assert (kept.good, kept.held, kept.held_why, kept.older) == (B, None, "", (A,))
 
 
-@pytest.mark.parametrize("kept", [Kept(good=A), Kept(good=A, held=C)])
-def test_what_is_not_held_cannot_be_approved(kept: Kept) -> None:
+@pytest.mark.parametrize("kept", [ListHistory(good=A), ListHistory(good=A, held=C)])
+def test_what_is_not_held_cannot_be_approved(kept: ListHistory) -> None:
     with pytest.raises(LookupError):
         approved(kept, "bbb", 9.0)
 
 
 def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_itself() -> None:
-    once = rolled_back(Kept(good=C, older=(B, A)), "one")
+    once = rolled_back(ListHistory(good=C, older=(B, A)), "one")
     twice = rolled_back(once, "another")
 
     assert (once.good, once.older, once.held, once.held_why) == (
@@ -119,15 +121,15 @@ def test_a_rollback_holds_the_newest_version_so_that_it_does_not_come_back_by_it
 
 
 def test_a_rollback_to_a_certain_version_leaves_what_came_between_out() -> None:
-    kept = rolled_back(Kept(good=C, older=(B, A)), "one", "AAA")
+    kept = rolled_back(ListHistory(good=C, older=(B, A)), "one", "AAA")
 
     assert (present(kept.good).sha256, kept.older, kept.held) == (A.sha256, (), C)
     with pytest.raises(LookupError, match="dddd"):
-        rolled_back(Kept(good=C, older=(B, A)), "one", "dddd")
+        rolled_back(ListHistory(good=C, older=(B, A)), "one", "dddd")
 
 
 def test_what_two_persons_agree_to_is_done_once_and_from_the_version_that_they_saw_alone() -> None:
-    before = Kept(good=C, older=(B, A))
+    before = ListHistory(good=C, older=(B, A))
     done = rolled_back_once(before, "two", "d7", C.sha256, A.sha256)
     back = replace(done, good=C, older=(A,))  # a person on the box has accepted it again
 
@@ -148,13 +150,15 @@ def test_a_release_of_before_reads_a_state_in_which_nothing_new_is_said(shelf: S
 
 
 def test_asking_anew_forgets_what_was_refused_and_what_a_server_could_call_unchanged() -> None:
-    kept = Kept(A, refused=Refusal("c" * 64, "plain", "no list", 0.0), validators=Validators("u", "e", None, "a", "p"))
+    kept = ListHistory(
+        A, refused=Refusal("c" * 64, "plain", "no list", 0.0), validators=Validators("u", "e", None, "a", "p")
+    )
 
-    assert asked_anew(kept) == Kept(A)
+    assert asked_anew(kept) == ListHistory(A)
 
 
 def test_a_state_is_read_as_it_was_written(shelf: Shelf) -> None:
-    kept = Kept(
+    kept = ListHistory(
         version("a", sketch=(1, 2)),
         (B,),
         C,
@@ -174,7 +178,7 @@ def test_a_state_is_read_as_it_was_written(shelf: Shelf) -> None:
 
 
 def test_a_list_that_was_never_seen_has_an_empty_state(shelf: Shelf) -> None:
-    assert shelf.kept() == Kept()
+    assert shelf.kept() == ListHistory()
     assert not shelf.directory.exists()
 
 

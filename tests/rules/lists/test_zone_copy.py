@@ -21,7 +21,7 @@ from rules.lists.zone_copy import (
     timers_in,
     timers_of,
 )
-from rules.rule import Rule, Skipped
+from rules.rule import Rule, SkippedLine
 
 APEX = b"\3rpz\4test\0"
 A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, NSEC = 1, 2, 5, 6, 15, 16, 28, 46, 47
@@ -36,7 +36,7 @@ def line(owner: bytes, rtype: int = CNAME, rdata: bytes = b"\0", ttl_s: int = 60
     return record_line(APEX, owner + APEX, rtype, ttl_s, rdata)
 
 
-def read(*lines: bytes) -> list[Rule | Skipped]:
+def read(*lines: bytes) -> list[Rule | SkippedLine]:
     return list(iter_rules([*head(APEX, soa(1)).splitlines(keepends=True), *lines], Mode.EXACT))
 
 
@@ -92,7 +92,7 @@ def test_whatever_a_record_holds_it_is_one_line_and_spoils_no_other(
     items = read(written, line(b"\4last\7example"))
     assert len(items) == 2 or (len(items) == 1 and owner == b"\4last\7example")
     assert isinstance(items[-1], Rule) or any(isinstance(item, Rule) for item in items)
-    assert all(isinstance(item, Rule | Skipped) for item in items)
+    assert all(isinstance(item, Rule | SkippedLine) for item in items)
 
 
 def test_the_serial_and_the_timers_stand_in_the_head(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@ import pytest
 
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
-BANK = Protected(["Bank.Example", "ntp.isp.example"])
+BANK = ProtectedNames(["Bank.Example", "ntp.isp.example"])
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_a_rule_hits_what_is_protected_below_it_and_around_it(name: str, mode: M
 
 
 def test_nothing_protected_is_hit_by_nothing() -> None:
-    assert not Protected()
-    assert not Protected().is_hit(canonical_wire("bank.example"), Mode.SUBTREE)
+    assert not ProtectedNames()
+    assert not ProtectedNames().is_hit(canonical_wire("bank.example"), Mode.SUBTREE)

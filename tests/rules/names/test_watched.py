@@ -2,14 +2,14 @@ import pytest
 
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
-from rules.names.watched import Watched, WatchList, is_watch_reason
+from rules.names.watched import WatchedNames, WatchList, is_watch_reason
 
 SHOPS = WatchList("shops", below=frozenset(map(canonical_wire, ["shop.example", "github.io"])))
 POPULAR = WatchList("popular", alone=frozenset(map(canonical_wire, ["site.example", "deep.under.example"])))
 
 
 def refusal(name: str, mode: Mode = Mode.SUBTREE, *released: str) -> str | None:
-    watched = Watched([SHOPS, POPULAR], map(canonical_wire, released))
+    watched = WatchedNames([SHOPS, POPULAR], map(canonical_wire, released))
     return watched.refusal(canonical_wire(name), mode)
 
 
@@ -48,10 +48,10 @@ def test_what_is_released_is_held_no_more_and_what_stands_beside_it_is() -> None
 
 def test_the_first_list_that_has_a_name_is_the_reason() -> None:
     twice = WatchList("second", alone=SHOPS.below)
-    reason = Watched([SHOPS, twice]).refusal(canonical_wire("shop.example"), Mode.SUBTREE)
+    reason = WatchedNames([SHOPS, twice]).refusal(canonical_wire("shop.example"), Mode.SUBTREE)
 
     assert reason is not None and "shops" in reason and is_watch_reason(reason)
 
 
 def test_without_a_list_nothing_is_watched() -> None:
-    assert Watched().refusal(canonical_wire("shop.example"), Mode.SUBTREE) is None
+    assert WatchedNames().refusal(canonical_wire("shop.example"), Mode.SUBTREE) is None

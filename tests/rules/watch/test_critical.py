@@ -1,11 +1,11 @@
 from fastpath.images.verdict import Mode
 from rules.names.canonical import canonical_wire
-from rules.names.watched import Watched
+from rules.names.watched import WatchedNames
 from rules.watch.critical import critical, version
 
 
 def test_what_a_country_cannot_do_without_is_watched_by_its_class() -> None:
-    watched = Watched(critical())
+    watched = WatchedNames(critical())
     found = {
         name: watched.refusal(canonical_wire(name), Mode.EXACT)
         for name in ("nadra.gov.pk", "lib.lums.edu.pk", "www.hbl.com", "ptcl.net.pk", "siut.org")

@@ -14,7 +14,7 @@ from filterd.control.clock import Clock
 from filterd.control.service import Control
 from filterd.images.words import word
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import URL, Entry, Order
 from mgmt.orders.store import put_order
@@ -69,7 +69,7 @@ def reason(control: Control, name: str) -> str:
     return found
 
 
-def done(reply: T | Failed) -> T:
+def done(reply: T | FailureReply) -> T:
     """A reply that is no failure."""
-    assert not isinstance(reply, Failed), reply
+    assert not isinstance(reply, FailureReply), reply
     return reply

@@ -11,7 +11,7 @@ from fastpath.gate.labels import hashes_of
 from fastpath.gate.marks import FlowState
 from fastpath.images.image_key import label_key
 from fastpath.wire.name import to_wire
-from filterd.kernel.cut import Connection, Label, Means, Wanted
+from filterd.kernel.cut import Connection, CutSelector, Label, Means
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
 from parental.policy.profile import Profile
@@ -22,14 +22,14 @@ from rules.category import NUMBERS
 
 LINE, OTHER, SERVER = "192.0.2.7", "192.0.2.8", "198.51.100.1"
 ASKED = datetime(2026, 11, 27, tzinfo=UTC)
-Wants = list[Wanted]
+Wants = list[CutSelector]
 
 
 def noted_cuts(monkeypatch: pytest.MonkeyPatch) -> Wants:
     """What was to be ended, cut by cut."""
     found: Wants = []
 
-    def end(_: LockKeeper, wanted: Wanted) -> Cut:
+    def end(_: LockKeeper, wanted: CutSelector) -> Cut:
         found.append(wanted)
         return Cut(ASKED, 1, 0)
 

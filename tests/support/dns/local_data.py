@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from fastpath.wire.name import to_text
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -17,7 +17,7 @@ def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         yield rtype, ttl_s, data[at - n : at]
 
 
-def local_data(found: Iterable[Rule | UrlRule | Skipped]) -> list[tuple[str, int, list[tuple[int, bytes]]]]:
+def local_data(found: Iterable[Rule | UrlRule | SkippedLine]) -> list[tuple[str, int, list[tuple[int, bytes]]]]:
     """Name, mode, and type and rdata of each record, of every rule that has some."""
     return [
         (to_text(item.wire), item.mode, [(rtype, rdata) for rtype, _ttl_s, rdata in records(item.data)])

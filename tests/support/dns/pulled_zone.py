@@ -11,7 +11,7 @@ from filterd.config import Config, read_config
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import waiting
-from rules.lists.versions import Kept
+from rules.lists.versions import ListHistory
 
 NOW = 1_800_000_000.0
 
@@ -40,7 +40,7 @@ def pull(folder: Path, played: PlayedPrimary, now_s: float = NOW, more: str = ""
     return config
 
 
-def kept(config: Config) -> Kept:
+def kept(config: Config) -> ListHistory:
     return shelf_of(config, config.lists[0]).kept()
 
 

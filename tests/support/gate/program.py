@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from fastpath.report.counters import read_counters
-from filterd.lab.clients import Fetched, fetch
+from filterd.lab.clients import CurlResponse, fetch
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import Running, wait_until
 from filterd.lab.servers import Internet
@@ -77,7 +77,7 @@ def in_kernel(lab: Lab, call: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> Fetched:
+def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> CurlResponse:
     """What the child sees of a name at one of the lab's servers.   family: web4, say"""
     trust = ["--cacert", str(internet.authority), *options]
     return fetch(lab, "child", f"https://{name}/", getattr(lab.addresses, family), trust)

@@ -3,6 +3,6 @@
 from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from rules.lists.source import describe_source
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
-ORDER_RAILS = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), Protected())
+ORDER_RAILS = OrderRails(describe_source(ORDERS_LIST, None, {"tier": "order"}), ProtectedNames())

@@ -6,7 +6,7 @@ from filterd.config import Config, read_config
 from filterd.lists.jobs import pull_list, take
 from filterd.lists.sources import shelf_of
 from filterd.lists.status import faults_of, waiting
-from rules.lists.versions import Kept, Version
+from rules.lists.versions import ListHistory, Version
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
@@ -24,7 +24,7 @@ def config_of(folder: Path, one_list: str) -> Config:
     return read_config(text.encode(), "x", folder)
 
 
-def kept(config: Config) -> Kept:
+def kept(config: Config) -> ListHistory:
     return shelf_of(config, config.lists[0]).kept()
 
 
@@ -52,7 +52,7 @@ def drop(config: Config, text: str) -> None:
     path.with_name("new").replace(path)
 
 
-def take_in(config: Config, now_s: float = NOW) -> Kept:
+def take_in(config: Config, now_s: float = NOW) -> ListHistory:
     take(config, waiting(config, now_s, 0.0), now_s)
     return kept(config)
 
@@ -61,7 +61,7 @@ def faults(config: Config, now_s: float = NOW) -> str:
     return faults_of(config, now_s).get("pta", "")
 
 
-async def pull(config: Config, now_s: float = NOW) -> Kept:
+async def pull(config: Config, now_s: float = NOW) -> ListHistory:
     """Pull, and take what came."""
     await pull_list(config, config.lists[0], now_s)
     return take_in(config, now_s)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
-from rules.rule import Rule, Skipped, UrlRule
+from rules.rule import Rule, SkippedLine, UrlRule
 
-Item = Rule | UrlRule | Skipped
+Item = Rule | UrlRule | SkippedLine
 IterRules = Callable[[Iterable[bytes], Mode], Iterator[Item]]
 
 
@@ -28,4 +28,4 @@ def actions(found: Iterable[Item]) -> list[tuple[str, Mode, Action]]:
 
 
 def complaints(found: Iterable[Item]) -> list[tuple[int, int, str]]:
-    return [(item.line, item.column, item.reason) for item in found if isinstance(item, Skipped)]
+    return [(item.line, item.column, item.reason) for item in found if isinstance(item, SkippedLine)]

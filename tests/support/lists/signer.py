@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from filterd.lists.signatures import Signing
+from filterd.lists.signatures import SignatureScheme
 
 
 class Signer:
@@ -14,7 +14,7 @@ class Signer:
         self._secret, public = folder / "minisign.key", folder / "minisign.pub"
         run("-G", "-W", "-s", self._secret, "-p", public)
         self.key = public.read_text().splitlines()[1]
-        self.signing = Signing("minisign", self.key, ".minisig")
+        self.signing = SignatureScheme("minisign", self.key, ".minisig")
         self.option = f"minisign: {self.key}"
 
     def sign(self, path: Path) -> Path:
@@ -35,7 +35,7 @@ class PgpSigner:
         self._home, self.keys = folder, folder / "keys.gpg"
         self._run("--passphrase", "", "--quick-generate-key", "lists@publisher.test", algorithm, "sign", expires)
         self._run("--output", self.keys, "--export")
-        self.signing = Signing("gpgv", self.keys, ".asc")
+        self.signing = SignatureScheme("gpgv", self.keys, ".asc")
         self.option = f"pgp: {self.keys}"
 
     def sign(self, path: Path, *options: str) -> Path:

@@ -9,7 +9,7 @@ from support.present import present
 
 from mgmt.web.family.requests.messages import tell
 from parental.people.request_messages import choose
-from parental.people.requests import Wanted, ask, newest
+from parental.people.requests import ChildRequest, ask, newest
 from parental.policy.profiles import set_schedule
 from parental.policy.schedule import Schedule, parse_interval
 from parental.store.database import reading, writing
@@ -30,7 +30,7 @@ def wish(engine: Engine, child: int, minutes: int | None = 30, name: str | None 
     """A child asks, in its closed hours."""
     with writing(engine) as conn:
         set_schedule(conn, child, SLEEP)
-        ask(conn, 7, child, Wanted(minutes, name, "homework"), NOW)
+        ask(conn, 7, child, ChildRequest(minutes, name, "homework"), NOW)
 
 
 def answer_of(engine: Engine, child: int) -> str | None:

@@ -17,15 +17,15 @@ from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.contract.control import (
     Ack,
-    Asked,
-    Begun,
-    Closing,
-    ControlFailed,
+    ClosureReason,
+    ControlFailure,
     Diff,
     Receipt,
     Report,
-    Shown,
-    Ticketed,
+    RequestStatus,
+    ScreenTimeStart,
+    SettingsReceipt,
+    TicketOutcome,
     receipt_json,
 )
 from mgmt.orders.decisions import confirm, taken
@@ -33,7 +33,7 @@ from parental.store.database import writing
 from rules.category import NUMBERS
 from rules.lists.source import describe_source
 from rules.names.hosts_of_many import Hosting, HostingList
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
 REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))
@@ -73,7 +73,7 @@ DIFF = Diff(
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 RAILS = OrderRails(
     describe_source(ORDERS_LIST, None, {"tier": "order"}),
-    Protected(["portal.isp.example"], ["203.0.113.53/32"]),
+    ProtectedNames(["portal.isp.example"], ["203.0.113.53/32"]),
     HOSTING,
 )
 
@@ -114,10 +114,10 @@ class PlayedControl:
     async def policy_changed(self) -> Receipt:
         return self._receipt("policy_changed")
 
-    async def settings_changed(self) -> Shown:
+    async def settings_changed(self) -> SettingsReceipt:
         self.asked.append("settings_changed")
         self._may_fail()
-        return Shown({} if self.refuses is None else {"gate-0": self.refuses})
+        return SettingsReceipt({} if self.refuses is None else {"gate-0": self.refuses})
 
     async def explain(self, name: str | None, address: str | None, channel: str) -> dict[str, Any]:
         self.asked.append((name, address, channel))
@@ -149,7 +149,7 @@ class PlayedControl:
 
     def _may_fail(self) -> None:
         if self.fails is not None:
-            raise ControlFailed(self.fails)
+            raise ControlFailure(self.fails)
 
 
 class PlayedReasons:
@@ -158,7 +158,7 @@ class PlayedReasons:
     def __init__(self) -> None:
         self.fails: str | None = None
         self.hangs = False
-        self.closings: dict[str | None, Closing] = {}
+        self.closings: dict[str | None, ClosureReason] = {}
         self.asked: list[tuple[str | None, str]] = []
         self.reports: dict[str, Report] = {}
         self.reported: list[tuple[str, str | None]] = []
@@ -166,17 +166,17 @@ class PlayedReasons:
         self.appeals: list[bytes] = []
         self.tickets: list[tuple[str, str]] = []
         self.wanted: list[tuple[int | None, str | None, str, str]] = []
-        self.answers: dict[str | None, Asked] = {}
+        self.answers: dict[str | None, RequestStatus] = {}
         self.begun: list[str] = []
         self.minutes = 60  # of screen time that can begin
 
-    async def why_closed(self, name: str | None, address: str) -> Closing:
+    async def why_closed(self, name: str | None, address: str) -> ClosureReason:
         self.asked.append((name, address))
         if self.hangs:
             await asyncio.Event().wait()
         if self.fails is not None:
-            raise ControlFailed(self.fails)
-        return self.closings.get(name, Closing("default", None, None))
+            raise ControlFailure(self.fails)
+        return self.closings.get(name, ClosureReason("default", None, None))
 
     async def probed(self, questions: int) -> None:
         raise AssertionError("the application tells nobody")
@@ -193,17 +193,17 @@ class PlayedReasons:
     async def find_report(self, reference: str) -> Report | None:
         return self.reports.get(reference)
 
-    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> RequestStatus:
         self.wanted.append((minutes, name, why, address))
-        return self.answers.get(name, Asked("open", NOW + timedelta(days=1)))
+        return self.answers.get(name, RequestStatus("open", NOW + timedelta(days=1)))
 
-    async def use_ticket(self, code: str, address: str) -> Ticketed:
+    async def use_ticket(self, code: str, address: str) -> TicketOutcome:
         self.tickets.append((code, address))
-        return Ticketed("open", 30) if code == "123 456 789" else Ticketed("unknown", 0)
+        return TicketOutcome("open", 30) if code == "123 456 789" else TicketOutcome("unknown", 0)
 
-    async def begin_time(self, address: str) -> Begun:
+    async def begin_time(self, address: str) -> ScreenTimeStart:
         self.begun.append(address)
-        return Begun(self.minutes)
+        return ScreenTimeStart(self.minutes)
 
 
 class Clock:

@@ -27,7 +27,7 @@ from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token, revoke_token
 from mgmt.web.kit.auth import find_principal
-from parental.errors import DatabaseLocked
+from parental.errors import DatabaseTimeout
 from parental.schema.access import tokens
 from parental.store.database import open_database, reading, writing
 
@@ -41,7 +41,7 @@ def write(folder: Path, said: int) -> None:
 
     def make() -> None:
         while True:
-            with contextlib.suppress(DatabaseLocked), writing(engine) as conn:
+            with contextlib.suppress(DatabaseTimeout), writing(engine) as conn:
                 principal = find_principal(conn, create_token(conn, "auditor", None, CONTROL), datetime.now(UTC))
                 assert principal is not None
                 number = store.size(conn) - 1
@@ -54,7 +54,7 @@ def write(folder: Path, said: int) -> None:
     (folder / "keys").mkdir(exist_ok=True)
     seal = Seal(engine, folder / "keys", "gw")
     while True:
-        with contextlib.suppress(DatabaseLocked):
+        with contextlib.suppress(DatabaseTimeout):
             seal.seal_all(datetime.now(UTC))
 
 

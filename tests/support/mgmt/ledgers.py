@@ -14,7 +14,7 @@ from mgmt.ledger.bundle import page_of, plan_range
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, PEOPLE, Event
 from mgmt.ledger.tree import frontier_of
-from mgmt.ledger.verifier import Altered, Summary, verify
+from mgmt.ledger.verifier import Defect, Summary, verify
 from parental.store.database import reading, writing
 
 SIGNER = Signer(bytes(range(32)), "gw.example/filterd-ledger")
@@ -68,7 +68,7 @@ def fault(octets: bytes, **more: Any) -> str:
     """What the verifier says; '' where it finds nothing."""
     try:
         verified(octets, **more)
-    except Altered as found:
+    except Defect as found:
         return str(found)
     return ""
 

@@ -18,7 +18,7 @@ from parental.policy.profile import Profile
 from parental.policy.schedule import Schedule, parse_interval
 from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 LINES = range(1, 260)  # more than a page
 ORDERS = range(1, 130)
@@ -54,7 +54,9 @@ def _orders(conn: Connection) -> None:
             % (issuer.encode(), number, number, number)
         )
         order = parse_order(body)
-        orders.put_order(conn, order, judge_entries(order, Protected()), body, NOW - timedelta(hours=number), CONTROL)
+        orders.put_order(
+            conn, order, judge_entries(order, ProtectedNames()), body, NOW - timedelta(hours=number), CONTROL
+        )
 
 
 def _block(number: int) -> BlockRecord:

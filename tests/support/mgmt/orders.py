@@ -20,11 +20,11 @@ from mgmt.orders.store import page_of_entries, put_order
 from parental.schema.ledger import events
 from rules.lists.source import describe_source
 from rules.names.hosts_of_many import Hosting, HostingList
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 RECEIPT = {"generation": 9, "workers": []}
-PROTECTED = Protected(["bank.test"], ["203.0.113.53/32"])
+PROTECTED = ProtectedNames(["bank.test"], ["203.0.113.53/32"])
 HOSTING = Hosting([HostingList("a cloud", date(2026, 8, 1), (ip_network("198.51.100.0/25"),))])
 
 
@@ -33,7 +33,7 @@ def rails(
     has_gate: bool = True,
     stops_names: bool = True,
     proof: Proof = BY_NAMES,
-    protected: Protected = PROTECTED,
+    protected: ProtectedNames = PROTECTED,
     canary: Policy | None = None,
 ) -> OrderRails:
     """Control's, with a protected name, a protected address and a host of many sites."""
@@ -53,7 +53,7 @@ def push(
 ) -> int:
     """Store an order, as the API does; its number.   box  what this one has, as judge_entries()"""
     order = Order("PTA", ref, ground, "subtree", None, emergency, tuple((value, "subtree") for value in values))
-    return put_order(conn, order, judge_entries(order, Protected(), **box), b"{}", at, CONTROL)
+    return put_order(conn, order, judge_entries(order, ProtectedNames(), **box), b"{}", at, CONTROL)
 
 
 def publish(conn: Connection, at: datetime = NOW, **box: Any) -> None:

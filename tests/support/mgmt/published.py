@@ -21,7 +21,7 @@ CELLS: dict[tuple[str, ...], int] = {
 
 
 def statement_of(quarter: str = "2026-Q3", node: str = "") -> statement.Statement:
-    took = statement.Took(orders=2, median_ms=1500, p95_ms=None)
+    took = statement.DurationFigures(orders=2, median_ms=1500, p95_ms=None)
     orders = statement.Orders(
         issuer="PTA",
         orders=3,

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from mgmt.contract.control import Closing
+from mgmt.contract.control import ClosureReason
 
-LEGAL = Closing("law", None, None)
-CLOSINGS: dict[str | None, Closing] = {
+LEGAL = ClosureReason("law", None, None)
+CLOSINGS: dict[str | None, ClosureReason] = {
     "ordered.example": LEGAL,
-    "adult.example": Closing("category", "adult", None),
-    "any.example": Closing("schedule", None, datetime.fromisoformat("2026-08-04T06:30:00+05:00")),
-    "paused.example": Closing("pause", None, None),
-    "virus.example": Closing("security", None, None),
+    "adult.example": ClosureReason("category", "adult", None),
+    "any.example": ClosureReason("schedule", None, datetime.fromisoformat("2026-08-04T06:30:00+05:00")),
+    "paused.example": ClosureReason("pause", None, None),
+    "virus.example": ClosureReason("security", None, None),
 }
 
 

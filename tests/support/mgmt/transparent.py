@@ -11,7 +11,7 @@ Push = Callable[..., int]
 
 
 def statement_of(quarter: str = "2026-Q3", ground: str = "decency", leaves_out: bool = False) -> statement.Statement:
-    row = statement.Directed(
+    row = statement.OrderGroup(
         issuer="<PTA>",
         category=ground,
         orders=12,

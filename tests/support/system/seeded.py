@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from filterd.config import Config
-from filterd.lab.seed.life import Filled
+from filterd.lab.seed.life import SeedReport
 
 END = datetime(2026, 8, 14, 7, 30, tzinfo=UTC)  # half past noon in Karachi
 SEED = 7
@@ -17,5 +17,5 @@ class Life:
     """What was filled, by which configuration, and a look at it."""
 
     config: Config
-    filled: Filled
+    filled: SeedReport
     conn: Connection

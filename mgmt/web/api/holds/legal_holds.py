@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from mgmt.contract.fields import number_of
 from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.records.holds.proposals import (
     PSEUDONYM_DIGITS,
     NewHold,
@@ -97,7 +97,7 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
 
     try:
         return json_response(await write(request, work), 201)
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
 
 
@@ -112,7 +112,7 @@ async def propose_end(request: web.Request, principal: Principal) -> web.Respons
 
     try:
         return json_response(await write(request, work), 201)
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
 
 

@@ -18,14 +18,14 @@ from mgmt.ledger.store import append
 from mgmt.registers.households import note_choice
 from mgmt.web.api.accounts import number_in, own_account, tried
 from mgmt.web.api.hours.time_shapes import (
-    Announced,
     Card,
-    ChangedAnnounced,
     ChangedDates,
+    ChangedOperatorDates,
     ChangedTime,
     City,
     Dates,
     HouseholdDates,
+    OperatorDates,
     Pack,
     Packs,
     RangeName,
@@ -103,7 +103,7 @@ async def put_dates(request: web.Request, principal: Principal) -> web.Response:
 
 async def announce(request: web.Request, principal: Principal) -> web.Response:
     """Say which dates are holidays and Ramadan for every household that follows the operator."""
-    said = await body_of(request, Announced)
+    said = await body_of(request, OperatorDates)
 
     def store_it(conn: Connection) -> None:
         tried(lambda: plans.announce(conn, _ranges(said.dates)))
@@ -111,7 +111,7 @@ async def announce(request: web.Request, principal: Principal) -> web.Response:
         append(conn, Event(PEOPLE, "dates announced", principal.actor, told), request.app[CLOCK]())
 
     await write(request, store_it)
-    return json_response(ChangedAnnounced(dates=said.dates, receipt=await live_receipt(request)))
+    return json_response(ChangedOperatorDates(dates=said.dates, receipt=await live_receipt(request)))
 
 
 async def list_packs(request: web.Request, principal: Principal) -> web.Response:
@@ -216,5 +216,5 @@ ROUTES = (
     Route("GET", _ONE + "/dates", get_dates, "account.read", Contract({200: ShownDates}, is_family=True)),
     Route("PUT", _ONE + "/dates", put_dates, "account.schedule", _PUT_DATES),
     Route("GET", _ONE + "/packs", list_packs, "account.read", Contract({200: Packs}, is_family=True)),
-    Route("PUT", "/v1/dates", announce, "dates.announce", Contract({200: ChangedAnnounced}, body=Announced)),
+    Route("PUT", "/v1/dates", announce, "dates.announce", Contract({200: ChangedOperatorDates}, body=OperatorDates)),
 )

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.web.api.accounts import number_in
-from mgmt.web.api.hours.time_shapes import ChangedTime, More, Quota, TimeShown, Until
+from mgmt.web.api.hours.time_shapes import ChangedTime, More, Quota, TimeView, Until
 from mgmt.web.api.hours.times import changed, profile_in, require_lockable, time_shown
 from mgmt.web.kit.app_context import CLOCK, json_response, read
 from mgmt.web.kit.auth import Principal, Route
@@ -126,7 +126,7 @@ _PLUS = Contract({200: ChangedTime}, body=More, refusals=(409,), is_family=True,
 _QUOTA = Contract({200: ChangedTime}, body=Quota, refusals=(409,), is_family=True)
 _UNDO = Contract({200: ChangedTime}, is_family=True)
 ROUTES = (
-    Route("GET", _ONE + "/time", get_time, "account.read", Contract({200: TimeShown}, is_family=True)),
+    Route("GET", _ONE + "/time", get_time, "account.read", Contract({200: TimeView}, is_family=True)),
     Route("POST", _ONE + "/plus", plus, "account.pause", _PLUS),
     Route("POST", _ONE + "/tonight-off", tonight_off, "account.open", _REFUSABLE),
     Route("POST", _ONE + "/open-until", open_until, "account.open", _UNTIL),

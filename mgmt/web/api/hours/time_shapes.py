@@ -47,7 +47,7 @@ class Card(Struct, forbid_unknown_fields=True, kw_only=True):
     ends: Annotated[TurnName | None, Meta(description="In place of `to`, on the same of the two days.")] = None
 
 
-class CardShown(Struct, kw_only=True):
+class CardView(Struct, kw_only=True):
     """A card as it is kept."""
 
     id: int
@@ -94,7 +94,7 @@ class HouseholdDates(Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
-class Announced(Struct, forbid_unknown_fields=True):
+class OperatorDates(Struct, forbid_unknown_fields=True):
     """The operator's dates."""
 
     dates: Ranges
@@ -119,7 +119,7 @@ class ChangedDates(Struct, kw_only=True):
     receipt: Receipt
 
 
-class ChangedAnnounced(Struct, kw_only=True):
+class ChangedOperatorDates(Struct, kw_only=True):
     """The operator's dates, in force; households are told within the minute."""
 
     dates: list[Dates]
@@ -203,7 +203,7 @@ class ScreenTime(Struct, kw_only=True):
     ends: Annotated[str | None, Meta(description="When screen time ends that runs.")]
 
 
-class HoursShown(Struct, kw_only=True):
+class HoursView(Struct, kw_only=True):
     """A closed time of a date."""
 
     card: Annotated[int | None, Meta(description="null: the week was set without cards.")]
@@ -214,16 +214,16 @@ class HoursShown(Struct, kw_only=True):
     allowed: list[str] | None
 
 
-class DayShown(Struct, kw_only=True):
+class DayView(Struct, kw_only=True):
     """A date of the preview."""
 
     date: date
     day_set: DaySetName
     name: Words
-    closed: list[HoursShown]
+    closed: list[HoursView]
 
 
-class ConflictShown(Struct, kw_only=True):
+class ConflictView(Struct, kw_only=True):
     """Cards that say the same twice, or of which one wins."""
 
     sort: Literal["same", "inside", "wins", "both", "never_open", "passed"]
@@ -232,7 +232,7 @@ class ConflictShown(Struct, kw_only=True):
     sentence: Words
 
 
-class TimeShown(Struct, kw_only=True):
+class TimeView(Struct, kw_only=True):
     """What holds for a profile now, and the coming week."""
 
     profile: int
@@ -247,15 +247,15 @@ class TimeShown(Struct, kw_only=True):
     changes_at: Annotated[str | None, Meta(description="When this changes next; null: not within a week.")]
     screen_time: Annotated[ScreenTime | None, Meta(description="null: there is no quota.")]
     exceptions: list[Exemption]
-    cards: Annotated[list[CardShown], Meta(description=f"At most {MAX_CARDS}.")]
-    conflicts: list[ConflictShown]
-    week: Annotated[list[DayShown], Meta(description="Seven dates from today.")]
+    cards: Annotated[list[CardView], Meta(description=f"At most {MAX_CARDS}.")]
+    conflicts: list[ConflictView]
+    week: Annotated[list[DayView], Meta(description="Seven dates from today.")]
 
 
 class ChangedTime(Struct, kw_only=True):
     """The same, after a change that is in force."""
 
-    time: TimeShown
+    time: TimeView
     receipt: Receipt
     id: Annotated[int | None, Meta(description="Of the card or exception that was added.")] = None
 
@@ -295,5 +295,5 @@ class UsedTicket(Struct, kw_only=True):
     """Minutes that a ticket gave."""
 
     minutes: int
-    time: TimeShown
+    time: TimeView
     receipt: Receipt

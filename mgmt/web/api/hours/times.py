@@ -13,17 +13,17 @@ from mgmt.contract.shapes import Receipt
 from mgmt.registers.households import note_choice
 from mgmt.text.accept import LANGUAGES
 from mgmt.text.language import Language, language
-from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, held_words, plain
+from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, held_words, plain
 from mgmt.web.api.accounts import number_in, own_account, tried
 from mgmt.web.api.hours.time_shapes import (
-    CardShown,
+    CardView,
     ChangedTime,
-    ConflictShown,
-    DayShown,
+    ConflictView,
+    DayView,
     Exemption,
-    HoursShown,
+    HoursView,
     ScreenTime,
-    TimeShown,
+    TimeView,
 )
 from mgmt.web.api.line_shapes import Day
 from mgmt.web.api.subscribers import live_receipt
@@ -60,7 +60,7 @@ async def changed(request: web.Request, principal: Principal, action: str, chang
     return json_response(ChangedTime(time=shown, receipt=receipt, id=added))
 
 
-async def live(request: web.Request, profile: int) -> tuple[TimeShown, Receipt]:
+async def live(request: web.Request, profile: int) -> tuple[TimeView, Receipt]:
     """Have a change published; what holds then, and the receipt."""
     receipt = await live_receipt(request)
     now = request.app[CLOCK]()
@@ -94,17 +94,17 @@ def note(conn: Connection, account: int, profile: int, principal: Principal, act
     note_choice(conn, account, principal.actor, action, about, at)
 
 
-def time_shown(conn: Connection, profile: int, now: datetime) -> TimeShown:
+def time_shown(conn: Connection, profile: int, now: datetime) -> TimeView:
     """What holds for a profile now, and the coming week."""
     rules = get_profile(conn, profile)
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one()
     cards, calendar = plans.cards_of(conn, [profile]).get(profile, ()), plans.calendar_of(conn, account)
     zone = ZoneInfo(rules.schedule.zone)
     bucket = screen_time.quota_of(conn, profile)
-    held = Held(rules, cards, calendar, bucket)
+    held = ProfileTimes(rules, cards, calendar, bucket)
     here, state = now.astimezone(zone), held.state_at(now)
     spent = None if bucket is None else _screen_time(conn, profile, bucket, now)
-    return TimeShown(
+    return TimeView(
         profile=profile,
         zone=rules.schedule.zone,
         state=state.state.value,
@@ -121,10 +121,10 @@ def time_shown(conn: Connection, profile: int, now: datetime) -> TimeShown:
     )
 
 
-def card_shown(card: Card) -> CardShown:
+def card_shown(card: Card) -> CardView:
     """A card as the API gives it."""
     end = card.start_minute + card.minutes
-    return CardShown(
+    return CardView(
         id=card.id,
         kind=card.kind.value,
         label=card.label,
@@ -173,9 +173,9 @@ def _exemption(row: Row[Any]) -> Exemption:
     )
 
 
-def _conflict(found: Conflict) -> ConflictShown:
+def _conflict(found: Conflict) -> ConflictView:
     closings = [each for each in (found.first, found.second) if each is not None]
-    return ConflictShown(
+    return ConflictView(
         sort=found.sort.value,
         day_set=found.day_set.value,
         cards=[each.card.id for each in closings],
@@ -183,8 +183,8 @@ def _conflict(found: Conflict) -> ConflictShown:
     )
 
 
-def _day(found: DayOf) -> DayShown:
-    return DayShown(
+def _day(found: DayOf) -> DayView:
+    return DayView(
         date=found.day,
         day_set=found.day_set.value,
         name=in_words(lambda t: t.say(f"time.days.{found.day_set}")),
@@ -192,9 +192,9 @@ def _day(found: DayOf) -> DayShown:
     )
 
 
-def _hours(found: Hours) -> HoursShown:
+def _hours(found: Hours) -> HoursView:
     card = found.card
-    return HoursShown(
+    return HoursView(
         card=None if card is None else card.id,
         name=None if card is None else in_words(lambda t: card_words(card, t)),
         from_=minute_text(found.start),

@@ -22,7 +22,7 @@ from mgmt.ledger.store import append
 from mgmt.orders.judge import shadow_of
 from mgmt.orders.letter_file import (
     File,
-    LetterUnread,
+    UnreadLetter,
     corrected_named,
     entries_of,
     judge_rows,
@@ -33,7 +33,7 @@ from mgmt.orders.model import Order
 from mgmt.orders.pushed import Corrects, Expires, Review, Scope, Shadow
 from mgmt.orders.sealed import refuse_sealed
 from mgmt.web.api.order_shapes import OrderWithEntries, Proposal, Wait
-from mgmt.web.api.orders import Judged, find_shown, signed_by, take_order, what_it_does
+from mgmt.web.api.orders import AdmittedOrder, find_shown, signed_by, take_order, what_it_does
 from mgmt.web.kit.app_context import CLOCK, LETTERS, PROTECTED, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
@@ -81,10 +81,10 @@ async def push_file(request: web.Request, principal: Principal) -> web.Response:
         entries = await asyncio.to_thread(lambda: judge_rows(order, found, protected, **does))
     except BadList as reason:
         raise await _refused(request, principal, said.issuer, upload, str(reason)) from reason
-    except LetterUnread as reason:
+    except UnreadLetter as reason:
         raise Problem(503, f"{str(reason)[:300]}; nothing stored; send it again later", "/file") from reason
     file = File(upload.name, upload.begin, upload.octets, found.encoding)
-    return await take_order(request, principal, Judged(order, entries, signed, file))
+    return await take_order(request, principal, AdmittedOrder(order, entries, signed, file))
 
 
 async def show_file(request: web.Request, principal: Principal) -> web.Response:

@@ -24,7 +24,7 @@ class Refusal(Struct, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\\n)", description="Of what came.")]
 
 
-class Noted(Struct):
+class LedgerReceipt(Struct):
     """The ledger has it."""
 
     noted: bool = True
@@ -38,7 +38,7 @@ async def note_refusal(request: web.Request, principal: Principal) -> web.Respon
     about = {"channel": said.channel, "reason": said.reason, "sha256": said.sha256}
     event = Event(ORDERS, f"{said.channel} refused", principal.actor, {"issuer": said.issuer}, {**about})
     await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
-    return json_response(Noted())
+    return json_response(LedgerReceipt())
 
 
 ROUTES = (
@@ -47,6 +47,6 @@ ROUTES = (
         "/v1/order-refusals",
         note_refusal,
         "orders.push",
-        Contract({200: Noted}, body=Refusal, adds=True),
+        Contract({200: LedgerReceipt}, body=Refusal, adds=True),
     ),
 )

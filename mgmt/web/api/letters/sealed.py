@@ -20,7 +20,7 @@ from mgmt.contract.fields import unfit
 from mgmt.contract.shapes import Instant, Line
 from mgmt.orders.sealed_messages import Message, sealed_order
 from mgmt.web.api.order_shapes import OrderWithEntries, Proposal, Wait
-from mgmt.web.api.orders import Judged, signed_by, take_order
+from mgmt.web.api.orders import AdmittedOrder, signed_by, take_order
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
 from mgmt.web.kit.contract import Contract
@@ -30,7 +30,7 @@ from mgmt.web.kit.requests import body_of
 _KEY, _DATA = Tag.PKESK, Tag.SEIP
 
 
-class PushedSealed(Struct, forbid_unknown_fields=True):
+class PushedSealedOrder(Struct, forbid_unknown_fields=True):
     """What an issuer directs, its entries encrypted."""
 
     issuer: Line
@@ -52,11 +52,11 @@ class PushedSealed(Struct, forbid_unknown_fields=True):
 
 async def push_sealed(request: web.Request, principal: Principal) -> web.Response:
     """Push an order of child abuse material, encrypted."""
-    said = await body_of(request, PushedSealed)
+    said = await body_of(request, PushedSealedOrder)
     signed = await signed_by(request, principal, said.issuer)
     message = Message(await asyncio.to_thread(_encrypted, said.message), said.format)
     order = sealed_order(said.issuer, said.ref, said.ground, said.deadline, message)
-    return await take_order(request, principal, Judged(order, [], signed, message=message))
+    return await take_order(request, principal, AdmittedOrder(order, [], signed, message=message))
 
 
 def _encrypted(text: str) -> bytes:
@@ -84,7 +84,7 @@ ROUTES = (
         Contract(
             {200: OrderWithEntries, 201: OrderWithEntries, 202: Proposal},
             query=Wait,
-            body=PushedSealed,
+            body=PushedSealedOrder,
             refusals=(409,),
             at_most=MAX_ORDER_OCTETS,
             within_s=ORDER_S,

@@ -31,7 +31,7 @@ class Span(Struct, forbid_unknown_fields=True):
     issuer: Annotated[Line | None, Meta(description="Whose; left out: all.")] = None
 
 
-class TimeTaken(Struct):
+class OrderDurations(Struct):
     """From the receipt of an order, in seconds."""
 
     orders: Annotated[int, Meta(description="That have come so far.")]
@@ -44,8 +44,8 @@ class OfIssuer(Struct, kw_only=True):
 
     issuer: str
     orders: int
-    enforced: Annotated[TimeTaken, Meta(description="Until every worker served them, in whole or in part.")]
-    confirmed: TimeTaken
+    enforced: Annotated[OrderDurations, Meta(description="Until every worker served them, in whole or in part.")]
+    confirmed: OrderDurations
     in_time: Annotated[int, Meta(description="Confirmed by the time that they were due.")]
     late: Annotated[int, Meta(description="Confirmed later.")]
     overdue: Annotated[int, Meta(description="Due, and not confirmed.")]
@@ -93,8 +93,8 @@ def _shown(each: Statistics) -> OfIssuer:
     return OfIssuer(
         issuer=each.issuer,
         orders=each.orders,
-        enforced=TimeTaken(*each.enforced),
-        confirmed=TimeTaken(*each.confirmed),
+        enforced=OrderDurations(*each.enforced),
+        confirmed=OrderDurations(*each.confirmed),
         in_time=each.in_time,
         late=each.late,
         overdue=each.overdue,

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.contract.shapes import Line
 from mgmt.lists.rollbacks import propose_rollback
 from mgmt.lists.versions import KeptList, ListDifference, compared, earlier_of, find_list, kept_lists, rollback_of
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.web.api.approvals import Approval, shown
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, json_response, write
 from mgmt.web.kit.auth import Principal, Route
@@ -69,7 +69,7 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
         made = await write(
             request, lambda conn: shown(conn, propose_rollback(conn, wanted, said.proposer, through, now), zone)
         )
-    except NotApproved as reason:
+    except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
     return json_response(made, 201)
 
@@ -78,7 +78,7 @@ async def asked(of_control: Awaitable[T]) -> T:
     """What control says.   Raises Problem where it gives no answer."""
     try:
         return await of_control
-    except (ControlFailed, OSError, TimeoutError) as reason:
+    except (ControlFailure, OSError, TimeoutError) as reason:
         detail = f"control: {str(reason) or 'no answer'}; nothing done; send the same request again"
         raise Problem(503, detail, "control") from reason
 

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from mgmt.contract.fields import number_of
-from mgmt.ledger.bundle import NotSigned
-from mgmt.records.block_archive import Archive, ArchiveFailed
+from mgmt.ledger.bundle import NoCheckpoint
+from mgmt.records.block_archive import Archive, ArchiveFailure
 from mgmt.web.api.audit import Puller, Span, note_pull, span_of, stream_of_archive
 from mgmt.web.api.ledger import Checkpoint, Consistency
 from mgmt.web.kit.app_context import ARCHIVE, json_response
@@ -47,7 +47,7 @@ async def record(request: web.Request, principal: Principal) -> web.Response:
         found = await archive.record(number, index)
     except LookupError as reason:
         raise Problem(404, str(reason), WHERE, NOT_SIGNED) from reason
-    except ArchiveFailed as reason:
+    except ArchiveFailure as reason:
         raise _away(reason) from reason
     return web.Response(body=found, headers={"Content-Type": NDJSON, "Cache-Control": "no-store"})
 
@@ -57,9 +57,9 @@ async def show_checkpoint(request: web.Request, _: Principal) -> web.Response:
     earlier, archive = query_of(request, Checkpoint).earlier, _archive(request)
     try:
         found = await archive.checkpoint(earlier)
-    except NotSigned as reason:
+    except NoCheckpoint as reason:
         raise Problem(404, str(reason), WHERE, NOT_SIGNED) from reason
-    except ArchiveFailed as reason:
+    except ArchiveFailure as reason:
         raise _away(reason) from reason
     if earlier is None:
         return web.Response(text=found.note, headers={"Cache-Control": "no-store"})
@@ -77,7 +77,7 @@ def _archive(request: web.Request) -> Archive:
     return request.app[ARCHIVE]
 
 
-def _away(reason: ArchiveFailed) -> Problem:
+def _away(reason: ArchiveFailure) -> Problem:
     return Problem(503, f"{reason}; nothing was sent; ask again", WHERE, RECORDS_AWAY, RETRY_S)
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from mgmt.records import block_ledger
 from mgmt.records.block_archive import FoundRecord, OrderName, order_names
 from mgmt.records.block_forms import iso
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.web.api.audit import record_of, refuse_moving
 from mgmt.web.desk.audit.asked import Cursor
 from mgmt.web.kit.app_context import ARCHIVE, read
@@ -26,8 +26,8 @@ class Records(NamedTuple):
     next: Cursor | None
 
 
-async def page_of(request: web.Request, wanted: Wanted, at: Cursor | None) -> Records:
-    """The page that begins at a place.   Raises ArchiveFailed, Problem"""
+async def page_of(request: web.Request, wanted: RecordQuery, at: Cursor | None) -> Records:
+    """The page that begins at a place.   Raises ArchiveFailure, Problem"""
     if ARCHIVE not in request.app:
         return await _of_database(request, wanted, at)
     await refuse_moving(request)
@@ -38,7 +38,7 @@ async def page_of(request: web.Request, wanted: Wanted, at: Cursor | None) -> Re
     return Records([_record(each, names.get(each.order)) for each in found[:N_SHOWN]], _next(found, begins, skip))
 
 
-async def _of_database(request: web.Request, wanted: Wanted, at: Cursor | None) -> Records:
+async def _of_database(request: web.Request, wanted: RecordQuery, at: Cursor | None) -> Records:
     look = partial(
         block_ledger.page_of_blocks,
         since_s=wanted.since_s,
@@ -54,7 +54,7 @@ async def _of_database(request: web.Request, wanted: Wanted, at: Cursor | None) 
     return Records(rows, None if last is None else Cursor(last.time_s, last.id))
 
 
-def _next(found: list[FoundRecord], begins: Wanted, skip: int) -> Cursor | None:
+def _next(found: list[FoundRecord], begins: RecordQuery, skip: int) -> Cursor | None:
     """After the last record that is shown: how many of its second have been shown by now."""
     if len(found) <= N_SHOWN:
         return None

@@ -16,9 +16,9 @@ from aiohttp import web
 from sqlalchemy import Row
 
 from mgmt.contract.shapes import MAX_NUMBER
-from mgmt.ledger.bundle import NotSigned
+from mgmt.ledger.bundle import NoCheckpoint
 from mgmt.ledger.event import time_text
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 from mgmt.records.holds.proposals import shown_holds
 from mgmt.records.holds.shapes import IN_FORCE
 from mgmt.records.statistics.releases import releases
@@ -28,10 +28,10 @@ from mgmt.web.api.ledger import stream_ledger
 from mgmt.web.api.proof.block_proof import stream_bundle
 from mgmt.web.api.statistics import MEDIA_TYPES, QUARTER, file_of, note_release, release_of
 from mgmt.web.desk.access import done, viewed
-from mgmt.web.desk.audit.asked import CHANNELS, FIELDS, Asked, NotAsked, asked_of, cursor_of, utc_day
+from mgmt.web.desk.audit.asked import CHANNELS, FIELDS, AuditQuery, BadForm, asked_of, cursor_of, utc_day
 from mgmt.web.desk.audit.records import page_of
 from mgmt.web.desk.audit.verification import MOST_DAYS, Result, verify_blocks, verify_ledger
-from mgmt.web.desk.frame import PATH, Sent, page
+from mgmt.web.desk.frame import PATH, SubmittedForm, page
 from mgmt.web.documents.statistics import charts_in_english
 from mgmt.web.kit.app_context import ARCHIVE, CLOCK, SETTINGS, read
 from mgmt.web.kit.problems import Problem
@@ -64,13 +64,13 @@ async def show_records(request: web.Request, session: Session) -> web.Response:
     """GET /desk/audit/blocks?since=2026-11-01&until=2026-11-02&list=pta"""
     try:
         asked, at = _asked(request), cursor_of(request.query.get("at", ""))
-    except NotAsked as reason:
+    except BadForm as reason:
         return await _start(request, session, 422, alert=str(reason))
     begins = asked.wanted if at is None else asked.wanted._replace(since_s=max(at.time_s, asked.wanted.since_s))
     await note_blocks(request, session.person, begins, "page")
     try:
         found = await page_of(request, asked.wanted, at)
-    except (ArchiveFailed, Problem) as reason:
+    except (ArchiveFailure, Problem) as reason:
         return await _start(request, session, 503, alert=_why(reason))
     query = asked.query
     after = None if found.next is None else urlencode(query | {"at": found.next.text()})
@@ -82,7 +82,7 @@ async def take_records(request: web.Request, session: Session) -> web.StreamResp
     """GET /desk/audit/blocks.csv?…"""
     try:
         asked = _asked(request)
-    except NotAsked as reason:
+    except BadForm as reason:
         return await _start(request, session, 422, alert=str(reason))
     return await _taken(
         request, session, stream_blocks(request, session.person, asked.wanted, request.match_info["form"])
@@ -93,7 +93,7 @@ async def take_bundle(request: web.Request, session: Session) -> web.StreamRespo
     """GET /desk/audit/bundle.ndjson?since=2026-11-01&until=2026-11-02: all records of these days, with their proof."""
     try:
         wanted = _asked(request).wanted
-    except NotAsked as reason:
+    except BadForm as reason:
         return await _start(request, session, 422, alert=str(reason))
     days = utc_day(wanted.since_s), utc_day(wanted.until_s - 1)
     return await _taken(request, session, stream_bundle(request, session.person, *days))
@@ -104,7 +104,7 @@ async def take_ledger(request: web.Request, session: Session) -> web.StreamRespo
     return await _taken(request, session, stream_ledger(request, session.person))
 
 
-async def verify(request: web.Request, form: Sent) -> web.Response:
+async def verify(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/audit/verify"""
     lock = request.app[VERIFYING]
     if lock.locked():
@@ -113,9 +113,9 @@ async def verify(request: web.Request, form: Sent) -> web.Response:
     async with lock:
         try:
             found = await _verified(request, form)
-        except (NotAsked, NotSigned) as reason:
+        except (BadForm, NoCheckpoint) as reason:
             return await _start(request, form.session, 422, alert=str(reason))
-        except (ArchiveFailed, Problem) as reason:
+        except (ArchiveFailure, Problem) as reason:
             return await _start(request, form.session, 503, alert=_why(reason))
     what = "ledger" if form.fields["what"] == "ledger" else "blocks"
     said: dict[str, Any] = {"found": found, "what": what, "node": socket.gethostname(), "form": form.fields}
@@ -170,18 +170,18 @@ async def _taken(request: web.Request, session: Session, taking: Awaitable[web.S
         return await _start(request, session, reason.status, alert=_why(reason))
 
 
-async def _verified(request: web.Request, form: Sent) -> Result:
+async def _verified(request: web.Request, form: SubmittedForm) -> Result:
     by = form.session.person
     if form.fields["what"] == "ledger":
         await note_pull(request, by, "ledger verified", {})
         return await read(request, verify_ledger)
     if ARCHIVE not in request.app:
-        raise NotAsked(
+        raise BadForm(
             "records are rows of the database here, which have no proof; nothing verified; see /records/store"
         )
     asked = asked_of(form.fields, request.app[SETTINGS].zone, request.app[CLOCK]())
     if asked.last - asked.first >= timedelta(days=MOST_DAYS):
-        raise NotAsked(f"more than {MOST_DAYS} days; nothing was verified; choose fewer, or verify a bundle yourself")
+        raise BadForm(f"more than {MOST_DAYS} days; nothing was verified; choose fewer, or verify a bundle yourself")
     first, last = utc_day(asked.wanted.since_s), utc_day(asked.wanted.until_s - 1)
     node = socket.gethostname()
     await note_pull(request, by, "blocks verified", {"first": str(first), "last": str(last), "node": node})
@@ -195,7 +195,7 @@ async def _release(request: web.Request) -> Row[Any]:
     return await release_of(request, quarter, request.query.get("node", "")[:200])
 
 
-def _asked(request: web.Request) -> Asked:
+def _asked(request: web.Request) -> AuditQuery:
     return asked_of(request.query, request.app[SETTINGS].zone, request.app[CLOCK]())
 
 

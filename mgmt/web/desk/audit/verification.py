@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from mgmt.ledger import block_verifier, bundle, store, verifier
-from mgmt.ledger.verifier import Altered
+from mgmt.ledger.verifier import Defect
 from mgmt.records.block_archive import Archive
 
 MOST_DAYS = 31  # of the operator: no person waits for more
@@ -31,7 +31,7 @@ class Result(NamedTuple):
 
 
 def verify_ledger(conn: Connection) -> Result:
-    """The whole ledger.   Raises NotSigned"""
+    """The whole ledger.   Raises NoCheckpoint"""
     plan = bundle.plan_range(conn, 0, END_OF_TIME_MS)
 
     def lines() -> Iterator[bytes]:
@@ -44,12 +44,12 @@ def verify_ledger(conn: Connection) -> Result:
     keys = tuple(store.known_keys(conn))
     try:
         return Result(True, verifier.sentence(verifier.verify(lines())), keys)
-    except Altered as fault:
+    except Defect as fault:
         return Result(False, str(fault), keys)
 
 
 async def verify_blocks(archive: Archive, first: date, last: date) -> Result:
-    """Records of days (UTC).   Raises ArchiveFailed"""
+    """Records of days (UTC).   Raises ArchiveFailure"""
     async with aclosing(archive.bundle(first, last)) as pieces:
         lines = block_verifier.Lines(_each(pieces, asyncio.get_running_loop()))
         return await asyncio.to_thread(_verified, lines)
@@ -60,7 +60,7 @@ def _verified(lines: block_verifier.Lines) -> Result:
     try:
         found = block_verifier.verify(lines)
         return Result(True, block_verifier.sentence(found), tuple(json.loads(head)["keys"]))
-    except Altered as fault:
+    except Defect as fault:
         return Result(False, str(fault))
 
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.web.family.frame import Sent
+from mgmt.web.family.frame import SubmittedForm
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, write
 from parental.calendar import exceptions, plans
-from parental.calendar.state import Is, State, state_at
+from parental.calendar.state import Openness, State, state_at
 from parental.errors import BadProfile, NotNow
 from parental.people.household import By
 from parental.policy.profile import Span
@@ -37,7 +37,7 @@ class AtOnce(NamedTuple):
     can_wait: bool
 
 
-class _Tried(Exception):
+class _Rollback(Exception):
     """Takes the change back.   found  what it would close"""
 
     def __init__(self, found: AtOnce | None) -> None:
@@ -45,7 +45,7 @@ class _Tried(Exception):
         self.found = found
 
 
-async def closes_at_once(request: web.Request, form: Sent, profile: int, change: Change) -> AtOnce | None:
+async def closes_at_once(request: web.Request, form: SubmittedForm, profile: int, change: Change) -> AtOnce | None:
     """What a change would close now that is open; None: nothing.   Raises what the change raises
 
     profile  that answers before;   change  makes it; the number of the profile that answers then"""
@@ -55,13 +55,15 @@ async def closes_at_once(request: web.Request, form: Sent, profile: int, change:
         before = state_now(conn, account, profile, now)
         after = change(conn)
         then = state_now(conn, account, after, now)
-        if before.state is not Is.OPEN or then.state is Is.OPEN:
-            raise _Tried(None)
-        raise _Tried(AtOnce(then.until, then.state is Is.PARTLY, _waiting(conn, after, before, then, now) is not None))
+        if before.state is not Openness.OPEN or then.state is Openness.OPEN:
+            raise _Rollback(None)
+        raise _Rollback(
+            AtOnce(then.until, then.state is Openness.PARTLY, _waiting(conn, after, before, then, now) is not None)
+        )
 
     try:
         await write(request, try_it)
-    except _Tried as tried:
+    except _Rollback as tried:
         return tried.found
     return None
 
@@ -80,7 +82,7 @@ def wait_for_the_next(
 def _waiting(conn: Connection, profile: int, before: State, then: State, now: datetime) -> Span | None:
     """What keeps it open; None where that opened what closes later anyway, or where no clock closes it."""
     is_longer = then.until is not None and (before.until is None or before.until >= then.until)
-    if before.state is not Is.OPEN or then.why != "schedule" or then.until is None or not is_longer:
+    if before.state is not Openness.OPEN or then.why != "schedule" or then.until is None or not is_longer:
         return None
     try:
         return exceptions.until(get_profile(conn, profile), "open_until", then.until, now)

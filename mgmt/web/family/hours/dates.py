@@ -18,7 +18,7 @@ from mgmt.text.language import Language
 from mgmt.web.family.access import deed_of, permitted, taken_back, viewed
 from mgmt.web.family.cards import receipt_of
 from mgmt.web.family.deeds import ask_pin, go_live, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
 from mgmt.web.family.hours import calendars
 from mgmt.web.family.hours.edits import NeedsPin
 from mgmt.web.family.in_force import IN_FORCE, catch_up
@@ -76,7 +76,7 @@ def add_dates(app: web.Application) -> None:
     app.router.add_post(DAYS + "/undo", taken_back(lambda _: "/days", _page))
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/days/save, add, remove"""
     did = deed_of(request)
     try:
@@ -87,7 +87,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         return asked or await _make(request, form, did, is_proven=True)
 
 
-async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) -> web.Response:
+async def _make(request: web.Request, form: SubmittedForm, did: str, *, is_proven: bool) -> web.Response:
     """Raises NeedsPin"""
     now, zone, session = request.app[CLOCK](), request.app[SETTINGS].zone, form.session
 
@@ -114,7 +114,7 @@ async def _make(request: web.Request, form: Sent, did: str, *, is_proven: bool) 
     return moved(request, "/days")
 
 
-def _saved(form: Sent, calendar: Calendar) -> Calendar:
+def _saved(form: SubmittedForm, calendar: Calendar) -> Calendar:
     school = frozenset(day for day in range(7) if form.fields[f"school{day}"])
     shift = {str(n): n for n in SHIFTS}.get(form.fields["shift"], 0)
     city = form.fields["city"] or None  # one that is not known is refused where it is stored
@@ -126,7 +126,7 @@ def _mark(calendar: Calendar, follows: bool) -> str:
     return mark_of(sorted(calendar.school_days), calendar.shift_days, calendar.city, follows)
 
 
-def _more(form: Sent, calendar: Calendar) -> Calendar:
+def _more(form: SubmittedForm, calendar: Calendar) -> Calendar:
     """Raises _Full; ValueError where a form of ours would have said dates"""
     if len(calendar.ranges) >= MAX_RANGES:
         raise _Full
@@ -134,12 +134,12 @@ def _more(form: Sent, calendar: Calendar) -> Calendar:
     return calendars.with_range(calendar, Range(DaySet(form.fields["kind"]), first, date.fromisoformat(last)))
 
 
-def _less(form: Sent, calendar: Calendar) -> Calendar:
+def _less(form: SubmittedForm, calendar: Calendar) -> Calendar:
     kept = [each for each in calendar.ranges if _key(each) == form.fields["range"]]
     return calendars.without_range(calendar, kept[0]) if kept else calendar
 
 
-_CHANGES: dict[str, Callable[[Sent, Calendar], Calendar]] = {"save": _saved, "add": _more, "remove": _less}
+_CHANGES: dict[str, Callable[[SubmittedForm, Calendar], Calendar]] = {"save": _saved, "add": _more, "remove": _less}
 
 
 async def _page(request: web.Request, session: Session, status: int = 200, *, alert: str = "") -> web.Response:

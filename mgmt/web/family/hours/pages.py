@@ -18,11 +18,11 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.text.times import Held, card_hours_words, card_words, conflict_words, hours_words
+from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, hours_words
 from mgmt.web.family.access import deed_of, done, permitted, profile_of, taken_back, viewed
 from mgmt.web.family.cards import drawing_of, lack_of, receipt_of
 from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.hours import edits
 from mgmt.web.family.hours.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
 from mgmt.web.family.hours.dates import city_names
@@ -55,7 +55,7 @@ SIGNS = {Kind.SLEEP: "🌙", Kind.HOMEWORK: "📚", Kind.SCHOOL: "🏫", Kind.PR
 NEEDED = "account.schedule"
 
 
-class Shown(NamedTuple):
+class CardRow(NamedTuple):
     """A card of the list.   note  on its hours, '': there is none;   days  on which, and of which kinds"""
 
     number: int
@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 
     name: str
     drawing: str
-    cards: list[Shown]
+    cards: list[CardRow]
     conflicts: list[Markup]
     week: list[Row]
     has_other_hours: bool
@@ -121,13 +121,13 @@ def _stored(number: int, cards: tuple[Card, ...]) -> Draft | None:
     return next((draft_of_card(each) for each in cards if each.id == number), None)
 
 
-async def step(request: web.Request, form: Sent) -> web.Response:
+async def step(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/draft: the form with its times changed; nothing is stored."""
     draft = draft_of(form.fields).stepped(form.fields["step"])
     return await _form(request, form.session, lambda _: draft)
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/save, on, off, remove: change a card."""
     did, number = deed_of(request), number_of(form.fields["card"])
     try:
@@ -147,7 +147,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     return asked or await _make(request, form, edit, is_proven=True)
 
 
-async def _asked(request: web.Request, form: Sent, did: str, edit: Edit) -> web.Response | None:
+async def _asked(request: web.Request, form: SubmittedForm, did: str, edit: Edit) -> web.Response | None:
     """The page that says what closes at once; None: nothing does, or it is meant."""
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
     if form.fields["sure"] in (NOW, NEXT_TIME):
@@ -174,14 +174,14 @@ _EDITS: dict[str, Callable[[int], Edit]] = {
 }
 
 
-async def _saved(request: web.Request, form: Sent) -> Edit:
+async def _saved(request: web.Request, form: SubmittedForm) -> Edit:
     """The edit that a form asks for.   Raises Unfit"""
     draft, profile = draft_of(form.fields), profile_of(request)
     cards = await read(request, lambda conn: plans.cards_of(conn, [profile]).get(profile, ()))
     return edits.put(draft.card(_before(draft, cards)), draft.seen)
 
 
-async def _make(request: web.Request, form: Sent, edit: Edit, *, is_proven: bool) -> web.Response:
+async def _make(request: web.Request, form: SubmittedForm, edit: Edit, *, is_proven: bool) -> web.Response:
     """Raises NeedsPin"""
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
@@ -239,7 +239,7 @@ def plan_of(
     today = now.astimezone(ZoneInfo(rules.schedule.zone)).date()
     child = named(conn, profile)
     receipt, has_undo = receipt_of(session, profile, t, now)
-    told = Held(rules, cards, calendar, None).as_told(closable)
+    told = ProfileTimes(rules, cards, calendar, None).as_told(closable)
     return Plan(
         name=child.name,
         drawing=drawing_of(child.child) if child.child else "home",
@@ -262,7 +262,7 @@ def days_words(days: frozenset[int], t: Language) -> Markup:
     return t.say("list.between").join(t.weekday(day) for day in sorted(days))
 
 
-def _shown(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> Shown:
+def _shown(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> CardRow:
     kinds = [t.say(f"time.days.{each}") for each in DaySet if each in card.day_sets]
     days = days_words(card.days, t)
     if len(kinds) < len(DaySet):
@@ -270,7 +270,7 @@ def _shown(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date,
     hours = _hours_words(card, cards, calendar, today, t)
     is_of_nowhere = bool(card.begins or card.ends) and calendar.city is None
     note = t.say("family.hours.sun.nowhere") if is_of_nowhere else Markup()
-    return Shown(card.id, SIGNS[card.kind], card_words(card, t), hours, note, days, card.is_on)
+    return CardRow(card.id, SIGNS[card.kind], card_words(card, t), hours, note, days, card.is_on)
 
 
 def _hours_words(card: Card, cards: tuple[Card, ...], calendar: Calendar, today: date, t: Language) -> Markup:

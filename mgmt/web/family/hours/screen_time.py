@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mgmt.registers.households import note_choice
 from mgmt.web.family.access import Page, permitted, profile_of
 from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
-from mgmt.web.family.frame import Sent, language_of, moved, number_of
+from mgmt.web.family.frame import SubmittedForm, language_of, moved, number_of
 from mgmt.web.family.hours.at_once import NOW, closes_at_once
 from mgmt.web.family.hours.edits import NeedsPin
 from mgmt.web.family.pin import is_fresh
@@ -46,7 +46,7 @@ def limit_of(conn: Connection, profile: int) -> Limit | None:
 def add_screen_time(app: web.Application, needed: str, hours: str, otherwise: Page) -> None:
     """Put the route into the web role's application.   hours  the path of the page;   otherwise  that page"""
 
-    async def change(request: web.Request, form: Sent) -> web.Response:
+    async def change(request: web.Request, form: SubmittedForm) -> web.Response:
         profile, where = profile_of(request), f"/hours/{profile_of(request)}"
         try:
             asked = await _asked(request, form, where)
@@ -70,7 +70,7 @@ def add_screen_time(app: web.Application, needed: str, hours: str, otherwise: Pa
     app.router.add_post(hours + "/quota", permitted(change, needed, otherwise))
 
 
-async def _asked(request: web.Request, form: Sent, where: str) -> web.Response | None:
+async def _asked(request: web.Request, form: SubmittedForm, where: str) -> web.Response | None:
     """The page that says that a limit closes at once, until the time is begun; None: it does not, or is meant."""
     profile, now = profile_of(request), request.app[CLOCK]()
     if form.fields["sure"] == NOW:
@@ -83,13 +83,13 @@ async def _asked(request: web.Request, form: Sent, where: str) -> web.Response |
     return await ask_sure(request, form, f"{where[1:]}/quota", "family.hours.save", where, at_once)
 
 
-async def _store(request: web.Request, form: Sent, *, is_proven: bool) -> None:
+async def _store(request: web.Request, form: SubmittedForm, *, is_proven: bool) -> None:
     """Raises NeedsPin, NoPerson, NotNow"""
     profile, now = profile_of(request), request.app[CLOCK]()
     await once(request, form, lambda conn: _limit(conn, form, profile, now, is_proven=is_proven))
 
 
-def _limit(conn: Connection, form: Sent, profile: int, now: datetime, *, is_proven: bool) -> int:
+def _limit(conn: Connection, form: SubmittedForm, profile: int, now: datetime, *, is_proven: bool) -> int:
     """Set the limit of a form; the number of its profile.   Raises as _store()"""
     session, minutes = form.session, number_of(form.fields["minutes"])
     require_own(conn, session.account, profile)

@@ -19,7 +19,7 @@ from mgmt.text.language import Language
 from mgmt.web.family.access import deed_of, permitted, taken_back, viewed
 from mgmt.web.family.cards import DRAWINGS, drawing_of, receipt_of
 from mgmt.web.family.deeds import ask_pin, go_live, once
-from mgmt.web.family.frame import Sent, language_of, moved, number_of, page
+from mgmt.web.family.frame import SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.household.children import CHILDREN, NEEDED, born_of, name_in
 from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
@@ -52,7 +52,7 @@ WHY = {"name": "family.child.known.by", "drawing": "family.child.known.by", "age
 Said = Callable[[Mapping[str, str], datetime], dict[str, Any]]
 
 
-class Shown(NamedTuple):
+class ChildView(NamedTuple):
     """What the page shows.
 
     ages  of PRESETS, None: not said;   parts  that follow the child's rules;   free  that can be given
@@ -81,7 +81,7 @@ def add_child_page(app: web.Application) -> None:
     app.router.add_post(f"{CHILD}/undo", taken_back(lambda request: _back(_number(request)), _page))
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/name, drawing, age"""
     did, session, now, number = deed_of(request), form.session, request.app[CLOCK](), _number(request)
     try:
@@ -102,7 +102,7 @@ async def change(request: web.Request, form: Sent) -> web.Response:
     return await _done(request, form, store_it) or moved(request, _back(number))
 
 
-async def give(request: web.Request, form: Sent) -> web.Response:
+async def give(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/give, take: have a part follow the child's rules, or its line's again."""
     did, session, now, number = deed_of(request), form.session, request.app[CLOCK](), _number(request)
     language = language_of(request)
@@ -130,7 +130,9 @@ async def give(request: web.Request, form: Sent) -> web.Response:
     return refused or moved(request, _back(number))
 
 
-async def _done(request: web.Request, form: Sent, store_it: Callable[[Connection], None]) -> web.Response | None:
+async def _done(
+    request: web.Request, form: SubmittedForm, store_it: Callable[[Connection], None]
+) -> web.Response | None:
     """Store it; the page that says why not, or None."""
     try:
         await once(request, form, store_it)
@@ -220,11 +222,11 @@ async def _page(request: web.Request, session: Session, status: int = 200, *, al
 
 def _shown(
     conn: Connection, session: Session, number: int, closable: Collection[str], t: Language, now: datetime
-) -> Shown:
+) -> ChildView:
     """Raises NoPerson"""
     child, here = get_child(conn, session.account, number), _here(conn, session, number, now)
     receipt, has_undo = receipt_of(session, child.profile, t, now)
-    return Shown(
+    return ChildView(
         child=child,
         drawing=drawing_of(child),
         ages=None if child.birth_year is None else ages_of(here.year - child.birth_year),

@@ -24,7 +24,7 @@ from mgmt.text.times import hours_words
 from mgmt.web.family.access import permitted, viewed
 from mgmt.web.family.cards import DRAWINGS
 from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.hours.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
 from mgmt.web.family.hours.draft import USUAL
 from mgmt.web.family.household.filter_state import closable_of, filter_words
@@ -46,7 +46,7 @@ NEEDED = "account.children"
 SLEEP = USUAL[Kind.SLEEP]
 
 
-class Wished(NamedTuple):
+class ChildForm(NamedTuple):
     """What the form asks for.   ages  a key of PRESETS, None: no age can be chosen"""
 
     name: str
@@ -61,7 +61,7 @@ def add_children(app: web.Application) -> None:
     app.router.add_post(CHILDREN + "/remove", permitted(remove, NEEDED, _page))
 
 
-async def add(request: web.Request, form: Sent) -> web.Response:
+async def add(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/children/add"""
     free = await read(request, lambda conn: free_lines(conn, form.session.account))
     wished = _wished(form.fields, free, ages_offered(closable_of(request.app)))
@@ -81,7 +81,7 @@ async def add(request: web.Request, form: Sent) -> web.Response:
     return moved(request)
 
 
-async def _asked(request: web.Request, form: Sent, wished: Wished, now: datetime) -> web.Response | None:
+async def _asked(request: web.Request, form: SubmittedForm, wished: ChildForm, now: datetime) -> web.Response | None:
     """The page that says what will hold, and what closes at once, with the PIN; None: it has been answered."""
     line, session = wished.line.id, form.session
     has_hours = await read(request, lambda conn: _has_hours(conn, line))
@@ -90,7 +90,7 @@ async def _asked(request: web.Request, form: Sent, wished: Wished, now: datetime
     return await ask_sure(request, form, "children/add", "family.child.save", "", at_once, why)
 
 
-def _add_now_or_next(conn: Connection, form: Sent, wished: Wished, now: datetime) -> Child:
+def _add_now_or_next(conn: Connection, form: SubmittedForm, wished: ChildForm, now: datetime) -> Child:
     session, before = form.session, state_now(conn, form.session.account, wished.line.id, now)
     child = _add(conn, session, wished, now)
     if form.fields["sure"] == NEXT_TIME:
@@ -98,7 +98,7 @@ def _add_now_or_next(conn: Connection, form: Sent, wished: Wished, now: datetime
     return child
 
 
-async def remove(request: web.Request, form: Sent) -> web.Response:
+async def remove(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/children/remove"""
     if not is_fresh(form.session, request.app[CLOCK]()):
         why = language_of(request).say("family.child.remove.why")
@@ -131,7 +131,7 @@ def born_of(ages: str, here: datetime) -> int:
     return here.year - int(ages.partition("-")[0])
 
 
-def _wished(fields: Mapping[str, str], free: list[FreeLine], ages: Collection[str]) -> Wished | str:
+def _wished(fields: Mapping[str, str], free: list[FreeLine], ages: Collection[str]) -> ChildForm | str:
     """What a form asks for, or the message that says what it lacks.   ages  that can be chosen"""
     name, number = name_in(fields), number_of(fields["line"])
     line = next((each for each in free if number in (0, each.id)), None)
@@ -139,14 +139,14 @@ def _wished(fields: Mapping[str, str], free: list[FreeLine], ages: Collection[st
         return "family.child.taken"
     if not name or (ages and fields["ages"] not in ages):
         return "family.child.wrong"
-    return Wished(name, fields["ages"] if ages else None, line)
+    return ChildForm(name, fields["ages"] if ages else None, line)
 
 
 def _has_hours(conn: Connection, line: int) -> bool:
     return plans.has_cards(conn, line) or bool(get_profile(conn, line).schedule.intervals)
 
 
-def _will(wished: Wished, request: web.Request, *, has_hours: bool) -> Markup:
+def _will(wished: ChildForm, request: web.Request, *, has_hours: bool) -> Markup:
     """What will hold, in words: of the kinds of sites those that are really closed."""
     t, settings, closable = language_of(request), request.app[SETTINGS], closable_of(request.app)
     isp = t.pick(settings.isp_name, settings.isp_name_ur)
@@ -170,7 +170,7 @@ def _will(wished: Wished, request: web.Request, *, has_hours: bool) -> Markup:
     return Markup(" ").join(said)
 
 
-def _add(conn: Connection, session: Session, wished: Wished, now: datetime) -> Child:
+def _add(conn: Connection, session: Session, wished: ChildForm, now: datetime) -> Child:
     """Raises NoPerson where the Wi-Fi is a child's by now, BadPerson"""
     account, line = session.account, wished.line.id
     rules = get_profile(conn, line)

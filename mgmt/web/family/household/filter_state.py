@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from markupsafe import Markup
 
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.text.language import Language
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS
 from parental.people.levels import PACKETS
@@ -35,7 +35,7 @@ OPEN = frozenset({"locks", "box: offload"})
 log = logging.getLogger(__name__)
 
 
-class Is(Enum):
+class FilterCondition(Enum):
     """What the last look has found; the values end the messages' names."""
 
     ON = "on"
@@ -48,13 +48,13 @@ class Look(NamedTuple):
     """at     None: there was none yet
     kinds  categories and services that a list in force holds; None: control has not said it yet"""
 
-    found: Is = Is.UNKNOWN
+    found: FilterCondition = FilterCondition.UNKNOWN
     at: datetime | None = None
     kinds: frozenset[str] | None = None
 
 
-class Shown(NamedTuple):
-    """What a page shows of it.   found  a value of Is"""
+class FilterNotice(NamedTuple):
+    """What a page shows of it.   found  a value of FilterCondition"""
 
     found: str
     words: Markup
@@ -76,12 +76,12 @@ def add_filter_state(app: web.Application) -> None:
     app.cleanup_ctx.append(_looking)
 
 
-def found_in(status: Mapping[str, Any]) -> Is:
+def found_in(status: Mapping[str, Any]) -> FilterCondition:
     """What control's status says.   status  as `filterd status --json` has it"""
     workers = status.get("workers", [])
     serve = bool(workers) and all(each.get("ok") is True and each.get("refused") is None for each in workers)
     is_locked, tested = OPEN.isdisjoint(status.get("faults", {})), status.get("self_tests", {})
-    return Is.ON if serve and is_locked and all(tested.values()) else Is.PART
+    return FilterCondition.ON if serve and is_locked and all(tested.values()) else FilterCondition.PART
 
 
 def _kinds_in(status: Mapping[str, Any], last: frozenset[str] | None) -> frozenset[str] | None:
@@ -95,8 +95,8 @@ async def look(app: web.Application) -> None:
     try:
         status = await app[CONTROL].status()
         found, kinds = found_in(status), _kinds_in(status, kinds)
-    except (ControlFailed, OSError, TimeoutError):
-        found = Is.SILENT
+    except (ControlFailure, OSError, TimeoutError):
+        found = FilterCondition.SILENT
     app[FILTER].last = Look(found, app[CLOCK](), kinds)
 
 
@@ -108,13 +108,13 @@ def closable_of(app: web.Application) -> frozenset[str]:
     return offered if kinds is None else offered.intersection((*kinds, *PACKETS))
 
 
-def filter_words(request: web.Request, t: Language) -> Shown:
+def filter_words(request: web.Request, t: Language) -> FilterNotice:
     """The state in words, with the time of the last look."""
     last, now, settings = request.app[FILTER].last, request.app[CLOCK](), request.app[SETTINGS]
     if last.at is None or not timedelta(0) <= now - last.at < STALE:
-        return Shown(Is.UNKNOWN.value, t.say(f"family.filter.{Is.UNKNOWN.value}"))
+        return FilterNotice(FilterCondition.UNKNOWN.value, t.say(f"family.filter.{FilterCondition.UNKNOWN.value}"))
     time, isp = t.clock(last.at.astimezone(ZoneInfo(settings.zone))), t.pick(settings.isp_name, settings.isp_name_ur)
-    return Shown(last.found.value, t.say(f"family.filter.{last.found.value}", time=time, isp=isp))
+    return FilterNotice(last.found.value, t.say(f"family.filter.{last.found.value}", time=time, isp=isp))
 
 
 async def _looking(app: web.Application) -> AsyncIterator[None]:
@@ -133,4 +133,6 @@ async def _look_on(app: web.Application) -> None:
         except Exception:  # the edge: one fault must not end all looks, nor leave an old one standing
             state.last, state.n_failed = Look(kinds=state.last.kinds), state.n_failed + 1
             log.exception("family pages: look %d at the filter that failed; called not checked", state.n_failed)
-        await asyncio.sleep(LOOK_AGAIN_S if state.last.found in (Is.PART, Is.SILENT) else LOOK_S)
+        await asyncio.sleep(
+            LOOK_AGAIN_S if state.last.found in (FilterCondition.PART, FilterCondition.SILENT) else LOOK_S
+        )

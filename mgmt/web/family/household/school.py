@@ -17,17 +17,17 @@ from sqlalchemy import Connection, Row
 
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
-from mgmt.text.times import Held, held_words
+from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.access import permitted, viewed
 from mgmt.web.family.cards import icon_of
 from mgmt.web.family.deeds import ask_pin, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, number_of, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import plans, screen_time
-from parental.calendar.state import Is, State
+from parental.calendar.state import Openness, State
 from parental.errors import BadPerson
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
@@ -54,7 +54,7 @@ class School(NamedTuple):
     """What the page shows.   totals  lines by state, of the whole school;   more  the number of the last line shown"""
 
     lines: list[LineState]
-    totals: list[tuple[Is, int]]
+    totals: list[tuple[Openness, int]]
     n_lines: int
     n_classes: int
     contact: Contact | None
@@ -67,7 +67,7 @@ def add_school(app: web.Application) -> None:
     app.router.add_post(SCHOOL + "/contact", permitted(change, NEEDED, _page))
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /family/school/contact: name the safeguarding contact."""
     session, now = form.session, request.app[CLOCK]()
     if not await read(request, lambda conn: is_school(conn, session.account)):
@@ -106,7 +106,7 @@ def school_of(
             _shown(line, classes, _with_screen_time(conn, line.profile, held), states[line.profile], t, now)
             for line in left[:SHOWN]
         ],
-        totals=[(each, counted[each]) for each in Is if counted[each]],
+        totals=[(each, counted[each]) for each in Openness if counted[each]],
         n_lines=len(lines),
         n_classes=len(classes),
         contact=contact_of(conn, account),
@@ -114,22 +114,24 @@ def school_of(
     )
 
 
-def _held(conn: Connection, account: int, numbers: list[int], closable: Collection[str]) -> dict[int, Held]:
+def _held(conn: Connection, account: int, numbers: list[int], closable: Collection[str]) -> dict[int, ProfileTimes]:
     """What states follow from, by the profile, but for screen time."""
-    calendar, found = plans.calendar_of(conn, account), dict[int, Held]()
+    calendar, found = plans.calendar_of(conn, account), dict[int, ProfileTimes]()
     for at in range(0, len(numbers), BATCH):
         some = numbers[at : at + BATCH]
         rules, cards = load_profiles(conn, some), plans.cards_of(conn, some)
-        found |= {each: Held(rules[each], cards.get(each, ()), calendar, None).as_told(closable) for each in some}
+        found |= {
+            each: ProfileTimes(rules[each], cards.get(each, ()), calendar, None).as_told(closable) for each in some
+        }
     return found
 
 
-def _with_screen_time(conn: Connection, profile: int, held: Mapping[int, Held]) -> Held:
+def _with_screen_time(conn: Connection, profile: int, held: Mapping[int, ProfileTimes]) -> ProfileTimes:
     return held[profile]._replace(bucket=screen_time.quota_of(conn, profile))
 
 
 def _shown(
-    line: Row[Any], classes: Mapping[int, str], held: Held, state: State, t: Language, now: datetime
+    line: Row[Any], classes: Mapping[int, str], held: ProfileTimes, state: State, t: Language, now: datetime
 ) -> LineState:
     whose = classes.get(line.profile, "")
     return LineState(line.label, whose, line.profile, icon_of(state), held_words(held, state, now, t))

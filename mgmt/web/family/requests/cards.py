@@ -26,7 +26,7 @@ NO = "answer-no"
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestCard:
     """A request.   answers  of mgmt.web.family.taps.TAPS;   is_paused  minutes open nothing now"""
 
     number: int
@@ -42,7 +42,7 @@ class Asking:
 
 def askings_of(
     conn: Connection, session: Session, whose: Mapping[int, tuple[str, str]], t: Language, now: datetime
-) -> list[Asking]:
+) -> list[RequestCard]:
     """What waits for an answer.   whose  profile → name and drawing"""
     waiting = open_requests(conn, session.account, now)
     return [_asking(conn, session, each, whose[each.profile], t, now) for each in waiting if each.profile in whose]
@@ -59,7 +59,7 @@ def wanted_words(request: Request, t: Language) -> Markup:
 
 def _asking(
     conn: Connection, session: Session, request: Request, whose: tuple[str, str], t: Language, now: datetime
-) -> Asking:
+) -> RequestCard:
     rules = get_profile(conn, request.profile)
     zone, ending = ZoneInfo(rules.schedule.zone), None if request.minutes is None else ended_by(rules, now)
     here = now.astimezone(zone)
@@ -70,4 +70,4 @@ def _asking(
     name, drawing = whose
     why = t.say(f"splash.ask.why.{request.why}")
     words = wanted_words(request, t)
-    return Asking(request.id, request.profile, name, drawing, words, why, when, answers, ending is not None)
+    return RequestCard(request.id, request.profile, name, drawing, words, why, when, answers, ending is not None)

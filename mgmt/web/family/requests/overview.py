@@ -15,7 +15,7 @@ from mgmt.text.language import Language
 from mgmt.web.family.access import viewed
 from mgmt.web.family.cards import drawing_of
 from mgmt.web.family.frame import PATH, language_of, page
-from mgmt.web.family.requests.cards import Asking, askings_of, wanted_words
+from mgmt.web.family.requests.cards import RequestCard, askings_of, wanted_words
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.people.accounts import lines_of
@@ -30,7 +30,7 @@ ENDS = {  # what became of it → its sign and words
 }
 
 
-class Ended(NamedTuple):
+class EndedRequest(NamedTuple):
     """A request that waits no more.   state  what became of it, and when"""
 
     sign: str
@@ -43,8 +43,8 @@ class Ended(NamedTuple):
 class Overview(NamedTuple):
     """What the page shows."""
 
-    asked: list[Asking]
-    ended: list[Ended]
+    asked: list[RequestCard]
+    ended: list[EndedRequest]
 
 
 def add_requests(app: web.Application) -> None:
@@ -69,9 +69,9 @@ def overview_of(conn: Connection, session: Session, t: Language, here: datetime)
     return Overview(askings_of(conn, session, whose, t, here), ended)
 
 
-def _ended(request: Request, name: str, t: Language, here: datetime) -> Ended:
+def _ended(request: Request, name: str, t: Language, here: datetime) -> EndedRequest:
     sign, state = ENDS[request.state_at(here)]
     at = datetime.fromtimestamp(request.answered_s or request.ends_s, UTC).astimezone(here.tzinfo)
     when = t.clock(at) if at.date() == here.date() else Markup("{} {}").format(t.date(at.date()), t.clock(at))
     words = t.say("family.asks.ended", state=t.say(state), time=when)
-    return Ended(sign, name, wanted_words(request, t), t.say(f"splash.ask.why.{request.why}"), words)
+    return EndedRequest(sign, name, wanted_words(request, t), t.say(f"splash.ask.why.{request.why}"), words)

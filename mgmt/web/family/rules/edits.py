@@ -38,7 +38,7 @@ class Opening:
         return bool(self.names or self.choices)
 
 
-class Opens(Exception):
+class OpeningRefusal(Exception):
     """What was to be done opens something, and the PIN was not given."""
 
     def __init__(self, opening: Opening) -> None:
@@ -57,7 +57,7 @@ def opening_of(before: Profile, after: Profile) -> Opening:
 def make(conn: Connection, session: Session, profile: int, wished: Wished, now: datetime, *, is_proven: bool) -> Undo:
     """Change rules; how it is undone.   is_proven  the PIN was right
 
-    Raises Opens; NoPerson, BadProfile; NotNow where nothing can be enforced, or nothing would change"""
+    Raises OpeningRefusal; NoPerson, BadProfile; NotNow where nothing can be enforced, or nothing would change"""
     require_own(conn, session.account, profile)
     before, offered = get_profile(conn, profile), rules_of(conn, profile)
     after = wished(before)
@@ -66,7 +66,7 @@ def make(conn: Connection, session: Session, profile: int, wished: Wished, now: 
         raise NotNow("nothing of this can be enforced here, or it is so already; nothing changed")
     opening = opening_of(before, after)
     if opening and not is_proven:
-        raise Opens(opening)
+        raise OpeningRefusal(opening)
     put_profile(conn, profile, after)
     note_choice(conn, session.account, session.actor, "rules changed", about(conn, profile), now)
     return {"rules": _said(before)}

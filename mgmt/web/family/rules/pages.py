@@ -18,11 +18,11 @@ from mgmt.text.language import Language
 from mgmt.web.family.access import deed_of, permitted, profile_of, taken_back, viewed
 from mgmt.web.family.cards import drawing_of, lack_of, receipt_of
 from mgmt.web.family.deeds import ask_pin, go_live, once
-from mgmt.web.family.frame import PATH, Sent, language_of, moved, page
+from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
 from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
-from mgmt.web.family.rules.edits import Opening, Opens, Wished, make
+from mgmt.web.family.rules.edits import Opening, OpeningRefusal, Wished, make
 from mgmt.web.family.rules.links import name_of, service_of
 from mgmt.web.family.rules.pictures import picture_of
 from mgmt.web.family.rules.presets import PRESETS, ages_offered, preset_of
@@ -92,7 +92,7 @@ def add_rules(app: web.Application) -> None:
     app.router.add_post(RULES + "/undo", taken_back(lambda request: f"/rules/{profile_of(request)}", _page))
 
 
-async def change(request: web.Request, form: Sent) -> web.Response:
+async def change(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST …/save, preset, name, drop"""
     did = deed_of(request)
     try:
@@ -101,14 +101,14 @@ async def change(request: web.Request, form: Sent) -> web.Response:
         return await _page(request, form.session, 422, alert="family.rules.no.name", pasted=form.fields["link"])
     try:
         return await _make(request, form, wished, is_proven=is_fresh(form.session, request.app[CLOCK]()))
-    except Opens as reason:
+    except OpeningRefusal as reason:
         where, why = f"/rules/{profile_of(request)}", opening_words(reason.opening, language_of(request))
         asked = await ask_pin(request, form, f"{where[1:]}/{did}", "family.rules.save", where, why)
     return asked or await _make(request, form, wished, is_proven=True)
 
 
-async def _make(request: web.Request, form: Sent, wished: Wished, *, is_proven: bool) -> web.Response:
-    """Raises Opens"""
+async def _make(request: web.Request, form: SubmittedForm, wished: Wished, *, is_proven: bool) -> web.Response:
+    """Raises OpeningRefusal"""
     profile, now, session = profile_of(request), request.app[CLOCK](), form.session
 
     def store_it(conn: Connection) -> list[Any]:

@@ -17,9 +17,9 @@ from aiohttp import web
 from markupsafe import Markup
 from sqlalchemy import Connection, select
 
-from mgmt.contract.control import ControlFailed
+from mgmt.contract.control import ControlFailure
 from mgmt.text.language import Language
-from mgmt.text.times import Held, held_words
+from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.cards import icon_of
 from mgmt.web.family.frame import PATH, language_of, page, session_of
 from mgmt.web.family.hours.week import Row, week_of
@@ -82,7 +82,7 @@ async def _profile_at(request: web.Request, address: str) -> int | None:
     try:
         async with asyncio.timeout(PATIENCE_S):
             found = (await request.app[CONTROL].explain(None, address, "dns")).get("subscriber")
-    except (ControlFailed, OSError, TimeoutError):
+    except (ControlFailure, OSError, TimeoutError):
         return None
     return found if isinstance(found, int) else None
 
@@ -104,7 +104,7 @@ def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Langua
     rules, cards = get_profile(conn, profile), plans.cards_of(conn, [profile]).get(profile, ())
     calendar, of_school = plans.calendar_of(conn, account), is_school(conn, account)
     here = now.astimezone(ZoneInfo(rules.schedule.zone))
-    held = Held(rules, cards, calendar, screen_time.quota_of(conn, profile)).as_told(closable)
+    held = ProfileTimes(rules, cards, calendar, screen_time.quota_of(conn, profile)).as_told(closable)
     state = held.state_at(now)
     child = named(conn, profile).child
     shown = rules_shown(conn, profile, closable, t)

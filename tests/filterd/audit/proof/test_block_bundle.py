@@ -16,7 +16,7 @@ from filterd.audit.block_batches import BATCHES, Kind, Rows, batch_path
 from filterd.audit.block_files import forget, table_of
 from filterd.audit.proof.block_bundle import Records, bundle_of, rows_of
 from filterd.audit.record_lines import lines_of
-from mgmt.ledger.bundle import NotSigned
+from mgmt.ledger.bundle import NoCheckpoint
 from mgmt.ledger.verifier import open_note
 
 KINDS = [Kind("sni", "splash", "pta", f"{n}.test", n, "adult", "order", 12) for n in range(3)]
@@ -98,12 +98,12 @@ def test_a_damaged_batch_that_is_put_aside_takes_its_own_records_alone_with_it(s
 
 
 def test_what_is_not_signed_is_not_exported(store: Store) -> None:
-    with pytest.raises(NotSigned, match="no block record is signed yet; nothing exported"):
+    with pytest.raises(NoCheckpoint, match="no block record is signed yet; nothing exported"):
         store.bundle()
     store.fill(1)
     store.tree.catch_up()
 
-    with pytest.raises(NotSigned, match="batch 1 is not signed yet; nothing exported"):
+    with pytest.raises(NoCheckpoint, match="batch 1 is not signed yet; nothing exported"):
         store.bundle()
 
 

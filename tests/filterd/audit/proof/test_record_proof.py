@@ -14,7 +14,7 @@ from filterd.audit.block_files import days_due, forget
 from filterd.audit.proof.batch_tree import SPAN
 from filterd.audit.proof.block_bundle import Records
 from filterd.audit.proof.record_proof import proof_of
-from mgmt.ledger.bundle import NotSigned
+from mgmt.ledger.bundle import NoCheckpoint
 
 N = 2 * SPAN + 400
 ENDS = (0, 1, SPAN - 1, SPAN, 2 * SPAN - 1, 2 * SPAN, N - 1)
@@ -94,7 +94,7 @@ def test_what_is_not_signed_is_not_proven(store: Store) -> None:
     store.fill(1)
     store.tree.catch_up()
 
-    with pytest.raises(NotSigned, match="batch 0 is not signed yet"):
+    with pytest.raises(NoCheckpoint, match="batch 0 is not signed yet"):
         proof_of(store.path, store.tree, 0, 0)
 
 

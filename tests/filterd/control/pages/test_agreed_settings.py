@@ -13,7 +13,7 @@ from support.mgmt.page_settings import HELPED, OF_FILE, proposed_settings, signe
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed, signer
 
 from filterd.control.pages.agreed_settings import has_open, look
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.held_settings import json_of
 from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.signatures import refuse_proposal
@@ -123,7 +123,7 @@ def test_what_was_changed_meanwhile_is_not_signed_and_not_believed(
     signed_settings(conn, amna, bilal)
 
     assert shown(conn) == police
-    with pytest.raises(NotApproved, match="is of settings that have changed since it was proposed; not signed"):
+    with pytest.raises(ApprovalRefusal, match="is of settings that have changed since it was proposed; not signed"):
         signed(conn, early, amna)
     assert row_of_approval(conn, late).approver == "bilal@isp.example"
     assert "have changed since" in json.dumps(told(conn))
@@ -138,7 +138,7 @@ def test_a_proposal_ends_after_a_week_and_what_one_has_refused_at_once(
 
     assert shown(conn) == NOTHING and row_of_approval(conn, refused).lapsed_ms is not None
     assert shown(conn, SIGNED_WITHIN) == NOTHING and not has_open(conn)
-    with pytest.raises(NotApproved, match="no proposal waits"):
+    with pytest.raises(ApprovalRefusal, match="no proposal waits"):
         signed(conn, number, bilal)
 
 

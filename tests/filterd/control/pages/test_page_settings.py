@@ -15,9 +15,9 @@ from filterd.config import load, read_config
 from filterd.config.desk_file import desk_path, read_desk
 from filterd.control.context import Context
 from filterd.control.pages.page_settings import PageSettings
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
-from filterd.process.messages import WORKER_REQUESTS, Configure, Configured, Status, Use
+from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, Status, Use
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.registers.settings.page_settings import Settings
@@ -56,7 +56,7 @@ class Gate:
     async def answer(self, request: Status | Use | Configure) -> object:
         assert isinstance(request, Configure)
         self.asked += 1
-        return Failed(refused="worker gate-0: the page is too long") if self.refuses else Configured("digest")
+        return FailureReply(refused="worker gate-0: the page is too long") if self.refuses else ConfigDigest("digest")
 
 
 def test_what_was_said_is_in_the_file_and_the_gate_is_told(context: Context, engine: Engine) -> None:

@@ -1,6 +1,6 @@
 from sqlalchemy import Engine
 
-from filterd.control.splash.whose import Whose, whose
+from filterd.control.splash.whose import HouseholdProfile, whose
 from parental.people import children
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
@@ -13,7 +13,7 @@ def test_a_profile_is_a_lines_or_a_childs_or_no_ones(engine: Engine) -> None:
         store.put_subscriber(conn, Subscriber(7, "Home", (parse_prefix("192.0.2.7"),)))
         child = children.add_child(conn, 7, {"nickname": "Ayesha"}, Profile())
 
-        assert whose(conn, 7) == Whose(7, 7, None) and Whose(7, 7, None).about() == {"line": 7}
-        assert whose(conn, child.profile) == Whose(child.profile, 7, child.id)
-        assert Whose(child.profile, 7, child.id).about() == {"child": child.id}
+        assert whose(conn, 7) == HouseholdProfile(7, 7, None) and HouseholdProfile(7, 7, None).about() == {"line": 7}
+        assert whose(conn, child.profile) == HouseholdProfile(child.profile, 7, child.id)
+        assert HouseholdProfile(child.profile, 7, child.id).about() == {"child": child.id}
         assert whose(conn, None) is None and whose(conn, 99) is None

@@ -9,15 +9,15 @@ import pytest
 from sqlalchemy import Engine, select
 from support.block_proof import Store
 
-from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree, KeepCheckpoint, Kept, TreeHead
+from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree, KeepCheckpoint, TreeHead, TreeSize
 from filterd.audit.archive_service import Archive
 from filterd.audit.block_seal import KEY, LAST, BlockSeal
-from filterd.audit.seal import LedgerDamaged
+from filterd.audit.seal import LedgerDamage
 from filterd.box.places import ARCHIVE, archive_socket, keys_folder
 from filterd.config import Config, read_config
 from filterd.control.watches import archive
 from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
-from filterd.process.codec import Failed
+from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
 from mgmt.ledger.verifier import open_note
 from parental.schema.ledger import events
@@ -94,7 +94,7 @@ async def test_the_tree_is_signed_and_the_ledger_says_first_by_which_key(
 async def test_what_control_had_signed_when_it_died_reaches_the_archive_at_its_next_life(
     answers: Answers, config: Config, engine: Engine, store: Store
 ) -> None:
-    answers.lie = lambda request, answer: Failed("killed") if isinstance(request, KeepCheckpoint) else answer
+    answers.lie = lambda request, answer: FailureReply("killed") if isinstance(request, KeepCheckpoint) else answer
     with pytest.raises(OSError, match="what is not signed is in no bundle until then"):
         await ArchiveWatch(config, engine).seal()
     store.tree._rows.execute("DELETE FROM checkpoints")
@@ -117,9 +117,9 @@ async def test_an_archive_that_lies_gets_nothing_signed_and_the_fault_says_so(
         return TreeHead(9, bytes(32), [], True) if isinstance(request, AskTree) else answer
 
     answers.lie = forked
-    with pytest.raises(LedgerDamaged, match="the first 4 are other ones that were signed; not signed any more"):
+    with pytest.raises(LedgerDamage, match="the first 4 are other ones that were signed; not signed any more"):
         await watch.seal()
-    answers.lie = lambda request, answer: Kept(1) if isinstance(request, AskTree) else answer
+    answers.lie = lambda request, answer: TreeSize(1) if isinstance(request, AskTree) else answer
     with pytest.raises(OSError, match="archive:"):
         await watch.seal()
     assert last(config) == before
@@ -151,7 +151,7 @@ async def test_an_archive_that_is_away_or_unwell_is_said(
 ) -> None:
     watch = ArchiveWatch(config, engine)
     await watch.look()
-    answers.lie = lambda request, answer: Failed("unwell") if isinstance(request, AskArchive) else answer
+    answers.lie = lambda request, answer: FailureReply("unwell") if isinstance(request, AskArchive) else answer
     with pytest.raises(OSError, match="unwell"):
         await watch.look()
     away = ArchiveWatch(config_of(tmp_path, "elsewhere"), engine)
@@ -167,7 +167,7 @@ async def test_a_damaged_last_checkpoint_signs_nothing(answers: Answers, config:
 
     with pytest.raises(ValueError, match="is not signed by a known key") as found:
         await ArchiveWatch(config, engine).seal()
-    assert not isinstance(found.value, LedgerDamaged)
+    assert not isinstance(found.value, LedgerDamage)
     assert "stop control, move" in str(found.value)
 
 

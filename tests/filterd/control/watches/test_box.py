@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from support.control.box import make
 
 from filterd.control.watches.box import BoxWatch
-from filterd.errors import Missing
+from filterd.errors import MissingPart
 from filterd.kernel.box_settings import BoxSettings, Finding
 from filterd.kernel.ruleset import Rules
 
@@ -24,7 +24,7 @@ class Played(BoxSettings):
         self.found: list[Finding] = []
         self.mended: list[str] = []
         self.is_dumb = False
-        self.reason: Exception = Missing("nft: not on this box")
+        self.reason: Exception = MissingPart("nft: not on this box")
 
     def mend(self, rules: Rules) -> list[str]:
         return self.mended

@@ -15,11 +15,11 @@ from filterd.control.context import DATABASE
 from filterd.control.service import Control
 from filterd.control.watches import database_wait
 from filterd.control.watches.database_wait import DatabaseWait
-from filterd.process.codec import Failed, Message
-from filterd.process.control_messages import PolicyChanged, WhyClosed
+from filterd.process.codec import FailureReply, Message
+from filterd.process.control_messages import ClosureQuery, PolicyUpdate
 from filterd.process.json_socket import ask
 from filterd.process.messages import Status
-from parental.errors import DatabaseAway, DatabaseFault, DatabaseLocked, WrongRevision
+from parental.errors import DatabaseAway, DatabaseFault, DatabaseTimeout, WrongRevision
 
 AWAY = "database x: cannot be reached"
 MEANWHILE = f"{AWAY}; {database_wait.MEANWHILE}"
@@ -59,7 +59,7 @@ async def test_a_database_that_is_there_is_not_waited_for_and_nothing_is_answere
     assert not control_socket(box.control.config.run_dir).exists()
 
 
-@pytest.mark.parametrize("kind", [DatabaseAway, DatabaseLocked])
+@pytest.mark.parametrize("kind", [DatabaseAway, DatabaseTimeout])
 async def test_while_the_database_is_away_the_rules_are_looked_at_and_it_is_said_once(
     box: Box, kind: type[DatabaseFault], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -83,13 +83,13 @@ async def test_meanwhile_control_says_that_it_lives_what_is_missing_and_what_it_
             waiting = group.create_task(box.wait.is_over(box.stopping))
             assert await asyncio.to_thread(listener.heard) == f"READY=1\nMAINPID={os.getpid()}"
         status: Any = await ask(control_socket(run_dir), CONTROL, Status(), Message)
-        refused = await ask(control_socket(run_dir), CONTROL, PolicyChanged(), Message)
-        closed: Any = await ask(splash_socket(run_dir), SPLASH, WhyClosed("listed.test", None), Message)
+        refused = await ask(control_socket(run_dir), CONTROL, PolicyUpdate(), Message)
+        closed: Any = await ask(splash_socket(run_dir), SPLASH, ClosureQuery("listed.test", None), Message)
         box.stopping.set()
     assert waiting.result() is False
     box.wait.close()
     assert status["faults"][DATABASE] == MEANWHILE
-    assert isinstance(refused, Failed) and refused.reason == MEANWHILE
+    assert isinstance(refused, FailureReply) and refused.reason == MEANWHILE
     assert closed["reason"] == "default", "there are no images yet"
 
 

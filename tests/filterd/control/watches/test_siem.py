@@ -11,8 +11,8 @@ from sqlalchemy import Engine, insert
 from filterd.config import Config, read_config
 from filterd.control.context import Context
 from filterd.control.watches.siem import SIEM, SiemWatch
-from filterd.process.codec import Failed, encode_reply
-from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, NextEvents, Sending, SiemReport
+from filterd.process.codec import FailureReply, encode_reply
+from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, NextEvents, SiemReport, StreamStatus
 from filterd.process.json_socket import LINE_OCTETS
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all, redact
@@ -55,8 +55,8 @@ def told(watch: SiemWatch, number: int, most: int = 1000) -> NextEvents:
     return found
 
 
-def sending(oldest_s: float = 0.0, fault: str | None = None) -> Sending:
-    return Sending(sent=3, waiting=7, oldest_s=oldest_s, gone=0, fault=fault)
+def sending(oldest_s: float = 0.0, fault: str | None = None) -> StreamStatus:
+    return StreamStatus(sent=3, waiting=7, oldest_s=oldest_s, gone=0, fault=fault)
 
 
 def test_events_come_in_their_order_each_once_and_those_of_now_on_are_behind_all(
@@ -103,7 +103,7 @@ def test_an_event_that_the_ledger_does_not_have_is_refused(context: Context, wat
 
     found = watch.events(EventsFrom(number, 1))
 
-    assert isinstance(found, Failed) and "was set back; no event given" in found.reason
+    assert isinstance(found, FailureReply) and "was set back; no event given" in found.reason
 
 
 def test_a_stream_that_is_behind_is_a_fault_until_it_is_not(context: Context, watch: SiemWatch) -> None:

@@ -13,9 +13,9 @@ from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed
 
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
-from mgmt.orders.canary.store import Blocked, count_blocks, newest
+from mgmt.orders.canary.store import BlockCount, count_blocks, newest
 from mgmt.orders.confirmation.verifications import Verification, due, in_force, put_verification, revision_of
 from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.judge import judge_entries
@@ -30,7 +30,7 @@ from mgmt.staff.assertion import assertion_in
 from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.orders import approval_signatures, entries, orders
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
 A, B = b"\1a\4test\0", b"\1b\4test\0"
@@ -125,12 +125,14 @@ def test_before_the_canary_gateway_serves_an_order_its_time_does_not_begin(conn:
 
 def test_an_order_that_blocks_too_much_in_one_minute_is_rolled_back_and_stays_so(conn: Connection, order: int) -> None:
     second = int(NOW.timestamp())
-    count_blocks(conn, "other", [Blocked(order, second, 500)])  # of no canary
-    count_blocks(conn, "first", [Blocked(order, second, 60), Blocked(order, second + 60, 60), Blocked(99, second, 9)])
-    count_blocks(conn, "first", [Blocked(order, second + 61, 40)])
+    count_blocks(conn, "other", [BlockCount(order, second, 500)])  # of no canary
+    count_blocks(
+        conn, "first", [BlockCount(order, second, 60), BlockCount(order, second + 60, 60), BlockCount(99, second, 9)]
+    )
+    count_blocks(conn, "first", [BlockCount(order, second + 61, 40)])
     assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (160, 100)
     assert not has_due(conn, orders_revision(conn), at(100), FIRST)
-    count_blocks(conn, "first", [Blocked(order, second + 62, 1)])
+    count_blocks(conn, "first", [BlockCount(order, second + 62, 1)])
     assert has_due(conn, orders_revision(conn), at(100), FIRST)
     publish(conn, FIRST, at(100))
 
@@ -151,16 +153,16 @@ def test_blocks_of_one_minute_count_together_where_another_worker_still_tells_of
 ) -> None:
     second = int(NOW.timestamp())
     for _ in range(2):  # each worker's, over the turn of a minute
-        count_blocks(conn, "first", [Blocked(order, second, 1), Blocked(order, second + 60, 60)])
+        count_blocks(conn, "first", [BlockCount(order, second, 1), BlockCount(order, second + 60, 60)])
 
     assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (122, 120)
 
 
 def test_what_workers_tell_late_counts_in_the_minute_in_which_it_was(conn: Connection, order: int) -> None:
     second = int(NOW.timestamp())
-    count_blocks(conn, "first", [Blocked(order, second, 60), Blocked(order, second + 60, 1)])
-    count_blocks(conn, "first", [Blocked(order, second + 120, 1)])  # the first worker has caught up
-    count_blocks(conn, "first", [Blocked(order, second + 1, 41)])  # the second one has a backlog
+    count_blocks(conn, "first", [BlockCount(order, second, 60), BlockCount(order, second + 60, 1)])
+    count_blocks(conn, "first", [BlockCount(order, second + 120, 1)])  # the first worker has caught up
+    count_blocks(conn, "first", [BlockCount(order, second + 1, 41)])  # the second one has a backlog
     assert (canary(conn, order)["blocks"], canary(conn, order)["peak"]) == (103, 101)
     publish(conn, FIRST, at(130))
 
@@ -170,15 +172,15 @@ def test_what_workers_tell_late_counts_in_the_minute_in_which_it_was(conn: Conne
 
 def test_an_order_that_blocks_a_multiple_of_what_is_usual_there_is_rolled_back(conn: Connection) -> None:
     policy, minute = FIRST._replace(most_blocks=0, most_times=2), int(NOW.timestamp()) // 60
-    usual = [Blocked(99, 60 * (minute - ago), 100) for ago in range(1, 61)]
+    usual = [BlockCount(99, 60 * (minute - ago), 100) for ago in range(1, 61)]
     count_blocks(conn, "first", usual)
     count_blocks(conn, "other", [each._replace(n=10**6) for each in usual])
     order = push(conn, "a.test")
     publish(conn, policy)
     assert canary(conn, order)["baseline"] == 100
-    count_blocks(conn, "first", [Blocked(order, 60 * minute, 200), Blocked(99, 60 * minute, 10**6)])
+    count_blocks(conn, "first", [BlockCount(order, 60 * minute, 200), BlockCount(99, 60 * minute, 10**6)])
     assert not has_due(conn, orders_revision(conn), at(1), policy)
-    count_blocks(conn, "first", [Blocked(order, 60 * minute, 1)])
+    count_blocks(conn, "first", [BlockCount(order, 60 * minute, 1)])
     publish(conn, policy, at(2))
 
     assert canary(conn, order)["reason"] == "201 blocks in one minute, more than 2 times the 100.0 of all other orders"
@@ -186,7 +188,7 @@ def test_an_order_that_blocks_a_multiple_of_what_is_usual_there_is_rolled_back(c
 
 def test_where_a_gateway_has_counted_for_less_than_an_hour_nothing_is_called_usual(conn: Connection) -> None:
     minute = int(NOW.timestamp()) // 60
-    count_blocks(conn, "first", [Blocked(99, 60 * (minute - ago), 1) for ago in range(1, 60)])
+    count_blocks(conn, "first", [BlockCount(99, 60 * (minute - ago), 1) for ago in range(1, 60)])
     order = push(conn, "a.test")
     publish(conn, FIRST)
 
@@ -195,7 +197,7 @@ def test_where_a_gateway_has_counted_for_less_than_an_hour_nothing_is_called_usu
 
 def test_of_what_a_gateway_blocks_for_orders_two_hours_are_kept(conn: Connection) -> None:
     minute = int(NOW.timestamp()) // 60
-    count_blocks(conn, "first", [Blocked(99, 60 * (minute + each), 1) for each in (0, 1, 121)])
+    count_blocks(conn, "first", [BlockCount(99, 60 * (minute + each), 1) for each in (0, 1, 121)])
 
     kept = conn.execute(select(gateway_minutes.c.minute).order_by(gateway_minutes.c.minute)).scalars()
     assert list(kept) == [minute + 1, minute + 121]
@@ -337,12 +339,14 @@ def test_the_second_person_cannot_sign_what_was_proposed_before_the_rollback_and
     wide(conn, order, at(5))
     publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
 
-    with pytest.raises(NotApproved, match="was proposed before its entry was rolled back from the canary; not signed"):
+    with pytest.raises(
+        ApprovalRefusal, match="was proposed before its entry was rolled back from the canary; not signed"
+    ):
         sign(conn, PARTY, number, answer_of(conn, number, bilal), at(7))
     first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
     again = propose(conn, get_order(conn, order), AGREED, first, at(8))
     conn.execute(entries.update().values(value="other.test"))
-    with pytest.raises(NotApproved, match="is of another order, entry or words than are here now; not signed"):
+    with pytest.raises(ApprovalRefusal, match="is of another order, entry or words than are here now; not signed"):
         approve(conn, again, second, at(9))
 
 
@@ -407,7 +411,7 @@ def test_a_correction_on_trial_opens_nothing_until_it_is_in_force_everywhere(con
     publish(conn, FIRST)
     publish(conn, FIRST, at(600))
     said_now = Order("PTA", "1/C1", "g", "subtree", None, False, (("b.test", "subtree"),), "1")
-    judged, before = judge_entries(said_now, Protected()), correctable(conn, "PTA", "1")
+    judged, before = judge_entries(said_now, ProtectedNames()), correctable(conn, "PTA", "1")
     second = put_order(conn, said_now, judged, b"{}", at(700), CONTROL, corrected=before)
     publish(conn, FIRST, at(700))
     assert (served(conn, "first"), served(conn, "other")) == ({A, B}, {A})

@@ -25,7 +25,7 @@ from mgmt.orders.store import get_order, put_order, withdraw_entries, withdraw_o
 from mgmt.orders.versions import correctable
 from parental.schema.confirmations import confirmations
 from parental.schema.orders import orders
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 
 def test_a_verified_order_is_confirmed_once_with_a_step_and_an_event(conn: Connection) -> None:
@@ -293,7 +293,7 @@ def test_the_end_of_an_order_is_said_whatever_else_was_refused_of_it(conn: Conne
 def correct(conn: Connection, ref: str, *values: str) -> int:
     """A correction of PTA/WA/1; its number."""
     order = Order("PTA", ref, "g", "subtree", None, False, tuple((each, "subtree") for each in values), "PTA/WA/1")
-    judged, before = judge_entries(order, Protected()), correctable(conn, "PTA", "PTA/WA/1")
+    judged, before = judge_entries(order, ProtectedNames()), correctable(conn, "PTA", "PTA/WA/1")
     return put_order(conn, order, judged, b"{}", NOW, CONTROL, corrected=before)
 
 

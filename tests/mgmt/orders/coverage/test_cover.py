@@ -4,11 +4,11 @@ import pytest
 
 from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.judge import judge_entry
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 
 def cover(*values: str, scope: str = "subtree") -> Cover:
-    judged = [judge_entry(number, value, scope, Protected(), True) for number, value in enumerate(values, 1)]
+    judged = [judge_entry(number, value, scope, ProtectedNames(), True) for number, value in enumerate(values, 1)]
     return Cover((each.wire, each.mode) for each in judged if each.wire is not None and each.mode is not None)
 
 

@@ -12,7 +12,7 @@ from support.mgmt.confirmed import SIGNER, verified
 from support.mgmt.orders import NOW, publish, push, said
 
 from mgmt.orders.confirmation.replies import confirm, due
-from mgmt.orders.deadlines.alarms import Given, clocks_of, give_due
+from mgmt.orders.deadlines.alarms import OrderAlarm, clocks_of, give_due
 from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact
 from mgmt.orders.deadlines.rules import Deadline, Rules
@@ -112,7 +112,7 @@ def test_a_letter_that_only_a_list_names_gives_no_alarm(conn: Connection) -> Non
 def test_two_gateways_that_look_at_once_give_an_alarm_once(engine: Engine) -> None:
     with writing(engine) as conn:
         orders = [push(conn, f"{n}.test", ref=str(n)) for n in range(8)]
-    found: list[Given] = []
+    found: list[OrderAlarm] = []
     together = Barrier(2)
 
     def gateway() -> None:

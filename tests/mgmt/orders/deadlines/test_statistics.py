@@ -12,7 +12,7 @@ from support.mgmt.orders import NOW, publish, push
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.deadlines.rules import Deadline, Rules
-from mgmt.orders.deadlines.statistics import Statistics, Took, statistics_of, took
+from mgmt.orders.deadlines.statistics import Durations, Statistics, statistics_of, took
 from mgmt.orders.store import number_letter, withdraw_order
 from parental.schema.orders import orders
 from parental.store.database import writing
@@ -41,7 +41,7 @@ def test_each_order_counts_once_under_what_became_of_it(conn: Connection) -> Non
 
     assert (found.issuer, found.orders) == ("PTA", 3)
     assert (found.in_time, found.late, found.overdue, found.ended) == (1, 0, 1, 1)
-    assert (found.enforced.n, found.confirmed) == (2, Took(1, 31.0, 31.0))
+    assert (found.enforced.n, found.confirmed) == (2, Durations(1, 31.0, 31.0))
     assert (found.in_force, found.asked, found.questions, found.blocked) == (2, 2, 4, 4)
 
 
@@ -86,7 +86,7 @@ def test_more_orders_than_are_read_at_once_are_all_counted(conn: Connection, mon
 
 
 def test_of_nothing_there_is_no_median() -> None:
-    assert took([]) == Took(0, None, None)
+    assert took([]) == Durations(0, None, None)
 
 
 @given(st.lists(st.integers(0, 9), min_size=1))

@@ -12,7 +12,7 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, signed
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import NotApproved, Person, Proposal, approve, propose
+from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.confirmation.verifications import due
 from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
@@ -30,11 +30,11 @@ from mgmt.orders.shadow.places import N_PLACES, SHADOW_LISTS
 from mgmt.orders.shadow.store import count, counted_lists
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
-from mgmt.orders.versions import Superseded, correctable, refuse_replaced
+from mgmt.orders.versions import VersionConflict, correctable, refuse_replaced
 from parental.schema.canaries import order_shadows
 from parental.schema.orders import approvals, entries, orders
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 A, B = b"\1a\4test\0", b"\1b\4test\0"
 ENFORCE = Proposal(kind="enforce", number=None, reason="r", reference="WA/9", collateral="c")
@@ -63,7 +63,7 @@ def push(
     entered = tuple((name, "subtree") for name in names)
     order = Order("PTA", ref, "g", "subtree", None, is_emergency, entered, corrects, is_shadow=is_shadow)
     before = None if corrects is None else correctable(conn, "PTA", corrects)
-    return put_order(conn, order, list(judge_entries(order, Protected())), b"{}", NOW, CONTROL, corrected=before)
+    return put_order(conn, order, list(judge_entries(order, ProtectedNames())), b"{}", NOW, CONTROL, corrected=before)
 
 
 def publish(
@@ -220,7 +220,7 @@ def test_a_correction_in_shadow_replaces_nothing_and_is_taken_back_alone(conn: C
     second = push(conn, "b.test", ref="1/C1", corrects="1")
     publish(conn, at(1))
     assert (blocked(conn), counted(conn)) == ({A}, {(B, 1)}) and get_order(conn, first).replaced_by is None
-    with pytest.raises(Superseded):
+    with pytest.raises(VersionConflict):
         refuse_replaced(conn, get_order(conn, first))
     withdraw_order(conn, second, "letter", at(2), CONTROL)
     publish(conn, at(3))
@@ -325,10 +325,10 @@ def test_a_push_that_asks_for_both_is_refused_with_the_reason(conn: Connection) 
 def test_an_order_that_is_not_in_shadow_or_was_let_in_is_not_proposed(conn: Connection) -> None:
     amna = Person("amna", "compliance", "root")
     plain, order = push(conn, "a.test", is_shadow=False), push(conn, "b.test", ref="2")
-    with pytest.raises(NotApproved, match="was not taken in for shadow"):
+    with pytest.raises(ApprovalRefusal, match="was not taken in for shadow"):
         propose(conn, get_order(conn, plain), ENFORCE, amna, NOW)
     let_in(conn, order)
-    with pytest.raises(NotApproved, match="two persons have let it in"):
+    with pytest.raises(ApprovalRefusal, match="two persons have let it in"):
         propose(conn, get_order(conn, order), ENFORCE, amna, NOW)
 
 

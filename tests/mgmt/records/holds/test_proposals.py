@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, push, said
 from support.mgmt.signing import Signer, signer
 
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.signatures import MAX_WAITING
 from mgmt.records.holds.proposals import LONGEST, MOST_HOLDS, NewHold, find_hold, propose_hold, propose_release
 from mgmt.records.holds.scope import Scope
@@ -48,7 +48,7 @@ def test_a_proposal_says_what_it_keeps_and_names_no_pseudonym_in_the_ledger(conn
     ],
 )
 def test_what_cannot_be_kept_is_not_proposed(conn: Connection, amna: Signer, wanted: NewHold, why: str) -> None:
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         propose_hold(conn, wanted, amna.person.mail, "desk", NOW)
 
 
@@ -61,11 +61,11 @@ def test_an_order_is_named_by_its_number(conn: Connection, amna: Signer) -> None
 
 
 def test_an_auditor_proposes_none_and_no_more_wait_than_people_can_read(conn: Connection, amna: Signer) -> None:
-    with pytest.raises(NotApproved, match="another person must"):
+    with pytest.raises(ApprovalRefusal, match="another person must"):
         propose_hold(conn, HOLD, signer(conn, "dawud", "auditor").person.mail, "desk", NOW)
     for _ in range(min(MAX_WAITING, MOST_HOLDS)):
         propose_hold(conn, HOLD, amna.person.mail, "desk", NOW)
-    with pytest.raises(NotApproved, match="100"):
+    with pytest.raises(ApprovalRefusal, match="100"):
         propose_hold(conn, HOLD, amna.person.mail, "desk", NOW)
 
 
@@ -73,7 +73,7 @@ def test_only_a_hold_that_is_in_force_can_be_released(conn: Connection, amna: Si
     hold = propose_hold(conn, HOLD, amna.person.mail, "desk", NOW).hold
 
     for number in (hold, hold + 1):
-        with pytest.raises(NotApproved, match="is not in force"):
+        with pytest.raises(ApprovalRefusal, match="is not in force"):
             propose_release(conn, number, "over", "WP 1/2026", amna.person.mail, "desk", NOW)
     assert find_hold(conn, hold + 1) is None
 

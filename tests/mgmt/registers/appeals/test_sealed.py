@@ -16,7 +16,7 @@ from mgmt.registers.appeals.sealed import (
     MAX_ISP_OCTETS,
     SEALED_OCTETS,
     Appeal,
-    NotOpened,
+    BadSeal,
     fits,
     looks_sealed,
     open_sealed,
@@ -34,7 +34,7 @@ def test_what_was_sealed_is_opened_by_the_key_alone() -> None:
     sealed = seal(URDU, PUBLIC)
 
     assert open_sealed(sealed, KEY) == URDU
-    with pytest.raises(NotOpened, match="another key, or changed"):
+    with pytest.raises(BadSeal, match="another key, or changed"):
         open_sealed(sealed, X25519PrivateKey.generate())
 
 
@@ -62,20 +62,20 @@ def test_one_changed_bit_anywhere_keeps_it_closed(at: int) -> None:
     sealed = bytearray(seal(URDU, PUBLIC))
     sealed[at] ^= 1
 
-    with pytest.raises(NotOpened):
+    with pytest.raises(BadSeal):
         open_sealed(bytes(sealed), KEY)
 
 
 @pytest.mark.parametrize("octets", [b"", b"filterd-appeal-1", bytes(SEALED_OCTETS), seal(URDU, PUBLIC)[:-1]])
 def test_what_is_no_appeal_is_refused(octets: bytes) -> None:
     assert not looks_sealed(octets)
-    with pytest.raises(NotOpened, match="no appeal"):
+    with pytest.raises(BadSeal, match="no appeal"):
         open_sealed(octets, KEY)
 
 
 def test_a_public_key_that_leads_to_no_secret_is_refused() -> None:
     """RFC 7748 §6.1: all octets 0 is such a one."""
-    with pytest.raises(NotOpened):
+    with pytest.raises(BadSeal):
         open_sealed(b"filterd-appeal-1" + bytes(SEALED_OCTETS - 16), KEY)
 
 
@@ -84,7 +84,7 @@ def test_a_message_that_no_splash_writes_is_refused() -> None:
     suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
     forged = magic + suite.encrypt(b"[]".ljust(8192, b"\0"), KEY.public_key(), info=magic)
 
-    with pytest.raises(NotOpened, match="holds no appeal"):
+    with pytest.raises(BadSeal, match="holds no appeal"):
         open_sealed(forged, KEY)
 
 

@@ -11,7 +11,7 @@ from mgmt.ledger.event import Actor
 from mgmt.registers.appeals import store
 from mgmt.registers.appeals.sealed import MAGIC, SEALED_OCTETS
 from mgmt.registers.appeals.store import (
-    Shown,
+    AppealView,
     answer,
     claim,
     due,
@@ -62,7 +62,7 @@ def test_an_appeal_is_received_sent_and_answered_and_the_ledger_has_its_number_a
     with reading(engine) as conn:
         (row,) = conn.execute(select(appeals)).all()
         assert shown(conn, 9) == [
-            Shown(number, "answered", NOW, NOW + timedelta(minutes=1), "unchanged", NOW + timedelta(days=1))
+            AppealView(number, "answered", NOW, NOW + timedelta(minutes=1), "unchanged", NOW + timedelta(days=1))
         ]
     assert row.sealed is None
     told = [(each["action"], each["about"], each.get("said", {})) for each in events(engine)]

@@ -10,7 +10,7 @@ from support.mgmt.events import events_of
 
 from mgmt.ledger.event import Actor
 from mgmt.registers.lawful.store import (
-    Asked,
+    AuthorityLetter,
     Conflict,
     Signer,
     agree,
@@ -30,8 +30,8 @@ BILAL = Signer(Actor("staff", "4", "approver"), "approval")
 TOKEN = Signer(Actor("token", "5", "compliance"))
 
 
-def asked(n: int = 17, kind: str = "preservation") -> Asked:
-    return Asked("NCCIA", f"NCCIA/2026/{n}", "PECA 2016, section 31", kind, "2026-08-01")
+def asked(n: int = 17, kind: str = "preservation") -> AuthorityLetter:
+    return AuthorityLetter("NCCIA", f"NCCIA/2026/{n}", "PECA 2016, section 31", kind, "2026-08-01")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from support.mgmt.page_settings import HELPED, OF_FILE, proposed_settings
 from support.mgmt.signing import Signer, row_of_approval, signer
 
 from mgmt.contract.errors import BadRequest
-from mgmt.orders.approvals import NotApproved
+from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.orders.signatures import MAX_WAITING
 from mgmt.registers.settings.page_settings import Helpline
 from mgmt.registers.settings.proposals import Words, propose_settings
@@ -38,7 +38,7 @@ def test_what_is_not_whole_or_of_a_stranger_is_not_proposed(
 ) -> None:
     signer(conn, "dawud", "auditor")
 
-    with pytest.raises(NotApproved, match=why):
+    with pytest.raises(ApprovalRefusal, match=why):
         propose_settings(conn, OF_FILE, HELPED, words, "token 1", NOW, check_pages)
 
 
@@ -51,5 +51,5 @@ def test_no_more_than_a_hundred_wait(conn: Connection, amna: Signer) -> None:
     for _ in range(MAX_WAITING):
         proposed_settings(conn, amna)
 
-    with pytest.raises(NotApproved, match="settings: 100 proposals wait already"):
+    with pytest.raises(ApprovalRefusal, match="settings: 100 proposals wait already"):
         proposed_settings(conn, amna)

@@ -8,7 +8,7 @@ from support.mgmt.transparent import AT, statement_of
 
 from mgmt.registers.transparency.releases import MOST_QUARTERS, find_release, put_release, quarters
 from mgmt.registers.transparency.statement import text_of
-from parental.errors import DatabaseRefused
+from parental.errors import DatabaseRefusal
 from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
@@ -42,6 +42,6 @@ def test_web_can_make_none_where_the_database_knows_roles(database: Where, engin
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite knows no roles")
     of_web = engine_of(database, WEB)
-    with pytest.raises(DatabaseRefused, match="permission denied"), writing(of_web) as conn:
+    with pytest.raises(DatabaseRefusal, match="permission denied"), writing(of_web) as conn:
         conn.execute(text("INSERT INTO transparency_releases VALUES ('2026-Q3', 0, '', '')"))
     of_web.dispose()

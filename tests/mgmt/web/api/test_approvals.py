@@ -14,7 +14,7 @@ from support.mgmt.signing import BY_PASSKEYS, ORIGIN, Signer, signer
 
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.staff.tokens import Wanted, make_token
+from mgmt.staff.tokens import TokenRequest, make_token
 from mgmt.web.app import create_app
 from mgmt.web.kit.app_context import Clock
 from parental.schema.privileges import WEB
@@ -51,7 +51,7 @@ async def api(settings: Settings, engine: Engine, database: Where, control: Play
     of_web = engine_of(database, WEB)
     app = create_app(replace(settings, desk_origin=ORIGIN), of_web, control, clock)
     with writing(engine) as conn:
-        secret = make_token(conn, Wanted(("compliance",)), CONTROL, NOW).secret
+        secret = make_token(conn, TokenRequest(("compliance",)), CONTROL, NOW).secret
     async with TestClient(TestServer(app)) as client:
         yield Desk(client, secret)
     of_web.dispose()

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Client, Desk, DeskOf
 
 from mgmt.records import block_ledger
-from mgmt.records.block_archive import ArchiveFailed, OrderName
-from mgmt.records.block_ledger import BlockRecord, CsamCount, Wanted
+from mgmt.records.block_archive import ArchiveFailure, OrderName
+from mgmt.records.block_ledger import BlockRecord, CsamCount, RecordQuery
 from mgmt.web.kit.app_context import ARCHIVE
 from parental.store.database import writing
 
@@ -160,7 +160,7 @@ class PlayedArchive:
         self.pieces: list[bytes | Exception] = [b"one", b"two"]
         self.asked: list[Any] = []
 
-    async def pull(self, wanted: Wanted, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
+    async def pull(self, wanted: RecordQuery, form: str, orders: Sequence[OrderName]) -> AsyncGenerator[bytes]:
         self.asked.append((wanted, form, [order.ref for order in orders]))
         for piece in self.pieces:
             if isinstance(piece, Exception):
@@ -186,11 +186,11 @@ async def test_records_that_are_files_come_from_the_archive_as_they_are(desk: De
     assert (status, body) == (200, b"onetwo")
     assert headers["Content-Type"] == "application/vnd.apache.parquet"
     assert headers["Filterd-Node"] == socket.gethostname()
-    assert archive.asked == [(Wanted(0, 3600, order=1, channel="sni"), "parquet", ["=PTA/1"])]
+    assert archive.asked == [(RecordQuery(0, 3600, order=1, channel="sni"), "parquet", ["=PTA/1"])]
 
 
 async def test_an_archive_that_is_away_is_said_before_anything_goes_out(desk: DeskOf, archive: PlayedArchive) -> None:
-    archive.pieces = [ArchiveFailed("archive: no reply")]
+    archive.pieces = [ArchiveFailure("archive: no reply")]
 
     status, headers, body = await desk("auditor").raw("GET", "/v1/audit/blocks")
 
@@ -201,7 +201,7 @@ async def test_an_archive_that_is_away_is_said_before_anything_goes_out(desk: De
 async def test_a_stream_that_cannot_go_on_is_cut_off_and_does_not_seem_whole(
     desk: DeskOf, archive: PlayedArchive
 ) -> None:
-    archive.pieces = [b"one", ArchiveFailed("archive: its disk")]
+    archive.pieces = [b"one", ArchiveFailure("archive: its disk")]
 
     with pytest.raises(ClientError):
         await desk("auditor").raw("GET", "/v1/audit/blocks")

@@ -20,7 +20,7 @@ from parental.policy.profile import UNTIL_RESUMED, Profile
 from parental.policy.schedule import Schedule, parse_interval
 from parental.policy.subscriber import Subscriber
 from parental.store.database import writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 LISTS = ("orders", "reports", "profiles", "subscribers", "accounts", "tokens")
 LATE = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "21:30", "06:30"),)))
@@ -45,7 +45,7 @@ def push(conn: Connection, ref: str, n_entries: int) -> int:
     """An emergency order, which a list holds, too."""
     said = PushedOrder("PTA", ref, "peca-37", [f"n{n}.{ref}.example" for n in range(n_entries)], emergency=True)
     order = order_of(said)
-    number = orders.put_order(conn, order, judge_entries(order, Protected()), b"{}", NOW, CONTROL)
+    number = orders.put_order(conn, order, judge_entries(order, ProtectedNames()), b"{}", NOW, CONTROL)
     keep_letters(conn, {"a": {str(each): {"enforced": 1} for each in range(1, number + 1)}}, 7, NOW)
     return number
 

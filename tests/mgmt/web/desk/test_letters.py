@@ -18,7 +18,7 @@ from mgmt.staff.issuers import Issuer, put_issuer
 from parental.schema.access import issuer_keys
 from parental.schema.orders import orders
 from parental.store.database import reading, writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 FORM = {
     "issuer": "PTA",
@@ -224,7 +224,7 @@ async def test_a_page_that_cannot_say_all_that_an_order_says_begins_no_correctio
     }
     order = Order("PTA", "WA/1", "g", "subtree", None, False, said[case])
     with writing(engine) as conn:
-        put_order(conn, order, judge_entries(order, Protected()), b"{}", NOW, CONTROL)
+        put_order(conn, order, judge_entries(order, ProtectedNames()), b"{}", NOW, CONTROL)
 
     status, text = await browser.get("/orders/new?corrects=1")
 

@@ -10,7 +10,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.states import State, step
 from mgmt.orders.store import View, get_order, withdraw_order
-from mgmt.web.desk.order_view import Seen, named, seen
+from mgmt.web.desk.order_view import OrderView, named, seen
 from parental.schema.orders import orders
 from parental.store.database import writing
 
@@ -21,7 +21,7 @@ def put(conn: Connection, number: int, **values: Any) -> None:
     conn.execute(update(orders).where(orders.c.id == number).values(**values))
 
 
-def one(conn: Connection, number: int, at: Any = NOW) -> Seen:
+def one(conn: Connection, number: int, at: Any = NOW) -> OrderView:
     return seen(conn, [get_order(conn, number)], View(ZONE, at=at))[0]
 
 

@@ -11,7 +11,7 @@ from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
 from mgmt.orders.canary.rules import Policy
-from mgmt.orders.canary.store import Blocked, count_blocks
+from mgmt.orders.canary.store import BlockCount, count_blocks
 from mgmt.orders.confirmation.replies import confirm, due
 from mgmt.web.desk.orders import PAGE
 from parental.store.database import reading, writing
@@ -80,7 +80,7 @@ async def test_an_order_on_one_gateway_first_says_where_how_long_and_why_it_was_
         for n in range(2):
             push(conn, f"bad{n}.test", ref=f"WA/{n}", at=now)
         publish(conn, now, canary=here)
-        count_blocks(conn, "gw1", [Blocked(2, int(now.timestamp()), 101)])
+        count_blocks(conn, "gw1", [BlockCount(2, int(now.timestamp()), 101)])
         publish(conn, now, canary=here)
 
     _, running = await browser.get("/orders/1")

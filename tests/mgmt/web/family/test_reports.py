@@ -9,8 +9,8 @@ from support.mgmt.phone import Phone, add_caregiver, add_child
 from mgmt.web.family.whose import about
 from parental.calendar import screen_time
 from parental.people.household import By, note
-from parental.people.reports import Met, count, days_of, totals_of
-from parental.people.requests import Wanted, ask
+from parental.people.reports import Encounter, count, days_of, totals_of
+from parental.people.requests import ChildRequest, ask
 from parental.policy.profiles import pause, set_schedule
 from parental.policy.schedule import Schedule, parse_interval
 from parental.schema.people import children
@@ -22,7 +22,7 @@ PIN = {"pin": "2468", "again": "2468"}
 
 def met(engine: Engine, profile: int, *kinds: str) -> None:
     with writing(engine) as conn:
-        count(conn, [Met(profile, int(NOW.timestamp()), kind) for kind in kinds])
+        count(conn, [Encounter(profile, int(NOW.timestamp()), kind) for kind in kinds])
 
 
 def born(engine: Engine, profile: int, year: int) -> None:
@@ -150,7 +150,7 @@ def asked(engine: Engine, child: int) -> str:
     with writing(engine) as conn:
         set_schedule(conn, child, Schedule((parse_interval("mon", "20:00", "06:30"),)))  # NOW is Monday, 21:00:03
         note(conn, 7, By("splash", ""), "asked", about(conn, child), NOW)
-        return str(ask(conn, 7, child, Wanted(30, None, "play"), NOW)[0].id)
+        return str(ask(conn, 7, child, ChildRequest(30, None, "play"), NOW)[0].id)
 
 
 @pytest.mark.parametrize(("at_last", "allowed"), [("answer-no", 0), ("answer-30", 1)])

@@ -11,7 +11,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import csrf_of, revoke_token
 from mgmt.web.family.session import (
     REMEMBERED,
-    Repeated,
+    SpentForm,
     begin_for,
     begin_session,
     end_session,
@@ -108,14 +108,14 @@ def test_a_form_is_spent_once_in_its_session_and_two_pages_are_two(engine: Engin
             spend(conn, secret, 0, "one")
             spend(conn, secret, 0, "two")
 
-        with pytest.raises(Repeated):
+        with pytest.raises(SpentForm):
             spend(conn, first, 0, "one")
-        with pytest.raises(Repeated):
+        with pytest.raises(SpentForm):
             refuse_repeated(conn, second, 0, "two")
         refuse_repeated(conn, first, 0, "three")
         assert present(find_session(conn, first, NOW)).forms == 2
         end_session(conn, first)
-        with pytest.raises(Repeated):
+        with pytest.raises(SpentForm):
             spend(conn, first, 2, "four")
 
 
@@ -127,7 +127,7 @@ def test_a_session_remembers_so_many_forms_and_takes_an_older_page_for_spent(eng
             spend(conn, secret, n, f"form{n}")
 
         for forms, form in ((0, "form0"), (0, "page-as-old"), (REMEMBERED, f"form{REMEMBERED}")):
-            with pytest.raises(Repeated):
+            with pytest.raises(SpentForm):
                 spend(conn, secret, forms, form)
         spend(conn, secret, 1, "page-that-is-not-too-old")
         kept = str(conn.execute(select(sessions.c.spent)).scalar_one()).split()

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mgmt.web.family.sms import MOST_WAITING, Gateway, Outbox, Sender, SmsFailed
+from mgmt.web.family.sms import MOST_WAITING, Gateway, Outbox, Sender, SmsFailure
 
 NUMBER, TEXT = "+923001234567", "123456 aap ka Family code hai."
 
@@ -55,13 +55,13 @@ async def test_a_gateway_that_refuses_or_leads_elsewhere_has_not_taken_it(
     gateway, url = played
     gateway.status = status
 
-    with pytest.raises(SmsFailed, match=str(status)):
+    with pytest.raises(SmsFailure, match=str(status)):
         await Gateway(url).send(NUMBER, TEXT)
     assert len(gateway.got) == 1
 
 
 async def test_a_gateway_that_is_away_has_not_taken_it() -> None:
-    with pytest.raises(SmsFailed, match="gateway"):
+    with pytest.raises(SmsFailure, match="gateway"):
         await Gateway("http://127.0.0.1:1/send").send(NUMBER, TEXT)
 
 
@@ -72,7 +72,7 @@ async def test_an_outbox_has_one_file_a_message_that_others_do_not_read(tmp_path
     files = list(tmp_path.iterdir())
     assert sorted(json.loads(each.read_text())["text"] for each in files) == sorted([TEXT, "ایک"])
     assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
-    with pytest.raises(SmsFailed, match="No such file"):
+    with pytest.raises(SmsFailure, match="No such file"):
         await Outbox(tmp_path / "missing").send(NUMBER, TEXT)
 
 
@@ -86,7 +86,7 @@ class Flaky:
     async def send(self, number: str, text: str) -> None:
         if self.fails:
             self.fails -= 1
-            raise SmsFailed("gateway: away")
+            raise SmsFailure("gateway: away")
         self.taken += 1
         self.done.set()
 

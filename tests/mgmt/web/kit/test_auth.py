@@ -26,12 +26,12 @@ from mgmt.records.holds.scope import Scope
 from mgmt.records.wrong_blocks import report_mistake
 from mgmt.registers.egress.statement import Gateway, Source
 from mgmt.registers.egress.store import tell
-from mgmt.registers.lawful.store import Asked, record
+from mgmt.registers.lawful.store import AuthorityLetter, record
 from mgmt.registers.lawful.store import Signer as LawfulSigner
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
-from mgmt.staff.tokens import Wanted, make_token, revoke_token
+from mgmt.staff.tokens import TokenRequest, make_token, revoke_token
 from mgmt.web.app import ROUTES
 from mgmt.web.desk.frame import TABS
 from mgmt.web.desk.lawful import AGREE
@@ -49,7 +49,7 @@ from parental.schema import metadata
 from parental.schema.access import family_pins, tokens
 from parental.schema.records import legal_holds
 from parental.store.database import reading, upsert, writing
-from rules.names.protected import Protected
+from rules.names.protected import ProtectedNames
 
 OWN, FOREIGN = "own", "foreign"
 LINES = {OWN: 7, FOREIGN: 8}
@@ -127,7 +127,7 @@ class Things:
                 self.times[whose] = Times(conn, number, self.children[whose])
                 self.invited[whose] = caregivers.invite(conn, number, "Ali", "parent", NOW)
                 order = parse_order(json.dumps(self.order(whose, f"ref{n}")).encode())
-                judged = list(judge_entries(order, Protected(())))
+                judged = list(judge_entries(order, ProtectedNames(())))
                 self.orders[whose] = orders.put_order(conn, order, judged, b"", NOW, CONTROL)
                 answer(conn, self.orders[whose])
                 keep_file(conn, self.orders[whose], File("letter.csv", 0, b"", "utf-8"))
@@ -135,7 +135,7 @@ class Things:
             self.approval = self._proposal(conn)
             self.hold = self._hold(conn)
             self.request = self._lawful_request(conn)
-            self.spare = make_token(conn, Wanted(("auditor",)), CONTROL, NOW).number
+            self.spare = make_token(conn, TokenRequest(("auditor",)), CONTROL, NOW).number
 
     def _child(self, conn: Connection, account: int) -> int:
         for each in children.children_of(conn, account):
@@ -164,7 +164,7 @@ class Things:
     def _lawful_request(self, conn: Connection) -> int:
         """One without an answer; and a gateway has said from where it asks."""
         tell(conn, Gateway("gw1", [Source("192.0.2.1", "route")], is_whole=True), SIGNER, NOW)
-        asked = Asked(**self.letter(f"WP {self.n}"))
+        asked = AuthorityLetter(**self.letter(f"WP {self.n}"))
         return int(record(conn, asked, LawfulSigner(CONTROL), NOW, NOW.date()).id)
 
     def letter(self, reference: str) -> dict[str, str]:
@@ -337,7 +337,7 @@ async def test_a_regulator_lists_the_orders_of_its_issuer_alone(engine: Engine, 
 
 
 async def test_a_token_has_no_more_than_its_scopes(engine: Engine, client: Client) -> None:
-    wanted = Wanted(("engineer",), scopes=frozenset({"lines.list"}))
+    wanted = TokenRequest(("engineer",), scopes=frozenset({"lines.list"}))
     with writing(engine) as conn:
         asking = Desk(client, make_token(conn, wanted, CONTROL, NOW).secret)
 
@@ -348,7 +348,7 @@ async def test_a_token_has_no_more_than_its_scopes(engine: Engine, client: Clien
 
 async def test_a_token_that_has_ended_is_as_good_as_none(engine: Engine, client: Client, clock: Clock) -> None:
     with writing(engine) as conn:
-        made = make_token(conn, Wanted(("engineer",), life=timedelta(days=30)), CONTROL, clock())
+        made = make_token(conn, TokenRequest(("engineer",), life=timedelta(days=30)), CONTROL, clock())
     asking = Desk(client, made.secret)
 
     clock.forward(days=30, seconds=-1)
@@ -419,7 +419,7 @@ async def test_wrong_missing_malformed_and_revoked_tokens_get_one_and_the_same_a
 ) -> None:
     good = token("operator")
     with writing(engine) as conn:
-        revoked = make_token(conn, Wanted(("engineer",)), CONTROL, NOW)
+        revoked = make_token(conn, TokenRequest(("engineer",)), CONTROL, NOW)
         revoke_token(conn, revoked.number, CONTROL)
     said = [
         None,

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from mgmt.contract.control import Control, ControlFailed
+from mgmt.contract.control import Control, ControlFailure
 from mgmt.web.kit import open_check
 from mgmt.web.kit.open_check import refuse_closed
 from mgmt.web.kit.problems import Problem
@@ -55,7 +55,7 @@ async def test_a_name_that_nothing_closes_is_open(said: dict[str, Any]) -> None:
         ),
         ({"action": "splash", "reason": "security", "list": "malware"}, 409, "is still blocked, by list malware"),
         (OPEN | {"matches": HELD}, 409, "is still on list ads, blocked where it is chosen"),
-        (ControlFailed("down"), 503, "control: down; not noted: whether it is open is not known"),
+        (ControlFailure("down"), 503, "control: down; not noted: whether it is open is not known"),
         (None, 503, "control: no answer"),
     ],
 )

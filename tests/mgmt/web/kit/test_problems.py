@@ -13,7 +13,7 @@ from mgmt.contract.errors import BadRequest, NotInForce, NotJson
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.web.app import create_app
 from mgmt.web.kit.problems import NOT_SIGNED, TITLES, Problem, problem_of, problems
-from parental.errors import DatabaseAway, DatabaseDamaged, DatabaseFull
+from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFull
 from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
@@ -164,7 +164,7 @@ async def test_a_database_that_another_process_has_locked_is_busy_and_not_a_bug(
     ("fault", "status", "after", "said"),
     [
         (DatabaseFull, 507, None, "no space is left on the disk; nothing done; tell the operator"),
-        (DatabaseDamaged, 503, "30", "the operator finds the reason in the log"),
+        (DatabaseDamage, 503, "30", "the operator finds the reason in the log"),
         (DatabaseAway, 503, "30", "the operator finds the reason in the log"),
     ],
 )

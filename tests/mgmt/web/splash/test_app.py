@@ -10,7 +10,7 @@ from support.mgmt.desk import NOW, REPORT, Clock, PlayedReasons
 from support.mgmt.outline import text_of
 from support.mgmt.splash_page import met
 
-from mgmt.contract.control import Closing
+from mgmt.contract.control import ClosureReason
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.web.splash.app import BUDGET, N_REPORTS, create_splash
 from mgmt.web.splash.pages import MISTAKE, TICKET
@@ -52,7 +52,7 @@ async def test_each_reason_has_its_status_and_its_page_in_both_languages(
 async def test_the_page_of_the_law_is_the_same_whatever_was_asked_for_and_says_whom_to_write_to(
     splash: Any, reasons: PlayedReasons
 ) -> None:
-    reasons.closings["other.test"] = Closing("law", "adult", None)
+    reasons.closings["other.test"] = ClosureReason("law", "adult", None)
 
     one, other = await met(splash, "ordered.example", path="/secret"), await met(splash, "other.test")
 
@@ -81,7 +81,7 @@ async def asked_from(splash: Any, source: str, host: str) -> tuple[str, str]:
 
 
 async def test_the_stop_page_is_not_to_be_had_by_asking(splash: Any, reasons: PlayedReasons) -> None:
-    reasons.closings["hidden.test"] = Closing("csam", None, None)  # which control never says
+    reasons.closings["hidden.test"] = ClosureReason("csam", None, None)  # which control never says
 
     _, _, text = await met(splash, "hidden.test")
 
@@ -303,7 +303,7 @@ async def test_the_page_of_the_line_says_what_is_closed_for_it_and_why(
     _, _, open_ = await met(splash, why, path="/")
     _, _, named = await met(splash, why, path="/?name=https%3A%2F%2FAdult.example%2Fx")
     _, _, law = await met(splash, why, path="/?name=ordered.example")
-    reasons.closings[None] = Closing("pause", None, None)
+    reasons.closings[None] = ClosureReason("pause", None, None)
     _, _, paused = await met(splash, why, path="/")
 
     assert "Your internet is open now." in open_

@@ -9,7 +9,7 @@ from support.mgmt.desk import NOW, PlayedReasons
 from support.mgmt.outline import text_of
 from support.mgmt.splash_page import met
 
-from mgmt.contract.control import Asked, Closing
+from mgmt.contract.control import ClosureReason, RequestStatus
 from mgmt.web.splash.app import N_REPORTS
 from mgmt.web.splash.pages import ASK, MISTAKE
 
@@ -42,17 +42,17 @@ async def test_a_child_asks_for_a_page_or_for_minutes_and_reads_until_when_it_wa
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Asked("yes", NOW + timedelta(minutes=15)), "Open until 9:15 pm."),
-        (Asked("yes"), "Your parents have opened the page"),
-        (Asked("no", NOW), "Not now."),
-        (Asked("lapsed", NOW), "There was no answer"),
+        (RequestStatus("yes", NOW + timedelta(minutes=15)), "Open until 9:15 pm."),
+        (RequestStatus("yes"), "Your parents have opened the page"),
+        (RequestStatus("no", NOW), "Not now."),
+        (RequestStatus("lapsed", NOW), "There was no answer"),
     ],
 )
 async def test_the_closed_page_and_the_page_of_the_line_say_what_was_answered(
-    splash: Any, reasons: PlayedReasons, answer: Asked, said: str
+    splash: Any, reasons: PlayedReasons, answer: RequestStatus, said: str
 ) -> None:
-    reasons.closings["adult.example"] = Closing("category", "adult", None, answer)
-    reasons.closings[None] = Closing("default", None, None, answer)
+    reasons.closings["adult.example"] = ClosureReason("category", "adult", None, answer)
+    reasons.closings[None] = ClosureReason("default", None, None, answer)
 
     for host in ("adult.example", "why.isp.example"):
         assert said in text_of((await met(splash, host, path="/"))[2])
@@ -62,9 +62,9 @@ async def test_where_a_family_can_open_nothing_or_has_enough_nothing_is_sent(
     splash: Any, reasons: PlayedReasons
 ) -> None:
     _, _, page = await met(splash, "adult.example")
-    reasons.answers = {"adult.example": Asked("nothing")}
+    reasons.answers = {"adult.example": RequestStatus("nothing")}
     assert (await asked(splash, "adult.example", page))[0] == 403
-    reasons.answers = {"adult.example": Asked("many")}
+    reasons.answers = {"adult.example": RequestStatus("many")}
     status, said = await asked(splash, "adult.example", page)
     assert status == 429 and "Nothing was sent." in said
     for host in ("ordered.example", "virus.example", "free.example"):
@@ -93,7 +93,7 @@ async def test_one_client_asks_so_often_and_no_more(splash: Any, reasons: Played
 async def test_the_qr_code_of_a_ticket_fills_the_digits_in_where_a_ticket_can_open(
     splash: Any, reasons: PlayedReasons
 ) -> None:
-    reasons.closings[None] = Closing("schedule", None, None)
+    reasons.closings[None] = ClosureReason("schedule", None, None)
 
     _, _, page = await met(splash, "why.isp.example", path="/?ticket=123456789")
     _, _, other = await met(splash, "why.isp.example", path='/?ticket="><script>')

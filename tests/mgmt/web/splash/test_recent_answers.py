@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from mgmt.contract.control import Asked, Begun, Closing, ControlFailed, Report, Ticketed
+from mgmt.contract.control import ClosureReason, ControlFailure, Report, RequestStatus, ScreenTimeStart, TicketOutcome
 from mgmt.web.splash import recent_answers
 from mgmt.web.splash.recent_answers import KEPT_S, RecentAnswers
 
@@ -16,11 +16,11 @@ class Played:
         self.asked: list[tuple[str, str | None]] = []
         self.is_dead = False
 
-    async def why_closed(self, name: str | None, address: str) -> Closing:
+    async def why_closed(self, name: str | None, address: str) -> ClosureReason:
         self.asked.append((address, name))
         if self.is_dead:
-            raise ControlFailed("dead")
-        return Closing("pause" if address == CHILD else "none", None, None)
+            raise ControlFailure("dead")
+        return ClosureReason("pause" if address == CHILD else "none", None, None)
 
     async def probed(self, questions: int) -> None:
         raise NotImplementedError
@@ -34,13 +34,13 @@ class Played:
     async def appeal(self, sealed: bytes) -> str | None:
         raise NotImplementedError
 
-    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> Asked:
+    async def ask_family(self, minutes: int | None, name: str | None, why: str, address: str) -> RequestStatus:
         raise NotImplementedError
 
-    async def use_ticket(self, code: str, address: str) -> Ticketed:
+    async def use_ticket(self, code: str, address: str) -> TicketOutcome:
         raise NotImplementedError
 
-    async def begin_time(self, address: str) -> Begun:
+    async def begin_time(self, address: str) -> ScreenTimeStart:
         raise NotImplementedError
 
 
@@ -70,7 +70,7 @@ def test_another_address_or_name_gets_its_own_answer(control: Played, recent: Re
 
 def test_that_control_failed_is_never_kept(control: Played, recent: RecentAnswers) -> None:
     control.is_dead = True
-    with pytest.raises(ControlFailed):
+    with pytest.raises(ControlFailure):
         ask(recent, 1.0)
     control.is_dead = False
 

@@ -9,7 +9,7 @@ from support.mgmt.desk import PlayedReasons
 from support.mgmt.outline import text_of
 from support.mgmt.splash_page import met
 
-from mgmt.contract.control import Closing
+from mgmt.contract.control import ClosureReason
 from mgmt.web.splash.pages import BEGIN, Facts
 
 QUOTA = "quota.example"
@@ -23,7 +23,7 @@ async def begun(splash: Any, page: str, **changed: str) -> tuple[int, str]:
 
 
 async def of_quota(splash: Any, reasons: PlayedReasons, left_s: int | None) -> str:
-    reasons.closings[QUOTA] = Closing("quota", None, None, left_s=left_s)
+    reasons.closings[QUOTA] = ClosureReason("quota", None, None, left_s=left_s)
     _, _, page = await met(splash, QUOTA, **{"Accept-Language": "en"})
     return str(page)
 

@@ -11,7 +11,7 @@ from parental.errors import WrongRevision
 from parental.policy.subscribers import get_subscriber
 from parental.schema import metadata
 from parental.store.database import open_database, opened, reading
-from parental.store.revisions import Found, State, known_revisions, upgrade
+from parental.store.revisions import DatabaseRevision, State, known_revisions, upgrade
 
 WRITTEN = Path(__file__).parents[1] / "data/before_revisions.sql"
 N_ROWS = {
@@ -44,8 +44,8 @@ def test_it_is_refused_until_it_is_upgraded(old: Path) -> None:
 def test_it_keeps_every_row_and_all_that_they_say(old: Path) -> None:
     before, after = upgrade(old)
 
-    assert before == Found("0001", State.OLDER)
-    assert after == Found(known_revisions()[-1], State.CURRENT)
+    assert before == DatabaseRevision("0001", State.OLDER)
+    assert after == DatabaseRevision(known_revisions()[-1], State.CURRENT)
     with opened(old) as engine, reading(engine) as conn:
         for name, n_rows in N_ROWS.items():
             assert conn.execute(select(func.count()).select_from(metadata.tables[name])).scalar_one() == n_rows

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from parental.migrations.versions import r0024_requests
-from parental.people.requests import Wanted, ask, newest
+from parental.people.requests import ChildRequest, ask, newest
 from parental.store.engines import Where, engine_of
 from parental.store.revisions import upgrade
 
@@ -21,6 +21,6 @@ def test_a_household_of_before_can_be_asked(empty_database: Where) -> None:
     upgrade(empty_database)
 
     with engine.begin() as conn:
-        request, is_new = ask(conn, 7, 7, Wanted(30, None, "play"), datetime(2026, 8, 3, tzinfo=UTC))
+        request, is_new = ask(conn, 7, 7, ChildRequest(30, None, "play"), datetime(2026, 8, 3, tzinfo=UTC))
         assert is_new and newest(conn, 7) == request
     engine.dispose()

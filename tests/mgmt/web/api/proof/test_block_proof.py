@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, select
 from support.mgmt.desk import Client, DeskOf
 
-from mgmt.ledger.bundle import NotSigned
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.ledger.bundle import NoCheckpoint
+from mgmt.records.block_archive import ArchiveFailure
 from mgmt.web.kit.app_context import ARCHIVE
 from parental.schema.ledger import events
 from parental.store.database import reading
@@ -87,12 +87,12 @@ async def test_one_record_and_the_checkpoint_come_as_the_archive_has_them(desk: 
 async def test_what_is_away_or_not_there_is_said_before_anything_goes_out(
     desk: DeskOf, archive: PlayedArchive, way: str
 ) -> None:
-    archive.fault = ArchiveFailed("archive: no reply")
+    archive.fault = ArchiveFailure("archive: no reply")
     status, headers, body = await desk("auditor").raw("GET", f"/v1/audit/blocks/{way}")
     assert status == 503 and int(headers["Retry-After"]) > 0 and b"records-away" in body
 
     if way != "bundle":
-        archive.fault = NotSigned("batch 3 is not signed yet")
+        archive.fault = NoCheckpoint("batch 3 is not signed yet")
         assert (await desk("auditor").ask("GET", f"/v1/audit/blocks/{way}"))[0] == 404
 
 

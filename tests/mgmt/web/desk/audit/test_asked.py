@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mgmt.records.block_ledger import Wanted
-from mgmt.web.desk.audit.asked import Cursor, NotAsked, asked_of, cursor_of, utc_day
+from mgmt.records.block_ledger import RecordQuery
+from mgmt.web.desk.audit.asked import BadForm, Cursor, asked_of, cursor_of, utc_day
 
 NOW = datetime(2026, 8, 3, 20, tzinfo=UTC)  # the 4th in Karachi
 
@@ -14,7 +14,7 @@ def test_days_are_those_of_the_operators_zone_and_both_are_in_it() -> None:
     found = asked_of({"since": "2026-08-01", "until": "2026-08-01", "order": "7"}, "Asia/Karachi", NOW)
 
     begin = int(datetime(2026, 7, 31, 19, tzinfo=UTC).timestamp())
-    assert found.wanted == Wanted(begin, begin + 86_400, order=7)
+    assert found.wanted == RecordQuery(begin, begin + 86_400, order=7)
     assert found.query == {"since": "2026-08-01", "until": "2026-08-01", "order": "7"}
     assert asked_of(found.query, "Asia/Karachi", NOW) == found
 
@@ -34,7 +34,7 @@ def test_a_day_of_another_length_is_whole() -> None:
 def test_a_place_in_the_records_is_read_as_it_was_written() -> None:
     assert cursor_of(Cursor(1785758400, 3).text()) == Cursor(1785758400, 3) and cursor_of("") is None
     for wrong in ("x", "1-", "-1-1", "1-2-3", "1" * 13 + "-1", "253402300800-0"):
-        with pytest.raises(NotAsked):
+        with pytest.raises(BadForm):
             cursor_of(wrong)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from mgmt.records.block_archive import FoundRecord, OrderName
-from mgmt.records.block_ledger import Wanted
+from mgmt.records.block_ledger import RecordQuery
 from mgmt.web.desk.audit import records
 from mgmt.web.desk.audit.asked import Cursor
 
-ALL = Wanted(0, 99)
+ALL = RecordQuery(0, 99)
 
 
 def found(*times: int) -> list[FoundRecord]:

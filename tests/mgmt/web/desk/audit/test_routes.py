@@ -18,8 +18,8 @@ from support.present import present
 
 from mgmt.ledger import bundle
 from mgmt.records import block_ledger
-from mgmt.records.block_archive import ArchiveFailed, FoundRecord
-from mgmt.records.block_ledger import BlockRecord, Wanted
+from mgmt.records.block_archive import ArchiveFailure, FoundRecord
+from mgmt.records.block_ledger import BlockRecord, RecordQuery
 from mgmt.web.desk.audit import records
 from mgmt.web.kit.app_context import ARCHIVE
 from parental.schema.privileges import LEDGER
@@ -237,17 +237,17 @@ class PlayedArchive:
         self.asked: list[Any] = []
         self.fails = False
 
-    async def page(self, wanted: Wanted, skip: int, limit: int) -> list[FoundRecord]:
+    async def page(self, wanted: RecordQuery, skip: int, limit: int) -> list[FoundRecord]:
         self.asked.append((wanted.since_s, skip))
         if self.fails:
-            raise ArchiveFailed("archive: no reply")
+            raise ArchiveFailure("archive: no reply")
         later = [each for each in self.found if each.time_s >= wanted.since_s]
         return later[skip : skip + limit]
 
     async def bundle(self, first: date, last: date) -> AsyncGenerator[bytes]:
         self.asked.append((first, last))
         if self.fails:
-            raise ArchiveFailed("archive: no reply")
+            raise ArchiveFailure("archive: no reply")
         yield b'{"bundle":"filterd-blocks/1","first":0,"frontier":[],"ke'
         yield b'ys":[],"until":0}\nx'
 

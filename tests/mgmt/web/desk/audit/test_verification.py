@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.block_proof import FIRST, Store
 
-from mgmt.records.block_archive import ArchiveFailed
+from mgmt.records.block_archive import ArchiveFailure
 from mgmt.web.desk.audit.verification import verify_blocks
 
 LAST = FIRST + timedelta(days=1)
@@ -25,7 +25,7 @@ class PlayedArchive:
             yield self.octets[at : at + self.n]
             await asyncio.sleep(0)
         if self.fails:
-            raise ArchiveFailed("archive: its disk")
+            raise ArchiveFailure("archive: its disk")
 
 
 @pytest.fixture
@@ -52,5 +52,5 @@ async def test_a_changed_octet_or_an_end_that_is_missing_is_a_fault(octets: byte
 
 
 async def test_an_archive_that_fails_is_no_verification(octets: bytes) -> None:
-    with pytest.raises(ArchiveFailed):
+    with pytest.raises(ArchiveFailure):
         await verify_blocks(PlayedArchive(octets, fails=True), FIRST, LAST)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from mgmt.web.family.hours.at_once import state_now, wait_for_the_next
 from mgmt.web.family.session import Session
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
-from parental.calendar.state import Is
+from parental.calendar.state import Openness
 from parental.policy.profiles import pause
 from parental.store.database import reading
 
@@ -24,10 +24,10 @@ def test_what_was_open_stays_open_until_what_closes_it_now_has_ended(conn: Conne
 
     undo = wait_for_the_next(conn, session, 7, before, NOW)
 
-    assert state_now(conn, 7, 7, NOW).state is Is.OPEN
+    assert state_now(conn, 7, 7, NOW).state is Openness.OPEN
     (kept,) = exceptions.held(conn, 7, NOW)
     assert undo == {"exception": kept.id} and kept.kind == "open_until" and kept.by_name == session.actor.name
-    assert state_now(conn, 7, 7, NOW + timedelta(days=1)).state is Is.CLOSED
+    assert state_now(conn, 7, 7, NOW + timedelta(days=1)).state is Openness.CLOSED
 
 
 def test_what_was_closed_before_is_not_kept_open(conn: Connection, session: Session) -> None:
@@ -47,7 +47,7 @@ def test_nothing_is_kept_open_beyond_what_would_have_closed_it_anyway(conn: Conn
     before = state_now(conn, 7, 7, NOW)
     closed_from_eight(conn)
 
-    assert before.state is Is.OPEN
+    assert before.state is Openness.OPEN
     assert wait_for_the_next(conn, session, 7, before, NOW) == {}
 
 

@@ -17,7 +17,7 @@ from mgmt.web.family.household.filter_state import look
 from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet
-from parental.calendar.state import Is, State
+from parental.calendar.state import Openness, State
 from parental.calendar.sun import Turn
 from parental.people.household import history
 from parental.policy.profiles import get_profile
@@ -387,7 +387,7 @@ async def test_hours_that_close_at_once_are_asked_about_before_and_saved_without
     assert status == 200 and cards(engine) == () and "Is this right?" in said and "PIN" not in said
     assert "This closes the internet now, until 6:30 am" in said and "From the next time" in said
     await send(parent, "save", **SLEEP, sure="now")
-    assert len(cards(engine)) == 1 and state_of(engine, clock).state is Is.CLOSED
+    assert len(cards(engine)) == 1 and state_of(engine, clock).state is Openness.CLOSED
 
 
 async def test_hours_from_tomorrow_leave_this_night_open_and_are_taken_back_as_a_whole(
@@ -397,10 +397,10 @@ async def test_hours_from_tomorrow_leave_this_night_open_and_are_taken_back_as_a
 
     await send(parent, "save", **SLEEP, sure="next")
 
-    assert state_of(engine, clock).state is Is.OPEN
+    assert state_of(engine, clock).state is Openness.OPEN
     clock.forward(hours=9)  # 7 am
     clock.forward(hours=15)  # 10 pm of the next day
-    assert state_of(engine, clock).state is Is.CLOSED
+    assert state_of(engine, clock).state is Openness.CLOSED
 
 
 async def test_hours_from_tomorrow_are_undone_with_what_kept_the_night_open(
@@ -425,7 +425,7 @@ async def test_hours_from_tomorrow_open_no_bedtime_that_there_is(parent: Phone, 
 
     assert "This closes the internet now" in said and "From the next time" not in said
     await send(parent, "save", **evening, sure="next")  # no button of the page says so
-    assert state_of(engine, clock).state is Is.CLOSED
+    assert state_of(engine, clock).state is Openness.CLOSED
 
 
 async def test_a_card_that_is_switched_on_in_its_hours_is_asked_about_before(

@@ -9,7 +9,7 @@ from support.mgmt.phone import Phone, add_child
 
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.web.family.household import filter_state
-from mgmt.web.family.household.filter_state import FILTER, Is, Look, closable_of, found_in, look
+from mgmt.web.family.household.filter_state import FILTER, FilterCondition, Look, closable_of, found_in, look
 from parental.people.levels import PACKETS
 
 WORKER = {"ok": True, "name": "dns-0", "generations": {}, "refused": None}
@@ -21,20 +21,20 @@ NO_ANSWER, NOT_CHECKED = "The filter gives no answer, asked 9:00 pm", "has not b
 @pytest.mark.parametrize(
     ("status", "found"),
     [
-        ({"workers": [WORKER, WORKER], "faults": {"lists": "old"}, "self_tests": {"iwf": True}}, Is.ON),
-        ({"workers": [WORKER]}, Is.ON),
-        ({"workers": [WORKER, SILENT]}, Is.PART),
-        ({"workers": [WORKER | {"refused": "names-812.img: checksum differs"}]}, Is.PART),
-        ({"workers": []}, Is.PART),
-        ({}, Is.PART),
-        ({"workers": [WORKER], "faults": {"locks": "nft: refused"}}, Is.PART),
-        ({"workers": [WORKER], "faults": {"box: offload": "what flowtables take, no one reads"}}, Is.PART),
-        ({"workers": [WORKER], "faults": {"box: reverse paths": "strict at eth0"}}, Is.ON),
-        ({"workers": [WORKER], "self_tests": {"iwf": True, "own": False}}, Is.PART),
+        ({"workers": [WORKER, WORKER], "faults": {"lists": "old"}, "self_tests": {"iwf": True}}, FilterCondition.ON),
+        ({"workers": [WORKER]}, FilterCondition.ON),
+        ({"workers": [WORKER, SILENT]}, FilterCondition.PART),
+        ({"workers": [WORKER | {"refused": "names-812.img: checksum differs"}]}, FilterCondition.PART),
+        ({"workers": []}, FilterCondition.PART),
+        ({}, FilterCondition.PART),
+        ({"workers": [WORKER], "faults": {"locks": "nft: refused"}}, FilterCondition.PART),
+        ({"workers": [WORKER], "faults": {"box: offload": "what flowtables take, no one reads"}}, FilterCondition.PART),
+        ({"workers": [WORKER], "faults": {"box: reverse paths": "strict at eth0"}}, FilterCondition.ON),
+        ({"workers": [WORKER], "self_tests": {"iwf": True, "own": False}}, FilterCondition.PART),
     ],
 )
 def test_the_filter_works_where_all_workers_serve_the_kernel_has_the_locks_and_lists_close_their_own_tests(
-    status: dict[str, Any], found: Is
+    status: dict[str, Any], found: FilterCondition
 ) -> None:
     assert found_in(status) is found
 
@@ -93,14 +93,14 @@ async def test_what_was_not_looked_at_for_minutes_is_not_called_working_nor_wher
     parent.app[FILTER].last = Look()
     assert NOT_CHECKED in await parent.words()
     for away in (timedelta(minutes=6), timedelta(minutes=-6)):
-        parent.app[FILTER].last = Look(Is.ON, clock() - away)
+        parent.app[FILTER].last = Look(FilterCondition.ON, clock() - away)
         said = await parent.words()
         assert NOT_CHECKED in said and "Filter working" not in said and "newest rules" not in said
 
 
 async def test_it_is_looked_at_while_the_pages_run(parent: Phone) -> None:
     for _ in range(6000):
-        if parent.app[FILTER].last.found is Is.ON:
+        if parent.app[FILTER].last.found is FilterCondition.ON:
             return
         await asyncio.sleep(0.01)
     pytest.fail("waited a minute in vain for a look")
@@ -110,7 +110,7 @@ async def test_a_look_that_fails_as_no_one_foresaw_is_logged_and_counted_and_the
     parent: Phone, control: PlayedControl, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = [{"workers": 7}, {"workers": [WORKER], "faults": 7}, {"workers": [WORKER]}]
-    found, enough = list[Is](), asyncio.Event()
+    found, enough = list[FilterCondition](), asyncio.Event()
 
     async def next_answer() -> Any:
         found.append(parent.app[FILTER].last.found)
@@ -126,5 +126,8 @@ async def test_a_look_that_fails_as_no_one_foresaw_is_logged_and_counted_and_the
     for task in tasks:
         task.cancel()
 
-    assert found[1:4] == [Is.UNKNOWN, Is.UNKNOWN, Is.ON] and parent.app[FILTER].n_failed == 2
+    assert (
+        found[1:4] == [FilterCondition.UNKNOWN, FilterCondition.UNKNOWN, FilterCondition.ON]
+        and parent.app[FILTER].n_failed == 2
+    )
     assert "look 2 at the filter that failed" in caplog.text and "TypeError" in caplog.text

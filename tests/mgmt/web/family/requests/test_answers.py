@@ -21,7 +21,7 @@ from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.errors import NotNow
 from parental.people.household import By, history
-from parental.people.requests import Wanted, ask, newest, open_requests
+from parental.people.requests import ChildRequest, ask, newest, open_requests
 from parental.policy.profiles import get_profile, pause, put_profile, set_schedule
 from parental.policy.schedule import Schedule, parse_interval
 
@@ -30,7 +30,7 @@ SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 2
 
 
 def asked(conn: Connection, minutes: int | None = 30, name: str | None = None) -> int:
-    return ask(conn, 7, 7, Wanted(minutes, name, "play"), NOW)[0].id
+    return ask(conn, 7, 7, ChildRequest(minutes, name, "play"), NOW)[0].id
 
 
 def test_a_yes_gives_minutes_once(conn: Connection) -> None:

@@ -3,7 +3,7 @@ from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from parental.calendar import exceptions
-from parental.people.requests import Wanted, ask, newest
+from parental.people.requests import ChildRequest, ask, newest
 from parental.policy.profiles import pause, set_schedule
 from parental.policy.schedule import Schedule, parse_interval
 from parental.store.database import reading, writing
@@ -15,7 +15,7 @@ SLEEP = Schedule((parse_interval("mon", "20:00", "06:30"),))  # NOW is Monday, 2
 def request_of(engine: Engine, child: int, minutes: int | None = 30, name: str | None = None) -> str:
     with writing(engine) as conn:
         set_schedule(conn, child, SLEEP)
-        return str(ask(conn, 7, child, Wanted(minutes, name, "homework"), NOW)[0].id)
+        return str(ask(conn, 7, child, ChildRequest(minutes, name, "homework"), NOW)[0].id)
 
 
 def answer_of(engine: Engine, child: int) -> str | None:
@@ -112,7 +112,7 @@ async def test_a_page_whose_name_has_too_many_parts_is_refused_in_words_that_are
 async def test_a_request_of_another_household_is_neither_shown_nor_answered(parent: Phone, engine: Engine) -> None:
     with writing(engine) as conn:
         set_schedule(conn, 8, SLEEP)
-        number = str(ask(conn, 8, 8, Wanted(30, None, "play"), NOW)[0].id)
+        number = str(ask(conn, 8, 8, ChildRequest(30, None, "play"), NOW)[0].id)
 
     assert "asks for" not in await parent.words()
     assert (await parent.tap("answer-no", 8, request=number))[0] == 404
@@ -126,7 +126,7 @@ async def test_what_is_asked_in_a_pause_is_answered_by_its_end_and_undo_brings_b
     child = add_child(engine)
     with writing(engine) as conn:
         pause(conn, child, None)
-        ask(conn, 7, child, Wanted(30, None, "family"), NOW)
+        ask(conn, 7, child, ChildRequest(30, None, "family"), NOW)
     said = await parent.words()
     assert "asks for 30 minutes" in said and "It is paused: only ending the pause opens it." in said
     assert "Yes, 30 min" not in said and "✔ Resume" in said and "Not now" in said

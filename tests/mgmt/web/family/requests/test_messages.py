@@ -15,7 +15,7 @@ from parental.calendar import exceptions
 from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
-from parental.people.requests import LIFE, Wanted, ask
+from parental.people.requests import LIFE, ChildRequest, ask
 from parental.policy.profiles import get_profile, pause, set_schedule
 from parental.policy.schedule import Schedule
 from parental.store.database import reading, writing
@@ -228,7 +228,7 @@ async def test_of_a_paused_child_the_message_says_so_and_a_3_ends_the_pause_wher
     child = add_child(engine)
     with writing(engine) as conn:
         pause(conn, child, None)
-        ask(conn, 7, child, Wanted(30, None, "homework"), NOW)
+        ask(conn, 7, child, ChildRequest(30, None, "homework"), NOW)
 
     message = await told(answering)
 

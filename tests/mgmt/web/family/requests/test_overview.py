@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from parental.people.requests import NO, YES, Wanted, answer, ask
+from parental.people.requests import NO, YES, ChildRequest, answer, ask
 from parental.policy.profiles import set_schedule
 from parental.policy.schedule import Schedule, parse_interval
 from parental.store.database import writing
@@ -17,7 +17,7 @@ def asked(engine: Engine, child: int, name: str | None, said: str | None = None,
     """A request of a child's, and its answer."""
     with writing(engine) as conn:
         set_schedule(conn, child, SLEEP)
-        wanted = Wanted(30 if name is None else None, name, "homework")
+        wanted = ChildRequest(30 if name is None else None, name, "homework")
         request, _ = ask(conn, account, child, wanted, NOW)
         if said is not None:
             answer(conn, request.id, said, NOW + timedelta(minutes=2))

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Connection
 from support.mgmt.desk import NOW
 
-from mgmt.web.family.rules.edits import Opening, Opens, make, opening_of, restore
+from mgmt.web.family.rules.edits import Opening, OpeningRefusal, make, opening_of, restore
 from mgmt.web.family.session import Session
 from parental.errors import NoPerson, NotNow
 from parental.people import children
@@ -62,7 +62,7 @@ def test_rules_are_changed_noted_and_taken_back_exactly(conn: Connection, sessio
 def test_what_opens_is_refused_without_the_pin_and_changes_nothing(conn: Connection, session: Session) -> None:
     make(conn, session, 7, lambda _: CLOSED, NOW, is_proven=True)
 
-    with pytest.raises(Opens) as refused:
+    with pytest.raises(OpeningRefusal) as refused:
         make(conn, session, 7, lambda before: replace(before, denied=frozenset()), NOW, is_proven=False)
 
     assert refused.value.opening.names == ("b.example",)

@@ -9,7 +9,7 @@ from parental.calendar import plans, screen_time, weeks
 from parental.calendar.card import Card, Kind
 from parental.people.children import children_of
 from parental.people.household import history
-from parental.people.reports import Met, count, keep_for
+from parental.people.reports import Encounter, count, keep_for
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.profiles import pause, put_profile
@@ -114,7 +114,7 @@ async def test_a_child_reads_that_parents_see_counts_where_they_do(
 
 async def test_a_child_sees_the_report_that_its_parents_see(phone: Phone, profile: int, engine: Engine) -> None:
     with writing(engine) as conn:
-        count(conn, [Met(profile, int(NOW.timestamp()), kind) for kind in ("games", "games", "bypass")])
+        count(conn, [Encounter(profile, int(NOW.timestamp()), kind) for kind in ("games", "games", "bypass")])
     mine = await phone.words("/mine")
     add_caregiver(engine, account=9)
     await phone.with_number()
