@@ -1,12 +1,14 @@
 """`filterd orders deliver`: what of messages it tries, what it leaves, and the key that webhooks check."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from support.mgmt.orders import NOW, push
-from support.system.receivers import Box
+from support.system.receivers import Box, box_with_receivers
 
 from filterd.commands.order_notices import deliver, deliver_all, run_deliver
 from filterd.config.orders import Contact as OrderContact
@@ -14,10 +16,17 @@ from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact, failing, put_notices
 from parental.schema.deadlines import order_notices
 from parental.store.database import reading, writing
+from parental.store.engines import Where
 
 pytestmark = pytest.mark.services
 
 TEXT = '{"order":1,"ground":null,"alarm":"50","received":"","due":"","due_by":"letter","link":null}'
+
+
+@pytest.fixture
+def box(tmp_path: Path, database: Where) -> Iterator[Box]:
+    with box_with_receivers(tmp_path, database) as made:
+        yield made
 
 
 @pytest.fixture

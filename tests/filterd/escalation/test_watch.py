@@ -1,13 +1,14 @@
 """Control's look at the clocks: by a time that no one can set, over restarts, with receivers that are dead."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
 from support.mgmt.orders import NOW, publish, push
-from support.system.receivers import Box
+from support.system.receivers import Box, box_with_receivers
 
 from filterd.commands import order_notices as delivery
 from filterd.escalation import watch
@@ -21,6 +22,7 @@ from parental.schema.canaries import order_canaries
 from parental.schema.deadlines import order_alarms
 from parental.schema.orders import orders
 from parental.store.database import reading, writing
+from parental.store.engines import Where
 
 pytestmark = pytest.mark.services
 
@@ -42,6 +44,12 @@ def state(engine: Engine) -> dict[str, int]:
 def kinds(engine: Engine) -> list[str]:
     with reading(engine) as conn:
         return sorted(conn.execute(select(order_alarms.c.kind)).scalars())
+
+
+@pytest.fixture
+def box(tmp_path: Path, database: Where) -> Iterator[Box]:
+    with box_with_receivers(tmp_path, database) as made:
+        yield made
 
 
 @pytest.fixture

@@ -15,12 +15,28 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from sqlalchemy import Engine
+from support.control.box import database_key
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
-from filterd.config import Config
+from filterd.box.places import database_file
+from filterd.config import Config, load
+from parental.schema.privileges import CONTROL, LEDGER
+from parental.store.database import open_database
+from parental.store.engines import Where, engine_of
 
 USER, PASSWORD = "filterd", "a long password"
+SAID = """
+state_dir: state
+run_dir: run
+dns: {{upstreams: ["192.0.2.53:53"]}}
+{database}orders:
+  deadlines: [{{within: 10h}}]
+  mail: {{server: "localhost:{port}", sender: f@isp.example, user: {user}, password: password, ca: "{mail_ca}"}}
+  contacts:
+    - {{role: compliance, mail: desk@isp.example}}
+    - {{role: engineer, webhook: "{url}", ca: "{hook_ca}"}}
+"""
 
 
 class MailServer:
@@ -118,3 +134,28 @@ class Box:
     records: Engine
     mails: MailServer
     hook: Hook
+
+
+@contextmanager
+def box_with_receivers(folder: Path, database: Where) -> Iterator[Box]:
+    """A box with a database, a mail server and a webhook, which its configuration names."""
+    folders = [folder / name for name in ("state", "run", "mails", "hook")]
+    for each in folders:
+        each.mkdir()
+    (folder / "state/keys").mkdir()
+    (folder / "password").write_text(PASSWORD)
+    with MailServer(folders[2]).running() as mails, webhook(folders[3]) as hook:
+        said = SAID.format(
+            database=database_key(database),
+            port=mails.port,
+            user=USER,
+            mail_ca=mails.certificate,
+            url=hook.url,
+            hook_ca=hook.certificate,
+        )
+        (folder / "f.yaml").write_text(said)
+        where = database if isinstance(database, str) else database_file(folder / "state")
+        engines = open_database(where), engine_of(where, CONTROL), engine_of(where, LEDGER)
+        yield Box(load(folder / "f.yaml"), folder / "f.yaml", *engines, mails, hook)
+        for opened in engines:
+            opened.dispose()

@@ -1,19 +1,15 @@
-"""Orders, reports, and a quarter that was made public."""
+"""Orders, as issuers push them."""
 
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Connection, Engine
-from support.mgmt.confirmed import SIGNER
-from support.mgmt.published import published
-from support.mgmt.transparent import AT, Push, statement_of
+from sqlalchemy import Connection
+from support.mgmt.transparent import AT, Push
 
 from fastpath.wire.name import to_wire
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.model import Entry, Order
 from mgmt.orders.store import put_order
-from mgmt.registers.transparency.releases import put_release
-from parental.store.database import writing
 
 
 @pytest.fixture
@@ -29,11 +25,3 @@ def push(conn: Connection) -> Push:
         return put_order(conn, order, [entry], b"x", at, CONTROL)
 
     return make
-
-
-@pytest.fixture
-def public(engine: Engine) -> None:
-    """The third quarter of 2026 and its statistics are public."""
-    with writing(engine) as conn:
-        published(conn)
-        put_release(conn, statement_of(), SIGNER, AT)
