@@ -30,9 +30,16 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SENDING = """
 import socket, sys
 one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-one.settimeout(20)
-one.sendto(bytes.fromhex(sys.argv[1]), ("127.0.0.1", int(sys.argv[2])))
-print(len(one.recv(4096)))
+one.settimeout(1)
+for _ in range(20):
+    one.sendto(bytes.fromhex(sys.argv[1]), ("127.0.0.1", int(sys.argv[2])))
+    try:
+        print(len(one.recv(4096)))
+        break
+    except (TimeoutError, ConnectionRefusedError):
+        pass
+else:
+    sys.exit("no answer to 20 requests")
 """
 ECHO = """
 import socket, sys
