@@ -21,7 +21,9 @@ from mgmt.web.api import (
     children,
     confirmations,
     devices,
+    egress,
     intake,
+    lawful,
     ledger,
     orders,
     profiles,
@@ -30,8 +32,6 @@ from mgmt.web.api import (
     subscribers,
     tokens,
 )
-from mgmt.web.api import egress as egress
-from mgmt.web.api import lawful as lawful
 from mgmt.web.api import (
     settings as desk_settings,
 )
