@@ -333,7 +333,9 @@ def test_a_server_that_goes_on_at_its_earlier_syn_ack_ends_the_stream_that_began
     begin_again(lab, second, PARTIAL)
     accept(lab, second, SERVER_ISN + far)
 
-    assert lab.answer(first, 70, state=OPENED) == BLOCKED
+    assert play(lab, second, 0, DECOY, OPENED, SERVER_ISN + far) == ALLOWED
+    assert lab.is_asking
+    assert lab.answer(first, 70, state=ALLOWED) == BLOCKED
     assert play(lab, second, 0, DECOY, OPENED, SERVER_ISN + far) == BLOCKED
 
 
