@@ -113,10 +113,11 @@ def why_not() -> str | None:
 def remove(prefix: str) -> list[str]:
     """Kill what runs in the namespaces of `prefix` and remove them; returns the names of those there were."""
     found = [f"{prefix}-{node}" for node in NODES if (MOUNTS / f"{prefix}-{node}").exists()]
-    for pid in _pids_in(found):
+    namespaces = _identities(found)
+    for pid in _pids_in(namespaces):
         with contextlib.suppress(ProcessLookupError):  # it ended by itself
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not _pids_in(found), f"lab {prefix}: the end of its programs")
+    wait_until(lambda: not _pids_in(namespaces), f"lab {prefix}: the end of its programs")
     for name in found:
         with contextlib.suppress(FileNotFoundError):  # another lab that begins removes the same orphan
             netns.remove(name)
@@ -205,14 +206,22 @@ def _in_namespace(name: str, call: Callable[[Any], T]) -> T:
         return threads.submit(enter).result()
 
 
-def _pids_in(namespaces: Sequence[str]) -> list[int]:
+def _identities(names: Sequence[str]) -> set[tuple[int, int]]:
+    """Of the namespaces that are still there."""
+    found = set()
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):  # another lab that begins has removed the same orphan
+            found.add(_identity(MOUNTS / name))
+    return found
+
+
+def _pids_in(namespaces: set[tuple[int, int]]) -> list[int]:
     """Who runs in the namespaces: device and inode tell them apart (namespaces(7))."""
-    wanted = {_identity(MOUNTS / name) for name in namespaces}
     pids = []
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):  # it ended while we looked, or is a kernel thread
-                if _identity(process / "ns/net") in wanted:
+                if _identity(process / "ns/net") in namespaces:
                     pids.append(int(process.name))
     return pids
 

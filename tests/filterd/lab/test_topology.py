@@ -63,7 +63,27 @@ def test_an_orphan_that_another_lab_removes_meanwhile_is_no_fault(
         (tmp_path / name).touch()
     monkeypatch.setattr(topology, "MOUNTS", tmp_path)
     monkeypatch.setattr(topology, "NETNS_FILES", tmp_path / "none")
-    monkeypatch.setattr(topology, "_pids_in", lambda _names: [])
     monkeypatch.setattr("filterd.lab.topology.netns.remove", take)
 
     assert topology.remove("fd-7") == gone == ["fd-7-child", "fd-7-desk"]
+
+
+def test_an_orphan_that_is_gone_before_its_programs_are_looked_for_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan = tmp_path / "fd-7-child"
+    orphan.touch()
+    exists = Path.exists
+
+    def exists_for_the_last_time(path: Path) -> bool:
+        found = exists(path)
+        if path == orphan:
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(topology, "MOUNTS", tmp_path)
+    monkeypatch.setattr(topology, "NETNS_FILES", tmp_path / "none")
+    monkeypatch.setattr(Path, "exists", exists_for_the_last_time)
+    monkeypatch.setattr("filterd.lab.topology.netns.remove", lambda _name: None)
+
+    assert topology.remove("fd-7") == ["fd-7-child"]
