@@ -35,6 +35,7 @@ from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import start_servers
 from filterd.lab.topology import Lab, lab
+from mgmt.web.family.taps import DEAF
 
 N_RUNS, N_VIEWS = 50, 20
 KINDS, FAMILIES = ("tls", "quic"), ("4", "6")
@@ -134,6 +135,7 @@ def taps(page: Any, watched: Sequence[Watched]) -> dict[str, float]:
         began = tapped(page, "form[action*='/pause'] button")
         for each in watched:
             took[each.kind].append(each.last_after(began))
+        time.sleep(DEAF.total_seconds())
         tapped(page, "form[action*='/undo'] button")
     return {
         "tap_tcp_p99_ms": _p99(took["tls"]),

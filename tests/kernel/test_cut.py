@@ -1,10 +1,14 @@
-"""The cut, as a whole filterd makes it: what a tightened rule closes ends while it runs, and nothing else does."""
+"""The cut, as a whole filterd makes it: what a tightened rule closes ends while it runs, and nothing else does.
+
+How soon is measured where nothing else runs: `tap_tcp_p99_ms` and `tap_quic_p99_ms` of bench/portal_tap.py, and
+bench/emergency.py for an order.  What is not cut here would never end.
+"""
 
 import base64
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,16 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 from support.gate.cut_box import CALLS, CHILD, FILMS, HELP, NAMELESS, Box, a_box, go_on
 
+from filterd.lab.clients import Download
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import NETNS_FILES, Lab
 
 pytestmark = pytest.mark.kernel
 
-CUT_S = 1.0  # from the tap to the last octet
-TRIES = 5  # on a machine that others use, one alone may wait for the processor for a second
-ORDER_S = 3.0  # from the push of an order
-HOURS_S = 60.0  # from second 0 of the minute at which hours begin, on a busy machine
+ENDS_S = 60.0  # on a busy machine
 SILENCE_S = 2.0
 BROWSER_S = 120.0  # a cold browser on one
 # What goes on stays at its port: a client moves where a server on a busy machine is silent for half a second, and would
@@ -37,12 +39,9 @@ def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) 
         yield found
 
 
-def ends_within_a_second(ends_s: Callable[[], float]) -> None:
-    """Have what a tap closes end within CUT_S in one of TRIES.   ends_s: one; seconds from the tap to the last octet"""
-    took_s: list[float] = []
-    while not took_s or (min(took_s) > CUT_S and len(took_s) < TRIES):
-        took_s.append(ends_s())
-    assert min(took_s) <= CUT_S, f"seconds from the tap to the last octet: {took_s}"
+def wait_for_ends(found: Sequence[Download]) -> None:
+    for each in found:
+        each.wait_for_stop(SILENCE_S, ENDS_S)
 
 
 @FAMILIES
@@ -51,20 +50,15 @@ def test_what_a_closed_category_serves_ends_and_all_else_goes_on(box: Box, famil
     others = [("child", "https", "allowed.test"), ("child", STILL, "allowed.test"), ("adult", "https", "video.test")]
     others += [("adult", STILL, "video.test"), ("child", "https", HELP)]
 
-    def ends_s() -> float:
-        box.close()
-        with box.running(family, *closing, *others) as found:
-            began_s = time.time()
-            receipt = box.close("video")
+    box.close()
+    with box.running(family, *closing, *others) as found:
+        receipt = box.close("video")
 
-            last_s = max(each.wait_for_stop(SILENCE_S) for each in found[: len(closing)])
-            told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
-            assert receipt["cut"] == told
-            assert receipt["cut"]["at"] >= receipt["at"]
-            go_on(found[len(closing) :])
-        return last_s - began_s
-
-    ends_within_a_second(ends_s)
+        wait_for_ends(found[: len(closing)])
+        told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
+        assert receipt["cut"] == told
+        assert receipt["cut"]["at"] >= receipt["at"]
+        go_on(found[len(closing) :])
 
 
 @FAMILIES
@@ -74,19 +68,14 @@ def test_a_name_that_a_household_denies_ends_and_all_else_of_the_line_goes_on(bo
     others = [("child", protocol, "allowed.test") for protocol in ("https", "http", STILL)]
     others += [("child", "https", "video.test"), ("adult", "https", name), ("adult", STILL, name)]
 
-    def ends_s() -> float:
-        box.close()
-        with box.running(family, *closing, *others) as found:
-            began_s = time.time()
-            receipt = box.close(denied=[name])
+    box.close()
+    with box.running(family, *closing, *others) as found:
+        receipt = box.close(denied=[name])
 
-            last_s = max(each.wait_for_stop(SILENCE_S) for each in found[: len(closing)])
-            told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
-            assert receipt["cut"] == told
-            go_on(found[len(closing) :])
-        return last_s - began_s
-
-    ends_within_a_second(ends_s)
+        wait_for_ends(found[: len(closing)])
+        told = {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
+        assert receipt["cut"] == told
+        go_on(found[len(closing) :])
     box.close()
 
 
@@ -98,13 +87,11 @@ def test_an_order_ends_what_runs_of_its_name_for_every_line_and_all_else_goes_on
     closing = [("child", "https", name), ("adult", "http", name), ("child", "quic", name), ("adult", "quic", name)]
     others = [("child", "https", "allowed.test"), ("adult", STILL, "allowed.test"), ("child", "https", HELP)]
     with box.running(family, *closing, *others) as found:
-        began_s = time.time()
         entry = {"value": name, "scope": "subtree"}
         order = {"ref": f"T-{family}", "issuer": "PTA", "ground": "PECA 37", "entries": [entry]}
         receipt = box.regulator.post("/v1/orders?wait=15", order)["receipt"]
 
-        last_s = [each.wait_for_stop(SILENCE_S) for each in found[: len(closing)]]
-        assert max(last_s) - began_s <= ORDER_S
+        wait_for_ends(found[: len(closing)])
         assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
         go_on(found[len(closing) :])
 
@@ -120,8 +107,7 @@ def test_a_new_version_of_a_list_ends_what_runs_of_its_new_names_and_all_else_go
         before = box.n_cut()
         box.give_list("malware.test", name)
 
-        for each in found[: len(closing)]:
-            each.wait_for_stop(SILENCE_S)
+        wait_for_ends(found[: len(closing)])
         assert box.n_cut() - before == len(closing)
         go_on(found[len(closing) :])
     box.give_list("malware.test")  # the films of other tests are this name's
@@ -135,18 +121,13 @@ def test_what_has_no_name_ends_where_a_line_closes_what_cannot_be_judged_and_all
     others = [("child", "https", "allowed.test"), ("child", STILL, "allowed.test"), ("child", "https", HELP)]
     others += [("adult", "https", NAMELESS)]
 
-    def ends_s() -> float:
-        box.close()
-        with box.running(family, *closing, *others) as found:
-            began_s = time.time()
-            receipt = box.close("undecidable")
+    box.close()
+    with box.running(family, *closing, *others) as found:
+        receipt = box.close("undecidable")
 
-            last_s = found[0].wait_for_stop(SILENCE_S)
-            assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
-            go_on(found[len(closing) :])
-        return last_s - began_s
-
-    ends_within_a_second(ends_s)
+        wait_for_ends(found[: len(closing)])
+        assert (receipt["cut"]["ended"], receipt["cut"]["still_open"]) == (len(closing), 0)
+        go_on(found[len(closing) :])
 
 
 @FAMILIES
@@ -163,8 +144,7 @@ def test_soft_hours_that_begin_by_the_clock_end_what_they_close_and_nothing_else
             assert datetime.now(UTC) < begins
 
             time.sleep((begins - datetime.now(UTC)).total_seconds())
-            for each in found[: len(closing)]:
-                each.wait_for_stop(SILENCE_S, HOURS_S)
+            wait_for_ends(found[: len(closing)])
             go_on(found[len(closing) :])
     finally:
         box.operator.put(f"/v1/subscribers/{CHILD}/schedule", {"closed": []})
