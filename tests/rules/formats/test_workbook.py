@@ -1,11 +1,12 @@
 import contextlib
 import io
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.lists.workbooks import archive, table, workbook
+from support.lists.workbooks import MAIN, archive, table, workbook
 
 from rules.errors import BadList
 from rules.formats import workbook as reading
@@ -92,6 +93,20 @@ def test_a_document_type_is_refused_whatever_it_declares(doctype: str) -> None:
 def test_xml_that_would_cost_memory_is_refused(inner: str, message: str) -> None:
     with pytest.raises(BadList, match=message):
         read(workbook({"a": inner}))
+
+
+def test_what_a_workbook_says_of_its_size_costs_nothing() -> None:
+    cells = '<dimension ref="A1:XFD1048576"/><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c></row></sheetData>'
+    strings = f'<sst xmlns="{MAIN}" count="4294967295" uniqueCount="4294967295"><si><t>a.example</t></si></sst>'
+    octets = workbook({"a": cells}, more={"xl/sharedStrings.xml": strings.encode()})
+
+    tracemalloc.start()
+    found = read(octets)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found == [Row(1, ["a.example"])]
+    assert peak < 2**20
 
 
 def test_too_many_merged_ranges_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
