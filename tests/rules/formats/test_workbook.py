@@ -82,7 +82,7 @@ def test_a_document_type_is_refused_whatever_it_declares(doctype: str) -> None:
         ("".join(f"<a{n}/>" for n in range(2000)), "more than 1000 different XML names"),
         ("<a " + " ".join(f'a{n}="1"' for n in range(2000)) + "/>", "more than 1000 different XML names"),
         (
-            '<a b="' + "".join(map(chr, random.Random(5).choices(range(97, 123), k=3 * 2**20))) + '"/>',
+            '<a b="' + random.Random(5).randbytes(3 * 2**19).hex() + '"/>',
             "a tag or text longer than 1024 KiB",
         ),
         ('<sheetData><row r="1048577"/></sheetData>', "a row after row 1,048,576"),
