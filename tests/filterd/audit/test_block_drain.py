@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.block_store import NODE_KEY, found
+from support.database.sqlite import make_database
 from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 
 from fastpath.images.verdict import Reason
@@ -31,6 +32,7 @@ TIME_S = TIME_NS // 10**9
 @pytest.fixture
 def one_ledger(tmp_path: Path) -> Iterator[Ledger]:
     """In SQLite, where no other would differ."""
+    make_database(tmp_path / "filterd.db")
     engine = open_database(tmp_path / "filterd.db")
     yield Ledger(engine, NODE_KEY, "node-1")
     engine.dispose()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import ledger as oracle
 from sqlalchemy import Engine
+from support.database.sqlite import make_database
 from support.mgmt import ledgers
 from support.mgmt.ledgers import NOON, SIGNER, at_event, bundle, fault, joined, named, split, verified
 
@@ -46,6 +47,12 @@ def whole(engine: Engine) -> bytes:
     """Twelve events and the key's, with checkpoints of sizes 5 and 13."""
     ledgers.write(engine, 12, signed={4})
     return bundle(engine)
+
+
+def new_database(path: Path) -> Engine:
+    """A second ledger's database, of SQLite."""
+    make_database(path)
+    return open_database(path)
 
 
 def edited(octets: bytes, number: int, **changes: Any) -> bytes:
@@ -204,7 +211,7 @@ def test_another_history_under_the_same_key_is_refused_by_a_checkpoint_from_else
     engine: Engine, tmp_path: Path
 ) -> None:
     ledgers.write(engine, 4)
-    other = open_database(tmp_path / "other.db")
+    other = new_database(tmp_path / "other.db")
     ledgers.write(other, 4)
     with reading(other) as conn:
         kept = store.signed_at(conn, store.size(conn)) or ""
@@ -217,7 +224,7 @@ def test_another_history_is_refused_though_it_leaves_out_the_checkpoint_of_the_s
     engine: Engine, tmp_path: Path
 ) -> None:
     ledgers.write(engine, 8)
-    other = open_database(tmp_path / "other.db")
+    other = new_database(tmp_path / "other.db")
     ledgers.write(other, 12, signed={4})
     witness = Cosigner(bytes(32), "witness.example")
     with reading(other) as conn:
@@ -236,7 +243,7 @@ def test_another_history_is_refused_though_it_leaves_out_the_checkpoint_of_the_s
 
 def test_of_two_checkpoints_of_one_size_that_are_held_none_is_passed_over(engine: Engine, tmp_path: Path) -> None:
     ledgers.write(engine, 4)
-    other = open_database(tmp_path / "other.db")
+    other = new_database(tmp_path / "other.db")
     ledgers.write(other, 4)
     with reading(engine) as conn, reading(other) as of_other:
         own, forked = store.signed_at(conn, 5) or "", store.signed_at(of_other, 5) or ""
@@ -325,7 +332,7 @@ def test_both_verifiers_agree_on_random_ledgers_and_on_what_was_done_to_them(
     n = data.draw(st.integers(1, 20))
     signed = data.draw(st.sets(st.integers(1, n)))
     since_s, until_s = data.draw(st.integers(0, n)), data.draw(st.integers(0, n + 2))
-    engine = open_database(tmp_path_factory.mktemp("ledger") / "filterd.db")
+    engine = new_database(tmp_path_factory.mktemp("ledger") / "filterd.db")
     ledgers.write(engine, n, signed)
     start_ms = int(NOON.timestamp()) * 1000
     lines = split(bundle(engine, start_ms + since_s * 1000, start_ms + until_s * 1000))

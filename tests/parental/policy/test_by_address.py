@@ -2,6 +2,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from support.database.sqlite import make_database
 
 from parental.policy.by_address import find_subscriber
 from parental.policy.subscriber import Subscriber, parse_prefix
@@ -24,6 +25,7 @@ from parental.store.database import open_database, reading, writing
     ],
 )
 def test_an_address_belongs_to_the_line_that_holds_its_prefix(tmp_path: Path, address: str, number: int | None) -> None:
+    make_database(tmp_path / "filterd.db")
     engine = open_database(tmp_path / "filterd.db")
     with writing(engine) as conn:
         put_subscriber(conn, Subscriber(7, "A", (parse_prefix("192.0.2.7"), parse_prefix("2001:db8:7::/48"))))

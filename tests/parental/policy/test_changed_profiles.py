@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
+from support.database.sqlite import make_database
 
 from fastpath.images.image import Image, open_image
 from fastpath.images.layout import ImageKind
@@ -90,6 +91,7 @@ class Levels:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
+    make_database(tmp_path / "filterd.db")
     engine = open_database(tmp_path / "filterd.db")
     yield engine
     engine.dispose()
