@@ -140,13 +140,17 @@ def test_a_row_that_asks_for_what_lies_below_a_url_is_not_taken_for_the_url_alon
     assert told(b"URL,Remarks\nhttp://a.example/b,and everything below\n")[0][2] == ASKS_FOR_PREFIX
 
 
-def test_a_hundred_thousand_rows_of_which_half_are_garbage_are_all_told() -> None:
+@pytest.mark.parametrize("n_rows", [1_000, pytest.param(MAX_ROWS, marks=pytest.mark.long)])
+def test_as_many_rows_as_a_letter_may_have_are_all_told_though_half_are_garbage(
+    monkeypatch: pytest.MonkeyPatch, n_rows: int
+) -> None:
+    monkeypatch.setattr("rules.lists.letter.MAX_ROWS", n_rows)
     numbers = random.Random(1)
-    rows = [f"{n}.example" if n % 2 else numbers.randbytes(8).hex() for n in range(MAX_ROWS)]
-    letter = read("\n".join(["URL,Date", *(f"{row},1" for row in rows)]).encode())
+    rows = [f"{n}.example" if n % 2 else numbers.randbytes(8).hex() for n in range(n_rows)]
+    found = read("\n".join(["URL,Date", *(f"{row},1" for row in rows)]).encode())
 
-    assert [row.value for row in letter.rows] == rows
-    with pytest.raises(BadList, match="100002: more than 100,000 rows"):
+    assert [row.value for row in found.rows] == rows
+    with pytest.raises(BadList, match=f"{n_rows + 2}: more than {n_rows:,} rows"):
         read("\n".join(["URL,Date", *(f"{row},1" for row in rows), "a.example,1"]).encode())
 
 
