@@ -28,6 +28,9 @@ CORES ?= -n auto --dist loadfile
 # Each worker makes a laboratory of its own; most of the tier waits for packets that do not come. Split by tests/kernel/conftest.py.
 LABS ?= -n 3 --dist loadfile
 NOT_UNIT := services or kernel or people or long
+# Files of another tier as a whole are not even imported: that is a sixth of all tests, in every worker.
+UNIT = -m 'not ($(NOT_UNIT))' --ignore tests/repo --hypothesis-profile unit \
+	$$(grep -rlE --include 'test_*.py' '^pytestmark = \[?pytest\.mark\.(services|kernel|people|long)\b' tests | sed 's/^/--ignore=/')
 SECONDS ?= 60# of every fuzz target
 PACKETS ?= 10000000# of `make mutated`
 T ?=# one fuzz target; empty: all of them
@@ -84,7 +87,7 @@ check: build check-packages ## ruff, cython-lint, mypy (of the tests, too), stub
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
 unit: build ## run the tests that start no process: units, properties, fuzz corpus; no root
-	$(BIN)/pytest -q $(CORES) -m 'not ($(NOT_UNIT))' --ignore tests/repo --durations=10
+	$(BIN)/pytest -q $(CORES) $(UNIT) --durations=10
 
 test: build test-packages ## run all tests that need no root: `unit`, and those with real servers on the loopback; with PostgreSQL: DB=postgres
 	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
