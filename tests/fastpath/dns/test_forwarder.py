@@ -400,7 +400,7 @@ def test_whatever_an_upstream_says_the_loop_goes_on(bench: Bench) -> None:
     for number in range(300):
         bench.ask(f"free{number}.test")
         asked, sender = bench.forwarded()
-        message = bytearray(with_address(asked) + os.urandom(dice.randrange(40)))
+        message = bytearray(with_address(asked) + dice.randbytes(dice.randrange(40)))
         for _ in range(dice.randrange(1, 6)):
             message[dice.randrange(2, len(message))] = dice.randrange(256)
         bench.reply(bytes(message), sender)

@@ -305,7 +305,7 @@ def test_what_is_listed_meanwhile_is_no_longer_kept_from_the_block(bench: Stream
 def test_whatever_a_stream_says_the_loop_goes_on(bench: Streamed) -> None:
     dice = Random(1)
     for number in range(300):
-        message = bytearray(with_address(bench.truncate(f"n{number}.test", "A")) + os.urandom(dice.randrange(40)))
+        message = bytearray(with_address(bench.truncate(f"n{number}.test", "A")) + dice.randbytes(dice.randrange(40)))
         for _ in range(dice.randrange(1, 6)):
             message[dice.randrange(2, len(message))] = dice.randrange(256)
         bench.say(bytes(message))
