@@ -1,18 +1,18 @@
-"""Who is signed in at the desk: a cookie with a secret, stored as SHA-256.
+"""Who is signed in at the desk: a session of mgmt.staff.cookie_sessions.
 
-Invariants: the secret is new at every sign-in, and the session that the browser had before ends; a session ends after
-half a day, after half an hour in which nobody uses it, at signing out, and with what its person is.
-Source: RFC 6265bis (cookie prefixes), OWASP ASVS 5.0 §7.
+Invariants: a session ends after half a day, after half an hour in which nobody uses it, at signing out, and with what
+its person is.
+Source: OWASP ASVS 5.0 §7.
 """
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, select, update
 
+from mgmt.staff import cookie_sessions
 from mgmt.staff.people import ACTIVE, Person, get_person
-from mgmt.staff.tokens import csrf_of, digest
+from mgmt.staff.tokens import csrf_of
 from parental.schema.staff import staff_sessions
 
 LIFE = timedelta(hours=12)  # a working day
@@ -35,21 +35,14 @@ class Session(NamedTuple):
 
 def begin_session(conn: Connection, person: int, method: str, before: str, now: datetime) -> str:
     """The new cookie's value.   before: the one that the browser has shown, or ''"""
-    secret, now_s = secrets.token_urlsafe(32), int(now.timestamp())
-    ended = or_(
-        staff_sessions.c.sha256 == digest(before),
-        staff_sessions.c.created_s <= now_s - LIFE.total_seconds(),
-        staff_sessions.c.seen_s <= now_s - IDLE.total_seconds(),
-    )
-    conn.execute(delete(staff_sessions).where(ended))
-    row = {"sha256": digest(secret), "staff": person, "method": method, "created_s": now_s, "seen_s": now_s}
-    conn.execute(insert(staff_sessions).values(row))
-    return secret
+    now_s, table = int(now.timestamp()), staff_sessions
+    ended = (table.c.created_s <= now_s - LIFE.total_seconds()) | (table.c.seen_s <= now_s - IDLE.total_seconds())
+    return cookie_sessions.begin(conn, table, before, ended, staff=person, method=method, created_s=now_s, seen_s=now_s)
 
 
 def find_session(conn: Connection, secret: str, now: datetime) -> Session | None:
     """The session of a cookie's value, if it still holds."""
-    row = conn.execute(select(staff_sessions).where(staff_sessions.c.sha256 == digest(secret))).one_or_none()
+    row = conn.execute(select(staff_sessions).where(cookie_sessions.of_secret(staff_sessions, secret))).one_or_none()
     now_s = now.timestamp()
     if row is None or row.created_s <= now_s - LIFE.total_seconds() or row.seen_s <= now_s - IDLE.total_seconds():
         return None
@@ -62,9 +55,9 @@ def find_session(conn: Connection, secret: str, now: datetime) -> Session | None
 
 def note_use(conn: Connection, secret: str, now: datetime) -> None:
     """Somebody uses the session now."""
-    chosen = staff_sessions.c.sha256 == digest(secret)
+    chosen = cookie_sessions.of_secret(staff_sessions, secret)
     conn.execute(update(staff_sessions).where(chosen).values(seen_s=int(now.timestamp())))
 
 
 def end_session(conn: Connection, secret: str) -> None:
-    conn.execute(delete(staff_sessions).where(staff_sessions.c.sha256 == digest(secret)))
+    cookie_sessions.end(conn, staff_sessions, secret)

@@ -1,24 +1,24 @@
-"""Who is signed in at the family pages: a cookie with a secret, stored as SHA-256.
+"""Who is signed in at the family pages: a session of mgmt.staff.cookie_sessions.
 
 A caregiver comes in with a telephone (mgmt.web.family.sign_in), or a household with its token.
 A form is spent by what it does: sent once more, by a second tap or a reload, it does nothing.
 
 Invariants: only a household's token or an active caregiver begins a session; it ends with the token or the caregiver,
-by itself after 30 days, or at signing out; the secret is new at every sign-in, and the session that the browser had
-before ends; where somebody is (which line, which address) never counts; no form is spent twice, also of two at once.
-Source: RFC 6265bis (cookie prefixes), OWASP ASVS 5.0 §7.
+by itself after 30 days, or at signing out; where somebody is (which line, which address) never counts; no form is spent
+twice, also of two at once.
+Source: OWASP ASVS 5.0 §7.
 """
 
 import json
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
 from mgmt.ledger.event import Actor
+from mgmt.staff import cookie_sessions
 from mgmt.staff.issuers import parted
 from mgmt.staff.permissions import permissions_of
 from mgmt.staff.tokens import csrf_of, digest, within
@@ -104,12 +104,14 @@ def _held() -> Select[Any]:
 
 def keep_receipt(conn: Connection, secret: str, receipt: dict[str, Any]) -> None:
     """Remember what the last tap has done."""
-    conn.execute(update(sessions).where(sessions.c.sha256 == digest(secret)).values(receipt=json.dumps(receipt)))
+    conn.execute(
+        update(sessions).where(cookie_sessions.of_secret(sessions, secret)).values(receipt=json.dumps(receipt))
+    )
 
 
 def keep_pin(conn: Connection, secret: str, now: datetime, until: datetime) -> None:
     """The PIN was right here: it is not asked again until then."""
-    chosen = sessions.c.sha256 == digest(secret)
+    chosen = cookie_sessions.of_secret(sessions, secret)
     values = {"pin_from_s": int(now.timestamp()), "pin_until_s": int(until.timestamp())}
     conn.execute(update(sessions).where(chosen).values(**values))
 
@@ -129,7 +131,7 @@ def spend(conn: Connection, secret: str, forms: int, form: str) -> None:
     Raises SpentForm"""
     spent = _spent(conn, secret, forms, form)
     values = {"forms": sessions.c.forms + 1, "spent": " ".join([*spent, form][-REMEMBERED:])}
-    conn.execute(update(sessions).where(sessions.c.sha256 == digest(secret)).values(**values))
+    conn.execute(update(sessions).where(cookie_sessions.of_secret(sessions, secret)).values(**values))
 
 
 def refuse_repeated(conn: Connection, secret: str, forms: int, form: str) -> None:
@@ -139,7 +141,7 @@ def refuse_repeated(conn: Connection, secret: str, forms: int, form: str) -> Non
 
 def _spent(conn: Connection, secret: str, forms: int, form: str) -> list[str]:
     """The forms that a session remembers; locked until the transaction ends.   Raises SpentForm"""
-    chosen = select(sessions.c.forms, sessions.c.spent).where(sessions.c.sha256 == digest(secret))
+    chosen = select(sessions.c.forms, sessions.c.spent).where(cookie_sessions.of_secret(sessions, secret))
     row = conn.execute(chosen.with_for_update()).one_or_none()
     spent = [] if row is None or row.spent is None else str(row.spent).split()
     if row is None or forms < row.forms - REMEMBERED or form in spent:
@@ -148,16 +150,12 @@ def _spent(conn: Connection, secret: str, forms: int, form: str) -> list[str]:
 
 
 def end_session(conn: Connection, secret: str) -> None:
-    conn.execute(delete(sessions).where(sessions.c.sha256 == digest(secret)))
+    cookie_sessions.end(conn, sessions, secret)
 
 
 def _begin(conn: Connection, now: datetime, before: str, **whose: int) -> str:
-    secret = secrets.token_urlsafe(32)
-    ended = (sessions.c.expires_s <= int(now.timestamp())) | (sessions.c.sha256 == digest(before))
-    conn.execute(delete(sessions).where(ended))
-    ends_s = int((now + LIFE).timestamp())
-    conn.execute(insert(sessions).values(sha256=digest(secret), expires_s=ends_s, pin_until_s=0, **whose))
-    return secret
+    ended, ends_s = sessions.c.expires_s <= int(now.timestamp()), int((now + LIFE).timestamp())
+    return cookie_sessions.begin(conn, sessions, before, ended, expires_s=ends_s, pin_until_s=0, **whose)
 
 
 def _of_caregiver(row: Row[Any], secret: str) -> Session | None:
