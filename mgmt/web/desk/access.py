@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from mgmt.staff.session import Session
-from mgmt.web.desk.frame import MAX_FIELD_CHARACTERS, SubmittedForm, moved, page, sent, session_of
+from mgmt.web.desk.frame import FRAME, MAX_FIELD_CHARACTERS, SubmittedForm, moved, page
 from mgmt.web.kit.body import MAX_FORM_OCTETS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,7 +21,7 @@ def viewed(view: View, permission: str) -> Handler:
     """A page for whoever has a permission."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        session = await session_of(request)
+        session = await FRAME.session_of(request)
         if session is None:
             return moved("/login")
         return await view(request, session) if session.person.may(permission) else forbidden(request, session)
@@ -30,10 +30,10 @@ def viewed(view: View, permission: str) -> Handler:
 
 
 def done(deed: Deed, permission: str, at_most: int = MAX_FORM_OCTETS, longest: int = MAX_FIELD_CHARACTERS) -> Handler:
-    """What a form does, for whoever has a permission.   at_most, longest  as mgmt.web.desk.frame.sent()"""
+    """What a form does, for whoever has a permission.   at_most, longest  as PageFrame.sent()"""
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        form = await sent(request, at_most, longest)
+        form = await FRAME.sent(request, at_most, longest)
         if form is None:
             alert = "The form came from another page, or you are signed out. Nothing was done. Sign in and try again."
             return page(request, "login.html", 403, alert=alert)

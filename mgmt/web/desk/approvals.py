@@ -39,7 +39,7 @@ from mgmt.staff.session import Session
 from mgmt.web.api.publications import PUBLICATIONS
 from mgmt.web.desk.access import done, viewed
 from mgmt.web.desk.ceremonies import CeremonyRequest, asked_of, json_answer, party_of, refused
-from mgmt.web.desk.frame import PATH, SubmittedForm, allowed, moved, number_of, page
+from mgmt.web.desk.frame import FRAME, PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.desk.order_view import named
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.problems import Problem
@@ -169,7 +169,7 @@ async def put_signature(request: web.Request) -> web.Response:
 
 
 async def _signer(request: web.Request, asked: CeremonyRequest) -> Person:
-    session = await allowed(request, asked.csrf)
+    session = await FRAME.allowed(request, asked.csrf)
     if session is None or not session.person.may(PERMISSION):
         raise refused("no session of a person who approves; nothing signed; sign in again")
     return session.person

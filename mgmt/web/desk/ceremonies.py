@@ -22,7 +22,7 @@ from mgmt.staff.passkeys import (
     use_passkey,
 )
 from mgmt.staff.people import Person, Unfit, end_code, person_of_code
-from mgmt.web.desk.frame import DESK, HEADERS, PATH, allowed, cookie_name, signed_in
+from mgmt.web.desk.frame import DESK, FRAME, PATH
 from mgmt.web.kit.app_context import CLOCK, read, write
 from mgmt.web.kit.body import BODY_S, MAX_BODY_OCTETS, read_body
 from mgmt.web.kit.forms import is_from_here
@@ -63,7 +63,7 @@ async def log_in(request: web.Request) -> web.Response:
     """POST /desk/passkey/login"""
     party, asked, now = party_of(request), await asked_of(request), request.app[CLOCK]()
     challenge = _challenge(request, asked, SIGN_IN)
-    before = request.cookies.get(cookie_name(request), "")
+    before = FRAME.secret_of(request)
 
     def work(conn: Connection) -> str | None:
         used = use_passkey(conn, party, asked.response, challenge, now)
@@ -76,7 +76,7 @@ async def log_in(request: web.Request) -> web.Response:
     secret = await write(request, work) if is_ours else None
     if secret is None:
         raise refused("this passkey does not open the desk; not signed in; use another one")
-    return signed_in(request, json_answer({"location": PATH}), secret)
+    return FRAME.give_session(request, json_answer({"location": PATH}), secret)
 
 
 async def new_options(request: web.Request) -> web.Response:
@@ -124,7 +124,7 @@ async def _who(request: web.Request, asked: CeremonyRequest) -> Person:
     if asked.code:
         person = await read(request, lambda conn: person_of_code(conn, asked.code, now))
     else:
-        session = await allowed(request, asked.csrf)
+        session = await FRAME.allowed(request, asked.csrf)
         person = session.person if session is not None and session.is_fresh(now) else None
     if person is None:
         raise refused("no code that counts, and no sign-in of just now; nothing done; sign in again")
@@ -165,4 +165,4 @@ def refused(detail: str) -> Problem:
 
 def json_answer(said: dict[str, Any]) -> web.Response:
     """What the script reads."""
-    return web.Response(body=msgspec.json.encode(said), content_type="application/json", headers=HEADERS)
+    return web.Response(body=msgspec.json.encode(said), content_type="application/json", headers=FRAME.headers)

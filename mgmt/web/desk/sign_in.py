@@ -15,18 +15,7 @@ from mgmt.staff.passkeys import fingerprint_of
 from mgmt.staff.passwords import MIN_CHARACTERS, totp_address, totp_text
 from mgmt.staff.people import Person, Unfit, person_of_code
 from mgmt.staff.session import end_session
-from mgmt.web.desk.frame import (
-    DESK,
-    PATH,
-    allowed,
-    cookie_name,
-    fields_of,
-    moved,
-    page,
-    session_of,
-    signed_in,
-    signed_out,
-)
+from mgmt.web.desk.frame import DESK, FRAME, PATH, moved, page
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.forms import is_from_here
 from parental.schema.staff import passkeys, staff_passwords
@@ -46,7 +35,7 @@ def add_sign_in(app: web.Application) -> None:
 
 async def home(request: web.Request) -> web.Response:
     """GET /desk: who is signed in, and with what."""
-    session = await session_of(request)
+    session = await FRAME.session_of(request)
     if session is None:
         return moved("/login")
     person = session.person
@@ -70,20 +59,20 @@ def _shown(key: Row[Any]) -> dict[str, Any]:
 
 async def show_login(request: web.Request) -> web.Response:
     """GET /desk/login"""
-    return page(request, "login.html") if await session_of(request) is None else moved("")
+    return page(request, "login.html") if await FRAME.session_of(request) is None else moved("")
 
 
 async def log_in(request: web.Request) -> web.Response:
     """POST /desk/login"""
     if not is_from_here(request):
         return page(request, "login.html", 403, alert="The form came from another page. Nothing was done. Try here.")
-    desk, address, form = request.app[DESK], client_address(request.remote), await fields_of(request)
+    desk, address, form = request.app[DESK], client_address(request.remote), await FRAME.fields_of(request)
     tried = LoginAttempt(
         form["mail"],
         form["password"],
         form["code"],
         client_of(address) if address else "",
-        request.cookies.get(cookie_name(request), ""),
+        FRAME.secret_of(request),
     )
     try:
         secret = await desk.login.sign_in(tried, request.app[CLOCK]())
@@ -92,16 +81,16 @@ async def log_in(request: web.Request) -> web.Response:
     if secret is None:
         alert = "E-mail address, password and code do not belong together, or the code was used. You are not signed in."
         return page(request, "login.html", 403, alert=alert, mail=tried.mail)
-    return signed_in(request, moved(""), secret)
+    return FRAME.give_session(request, moved(""), secret)
 
 
 async def log_out(request: web.Request) -> web.Response:
     """POST /desk/logout"""
-    if await allowed(request, (await fields_of(request))["csrf"]) is None:
+    if await FRAME.allowed(request, (await FRAME.fields_of(request))["csrf"]) is None:
         return page(request, "login.html", 403)
-    secret = request.cookies[cookie_name(request)]
+    secret = FRAME.secret_of(request)
     await write(request, lambda conn: end_session(conn, secret))
-    return signed_out(request, moved("/login"))
+    return FRAME.take_session(request, moved("/login"))
 
 
 async def show_enrol(request: web.Request) -> web.Response:
@@ -111,12 +100,12 @@ async def show_enrol(request: web.Request) -> web.Response:
 
 async def choose(request: web.Request) -> web.Response:
     """POST /desk/enrol: what the owner of a code can set."""
-    return await _choice(request, (await fields_of(request))["code"])
+    return await _choice(request, (await FRAME.fields_of(request))["code"])
 
 
 async def enrol_password(request: web.Request) -> web.Response:
     """POST /desk/enrol/password"""
-    form = await fields_of(request)
+    form = await FRAME.fields_of(request)
     code, password = form["code"], form["password"]
     if not is_from_here(request) or password != form["again"]:
         return await _choice(request, code, "The two passwords differ. Nothing was set. Write them again.")

@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp import web
 
 from mgmt.web.family.deeds import undone
-from mgmt.web.family.frame import SubmittedForm, above, moved, number_of, sent, session_of
+from mgmt.web.family.frame import FRAME, SubmittedForm, above, moved, number_of, sent
 from mgmt.web.family.session import Session, SpentForm
 from mgmt.web.family.sign_in import not_ours, sign_in_page
 from mgmt.web.family.taps import TooSoon
@@ -34,7 +34,7 @@ def viewed(view: View) -> Handler:
     """A page for who is signed in."""
 
     async def handler(request: web.Request) -> web.Response:
-        session = await session_of(request)
+        session = await FRAME.session_of(request)
         return sign_in_page(request) if session is None else await view(request, session)
 
     return handler

@@ -1,4 +1,4 @@
-"""What every family page has: its language, its head fields, its cookies, and who sends its forms.
+"""What every family page has, above mgmt.web.kit.page_frame: its language, its colours, and the number of its forms.
 
 Forms and redirects only, so that a reload sends nothing again; no JavaScript but what two pages have that work without
 it (mgmt.web.family.visitor.scripts).
@@ -10,14 +10,13 @@ Source: semantics §9; OWASP ASVS 5.0 §3 (CSP, CSRF); WCAG 2.2.
 
 import functools
 import hashlib
-import hmac
 import json
 import re
 import secrets
-from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 
@@ -26,26 +25,13 @@ from mgmt.text.accept import preferred_language
 from mgmt.text.language import Language, language, languages
 from mgmt.text.slots import fonts
 from mgmt.web.family.session import LIFE, Session, find_session
+from mgmt.web.kit import page_frame
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
-from mgmt.web.kit.environment import SHARED, environment
-from mgmt.web.kit.forms import form_of, is_from_here
 
 PATH = "/family"
 FOLDER = Path(__file__).parent / "templates"
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # Not no-referrer: with it a browser sends `Origin: null` from our own forms (Fetch §3.2).
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; manifest-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-}
 MAX_FIELD_CHARACTERS = 200
-STYLE = (SHARED / "style.css").read_text() + (FOLDER / "portal.css").read_text() + fonts()
+MAX_DIGITS = 15  # of a number
 OF_PAGE = re.compile(r"([0-9]{1,9})\.[\w-]{11}")  # how many forms were spent when it was made, and its number
 NOT_OF_THE_DEED = frozenset({"csrf", "pin", "new_pin", "again", "alone"})
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -53,22 +39,41 @@ FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 # By language and message: where its recording is (mgmt.web.family.visitor.audio).
 SPOKEN: web.AppKey[Mapping[tuple[str, str], str]] = web.AppKey("family_spoken")
 
-_TYPED: web.RequestKey[defaultdict[str, str]] = web.RequestKey("family_typed", defaultdict)
 
-_templates = environment(FOLDER)
+async def _find(request: web.Request, secret: str) -> Session | None:
+    now = request.app[CLOCK]()
+    return await read(request, lambda conn: find_session(conn, secret, now))
 
 
-class SubmittedForm(NamedTuple):
+def _token_of(said: str) -> str:
+    """The form token, before the number of the page."""
+    return said.partition(".")[0]
+
+
+FRAME = page_frame.PageFrame(
+    PATH,
+    FOLDER,
+    "portal.css",
+    cookie="family",
+    life=LIFE,
+    find=_find,
+    loads="style-src 'self'; img-src 'self'; media-src 'self'; manifest-src 'self'",
+    longest=MAX_FIELD_CHARACTERS,
+    token_of=_token_of,
+)
+HEADERS = FRAME.headers
+STYLE = FRAME.style + fonts()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedForm(page_frame.SubmittedForm[Session]):
     """A form that was really sent from our page, by somebody who is signed in.
 
-    secret  of the session's cookie;   forms  that the session had spent when the page was made
-    key     of this deed from this page, with the PIN and without it"""
+    secret  of the session's cookie;   forms  that the session had spent when the page was made;   path  of the form"""
 
-    session: Session
     secret: str
-    fields: defaultdict[str, str]
     forms: int
-    key: str
+    path: str
 
     @property
     def kept(self) -> dict[str, str]:
@@ -80,14 +85,19 @@ class SubmittedForm(NamedTuple):
         """The number of the page, with what goes before it."""
         return self.fields["csrf"].partition(".")[2]
 
+    @property
+    def key(self) -> str:
+        """Of this deed from this page, with the PIN and without it: another where anything is changed."""
+        said = json.dumps([self.path, self.page, sorted(self.kept.items())])
+        return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
 
 def add_style(app: web.Application) -> None:
     """Put the style sheet into the web role's application."""
 
     async def style(request: web.Request) -> web.Response:
         name, text = style_of(request.app[SETTINGS].theme)
-        headers = HEADERS | (FOR_A_YEAR if request.path == name else {})
-        return web.Response(text=text, content_type="text/css", charset="utf-8", headers=headers)
+        return FRAME.file(text, "text/css", FOR_A_YEAR if request.path == name else None)
 
     app.router.add_get(PATH + "/{digest:[0-9a-f]{12}}.css", style)
 
@@ -95,47 +105,22 @@ def add_style(app: web.Application) -> None:
 @functools.cache
 def style_of(theme: Theme) -> tuple[str, str]:
     """The address of the style sheet with the operator's colours, and its text; another text has another address."""
-    text = STYLE + _templates.get_template("theme.css").render(theme=theme)
+    text = STYLE + FRAME.templates.get_template("theme.css").render(theme=theme)
     return f"{PATH}/{hashlib.sha256(text.encode()).hexdigest()[:12]}.css", text
-
-
-async def session_of(request: web.Request) -> Session | None:
-    """The session of the request's cookie, if there is one that holds."""
-    secret, now = secret_of(request), request.app[CLOCK]()
-    return await read(request, lambda conn: find_session(conn, secret, now)) if secret else None
 
 
 async def sent(request: web.Request) -> SubmittedForm | None:
     """What a form of ours says; None for anything else."""
-    session = await session_of(request)
-    if session is None or not is_from_here(request):
+    form = await FRAME.sent(request)
+    of_page = None if form is None else OF_PAGE.fullmatch(form.fields["csrf"].partition(".")[2])
+    if form is None or of_page is None:
         return None
-    fields = await fields_of(request)
-    said, _, page_number = fields["csrf"].partition(".")
-    of_page = OF_PAGE.fullmatch(page_number)
-    is_ours = hmac.compare_digest(said.encode("utf-8", "replace"), session.csrf.encode())
-    if of_page is None or not is_ours:
-        return None
-    form = SubmittedForm(session, secret_of(request), fields, int(of_page[1]), "")
-    return form._replace(key=_key(request.path, form))
-
-
-def _key(path: str, form: SubmittedForm) -> str:
-    """Of what a form does, from its page: the same where it is sent once more, another where anything is changed."""
-    said = json.dumps([path, form.page, sorted(form.kept.items())])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-async def fields_of(request: web.Request) -> defaultdict[str, str]:
-    """The fields of a form; '' where one is absent.   What was typed stays in the page that says what is wrong."""
-    fields = await form_of(request)
-    request[_TYPED] = defaultdict(str, {key: value[:MAX_FIELD_CHARACTERS] for key, value in fields.items()})
-    return request[_TYPED]
+    return SubmittedForm(form.session, form.fields, FRAME.secret_of(request), int(of_page[1]), request.path)
 
 
 def number_of(said: str) -> int:
     """A number that a form or an address says; 0, which is no one's, for anything else."""
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else 0
+    return page_frame.number_of(said, MAX_DIGITS)
 
 
 def nth_of(request: web.Request) -> int:
@@ -166,22 +151,21 @@ def page(
 
     session  of whoever reads it;   here  below PATH: what can be opened again, in another language, say, where a form
     was sent;   of_page  the number of the page whose form it goes on with;   values  what the template shows"""
-    t = language_of(request)
-    text = _templates.get_template(template).render(
+    t, settings = language_of(request), request.app[SETTINGS]
+    return FRAME.page(
+        request,
+        template,
+        status,
+        session,
         t=t,
-        others=languages(t.code, request.app[SETTINGS].family_languages)[1:],
-        settings=request.app[SETTINGS],
-        path=PATH,
+        others=languages(t.code, settings.family_languages)[1:],
         here=request.path if request.method == "GET" else PATH + here,
-        style=style_of(request.app[SETTINGS].theme)[0],
-        session=session,
+        style=style_of(settings.theme)[0],
         csrf="" if session is None else f"{session.csrf}.{of_page or _new_page(session)}",
         nth=nth_of(request),
         spoken=request.app[SPOKEN],
-        typed=request.get(_TYPED, defaultdict(str)),
         **values,
     )
-    return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS)
 
 
 def _new_page(session: Session) -> str:
@@ -193,48 +177,9 @@ def moved(request: web.Request, where: str = "") -> web.Response:
     asked, nth = request.query.get("lang", ""), nth_of(request)
     kept = [f"lang={asked}"] if asked in request.app[SETTINGS].family_languages else []
     kept += [f"page={nth}"] if nth > 1 else []
-    to = PATH + where + ("?" + "&".join(kept) if kept else "")
-    return web.Response(status=303, headers={**HEADERS, "Location": to})
+    return FRAME.moved(where + ("?" + "&".join(kept) if kept else ""))
 
 
 def above(request: web.Request) -> str:
     """The page that a form stands on, below PATH: its address without what is to be done."""
     return request.path.removeprefix(PATH).rpartition("/")[0]
-
-
-def secret_of(request: web.Request) -> str:
-    """The value of the session's cookie, or ''."""
-    return request.cookies.get(_name(request, "family"), "")
-
-
-def asked_by(request: web.Request) -> str:
-    """The value of the cookie of whoever has asked for a one-time code, or ''."""
-    return request.cookies.get(_name(request, "family-code"), "")
-
-
-def give_session(request: web.Request, response: web.Response, secret: str) -> web.Response:
-    """The response with the session's cookie, and without the one by which the code was asked for."""
-    response.set_cookie(_name(request, "family"), secret, max_age=int(LIFE.total_seconds()), **_cookie(request))
-    response.del_cookie(_name(request, "family-code"), **_cookie(request))
-    return response
-
-
-def give_asked(request: web.Request, response: web.Response, secret: str, life_s: int) -> web.Response:
-    """The response with the cookie of a browser that has asked for a code."""
-    response.set_cookie(_name(request, "family-code"), secret, max_age=life_s, **_cookie(request))
-    return response
-
-
-def take_session(request: web.Request, response: web.Response) -> web.Response:
-    """The response that takes the session's cookie away."""
-    response.del_cookie(_name(request, "family"), **_cookie(request))
-    return response
-
-
-def _name(request: web.Request, plain: str) -> str:
-    """A cookie's name: with https the prefix binds it to this very host."""
-    return f"__Host-{plain}" if request.app[SETTINGS].has_tls else plain
-
-
-def _cookie(request: web.Request) -> dict[str, Any]:
-    return {"path": "/", "httponly": True, "samesite": "Strict", "secure": request.app[SETTINGS].has_tls}

@@ -7,7 +7,7 @@ Invariants: nothing about who opens them is written down anywhere.
 
 from aiohttp import web
 
-from mgmt.web.family.frame import PATH, page, session_of
+from mgmt.web.family.frame import FRAME, PATH, page
 from mgmt.web.family.visitor.scripts import LEAVE, with_script
 from mgmt.web.kit.app_context import SETTINGS
 
@@ -26,9 +26,9 @@ async def show(request: web.Request) -> web.Response:
     """GET /family/help"""
     can_report = request.app[SETTINGS].report_url is not None
     topics = [each for each in TOPICS if each != REPORT or can_report]
-    return with_script(page(request, "help.html", session=await session_of(request), topics=topics, leave=LEAVE))
+    return with_script(page(request, "help.html", session=await FRAME.session_of(request), topics=topics, leave=LEAVE))
 
 
 async def teach(request: web.Request) -> web.Response:
     """GET /family/learn"""
-    return page(request, "learn.html", session=await session_of(request), topics=LESSONS)
+    return page(request, "learn.html", session=await FRAME.session_of(request), topics=LESSONS)

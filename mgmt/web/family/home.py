@@ -16,7 +16,7 @@ from mgmt.web.family import taps
 from mgmt.web.family.access import deed_of, done, viewed
 from mgmt.web.family.cards import home_of
 from mgmt.web.family.deeds import ask_pin, go_live, once, undone
-from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, nth_of, number_of, page, session_of
+from mgmt.web.family.frame import FRAME, PATH, SubmittedForm, language_of, moved, nth_of, number_of, page
 from mgmt.web.family.household.filter_state import closable_of, filter_words
 from mgmt.web.family.in_force import IN_FORCE, InForce, catch_up
 from mgmt.web.family.pin import is_fresh
@@ -106,7 +106,7 @@ async def _shown(request: web.Request, is_live: bool) -> web.Response:
     """Back to the page, which shows the receipt; at once where the change is not in force yet."""
     if is_live:
         return moved(request)
-    session = await session_of(request)
+    session = await FRAME.session_of(request)
     return sign_in_page(request, 403) if session is None else await _home(request, session, 503)
 
 

@@ -9,11 +9,11 @@ import json
 from aiohttp import web
 
 from mgmt.text.language import language
-from mgmt.web.family.frame import FOLDER, HEADERS, PATH
+from mgmt.web.family.frame import FOLDER, FRAME, PATH
 from mgmt.web.kit.app_context import SETTINGS
+from mgmt.web.kit.page_frame import FOR_A_DAY
 
 ICON = (FOLDER / "icon.svg").read_text()
-FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
 PAPER, DEED = "#ffffff", "#0a4f86"  # of the style sheet, on light pages
 
 
@@ -41,14 +41,9 @@ async def show(request: web.Request) -> web.Response:
         "theme_color": settings.theme.accent or DEED,
         "icons": [icon, icon | {"purpose": "maskable"}],
     }
-    return web.Response(
-        text=json.dumps(said, ensure_ascii=False),
-        content_type="application/manifest+json",
-        charset="utf-8",
-        headers=HEADERS | FOR_A_DAY,
-    )
+    return FRAME.file(json.dumps(said, ensure_ascii=False), "application/manifest+json", FOR_A_DAY)
 
 
 async def show_icon(_: web.Request) -> web.Response:
     """GET /family/icon.svg: a home, drawn within the part that every shape of icon shows."""
-    return web.Response(text=ICON, content_type="image/svg+xml", charset="utf-8", headers=HEADERS | FOR_A_DAY)
+    return FRAME.file(ICON, "image/svg+xml", FOR_A_DAY)

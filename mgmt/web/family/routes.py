@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from mgmt.web.family.changes import add_changes
-from mgmt.web.family.frame import PATH, above, add_style, moved, page, session_of
+from mgmt.web.family.frame import FRAME, PATH, above, add_style, moved, page
 from mgmt.web.family.help import add_help
 from mgmt.web.family.home import add_home
 from mgmt.web.family.hours.dates import add_dates
@@ -66,4 +66,4 @@ async def missing(request: web.Request) -> web.Response:
     as_form = await request.app.router.resolve(request.clone(method="POST"))
     if as_form.http_exception is None or request.path == PATH + "/":
         return moved(request, above(request))
-    return page(request, "gone.html", 404, session=await session_of(request))
+    return page(request, "gone.html", 404, session=await FRAME.session_of(request))

@@ -16,26 +16,14 @@ from sqlalchemy import Connection
 
 from mgmt.ledger.event import Actor
 from mgmt.registers.households import record
-from mgmt.web.family.frame import (
-    PATH,
-    above,
-    asked_by,
-    fields_of,
-    give_asked,
-    give_session,
-    moved,
-    page,
-    secret_of,
-    sent,
-    session_of,
-    take_session,
-)
+from mgmt.web.family.frame import FRAME, PATH, above, moved, page, sent
 from mgmt.web.family.session import begin_for, begin_session, end_session
 from mgmt.web.family.sms import Sender, Sms, texts_of
 from mgmt.web.family.visitor.scripts import CODE, with_script
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.forms import is_from_here
+from mgmt.web.kit.page_frame import cookie_of, give_cookie, take_cookie
 from parental.errors import BadPerson
 from parental.people import login_codes
 from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
@@ -49,6 +37,7 @@ OF_LINE = 10  # codes that a line asks for in WINDOW_S: a family that signs in a
 OF_ADDRESS = 60  # codes that an address asks for which is no line's: a mobile network has many people behind one
 OF_ALL = 600  # that all together ask for: one a second, and what a flood of messages costs at most
 TRIES_OF_CLIENT = 60  # codes that are typed
+ASKED = "family-code"  # the cookie of a browser that has asked for a code
 
 
 @dataclass(slots=True)
@@ -85,7 +74,7 @@ def sign_in_page(request: web.Request, status: int = 200, *, alert: str = "", mi
 
 async def not_ours(request: web.Request) -> web.Response:
     """The answer to a form that is not of this session: of one that has ended, or of another page than ours."""
-    session = await session_of(request)
+    session = await FRAME.session_of(request)
     if session is None:
         return sign_in_page(request, 403, alert="family.signed.out")
     return page(request, "gone.html", 403, session=session, here=above(request), alert="family.form.old")
@@ -99,7 +88,7 @@ async def ask(request: web.Request) -> web.Response:
     if wait_s := await _wait_s(request):
         return _later(request, wait_s)
     phones, now = Phones(key), request.app[CLOCK]()
-    said = (await fields_of(request))["phone"]
+    said = (await FRAME.fields_of(request))["phone"]
     try:
         number = plain_number(international(said, request.app[SETTINGS].country))
         digest = phones.digest(number)
@@ -116,13 +105,13 @@ async def ask(request: web.Request) -> web.Response:
         return _later(request, reason.s)
     if text is not None:
         door.sender.post(number, text)
-    return give_asked(request, moved(request, "/code"), asked.secret, int(login_codes.DAY.total_seconds()))
+    return give_cookie(request, moved(request, "/code"), ASKED, asked.secret, login_codes.DAY)
 
 
 async def show_code(request: web.Request) -> web.Response:
     """GET /family/code: where the code is typed."""
     sender = request.app[DOOR].sender
-    if not asked_by(request) or sender is None:
+    if not cookie_of(request, ASKED) or sender is None:
         return moved(request)
     return _code_page(request, sender)
 
@@ -135,15 +124,15 @@ def _code_page(request: web.Request, sender: Sender, status: int = 200, *, left:
 
 async def spend(request: web.Request) -> web.Response:
     """POST /family/code: sign in with the code."""
-    door, key, secret = request.app[DOOR], request.app[SETTINGS].phone_key, asked_by(request)
+    door, key, secret = request.app[DOOR], request.app[SETTINGS].phone_key, cookie_of(request, ASKED)
     if not is_from_here(request) or door.sender is None or key is None:
         return sign_in_page(request, 403)
     if not secret:
         return sign_in_page(request, 403, alert="family.code.ended")
     if wait_s := door.tries.wait_s(_client(request), time.monotonic()):
         return _later(request, wait_s)
-    phones, now, before = Phones(key), request.app[CLOCK](), secret_of(request)
-    typed = (await fields_of(request))["code"]
+    phones, now, before = Phones(key), request.app[CLOCK](), FRAME.secret_of(request)
+    typed = (await FRAME.fields_of(request))["code"]
 
     def work(conn: Connection) -> tuple[str | None, int]:
         digest = login_codes.spend(conn, phones, secret, typed, now)
@@ -156,7 +145,7 @@ async def spend(request: web.Request) -> web.Response:
 
     begun, left = await write(request, work)
     if begun is not None:
-        return give_session(request, moved(request), begun)
+        return _signed_in(request, moved(request), begun)
     if left:
         return _code_page(request, door.sender, 403, left=left)
     return sign_in_page(request, 403, alert="family.code.ended")
@@ -166,11 +155,11 @@ async def login(request: web.Request) -> web.Response:
     """POST /family/login: sign in with a household's token."""
     if not is_from_here(request):
         return sign_in_page(request, 403)
-    token, now, before = (await fields_of(request))["token"], request.app[CLOCK](), secret_of(request)
+    token, now, before = (await FRAME.fields_of(request))["token"], request.app[CLOCK](), FRAME.secret_of(request)
     secret = await write(request, lambda conn: begin_session(conn, token.strip(), now, before))
     if secret is None:
         return sign_in_page(request, 403, alert="family.wrong")
-    return give_session(request, moved(request), secret)
+    return _signed_in(request, moved(request), secret)
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -179,7 +168,7 @@ async def logout(request: web.Request) -> web.Response:
     if form is None:
         return await not_ours(request)
     await write(request, lambda conn: end_session(conn, form.secret))
-    return take_session(request, moved(request))
+    return FRAME.take_session(request, moved(request))
 
 
 async def switch(request: web.Request) -> web.Response:
@@ -195,7 +184,7 @@ async def switch(request: web.Request) -> web.Response:
         return begin_for(conn, found[0].id, now, form.secret) if found else None
 
     secret = await write(request, work)
-    return moved(request) if secret is None else give_session(request, moved(request), secret)
+    return moved(request) if secret is None else _signed_in(request, moved(request), secret)
 
 
 async def _wait_s(request: web.Request) -> float:
@@ -208,6 +197,11 @@ async def _wait_s(request: web.Request) -> float:
         line = None if row is None else f"line {row.line}"
     wait_s = door.of_address.wait_s(client, now_s) if line is None else door.of_line.wait_s(line, now_s)
     return wait_s or door.of_all.wait_s("", now_s)
+
+
+def _signed_in(request: web.Request, response: web.Response, secret: str) -> web.Response:
+    """The response with the session's cookie, and without the one by which the code was asked for."""
+    return take_cookie(request, FRAME.give_session(request, response, secret), ASKED)
 
 
 def _client(request: web.Request) -> str:

@@ -16,9 +16,9 @@ from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import catalogue
 from mgmt.web.family.frame import HEADERS, SPOKEN
 from mgmt.web.kit.app_context import SETTINGS
+from mgmt.web.kit.page_frame import FOR_A_DAY
 
 KINDS = {".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".m4a": "audio/mp4"}
-FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
 
 
 def add_audio(app: web.Application, folder: Path | None) -> None:

@@ -21,7 +21,7 @@ from mgmt.contract.control import ControlFailure
 from mgmt.text.language import Language
 from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.cards import icon_of
-from mgmt.web.family.frame import PATH, language_of, page, session_of
+from mgmt.web.family.frame import FRAME, PATH, language_of, page
 from mgmt.web.family.hours.week import Row, week_of
 from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import PATIENCE_S
@@ -71,7 +71,7 @@ async def show(request: web.Request) -> web.Response:
     profile = None if address is None else await _profile_at(request, address)
     closable = closable_of(request.app)
     found = None if profile is None else await read(request, lambda conn: mine_of(conn, profile, closable, t, now))
-    return page(request, "mine.html", session=await session_of(request), mine=found)
+    return page(request, "mine.html", session=await FRAME.session_of(request), mine=found)
 
 
 async def _profile_at(request: web.Request, address: str) -> int | None:

@@ -6,7 +6,7 @@ Source: W3C CSP (script-src), WebOTP.
 
 from aiohttp import web
 
-from mgmt.web.family.frame import FOLDER, HEADERS, PATH
+from mgmt.web.family.frame import FOLDER, FRAME, HEADERS, PATH
 
 LEAVE, CODE = PATH + "/leave.js", PATH + "/code.js"
 TEXTS = {each: (FOLDER / each.rpartition("/")[2]).read_text() for each in (LEAVE, CODE)}
@@ -21,8 +21,7 @@ def add_scripts(app: web.Application) -> None:
 
 async def show(request: web.Request) -> web.Response:
     """GET /family/leave.js, code.js"""
-    text = TEXTS[request.path]
-    return web.Response(text=text, content_type="text/javascript", charset="utf-8", headers=HEADERS)
+    return FRAME.file(TEXTS[request.path], "text/javascript")
 
 
 def with_script(shown: web.Response) -> web.Response:
