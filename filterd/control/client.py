@@ -20,7 +20,6 @@ from filterd.process.control_messages import (
     Explain,
     FindReport,
     FoundReport,
-    ListDiff,
     ListsDiff,
     ListsStatus,
     ListsVersions,
@@ -73,8 +72,7 @@ class ControlClient:
         return (await _ask(self._path, ListsVersions(), ListsStatus)).lists
 
     async def list_diff(self, list_id: str, version: str) -> Diff:
-        found = await _ask(self._path, ListsDiff(list_id, version), ListDiff, DIFF_S)
-        return Diff(found.head, found.changes)
+        return await _ask(self._path, ListsDiff(list_id, version), Diff, DIFF_S)
 
     async def status(self) -> dict[str, Any]:
         return await _ask(self._path, Status(), Message)

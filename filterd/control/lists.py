@@ -26,9 +26,9 @@ from filterd.lists.status import SETTLE_S, told
 from filterd.lists.updater import NICENESS, ListsFailure, ListsRefusal, ListUpdater
 from filterd.lists.zone_copies import zone_timers
 from filterd.process.codec import FailureReply, Message
-from filterd.process.control_messages import InForce, ListDiff, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
+from filterd.process.control_messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.process.jobs import run_job, together
-from mgmt.contract.control import Cut
+from mgmt.contract.control import Cut, Diff
 from mgmt.ledger.event import SETTINGS, Actor, Event
 from rules.names.canonical import canonical_wire
 
@@ -115,7 +115,7 @@ class Lists:
             found.append(told(entry, kept, zone_timers(config, entry, kept), now_s))
         return found
 
-    async def diff(self, list_id: str, version: str) -> ListDiff | FailureReply:
+    async def diff(self, list_id: str, version: str) -> Diff | FailureReply:
         """What a kept version would change of a list, found by a job that reads both; one at a time."""
         entry = next((each for each in self._context.config.lists if each.id == list_id), None)
         if entry is None or not version.isalnum():
@@ -140,7 +140,7 @@ class Lists:
         said = [json.loads(line) for line in ended.stdout.splitlines()]
         if not said:
             return FailureReply(ended.stderr or f"list {entry.id}: the comparison ended early; not compared; ask again")
-        return ListDiff(said[0], said[1:])
+        return Diff(said[0], said[1:])
 
     async def faults(self) -> dict[str, str]:
         """What is wrong with the lists' sources, or with their self-tests, by "list ID"."""

@@ -67,7 +67,6 @@ from filterd.process.control_messages import (
     IdentifiedProfiles,
     Identify,
     InForce,
-    ListDiff,
     ListsApprove,
     ListsDiff,
     ListsRefresh,
@@ -92,6 +91,7 @@ from filterd.process.messages import Status
 from mgmt.contract.control import (
     LAW,
     ClosureReason,
+    Diff,
     Receipt,
     Report,
     RequestStatus,
@@ -194,7 +194,7 @@ class Control:
         | ControlStatus
         | InForce
         | ListsStatus
-        | ListDiff
+        | Diff
         | IdentifiedProfiles
         | SessionsReceipt
         | NextEvents

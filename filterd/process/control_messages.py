@@ -4,7 +4,7 @@ Invariants: the keys are the same for every client; `filterd status --json` prin
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -238,26 +238,19 @@ class ListsStatus(Struct, frozen=True):
 
 
 class ListsDiff(Struct, frozen=True, tag_field="op", tag="lists_diff"):
-    """What would a kept version change?   version  its digest, whole   Reply: ListDiff."""
+    """What would a kept version change?   version  its digest, whole   Reply: Diff."""
 
     list: str
     version: str
 
 
-class ListDiff(Struct, frozen=True):
-    """Reply to ListsDiff, as `filterd lists diff --json` says it.   changes  none of a confidential list"""
-
-    head: Message
-    changes: list[Message]
-
-
 ListsRequest = ListsRefresh | ListsApprove | ListsRollback
 SessionsRequest = Identify | SessionsUpdate
 SiemRequest = EventsFrom | SiemReport
+# The order is that in which a refusal names them.
 ControlRequest = (
     OrdersUpdate
     | PolicyUpdate
-    | SettingsUpdate
     | Explain
     | Status
     | Reload
@@ -265,22 +258,16 @@ ControlRequest = (
     | ListsVersions
     | ListsDiff
     | SessionsRequest
+    | SettingsUpdate
     | SiemRequest
 )
-CONTROL_REQUESTS = Requests(
-    (
-        *(OrdersUpdate, PolicyUpdate, Explain, Status, Reload, ListsRefresh, ListsApprove, ListsRollback),
-        *(ListsVersions, ListsDiff, Identify, SessionsUpdate, SettingsUpdate, EventsFrom, SiemReport),
-    )
-)
+CONTROL_REQUESTS = Requests(get_args(ControlRequest))
 
+# All that the splash can ask of control.
 SplashRequest = (
     ClosureQuery | ExcessQuestions | ReportMistake | PutAppeal | FindReport | UseTicket | BeginTime | AskFamily
 )
-# All that the splash can ask of control.
-SPLASH_REQUESTS = Requests(
-    (ClosureQuery, ExcessQuestions, ReportMistake, PutAppeal, FindReport, UseTicket, BeginTime, AskFamily)
-)
+SPLASH_REQUESTS = Requests(get_args(SplashRequest))
 
 
 class InForce(Struct, frozen=True, kw_only=True):
