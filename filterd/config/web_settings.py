@@ -12,7 +12,7 @@ from filterd.config.schema import ListEntry, Splash
 from mgmt.orders.deadlines.rules import Deadline, Rules
 from mgmt.registers.appeals.key_text import key_of
 from mgmt.registers.settings.page_settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
-from parental.people.levels import PACKETS
+from rules.category import NAMELESS
 
 
 def settings_of(config: Config) -> Settings:
@@ -26,7 +26,7 @@ def settings_of(config: Config) -> Settings:
         zone=config.parental.timezone,
         has_tls=config.api.certificate is not None,
         has_gate=has_gate and bool(config.gate.http_ports),
-        closable=held_kinds(config.lists) | (frozenset(PACKETS) if has_gate else frozenset()),
+        closable=held_kinds(config.lists) | (NAMELESS if has_gate else frozenset()),
         stops_names=has_gate or config.dns.workers > 0,
         dns_name=config.dns.tls.name if config.dns.tls.certificate is not None else None,
         protected_names=config.protected.names,

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -161,6 +162,14 @@ def ask_unanswered(own: Daemon, name: str) -> None:
     """Ask, and do not wait."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.sendto(question(name.encode()), ("127.0.0.1", own.dns))
+
+
+def test_the_role_does_without_the_libraries_of_the_database() -> None:
+    said = "import sys, filterd.roles.metrics; print({'sqlalchemy', 'psycopg'} & sys.modules.keys())"
+
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, timeout=300, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_counters_are_told_while_control_and_web_are_dead(own: Daemon) -> None:
