@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from filterd.database.health import Health
     from parental.store.engines import Where
 
-LEDGER_SINCE = "0003"  # the revision that made the ledger
 EXAMPLE = """filterd db check
 filterd db backup /root/filterd-2026-11-27.db
 filterd db upgrade"""
@@ -84,7 +83,7 @@ def _upgrade(where: "Where", is_json: bool) -> int:
     elif was is None:
         change = "made"
     else:
-        change = "noted" if was == after.revision else f"upgraded from revision {was}"  # it was of before revisions
+        change = f"upgraded from revision {was}"
     _print(said, f"database {shown(where)}: at revision {after.revision}, {change}", is_json)
     return 0
 
@@ -139,18 +138,16 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
     if not args.file.exists():
         raise MissingPart(f"{args.file}: not there; not restored; name a copy")
     found = restore(args.file, where, args.force)
-    noted = _note_restore(where, args.file, found.revision)
+    _note_restore(where, args.file, found.revision)
     said = f"database {shown(where)}: restored, at revision {found.revision}"
     _print({"database": shown(where), "revision": found.revision, "state": found.state.value}, said, args.json)
-    if not noted:
-        print("restored, and not in the ledger: the copy is of before there was one", file=sys.stderr)
     if found.state.value != "current":
         print("next: filterd db upgrade", file=sys.stderr)
     return 0
 
 
-def _note_restore(where: "Where", file: Path, revision: str) -> bool:
-    """Write down, in the ledger that came back, that it did, and how many events it has; False: it has none."""
+def _note_restore(where: "Where", file: Path, revision: str) -> None:
+    """Write down, in the ledger that came back, that it did, and how many events it has."""
     from filterd.database.access import as_owner_of_database
     from filterd.database.copies import digest_file
     from mgmt.ledger.event import SETTINGS, Event, Value, account
@@ -158,8 +155,6 @@ def _note_restore(where: "Where", file: Path, revision: str) -> bool:
     from parental.store.database import writing
     from parental.store.engines import engine_of
 
-    if revision < LEDGER_SINCE:
-        return False
     digest = digest_file(file).read_text().split(maxsplit=1)[0]
     with as_owner_of_database(where):
         engine = engine_of(where)
@@ -169,7 +164,6 @@ def _note_restore(where: "Where", file: Path, revision: str) -> bool:
                 append(conn, Event(SETTINGS, "database restored", account(), {"copy": digest}, said), datetime.now(UTC))
         finally:
             engine.dispose()
-    return True
 
 
 def _print(said: Mapping[str, object], text: str, is_json: bool) -> None:

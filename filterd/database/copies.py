@@ -13,16 +13,17 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from filterd.box.as_owner import as_owner_of
 from filterd.database.health import faults_within
 from filterd.errors import MissingPart, WrongUse
-from parental.errors import DatabaseDamage
+from parental.errors import DatabaseDamage, WrongRevision
 from parental.store.database import reading
 from parental.store.engines import FILES, Where, engine_of, engine_of_copy, refuse_planted, shown
-from parental.store.revisions import DatabaseRevision, State, find_revision, upgrade
+from parental.store.revisions import NOTED, DatabaseRevision, State, find_revision, state_of, upgrade
 from rules.atomic_file import writing_whole
 
 # Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.
@@ -125,6 +126,14 @@ def _refuse_unsound(file: Path) -> DatabaseRevision:
     return found
 
 
+def _refuse_too_old(file: str, found: DatabaseRevision) -> None:
+    if found.state is State.TOO_OLD:
+        raise WrongRevision(
+            f"{file}: of an early build (revision {found.revision or 'none'}), which this release does not upgrade; "
+            "nothing done; restore it with the build that made it"
+        )
+
+
 def _refuse_another(where: Where, is_forced: bool) -> None:
     if not is_forced and not _is_empty(where):
         raise WrongUse(f"database {shown(where)}: there already; not overwritten; add --force to replace it")
@@ -150,6 +159,7 @@ def _restore_sqlite(copy: BinaryIO, path: Path) -> DatabaseRevision:
             shutil.copyfileobj(copy, file)
             file.flush()
             found = _refuse_unsound(Path(file.name))
+            _refuse_too_old(copy.name, found)
             for rest in FILES[1:]:  # of the one before: they would be taken for the new one's
                 path.with_name(path.name + rest).unlink(missing_ok=True)
     except OSError as reason:
@@ -158,7 +168,7 @@ def _restore_sqlite(copy: BinaryIO, path: Path) -> DatabaseRevision:
 
 
 def _restore_postgresql(file: Path, url: str) -> DatabaseRevision:
-    _run("pg_restore", "--list", str(file))
+    _refuse_too_old(str(file), _revision_of_copy(file))
     _replace_postgresql(file, url)
     engine = engine_of(url)
     try:
@@ -169,6 +179,16 @@ def _restore_postgresql(file: Path, url: str) -> DatabaseRevision:
     if found.state is State.CURRENT:
         upgrade(url)  # the roles' privileges are not in a copy
     return found
+
+
+def _revision_of_copy(file: Path) -> DatabaseRevision:
+    """The revision that pg_dump has copied.   Raises MissingPart"""
+    with tempfile.TemporaryFile() as told:
+        _run("pg_restore", "--data-only", f"--table={NOTED}", "--file=-", str(file), into=told)
+        told.seek(0)
+        lines = told.read().decode(errors="replace").splitlines()
+    rows = [row for before, row in pairwise(lines) if before.startswith("COPY ")]
+    return DatabaseRevision(rows[0], state_of(rows[0])) if rows else DatabaseRevision("", State.TOO_OLD)
 
 
 def _replace_postgresql(file: Path, url: str) -> None:

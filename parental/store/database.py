@@ -16,7 +16,7 @@ from parental.errors import DatabaseFull, NoTables, WrongRevision
 from parental.store.database_faults import named_faults
 from parental.store.engines import WRITES, Where, engine_of, shown
 from parental.store.reserve import Reserve
-from parental.store.revisions import DatabaseRevision, State, find_revision, upgrade
+from parental.store.revisions import DatabaseRevision, State, find_revision, known_revisions, upgrade
 
 T = TypeVar("T")
 
@@ -37,10 +37,16 @@ def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> E
 
 
 def refusal(where: Where, found: DatabaseRevision) -> str:
-    """Why a database is refused, and the one command that mends it."""
+    """Why a database is refused, and what mends it."""
     place = f"database {shown(where)}:"
     if found.state is State.EMPTY:
         return f"{place} it has no tables; not used; run: filterd db upgrade"
+    if found.state is State.TOO_OLD:
+        first = known_revisions()[0]
+        return (
+            f"{place} it is of an early build (revision {found.revision or 'none'}), and this release upgrades from "
+            f"revision {first} on; not used; first run filterd db upgrade of the last build that has revision {first}"
+        )
     if found.state is State.OLDER:
         return f"{place} it is of an older release (revision {found.revision}); not used; run: filterd db upgrade"
     return (

@@ -1,7 +1,7 @@
 """Revisions of the database by Alembic.
 
-A revision is a number of four digits and a file in `versions`.  A database from before there were revisions has none
-noted, and all tables of 0001.
+A revision is a number of four digits and a file in `versions`.  The first, 0045, makes all tables of release 0.1.0.
+The last builds before it have that number, too, and earlier ones a smaller one, or none.
 Invariants: an upgrade is one transaction and holds the writers' lock, so that a database is at one revision or at
 another, whenever the process that upgrades it is killed, and of two that upgrade at once the second finds it done.
 """
@@ -21,21 +21,21 @@ from parental.store.engines import WRITES, Where, engine_of
 FOLDER = Path(__file__).parents[1] / "migrations"
 UPGRADE_PATIENCE_MS = 600_000  # that another upgrade, of millions of records, takes
 NOTED = "alembic_version"
-FIRST = "0001"
-_OF_FIRST = frozenset({"subscribers", "orders", "blocks"})  # enough of its tables to know it by
+_UNNUMBERED = frozenset({"subscribers", "orders", "blocks"})  # tables of a build that noted no revision
 
 
 class State(enum.Enum):
     """What a database is to this release."""
 
     EMPTY = "empty"
+    TOO_OLD = "too old"  # from before the first revision of this release
     OLDER = "older"
     CURRENT = "current"
     UNKNOWN = "unknown"  # a newer release's
 
 
 class DatabaseRevision(NamedTuple):
-    """A database's revision; '' of an empty one."""
+    """A database's revision; '' where it has none."""
 
     revision: str
     state: State
@@ -48,20 +48,24 @@ def known_revisions() -> list[str]:
 
 def find_revision(conn: Connection) -> DatabaseRevision:
     """Which revision a database has."""
-    known, tables = known_revisions(), set(inspect(conn).get_table_names())
-    if NOTED in tables:
-        revision = conn.execute(text(f"SELECT version_num FROM {NOTED}")).scalar_one_or_none() or ""
-    else:
-        revision = FIRST if tables >= _OF_FIRST else ""
-    if revision == known[-1] and NOTED in tables:
-        return DatabaseRevision(revision, State.CURRENT)
-    if revision:
-        return DatabaseRevision(revision, State.OLDER if revision in known else State.UNKNOWN)
-    return DatabaseRevision("", State.UNKNOWN if tables else State.EMPTY)
+    tables = set(inspect(conn).get_table_names())
+    if NOTED not in tables:
+        state = State.TOO_OLD if tables >= _UNNUMBERED else State.UNKNOWN if tables else State.EMPTY
+        return DatabaseRevision("", state)
+    revision = conn.execute(text(f"SELECT version_num FROM {NOTED}")).scalar_one_or_none() or ""
+    return DatabaseRevision(revision, state_of(revision))
 
 
-def upgrade(where: Where, to: str = "head") -> tuple[DatabaseRevision, DatabaseRevision]:
-    """Bring a database to a revision; what it was and what it is.
+def state_of(revision: str) -> State:
+    """What a database of a revision is to this release."""
+    known = known_revisions()
+    if revision in known:
+        return State.CURRENT if revision == known[-1] else State.OLDER
+    return State.TOO_OLD if "" < revision < known[0] else State.UNKNOWN
+
+
+def upgrade(where: Where) -> tuple[DatabaseRevision, DatabaseRevision]:
+    """Bring a database to the newest revision; what it was and what it is.
 
     Waits for another that does the same.   Raises DatabaseFault."""
     # SQLite changes a table by making it anew, and would delete with the old one what refers to it.
@@ -70,7 +74,7 @@ def upgrade(where: Where, to: str = "head") -> tuple[DatabaseRevision, DatabaseR
         with named_faults(engine), engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():
             before = find_revision(conn)
             if before.state in (State.EMPTY, State.OLDER):
-                _run_revisions(conn, to)
+                _run_revisions(conn)
             after = find_revision(conn)
             if after.state is State.CURRENT and conn.dialect.name == "postgresql":
                 grant(conn)
@@ -79,7 +83,7 @@ def upgrade(where: Where, to: str = "head") -> tuple[DatabaseRevision, DatabaseR
         engine.dispose()
 
 
-def _run_revisions(conn: Connection, to: str) -> None:
+def _run_revisions(conn: Connection) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
     from alembic import command  # late: a tenth of a second that a database without changes does not cost
     from alembic.config import Config
@@ -87,6 +91,6 @@ def _run_revisions(conn: Connection, to: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = conn
-    command.upgrade(config, to)
+    command.upgrade(config, "head")
     if conn.dialect.name == "sqlite" and (lost := conn.exec_driver_sql("PRAGMA foreign_key_check").first()):
         raise DatabaseDamage(f"database: a row of {lost[0]} refers to none of {lost[2]}; not upgraded; restore it")

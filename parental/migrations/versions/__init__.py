@@ -1,1 +1,1 @@
-"""One file a revision, r0001_…: numbered without a gap, each on the one before; written by hand, never changed."""
+"""One file a revision, from r0045_baseline on: numbered without a gap, each on the one before; never changed."""

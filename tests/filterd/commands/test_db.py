@@ -17,9 +17,6 @@ from parental.schema.lines import revisions
 from parental.schema.privileges import CONTROL
 from parental.store.database import open_database, opened, reading, writing
 from parental.store.engines import Where, engine_of
-from parental.store.revisions import upgrade
-
-BEFORE_MUCH = "0034"  # later ones make tables: some refer to those of before, and some stand beside them
 
 
 @pytest.fixture
@@ -165,25 +162,49 @@ def test_a_copy_is_put_back_where_there_is_none(db: Any, place: Where, tmp_path:
     assert counted(place) == 7
 
 
-def test_a_release_is_rolled_back_over_a_newer_one_and_upgraded_again(db: Any, place: Where, tmp_path: Path) -> None:
-    if isinstance(place, Path):
-        place.parent.mkdir(parents=True)
-    upgrade(place, BEFORE_MUCH)
+def note_revision(where: Where, revision: str) -> None:
+    engine = engine_of(where)
+    with writing(engine) as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    engine.dispose()
+
+
+def test_a_release_is_rolled_back_over_a_newer_one(db: Any, place: Where, tmp_path: Path) -> None:
+    db("upgrade")
     tables = tables_of(place)
     assert db("backup", str(tmp_path / "copy"))[0] == 0
-    db("upgrade")
-    assert tables_of(place) > tables
+    engine = engine_of(place)
+    with writing(engine) as conn:
+        conn.execute(text('CREATE TABLE plants ("order" BIGINT REFERENCES orders (id))'))
+    engine.dispose()
+    note_revision(place, "9999")
 
     assert db("restore", str(tmp_path / "copy"), "--force")[0] == 0
-    assert tables_of(place) == tables
 
-    assert db("upgrade")[0] == 0
+    assert tables_of(place) == tables
     assert db("check")[0] == 0
     if isinstance(place, str):
         engine = engine_of(place, acts_as=CONTROL)
         with reading(engine) as conn:
             conn.execute(text("SELECT count(*) FROM orders"))
         engine.dispose()
+
+
+def test_a_database_of_an_early_build_is_copied_and_neither_upgraded_nor_put_back(
+    db: Any, place: Where, tmp_path: Path
+) -> None:
+    db("upgrade")
+    count_to(place, 7)
+    note_revision(place, "0044")
+
+    code, _, err = db("upgrade")
+    assert (code, "first run filterd db upgrade of the last build that has revision 0045" in err) == (3, True)
+    assert "revision  0044, too old; this release has" in db("check")[1]
+    assert db("backup", str(tmp_path / "copy"))[0] == 0
+    note_revision(place, "0045")
+    code, _, err = db("restore", str(tmp_path / "copy"), "--force")
+    assert (code, "of an early build (revision 0044), which this release does not upgrade; nothing" in err) == (3, True)
+    assert counted(place) == 7
 
 
 def test_what_is_there_stays_where_a_copy_cannot_be_loaded(db: Any, place: Where, tmp_path: Path) -> None:

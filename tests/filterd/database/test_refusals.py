@@ -16,25 +16,26 @@ from filterd.database.access import database_of
 from parental.store.database import open_database
 
 pytestmark = pytest.mark.services
-WRITTEN = Path(__file__).parents[2] / "parental/migrations/data/before_revisions.sql"
 DEADLINE_S = 120
 
 
-def of_an_older_release(path: Path) -> None:
+def stamped(path: Path, revision: str) -> None:
+    open_database(path).dispose()
     with sqlite3.connect(path) as conn:
-        conn.executescript(WRITTEN.read_text())
+        conn.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     conn.close()
+
+
+def of_an_early_build(path: Path) -> None:
+    stamped(path, "0044")
 
 
 def of_a_newer_release(path: Path) -> None:
-    open_database(path).dispose()
-    with sqlite3.connect(path) as conn:
-        conn.execute("UPDATE alembic_version SET version_num = '9999'")
-    conn.close()
+    stamped(path, "9999")
 
 
 def cut_in_half(path: Path) -> None:
-    of_an_older_release(path)
+    open_database(path).dispose()
     os.truncate(path, path.stat().st_size // 2)
 
 
@@ -47,7 +48,7 @@ def lost(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (of_an_older_release, "it is of an older release (revision 0001); not used; run: filterd db upgrade"),
+        (of_an_early_build, "it is of an early build (revision 0044), and this release upgrades from revision 0045 on"),
         (
             of_a_newer_release,
             "this release does not know its revision 9999; not used; install the release",

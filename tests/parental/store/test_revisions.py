@@ -1,9 +1,9 @@
 import ast
 import multiprocessing
 import os
+import shutil
 import signal
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from parental.errors import DatabaseDamage
+from parental.errors import DatabaseDamage, WrongRevision
 from parental.schema import metadata
 from parental.store import revisions
-from parental.store.database import reading, writing
+from parental.store.database import open_database, opened, reading, writing
 from parental.store.engines import Where, engine_of
-from parental.store.revisions import FIRST, FOLDER, State, find_revision, known_revisions, upgrade
+from parental.store.revisions import FOLDER, DatabaseRevision, State, find_revision, known_revisions, upgrade
 
 HEAD = known_revisions()[-1]
+FIRST = 45  # the revision of release 0.1.0
+NEXT = f"{int(HEAD) + 1:04}"
 PATIENCE_S = 60.0
 
 
@@ -75,7 +77,7 @@ def test_revisions_are_numbered_without_a_gap_each_on_the_one_before() -> None:
     config.set_main_option("script_location", str(FOLDER))
     of_alembic = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
-    assert known_revisions() == of_alembic[::-1] == [f"{n:04}" for n in range(1, len(of_alembic) + 1)]
+    assert known_revisions() == of_alembic[::-1] == [f"{n:04}" for n in range(FIRST, FIRST + len(of_alembic))]
 
 
 def test_no_revision_follows_what_the_tables_become() -> None:
@@ -109,8 +111,8 @@ def hold_back(where: Where, began: Any, may_go_on: Any) -> None:
     """An upgrade that waits in the middle: its tables are made, and it is not committed."""
     run = revisions._run_revisions
 
-    def slowly(conn: Connection, to: str) -> None:
-        run(conn, to)
+    def slowly(conn: Connection) -> None:
+        run(conn)
         began.set()
         may_go_on.wait(PATIENCE_S)
 
@@ -164,13 +166,71 @@ def test_a_killed_upgrade_leaves_the_database_as_it_was(held: Any, empty_databas
     assert noted(empty_database) == HEAD
 
 
-def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(tmp_path: Path) -> None:
+@pytest.fixture
+def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """next_release(what the upgrade of its revision does): from now on this is the release after this one."""
+
+    def come(does: str) -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / f"versions/r{NEXT}_next.py").write_text(
+            f"from alembic import op\nrevision, down_revision = {NEXT!r}, {HEAD!r}\n\n\ndef upgrade():\n    {does}\n"
+        )
+        monkeypatch.setattr(revisions, "FOLDER", folder)
+
+    return come
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_database_of_the_release_before_is_refused_until_it_is_upgraded(
+    empty_database: Where, next_release: Callable[[str], None]
+) -> None:
+    next_release("op.execute('CREATE TABLE plants (name VARCHAR)')")
+    with pytest.raises(WrongRevision, match=rf"older release \(revision {HEAD}\); not used; run: filterd db upgrade"):
+        open_database(empty_database)
+
+    before, after = upgrade(empty_database)
+
+    assert (before, after) == ((HEAD, State.OLDER), (NEXT, State.CURRENT))
+    with opened(empty_database) as engine, reading(engine) as conn:
+        assert "plants" in inspect(conn).get_table_names()
+
+
+def test_what_a_revision_would_leave_without_its_line_stops_the_upgrade(
+    tmp_path: Path, next_release: Callable[[str], None]
+) -> None:
     path = tmp_path / "filterd.db"
-    upgrade(path, to=FIRST)
-    conn = sqlite3.connect(path)
-    conn.execute("INSERT INTO devices VALUES (7, 'phone', '2001:db8::7')")  # SQLite's own default checks no keys
-    conn.commit()
-    conn.close()
+    upgrade(path)
+    next_release("op.execute(\"INSERT INTO devices (line, name, address) VALUES (7, 'phone', '2001:db8::7')\")")
 
     with pytest.raises(DatabaseDamage, match="a row of devices refers to none of lines; not upgraded"):
         upgrade(path)
+    assert noted(path) == HEAD
+
+
+# -- builds before release 0.1.0 ---------------------------------------------------------------------------------------
+
+
+def remove_number(conn: Connection) -> None:
+    conn.execute(text("DROP TABLE alembic_version"))
+    conn.execute(text("CREATE TABLE subscribers (id INTEGER)"))
+
+
+def note_older(conn: Connection) -> None:
+    conn.execute(text("UPDATE alembic_version SET version_num = '0044'"))
+
+
+@pytest.mark.parametrize(("make", "revision"), [(note_older, "0044"), (remove_number, "")])
+def test_a_database_of_an_early_build_is_refused_and_left_as_it_is(
+    engine: Engine, empty_database: Where, make: Callable[[Connection], None], revision: str
+) -> None:
+    with writing(engine) as conn:
+        make(conn)
+        tables = set(inspect(conn).get_table_names())
+
+    assert upgrade(empty_database) == (DatabaseRevision(revision, State.TOO_OLD),) * 2
+    said = rf"early build \(revision {revision or 'none'}\), .* from revision 0045 on; not used; first run"
+    with pytest.raises(WrongRevision, match=said):
+        open_database(empty_database)
+    with reading(engine) as conn:
+        assert set(inspect(conn).get_table_names()) == tables

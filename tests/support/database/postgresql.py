@@ -92,7 +92,7 @@ class PostgresqlServer:
         return self.url(name)
 
     def new_database_with_tables(self) -> str:
-        """The URL of a new database at the newest revision; a copy: its revisions take twenty times as long."""
+        """The URL of a new database at the newest revision; a copy, since its revisions take longer."""
         return self.new_database(self._template())
 
     @functools.cache  # noqa: B019  one server a process

@@ -10,7 +10,7 @@ from parental.store.revisions import upgrade
 
 
 def make_database(path: Path) -> None:
-    """Write a database at the newest revision; a copy: its revisions take a hundred times as long."""
+    """Write a database at the newest revision; a copy, since its revisions take longer."""
     path.write_bytes(_template())
 
 
