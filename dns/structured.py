@@ -2,7 +2,7 @@
 
     {"c": ["mailto:help@isp.example"], "j": "Filtered as the subscriber asked.", "o": "Example ISP", "l": "en"}
 
-Invariants: CSAM and orders say the same, octet for octet, and nothing that tells which list; a text has at most
+Invariants: CSAM and orders say the same, octet for octet, and nothing that shows which list; a text has at most
 MAX_OCTETS, loses the organisation and then the justification to fit, and is empty where nothing is left to say.
 Absent on purpose: rule, list, order and name (the client knows what it asked, and the rest is the splash page's);
 sub-errors of Censored and Filtered, which say what no list of ours does.
@@ -42,7 +42,7 @@ _TELEPHONE: Final = re.compile(r"\+[0-9][0-9 ()-]{2,}")  # RFC 3966: a local num
 
 @dataclass(frozen=True, slots=True)
 class StructuredErrors:
-    """Who blocks, for whoever wants to ask.
+    """Who blocks, for anyone who wants to ask.
 
     organization   a name, no sentence: clients show no other
     contact        a mail address or a telephone number that begins with "+"; anything else is left out"""

@@ -50,7 +50,7 @@ class NoPerson(LookupError):
 
 
 class DatabaseFault(RuntimeError):
-    """The database cannot be used, and not by a fault of ours; the message says which, why, and what to do."""
+    """The database cannot be used, and not by an internal fault; the message says which, why, and what to do."""
 
 
 class DatabaseFull(DatabaseFault):

@@ -20,7 +20,7 @@ def writing_whole(path: Path, is_synced: bool = True) -> Iterator[BinaryIO]:
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     try:
-        with part.open("xb") as file:  # never through a link that somebody has put there
+        with part.open("xb") as file:  # never through a link that someone has put there
             yield file
             file.flush()
             if is_synced:
@@ -34,7 +34,7 @@ def writing_whole(path: Path, is_synced: bool = True) -> Iterator[BinaryIO]:
 
 
 def sync(paths: Iterable[Path]) -> None:
-    """Have the content of files survive a power cut; that of their names, once a file is written whole beside them."""
+    """Have the content of files survive a power cut; that of their names, once a file is written whole next to them."""
     for path in paths:
         _sync(path)
 

@@ -1,9 +1,9 @@
 """Whether a remark in a regulator's table asks to open what its row names, or not to block it.
 
-Such a row is reported and waits, whatever else its remark says: "not blocked yet" is held, too.  A row that is held
-for nothing is counted, shown with its place, and answered to who sent it, who writes the remark otherwise; a name that
-is blocked against its own row stays blocked until somebody complains.  What is not to be opened ("not allowed", "do not
-restore") asks for a block.
+Such a row is reported and waits, no matter what else its remark says: "not blocked yet" is held, too.  A row that is
+held for nothing is counted, shown with its place, and answered to who sent it, who writes the remark otherwise; a name
+that is blocked against its own row stays blocked until someone complains.  What is not to be opened ("not allowed", "do
+not restore") asks for a block.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Priority of a thread: what can wait runs behind the loops of its worker, which share a core with it.
 
-A loop that is woken runs before the rest of somebody's slice, where its own slices are shorter than theirs (Linux 6.12
+A loop that is woken runs before the rest of someone's slice, where its own slices are shorter than theirs (Linux 6.12
 and later); else it waits for milliseconds.  A slice says nothing about the share of the core: that is the niceness.
 Source: sched_setattr(2); Documentation/scheduler/sched-eevdf.rst.
 """

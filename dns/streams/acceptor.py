@@ -172,7 +172,7 @@ class Acceptor:
         except _ConnectionRefusal as refused:
             self._counters.add(refused.counter)
         except (OSError, EOFError):
-            pass  # gone, or too slow: nobody is left to tell
+            pass  # gone, or too slow: no one is left to tell
         except BadHeader as reason:
             self._counters.add("dns_proxy_refused")
             self._log_fault(f"dns streams: from {peer}: {reason}")

@@ -14,7 +14,7 @@ from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
 from fastpath.report.counters import Counters
 
-# Whatever the ACL of clients says: who has a token is a client, wherever the device is.
+# No matter what the ACL of clients says: who has a token is a client, wherever the device is.
 DEVICES: Final = "ff00::/8"
 
 

@@ -21,7 +21,7 @@ from rules.names.clients import Client
 
 # Reading one is up to a quarter of a millisecond's work, and a handshake a whole one.
 MOST: Final = 16
-MOST_REMEMBERED: Final = 4096  # clients; then their order begins anew
+MOST_REMEMBERED: Final = 4096  # clients; then their order begins again
 
 Ready = tuple[selectors.SelectorKey, int]
 

@@ -69,7 +69,7 @@ class HttpStream:
         try:
             async with asyncio.TaskGroup() as group:
                 await _Conversation(connection, self._path, self._limits, self._tokens, group).run()
-        except* OSError:  # a reset, or a client that reads nothing: nobody is left to tell
+        except* OSError:  # a reset, or a client that reads nothing: no one is left to tell
             connection.writer.transport.abort()
 
 

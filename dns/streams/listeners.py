@@ -1,4 +1,4 @@
-"""Listening sockets in an event loop: whoever connects is handed on, a few at a time.
+"""Listening sockets in an event loop: anyone who connects is passed on, a few at a time.
 
 Invariants: what is accepted does not block; between batches all else that is ready has its turn; without a free
 descriptor nothing is accepted for PAUSE_S, and that is logged once.

@@ -46,7 +46,7 @@ class MessageStream:
         try:
             async with asyncio.TaskGroup() as group:
                 await self._read_queries(connection, client, group)
-        except* OSError:  # a reset, or a client that reads nothing: nobody is left to tell
+        except* OSError:  # a reset, or a client that reads nothing: no one is left to tell
             connection.writer.transport.abort()
 
     async def _read_queries(self, connection: Connection, client: str, group: asyncio.TaskGroup) -> None:

@@ -7,7 +7,7 @@ would wait for all of them at each of its steps.  So a turn of the loop is kept 
 client with many connections has no more of it than one with a single one.
 
 Invariants: at most CALLED go on in one turn of the loop; of the clients that wait, each is called before any is called
-again; one that leaves holds nobody up.
+again; one that leaves holds no one up.
 Cost: 3 µs a wait.
 """
 

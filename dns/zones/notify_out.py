@@ -22,7 +22,7 @@ from dns.zones.served_zone import ServedZone
 from dns.zones.tsig import sign_query
 
 WAITS_S: Final = (1, 2, 4, 8, 15, 30)  # for an answer, try after try; a minute in all, as RFC 1996 §3.6 has it
-# PowerDNS Recursor 5.4 answers a NOTIFY within 5 s of its last refresh and forgets it; so each is told once more.
+# PowerDNS Recursor 5.4 answers a NOTIFY within 5 s of its last refresh and forgets it; so each is notified once more.
 REMIND_S: Final = 6.0
 MAX_ANSWER_OCTETS: Final = 4096
 

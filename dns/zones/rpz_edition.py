@@ -161,7 +161,7 @@ class _Writer:
         return found
 
     def _other_records(self, name: bytes, own: Effect, below: Effect, unpublished: Counter[str]) -> list[bytes]:
-        """The records of a name that is none of a resolver's question: a prefix, or one that cannot be said."""
+        """The records of a name that is not one of a resolver's question: a prefix, or one that cannot be said."""
         network = network_of(name + b"\0")
         if network is None:
             n_owners = (own != Action.NO_ACTION) + (below != Action.NO_ACTION)

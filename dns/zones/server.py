@@ -29,8 +29,8 @@ from fastpath.report.counters import Counters
 
 MAX_TRANSFERS: Final = 8  # at one moment; the others wait their turn
 STALL_S: Final = 60.0  # without taking anything, a secondary is gone
-PORTION_OCTETS: Final = 1 << 19  # of a transfer in memory, beside what the socket holds: some 10 ms to make
-TELL_AGAIN_S: Final = 10.0  # between two lines about refusals, whoever asks
+PORTION_OCTETS: Final = 1 << 19  # of a transfer in memory, in addition to what the socket holds: some 10 ms to make
+TELL_AGAIN_S: Final = 10.0  # between two lines about refusals, no matter who asks
 LIMITS: Final = StreamLimits(idle_s=30.0, n_connections=200, n_of_client=50)
 
 log = logging.getLogger("dns.zones")
@@ -160,7 +160,7 @@ class ZoneServer:
             answer = self._answer(octets, peer[0], is_stream=False)
             if answer is not None:
                 opened.sendto(next(answer.messages), peer)
-        except OSError:  # nothing there, or nobody to send to: it asks again
+        except OSError:  # nothing there, or no one to send to: it asks again
             pass
 
     async def _converse(self, connection: Connection) -> None:

@@ -142,7 +142,7 @@ def refusal(answer: bytes, bad: BadSignature, now_s: int) -> bytes:
     if bad.tsig is None:
         return answer
     tsig = bad.tsig._replace(mac=b"", error=bad.error, other=b"", original_id=int.from_bytes(answer[:2], "big"))
-    if bad.error is TsigError.BADTIME:  # the time of the request, so that it is believed; ours beside it
+    if bad.error is TsigError.BADTIME:  # the time of the request, so that it is believed; ours next to it
         tsig = tsig._replace(other=now_s.to_bytes(6, "big"))
     if bad.key is None:
         return _append(answer, tsig)

@@ -1,8 +1,9 @@
-"""Files that another account may have put where they are, opened so that they harm nobody.
+"""Files that another account may have put where they are, opened so that they harm no one.
 
 Invariants: no link is followed; nothing waits, as a FIFO would; only a regular file is opened, and no more of it read
 than the caller says.
-Absent on purpose: a mapping.  A file that its owner cuts short ends whoever has it mapped (SIGBUS): it is read instead.
+Absent on purpose: a mapping.  A file that its owner cuts short kills a process that has it mapped (SIGBUS): it is read
+instead.
 Source: open(2), mmap(2).
 """
 

@@ -1,6 +1,6 @@
 """SipHash-2-4: 128 bits for the keyed digest of a confidential name, 64 bits for a DNS server cookie.
 
-SipHash-1-3 for hash tables, whose hashes nobody sees: as Linux (hsiphash), Rust and Python have it there.
+SipHash-1-3 for hash tables, whose hashes no one sees: as Linux (hsiphash), Rust and Python have it there.
 
 It is our own implementation as it runs inside the nogil loops; the tests compare it with OpenSSL's.
 Source: Aumasson and Bernstein, SipHash: a fast short-input PRF (2012), and the authors' 128-bit variant.

@@ -4,7 +4,7 @@
     refresh() → an upstream is asked for the cache alone
     receive_answer() → another upstream is asked, or the answer is cached and written over each waiting client's query
         truncated → the same upstream is asked over a stream; without an answer there, clients get the truncated one
-        other letters than were sent, or too many wrong answers → over the stream, too: somebody may be guessing
+        other letters than were sent, or too many wrong answers → over the stream, too: someone may be guessing
     run_timers() → an unanswered query goes to another upstream; late clients get a stale answer, at last SERVFAIL
 
 A stream is a datagram socket to a local process that carries each query over TCP or TLS.  It returns the answer, or the
@@ -165,9 +165,10 @@ cdef bint _retry_over_stream(Loop* l, PendingQuery* p) noexcept nogil:
 
 
 cdef void _ask_unforgeably(Loop* l, PendingQuery* p) noexcept nogil:
-    """Ask over the stream instead, where nobody can answer who does not see the query; without one, anew.
+    """Ask over the stream instead, where no one can answer who does not see the query; without one, again.
 
-    RFC 5452 §9.3 has that after too many wrong answers.  A client whose upstream is silent there is told to use TCP."""
+    RFC 5452 §9.3 has that after too many wrong answers.  A client whose upstream is silent there is asked to use
+    TCP."""
     if p.tc_flags[0] == 0:
         p.tc_flags[0] = QR_OCTET2 | (p.query[2] & RD_OCTET2)
         p.tc_flags[1] = RA_OCTET3

@@ -99,7 +99,7 @@ cdef uint64_t hash_query(const uint64_t* key, const Question* q) noexcept nogil:
     """Hash what an upstream's answer depends on: name, type, class, DO and CD.
 
     key   two secret words, so that no client can choose questions of one hash
-    Cost: one SipHash-2-4, about 20 ns; not 1-3, as queries that wait are told apart by it alone."""
+    Cost: one SipHash-2-4, about 20 ns; not 1-3, as queries that wait are distinguished by it alone."""
     cdef uint64_t what = (<uint64_t>q.qtype << 16) | q.qclass
     if q.do_bit:
         what |= <uint64_t>1 << 32

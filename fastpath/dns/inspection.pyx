@@ -2,15 +2,15 @@
 
     plain addresses? deliver → read every target → is one listed at all? if not, deliver → judge them along the chain
 
-Targets are those of CNAME and DNAME and the TargetName of SVCB and HTTPS, whatever their owner.  The owner of a record
-that does not belong to the question's chain is a target, too: a client might believe what it says of that name.
+Targets are those of CNAME and DNAME and the TargetName of SVCB and HTTPS, regardless of their owner.  The owner of a
+record that does not belong to the question's chain is a target, too: a client might believe what it says of that name.
 Where any list holds addresses, those of A and AAAA and the address hints of SVCB and HTTPS are targets, too, by the
 name that stands for each (see fastpath/wire/address.pyx); so are IPv4 addresses within those of NAT64 and 6to4.  A
 blocked target blocks the answer, with its own decision: action, list, rule and data are those of the target.
 
 Precedence (semantics §3, RPZ draft §5.1 on chain position, §5.2 on the order of zones):
   - Of several blocked targets the strongest tier decides: a CSAM target behind a category's is answered as CSAM is.
-    Within a tier the first in the answer does, whatever the order of their lists.
+    Within a tier the first in the answer does, regardless of the order of their lists.
   - A name that a rule let through, or sent to a target of its own, opens what its aliases lead to, for tiers no
     stronger than that rule's own.  The help corridor opens all but CSAM and orders; an exception of the security tier
     opens the security tier.  An exception of another tier silences its own list for its own name, as in decide(), and

@@ -27,7 +27,7 @@ cdef struct Question:
     uint8_t wants_padding       # RFC 7830
     uint8_t wants_structure     # structured errors, see OPTION_SDE
     uint8_t wants_nsid          # RFC 5001
-    uint8_t nsid_n              # octets at `nsid`: what the answer tells of this server, set by the caller
+    uint8_t nsid_n              # octets at `nsid`: what the answer says of this server, set by the caller
     const uint8_t* nsid
     uint8_t is_encrypted        # set by the caller, which knows the transport
     uint8_t cookie_n            # octets of `cookie`: 0, 8 or 16 to 40; 24 once check_cookie() has written ours

@@ -2,7 +2,7 @@
 
 Invariants: a question that came back OK lies whole inside the message, and so does every option that is noted.  A
 status other than OK says what to answer.  Of several cookies the first counts, of several device ids the last: a
-forwarder puts its own behind those that the device itself sent.  Ids of several kinds name no device: nobody knows
+forwarder puts its own behind those that the device itself sent.  Ids of several kinds name no device: no one knows
 which of them is the forwarder's.
 Absent on purpose: compression pointers in a question, client subnets (edns.pyx says why), and any judgement of an
 option.
@@ -26,7 +26,7 @@ from fastpath.wire.name cimport Name, name_from_wire
 cdef Status parse_query(const uint8_t* msg, size_t n, Question* out) noexcept nogil:
     """Parse the one question of a query, and its OPT.
 
-    out        id and flags are valid where n >= 12, whatever the status
+    out        id and flags are valid where n >= 12, regardless of the status
     NOT_THIS   a response, never to be answered
     MALFORMED  to be answered with write_refusal() and out.rcode: NOTIMP for another opcode, BADVERS for another EDNS
                version, NOERROR for a query that only asks for a cookie (RFC 7873 §5.4), FORMERR for all else: too short

@@ -5,7 +5,7 @@
 
 Invariants: no allocation.  The answer is written over the query.  The decision comes before the cache, and a cached
 answer is inspected again.  Only a blocked query is recorded; a list of action SHADOW counts what it would block.  A
-message that is itself a response is never answered, so that two servers cannot answer each other for ever.
+message that is itself a response is never answered, so that two servers cannot answer each other forever.
 Source: RFC 1035 §4.1, RFC 8906 §3 (silence is the worst answer), RFC 8482 (ANY), RFC 5358 (no open resolvers).
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t

@@ -50,7 +50,7 @@ cdef struct SpecialName:
 cdef struct Specials:           # constant once made: any number of loops may read it
     uint16_t slots[SPECIAL_SLOTS]       # by hash: 1 + index of SpecialName; 0: free
     SpecialName names[MAX_SPECIALS]
-    SpecialTarget targets[TARGET_ROWS]  # 0 is none
+    SpecialTarget targets[TARGET_ROWS]  # 0: no target
     uint32_t n_names
     uint32_t n_targets          # 0 included
     uint32_t n_resolvers

@@ -215,7 +215,7 @@ cdef bint _is_data_sound(const Reading* r, uint16_t kind, size_t at, size_t n) n
 
 
 cdef void _settle(const Reading* r, Lifespan* out) noexcept nogil:
-    """Set the lifetime; an answer without one (no SOA, REFUSED and the like) is not cached."""
+    """Set the lifetime; an answer without one (no SOA, REFUSED and similar types) is not cached."""
     out.most_s = MOST_S
     out.n_places = r.n_places
     if TYPE_TKEY <= r.q.qtype <= TYPE_AXFR or r.q.qtype == TYPE_OPT:

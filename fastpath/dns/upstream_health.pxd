@@ -12,7 +12,7 @@ cdef struct Upstream:
     int64_t probe_rtt_ns        # smoothed, of probes alone; 0: none yet
     uint32_t n_unanswered       # queries since the last answer
     uint8_t is_down
-    uint8_t is_over_tls         # set by the caller: nobody can forge its answers
+    uint8_t is_over_tls         # set by the caller: no one can forge its answers
     uint8_t is_silent           # its last probe was not answered in time
     uint8_t n_other_case        # answers in a row whose question had other letters than were sent
     int64_t no_case_until_ns    # monotonic: it does not keep the case of letters, and gets them in lower case

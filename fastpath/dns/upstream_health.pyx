@@ -6,8 +6,8 @@
 Speed is compared by probes alone, the same small query to every upstream.  Other answers of the chosen upstream include
 its own recursion, so that it would look slow for being used.
 
-Invariants: an upstream that has just answered is up, whatever the answer.  One that is down is asked only where none is
-up, and probed until it answers.  Where none is up, the choice stays.
+Invariants: an upstream that has just answered is up, regardless of the answer.  One that is down is asked only where
+none is up, and probed until it answers.  Where none is up, the choice stays.
 Source: RFC 6298 §2 (smoothed time and its variation).
 Cost: a few additions an answer.
 """
@@ -99,7 +99,7 @@ cdef void choose_upstream(Pool* p) noexcept nogil:
 
 
 cdef bint is_known_dead(const Pool* p) noexcept nogil:
-    """Whether there is nobody to ask: every upstream is out of reach, or down and silent to its last probe, too."""
+    """Whether there is no one to ask: every upstream is out of reach, or down and silent to its last probe, too."""
     cdef uint32_t i
     for i in range(p.n):
         if (p.connected >> i) & 1 and not (p.upstreams[i].is_down and p.upstreams[i].is_silent):

@@ -4,10 +4,10 @@ Invariants: a flow is in exactly one of three lists: live without octets, live w
 or evicted).  Memory is only taken from a flow that holds some: who has sent nothing yet loses nothing by it. A new flow
 takes a record that was never used, then the one spent for longest, then the live one silent for longest. Each
 subscriber has an account of its own, so that none pays for another, as long as one of N_PLACES is free. A subscriber
-whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, whoever holds most of
-it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S holds no
-memory.
-A connection of QUIC is found by its connection ID, whatever its addresses and ports; TCP's by those.
+whose flows hold its whole share loses its own flow silent for longest.  Where all memory is held, the one that holds
+most of it loses: a large piece is taken from a flow whose payer holds most large ones.  A flow silent for IDLE_S holds
+no memory.
+A connection of QUIC is found by its connection ID, regardless of its addresses and ports; TCP's by those.
 Absent on purpose: I/O.   Source: rule R8.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -226,7 +226,8 @@ cdef void _evict(FlowTable* t, uint32_t i, int64_t now_s) noexcept nogil:
     """Evict a live flow; its record is the first to be reused, but where it says what marks may not say yet.
 
     One with unjudged octets stays in it, decided: what was forwarded and not judged is not completed by what follows,
-    whatever the kernel knows of it (E12).  So does one that was judged just now: the mark of packets that were queued
+    regardless of what the kernel knows of it (E12).  So does one that was judged just now: the mark of packets that
+    were queued
     before is older.  Its record outlives them, as there are more records than packets in the kernel's queue."""
     cdef Flow* f = &t.flows[i]
     t.evicted += now_s - f.used_s <= IDLE_S
@@ -403,7 +404,7 @@ cdef bint make_room(FlowTable* t, Flow* f, uint32_t octets) noexcept nogil:
 
 
 cdef bint make_huge(FlowTable* t, Flow* f) noexcept nogil:
-    """Give the flow a huge window, where its payer has few of them and one is left: nobody loses anything for it."""
+    """Give the flow a huge window, where its payer has few of them and one is left: no one loses anything for it."""
     cdef Window before = f.w
     if f.w.room == HUGE_OCTETS or t.payers[f.payer].n_huge >= MOST_HUGE or not widen(&t.memory, &f.w, HUGE_OCTETS):
         return False

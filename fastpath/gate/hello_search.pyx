@@ -1,7 +1,7 @@
 """Search for hellos in a TLS stream whose beginning is not known: a hello may begin at any offset, in any piece.
 
 A stream that the kernel tracks is searched up to a full window, and until its server has acknowledged what came.  With
-asymmetric routing nothing ever shows that no other hello follows: there each octet is searched as it comes, in whatever
+asymmetric routing nothing ever shows that no other hello follows: there each octet is searched as it comes, in any
 order, as long as the flow lives.
 
 Invariants: octets that may be the beginning of a hello stay unjudged (Flow.next).  In a stream that is searched as it

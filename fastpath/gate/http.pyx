@@ -91,7 +91,7 @@ cdef Verdict judge_http(Gate* g, Turn* t) noexcept nogil:
 cdef bint _is_lost_before(Gate* g, Turn* t) noexcept nogil:
     """Whether octets before the window are to be blocked: those that were there may have been a decoy's.
 
-    In a flow that was resumed nobody has judged them, and its server may not have them yet.  Where the server is not
+    In a flow that was resumed no one has judged them, and its server may not have them yet.  Where the server is not
     seen, its client's word has moved the window, and the policy decides."""
     if t.is_untracked:
         return undecidable(g, t, CNT_GATE_TOO_BIG) == BLOCK
@@ -177,7 +177,7 @@ cdef bint _skip_blanks(Flow* f) noexcept nogil:
 
 
 cdef bint _ends_head(const uint8_t* data, size_t n) noexcept nogil:
-    """Whether every server reads the end of a head at the end of these octets: to Waitress LF LF is none."""
+    """Whether every server reads the end of a head at the end of these octets: to Waitress LF LF is no end."""
     return n >= 4 and memcmp(data + n - 4, b"\r\n\r\n", 4) == 0
 
 

@@ -240,7 +240,7 @@ cdef Verdict _judge_target(Gate* g, Turn* t, const Host* host, const Piece* targ
 cdef Verdict _judge_without_target(Gate* g, Turn* t, const Host* host, uint8_t* shadow, Decision* d) noexcept nogil:
     """Judge a host whose target is not known.   TOO_LONG: it has listed URLs"""
     cdef Piece nobodys
-    nobodys.at = <const uint8_t*>b"/\x01"     # a path that nobody lists
+    nobodys.at = <const uint8_t*>b"/\x01"     # a path that no one lists
     nobodys.n = 2
     if _judge_reading(g, t, host, 0, &nobodys, shadow, d) == BLOCK:
         return BLOCK

@@ -134,7 +134,7 @@ cdef Verdict _begin_at_syn_ack(Gate* g, Turn* t, const PacketView* client) noexc
 
     The kernel queues such a packet where its client has sent a SYN since anything of it was judged, and only from the
     interface that leads to the server.  Sent again, it comes behind octets that belong to the stream: they stay.  Where
-    an earlier one came to no gate, nobody knows which of those octets the server has: they are blocked.
+    an earlier one came to no gate, no one knows which of those octets the server has: they are blocked.
 
     A server that keeps nothing of a SYN (SYN cookies) begins where its client answers: at this SYN, or at an earlier
     one, if nothing proves that it has begun there before."""
@@ -229,7 +229,7 @@ cdef bint _is_elsewhere(Gate* g, const Turn* t) noexcept nogil:
 
 
 cdef bint _answers_earlier(const Turn* t) noexcept nogil:
-    """Whether a segment answers another SYN/ACK than the one at which its stream has begun anew."""
+    """Whether a segment answers another SYN/ACK than the one at which its stream has begun again."""
     return t.f.is_isn_known == ANEW and <uint32_t>(t.p.ack - t.f.heard) >= <uint32_t>NEAR_NUMBERS
 
 
@@ -283,7 +283,7 @@ cdef Verdict _judge_syn(Gate* g, Turn* t) noexcept nogil:
     What it sends until its server answers is the old connection's or the new one's: it waits for the SYN/ACK.  So does
     what follows a SYN that comes once more behind octets of its stream, as of a device that was started again and
     counts from the same number.  A server that has those octets says that it goes on; one that has forgotten them
-    begins anew."""
+    begins again."""
     cdef bint is_spoken = t.state == ALLOWED_SPOKEN or t.state == PARTIAL_SPOKEN
     if t.is_untracked:
         return GO_ON
@@ -432,7 +432,7 @@ cdef bint _find_place(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef bint _has_begun_anew(const Turn* t) noexcept nogil:
-    """Whether the kernel has forgotten what it knew when this flow was judged last: its client has begun anew.
+    """Whether the kernel has forgotten what it knew when this flow was judged last: its client has begun again.
 
     A mark advances as long as its connection lives, and packets come here in the order in which they were queued.  What
     was blocked begins with a SYN/ACK alone: the server may still have octets of it that were not judged."""

@@ -7,8 +7,8 @@ to end exactly the connections that a change closes: which categories match the 
 three labels as keyed hashes.  The gate writes them with the verdict that allows the name.
 
 Invariants: what the help corridor allows has no label, so no change of a rule ends it.  What was allowed although it
-could not be judged has the category *undecidable*, and no hashes where it has no name.  A hash is of no use to whoever
-has not the key of this box.  A label says more than is so, never less: more names than one are SEVERAL, which every
+could not be judged has the category *undecidable*, and no hashes where it has no name.  A hash is of no use to anyone
+who has not the key of this box.  A label says more than is so, never less: more names than one are SEVERAL, which every
 name is taken to match, and more categories than fit are MORE, which every category is.
 Absent on purpose: NFQA_CT, which carries a label with a verdict: the kernel may be built without it.  A message of its
 own costs 0.5 µs, for each hello.

@@ -205,7 +205,7 @@ def maxlen_message(int queue, unsigned int maxlen):
 
 
 def wake_message():
-    """A request for nothing but its acknowledgement: it wakes whoever waits at the queue's socket."""
+    """A request for nothing but its acknowledgement: it wakes anyone who waits at the queue's socket."""
     return struct.pack("=IHHII", NLMSG_HEADER, 1, 5, 0, 0)      # NLMSG_NOOP; 5: REQUEST | ACK
 
 

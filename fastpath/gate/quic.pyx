@@ -84,8 +84,8 @@ cdef Verdict judge_datagram(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict _judge_several(Gate* g, Turn* t) noexcept nogil:
     """Judge every Initial of a packet that may be several datagrams, which a later device takes apart (UDP_SEGMENT).
 
-    All but the last are of one size, which is not told: where one has an Initial, the second begins behind the least
-    octets of one, at any octet.  One that was judged before changes nothing."""
+    All but the last are of one size, which is not disclosed: where one has an Initial, the second begins behind the
+    least octets of one, at any octet.  One that was judged before changes nothing."""
     cdef Cursor c
     cdef QuicPacket q
     cdef Verdict verdict = GO_ON
@@ -104,7 +104,7 @@ cdef Verdict _judge_several(Gate* g, Turn* t) noexcept nogil:
 
 
 cdef inline bint _is_read(const uint8_t* at) noexcept nogil:
-    """Whether a version of QUIC stands here that is read."""
+    """Whether a version of QUIC is here that is read."""
     cdef uint32_t version = <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | at[3]
     return version == QUIC_V1 or version == QUIC_V2 or version == <uint32_t>QUIC_DRAFT_29
 
@@ -376,8 +376,8 @@ cdef void _take_as_known(const Flow* f, uint64_t offset, uint8_t* data, size_t n
     its key shares and transport parameters.
 
     A client whose version a server does not speak says another hello in another version, under the same connection ID
-    (RFC 9368 §2.1; aioquic).  Every other octet is compared: so whatever a server takes of the two, it reads the same
-    extensions with the same names."""
+    (RFC 9368 §2.1; aioquic).  Every other octet is compared: so no matter which of the two a server takes, it reads the
+    same extensions with the same names."""
     cdef const Window* w = &f.w
     cdef uint32_t at, end, size
     cdef uint16_t kind

@@ -109,7 +109,7 @@ cdef struct Turn:               # one packet, its flow and its stream position
     uint8_t state               # FlowState, as the kernel had it
     uint8_t is_untracked        # the kernel has no state of it: the flow has, and nothing proves what a server says
     uint8_t is_reply            # the other end has begun its entry, or it is a packet that the gate has asked for
-    uint8_t is_asking           # the server's next packets matter, whatever asks_server() says
+    uint8_t is_asking           # the server's next packets matter, regardless of what asks_server() says
     uint32_t quic_version       # of the hello being judged; 0: not QUIC
     int64_t at                  # stream position of its payload
     int64_t edge                # first stream position that the server cannot have received

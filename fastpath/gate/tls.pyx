@@ -145,7 +145,8 @@ cdef Verdict _beyond_proven(Gate* g, Turn* t) noexcept nogil:
 cdef Verdict judge_server_hello(Turn* t) noexcept nogil:
     """Read what a server says to a hello with early data.   RELEASE: no other hello can follow.  GO_ON: one may.
 
-    Only the packet with the first octets counts; whoever cuts a ServerHello in pieces keeps the connection queued."""
+    Only the packet with the first octets counts; anyone who cuts a ServerHello in pieces keeps the connection
+    queued."""
     cdef const uint8_t* octets = t.p.payload
     if t.p.payload_n == 0 or t.p.seq != t.f.heard:
         return GO_ON

@@ -63,7 +63,7 @@ cdef object open_unfinished(Unfinished* u, uint8_t[::1] memory):
 # -- connections -------------------------------------------------------------------------------------------------------
 
 cdef bint remember(Unfinished* u, uint64_t connection, Recollection what, int64_t now_s) noexcept nogil:
-    """Remember a connection from now on.   True: one was forgotten for it before its time, or it was not remembered"""
+    """Remember a connection from now on.   True: one was forgotten for it early, or it was not remembered"""
     cdef bint has_lost = False
     _keep(u, connection, what, now_s, &has_lost)
     return has_lost

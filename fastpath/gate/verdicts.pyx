@@ -163,7 +163,7 @@ cdef bint is_shut(const Gate* g) noexcept nogil:
 
 
 cdef bint is_counted(Gate* g, const Turn* t, uint8_t channel) noexcept nogil:
-    """Whether a block counts.   False: anyone may have written the packet, as nobody saw a handshake.
+    """Whether a block counts.   False: anyone may have written the packet, as no one saw a handshake.
 
     So is a name over QUIC: its client goes on over TCP, where it counts.  To a listed address there is never more than
     a SYN or datagrams: they count, for no subscriber (destination.pyx).  A tap's blocks are no blocks."""

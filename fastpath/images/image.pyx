@@ -3,7 +3,7 @@
 Invariants: after open_image() every section lies inside the mapping, on a 64-octet border, and the checksum has covered
 the whole file.  The mapping lives as long as the Image; a file replaced by rename stays readable through it.
 A file whose writer is not trusted with this process is copied before it is checked, and not mapped: what is cut short
-in place would end whoever reads it (SIGBUS), and what is changed there would be served unchecked.
+in place would end anyone who reads it (SIGBUS), and what is changed there would be served unchecked.
 Absent on purpose: any way to write.  Writers are image_writer.pyx, key_writer.pyx and people/policy_writer.pyx.
 """
 import mmap

@@ -6,7 +6,7 @@
 
 A sealed image holds the salt and a check, so a stolen one without the key of the box can be searched for nothing: not
 even whether a hash is there can be computed.  An image with a key of 16 octets is not sealed: it holds its key, and is
-for lists that whoever has the image may read.
+for lists that anyone who has the image may read.
 Source: HMAC-SHA256 (RFC 2104) as the key derivation.
 """
 

@@ -171,7 +171,8 @@ cdef class KeyBuilder:
         return bytes(octets)
 
     cdef const DigestRow* digest_rows(self, bytes rows, int list) except NULL:
-        """The rows that another builder's digests() gave.   Raises ValueError for what are none, or of no such list."""
+        """The rows that another builder's digests() gave.   Raises ValueError for those that are not digests, or of no
+        such list."""
         cdef const DigestRow* first = <const DigestRow*><const char*>rows
         cdef size_t i
         if len(rows) % sizeof(DigestRow):

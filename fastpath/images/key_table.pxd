@@ -54,7 +54,7 @@ cdef enum:
 
 cdef struct KeyTable:
     uint64_t key[KEY_WORDS]     # see image_key.py
-    bint hides_digests          # keys that are stored as digests are found by nobody
+    bint hides_digests          # keys that are stored as digests are found by no one
     const uint64_t* bloom
     uint64_t n_bloom            # words; 0 only in an empty table
     const uint64_t* lines

@@ -73,7 +73,7 @@ cdef void _verify(const KeyTable* t, uint64_t line, int slot, const uint8_t* oct
         slot -= 1
     if record == NULL:
         return
-    # Else the time of an answer tells which kind of list holds the name: a plain key is hashed, too (50 ns for a name
+    # Else the time of an answer shows which kind of list holds the name: a plain key is hashed, too (50 ns for a name
     # held), as many octets of either's record are read, which may lie in one more cache line, and both are compared,
     # the record with itself for the other kind.
     siphash128(t.key + 2, octets, n, digest)

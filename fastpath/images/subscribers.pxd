@@ -17,7 +17,7 @@ cdef struct SubscribersView:
 
 
 cdef struct Run:            # addresses in a row that have one holder
-    uint32_t subscriber     # NO_SUBSCRIBER: nobody
+    uint32_t subscriber     # NO_SUBSCRIBER: no one
     uint64_t last_hi        # of the last address; 0 for IPv4
     uint64_t last_lo
 

@@ -1,7 +1,7 @@
 """Address to subscriber: binary search in sorted ranges, level by level, the youngest first.
 
 The levels of the lines come first, those of the sessions below them: an address that the operator has given to a line
-is that line's, whoever claims it in a session.
+is that line's, no matter who claims it in a session.
 
 A device that identifies itself by a token is in the same ranges, at device_address().  That is a multicast address,
 which no packet may come from, with 120 bits of a hash, so that an image does not reveal the token.
@@ -91,7 +91,7 @@ cdef inline uint32_t _find6(const SubscribersView* v, const uint8_t* addr) noexc
 
 
 cdef uint32_t _find_in(const SubscribersView* levels, int n, const uint8_t* addr, uint8_t ip_version) noexcept nogil:
-    """What the youngest of `n` levels says that says anything; NOT_HERE, UNASSIGNED: nobody."""
+    """What the youngest of `n` levels says that says anything; NOT_HERE, UNASSIGNED: no one."""
     cdef uint32_t found = NOT_HERE
     cdef int i
     for i in range(n):

@@ -344,7 +344,7 @@ cdef class TableSet:
             lists[d.shadow] if d.shadow != NO_LIST else None)
 
     def matches(self, wire: bytes) -> list[values.Match]:
-        """Find every entry that applies to the name, longest suffix first, whatever the policy."""
+        """Find every entry that applies to the name, longest suffix first, regardless of the policy."""
         cdef Name name
         cdef Hits hits
         _name(wire, &name)

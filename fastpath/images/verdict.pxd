@@ -95,5 +95,5 @@ cdef struct Decision:
 
 
 cdef inline bint has_rule(const Decision* d) noexcept nogil:
-    """Whether a rule decided that may be told: an entry of a list, or a name of the household."""
+    """Whether a rule decided that may be disclosed: an entry of a list, or a name of the household."""
     return (d.list != NO_LIST and not d.confidential) or d.tier == T_ALLOWED or d.tier == T_DENIED

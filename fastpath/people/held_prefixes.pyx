@@ -6,7 +6,7 @@ the group of profiles that lock and unlock together (parental.policy.locks), and
 Prefixes leave here in columns, too: by (version, length) their first addresses in network order, one behind the other,
 as netlink wants them.  Spans are pairs [first, end) in network order; an end behind the last address is zero.
 
-Invariants: a prefix stands here once; a change that raises has changed nothing.
+Invariants: a prefix is here once; a change that raises has changed nothing.
 Cost: 42 octets a prefix.  A pass over a million costs a millisecond or two, and every method is a few passes; none is
 slower for what has changed before.
 """
@@ -133,7 +133,7 @@ cdef object _merge(PrefixColumns* c, const PrefixRows* new, const Numbers* chang
         for i in range(c.n_gone):
             k = find(&to, c.gone[i].first, c.gone[i].length)
             if k < n:
-                to.sent[k] = True   # held again, and the kernel was not told that it had gone
+                to.sent[k] = True   # held again, and the kernel was not informed that it had gone
             else:
                 push_row(&gone, c.gone[i].first, c.gone[i].length, 0)
     except MemoryError:

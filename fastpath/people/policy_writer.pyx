@@ -31,7 +31,8 @@ class ProfileSpec(NamedTuple):
     safe_search          0 off, 1 moderate, 2 strict
     has_canaries         answer canary domains, so that devices keep using this resolver
     youtube              as safe_search
-    soft                 intervals beside those of `closed`: (start minute of the week, minutes, what stays open)
+    soft                 intervals in addition to those of `closed`: (start minute of the week, minutes, what stays
+    open)
     spans                (from, until, LockBits that it closes, LockBits that it opens): unix seconds, one of them 0
     allowed, denied      the household's names in wire form, at most HOUSEHOLD_NAME_LABELS labels each"""
 

@@ -23,7 +23,7 @@ MANIFEST_OCTETS = 1 << 16
 
 
 def open_sessions(manifest, known=(), owners=None) -> list:
-    """Open the levels of sessions that a manifest names: {"base": FILE|null, "delta": …, "young": …}, beside it.
+    """Open the levels of sessions that a manifest names: {"base": FILE|null, "delta": …, "young": …}, next to it.
 
     known, owners   as of TableSet.open().   Raises BadImage, also for an invalid manifest; OSError."""
     folder = os.path.dirname(os.path.abspath(manifest))

@@ -1,7 +1,7 @@
 """Writer of the subscribers image: prefixes that may lie in each other become ranges without gaps.
 
-Invariants: equal prefixes give equal bytes, whatever their order, in the layout of layout.pxd.
-Cost: 40 octets a prefix beside what holds them, freed at the end; a million in half a second.
+Invariants: equal prefixes give equal bytes, regardless of their order, in the layout of layout.pxd.
+Cost: 40 octets a prefix in addition to what holds them, freed at the end; a million in half a second.
 """
 import ipaddress
 

@@ -4,7 +4,7 @@ Equal records of one second are one row with a count, as the ledger keeps them. 
 subscriber, its kind and its count.  A kind is all else that a record says; only kinds become objects.
 
 Invariants: the process that wrote the segment is not trusted.  What is no record (its channel, action, reason, list or
-rule is none, its time is before 1970, or a generation is more than a database holds) is passed over slot by slot and
+rule is unknown, its time is before 1970, or a generation is more than a database holds) is passed over slot by slot and
 counted as damaged, so that it holds up no record behind it; so are the zeros that a power cut leaves of records which
 the disk has not got.
 Absent on purpose: a mapping of the file, which its owner could cut under the reader (SIGBUS).
@@ -59,7 +59,7 @@ cdef struct Fold:
     const uint8_t* data         # of slots
     size_t octets
     size_t at                   # octets that are done
-    uint64_t key[2]             # of the tables: whoever writes records cannot choose their places
+    uint64_t key[2]             # of the tables: who writes records cannot choose their places
     uint32_t mask               # of the tables' size; never more than half full
     uint32_t* rows_by_hash      # number of a row + 1; 0: free
     uint32_t* kinds_by_hash

@@ -9,7 +9,7 @@ Blocks of a confidential list are counted here and leave no other trace (semanti
 are those of action SHADOW (what they would have blocked) and of category bypass (what the gate has met).  They have
 words of their own: a list gets another number with a new configuration, and an allowed name must never count as a CSAM
 block.
-A class has its name beside its count, because another fingerprint file may number the classes differently.
+A class has its name in addition to its count, because another fingerprint file may number the classes differently.
 
 Invariants: a counter only rises; a worker that is started again continues from its last value.  For a class this holds
 while the class exists: one that is removed and added later starts at 0.

@@ -114,7 +114,7 @@ cdef void _note(Shared* s, const Tables* t, const Name* name, const Url* url, co
     cdef bint has_room
     memset(<uint8_t*>&record + octets, 0, n_slots * SLOT_OCTETS - octets)
     # A block of a confidential list takes the same steps, up to the place of the next record, where it writes the zeros
-    # that are there: else the time of an answer tells which kind of list has blocked.
+    # that are there: else the time of an answer shows which kind of list has blocked.
     for i in range(n_slots * SLOT_WORDS):
         record.words[i] &= kept
     has_room = _has_room(s)
@@ -201,7 +201,7 @@ cdef object _new_segment(str path):
     cdef str unfinished = path + ".new"
     descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        os.fchmod(descriptor, 0o660)        # whoever empties it is of its group, whatever the umask
+        os.fchmod(descriptor, 0o660)        # anyone who empties it is of its group, regardless of the umask
         os.posix_fallocate(descriptor, 0, size)
         os.pwrite(descriptor, MAGIC, 0)
         mapping = mmap.mmap(descriptor, size)
@@ -272,7 +272,8 @@ def remove_segment(path: str | os.PathLike[str]) -> None:
 
 
 def _open_segment(path: str | os.PathLike[str], flags: int):
-    """Open a segment, whatever its folder's owner may have put there: no link, nothing that waits, no other file."""
+    """Open a segment, no matter what its folder's owner may have put there: no link, nothing that waits, no other
+    file."""
     file = open_foreign(path, flags)
     head = os.pread(file.fileno(), 16, 0)
     if len(head) < 16 or head[:8] != MAGIC:

@@ -273,7 +273,7 @@ cdef size_t other_octets_in_body(const uint8_t* data, size_t n, bint* is_marked,
     """As other_octets(), for lines of parse_body_head().
 
     is_marked   the line is whole, and a request to some server
-    line_is     in, out: a LineState.  Whoever takes any octets for a method takes three words"""
+    line_is     in, out: a LineState.  Anyone who takes any octets for a method takes three words"""
     cdef RequestHead head
     cdef RequestLine read
     cdef Span line, rest, word
@@ -406,7 +406,7 @@ def request_head(data: bytes) -> Head | None:
 
 
 def marked_head(data: bytes) -> Head | None:
-    """As request_head(), for a line with `HTTP/` in it whatever its first octets are."""
+    """As request_head(), for a line with `HTTP/` in it no matter what its first octets are."""
     cdef RequestHead head
     cdef Status status = parse_marked_head(data, len(data), &head)
     return _value(&head, status)

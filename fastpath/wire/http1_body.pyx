@@ -61,7 +61,7 @@ cdef int64_t body_octets(const uint8_t* head, size_t n, bint* is_sure, bint* is_
 
 
 cdef bint _take_line(Text* rest, Text* line) noexcept nogil:
-    """Take a line that ends with CR LF and has no other control octet but tabs.   False: it is none."""
+    """Take a line that ends with CR LF and has no other control octet but tabs.   False: it is not such a line."""
     cdef const uint8_t* at
     cdef const uint8_t* lf = <const uint8_t*>memchr(rest.at, LF, <size_t>(rest.end - rest.at))
     if lf == NULL or lf == rest.at or lf[-1] != CR:
@@ -96,7 +96,7 @@ cdef bint _has_body_everywhere(const Text* line) noexcept nogil:
 
 
 cdef int64_t _length_in(const Text* line) noexcept nogil:
-    """The Content-Length in a header line; NO_LENGTH: another field; CHUNKED: written as everybody writes it.
+    """The Content-Length in a header line; NO_LENGTH: another field; CHUNKED: written as everyone writes it.
 
     NOT_ALIKE: a length or coding to some servers."""
     cdef Text name, value
@@ -129,7 +129,7 @@ cdef bint _is_like(const Text* name, const char* lower, size_t n) noexcept nogil
 
 
 cdef int64_t _plain_number(const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """The decimal number between blanks, written as everybody writes it; else NOT_ALIKE."""
+    """The decimal number between blanks, written as everyone writes it; else NOT_ALIKE."""
     cdef int64_t value = 0
     cdef int digits = 0
     cdef const uint8_t* first

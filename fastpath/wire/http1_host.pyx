@@ -135,7 +135,7 @@ cdef void _keep_host(const Span* text, bint is_part, RequestHead* out) noexcept 
 
 
 def hosts_in(value: bytes) -> list[bytes]:
-    """A value, and the names in it where it is none; at most HEAD_HOSTS."""
+    """A value, and the names in it where it is not one; at most HEAD_HOSTS."""
     cdef RequestHead head
     memset(&head, 0, sizeof(RequestHead))
     cdef const uint8_t* at = value

@@ -121,7 +121,7 @@ cdef int _weight(Cursor* parameters) noexcept nogil:
 
 
 cdef int _thousandths(Cursor* c) noexcept nogil:
-    """A weight of at most three digits behind the point: 0 to 1.   0 where it is none."""
+    """A weight of at most three digits behind the point: 0 to 1.   0 where it is not one."""
     cdef int weight, digit
     cdef int place = 100
     if c.at == c.end or c.at[0] != 48 and c.at[0] != 49:

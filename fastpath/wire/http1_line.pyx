@@ -133,7 +133,7 @@ cdef void _keep_target(const Span* target, RequestHead* out) noexcept nogil:
 
 
 cdef const uint8_t* mark_in(const Span* line) noexcept nogil:
-    """`HTTP/` in the line; NULL: it is not there."""
+    """`HTTP/` in the line; NULL: it is missing."""
     cdef Span found
     found.end = line.at
     while found.end < line.end:

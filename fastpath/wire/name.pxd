@@ -37,7 +37,7 @@ cdef inline void begin_name(Name* out) noexcept nogil:
 
 
 cdef inline void end_name(Name* out, size_t used, uint8_t labels) noexcept nogil:
-    """Put the root, and zeros for whoever reads past it, behind the `used` octets and `labels`."""
+    """Put the root, and zeros for anyone who reads past it, behind the `used` octets and `labels`."""
     memset(out.wire + used, 0, NAME_SLACK)
     out.n = <uint8_t>(used + 1)
     out.n_labels = labels

@@ -75,7 +75,7 @@ cdef Status name_from_text(const uint8_t* text, size_t n, Name* out) noexcept no
 cdef Status name_from_host(const uint8_t* text, size_t n, Name* out) noexcept nogil:
     """Parse the name in an SNI or a Host value: userinfo, port and one trailing dot are removed.
 
-    NOT_THIS: an IPv4 (any of WHATWG's forms) or IPv6 literal.  Whatever stands behind the first ':' is taken for the
+    NOT_THIS: an IPv4 (any of WHATWG's forms) or IPv6 literal.  All that is behind the first ':' is taken for the
     port, as servers do that never look at it."""
     cdef size_t i
     cdef const uint8_t* colon

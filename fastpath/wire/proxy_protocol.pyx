@@ -56,7 +56,7 @@ cdef Status read_header(const uint8_t* msg, size_t n, ProxyHeader* out) noexcept
         return TOO_BIG
     out.after = <size_t>HEAD + n_rest
     out.ip_version = 0
-    if command == LOCAL:        # whatever it holds is to be skipped
+    if command == LOCAL:        # all that it holds is to be skipped
         return OK if n >= out.after else NEED_MORE
     n_address = _address_octets(family)
     if n_address == NO_FAMILY or n_rest < n_address:

@@ -131,7 +131,7 @@ cdef Status _record(const uint8_t* data, size_t n, bint is_later, Record* out) n
         return NEED_MORE
     if major != 3 and not is_later:
         return NOT_THIS
-    # E35: the minor version is whatever the client likes
+    # E35: the minor version is what the client chooses
     if skip(&c, 1) != OK or take_u16(&c, &out.n) != OK:
         return NEED_MORE
     if out.n > RECORD_OCTETS:

@@ -13,7 +13,7 @@ Normalisation:
   but these:  A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = : @ /  and in a query also ?.  So an encoded ? in a path stays
   part of the path.
 - `\` in a path is `/`.  Dot segments are resolved after decoding, as if empty segments counted (RFC 3986 §5.2.4,
-  which browsers follow), then runs of slashes become one.  An empty path is `/`, an empty query is none.
+  which browsers follow), then runs of slashes become one.  An empty path is `/`, an empty query is no query.
 Case, a trailing slash and the order of a query's parts are kept.
 
 Invariants: canonical(canonical(x)) == canonical(x); no allocation.  Nothing that is listed is truncated to fit; of a

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from mgmt.registers.appeals.sealed import Appeal, BadSeal, looks_sealed, open_sealed
 
-MAX_OCTETS = 1 << 20  # of a mail: 100 times one of ours
+MAX_OCTETS = 1 << 20  # of a mail: 100 times ours
 
 
 def make_key(path: Path) -> bytes:
@@ -53,7 +53,7 @@ def open_file(path: Path, key: X25519PrivateKey) -> Appeal:
 
 def _attached(mail: bytes) -> bytes:
     """What looks like an appeal in a mail; b'': nothing does."""
-    with contextlib.suppress(Exception):  # email raises what it likes over a mail that is none
+    with contextlib.suppress(Exception):  # email raises anything over a mail that is malformed
         parsed: Message = message_from_bytes(mail, _class=EmailMessage, policy=default)
         for part in parsed.walk():
             octets = part.get_payload(decode=True)

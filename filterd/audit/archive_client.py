@@ -43,7 +43,7 @@ from mgmt.records.block_archive import ArchiveFailure, FoundRecord, OrderName
 from mgmt.records.block_ledger import RecordQuery
 
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
-ORDERS_AT_ONCE = 100  # far below a line of the socket, whatever letters they have
+ORDERS_AT_ONCE = 100  # far below a line of the socket, in any letters
 
 Form = Literal["ndjson", "csv", "parquet", "counts"]
 T = TypeVar("T")

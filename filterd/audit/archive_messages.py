@@ -164,14 +164,14 @@ class ForgottenDays(Struct, frozen=True):
 
 
 class ProofBundle(Struct, frozen=True):
-    """Reply to RecordProof.   octets  the bundle of one record;   absent  why it is not there; "": it is"""
+    """Reply to RecordProof.   octets  the bundle of one record;   absent  why it is missing; "": it is"""
 
     octets: bytes
     absent: str
 
 
 class Newest(Struct, frozen=True):
-    """Reply to NewestCheckpoint.   size  of its tree;   path  from `earlier` to it;   absent  why it is not there"""
+    """Reply to NewestCheckpoint.   size  of its tree;   path  from `earlier` to it;   absent  why it is missing"""
 
     note: str
     size: int

@@ -3,9 +3,9 @@
     control ─ batches ─→ tree ─→ files by ledger and day ─→ searches and bundles of web, piece by piece
 
 It holds no key and no database, reads no spool, and cannot tell whose a record is.
-Invariants: one process writes a folder of files, whoever starts a second one; a household's records are in no answer;
-a search that its asker has left is closed after IDLE_S; where the disk is full, batches stay what they are, and are
-found as before; no batch becomes a file, and no day is removed, before the tree knows it; what legal holds name
+Invariants: one process writes a folder of files, even where a second one is started; a household's records are in no
+answer; a search that its asker has left is closed after IDLE_S; where the disk is full, batches stay what they are, and
+are found as before; no batch becomes a file, and no day is removed, before the tree knows it; what legal holds name
 is not removed.
 """
 
@@ -83,7 +83,7 @@ class _Open:
 
 
 class Archive:
-    """The folder of files, which nobody else writes."""
+    """The folder of files, which no one else writes."""
 
     def __init__(self, folder: Path) -> None:
         """Raises MissingPart: another process has the folder;   OSError"""
@@ -159,7 +159,7 @@ class Archive:
             self.faults["files"] = told
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._proof.close()
         os.close(self._lock)
 

@@ -117,7 +117,7 @@ def compact(folder: Path) -> Compaction:
     """Make files of all batches but the newest, which has the positions of the spools.
 
     Raises OSError, and ValueError for a damaged batch: all batches are there still"""
-    settle(folder)  # what an earlier one has left, or it would count beside what is made now
+    settle(folder)  # what an earlier one has left, or it would count in addition to what is made now
     numbers = batch_numbers(folder / BATCHES)[:-1][:MOST_BATCHES]
     if not numbers:
         return Compaction(0, 0, [])

@@ -1,7 +1,7 @@
 """Signs the tree of block records, as filterd.audit.seal signs the ledger: control has the key, the archive the tree.
 
 Invariants: what was signed is never signed otherwise: the last checkpoint lies in a file of control's, and a tree that
-does not prove that it continues it is refused, not signed, whatever the archive says.
+does not prove that it continues it is refused, not signed, no matter what the archive says.
 """
 
 from pathlib import Path

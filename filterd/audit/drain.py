@@ -3,10 +3,10 @@
 Invariants: records and the position up to which they were read are one transaction, so that a crash of this side loses
 nothing and counts nothing twice; then the records are overwritten in the spool; a segment is removed only when it is
 drained, or never had a record, and its worker has left it; a block of
-reason csam becomes a count of hour, node, list and channel, whatever its list is, unless a tap only saw it: then it
-leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and no
-record and no count here.  A spool whose newest segment is below the position is another one, as on a new box after the
-database was restored: it is read from its beginning, and nothing of it is overwritten before.
+reason csam becomes a count of hour, node, list and channel, no matter what its list is, unless a tap only saw it: then
+it leaves nothing, as the help corridor does; what the verifier's probe meets is in the report of its verification, and
+no record and no count here.  A spool whose newest segment is below the position is another one, as on a new box after
+the database was restored: it is read from its beginning, and nothing of it is overwritten before.
 Source: semantics §8, §9.
 """
 
@@ -94,7 +94,7 @@ class Ledger(NamedTuple):
 
 
 def of_people(found: Columns, probe: int | None) -> Columns:
-    """What was read without what the verifier's probe has met, but for CSAM, which counts whoever asks.
+    """What was read without what the verifier's probe has met, but for CSAM, which counts anyone who asks.
 
     probe  the number of its line; None: it has none"""
     if probe is None or probe not in found.subscriber:
@@ -146,7 +146,7 @@ def drain_spools(spool_dir: Path, ledger: Ledger) -> int:
 def late_since_s(spool_dir: Path, engine: Engine, node: str, now_s: float) -> float | None:
     """When the oldest record was written that is not drained yet, unix seconds; None: none has waited for LATE_S.
 
-    Not sooner: blocks of confidential lists write none, and whoever sees a record come could tell which they are.
+    Not sooner: blocks of confidential lists write none, and anyone who sees a record come could know which they are.
     A spool that cannot be read is drain_spools()'s to say: it hides no other one here."""
     found = [first for folder in spool_dir.glob("*/") if (first := _first_waiting(folder, engine, node)) is not None]
     oldest_s = min(found) / 1e9 if found else now_s

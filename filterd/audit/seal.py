@@ -99,7 +99,7 @@ class Seal:
     def _begin(self, at: datetime) -> Frontier:
         """Find the signed tree again in the database.   Raises LedgerDamage
 
-        The key is read again: whoever mends a damaged ledger may let another one begin while control runs."""
+        The key is read again: anyone who fixes a damaged ledger may let another one begin while control runs."""
         self._seed = key_at(self._key, KEY_OCTETS)
         with writing(self._engine) as conn:
             self._signer = self._named(conn)

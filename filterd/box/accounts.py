@@ -2,8 +2,8 @@
 
 A process trusts root and its own account; beyond these, the accounts of the roles that RULES names.  So the rule is
 the same where all roles have one account (`filterd run`) and where each has its own (filterd.target).  It holds for
-requests on sockets, for whoever answers there, and for files that one role writes and another reads.
-Invariants: what RULES does not name is refused; a role whose account this box does not have is nobody.
+requests on sockets, for anyone who answers there, and for files that one role writes and another reads.
+Invariants: what RULES does not name is refused; a role whose account this box does not have is no one.
 Source: SO_PEERCRED, unix(7): the kernel's word, at the moment of connect(2) or listen(2).
 """
 

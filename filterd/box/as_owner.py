@@ -1,7 +1,7 @@
 """Root acts as the account that owns a folder while it works there: what lies in it may be what a role has planted.
 
 Invariants: as long as the block lasts, root may in that folder what its owner may, and no more elsewhere: a link leads
-it to nothing that the owner could not have written itself.  Whoever is not root stays who it is.
+it to nothing that the owner could not have written itself.  Anyone who is not root stays who it is.
 A program that is started meanwhile could become root again, as the real account stays root's: start none that reads
 what strangers wrote.   Of the whole process, its threads too.
 Source: credentials(7).
@@ -33,13 +33,13 @@ def as_owner_of(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def as_who_asked() -> Iterator[None]:
-    """Inside of as_owner_of(): act as root once more, for what nobody else may."""
+    """Inside of as_owner_of(): act as root once more, for what no one else may."""
     with _acting(os.getuid(), os.getgid(), Path()):
         yield
 
 
 def become_owner_of(folder: Path) -> None:
-    """Be the account that owns a folder from now on; of one that is not there, that of the folder around it.
+    """Be the account that owns a folder from now on; of one that is missing, that of the folder around it.
 
     For work that starts programs which read what strangers wrote.   Raises OSError;  MissingPart as as_owner_of()"""
     there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))

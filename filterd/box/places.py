@@ -28,7 +28,7 @@ DESK = "desk"  # what web alone reads: the key of the desk's secrets
 IMAGE_KEY = "image-key"  # apart from the images, so that a backup can leave it out
 SEALED_KEY = "sealed-key"  # in the laboratory, where systemd holds no credential
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
-SESSIONS = "sessions"  # what network access servers have told
+SESSIONS = "sessions"  # what network access servers have reported
 SESSION_IMAGES = "session-images"
 BLOCKS = "blocks"  # records of blocks, where they are files
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
@@ -86,7 +86,8 @@ def archive_socket(run_dir: Path) -> Path:
 
 
 def reader_socket(run_dir: Path) -> Path:
-    """Where systemd starts a reader of lists for whoever asks, under filterd-reader.socket; else nothing is there."""
+    """Where systemd starts a reader of lists for anyone who asks, under filterd-reader.socket; else nothing is
+    there."""
     return run_dir / "reader.sock"
 
 

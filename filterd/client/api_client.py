@@ -1,6 +1,6 @@
 """Talking to the API from the command line.
 
-Invariant: an answer of 400 and above is told with its own words, never as a traceback.   Cost: one connection a call.
+Invariant: an answer of 400 and above is shown in its own words, never as a traceback.   Cost: one connection a call.
 """
 
 import argparse

@@ -3,7 +3,7 @@
     {"id": 7, "label": "Flat 3", "prefixes": ["192.0.2.7"], "province": "PK-PB", "account": 7}
     id,label,prefixes,province,account          prefixes separated by spaces
 
-Invariants: every row that cannot be read is told with its number, and the others are read; memory: one batch.
+Invariants: every row that cannot be read is reported with its number, and the others are read; memory: one batch.
 """
 
 import csv

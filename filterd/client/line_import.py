@@ -1,7 +1,7 @@
 """The import of lines: batches of a file to the API, and what became of each row.
 
 Invariants: rows that share addresses with a line that comes later in the file are tried once more when all others are
-in; nothing is published before the last batch, and that one is sent whatever becomes of the others.
+in; nothing is published before the last batch, and that one is sent no matter what becomes of the others.
 """
 
 import argparse

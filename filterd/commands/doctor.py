@@ -354,7 +354,7 @@ def _running(run_dir: Path) -> dict[str, tuple[str, int]]:
 
 
 def _listens(pid: int, kind: str, port: int) -> bool:
-    """Whether a process has a socket at a port, at whichever address; False where that cannot be told, too.
+    """Whether a process has a socket at a port, at whichever address; False where that cannot be found out, too.
 
     Source: proc_pid_net(5): the local address with its port in hexadecimal is second in a row, the inode tenth."""
     protocol = "udp" if kind in DATAGRAMS else "tcp"

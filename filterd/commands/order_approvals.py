@@ -1,8 +1,8 @@
 """`filterd orders approve`: two persons agree to an entry, or to an order as a whole; on the box, in the database.
 
 Two runs: the first proposes and prints a number, the second, by another person of another group, approves that number.
-Who they are is what each run says; the account that runs it is written beside it, and nothing else is proven.  So it is
-refused where the desk has passkeys, unless the configuration takes names in an emergency.
+Who they are is what each run says; the account that runs it is written next to it, and nothing else is proven.  So it
+is refused where the desk has passkeys, unless the configuration takes names in an emergency.
 """
 
 import argparse

@@ -143,7 +143,7 @@ def verify_order(config: Config, engine: "Engine", place: "Place", number: int) 
 def asks_as(config: Config) -> str | None:
     """The name of this gateway, where what it tries is asked, too.
 
-    Only where blocks of the probe are told from people's: what it asks for would end the trial."""
+    Only where blocks of the probe are distinguished from people's: what it asks for would end the trial."""
     from filterd.lists.rails import tries_as
 
     return None if config.verifier.line is None else tries_as(config)

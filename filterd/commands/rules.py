@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 def leave(config: Config) -> None:
     """Remove the rules; where /gate/when_dead is closed, all but those of the gate: a stopped gate lets nothing in.
 
-    Locks and the redirection of DNS never stay: nobody would end the one, and nobody answers the other; nor does what
+    Locks and the redirection of DNS never stay: no one would end the one, and no one answers the other; nor does what
     an earlier configuration wanted.
     Raises RuntimeError where the kernel refuses, MissingPart where a program is not installed."""
     from filterd.kernel.firewall import Kernel
@@ -52,7 +52,7 @@ def leave(config: Config) -> None:
 
 
 def leave_quietly(config: Config) -> None:
-    """Do leave() at the end of a process that has nobody to tell but its log."""
+    """Do leave() at the end of a process that has no one to tell but its log."""
     try:
         leave(config)
     except (RuntimeError, MissingPart) as reason:

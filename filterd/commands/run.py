@@ -88,12 +88,12 @@ def _accept(found: InForce) -> InForce:
 
 
 def _live(role: str, found: InForce, index: int, instance: Instance) -> int:
-    """Be a role until it is told to stop.   Raises MissingPart where it cannot do its work."""
+    """Be a role until it is asked to stop.   Raises MissingPart where it cannot do its work."""
     module = importlib.import_module(f"filterd.roles.{role}")
     instance.note_keys(digests(found.config, role))
     try:
         return int(asyncio.run(module.live(found.config, found.source, index)))
-    except Exception as reason:  # the edge: what the operator can mend is one sentence
+    except Exception as reason:  # the edge: what the operator can fix is one sentence
         from filterd.control.start_faults import start_fault  # late: it knows the errors of every role
         from filterd.process.supervisor import longest_pause_s
 

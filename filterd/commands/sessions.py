@@ -1,4 +1,4 @@
-"""`filterd sessions …`: sessions that network access servers told of, and the names by which they call lines."""
+"""`filterd sessions …`: sessions that network access servers reported, and the names by which they call lines."""
 
 import argparse
 import json

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ask(run_dir: Path) -> tuple[dict[str, Any], str]:
-    """What control says, else the workers themselves; and what to do where it is not there."""
+    """What control says, else the workers themselves; and what to do where it is missing."""
     try:
         found = ask_blocking(control_socket(run_dir), CONTROL, {"op": "status"})
     except NoAnswer as reason:
@@ -68,7 +68,7 @@ def _workers(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def _faults(found: dict[str, Any]) -> Iterator[str]:
-    """Whatever is wrong, a line each."""
+    """No matter what is wrong, a line each."""
     yield from unfit(found["workers"])
     yield from _refusals(found)
     yield from _of_configuration(found)

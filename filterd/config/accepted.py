@@ -2,10 +2,10 @@
 
     file → control, or the supervisor at its start: no fault → state_dir/config/accepted.yaml → roles, jobs, commands
 
-So that a fault that somebody saves is one in the file alone: a role that is started again reads what the others have.
+So that a fault that someone saves is one in the file alone: a role that is started again reads what the others have.
 The copy is the file's own octets below one line that names the file; paths in it are relative to that file, still.
 Invariants: the copy appears whole or not at all; it is believed only where it names the file that was asked for, and
-is a regular file of root, of this account or of the account that owns its folder, which nobody else can write.
+is a regular file of root, of this account or of the account that owns its folder, which no one else can write.
 Without a copy that can be believed, the file itself counts.
 """
 

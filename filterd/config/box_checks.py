@@ -1,7 +1,7 @@
 """What a configuration needs of this box: files that are there, hold what they should, and that the role can read.
 
 Invariants: nothing is changed, and nothing is started; a *fault* is what keeps a role from starting, a *warning* what
-leaves something out until it is mended; a file is judged as the account of the role that reads it, where this box has
+leaves something out until it is fixed; a file is judged as the account of the role that reads it, where this box has
 such accounts, and else as the account that asks.
 """
 

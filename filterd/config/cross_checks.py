@@ -1,7 +1,7 @@
 """Conditions between keys of the configuration: what no single key shows.
 
-Invariants: a check reads the file's values alone, never this box; each check is tried, whatever the others find; a
-check that would need a value which is a fault itself says nothing.
+Invariants: a check reads the file's values alone, never this box; each check is tried, no matter what the others find;
+a check that would need a value which is a fault itself says nothing.
 """
 
 from collections.abc import Callable, Iterator, Sequence

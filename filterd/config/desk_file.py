@@ -1,7 +1,7 @@
 """What the desk says of the pages, as control has written it for all who show one: state_dir/config/desk.json.
 
 Invariants: the file appears whole or not at all; it is believed under the same conditions as the accepted
-configuration, beside which it lies; without one that can be believed, the configuration alone counts.
+configuration, next to which it is; without one that can be believed, the configuration alone counts.
 """
 
 import logging

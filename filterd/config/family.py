@@ -34,7 +34,7 @@ class Replies:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
     """Short messages to caregivers: the one-time codes by which they sign in.   Without `gateway` and `outbox` there
-    are none, and tokens alone open the family pages."""
+    are no accounts, and tokens alone open the family pages."""
 
     gateway: str | None = one(kinds.url, default=None)
     """Where messages are posted, such as https://sms.isp.example/send.   2xx: taken; any other answer: once more."""

@@ -136,7 +136,7 @@ def _limit_faults(text: str, name: str) -> Iterator[Fault]:
 class _Faulty:
     """Stands for a value that is a fault itself, while conditions between the others are checked.
 
-    Whoever uses it raises Unreadable; it is not None, because something was written."""
+    Anyone who uses it raises Unreadable; it is not None, because something was written."""
 
     def _refuse(self, *_: object) -> Any:
         raise Unreadable

@@ -1,4 +1,4 @@
-"""The part of the schema about sessions: where network access servers tell of them, and which ones may."""
+"""The part of the schema about sessions: where network access servers report them, and which ones may."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The parts of the schema about records of blocks: where they are kept, and what the public is told of them."""
+"""The parts of the schema about records of blocks: where they are kept, and what is published of them."""
 
 from dataclasses import dataclass
 

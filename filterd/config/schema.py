@@ -70,7 +70,7 @@ SEALED_FORMATS = ("cncpo", "csv", "hosts", "native", "plain", "xlsx")  # what ha
 MAX_FILE_OCTETS = 256 << 20  # what rules.lists.reader takes of one file
 MAX_RPZ_ZONES = 64  # that BIND takes as response policies of one view
 MAX_KEPT_S = 3660 * 86400  # ten years
-MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, beside its own
+MAX_OWN_NAMES = 64  # what fastpath.dns.special_names has room for, in addition to its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ by the counter of the machine, over restarts by what the database remembers (mgm
 wall clock is behind that by more than its tolerance, a line is closed where either time closes it.
 
 That ends when the clock is right again, when a person confirms it (`filterd audit clock --confirm`), or by itself after
-DOUBTED_S, so that a clock that was wrong before, and is right now, shuts no one out for ever.
+DOUBTED_S, so that a clock that was wrong before, and is right now, shuts no one out forever.
 
 What control decides on by time, of orders, approvals and lists, goes by what is known here: by the last look, and the
 counter since.  Of families' hours alone the wall clock says what time it is.
 
-Invariants: what is told is whole seconds, and is the same as long as no one sets the clock.
+Invariants: what is shown is whole seconds, and is the same as long as no one sets the clock.
 Absent on purpose: a clock that is set forward, which is followed at once; of its way back nothing is doubted while the
 machine runs, since the counter has not gone with it.
 """

@@ -2,7 +2,7 @@
 
     each name, and www. below it ─→ this box's own DNS front, as a client ─→ addresses for their TTL ─→ kernel's set
 
-Control asks before anybody needs it: a set that grew after a child's answer would reset the child's first connection.
+Control asks before anyone needs it: a set that grew after a child's answer would reset the child's first connection.
 It asks our own front, so that the addresses are those of our answers: clients share the front's cache, and no client's
 network goes to an upstream, so that a site with many addresses gives all of them the same ones until their TTL ends.
 Each worker has a cache of its own, and the kernel chooses the worker by the port of the question: so several are sent.

@@ -155,7 +155,7 @@ class Cuts:
     # ------------------------------------------------------------------------------------------------------------------
 
     def _tightened(self, revision: int, at: datetime) -> tuple[dict[int, _Restriction], list[Network]]:
-        """What each profile closes that closes more than it did, and what answers to those; to many: nobody knows.
+        """What each profile closes that closes more than it did, and what answers to those; to many: no one knows.
 
         What has changed after `revision` is looked at again, with the tables that hold it."""
         tightened = dict[int, _Restriction]()

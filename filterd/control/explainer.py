@@ -78,7 +78,7 @@ class Explainer:
         if channel not in CHANNELS:
             raise ValueError(f"channel {channel!r:.40}: unknown; nothing explained; write one of {', '.join(CHANNELS)}")
         now = datetime.now(UTC)
-        # Without confidential lists: neither what they decide nor that they do is told here.
+        # Without confidential lists: neither what they decide nor that they do is shown here.
         at_s, tables, attribution = int(now.timestamp()), self._publisher.tables.public(), self._publisher.attribution
         wire, url = read_asked(name) if name else (None, None)
         if url is None:
@@ -204,6 +204,7 @@ class Explainer:
 
 
 def _age_s(images: Path, kind: str) -> float:
-    levels = read_manifest(images).levels(kind)  # type: ignore[arg-type]  # the kinds of a TableSet are those of a manifest
+    # The kinds of a TableSet are those of a manifest.
+    levels = read_manifest(images).levels(kind)  # type: ignore[arg-type]
     newest = levels.newest
     return time.time() - (images / newest).stat().st_mtime if newest and (images / newest).exists() else 0.0

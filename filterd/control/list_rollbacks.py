@@ -107,8 +107,8 @@ def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
 
 
 def _fault_of(approval: Row[Any]) -> str | None:
-    """Why control does not believe an approval of a list; None where it does.   Whatever the row holds, nothing is
-    raised."""
+    """Why control does not believe an approval of a list; None where it does.   No matter what the row holds, nothing
+    is raised."""
     try:
         if approval.kind != ROLLBACK:
             return "is of a kind that there is not"

@@ -5,7 +5,7 @@
 
 Soft hours are no lock of the kernel: when they begin by the clock, what they close is cut as a tightened rule cuts it.
 
-Invariants: a lock is in the kernel before the workers know of it; its connections end while they are told.
+Invariants: a lock is in the kernel before the workers know of it; its connections end while they are informed.
 """
 
 import asyncio

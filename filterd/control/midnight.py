@@ -1,4 +1,4 @@
-"""Midnight: the weeks of profiles are made anew at each date of their zones, and when the operator announces dates.
+"""Midnight: the weeks of profiles are made again at each date of their zones, and when the operator announces dates.
 
     cards, dates ─midnight→ weeks in the database ─→ publisher, kernel        clock that goes back ─→ grants end earlier
 
@@ -6,7 +6,7 @@ A week is exact for seven days, so that this may come late: a control that was d
 start, and the data plane goes on with the week that it has.
 
 Invariants: a week that is the same is not written; the database is written in batches, so that no tap waits for all of
-them; the wall clock that goes back gives nobody more minutes, as it is held against one that never does.
+them; the wall clock that goes back gives no one more minutes, as it is held against one that never does.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Midnight:
     _offset_s: float | None = None  # of the wall clock to that of ticks
 
     async def tend(self, at: datetime) -> float:
-        """Make every week anew that is due, and publish what has changed; the seconds until it is due again.
+        """Make every week again that is due, and publish what has changed; the seconds until it is due again.
 
         Raises DatabaseFault: what is in force stays in force, tend() again"""
         changed = await asyncio.to_thread(self._tend, at)
@@ -64,7 +64,7 @@ class Midnight:
         return stepped or renewed
 
     def _renew(self, zones: set[str], at: datetime) -> bool:
-        """Make the weeks of these zones anew; whether any has changed.   Cost: 0.3 s for a thousand profiles"""
+        """Make the weeks of these zones again; whether any has changed.   Cost: 0.3 s for a thousand profiles"""
         with reading(self.engine) as conn:
             found = [number for numbers in weeks.iter_planned(conn, zones) for number in weeks.due(conn, numbers, at)]
         changed = False

@@ -144,7 +144,7 @@ class Publisher:
         return None
 
     async def mend(self) -> None:
-        """Compile again where a base on the disk has gone bad: a worker that starts must find a good one.
+        """Compile again where a base on the disk is damaged: a worker that starts must find a good one.
 
         Raises CompileFailure.
         Cost: one read of the images."""

@@ -1,4 +1,4 @@
-"""Publishes again what is not in force yet: nobody has to push an order, or to tap, twice.
+"""Publishes again what is not in force yet: no one has to push an order, or to tap, twice.
 
     orders   that a worker has not acknowledged, that clock or canary has ended, that were stored and never published
     changes  of another gateway, in a database that several share

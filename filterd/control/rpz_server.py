@@ -1,7 +1,7 @@
 """Serves RPZ zones to other resolvers, from the images that the publisher has put in force.
 
 Invariants: a zone holds what the workers were asked to use, never sooner; no serial stands for the records of two
-configurations; zones never delay the images or end the role: where they cannot be served (an address that is not there
+configurations; zones never delay the images or end the role: where they cannot be served (an address that is missing
 yet, a key that cannot be read), that is a fault in the status, and it is tried again.
 """
 
@@ -46,7 +46,7 @@ class ZonePublisher:
             self._note(None)
 
     async def _number(self) -> None:
-        """Publish names anew where the zones hold something else: secondaries look at the serial alone, and a
+        """Publish names again where the zones hold something else: secondaries look at the serial alone, and a
         difference from the records of before would lead them to a zone that never was."""
         wanted = self._context.config.rpz, self._context.config.splash
         if wanted != self._numbered:

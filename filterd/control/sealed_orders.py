@@ -38,7 +38,7 @@ class SealedOrders:
     async def look(self) -> None:
         """Have new ones read, and the bundle hold those that are to be in force.   Raises OSError, DatabaseFault
 
-        Where the reader is not there, what is in force stays as the rows say."""
+        Where the reader is missing, what is in force stays as the rows say."""
         self.has_work.clear()
         try:
             await asyncio.to_thread(self._read_new)

@@ -1,7 +1,7 @@
 """The control service: its parts wired together, and each request of control.sock given to the part that answers it.
 
     publisher  images → manifest → workers → receipt        locks      kernel's locked and suspect sets
-    midnight   weeks of families, made anew at each date    tickets    those that visitors of the splash type
+    midnight   weeks of families, made again at each date    tickets    those that visitors of the splash type
     requests   what they ask their family for
     time       screen time that they begin
     clock      hours at two times, where it was set back
@@ -164,7 +164,7 @@ class Control:
     async def reload(self) -> InForce | FailureReply:
         """Take configuration and lists in again, and compile what has changed.
 
-        Lists that cannot be compiled are a fault beside the keys that are in force by then."""
+        Lists that cannot be compiled are a fault in addition to the keys that are in force by then."""
         try:
             async with self._reloading:
                 live, restart = await self.reloader.take()
@@ -269,7 +269,7 @@ class Control:
             return FailureReply(str(fault))
 
     async def _why_closed(self, name: str | None, address: str | None) -> ClosureReason:
-        """As the explainer says, with what was asked for from there, whatever closes the name."""
+        """As the explainer says, with what was asked for from there, no matter what closes the name."""
         closing = self.explainer.why_closed(name, address)
         profile = self.publisher.tables.subscriber_of(address) if address else None
         if closing.reason == QUOTA:

@@ -1,6 +1,6 @@
 """What keeps a role from its work and is no fault of the program: said in one sentence, without a traceback.
 
-Invariants: an exception that is not known here is a fault of ours, and keeps its traceback; of those that are, the
+Invariants: an exception that is not known here is an internal fault, and keeps its traceback; of those that are, the
 traceback is in the log at level debug.
 """
 
@@ -31,7 +31,7 @@ OF_THE_BOX = (
 
 
 def start_fault(reason: BaseException) -> str | None:
-    """The sentence for the operator; None for a fault of ours."""
+    """The sentence for the operator; None for an internal fault."""
     if isinstance(reason, BaseExceptionGroup):
         found = [start_fault(each) for each in reason.exceptions]
         return "; ".join(filter(None, found)) if all(found) else None

@@ -1,7 +1,7 @@
 """The database of a box, as its roles open it.
 
 Invariants: control alone gives an empty database its tables, and only on a box that has never had one: where this box
-has run before, an empty database is one that was lost, and nobody begins again without its orders and subscribers.
+has run before, an empty database is one that was lost, and no one begins again without its orders and subscribers.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ async def open_for_web(config: Config, stopping: asyncio.Event | None = None) ->
             if stopping is not None and stopping.is_set():
                 return None
             if time.monotonic() > give_up:
-                # Not what mends it: an empty database may be one that was lost, and control knows.
+                # Not what fixes it: an empty database may be one that was lost, and control knows.
                 place = shown(database_of(config))
                 raise NoTables(f"database {place}: it is empty; not used; see what control says of it") from reason
             await asyncio.sleep(LOOK_AGAIN_S)

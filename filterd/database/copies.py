@@ -1,6 +1,6 @@
 """Copies of a database: made while it is in use, checked, and put back.
 
-A copy is one file, of SQLite or of pg_dump, with its SHA-256 beside it as sha256sum(1) writes it.
+A copy is one file, of SQLite or of pg_dump, with its SHA-256 next to it as sha256sum(1) writes it.
 Invariants: a copy has its name only once it is whole and has been read back; one whose digest does not match is never
 put back; what is replaced is there until the new one is whole; root writes neither through a link nor to a file that it
 has not made itself, and acts as the account that owns the folder (filterd.box.as_owner).
@@ -26,7 +26,7 @@ from parental.store.engines import FILES, Where, engine_of, engine_of_copy, refu
 from parental.store.revisions import NOTED, DatabaseRevision, State, find_revision, state_of, upgrade
 from rules.atomic_file import writing_whole
 
-# Everything in PostgreSQL's schema `public`, of whatever release, but what belongs to an extension.
+# Everything in PostgreSQL's schema `public`, of any release, but what belongs to an extension.
 DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FROM (
     SELECT format('DROP %s IF EXISTS %s CASCADE', kind, oid::regclass) AS command, 'pg_class'::regclass AS class, oid
     FROM pg_class JOIN (VALUES ('r', 'TABLE'), ('p', 'TABLE'), ('v', 'VIEW'), ('m', 'MATERIALIZED VIEW'),
@@ -40,7 +40,7 @@ DROP = """DO $drop$ BEGIN EXECUTE coalesce((SELECT string_agg(command, '; ') FRO
 
 
 def back_up(where: Where, file: Path) -> str:
-    """Copy a database into a new file, its digest beside it; the digest.
+    """Copy a database into a new file, its digest next to it; the digest.
 
     Raises WrongUse, MissingPart, DatabaseFault."""
     if os.path.lexists(file):
@@ -65,7 +65,7 @@ def back_up(where: Where, file: Path) -> str:
 
 
 def restore(file: Path, where: Where, is_forced: bool) -> DatabaseRevision:
-    """Put a copy in the place of a database that nobody uses; its revision.
+    """Put a copy in the place of a database that no one uses; its revision.
 
     is_forced  also where there is one already.   Raises WrongUse, MissingPart, DatabaseFault"""
     _check_digest(file)
@@ -207,7 +207,7 @@ def _replace_postgresql(file: Path, url: str) -> None:
 def _give_copy(commands: IO[bytes], file: Path, told: IO[bytes]) -> bool:
     """Whether all of a copy is given to be loaded; else nothing is to be committed.   told  what goes wrong"""
     script = ("pg_restore", "--schema=public", "--no-owner", "--no-acl", "--file=-", str(file))
-    with contextlib.suppress(BrokenPipeError), commands:  # who reads them has ended, and has told why
+    with contextlib.suppress(BrokenPipeError), commands:  # who reads them has ended, and has said why
         commands.write(f"BEGIN; SET LOCAL client_min_messages = warning; {DROP}\n".encode())
         commands.flush()
         if subprocess.run(script, stdout=commands, stderr=told, check=False).returncode == 0:

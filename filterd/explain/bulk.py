@@ -1,7 +1,7 @@
 """Many names and URLs, one answer each, about one moment and one subscriber.
 
 Most names are on no list, and what happens to one of those is what happens to all of them: a lock speaks of every name
-alike, a category of none.  So that answer is made once and told again with another name in it.
+alike, a category of none.  So that answer is made once and repeated with another name in it.
 
 Invariants: the answers are those of explain_text(), in the order of the questions; a text that is no name is answered
 with the reason.   Cost: some 0.5 µs for a name that nothing speaks of, some 20 µs for one that is listed.
@@ -18,7 +18,7 @@ from filterd.images.attribution import Attribution
 from rules.errors import BadName
 from rules.names.urls import read_address_octets
 
-# Stand for the text and its name in the answer that is told again; no name and no list's id holds such marks.
+# Stand for the text and its name in the answer that is repeated; no name and no list's id holds such marks.
 _GIVEN, _CANONICAL = "<given>", "<canonical>"
 
 AnswerLine = Callable[[str, str], str]  # text as given and canonical form → the answer's line
@@ -89,7 +89,7 @@ class BulkQuery:
         return found
 
     def _unlisted(self, given: str) -> AnswerLine:
-        """The answer to `given`, which nothing speaks of, ready to be told of any other such."""
+        """The answer to `given`, which nothing speaks of, ready to be given for any other such."""
         text = self.tell(self._found(given) | {"input": _GIVEN, "canonical": _CANONICAL}) + "\n"
         head, _, tail = text.rpartition(_CANONICAL)
         if _GIVEN not in head:

@@ -1,8 +1,8 @@
 """IP packets of a capture → every name that a client asked for, over DNS, TLS, QUIC, HTTP, with the decision on it.
 
-TLS, QUIC and HTTP are read by the gate itself, which tells what it judged (fastpath.tap.passive.Replay); decide() is
+TLS, QUIC and HTTP are read by the gate itself, which says what it judged (fastpath.tap.passive.Replay); decide() is
 the workers'.  What differs from a gate in force: every port is looked at, and a listed name does not end the search.
-Invariants: nothing a packet holds raises; what a flow's begin says is told once.
+Invariants: nothing a packet holds raises; what a flow's start says is reported once.
 """
 
 import ipaddress
@@ -70,7 +70,7 @@ class Inspector:
         try:
             seen = packet(frame.packet)
         except ValueError as reason:
-            # ICMP and the like carry no names; a fragment may, and what no host would take is worth a line
+            # ICMP and similar types carry no names; a fragment may, and what no host would take is worth a line
             if not str(reason).startswith("neither"):
                 yield {"ts": frame.time_s, "channel": None, "undecidable": str(reason)}
             return
@@ -171,7 +171,7 @@ class Inspector:
 
 
 def _about(time_s: float, seen: Packet, channel: str, **more: Any) -> Found:
-    """One line: the contract's keys in their order, whatever of them is known."""
+    """One line: the contract's keys in their order, no matter what of them is known."""
     found: Found = {
         "ts": time_s,
         "channel": channel,

@@ -1,6 +1,6 @@
-"""What would happen to a name, and why: the same `decide()` as the workers', told in words.
+"""What would happen to a name, and why: the same `decide()` as the workers', in words.
 
-Invariant: entries of a confidential list are never told; that one speaks is.   Source: semantics §3, §4 (EDE).
+Invariant: entries of a confidential list are never shown; that one decides is.   Source: semantics §3, §4 (EDE).
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ def explain(
     channel: str,
     attribution: Attribution | None = None,
 ) -> dict[str, Any]:
-    """The decision on a canonical name (None: no name) for whoever is at `address`, and all that speaks of the name.
+    """The decision on a canonical name (None: no name) for anyone who is at `address`, and all that speaks of the name.
 
     attribution   of the base in `tables`: then every match has its line"""
     matches = tables.matches(wire) if wire is not None else []
@@ -36,7 +36,7 @@ def explain(
 
 
 def dns_answer(action: str, qtype: str) -> str | None:
-    """What a query of a type is answered with; None: whatever the upstream says.   Source: semantics §4."""
+    """What a query of a type is answered with; None: what the upstream says.   Source: semantics §4."""
     if action == "splash":
         return "splash address" if qtype in ("A", "AAAA") else "nodata"
     return None if action == "passthru" else action
@@ -50,7 +50,7 @@ def explain_text(
     channel: str | None,
     attribution: Attribution | None = None,
 ) -> dict[str, Any]:
-    """`explain` for a name, address or URL as somebody wrote it.   channel None: http for a URL, dns for the others.
+    """`explain` for a name, address or URL as someone wrote it.   channel None: http for a URL, dns for the others.
 
     Raises BadName."""
     wire, url = read_asked(given)
@@ -62,7 +62,7 @@ def explain_text(
 
 
 def read_asked(given: str) -> tuple[bytes | None, bytes | None]:
-    """What somebody asks about: (wire form, None) of a name, or of the name that stands for an address; (None,
+    """What someone asks about: (wire form, None) of a name, or of the name that stands for an address; (None,
     canonical URL).   Raises BadName."""
     wire = wire_of_text(given)
     return read_address(given) if wire is None else (wire, None)

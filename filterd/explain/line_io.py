@@ -1,7 +1,7 @@
 """Lines in, lines out, for commands that are given a million of them.
 
 Invariants: what has arrived is answered before more is waited for, so that a program can ask line by line over a pipe;
-no line is lost, whatever its length; memory: one read and the longest line.
+no line is lost, regardless of its length; memory: one read and the longest line.
 """
 
 import json

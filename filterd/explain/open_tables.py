@@ -31,7 +31,7 @@ COMPILED = "compiled.json"  # of the daemon's compilation, see filterd.images.co
 
 def open_tables(lists: Iterable[str], images: Path | None, folder: Path) -> TableSet:
     """Tables of lists compiled into `folder`, or else of the images of a directory, or else, where this box has none,
-    of nothing, which stderr is told.   Raises WrongUse, MissingPart."""
+    of nothing, which stderr says.   Raises WrongUse, MissingPart."""
     texts = list(lists)
     if not texts and images is None and not (IMAGES_DIR / MANIFEST).exists():
         print(f"{IMAGES_DIR}: no images there; nothing is blocked; give --list SOURCE or --images DIR", file=sys.stderr)

@@ -60,7 +60,7 @@ def _iter_pcap(file: BinaryIO) -> Iterator[Frame | BrokenPacket]:
     if len(header) < 24:
         yield BrokenPacket("the file ends inside its header")
         return
-    link = struct.unpack_from(order + "I", header, 20)[0] & 0xFFFF  # the upper bits tell of a frame check sequence
+    link = struct.unpack_from(order + "I", header, 20)[0] & 0xFFFF  # the upper bits are of a frame check sequence
     while record := file.read(16):
         if len(record) < 16:
             yield BrokenPacket("the file ends inside a record's header")

@@ -1,7 +1,7 @@
-"""A decision in one sentence of each language: the tier that decided, as a family would be told.
+"""A decision in one sentence of each language: the tier that decided, as a family would read it.
 
 Invariants: the sentence names no list and no order: those are the operator's; what a family has written itself, and a
-category's name, are told.   Source: semantics §3; the texts of mgmt.text.catalogue.
+category's name, are shown.   Source: semantics §3; the texts of mgmt.text.catalogue.
 """
 
 from fastpath.images.decision import Decision

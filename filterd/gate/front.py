@@ -88,7 +88,7 @@ class GateFront:
         return self._loop.n_turns
 
     def upstreams(self) -> dict[str, bool]:
-        """None: a gate asks nobody."""
+        """None: a gate asks no one."""
         return {}
 
     def connections(self) -> dict[str, int]:
@@ -108,7 +108,7 @@ class GateFront:
     async def _tend(self) -> None:
         while True:
             self._reporter.tend()
-            self._handoff.taken()  # lets go of tables that the loop has left
+            self._handoff.taken()  # releases tables that the loop has left
             if self._overrun is not None and self._loop.n_turns:  # the queue is there
                 self._overrun.tend()
             await asyncio.sleep(TEND_EVERY_S)

@@ -1,6 +1,6 @@
 """The file in which a gate worker remembers connections that a server may not have finished, for its next life.
 
-Invariants: only a file that the worker itself has made, and nobody else can read or write, is believed: its key is
+Invariants: only a file that the worker itself has made, and no one else can read or write, is believed: its key is
 secret, and a link or another's file is replaced.  Its room is allocated at once, as a full disk must not end the loop.
 """
 
@@ -14,7 +14,7 @@ log = logging.getLogger("filterd.gate")
 
 
 def map_unfinished(path: Path, octets: int) -> mmap.mmap:
-    """Map the file at `path`, made anew unless it is ours and of this size; without room memory of no file."""
+    """Map the file at `path`, made again unless it is ours and of this size; without room memory of no file."""
     try:
         descriptor = _open_ours(path, octets)
         try:

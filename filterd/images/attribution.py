@@ -23,7 +23,7 @@ Attributed = dict[str, Any]  # a match with its place
 class Attribution:
     """The origins of one compilation.
 
-    lists   of its report: "list", "file", "parts"; what is not there is left out.   Raises BadImage, OSError."""
+    lists   of its report: "list", "file", "parts"; what is missing is left out.   Raises BadImage, OSError."""
 
     def __init__(self, path: Path, lists: Iterable[Mapping[str, Any]]) -> None:
         self._origins = Origins(open_image(path, ImageKind.ORIGINS))

@@ -52,7 +52,7 @@ class BroughtNames:
 def write_brought(
     config: Config, sources: Sequence[Source], specs_before: Sequence[ListSpec], report_before: Mapping[str, Any]
 ) -> None:
-    """Leave for control what `sources` have brought since the base before, beside what it has not taken yet."""
+    """Leave for control what `sources` have brought since the base before, in addition to what it has not taken yet."""
     of_before = {spec.id: spec for spec in specs_before}
     files_before = {each["list"]: each["file"] for each in report_before["lists"]}
     left = take_brought(config)

@@ -1,4 +1,4 @@
-"""`filterd lists entries`: what the owner of a sealed list, or the issuer of a sealed order, is told of the entries.
+"""`filterd lists entries`: what the owner of a sealed list, or the issuer of a sealed order, learns of the entries.
 
 An entry is named by the version's digest, or the order's number, and its line in what was encrypted: who has that finds
 it, and no one else.

@@ -5,9 +5,9 @@ own; what came and went since is the delta.  All of it is kept in memory, so one
 that it touches, however many are in force.
 What a zone has changed is put here by filterd.images.zone_delta.
 
-Invariants: base and delta together hold exactly the orders that the database has in force and no rail refuses, whatever
-the base holds and whoever wrote the rows; what is tried on this gateway, the canary, is in the delta alone;
-a failure to write changes nothing here that the next delta would not hold.
+Invariants: base and delta together hold exactly the orders that the database has in force and no rail refuses,
+no matter what the base holds and who wrote the rows; what is tried on this gateway, the canary, is in the
+delta alone; a failure to write changes nothing here that the next delta would not hold.
 Cost: some 15 µs a touched name; a new one reads every order in force once, some 5 µs each.
 """
 
@@ -51,7 +51,7 @@ class LiveDelta:
         self._numbers = {at: base.list_ids.index(each) for at, each in own if each in base.list_ids or not at}
         self._names: Changed = {}
         self._urls: Changed = {}
-        self.touched: set[bytes] = set()  # names of which something has changed, for whoever clears it
+        self.touched: set[bytes] = set()  # names of which something has changed, for anyone who clears it
         self.zone_serials: dict[str, int] = {}  # by list: up to where its zone's changes are here
         self._files = {each["list"]: each["file"] for each in compiled.report["lists"]}
         self.orders_revision = compiled.orders_revision

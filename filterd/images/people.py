@@ -1,6 +1,6 @@
 """Images of subscribers and policy, each in three levels: who holds an address, and what holds for them.
 
-    base    everybody; once a day, as a policy knows two turns of a zone's clocks, or when the delta is large
+    base    everyone; once a day, as a policy knows two turns of a zone's clocks, or when the delta is large
     delta   who changed since the base; when the young level is large
     young   who changed since the delta; at every change
 
@@ -50,7 +50,7 @@ log = logging.getLogger("filterd.images.store")
 class PeopleLevel:
     """A level on the disk."""
 
-    subscribers: str  # file names beside the manifest
+    subscribers: str  # file names next to the manifest
     policy: str
     below: str | None  # the base's subscribers, of a delta
     revision: int  # of the database: the last change that it holds
@@ -165,7 +165,7 @@ class PeopleImages:
         forget_released(conn, min(up_to_revision, self._base.revision if self._base is not None else 0))
 
     def _find_shortened(self, conn: Connection) -> None:
-        """All are looked at once; then those that are known, until they are mended, and those that changed."""
+        """All are looked at once; then those that are known, until they are fixed, and those that changed."""
         among = None if self.shortened is None else {*self.shortened, *self._young.shortened}
         if among is None or among:
             self.shortened = with_long_names(conn, among)
@@ -186,7 +186,7 @@ class PeopleImages:
 def write_levels(directory: Path, level: Level, engine: Engine, at: datetime) -> None:
     """Write a level as of `at`, and a delta on a new base; noted, not in force yet.
 
-    Cost: everybody, or everybody who changed since the base."""
+    Cost: everyone, or everyone who changed since the base."""
     for each in ("base", "delta") if level == "base" else ("delta",):
         with reading(engine) as conn:
             _write_level(directory, each, conn, at)

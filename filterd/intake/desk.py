@@ -1,4 +1,4 @@
-"""The desk as whoever collects orders sees it: the API, with a token, like any client.
+"""The desk as anyone who collects orders sees it: the API, with a token, like any client.
 
     signed content → seen before? → its table → POST /v1/order-files → taken | refused
     refused        → POST /v1/order-refusals: the ledger has it, with the digest of what came

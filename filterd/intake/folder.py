@@ -1,4 +1,4 @@
-"""A folder into which an issuer's files come, each with its signature beside it.
+"""A folder into which an issuer's files come, each with its signature next to it.
 
     letter.xlsx + letter.xlsx.asc | .p7s → taken/ or refused/, with letter.xlsx.why
 
@@ -97,7 +97,7 @@ def _read(path: Path) -> bytes:
 
 
 def _put_away(path: Path, signature: Path | None, where: str, why: str = "") -> None:
-    """Move both, and write the reason beside them.   Raises _StuckFile."""
+    """Move both, and write the reason next to them.   Raises _StuckFile."""
     to = _free_place(path.parent / where, path.name)
     try:
         if signature is not None:
@@ -110,7 +110,7 @@ def _put_away(path: Path, signature: Path | None, where: str, why: str = "") -> 
 
 
 def _free_place(folder: Path, name: str) -> Path:
-    """Where nothing is yet, nor beside it.   A name that is there already gets a number, a long one loses its end."""
+    """Where nothing is yet, nor next to it.   A name that is there already gets a number, a long one loses its end."""
     kept, n = os.fsdecode(os.fsencode(name)[:NAME_OCTETS]), 0
     to = folder / kept
     while any(os.path.lexists(f"{to}{ending}") for ending in ("", PGP, SMIME, WHY)):

@@ -1,10 +1,10 @@
 """A mailbox to which an issuer's letters come (IMAP over TLS).
 
     INBOX → signature holds, tables taken → Taken
-          → else                          → Refused, and a note beside it that says why
+          → else                          → Refused, and a note next to it that says why
 
 Invariants: a mail is moved once it was taken or its refusal is written; a mail that is larger than MAX_OCTETS is not
-fetched; nothing is sent to whoever a mail says that it is from.
+fetched; nothing is sent to the one that a mail says that it is from.
 Source: RFC 9051, RFC 6851 (MOVE).
 """
 
@@ -77,7 +77,7 @@ def _tables_in(mail: EmailMessage) -> Iterator[Table]:
 
 
 def _note(reason: str, mail: bytes) -> EmailMessage:
-    """What stands beside a mail that was refused."""
+    """What is next to a mail that was refused."""
     note = EmailMessage()
     note["Subject"] = "Refused: the order in the mail before this one"
     note["From"] = note["To"] = "filterd@localhost"

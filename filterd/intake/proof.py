@@ -1,11 +1,11 @@
-"""Who has signed a file or a mail: its issuer, by OpenPGP or S/MIME, or nobody that counts.
+"""Who has signed a file or a mail: its issuer, by OpenPGP or S/MIME, or no one that counts.
 
     file  + file.asc | file.p7s ──────┐
     mail  multipart/signed ─ its part ┴→ gpgv | openssl cms, confined → when it was signed
 
 Invariants: a signature counts by the issuer's keyring or by its certificates alone, never by what came with it; one
-that is older than OLDEST, or of the future, is none; nothing of a mail is read before its signature holds, but its
-headers, and those of its signature; a mail that cannot be read is refused, whatever the library says of it.
+that is older than OLDEST, or of the future, is refused; nothing of a mail is read before its signature holds, but its
+headers, and those of its signature; a mail that cannot be read is refused, no matter what the library says of it.
 Source: RFC 1847 (multipart/signed), RFC 3156 (PGP), RFC 8551 (S/MIME); gpgv(1), openssl-cms(1).
 """
 
@@ -102,7 +102,7 @@ def reading_mail() -> Iterator[None]:
 
 
 def _taken_apart(octets: bytes) -> tuple[bytes, bytes, str]:
-    """What is signed, the signature, and its kind.   Raises SignatureMismatch, and whatever the library raises."""
+    """What is signed, the signature, and its type.   Raises SignatureMismatch, and all that the library raises."""
     head = _headed(octets)
     kind, boundary = _KINDS.get(str(head.get_param("protocol", "")).lower()), head.get_boundary()
     if head.get_content_type() != "multipart/signed" or kind is None or not boundary:

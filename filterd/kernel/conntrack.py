@@ -1,6 +1,6 @@
 """Bulk deletion of conntrack entries: one pass over the kernel's table for any number of prefixes of both families.
 
-    dump → family of each entry → addresses of both tuples → one of ours?  yes: delete by tuple, zone and id
+    dump → family of each entry → addresses of both tuples → ours?  yes: delete by tuple, zone and id
 
 The tuples differ where this box does NAT: a line's own address is then in one of the two.
 

@@ -3,7 +3,7 @@
     dump of conntrack → label of each connection (fastpath.gate.labels) → wanted?  yes: its mark says BLOCKED
     another dump → wanted ones that are not blocked: still open
 
-A blocked connection stays in conntrack: if it were forgotten, the kernel would begin it anew in the middle, and the
+A blocked connection stays in conntrack: if it were forgotten, the kernel would begin it again in the middle, and the
 gate would find octets that it cannot read.  The ruleset resets both its ends with their next packets (TCP), or drops
 them.  A client of QUIC that gets no answer goes on from another port: what begins in the middle between its addresses
 is dropped, too, for as long as such a client tries.
@@ -108,8 +108,8 @@ class CutSelector:
     """Which connections a cut ends.
 
     is_wanted   of one that goes on
-    signs       octets of which a dump's part has some wherever it has a wanted connection; none: nobody knows
-    may_have    whether a connection with an address (in network order) can be wanted; None: nobody knows"""
+    signs       octets of which a dump's part has some wherever it has a wanted connection; none: no one knows
+    may_have    whether a connection with an address (in network order) can be wanted; None: no one knows"""
 
     is_wanted: Callable[[Connection], bool]
     signs: Sequence[bytes] = ()

@@ -56,7 +56,7 @@ class Kernel:
     def begin(self, rules: Rules) -> bool:
         """Have rules in force before anything else is known; whether they had to be applied.
 
-        Rules of a control before this one stay, whatever it was configured for, until apply(): they hold locks.
+        Rules of a control before this one stay, no matter what it was configured for, until apply(): they hold locks.
         Raises as apply()"""
         if self._run(["nft", "list", "chain", *TABLE.split(), WHOLE_CHAIN], "").code == 0:
             return False

@@ -34,7 +34,7 @@ class PoolLocks:
         self._spans = NOTHING
 
     def read(self, conn: Connection, numbers: Iterable[int] | None, pools: Sequence[Pool]) -> None:
-        """Take in how these profiles are locked.   numbers None: all, anew;   pools  each once"""
+        """Take in how these profiles are locked.   numbers None: all, again;   pools  each once"""
         if numbers is None:
             self._table, self._locked, self._spans = LockTable(), {}, NOTHING
         self._pools = pools

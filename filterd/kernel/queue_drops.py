@@ -48,7 +48,7 @@ def read_queues() -> str:
 
 
 def dropped(queues: str, number: int) -> int:
-    """Packets dropped by queue `number`, from the kernel's table of queues; 0 where it is not there."""
+    """Packets dropped by queue `number`, from the kernel's table of queues; 0 where it is missing."""
     for line in queues.splitlines():
         columns = line.split()
         if columns[NUMBER] == str(number):

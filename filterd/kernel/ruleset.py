@@ -1,7 +1,7 @@
 """The nft table `inet filterd` as text: the rules of the gate, the locks and the DNS redirection.
 
     forward -160  locked? → reject · judged (MARK_VERDICT | state)? → state to the ct mark, packet accepted or dropped
-                  SYN, SYN/ACK → its connection is judged anew · flow decided? → accept, reject
+                  SYN, SYN/ACK → its connection is judged again · flow decided? → accept, reject
                   such SYN/ACKs, client's payload, QUIC's long headers, new flows to a suspect
                   → meta mark MARK_QUEUED | state, NFQUEUE
     prerouting    (nat) subscribers' DNS to any resolver → this box, at a port of its own
@@ -15,7 +15,7 @@ only while there are any.  The chains `queueing` and `queueing_quic` drop until 
 packet passes unjudged; those of EMBEDDED and EMBEDDED_SOURCES are filled before any set of suspects is.  Pieces of one
 QUIC stream may come from any address and port: all go to the first queue.
 The states of a connection follow each other by MARK_TABLE alone: every rule that sets one is made from it.
-Which end is the client's is told by the port, never by conntrack's direction: whoever writes the first packet of an
+Which end is the client's is known by the port, never by conntrack's direction: anyone who writes the first packet of an
 entry chooses that.  What a server's packet changes is believed only from the interface that leads to its source (fib,
 with the packet's mark, as routes may be chosen by it).
 Eight bits of marks are ours (Rules.mark_shift): all others are kept by every rule and verdict, and decide nothing.  A

@@ -304,7 +304,7 @@ REFUSED_UDP = """\
     udp dport { %(ports)s } goto refused comment "QUIC: its client goes on over TCP at once"
 """
 # Long headers alone (their first bit is set, RFC 8999 §5.1): a handful of each connection.  At any port where the
-# version is one that the gate reads (E55), in both directions: whoever writes the first packet of an entry chooses
+# version is one that the gate reads (E55), in both directions: anyone who writes the first packet of an entry chooses
 # which is the client's.  Where routing is asymmetric a server's Initial may come alone: nothing proves it to be one.
 # A packet so long that two datagrams with an Initial fit in may be several, whose first octets stand within: a sender
 # next door hands them over in one piece (UDP_SEGMENT), and so does a network card (rx-udp-gro-forwarding).
@@ -323,7 +323,7 @@ TO_EMBEDDED = """\
     ip6 %(end)s { %(prefixes)s } goto %(name)s
 """
 # In any protocol, at any port, until an answer comes: there is none where the gate blocks.  From such an address, too:
-# in an entry that a server has begun, or somebody in its name, its client's packets are the answers.
+# in an entry that a server has begun, or someone in its name, its client's packets are the answers.
 SUSPECTS = """\
     ct state new ct direction original jump suspects
     ct state new ct direction original jump suspect_sources
@@ -389,7 +389,7 @@ DNS = """
   }
 """
 # Deletes what needs a resolver of ours, for a box that is stopped and keeps its gate shut.  Each part is added first,
-# so that its deletion succeeds where it is not there.
+# so that its deletion succeeds where it is missing.
 NO_RESOLVER_CHAIN = """\
 add chain inet filterd %(name)s
 flush chain inet filterd %(name)s

@@ -1,9 +1,9 @@
-"""Locks of sessions: a table beside that of the lines, of what the images of sessions give to whom.
+"""Locks of sessions: a table next to that of the lines, of what the images of sessions give to whom.
 
     images of sessions ─→ rows, as lines have them ─→ LockTable ─→ with that of the lines, the kernel's locked sets
 
 Invariants: a prefix that a line holds is that line's, locked or not, and no row here; a default profile has none: what
-it locks are spans (pool_locks.py); what the kernel is told is the difference of both tables together, so that a prefix
+it locks are spans (pool_locks.py); what the kernel gets is the difference of both tables together, so that a prefix
 which leaves one and is in the other stays.
 Cost: a change of profiles or holders, one pass over the images of sessions (50 ms for a million) where there are any,
 and 5 us for each prefix of theirs.
@@ -57,7 +57,7 @@ class SessionLocks:
         self.is_tighter = False
 
     def read(self, conn: Connection, numbers: Iterable[int] | None, moved: Iterable[Network] = ()) -> None:
-        """Take in what these profiles hold by sessions, and how they are locked.   numbers None: all profiles, anew
+        """Take in what these profiles hold by sessions, and how they are locked.   numbers None: all profiles, again
 
         moved   prefixes that have other holders.   What raises leaves the locks as they were"""
         seen, table = self.see(), LockTable() if numbers is None else self._table

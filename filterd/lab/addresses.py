@@ -64,7 +64,7 @@ LAB = Addresses(
     foreign4="192.0.2.54",
     foreign6="2001:db8:f::54",
 )
-# Whoever may ask the gateway's resolver.
+# Anyone who may ask the gateway's resolver.
 CLIENTS = ("127.0.0.0/8", "::1/128", "192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32")
 CHILD_PREFIX6 = "2001:db8:1::/64"
 ADULT_PREFIX6 = "2001:db8:2::/64"

@@ -40,7 +40,7 @@ class Desk:
     def ask(self, method: str, path: str, body: str = "") -> str:
         """Send one request; returns the body of a 2xx.   Raises RequestRefusal."""
         url = self.place.addresses.api + path
-        # The token comes in over stdin with the rest: a command line can be read by everybody on the box.
+        # The token comes in over stdin with the rest: a command line can be read by everyone on the box.
         options = [f'header = "Authorization: Bearer {self.token}"', f'url = "{url}"', f'request = "{method}"']
         if body:
             options += ['header = "Content-Type: application/json"', f"data-raw = {json.dumps(body)}"]

@@ -138,7 +138,7 @@ def write_configuration(gateway: Gateway, n_gates: int) -> None:
             "host": "splash.isp.example",
         },
         "api": {"listen": [f"{at.gateway4}:{at.api_port}"], "cleartext": True},
-        "metrics": {"listen": []},  # nobody collects here, and the port may be that of this machine's own filterd
+        "metrics": {"listen": []},  # no one collects here, and the port may be that of this machine's own filterd
         "lists": [
             {
                 "id": "pta",

@@ -53,7 +53,7 @@ class Stage:
         return dig(self.place, node, name, qtype, transport, server, getattr(at, f"{node}{family}"))
 
     def fetch(self, name: str, scheme: str = "https", family: int = 4, node: str = "child") -> CurlResponse:
-        """curl to the server's own address, whatever DNS says."""
+        """curl to the server's own address, no matter what DNS says."""
         at = self.place.addresses
         return fetch(self.place, node, f"{scheme}://{name}/", at.web4 if family == 4 else at.web6, self.trust)
 

@@ -43,7 +43,7 @@ def compile_list(stage: Stage) -> str:
 
 
 def fill_month(stage: Stage) -> str:
-    """Before filterd starts, so that it starts from life; nobody else has the database yet."""
+    """Before filterd starts, so that it starts from life; no one else has the database yet."""
     stage.filled = fill(load(stage.gateway.folder.configuration), datetime.now(UTC))
     told = (
         f"{stage.filled.n_letters} letters of {' and '.join(ISSUERS)}, {len(FAMILIES)} families, {len(DESK)} of staff"

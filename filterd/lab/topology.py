@@ -115,7 +115,7 @@ def remove(prefix: str) -> list[str]:
     found = [f"{prefix}-{node}" for node in NODES if (MOUNTS / f"{prefix}-{node}").exists()]
     namespaces = _identities(found)
     for pid in _pids_in(namespaces):
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
             os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not _pids_in(namespaces), f"lab {prefix}: the end of its programs")
     for name in found:

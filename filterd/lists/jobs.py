@@ -5,8 +5,8 @@
     file, seed ───┴─→ waiting → take: read whole, judged → good | held | refused  (rules.lists: versions, acceptance)
 
 Runs in these jobs; control asks filterd.lists.status what there is to do.
-Invariants: whatever a source gives, the last good copy stays until a better one is judged good; one list's fault never
-keeps another from being taken; text about a confidential list holds no entry of it.
+Invariants: no matter what a source gives, the last good copy stays until a better one is judged good; one list's fault
+never keeps another from being taken; text about a confidential list holds no entry of it.
 """
 
 import logging

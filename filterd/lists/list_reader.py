@@ -4,9 +4,9 @@
     reader_client ← Answer: counts, reasons, sketch ─────────   (lines of JSON: filterd.process.codec)
     letter_client ─ ReadLetter; Part, its octets; end → the same;  ← LetterContent: its rows
 
-Its standard input is the connection, whoever started it: systemd for filterd-reader.socket, with an account that owns
-nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else before it
-is judged.
+Its standard input is the connection, no matter who started it: systemd for filterd-reader.socket, with an account that
+owns nothing, without network; or the job that takes a list.  What strangers wrote is parsed here and nowhere else
+before it is judged.
 Invariants: the reader gets octets and no path; it reads Python's libraries, writes into its temporary folder, has no
 network, no capability and no more memory than MEMORY_OCTETS; it answers whom filterd.box.accounts names alone.
 """
@@ -77,7 +77,7 @@ class Answer(Struct, forbid_unknown_fields=True):
 
 
 class LetterContent(Struct, forbid_unknown_fields=True):
-    """What the reader says of a letter.   bad: why it is none;   failed, missing  as Answer has them"""
+    """What the reader says of a letter.   bad: why it is not a letter;   failed, missing  as Answer has them"""
 
     encoding: str = ""
     rows: list[Row] = []
@@ -100,7 +100,7 @@ def main() -> None:
         reply = _replied(stream, folder, allowed, who)
         if not isinstance(reply, FailureReply):
             reply.missing = missing
-        with contextlib.suppress(ConnectionError):  # whoever asked has gone
+        with contextlib.suppress(ConnectionError):  # the one who asked has gone
             connection.sendall(encode_reply(reply))
 
 
@@ -112,7 +112,7 @@ def answer_of(copy: Path, source: Source) -> Answer:
         return Answer(bad=str(reason))
     except MemoryError:
         return Answer(failed=NO_MEMORY)
-    except Exception as reason:  # the edge: whatever is wrong with a reader, its list is refused and no other
+    except Exception as reason:  # the edge: no matter what is wrong with a reader, its list is refused and no other
         return Answer(failed=f"its reader failed ({type(reason).__name__})")
     return Answer(found.n_rules, found.skipped, list(found.sketch))
 

@@ -1,11 +1,11 @@
-"""Control's own rails over every entry that an order has in force, whoever has written its row.
+"""Control's own rails over every entry that an order has in force, no matter who has written its row.
 
 The role that takes orders judges them, but it stands on the network: control believes no row.  What a rail refuses is
 neither in a base nor in a delta, and its row says so; where the rails no longer refuse it, it comes into force.
 Two persons may let in what is held, and nothing that is refused.
 
-Invariants: nothing but a canonical name, URL or prefix, in a mode that orders have, becomes a rule; whatever a row
-holds, nothing is raised.
+Invariants: nothing but a canonical name, URL or prefix, in a mode that orders have, becomes a rule; regardless of what
+a row holds, nothing is raised.
 Cost: some 3 µs an entry.
 """
 

@@ -60,7 +60,7 @@ def read_apart(copy: Path, source: Source, door: Path) -> VersionFigures:
     filterd.box.places.reader_socket()
 
     Raises BadList; ReaderFailure; OSError: none is there, or has not begun, and the list waits.
-    Cost: a start of Python, 0.1 s of a core, and a copy of the list, beside the reading."""
+    Cost: a start of Python, 0.1 s of a core, and a copy of the list, in addition to the reading."""
     return examined_in(ask_reader(copy, source, door))
 
 

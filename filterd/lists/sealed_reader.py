@@ -5,7 +5,7 @@
 
     OpenPGP message ─ key ─→ octets, in memory alone ─ format ─→ rules ─ guards ─→ digests under the key of one base
 
-Its standard input is the connection, whoever started it: systemd for filterd-sealed.socket, or a job of control.
+Its standard input is the connection, no matter who started it: systemd for filterd-sealed.socket, or a job of control.
 Invariants: what was decrypted is in no file, message or traceback: of a fault its kind alone is said; once it has its
 key, the process reads libraries alone and writes nothing, has no network, capability or other process, leaves no core
 dump, says nothing on its standard error, and ends with its answer; it answers whom filterd.box.accounts names alone.
@@ -93,7 +93,7 @@ def main() -> None:
         reply = _replied(stream, key, allowed, who)
         if not isinstance(reply, FailureReply):
             reply.missing = missing
-        with contextlib.suppress(ConnectionError):  # whoever asked has gone
+        with contextlib.suppress(ConnectionError):  # the one who asked has gone
             connection.sendall(encode_reply(reply))
 
 

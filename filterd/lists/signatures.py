@@ -1,6 +1,6 @@
 """Signatures of lists, made by the source over the very octets that are taken: minisign's, or OpenPGP's.
 
-    list.txt  →  list.txt.minisig or list.txt.asc beside it; of a URL the same in its path
+    list.txt  →  list.txt.minisig or list.txt.asc next to it; of a URL the same in its path
     check     →  the program `minisign` or `gpgv`, in a process that can do nothing else, with the configured key
 
 Invariants: a list with a key is taken with a signature that fits, or not at all; nothing of a signature is kept.

@@ -68,7 +68,7 @@ def limits_of(entry: ListEntry) -> Limits:
 
 
 def is_confidential(entry: ListEntry) -> bool:
-    """Whether the list's entries are told to no one."""
+    """Whether the list's entries are shown to no one."""
     return entry.tier == "csam" or entry.sealed
 
 

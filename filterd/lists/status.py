@@ -96,7 +96,7 @@ def confirmed_s(config: Config) -> dict[str, float]:
     for entry in config.lists:
         try:
             kept = shelf_of(config, entry).kept()
-        except ValueError:  # told by faults_of()
+        except ValueError:  # reported by faults_of()
             continue
         if kept.good is not None:
             found[entry.id] = kept.confirmed_s

@@ -21,7 +21,7 @@ async def pull_url(config: Config, entry: ListEntry, now_s: float) -> None:
     """Ask a list's URL, by the validators of the last answer where its octets are read as they were then."""
     shelf, reading, url = shelf_of(config, entry), reading_of(entry), entry.url or ""
     signing = signing_of(entry)
-    asked = url if signing is None else f"{url} {signing.identity}"  # by another key, it is taken anew
+    asked = url if signing is None else f"{url} {signing.identity}"  # by another key, it is taken again
     known = shelf.kept().validators
     if known is not None and (known.url, known.reading) != (asked, reading):
         known = None

@@ -49,7 +49,7 @@ def watch_inputs(config: Config) -> list[object]:
 
 
 def state_of(path: Path) -> State:
-    """What changes with a file's content; nothing: it is not there."""
+    """What changes with a file's content; nothing: it is missing."""
     try:
         found = path.stat()
     except OSError:

@@ -19,7 +19,7 @@ from rules.lists.versions import ListHistory, Version, arrived
 from rules.lists.zone_copy import Difference, ZoneTimers, apply, timers_of
 from rules.names.canonical import canonical_wire
 
-SHORTEST_S: Final = 30.0  # between two questions for a zone, whatever its SOA says
+SHORTEST_S: Final = 30.0  # between two questions for a zone, no matter what its SOA says
 LONG_RECORDS: Final = 1000  # of a journal: then it becomes part of the copy, and of the next base
 OLD_S: Final = 3600.0  # the same of its copy's age
 

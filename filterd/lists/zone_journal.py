@@ -4,8 +4,8 @@
     +owner 60 CNAME .       added
     =OLD @ 60 SOA …         all of it holds from here on, since serial OLD
 
-Invariants: a change without its last line, the writer died, is none; changes follow one another by serial, and only
-those that join the copy's serial mean anything; one writer, the control role.
+Invariants: a change without its last line, the writer died, does not count; changes follow one another by serial, and
+only those that join the copy's serial mean anything; one writer, the control role.
 Cost: an fsync a change; reading it 1 µs a record.
 """
 

@@ -13,7 +13,7 @@ from fastpath.report.counter_table import COUNTERS, TOOK, TOOK_US
 
 PREFIX = "filterd_"
 RCODE = "dns_rcode_"
-# Withheld: blocks of confidential lists leave no record, so that beside dns_blocked it would tell which they are.
+# Withheld: blocks of confidential lists leave no record, so that next to dns_blocked it would show which they are.
 WITHHELD = frozenset({"events"})
 ANSWERS = PREFIX + "dns_answers"
 UPSTREAM_SECONDS = PREFIX + "dns_upstream_seconds"

@@ -1,6 +1,6 @@
 """One look at the box: what control says of itself and the workers, what the counter files hold, when certificates end.
 
-Invariants: whatever does not answer is left out, and the rest is shown all the same: counters without control, all
+Invariants: what does not answer is left out, and the rest is shown all the same: counters without control, all
 of it without web; neither database nor spool nor a worker's socket is opened here.
 Cost: one request to control; counter files of 40 KiB.
 """

@@ -70,7 +70,7 @@ def _of_control(seen: Look) -> Iterator[Sample]:
         for list_id, channels in lists.items():
             yield from ((name, (list_id, channel), n) for channel, n in channels.items())
     late_s = control["records_late_since_s"]
-    if "database" not in control["faults"]:  # else nobody knows
+    if "database" not in control["faults"]:  # else no one knows
         yield "record_lag_seconds", (), 0.0 if late_s is None else max(0.0, seen.at_s - late_s)
     yield "faults", (), len(control["faults"])
     for stream, sending in control["siem"].items():

@@ -6,7 +6,7 @@ aiohttp limits a request's header and the silence between requests by one time-o
 with the connection), and has no limit of connections.  Without TLS it gets a connection once its first header is there:
 until then the octets lie in the kernel, and a slow client costs us a tenth of what a request does.
 Invariants: a new connection always gets a place: where there is none, an older one ends (dns/streams/places.py says
-which), so that whoever holds places with slow requests loses them, and a visitor gets in; a place is free when its
+which), so that anyone who holds places with slow requests loses them, and a visitor gets in; a place is free when its
 socket is closed; no answer tells versions.
 """
 
@@ -45,7 +45,8 @@ log = logging.getLogger("filterd.process.http_listener")
 
 
 class _OwnFaults(logging.Filter):
-    """Keeps aiohttp from writing a traceback, and the client's address, for whatever a client sends that is no HTTP."""
+    """Keeps aiohttp from writing a traceback, and the client's address, for all that a client sends that is not
+    HTTP."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if record.exc_info else None
@@ -136,7 +137,7 @@ class HttpListener:
             keepalive_timeout=limits.header_s,
             lingering_time=LINGER_S,
             max_headers=limits.n_headers,
-            auto_decompress=False,  # nobody has to send us compressed bodies; unpacking them would cost us, not them
+            auto_decompress=False,  # no one has to send us compressed bodies; unpacking them would cost us, not them
         )
         self._places = Places(limits.n_connections, limits.n_of_client, is_newest_kept=True)
         self._guests: dict[_Guest, None] = {}  # in order of arrival
@@ -263,7 +264,7 @@ class HttpListener:
                 ssl_handshake_timeout=HANDSHAKE_S if is_tls else None,
                 ssl_shutdown_timeout=LINGER_S if is_tls else None,
             )
-        except OSError:  # gone, too slow (a TimeoutError), or no TLS: nobody is left to tell
+        except OSError:  # gone, too slow (a TimeoutError), or no TLS: no one is left to tell
             guest.opened.close()
         except asyncio.CancelledError:
             guest.opened.close()

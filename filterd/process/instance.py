@@ -3,7 +3,7 @@
     run_dir/filterd.lock, run_dir/ROLE/role.lock   held by flock(2) for the life of the process; JSON: what others may
                                                   know of it (`InstanceReport`)
 
-Invariants: the kernel lets go of the lock when its process ends, however it ends, so that no lock is ever stale; the
+Invariants: the kernel releases the lock when its process ends, however it ends, so that no lock is ever stale; the
 lock is had before any socket, image or kernel rule is touched; the file goes with its process where that ends well, and
 stays where it could not do its work, with the reason.
 """
@@ -49,7 +49,7 @@ class Instance:
         self._write()
 
     def note_keys(self, keys: dict[str, str]) -> None:
-        """Tell what this process was started with."""
+        """Show what this process was started with."""
         self._told = msgspec.structs.replace(self._told, keys=keys)
         self._write()
 
@@ -61,7 +61,7 @@ class Instance:
         return n_failed
 
     def close(self) -> None:
-        """Let go of the name."""
+        """Release the name."""
         if self._told.fault is None:
             self._path.unlink(missing_ok=True)  # while it is held: who waits for it sees that it has gone
         os.close(self._descriptor)

@@ -44,7 +44,7 @@ async def run_job(
         async with asyncio.timeout(timeout_s):
             stdout, stderr = await process.communicate()
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):  # it ended by itself at the same moment
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
             process.kill()
         await process.wait()
         raise

@@ -36,11 +36,11 @@ log = logging.getLogger("filterd.process.json_socket")
 
 
 class NoAnswer(OSError):
-    """The other end is not there, or does not follow the protocol."""
+    """The other end is missing, or does not follow the protocol."""
 
 
 def cure_of(reason: NoAnswer) -> str:
-    """What to do where control does not answer whoever runs a command."""
+    """What to do where control does not answer the person who runs a command."""
     is_forbidden = isinstance(reason.__cause__, PermissionError)
     return "run it as root, or as the account of control" if is_forbidden else "start filterd run"
 
@@ -142,7 +142,7 @@ def _why_not(path: Path, what: str, uid: int) -> str:
 
 
 def require_role(role: str, connection: socket.socket) -> None:
-    """Raise PermissionError where another account listens.   Root may ask whoever is there."""
+    """Raise PermissionError where another account listens.   Root may ask anyone who is there."""
     uid = peer_of(connection)
     if os.geteuid() != 0 and uid not in trusted((role,)):
         raise PermissionError(

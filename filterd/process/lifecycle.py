@@ -1,7 +1,8 @@
 """Lifecycle of a role: SIGTERM stops it, it sends READY and WATCHDOG, and it ends with its supervisor.
 
 Invariants: a role never outlives the supervisor that started it, so that a second start finds ports and queues free;
-what cannot start ends at once the first time, so that who started it is told, and after a pause each time after that.
+what cannot start ends at once the first time, so that who started it learns of it, and after a pause each time after
+that.
 """
 
 import asyncio

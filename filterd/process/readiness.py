@@ -48,7 +48,7 @@ def without_upstreams(workers: Sequence[Worker]) -> str | None:
 
 
 def answers(worker: Worker) -> bool:
-    """Whether a worker has told its status itself."""
+    """Whether a worker has reported its status itself."""
     return "pid" in worker
 
 

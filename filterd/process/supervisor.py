@@ -2,11 +2,11 @@
 
 Invariants: a role that ends is started again, after a pause that grows from 0.1 s to 5 s, or to a minute where no
 traffic waits for it, and falls back when it has lived for 10 s; we are ready when the roles of the data plane are,
-whatever the others do, so that what cannot start keeps nobody from filtering; every role has a process group of its
-own, which is killed when the role has ended or we stop, so that nothing of it is left behind; the supervisor touches no
-packet, no list and no database.  A role sends READY=1 and WATCHDOG=1 here as it would to systemd, and the supervisor
-sends them to the process that started it.  A role that has not been ready yet may be silent; silence is counted in our
-own looks, not by the clock, so that no role is killed because the whole machine stood still.
+no matter what the others do, so that what cannot start keeps no one from filtering; every role has a process group of
+its own, which is killed when the role has ended or we stop, so that nothing of it is left behind; the supervisor
+touches no packet, no list and no database.  A role sends READY=1 and WATCHDOG=1 here as it would to systemd, and the
+supervisor sends them to the process that started it.  A role that has not been ready yet may be silent; silence is
+counted in our own looks, not by the clock, so that no role is killed because the whole machine stood still.
 """
 
 import asyncio

@@ -65,7 +65,7 @@ class Front(Protocol):
         """Turns of the loop so far; one a second at least, as long as it lives."""
 
     def upstreams(self) -> dict[str, bool]:
-        """Upstream → whether it answers; none of a front that asks nobody."""
+        """Upstream → whether it answers; none of a front that asks no one."""
 
     def connections(self) -> dict[str, int]:
         """Transport → connections of clients that are open now."""
@@ -293,7 +293,7 @@ class Worker:
 
     async def _until_it_turns(self, front: Front) -> None:
         async with asyncio.timeout(TAKE_OVER_S):
-            while not front.n_turns and not self._running.done():  # noqa: ASYNC110  # the loop has no way to call Python
+            while not front.n_turns and not self._running.done():  # noqa: ASYNC110  # the loop cannot call Python
                 await asyncio.sleep(TAKE_OVER_POLL_S)
         # The front before refers to itself, by what its streams ask: its cache would stay until Python looks for such.
         await asyncio.to_thread(gc.collect)

@@ -1,6 +1,6 @@
 """The workers of this box, as control sees them: sockets in the run directory.
 
-Invariants: a worker that the configuration asks for and that is not there counts as one that has refused.  A worker
+Invariants: a worker that the configuration asks for and that is missing counts as one that has refused.  A worker
 that does not answer delays no other; it is waited for TELL_TIMEOUT_S, and reads the manifest at its next start anyway.
 """
 

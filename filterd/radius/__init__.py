@@ -1,1 +1,1 @@
-"""The role that hears of sessions by RADIUS accounting: who may tell, what was told, and what becomes of it."""
+"""The role that hears of sessions by RADIUS accounting: who may report, what was reported, and what becomes of it."""

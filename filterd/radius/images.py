@@ -4,7 +4,7 @@
     delta   what has changed since; young  what has changed since the delta: at every change
 
 Invariants: one writer; a manifest names files that are there; what a manifest named a moment ago stays for a while.
-Delta, young and manifest are not synced: they are written anew from the journal at every start.
+Delta, young and manifest are not synced: they are written again from the journal at every start.
 Cost: what has changed since the delta, 3 us each; the delta, when that is more than YOUNG_ROWS.
 """
 

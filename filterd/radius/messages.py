@@ -63,7 +63,7 @@ class SessionsReport(Struct, frozen=True, kw_only=True):
 
 
 class SessionHolder(Struct, frozen=True, kw_only=True):
-    """Reply to AskHolder.   profile None: no session has the address, or nobody is known for its session"""
+    """Reply to AskHolder.   profile None: no session has the address, or no one is known for its session"""
 
     prefix: str | None
     profile: int | None

@@ -1,4 +1,4 @@
-"""Network access servers of the configuration: who may tell of sessions, and of which addresses.
+"""Network access servers of the configuration: who may report sessions, and of which addresses.
 
 Invariants: an entry says what it may; what a NAS says of addresses outside of its pools is no session.
 """

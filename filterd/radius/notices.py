@@ -1,6 +1,6 @@
 """Notices control which prefixes have another holder: it holds the kernel's locks, and cuts connections.
 
-Invariants: what control has not acknowledged is told again, with what came meanwhile; control looks the holders up in
+Invariants: what control has not acknowledged is sent again, with what came meanwhile; control looks the holders up in
 the images itself, which were published before.
 """
 
@@ -27,7 +27,7 @@ class PendingNotice(NamedTuple):
 
 
 class Notices:
-    """What control has not been told yet."""
+    """What control has not been sent yet."""
 
     def __init__(self, run_dir: Path) -> None:
         self._socket = control_socket(run_dir)

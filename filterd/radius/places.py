@@ -1,4 +1,4 @@
-"""Where sessions are: zone and province of each, by the NAS that told of it.
+"""Where sessions are: zone and province of each, by the NAS that reported it.
 
     NAS-Identifier or NAS-IP-Address in /radius/places?   its place;   else the place of the entry whose pool holds it
 

@@ -1,4 +1,4 @@
-"""Reader a request: from a datagram to a session, with a reason and a counter for each that is none.
+"""Reader a request: from a datagram to a session, with a reason and a counter for each that is refused.
 
     datagram → NAS of the configuration? → whole? → authenticator? → time? → a session in the pools of its NAS
 

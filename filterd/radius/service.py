@@ -4,8 +4,8 @@
                                   └→ changes → images → control: locks, connections cut
 
 Invariants: an answer means that what was said is on the disk; a group is written, synced and answered before the next
-is looked at, so that the journal has the order of the table; what cannot be published or told is tried again, with what
-came meanwhile.
+is looked at, so that the journal has the order of the table; what cannot be published or reported is tried again, with
+what came meanwhile.
 """
 
 import asyncio

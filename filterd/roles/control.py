@@ -99,7 +99,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
     await asyncio.to_thread(refuse_clash_of, config)
     kernel = Kernel() if has_work(rules) else None
     begin = partial(kernel.begin, rules) if kernel is not None else lambda: False
-    await asyncio.to_thread(begin)  # first of all: nothing passes unread, whatever else is missing
+    await asyncio.to_thread(begin)  # first of all: nothing passes unread, no matter what else is missing
     engine, records = engine_for_control(config), engine_for_control(config, LEDGER)
     keeper = LockKeeper(engine, kernel)
     keeper.stand_on(rules)
@@ -175,7 +175,7 @@ async def live(config: Config, config_file: Path, index: int) -> int:
 
 
 async def _remove_left(control: Control) -> None:
-    """Take back rules that were wanted before: what they redirect, nobody answers any more."""
+    """Take back rules that were wanted before: what they redirect, no one answers any more."""
     try:
         if await asyncio.to_thread(Kernel().remove_left, control.config.dns.redirect_port):
             log.warning("kernel rules: the configuration wants none any more; those that were there are removed")
@@ -199,7 +199,7 @@ async def _follow(control: Control, engine: Engine, answer: Callable[[ControlReq
 
 
 async def _compile(control: Control) -> None:
-    """At the start, lists that changed while no control ran; from then on, a base that goes bad on the disk, orders
+    """At the start, lists that changed while no control ran; from then on, a base that is damaged on the disk, orders
     that are not in force yet, and a delta that grows large."""
     faults, publisher = control.faults, control.publisher
 
@@ -234,7 +234,7 @@ async def _settle(control: Control) -> None:
 
 
 async def _tend_weeks(control: Control, wake: asyncio.Event) -> None:
-    """Make the weeks of families anew at each midnight; where that fails, the last ones stay."""
+    """Make the weeks of families again at each midnight; where that fails, the last ones stay."""
     while True:
         wait_s = MEND_S
 
@@ -382,7 +382,7 @@ def _confirm(engine: Engine, signer: Signer, looked: AnswerProgress) -> AnswerPr
 
 
 async def _anew(changed: asyncio.Event, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do `work`, and begin it anew each time that its part of the configuration has changed."""
+    """Do `work`, and begin it again each time that its part of the configuration has changed."""
     while True:
         changed.clear()
         # Held here and not in a TaskGroup, which would take its end for a fault.

@@ -53,7 +53,7 @@ def _take(app: web.Application, changed: Config) -> None:
 
 
 async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:
-    """Tell once a minute that somebody tries names; never who, and which."""
+    """Tell once a minute that someone tries names; never who, and which."""
     untold = 0
     while True:
         await asyncio.sleep(TELL_S)
@@ -61,6 +61,6 @@ async def _alarm(budget: NameBudget, reasons: ReasonsClient) -> None:
             continue
         log.warning("splash: %d questions beyond %d names of one client; not answered; see status", beyond, N_NAMES)
         untold += beyond
-        with contextlib.suppress(ControlFailure):  # told in the next minute
+        with contextlib.suppress(ControlFailure):  # reported in the next minute
             await reasons.probed(untold)
             untold = 0

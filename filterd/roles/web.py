@@ -31,7 +31,7 @@ from mgmt.web.app import create_app
 from mgmt.web.kit.app_context import serve_pages
 from mgmt.web.kit.doors import Door, Hosts
 
-# A client may be a reverse proxy with everybody behind it.
+# A client may be a reverse proxy with everyone behind it.
 DESK_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=None, n_headers=48)
 # A telephone opens a handful and comes again; a page and a tap are over in seconds.
 FAMILY_LIMITS = HttpLimits(n_connections=800, n_of_client=100, header_s=10.0, longest_s=600.0, n_headers=48)

@@ -126,7 +126,7 @@ def _event(of_class: int, activity: int, time_ms: int, uid: str, profiles: list[
 
 
 def _read(event: ToldEvent) -> _Event | None:
-    """None: it is redacted, or is no text of the ledger's, as whoever has the database may have written there."""
+    """None: it is redacted, or is no text of the ledger's, as anyone who has the database may have written there."""
     try:
         return None if event.text is None else msgspec.json.decode(event.text.encode(), type=_Event)
     except ValueError:

@@ -89,7 +89,7 @@ class Collector:
             raise CollectorFailure(_why(reason)) from reason
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Release the connection."""
         self._connection.close()
 
     # ------------------------------------------------------------------------------------------------------------------

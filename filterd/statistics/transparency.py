@@ -1,6 +1,6 @@
 """Control tells the public of each quarter, once it is over and its statistics are published.
 
-Invariants: control alone signs; a quarter is told of once; what the statistics of the quarter say of reports is not
+Invariants: control alone signs; a quarter is reported once; what the statistics of the quarter say of reports is not
 counted a second time: of two counts, the difference would be a small one.
 """
 
@@ -26,7 +26,7 @@ from parental.store.database import reading, writing
 
 
 def tell_last(box: Box, clocks: Clocks, rules: Rules, hidden: Sequence[str]) -> str | None:
-    """Tell of the last quarter, if that was not done; its name, where it was now.   Blocking.
+    """Report the last quarter, if that was not done; its name, where it was now.   Blocking.
 
     hidden  issuers whose orders are not counted;   Raises ClockStep, DatabaseFault; nothing is published then"""
     with writing(box.records) as conn:
@@ -39,7 +39,7 @@ def tell_last(box: Box, clocks: Clocks, rules: Rules, hidden: Sequence[str]) -> 
         made = _statement(conn, quarter, at, hidden, _appeals(conn, box, quarter))
         has_statistics = any(row.quarter == quarter.name for row in releases(conn))
     if not (made.orders or made.appeals or made.answered_ms is not None or has_statistics):
-        return None  # nothing could be shown, and a box that was not there yet has had no quarter
+        return None  # nothing could be shown, and a box that was missing yet has had no quarter
     with writing(box.engine) as conn:
         return quarter.name if put_release(conn, made, box.signer, at) else None
 

@@ -1,6 +1,6 @@
 """Where probe and sink live, and what they give up there.
 
-    root → network namespace → sockets that need root → account "nobody" → confinement (filterd.process.confinement)
+    root → network namespace → sockets that need root → unprivileged account → confinement (filterd.process.confinement)
 
 Invariants: after give_up() a process can use the network of its namespace and read Python's own libraries; it can write
 nothing, and start nothing.

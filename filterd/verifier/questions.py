@@ -1,7 +1,7 @@
 """What is asked of the traffic for an order: each entry over each channel, and its neighbours, which must be open.
 
     entry          a name: every channel;  a URL: HTTP alone, where its path is visible;  an address: not asked
-    neighbours     a name beside it, the name above it, the name below an exact one; of a URL the rest of its site;
+    neighbours     a name next to it, the name above it, the name below an exact one; of a URL the rest of its site;
                    never what another entry of the order covers: that is to be closed
     neutral names  over each channel of packets, before and after all others: where they arrive, silence is a block
 
@@ -22,7 +22,7 @@ TLS, QUIC, HTTP = "tls", "quic", "http"
 DNS_CHANNELS, PACKET_CHANNELS = (DNS_UDP, DNS_TCP, DNS_TLS, DNS_HTTPS), (TLS, QUIC, HTTP)
 OF_NEIGHBOURS = (DNS_UDP, TLS, QUIC, HTTP)
 ENTRY, NEIGHBOUR, NEUTRAL = "entry", "neighbour", "neutral"
-NEUTRAL_NAME = "filterd-verifier.invalid"  # RFC 6761 §6.4: nobody has it, so no list holds it
+NEUTRAL_NAME = "filterd-verifier.invalid"  # RFC 6761 §6.4: no one has it, so no list holds it
 
 
 class Way(NamedTuple):

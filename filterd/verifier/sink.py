@@ -60,7 +60,7 @@ async def _serve(streams: list[tuple[socket.socket, bool]], datagrams: list[sock
     for each in datagrams:
         loop.add_reader(each, _answer_datagrams, each)
     ended = asyncio.Event()
-    loop.add_reader(sys.stdin, ended.set)  # whoever started it has gone, or says that it is done
+    loop.add_reader(sys.stdin, ended.set)  # the one who started it has gone, or says that it is done
     print("ready", flush=True)
     await ended.wait()
     for server in servers:

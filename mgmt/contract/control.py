@@ -114,7 +114,7 @@ class ClosureReason:
 class Report:
     """A visitor's report that something is blocked by mistake; it has no field for who that was.
 
-    reference   eight letters and digits, which nobody guesses
+    reference   eight letters and digits, which no one guesses
     reason      as in ClosureReason;   name  None where the reason is LAW: its names are written down nowhere
     due         the day by which an answer is promised
     outcome     'opened', 'kept' or 'passed'; None: not answered;   answered  when (aware)"""

@@ -76,7 +76,7 @@ Leaves = Callable[[bytes, bytes, int, int], tuple[bytes, int]]
 class Summary(NamedTuple):
     """What was verified: batches of first ≤ number < until.   records  that are there
 
-    without  day → records that are not there, of batches that were left without them
+    without  day → records that are missing, of batches that were left without them
     back     the first batch of a day that lies more than one before that of an earlier batch; None: there is none"""
 
     first: int

@@ -3,7 +3,7 @@
 The text is canonical JSON (RFC 8785): msgspec writes it with sorted keys, and an event holds nothing for which that
 would be another text: keys are ASCII, numbers are whole and below 2**53, texts are Unicode.
 
-Invariants: an event names no household's choice, no address, no entry of an order and no label of a line; it is told
+Invariants: an event names no household's choice, no address, no entry of an order and no label of a line; it shows
 by numbers, references, counts and digests.
 Source: RFC 8785 §3.2; RFC 9162 §2.1.1 (the leaf).
 """

@@ -50,7 +50,8 @@ def redact(conn: Connection, number: int, reason: str, by: Actor, at: datetime) 
     """Destroy text and salt of an event; its leaf stays, so the tree still verifies.   Returns the event that says so.
 
     Raises LookupError where there is no such event, or it has gone already; ValueError where it is what says of another
-    that it was redacted: without it, an export that lacks the other could not be told from one that hides it."""
+    that it was redacted: without it, an export that lacks the other could not be distinguished from one that hides
+    it."""
     found = conn.execute(select(events.c.text).where(events.c.number == number)).scalar_one_or_none()
     if found is None:
         raise LookupError(f"event {number}: does not exist, or is redacted already; nothing done; look at an export")

@@ -6,7 +6,7 @@ clock goes; after another start the wall clock is believed where it is at most M
 before it.
 
 Invariants: a step forward makes nothing older, a step back makes nothing younger, for as long as the machine runs; what
-cannot be told is not decided: ClockStep, until the wall clock is right again or a person confirms it.
+cannot be known is not decided: ClockStep, until the wall clock is right again or a person confirms it.
 """
 
 import socket

@@ -4,8 +4,8 @@
     and goes back where the version that both have seen in force still is
 
 The approval is one of mgmt.orders.approvals, of a list in the place of an order, and proves itself in the same way.
-Invariants: control alone carries one out, from the rows, whatever web says of it; it is good for one day, and for one
-step: from the version that it names to the other one; of a list's entries nothing stands in it but counts.
+Invariants: control alone carries one out, from the rows, no matter what web says of it; it is good for one day, and for
+one step: from the version that it names to the other one; of a list's entries nothing stands in it but counts.
 """
 
 import hashlib

@@ -15,7 +15,7 @@ A list that goes back to an earlier version, a legal hold, and where pages say t
 the same way: mgmt.lists.rollbacks, mgmt.records.holds.proposals, mgmt.registers.settings.proposals.
 Invariants: the database holds that the persons and their groups differ, letter for letter, and control, which
 believes it as little as any other row, that they also do where case, spaces and widths are left out; what was agreed
-to has a digest, and an approval of something else than what stands there is none; one of an entry ends after thirty
+to has a digest, and an approval of something else than what is there is none; one of an entry ends after thirty
 days at the latest.
 """
 
@@ -64,7 +64,7 @@ GROUPS = ("approver", "compliance", "engineer")  # of staff: two persons of one 
 NAMES, DESK = "names", "desk"  # the way: said on the box, or signed
 MAX_DAYS = 30
 LONGEST = timedelta(days=MAX_DAYS)
-_NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: nobody's to let in
+_NO_ONES = (REFUSED_PROTECTED, INVALID, DUPLICATE, WITHDRAWN, EXPIRED)  # of an entry: no one's to let in
 ALONE = "is not by two persons of different groups"
 _NEW_ORDER = "it needs a new order"
 _SAID = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
@@ -214,9 +214,9 @@ def _digest(order: Row[Any], entry: Row[Any] | None, said: Mapping[str, Any], mo
 
 
 def fault_of(approval: Row[Any], order: Row[Any] | None, entry: Row[Any] | None) -> str | None:
-    """Why control does not believe an approval, whoever has signed it; None where it does.
+    """Why control does not believe an approval, no matter who has signed it; None where it does.
 
-    Whatever the row holds, nothing is raised."""
+    No matter what the row holds, nothing is raised."""
     try:
         if order is None:
             return "is of no order"
@@ -258,7 +258,7 @@ def why_too_late(conn: Connection, approval: Row[Any], order: Row[Any] | None, n
 
 
 def outdated(conn: Connection, proposal: Row[Any], now_s: int) -> Objection | None:
-    """Why nothing would come of a proposal, whoever signs it now; None: nothing has changed since."""
+    """Why nothing would come of a proposal, no matter who signs it now; None: nothing has changed since."""
     if proposal.settings is not None:
         why = why_changed(conn, proposal)
         return None if why is None else Objection(why, "look at the settings, and propose it again")

@@ -1,4 +1,4 @@
-"""What of the orders is in force: control's own decisions, and nobody else's.
+"""What of the orders is in force: control's own decisions, and no one else's.
 
     rows changed since ─┬─ rails, approvals, clock ─→ status ─→ images ─→ workers ─→ enforced, receipts
     approvals that end ─┘
@@ -6,8 +6,8 @@
 Only the control role imports this (tests/repo holds it); PostgreSQL lets no other role write these columns.
 Invariants: no status that another role wrote is believed; an entry is enforced once every worker serves what was
 published after it was let in, and is tried on no canary gateway any more; what was rolled back comes in force once two
-persons have agreed after that; an order in shadow is let in by two persons alone; whatever a row holds, nothing is
-raised.
+persons have agreed after that; an order in shadow is let in by two persons alone; no matter what a row holds, nothing
+is raised.
 Cost: some 20 µs an entry that was pushed, once; 10 µs for each later look at it.
 """
 
@@ -91,7 +91,8 @@ DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _EARLIER = orders.alias("earlier")
-LONGEST_UNTRIED_S = 4 * 3600  # what lapses later than an emergency order does is none, whatever its row says
+# what lapses later than an emergency order does does not count, no matter what its row says
+LONGEST_UNTRIED_S = 4 * 3600
 
 
 class Rails(Protocol):
@@ -167,7 +168,7 @@ def settle(conn: Connection, rails: Rails, since: int, at: datetime, now_s: int 
 
 
 def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = None) -> bool:
-    """Whether settle() may have something to do that no request tells of.   at  as now_s there;   canary  as Rails"""
+    """Whether settle() may have something to do that no request reports.   at  as now_s there;   canary  as Rails"""
     now_s = int(at.timestamp())
     is_ending = and_(
         *(approvals.c.order.is_not(None), approvals.c.lapsed_ms.is_(None)),
@@ -343,7 +344,7 @@ def _candidates(
     is_moved = or_(and_(entries.c.status == SHADOW, is_let_in), and_(entries.c.status.in_(IN_FORCE), is_kept))
     is_new = or_(entries.c.revision > since, is_given)
     has_to_go = or_(entries.c.withdrawn_ms.is_not(None), orders.c.expired_ms.is_not(None))
-    # At a start alone: of two gateways with one database that differ, each would undo what the other did, for ever.
+    # At a start alone: of two gateways with one database that differ, each would undo what the other did, forever.
     is_kept_out = kept_out(has_gate=rails.has_gate and not since, stops_names=rails.stops_names and not since)
     is_open = or_(is_in_force, is_kept_out, has_to_go, is_approved)
     chosen = (
@@ -387,7 +388,7 @@ def _held_back(row: Any, back: Mapping[int, str], believed: Mapping[Any, Row[Any
 def _in_shadow(row: Any, ruling: Ruling, believed: Mapping[Any, Row[Any]]) -> Ruling | None:
     """What is counted and not enforced, of what might be in force; None: it is enforced, or was never to be counted.
 
-    An emergency's is enforced, whatever else its row says: who waits for a count has no emergency.  So is a
+    An emergency's is enforced, no matter what else its row says: who waits for a count has no emergency.  So is a
     correction's that has taken the place of the version before: that one is in force no more."""
     was_let_in = (row.order, None, ENFORCE) in believed or row.has_replaced
     is_counted = row.is_shadow and not row.is_emergency and not was_let_in
@@ -467,7 +468,7 @@ def _let_in_host(conn: Connection, row: Any, rails: Rails) -> bool:
 
 
 def _put_parts(conn: Connection, row: Any, *, is_host: bool) -> None:
-    """Write the rules that an entry makes beside its own, once."""
+    """Write the rules that an entry makes in addition to its own, once."""
     if is_host:
         parts = [(host_of_entry(str(row.value)), "exact")]
     else:

@@ -3,7 +3,7 @@
 First what a person must look at: protected names, then what a rail holds, then what cannot be enforced; then what is
 new, and what another order blocks already.  Before it is taken in, it is what the API's own rules say; control's rails
 look at more (names that many people use, hosts of many), and what they hold is held afterwards.
-Invariants: a sealed order is named beside no entry: whoever types a name in would learn that it is of it.
+Invariants: a sealed order is named next to no entry: anyone who types a name in would learn that it is of it.
 Cost: some 2 µs an entry, one look-up of an index for each that is shown.
 """
 

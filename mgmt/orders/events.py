@@ -1,6 +1,6 @@
 """Events of orders, in the ledger.
 
-Invariants: an event names no entry; whatever a row holds, nothing is raised: control notes what strangers wrote.
+Invariants: an event names no entry; no matter what a row holds, nothing is raised: control notes what strangers wrote.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def note_approval(
 
 
 def told(value: object) -> Value:
-    """What an event says of a value in a row, of whatever type SQLite has kept there."""
+    """What an event says of a value in a row, of any type that SQLite has kept there."""
     if isinstance(value, int) and abs(value) <= MAX_WHOLE:
         return value
     return (value if isinstance(value, str) else repr(value))[:MAX_TEXT_CHARACTERS]

@@ -1,6 +1,6 @@
 """What one person cannot change of the pages: where people find help; and what two agree to of it, as a row has it.
 
-Invariant: of these names a value counts by its approval alone, whoever has written it to desk_settings.
+Invariant: of these names a value counts by its approval alone, no matter who has written it to desk_settings.
 """
 
 import hashlib
@@ -103,7 +103,7 @@ def since_of(known: Mapping[str, Row[Any]], name: str) -> int:
 
 
 def _plain(value: object) -> str:
-    """Without what is not there: somebody compares two of them."""
+    """Without what is missing: someone compares two of them."""
     if isinstance(value, list):
         return "; ".join(_plain(each) for each in value)
     if isinstance(value, dict):

@@ -25,7 +25,7 @@ from mgmt.orders.model import IssuerSignature
 from parental.schema.access import issuer_keys, push_nonces
 
 COVERED = ("@method", "@authority", "@path", "content-digest")
-OLDEST = timedelta(minutes=5)  # of `created`: a clock that is off by an hour is told so
+OLDEST = timedelta(minutes=5)  # of `created`: a clock that is off by an hour gets that answer
 AHEAD = timedelta(minutes=1)
 MAX_NONCE_CHARACTERS = 200
 _HOW = "sign method, host, path and Content-Digest with your key (docs/enforcement.md)"

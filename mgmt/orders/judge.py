@@ -142,7 +142,7 @@ def judge_entry(number: int, value: str, scope: str, protected: ProtectedNames, 
 
 
 def read_again(row: Any, has_gate: bool) -> Entry:
-    """What the value of a stored entry means, before any rail of ours, whatever else its row holds."""
+    """What the value of a stored entry means, before any rail of ours, no matter what else its row holds."""
     scope = next((each for each in (row.mode, row.scope) if each in SCOPES), SCOPES[0])
     return judge_entry(row.number, str(row.value), scope, _NO_NAMES, has_gate)
 
@@ -176,7 +176,7 @@ def text_of_network(network: Network) -> bytes:
 
 
 def _network_of(value: str) -> Network | None:
-    """Raises BadName for what is meant as an address and is none."""
+    """Raises BadName for what is meant as an address and is not one."""
     if not value.isprintable():
         return None
     text = clean(value)

@@ -31,14 +31,14 @@ MAX_AT_ONCE = 2  # files that are read; others wait
 
 
 class UnreadLetter(Exception):
-    """The reader did not get to the end of a file, whatever the file is; the message says how."""
+    """The reader did not get to the end of a file, no matter what the file is; the message says how."""
 
 
 class ReadsLetters(Protocol):
     """Reads files of strangers somewhere else."""
 
     def __call__(self, octets: bytes, encoding: str | None) -> Letter:
-        """Raises BadList: the file is none;   UnreadLetter."""
+        """Raises BadList: it is no such file;   UnreadLetter."""
 
 
 class Letters:
@@ -67,7 +67,7 @@ class File:
 
 
 def letter_named(found: Letter) -> str:
-    """The one letter that the rows of a file name.   Raises BadList where it is none, or several."""
+    """The one letter that the rows of a file name.   Raises BadList where there is none, or several."""
     named = list(dict.fromkeys(row.letter for row in found.rows if row.letter))
     if len(named) == 1:
         return named[0]

@@ -2,7 +2,7 @@
 
 An order that a list names has its entries in that file, and a million of them never become rows; their statuses come
 from the report of the compilation.
-Invariants: what stands here was served by every worker; it is replaced whole, so a letter that no list names any more
+Invariants: what is here was served by every worker; it is replaced whole, so a letter that no list names any more
 has nothing here.
 """
 

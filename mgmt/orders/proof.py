@@ -1,8 +1,8 @@
 """That two persons have agreed: checked by control alone, from the rows, each time that it publishes.
 
 Invariants: a signature counts for its approval, its part and its words alone, at our own desk, of a passkey that
-somebody on the box has vouched for, of a person who was of the desk when control gave the approval; no row is believed
-because another role wrote it, and whatever a row holds, nothing is raised.
+someone on the box has vouched for, of a person who was of the desk when control gave the approval; no row is believed
+because another role wrote it, and no matter what a row holds, nothing is raised.
 The two groups are those of when control gave it: it has compared the first one's with who has signed, and written the
 second one's itself, and web, which proposes, changes no row of an approval (parental.schema.privileges).
 Cost: some 100 µs an approval; the signatures themselves are computed once.

@@ -76,7 +76,8 @@ def messages(conn: Connection, *, unread: bool = False) -> Sequence[StoredMessag
 
 
 def is_as_stored(sealed: StoredMessage) -> bool:
-    """Whether the message is the one that the order's digest is of.   Whatever the rows hold, nothing is raised."""
+    """Whether the message is the one that the order's digest is of.   No matter what the rows hold, nothing is
+    raised."""
     order = sealed.order
     try:
         said = hashlib.sha256(sealed.message.octets).hexdigest(), sealed.message.format

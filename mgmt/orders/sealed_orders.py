@@ -4,7 +4,7 @@
     serves → enforced, receipt
 
 Invariants: no row is believed because another role wrote it: the message is compared with the order's digest, and both
-signatures are checked, each time; whatever a row holds, nothing is raised.
+signatures are checked, each time; no matter what a row holds, nothing is raised.
 """
 
 import json
@@ -27,7 +27,7 @@ _LET_IN = frozenset({State.APPROVED, State.ENFORCED, State.PARTIALLY_ENFORCED})
 
 
 def in_force(conn: Connection, proof: Proof) -> list[StoredMessage]:
-    """Those to which two persons have agreed, as it proves itself now, whatever the time.
+    """Those to which two persons have agreed, as it proves itself now, regardless of the time.
 
     proof  that is asked of approvals"""
     readable = {order for order, reading in readings(conn).items() if reading.fault is None}

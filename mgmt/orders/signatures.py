@@ -37,7 +37,7 @@ from parental.schema.orders import approval_refusals, approval_signatures, appro
 
 PROPOSED, APPROVED = PARTS = ("proposed", "approved")
 PERMISSION = "orders.approve"
-MAX_WAITING = 100  # proposals of one order: it has tens of entries, and somebody must read them all
+MAX_WAITING = 100  # proposals of one order: it has tens of entries, and someone must read them all
 
 
 def propose_at_desk(
@@ -91,7 +91,7 @@ def sign(conn: Connection, party: Party, number: int, response: str, at: datetim
 
     conn      of a transaction that a refusal must not undo: a copy of a passkey is written down
     response  PublicKeyCredential.toJSON() of the browser, over document_of()
-    Raises ApprovalRefusal: nobody can sign this."""
+    Raises ApprovalRefusal: no one can sign this."""
     proposal = waiting(conn, number)
     part = part_due(conn, proposal)
     if part is None:
@@ -134,7 +134,7 @@ def refuse_proposal(conn: Connection, number: int, reason: str, by: Member, at: 
 
 
 def refusal_of(conn: Connection, number: int) -> Row[Any] | None:
-    """Who has refused a proposal, and why; None: nobody has."""
+    """Who has refused a proposal, and why; None: no one has."""
     return conn.execute(select(approval_refusals).where(approval_refusals.c.approval == number)).one_or_none()
 
 

@@ -1,7 +1,7 @@
 """How far an order has come: its states, which may follow which, and the steps that it has taken.
 
     received → validated → pending_approval → approved → canary → enforced → verified → confirmed
-    beside them: shadow, rejected, held_by_rail, partially_enforced, rolled_back, withdrawn, expired
+    next to them: shadow, rejected, held_by_rail, partially_enforced, rolled_back, withdrawn, expired
 
 Control writes the steps up to enforced from what it has decided itself (follow()); who asks the traffic whether an
 order holds writes verified, and who answers the issuer confirmed (step()).  An order that control has not looked at is

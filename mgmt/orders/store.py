@@ -55,7 +55,7 @@ from parental.schema.orders import approvals, entries, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import raise_revision
 
-# States of orders, beside statuses.
+# States of orders, in addition to statuses.
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
 REPLACED = "replaced"  # by a correction
 EMERGENCY_LAPSE = timedelta(hours=4)  # PTA's clock for emergencies is twelve hours: two persons meet well before
@@ -137,7 +137,7 @@ def put_order(
 
 
 def find_order_by_id(conn: Connection, order: int) -> Row[Any] | None:
-    """The order with this number, which is no reference, whatever the references look like."""
+    """The order with this number, which is no reference, no matter what the references look like."""
     return conn.execute(select(orders).where(orders.c.id == order)).one_or_none()
 
 
@@ -215,7 +215,7 @@ def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: 
     for each in [*earlier(conn, order), order]:
         conn.execute(update(orders).where(orders.c.id == each).values(withdrawn_ms=_ms(at), withdrawal_reason=reason))
         count = _ask_back(conn, entries.c.order == each, reason, at)
-        # The others as well: of them, too, the issuer is answered anew.
+        # The others as well: of them, too, the issuer is answered again.
         its = and_(entries.c.order == each, entries.c.withdrawn_ms.is_(None))
         conn.execute(update(entries).where(its).values(revision=raise_revision(conn, REVISION)))
         note_order(conn, each, "withdrawn", at, by, entries=count, reason=reason)

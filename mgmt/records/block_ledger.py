@@ -1,7 +1,7 @@
 """Ledger of blocks: what was blocked, never who asked for what.
 
 A block is recorded with the rule that matched and a pseudonym of the subscriber; a CSAM block is a count and nothing
-else; what was let go leaves no trace.  Identical blocks of one second are one row with a count.
+else; what was allowed leaves no trace.  Identical blocks of one second are one row with a count.
 
 Invariants: no name that was asked for, no address and no subscriber's number is ever written; a pseudonym needs two
 keys, the day's from the database and the node's from a file, so forgetting either makes the past unreadable.
@@ -149,7 +149,7 @@ def pseudonym_of(subscriber: int, day_key: bytes, node_key: bytes, *, of_househo
 
 
 def pseudonym_key(node_key: bytes, day_key: bytes, *, of_household: bool) -> bytes:
-    """The key of a day's pseudonyms: another one for households' own records, so that nobody is followed from one to
+    """The key of a day's pseudonyms: another one for households' own records, so that no one is followed from one to
     the other."""
     key = hmac.digest(node_key, day_key, hashlib.sha256)
     return hmac.digest(key, b"household", hashlib.sha256) if of_household else key
@@ -248,7 +248,7 @@ def note_gone(conn: Connection, before_s: int) -> None:
 
 
 def gone_before_s(conn: Connection) -> int:
-    """Up to when records were destroyed by their age, whatever age was set at that time.   0: none ever"""
+    """Up to when records were destroyed by their age, no matter what age was set at that time.   0: none ever"""
     return current_revision(conn, GONE)
 
 

@@ -36,7 +36,7 @@ _waits = wrong_blocks.c.outcome.is_(None)
 def report_mistake(conn: Connection, reason: str, name: str | None, now: datetime, zone: str) -> Report | None:
     """Write a report down, or count it with the one that waits already; None where too many wait.
 
-    Raises ValueError for a reason that is none of REASONS."""
+    Raises ValueError for a reason that is not one of REASONS."""
     if reason not in REASONS:
         raise ValueError(f"report: reason {reason!r:.40} is no block of ours; nothing written down")
     name = None if reason == LAW else name
@@ -107,7 +107,7 @@ def n_late(conn: Connection, today: date) -> int:
 
 
 def answer_due(asked: date) -> date:
-    """Two working days on; Saturday and Sunday are none."""
+    """Two working days on; Saturday and Sunday are not counted."""
     due, left = asked, ANSWER_WORKING_DAYS
     while left:
         due += timedelta(days=1)

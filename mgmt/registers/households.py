@@ -1,7 +1,7 @@
 """What is done to an account's people, written down twice in the transaction of the change.
 
     people   the ledger of events, which auditors read: numbers alone
-    all      the household's own record (parental.people.household), which its caregivers read, and nobody else
+    all      the household's own record (parental.people.household), which its caregivers read, and no one else
 
 Invariants: a household's choice, such as a child, its rules or a pause, stands in its own record alone.
 """

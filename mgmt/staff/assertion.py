@@ -1,7 +1,7 @@
 """A person of the desk agrees to a document, such as an approval, by a passkey: its digest is signed.
 
-Whoever decides checks this itself, over the document that it has read itself.  The same document can be agreed to again
-by the same answer: agreeing twice is agreeing once, so whoever asks keeps the first.
+Anyone who decides checks this itself, over the document that it has read itself.  The same document can be agreed to
+again by the same answer: agreeing twice is agreeing once, so anyone who asks keeps the first.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def assertion_in(response: str) -> Assertion:
 
 
 def approver_of(conn: Connection, party: Party, document: bytes, assertion: str, at: datetime) -> Use:
-    """Who agrees to a document; of nobody, why not.
+    """Who agrees to a document; of no one, why not.
 
     conn  of a transaction that writes: the passkey's counter, and an event where it is a copy
     assertion  PublicKeyCredential.toJSON() of the browser, as text.   The caller asks for role and group."""

@@ -1,4 +1,4 @@
-"""How often somebody may try a password, so that nobody guesses one and no stranger keeps its owner out.
+"""How often someone may try a password, so that no one guesses one and no stranger keeps its owner out.
 
 One client (an address, or an IPv6 /56) that is wrong about one account waits ever longer for it; no other client is
 refused.  Where many clients are wrong about one account, or one about many, each try takes longer; none is refused.

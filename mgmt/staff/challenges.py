@@ -1,7 +1,7 @@
 """Challenges of passkeys: random, for one purpose, for a few minutes, each good for one sign-in.
 
-A challenge carries its end and proves that it is ours, so that nothing is kept for whoever only asks for one; what is
-kept are those that were used.
+A challenge carries its end and proves that it is ours, so that nothing is kept for anyone who only asks for one; what
+is kept are those that were used.
 Source: W3C Web Authentication §13.4.3.
 """
 
@@ -36,7 +36,7 @@ class Challenges:
         return int.from_bytes(body[RANDOM_OCTETS:], "big") > now_s and challenge not in self._spent
 
     def spend(self, challenge: bytes) -> bool:
-        """Use a good challenge up; False: somebody was faster."""
+        """Use a good challenge up; False: someone was faster."""
         if challenge in self._spent:
             return False
         self._spent[challenge] = None

@@ -53,7 +53,7 @@ class IssuerKey(NamedTuple):
 def put_issuer(conn: Connection, issuer: Issuer, by: Actor, at: datetime) -> None:
     """Store an issuer in the place of what was known of it.
 
-    Raises ValueError for a name that is none, or that is new and read as a known one."""
+    Raises ValueError for a name that is invalid, or that is new and read as a known one."""
     if not 0 < len(issuer.name) <= MAX_NAME_CHARACTERS or not issuer.name.isprintable():
         raise ValueError(
             f"issuer: {issuer.name!r:.40} is no name; not put; write 1 to {MAX_NAME_CHARACTERS} characters"

@@ -1,7 +1,7 @@
 """Signing in with a password and a one-time code, and setting the two.
 
-Invariants: whether a name is known, whether the password was wrong or the code, cannot be told from the answer nor from
-its time; so many hashes are computed at once, and no more, whoever asks.
+Invariants: whether a name is known, whether the password was wrong or the code, does not show in the answer nor in
+its time; so many hashes are computed at once, and no more, no matter who asks.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Wait(Exception):
 
 
 class LoginAttempt(NamedTuple):
-    """What somebody types.   before  the session's cookie that the browser has shown, or ''"""
+    """What someone types.   before  the session's cookie that the browser has shown, or ''"""
 
     mail: str
     password: str

@@ -1,7 +1,7 @@
-"""Passkeys: put, and used, whatever the challenge stands for.
+"""Passkeys: put, and used, no matter what the challenge stands for.
 
 Invariants: the person is verified by the authenticator (PIN, finger or face), not only present; a response counts for
-our own origin and name alone; a signature counter that does not rise tells of a copy of the key: it is refused, and an
+our own origin and name alone; a signature counter that does not rise shows a copy of the key: it is refused, and an
 event says so.
 Source: W3C Web Authentication Level 3, §7.1 and §7.2; the library webauthn does their steps.
 """
@@ -39,7 +39,7 @@ ALGORITHMS = [
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,  # of Windows Hello on older machines
 ]
 _CHOICE = AuthenticatorSelectionCriteria(
-    resident_key=ResidentKeyRequirement.REQUIRED,  # so that no name is typed, and nobody learns which names there are
+    resident_key=ResidentKeyRequirement.REQUIRED,  # so that no name is typed, and no one learns which names there are
     user_verification=UserVerificationRequirement.REQUIRED,
 )
 
@@ -86,7 +86,7 @@ def creation_options(conn: Connection, party: Party, person: Person, challenge: 
 
 
 def request_options(party: Party, challenge: bytes) -> dict[str, Any]:
-    """What a browser is asked, to use a passkey of whoever sits before it."""
+    """What a browser is asked, to use a passkey of the one who sits before it."""
     options = webauthn.generate_authentication_options(
         rp_id=party.host, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
     )
@@ -193,7 +193,7 @@ def _admit(conn: Connection, row: Row[Any], count: int, at: datetime) -> Use:
 
 @contextmanager
 def as_bad_response() -> Iterator[None]:
-    """What the library says of octets that are none of an authenticator's, as BadResponse."""
+    """What the library says of octets that are not one of an authenticator's, as BadResponse."""
     try:
         yield
     except (WebAuthnException, ValueError, LookupError, TypeError, AttributeError) as reason:

@@ -1,6 +1,6 @@
 """Passwords, by Argon2id, and one-time codes, by TOTP.
 
-Invariants: no code counts twice; a password is hashed the same way whether somebody has the name or not.
+Invariants: no code counts twice; a password is hashed the same way whether someone has the name or not.
 Source: RFC 9106 §4 (the second recommended set), RFC 6238, RFC 4226 §5.3.
 """
 

@@ -30,7 +30,7 @@ from parental.schema.staff import enrolment_codes, passkeys, staff, staff_passwo
 
 ACTIVE, DISABLED = "active", "disabled"
 ENDED = "ended"  # never stored: time alone makes it
-# Where nobody says another one.  Of two who must agree on a thing, no two are of one group.
+# Where no one says another one.  Of two who must agree on a thing, no two are of one group.
 GROUPS = {
     REGULATOR: "authority",
     COMPLIANCE: "legal",
@@ -41,7 +41,7 @@ GROUPS = {
 }
 CODE_LIFE = timedelta(days=3)  # over a weekend
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no digit is taken for a letter
-CODE_LENGTH = 24  # 120 bits: nobody guesses one
+CODE_LENGTH = 24  # 120 bits: no one guesses one
 LATEST_END = timedelta(days=3653)  # ten years: a later one is a slip of the pen
 MAX_NAME_CHARACTERS = 80
 MAX_MAIL_CHARACTERS = 254  # RFC 5321 §4.5.3.1.3, without its brackets
@@ -84,7 +84,7 @@ class Person(NamedTuple):
 
 
 class Unfit(ValueError):
-    """What nobody of the desk can be."""
+    """What no one of the desk can be."""
 
 
 def add_person(
@@ -195,7 +195,7 @@ def plain_mail(written: str) -> str:
 
 
 def person_of_code(conn: Connection, code: str, now: datetime) -> Person | None:
-    """Whose code it is; None: nobody's, or it has ended."""
+    """Whose code it is; None: no one's, or it has ended."""
     row = conn.execute(select(enrolment_codes).where(enrolment_codes.c.sha256 == code_digest(code))).one_or_none()
     if row is None or row.expires_s <= now.timestamp():
         return None

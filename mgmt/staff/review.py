@@ -1,4 +1,4 @@
-"""The access review: everybody and every token with what they may do, and what needs a look.
+"""The access review: everyone and every token with what they may do, and what needs a look.
 
 Source: the yearly review that auditors ask for; ISO/IEC 27001:2022, control 5.18.
 """
@@ -17,7 +17,7 @@ from mgmt.staff.tokens import iter_tokens, token_json
 from parental.schema.orders import orders
 from parental.schema.staff import passkeys, staff, staff_passwords
 
-UNUSED = timedelta(days=90)  # after which somebody asks whether it is still needed
+UNUSED = timedelta(days=90)  # after which someone asks whether it is still needed
 SOON = timedelta(days=30)
 _STRANGER = "has orders and is not known: neither limits nor a key"
 
@@ -58,7 +58,7 @@ def review_of(conn: Connection, now: datetime, *, of_households: bool = True) ->
 
 
 def note_review(conn: Connection, review: Review, by: Actor, now: datetime) -> None:
-    """Write down that somebody has read it."""
+    """Write down that someone has read it."""
     n_notes = sum(len(each.notes) for each in review.people)
     n_notes += sum(len(each["notes"]) for each in (*review.tokens, *review.issuers))
     said = {"people": len(review.people), "tokens": len(review.tokens), "issuers": len(review.issuers)}
@@ -94,7 +94,7 @@ def _members(conn: Connection, now: datetime) -> list[Member]:
 
 
 def _notes_of_person(person: Person, credentials: list[str], since: datetime, now: datetime) -> list[str]:
-    """Each way to sign in has two factors; so whoever has none of them has no second one."""
+    """Each way to sign in has two factors; so anyone who has none of them has no second one."""
     if person.state_at(now.timestamp()) != ACTIVE:
         return []
     notes = [] if credentials else ["has not enrolled: no second factor"]

@@ -23,7 +23,7 @@ class SecretBox:
         return nonce + self._aead.encrypt(nonce, secret, _bound_to(person))
 
     def open(self, sealed: bytes, person: int) -> bytes | None:
-        """None: sealed for somebody else, under another key, or altered."""
+        """None: sealed for someone else, under another key, or altered."""
         try:
             return self._aead.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], _bound_to(person))
         except (InvalidTag, ValueError):

@@ -1,6 +1,6 @@
 """Who is signed in at the desk: a session of mgmt.staff.cookie_sessions.
 
-Invariants: a session ends after half a day, after half an hour in which nobody uses it, at signing out, and with what
+Invariants: a session ends after half a day, after half an hour in which no one uses it, at signing out, and with what
 its person is.
 Source: OWASP ASVS 5.0 §7.
 """
@@ -54,7 +54,7 @@ def find_session(conn: Connection, secret: str, now: datetime) -> Session | None
 
 
 def note_use(conn: Connection, secret: str, now: datetime) -> None:
-    """Somebody uses the session now."""
+    """Someone uses the session now."""
     chosen = cookie_sessions.of_secret(staff_sessions, secret)
     conn.execute(update(staff_sessions).where(chosen).values(seen_s=int(now.timestamp())))
 

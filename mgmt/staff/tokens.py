@@ -1,7 +1,7 @@
 """Tokens of the API: made, listed and revoked.
 
 Invariants: a token is 256 random bits and is stored as SHA-256 only; it ends by itself; every change is an event of the
-ledger; nobody gives what he does not have himself, but for the accounts of this box.
+ledger; no one gives what he does not have himself, but for the accounts of this box.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from parental.schema.access import tokens
 
 TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse
 MAX_LABEL_CHARACTERS = 80
-LIFE = timedelta(days=365)  # where nobody says how long: somebody has to look at each token once a year
+LIFE = timedelta(days=365)  # where no one says how long: someone has to look at each token once a year
 LONGEST_LIFE = timedelta(days=2 * 365)
 
 OPERATOR = "operator"  # who makes a token with it gets one of both of these roles
@@ -57,7 +57,7 @@ class TokenRequest(NamedTuple):
         return within(permissions_of(self.roles), self.scopes)
 
     def beyond(self, held: Mapping[str, Reach]) -> list[str]:
-        """The permissions that go farther than those of whoever wants to make it."""
+        """The permissions that go farther than those of the one who wants to make it."""
         return [name for name, reach in self.permissions().items() if reach > held.get(name, 0)]
 
 

@@ -1,6 +1,6 @@
-"""Whose a passkey is, said by somebody on the box: only then does it sign approvals.
+"""Whose a passkey is, said by someone on the box: only then does it sign approvals.
 
-The role that enrols people could enrol a key of its own under anybody's name; it cannot write this (PostgreSQL).
+The role that enrols people could enrol a key of its own under anyone's name; it cannot write this (PostgreSQL).
 """
 
 from collections.abc import Sequence

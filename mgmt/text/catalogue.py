@@ -2,7 +2,7 @@
 
 A message's id is a stable name (`splash.csam.stop`) that a recording of it can have, too; English is a catalogue like
 the others.  A comment `#. review: NAME YYYY-MM-DD` says which native reader has read a message, and when; `none`:
-nobody yet.  A message may hold `{places}` for values and <b>; it is text otherwise.
+no one yet.  A message may hold `{places}` for values and <b>; it is text otherwise.
 Source: gettext's PO files; Babel reads them, and no compiled copy is kept that could differ.
 """
 
@@ -21,7 +21,7 @@ UNREAD = "none"
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """texts  by id;   reviews  by id: who has read the message, and when; UNREAD: nobody"""
+    """texts  by id;   reviews  by id: who has read the message, and when; UNREAD: no one"""
 
     texts: Mapping[str, str]
     reviews: Mapping[str, str]

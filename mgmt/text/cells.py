@@ -7,5 +7,5 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 
 
 def plain_cell(text: str) -> str:
-    """The text of a cell that is no formula, whatever it begins with."""
+    """The text of a cell that is no formula, no matter how it begins."""
     return "'" + text if text.startswith(FORMULA_STARTS) else text

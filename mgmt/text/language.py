@@ -57,7 +57,7 @@ class Language:
         return message in self._messages
 
     def plain(self, value: object) -> Markup:
-        """Somebody's own words as part of a text."""
+        """Someone's own words as part of a text."""
         if isinstance(value, Markup):
             return value
         return isolate(str(value)) if self.direction == "rtl" else escape(str(value))

@@ -1,6 +1,6 @@
 """An address as an operator wrote it (e-mail, page, telephone number) as a link that works.
 
-Invariants: every value is escaped; what is none of the three stays text; no link but http, https, mailto and tel.
+Invariants: every value is escaped; what is not one of the three stays text; no link but http, https, mailto and tel.
 """
 
 import re

@@ -1,7 +1,8 @@
-"""Conflicts: cards that say the same thing twice, or of which one wins; told, never refused, as the union always holds.
+"""Conflicts: cards that say the same thing twice, or of which one wins; reported, never refused, as the union always
+holds.
 
-Invariants: no clock and no database; what is told is true of every day that is named; of a card by the sun the hours
-are those of the first.
+Invariants: no clock and no database; what is reported is true of every day that is named; of a card by the sun the
+hours are those of the first.
 """
 
 import enum
@@ -59,7 +60,7 @@ def _of_set(cards: tuple[Card, ...], day_set: DaySet, today: date, city: str | N
 
 
 def _one_of(closing: CardSpan) -> CardSpan | Card:
-    """What is told once.   By the sun a card has other hours on every day."""
+    """What is reported once.   By the sun a card has other hours on every day."""
     return closing.card if closing.card.begins or closing.card.ends else closing
 
 
@@ -70,7 +71,7 @@ def _only(day_set: DaySet, today: date, city: str | None) -> Calendar:
 
 
 def _passed(cards: Iterable[Card], calendar: Calendar, day: date) -> Iterator[tuple[Sort, CardSpan, None]]:
-    """Closed times of a date that are none."""
+    """Closed times of a date that are invalid."""
     for closing in passed_on(cards, calendar, day):
         yield Sort.PASSED, closing, None
 

@@ -1,6 +1,6 @@
 """Exceptions of a profile: closed until, more minutes, tonight off, open until; instants, with who made them and when.
 
-A pause is none of these: it is the profile's own (parental.policy.profiles.pause), and no exception opens it.
+A pause is not one of these: it is the profile's own (parental.policy.profiles.pause), and no exception opens it.
 
 Invariants: one that has ended is gone, and at most MAX_EXCEPTIONS are there; what would open nothing is refused
 and not kept.

@@ -27,7 +27,7 @@ class Season(Struct, frozen=True, forbid_unknown_fields=True):
     """Hours between two dates of a year, both included, or of Ramadan.
 
     first, last  MM-DD; both absent: Ramadan's;   notified_for  the year or years of the notification
-    hours        day → ["08:30", "13:00"]; of a day that is not there nothing is known"""
+    hours        day → ["08:30", "13:00"]; of a day that is missing nothing is known"""
 
     notified_for: str
     source: str

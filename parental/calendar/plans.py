@@ -1,8 +1,8 @@
 """Plans in the database: the cards of profiles and the dates of households and of the operator.
 
-Invariants: whoever changes one makes the weeks anew in the same transaction (parental.calendar.weeks); a change counts
-as one of its profiles also where their weeks stay as they are, so that what was done before is not taken back over it;
-a row that this release cannot read, such as a kind of a newer one, is a fault and opens nothing.
+Invariants: anyone who changes one makes the weeks again in the same transaction (parental.calendar.weeks); a change
+counts as one of its profiles also where their weeks stay as they are, so that what was done before is not taken back
+over it; a row that this release cannot read, such as a kind of a newer one, is a fault and opens nothing.
 """
 
 import json
@@ -36,7 +36,7 @@ def cards_of(conn: Connection, numbers: Sequence[int]) -> dict[int, tuple[Card, 
 
 
 def put_card(conn: Connection, profile: int, card: Card) -> Card:
-    """Add a card, or replace the one of its id.   Raises BadSchedule, and NoPerson for a card that is not there"""
+    """Add a card, or replace the one of its id.   Raises BadSchedule, and NoPerson for a card that is missing"""
     there = cards_of(conn, [profile]).get(profile, ())
     check_number((*(each for each in there if each.id != card.id), card))
     if card.pack is not None:

@@ -59,7 +59,7 @@ class Quota:
         return self.settled(at_s, today)
 
     def settled(self, at_s: int, today: date) -> "Quota":
-        """With what ran or has ended by itself counted, in the bucket of today; nothing runs any more."""
+        """With what ran or has ended on its own counted, in the bucket of today; nothing runs any more."""
         now = self._stopped(at_s)
         return replace(now, day=today, used_s=0) if today > now.day else now
 
@@ -74,7 +74,7 @@ class Quota:
         return Span(0 if self.ends_s is None else max(0, self.ends_s), UNTIL_RESUMED, "quota")
 
     def _running_s(self, at_s: int) -> int:
-        """Seconds of the screen time that runs, or has ended by itself."""
+        """Seconds of the screen time that runs, or has ended on its own."""
         if self.started_s is None or self.ends_s is None:
             return 0
         return self.ends_s - self.started_s if at_s < self.started_s else min(at_s, self.ends_s) - self.started_s

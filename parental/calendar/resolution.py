@@ -2,9 +2,9 @@
 
     cards, dates, day ─→ closings of seven days from there ─→ intervals by weekday, each once, none covering another
 
-Seven days are exact.  After them, where nobody resolves again, the week repeats the last of each weekday: what is
+Seven days are exact.  After them, where no one resolves again, the week repeats the last of each weekday: what is
 closed stays closed.  Of the kinds that a date is of, the first that has cards holds; one without cards is as if the
-date were not of it, so that a kind that nobody has thought of opens nothing.
+date were not of it, so that a kind that no one has thought of opens nothing.
 
 Invariants: no clock and no database; the union of the closings holds, full before soft, and of two soft ones what both
 allow; a card that begins on the day before counts until it ends; by the sun a card ends the first time that its end

@@ -1,6 +1,6 @@
 """Screen time in the database: a profile's quota, and the lock that it makes.
 
-Invariants: the lock and the quota change in one transaction; screen time ends without anybody's doing, as its end is an
+Invariants: the lock and the quota change in one transaction; screen time ends without anyone's doing, as its end is an
 instant that the data plane knows.
 """
 
@@ -78,7 +78,8 @@ def set_back(conn: Connection, by_s: int, at: datetime) -> list[int]:
 
 
 def ends_by(rules: Profile, at: datetime) -> datetime:
-    """When screen time ends that runs at `at`, whatever is left of it: at midnight, or where something else closes."""
+    """When screen time ends that runs at `at`, no matter what is left of it: at midnight, or where something else
+    closes."""
     midnight = next_midnight([rules.schedule.zone], at)
     assert midnight is not None
     return min(midnight, next_lock_change(without_quota(rules), at) or midnight)

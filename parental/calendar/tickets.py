@@ -73,7 +73,7 @@ def tickets_of(conn: Connection, account: int) -> list[Ticket]:
 
 
 def revoke(conn: Connection, account: int, ticket: int, at: datetime) -> None:
-    """Make a ticket worthless.   Raises NoPerson for one that is not there, or not any more"""
+    """Make a ticket worthless.   Raises NoPerson for one that is missing, or not any more"""
     mine = tickets.c.id == ticket, tickets.c.account == account, tickets.c.revoked_s.is_(None)
     unused = tickets.c.id.not_in(select(ticket_uses.c.ticket))
     if conn.execute(update(tickets).where(*mine, unused).values(revoked_s=int(at.timestamp()))).rowcount == 0:
@@ -99,7 +99,7 @@ def use(conn: Connection, account: int, profile: int, code: str, at: datetime) -
 
 
 def plain_code(said: str) -> str | None:
-    """A code as it was typed, as plain digits; None: it cannot be one.   Cost: some characters, whatever comes"""
+    """A code as it was typed, as plain digits; None: it cannot be one.   Cost: some characters, no matter what comes"""
     kept = [each for each in said[:40] if not each.isspace() and each != "-"]
     if len(kept) != DIGITS or not all(each.isdecimal() for each in kept):
         return None
@@ -107,7 +107,7 @@ def plain_code(said: str) -> str | None:
 
 
 def _find(conn: Connection, account: int, said: str) -> Ticket | None:
-    """The ticket of a code, whatever became of it."""
+    """The ticket of a code, no matter what became of it."""
     code = plain_code(said)
     if code is None:
         return None

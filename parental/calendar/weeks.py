@@ -1,6 +1,6 @@
 """Weeks: the one week that a profile has in the database, made of its cards and its household's dates.
 
-Made anew at each change of them, in its transaction, and by control at each midnight of the profile's zone.  A profile
+Made again at each change of them, in its transaction, and by control at each midnight of the profile's zone.  A profile
 without cards has the week that was set directly, and none is made.
 
 Invariants: a week that is the same is not written again, so that the profile does not count as changed; the day is that

@@ -8,7 +8,7 @@ from parental.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,  # SQLite changes a column by making the table anew
+    render_as_batch=True,  # SQLite changes a column by making the table again
     transactional_ddl=True,  # both do; Alembic thinks SQLite does not, since Python's driver once hid it
 )
 context.run_migrations()

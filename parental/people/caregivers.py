@@ -52,7 +52,7 @@ def invite(
     phone: SealedPhone | None = None,
     by: int | None = None,
 ) -> tuple[Caregiver, str]:
-    """Invite somebody, and the code that accepts; again with the same telephone number: the code before ends.
+    """Invite someone, and the code that accepts; again with the same telephone number: the code before ends.
 
     by  the caregiver who does it; None: the operator.   Raises NoPerson, BadPerson"""
     get_account(conn, account)

@@ -1,4 +1,4 @@
-"""What was done in a household, and by whom: its own record, which every caregiver sees and nobody changes.
+"""What was done in a household, and by whom: its own record, which every caregiver sees and no one changes.
 
 It is no part of the audit ledger: auditors never see it, and it goes with its age (filterd.audit.retention).
 Invariant: an event keeps the name that its child had, so that no other name, and no end of it, rewrites what was done.

@@ -1,6 +1,6 @@
 """A household's own names: what a person writes, in the form in which all names are compared.
 
-Invariants: a name is shown as it is compared, an international one in its ASCII form, so that nobody is shown a
+Invariants: a name is shown as it is compared, an international one in its ASCII form, so that no one is shown a
 look-alike of what he wrote; what would be a whole country or provider (a public suffix) is refused.   Source:
 semantics §1, §2.
 """

@@ -3,7 +3,7 @@
 Whether a number is known does not matter here: a code is made for every number, and sent to those that are known.
 
 Invariants: a code holds for LIFE, for TRIES tries and once, and only in the browser that asked; a number gets at most
-OF_HOUR codes an hour and OF_DAY a day, whoever asks; no code and no number is in a row in clear.
+OF_HOUR codes an hour and OF_DAY a day, no matter who asks; no code and no number is in a row in clear.
 Source: NIST SP 800-63B-4 §3.1.3 (out-of-band), OWASP ASVS 5.0 §6.6.
 """
 

@@ -1,4 +1,4 @@
-"""Telephone numbers: sealed for whoever sends a message, and found again by a keyed digest.
+"""Telephone numbers: sealed for anyone who sends a message, and found again by a keyed digest.
 
 Invariants: a number is in no row, message or log in clear; without the key neither number nor digest can be guessed,
 and there are few enough numbers to try them all otherwise; equal numbers are sealed to different octets.

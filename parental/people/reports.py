@@ -3,7 +3,7 @@
     drain → daily_totals → the household's page
 
 Only of children, never of a line's own profile, which is its adults'.  A household says for how long they are kept.
-Invariants: no name, no time of a day, nothing of what was let go, of an order, of CSAM or of the help corridor is ever
+Invariants: no name, no time of a day, nothing of what was allowed, of an order, of CSAM or of the help corridor is ever
 counted; of a household that keeps nothing nothing is written, and what was there is deleted in the same transaction as
 its choice.
 """

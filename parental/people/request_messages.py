@@ -1,6 +1,6 @@
 """Answers to requests by message: a code of one request and one caregiver, who sends it back from the own telephone.
 
-Only who has chosen it, with the household's PIN, gets such messages: whoever holds the telephone can then say yes.
+Only who has chosen it, with the household's PIN, gets such messages: anyone who holds the telephone can then say yes.
 Invariants: a code holds for one request, from the one number that it was sent to, and for TRIES messages, right or
 wrong ones; of several gateways with one database one sends it; no code is in a row in clear.
 Source: NIST SP 800-63B-4 §3.1.3 (out-of-band).
@@ -50,7 +50,8 @@ class Answerer(NamedTuple):
 
 
 class SpentCode(NamedTuple):
-    """account  where the number has codes that can still be tried, None: nowhere;   by  None: this is none of them"""
+    """account  where the number has codes that can still be tried, None: nowhere;   by  None: this is not one of
+    them"""
 
     account: int | None
     by: Answerer | None

@@ -2,7 +2,7 @@
 
     asked → yes or no, or it lapses
 
-Invariants: at most MAX_OPEN of a profile wait, and a profile asks OF_DAY times in a day, so that whoever floods the
+Invariants: at most MAX_OPEN of a profile wait, and a profile asks OF_DAY times in a day, so that anyone who floods the
 splash fills no table; what waits already is not asked twice; of two answers at once the first
 holds; the name of a page stands in its request alone, and goes with it.
 """
@@ -91,7 +91,7 @@ def requests_of(conn: Connection, account: int, limit: int = PAGE) -> list[Reque
 
 
 def newest(conn: Connection, profile: int) -> Request | None:
-    """The last thing that was asked for from a profile, whatever became of it."""
+    """The last thing that was asked for from a profile, no matter what became of it."""
     found = _of(conn, requests.c.id == _LAST.where(requests.c.profile == profile).scalar_subquery())
     return found[0] if found else None
 

@@ -51,8 +51,8 @@ def write_policy_base(conn: Connection, out: BinaryIO, generation: int, at: date
 def profile_spec(profile: Profile, at: datetime) -> ProfileSpec:
     """A profile as the image holds it: right from `at` until the zone's clocks have turned twice.
 
-    A closure that has begun has no beginning there, and a grant that has ended is not there, so that no clock that is
-    set back ends the one or brings back the other.  A name that the image has no room for is not there, either."""
+    A closure that has begun has no beginning there, and a grant that has ended is missing, so that no clock that is
+    set back ends the one or brings back the other.  A name that the image has no room for is missing, either."""
     at_s = int(at.timestamp())
     zone = profile.schedule.zone
     offset_s = utc_offset_s(zone, at_s)

@@ -50,7 +50,7 @@ class LockTable:
         """Take in profiles, effective from the next advance(); whether other prefixes are held than before.
 
         changed    by rising number, each with all that it holds in `held`
-        released   prefixes that nobody holds any more, unless they are in `held`
+        released   prefixes that no one holds any more, unless they are in `held`
         Cost: 0.5 µs a profile and a prefix, and some passes over what is held"""
         numbers, groups, group_of = array("I"), array("I"), PerProfile(self._group_of)
         for number, profile in changed:

@@ -16,7 +16,7 @@ from parental.policy.profile import Profile
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-MAX_ID = 2**32 - 3  # the two numbers above mean "nobody" and "not here" in an image
+MAX_ID = 2**32 - 3  # the two numbers above mean "no one" and "not here" in an image
 MAX_PREFIXES = 256  # a home has one or two; a school with an address a class has dozens
 MAX_LABEL_CHARACTERS = 80
 DEVICE_KINDS = ("mac:", "cpe:")

@@ -2,7 +2,8 @@
 
     orders        letters, pushed over the API or named by a list file
     entries       what an order that was pushed directs
-    entry_parts   the rules that an entry makes beside its own name or URL: of an address, or of a host blocked whole
+    entry_parts   the rules that an entry makes in addition to its own name or URL: of an address, or of a host blocked
+    whole
     approvals     what two persons agree to: of one entry, an order as a whole, a version of a list, a legal hold, or
                   what pages name
     approval_signatures   the passkeys' signatures of both persons, as their authenticators gave them
@@ -51,7 +52,7 @@ orders = Table(
     Column("withdrawn_ms", BigInteger),
     Column("withdrawal_reason", Text),
     Column("withdrawal_receipt", Text),
-    # What the issuer's key has signed, so that anybody can check it again; none: it had no key.
+    # What the issuer's key has signed, so that anyone can check it again; none: it had no key.
     Column("signed_base", LargeBinary),  # RFC 9421 §2.5; its Content-Digest is of `original`
     Column("signature", LargeBinary),
     Column("signing_key", LargeBinary),
@@ -61,7 +62,7 @@ orders = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("replaced_by", BigInteger),  # the version that control has put in force instead
     Column("pushed_by", String),  # who brought it, as the ledger names actors: kind and name
-    Column("review_s", BigInteger),  # from then on somebody is to look whether it is still needed
+    Column("review_s", BigInteger),  # from then on someone is to look whether it is still needed
     Column("expires_s", BigInteger),  # it lapses then, as it was ordered
     Column("expired_ms", BigInteger),  # when control, by its trusted clock, has seen that
     # It is counted and not enforced, until two persons let it in; see parental.schema.canaries.
@@ -159,7 +160,8 @@ approvals = Table(
     Column("approved_s", BigInteger),
     Column("expires_s", BigInteger),  # at the end of it; none: it does not end
     Column("lapsed_ms", BigInteger),  # when control saw that it had ended
-    # names: said on the box, by whoever owns the tables; desk: signed, see approval_signatures.  Web cannot write it.
+    # names: said on the box, by anyone who owns the tables; desk: signed, see approval_signatures.  Web cannot write
+    # it.
     Column("way", String, nullable=False, server_default="desk"),
     Column("list", String),  # that goes back to an earlier version
     Column("list_from", String),  # the version that is good when it is proposed: SHA-256, in hex

@@ -2,7 +2,7 @@
 
 A process connects by an account of its own or by one of all, and acts as one of three roles.  SQLite knows no roles:
 there the file's owner and group decide, see docs/roles.md.
-Invariants: what stands here is all that a role may do; nobody but filterd_ledger, the role of block records, reads the
+Invariants: what is here is all that a role may do; no one but filterd_ledger, the role of block records, reads the
 keys of the days, and what it has written none of the others changes; web and control append to the ledger of events
 (parental.schema.ledger), control alone signs it, and no role changes it; no role makes, changes or drops a table.
 """
@@ -27,7 +27,7 @@ _PROPOSE_ENTRY = f"SELECT, INSERT ({_NEW_ENTRY}), UPDATE (withdrawn_ms, withdraw
 _DECIDE_ORDER = "SELECT, INSERT, UPDATE (receipt, withdrawal_receipt, replaced_by, expired_ms)"
 _DECIDE_ENTRY = "SELECT, UPDATE (status, reason, generation, enforced_ms, revision, approval, canary)"
 _USE_PASSKEY = "SELECT, UPDATE (sign_count, last_used_s)"
-# Whose a passkey is, web says; that it is so, somebody on the box.
+# Whose a passkey is, web says; that it is so, someone on the box.
 _NEW_PASSKEY = "INSERT (staff, credential, public_key, sign_count, label, set_s)"
 _WORDS = "kind, digest, reason, reference, collateral, owner_consent, proposer, proposer_group, proposer_account"
 _OF_OTHERS = "list, list_from, list_to, hold, settings"
@@ -47,7 +47,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
         WEB: APPEND,
         CONTROL: APPEND,
         LEDGER: "SELECT, DELETE",
-    },  # nobody changes one; they go with their age
+    },  # no one changes one; they go with their age
     "profiles": {WEB: ALL, CONTROL: "SELECT, UPDATE (revision)", LEDGER: "SELECT (id, account, zone)"},
     # Of records of blocks: where a subscriber is, not who.
     "lines": {WEB: ALL, CONTROL: READ, LEDGER: "SELECT (id, account, province)"},
@@ -60,7 +60,7 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "dns_wishes": {WEB: ALL, CONTROL: READ},
     "household_names": {WEB: ALL, CONTROL: READ},
     "devices": {WEB: ALL, CONTROL: READ},
-    "closed_intervals": {WEB: ALL, CONTROL: "SELECT, INSERT, DELETE"},  # it makes the weeks anew at midnight
+    "closed_intervals": {WEB: ALL, CONTROL: "SELECT, INSERT, DELETE"},  # it makes the weeks again at midnight
     "household_calendars": {WEB: ALL, CONTROL: READ},
     "day_ranges": {WEB: ALL, CONTROL: READ},
     "cards": {WEB: ALL, CONTROL: READ},
@@ -155,7 +155,7 @@ def grant(conn: Connection) -> None:
 
 
 def statements() -> Iterator[str]:
-    """The SQL of grant(): who may not make roles can give it to somebody who may."""
+    """The SQL of grant(): who may not make roles can give it to someone who may."""
     for role in ROLES:
         yield (
             f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN "

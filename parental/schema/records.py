@@ -4,7 +4,7 @@
     spool_positions, *_totals      how far spools and counters have been drained into them
     legal_holds                    which blocks stay although they are old; two persons agree to each as an approval
                                    (parental.schema.orders), whose end is its own
-    list_counts                    what lists in the shadow would have blocked, and lists of bypass have met
+    list_counts                    what lists on trial would have blocked, and lists of circumvention have met
 
 Invariants: `blocks` has no column for a name that was asked for, an address or a subscriber's number; `csam_counts` and
 `list_counts` have none for a person, a name or a rule.  What a hold names never changes, and its row is never removed;

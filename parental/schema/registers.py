@@ -3,9 +3,9 @@
     lawful_requests   what an authority has asked the operator for, and how it was answered
     dns_sources       from which addresses each gateway asks DNS
     dns_source_statements   all of them, signed, each time that one has changed
-    dns_source_exports      which of these somebody has taken
+    dns_source_exports      which of these someone has taken
 
-Invariants: no column for a person, an address or a name that somebody asked for; an answer with an effect counts once
+Invariants: no column for a person, an address or a name that someone asked for; an answer with an effect counts once
 a second person of another group has agreed, which the table holds; nothing is deleted.
 """
 

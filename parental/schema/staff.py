@@ -1,6 +1,6 @@
 """People of the desk, what they sign in with, and who is signed in.
 
-    staff             one row a person, for ever: its number stands in the ledger
+    staff             one row a person, forever: its number stands in the ledger
     staff_passwords   Argon2id, with the secret of the one-time codes sealed under a key that is not in the database
     passkeys          WebAuthn: the public half
     enrolment_codes   single use, by which a person sets one of the two
@@ -56,7 +56,7 @@ passkeys = Table(
     Column("label", String, nullable=False),
     Column("set_s", BigInteger, nullable=False),
     Column("last_used_s", BigInteger),
-    Column("vouched_s", BigInteger),  # when somebody on the box said whose it is; none: it approves no order
+    Column("vouched_s", BigInteger),  # when someone on the box said whose it is; none: it approves no order
     sqlite_autoincrement=True,
 )
 enrolment_codes = Table(

@@ -1,7 +1,7 @@
 """Statistics of quarters that were published.
 
     statistics_releases     what was published, as text, with its signature
-    transparency_releases   what the public is told of orders, likewise
+    transparency_releases   what is published of orders, likewise
 
 Invariants: rows are added and never changed, one for each quarter and gateway, or for each quarter: of two texts of the
 same months, the difference would be a small count; web writes none.

@@ -2,7 +2,7 @@
 
     snapshot-N.dat   every session of a moment     journal-N.log   records since, in order
 
-A snapshot stands for all journals below its number.  It is written beside the role, from the files alone, while a
+A snapshot stands for all journals below its number.  It is written next to the role, from the files alone, while a
 journal of a higher number grows (filterd.radius.compaction); what is below it is removed once it is whole.
 
 Invariants: append() returns once its records are on the disk; a record that is not whole ends a journal, and is cut off

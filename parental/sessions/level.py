@@ -14,12 +14,13 @@ from typing import BinaryIO
 from fastpath.images.image_writer import write_image
 from fastpath.images.layout import ImageKind, RangeHolder
 
-SESSIONS_MANIFEST = "sessions.json"  # names the levels, beside them
+SESSIONS_MANIFEST = "sessions.json"  # names the levels, next to them
 IMAGE_KEY_OCTETS = 16  # this kind has no key, but a place for one
 _NOBODY = int(RangeHolder.NOT_HERE)
 _UNASSIGNED = int(RangeHolder.UNASSIGNED)
 
-Row = tuple[bytes, int | None]  # a slot, and the number that holds there; None: no one, whatever the level below says
+# a slot, and the number that holds there; None: no one, no matter what the level below says
+Row = tuple[bytes, int | None]
 _Prefix = tuple[int, int, int]  # first address, bits behind the prefix, holder
 _Start = tuple[int, int]
 

@@ -21,7 +21,7 @@ MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
 
 
 class ProfilesByName(NamedTuple):
-    """Profiles by name, as of a revision; a name that no line has is not there.
+    """Profiles by name, as of a revision; a name that no line has is missing.
 
     lost  another number than before: names were taken away"""
 

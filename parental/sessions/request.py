@@ -1,10 +1,10 @@
 """RADIUS accounting: a datagram checked and read, and its answer.
 
-A datagram is read in three steps, so that each costs little to whoever may not go further: its frame, its authenticator
-(which nobody without the secret can make), its attributes.
+A datagram is read in three steps, so that each costs little to anyone who may not go further: its frame, its
+authenticator (which no one without the secret can make), its attributes.
 
 Invariants: a request that is not whole, or whose authenticator does not fit, has no attributes here; an address that
-no host can have is none.
+no host can have is not a name.
 Source: RFC 2865 §3, RFC 2866, RFC 2869 §5.3 (Event-Timestamp), RFC 3162 and RFC 4818 (prefixes), RFC 6911 (IPv6
 address).
 Cost: 35 us with its answer.
@@ -20,7 +20,7 @@ from pyrad.packet import AccountingRequest, AcctPacket, PacketError
 
 HEADER_OCTETS = 20
 MAX_OCTETS = 4096  # RFC 2865 §3
-FEWEST_BITS = 40  # of an IPv6 prefix: nobody delegates more to one line, and a shorter one would be half a provider
+FEWEST_BITS = 40  # of an IPv6 prefix: no one delegates more to one line, and a shorter one would be half a provider
 
 # Attributes by their numbers.
 USER_NAME, NAS_IP, FRAMED_IP, CALLING_STATION, NAS_IDENTIFIER = 1, 4, 8, 31, 32
@@ -122,7 +122,7 @@ def _read(packet: AcctPacket) -> Accounting:
 
 
 def _first(packet: AcctPacket, attribute: int) -> bytes:
-    """The first value of an attribute; b"": it is not there."""
+    """The first value of an attribute; b"": it is missing."""
     values: Sequence[bytes] = packet.get(attribute) or (b"",)
     return values[0]
 

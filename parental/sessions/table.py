@@ -51,7 +51,7 @@ class Changes:
     """What has changed since this was taken last.
 
     holders     prefix → the profile that holds there now, NO_PROFILE: not known; None: no session has it
-    cut         prefixes whose holder was another one, or is none any more
+    cut         prefixes whose holder was another one, or is no holder any more
     losers      prefix → the profile that held there at first
     taken_over  sessions that have lost an address to a later one"""
 
@@ -189,7 +189,7 @@ class SessionTable:
         return session.at_s < self._restarted.get(session.nas, 0)
 
     def _wins(self, session: Session, slot: bytes) -> bool:
-        """Whether a session has a prefix: it is its own, nobody's, or that of one that began before."""
+        """Whether a session has a prefix: it is its own, no one's, or that of one that began before."""
         key = self._holders.get(slot) if slot else None
         if key is None or key == session.key:
             return bool(slot)
@@ -223,7 +223,7 @@ class SessionTable:
             self._ended[session.key] = max(at_s, session.at_s)
 
     def _free(self, slot: bytes, session: Session | None) -> None:
-        """Nobody has a prefix any more."""
+        """No one has a prefix any more."""
         if session is not None:
             self._changes.losers.setdefault(slot, session.profile)
         self._holders.pop(slot, None)

@@ -8,7 +8,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 class is_octets(FunctionElement[bool]):  # noqa: N801  a function of SQL
-    """Whether a value is octets, and not NULL: SQLite keeps what it is given, whatever the column is declared as."""
+    """Whether a value is octets, and not NULL: SQLite keeps what it is given, no matter what the column is declared
+    as."""
 
     type = Boolean()
     inherit_cache = True

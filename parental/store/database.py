@@ -37,7 +37,7 @@ def open_database(where: Where, acts_as: str = "", may_create: bool = True) -> E
 
 
 def refusal(where: Where, found: DatabaseRevision) -> str:
-    """Why a database is refused, and what mends it."""
+    """Why a database is refused, and what fixes it."""
     place = f"database {shown(where)}:"
     if found.state is State.EMPTY:
         return f"{place} it has no tables; not used; run: filterd db upgrade"

@@ -1,7 +1,7 @@
-"""What can be wrong with a database that is no fault of ours, told from the error of its driver.
+"""What can be wrong with a database that is no internal fault, distinguished from the error of its driver.
 
 Invariants: a fault names the database without a password, and says what to do; an error of integrity, and one that is
-not known here, is left as it is: the first is an answer, the second a fault of ours.
+not known here, is left as it is: the first is an answer, the second an internal fault.
 """
 
 import sqlite3

@@ -51,7 +51,7 @@ def engine_of(
 
 
 def engine_of_copy(file: Path) -> Engine:
-    """An engine that reads a file of SQLite that nobody else uses: it writes nothing, there or beside it."""
+    """An engine that reads a file of SQLite that no one else uses: it writes nothing, there or next to it."""
     engine = create_engine(f"sqlite:///{file.absolute().as_uri()}?mode=ro&immutable=1&uri=true")
     event.listen(engine, "begin", _begin_sqlite)
     return engine

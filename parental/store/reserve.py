@@ -2,7 +2,7 @@
 
 So a pause and an order still find room on a disk that something else has filled.  Records of blocks give way first:
 they are not written while the disk has less than the reserve left, and wait where they are.
-Invariants: the reserve is never larger than a sixteenth of the disk; giving it back costs one unlink; whatever another
+Invariants: the reserve is never larger than a sixteenth of the disk; giving it back costs one unlink; what another
 account that writes the folder has put there, nothing outside of it is written.
 """
 
@@ -31,7 +31,7 @@ class Reserve:
 
     @property
     def is_held(self) -> bool:
-        """Whether it is there: a link or a file that was cut short is none."""
+        """Whether it is there: a link or a file that was cut short is not it."""
         try:
             found = self.path.lstat()
         except FileNotFoundError:
@@ -39,12 +39,12 @@ class Reserve:
         return stat.S_ISREG(found.st_mode) and found.st_size >= self.octets
 
     def is_low(self) -> bool:
-        """Whether less is left on the disk, beside the reserve or after it was given back, than it is large."""
+        """Whether less is left on the disk, next to the reserve or after it was given back, than it is large."""
         disk = os.statvfs(self.path.parent)
         return disk.f_bavail * disk.f_frsize < self.octets
 
     def hold(self) -> bool:
-        """Take the space, if as much again is left beside it; whether it is held.   Raises OSError."""
+        """Take the space, if as much again is left next to it; whether it is held.   Raises OSError."""
         if self.is_held:
             return True
         disk = os.statvfs(self.path.parent)

@@ -68,7 +68,7 @@ def upgrade(where: Where) -> tuple[DatabaseRevision, DatabaseRevision]:
     """Bring a database to the newest revision; what it was and what it is.
 
     Waits for another that does the same.   Raises DatabaseFault."""
-    # SQLite changes a table by making it anew, and would delete with the old one what refers to it.
+    # SQLite changes a table by making it again, and would delete with the old one what refers to it.
     engine = engine_of(where, patience_ms=UPGRADE_PATIENCE_MS, checks_keys=False)
     try:
         with named_faults(engine), engine.connect().execution_options(**{WRITES: True}) as conn, conn.begin():
@@ -84,7 +84,7 @@ def upgrade(where: Where) -> tuple[DatabaseRevision, DatabaseRevision]:
 
 
 def _run_revisions(conn: Connection) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plugins
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports its plugins
     from alembic import command  # late: a tenth of a second that a database without changes does not cost
     from alembic.config import Config
 

@@ -1,7 +1,7 @@
 """A dry run: what a new version of a list would change, and which rails it meets, before anything is changed.
 
 Invariants: what a rail stops comes first; everything is counted, and of the rest no more is kept than is asked for: a
-version of a million rules is told in a screen.   Each rule meets the rail that the compiler would ask.
+version of a million rules is shown on a screen.   Each rule meets the rail that the compiler would ask.
 Cost: that of the difference, and 1 µs for each change.
 """
 

@@ -22,7 +22,8 @@ from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def export_source(source: Source, out: BinaryIO, serial: int, issued_at: datetime) -> SourceReport:
-    """Write a source's rules to `out`; what is no rule is in the report.   Cost: some 5 µs a rule, beside reading it.
+    """Write a source's rules to `out`; what is no rule is in the report.   Cost: some 5 µs a rule, in addition to
+    reading it.
 
     serial, issued_at   of this export
     Raises BadSource for a confidential list, BadList as reading does: `out` is then half a list, to be thrown away."""

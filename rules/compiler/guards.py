@@ -32,7 +32,7 @@ class Rails:
         self._watched = protected.watched if source.tier in FOR_ALL else NONE_WATCHED
         self._is_directed = source.tier in (Tier.CSAM, Tier.ORDER)
         self._own_action = source.action
-        # one of these four speaks for every rule that a rail can stop, and seldom for another
+        # one of these four speaks for every rule that a rail can stop, and rarely for another
         self._suspects = self._suffixes.names | protected.around | self._watched.around
         self._suspect_parents = self._suffixes.parents
         self._suspect_ends, self._end_octets = protected.ends, protected.end_octets

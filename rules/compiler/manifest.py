@@ -38,7 +38,7 @@ _COMPILED = ("names", "urls", ORIGINS)  # these count their generations together
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The images of one kind, by file name beside the manifest; None: there is none."""
+    """The images of one kind, by file name next to the manifest; None: there is none."""
 
     base: str | None = None
     delta: str | None = None
@@ -129,7 +129,7 @@ def _write(images_dir: Path, manifest: Manifest) -> Manifest:
 
 
 def settle(images_dir: Path) -> None:
-    """Have what is in force survive a power cut.   One caller at a time, beside whoever publishes.
+    """Have what is in force survive a power cut.   One caller at a time, while another one publishes.
 
     Cost: what the disk takes to write young levels and two small files"""
     manifest = read_manifest(images_dir)
@@ -198,11 +198,11 @@ def prune(images_dir: Path, kept_generations: int = KEPT_GENERATIONS, also: Coll
             kept |= {f"{kind}-{_base_of(images_dir / name)}.img" for name in kept if name}
         in_force = generation_of(manifest.levels(kind).base)
         claims = [path for path in _files(images_dir, kind, "claim") if generation_of(path.name) >= in_force]
-        kept |= {path.with_suffix(".img").name for path in claims}  # whoever wrote it has not said so yet
+        kept |= {path.with_suffix(".img").name for path in claims}  # its writer has not said so yet
         # A base that is newer than the one in force is about to be.
         kept |= {path.name for path in newest if generation_of(path.name) > in_force and _base_of(path) == 0}
         removed += [path for path in newest if path.name not in kept]
-        # A claim below the base in force is nobody's, or its number is out of reach already.
+        # A claim below the base in force is no one's, or its number is out of reach already.
         removed += [path for path in _files(images_dir, kind, "claim") if generation_of(path.name) < in_force]
     for path in removed:
         path.unlink(missing_ok=True)

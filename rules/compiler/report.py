@@ -1,7 +1,7 @@
 """Report of a compilation: counts, and every entry that is not enforced, by reason.
 
 Invariants: every entry is counted, whether it is enforced or not; the first SAMPLES of each reason are kept, without
-their text where the list is confidential; a report is small, whatever a list holds: MAX_REASONS × SAMPLES a list.
+their text where the list is confidential; a report is small, no matter what a list holds: MAX_REASONS × SAMPLES a list.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

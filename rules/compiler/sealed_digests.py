@@ -25,7 +25,7 @@ from rules.names.protected import ProtectedNames
 from rules.names.watched import WatchedNames, WatchList
 from rules.rule import Rule, SkippedLine, UrlRule
 
-MOST_ENTRIES = 100_000  # of one state that are told by line; how many there are is told of all
+MOST_ENTRIES = 100_000  # of one state that are reported by line; of all, the number is reported
 
 Item = Rule | UrlRule | SkippedLine
 
@@ -55,7 +55,7 @@ def digest_items(items: Iterable[Item], source: Source, key: bytes, guarded: Pro
 
 
 class _EntriesReport(SourceReport):
-    """The report of a list whose owner is told of each entry, by its line, how far it is enforced."""
+    """The report of a list whose owner learns of each entry, by its line, how far it is enforced."""
 
     def seen(self, items: Iterable[Item]) -> Iterator[Item]:
         """The items on their way to the builders, which have no place for letters and local data of a sealed list."""

@@ -1,13 +1,13 @@
 """AdBlock and AdGuard filter lists: rules for whole names and whole URLs.
 
-`||d^` d and all below · `||*.d^` only below · `|d^`, `://d^` that name · `@@` before any of them an exception · `|https://d/path|`
-that URL · a bare name, or one behind a hosts file's address, as the source says.  `$important` and `$denyallow=d1|d2`
-are obeyed; `!` and `#` begin comments.  Everything else is reported: paths, asterisks, regular expressions, cosmetic
-rules, and options, since a rule that holds for some requests only would be widened.
+`||d^` d and all below · `||*.d^` only below · `|d^`, `://d^` that name · `@@` before any of them an exception ·
+`|https://d/path|` that URL · a bare name, or one behind a hosts file's address, as the source says.  `$important` and
+`$denyallow=d1|d2` are obeyed; `!` and `#` begin comments.  Everything else is reported: paths, asterisks, regular
+expressions, cosmetic rules, and options, since a rule that holds for some requests only would be widened.
 
 An exception that begins inside a name is honoured, too: `@@end.d^` opens what ends so, also where it is a rule's own
-name, `@@.d^` what lies below d.  `@@-end.d^` speaks of names that cannot be told one by one; it opens everything below
-d that the list does not name itself: less is blocked than written, never more.
+name, `@@.d^` what lies below d.  `@@-end.d^` speaks of names that cannot be listed one by one; it opens everything
+below d that the list does not name itself: less is blocked than written, never more.
 
 Which rule of a list decides does not depend on length here, unlike in an image: an important exception beats an
 important rule, that an exception, that a rule.  So a list is read twice: first its exceptions and important rules,

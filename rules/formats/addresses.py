@@ -284,7 +284,7 @@ def _is_broken_url(cell: str, said: Iterable[Rule | UrlRule], is_ours: bool) -> 
 
 
 def _is_elsewhere(less: Iterable[Rule | UrlRule], cell: str) -> bool:
-    """Whether a URL of another host stands beside a bare name; beside the URL of a whole host it is a reference."""
+    """Whether a URL of another host is next to a bare name; next to the URL of a whole host it is a reference."""
     return not _SCHEME.match(clean(cell)) and any(isinstance(rule, UrlRule) for rule in less)
 
 

@@ -4,7 +4,7 @@
     http://bad.example/;bad.example;;
 
 The domain repeats the host of the URL.  A row with a URL means that URL, not its whole domain; a domain alone means the
-domain.  Addresses are reported, also beside a URL: neither name nor URL reaches them.
+domain.  Addresses are reported, also next to a URL: neither name nor URL reaches them.
 
 Invariants: a row is never widened; a domain that is another than the URL's is reported.
 """
@@ -27,7 +27,7 @@ TOO_MANY = "the row has more than four columns"
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
-    """Read the list, lazily.   Raises BadList for a file that is none.   Cost: some 5 µs a row."""
+    """Read the list, lazily.   Raises BadList for a file of another kind.   Cost: some 5 µs a row."""
     has_serial = False
     for number, line in enumerate(open_list(lines), 1):
         if not line.strip():

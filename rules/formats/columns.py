@@ -1,12 +1,12 @@
 """The columns of a regulator's table, and what a row of it says; for every format that has rows and cells.
 
-Columns are found by their headings, or told by a column map, `url:1;type:2` (numbers from 1, or headings); without
+Columns are found by their headings, or given by a column map, `url:1;type:2` (numbers from 1, or headings); without
 either, the first cell of a row that holds a name counts.  Of a URL and a domain in one row the URL counts, wherever
 they stand: it says less (rules.formats.addresses).
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
 Invariants: a row never blocks more than it names; a row that asks to unblock (rules.remark) is reported, not obeyed (an
-order is withdrawn by whoever gave it); a formula in a cell that is read is reported, whatever it would give.
+order is withdrawn by the one who gave it); a formula in a cell that is read is reported, no matter what it would give.
 """
 
 import re
@@ -203,7 +203,7 @@ class Columns(NamedTuple):
     others: frozenset[int] = frozenset()  # columns that are known to hold no address
     width: int | None = None  # of the row of headings; None: there is none
     corrects: int | None = None  # the letter that is corrected
-    unknown: tuple[int, ...] = ()  # columns of headings that nobody knows, beside those of addresses
+    unknown: tuple[int, ...] = ()  # columns of headings that no one knows, next to those of addresses
 
 
 class ColumnMap(NamedTuple):
@@ -256,7 +256,7 @@ def parse_columns(told: str | Mapping[str, object]) -> ColumnMap:
 def find_headings(rows: Iterable[Sequence[str]], column_map: ColumnMap | None) -> tuple[int, Columns] | None:
     """Which of the first rows is the one of headings, from 0, and the columns by it; None where there is none.
 
-    A single known word counts in the first row alone: below it, it may be somebody's entry."""
+    A single known word counts in the first row alone: below it, it may be someone's entry."""
     for at, cells in enumerate(rows):
         found = read_headings(cells, column_map)
         if found is None:
@@ -307,7 +307,7 @@ def read_headings(cells: Iterable[str], column_map: ColumnMap | None = None) -> 
     others = frozenset((*orders, *types, *remarks, *corrects, *every(OTHER_HEADINGS)))
     if not addresses and len(others) < FEW_HEADINGS:
         return None
-    # a type counts only where the rows' own column for it is told; people write "Type: gambling" as well
+    # a type counts only where the rows' own column for it is known; people write "Type: gambling" as well
     order, corrected = (orders[0] if orders else None), (corrects[0] if corrects else None)
     unknown = tuple(i for i in range(len(headings)) if addresses and i not in others and i not in addresses)
     return Columns(addresses, order, None, remarks, others, len(headings), corrected, unknown)
@@ -327,7 +327,7 @@ def heading_of(cell: str) -> str:
 
 
 def addresses_in(cells: Sequence[str], columns: Columns) -> list[str] | Fault:
-    """The addresses of a row as they stand there, not yet read as rules; why it has none."""
+    """The addresses of a row as they are there, not yet read as rules; why it has none."""
     if columns.width is not None and any(map(tidy, cells[columns.width :])):
         return Fault(None, TOO_MANY_CELLS)
     at = _address_at(cells, columns)
@@ -376,7 +376,7 @@ def _read_address(
 
 
 def letter_of(cells: Sequence[str], columns: Columns) -> str | None:
-    """The letter that a row names, whatever else is wrong with the row."""
+    """The letter that a row names, no matter what else is wrong with the row."""
     return _letter_at(cells, columns.order)
 
 
@@ -458,7 +458,7 @@ def _split_map(text: str) -> list[tuple[str, str]]:
 
 
 def _mapped(headings: Sequence[str], column_map: ColumnMap) -> Columns | None:
-    """Columns told by headings, or by numbers below a row of headings; None where the row is none."""
+    """Columns known by headings, or by numbers below a row of headings; None where the row has none."""
     if not column_map.has_headings:
         columns = numbered_columns(column_map)
         at = columns.addresses[0]

@@ -1,8 +1,8 @@
 """The container of an Excel workbook, a zip archive, looked at before anything of it is inflated.
 
 Invariants: the directory is small before it is read, the members are few, unencrypted and of one name and place each,
-and what they say that they inflate to is little, in sum and beside what they take; none inflates to more than it says.
-An archive inside of the archive is a member like any other: nothing opens it.
+and what they say that they inflate to is little, in sum and compared with what they take; none inflates to more than it
+says. An archive inside of the archive is a member like any other: nothing opens it.
 Source: APPNOTE.TXT 6.3 §4.3, §4.4.4.
 """
 
@@ -32,7 +32,7 @@ class Container:
     """An open archive."""
 
     def __init__(self, file: BinaryIO) -> None:
-        """Raises BadList for what is none, or would inflate to too much."""
+        """Raises BadList for what is no workbook, or would inflate to too much."""
         _check_directory(file)
         try:
             self._zip = zipfile.ZipFile(file)
@@ -41,7 +41,7 @@ class Container:
         self._members = _checked_members(self._zip.infolist())
 
     def blocks(self, member: str) -> Iterator[bytes]:
-        """A member, inflated block by block.   Raises BadList for one that is not there or is damaged."""
+        """A member, inflated block by block.   Raises BadList for one that is missing or is damaged."""
         info = self._members.get(member)
         if info is None:
             raise bad_workbook("workbook", f"no member {member!r}", "save it as .xlsx or .csv")

@@ -5,7 +5,7 @@
 A domain means itself and all below; `/*.d/` only what is below; of two that match the longer one speaks, as everywhere.
 
 Invariants: a line that forwards or that configures something else is reported, never read as a block.  Addresses of one
-domain that stand together are one rule; those that stand apart are reported.
+domain that stand together are one rule; those that are not adjacent are reported.
 Absent on purpose: `/*d/`, which matches inside of a label.
 Source: dnsmasq(8), --address and --server.
 """

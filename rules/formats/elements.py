@@ -2,11 +2,11 @@
 
 The text is walked from the outside in: `members` of an object, `elements` of an array, and `value` where an element is
 small enough to be held whole.  An element is decoded by the standard library's C scanner from a window of text, which
-tells where it ends; so its line and column are known, which no event parser gives.
+shows where it ends; so its line and column are known, which no event parser gives.
 
-Invariants: one window of text is in memory, never more than MAX_ELEMENT_CHARACTERS and a block; whatever the octets,
-nothing but BadList is raised; a text that ends early is a BadList, so half a list is never taken for a whole one.
-A member that stands twice in one object counts as it stood last.
+Invariants: one window of text is in memory, never more than MAX_ELEMENT_CHARACTERS and a block; regardless of the
+octets, nothing but BadList is raised; a text that ends early is a BadList, so half a list is never taken for a whole
+one. A member that is there twice in one object counts as it stood last.
 Source: RFC 8259.
 """
 
@@ -74,7 +74,7 @@ class Elements:
         return self._peek()
 
     def members(self) -> Iterator[str]:
-        """The keys of the object that stands here; what the caller leaves of a member's value is passed over."""
+        """The keys of the object that is here; what the caller leaves of a member's value is passed over."""
         self._enter("{")
         while self._next_item("}"):
             key = self.value()
@@ -88,7 +88,7 @@ class Elements:
         self._depth -= 1
 
     def elements(self) -> Iterator[Place]:
-        """The places of the elements of the array that stands here; what the caller leaves of one is passed over."""
+        """The places of the elements of the array that is here; what the caller leaves of one is passed over."""
         self._enter("[")
         while self._next_item("]"):
             self._n_elements += 1
@@ -98,7 +98,7 @@ class Elements:
         self._depth -= 1
 
     def value(self) -> Any:
-        """The whole value that stands here."""
+        """The whole value that is here."""
         self._peek()
         while True:
             try:
@@ -121,7 +121,7 @@ class Elements:
             return found
 
     def skip(self) -> None:
-        """Pass over the value that stands here, however large it is."""
+        """Pass over the value that is here, however large it is."""
         kind = self._peek()
         if kind == "{":
             for _key in self.members():
@@ -195,7 +195,7 @@ class Elements:
                 return ""
 
     def _more(self) -> bool:
-        """Add a block to the window and let go of what has been read."""
+        """Add a block to the window and release what has been read."""
         if self._is_whole:
             return False
         if len(self._text) - self._at > MAX_ELEMENT_CHARACTERS:
@@ -240,13 +240,13 @@ def skipped_at(place: Place, value: object, reason: str) -> SkippedLine:
 
 
 def parse_time(text: str) -> datetime:
-    """An RFC 3339 time with its zone.   Raises ValueError, TypeError for what is none."""
+    """An RFC 3339 time with its zone.   Raises ValueError, TypeError for what is not one."""
     at = datetime.fromisoformat(text)
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _blocks_of(octets: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of an open file, whatever its lines; anything else as it comes, without empty ones."""
+    """Blocks of an open file, regardless of its lines; anything else as it comes, without empty ones."""
     read = getattr(octets, "read", None)
     return filter(None, octets) if read is None else iter(partial(read, BLOCK_OCTETS), b"")
 

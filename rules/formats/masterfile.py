@@ -53,7 +53,7 @@ def read_record(words: list[bytes], ttl_s: int) -> Record | None:
 
 
 def parse_ttl(word: bytes) -> int:
-    """Seconds of `300`, `5m` or `1h30m`; 0 for what is none of these."""
+    """Seconds of `300`, `5m` or `1h30m`; 0 for what is not one of these."""
     return min(sum(int(n) * _UNIT_S[unit.upper()] for n, unit in _TTL_PARTS.findall(word)), MAX_TTL_S)
 
 

@@ -32,7 +32,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:
-    """Read one event, lazily.   Raises BadList for a file that is none.   Cost: some 10 µs an attribute."""
+    """Read one event, lazily.   Raises BadList for a file of another kind.   Cost: some 10 µs an attribute."""
     text = Elements(lines)
     is_event = False
     for key in text.members():

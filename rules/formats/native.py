@@ -28,7 +28,7 @@ from rules.names.prefixes import read_prefixes, wires_of
 from rules.rule import Rule, SkippedLine, UrlRule
 
 FORMAT = "cf-list/1"
-# shadow is a whole list's: whoever reads the configuration must see what is not enforced
+# shadow is a whole list's: anyone who reads the configuration must see what is not enforced
 ACTIONS: dict[str, Action] = {
     a.name.lower().replace("_", "-"): a for a in Action if a not in (Action.NO_ACTION, Action.SHADOW)
 }
@@ -54,7 +54,7 @@ _T = TypeVar("_T")
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
 ) -> Iterator[Rule | UrlRule | SkippedLine]:
-    """Read a full list, lazily.   Raises BadList for a file that is none.   Cost: some 10 µs an entry."""
+    """Read a full list, lazily.   Raises BadList for a file of another kind.   Cost: some 10 µs an entry."""
     del default_mode  # the file says it
     text = Elements(lines)
     now = datetime.fromtimestamp(clock(), UTC)

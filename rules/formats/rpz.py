@@ -6,7 +6,7 @@ lead to 192.0.2.0/24, see rules.names.prefixes.  SOA, NS, directives and a signe
 client's address or a name server, and targets that begin with an asterisk, are reported.
 
 Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.  The
-records of one owner that stand together are one rule; those that stand apart are reported, never answered in part
+records of one owner that stand together are one rule; those that are not adjacent are reported, never answered in part
 unseen.  A record over several lines (parentheses) stands at its first line.  Of a line that cannot be read neither the
 owner nor the origin is known: what would inherit them is reported, and never given to those before.
 Source: draft-vixie-dnsop-dns-rpz-00 §3, §4, §5; RFC 1035 §5.
@@ -180,7 +180,7 @@ class _Zone:
         return b"" if name == self.apex else None
 
     def key_of(self, trigger: bytes) -> tuple[bytes, Mode]:
-        """Name and mode of a trigger.   Raises BadName with the reason where it is none, or none of ours."""
+        """Name and mode of a trigger.   Raises BadName with the reason where it is not one, or none of ours."""
         kind = trigger.rpartition(b".")[2]
         if kind in OTHER_TRIGGERS:
             raise BadName(OTHER_TRIGGER)
@@ -221,7 +221,7 @@ def _read_record(zone: _Zone, number: int, line: bytes) -> Rule | SkippedLine | 
 
 
 def _fault_of(line: bytes, words: list[bytes] | None) -> tuple[int, str] | None:
-    """Where and why it cannot be told what a line says."""
+    """Where and why it is not known what a line says."""
     if (fault := fault_of(line)) is not None:
         return fault
     if count_open(line) > 0:

@@ -4,7 +4,7 @@
      "valid_until": "2026-11-04T00:00:00Z", "revoked": false}
 
 Patterns are equalities and OR between them; each stands for itself, so one that is no name does not hinder the others.
-Whatever is narrower (AND, FOLLOWEDBY, qualifiers) or wider (LIKE, MATCHES) is reported: never widened, never guessed.
+What is narrower (AND, FOLLOWEDBY, qualifiers) or wider (LIKE, MATCHES) is reported: never widened, never guessed.
 Objects that are no indicators (reports, identities, markings) say nothing and are passed over in silence.
 
 Absent on purpose: versions.  Of two versions of one indicator in one bundle both count; a collection gives the newest.
@@ -46,7 +46,7 @@ _ESCAPE = re.compile(r"\\(.)")
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, clock: Callable[[], float] = time.time
 ) -> Iterator[Rule | UrlRule | SkippedLine]:
-    """Read a bundle, lazily.   Raises BadList for a file that is none.   Cost: some 15 µs an indicator."""
+    """Read a bundle, lazily.   Raises BadList for a file of another kind.   Cost: some 15 µs an indicator."""
     now = datetime.fromtimestamp(clock(), UTC)
     text = Elements(lines)
     is_bundle = False

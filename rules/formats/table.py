@@ -41,7 +41,7 @@ from rules.names.canonical import canonical_octets
 from rules.names.urls import read_entry_octets
 from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
-MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that nobody closed
+MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that no one closed
 UNCLOSED = "a quote is not closed"
 COMMENTED = "the line is a comment, and a cell of it holds an address: not read"
 
@@ -93,7 +93,7 @@ def iter_rules(
 
 
 def iter_cells(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str] | Fault, Columns | None]]:
-    """The rows of a table: number, cells or why they are none, columns; None: above the headings.   Raises BadList."""
+    """The rows of a table: number, cells or why there are none, columns; None: above the headings.   Raises BadList."""
     records = join_lines(enumerate(open_list(lines), 1), _quotes, _is_odd, MAX_ROW_LINES)
     head = _first_rows(records)
     if not head:

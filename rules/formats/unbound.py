@@ -7,7 +7,7 @@ kind, inform, nodefault an exception · redirect, inform_redirect the zone's dat
 addresses mean blocked.  `server:` says nothing; other options are reported.
 
 Invariants: of two zones the longer one speaks, as everywhere; the data of one name that stand together are one rule,
-those that stand apart are reported.  Of redirect zones, only those whose data have not come yet are kept.
+those that are not adjacent are reported.  Of redirect zones, only those whose data have not come yet are kept.
 Source: unbound.conf(5), local-zone and local-data.
 """
 

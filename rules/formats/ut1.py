@@ -3,7 +3,7 @@
 A line of `domains` means the name and all below; a line of `urls`, a host and a path without a scheme, means this path
 and every path below; with a `/` at its end it means the same, since that is how people write a folder.
 
-Invariants: one part is one file of lines; which parts a folder has is for whoever opens it, see rules.lists.reader.
+Invariants: one part is one file of lines; which parts a folder has is for who opens it, see rules.lists.reader.
 Source: squidGuard's documentation of destination groups; UT1, README.
 """
 

@@ -1,11 +1,11 @@
-"""Excel workbooks (.xlsx), read row by row, on the guess that whoever made the file wants to harm the reader.
+"""Excel workbooks (.xlsx), read row by row, on the guess that the maker of the file wants to harm the reader.
 
 The XML goes block by block through defusedxml's parser, without DTD, into a target that keeps one row.
 
-Invariants: memory is bounded by the constants below and in rules.formats.container, whatever the file: a row, the
+Invariants: memory is bounded by the constants below and in rules.formats.container, regardless of the file: a row, the
 shared strings in compact form, what the parser keeps.  Members that hold no sheet (macros, media, workbooks inside) are
 never opened.
-Of a merged range every row has its first cell's value: what a person sees beside all of them.
+Of a merged range every row has its first cell's value: what a person sees next to all of them.
 Source: ECMA-376 part 1 §18.3 (worksheets), §18.4 (shared strings).
 """
 

@@ -3,7 +3,7 @@
 `line` is the row's number, `column` the cell's, from 1.  What a row says is in rules.formats.columns, how a hostile
 file is read in rules.formats.workbook.  Dates are stored as numbers of days; no address looks like one.
 
-Invariants: as those have them.  A hidden sheet is reported, not read: nobody who approves the list has seen it.
+Invariants: as those have them.  A hidden sheet is reported, not read: no one who approves the list has seen it.
 """
 
 import io
@@ -35,7 +35,7 @@ CELL_TOO_LONG = "a cell is longer than 32,767 characters"
 def iter_rules(
     lines: Iterable[bytes], default_mode: Mode, column_map: ColumnMap | None = None
 ) -> Iterator[Rule | UrlRule | SkippedLine]:
-    """Read a workbook, row by row.   Raises BadList for a file that is none.   Cost: some 40 µs a row of six cells.
+    """Read a workbook, row by row.   Raises BadList for a file of another kind.   Cost: some 40 µs a row of six cells.
 
     lines  an open file that can seek; anything else is held in memory"""
     is_file = hasattr(lines, "seekable") and lines.seekable()
@@ -54,7 +54,7 @@ def iter_rules(
 
 
 def iter_cells(file: BinaryIO) -> Iterator[tuple[str, int, list[str] | Fault, Columns | None]]:
-    """The rows of every sheet that is seen: sheet, number, cells or why they are none, columns; None: above headings.
+    """The rows of every sheet that is seen: sheet, number, cells or why there are none, columns; None: above headings.
 
     A hidden sheet is one row at fault.   Raises BadList."""
     workbook = Workbook(file)

@@ -53,14 +53,14 @@ class Limits:
 
     shrink_percent: int = 20
     grow_percent: int = 400
-    added_percent: int = 100  # of rules that are new, whatever went; 100: any number
+    added_percent: int = 100  # of rules that are new, no matter what went; 100: any number
     unreadable_percent: int = 50
     first_rules: int = 500_000  # of a version that there is nothing to compare with
 
 
 @dataclass(slots=True)
 class VersionFigures:
-    """What reading a version told."""
+    """What reading a version showed."""
 
     n_rules: int = 0
     skipped: dict[str, int] = field(default_factory=dict)  # reason: lines
@@ -113,7 +113,7 @@ def share_gone(old: Sequence[int], new: Sequence[int]) -> float:
 
 
 def examine(path: Path, source: Source) -> VersionFigures:
-    """Read a whole list.   Raises BadList for a file that is none."""
+    """Read a whole list.   Raises BadList for a file of another kind."""
     if path.is_file():
         _refuse_page(path)
     return examine_items(read_source(source, path))
@@ -175,7 +175,7 @@ def _compare(found: VersionFigures, last: Version, limits: Limits) -> Judgement:
 
 
 def _refuse_page(path: Path) -> None:
-    """Whatever the format, a web page is no list."""
+    """Regardless of the format, a web page is no list."""
     with path.open("rb") as file:
         start = file.read(512)
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -195,7 +195,7 @@ def _are_of_one_owner(before: SplitResult, after: SplitResult) -> bool:
 
 
 def _registered(host: str) -> bytes | None:
-    """The name that somebody has registered, above a host; None: there is none."""
+    """The name that someone has registered, above a host; None: there is none."""
     try:
         wire = canonical_wire(host)
     except BadName:

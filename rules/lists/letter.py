@@ -53,7 +53,7 @@ _LOOK_OCTETS = 4096
 class Row(NamedTuple):
     """One address of a row, or the row itself where it has none.
 
-    place   line, or sheet and line;   value  as it stands there;   mode  exact | subtree, where the row says it
+    place   line, or sheet and line;   value  as it is there;   mode  exact | subtree, where the row says it
     letter  that the row names;   fault  why it is no entry;   corrects  the letter that it says it corrects"""
 
     place: str
@@ -75,7 +75,7 @@ def read_letter(octets: bytes, encoding: str | None, refuses: Callable[[str], st
     """Read a file.   Raises BadList.   Cost: some 20 µs a row
 
     encoding  as its sender says it; None: it is found
-    refuses   why a file may not be taken that says this beside its addresses; None: it may"""
+    refuses   why a file may not be taken that says this next to its addresses; None: it may"""
     rows: list[Row] = []
     n_characters = 0
     found, placed = _placed(octets, encoding)
@@ -100,7 +100,7 @@ _Placed = Iterator[tuple[str, list[str] | Fault, Columns | None]]
 
 
 def _said_in(cells: list[str], columns: Columns | None) -> str:
-    """What a row says beside its addresses; a line a cell."""
+    """What a row says next to its addresses; a line a cell."""
     if columns is None:
         return "\n".join(cells)
     if columns.addresses:

@@ -1,12 +1,12 @@
 """A source's octets become its rules: files are opened, inflated, decoded, and given to their format.
 
-    text in UTF-8 or UTF-16, also as .gz or .xz (told by its first octets)
+    text in UTF-8 or UTF-16, also as .gz or .xz (known by its first octets)
     a workbook, as it is
-    an archive of one category of UT1 (tar, told by its first octets)
+    an archive of one category of UT1 (tar, known by its first octets)
     a folder: of UT1 (domains, urls), of a MISP feed (manifest.json and the events that it names)
 
 Invariants: no more than MAX_FILE_OCTETS are read, compressed or inflated; no line of more than MAX_RAW_LINE_OCTETS is
-ever held, so that memory is bounded whatever the file; what ends in the middle of its compression is a BadList.
+ever held, so that memory is bounded regardless of the file; what ends in the middle of its compression is a BadList.
 """
 
 import codecs

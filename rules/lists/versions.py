@@ -135,14 +135,14 @@ def refused(kept: ListHistory, version: Version, why: str, at_s: float) -> ListH
 
 
 def asked_anew(kept: ListHistory) -> ListHistory:
-    """Whatever the source gives next is read, also what was refused before."""
+    """All that the source gives next is read, also what was refused before."""
     return replace(kept, refused=None, validators=None, seen="")
 
 
 def approved(kept: ListHistory, digest: str, at_s: float, by: str = "") -> ListHistory:
     """A person has looked at the held version: it is good.
 
-    digest  the start of its SHA-256, so that nobody approves what came after the look; "" for whatever is held
+    digest  the start of its SHA-256, so that no one approves what came after the look; "" for all that is held
     Raises LookupError where it is not that version that is held."""
     if kept.held is None:
         raise LookupError("no version is held")
@@ -153,7 +153,7 @@ def approved(kept: ListHistory, digest: str, at_s: float, by: str = "") -> ListH
 
 def rolled_back(kept: ListHistory, by: str, digest: str = "") -> ListHistory:
     """An earlier good version is good again, and those between it and the present one are gone; the source's newest is
-    held, so that it does not come back by itself.
+    held, so that it does not come back on its own.
 
     digest  the start of its SHA-256; "": the one before the present one
     Raises LookupError where it is not kept."""
@@ -214,7 +214,7 @@ class Shelf:
         return self.directory / f"{self.directory.name}-{version.sha256[:16]}"
 
     def change(self, step: Callable[[ListHistory], ListHistory]) -> ListHistory:
-        """Take one step: the state after it.   step: from the state as it is now, whoever changed it last."""
+        """Take one step: the state after it.   step: from the state as it is now, no matter who changed it last."""
         with self._locked():
             return self._write(step(self.kept()))
 

@@ -82,14 +82,15 @@ def record_line(apex: bytes, owner: bytes, rtype: int, ttl_s: int, rdata: bytes)
 
 
 def timers_of(copy: Path, apex: bytes) -> ZoneTimers | None:
-    """What the SOA of a zone's copy says; None for a file that is none of ours (a seed, say), of another zone, or not
+    """What the SOA of a zone's copy says; None for a file that is not ours (a seed, for example), of another zone, or
+    not
     there.   apex  in wire form"""
     found = _read_head(copy)
     return timers_in(found[2]) if found and found[1] == b"$ORIGIN " + _absolute(apex) + b"\n" else None
 
 
 def timers_in(soa: bytes) -> ZoneTimers | None:
-    """What a SOA's line says; None where it is none."""
+    """What a SOA's line says; None where it is not one."""
     said = _SOA_LINE.fullmatch(soa)
     return None if said is None else ZoneTimers(*map(int, said.groups()))
 
@@ -97,7 +98,7 @@ def timers_in(soa: bytes) -> ZoneTimers | None:
 def apply(copy: Path, differences: Iterable[Difference], write: Write) -> None:
     """Write what a copy becomes by `differences`, which join one another.
 
-    Raises BadZone where they do not fit: records to be removed that are not there, or to be added that are; OSError.
+    Raises BadZone where they do not fit: records to be removed that are missing, or to be added that are; OSError.
     Memory: the differences, and the records of the owners that they touch."""
     differences = list(differences)
     found = _read_head(copy)
@@ -127,7 +128,7 @@ def apply(copy: Path, differences: Iterable[Difference], write: Write) -> None:
 
 
 def _read_head(copy: Path) -> list[bytes] | None:
-    """The lines of a copy's head; None for a file that has none, or is not there."""
+    """The lines of a copy's head; None for a file that has none, or is missing."""
     try:
         with copy.open("rb") as file:
             lines = file.read(HEAD_OCTETS).splitlines(keepends=True)[:HEAD_LINES]
@@ -150,7 +151,7 @@ def _owner(line: bytes) -> bytes:
 
 
 def _said(line: bytes) -> bytes:
-    """Type and data of a line: two records are one, whatever their TTLs (RFC 2181 §5)."""
+    """Type and data of a line: two records are one, regardless of their TTLs (RFC 2181 §5)."""
     return line.split(b" ", 2)[2]
 
 

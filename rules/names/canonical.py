@@ -101,7 +101,7 @@ def listed_octets(text: bytes) -> bytes:
 
 
 def _the_long_way(text: bytes) -> bytes:
-    """Read a name that is no ordinary ASCII one, or find the reason why it is none."""
+    """Read a name that is no ordinary ASCII one, or find the reason why it is invalid."""
     if len(text) > MAX_SPELLING:
         raise BadName(NAME_TOO_LONG)
     try:
@@ -156,10 +156,10 @@ def _a_label(label: str) -> str:
 
 
 def is_joiner(text: str, at: int) -> bool:
-    """Whether a joiner stands there, and shapes the letters around it (RFC 5892, appendix A.1 and A.2)."""
+    """Whether a joiner is there, and shapes the letters around it (RFC 5892, appendix A.1 and A.2)."""
     try:
         return text[at] in _JOINERS and idna.valid_contextj(text, at)
-    except ValueError:  # beside a character that Unicode does not know
+    except ValueError:  # next to a character that Unicode does not know
         return False
 
 

@@ -1,4 +1,4 @@
-"""Addresses behind which many sites are: whoever closes one of them closes them all.
+"""Addresses behind which many sites are: anyone who closes one of them closes them all.
 
 The operator's own files say which they are, each with its day: a list of MISP's warning lists (JSON, type cidr), or a
 text of prefixes whose first line is `# name, 2026-11-27`.

@@ -29,7 +29,7 @@ from rules.errors import BadName
 
 Network = IPv4Network | IPv6Network
 
-# The largest allocations that anybody holds; what is shorter speaks of many networks at once, by mistake.
+# The largest allocations that anyone holds; what is shorter speaks of many networks at once, by mistake.
 SHORTEST_BITS: Final = {4: 8, 6: 16}
 STEP_BITS: Final = {4: 8, 6: 4}
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
@@ -43,7 +43,7 @@ BACKWARDS = "is a range whose end is before its start"
 NO_TRIGGER = "is not an address trigger: PREFIXLENGTH.REVERSED-ADDRESS.rpz-ip"
 
 # Where subscribers, the operator's own machines and the protocol itself are.  The ranges for examples (RFC 5737, RFC
-# 3849) and those of single protocols are not among them: nobody is cut off where a list holds one.
+# 3849) and those of single protocols are not among them: no one is cut off where a list holds one.
 NOT_PUBLIC_OF: Final[MappingProxyType[int, tuple[Network, ...]]] = MappingProxyType(
     {
         4: tuple(

@@ -21,7 +21,7 @@ PROTECTED = "would block a protected name"
 class ProtectedNames:
     """A set of protected names and prefixes; a name stands for itself and everything below it.
 
-    names    canonical or not.   Raises BadName for one that is none.
+    names    canonical or not.   Raises BadName for one that is invalid.
     prefixes   as ipaddress reads them, without bits after their length
     watched, hosting   what is not protected, and held until a person has looked: names, and addresses of many
     around   the protected names and their parents;   ends  what every name at or below one ends with, the last

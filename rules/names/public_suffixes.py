@@ -91,4 +91,4 @@ NO_SUFFIXES = PublicSuffixes([])
 def public_suffixes() -> PublicSuffixes:
     """The list that is installed.   Cost: some 50 ms once."""
     with Path(PSLFILE).open(encoding="utf-8") as file:
-        return PublicSuffixes(["*", *file])  # also a top-level domain that nobody has told the list's makers of
+        return PublicSuffixes(["*", *file])  # also a top-level domain that no one has reported to the list's makers

@@ -30,7 +30,7 @@ _SCHEMES = (b"http", b"https", b"hxxp", b"hxxps")  # no host of the public Inter
 _SECOND_URL = re.compile(rb"[^?#]*[,;|][ ]*h(?:tt|xx)ps?:[/\\]{2}", re.IGNORECASE)
 _HAS_SCHEME = re.compile(rb"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}")
 _NO_DOT = re.compile(rb"[^/.\[]*/")  # of a canonical URL: its host is no IPv6 address either
-_NUMBER = re.compile(rb"\s*\d+[/\\?#:]")  # which is an address, but nobody's own: 1/2
+_NUMBER = re.compile(rb"\s*\d+[/\\?#:]")  # which is an address, but no one's own: 1/2
 _BLANK_INSIDE = re.compile(rb"\S\s+\S")
 _MARKS = frozenset(b":/\\?#@[")  # a text without any of them is a name, or nothing
 
@@ -116,7 +116,7 @@ def _international(octets: bytes) -> CanonicalUrl:
 
 
 def _ascii_host(host: str) -> bytes:
-    """The name in A-labels, or the address that UTS 46 makes of, say, full-width digits."""
+    """The name in A-labels, or the address that UTS 46 makes of, for example, full-width digits."""
     if not _MARKS.isdisjoint(host.encode("utf-8")):
         raise BadUrl(BAD_HOST)
     try:

@@ -1,7 +1,9 @@
 """Words that this repository does not use: anywhere, and in what a person reads."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,9 +60,9 @@ PRIVATE = tuple(
         (r"\bwhoever\b", "anyone who, the client that"),
         (r"\bwhatever\b", "any, regardless of"),
         (r"\b(some|any|every)body('s)?\b", "someone, another client, all clients"),
-        (r"\bbeside\b", "next to, together with, in addition to"),
+        (r"\bbeside\b(?!  )", "next to, together with, in addition to"),
         (r"\banew\b", "again"),
-        (r"\btold\b(?! the police)", "informed, reported, logged, shown"),
+        (r"\btold\b(?! the police|  )", "informed, reported, logged, shown"),
         (r"\btells? (of|which|how|what|where)\b", "shows, reports, says"),
         (r"\bways? around\b(?! the filter)", "circumvention, bypass"),
         (r"\bunlooked\b", "uninspected"),
@@ -77,7 +79,7 @@ PRIVATE = tuple(
         (r"\bwho are you\b", "Unauthorized"),
         (r"\bnot yours\b", "Forbidden"),
         (r"\b(is|are|was|were) not there\b", "does not exist, is missing"),
-        (r"\b(is|are) none\b|\bwhat is none\b", "is not a …, does not exist"),
+        (r"(?<!there )\b(is|are) (?-i:none)\b", "is not a …, does not exist"),
         (r"\b(has gone|goes) bad\b", "is damaged"),
         (r"\b(gone|back|comes?|happens|does it|does so|ended) by itself\b", "automatically"),
         (r"\b(keeps?|kept) (them |it )?in mind\b", "tracks"),
@@ -94,16 +96,14 @@ PRIVATE = tuple(
 )
 
 
-# A string of a .pyx: its docstrings and comments are no output.
-PYX_TEXT = re.compile(r'"""[\s\S]*?"""|#[^\n]*|"((?:[^"\\\n]|\\.)*)"')
+# Docstrings, comments and strings of a .pyx or .pxd.
+PYX_TEXT = re.compile(r'"""[\s\S]*?"""|#[^\n]*|"(?:[^"\\\n]|\\.)*"')
 CODE_OF_A_PAGE = re.compile(r"^ *```[\s\S]*?^ *```|`[^`\n]+`", re.MULTILINE)
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of every string of a module; docstrings, which are no output, are left out."""
+    """Line and text of every string of a module, docstrings among them."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
-            continue
         if isinstance(child, ast.JoinedStr):
             parts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in child.values)
             yield child.lineno, "".join(parts)
@@ -115,13 +115,20 @@ def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from strings(child)
 
 
+def comments(content: str) -> Iterator[tuple[int, str]]:
+    for token in tokenize.generate_tokens(io.StringIO(content).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
 def texts(path: Path, content: str) -> Iterator[tuple[int, str]]:
-    """Line and text of what a person reads of a file: a module's strings, a page outside of its code."""
+    """Line and text of what a person reads of a file: a module's strings and comments, a page outside of its code."""
     if path.suffix == ".py":
         yield from strings(ast.parse(content))
-    elif path.suffix == ".pyx":
+        yield from comments(content)
+    elif path.suffix in (".pyx", ".pxd"):
         for found in PYX_TEXT.finditer(content):
-            yield content.count("\n", 0, found.start()) + 1, found[1] or ""
+            yield content.count("\n", 0, found.start()) + 1, found[0]
     else:
         prose = CODE_OF_A_PAGE.sub(lambda code: "\n" * code[0].count("\n"), content)
         yield from enumerate(prose.splitlines(), 1)
@@ -140,7 +147,7 @@ def private_words(path: Path, content: str) -> list[str]:
 def private(root: Path, files: Files, packages: tuple[str, ...]) -> dict[str, list[str]]:
     """The private words of every module of the product and of every page, by file."""
     pages = [path for path in files(".md") if len(path.parts) == 1 or path.parts[0] == "docs"]
-    modules = files(".py", ".pyx", under=packages)
+    modules = files(".py", ".pyx", ".pxd", under=packages)
     return {str(path): private_words(path, (root / path).read_text()) for path in (*modules, *pages)}
 
 
@@ -154,9 +161,10 @@ def test_what_a_person_reads_is_in_plain_english(private: dict[str, list[str]]) 
         ("a.py", 'raise ValueError("a zone that nobody may fetch")', [1]),
         ("a.py", '\nlog.info(f"{x}: it is {y} whoever asks", x)', [2]),
         ("a.py", 'NAME = ("started "\n    "anew")', [1]),
-        ("a.py", 'def f():\n    """Whatever."""\n    return {"ways_around": "a way out"}', []),
+        ("a.py", 'def f():\n    """Whatever."""\n    return {"ways_around": "a way out"}', [2]),
+        ("a.py", "nobody = 1  # and somebody", [1]),
         ("a.py", 'f"{"told" if x else ""}"', [1]),
-        ("a.pyx", '"""Nobody."""\ncdef x  # nobody\nraise ValueError("to nobody")', [3]),
+        ("a.pyx", '"""Nobody."""\ncdef x  # nobody\nraise ValueError("to nobody")', [1, 2, 3]),
         ("README.md", "Seen by `nobody`.\n\n```\nwhoever\n```\nIt stands here.\n", [6]),
         ("README.md", "The account is on trial; we have not told the police.", []),
     ],

@@ -29,7 +29,7 @@ from mgmt.ledger.bundle import NoCheckpoint
 
 LEDGER: LedgerName = "enforcement"
 AT_ONCE = 1 << 15  # records of a file that are read at once
-# Of a number without a type, pyarrow looks at each call for a module that is not there: 0.2 ms.
+# Of a number without a type, pyarrow looks at each call for a module that is missing: 0.2 ms.
 MS_PER_S, ONE, NOBODY = pa.scalar(1000, pa.int64()), pa.scalar(1, pa.int32()), pa.scalar(-1, pa.int32())
 
 
@@ -76,7 +76,7 @@ class Records:
         self._piece = (0, pa.RecordBatch.from_pylist([], SCHEMA))  # where it begins in its file
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         self._open.close()
 
     def lines(self, leaf: Leaf) -> bytes:

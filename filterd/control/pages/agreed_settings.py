@@ -49,8 +49,8 @@ def look(conn: Connection, proof: Proof, now_s: int, at: datetime) -> None:
 
 
 def _fault_of(approval: Row[Any]) -> str | None:
-    """Why control does not believe an approval of settings; None where it does.   Whatever the row holds, nothing is
-    raised."""
+    """Why control does not believe an approval of settings; None where it does.   No matter what the row holds, nothing
+    is raised."""
     try:
         if approval.kind != SETTINGS or approval.way != DESK:
             return "is of a kind that there is not, or not signed at a desk"

@@ -89,8 +89,8 @@ def rows_in_force(conn: Connection) -> list[Row[Any]]:
 
 
 def _fault_of(approval: Row[Any], hold: Row[Any] | None) -> str | None:
-    """Why control does not believe an approval of a hold; None where it does.   Whatever the rows hold, nothing is
-    raised."""
+    """Why control does not believe an approval of a hold; None where it does.   No matter what the rows hold, nothing
+    is raised."""
     try:
         if hold is None or approval.kind not in (LEGAL_HOLD, RELEASE):
             return "is of a hold, or a kind, that there is not"
@@ -142,7 +142,7 @@ def _release(conn: Connection, release: Row[Any], at: datetime) -> None:
 
 
 def _end_over(conn: Connection, moment: Moment) -> None:
-    """End the holds whose end has come, and the proposals that nobody has signed in time."""
+    """End the holds whose end has come, and the proposals that no one has signed in time."""
     if moment.known_s is None:
         return
     known_s = int(moment.known_s)

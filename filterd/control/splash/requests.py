@@ -1,8 +1,8 @@
 """Requests at the splash: who asks from a line's address asks the family whose profile that address follows.
 
-Invariants: the profile is that of the address in the images in force, whatever a form says; only what a family has
-closed, and can open, can be asked for, so that no name of an order and of a confidential list is written down; a
-household's requests are counted here, too, before anything is read or written; a yes is told while what it has opened
+Invariants: the profile is that of the address in the images in force, no matter what a form says; only what a family
+has closed, and can open, can be asked for, so that no name of an order and of a confidential list is written down; a
+household's requests are counted here, too, before anything is read or written; a yes is shown while what it has opened
 is open.
 Cost: for a line that has asked for nothing lately, one look into a set.
 """

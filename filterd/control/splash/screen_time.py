@@ -1,8 +1,8 @@
 """Screen time at the splash: a child begins its own minutes of the day, from the address of its line.
 
-Invariants: the profile is that of the address in the images in force, whatever a form says; only what would be open
-then begins, so that no minute runs while it is closed all the same; it opens no more than the day's minutes that the
-family has given, which a splash that is taken over could begin as well; tries are counted here, too.
+Invariants: the profile is that of the address in the images in force, no matter what a form says; only what would be
+open then begins, so that no minute runs while it is closed all the same; it opens no more than the day's minutes that
+the family has given, which a splash that is taken over could begin as well; tries are counted here, too.
 """
 
 import time

@@ -1,8 +1,8 @@
 """Tickets at the splash: who asks from a line's address opens what follows the profile of that address.
 
-Invariants: the profile is that of the address in the images in force, whatever a form says; a ticket is used in the
-transaction that writes the grant, and what is published comes after; a household's tries are counted here, too, so that
-a splash that is taken over guesses no faster than a visitor.
+Invariants: the profile is that of the address in the images in force, no matter what a form says; a ticket is used in
+the transaction that writes the grant, and what is published comes after; a household's tries are counted here, too, so
+that a splash that is taken over guesses no faster than a visitor.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Control's look at the settings of this box: what can be put right is, at the start and as long as it runs.
 
-A gate's rules go on whatever is found.  What could not be put right is a standing fault for each setting, as an alarm:
-`filterd status` exits with 1, and `filterd_faults` counts it.
+A gate's rules go on regardless of what is found.  What could not be put right is a standing fault for each setting, as
+an alarm: `filterd status` exits with 1, and `filterd_faults` counts it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ log = logging.getLogger("filterd.control.service")
 
 
 class BoxWatch:
-    """Looks when it is told to, and in watch() for ever."""
+    """Looks when it is asked to, and in watch() forever."""
 
     def __init__(self, context: Context, settings: BoxSettings | None = None) -> None:
         self._context, self._settings = context, settings or BoxSettings()

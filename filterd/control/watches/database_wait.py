@@ -4,7 +4,7 @@
                          └away→ last images: suspects, reasons · sockets answered · READY ─→ tried again each second
 
 Invariants: control is not restarted for want of its database, and takes nothing back that the kernel or the workers
-have; a fault that no time mends (another release, damage, a lost database) ends the role, and its rules stay.
+have; a fault that no time fixes (another release, damage, a lost database) ends the role, and its rules stay.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ MEANWHILE = "the kernel's rules and the last images stay in force, nothing new i
 
 
 class DatabaseWait:
-    """Control until its database is there.   begin  puts the kernel's rules in force; whether they were not there"""
+    """Control until its database is there.   begin  puts the kernel's rules in force; whether they were missing"""
 
     def __init__(self, control: Control, begin: Callable[[], bool]) -> None:
         self._control, self._begin = control, begin
@@ -42,7 +42,7 @@ class DatabaseWait:
         self._has_images = False
 
     async def is_over(self, stopping: asyncio.Event) -> bool:
-        """Wait for the database; False: control is to stop first.   Raises DatabaseFault that no time mends"""
+        """Wait for the database; False: control is to stop first.   Raises DatabaseFault that no time fixes"""
         opening = asyncio.ensure_future(self._open())  # noqa: TID251  # its end is no fault
         asked_to_stop = asyncio.ensure_future(stopping.wait())  # noqa: TID251
         try:
@@ -119,7 +119,7 @@ class DatabaseWait:
 
 
 async def serve_splash(control: Control, answer: Callable[[SplashRequest], Awaitable[object]]) -> asyncio.Server | None:
-    """Answer the splash.   None: its folder is not there, and it shows pages without a reason."""
+    """Answer the splash.   None: its folder is missing, and it shows pages without a reason."""
     try:
         return await serve(splash_socket(control.config.run_dir), SPLASH, SPLASH_REQUESTS, answer)
     except OSError as reason:

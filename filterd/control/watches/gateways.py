@@ -22,7 +22,7 @@ log = logging.getLogger("filterd.control.service")
 
 
 async def watch_gateways(context: Context) -> None:
-    """Say how this gateway is set, and compare, for ever."""
+    """Say how this gateway is set, and compare, forever."""
 
     async def look() -> None:
         note(context, await asyncio.to_thread(compare, context, int(time.time())))

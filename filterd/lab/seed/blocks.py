@@ -75,7 +75,7 @@ def _of_letter(month: Month, day: int, letter: Letter, traffic: Traffic) -> Iter
 
 
 def _block(month: Month, day: int, traffic: Traffic, list_id: str, rule: str, reason: str) -> BlockRecord:
-    """By an order or a security list, for a line or for somebody whom the database does not know."""
+    """By an order or a security list, for a line or for someone whom the database does not know."""
     who = month.draw.choice((*(family.line for family in traffic.families), None))
     at_s = int(month.at(day, month.draw.randrange(24)).timestamp())
     channel = month.draw.choice(CHANNELS)

@@ -25,7 +25,7 @@ class Family:
     """A line of the laboratory.
 
     prefixes     where its packets come from
-    nights       when it is closed;   pauses_on  numbers of the days on which somebody pauses it for dinner"""
+    nights       when it is closed;   pauses_on  numbers of the days on which someone pauses it for dinner"""
 
     line: int
     label: str

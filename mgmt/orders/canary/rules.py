@@ -1,6 +1,6 @@
 """When a canary ends: an order is in force on one gateway first, then on all of them, or on none.
 
-    waiting ─ every worker of the canary gateway serves it ─→ running ─ its time is over ─→ passed
+    waiting ─ every worker of the canary gateway serves it ─→ running ─ its time has passed ─→ passed
         │                                                        ├ it blocks too much ───→ rolled back
         └──────────── nothing of it is left to try ──────────────┴──────────────────────→ over
 

@@ -93,7 +93,7 @@ def has_due(conn: Connection, policy: Policy | None, now_s: int) -> bool:
 def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *, is_start: bool) -> None:
     """End the canaries of this gateway that are due; control then looks at their entries.
 
-    now_s     of mgmt.ledger.trusted_clock: what begins and ends by another would be tried for no time, or for ever
+    now_s     of mgmt.ledger.trusted_clock: what begins and ends by another would be tried for no time, or forever
     is_start  everything is decided on again: canaries of a gateway that is the canary no more go to the one that is,
     and where there is none they are over"""
     for row in _open(conn) if is_start else ():

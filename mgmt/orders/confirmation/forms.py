@@ -1,7 +1,8 @@
 """A confirmation as CSV and as a workbook: the same rows, made of the statement alone, so that equal statements give
 equal octets.
 
-Invariants: no cell is a formula, whatever an issuer has written; the statement's digest and signature stand in both.
+Invariants: no cell is a formula, no matter what an issuer has written; the statement's digest and signature stand in
+both.
 """
 
 import csv

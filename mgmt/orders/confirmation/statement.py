@@ -4,7 +4,7 @@ It is canonical JSON (RFC 8785), written as mgmt.ledger.event writes it: keys so
 are UTC, to the millisecond; it is of the moment that it names, `made`, and not of the one at which it is read, so the
 text of equal rows is equal.  What it supersedes stands in it.
 Invariants: an entry is called verified only where the traffic was asked about it and each question was answered "here",
-and never one that HTTPS hides: it is open there, whatever HTTP has answered;
+and never one that HTTPS hides: it is open there, no matter what HTTP has answered;
 a status is the one of the row, never a better one.
 """
 

@@ -1,4 +1,4 @@
-"""Reviews of orders: that one is in force, and past the day on which somebody was to look whether it is still needed.
+"""Reviews of orders: that one is in force, and past the day on which someone was to look whether it is still needed.
 
 Such an order is listed (`GET /v1/orders?review=due`) until a correction names another day, or it is withdrawn; it gives
 one alarm, which goes the way of those of the clock.

@@ -4,7 +4,7 @@ Workers count what such a list would have blocked by list and channel, so an ord
 few: an image holds 128 lists, and each place is one that the configuration cannot have.
 """
 
-N_PLACES = 8  # orders at once; a desk tries some for days, and what waits is told so
+N_PLACES = 8  # orders at once; a desk tries some for days, and what waits gets that answer
 SHADOW_LISTS = tuple(f"orders-shadow-{place}" for place in range(1, N_PLACES + 1))  # their ids, by place from 1
 
 

@@ -4,8 +4,8 @@
     → it ends by itself at its end, or two persons release it before
 
 The approval is one of mgmt.orders.approvals, of a hold in the place of an order, and proves itself in the same way.
-Invariants: control alone begins and ends one, from the rows, whatever web says of it; what it names, its end and its
-words are one digest; of a hold there is no other end than the day that both have signed, a year away at most.
+Invariants: control alone begins and ends one, from the rows, no matter what web says of it; what it names, its end and
+its words are one digest; of a hold there is no other end than the day that both have signed, a year away at most.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from parental.schema.orders import approvals, orders
 from parental.schema.records import legal_holds
 
 LONGEST = timedelta(days=366)  # then two persons look at it again, and propose another one
-SIGNED_WITHIN = timedelta(days=7)  # a proposal that nobody signs is nothing to wait for
+SIGNED_WITHIN = timedelta(days=7)  # a proposal that no one signs is nothing to wait for
 MOST_HOLDS = 100  # that have not ended: each is looked for in every record that is old
 PSEUDONYM_DIGITS = 32
 FIRST_S, LAST_S = -62_135_596_800, 253_402_300_799  # the years 1 to 9999

@@ -117,7 +117,7 @@ def _summed(group: _Group) -> _GroupSum:
 
 
 def _is_enough(n_large: int, large: int) -> bool:
-    """Whether these protect small cells whatever their counts are: which row is given up says nothing of them."""
+    """Whether these protect small cells no matter what their counts are: which row is given up says nothing of them."""
     return n_large > 0 and large >= LEAST * n_large + LEAST - 1
 
 

@@ -2,7 +2,7 @@
 
     filterd-appeals-1: and base64url of 36 octets: the key (X25519) and the first four octets of its SHA-256
 
-The four octets find a slip of the pen: every 32 octets are a key, and what is sealed for a wrong one nobody opens.
+The four octets find a slip of the pen: every 32 octets are a key, and what is sealed for a wrong one no one opens.
 Source: RFC 7748 §6.1 (the key), RFC 4648 §5 (base64url; 36 octets need no padding).
 """
 

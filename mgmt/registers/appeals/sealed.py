@@ -27,7 +27,8 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
 class BadSeal(Exception):
-    """It is no appeal, was sealed for another key, or was changed; the message says which of them can be told."""
+    """It is no appeal, was sealed for another key, or was changed; the message says which of them, where that is
+    known."""
 
 
 class Appeal(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Appeal(msgspec.Struct, frozen=True):
 
 
 def seal(appeal: Appeal, recipient: bytes) -> bytes:
-    """Seal it.   recipient  public key, 32 octets.   Raises ValueError for more than fits, or a key that is none"""
+    """Seal it.   recipient  public key, 32 octets.   Raises ValueError for more than fits, or a key that is invalid"""
     message = msgspec.json.encode(appeal)
     if len(message) > MESSAGE_OCTETS:
         raise ValueError(f"appeal: {len(message)} octets, more than {MESSAGE_OCTETS}; not sealed; write less")
@@ -63,7 +64,7 @@ def open_sealed(sealed: bytes, private: X25519PrivateKey) -> Appeal:
 
 
 def looks_sealed(octets: bytes) -> bool:
-    """Whether they have the length and the beginning of a sealed appeal: all that can be told without the key."""
+    """Whether they have the length and the beginning of a sealed appeal: all that can be known without the key."""
     return len(octets) == SEALED_OCTETS and octets.startswith(MAGIC)
 
 

@@ -5,7 +5,7 @@
              └─────┘          there is no giving up: someone waits for it
 
 Invariants: no column for who wrote it or what about; OUTCOMES do not tell whether an address was on a list, so that
-nobody who appeals learns it here; what was sealed is forgotten with the answer; so many wait, and no more are taken.
+no one who appeals learns it here; what was sealed is forgotten with the answer; so many wait, and no more are taken.
 """
 
 import secrets
@@ -37,7 +37,7 @@ _SHOWN = (
 
 
 class AppealView(NamedTuple):
-    """An appeal as people of the box see it.   number  that its writer was told;   times  (aware)"""
+    """An appeal as people of the box see it.   number  that its writer was given;   times  (aware)"""
 
     number: str
     state: str

@@ -39,7 +39,7 @@ class Gateway(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Statement(Struct, frozen=True, forbid_unknown_fields=True):
-    """All gateways that have told of themselves in the last thirty days."""
+    """All gateways that have reported in the last thirty days."""
 
     format: Literal["filterd-dns-sources/1"]
     made: str

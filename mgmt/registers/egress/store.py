@@ -18,7 +18,7 @@ from mgmt.registers.egress.statement import FORMAT, Gateway, Statement, note_of,
 from parental.schema.registers import dns_source_exports, dns_source_statements, dns_sources
 from parental.store.database import upsert
 
-SILENT = timedelta(days=30)  # a gateway that has said nothing for so long is not there any more
+SILENT = timedelta(days=30)  # a gateway that has said nothing for so long is missing any more
 
 
 def tell(conn: Connection, gateway: Gateway, signer: Signer, now: datetime) -> bool:
@@ -49,13 +49,13 @@ def newest(conn: Connection) -> Row[Any] | None:
 
 
 def note_export(conn: Connection, statement: int, now: datetime) -> None:
-    """Note that somebody has taken a statement."""
+    """Note that someone has taken a statement."""
     values = {"statement": statement, "taken_s": int(now.timestamp())}
     conn.execute(upsert(conn, dns_source_exports).values(values).on_conflict_do_nothing())
 
 
 def is_untaken(conn: Connection) -> bool:
-    """Whether the addresses have changed since somebody took a statement last."""
+    """Whether the addresses have changed since someone took a statement last."""
     last = conn.execute(select(func.max(dns_source_statements.c.id))).scalar_one()
     taken = conn.execute(select(func.max(dns_source_exports.c.statement))).scalar_one()
     return last is not None and (taken is None or taken < last)

@@ -1,1 +1,1 @@
-"""The register of lawful requests: what authorities have asked the operator for, never what anybody has read."""
+"""The register of lawful requests: what authorities have asked the operator for, never what anyone has read."""

@@ -4,8 +4,8 @@
     it to desk_settings
 
 The approval is one of mgmt.orders.approvals, of settings in the place of an order, and proves itself in the same way.
-Invariants: control alone puts one in force, from the rows, whatever web says of it; it is good for a week, and for one
-step: from what the desk says when it is proposed; its document has what pages show before and after.
+Invariants: control alone puts one in force, from the rows, no matter what web says of it; it is good for a week, and
+for one step: from what the desk says when it is proposed; its document has what pages show before and after.
 """
 
 from datetime import datetime, timedelta
@@ -44,7 +44,7 @@ def propose_settings(
     at: datetime,
     check_pages: CheckPages,
 ) -> Row[Any]:
-    """Write a proposal down, which its proposer is to sign; the approval.   All that is said waits, of whatever name.
+    """Write a proposal down, which its proposer is to sign; the approval.   All that is said waits, of any name.
 
     through  by whom it is sent;   check_pages  as change() has it
 
@@ -76,7 +76,7 @@ def propose_settings(
 
 
 def noted_of(approval: Row[Any], agreed: SettingsAgreement) -> dict[str, Value]:
-    """What the ledger says of it: what pages show, before and after, which everybody may read."""
+    """What the ledger says of it: what pages show, before and after, which everyone may read."""
     shown = {"before": shown_text(agreed.before), "after": shown_text(agreed.after)}
     return {**shown, "reference": told(approval.reference)}
 

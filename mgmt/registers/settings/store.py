@@ -122,7 +122,7 @@ def _put(
     at: datetime,
     approval: Row[Any] | None = None,
 ) -> None:
-    """text  None: the configuration's again;   shown  what pages show before and afterwards: everybody may read it"""
+    """text  None: the configuration's again;   shown  what pages show before and afterwards: everyone may read it"""
     digest = None if text is None else hashlib.sha256(text.encode()).hexdigest()
     first, second = by
     said = {"sha256": digest, **shown}

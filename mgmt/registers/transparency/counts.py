@@ -65,7 +65,7 @@ def _orders(conn: Connection, since: datetime, until: datetime, hidden: Sequence
     since_ms, until_ms = (int(at.timestamp() * 1000) for at in (since, until))
     columns = (*_ABOUT, IS_PUSHED.label("is_pushed"))
     chosen = select(*columns).where(orders.c.received_ms >= since_ms, orders.c.received_ms < until_ms)
-    left_out, after = {folded(name) for name in hidden}, 0  # whatever its spelling: it may not be told of
+    left_out, after = {folded(name) for name in hidden}, 0  # regardless of its spelling: it may not be shown
     while rows := conn.execute(chosen.where(orders.c.id > after).order_by(orders.c.id).limit(_BATCH)).all():
         after = rows[-1].id
         numbers = [row.id for row in rows]

@@ -1,4 +1,4 @@
-"""What the public is told of a quarter: one text, made once, signed, and never changed.
+"""What is published of a quarter: one text, made once, signed, and never changed.
 
 It is canonical JSON (RFC 8785) of a Statement.  Blocks stand in the statistics of the same quarter
 (mgmt.records.statistics), which the page shows as well, by category and channel alone.

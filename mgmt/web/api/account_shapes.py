@@ -143,7 +143,7 @@ class AccountChild(Struct, kw_only=True):
 
 
 class AccountCaregiver(Struct, kw_only=True):
-    """A caregiver; the telephone number is shown to nobody."""
+    """A caregiver; the telephone number is shown to no one."""
 
     id: int
     nickname: str

@@ -159,7 +159,7 @@ def number_in(request: web.Request, key: str) -> int:
 
 
 def tried(make: Callable[..., T], *values: Any) -> T:
-    """make(*values), with what is not there turned into 404, what cannot be now into 409, and a refusal into 422."""
+    """make(*values), with what is missing turned into 404, what cannot be now into 409, and a refusal into 422."""
     try:
         return make(*values)
     except (NoPerson, NoSubscriber) as exc:

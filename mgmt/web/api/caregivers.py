@@ -1,7 +1,7 @@
 """/v1/accounts/{id}/caregivers: who may do something in an account.
 
 A parent's token acts as an owner of its account; the role `school` is the operator's to give.
-Invariants: a code is shown once, to whoever invites; a telephone number is taken and never shown.
+Invariants: a code is shown once, to anyone who invites; a telephone number is taken and never shown.
 """
 
 from aiohttp import web

@@ -1,6 +1,6 @@
 """/v1/provisioning: lines in bulk, as the operator's systems know them; what parents wish is no field here.
 
-Each request is one transaction; a row that cannot be taken is told with its place, and the others are taken.
+Each request is one transaction; a row that cannot be taken is reported with its place, and the others are taken.
 """
 
 from typing import Any

@@ -303,7 +303,7 @@ async def withdraw_order(request: web.Request, principal: Principal) -> web.Resp
 async def _held_by_lists(request: web.Request, names: list[str], known: set[str]) -> list[RemainingBlock]:
     """What, of names that were withdrawn, a list or a wider entry blocks for all clients, as the workers have it now.
 
-    Raises NotInForce where control does not say: nobody then knows that they are open."""
+    Raises NotInForce where control does not say: no one then knows that they are open."""
     found = []
     for name in names:
         if name in known:
@@ -319,7 +319,7 @@ async def _held_by_lists(request: web.Request, names: list[str], known: set[str]
 
 
 def _refuse_unconfirmed(conn: Connection, number: int) -> None:
-    """What control has not written down is not in force, whatever it has answered.   Raises NotInForce."""
+    """What control has not written down is not in force, no matter what it has answered.   Raises NotInForce."""
     order = orders.get_order(conn, number)
     if (order.receipt if order.withdrawn_ms is None else order.withdrawal_receipt) is None:
         raise NotInForce(f"order {number}: published, and control has not confirmed it; it does within a minute")

@@ -1,7 +1,7 @@
 """/v1/status and /v1/explain: the operator's questions.
 
 Explain never answers about a confidential list.  A name that such a list decides gets, octet for octet, the answer of a
-name that nothing decides: what a lock says of the address alone, or that there is nothing to be seen.
+name that nothing decides: what a lock says of the address alone, or that there is nothing visible.
 """
 
 import ipaddress
@@ -46,7 +46,7 @@ SHOWN = (
     *("enforceability", "approved_until", "collateral"),
 )
 SILENT = ("csam", "default", "help")  # decided by what this role may not see, by nothing, or never logged
-OWN = ("grant", "allowed")  # tiers by which a household opens: of reason default, and told
+OWN = ("grant", "allowed")  # tiers by which a household opens: of reason default, and shown
 EGRESS = "dns sources: changed since they were taken last; give the new ones to who lists them: filterd egress"
 
 

@@ -1,6 +1,6 @@
 """/v1/tokens: tokens of the API, without their texts.
 
-Nobody gives what he does not have: a token makes no other one that may do more than itself.
+No one gives what he does not have: a token makes no other one that may do more than itself.
 """
 
 from datetime import timedelta

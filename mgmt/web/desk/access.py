@@ -18,7 +18,7 @@ Deed = Callable[[web.Request, SubmittedForm], Awaitable[web.Response]]
 
 
 def viewed(view: View, permission: str) -> Handler:
-    """A page for whoever has a permission."""
+    """A page for anyone who has a permission."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         session = await FRAME.session_of(request)
@@ -30,7 +30,7 @@ def viewed(view: View, permission: str) -> Handler:
 
 
 def done(deed: Deed, permission: str, at_most: int = MAX_FORM_OCTETS, longest: int = MAX_FIELD_CHARACTERS) -> Handler:
-    """What a form does, for whoever has a permission.   at_most, longest  as PageFrame.sent()"""
+    """What a form does, for anyone who has a permission.   at_most, longest  as PageFrame.sent()"""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         form = await FRAME.sent(request, at_most, longest)

@@ -1,7 +1,7 @@
 """/desk/passkey: what the desk's script asks, to make a passkey and to sign in with one.  JSON in and out.
 
 Invariants: a challenge is for one purpose and one person and counts once; a passkey is made with a code to enrol, or by
-whoever has signed in only just now.
+a person who has signed in only just now.
 """
 
 from typing import Any

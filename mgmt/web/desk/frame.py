@@ -1,7 +1,7 @@
 """What every page of the desk has, above mgmt.web.kit.page_frame: its tabs, its texts, and who is signed in.
 
 All of it but passkeys works without JavaScript; their one script is a file of our own, and no page has one of its own.
-Invariants: nothing changes without a request from our own page; nor, once somebody is signed in, without the session's
+Invariants: nothing changes without a request from our own page; nor, once someone is signed in, without the session's
 form token.
 Source: OWASP ASVS 5.0 §3, §6 and §7; W3C Web Authentication; WCAG 2.2.
 """
@@ -25,7 +25,7 @@ PATH = "/desk"
 MAX_FIELD_CHARACTERS = 300
 MAX_DIGITS = 10  # of a number
 FOLDER = Path(__file__).parent / "templates"
-# Where a tab leads, what it is called, and the permission without which it is not there; None: for everybody.
+# Where a tab leads, what it is called, and the permission without which it is missing; None: for everyone.
 TABS = (
     ("", "Start", None),
     ("/orders", "Orders", "orders.read"),
@@ -90,7 +90,7 @@ def number_of(said: str) -> int:
 def page(
     request: web.Request, template: str, status: int = 200, *, session: Session | None = None, **values: Any
 ) -> web.Response:
-    """A page of the desk.   session  of whoever reads it;   alert  what went wrong;   done  what went well"""
+    """A page of the desk.   session  of the one who reads it;   alert  what went wrong;   done  what went well"""
     said = {"alert": "", "done": "", "mail": "", **values}
     return FRAME.page(
         request,
@@ -108,7 +108,7 @@ def page(
 
 
 def tabs_of(session: Session) -> list[tuple[str, str]]:
-    """(where, what it is called) of the pages that somebody may see."""
+    """(where, what it is called) of the pages that someone may see."""
     return [(where, name) for where, name, needed in TABS if needed is None or session.person.may(needed)]
 
 

@@ -96,5 +96,5 @@ def _wanted(form: dict[str, str], zone: str) -> NewHold:
 
 
 def _begin_of(day: str, zone: str) -> datetime:
-    """The begin of a local day."""
+    """The start of a local day."""
     return datetime.combine(end_of(day, zone).astimezone(ZoneInfo(zone)).date(), time(), ZoneInfo(zone)).astimezone(UTC)

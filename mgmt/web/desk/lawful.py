@@ -1,6 +1,6 @@
 """/desk/lawful: the register of lawful requests: write one down, answer it, agree to a colleague's answer.
 
-Invariants: an answer with an effect takes a second person of another group; what somebody agrees to is what the page
+Invariants: an answer with an effect takes a second person of another group; what someone agrees to is what the page
 showed.
 """
 

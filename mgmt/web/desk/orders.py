@@ -43,7 +43,7 @@ from parental.schema.orders import orders
 
 READ, PUSH, WITHDRAW = "orders.read", "orders.push", "orders.withdraw"
 PAGE = 25
-DIGEST_CHARACTERS = 16  # of a digest that is only told apart from others
+DIGEST_CHARACTERS = 16  # of a digest that is only distinguished from others
 FIRST_LINES = 20  # of each status; all of them are a tap away
 ENTRIES = 200  # of one page
 MAX_FORM_OCTETS = 64 * 2**10  # with every entry of a page ticked

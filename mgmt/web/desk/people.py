@@ -1,4 +1,4 @@
-"""/desk/people: the access review, and writing down that somebody has read it.
+"""/desk/people: the access review, and writing down that someone has read it.
 
 Invariants: what is written down as read is what the page showed: where it is another by now, nothing is written.
 """

@@ -1,6 +1,6 @@
 """/desk: signing in and out, enrolling, and what a person signs in with.
 
-Invariants: nothing changes without a request from our own page; nor, once somebody is signed in, without the session's
+Invariants: nothing changes without a request from our own page; nor, once someone is signed in, without the session's
 form token; a stranger's name and a colleague's wrong password have one answer.
 Source: OWASP ASVS 5.0 §6 and §7.
 """

@@ -1,6 +1,6 @@
 """The card of a child, or of the whole home: its state in words, and the one button that the state asks for.
 
-Invariants: what nothing of the child's can enforce is not offered: a sentence stands in its place.
+Invariants: what nothing of the child's can enforce is not offered: a sentence replaces it.
 """
 
 from collections.abc import Collection, Mapping
@@ -43,7 +43,7 @@ SIGNS = {
     "start": "▶",
     "stop": "⏹",
 }
-PAGE = "answer-page"  # the deed that opens one for good, whatever else closes it
+PAGE = "answer-page"  # the deed that opens one for good, no matter what else closes it
 CUTTING = ("pause", "close")  # deeds whose receipt says how many connections they ended
 MOST_CARDS = 9  # of a page, in 20 kB; the next ones are a tap away
 STATE_SIGNS = {

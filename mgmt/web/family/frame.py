@@ -67,7 +67,7 @@ STYLE = FRAME.style + fonts()
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm(page_frame.SubmittedForm[Session]):
-    """A form that was really sent from our page, by somebody who is signed in.
+    """A form that was really sent from our page, by someone who is signed in.
 
     secret  of the session's cookie;   forms  that the session had spent when the page was made;   path  of the form"""
 
@@ -149,7 +149,7 @@ def page(
 ) -> web.Response:
     """A page of the family's.
 
-    session  of whoever reads it;   here  below PATH: what can be opened again, in another language, say, where a form
+    session  of the one who reads it;   here  below PATH: what can be opened again, in another language where a form
     was sent;   of_page  the number of the page whose form it goes on with;   values  what the template shows"""
     t, settings = language_of(request), request.app[SETTINGS]
     return FRAME.page(

@@ -1,6 +1,6 @@
 """What is in force, as far as this process knows: up to which revision control has published for every worker.
 
-A page compares it with the profile's revision: what is newer is on its way, whoever has changed it.
+A page compares it with the profile's revision: what is newer is on its way, no matter who has changed it.
 Invariants: a revision is noted as in force only if it was read before control was asked and every worker has taken
 what control had then; after a start nothing is known, and the first page asks.
 """

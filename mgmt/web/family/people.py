@@ -51,7 +51,7 @@ class PersonChange(NamedTuple):
 
 
 class SameName(BadPerson):
-    """Two people of the household could not be told apart, as numbers are never shown."""
+    """Two people of the household could not be distinguished, as numbers are never shown."""
 
 
 Deed = Callable[[Connection, Session, datetime], PersonChange]

@@ -4,7 +4,7 @@ A caregiver comes in with a telephone (mgmt.web.family.sign_in), or a household 
 A form is spent by what it does: sent once more, by a second tap or a reload, it does nothing.
 
 Invariants: only a household's token or an active caregiver begins a session; it ends with the token or the caregiver,
-by itself after 30 days, or at signing out; where somebody is (which line, which address) never counts; no form is spent
+by itself after 30 days, or at signing out; where someone is (which line, which address) never counts; no form is spent
 twice, also of two at once.
 Source: OWASP ASVS 5.0 §7.
 """

@@ -139,7 +139,7 @@ def _principal_of(engine: Engine, header: str, now: datetime) -> Principal | Non
 
 
 def _note_use(engine: Engine, token: int, now_s: int) -> None:
-    """Note that a token was used; a database that cannot be written does not keep anybody from reading."""
+    """Note that a token was used; a database that cannot be written does not keep anyone from reading."""
     try:
         with writing(engine) as conn:
             conn.execute(update(tokens).where(tokens.c.id == token).values(last_used_s=now_s))

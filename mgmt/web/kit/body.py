@@ -33,7 +33,7 @@ async def read_body(request: web.Request, at_most: int, within_s: float) -> byte
 
 
 async def read_form(request: web.Request, at_most: int = MAX_FORM_OCTETS) -> Mapping[str, Any]:
-    """The fields of a form.   at_most  octets of it.   Raises what read_body() raises; 400 where it is none."""
+    """The fields of a form.   at_most  octets of it.   Raises what read_body() raises; 400 where it is not a form."""
     try:
         async with _within(BODY_S):
             fields = await _limited(request, at_most).post()

@@ -1,6 +1,6 @@
 """Certificates that clients of the desk show, where the configuration demands them: each is an issuer's or a person's.
 
-Invariants: a certificate proves nobody alone: an issuer's carries only tokens of this issuer, a person's only the own
+Invariants: a certificate proves no one alone: an issuer's carries only tokens of this issuer, a person's only the own
 session, and tokens of no issuer; who is disabled, or has ended, has none.
 Cost: one look-up a request, and one more for a person's.
 """
@@ -45,7 +45,7 @@ def find_owner(conn: Connection, certificate: bytes, now: datetime) -> Owner | N
 
 
 def checks_certificates() -> Middleware:
-    """Answers 403 for a certificate that is of nobody here; the TLS listener has looked at its authority."""
+    """Answers 403 for a certificate that is of no one here; the TLS listener has looked at its authority."""
 
     @web.middleware
     async def check(request: web.Request, handler: Endpoint) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""Entity tags: whoever changes what another has changed meanwhile is refused, and loses nothing of the other's.
+"""Entity tags: anyone who changes what another has changed meanwhile is refused, and loses nothing of the other's.
 
 A tag is the digest of what GET answers.  That of a line changes with its state, too: when it closes, and when it opens.
 Source: RFC 9110 §8.8.3, §13.1.
@@ -43,5 +43,5 @@ def require_unchanged(request: web.Request, current: Struct | None) -> None:
 
 
 def _is_of(said: ETag, tag: str | None) -> bool:
-    """Strong comparison: a weak tag is nobody's."""
+    """Strong comparison: a weak tag is no one's."""
     return tag is not None and not said.is_weak and said.value in (tag, "*")

@@ -38,7 +38,7 @@ class Contract:
     is_tagged  whether what it shows or changes has an entity tag: see mgmt.web.kit.conditions
     adds       whether what it stores adds to what is there, so that it must not be stored again: see
                mgmt.web.kit.idempotency
-    refusals   statuses that it has beside those that its parts bring along: see mgmt.web.kit.openapi
+    refusals   statuses that it has in addition to those that its parts bring along: see mgmt.web.kit.openapi
     at_most    octets of the body, which must come within within_s"""
 
     answers: Mapping[int, Answer] = field(default_factory=dict)

@@ -4,7 +4,7 @@
     a row, equal    the answer that was kept; 409 while the first one runs
     a row, other    422: a key is for one request
 
-What is refused keeps no key: nothing was done, and the client may send it again, mended.  What is stored and not yet in
+What is refused keeps no key: nothing was done, and the client may send it again, fixed.  What is stored and not yet in
 force (503) keeps none either, as doing it again changes nothing more; but where it adds to what is there, the key says
 so, and the same request has it put in force and is answered 409.
 Every POST takes one: what else changes something does nothing twice by what its method means (RFC 9110 §9.2.2).

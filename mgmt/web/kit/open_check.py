@@ -1,4 +1,4 @@
-"""Whether a name is open now: asked of control before a visitor is told so.
+"""Whether a name is open now: asked of control before a visitor reads that it is.
 
 Invariants: who reads the refusal learns no entry, no order and no issuer; of a confidential list control says nothing
 (filterd.control.explainer), and so does this.
@@ -18,9 +18,9 @@ _DO = "choose another answer, or open it first"
 
 
 async def refuse_closed(control: Control, name: str | None, *, is_of_law: bool = False) -> None:
-    """Raises Problem where a name is not open for everybody, or control does not say so.
+    """Raises Problem where a name is not open for everyone, or control does not say so.
 
-    name       as somebody wrote it; None: the report keeps none, as its reason is the law, and it was not said
+    name       as someone wrote it; None: the report keeps none, as its reason is the law, and it was not said
     is_of_law  the law had closed it: lists that households choose say nothing of that"""
     if not name:
         why = "the report keeps no name, as the law closed it"

@@ -48,7 +48,7 @@ S = TypeVar("S", bound=HasFormToken)
 
 @dataclass(frozen=True, slots=True)
 class SubmittedForm(Generic[S]):
-    """A form that was really sent from our page, by somebody who is signed in.   fields  '' where one is absent"""
+    """A form that was really sent from our page, by someone who is signed in.   fields  '' where one is absent"""
 
     session: S
     fields: defaultdict[str, str]
@@ -118,7 +118,7 @@ class PageFrame(Generic[S]):
         return request[_TYPED]
 
     def page(self, request: web.Request, template: str, status: int, session: S | None, **values: Any) -> web.Response:
-        """A page.   session  of whoever reads it;   values  what the template shows"""
+        """A page.   session  of the one who reads it;   values  what the template shows"""
         shown = {"settings": request.app[SETTINGS], "path": self.path, "session": session, **values}
         text = self.templates.get_template(template).render(shown, typed=request.get(_TYPED, defaultdict(str)))
         return web.Response(status=status, text=text, content_type="text/html", charset="utf-8", headers=self.headers)

@@ -1,8 +1,8 @@
 """Problem details: application/problem+json with type, title, detail and where.
 
 Invariants: every answer of 400 and above under /v1 is a problem; its title is the status in RFC 9110's words; a bug is
-logged and says nothing about itself; 401 and 403 have one body each, whatever the cause, so that an answer gives no
-hint; every problem can be sent, also one that quotes half a surrogate pair.
+logged and says nothing about itself; 401 and 403 have one body each, regardless of the cause, so that an answer gives
+no hint; every problem can be sent, also one that quotes half a surrogate pair.
 Source: RFC 9457, RFC 7493 §2.1, RFC 9110 §15, RFC 4918 §11.5 (507).
 """
 

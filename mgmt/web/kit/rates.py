@@ -1,6 +1,6 @@
 """How many requests a token may make, and how many an address may make without one that counts.
 
-Invariant: whoever has a token that counts is never held up by what others of the same address try.
+Invariant: anyone who has a token that counts is never held up by what others of the same address try.
 Source: RFC 6585 §4 (429).
 """
 

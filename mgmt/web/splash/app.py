@@ -1,4 +1,4 @@
-"""The splash: answers any method, path and Host on port 80 with the reason why the page is not there.
+"""The splash: answers any method, path and Host on port 80 with the reason why the page is missing.
 
     /splash/host       what is closed for the asker's own line, and why; the answer to a report
     /splash/help_host  the helplines
@@ -13,8 +13,9 @@
 Invariants: always an answer, also when control is dead (a generic text) and for requests that are half nonsense; no
 body is read but that of a form of ours, no path is looked at but theirs, nothing of them is logged; what an appeal says
 leaves this process sealed.
-Whoever asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for octet,
-without a name.  Only subscribers are told a reason, and only for as many names as people meet.
+Anyone who asks about a name learns nothing of confidential lists: orders and these lists have one page, octet for
+octet,
+without a name.  Only subscribers see a reason, and only for as many names as people meet.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 Another site can send the form, and cannot read our page.  The token does not depend on the name; that of the law does
 not depend on the client either, so that the page of confidential names is one, octet for octet: what such a report
-writes down has no name that somebody could fill in.  An appeal comes with that of the law, too.
+writes down has no name that someone could fill in.  An appeal comes with that of the law, too.
 Invariant: no state but the key of this process; after a restart the page is shown again, with a new token.
 """
 

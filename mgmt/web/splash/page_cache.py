@@ -1,6 +1,6 @@
 """Pages that are the same for every visitor, written once a minute: a flood of requests is answered from here.
 
-Invariants: a page with somebody's name, category or report on it is written anew each time, so that nobody can tell by
+Invariants: a page with someone's name, category or report on it is written again each time, so that no one can tell by
 the time it took what another has asked for; memory is bounded.
 """
 

@@ -86,7 +86,7 @@ TITLES = {
 }
 IMPOSED = ("order", "csam", "law")  # the answers that carry blocked-by
 NAMELESS = ("csam", "law")
-OF_THE_GATE = ("order", "csam")  # told to no client that only asks
+OF_THE_GATE = ("order", "csam")  # shown to no client that only asks
 MISTAKABLE = ("order", "law", "category", "security")  # a family's own choice is the family's to change
 NIGHT_FROM, NIGHT_TO = 20, 7
 TICKETABLE = ("schedule", "quota", "soft-lock")  # what a ticket can open, and minutes that a family gives

@@ -1,4 +1,4 @@
-"""What control has just said: whoever asks again within a second, of the same address and name, gets the same.
+"""What control has just said: anyone who asks again within a second, of the same address and name, gets the same.
 
 So a device that asks thousands of times a second asks control once, and parents' taps, which control serves too, do
 not wait for it.
@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from mgmt.contract.control import ClosureReason, Reasons
 
-KEPT_S = 1.0  # a lock that has just ended is told for so long at most
+KEPT_S = 1.0  # a lock that has just ended is shown for so long at most
 MAX_KEPT = 4096
 
 

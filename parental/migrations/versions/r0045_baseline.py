@@ -1,7 +1,7 @@
 """All tables of release 0.1.0.  The revisions of the builds before it, 0001 to 0045, became this one.
 
 A database that those builds brought to 0045 has these tables, and is left as it is.
-Invariants: nothing here follows what the tables become; triggers let nobody change the ledger, nor add an entry of an
+Invariants: nothing here follows what the tables become; triggers let no one change the ledger, nor add an entry of an
 order that is in force already.
 """
 

@@ -1,6 +1,6 @@
 """/v1/accounts/{id}/…: cards of a profile, and the dates of a household and of the operator.
 
-Invariants: a change makes the weeks anew in its own transaction, so that what is shown is what is in force; cards that
+Invariants: a change makes the weeks again in its own transaction, so that what is shown is what is in force; cards that
 nothing could enforce are refused with the reason.
 """
 

@@ -1,7 +1,7 @@
 """/v1/accounts/{id}/tickets: codes of minutes to print, and their use.
 
-Invariants: a ticket works in its own household alone and once; wrong codes of a household are slowed down, whoever
-tries them.
+Invariants: a ticket works in its own household alone and once; wrong codes of a household are slowed down, no matter
+who tries them.
 """
 
 import math

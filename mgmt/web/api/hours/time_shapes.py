@@ -120,7 +120,7 @@ class ChangedDates(Struct, kw_only=True):
 
 
 class ChangedOperatorDates(Struct, kw_only=True):
-    """The operator's dates, in force; households are told within the minute."""
+    """The operator's dates, in force; households see it within the minute."""
 
     dates: list[Dates]
     receipt: Receipt

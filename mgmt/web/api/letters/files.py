@@ -2,7 +2,7 @@
 
     form → issuer known, signed → file read (by a process of its own) → rows judged → stored as any order is
 
-Each row is an entry, with its place; one that is none is `invalid`, with the reason.  A file in which no row is an
+Each row is an entry, with its place; one that is malformed is `invalid`, with the reason.  A file in which no row is an
 entry is refused, and so is what is no table; the ledger has its digest.  A file that says which letter it corrects, in
 a column of its own, is a later version of that order, whichever way it came.
 """

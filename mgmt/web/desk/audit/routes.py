@@ -1,6 +1,6 @@
 """/desk/audit: records of blocks for an auditor: found, taken away, verified; and the statistics of quarters.
 
-Invariants: each page of records, and whatever else is taken, is an event of the ledger, written before anything is
+Invariants: each page of records, and all else that is taken, is an event of the ledger, written before anything is
 shown; of households there is nothing, and of CSAM blocks there are counts alone.
 """
 

@@ -1,4 +1,5 @@
-"""What a change closes at once: it is asked before, as whoever changes hours at night may be on the line that closes.
+"""What a change closes at once: it is asked before, as anyone who changes hours at night may be on the line that
+closes.
 
     a form ─→ the change is tried and taken back ─→ nothing closes: done
                                                  ─→ until when it would be closed: now, or from the next time on?

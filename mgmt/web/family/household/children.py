@@ -121,7 +121,7 @@ async def remove(request: web.Request, form: SubmittedForm) -> web.Response:
 
 
 def name_in(fields: Mapping[str, str]) -> str:
-    """The name that a form gives a child, in one line; '' for what is none."""
+    """The name that a form gives a child, in one line; '' for what is no name."""
     name = " ".join(fields["name"].split())
     return name if is_one_line(name) else ""
 

@@ -27,7 +27,7 @@ from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS
 from parental.people.levels import PACKETS
 
 LOOK_S = 60.0  # a status costs control some reads of the database and a question to each worker
-LOOK_AGAIN_S = 10.0  # where the last one found a fault: what is mended is not called broken for a minute
+LOOK_AGAIN_S = 10.0  # where the last one found a fault: what is fixed is not called broken for a minute
 STALE = timedelta(minutes=5)
 # Control's faults: the kernel could not be given the locks; what a flowtable takes passes neither them nor the gate.
 OPEN = frozenset({"locks", "box: offload"})

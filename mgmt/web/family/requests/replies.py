@@ -125,7 +125,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _taken(path: Path) -> tuple[str, str] | None:
-    """The answer of a file, which is deleted; None: it is none, another role has taken it, or it stays."""
+    """The answer of a file, which is deleted; None: it is not an answer, another role has taken it, or it stays."""
     try:
         found = _read(path)
         path.unlink()
