@@ -42,8 +42,8 @@ MARKS = f"""\
 {MADE}
 
 Eight bits of packet marks and connection marks are filterd's: those of `/gate/mark_mask`. All others belong to other
-programs: see [gate.md](gate.md), *Marks*. The nft rules are made from this table (`filterd/kernel/mark_table.py`), and
-so is this page.
+programs: see [gate.md](../operate/gate.md), *Marks*. The nft rules are made from this table
+(`filterd/kernel/mark_table.py`), and so is this page.
 
 | bits | in a connection's mark | in the mark of a packet for the gate | in that of a verdict |
 |---|---|---|---|
@@ -79,8 +79,8 @@ CONFIGURATION = f"""\
 
 {MADE}
 
-One YAML file; paths are relative to it. [filterd.starter.yaml](filterd.starter.yaml) is one to begin with,
-[filterd.example.yaml](filterd.example.yaml) shows every key in use.
+One YAML file; paths are relative to it. [filterd.starter.yaml](../filterd.starter.yaml) is one to begin with,
+[filterd.example.yaml](../filterd.example.yaml) shows every key in use.
 
 The last column says what a change of the key takes. *live*: `filterd reload` puts it in force. *restart of ROLE*: it is
 in force once these roles have been started again; until then `filterd status` says so. A change of `/dns`, `/splash` or
@@ -92,8 +92,9 @@ METRICS = f"""\
 
 {MADE}
 
-What `/metrics` tells: see [monitoring.md](monitoring.md). Labels name parts of this box and of its configuration:
-workers, roles, upstreams, kinds of images, lists. None names a person, a client or a name that was asked for.
+What `/metrics` tells: see [monitoring.md](../operate/monitoring.md). Labels name parts of this box and of its
+configuration: workers, roles, upstreams, kinds of images, lists. None names a person, a client or a name that was asked
+for.
 
 | metric | labels | meaning |
 |---|---|---|
@@ -109,8 +110,8 @@ API = f"""\
 
 {MADE}
 
-JSON over HTTP, with a token from `filterd token` in `Authorization: Bearer TOKEN`. [openapi.json](openapi.json) is the
-whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.json`.
+JSON over HTTP, with a token from `filterd token` in `Authorization: Bearer TOKEN`. [openapi.json](../openapi.json) is
+the whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.json`.
 
 - A body is JSON in UTF-8. A key or a parameter that a route does not have is refused, and the answer names the nearest.
 - A list comes in pages: `next` is the `after` of the next page, and null on the last one.
@@ -128,7 +129,7 @@ whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/openapi.j
 - An answer of 400 and above is a problem (RFC 9457): `type` is the address of its explanation, `detail` says where,
   what was found, what was done and what to do. `where` is a JSON pointer into the body, `?name` of a parameter, or a
   part of filterd.
-- Which roles have a permission, and how far it reaches: [mgmt/README.md](../mgmt/README.md#permissions).
+- Which roles have a permission, and how far it reaches: [mgmt/README.md](../../mgmt/README.md#permissions).
 
 | request | permission | what it does |
 |---|---|---|
@@ -157,14 +158,14 @@ CHAPTERS = {
 def pages() -> dict[str, str]:
     """File name → text of every generated page."""
     return {
-        "api.md": api_page(),
-        "commands.md": commands_page(),
-        "configuration.md": configuration_page(),
-        "counters.md": counters_page(),
-        "evasions.md": evasions_page(),
+        "reference/api.md": api_page(),
+        "reference/commands.md": commands_page(),
+        "reference/configuration.md": configuration_page(),
+        "reference/counters.md": counters_page(),
+        "reference/evasions.md": evasions_page(),
         "filterd.1": manual_page(),
-        "marks.md": marks_page(),
-        "metrics.md": metrics_page(),
+        "reference/marks.md": marks_page(),
+        "reference/metrics.md": metrics_page(),
         "openapi.json": json.dumps(document(ROUTES), indent=1, ensure_ascii=False) + "\n",
         "statistics.schema.json": schema_text(),
     }

@@ -1,6 +1,6 @@
 """Parsers of commands and of their verbs: each has a help of its own, with an example.
 
-Help, completion (`filterd completion`), docs/commands.md and the manual page are made from these parsers.
+Help, completion (`filterd completion`), docs/reference/commands.md and the manual page are made from these parsers.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Every counter of a worker: its name, what it counts, what a rise means and what to do about it.
 
-`make docs` makes the C numbers (counter_numbers.pxd) and the operator's page (docs/counters.md) from this table.
+`make docs` makes the C numbers (counter_numbers.pxd) and the page docs/reference/counters.md from this table.
 Invariants: a row's place is its word in a counters file, which outlives an upgrade: append rows, never move or remove
 one.  The first word of a name (dns, gate, tap, radius) is its chapter on the page; all others are in "General".
 """

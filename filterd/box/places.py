@@ -15,7 +15,7 @@
                session-images/  radius writes, workers and control read        archive/  archive.sock
                blocks/     batches/: control writes, archive empties; LEDGER/: archive alone
 
-Who may do what there: docs/roles.md.  Under one supervisor all of it has one owner.
+Who may do what there: docs/internals/roles.md.  Under one supervisor all of it has one owner.
 """
 
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ def database_file(state_dir: Path) -> Path:
     if has_earlier:
         raise WrongUse(
             f"{earlier}: the database has a folder of its own now; not opened; stop filterd, and move {earlier}* "
-            f"to {place.parent}, with the keys as docs/upgrading.md says"
+            f"to {place.parent}, with the keys as docs/operate/upgrading.md says"
         )
     place.parent.mkdir(parents=True, exist_ok=True)
     return place

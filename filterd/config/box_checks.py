@@ -259,7 +259,7 @@ def _check_protected(config: Config, box: Box) -> Iterator[Finding]:
         except BadList as why:
             reason, day = str(why), None
         if reason is not None:
-            yield _warning(key, reason, held, "put a list there, readable by the control role: docs/orders.md")
+            yield _warning(key, reason, held, "put a list there, readable by the control role: docs/desk/orders.md")
         elif day is not None and (age := (datetime.now(UTC).date() - day).days) > STALE_DAYS:
             yield _warning(key, f"{path} is {age} days old", "it decides as it is", "put a newer one there")
 
@@ -276,14 +276,14 @@ def _check_watch(config: Config, box: Box) -> Iterator[Finding]:
         except BadList as why:
             reason = str(why)
         if reason is not None:
-            yield _fault(f"/protected/watch/{at}", reason, effect, "a list that control can read: docs/lists.md")
+            yield _fault(f"/protected/watch/{at}", reason, effect, "a list that control can read: docs/desk/lists.md")
 
 
 def _check_verifier(config: Config, _: Box) -> Iterator[Finding]:
     said = config.verifier
     if config.orders.canary.gateway is not None and said.probe is not None and said.line is None:
         effect = "what is tried on one gateway is not verified before it is in force everywhere"
-        wanted = "write the number of the line that has the addresses of the probe: docs/verification.md"
+        wanted = "write the number of the line that has the addresses of the probe: docs/audit/verification.md"
         yield _warning("/verifier/line", "left out, with /orders/canary", effect, wanted)
 
 

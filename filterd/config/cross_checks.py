@@ -173,7 +173,7 @@ def _check_languages(languages: tuple[str, ...]) -> Found:
             yield path, f"{code[:20]!r} cannot be added, or is there twice", f"write {' or '.join(FURTHER)}"
         elif not is_enough(code):
             n, of = translated(code)
-            yield path, f"{n} of {of} messages are translated", "leave it out until more are: docs/family.md"
+            yield path, f"{n} of {of} messages are translated", "leave it out until more are: docs/families/family.md"
 
 
 def _check_door(path: str, door: Api | Family) -> Found:

@@ -1,7 +1,7 @@
 """Parsers for the scalars of the configuration, one for each kind.
 
 Invariants: a parser returns a valid value or raises `Unfit`, which says what was found and what to write instead; the
-first line of its docstring is the type of the value, as docs/configuration.md shows it.
+first line of its docstring is the type of the value, as docs/reference/configuration.md shows it.
 The text is read as written: YAML does not turn `53:53` into a number or `no` into a truth value.
 """
 

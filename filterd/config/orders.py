@@ -38,7 +38,7 @@ class Contact:
     mail: str | None = one(kinds.mail_address, default=None)
     """An e-mail address; needs `/orders/mail/server`."""
     webhook: str | None = one(kinds.webhook, default=None)
-    """Where alarms are posted as JSON, signed with this box's key: see docs/orders.md."""
+    """Where alarms are posted as JSON, signed with this box's key: see docs/desk/orders.md."""
     ca: Path | None = one(kinds.path, default=None)
     """PEM: the authorities to trust of this webhook.   Left out: those of the system."""
     least: str | None = one(kinds.one_of(*ALARMS), default=None)
@@ -87,7 +87,7 @@ def _seconds(length: timedelta) -> Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What becomes of orders that wait; see docs/orders.md."""
+    """What becomes of orders that wait; see docs/desk/orders.md."""
 
     deadlines: tuple[OrderDeadline, ...] = parts(
         OrderDeadline,

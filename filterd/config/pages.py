@@ -23,7 +23,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeals:
-    """Where visitors say that an address is closed by law by mistake; see docs/appeals.md."""
+    """Where visitors say that an address is closed by law by mistake; see docs/desk/appeals.md."""
 
     key: str | None = one(kinds.appeals_key, (*GATE, *SPLASH), default=None)
     """What `filterd appeals key` has printed: an appeal is sealed with it, and this box cannot open it.   Left out: no

@@ -13,11 +13,12 @@ class Records:
     """Records of blocks."""
 
     store: str = one(kinds.one_of(DATABASE, FILES), default=DATABASE)
-    """Where they are kept.   files: as Parquet, by day, in `state_dir`, by a role of their own (docs/audit.md); it
-    needs filterd[audit], and takes over what the database has.   Gateways that share a database change together."""
+    """Where they are kept.   files: as Parquet, by day, in `state_dir`, by a role of their own (docs/audit/audit.md);
+    it needs filterd[audit], and takes over what the database has.   Gateways that share a database change together."""
 
     bypass_statistics: bool = one(kinds.truth, restart=LIVE, default=False)
-    """Whether statistics of quarters count what the gate has seen of lists of the category bypass (docs/audit.md)."""
+    """Whether statistics of quarters count what the gate has seen of lists of the category bypass
+    (docs/audit/audit.md)."""
 
     @property
     def are_files(self) -> bool:
@@ -26,7 +27,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transparency:
-    """The public's page of quarters; see docs/transparency.md."""
+    """The public's page of quarters; see docs/audit/transparency.md."""
 
     page: bool = one(kinds.truth, default=False)
     """Publish each quarter when it is over, and show `/transparency` to every visitor of the families' door

@@ -4,8 +4,8 @@ Invariants: every default is here, in `filterd.config.pages` or in `mgmt.registe
 unknown key is a fault; a value of these types is valid.
 A field says what it may hold (`one`, `many`, `part`, `parts`), and which roles must be started again before a change of
 it is in force: its own `restart`, else that of the part it is in; LIVE: none, a reload is enough.  The text below a
-field is its meaning in docs/configuration.md.  `filterd.config.load` walks these fields and knows no key by name;
-conditions between keys are in `filterd.config.cross_checks`.
+field is its meaning in docs/reference/configuration.md.  `filterd.config.load` walks these fields and knows no key
+by name; conditions between keys are in `filterd.config.cross_checks`.
 """
 
 from dataclasses import dataclass
@@ -335,7 +335,7 @@ class ListEntry:
     unreadable_percent: int = one(kinds.whole_number(0, 100), default=50)
     """A version with a larger share of lines that are no rules is refused."""
     format: str = one(kinds.list_format)
-    """How its lines are read: docs/list-formats.md."""
+    """How its lines are read: docs/reference/list-formats.md."""
     columns: str | None = one(kinds.columns, default=None)
     """Where a table has its addresses, if its headings do not tell: url:1;type:2."""
     match: str | None = one(kinds.one_of("exact", "subtree", "as-written"), default=None)
@@ -355,7 +355,7 @@ class ListEntry:
     """Of a list of tier order: who issued it, as pages name it.   Records of blocks have it where the row names a
     letter; where it names none, they have the list alone."""
     public: bool = one(kinds.truth, restart=WEB, default=False)
-    """Give its names to everyone, as files (docs/lists.md); never of tier csam."""
+    """Give its names to everyone, as files (docs/desk/lists.md); never of tier csam."""
     allow_public_suffix: bool = one(kinds.truth, default=False)
     """A rule for a public suffix such as co.uk is enforced, and not left out."""
 

@@ -12,7 +12,7 @@ BLOCKS, LEDGER = "blocks", "ledger"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Siem:
-    """A collector of the operator's security team, which gets records by syslog over TLS (docs/siem.md)."""
+    """A collector of the operator's security team, which gets records by syslog over TLS (docs/audit/siem.md)."""
 
     server: str | None = one(kinds.server, default=None)
     """Its name and port, such as siem.isp.example:6514; none: nothing is sent.   Its certificate must name it."""

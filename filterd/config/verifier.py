@@ -10,7 +10,7 @@ from parental.policy.subscriber import MAX_ID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
-    """How `filterd orders verify` asks the traffic whether an order holds; see docs/verification.md."""
+    """How `filterd orders verify` asks the traffic whether an order holds; see docs/audit/verification.md."""
 
     probe: Path | None = one(kinds.path, default=None)
     """The file of the network namespace that it asks from, such as /run/netns/filterd-probe: a line like a

@@ -1,8 +1,8 @@
 """The life of a connection's mark, as one table: state × event → next state, and what becomes of the packet.
 
-A mark is a lease for one connection: anyone who begins again is judged again.  The ruleset's chains and docs/marks.md
-are made from MARK_TABLE; fastpath/gate/marks.pyx, which does the same for connections that the kernel does not track,
-is held to it by a test.
+A mark is a lease for one connection: anyone who begins again is judged again.  The ruleset's chains and
+docs/reference/marks.md are made from MARK_TABLE; fastpath/gate/marks.pyx, which does the same for connections that the
+kernel does not track, is held to it by a test.
 
 Invariants: only a SYN/ACK makes a state UNDECIDED again, and only where its client has sent a SYN since the connection
 was marked (MARK_SYN): so no server's packet alone disturbs a connection.  The gate sees each such SYN/ACK and keeps the

@@ -132,7 +132,9 @@ def letter_read(file: Path, encoding: str | None) -> LetterContent:
 
 def refused(who: str, op: str) -> FailureReply:
     """What an account reads that may not ask."""
-    return FailureReply(f"reader of lists: account {who} may not ask {op}; nothing done; docs/roles.md says who may")
+    return FailureReply(
+        f"reader of lists: account {who} may not ask {op}; nothing done; docs/internals/roles.md says who may"
+    )
 
 
 def _replied(stream: BinaryIO, folder: Path, allowed: Set[str], who: str) -> Answer | LetterContent | FailureReply:

@@ -60,7 +60,7 @@ class SealedReader:
                 f"its reader ended without an answer{how_it_ended()}" if answer is None else answer.bad or answer.failed
             )
             which = 0 if answer is None else min(len(answer.digests), len(copies) - 1)
-            raise BadList(f"list {copies[which][1].id!r}: {why}; what is in force stays; see docs/sealed-lists.md")
+            raise BadList(f"list {copies[which][1].id!r}: {why}; what is in force stays; see docs/desk/sealed-lists.md")
         return answer.digests
 
     def measures_missing(self) -> list[str]:

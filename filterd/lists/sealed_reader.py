@@ -53,8 +53,10 @@ from rules.lists.source import Source
 
 DOOR: Final = "sealed"  # a key of filterd.box.accounts.RULES
 KEY: Final = "filterd.sealed.key"  # in the folder of systemd's credentials, or in the one that stands in for it
-NO_KEY: Final = f"no key that can decrypt: no credential {KEY} (docs/sealed-lists.md)"
-BAD_KEY: Final = f"credential {KEY} is no OpenPGP secret key without a password that can decrypt (docs/sealed-lists.md)"
+NO_KEY: Final = f"no key that can decrypt: no credential {KEY} (docs/desk/sealed-lists.md)"
+BAD_KEY: Final = (
+    f"credential {KEY} is no OpenPGP secret key without a password that can decrypt (docs/desk/sealed-lists.md)"
+)
 NOT_OURS: Final = "it is not encrypted for the key of this box, or was altered"
 NO_LIST: Final = "what is encrypted is no list of this format"
 TOO_LARGE: Final = f"it holds more than {MAX_FILE_OCTETS >> 20} MiB"

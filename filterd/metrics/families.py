@@ -1,4 +1,4 @@
-"""Every metric: its name, its labels and what it says.  docs/metrics.md is made from here.
+"""Every metric: its name, its labels and what it says.  docs/reference/metrics.md is made from here.
 
 Counters of workers are the rows of fastpath.report.counter_table, and nothing about them is written twice; all other
 metrics are the rows of GAUGES.

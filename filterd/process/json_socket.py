@@ -136,7 +136,7 @@ def _refusal(path: Path, what: str, uid: int) -> bytes:
 
 
 def _why_not(path: Path, what: str, uid: int) -> str:
-    why = f"{path}: account {name_of(uid)} may not ask {what}; nothing done; docs/roles.md says who may"
+    why = f"{path}: account {name_of(uid)} may not ask {what}; nothing done; docs/internals/roles.md says who may"
     log.warning("%s", why)
     return why
 

@@ -215,7 +215,9 @@ class Supervisor:
             if missing:
                 log.info("ready, without %s yet: what cannot start says why; see: filterd status", " ".join(missing))
             if "control-0" in missing and any(child.role == "gate" for child in self._children):
-                log.info("the gate's rules are those of before, or none: control installs them; see docs/failures.md")
+                log.info(
+                    "the gate's rules are those of before, or none: control installs them; see docs/operate/failures.md"
+                )
         if self._was_ready:
             _send(f"STATUS=without {' '.join(missing)}, see: filterd status" if missing else "STATUS=all roles run")
         if not missing and not self._was_whole:

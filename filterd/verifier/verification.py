@@ -70,7 +70,7 @@ def place_of(config: Config) -> Place:
     """What the configuration says.   Raises ApiRefusal where it says too little."""
     said = config.verifier
     if said.probe is None:
-        raise ApiRefusal("verifier: /verifier/probe is not set; nothing asked; see docs/verification.md")
+        raise ApiRefusal("verifier: /verifier/probe is not set; nothing asked; see docs/audit/verification.md")
     resolvers = _given(said.dns4, said.dns6) if config.dns.workers else {}
     sinks = _given(said.sink4, said.sink6) if said.sink is not None and config.gate.workers else {}
     dns_ports = _dns_ports(config)

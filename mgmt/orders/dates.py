@@ -6,7 +6,7 @@
 A last day holds to its end, a day of review begins with it, both by the operator's zone.  Only control marks an order
 as expired, by the clock that no one can set (mgmt.ledger.trusted_clock): a step of the wall clock opens nothing.
 Invariants: nothing expires of which nothing is left; no matter what a row holds, nothing is raised.
-Source: docs/orders.md.
+Source: docs/desk/orders.md.
 """
 
 from collections.abc import Sequence

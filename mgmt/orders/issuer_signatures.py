@@ -28,7 +28,7 @@ COVERED = ("@method", "@authority", "@path", "content-digest")
 OLDEST = timedelta(minutes=5)  # of `created`: a clock that is off by an hour gets that answer
 AHEAD = timedelta(minutes=1)
 MAX_NONCE_CHARACTERS = 200
-_HOW = "sign method, host, path and Content-Digest with your key (docs/enforcement.md)"
+_HOW = "sign method, host, path and Content-Digest with your key (docs/desk/enforcement.md)"
 
 
 class SignatureRefusal(ValueError):

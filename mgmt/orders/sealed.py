@@ -18,7 +18,7 @@ from mgmt.contract.errors import BadRequest
 ORDINARY, CHILD_ABUSE = "ordinary", "child-abuse"
 REFUSAL = (
     "an order of child abuse material may stand nowhere in clear, and orders over the API do; not taken, nothing of it "
-    "stored; encrypt its entries and push it to /v1/sealed-orders (docs/sealed-lists.md)"
+    "stored; encrypt its entries and push it to /v1/sealed-orders (docs/desk/sealed-lists.md)"
 )
 
 _ABUSE = "abuse|abusive|exploitation|porn" + r"\w*"

@@ -5,7 +5,7 @@
 Such an order has a number, an issuer, a reference, a clock and counts, as any other.  It has no rows of entries.
 Invariants: no one here has the key; the order's digest is that of the message, so that what two persons agree to is
 what is put in force; a message is never changed, and is read once.
-Source: docs/sealed-lists.md.
+Source: docs/desk/sealed-lists.md.
 """
 
 import hashlib

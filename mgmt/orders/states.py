@@ -8,7 +8,7 @@ order holds writes verified, and who answers the issuer confirmed (step()).  An 
 received; one that only a list names has no state.
 Invariants: a step that NEXT does not hold is not written; steps are added and never changed; what was verified is not
 verified any more once other entries are in force.
-Source: docs/orders.md.
+Source: docs/desk/orders.md.
 """
 
 import enum

@@ -1,7 +1,7 @@
 """Who may do what with which table, as PostgreSQL holds it: web proposes, control decides, one role writes records.
 
 A process connects by an account of its own or by one of all, and acts as one of three roles.  SQLite knows no roles:
-there the file's owner and group decide, see docs/roles.md.
+there the file's owner and group decide, see docs/internals/roles.md.
 Invariants: what is here is all that a role may do; no one but filterd_ledger, the role of block records, reads the
 keys of the days, and what it has written none of the others changes; web and control append to the ledger of events
 (parental.schema.ledger), control alone signs it, and no role changes it; no role makes, changes or drops a table.

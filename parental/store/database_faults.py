@@ -25,7 +25,7 @@ _FULL = "no space is left on its disk; nothing written; make room there"
 _LOCKED = "another process has held its write lock for too long; nothing written; try again"
 _DAMAGED = "damaged ({}); not used; stop filterd, then run: filterd db restore FILE --force"
 _AWAY = "cannot be reached ({}); see that it runs, and what its log says"
-_REFUSED = "refused ({}); nothing done; see docs/roles.md for who may do what there"
+_REFUSED = "refused ({}); nothing done; see docs/internals/roles.md for who may do what there"
 
 _SQLITE: dict[int, tuple[type[DatabaseFault], str]] = {
     sqlite3.SQLITE_FULL: (DatabaseFull, _FULL),

@@ -8,8 +8,8 @@ from adversary.readers import TLS_READERS
 from adversary.streams import HTTP, HUGE_PIECES, LISTED, TLS, octets_of
 from adversary.world import Outcome
 
-# Under `open` a listed name may pass where one of these says which budget ran out; docs/gate-rules.md, limits, has the
-# last: over QUIC, where the server is not seen, an Initial that no connection of its client explains.
+# Under `open` a listed name may pass where one of these says which budget ran out; docs/internals/gate-rules.md,
+# limits, has the last: over QUIC, where the server is not seen, an Initial that no connection of its client explains.
 BUDGETS = frozenset({"gate_too_big", "gate_over_budget", "gate_forgotten", "gate_unreadable"})
 # And where the gate has said that it cannot read the octets: less than it should.
 UNREADABLE = frozenset({"gate_malformed", "gate_not_tls", "gate_no_name"})

@@ -5,9 +5,9 @@
     explain   a confidential name against one that no list holds, over the API: the octets, and the time
     lookup    the same, over the images: the octets
 
-What is told apart by design stands in docs/semantics.md, section 8.5.  Names are random and of equal length; chance
-alone puts them in a list.  They are asked in rounds of ROUND, half of them of each kind, in random order, AT_ONCE at a
-door.  What is timed is an answer alone, from the last octet of the question.
+What is told apart by design stands in docs/reference/semantics.md, section 8.5.  Names are random and of equal length;
+chance alone puts them in a list.  They are asked in rounds of ROUND, half of them of each kind, in random order,
+AT_ONCE at a door.  What is timed is an answer alone, from the last octet of the question.
 
 Times are compared by van Elteren's rank sums, a round for itself, so that a machine that gets slower or faster changes
 nothing (rank_sums.py).  |z| above Z is a difference.  As the order is random, noise makes none; it hides small ones:

@@ -114,7 +114,7 @@ def test_another_site_at_its_address_is_stopped_where_a_gate_reads_the_name(
     has_gate: bool, lab: Lab, internet: Internet, family: str
 ) -> None:
     if not has_gate:
-        pytest.skip("nobody reads the name: docs/enforcement.md says so")
+        pytest.skip("nobody reads the name: docs/desk/enforcement.md says so")
     address = getattr(lab.addresses, family)
 
     assert https(lab, internet, "allowed.test", address).was_reset

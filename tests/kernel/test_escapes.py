@@ -1,4 +1,4 @@
-"""Whoever plays with what the gateway remembers, or forgets, gets no listed name either (docs/evasions.md).
+"""Whoever plays with what the gateway remembers, or forgets, gets no listed name either (docs/reference/evasions.md).
 
 Each row is played without a gate first: there its listed name is served.
 """
@@ -31,7 +31,8 @@ UNDER_EVERY_POLICY = (
     "E63 behind the body of GET",
 )
 
-# What counts it where the policy is open and nothing tells a worker what another has read (docs/gate-rules.md).
+# What counts it where the policy is open and nothing tells a worker what another has read
+# (docs/internals/gate-rules.md).
 UNDECIDED = {"half a head": "gate_malformed", "half a hello": "gate_not_tls", "between two hellos": "gate_forgotten"}
 
 
@@ -251,7 +252,9 @@ def test_a_client_that_repeats_its_syn_to_a_server_that_keeps_nothing_of_it_is_s
 @pytest.mark.parametrize("row", ["the same number again", "a number above", "a number below"])
 def test_a_device_that_is_started_again_and_counts_from_about_the_same_number_is_served(way: Passage, row: str) -> None:
     if way.way.startswith("asymmetric") and row != "the same number again":
-        pytest.skip("what stands where an earlier stream did may be the rest of that one: docs/gate-rules.md, limits")
+        pytest.skip(
+            "what stands where an earlier stream did may be the rest of that one: docs/internals/gate-rules.md, limits"
+        )
     played = way.play(row, name=ALLOWED)
     for _ in range(2):  # the server's reset of the connection before may come behind its answer to this one
         if all(one.outcome == "answered" for one in played):

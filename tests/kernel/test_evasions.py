@@ -1,4 +1,7 @@
-"""No cut, order, decoy, fragment, spelling or shape brings a listed name to a server (E01 to E63, docs/evasions.md)."""
+"""No cut, order, decoy, fragment, spelling or shape brings a listed name to a server.
+
+E01 to E63 of docs/reference/evasions.md.
+"""
 
 import functools
 from collections.abc import Callable

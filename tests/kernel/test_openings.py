@@ -1,4 +1,4 @@
-"""A connection that its server opens, or both ends at once, brings no listed name to a server (E11, docs/evasions.md).
+"""A connection that its server or both ends open brings no listed name to a server (E11, docs/reference/evasions.md).
 
 Both ends are sockets of Linux that connect to each other.
 """

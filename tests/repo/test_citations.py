@@ -1,4 +1,4 @@
-"""What code, tests and manual cite is in the repository, or is a standard that docs/references.md lists."""
+"""What code, tests and manual cite is in the repository, or is a standard that docs/reference/references.md lists."""
 
 import re
 from collections import defaultdict
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-SEMANTICS, RULES = "docs/semantics.md", "docs/gate-rules.md"
-EVASIONS, REFERENCES = "docs/evasions.md", "docs/references.md"
+SEMANTICS, RULES = "docs/reference/semantics.md", "docs/internals/gate-rules.md"
+EVASIONS, REFERENCES = "docs/reference/evasions.md", "docs/reference/references.md"
 
 SIGN = "\N{SECTION SIGN}"  # so that this file passes its own test
 SECTION = re.compile(SIGN + r"(\d+(?:\.\d+)*)")
@@ -271,7 +271,7 @@ def test_rules_evasions_and_documents_are_found() -> None:
         "a: portal " + "brief",
         "a: PR" + "8",
     ]
-    assert DOCUMENT.findall("see (docs/lists.md), ../README.md and a.mdx") == ["docs/lists.md", "README.md"]
+    assert DOCUMENT.findall("see (docs/desk/lists.md), ../README.md and a.mdx") == ["docs/desk/lists.md", "README.md"]
     assert DRAFT.findall("draft-ietf-tls-esni-25 §6, draft-29") == ["draft-ietf-tls-esni"]
 
 

@@ -132,12 +132,12 @@ def test_the_generated_sources_say_what_their_tables_say(root: Path) -> None:
 
 
 def test_every_counter_has_one_entry_on_its_page() -> None:
-    assert sorted(re.findall(r"^### (\S+)$", pages()["counters.md"], re.MULTILINE)) == sorted(NAMES)
+    assert sorted(re.findall(r"^### (\S+)$", pages()["reference/counters.md"], re.MULTILINE)) == sorted(NAMES)
 
 
 def test_the_example_configuration_has_every_key(root: Path) -> None:
     example = (root / "docs/filterd.example.yaml").read_text()
-    paths = re.findall(r"^\| `/(\S+)` \|", pages()["configuration.md"], re.MULTILINE)
+    paths = re.findall(r"^\| `/(\S+)` \|", pages()["reference/configuration.md"], re.MULTILINE)
     keys = {part for path in paths for part in path.split("/")} - {"N"}
 
     assert {key for key in keys if not re.search(rf"\b{key}:", example)} == {"allow_public_suffix"}
@@ -155,7 +155,7 @@ def test_code_is_taken_from_blocks_and_spans() -> None:
 
 
 def test_every_source_of_the_catalogue_is_in_the_manual(root: Path) -> None:
-    told = (root / "docs/lists.md").read_text()
+    told = (root / "docs/desk/lists.md").read_text()
 
     assert [name for name, each in catalogue.sources().items() if "url" in each.entry and f"`{name}`" not in told] == []
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 Files = Callable[..., list[Path]]
 Sinks = dict[str, int]  # function → which of its arguments is the action of an event
 
-PAGE = Path("docs/audit.md")
+PAGE = Path("docs/audit/audit.md")
 MAKERS: Sinks = {"Event": 1, "Ruling": 5}  # of an event, and of what control decides of an entry, which becomes one
 
 

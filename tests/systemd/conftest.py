@@ -56,7 +56,7 @@ exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --unit=basic.target --show-status=no --log-target=journal
 """
 
-# As root in there, once: what docs/operating.md says, with the environment made by hand.
+# As root in there, once: what docs/operate/operating.md says, with the environment made by hand.
 INSTALL = """
 set -e
 "$1" -m venv --without-pip --symlinks /opt/filterd

@@ -1,4 +1,4 @@
-"""Every role as its own account, against every socket, folder and key: it finds what docs/roles.md allows, no more."""
+"""Every role as its own account, against every socket, folder and key: what docs/internals/roles.md allows, no more."""
 
 import ast
 import json
@@ -92,7 +92,7 @@ class Box(Protocol):
 
 def tables() -> Iterator[list[str]]:
     """The cells of every row of the page's tables."""
-    for line in (ROOT / "docs/roles.md").read_text().splitlines():
+    for line in (ROOT / "docs/internals/roles.md").read_text().splitlines():
         if line.startswith("| "):
             yield [cell.strip() for cell in line.strip("|").split("|")]
 

@@ -48,7 +48,7 @@ def next_records(folder: Path, tree: BlockTree, asked: RecordsFrom) -> NextRecor
     if not 0 <= asked.number <= size or asked.index < 0:
         raise ValueError(
             f"{folder}: record {asked.index} of leaf {asked.number} was asked for, and its tree has {size} leaves: it "
-            "was set back, or began again; no record given; see docs/siem.md, after a restore"
+            "was set back, or began again; no record given; see docs/audit/siem.md, after a restore"
         )
     page, ahead = _Page(asked), asked.number + LEAVES_AHEAD
     with closing(Records(folder, tree)) as records:

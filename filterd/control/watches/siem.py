@@ -53,7 +53,7 @@ class SiemWatch:
             if not 0 <= asked.number <= size:
                 return FailureReply(
                     f"ledger: event {asked.number} was asked for, and there are {size}: it was set back; "
-                    "no event given; see docs/siem.md, after a restore"
+                    "no event given; see docs/audit/siem.md, after a restore"
                 )
             rows = store.read_events(conn, asked.number, asked.number + max(1, min(asked.most, MOST)))
         found, n_octets = list[ToldEvent](), 0

@@ -55,7 +55,7 @@ def publish(config: Config, entry: ListEntry, now: datetime) -> None:
     """Write the files of a list's good version.   Raises BadList, BadSource, TooMany, OSError"""
     good = shelf_of(config, entry).kept().good
     if good is None or not entry.public or is_confidential(entry):
-        raise BadSource("not public, confidential, or without a good version; nothing written; see docs/lists.md")
+        raise BadSource("not public, confidential, or without a good version; nothing written; see docs/desk/lists.md")
     if good.is_confidential is not False:
         why = "its good version came when the list was confidential, or before that was noted"
         raise BadSource(f"{why}; nothing written; the next version is published")

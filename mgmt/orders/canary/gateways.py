@@ -3,7 +3,7 @@
 Where they differ, one may put an order in force at once that another still tries.  Nothing is decided by what stands
 here; it is a fault that a person corrects.
 Invariants: a gateway that has said nothing for an hour is taken for gone; control alone writes.
-Source: docs/orders.md.
+Source: docs/desk/orders.md.
 """
 
 from collections.abc import Sequence

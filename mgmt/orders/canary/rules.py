@@ -6,7 +6,7 @@
 
 Invariants: everything here is pure; what was blocked too much is never passed by time; what has not begun does not
 pass.
-Source: docs/orders.md.
+Source: docs/desk/orders.md.
 """
 
 import enum

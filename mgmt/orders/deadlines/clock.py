@@ -5,7 +5,8 @@
 A deadline that the letter states counts; else that of the settings (mgmt.orders.deadlines.rules).
 Invariants: everything here is pure; times are aware; a clock that has stopped gives no alarm at or after that moment;
 no matter what a row holds, nothing is raised: one that a web role has lied into it keeps no alarm from the other
-orders. Source: docs/orders.md.
+orders.
+Source: docs/desk/orders.md.
 """
 
 import enum

@@ -2,7 +2,7 @@
 
 A deadline has a date: it holds for what is received from that day on, so that a change makes no order of before late.
 Invariants: nothing here opens a database, since every process reads the configuration.
-Source: docs/orders.md.  The lengths are design choices; what a regulator demands, its letter or an agreement says.
+Source: docs/desk/orders.md.  The lengths are design choices; what a regulator demands, its letter or an agreement says.
 """
 
 from datetime import UTC, date, datetime, timedelta, tzinfo

@@ -8,7 +8,7 @@ Invariants: what is in shadow is of status SHADOW, and no such entry blocks anyt
 place goes to the order that has waited longest, and of the free ones that which was left longest ago: what a worker
 counts late, for the order before, is little then; every step is an event of the ledger, in the same transaction.
 Cost: two queries of an open table of at most some rows, while none is in shadow.
-Source: docs/orders.md.
+Source: docs/desk/orders.md.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

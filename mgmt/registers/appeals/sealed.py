@@ -6,7 +6,7 @@
     message     a JSON object in UTF-8, filled up with octets 0: address, contact (or null), isp, at (ISO 8601)
 
 Invariants: the length tells nothing of the message; who has sealed one cannot open it; one that was changed in any
-octet does not open.   Source: RFC 9180; docs/appeals.md.
+octet does not open.   Source: RFC 9180; docs/desk/appeals.md.
 """
 
 from datetime import datetime

@@ -53,7 +53,7 @@ def test_there_is_a_rule_for_every_request_and_for_nothing_else() -> None:
 
 
 def test_the_manual_has_the_same_table() -> None:
-    rows = [line.strip("|").split("|") for line in (ROOT / "docs/roles.md").read_text().splitlines()]
+    rows = [line.strip("|").split("|") for line in (ROOT / "docs/internals/roles.md").read_text().splitlines()]
     said = {tuple(cell.strip() for cell in row[:2]): row[2].strip() for row in rows if len(row) == 3}
 
     for door, rules in accounts.RULES.items():

@@ -66,7 +66,7 @@ async def test_unsigned_is_refused_written_down_and_told_what_to_do(
 ) -> None:
     for role in ("regulator", "compliance"):
         status, detail = await push(desk(role), {})
-        assert (status, "docs/enforcement.md" in detail, "not taken" in detail) == (403, True, True)
+        assert (status, "docs/desk/enforcement.md" in detail, "not taken" in detail) == (403, True, True)
 
     (event, _) = refusals(engine)
     assert event["about"] == {"issuer": "PTA"}

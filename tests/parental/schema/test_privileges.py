@@ -199,7 +199,7 @@ def test_every_table_says_who_may_do_what_with_it() -> None:
 
 def test_the_manual_says_the_same() -> None:
     letters = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
-    manual = (Path(__file__).parents[3] / "docs/roles.md").read_text()
+    manual = (Path(__file__).parents[3] / "docs/internals/roles.md").read_text()
     for table, granted in PRIVILEGES.items():
         (row,) = re.findall(rf"^\| {table} \|(.*)\|$", manual, re.MULTILINE)
         told = [set(re.sub(r"\([^)]*\)", "", cell)) - {" "} for cell in row.split("|")]

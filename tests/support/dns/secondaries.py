@@ -2,8 +2,8 @@
 
     primary ─ zone ─→ BIND | Unbound | PowerDNS Recursor | Knot DNS → its zone file → Knot Resolver
 
-What they are told about the zone is what docs/rpz.md tells an operator to write, with the addresses and paths of
-a test; only what makes them run here stands in this file.   They run in the network namespace of the thread that
+What they are told about the zone is what docs/operate/rpz.md tells an operator to write, with the addresses and paths
+of a test; only what makes them run here stands in this file.   They run in the network namespace of the thread that
 starts them.
 """
 
@@ -26,7 +26,7 @@ PORTS = {"bind": 5302, "unbound": 5301, "recursor": 5303, "knot": 5305}
 KNOT_DNS_PORT = 5306
 PROGRAMS = {"bind": ("named",), "unbound": ("unbound",), "recursor": ("pdns_recursor",), "knot": ("knotd", "kresd")}
 
-MANUAL = Path(__file__).parents[3] / "docs/rpz.md"
+MANUAL = Path(__file__).parents[3] / "docs/operate/rpz.md"
 
 BIND = """options {{
   directory "{folder}";

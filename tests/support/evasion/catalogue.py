@@ -1,4 +1,4 @@
-"""The catalogue of evasions: what each is, who does it, and how the gate answers.  docs/evasions.md is made from it.
+"""The catalogue of evasions: what each is, who does it, how the gate answers; docs/reference/evasions.md is made of it.
 
 How a number is played, the page counts in the rows of rows.py; other tests that play it are named here.
 """
@@ -435,6 +435,6 @@ what was forwarded, so a decoy SYN behind it hides nothing.""",
         },
         """\
 **E66.** `dns.redirect_foreign`, `dns.refuse_foreign_dot`, and a list of DoH names and addresses: see
-[circumvention.md](circumvention.md).""",
+[circumvention.md](../operate/circumvention.md).""",
     ),
 )

@@ -1,4 +1,4 @@
-"""docs/evasions.md: the catalogue, with the number of cases that its rows play."""
+"""docs/reference/evasions.md: the catalogue, with the number of cases that its rows play."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ INTRO = """\
 <!-- made by `make docs`; change the code, not this page -->
 
 What a subscriber, or a program on their device, can do to hide a name from the filter, and what the gate does about
-it. [gate-rules.md](gate-rules.md) explains the rules R1 to R10 that the answers rest on.
+it. [gate-rules.md](../internals/gate-rules.md) explains the rules R1 to R10 that the answers rest on.
 
 *cases*: how many forms of a number are played by hand-made packets against real servers (OpenSSL, nginx, Python's
 HTTP server, aioquic): first without the gate, to prove that a server accepts it, then with the gate, with both
@@ -39,8 +39,8 @@ FOUND = """
 
 `tests/adversary/` plays random programs of packets between a client, the gate and readers like those of real servers,
 under both policies and both routings. Each of these programs got a listed name served, or kept an allowed one from its
-client. All were corrected, and are played in every run since; what is open is in [gate-rules.md](gate-rules.md), *Known
-limits*.
+client. All were corrected, and are played in every run since; what is open is in
+[gate-rules.md](../internals/gate-rules.md), *Known limits*.
 
 | what it did | why it worked |
 |---|---|

@@ -89,7 +89,8 @@ class Row:
     window: int = 64000
     server: str = ""
     is_lost_unseen: bool = False
-    """Where the gate sees nothing of the server, nothing proves what that has received: docs/gate-rules.md, limits."""
+    """Where the gate sees nothing of the server, nothing proves what that has received:
+    docs/internals/gate-rules.md, limits."""
     is_low_port: bool = False
     """The client's port is below the server's."""
 

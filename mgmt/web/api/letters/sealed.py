@@ -70,7 +70,9 @@ def _encrypted(text: str) -> bytes:
     is_binary = octets[:1] >= b"\x80"  # RFC 9580 §4.2: bit 7 of a packet's first octet is set
     if not is_binary or data != _DATA or not keys or any(key != _KEY for key in keys):
         raise unfit(
-            "/message", "no OpenPGP message that is encrypted whole, in base64", "encrypt it (docs/sealed-lists.md)"
+            "/message",
+            "no OpenPGP message that is encrypted whole, in base64",
+            "encrypt it (docs/desk/sealed-lists.md)",
         )
     return octets
 
