@@ -147,8 +147,11 @@ bench-dns: build bench-packages ## compare the DNS front with dnsdist, Unbound a
 bench-gate: build bench-packages ## compare the gateway with and without the gate, and with Suricata; also with a gate that is killed, hung or full; needs root
 	$(BIN)/python bench/run.py gate gate_queue gate_live gate_faults gate_flows peers_gate
 
-docs: build ## write the generated pages of docs/
+docs: build ## write the generated pages of docs/, and build the manual from all pages: build/docs/index.html
 	$(BIN)/python docs/generate.py
+	@$(BIN)/python -c 'import furo, myst_parser, sphinx' 2>/dev/null || { echo "docs: Sphinx, myst-parser or furo is missing; the generated pages" \
+	    "are written, build/docs is as it was; install them: $(BIN)/python -m pip install -e '.[docs]'" >&2; exit 3; }
+	$(BIN)/python -m sphinx -q -W --keep-going -n -c docs . build/docs
 
 lock: .venv/.installed ## write requirements.lock again: the newest versions that pyproject.toml allows, with their digests
 	$(BIN)/python -m pip install -q uv
