@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -152,7 +153,8 @@ def is_within(blocked: tuple[str, bool], entry: str, folders: bool = False) -> b
 @example(entry="mega.example:8080")
 def test_no_list_blocks_what_its_entry_does_not_cover(name: str, entry: str) -> None:
     assume(name != "csv" or ";" not in entry)  # where the file has no headings, a semicolon ends a cell
-    assume(name != "hosts" or not {" ", "#"} & set(entry))  # hosts(5): names end at blanks and at any `#`
+    if name == "hosts":  # hosts(5): names end at blanks and at any `#`
+        entry = re.split("[ #]", entry)[0]
     means_folders = name in ("ut1", "native, a subtree")
 
     assert [each for each in by_list(name, entry) if not is_within(each, entry, means_folders)] == []
