@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,12 +98,26 @@ def tables() -> Iterator[list[str]]:
 
 def requests_allowed() -> dict[tuple[str, str], set[str]]:
     rows = [row for row in tables() if len(row) == 3 and row[0] in DOORS]
-    return {(door, request): set(filter(None, re.split(r", *", roles))) for door, request, roles in rows}
+    return {
+        (door, request): set(askers.split(", ")) & set(ROLES)
+        for door, askers, requests in rows
+        for request in requests.split(", ")
+    }
 
 
 def paths_allowed() -> dict[str, dict[str, str]]:
-    rows = [row for row in tables() if len(row) == 1 + len(ROLES) and row[0].startswith("/")]
-    return {row[0]: dict(zip(ROLES, row[1:], strict=True)) for row in rows}
+    rows = [row for row in tables() if len(row) == 3 and row[0].startswith("/")]
+    return {
+        path: {role: "rw" if role in named(writers) else "r" if role in named(readers) else "" for role in ROLES}
+        for paths, readers, writers in rows
+        for path in paths.split(", ")
+    }
+
+
+def named(cell: str) -> set[str]:
+    """The roles of a cell: their names, or one of the words that the page explains."""
+    groups = {"all": ROLES, "roles": ROLES[:-2]}  # but reader and sealed
+    return set(groups.get(cell, cell.split(", ")))
 
 
 def test_each_role_may_do_what_its_table_says_and_nothing_else(box: Box, tmp_path: Path) -> None:
