@@ -33,6 +33,7 @@ from mgmt.web.kit.idempotency import KEPT
 from mgmt.web.kit.openapi import document, summary_of
 from mgmt.web.kit.problems import MEANINGS, TYPE
 from mgmt.web.kit.rates import N_OF_TOKEN, N_REFUSED
+from parental.schema.privileges import PRIVILEGES, ROLES
 
 HERE = Path(__file__).parent
 MADE = "<!-- made by `make docs`; change the code, not this page -->"
@@ -139,6 +140,17 @@ the whole contract (OpenAPI 3.1); a running filterd serves its own at `/v1/opena
 | `type` | meaning |
 |---|---|
 {{problems}}"""
+PRIVILEGES_PAGE = f"""\
+# Privileges in the database
+
+{MADE}
+
+What each role of PostgreSQL may do with each table; [roles.md](../internals/roles.md#the-database) says why. `r`: read,
+`a`: add rows, `w`: change rows, `d`: delete rows. Where columns are named, only these.
+
+| tables | {" | ".join(ROLES)} |
+|---|{"---|" * len(ROLES)}
+{{rows}}"""
 COMMANDS_HEAD = f"""\
 {EXIT_CODES}
 
@@ -146,6 +158,7 @@ COMMANDS_HEAD = f"""\
 `filterd completion bash` and `filterd completion zsh` print what completes command lines; `man filterd` shows this page
 where filterd is installed.
 """
+VERBS = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
 HEADS = "| key | type | default | meaning | change |\n|---|---|---|---|---|\n"
 CHAPTERS = {
     "dns": "DNS",
@@ -166,6 +179,7 @@ def pages() -> dict[str, str]:
         "filterd.1": manual_page(),
         "reference/marks.md": marks_page(),
         "reference/metrics.md": metrics_page(),
+        "reference/privileges.md": privileges_page(),
         "openapi.json": json.dumps(document(ROUTES), indent=1, ensure_ascii=False) + "\n",
         "statistics.schema.json": schema_text(),
     }
@@ -315,6 +329,17 @@ def _chapter(counter: Counter) -> str:
 def _counter_entry(counter: Counter) -> str:
     rise = textwrap.fill(counter.rise, 120, break_long_words=False, break_on_hyphens=False)
     return f"\n### {counter.name}\n\n{counter.counts}\n\n{rise}\n"
+
+
+def privileges_page() -> str:
+    """Tables with the same privileges share a row."""
+    tables_of: dict[tuple[str, ...], list[str]] = {}
+    for table, granted in sorted(PRIVILEGES.items()):
+        tables_of.setdefault(tuple(granted.get(role, "–") for role in ROLES), []).append(table)
+    rows = "".join(f"| {', '.join(tables)} | {' | '.join(held)} |\n" for held, tables in tables_of.items())
+    for verb, letter in VERBS.items():
+        rows = rows.replace(verb, letter)
+    return PRIVILEGES_PAGE.format(rows=rows.replace('"', ""))
 
 
 def marks_page() -> str:

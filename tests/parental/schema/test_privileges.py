@@ -1,8 +1,6 @@
 """Each role of PostgreSQL is refused what it may not do: asked of a real server, statement by statement."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -195,17 +193,3 @@ def test_an_owner_who_is_no_superuser_makes_the_tables_and_acts_as_each_role(pos
 
 def test_every_table_says_who_may_do_what_with_it() -> None:
     assert set(PRIVILEGES) == {*metadata.tables, "alembic_version"}
-
-
-def test_the_manual_says_the_same() -> None:
-    letters = {"SELECT": "r", "INSERT": "a", "UPDATE": "w", "DELETE": "d"}
-    manual = (Path(__file__).parents[3] / "docs/internals/roles.md").read_text()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in manual.splitlines()]
-    said = {name: cells for names, *cells in rows if len(cells) == len(ROLES) for name in names.split(", ")}
-
-    for table, granted in PRIVILEGES.items():
-        verbs = [set(re.sub(r"\([^)]*\)|[ –]", "", cell)) for cell in said[table]]
-        columns = [set(re.findall(r"[a-z_]{2,}", "".join(re.findall(r"\(.*?\)", cell)))) for cell in said[table]]
-
-        assert verbs == [{letters[verb] for verb in re.findall("[A-Z]+", granted.get(role, ""))} for role in ROLES]
-        assert columns == [set(re.findall(r"[a-z_]+", granted.get(role, ""))) for role in ROLES], table
