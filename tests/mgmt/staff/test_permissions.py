@@ -1,3 +1,7 @@
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
 import pytest
 
 from mgmt.staff.permissions import (
@@ -31,3 +35,17 @@ def test_several_roles_together_have_the_farther_reach() -> None:
 def test_an_unknown_permission_is_an_error() -> None:
     with pytest.raises(KeyError):
         reach_of("everything", ROLES)
+
+
+def test_the_page_of_the_package_has_the_same_table() -> None:
+    page = (Path(__file__).parents[3] / "mgmt/README.md").read_text()
+
+    assert re.findall(r"^\| `([a-z.]+)` \| (.+) \|$", page, re.MULTILINE) == [
+        (permission, in_words(row)) for permission, row in PERMISSIONS.items()
+    ]
+
+
+def in_words(row: Mapping[str, Reach]) -> str:
+    """The roles of a permission as the page writes them: those that reach all, then those that reach their own."""
+    reaches_all, own = ([role for role in row if row[role] is reach] for reach in (Reach.ALL, Reach.OWN))
+    return "; ".join([*filter(None, [", ".join(reaches_all)]), *([f"own: {', '.join(own)}"] if own else [])])
