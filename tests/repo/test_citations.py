@@ -36,6 +36,7 @@ EXAMPLE = re.compile(r"^Example to follow: `?(\w+)", re.MULTILINE)  # whose name
 STEP = re.compile(r"^(?=\d+\. |Check:|## )", re.MULTILINE)
 CALLED = re.compile(r"`(?:\w+\.)*(\w+)\(.*?\)`")
 CALLED_IN = re.compile(r"`(\w+)\(\)`(?:,? (?:and|or) `(\w+)\(\)`)?\s+(?:of|in)\s+`([\w./]+)`")
+MODULES = re.compile(r"^\| (`[^|]+) \|", re.MULTILINE)  # the first cell of a row
 CONSTANT = re.compile(r"`([A-Z][A-Z_]+[A-Z])`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 ANCHORED = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
@@ -190,6 +191,22 @@ def test_a_function_that_a_page_names_is_in_the_file_that_it_names(pages: dict[s
     ]
 
     assert named and absent == []
+
+
+def test_the_map_of_the_compiled_code_has_every_module_and_no_other(pages: dict[str, str], files: Files) -> None:
+    folders = re.findall(r"^### (\w+): .*\n([^#]+)", pages["fastpath/README.md"], re.MULTILINE)
+    named = {
+        (folder, name) for folder, table in folders for row in MODULES.findall(table) for name in CODE.findall(row)
+    }
+    there = {
+        (path.parts[1], f"`{path.stem}`")
+        for path in files(".pyx", ".pxd", ".py", under=("fastpath",))
+        if path.parts[2:]
+    }
+    shown = {folder for folder, _ in folders}
+
+    assert shown == {"base", "wire", "images", "report", "people", "gate", "tap", "dns"}
+    assert named == {(folder, name) for folder, name in there if folder in shown and name != "`__init__`"}
 
 
 def test_what_a_checklist_names_is_in_a_file_of_the_same_step(pages: dict[str, str], tree: Tree) -> None:
