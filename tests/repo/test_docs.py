@@ -155,7 +155,7 @@ def test_code_is_taken_from_blocks_and_spans() -> None:
 
 
 def test_every_source_of_the_catalogue_is_in_the_manual(root: Path) -> None:
-    told = (root / "docs/desk/lists.md").read_text()
+    told = (root / "docs/desk/list-sources.md").read_text()
 
     assert [name for name, each in catalogue.sources().items() if "url" in each.entry and f"`{name}`" not in told] == []
 
