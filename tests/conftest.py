@@ -43,7 +43,7 @@ sys.addaudithook(_refuse_processes)
 # that CI speaks of.  Everywhere else, and in `make fuzz`, examples are new each time; what they find is kept by name.
 hypothesis.settings.register_profile("loaded machine", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("loaded machine")
-# `make unit` asks with it: an answer within a minute. `make test` asks with all examples.
+# `make unit` asks with it, for an early answer. `make test` asks with all examples.
 hypothesis.settings.register_profile("unit", hypothesis.settings.get_profile("loaded machine"), max_examples=20)
 
 

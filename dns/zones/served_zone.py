@@ -1,6 +1,6 @@
 """A served zone: the edition in force, and the differences that led to it.
 
-Invariants: differences follow each other without a gap up to the edition in force, or there are none; their records are
+Invariants: differences follow each other without a gap up to the edition in force, or none exist; their records are
 bounded; editions are made in a thread and taken in the event loop.
 Source: RFC 1995 §5 (how far back), RFC 1982.
 """

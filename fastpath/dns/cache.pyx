@@ -44,7 +44,7 @@ cdef enum:
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 cdef int open_cache(Cache* c, size_t octets) noexcept nogil:
-    """Map `octets` of memory (at least CACHE_LEAST), used only as they fill; -1 where there is none."""
+    """Map `octets` of memory (at least CACHE_LEAST), used only as they fill; -1 where none exists."""
     cdef size_t n_slots = LEAST_SLOTS
     memset(c, 0, sizeof(Cache))
     if octets < CACHE_LEAST or octets >> 35 != 0:   # places are 32 bits, in units of 8 octets

@@ -146,7 +146,7 @@ cdef void refresh(Loop* l, const UpstreamQuery* query) noexcept nogil:
 
 
 cdef bint _retry_over_stream(Loop* l, PendingQuery* p) noexcept nogil:
-    """Ask the same upstream over its stream; False where there is none, or it is full."""
+    """Ask the same upstream over its stream; False where none exists, or it is full."""
     cdef uint8_t[UPSTREAM_QUERY_OCTETS] msg
     cdef uint16_t via = <uint16_t>(l.n_sockets + p.upstream)
     cdef int fd
@@ -264,7 +264,7 @@ cdef void _deliver(Loop* l, const PendingQuery* p, const Response* resp) noexcep
 
 
 cdef bint _deliver_stale(Loop* l, const PendingQuery* p) noexcept nogil:
-    """Send every waiting client the stale answer of the cache; False where there is none."""
+    """Send every waiting client the stale answer of the cache; False where none exists."""
     cdef Question q
     cdef Response resp
     if p.clients == 0 or parse_query(p.query, p.query_n, &q) != OK:

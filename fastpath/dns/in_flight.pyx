@@ -388,7 +388,7 @@ cdef PendingQuery* begun_before(InFlight* t, int64_t ns) noexcept nogil:
 
 
 cdef PendingQuery* next_overdue(InFlight* t, int64_t ns) noexcept nogil:
-    """The next query that began before `ns`, each one once; NULL where there is none."""
+    """The next query that began before `ns`, each one once; NULL where none exists."""
     cdef uint32_t slot = t.next_young
     if slot == 0 or t.slots[slot].begun_ns > ns:
         return NULL

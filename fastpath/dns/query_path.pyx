@@ -134,7 +134,7 @@ cdef Outcome decide_query(Resolver* r, uint8_t* msg, size_t* n, size_t room, con
                           const Hits* hits, uint64_t key, UpstreamQuery* out) noexcept nogil:
     """Decide a query that read_query() has parsed: by the lists first, then from special names and the cache.
 
-    hits   of q.name in r.tables, ignored where there are none;  key: hash_query() of q, 0: not known yet
+    hits   of q.name in r.tables, ignored where none exist;  key: hash_query() of q, 0: not known yet
     out    what the upstream is asked, where the outcome is FORWARD or out.is_prefetch is set"""
     cdef Decision d
     cdef Outcome outcome

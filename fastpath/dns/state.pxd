@@ -54,7 +54,7 @@ cdef struct Resolver:           # what queries are answered from: one a UDP loop
     uint8_t is_encrypted        # of this query's stream: its answer is padded where the query was
     uint8_t is_shut_without_images  # while there are no tables: SERVFAIL; otherwise every query is forwarded
     uint8_t is_no_upstream_up   # stale answers are served at once
-    uint8_t is_upstream_dead    # … and where there is none, SERVFAIL
+    uint8_t is_upstream_dead    # … and where none exists, SERVFAIL
     AnswerCell cells[N_REASONS][N_ACTIONS]
 
 

@@ -81,7 +81,7 @@ cdef struct Flow:
     int64_t used_s
     int64_t base            # stream position of the window's first octet
     int64_t next            # stream position that is judged next
-    int64_t body            # where the body of the last head begins; == next: there is none, or it is searched
+    int64_t body            # where the body of the last head begins; == next: none exists, or it is searched
     int64_t skipped         # up to here octets of a long body were not stored; none: not behind `base`
     int64_t top             # highest stream position accepted
     int64_t acked           # up to here the server has acknowledged; known where its packets were asked for

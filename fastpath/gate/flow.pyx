@@ -214,7 +214,7 @@ cdef void _evict_idle(FlowTable* t, int64_t now_s) noexcept nogil:
 
 
 cdef uint32_t _longest_silent(const FlowTable* t) noexcept nogil:
-    """The live flow silent for longest; n_flows where there is none."""
+    """The live flow silent for longest; n_flows where none exists."""
     cdef uint32_t i = t.flows[t.n_flows].newer
     cdef uint32_t holder = t.flows[t.n_flows + HOLDING].newer
     if holder == t.n_flows + HOLDING:
@@ -437,7 +437,7 @@ cdef uint32_t _heaviest_live(const FlowTable* t) noexcept nogil:
 
 
 cdef uint32_t _heaviest(const FlowTable* t, const Flow* f, uint32_t head) noexcept nogil:
-    """Of a list's SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where there is none.
+    """Of a list's SAMPLE flows silent for longest, but f, the one whose payer holds most; n_flows where none exists.
 
     A sample, as a flood is the better part of it; among equals the one silent for longest."""
     cdef uint32_t found = t.n_flows, most = 0

@@ -96,7 +96,7 @@ cdef Verdict search_octets(Gate* g, Turn* t, int64_t at, size_t n) noexcept nogi
 
 
 cdef Status _find_head(Gate* g, const Flow* f, int64_t at, size_t n) noexcept nogil:
-    """The parser's status of the first head of a hello of which these octets are a part; NOT_THIS: there is none."""
+    """The parser's status of the first head of a hello of which these octets are a part; NOT_THIS: none exists."""
     cdef ClientHello hello
     cdef Status status
     cdef const Window* w = &f.w

@@ -136,7 +136,7 @@ cdef Verdict _judge_end(Gate* g, Turn* t) noexcept nogil:
     charge_window(&g.flows, f, &before)
     if not has_room:
         return over_budget(g, t)
-    memset(f.w.at + f.w.have, LF, 2)    # behind the last octet there are none: these end its line, and a head
+    memset(f.w.at + f.w.have, LF, 2)    # behind the last octet none exist: these end its line, and a head
     f.w.have += 2
     verdict = _read_requests(g, t)
     f.w.have -= 2

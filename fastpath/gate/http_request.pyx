@@ -158,7 +158,7 @@ cdef bint _has_target(const uint8_t* at, const uint8_t* end) noexcept nogil:
 
 
 cdef uint32_t whole_lines(const uint8_t* data, uint32_t n) noexcept nogil:
-    """The octets up to the last LF; all of them where there is none."""
+    """The octets up to the last LF; all of them where none exists."""
     cdef uint32_t at = n
     while at > 0 and data[at - 1] != LF:
         at -= 1

@@ -29,7 +29,7 @@ cdef Verdict answer(Gate* g, Turn* t, const Decision* d) noexcept nogil:
     """Put the page for the reason and a reset for the server into the outbox.   ANSWER_PAGE; BLOCK without a page.
 
     It is in the language that the request prefers.
-    There is none without a handshake: the server's address may be a victim's, and the page many times what was sent."""
+    None exists without a handshake: the server's address may be a victim's, and the page many times what was sent."""
     cdef size_t n
     cdef size_t at = 0
     cdef size_t size

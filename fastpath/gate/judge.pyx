@@ -342,7 +342,7 @@ cdef uint8_t _kind_by_content(Gate* g, Turn* t, uint8_t kind) noexcept nogil:
 
 
 cdef uint32_t mark_of(const Flow* f) noexcept nogil:
-    """The mark with which the kernel would queue a packet of this flow.   f: NULL where there is none"""
+    """The mark with which the kernel would queue a packet of this flow.   f: NULL where none exists"""
     if f == NULL:
         return MARK_QUEUED
     return MARK_QUEUED | f.state

@@ -135,7 +135,7 @@ cdef inline Set* _set_of(const Unfinished* u, uint64_t connection) noexcept nogi
 
 
 cdef int _find(const Unfinished* u, uint64_t connection) noexcept nogil:
-    """The connection's word in its set; -1: there is none."""
+    """The connection's word in its set; -1: none exists."""
     cdef const uint64_t* words = _set_of(u, connection).words
     cdef int i
     for i in range(WAYS):

@@ -5,7 +5,7 @@ A lookup has steps; a batch does each step for many keys before the next:
     prefetch_bloom(t, hash)
     if may_hold(t, hash): prefetch_line(t, hash)
     prefetch_record(t, hash)                  useful in batches only
-    find_key(t, hash, octets, n, &plain, &secret)      set numbers; SET_NONE where there is none
+    find_key(t, hash, octets, n, &plain, &secret)      set numbers; SET_NONE where none exists
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy

@@ -89,7 +89,7 @@ cdef void find_key(const KeyTable* t, uint64_t hash, const uint8_t* octets, size
                    uint32_t* secret) noexcept nogil:
     """Look up one key: the number of its set goes to plain[0], that of the set under its digest to secret[0].
 
-    SET_NONE: there is none;  0: the key is dropped (by a delta).  Walks at most n_lines lines."""
+    SET_NONE: none exists;  0: the key is dropped (by a delta).  Walks at most n_lines lines."""
     cdef uint64_t line = reduce_to(<uint32_t>hash, t.n_lines)
     cdef uint64_t fingerprint = hash >> SET_BITS
     cdef const uint64_t* words

@@ -177,7 +177,7 @@ cdef bint _has_name(const Policy* policy, uint64_t hash_) noexcept nogil:
 cdef void find_household(Policy* policy, const Name* name) noexcept nogil:
     """Find what the household's own names say of `name`: the longest allowed suffix, or else the longest denied one.
 
-    Cost: none where there are none; else for each of HOUSEHOLD_NAME_LABELS suffixes a hash and two searches."""
+    Cost: none where none exist; else for each of HOUSEHOLD_NAME_LABELS suffixes a hash and two searches."""
     cdef uint32_t label
     cdef uint64_t hash_
     if policy.n_names == 0:
@@ -221,7 +221,7 @@ cdef inline bint _outranks(const ListRow* lists, uint8_t left, const Decision* r
 
 
 cdef inline bint _is_before(const ListRow* lists, uint8_t left, uint8_t right) noexcept nogil:
-    """Whether list `left` outranks list `right`.   right  NO_LIST: there is none"""
+    """Whether list `left` outranks list `right`.   right  NO_LIST: none exists"""
     if right == NO_LIST:
         return True
     return lists[left].tier < lists[right].tier or (lists[left].tier == lists[right].tier and left < right)

@@ -169,7 +169,7 @@ cdef inline uint32_t _subscriber_at(const Tables* t, const uint8_t* addr, uint8_
 
 
 cdef const Tables* take_tables(Handover* h) noexcept nogil:
-    """Take the newest tables given; NULL while there are none.   Call it between two batches."""
+    """Take the newest tables given; NULL while none exist.   Call it between two batches."""
     cdef const Tables* newer = <const Tables*>swap_pointer(&h.pending, NULL)
     if newer != NULL:
         h.current = newer
@@ -435,7 +435,7 @@ cdef class TableSet:
         return _own_entries(hits.at, hits.n)
 
     def subscriber_of(self, address: str) -> int | None:
-        """Find the subscriber at an address; None: there is none."""
+        """Find the subscriber at an address; None: none exists."""
         cdef uint8_t octets[16]
         cdef uint8_t version = _address(address, octets)
         cdef uint32_t found = find_subscriber(self.tables.subscribers, octets, version)

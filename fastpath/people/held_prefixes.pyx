@@ -6,7 +6,7 @@ the group of profiles that lock and unlock together (parental.policy.locks), and
 Prefixes leave here in columns, too: by (version, length) their first addresses in network order, one behind the other,
 as netlink wants them.  Spans are pairs [first, end) in network order; an end behind the last address is zero.
 
-Invariants: a prefix is here once; a change that raises has changed nothing.
+Invariants: a prefix is in it once; a change that raises has changed nothing.
 Cost: 42 octets a prefix.  A pass over a million costs a millisecond or two, and every method is a few passes; none is
 slower for what has changed before.
 """

@@ -88,7 +88,7 @@ cdef bint begin_block(Ring* r, Frame* f) noexcept nogil:
 
 
 cdef bint next_frame(Frame* f) noexcept nogil:
-    """Advance to the next frame of the block.   False: there is none."""
+    """Advance to the next frame of the block.   False: none exists."""
     cdef const FrameHeader* head
     cdef const Link* link
     cdef bint is_ethernet

@@ -369,7 +369,7 @@ cdef bint _may_become(const Span* text, const char* lower, size_t n) noexcept no
 # -- octets ------------------------------------------------------------------------------------------------------------
 
 cdef bint _take_line(Span* rest, Span* line, RequestHead* out) noexcept nogil:
-    """Take the octets up to the next LF, without it and the CRs before it.   False: there is none."""
+    """Take the octets up to the next LF, without it and the CRs before it.   False: none exists."""
     cdef const uint8_t* lf
     if rest.at == rest.end:
         return False

@@ -75,7 +75,7 @@ cdef bint _skip_name(Cursor* line) noexcept nogil:
 
 
 cdef void _take_part(Cursor* c, uint8_t separator, Cursor* out) noexcept nogil:
-    """Take what is in front of a separator, and step over it; all where there is none."""
+    """Take what is in front of a separator, and step over it; all where none exists."""
     cdef const uint8_t* end = NULL
     out.at = c.at
     if c.at < c.end:

@@ -166,7 +166,7 @@ _LINKS = frozenset((
 
 
 def ip_packet(int link, bytes data) -> bytes | None:
-    """The IP packet inside a frame; None where there is none (ARP, LLDP …).
+    """The IP packet inside a frame; None where none exists (ARP, LLDP …).
 
     Raises ValueError: truncated inside a header, more tags or labels than the limits, or another link type."""
     cdef Cursor ip

@@ -27,7 +27,7 @@ cdef struct Url:
     uint8_t is_address          # the host is an address literal
     uint16_t host_n             # octets of the host in `key`, the root's octet included
     uint16_t path_at            # offset of the path's first '/' in `key`; before it the host, and ":port" if any
-    uint16_t query_at           # offset of the query's '?'; n: there is none
+    uint16_t query_at           # offset of the query's '?'; n: none exists
     uint16_t n                  # octets of `key` in use; 0 unless OK
     Name host                   # of an address literal: its canonical text as labels, which no host name can be
     uint8_t key[URL_CUT_OCTETS + URL_SLACK]     # host in wire form, ":port" if any, path, "?query" if any

@@ -250,7 +250,7 @@ cdef size_t _authority_end(const uint8_t* text, size_t n, size_t at) noexcept no
 
 
 cdef size_t _path_begin(const uint8_t* target, size_t n) noexcept nogil:
-    """The offset behind `scheme://authority`; 0 where there is none."""
+    """The offset behind `scheme://authority`; 0 where none exists."""
     cdef size_t colon = 0
     while colon < n and _is_scheme(target[colon]):
         colon += 1

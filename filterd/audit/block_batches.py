@@ -2,7 +2,7 @@
 
     NNNNNNNNNN.batch   MessagePack of a Batch: records in columns, and how far every spool has been read
 
-Records of households' choices are not adjacent from all others, under pseudonyms of their own.  CSAM blocks, which are
+Records of households' choices are stored apart from all others, under pseudonyms of their own.  CSAM blocks, which are
 counts in the database, and the help corridor leave nothing: with the time of a batch, a count would be a record.
 Records that are drained stand in order of their seconds, and in one second of their lists, orders and rules: most
 columns are runs then.
@@ -115,7 +115,7 @@ class Batches:
         self.positions = read_batch(folder, newest).positions if newest else {}
 
     def append(self, batch: Batch) -> int:
-        """Have a batch on the disk; its number.   Raises OSError: it is missing, and the spool keeps its records"""
+        """Have a batch on the disk; its number.   Raises OSError: it is not, and the spool keeps its records"""
         number = self._next
         try:
             with writing_whole(batch_path(self.folder, number)) as file:

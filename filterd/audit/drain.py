@@ -94,7 +94,7 @@ class Ledger(NamedTuple):
 
 
 def of_people(found: Columns, probe: int | None) -> Columns:
-    """What was read without what the verifier's probe has met, but for CSAM, which counts anyone who asks.
+    """What was read without what the verifier's probe has met, but for CSAM, which counts no matter who asks.
 
     probe  the number of its line; None: it has none"""
     if probe is None or probe not in found.subscriber:
@@ -267,7 +267,7 @@ def record_of(event: BlockEvent) -> BlockRecord:
 
 
 def count_found(found: Columns | None, ledger: Ledger, worker: str, position: Position) -> None:
-    """Count events whose records are stored elsewhere, up to a position; None: there are none to count any more."""
+    """Count events whose records are stored elsewhere, up to a position; None: none exist to count any more."""
     with writing(ledger.engine) as conn:
         if found is None:
             write_position(conn, ledger.key_of(worker), position)
@@ -320,7 +320,7 @@ def _drain_worker(folder: Path, ledger: Ledger) -> int:
 
 
 def _drain_batch(folder: Path, ledger: Ledger) -> int:
-    """One transaction's events; 0 when there are none."""
+    """One transaction's events; 0 when none exist."""
 
     def take(found: Columns, position: Position) -> None:
         found = of_people(found, ledger.probe)

@@ -55,7 +55,7 @@ class Witness:
             self._keys.setdefault(read_key(vkey)[0], []).append(vkey)
 
     def add(self, body: bytes, time_s: int) -> Answer:
-        """The cosignature of a checkpoint, or why there is none.   Raises OSError: nothing was cosigned
+        """The cosignature of a checkpoint, or why none exists.   Raises OSError: nothing was cosigned
 
         One call at a time."""
         try:

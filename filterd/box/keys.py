@@ -36,7 +36,7 @@ def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
 
 
 def read_key(path: Path, n_octets: int) -> bytes:
-    """The key in the file at `path`.   Raises ValueError for a file of another length, OSError where there is none."""
+    """The key in the file at `path`.   Raises ValueError for a file of another length, OSError where none exists."""
     key = path.read_bytes()
     if len(key) != n_octets:
         raise ValueError(
@@ -46,7 +46,7 @@ def read_key(path: Path, n_octets: int) -> bytes:
 
 
 def make_image_key(state_dir: Path) -> None:
-    """Hold the key of this box's images in this process, made where there is none yet.   Raises ValueError, OSError."""
+    """Hold the key of this box's images in this process, made where none exists yet.   Raises ValueError, OSError."""
     folder = state_dir / IMAGE_KEY
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     if _credential() is None:

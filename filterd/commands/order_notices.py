@@ -117,7 +117,7 @@ def _hand_over(config: Config, contact: Any, notice: "Row[Any]") -> None:
 
 
 def _signing(config: Config) -> Any:
-    """This box's key for webhooks, made where there is none yet."""
+    """This box's key for webhooks, made where none exists yet."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from filterd.box.keys import key_at

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def loaded(path: Path) -> Config:
-    """The configuration in force for the file at `path`.   Raises WrongUse with every fault where there is none."""
+    """The configuration in force for the file at `path`.   Raises WrongUse with every fault where none exists."""
     return found_for(path).config
 
 

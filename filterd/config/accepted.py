@@ -38,7 +38,7 @@ log = logging.getLogger("filterd.config")
 class InForce:
     """A configuration and where it is from.
 
-    source   the operator's file;   file  what a job of ours has to read: the copy, or the file where there is none
+    source   the operator's file;   file  what a job of ours has to read: the copy, or the file where none exists
     at_s     when it was accepted; None: it is the file itself;   fault  of the file, where the copy differs from it"""
 
     config: Config
@@ -73,7 +73,7 @@ def copy_path(config: Config) -> Path:
 
 
 def copy_of(config: Config) -> bytes | None:
-    """The copy itself, for `put_back`; None where there is none."""
+    """The copy itself, for `put_back`; None where none exists."""
     with contextlib.suppress(FileNotFoundError):
         return copy_path(config).read_bytes()
     return None

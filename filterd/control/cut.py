@@ -57,7 +57,7 @@ class _Restriction(NamedTuple):
     """What a profile closes at an instant.
 
     names       denied ones;   opened  allowed ones, which end when they are allowed no more
-    open_alone  what soft hours leave open; None: there are none now"""
+    open_alone  what soft hours leave open; None: none exist now"""
 
     categories: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()

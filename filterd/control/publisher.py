@@ -114,7 +114,7 @@ class Publisher:
         return True
 
     def usable_base(self) -> NamesBase | None:
-        """The newest base on the disk; None where there is none, or it holds orders that the database does not know:
+        """The newest base on the disk; None where none exists, or it holds orders that the database does not know:
         that was put back from a copy."""
         compiled = self._images.compiled()
         if compiled is None:
@@ -164,7 +164,7 @@ class Publisher:
     async def names_changed(self, *first: Writer) -> Receipt:
         """Do `first`, then put orders and zones in force as database and journals have them now.
 
-        No base takes its place in between.   Raises CompileFailure where there is none yet."""
+        No base takes its place in between.   Raises CompileFailure where none exists yet."""
         began = time.monotonic()
         async with self._publishing:
             done = await self._publish(*first, self._write_names)

@@ -47,7 +47,7 @@ BATCH_BEGIN, BATCH_END, BATCH_GENERATION = 0x10, 0x11, 1
 GET_GENERATION, GENERATION = 16, 1
 TRIES = 5  # where another program changes rules all the time, or the kernel is short of memory
 BUSY = (errno.ERESTART, errno.EINTR, errno.EAGAIN, errno.ENOBUFS)
-# An element to be deleted is missing, or one to be added is.
+# An element to be deleted does not exist, or one to be added does.
 MISTAKEN = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
 
 CREATING = (NEW_ELEMENTS, NEW_TABLE, NEW_CHAIN, NEW_RULE)

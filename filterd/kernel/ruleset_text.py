@@ -322,7 +322,7 @@ EMBEDDED_CHAIN = """\
 TO_EMBEDDED = """\
     ip6 %(end)s { %(prefixes)s } goto %(name)s
 """
-# In any protocol, at any port, until an answer comes: there is none where the gate blocks.  From such an address, too:
+# In any protocol, at any port, until an answer comes: none exists where the gate blocks.  From such an address, too:
 # in an entry that a server has begun, or someone in its name, its client's packets are the answers.
 SUSPECTS = """\
     ct state new ct direction original jump suspects

@@ -100,7 +100,7 @@ def is_alive(pid: int) -> bool:
 
 
 def tail(path: Path, n_lines: int = TAIL_LINES) -> str:
-    """The last lines of a log, or why there are none."""
+    """The last lines of a log, or why none exist."""
     if not path.is_file():
         return f"{path}: no such log"
     return "\n".join(path.read_text(errors="replace").splitlines()[-n_lines:])

@@ -151,7 +151,7 @@ def _child(program: Program) -> Iterator[tuple["subprocess.Popen[bytes]", socket
 
 
 def _account(name: str) -> int | None:
-    """The account of a reader; None: there is none, or we may not give it."""
+    """The account of a reader; None: none exists, or we may not give it."""
     if os.geteuid() != 0:
         return None
     try:

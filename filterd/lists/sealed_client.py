@@ -45,7 +45,7 @@ class SealedReader:
         return examined_in(answer or Answer(failed=f"its reader ended without an answer{how_it_ended()}"))
 
     def digests(self, copies: Sequence[tuple[Path, Source]], key: bytes, guarded: ProtectionSpec) -> list[Digests]:
-        """The digests of each list under the key of an image, read by one reader.   Raises BadList: there are none"""
+        """The digests of each list under the key of an image, read by one reader.   Raises BadList: none exist"""
         request = Digest([replace(source, path=None) for _, source in copies], key)
         try:
             with NamedTemporaryFile() as rails, reader_at(self.door, self._program()) as (connection, how_it_ended):

@@ -69,7 +69,7 @@ def bundle_of(config: Config) -> Bundle:
 
 
 def bundle_source(config: Config, action: str) -> Source | None:
-    """The list of the sealed orders; None: there is none.   action  of what is blocked"""
+    """The list of the sealed orders; None: none exists.   action  of what is blocked"""
     path = bundle_of(config).path()
     return None if path is None else replace(_source(SEALED_ORDERS, "plain", action), path=path)
 

@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def key_of_box() -> bytes:
-    """The key of this box, an OpenPGP key without a password; nothing: there is none."""
+    """The key of this box, an OpenPGP key without a password; nothing: none exists."""
     try:
         return (Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / KEY).read_bytes()
     except OSError:

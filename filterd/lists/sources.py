@@ -30,7 +30,7 @@ DIRECTED_PERCENT = 5  # new rules of a list that others direct: more are a wrong
 
 def config_sources(config: Config) -> list[Source]:
     """Every list of this box as it is to be compiled: its last good copy, read as that was when it was judged; without
-    a path where there is none.   Raises BadSource, BadList for a list whose state cannot be read."""
+    a path where none exists.   Raises BadSource, BadList for a list whose state cannot be read."""
     listed = [_kept_source(config, entry) for entry in config.lists]
     sealed = bundle_source(config, _default_action(config))
     listed += [] if sealed is None else [sealed]

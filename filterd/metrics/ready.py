@@ -3,7 +3,7 @@
     both  the time that a worker gives its counters file while its loop turns
     dns   one question, for a name that every front answers itself, to where clients ask; its upstreams, as control says
 
-Invariants: what control and the database do makes nothing unready; it is said next to it.
+Invariants: what control and the database do makes nothing unready; it is reported separately.
 Absent on purpose: a look-up of a listed name, as no list says of one that anyone may ask for it.
 Cost: a datagram each way, and one request to control.
 """

@@ -193,7 +193,7 @@ class SiemAck(Struct, frozen=True):
 
 
 class FoundReport(Struct, frozen=True):
-    """A report.   None: there is none, or too many wait"""
+    """A report.   None: none exists, or too many wait"""
 
     report: Report | None
 

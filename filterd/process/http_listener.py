@@ -5,7 +5,7 @@
 aiohttp limits a request's header and the silence between requests by one time-out (`keepalive_timeout`, which begins
 with the connection), and has no limit of connections.  Without TLS it gets a connection once its first header is there:
 until then the octets lie in the kernel, and a slow client costs us a tenth of what a request does.
-Invariants: a new connection always gets a place: where there is none, an older one ends (dns/streams/places.py says
+Invariants: a new connection always gets a place: where none exists, an older one ends (dns/streams/places.py says
 which), so that anyone who holds places with slow requests loses them, and a visitor gets in; a place is free when its
 socket is closed; no answer tells versions.
 """

@@ -118,7 +118,7 @@ def instances(run_dir: Path) -> dict[str, tuple[InstanceReport, bool]]:
 
 
 def _claimed(path: Path) -> int:
-    """The descriptor of the file at `path`, locked; made where there is none.   Raises MissingPart."""
+    """The descriptor of the file at `path`, locked; made where none exists.   Raises MissingPart."""
     while True:
         descriptor = _opened(path)
         _lock(path, descriptor)

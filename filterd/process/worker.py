@@ -308,7 +308,7 @@ async def _after(before: "asyncio.Future[None]", front: Front) -> None:
 
 
 def _stamp(manifest: Path) -> tuple[int, int] | None:
-    """What is another one once a manifest has been written again; None where there is none."""
+    """What is another one once a manifest has been written again; None where none exists."""
     try:
         status = manifest.stat()
     except OSError:

@@ -139,7 +139,7 @@ def write_base(path: Path, holders: Iterable[tuple[bytes, int]], pools: Mapping[
 
 
 def read_manifest(folder: Path) -> SessionsManifest:
-    """What the manifest says; nothing where there is none that can be read."""
+    """What the manifest says; nothing where none exists that can be read."""
     try:
         return msgspec.json.decode((folder / SESSIONS_MANIFEST).read_bytes(), type=SessionsManifest)
     except (OSError, ValueError):

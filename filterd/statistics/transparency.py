@@ -39,7 +39,7 @@ def tell_last(box: Box, clocks: Clocks, rules: Rules, hidden: Sequence[str]) -> 
         made = _statement(conn, quarter, at, hidden, _appeals(conn, box, quarter))
         has_statistics = any(row.quarter == quarter.name for row in releases(conn))
     if not (made.orders or made.appeals or made.answered_ms is not None or has_statistics):
-        return None  # nothing could be shown, and a box that was missing yet has had no quarter
+        return None  # nothing could be shown, and a box that did not exist yet has had no quarter
     with writing(box.engine) as conn:
         return quarter.name if put_release(conn, made, box.signer, at) else None
 

@@ -77,7 +77,7 @@ class Summary(NamedTuple):
     """What was verified: batches of first ≤ number < until.   records  that are there
 
     without  day → records that are missing, of batches that were left without them
-    back     the first batch of a day that lies more than one before that of an earlier batch; None: there is none"""
+    back     the first batch of a day that lies more than one before that of an earlier batch; None: none exists"""
 
     first: int
     until: int

@@ -72,7 +72,7 @@ def size(conn: Connection) -> int:
 
 
 def last_time_ms(conn: Connection) -> int:
-    """The time of the last event; 0: there is none."""
+    """The time of the last event; 0: none exists."""
     return int(conn.execute(select(func.coalesce(func.max(events.c.time_ms), 0))).scalar_one())
 
 
@@ -94,7 +94,7 @@ def iter_leaves(conn: Connection, first: int, until: int) -> Iterator[bytes]:
 
 
 def first_since(conn: Connection, time_ms: int) -> int:
-    """The number of the first event of this time or later; that of the next event, where there is none."""
+    """The number of the first event of this time or later; that of the next event, where none exists."""
     found = conn.execute(select(func.min(events.c.number)).where(events.c.time_ms >= time_ms)).scalar_one()
     return size(conn) if found is None else int(found)
 
@@ -114,7 +114,7 @@ def signed_at(conn: Connection, signed: int) -> str | None:
 
 
 def signed_up_to(conn: Connection, at_most: int) -> int:
-    """The size of the largest checkpoint of at most this size; 0: there is none."""
+    """The size of the largest checkpoint of at most this size; 0: none exists."""
     found = conn.execute(select(func.max(checkpoints.c.size)).where(checkpoints.c.size <= at_most))
     return found.scalar_one() or 0
 

@@ -1,7 +1,8 @@
 """Roots and proofs of parts of the tree, from leaves or roots that are read as they are needed.
 
 Invariants: memory is a proof's, no matter what the tree has.   Cost: of leaves, every one is read once, about 3 µs
-each. Source: RFC 9162 §2.1.1 (root), §2.1.3.1 (inclusion), §2.1.4 (consistency).
+each.
+Source: RFC 9162 §2.1.1 (root), §2.1.3.1 (inclusion), §2.1.4 (consistency).
 """
 
 from collections.abc import Callable, Iterable, Sequence

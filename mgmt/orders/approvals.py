@@ -15,7 +15,7 @@ A list that goes back to an earlier version, a legal hold, and where pages say t
 the same way: mgmt.lists.rollbacks, mgmt.records.holds.proposals, mgmt.registers.settings.proposals.
 Invariants: the database holds that the persons and their groups differ, letter for letter, and control, which
 believes it as little as any other row, that they also do where case, spaces and widths are left out; what was agreed
-to has a digest, and an approval of something else than what is there is none; one of an entry ends after thirty
+to has a digest, and an approval of anything else does not count; one of an entry ends after thirty
 days at the latest.
 """
 

@@ -91,7 +91,7 @@ DECIDED = 0
 _URL_MODES = (URL, URL_PREFIX)
 _IS_UNDECIDED = and_(entries.c.status == PENDING, entries.c.generation.is_(None))
 _EARLIER = orders.alias("earlier")
-# what lapses later than an emergency order does does not count, no matter what its row says
+# what lapses later than an emergency order may does not count, no matter what its row says
 LONGEST_UNTRIED_S = 4 * 3600
 
 

@@ -112,7 +112,7 @@ def _plain(value: object) -> str:
 
 
 def _is_agreed(row: Row[Any]) -> bool:
-    """Whether the change is the one of its approval.   settings  of that; None: there is none, or it is not given"""
+    """Whether the change is the one of its approval.   settings  of that; None: none exists, or it is not given"""
     try:
         return row.settings is not None and agreed_in(row).text_of(row.name) == row.value
     except (msgspec.DecodeError, KeyError, TypeError):

@@ -67,7 +67,7 @@ class File:
 
 
 def letter_named(found: Letter) -> str:
-    """The one letter that the rows of a file name.   Raises BadList where there is none, or several."""
+    """The one letter that the rows of a file name.   Raises BadList where none exists, or several."""
     named = list(dict.fromkeys(row.letter for row in found.rows if row.letter))
     if len(named) == 1:
         return named[0]

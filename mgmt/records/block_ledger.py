@@ -286,7 +286,7 @@ def _day(time_s: float) -> str:
 
 
 def day_key(conn: Connection, day: str) -> bytes:
-    """The key of a day (UTC, ISO 8601), made where there is none.   conn: may write"""
+    """The key of a day (UTC, ISO 8601), made where none exists.   conn: may write"""
     key = known_day_key(conn, day)
     if key is None:
         key = secrets.token_bytes(32)
@@ -295,6 +295,6 @@ def day_key(conn: Connection, day: str) -> bytes:
 
 
 def known_day_key(conn: Connection, day: str) -> bytes | None:
-    """The key of a day; None: there is none."""
+    """The key of a day; None: none exists."""
     key = conn.execute(select(day_keys.c.key).where(day_keys.c.day == day)).scalar_one_or_none()
     return None if key is None else bytes(key)

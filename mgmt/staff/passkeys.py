@@ -193,7 +193,7 @@ def _admit(conn: Connection, row: Row[Any], count: int, at: datetime) -> Use:
 
 @contextmanager
 def as_bad_response() -> Iterator[None]:
-    """What the library says of octets that are not one of an authenticator's, as BadResponse."""
+    """What the library says of octets that are no authenticator's, as BadResponse."""
     try:
         yield
     except (WebAuthnException, ValueError, LookupError, TypeError, AttributeError) as reason:

@@ -115,7 +115,7 @@ def more(profile: Profile, kind: str, minutes: int, at: datetime) -> Span:
 def tonight_off(profile: Profile, cards: tuple[Card, ...], calendar: Calendar, at: datetime) -> Span:
     """Tonight without bedtime: from when it begins, or now, to its end.   Without cards it is the next closed time.
 
-    Raises NotNow where there is none"""
+    Raises NotNow where none exists"""
     _refuse_paused(profile, "tonight_off", at)
     zone = ZoneInfo(profile.schedule.zone)
     night = _night(cards, calendar, zone, at) if cards else _next_closed(profile, at)

@@ -76,7 +76,7 @@ def zones_of(conn: Connection) -> set[str]:
 
 
 def next_midnight(zones: Iterable[str], at: datetime) -> datetime | None:
-    """When a date begins next in one of the zones, in UTC; None: there are none."""
+    """When a date begins next in one of the zones, in UTC; None: none exist."""
     return min((_midnight(ZoneInfo(zone), at) for zone in zones), default=None)
 
 

@@ -27,7 +27,7 @@ BySessions = Callable[[Iterable[int]], Mapping[int, str]]  # numbers of profiles
 
 
 class Provinces:
-    """Of the subscribers of a database, as far as they were asked for.   by_sessions  None: there are none"""
+    """Of the subscribers of a database, as far as they were asked for.   by_sessions  None: none exist"""
 
     def __init__(self, engine: Engine, by_sessions: BySessions | None = None) -> None:
         self._engine, self._by_sessions = engine, by_sessions

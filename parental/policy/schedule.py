@@ -83,7 +83,7 @@ class Schedule:
         return _holds(closed_minutes(self.intervals), at_s + utc_offset_s(self.zone, at_s))
 
     def allowed_at(self, at: datetime) -> frozenset[str] | None:
-        """What the soft intervals at the instant `at` leave open; None: there is none, or a full one covers them."""
+        """What the soft intervals at the instant `at` leave open; None: none exists, or a full one covers them."""
         at_s = _unix_s(at)
         return self._left_open(at_s + utc_offset_s(self.zone, at_s))
 

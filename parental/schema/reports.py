@@ -3,7 +3,7 @@
     wrong_blocks   that something is blocked by mistake, and the desk's answer
     appeals        against blocks by law, sealed for who passes them on
 
-Invariants: no column for who reported; the name is empty where the reason is the law; of an appeal there is none.
+Invariants: no column for who reported; the name is empty where the reason is the law; of an appeal none exists.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, String, Table, Text

@@ -110,7 +110,7 @@ def write_snapshot(folder: Path, number: int, table: SessionTable) -> None:
 
 
 def newest_snapshot(folder: Path) -> int:
-    """The number of the newest snapshot; 0: there is none."""
+    """The number of the newest snapshot; 0: none exists."""
     return max((_number_of(path) or 0 for path in folder.glob("snapshot-*.dat")), default=0)
 
 

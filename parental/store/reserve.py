@@ -58,6 +58,6 @@ class Reserve:
         """Leave the space to what must be written now; whether there was any."""
         try:
             self.path.unlink()
-        except OSError:  # another process was faster, or may and we may not: then there is none for us
+        except OSError:  # another process was faster, or may and we may not: then none exists for us
             return False
         return True

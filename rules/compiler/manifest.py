@@ -38,7 +38,7 @@ _COMPILED = ("names", "urls", ORIGINS)  # these count their generations together
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The images of one kind, by file name next to the manifest; None: there is none."""
+    """The images of one kind, by file name next to the manifest; None: none exists."""
 
     base: str | None = None
     delta: str | None = None

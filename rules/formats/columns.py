@@ -201,7 +201,7 @@ class Columns(NamedTuple):
     type: int | None = None
     remarks: tuple[int, ...] = ()
     others: frozenset[int] = frozenset()  # columns that are known to hold no address
-    width: int | None = None  # of the row of headings; None: there is none
+    width: int | None = None  # of the row of headings; None: none exists
     corrects: int | None = None  # the letter that is corrected
     unknown: tuple[int, ...] = ()  # columns of headings that no one knows, next to those of addresses
 
@@ -254,7 +254,7 @@ def parse_columns(told: str | Mapping[str, object]) -> ColumnMap:
 
 
 def find_headings(rows: Iterable[Sequence[str]], column_map: ColumnMap | None) -> tuple[int, Columns] | None:
-    """Which of the first rows is the one of headings, from 0, and the columns by it; None where there is none.
+    """Which of the first rows is the one of headings, from 0, and the columns by it; None where none exists.
 
     A single known word counts in the first row alone: below it, it may be someone's entry."""
     for at, cells in enumerate(rows):
@@ -429,7 +429,7 @@ def _typed_rule(address: str, said: str, url_mode: Mode, line: int, order_ref: s
 
 
 def _address_at(cells: Sequence[str], columns: Columns) -> int | Fault:
-    """The cell with the address; why there is none."""
+    """The cell with the address; why none exists."""
     found = narrowest_of(cells, columns.addresses, columns.unknown, columns.others)
     if found is None:
         return Fault(*_why_no_address(cells, columns))

@@ -6,7 +6,8 @@ shows where it ends; so its line and column are known, which no event parser giv
 
 Invariants: one window of text is in memory, never more than MAX_ELEMENT_CHARACTERS and a block; regardless of the
 octets, nothing but BadList is raised; a text that ends early is a BadList, so half a list is never taken for a whole
-one. A member that is there twice in one object counts as it stood last.
+one.
+A member that is there twice in one object counts as it stood last.
 Source: RFC 8259.
 """
 

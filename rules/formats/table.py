@@ -93,7 +93,7 @@ def iter_rules(
 
 
 def iter_cells(lines: Iterable[bytes]) -> Iterator[tuple[int, list[str] | Fault, Columns | None]]:
-    """The rows of a table: number, cells or why there are none, columns; None: above the headings.   Raises BadList."""
+    """The rows of a table: number, cells or why none exist, columns; None: above the headings.   Raises BadList."""
     records = join_lines(enumerate(open_list(lines), 1), _quotes, _is_odd, MAX_ROW_LINES)
     head = _first_rows(records)
     if not head:

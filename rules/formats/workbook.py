@@ -259,7 +259,7 @@ class _Strings:
         self._ends.append(len(self._octets))
 
     def get(self, number: int) -> str:
-        """The string of a number; empty where there is none."""
+        """The string of a number; empty where none exists."""
         if not 0 <= number < len(self._ends) - 1:
             return ""
         return self._octets[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")

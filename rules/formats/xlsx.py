@@ -54,7 +54,7 @@ def iter_rules(
 
 
 def iter_cells(file: BinaryIO) -> Iterator[tuple[str, int, list[str] | Fault, Columns | None]]:
-    """The rows of every sheet that is seen: sheet, number, cells or why there are none, columns; None: above headings.
+    """The rows of every sheet that is seen: sheet, number, cells or why none exist, columns; None: above headings.
 
     A hidden sheet is one row at fault.   Raises BadList."""
     workbook = Workbook(file)

@@ -1,4 +1,4 @@
-"""One version of a list over HTTPS, octet for octet, or the reason why there is none.
+"""One version of a list over HTTPS, octet for octet, or the reason why none exists.
 
 Invariants: nothing is written but the part that was given; a body is whole or refused (its length, its chunks or its
 digest says so); at most `max_octets` are ever read; credentials go to the host of the configuration and to no other; a
@@ -195,7 +195,7 @@ def _are_of_one_owner(before: SplitResult, after: SplitResult) -> bool:
 
 
 def _registered(host: str) -> bytes | None:
-    """The name that someone has registered, above a host; None: there is none."""
+    """The name that someone has registered, above a host; None: none exists."""
     try:
         wire = canonical_wire(host)
     except BadName:

@@ -98,7 +98,7 @@ def timers_in(soa: bytes) -> ZoneTimers | None:
 def apply(copy: Path, differences: Iterable[Difference], write: Write) -> None:
     """Write what a copy becomes by `differences`, which join one another.
 
-    Raises BadZone where they do not fit: records to be removed that are missing, or to be added that are; OSError.
+    Raises BadZone where they do not fit: records to be removed that do not exist, or to be added that do; OSError.
     Memory: the differences, and the records of the owners that they touch."""
     differences = list(differences)
     found = _read_head(copy)

@@ -23,7 +23,7 @@ from rules.rule import Rule
 
 MAX_DATA_OCTETS = 512  # of one rule: an answer that holds all of it fits into EDNS's 1232
 MAX_STRING_OCTETS = 255  # RFC 1035 §3.3: a character string has one octet of length
-MAX_REMEMBERED = 2**18  # owners whose records may are not adjacent without being found out: about 25 MiB
+MAX_REMEMBERED = 2**18  # owners whose records may lie apart without being found out: about 25 MiB
 
 TYPES = {b"A": 1, b"CNAME": 5, b"PTR": 12, b"MX": 15, b"TXT": 16, b"AAAA": 28, b"SRV": 33, b"SVCB": 64, b"HTTPS": 65}
 CNAME = TYPES[b"CNAME"]

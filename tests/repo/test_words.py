@@ -60,9 +60,9 @@ PRIVATE = tuple(
         (r"\bwhoever\b", "anyone who, the client that"),
         (r"\bwhatever\b", "any, regardless of"),
         (r"\b(some|any|every)body('s)?\b", "someone, another client, all clients"),
-        (r"\bbeside\b(?!  )", "next to, together with, in addition to"),
+        (r"\bbeside\b", "next to, together with, in addition to"),
         (r"\banew\b", "again"),
-        (r"\btold\b(?! the police|  )", "informed, reported, logged, shown"),
+        (r"\btold\b(?! the police)", "informed, reported, logged, shown"),
         (r"\btells? (of|which|how|what|where)\b", "shows, reports, says"),
         (r"\bways? around\b(?! the filter)", "circumvention, bypass"),
         (r"\bunlooked\b", "uninspected"),
@@ -79,7 +79,7 @@ PRIVATE = tuple(
         (r"\bwho are you\b", "Unauthorized"),
         (r"\bnot yours\b", "Forbidden"),
         (r"\b(is|are|was|were) not there\b", "does not exist, is missing"),
-        (r"(?<!there )\b(is|are) (?-i:none)\b", "is not a …, does not exist"),
+        (r"\b(is|are) none\b|\bwhat is none\b", "is not a …, does not exist"),
         (r"\b(has gone|goes) bad\b", "is damaged"),
         (r"\b(gone|back|comes?|happens|does it|does so|ended) by itself\b", "automatically"),
         (r"\b(keeps?|kept) (them |it )?in mind\b", "tracks"),
@@ -98,13 +98,17 @@ PRIVATE = tuple(
 
 # Docstrings, comments and strings of a .pyx or .pxd.
 PYX_TEXT = re.compile(r'"""[\s\S]*?"""|#[^\n]*|"(?:[^"\\\n]|\\.)*"')
+# In a docstring or a comment: the value None, and a parameter in front of what it is.
+CODE_IN_PROSE = re.compile(r"\b(is|are) None\b|\b(told|beside)  ")
 CODE_OF_A_PAGE = re.compile(r"^ *```[\s\S]*?^ *```|`[^`\n]+`", re.MULTILINE)
 
 
 def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Line and text of every string of a module, docstrings among them."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.JoinedStr):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant) and isinstance(child.value.value, str):
+            yield child.lineno, CODE_IN_PROSE.sub("", child.value.value)
+        elif isinstance(child, ast.JoinedStr):
             parts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in child.values)
             yield child.lineno, "".join(parts)
             for part in child.values:
@@ -118,7 +122,7 @@ def strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def comments(content: str) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(content).readline):
         if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string
+            yield token.start[0], CODE_IN_PROSE.sub("", token.string)
 
 
 def texts(path: Path, content: str) -> Iterator[tuple[int, str]]:
@@ -128,7 +132,9 @@ def texts(path: Path, content: str) -> Iterator[tuple[int, str]]:
         yield from comments(content)
     elif path.suffix in (".pyx", ".pxd"):
         for found in PYX_TEXT.finditer(content):
-            yield content.count("\n", 0, found.start()) + 1, found[0]
+            is_prose = found[0].startswith(('"""', "#"))
+            line = content.count("\n", 0, found.start()) + 1
+            yield line, CODE_IN_PROSE.sub("", found[0]) if is_prose else found[0]
     else:
         prose = CODE_OF_A_PAGE.sub(lambda code: "\n" * code[0].count("\n"), content)
         yield from enumerate(prose.splitlines(), 1)

@@ -149,7 +149,7 @@ class BlockTree:
             yield from map(Leaf._make, self._rows.execute(f"{chosen} ORDER BY number", part).fetchall())
 
     def span(self, first: date, last: date) -> tuple[int, int]:
-        """The first leaf of these days, and the one after the last one; equal: there is none."""
+        """The first leaf of these days, and the one after the last one; equal: none exists."""
         chosen = "SELECT min(number), max(number) + 1 FROM leaves WHERE day BETWEEN ? AND ?"
         found = self._rows.execute(chosen, ((first - EPOCH).days, (last - EPOCH).days)).fetchone()
         return (0, 0) if found[0] is None else found

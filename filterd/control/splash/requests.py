@@ -66,7 +66,7 @@ class SplashRequests:
         return _shown(request, at)
 
     def newest(self, profile: int | None, at: datetime) -> RequestStatus | None:
-        """What became of the last request of a profile; None: there is none that a child still looks for.   Blocking"""
+        """What became of the last request of a profile; None: none exists that a child still looks for.   Blocking"""
         with reading(self._engine) as conn:
             if self._with is None:
                 self._with = requests.profiles_with_requests(conn)

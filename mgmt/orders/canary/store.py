@@ -95,7 +95,7 @@ def end_due(conn: Connection, policy: Policy | None, now_s: int, at: datetime, *
 
     now_s     of mgmt.ledger.trusted_clock: what begins and ends by another would be tried for no time, or forever
     is_start  everything is decided on again: canaries of a gateway that is the canary no more go to the one that is,
-    and where there is none they are over"""
+    and where none exists they are over"""
     for row in _open(conn) if is_start else ():
         if policy is None:
             _end(conn, row, _UNCONFIGURED, at)
@@ -156,7 +156,7 @@ def state_of(row: Row[Any]) -> str:
 
 
 def _opened(conn: Connection, policy: Policy, order: int, n: int, revision: int, begun_s: int) -> int:
-    """The open canary of an order, whose time begins again; a new one where there is none."""
+    """The open canary of an order, whose time begins again; a new one where none exists."""
     is_its = (order_canaries.c.order == order, order_canaries.c.outcome.is_(None))
     found = conn.execute(select(order_canaries.c.id).where(*is_its)).scalar_one_or_none()
     if found is not None:

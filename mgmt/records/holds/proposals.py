@@ -84,7 +84,7 @@ def propose_release(
 
 
 def find_hold(conn: Connection, number: int) -> Row[Any] | None:
-    """A hold with its approval; None: there is none."""
+    """A hold with its approval; None: none exists."""
     return conn.execute(of_approvals().where(legal_holds.c.id == number).limit(1)).one_or_none()
 
 

@@ -101,7 +101,7 @@ def note_fault(conn: Connection, numbers: Sequence[int], fault: str) -> None:
 def answer(conn: Connection, number: str, outcome: str, at: datetime, by: Actor) -> None:
     """Note what the owner of the list has answered, forget what was sealed, and answers of a year ago.
 
-    Raises LookupError: there is none, or it was not sent yet;   ValueError: an outcome that is not of OUTCOMES"""
+    Raises LookupError: none exists, or it was not sent yet;   ValueError: an outcome that is not of OUTCOMES"""
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome {outcome!r:.40}: unknown; nothing noted; write one of {', '.join(OUTCOMES)}")
     conn.execute(delete(appeals).where(appeals.c.answered_s < int((at - KEPT).timestamp())))

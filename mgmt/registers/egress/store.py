@@ -18,7 +18,7 @@ from mgmt.registers.egress.statement import FORMAT, Gateway, Statement, note_of,
 from parental.schema.registers import dns_source_exports, dns_source_statements, dns_sources
 from parental.store.database import upsert
 
-SILENT = timedelta(days=30)  # a gateway that has said nothing for so long is missing any more
+SILENT = timedelta(days=30)  # a gateway that has said nothing for so long does not exist any more
 
 
 def tell(conn: Connection, gateway: Gateway, signer: Signer, now: datetime) -> bool:

@@ -117,9 +117,9 @@ class Settings:
     phone_key       of parental.people.phones; None: no telephone number is taken
     country         of telephone numbers that are written without one
     further_languages  of the family pages, besides LANGUAGES (mgmt.text.slots)
-    audio           folder of recordings of messages (mgmt.web.family.visitor.audio); None: there are none
+    audio           folder of recordings of messages (mgmt.web.family.visitor.audio); None: none exist
     has_client_ca   whether clients of this door show a certificate (mgmt.web.kit.client_certificates)
-    desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: there are none
+    desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: none exist
     clocks          deadlines of orders
     has_transparency  whether the public's page is shown (mgmt.registers.transparency)
     public_lists    ids of lists whose files are given to everyone;   public_folder  where these are

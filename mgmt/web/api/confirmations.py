@@ -59,7 +59,7 @@ async def pulled(request: web.Request, order: int, form: str, by: Actor, sha256:
     """The newest confirmation of an order, in a form of MEDIA_TYPES; the ledger says who has pulled it.
 
     sha256  of the one that is asked for; None: the newest
-    Raises Problem: there is none yet, it was superseded, or this box cannot make the form."""
+    Raises Problem: none exists yet, it was superseded, or this box cannot make the form."""
     found, why = await read(request, lambda conn: (last_confirmation(conn, order), superseded(conn, order, sha256)))
     if why is not None:
         raise Problem(409, why, "order" if sha256 is None else "?sha256")

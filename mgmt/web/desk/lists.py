@@ -121,7 +121,7 @@ async def _difference(
 
 
 async def _found(request: web.Request, session: Session) -> KeptList | web.Response:
-    """The list that the address names, or the page that says why there is none."""
+    """The list that the address names, or the page that says why none exists."""
     name = request.match_info["list"]
     try:
         kept = await find_list(request.app[CONTROL], name)

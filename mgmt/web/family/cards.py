@@ -101,7 +101,7 @@ class Home(NamedTuple):
     cards      of this page;   more  the number of the next page, None: this is the last;   n_cards  of all pages
     level      of its first line;   asked  what waits for an answer
     elsewhere  other households of the same telephone: caregiver there, and their name
-    free       lines for a first child, where there is none yet;   is_new  no rules and no hours either"""
+    free       lines for a first child, where none exists yet;   is_new  no rules and no hours either"""
 
     level: Level
     asked: list[RequestCard]

@@ -27,7 +27,7 @@ def visitor_of(request: web.Request) -> Visitor:
 
 
 def name_of(written: str) -> str | None:
-    """The name of a host, or of a page's address as a person writes it; None where there is none."""
+    """The name of a host, or of a page's address as a person writes it; None where none exists."""
     written = written.strip()[:MAX_CHARACTERS]
     try:
         host = urlsplit(written).hostname if "://" in written else written.partition("/")[0]

@@ -222,7 +222,7 @@ def test_a_source_without_a_file_cannot_be_read() -> None:
 
 
 JUNK = {
-    "lines": b"~ junk ~\n" * 1000,
+    "lines": b"~ junk ~\n" * 10_000,
     "nuls": bytes(10_000),
     "nothing": b"",
     "blanks": b"\n" * 1000,

@@ -62,7 +62,7 @@ async def push_sealed(request: web.Request, principal: Principal) -> web.Respons
 def _encrypted(text: str) -> bytes:
     """The octets of a message that is encrypted whole.   Raises BadRequest, which quotes nothing
 
-    Headers of an armour could hold text in clear; that is why there is none."""
+    Headers of an armour could hold text in clear; that is why none exists."""
     octets, keys, data = b"", list[Tag](), None
     with contextlib.suppress(ValueError, RuntimeError):  # Sequoia has one kind for all that may be wrong
         octets = base64.b64decode(text, validate=True)

@@ -56,7 +56,7 @@ NEEDED = "account.schedule"
 
 
 class CardRow(NamedTuple):
-    """A card of the list.   note  on its hours, '': there is none;   days  on which, and of which kinds"""
+    """A card of the list.   note  on its hours, '': none exists;   days  on which, and of which kinds"""
 
     number: int
     sign: str
@@ -117,7 +117,7 @@ async def open_card(request: web.Request, session: Session) -> web.Response:
 
 
 def _stored(number: int, cards: tuple[Card, ...]) -> Draft | None:
-    """The form of a card as it is now; None: there is none of this number."""
+    """The form of a card as it is now; None: none exists of this number."""
     return next((draft_of_card(each) for each in cards if each.id == number), None)
 
 

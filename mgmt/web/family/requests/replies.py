@@ -1,4 +1,4 @@
-"""Where answers of caregivers come in: posted by the gateway, or as files in a folder where there is none; and the look
+"""Where answers of caregivers come in: posted by the gateway, or as files in a folder where none exists; and the look
 that sends what was asked.
 
     POST /family/replies   from and text, as the gateway calls them; 204: taken, or nothing for us
@@ -37,7 +37,7 @@ class Replies:
     """How answers come in.
 
     number, text   what the gateway calls the two;   authorization  that it must send; None: it sends none
-    inbox          a folder of files {"from", "text"}; None: there is none"""
+    inbox          a folder of files {"from", "text"}; None: none exists"""
 
     number: str = "from"
     text: str = "text"

@@ -95,7 +95,7 @@ def _holding(conn: Connection, address: str) -> int | None:
 
 
 def mine_of(conn: Connection, profile: int, closable: Collection[str], t: Language, now: datetime) -> Mine | None:
-    """What holds by a profile; None: there is none of this number any more.   closable  of filter_state
+    """What holds by a profile; None: none exists of this number any more.   closable  of filter_state
 
     Cost: some ms"""
     account = conn.execute(select(profiles.c.account).where(profiles.c.id == profile)).scalar_one_or_none()
