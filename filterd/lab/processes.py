@@ -15,6 +15,7 @@ from typing import Protocol
 
 from filterd.errors import MissingPart
 from filterd.lab.addresses import Addresses
+from filterd.lab.patience import Patience
 
 STOP_S = 8.0  # filterd itself gives its roles 5 s; then all is killed
 TAIL_LINES = 15
@@ -82,10 +83,13 @@ def run(argv: Sequence[str], stdin: str | None = None, timeout_s: float = 30.0) 
 
 
 def wait_until(holds: Callable[[], bool], what: str, within_s: float = 60.0, every_s: float = 0.02) -> float:
-    """Poll until `holds()`; returns the seconds it took.   Raises TimeoutError naming `what`."""
-    began = time.monotonic()
+    """Poll until `holds()`; returns the seconds it took.
+
+    within_s  not counting those in which a program of this machine waited for a core
+    Raises TimeoutError naming `what`."""
+    began, patience = time.monotonic(), Patience(within_s)
     while not holds():
-        if time.monotonic() - began > within_s:
+        if patience.is_over():
             raise TimeoutError(f"{what}: not within {within_s:g} s")
         time.sleep(every_s)
     return time.monotonic() - began

@@ -8,8 +8,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from support.system.patience import LONGEST
 from support.system.ports import free_port
+
+from filterd.lab.patience import LONGEST
 
 pytestmark = [
     pytest.mark.services,

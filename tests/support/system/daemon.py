@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from support.database.postgresql import running_server
 from support.packets.shapes import question
 from support.system.certificates import make_certificate
-from support.system.patience import LONGEST, Patience
 from support.system.ports import free_port
 
 import filterd
+from filterd.lab.patience import LONGEST, Patience
 
 UPSTREAM_ADDRESS = bytes((198, 51, 100, 7))
 ONLY_POSTGRESQL = os.environ.get("DB") == "postgres"  # `make test DB=postgres`

@@ -1,18 +1,19 @@
-"""Time limits for what happens in other processes: who has no core is not late.
+"""Time limits for other processes, in which time without a core does not count.
 
-The kernel counts how long somebody has waited for a core (/proc/pressure/cpu, "some").  That time does not count, so a
-limit means the same on a quiet machine and on one with ten times the work it has cores for.
+The kernel counts how long any program has waited for a core (/proc/pressure/cpu, "some").  So a limit means the same on
+a quiet machine and on one with ten times the work it has cores for.
+Source: the kernel's Documentation/accounting/psi.rst.
 """
 
 import time
 from pathlib import Path
 
 PRESSURE = Path("/proc/pressure/cpu")
-LONGEST = 10  # times the limit, by the clock: whatever the machine does
+LONGEST = 10  # times the limit, by the clock, on any machine
 
 
 def idle_clock() -> float:
-    """Seconds in which nobody on this machine has waited for a core; the clock's where the kernel does not tell."""
+    """Seconds in which no program of this machine has waited for a core; the clock's where the kernel does not say."""
     try:
         some = PRESSURE.read_text(encoding="ascii").splitlines()[0].rpartition("total=")[2]
         return time.monotonic() - int(some) / 1e6
@@ -28,6 +29,6 @@ class Patience:
         self._began, self._began_idle = time.monotonic(), idle_clock()
 
     def is_over(self) -> bool:
-        """Whether whoever is waited for would have been done."""
+        """Whether what is waited for has had its time."""
         by_clock = time.monotonic() - self._began
         return by_clock > LONGEST * self._limit_s or idle_clock() - self._began_idle > self._limit_s
