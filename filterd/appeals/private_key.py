@@ -19,15 +19,19 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mgmt.registers.appeals.sealed import Appeal, BadSeal, looks_sealed, open_sealed
+from rules.atomic_file import sync
 
 MAX_OCTETS = 1 << 20  # of a mail: 100 times ours
 
 
 def make_key(path: Path) -> bytes:
-    """Write a new private key, which its owner alone reads; the public one.   Raises FileExistsError, OSError"""
+    """Write a new private key, which its owner alone reads; the public one.   Raises FileExistsError, OSError
+
+    It is on the disk when this returns: what is sealed to a public key whose private one is lost cannot be read."""
     key = X25519PrivateKey.generate()
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    sync([path, path.parent])
     return key.public_key().public_bytes_raw()
 
 

@@ -1,7 +1,7 @@
 """The secret keys of a box: random octets in files of their own, created by the first process that needs them.
 
-Invariants: two processes or threads that make a key at the same moment end with the same one; a key file is readable by
-its owner alone, that of the images by the workers' group, too.
+Invariants: two processes or threads that make a key at the same moment end with the same one; what key_at() returns
+survives a power cut; a key file is readable by its owner alone, that of the images by the workers' group, too.
 """
 
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 from fastpath.images import image_key
 from filterd.box.places import DESK, IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
 from parental.people.phones import KEY_OCTETS
+from rules.atomic_file import sync
 
 CREDENTIAL = "filterd.image.key"
 PSEUDONYM_KEY = "pseudonym.key"
@@ -27,11 +28,14 @@ def key_at(path: Path, n_octets: int, mode: int = 0o600) -> bytes:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(n_octets))
                 os.fchmod(descriptor, mode)
+                file.flush()
+                os.fsync(descriptor)  # before it has its name: a key of no octets stops the box for good
             os.link(part, path)  # fails where another was faster, and then that one's key counts
         except FileExistsError:
             pass
         finally:
             part.unlink()
+        sync([path.parent])
     return read_key(path, n_octets)
 
 

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date
@@ -44,17 +45,20 @@ def synced(path: Path, top: Path) -> None:
 
 
 def in_a_process(work: Callable[[], None], after_s: float | None = None) -> None:
-    """Have a process work to its end, or for so long and no further."""
+    """Have a process work to its end, or for so long and no further; it may not end by a fault of its own."""
     pid = os.fork()
     if pid == 0:
         try:
             work()
-        finally:
-            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
     if after_s is not None:
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == (0 if after_s is None else -signal.SIGKILL), "it failed: see what it printed"
 
 
 def live(folder: Path, is_last: bool) -> None:

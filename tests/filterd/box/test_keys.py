@@ -1,10 +1,12 @@
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
 import pytest
+from support.system.disk import Disk, why_not
 
 from fastpath.images import image_key
 from filterd.box.keys import CREDENTIAL, desk_key, hold_image_key, key_at, make_image_key, people_key, pseudonym_key
@@ -19,6 +21,17 @@ def test_a_key_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> No
     assert key_at(tmp_path / "k", 16) == made
     assert stat.S_IMODE((tmp_path / "k").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["k"]
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "possible")
+def test_a_key_that_was_used_survives_a_power_cut(tmp_path: Path) -> None:
+    with closing(Disk(tmp_path)) as disk:
+        made = key_at(disk.folder / "k", 16)
+
+        disk.cut_power()
+
+        assert (disk.folder / "k").read_bytes() == made
 
 
 def test_threads_that_make_a_key_at_one_moment_end_with_the_same(tmp_path: Path) -> None:
