@@ -10,7 +10,7 @@ import pytest
 
 from docs.count_words import word_counts
 
-MOST_WORDS = 54_000  # of pages that are written by hand; lower it with them, never raise it
+MOST_WORDS = 50_000  # of pages that are written by hand; lower it with them, never raise it
 FETCHED = re.compile(r"""<(?:script|img|link|iframe|source)\b[^>]*\b(?:src|href)=["']((?:https?:)?//[^"']+)""")
 FETCHED_BY_STYLE = re.compile(r"""(?:url\(|@import )\s*["']?((?:https?:)?//[^"')]+)""")
 
