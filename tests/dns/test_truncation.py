@@ -131,20 +131,17 @@ async def test_a_server_that_slips_truncated_answers_to_who_asks_much_is_asked_o
             "-c",
             "10",
             "-q",
-            "1000",
+            "100",  # the upstream's socket holds some 270, however late it reads them
             "-t",
-            "6",
+            "60",
         )
-        async with asyncio.timeout(
-            60
-        ):  # a burst that a busy machine loses takes its upstream for away, until it is probed
-            while not (alone := await dig(program, front, "+short", "one.many.test")):  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+        alone = await dig(program, front, "+short", "one.many.test")
 
     assert re.search(r"Queries lost:\s+0 ", said), said
     assert re.search(r"Response codes:\s+NOERROR 1000 \(100.00%\)\n", said), said
     assert alone.strip() == "198.51.100.10"
     n_fallbacks, n_failed, n_answered = counted(images, "dns_tcp_fallbacks", "dns_tcp_failed", "dns_answered")
+    # It answers one a second in full, and within 60 s all of them are answered: see told().
     assert n_fallbacks > 900 and n_failed < n_fallbacks and n_answered >= 1001
 
 
@@ -158,9 +155,11 @@ async def test_while_one_upstream_ends_and_another_takes_over_nobody_is_lost(
     queries = tmp_path / "queries"
     queries.write_text("".join(f"q{i}.many.test A\n" for i in range(2000)))
     async with serving((), tuple(upstreams)) as front, asyncio.TaskGroup() as group:
-        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -n 1 -c 10 -Q 500 -q 1000 -t 6"
+        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -n 1 -c 10 -Q 500 -q 100 -t 60"
         asking = group.create_task(told(program("dnsperf"), *load.split()))
-        await asyncio.sleep(1.5)
+        async with asyncio.timeout(60):
+            while counted(images, "dns_forwarded")[0] < 700:  # noqa: ASYNC110  # a counter in shared memory
+                await asyncio.sleep(0.01)
         first.kill()
         said = await asking
 
@@ -326,7 +325,7 @@ async def test_a_thousand_truncated_answers_at_once_stay_bounded_while_tcp_is_si
             "-q",
             "1000",
             "-t",
-            "6",
+            "60",
         )
         assert (await ask(front, "n.test"))[:2] == (0, False)
 
