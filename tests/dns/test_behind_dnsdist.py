@@ -70,14 +70,14 @@ class Dnsdist:
             name,
             stdout=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             out, _ = await process.communicate()
         return out.decode(errors="replace")
 
     async def is_content(self, after_s: float = 0) -> bool:
         """Whether its own checks are answered as it wants them."""
         await asyncio.sleep(after_s)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not self.state.exists() or self.state.read_text() != "true":  # noqa: ASYNC110  # a file tells nobody
                 await asyncio.sleep(0.05)
         return True
@@ -150,7 +150,7 @@ async def test_nobody_else_speaks_for_a_client(serving: Serving, unbound: Endpoi
             stranger.setblocking(False)
             stranger.bind((UNLISTED, 0))
             await loop.sock_sendto(stranger, proxied(query, ADULT), front.bound[0])
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 answer = await loop.sock_recv(stranger, 4096)
 
     assert answer[:2] == b"\r\n" and answer[3] & 15 in (RCODE.FORMERR, RCODE.NOTIMP) and len(answer) <= len(query)

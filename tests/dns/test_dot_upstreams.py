@@ -46,7 +46,7 @@ async def told(*command: str) -> str:
 
 async def kdig(program: Program, front: DnsFront, *question: str) -> str:
     at = (f"@{front.bound[0].host}", "-p", str(front.bound[0].port))
-    return await told(program("kdig"), *at, "+timeout=6", "+retry=0", *question)
+    return await told(program("kdig"), *at, "+timeout=20", "+retry=0", *question)
 
 
 @pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
@@ -136,7 +136,7 @@ async def test_no_query_is_lost_while_the_upstream_is_restarted(
     upstream = TlsEndpoint("127.0.0.1", port, "dns.test")
 
     async with serving((), (upstream,), resolver=trusting) as front, asyncio.TaskGroup() as group:
-        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -l 5 -Q 1000 -q 1000 -t 6"
+        load = f"-s 127.0.0.1 -p {front.bound[0].port} -d {queries} -l 5 -Q 1000 -q 1000 -t 60"
         with dotservers.unbound(tmp_path, port, certificate):
             asking = group.create_task(told(program("dnsperf"), *load.split()))
             await asyncio.sleep(2)

@@ -70,6 +70,6 @@ async def _dig(*arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
         "dig", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     return out.decode()

@@ -104,7 +104,7 @@ async def asking(
 async def told(front: DnsFront, tool: str, *arguments: str) -> str:
     where = (f"@{front.bound[0].host}", "-p", str(front.bound[0].port))
     process = await asyncio.create_subprocess_exec(tool, *where, *arguments, stdout=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     return out.decode()
 

@@ -57,7 +57,7 @@ async def dug(host: str, port: int, *arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
         "dig", f"@{host}", "-p", str(port), "+time=20", "+tries=1", *arguments, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     return out.decode()
 

@@ -28,7 +28,7 @@ CACHED = ResolverPlan(cache_octets=16 << 20)
 
 async def told(*command: str) -> str:
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, _ = await process.communicate()
     return out.decode()
 

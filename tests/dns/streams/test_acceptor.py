@@ -90,7 +90,7 @@ def trusting(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
     """What comes until the connection ends."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         try:
             return await reader.read()
         except ConnectionError:
@@ -118,7 +118,7 @@ async def test_a_connection_is_read_in_the_turn_of_its_client_until_it_ends(
         writer.write((HEADER if proxies else b"") + b"hello\n")
         await answer(reader)
         writer.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(house.owned) < len(counted):  # noqa: ASYNC110  # of the acceptor's task
                 await asyncio.sleep(0.01)
 
@@ -204,7 +204,7 @@ async def test_half_open_handshakes_leave_room_again(
     async with open_house(Door(tell_client, limits, certificates.dot)) as house:
         halves = [await house.connect() for _ in range(4)]
         _, refused = await house.connect()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while house.counted()["dns_handshakes_failed"] < 4:  # noqa: ASYNC110  # a counter in shared memory
                 await asyncio.sleep(0.02)
         reader, writer = await house.connect(ssl=trusting, server_hostname="dns.test")
@@ -227,7 +227,7 @@ async def greeted(house: House, said: bytes, opened: list[asyncio.StreamWriter],
     reader, writer = await house.connect(**tls)
     opened.append(writer)
     writer.write(said)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         try:
             return await reader.readline()
         except ConnectionError:
@@ -305,7 +305,7 @@ async def test_one_client_has_so_many_connections_and_another_its_own(open_house
             reader, writer = await house.connect()
             opened.append(writer)
             writer.write(HEADER.replace(b"\xc0\0\2\x07", bytes([192, 0, 2, last_octet])))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 try:
                     return await reader.readline()
                 except ConnectionError:
@@ -315,7 +315,7 @@ async def test_one_client_has_so_many_connections_and_another_its_own(open_house
         said = [await meet(last) for last in (7, 7, 7, 8)]
         for writer in opened[:2]:
             writer.transport.abort()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (again := await meet(7)):  # noqa: ASYNC110  # they are let go in turns of the loop to come
                 await asyncio.sleep(0.01)
         for writer in opened:
@@ -359,7 +359,7 @@ async def test_a_client_that_does_not_read_our_last_words_is_let_go(
     async with open_house(Door(converse, StreamLimits(n_connections=1))) as house:
         _, writer = await house.connect()
         await ended.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 reader, another = await house.connect()
                 with suppress(ConnectionError):

@@ -150,7 +150,7 @@ async def test_many_queries_of_one_kdig_share_a_connection(
     async with serving(BLOCKED, (unbound,), encrypted) as front:
         answered = await Clients(front, program, certificate[0]).kdig("+keepopen", *names)
         _, held = await asyncio.open_connection(front.bound[0].host, front.bound[0].port)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while front.connections()["tcp"] != 1:  # noqa: ASYNC110  # accepted in another thread
                 await asyncio.sleep(0.01)
         held.close()

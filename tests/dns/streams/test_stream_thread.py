@@ -15,14 +15,14 @@ Serve = Callable[[Turns], Coroutine[None, None, None]]
 
 @asynccontextmanager
 async def running(serve: Serve, counters: Counters) -> AsyncIterator[None]:
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         task = group.create_task(StreamThread(serve, counters).run())
         yield
         task.cancel()
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110  # of another thread
             await asyncio.sleep(0.01)
 

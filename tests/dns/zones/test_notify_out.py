@@ -32,7 +32,7 @@ class Secondary:
         self.endpoint = Endpoint(*self._socket.getsockname())
 
     async def hear(self) -> tuple[bytes, tuple[str, int]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await asyncio.get_running_loop().sock_recvfrom(self._socket, 4096)
 
     def answer(self, octets: bytes, to: tuple[str, int]) -> None:
@@ -90,7 +90,7 @@ def serial(octets: bytes) -> int:
 
 
 async def until_told(caplog: pytest.LogCaptureFixture, words: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while words not in caplog.text:  # noqa: ASYNC110  a log wakes nobody
             await asyncio.sleep(0.02)
 

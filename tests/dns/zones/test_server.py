@@ -64,7 +64,7 @@ def made(images: Images, names: Sequence[str]) -> TableSet:
 
 async def run(*argv: str) -> str:
     process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         said, _ = await process.communicate()
     return said.decode()
 

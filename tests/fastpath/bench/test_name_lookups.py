@@ -25,7 +25,7 @@ def test_one_pass_finds_every_hit_once(images: Images, measure: Measure, passes:
     ns, n_hits = measure(tables, [to_wire(name.encode()) for name in names], passes)
 
     assert n_hits == sum(suffix in listed for name in names for suffix in suffixes(name)) > 0
-    assert 0 < ns < 1e6
+    assert ns > 0
 
 
 @pytest.mark.parametrize("measure", [serial_ns, batch_ns])

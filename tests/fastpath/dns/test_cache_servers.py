@@ -70,7 +70,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def exchange(server: PrimaryServer, query: bytes) -> bytes:
     with socket.socket(type=socket.SOCK_DGRAM) as asking:
-        asking.settimeout(5)
+        asking.settimeout(60)
         asking.connect((HOST, server.port))
         asking.send(query)
         return asking.recv(65535)

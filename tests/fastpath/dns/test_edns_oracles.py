@@ -117,7 +117,7 @@ def said(program: str, port: int, *words: str) -> str:
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed")
     argv = [program, f"@{HOST}", "-p", str(port), *words]
-    return subprocess.run(argv, capture_output=True, check=False, text=True, timeout=20).stdout
+    return subprocess.run(argv, capture_output=True, check=False, text=True, timeout=60).stdout
 
 
 def dig(port: int, *words: str) -> str:

@@ -278,7 +278,7 @@ def answer_one(server: socket.socket) -> None:
 @pytest.mark.skipif(shutil.which("kdig") is None, reason="kdig is not installed")
 def test_kdig_reads_a_block_answer(port: int) -> None:
     asked = ["kdig", "@127.0.0.1", "-p", str(port), "+edns", "+retry=0", "Blocked.test", "A"]
-    said = subprocess.run(asked, capture_output=True, check=True, text=True, timeout=20).stdout
+    said = subprocess.run(asked, capture_output=True, check=True, text=True, timeout=60).stdout
 
     assert "192.0.2.80" in said and "Censored" in said and "Forged" in said
     assert "WARNING" not in said

@@ -95,7 +95,7 @@ def test_kdig_shows_the_text_to_who_asked(flags: list[str], is_told: bool) -> No
             check=True,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
         ).stdout
 
     assert "16 (Censored)" in shown

@@ -113,7 +113,7 @@ def test_a_running_loop_takes_tables_when_woken_and_ends_when_told(reporter: Rep
     while gate.n_turns == turns and thread.is_alive():  # an idle loop turns, too
         pass
     gate.stop()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
 
     assert not thread.is_alive()
     assert handoff.taken() == ticket

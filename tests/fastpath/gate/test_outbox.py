@@ -37,7 +37,7 @@ def test_a_raw_socket_sends_a_packet_as_it_is(client: Client) -> None:
 
     async def send() -> None:
         with open_raw(family) as raw, socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_TCP) as seen:
-            seen.settimeout(5)
+            seen.settimeout(60)
             raw.sendto(ours, (client.dst, 0))
             got = seen.recv(1000)
         # IPv6 raw sockets give what follows the header

@@ -103,7 +103,7 @@ def test_a_blocked_connection_is_reset_at_both_ends_and_another_goes_on(
             socket.create_server((address, 443), family=family) as server,
         ):
             with socket.create_connection((address, 443), 5) as client, server.accept()[0] as accepted:
-                accepted.settimeout(5)
+                accepted.settimeout(60)
                 client.sendall(LISTED)
                 with pytest.raises(ConnectionResetError):
                     client.recv(1)

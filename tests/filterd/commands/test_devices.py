@@ -13,7 +13,7 @@ def kdig(daemon: Daemon, *options: str) -> str:
     if program is None:
         pytest.skip("kdig is not installed: apt-get install knot-dnsutils")
     command = [program, "@127.0.0.1", f"+tls-ca={daemon.certificate}", "+retry=0", *options, "adult.test", "A"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 @pytest.mark.services

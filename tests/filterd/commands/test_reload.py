@@ -77,7 +77,7 @@ def test_other_upstreams_are_asked_at_once_and_no_query_finds_the_port_closed(ow
 
 def visited(own: Daemon, host: str) -> int:
     """The status that a visitor of the splash gets."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own.splash, timeout=20)) as visit:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own.splash, timeout=60)) as visit:
         visit.request("GET", "/", headers={"Host": host})
         return visit.getresponse().status
 
@@ -118,7 +118,7 @@ def test_another_certificate_is_shown_to_new_connections_at_once(own: Daemon, tm
 
     assert reload(own)[1]["live"] == ["/dns/tls/certificate", "/dns/tls/key"]
 
-    shown = ssl.get_server_certificate(("127.0.0.1", own.tls), timeout=10)
+    shown = ssl.get_server_certificate(("127.0.0.1", own.tls), timeout=60)
     assert shown.split() == certificate.read_text().split()
 
 
@@ -195,7 +195,7 @@ def test_queries_during_reloads_are_answered(own: Daemon) -> None:
     for burst in (4000, 5000):
         change(own, "/dns/burst", burst)
         reload(own)
-        with socket.create_connection(("127.0.0.1", own.dns), timeout=10):
+        with socket.create_connection(("127.0.0.1", own.dns), timeout=60):
             assert eventually(lambda: own.ask("listed.test") == SPLASH, "an answer")
 
 
@@ -209,7 +209,7 @@ def test_where_nothing_runs_a_part_is_missing(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_reload_puts_other_helplines_on_the_splash_and_before_the_parent(own: Daemon) -> None:
     def shown(port: int, path: str) -> str:
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as visit:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as visit:
             visit.request("GET", path, headers={"Host": "listed.test"})
             return visit.getresponse().read().decode()
 

@@ -60,7 +60,7 @@ def test_new_files_are_shown_in_later_handshakes_and_bad_ones_change_nothing(
         return shown
 
     caplog.set_level("INFO")
-    first, second, third = asyncio.run(asyncio.wait_for(play(), 30))
+    first, second, third = asyncio.run(asyncio.wait_for(play(), 60))
 
     assert first != second
     assert second == third

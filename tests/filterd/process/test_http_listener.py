@@ -15,7 +15,7 @@ from filterd.process.http_listener import HttpLimits, HttpListener
 
 WIDE = HttpLimits(n_connections=100, n_of_client=100, header_s=30.0, longest_s=None, n_headers=10)
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

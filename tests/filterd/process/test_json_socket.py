@@ -35,7 +35,7 @@ def converse(path: Path, *lines: bytes) -> list[dict[str, Any]]:
         finally:
             server.close()
 
-    return asyncio.run(asyncio.wait_for(play(), 10))
+    return asyncio.run(asyncio.wait_for(play(), 60))
 
 
 def test_a_request_gets_its_reply(tmp_path: Path) -> None:

@@ -32,6 +32,6 @@ def test_a_role_logs_as_the_accepted_configuration_says_and_not_as_the_file_does
         return unchanged, root.level
 
     try:
-        assert asyncio.run(asyncio.wait_for(play(), 30)) == (logging.INFO, logging.DEBUG)
+        assert asyncio.run(asyncio.wait_for(play(), 60)) == (logging.INFO, logging.DEBUG)
     finally:
         root.setLevel(before)

@@ -18,7 +18,7 @@ from fastpath.report.spool import Reporter
 IP_PKTINFO = 8
 SPLASH4 = bytes([192, 0, 2, 80])
 SPECS = [AnswerSpec(SPLASH4, b"", 60, 16, Action.NO_ACTION)] * len(Reason)
-WAIT_S = 5.0
+WAIT_S = 60.0
 
 
 def bound(host: str, is_listener: bool = False) -> socket.socket:

@@ -43,7 +43,7 @@ async def running(upstream: StreamUpstream) -> AsyncIterator[StreamUpstream]:
 
 
 async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not look():  # noqa: ASYNC110  # what is looked at has no way to tell
             await asyncio.sleep(0.005)
 
@@ -57,7 +57,7 @@ class End(socket.socket):
         self.setblocking(False)
 
     async def heard(self, n_octets: int = 65535) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await asyncio.get_running_loop().sock_recv(self, n_octets)
 
     def has_heard(self) -> bool:

@@ -81,7 +81,7 @@ class Tap:
         return self.reporter.counters.values()[name]
 
     def wait(self, is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not is_so():
             assert self.thread.is_alive() and time.monotonic() < end
             time.sleep(0.001)
