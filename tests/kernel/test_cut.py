@@ -138,7 +138,7 @@ def test_soft_hours_that_begin_by_the_clock_end_what_they_close_and_nothing_else
     others += [("adult", "https", "allowed.test"), ("adult", STILL, "allowed.test")]
     try:
         with box.running(family, *closing, *others) as found:
-            begins = (datetime.now(UTC) + timedelta(seconds=90)).replace(second=0, microsecond=0)
+            begins = (datetime.now(UTC) + timedelta(seconds=120)).replace(second=0, microsecond=0)
             box.close_softly(begins, "video")
             go_on(found)
             assert datetime.now(UTC) < begins
