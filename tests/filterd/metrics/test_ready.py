@@ -23,6 +23,12 @@ from filterd.process.readiness import LIVES_S
 REFUSED = 5
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who answers may do so late: on a busy machine, a second is not long."""
+    monkeypatch.setattr(asking, "ASKED_S", 60.0)
+
+
 class Front(threading.Thread):
     """Answers each question with REFUSED, or receives it and says nothing."""
 
@@ -79,7 +85,7 @@ async def test_a_front_that_answers_anything_and_a_gate_that_turns_can_serve(fro
 
     assert found.unfit == {"dns": [], "gate": []}
     assert found.beside == [
-        "control: no answer within 1 s; what is in force stays, and nothing new is; see its journal"
+        "control: no answer within 60 s; what is in force stays, and nothing new is; see its journal"
     ]
     assert [query[12:] for query in front.asked] == [question(b"localhost")[12:]]
 

@@ -194,7 +194,7 @@ def test_no_session_that_was_answered_is_lost_when_the_role_is_killed(box: Radiu
         if n == 150:
             os.kill(pid, signal.SIGKILL)
         request = told(START, f"k{n}", "flat3", at_s=now(), prefix=f"2001:db8:{n + 0x100:x}::/48", nas="bng3")
-        answered += box.send(request, patience_s=0.05 if n >= 150 else 10) is not None
+        answered += box.send(request, patience_s=0.05 if n >= 150 else 60) is not None
 
     eventually(lambda: box.run("sessions", "count", "--config", str(box.config)).returncode == 0, "the role again")
     assert answered >= 150

@@ -57,7 +57,7 @@ class RadiusBox(Daemon):
         request = told(status, session, user, **({"at_s": int(time.time())} | more))
         return self.send(request) is not None
 
-    def send(self, request: bytes, patience_s: float = 10.0) -> bytes | None:
+    def send(self, request: bytes, patience_s: float = 60.0) -> bytes | None:
         self.heard.settimeout(patience_s)
         self.heard.sendto(request, ("127.0.0.1", self.radius))
         try:
@@ -68,7 +68,7 @@ class RadiusBox(Daemon):
     def is_blocked(self, address: str, name: str = "adult.test") -> bool:
         """Whether a name is blocked for an address."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(10)
+            asking.settimeout(60)
             asking.sendto(proxied(question(name.encode()), address), ("127.0.0.1", self.dns))
             answer = asking.recv(4096)
         return ip_address(BLOCKED).packed in answer
@@ -90,7 +90,7 @@ def radclient(port: int, *attributes: str, secret: bytes = SECRET) -> subprocess
     """One request of FreeRADIUS's own client; exit code 0: it got an answer that it believes."""
     program = shutil.which("radclient")
     assert program, "radclient is not here; apt-get install freeradius-utils"
-    command = [program, "-r", "2", "-t", "3", f"127.0.0.1:{port}", "acct", secret.decode()]
+    command = [program, "-r", "20", "-t", "3", f"127.0.0.1:{port}", "acct", secret.decode()]
     return subprocess.run(command, input="\n".join(attributes) + "\n", capture_output=True, text=True, check=False)
 
 
