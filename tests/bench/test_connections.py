@@ -11,13 +11,14 @@ from support.packets.builders import hello
 from support.system.ports import free_port
 
 from bench.flood import write_messages
+from filterd.lab.patience import Patience
 from filterd.lab.processes import wait_until
 
 pytestmark = pytest.mark.services
 
 SOURCE = Path(__file__).parents[2] / "bench/connections.c"
 HOST, SECONDS = "127.0.0.1", 0.2
-TRIES = 5  # on a machine that others use, either end may wait for the processor all the while
+PATIENCE_S = 20  # on a machine that others use, either end may wait for the processor all the while
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,11 @@ def port() -> int:
     return free_port()
 
 
-def undisturbed(load: Callable[[], dict[str, float]], n_least: int = 0) -> dict[str, float]:
-    """What a load finds that has begun more than `n_least` connections, none in vain, or that of the last of TRIES."""
-    found = load()
-    for _ in range(TRIES - 1):
-        if found["begun"] > n_least and found["answered"] == found["begun"]:
-            break
+def undisturbed(load: Callable[[], dict[str, float]], n_least: int = 0, ends: str = "answered") -> dict[str, float]:
+    """What a load finds that has begun more than `n_least` connections, which all ended so; the last one, past
+    PATIENCE_S."""
+    found, patience = load(), Patience(PATIENCE_S)
+    while (found["begun"] <= n_least or found[ends] != found["begun"]) and not patience.is_over():
         found = load()
     return found
 
@@ -94,7 +94,7 @@ def test_a_pouring_server_is_pulled_from(program: Path, port: int, hellos: Path)
 
 
 def test_where_nobody_listens_connections_fail(program: Path, port: int, hellos: Path) -> None:
-    found = connect(program, "flood", port, hellos, 2)
+    found = undisturbed(lambda: connect(program, "flood", port, hellos, 2), ends="failed")
 
     assert found["failed"] == found["begun"] > 0
 
@@ -113,11 +113,7 @@ def test_a_connection_that_is_reset_after_its_hello_is_counted_apart(program: Pa
     with subprocess.Popen(["python3", "-c", resetting, str(port)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        found = connect(program, "paced", port, hellos, 100)
-        for _ in range(TRIES - 1):
-            if found["begun"]:
-                break
-            found = connect(program, "paced", port, hellos, 100)
+        found = undisturbed(lambda: connect(program, "paced", port, hellos, 100), ends="reset")
         process.kill()
 
     assert found["reset"] == found["begun"] > 0

@@ -1,7 +1,7 @@
 """The flooder: it counts what was asked and answered, and what was not."""
 
+import contextlib
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +9,13 @@ import pytest
 from support.system.ports import free_port
 
 from bench.flood import Figures, Flooder, write_queries
+from filterd.lab.patience import Patience
+from filterd.lab.processes import wait_until
 
 pytestmark = pytest.mark.services
 
 SECONDS = 0.2
-TRIES = 5  # on a machine that others use, either end may wait for the processor all the while
+PATIENCE_S = 20  # on a machine that others use, either end may wait for the processor all the while
 
 
 @pytest.fixture
@@ -36,11 +38,9 @@ def free() -> Iterator[socket.socket]:
 
 
 def undisturbed(load: Callable[[], Figures], n_least: int = 0) -> Figures:
-    """What a load finds that has sent more than `n_least` queries and lost none, or that of the last of TRIES."""
-    found = load()
-    for _ in range(TRIES - 1):
-        if found["sent"] > n_least and not found["lost"]:
-            break
+    """What a load finds that has sent more than `n_least` queries and lost none; the last one, past PATIENCE_S."""
+    found, patience = load(), Patience(PATIENCE_S)
+    while (found["sent"] <= n_least or found["lost"]) and not patience.is_over():
         found = load()
     return found
 
@@ -51,14 +51,14 @@ def echo(flooder: Flooder) -> Iterator[int]:
     with flooder.echo(port, 0), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(0.05)
         asking.connect(("127.0.0.1", port))
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
+
+        def is_there() -> bool:
+            with contextlib.suppress(OSError):
                 asking.send(b"\1\2\1\0\0\1" + bytes(6) + b"\1n\4test\0\0\1\0\1")
-                assert asking.recv(512).endswith(bytes((198, 51, 100, 10)))
-                break
-            except OSError:
-                continue
+                return asking.recv(512).endswith(bytes((198, 51, 100, 10)))
+            return False
+
+        wait_until(is_there, "the echo")
         yield port
 
 
