@@ -3,7 +3,7 @@ import shutil
 import subprocess
 
 import pytest
-from support.system.daemon import Daemon
+from support.system.daemon import Daemon, eventually
 
 from filterd.commands.devices import _lines
 
@@ -13,7 +13,7 @@ def kdig(daemon: Daemon, *options: str) -> str:
     if program is None:
         pytest.skip("kdig is not installed: apt-get install knot-dnsutils")
     command = [program, "@127.0.0.1", f"+tls-ca={daemon.certificate}", "+retry=0", *options, "adult.test", "A"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
 
 
 @pytest.mark.services
@@ -30,7 +30,11 @@ def test_a_devices_token_has_its_lines_rules_over_tls_and_https_until_it_is_ende
 
     over_tls = ("-p", str(daemon.tls), "+tls", f"+tls-sni={made['tls']}", f"+tls-hostname={made['tls']}")
     over_https = ("-p", str(daemon.https), f"+https=/dns-query/{made['token']}", "+tls-hostname=dns.test")
-    assert all("192.0.2.1" in kdig(daemon, *over) for over in (over_tls, over_https))
+
+    def are_blocked() -> bool:  # kdig waits for 5 s
+        return all("192.0.2.1" in kdig(daemon, *over) for over in (over_tls, over_https))
+
+    eventually(are_blocked, "the line's rules")
 
     assert run("devices", "delete", "72", "ali-phone").stdout == "subscriber 72 ali-phone: token revoked\n"
     assert not any("192.0.2.1" in kdig(daemon, *over) for over in (over_tls, over_https))

@@ -84,9 +84,10 @@ def test_visitors_get_in_while_a_thousand_are_slow_and_large_bodies_come(daemon:
             with contextlib.suppress(OSError):  # its buffer is full, or we have hung up
                 body.send(b"x" * (1 << 20))
 
-        seen = [visited(daemon, "listed.test")[0] for _ in range(20)]  # each gets a page, and at once
+        seen = {visited(daemon, "listed.test")[0] for _ in range(20)}  # each gets a page, and at once
+        page_of_law(daemon)
 
-    assert 451 in seen and {*seen} <= {451, WITHOUT_REASON}  # that, where control had no time to give one
+    assert seen <= {451, WITHOUT_REASON}  # that, where control had no time to give one
     assert memory_of(daemon, "splash-0") < MOST_OCTETS
 
 

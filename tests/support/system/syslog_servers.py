@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support.system.certificates import make_certificate
-from support.system.daemon import eventually
+from support.system.daemon import DEADLINE_S, eventually
 from support.system.ports import free_port
 
 RSYSLOG = """
@@ -54,7 +54,7 @@ class Rsyslog:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(DEADLINE_S)
             self._process = None
 
     def lines(self) -> list[str]:
