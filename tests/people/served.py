@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.desk import REPORT, Clock, PlayedControl, PlayedReasons
 
 from fastpath.wire.http1_language import preferred
+from filterd.lab.patience import Patience
 from mgmt.contract.control import ClosureReason
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings, StopPage
@@ -135,8 +136,8 @@ class Served:
 
     def message_to(self, number: str) -> str:
         """The digits of the message that comes to a telephone, once it does."""
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
+        patience = Patience(60)
+        while not patience.is_over():
             for path in self.outbox.glob("*.json"):
                 said = json.loads(path.read_text())
                 if said["to"] == number:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 from support.system.memory import folder_in_memory
 
+from filterd.lab.patience import Patience
 from parental.schema import metadata
 from parental.store.revisions import upgrade
 
@@ -141,13 +142,13 @@ class PostgresqlServer:
         shutil.rmtree(self.folder)
 
     def _wait(self) -> None:
-        give_up = time.monotonic() + PATIENCE_S
+        patience = Patience(PATIENCE_S)
         while True:
             try:
                 psycopg.connect(self.url()).close()
                 return
             except psycopg.OperationalError:
-                if time.monotonic() > give_up or self.process.poll() is not None:
+                if patience.is_over() or self.process.poll() is not None:
                     raise AssertionError((self.folder / "log").read_text()) from None
                 time.sleep(0.05)
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from filterd.lab.patience import Patience
+
 HOST = "127.0.0.1"
 READY_S = 60.0
 BIG = " ".join(f'"{"x" * 250}"' for _ in range(12))
@@ -110,8 +112,8 @@ def running(
 
 
 def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < deadline:
+    patience = Patience(READY_S)
+    while process.poll() is None and not patience.is_over():
         with contextlib.suppress(OSError):
             socket.create_connection((HOST, port), 0.2).close()
             return

@@ -16,6 +16,8 @@ from types import MappingProxyType
 
 from support.system.ports import free_port
 
+from filterd.lab.patience import Patience
+
 HOST = "127.0.0.1"
 ZONE = "rpz.test"
 KEY = "transfer.test"
@@ -220,7 +222,7 @@ def primary(
         yield server
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(READY_S)
 
 
 def _fill_powerdns(folder: Path, algorithm: str | None) -> None:
@@ -241,8 +243,8 @@ def _pdnsutil(folder: Path, *words: str) -> None:
 
 def _wait(server: PrimaryServer) -> None:
     """Until it answers for the zone."""
-    deadline = time.monotonic() + READY_S
-    while time.monotonic() < deadline and server.process.poll() is None:
+    patience = Patience(READY_S)
+    while not patience.is_over() and server.process.poll() is None:
         asked = ["kdig", f"@{HOST}", "-p", str(server.port), "+short", "+retry=0", "+time=1", ZONE, "SOA"]
         if subprocess.run(asked, capture_output=True, text=True).stdout.startswith("ns."):
             return

@@ -21,6 +21,7 @@ from dns.upstreams.endpoints import Endpoint
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
+from filterd.lab.patience import Patience
 
 IMPORTED_FROM = (Path(__file__).parents[3], Path(__file__).parents[2])
 HOST = "127.0.0.1"
@@ -158,8 +159,8 @@ def wait_for(
     is_ready: Callable[[asking.Answer], bool],
 ) -> None:
     """Until it answers for `name` as it should, and all of its policy is loaded."""
-    deadline = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < deadline:
+    patience = Patience(READY_S)
+    while process.poll() is None and not patience.is_over():
         answer = asking.ask_all(server, [(name, asking.A)], 0.2, rounds=1)[0]
         if answer is not None and is_ready(answer) and LOADED.get(log.stem, "") in log.read_text():
             return

@@ -17,6 +17,8 @@ from pathlib import Path
 from support.dns import load as asking
 from support.dns.resolvers import HOST, UPSTREAM, start
 
+from filterd.lab.patience import Patience
+
 PRIMARY_PORT = 5390
 READY_S = 60
 ZONE, OPEN_ZONE = "rpz.isp.example", "open.isp.example"  # with a key, and without: Unbound has no TSIG
@@ -165,9 +167,7 @@ def _written(folder: Path, engine: str, name: str, text: str) -> str:
 
 
 async def _wait_for(path: Path, log: Path) -> None:
-    try:
-        async with asyncio.timeout(READY_S):
-            while not path.exists():  # noqa: ASYNC110  a file wakes nobody
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"{path} did not come:\n{log.read_text()[-4000:]}") from None
+    patience = Patience(READY_S)
+    while not path.exists():
+        assert not patience.is_over(), f"{path} did not come:\n{log.read_text()[-4000:]}"
+        await asyncio.sleep(0.02)

@@ -11,6 +11,7 @@ from support.dns.dot_servers import Peer
 
 from dns.upstreams.stream_client import StreamUpstream
 from fastpath.dns.edns import query_for_upstream
+from filterd.lab.patience import Patience
 
 
 def query(name: str = "free.test") -> bytes:
@@ -43,9 +44,10 @@ async def running(upstream: StreamUpstream) -> AsyncIterator[StreamUpstream]:
 
 
 async def until(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not look():  # noqa: ASYNC110  # what is looked at has no way to tell
-            await asyncio.sleep(0.005)
+    patience = Patience(60)
+    while not look():
+        assert not patience.is_over(), "waited 60 s in vain"
+        await asyncio.sleep(0.005)
 
 
 class End(socket.socket):

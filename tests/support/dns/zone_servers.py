@@ -10,6 +10,8 @@ from pathlib import Path
 from support.packets.shapes import question
 from support.system.ports import free_port
 
+from filterd.lab.patience import Patience
+
 HOST = "127.0.0.1"
 READY_S = 60.0
 
@@ -107,8 +109,8 @@ def _start(engine: str, folder: Path, zone: Path, upstream: int, stack: contextl
         process = subprocess.Popen([*COMMANDS[engine], str(config)], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     stack.callback(process.wait, READY_S)
     stack.callback(process.terminate)
-    deadline = time.monotonic() + READY_S
-    while process.poll() is None and time.monotonic() < deadline:
+    patience = Patience(READY_S)
+    while process.poll() is None and not patience.is_over():
         with contextlib.suppress(OSError):
             if ask(port, question(b"plain.test"), 0.2)[7] == 2:
                 return port

@@ -15,6 +15,7 @@ from fastpath.images.verdict import Mode
 from fastpath.report.hello_classes import Ja4Classes
 from fastpath.report.spool import Reporter
 from fastpath.tap.tap_loop import TapLoop
+from filterd.lab.patience import Patience
 
 SERVER_SEQ = 77777  # what Client acknowledges
 
@@ -81,14 +82,14 @@ class Tap:
         return self.reporter.counters.values()[name]
 
     def wait(self, is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
+        patience = Patience(60)
         while not is_so():
-            assert self.thread.is_alive() and time.monotonic() < end
+            assert self.thread.is_alive() and not patience.is_over()
             time.sleep(0.001)
 
     def close(self) -> None:
         self.loop.stop()
-        self.thread.join(5)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 

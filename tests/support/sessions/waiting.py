@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from filterd.lab.patience import Patience
+
 
 async def until(found: Callable[[], object]) -> None:
     """Return once `found` is true."""
-    async with asyncio.timeout(60):
-        while not found():  # noqa: ASYNC110  # what is waited for is a file, or a plain attribute
-            await asyncio.sleep(0.01)
+    patience = Patience(60)
+    while not found():
+        assert not patience.is_over(), "waited 60 s in vain"
+        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

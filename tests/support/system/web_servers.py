@@ -202,7 +202,7 @@ def _started(server: WebServer, program: str, folder: Path, port: int) -> Iterat
             process.wait(10)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait()
 
 
 def _is_up(port: int) -> bool:
