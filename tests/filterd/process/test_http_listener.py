@@ -13,7 +13,7 @@ from support.system.ports import free_port
 from dns.upstreams.endpoints import Endpoint
 from filterd.process.http_listener import HttpLimits, HttpListener
 
-WIDE = HttpLimits(n_connections=100, n_of_client=100, header_s=30.0, longest_s=None, n_headers=10)
+WIDE = HttpLimits(n_connections=100, n_of_client=100, header_s=120.0, longest_s=None, n_headers=10)
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
 PATIENCE_S = 60.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -91,7 +91,7 @@ class Peer:
 
 
 async def test_a_visitor_gets_in_while_slow_requests_hold_every_place() -> None:
-    limits = HttpLimits(n_connections=5, n_of_client=100, header_s=30.0, longest_s=None, n_headers=10)
+    limits = HttpLimits(n_connections=5, n_of_client=100, header_s=120.0, longest_s=None, n_headers=10)
     async with listening(limits) as listener:
         slow = [await Peer.to(listener, f"127.0.0.{2 + at}") for at in range(5)]
         for peer in slow:
@@ -106,7 +106,7 @@ async def test_a_visitor_gets_in_while_slow_requests_hold_every_place() -> None:
 
 
 async def test_a_client_that_has_all_its_places_loses_its_own_oldest() -> None:
-    limits = HttpLimits(n_connections=100, n_of_client=2, header_s=30.0, longest_s=None, n_headers=10)
+    limits = HttpLimits(n_connections=100, n_of_client=2, header_s=120.0, longest_s=None, n_headers=10)
     async with listening(limits) as listener:
         other = await Peer.to(listener, "127.0.0.9")
         first, second = await Peer.to(listener), await Peer.to(listener)
@@ -119,7 +119,7 @@ async def test_a_client_that_has_all_its_places_loses_its_own_oldest() -> None:
 
 
 async def test_of_a_clients_connections_the_one_without_a_request_for_longest_ends() -> None:
-    limits = HttpLimits(n_connections=100, n_of_client=2, header_s=30.0, longest_s=None, n_headers=10)
+    limits = HttpLimits(n_connections=100, n_of_client=2, header_s=120.0, longest_s=None, n_headers=10)
     async with listening(limits) as listener:
         busy, idle = await Peer.to(listener), await Peer.to(listener)
         for peer in (idle, busy):
@@ -135,7 +135,7 @@ async def test_of_a_clients_connections_the_one_without_a_request_for_longest_en
 
 
 async def test_places_of_connections_that_are_closed_are_free() -> None:
-    limits = HttpLimits(n_connections=3, n_of_client=3, header_s=30.0, longest_s=None, n_headers=10)
+    limits = HttpLimits(n_connections=3, n_of_client=3, header_s=120.0, longest_s=None, n_headers=10)
     async with listening(limits) as listener:
         stays = await Peer.to(listener)
         for _ in range(20):
@@ -162,7 +162,7 @@ async def test_a_header_that_does_not_come_to_its_end_ends_the_connection(octets
 
 async def test_a_connection_ends_when_it_has_lived_for_too_long() -> None:
     # long enough for the first one's answer, also where that waits for its core
-    limits = HttpLimits(n_connections=10, n_of_client=10, header_s=30.0, longest_s=3.0, n_headers=10)
+    limits = HttpLimits(n_connections=10, n_of_client=10, header_s=120.0, longest_s=8.0, n_headers=10)
     async with listening(limits) as listener:
         peer = await Peer.to(listener)
         peer.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n")
@@ -176,7 +176,7 @@ async def test_a_handshake_that_does_not_come_ends_for_a_newer_connection(tmp_pa
     certificate, key = make_certificate(tmp_path, "api.test")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    limits = HttpLimits(n_connections=1, n_of_client=1, header_s=30.0, longest_s=None, n_headers=10)
+    limits = HttpLimits(n_connections=1, n_of_client=1, header_s=120.0, longest_s=None, n_headers=10)
     async with listening(limits, context) as listener:
         silent = await Peer.to(listener)
         trusting = ssl.create_default_context(cafile=str(certificate))

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.system.daemon import eventually
 
 from filterd.config import read_config
+from filterd.lab.patience import Patience
 from filterd.process.supervisor import WATCHDOG_S, Child, Supervisor, command_of, longest_pause_s, roles_of
 
 pytestmark = pytest.mark.services
@@ -60,11 +62,13 @@ def run_until(tmp_path: Path, code: Any, children: Any, wanted: Any) -> Any:
     supervisor = Supervisor(children, lambda child: [sys.executable, "-c", code, child.name], tmp_path)
 
     async def play() -> Any:
-        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        patience = Patience(60)
+        async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.run())
-            while not (found := wanted()):  # noqa: ASYNC110  # files and processes cannot be awaited
+            while not (found := wanted()) and not patience.is_over():  # noqa: ASYNC110  # nothing else tells of it
                 await asyncio.sleep(0.01)
             supervisor.stop()
+        assert found, "waited 60 s in vain"
         return found
 
     return asyncio.run(play())
@@ -146,10 +150,7 @@ def test_what_a_role_started_dies_with_it(tmp_path: Path) -> None:
 
     run_until(tmp_path, code, [Child("control", 0)], lambda: pid_in(note))
 
-    deadline = time.monotonic() + 60
-    while is_running(pid_in(note)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: not is_running(pid_in(note)), "the end of what it started")
 
 
 def test_the_box_is_ready_when_every_role_has_said_so(tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_the_supervisor_says_again_and_again_that_it_lives(tmp_path: Path, monke
 def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_not_ready_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(WATCHDOG_S, "gate", 4.0)  # the one that turns may be kept from its core for 2 s
+    monkeypatch.setitem(WATCHDOG_S, "gate", 8.0)  # the one that turns may be kept from its core for 4 s
     children = standing, turning, starting = Child("gate", 0), Child("gate", 1), Child("gate", 2)
     before: list[int] = []
 
@@ -242,7 +243,8 @@ def test_a_role_that_stands_still_is_replaced_and_no_other_not_even_one_that_is_
     assert after[1:] == before[1:]
 
 
-def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path: Path) -> None:
+def test_a_machine_that_stood_still_as_a_whole_kills_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WATCHDOG_S, "gate", 4.0)  # once all goes on, it may be kept from its core for 2 s
     children = [Child("gate", 0)]
     before: list[int] = []
 

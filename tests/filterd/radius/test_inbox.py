@@ -20,7 +20,7 @@ async def test_what_comes_waits_and_an_answer_goes_back_to_where_it_came_from() 
         nas.connect(("127.0.0.1", port))
         for _ in range(2):
             nas.send(told(START))
-            await asyncio.wait_for(inbox.has_some.wait(), 10)
+            await asyncio.wait_for(inbox.has_some.wait(), 60)
             [datagram] = inbox.take()
             if inbox.answer_of(datagram) is None:
                 inbox.begin(datagram)
@@ -28,7 +28,7 @@ async def test_what_comes_waits_and_an_answer_goes_back_to_where_it_came_from() 
                 inbox.end(datagram, b"answer")
             else:
                 datagram.answer(inbox.answer_of(datagram) or b"")
-            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(nas, 100), 10) == b"answer"
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(nas, 100), 60) == b"answer"
     heard.close()
     assert counted == {"radius_requests": 2}
 

@@ -37,7 +37,7 @@ async def answered(server: Any, octets: bytes, *, leave: bool = False) -> bytes:
     if leave:
         writer.transport.abort()
         return b""
-    text = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+    text = await asyncio.wait_for(reader.readuntil(b"\r\n"), 60)
     writer.close()
     return text
 

@@ -74,7 +74,7 @@ async def asked_from(splash: Any, source: str, host: str) -> tuple[str, str]:
     """Head and body of the page that a client of this address gets."""
     reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port, local_addr=(source, 0))
     writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-    head, _, body = (await asyncio.wait_for(reader.read(), 10)).decode().partition("\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 60)).decode().partition("\r\n\r\n")
     writer.close()
     await writer.wait_closed()
     return head, body
@@ -184,7 +184,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(splash: Any, framing: b
     reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: adult.example\r\n" + framing + b"\r\n\r\n5\r\n")
 
-    text = await asyncio.wait_for(reader.readuntil(b"</html>"), 10)
+    text = await asyncio.wait_for(reader.readuntil(b"</html>"), 60)
 
     assert text.startswith(b"HTTP/1.1 403 ")
     writer.close()
@@ -195,7 +195,7 @@ async def spoken(splash: Any, octets: Any) -> Any:
     """Everything that is answered until the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", splash.server.port)
     writer.write(octets)
-    text = (await asyncio.wait_for(reader.read(), 10)).decode()
+    text = (await asyncio.wait_for(reader.read(), 60)).decode()
     writer.close()
     await writer.wait_closed()
     return text
