@@ -76,16 +76,16 @@ def test_nothing_is_let_go_while_control_is_dead_and_a_gate_that_dies_then_is_ba
 ) -> None:
     wait_until(lambda: is_reset(lab) and is_served(lab), "the gate", PATIENCE_S)
     control, gate = (closed_gateway.pids()[role] for role in ("control-0", "gate-0"))
-    os.kill(control, signal.SIGSTOP)
-
-    assert is_reset(lab) and is_served(lab)
-    closed_gateway.kill("gate-0")
     codes = set()
 
-    def is_judged_again() -> bool:
+    def is_judged() -> bool:
         codes.add(asked(lab, "blocked.test").code)
         return is_served(lab)
 
-    wait_until(is_judged_again, "the gate again", PATIENCE_S)
+    os.kill(control, signal.SIGSTOP)
+    wait_until(lambda: is_judged() and is_reset(lab), "the gate without control", PATIENCE_S)
+    closed_gateway.kill("gate-0")
+
+    wait_until(is_judged, "the gate again", PATIENCE_S)
     assert is_reset(lab) and codes == {0}
     assert closed_gateway.pids()["gate-0"] != gate

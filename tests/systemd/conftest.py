@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from filterd.lab.patience import Patience
+
 ROOT = Path(__file__).parents[2]
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE_S = 120.0  # a loaded machine; it takes three seconds otherwise
@@ -101,9 +103,9 @@ class Box:
 
     def until(self, wanted: str, *argv: str) -> None:
         """Ask until a program in there prints `wanted`."""
-        end = time.monotonic() + PATIENCE_S
+        patience = Patience(PATIENCE_S)
         while (found := self.run(*argv).stdout.strip()) != wanted:
-            assert time.monotonic() < end, f"{' '.join(argv)}: {found}\n{self.journal()}"
+            assert not patience.is_over(), f"{' '.join(argv)}: {found}\n{self.journal()}"
             time.sleep(0.1)
 
 
@@ -145,8 +147,8 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def _first_process(booting: "subprocess.Popen[bytes]", log: Path) -> int:
     """The process number of systemd in there, once it answers."""
     children = Path(f"/proc/{booting.pid}/task/{booting.pid}/children")
-    end = time.monotonic() + PATIENCE_S
-    while booting.poll() is None and time.monotonic() < end:
+    patience = Patience(PATIENCE_S)
+    while booting.poll() is None and not patience.is_over():
         for pid in children.read_text().split():
             if Path(f"/proc/{pid}/comm").read_text() == "systemd\n" and _answers(Box(int(pid))):
                 return int(pid)
