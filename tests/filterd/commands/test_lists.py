@@ -324,12 +324,7 @@ def test_a_list_is_pulled_over_https_with_a_client_certificate_and_lives_through
             server.status = 500
             lists("refresh", "far")
             assert own.ask("n99.test") == (0, splash)
-
-            def fault() -> str | None:
-                said = json.loads(own.run("status", "--json", "--config", str(own.config)).stdout)
-                return said.get("faults", {}).get("list far")  # type: ignore[no-any-return]
-
-            assert "has rolled it back" in present(eventually(fault, "the fault"))
+            assert "has rolled it back" in present(eventually(lambda: own.fault("list far"), "the fault"))
         finally:
             own.stop()
     assert oct((tmp_path / "state/lists").stat().st_mode & 0o777) == "0o700"

@@ -41,7 +41,7 @@ def test_a_second_filterd_is_refused_with_the_number_of_the_first_and_touches_no
     assert second.returncode == 3
     assert f"filterd runs there already, process {own.process.pid}; not started, nothing changed" in second.stderr
     assert {path.name: path.lstat().st_ino for path in (tmp_path / "run").iterdir()} == before
-    eventually(lambda: _is_well(own), "a status without a fault")
+    eventually(own.is_well, "a status without a fault")
     assert own.ask("listed.test") == (0, bytes((192, 0, 2, 1)))
     assert own.stop() == 0
 
@@ -56,14 +56,9 @@ def test_a_role_beside_one_of_the_same_name_is_refused(role: str, tmp_path: Path
 
     assert second.returncode == 3
     assert f"its role {'control' if role == 'control' else 'dns-0'} runs there already, process " in second.stderr
-    eventually(lambda: _is_well(own), "a status without a fault")
+    eventually(own.is_well, "a status without a fault")
     assert own.ask("listed.test") == (0, bytes((192, 0, 2, 1)))
     own.stop()
-
-
-def _is_well(own: Daemon) -> bool:
-    """Whether `status` finds no fault, as of a control that is late, on a busy machine."""
-    return own.run("status", "--config", str(own.config)).returncode == 0
 
 
 def _fault_said(own: Daemon) -> Any:
@@ -91,7 +86,7 @@ def test_a_taken_port_of_the_pages_leaves_dns_ready_and_is_said_in_one_sentence(
         assert len([line for line in log.splitlines() if "splash listen" in line]) == log.count("splash listen")
         taken.close()
     eventually(lambda: "all roles ready" in own.log(), "the splash")
-    eventually(lambda: _is_well(own), "a status without a fault")
+    eventually(own.is_well, "a status without a fault")
     own.stop()
 
 
@@ -116,7 +111,7 @@ def test_a_saved_fault_and_the_death_of_a_worker_are_no_outage(tmp_path: Path) -
     assert said.returncode == 1
     assert "/dns/upsteams: no such key; not loaded; write 'upstreams'" in said.stdout
     own.config.write_text(good)
-    eventually(lambda: _is_well(own), "a status without a fault")
+    eventually(own.is_well, "a status without a fault")
     own.stop()
 
 

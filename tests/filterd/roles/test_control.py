@@ -41,12 +41,6 @@ def own(tmp_path: Path) -> Iterator[Any]:
     running.stop()
 
 
-def fault_of(daemon: Daemon, what: str) -> str | None:
-    """A fault of the status; a busy box may have others meanwhile, or a control that is late."""
-    said = json.loads(daemon.run("status", "--json", "--config", str(daemon.config)).stdout)
-    return said.get("faults", {}).get(what)  # type: ignore[no-any-return]
-
-
 @pytest.mark.services
 def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own: Daemon) -> None:
     pid = int((own.folder / "run/control-0.pid").read_text())
@@ -55,7 +49,7 @@ def test_filtering_goes_on_while_control_is_dead_and_control_comes_back(own: Dae
 
     assert own.ask("listed.test") == (0, SPLASH)
     assert own.ask("other.test") == (0, UPSTREAM_ADDRESS)
-    eventually(lambda: own.run("status", "--config", str(own.config)).returncode == 0, "control")
+    eventually(own.is_well, "control")
 
 
 @pytest.mark.services
@@ -66,7 +60,7 @@ def test_control_works_where_it_cannot_answer_the_splash_and_says_so(tmp_path: P
     own.start()
     stack.callback(own.stop)
 
-    told = eventually(lambda: fault_of(own, "splash"), "the fault")
+    told = eventually(lambda: own.fault("splash"), "the fault")
 
     assert "the splash gives no reasons; run systemd-tmpfiles" in present(told)
     assert own.ask("listed.test") == (0, SPLASH)
@@ -142,7 +136,7 @@ def test_a_list_that_cannot_be_compiled_leaves_the_old_one_in_force_and_is_told(
     (own.folder / "pta.csv").unlink()
     present(own.process).send_signal(signal.SIGHUP)
 
-    assert "pta.csv is missing" in present(eventually(lambda: fault_of(own, "list pta"), "the fault"))
+    assert "pta.csv is missing" in present(eventually(lambda: own.fault("list pta"), "the fault"))
     assert own.ask("listed.test") == (0, SPLASH)
 
 

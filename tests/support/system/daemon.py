@@ -127,6 +127,15 @@ class Daemon:
             self.command(*arguments), env=env, capture_output=True, text=True, timeout=most_s, check=False
         )
 
+    def is_well(self) -> bool:
+        """Whether `status` finds no fault; on a busy machine it may find that control is late."""
+        return self.run("status", "--config", str(self.config)).returncode == 0
+
+    def fault(self, what: str) -> str | None:
+        """What `status` says of it; None: nothing, or not yet."""
+        said = json.loads(self.run("status", "--json", "--config", str(self.config)).stdout)
+        return said.get("faults", {}).get(what)  # type: ignore[no-any-return]
+
     def token(self, role: str, *options: str) -> str:
         if role == "regulator" and not options:
             options = ("--issuer", "PTA")
