@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
+	bench-packages demo check check-lint check-types check-test-types check-repository unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -78,12 +78,21 @@ demo: build demo-packages ## show the whole product in a laboratory of network n
 	$(BIN)/filterd lab run
 
 check: build check-packages ## ruff, cython-lint, mypy (of the tests, too), stubtest, and the tests of the repository itself
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-repository check-test-types check-types check-lint
+
+check-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
 	PATH=$(BIN):$$PATH cython-lint fastpath/*/
-	$(BIN)/mypy
-	$(BIN)/mypy --config-file tests/mypy.ini
 	$(BIN)/python -m mypy.stubtest --allowlist .ci/stubtest.allow fastpath
+
+check-types:
+	$(BIN)/mypy
+
+check-test-types:
+	$(BIN)/mypy --config-file tests/mypy.ini
+
+check-repository:
 	$(BIN)/pytest -q -m 'not long' tests/repo
 
 unit: build ## run the tests that start no process: units, properties, fuzz corpus; no root
