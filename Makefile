@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help build again packages build-packages check-packages demo-packages test-packages kernel-packages people-packages \
-	bench-packages demo check check-lint check-types check-test-types check-repository unit test kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
+	bench-packages demo check check-lint check-types check-test-types check-repository unit test coverage kernel units people long fresh versions checked mutated bench bench-dns bench-gate fuzz adversary hostile docs lock dist release clean
 
 # Debian 13 and Ubuntu 24.04 have all of them. Each target installs what it needs; `make packages` installs all.
 BUILD_PACKAGES := gcc libc6-dev libssl-dev python3 python3-dev python3-venv ca-certificates
@@ -99,7 +99,12 @@ unit: build ## run the tests that start no process: units, properties, fuzz corp
 	$(BIN)/pytest -q $(CORES) $(UNIT) --durations=10
 
 test: build test-packages ## run all tests that need no root: `unit`, and those with real servers on the loopback; with PostgreSQL: DB=postgres
-	$(BIN)/pytest -q $(PARALLEL) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
+	$(BIN)/pytest -q $(PARALLEL) $(COUNTED) -m 'not kernel and not people and not long' --ignore tests/repo --durations=10
+
+coverage: export COVERAGE_CORE := sysmon
+coverage: COUNTED := --cov --cov-report=
+coverage: test ## `test`, counting which lines it runs: fails where they are fewer than the floors in .ci/coverage
+	.ci/coverage
 
 kernel: build kernel-packages ## run the tests in network namespaces; needs root
 	@test "$$(id -u)" = 0 || { echo "kernel: these tests make network namespaces; not run as $$(id -un); run them as root" >&2; exit 3; }
