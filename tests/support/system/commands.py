@@ -33,7 +33,7 @@ def run(
             code = _code(line.recv(CODE_OCTETS))
         except TimeoutError:
             raise subprocess.TimeoutExpired(list(arguments), timeout_s or 0.0) from None
-        return subprocess.CompletedProcess(list(arguments), code, _all(out).decode(), _all(err).decode())
+        return subprocess.CompletedProcess(list(arguments), code, _text(out), _text(err))
 
 
 async def start_job(arguments: Sequence[str], niceness: int, *, keeps_stdout: bool) -> "Job":
@@ -96,8 +96,8 @@ def _child(
     sys.audit("subprocess.Popen", sys.executable, list(arguments), None, None)  # also where the stem is there
     ours, theirs = socket.socketpair()
     with ours:
-        with theirs, _memory() as request, open(os.devnull, "rb") as nothing:
-            wanted = {"arguments": list(arguments), "env": dict(env), "directory": os.getcwd(), "niceness": niceness}
+        with theirs, _memory() as request, Path(os.devnull).open("rb") as nothing:
+            wanted = {"arguments": list(arguments), "env": dict(env), "directory": str(Path.cwd()), "niceness": niceness}
             request.write(json.dumps(wanted).encode())
             request.seek(0)
             socket.send_fds(_stem(), [b"\n"], [each.fileno() for each in (request, nothing, out, err, theirs)])
@@ -111,6 +111,11 @@ def _memory() -> BinaryIO:
 def _all(file: BinaryIO) -> bytes:
     file.seek(0)
     return file.read()
+
+
+def _text(file: BinaryIO) -> str:
+    """With ends of lines as subprocess.run(text=True) gives them."""
+    return _all(file).decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _code(said: bytes) -> int:
