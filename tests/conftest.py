@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from support.database.compiled import share_compiled
 from support.database.postgresql import PostgresqlServer, programs, running_server
 from support.database.sqlite import make_database
 from support.images.opened import Images
@@ -38,6 +39,7 @@ def _refuse_processes(event: str, _arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_processes)
+share_compiled()
 # No deadline by the clock: on a machine that does other work, too, any example may take longer than usual.
 # `.ci/run` sets CI: there, a change is tried with examples that follow from the tests alone, so that it is the change
 # that CI speaks of.  Everywhere else, and in `make fuzz`, examples are new each time; what they find is kept by name.

@@ -30,16 +30,21 @@ async def together(*works: Awaitable[T]) -> list[T]:
     return found
 
 
+async def start_job(arguments: list[str], niceness: int, *, keeps_stdout: bool) -> asyncio.subprocess.Process:
+    """Start `filterd ARGUMENTS…`, which says on stderr what is wrong."""
+    command = ["nice", "-n", str(niceness), sys.executable, "-P", "-m", "filterd", *arguments]
+    quiet = asyncio.subprocess.DEVNULL
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=quiet, stdout=pipe if keeps_stdout else quiet, stderr=pipe
+    )
+
+
 async def run_job(
     arguments: list[str], niceness: int, timeout_s: float | None = None, *, keeps_stdout: bool = False
 ) -> JobExit:
     """Run `filterd ARGUMENTS…`.   Raises TimeoutError: it was killed then."""
-    command = ["nice", "-n", str(niceness), sys.executable, "-P", "-m", "filterd", *arguments]
-    quiet = asyncio.subprocess.DEVNULL
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=quiet, stdout=pipe if keeps_stdout else quiet, stderr=pipe
-    )
+    process = await start_job(arguments, niceness, keeps_stdout=keeps_stdout)
     try:
         async with asyncio.timeout(timeout_s):
             stdout, stderr = await process.communicate()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from support.database.postgresql import running_server
 from support.packets.shapes import question
 from support.system.certificates import make_certificate
+from support.system.commands import run
 from support.system.ports import free_port
 
 import filterd
@@ -122,10 +123,7 @@ class Daemon:
     def run(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
         """One command line of filterd, to its end."""
         env = self.env(FILTERD_API=f"http://127.0.0.1:{self.api}", FILTERD_TOKEN=token)
-        most_s = LONGEST * DEADLINE_S
-        return subprocess.run(
-            self.command(*arguments), env=env, capture_output=True, text=True, timeout=most_s, check=False
-        )
+        return run(arguments, env, LONGEST * DEADLINE_S)
 
     def is_well(self) -> bool:
         """Whether `status` finds no fault; on a busy machine it may find that control is late."""
