@@ -16,7 +16,6 @@ from filterd.lab.seed.life import SeedReport, fill
 from filterd.lab.seed.month import Month
 from parental.store.database import opened, reading
 
-
 LivesOf = Callable[[str], tuple[Config, SeedReport]]
 
 
