@@ -97,7 +97,12 @@ def _child(
     ours, theirs = socket.socketpair()
     with ours:
         with theirs, _memory() as request, Path(os.devnull).open("rb") as nothing:
-            wanted = {"arguments": list(arguments), "env": dict(env), "directory": str(Path.cwd()), "niceness": niceness}
+            wanted = {
+                "arguments": list(arguments),
+                "env": dict(env),
+                "directory": str(Path.cwd()),
+                "niceness": niceness,
+            }
             request.write(json.dumps(wanted).encode())
             request.seek(0)
             socket.send_fds(_stem(), [b"\n"], [each.fileno() for each in (request, nothing, out, err, theirs)])
