@@ -130,6 +130,7 @@ class Cuts:
         """End what the locks that are in force by now leave no more; None where nothing can be found.
 
         tables   in force in every worker
+        Raises RuntimeError where the kernel refuses: by the clock, nothing but another call makes up for it
         Cost: that of a dump, and 6 µs for each address in it, however many lines there are"""
         if self._keeper.means is Means.NONE:
             return None
@@ -142,8 +143,8 @@ class Cuts:
                 return found.label is not None and any(not found.label.has_any(each) for each in left)
             return bool(left) and (found.is_judged or found.is_udp)
 
-        cut = self._end(CutSelector(is_wanted, may_have=left_now.is_locked))
-        if cut is not None and cut.ended:
+        cut = self._ended(CutSelector(is_wanted, may_have=left_now.is_locked))
+        if cut.ended:
             log.info("hours begin: %d connections ended, %d go on", cut.ended, cut.still_open)
         return cut
 
@@ -179,10 +180,13 @@ class Cuts:
 
     def _end(self, wanted: CutSelector) -> Cut | None:
         try:
-            cut = self._keeper.end_connections(wanted)
+            return self._ended(wanted)
         except RuntimeError as reason:
             log.warning("%s", reason)
             return None
+
+    def _ended(self, wanted: CutSelector) -> Cut:
+        cut = self._keeper.end_connections(wanted)
         self.n_ended += cut.ended
         if cut.still_open:
             log.warning("a tightened rule: %d connections go on; run 'filterd doctor'", cut.still_open)

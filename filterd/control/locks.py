@@ -65,16 +65,16 @@ class Locks:
             raise unread
 
     async def _refresh(self) -> datetime | None:
-        now, again = datetime.now(UTC), self._cut_again
-
         def look() -> tuple[datetime | None, bool]:
             return self._keeper.refresh().next_change, self._keeper.take_tightened()
 
         next_change, has_begun = await asyncio.to_thread(look)
+        now, again = datetime.now(UTC), self._cut_again
         if not has_begun and (again is None or now < again):
             return min((each for each in (next_change, again) if each is not None), default=None)
-        self._cut_again = now + SETTLED if has_begun else None
+        self._cut_again = now  # by the next look, where the kernel refuses
         await asyncio.to_thread(self._cuts.of_hours, self._publisher.tables)
+        self._cut_again = datetime.now(UTC) + SETTLED if has_begun else None
         return min((each for each in (next_change, self._cut_again) if each is not None), default=None)
 
     async def open_corridor(self, config: Config) -> float:

@@ -9,6 +9,8 @@ them.  A client of QUIC that gets no answer goes on from another port: what begi
 is dropped, too, for as long as such a client tries.
 
 Invariants: the state alone of a mark is changed; what has no label goes on, unless the kernel has no labels at all.
+Moves are refused before a client can notice that it is cut: nft may take longer than its patience, and what goes on at
+another port by then has no label.
 A connection that is wanted and comes up while others are ended is met by the next of MAX_ROUNDS.
 Source: linux/netfilter/nfnetlink_conntrack.h; filterd/kernel/mark_table.py.
 Cost: two dumps; bench/lock.py has that of one.
@@ -159,8 +161,10 @@ def end_connections(
         with Netlink() as link:
             found = list(_going_on(link, wanted, mark_shift))
             for _ in range(MAX_ROUNDS):
-                _block(link, found, mark_shift)
-                refuse_moves([each.ends for each in found if each.ends is not None])
+                try:
+                    refuse_moves([each.ends for each in found if each.ends is not None])
+                finally:
+                    _block(link, found, mark_shift)
                 still_open = list(_going_on(link, wanted, mark_shift))
                 n_ended += len(found) - len(still_open)
                 found = still_open

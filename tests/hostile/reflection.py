@@ -29,14 +29,13 @@ from support.gate.forgery import (
 )
 from support.gate.program import Gate
 
+from filterd.kernel.ruleset import Rules
 from filterd.lab.servers import start_servers
 from filterd.lab.topology import Lab, why_not
 from filterd.lab.topology import lab as make_lab
 
 PROTOCOLS: Final = {80: "HTTP", 443: "TCP"}
-REFUSING: Final = (
-    "kernel.apply(Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, is_quic_rejected=True))"
-)
+REFUSING: Final = Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, is_quic_rejected=True)
 
 
 class Row(NamedTuple):
@@ -69,7 +68,7 @@ def _rows(lab: Lab, folder: Path, routing: str, way: AbstractContextManager[None
                 for packets in (without_handshake(lab, family, port), behind_a_syn(lab, family, port)):
                     yield _row(gate, f"{protocol} {routing}", family, packets)
         assert gate.counted("gate_packets"), "reflection: no packet has reached the gate"
-        gate.kernel(REFUSING)
+        gate.kernel(lambda kernel: kernel.apply(REFUSING))
         for family in VICTIM:
             for octets in REFUSED_OCTETS:
                 yield _row(gate, f"QUIC and ICMP {routing}", family, over_quic(lab, family, octets))

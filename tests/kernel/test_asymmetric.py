@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -109,11 +110,11 @@ def test_a_lock_stops_a_download_that_nobody_tracks(gate: Gate, lab: Lab, intern
 
     def stops_s() -> float:
         """Seconds from the lock to the last octet."""
-        gate.kernel("kernel.set_locked([])")
+        gate.kernel(lambda kernel: kernel.set_locked([]))
         download = Download(lab, "child", "https://video.test/big", address, trust)
         try:
             download.wait_for(1 << 20, WAIT_S)
-            gate.kernel(f"kernel.set_locked([net('{child}')])")
+            gate.kernel(lambda kernel: kernel.set_locked([ip_network(child)]))
             returned = time.time()
 
             return download.wait_for_stop(0.5, WAIT_S) - returned

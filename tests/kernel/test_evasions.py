@@ -10,8 +10,10 @@ import pytest
 from support.evasion.campaign import NAMES, Campaign, Field
 from support.evasion.rows import FAMILIES
 from support.evasion.segments import Row
-from support.gate.program import PYTHON
+from support.gate.program import in_kernel
 
+from filterd.kernel.firewall import Kernel
+from filterd.kernel.ruleset import Rules
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
 
@@ -64,19 +66,15 @@ def test_curl_goes_on_over_tcp_where_quic_is_refused(  # E57
 ) -> None:
     if "HTTP3" not in lab.run("child", ["curl", "--version"]).stdout:
         pytest.skip("curl here does not speak HTTP/3")
-    rules = "from filterd.kernel.firewall import Kernel; from filterd.kernel.ruleset import Rules; kernel = Kernel(); "
     address = lab.addresses.web4
     argv = ["curl", "-s", "-o", "/dev/null", "-m", "5", "--noproxy", "*", "--cacert", str(internet.authority)]
     argv += ["-w", "%{http_code} %{http_version}", "--connect-to", f"::{address}:", "https://www.allowed.test/"]
 
-    def apply(call: str) -> None:
-        assert lab.run("gateway", [*PYTHON, "-c", f"{rules}kernel.{call}"]).returncode == 0
-
     # The recorder still times out what the rows before have left half open: its first answers may be late.
     assert "200 3" in (lab.run("child", [*argv, "--http3-only"]).stdout for _ in range(6))
-    apply("apply(Rules(refused_udp=(443,)))")
+    in_kernel(lab, lambda kernel: kernel.apply(Rules(refused_udp=(443,))))
     try:
         assert lab.run("child", [*argv, "--http3"]).stdout.startswith("200 1")
         assert lab.run("child", [*argv, "--http3-only"]).stdout.startswith("000")
     finally:
-        apply("remove()")
+        in_kernel(lab, Kernel.remove)

@@ -5,13 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from support.gate.program import KERNEL, PYTHON, ROOT, Gate, connections_of_server, https, quickest
+from support.gate.program import PYTHON, ROOT, Gate, connections_of_server, https, in_kernel, quickest
 
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from filterd.kernel.firewall import Kernel
 from filterd.kernel.queue_drops import QUEUES
+from filterd.kernel.ruleset import Rules, ruleset
 from filterd.lab.clients import Download, fetch
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
@@ -195,10 +198,10 @@ def test_what_overruns_the_queue_of_an_open_gate_passes_and_is_counted(
     with hung(gate, lab, family):
         assert https(lab, internet, "www.blocked.test", family).code == 200
 
-    n_unjudged = int(gate.kernel("kernel.n_unjudged()").stdout)
-    assert n_unjudged > 0
+    n_unjudged = gate.kernel(Kernel.n_unjudged)
+    assert n_unjudged
     assert https(lab, internet, "www.blocked.test", family).was_reset
-    assert int(gate.kernel("kernel.n_unjudged()").stdout) == n_unjudged
+    assert gate.kernel(Kernel.n_unjudged) == n_unjudged
     assert gate.counted("gate_queue_overrun") == 0
 
 
@@ -215,8 +218,8 @@ def test_what_overruns_the_queue_of_a_closed_gate_is_dropped_counted_and_sent_ag
     waiting.wait_for(1, WAIT_S)
     waiting.stop()
     assert https(lab, internet, "www.blocked.test", family).was_reset
-    n_unjudged = int(gate.kernel("kernel.n_unjudged()").stdout)
-    assert n_unjudged > 0
+    n_unjudged = gate.kernel(Kernel.n_unjudged)
+    assert n_unjudged
     wait_until(lambda: gate.counted("gate_queue_overrun") >= n_unjudged, "the count of what was dropped")
     assert gate.counted("gate_queue_overrun") == n_unjudged
 
@@ -237,7 +240,8 @@ def test_a_lock_stops_a_running_download_and_no_other(
 ) -> None:
     trust = ["--cacert", str(internet.authority)]
     address = getattr(lab.addresses, family)
-    prefix = f"net('{getattr(lab.addresses, family.replace('web', 'child'))}/{length}', strict=False)"
+    child = getattr(lab.addresses, family.replace("web", "child"))
+    locked = [ip_network(f"{child}/{length}", strict=False)]
 
     def stops_s() -> float:
         """Seconds from the lock to the last octet."""
@@ -246,14 +250,14 @@ def test_a_lock_stops_a_running_download_and_no_other(
         try:
             child.wait_for(1 << 20, WAIT_S)
             adult.wait_for(1 << 20, WAIT_S)
-            gate.kernel(f"kernel.set_locked([{prefix}])")
+            gate.kernel(lambda kernel: kernel.set_locked(locked))
             returned = time.time()
 
             child.wait_for_stop(0.3, WAIT_S)
             adult.wait_for(1 << 20, WAIT_S)
-            assert int(gate.kernel(f"kernel.cut([{prefix}])").stdout) >= 1
+            assert gate.kernel(lambda kernel: kernel.cut(locked)) >= 1
             assert https(lab, internet, "allowed.test", family).code == 0
-            gate.kernel("kernel.set_locked([])")
+            gate.kernel(lambda kernel: kernel.set_locked([]))
             assert https(lab, internet, "allowed.test", family).code == 200
             return child.last_octet_at() - returned
         finally:
@@ -284,14 +288,14 @@ def test_a_full_table_of_connections_lets_nothing_pass_unjudged_and_is_over_when
 
 
 def test_while_the_rules_are_replaced_nothing_passes_unjudged(gate: Gate, lab: Lab, internet: Internet) -> None:
-    rules = "Rules(ports=(80, 443), http_ports=(80,), n_queues=1)"
+    rules = Rules(ports=(80, 443), http_ports=(80,), n_queues=1)
     # all of apply() but its end: the table is new, and the queue's rule not yet in it
-    gate.kernel(f"__import__('subprocess').run(['nft', '-f', '-'], input=ruleset({rules}), text=True, check=True)")
+    assert lab.run("gateway", ["nft", "-f", "-"], ruleset(rules)).returncode == 0
     assert https(lab, internet, "www.blocked.test", "web4", "-m", "1").exit_code == 28
     assert https(lab, internet, "allowed.test", "web4", "-m", "1").exit_code == 28
     assert https(lab, internet, "allowed.test", "web6", "-m", "1").exit_code == 28
 
-    gate.kernel(f"kernel.apply({rules})")
+    gate.kernel(lambda kernel: kernel.apply(rules))
 
     assert https(lab, internet, "www.blocked.test", "web4").was_reset
     assert https(lab, internet, "allowed.test", "web6").code == 200
@@ -393,7 +397,7 @@ except OSError:
 
 
 @contextmanager
-def udp_to(lab: Lab, node: str, host: str, port: int, rules: str) -> Iterator[Callable[..., str]]:
+def udp_to(lab: Lab, node: str, host: str, port: int, rules: Rules) -> Iterator[Callable[..., str]]:
     """`node` answers UDP at `host` while the gateway has `rules`: gives ask(from, address, …), the answer.
 
     octets   of the question;  patience_s: after which there is none, as a busy machine may answer late"""
@@ -405,31 +409,30 @@ def udp_to(lab: Lab, node: str, host: str, port: int, rules: str) -> Iterator[Ca
     answering = lab.popen(node, [sys.executable, "-c", ANSWERING, host, str(port)])
     try:
         wait_until(lambda: ask(node, "::1" if host == "::" else host) == "here", "the one who answers")
-        put = lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}kernel.apply({rules})"])
-        assert put.returncode == 0, put.stderr
+        in_kernel(lab, lambda kernel: kernel.apply(rules))
         yield ask
     finally:
         lab.stop(answering)
-        lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}kernel.remove()"])
+        in_kernel(lab, Kernel.remove)
 
 
 @pytest.mark.parametrize("server", FAMILIES)
 def test_quic_is_refused_at_once_where_the_operator_says_so(lab: Lab, server: str) -> None:
     address = getattr(lab.addresses, server)
 
-    with udp_to(lab, "internet", address, 443, "Rules()") as ask:
+    with udp_to(lab, "internet", address, 443, Rules()) as ask:
         assert ask("child", address) == "here"
-    with udp_to(lab, "internet", address, 443, "Rules(refused_udp=(443,))") as ask:
+    with udp_to(lab, "internet", address, 443, Rules(refused_udp=(443,))) as ask:
         assert ask("child", address) == "refused"
         assert ask("child", address, 100, SILENCE_S) == "nothing"  # an error would be longer
 
 
 @pytest.mark.parametrize("server", ["foreign4", "foreign6"])
 def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: Lab, server: str) -> None:
-    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
+    prefixes = ip_network(lab.addresses.child4), ip_network(lab.addresses.child6)
     address = getattr(lab.addresses, server)
 
-    with udp_to(lab, "gateway", "::", 53, f"Rules(dns_port=53, subscribers=({prefixes}))") as ask:
+    with udp_to(lab, "gateway", "::", 53, Rules(dns_port=53, subscribers=prefixes)) as ask:
         assert ask("child", address) == "here"
         assert ask("adult", address, patience_s=SILENCE_S) != "here"
 
@@ -438,8 +441,8 @@ def test_only_subscribers_questions_to_other_resolvers_come_to_the_gateway(lab: 
 def test_questions_to_the_gateway_are_answered_untracked_and_redirected_ones_still_come_home(
     lab: Lab, family: str
 ) -> None:
-    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
-    rules = f"Rules(dns_port=5300, untracked=(53,), subscribers=({prefixes}))"
+    prefixes = ip_network(lab.addresses.child4), ip_network(lab.addresses.child6)
+    rules = Rules(dns_port=5300, untracked=(53,), subscribers=prefixes)
     own, foreign = (getattr(lab.addresses, f"{place}{family}") for place in ("gateway", "foreign"))
     redirected = lab.popen("gateway", [sys.executable, "-c", ANSWERING, "::", "5300"])
     try:
@@ -465,9 +468,9 @@ def tracked(lab: Lab) -> str:
 def test_subscribers_reach_no_other_resolver_over_quic_where_the_operator_says_so(
     lab: Lab, server: str, port: int
 ) -> None:
-    prefixes = f"net({lab.addresses.child4!r}), net({lab.addresses.child6!r})"
+    prefixes = ip_network(lab.addresses.child4), ip_network(lab.addresses.child6)
     address = getattr(lab.addresses, server)
 
-    with udp_to(lab, "internet", address, port, f"Rules(is_dot_refused=True, subscribers=({prefixes}))") as ask:
+    with udp_to(lab, "internet", address, port, Rules(is_dot_refused=True, subscribers=prefixes)) as ask:
         assert ask("child", address) == ("here" if port != 853 else "refused")
         assert ask("adult", address) == "here"

@@ -6,6 +6,8 @@ victim are neighbours.
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from support.gate.forgery import (
 )
 from support.gate.program import Gate
 
+from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
@@ -32,6 +35,11 @@ from filterd.lab.topology import Lab
 pytestmark = pytest.mark.kernel
 
 FAMILIES = pytest.mark.parametrize("family", VICTIM)
+RULES = Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1)
+REFUSALS = {
+    "a block of QUIC": replace(RULES, is_quic_rejected=True),
+    "all of QUIC": replace(RULES, refused_udp=(443,)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +102,13 @@ def test_a_listed_name_over_quic_brings_no_more_than_was_sent_and_is_recorded_of
 
 @FAMILIES
 @pytest.mark.parametrize("octets", REFUSED_OCTETS, ids=lambda n: f"{n} octets")
-@pytest.mark.parametrize("rules", ["is_quic_rejected=True", "refused_udp=(443,)"])
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
 def test_a_datagram_that_is_refused_brings_no_more_than_was_sent(
-    neighbours: Lab, tmp_path: Path, family: str, octets: int, rules: str
+    neighbours: Lab, tmp_path: Path, family: str, octets: int, refusal: Rules
 ) -> None:
     gate = Gate(neighbours, tmp_path / "gate")
     try:
-        gate.kernel(f"kernel.apply(Rules(ports=(80, 443), http_ports=(80,), quic_ports=(443,), n_queues=1, {rules}))")
+        gate.kernel(lambda kernel: kernel.apply(refusal))
 
         sent, received = forge(neighbours, family, over_quic(neighbours, family, octets))
 
@@ -115,7 +123,7 @@ def test_a_locked_neighbour_s_forged_datagrams_bring_no_more_than_was_sent(
 ) -> None:
     gate = Gate(neighbours, tmp_path / "gate")
     try:
-        gate.kernel(f"kernel.set_locked([net('{VICTIM[family]}')])")
+        gate.kernel(lambda kernel: kernel.set_locked([ip_network(VICTIM[family])]))
 
         sent, received = forge(
             neighbours, family, [udp(ends(neighbours, family, 44000 + n, 9999), b"x") for n in range(5)]

@@ -390,3 +390,32 @@ def test_the_end_of_a_grant_over_soft_hours_is_cut_by_the_clock_twice_and_withou
     assert play(place, engine, work) == [0, 1, 2, 2]
     assert wants[0].is_wanted(connection("film.test", "video"))
     assert not wants[0].is_wanted(connection("chat.test", "messaging"))
+
+
+def test_a_cut_by_the_clock_that_the_kernel_refuses_is_made_by_the_next_look_that_it_does_not(
+    place: Path, engine: Engine, wants: Wants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Cut:
+        raise RuntimeError("conntrack: no")
+
+    async def work(control: Control) -> list[int]:
+        await control.locks.refresh()  # what began while control was down
+        put(engine, schedule=ALWAYS)
+        grant(engine, 3600)
+        await control.locks.policy_changed()
+        await control.locks.refresh()
+        wants.clear()
+        found = []
+        for ahead_s in (3600, 3602):
+            set_clock_ahead(monkeypatch, ahead_s)
+            with monkeypatch.context() as refusing:
+                refusing.setattr(LockKeeper, "end_connections", refuse)
+                with pytest.raises(RuntimeError, match="conntrack: no"):
+                    await control.locks.refresh()
+            assert control.locks.is_due_earlier
+        for _ in range(2):
+            await control.locks.refresh()
+            found.append(len(wants))
+        return found
+
+    assert play(place, engine, work) == [1, 1]

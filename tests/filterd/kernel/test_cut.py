@@ -4,7 +4,7 @@ import re
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,27 @@ def test_a_connection_that_goes_while_it_is_ended_is_no_fault(
 
 def test_clients_of_ended_datagrams_cannot_go_on_from_another_port(there: Callable[..., Any]) -> None:
     assert there(ends, CutSelector(labelled)) == set(PAIRS)
+
+
+def test_moves_are_refused_before_a_client_can_notice_that_it_is_cut(there: Callable[..., Any]) -> None:
+    def while_moves_are_refused() -> list[dict[str, int]]:
+        found = list[dict[str, int]]()
+        end_connections(CutSelector(labelled), SHIFT, lambda _: found.append(marks()))
+        return found
+
+    assert there(while_moves_are_refused)[0] == dict.fromkeys([*(source for source, _ in PAIRS), OTHER[0]], 0x5A0101FF)
+
+
+def test_what_is_wanted_is_blocked_where_the_kernel_refuses_no_moves(there: Callable[..., Any]) -> None:
+    def refuse(_: Sequence[tuple[str, str]]) -> None:
+        raise RuntimeError("nft: no")
+
+    def end_all() -> dict[str, int]:
+        with pytest.raises(RuntimeError, match="nft: no"):
+            end_connections(CutSelector(labelled), SHIFT, refuse)
+        return marks()
+
+    assert there(end_all) == {source: 0x5A0102FF for source, _ in PAIRS} | {OTHER[0]: 0x5A0101FF}
 
 
 def test_moves_are_refused_in_both_directions_and_are_bounded() -> None:

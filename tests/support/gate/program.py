@@ -1,14 +1,17 @@
 """A gate that runs in the lab's gateway, as a process of its own: tests/support/gate/gateway.py."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
+from pyroute2 import netns
 
 from fastpath.report.counters import read_counters
+from filterd.kernel.firewall import Kernel
 from filterd.lab.clients import CurlResponse, fetch
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import Running, wait_until
@@ -19,10 +22,7 @@ ROOT = Path(__file__).parents[3]
 START_S = 60.0  # of a busy machine
 TRIES = 5  # on a machine that others use, one alone may wait for the processor for a second
 PYTHON = ["env", f"PYTHONPATH={ROOT}:{ROOT / 'tests'}", sys.executable]
-KERNEL = (
-    "from filterd.kernel.firewall import *; from filterd.kernel.ruleset import *; "
-    "from ipaddress import ip_network as net; kernel = Kernel(); "
-)
+T = TypeVar("T")
 
 
 class Gate:
@@ -44,13 +44,13 @@ class Gate:
     def counted(self, name: str) -> int:
         return read_counters(self.folder / "counters")[name]
 
-    def kernel(self, call: str) -> subprocess.CompletedProcess[str]:
+    def kernel(self, call: Callable[[Kernel], T]) -> T:
         """in_kernel(), in this gate's lab"""
         return in_kernel(self.lab, call)
 
     def stop(self) -> None:
         self.lab.stop(self.program)
-        self.kernel("kernel.remove()")
+        self.kernel(Kernel.remove)
 
 
 @contextmanager
@@ -67,14 +67,22 @@ def whole_filterd(lab: Lab, folder: Path, n_gates: int, **policies: str) -> Iter
         yield running
     finally:
         running.stop()
-        in_kernel(lab, "kernel.remove()")  # what a closed policy leaves would close the lab to the next test
+        in_kernel(lab, Kernel.remove)  # what a closed policy leaves would close the lab to the next test
 
 
-def in_kernel(lab: Lab, call: str) -> subprocess.CompletedProcess[str]:
-    """Run one line of Python with `kernel` and `net` in the gateway."""
-    done = lab.run("gateway", [*PYTHON, "-c", f"{KERNEL}print({call})"], timeout_s=2 * START_S)
-    assert done.returncode == 0, done.stderr
-    return done
+def in_kernel(lab: Lab, call: Callable[[Kernel], T]) -> T:
+    """What `call` returns of the gateway's kernel.   A thread of this process enters the gateway: no program starts."""
+
+    def enter() -> T:
+        netns.setns(lab.namespace("gateway"))
+        kernel = Kernel()
+        try:
+            return call(kernel)
+        finally:
+            kernel.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(enter).result()
 
 
 def https(lab: Lab, internet: Internet, name: str, family: str, *options: str) -> CurlResponse:
