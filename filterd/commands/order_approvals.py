@@ -60,7 +60,7 @@ def add_approve(verbs: Any) -> None:
 
 def run_approve(args: argparse.Namespace) -> int:
     from filterd.database.access import opened_for_control
-    from mgmt.orders.approvals import ApprovalRefusal
+    from mgmt.staff.approvals.rules import ApprovalRefusal
     from parental.errors import DatabaseFault
     from parental.store.database import writing
 
@@ -93,12 +93,13 @@ def _refuse_where_passkeys_are_demanded(config: Config) -> None:
 
 def _do(conn: "Connection", config: Config, args: argparse.Namespace) -> list["Row[Any]"]:
     from mgmt.ledger.event import account
-    from mgmt.orders.approvals import Person, Proposal, approvals_of, approve, propose
+    from mgmt.orders.approvals import Proposal, approvals_of, approve, propose
+    from mgmt.staff.approvals.rules import Signatory
 
     at = datetime.now(UTC)
     if args.list:
         return list(approvals_of(conn, None if args.ref is None else find_named(conn, args.ref, args.issuer).id))
-    by = Person(args.name, args.group, account().name)
+    by = Signatory(args.name, args.group, account().name)
     if args.number is not None:
         return [approve(conn, args.number, by, at)]
     if args.kind is None or (args.kind not in WHOLE and args.entry is None):
@@ -174,7 +175,7 @@ def _line(row: "Row[Any]") -> str:
 
 def _other_than_order(row: "Row[Any]") -> str:
     if row.settings is not None:
-        from mgmt.orders.held_settings import names_in
+        from mgmt.registers.settings.agreement import names_in
 
         return f"settings {names_in(row)}"
     return f"hold {row.hold}" if row.hold is not None else f"list {row.list} to {row.list_to[:16]}"

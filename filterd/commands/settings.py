@@ -159,7 +159,7 @@ def _list(config: Config, *, is_json: bool) -> int:
     import msgspec
 
     from filterd.config.web_settings import settings_of
-    from mgmt.orders.held_settings import newest_rows
+    from mgmt.registers.settings.agreement import newest_rows
     from mgmt.registers.settings.precedence import desk_over_file, values_of
     from mgmt.registers.settings.store import said_by_desk
 

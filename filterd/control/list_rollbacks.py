@@ -13,18 +13,17 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from filterd.control.context import Context
 from filterd.lists.rails import proof_of
 from filterd.lists.sources import shelf_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.lists.rollbacks import LIVES, digest_of, versions_of
-from mgmt.orders.approvals import OF_LISTS, ROLLBACK, approvals_given, note_given, why_not_agreed
-from mgmt.orders.decisions import end_approval, give_signed
-from mgmt.orders.proof import Proof, why_unproven
-from parental.schema.orders import approvals
+from mgmt.lists.rollbacks import LISTS
+from mgmt.staff.approvals.proof import Proof
+from mgmt.staff.approvals.settlement import end_unsigned, settle_approvals
+from mgmt.staff.approvals.store import has_open
 from parental.store.database import reading, writing
 from rules.lists.versions import rolled_back_once
 
@@ -48,7 +47,7 @@ class ListRollbacks:
     def _agreed(self) -> Sequence[Row[Any]]:
         engine, now_s = self._context.engine, self._context.now_s()
         with reading(engine) as conn:
-            if now_s == UNKNOWN or not has_open(conn):
+            if now_s == UNKNOWN or not has_open(conn, LISTS):
                 return ()
         with writing(engine) as conn:
             return agreed(conn, proof_of(self._context.config), datetime.fromtimestamp(now_s, UTC))
@@ -77,53 +76,12 @@ class ListRollbacks:
         self._context.note_event(event)
 
 
-def has_open(conn: Connection) -> bool:
-    """Whether agreed() may have something to do."""
-    is_open = OF_LISTS, approvals.c.lapsed_ms.is_(None)
-    return bool(conn.execute(select(select(approvals.c.id).where(*is_open).exists())).scalar_one())
-
-
 def agreed(conn: Connection, proof: Proof, at: datetime) -> list[Row[Any]]:
     """The rollbacks that two persons have agreed to, as it proves itself now, by rising number.
 
     What was refused, is not believed or is over is ended.   conn  may write;   proof  that is asked of approvals
     at  by the trusted clock"""
     now_s = int(at.timestamp())
-    new = give_signed(conn, now_s, at, OF_LISTS)
-    found = []
-    for approval in approvals_given(conn, OF_LISTS):
-        fault = _fault_of(approval) or why_unproven(conn, approval, proof)
-        if fault is not None or approval.expires_s <= now_s:
-            end_approval(conn, approval, fault, at)
-            continue
-        if approval.id in new:
-            note_given(conn, approval, at, new[approval.id].actors, **versions_of(approval))
-        found.append(approval)
-    _end_unsigned(conn, now_s, at)
-    return found
-
-
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def _fault_of(approval: Row[Any]) -> str | None:
-    """Why control does not believe an approval of a list; None where it does.   No matter what the row holds, nothing
-    is raised."""
-    try:
-        if approval.kind != ROLLBACK:
-            return "is of a kind that there is not"
-        if not 0 < approval.expires_s - approval.proposed_s <= LIVES.total_seconds():
-            return "is for longer than a day"
-        if why := why_not_agreed(approval):
-            return why
-        words = digest_of(dict(approval._mapping))
-        return None if approval.digest == words else "is of another list, version or words than are here now"
-    except (TypeError, AttributeError, ValueError):
-        return "holds what no approval holds"
-
-
-def _end_unsigned(conn: Connection, now_s: int, at: datetime) -> None:
-    """End the proposals whose day is over before two have signed."""
-    is_over = approvals.c.lapsed_ms.is_(None), approvals.c.approved_s.is_(None), approvals.c.expires_s <= now_s
-    for proposal in conn.execute(select(approvals).where(OF_LISTS, *is_over)).all():
-        end_approval(conn, proposal, None, at)
+    believed = settle_approvals(conn, LISTS, proof, now_s, at).believed
+    end_unsigned(conn, LISTS, now_s, at)
+    return believed

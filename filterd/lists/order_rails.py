@@ -22,7 +22,7 @@ from mgmt.orders.decisions import Ruling, settle
 from mgmt.orders.judge import text_of_network
 from mgmt.orders.live import Live
 from mgmt.orders.model import ADDRESS, SCOPES, URL, URL_PREFIX, is_url
-from mgmt.orders.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from parental.store.database import writing
 from rules.compiler.guards import Rails
 from rules.lists.source import Source

@@ -15,7 +15,7 @@ from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import orders_source
 from filterd.lists.watch import State, state_of, watched_of
 from mgmt.orders.canary.rules import Policy
-from mgmt.orders.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.passkeys import Party
 from rules.names.hosts_of_many import Hosting, read_hosting
 from rules.names.protected import ProtectedNames

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from mgmt.contract.control import Control, ControlFailure, Diff
 from mgmt.lists.rollbacks import Rollback
-from mgmt.orders.approvals import ApprovalRefusal
+from mgmt.staff.approvals.rules import ApprovalRefusal
 
 
 class ListVersion(Struct, kw_only=True):

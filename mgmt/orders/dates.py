@@ -18,11 +18,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select
 from mgmt.contract.fields import unfit
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.events import note_order
-from mgmt.orders.live import MAY_COME, REVISION
+from mgmt.orders.live import MAY_COME
 from mgmt.orders.model import IN_FORCE, Order
 from parental.schema.orders import entries, orders
 from parental.schema.sealed_orders import sealed_messages
-from parental.store.revision import raise_revision
+from parental.store.revision import ORDERS, raise_revision
 
 LATEST = timedelta(days=3653)  # ten years: what is later is a slip of the pen
 EXPIRED_AS_ORDERED = "its last day, as it was ordered, is over"
@@ -89,7 +89,7 @@ def lapse_due(conn: Connection, at: datetime) -> list[int]:
     lapsed = list(conn.execute(chosen.order_by(orders.c.id)).scalars())
     for number in lapsed:
         conn.execute(update(orders).where(orders.c.id == number).values(expired_ms=int(at.timestamp() * 1000)))
-        conn.execute(update(entries).where(entries.c.order == number).values(revision=raise_revision(conn, REVISION)))
+        conn.execute(update(entries).where(entries.c.order == number).values(revision=raise_revision(conn, ORDERS)))
         note_order(conn, number, "expired as ordered", at, CONTROL)
     return lapsed
 

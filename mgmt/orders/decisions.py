@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Row,
     and_,
@@ -35,26 +34,16 @@ from sqlalchemy import (
 from sqlalchemy.types import NullType
 
 from mgmt.ledger.event import CONTROL, Value
-from mgmt.orders.approvals import (
-    EMERGENCY,
-    ENFORCE,
-    HELD,
-    OF_ORDERS,
-    approvals_given,
-    entry_of,
-    fault_of,
-    note_given,
-    waits,
-    why_too_late,
-)
+from mgmt.orders.approvals import EMERGENCY, ENFORCE, HELD
+from mgmt.orders.approvals import ORDERS as OF_ORDERS
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.canary.store import begin, end_due, enter, has_unbegun, rolled_back
 from mgmt.orders.canary.store import has_due as has_due_canary
 from mgmt.orders.coverage.https_pages import changed_pages
 from mgmt.orders.dates import EXPIRED_AS_ORDERED
-from mgmt.orders.events import note_approval, note_order
+from mgmt.orders.events import note_order
 from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
-from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, REVISION, Live, kept_out, orders_revision
+from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, Live, kept_out, orders_revision
 from mgmt.orders.model import (
     ADDRESS,
     BROADER,
@@ -73,14 +62,14 @@ from mgmt.orders.model import (
     URL_PREFIX,
     WITHDRAWN,
 )
-from mgmt.orders.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.orders.shadow import store as shadows
-from mgmt.orders.signatures import refused_ones, signed_by_two
 from mgmt.orders.states import follow
 from mgmt.orders.versions import ReplacedEntry, replaced_entries
+from mgmt.staff.approvals.proof import Proof
+from mgmt.staff.approvals.settlement import has_signed, settle_approvals
 from parental.schema.orders import approvals, entries, entry_parts, orders
 from parental.store.column_types import is_octets
-from parental.store.revision import raise_revision
+from parental.store.revision import ORDERS, raise_revision
 from rules.names.prefixes import wires_of
 
 MISWRITTEN = "is not what its value says"
@@ -187,7 +176,7 @@ def has_due(conn: Connection, since: int, at: datetime, canary: Policy | None = 
     return (
         orders_revision(conn) > since
         or has_due_canary(conn, canary, now_s)
-        or any(not waits(each, now_s) for each in signed_by_two(conn))
+        or has_signed(conn, OF_ORDERS, now_s)
         or any(
             conn.execute(select(which.exists())).scalar_one()
             for which in (select(approvals.c.id).where(is_ending), select(orders.c.id).where(lapses))
@@ -258,35 +247,6 @@ def mark_enforced(conn: Connection, up_to_revision: int, generation: int, at: da
     return n_enforced
 
 
-def give_signed(conn: Connection, now_s: int, at: datetime, of: ColumnElement[bool] = OF_ORDERS) -> dict[int, Signers]:
-    """End the proposals that were refused, and write the second person of each that two have signed and that need not
-    wait.
-
-    Returns who they are, by the number of the proposal; conn  may write"""
-    for proposal in refused_ones(conn, of):
-        end_approval(conn, proposal, "was refused at the desk", at)
-    new = {}
-    for proposal in (each for each in signed_by_two(conn, of) if not waits(each, now_s)):
-        signers = signers_of(conn, proposal, now_s)
-        if isinstance(signers, str):
-            end_approval(conn, proposal, signers, at)
-            continue
-        second = signers.second
-        given = {"approver": second.mail, "approver_group": second.group, "approved_s": now_s}
-        conn.execute(update(approvals).where(approvals.c.id == proposal.id).values(given))
-        new[proposal.id] = signers
-    return new
-
-
-def end_approval(conn: Connection, approval: Row[Any], fault: str | None, at: datetime) -> None:
-    """Control ends it.   fault  why it is not believed; None: it is over"""
-    ms = int(at.timestamp() * 1000)
-    conn.execute(update(approvals).where(approvals.c.id == approval.id).values(lapsed_ms=ms))
-    action = "approval ended" if fault is None else "approval refused"
-    said: dict[str, Value] = {"approval": approval.id} | ({} if fault is None else {"reason": fault})
-    note_approval(conn, approval, action, at, (CONTROL, None), said)
-
-
 # ----------------------------------------------------------------------------------------------------------------------
 
 
@@ -294,24 +254,9 @@ def _look_at_approvals(
     conn: Connection, proof: Proof, now_s: int, at: datetime
 ) -> tuple[dict[tuple[int, int | None, str], Row[Any]], list[int], set[int]]:
     """(what is believed, by order, entry and kind; the numbers of those that ended just now; the orders of all)."""
-    waiting = [*refused_ones(conn), *signed_by_two(conn)]
-    new = give_signed(conn, now_s, at)
-    believed, ended = {}, []
-    given = approvals_given(conn)
-    for approval in given:
-        order = conn.execute(select(orders).where(orders.c.id == approval.order)).one_or_none()
-        entry = entry_of(conn, approval.order, approval.number)
-        fault = fault_of(approval, order, entry) or why_unproven(conn, approval, proof)
-        if fault is None and approval.id in new:
-            fault = why_too_late(conn, approval, order, now_s)
-        if fault is None and (approval.expires_s is None or approval.expires_s > now_s):
-            believed[approval.order, approval.number, approval.kind] = approval
-            if approval.id in new:
-                note_given(conn, approval, at, new[approval.id].actors)
-            continue
-        ended.append(approval.id)
-        end_approval(conn, approval, fault, at)
-    return believed, ended, {each.order for each in (*waiting, *given)}
+    found = settle_approvals(conn, OF_ORDERS, proof, now_s, at)
+    believed = {(each.order, each.number, each.kind): each for each in found.believed}
+    return believed, found.ended, {each.order for each in found.seen}
 
 
 def _candidates(
@@ -488,7 +433,7 @@ def _put_parts(conn: Connection, row: Any, *, is_host: bool) -> None:
 def _write(conn: Connection, rulings: Sequence[Ruling], at: datetime) -> None:
     if not rulings:
         return
-    revision = raise_revision(conn, REVISION)
+    revision = raise_revision(conn, ORDERS)
     which = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
     said: dict[str, Any] = {name: bindparam(f"its_{name}") for name in ("status", "reason", "approval")}
     conn.execute(
@@ -508,7 +453,7 @@ def _look_at_pages(conn: Connection, numbers: Iterable[object], *, asks_again: b
     changed = changed_pages(conn, numbers)
     if not changed:
         return
-    said: dict[str, Any] = {"revision": raise_revision(conn, REVISION)} if asks_again else {}
+    said: dict[str, Any] = {"revision": raise_revision(conn, ORDERS)} if asks_again else {}
     which = and_(entries.c.order == bindparam("of"), entries.c.number == bindparam("at"))
     conn.execute(
         update(entries).where(which).values(status=bindparam("its_status"), **said),

@@ -28,9 +28,8 @@ from mgmt.orders.model import (
 from parental.schema.canaries import order_canaries, order_shadows
 from parental.schema.orders import approvals, entries, entry_parts
 from parental.store.column_types import is_octets
-from parental.store.revision import current_revision
+from parental.store.revision import ORDERS, current_revision
 
-REVISION = "orders"
 BY_CONTROL = "control: "  # begins the reason of an entry that control's rails have refused, after it was pushed
 # What may be in force, or come to be: held and refused entries would come back with a change of the rails.
 IS_REFUSED_BY_CONTROL = and_(
@@ -99,7 +98,7 @@ def names_changed_since(conn: Connection, revision: int) -> list[bytes]:
 
 def orders_revision(conn: Connection) -> int:
     """The number of the last change of any order."""
-    return current_revision(conn, REVISION)
+    return current_revision(conn, ORDERS)
 
 
 _IS_RULE = or_(entries.c.mode.is_(None), entries.c.mode != ADDRESS)

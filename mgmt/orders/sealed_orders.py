@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from mgmt.ledger.event import CONTROL, Value
-from mgmt.orders.approvals import SEALED, approvals_given, fault_of
+from mgmt.orders.approvals import ORDERS, SEALED
 from mgmt.orders.events import note_order
-from mgmt.orders.proof import Proof, why_unproven
 from mgmt.orders.sealed_messages import StoredMessage, is_as_stored, messages, readings
 from mgmt.orders.states import State, come_to, state_by, steps_of
+from mgmt.staff.approvals.proof import Proof, why_unproven
+from mgmt.staff.approvals.store import approvals_given
 from parental.schema.orders import orders
 from parental.schema.sealed_orders import sealed_messages
 
@@ -31,13 +32,13 @@ def in_force(conn: Connection, proof: Proof) -> list[StoredMessage]:
 
     proof  that is asked of approvals"""
     readable = {order for order, reading in readings(conn).items() if reading.fault is None}
-    agreed = {row.order: row for row in approvals_given(conn) if row.kind == SEALED}
+    agreed = {row.order: row for row in approvals_given(conn, ORDERS) if row.kind == SEALED}
     return [
         each
         for each in messages(conn)
         if each.order.id in readable & agreed.keys()
         and is_as_stored(each)
-        and fault_of(agreed[each.order.id], each.order, None) is None
+        and ORDERS.fault_of(conn, agreed[each.order.id]) is None
         and why_unproven(conn, agreed[each.order.id], proof) is None
     ]
 

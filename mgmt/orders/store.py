@@ -24,7 +24,7 @@ from mgmt.orders.deadlines.rules import NO_REVIEW, Rules
 from mgmt.orders.events import note_order
 from mgmt.orders.letter_file import files_of
 from mgmt.orders.letters import Letter, letter_counts, letters_of
-from mgmt.orders.live import MAY_COME, REVISION
+from mgmt.orders.live import MAY_COME
 from mgmt.orders.model import (
     DUPLICATE,
     ENFORCED,
@@ -53,7 +53,7 @@ from mgmt.orders.states import Step, steps_of
 from mgmt.orders.versions import earlier, next_version
 from parental.schema.orders import approvals, entries, orders
 from parental.store.column_types import is_octets
-from parental.store.revision import raise_revision
+from parental.store.revision import ORDERS, raise_revision
 
 # States of orders, in addition to statuses.
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"
@@ -84,7 +84,7 @@ def put_order(
 
     corrected  the order that it replaces, of mgmt.orders.versions.correctable();   rules  of its dates
     Raises sqlalchemy's IntegrityError where issuer and ref, or the next version, are taken."""
-    revision = raise_revision(conn, REVISION)
+    revision = raise_revision(conn, ORDERS)
     review_s, expires_s = moments_of(order, at, rules.zone, rules.review_days)
     stored = conn.execute(
         insert(orders).values(
@@ -217,7 +217,7 @@ def withdraw_order(conn: Connection, order: int, reason: str, at: datetime, by: 
         count = _ask_back(conn, entries.c.order == each, reason, at)
         # The others as well: of them, too, the issuer is answered again.
         its = and_(entries.c.order == each, entries.c.withdrawn_ms.is_(None))
-        conn.execute(update(entries).where(its).values(revision=raise_revision(conn, REVISION)))
+        conn.execute(update(entries).where(its).values(revision=raise_revision(conn, ORDERS)))
         note_order(conn, each, "withdrawn", at, by, entries=count, reason=reason)
         total += count
     return total
@@ -468,7 +468,7 @@ def _pushed(order: Order, rows: Sequence[dict[str, Any]]) -> dict[str, Value]:
 
 
 def _ask_back(conn: Connection, which: Any, reason: str, at: datetime) -> int:
-    revision = raise_revision(conn, REVISION)
+    revision = raise_revision(conn, ORDERS)
     asked = update(entries).where(which, MAY_COME, entries.c.withdrawn_ms.is_(None))
     return conn.execute(asked.values(withdrawn_ms=_ms(at), withdrawal_reason=reason, revision=revision)).rowcount
 

@@ -167,7 +167,7 @@ approvals = Table(
     Column("list_from", String),  # the version that is good when it is proposed: SHA-256, in hex
     Column("list_to", String),  # the one that shall be
     Column("hold", Number, ForeignKey("legal_holds.id")),  # that begins, or is released before its end
-    Column("settings", Text),  # of pages, before and after: JSON, see mgmt.orders.held_settings
+    Column("settings", Text),  # of pages, before and after: JSON, see mgmt.registers.settings.agreement
     CheckConstraint("approver <> proposer", name="approvals_by_two_persons"),
     CheckConstraint("approver_group <> proposer_group", name="approvals_by_two_groups"),
     CheckConstraint(

@@ -1,7 +1,7 @@
 """What the desk says of the pages.
 
     desk_settings   a row for each change of a setting, as JSON; the newest of a name counts; of a name that two persons
-                    change, the newest that has their approval (mgmt.orders.held_settings)
+                    change, the newest that has their approval (mgmt.registers.settings.agreement)
 
 Invariants: rows are added and never changed; a value that is absent is the configuration's again.
 """

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from parental.schema.lines import revision_times, revisions
 
 REVISION = "parental"
+ORDERS = "orders"  # and all that two persons agree to: control looks when it rises
 LOST_NAMES = "lost names"  # how often names of lines were taken away, also with their line
 
 

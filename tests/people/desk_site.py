@@ -18,11 +18,11 @@ from filterd.control.list_rollbacks import agreed
 from filterd.control.records.legal_holds import Moment, look
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.confirmation.replies import confirm, due
-from mgmt.orders.proof import Proof
 from mgmt.records.block_ledger import BlockRecord, append_blocks
 from mgmt.records.holds.scope import Scope
 from mgmt.records.wrong_blocks import report_mistake
 from mgmt.registers.settings.page_settings import Settings
+from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
 from mgmt.web.app import create_app

@@ -14,13 +14,15 @@ import msgspec
 
 from filterd.config.desk_file import write_desk
 from filterd.control.context import Context
-from filterd.control.pages.agreed_settings import has_open, look
+from filterd.control.pages.agreed_settings import look
 from filterd.lists.rails import proof_of
 from filterd.process.worker_clients import configure_all, workers_of
 from mgmt.contract.control import SettingsReceipt
 from mgmt.ledger.trusted_clock import UNKNOWN
+from mgmt.registers.settings.proposals import PAGES
 from mgmt.registers.settings.shapes import DeskSettings
 from mgmt.registers.settings.store import newest_number, said_by_desk
+from mgmt.staff.approvals.store import has_open
 from parental.store.database import reading, writing
 
 GATE = "gate"  # the role whose workers show pages
@@ -58,7 +60,7 @@ class PageSettings:
         """Put in force what two persons have signed; where the time is not known, later."""
         engine, now_s = self._context.engine, self._context.now_s()
         with reading(engine) as conn:
-            if now_s == UNKNOWN or not has_open(conn):
+            if now_s == UNKNOWN or not has_open(conn, PAGES):
                 return
         with writing(engine) as conn:
             look(conn, proof_of(self._context.config), now_s, datetime.fromtimestamp(now_s, UTC))

@@ -12,16 +12,16 @@ import logging
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from mgmt.ledger.event import CONTROL, Actor
-from mgmt.orders.approvals import DESK, LEGAL_HOLD, OF_HOLDS, RELEASE, approvals_given, note_given, why_not_agreed
-from mgmt.orders.decisions import end_approval, give_signed
-from mgmt.orders.events import note_approval
-from mgmt.orders.proof import Proof, signers_of, why_unproven
 from mgmt.records import block_ledger
-from mgmt.records.holds.proposals import LONGEST, SIGNED_WITHIN, digest_of, noted_of, of_approvals
+from mgmt.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, noted_of, of_approvals
 from mgmt.records.holds.scope import Scope, scope_of
+from mgmt.staff.approvals.proof import Proof, signers_of, why_unproven
+from mgmt.staff.approvals.rules import is_over
+from mgmt.staff.approvals.settlement import end_approval, give_signed
+from mgmt.staff.approvals.store import approvals_given, note_approval, note_given
 from parental.schema.orders import approvals
 from parental.schema.records import legal_holds
 
@@ -49,28 +49,23 @@ def look(conn: Connection, proof: Proof, moment: Moment) -> Holds:
     """Begin what two persons have agreed to, end what is over, and say what is in force.   conn  may write"""
     at, faults = moment.at, list[str]()
     now_s = int(at.timestamp() if moment.known_s is None else moment.known_s)
-    give_signed(conn, now_s, at, OF_HOLDS)
-    for approval in approvals_given(conn, OF_HOLDS):
+    give_signed(conn, HOLDS, now_s, at)
+    for approval in approvals_given(conn, HOLDS):
         hold = conn.execute(select(legal_holds).where(legal_holds.c.id == approval.hold)).one_or_none()
         has_begun = hold is not None and hold.begun_ms is not None and approval.kind == LEGAL_HOLD
-        fault = _fault_of(approval, hold) or (None if has_begun else why_unproven(conn, approval, proof))
+        fault = HOLDS.fault_of(conn, approval) or (None if has_begun else why_unproven(conn, approval, proof))
         if approval.kind == LEGAL_HOLD and approval.id != _first_of(conn, approval.hold):
-            end_approval(conn, approval, "is of a hold that has another approval", at)
+            end_approval(conn, HOLDS, approval, "is of a hold that has another approval", at)
         elif has_begun:
             faults += [] if fault is None else [f"hold {approval.hold}: {fault}; what its row names stays; release it"]
         elif fault is not None:
-            end_approval(conn, approval, fault, at)
+            end_approval(conn, HOLDS, approval, fault, at)
         elif approval.kind == RELEASE:
             _release(conn, approval, at)
-        elif not _is_over(approval, moment):
+        elif moment.known_s is None or not is_over(approval, moment.known_s):
             _begin(conn, approval, hold, moment)
     _end_over(conn, moment)
     return Holds(in_force(conn), faults)
-
-
-def has_open(conn: Connection) -> bool:
-    """Whether look() may have something to do."""
-    return bool(conn.execute(select(exists().where(OF_HOLDS, approvals.c.lapsed_ms.is_(None)))).scalar_one())
 
 
 def in_force(conn: Connection) -> list[Scope]:
@@ -86,25 +81,6 @@ def rows_in_force(conn: Connection) -> list[Row[Any]]:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-
-
-def _fault_of(approval: Row[Any], hold: Row[Any] | None) -> str | None:
-    """Why control does not believe an approval of a hold; None where it does.   No matter what the rows hold, nothing
-    is raised."""
-    try:
-        if hold is None or approval.kind not in (LEGAL_HOLD, RELEASE):
-            return "is of a hold, or a kind, that there is not"
-        if approval.way != DESK:
-            return "is not signed at a desk"
-        longest = LONGEST if approval.kind == LEGAL_HOLD else SIGNED_WITHIN
-        if not 0 < approval.expires_s - approval.proposed_s <= longest.total_seconds():
-            return f"is for longer than {longest.days} days"
-        if why := why_not_agreed(approval):
-            return why
-        words = digest_of(dict(approval._mapping), scope_of(hold))
-        return None if approval.digest == words else "is of other records or words than are here now"
-    except (TypeError, AttributeError, ValueError):
-        return "holds what no approval holds"
 
 
 def _first_of(conn: Connection, hold: int) -> int | None:
@@ -123,22 +99,22 @@ def _begin(conn: Connection, approval: Row[Any], hold: Row[Any] | None, moment: 
     begun = {"begun_ms": int(at.timestamp() * 1000), "gone_before_s": gone_before_s}
     conn.execute(update(legal_holds).where(legal_holds.c.id == hold.id).values(begun))
     by = _signers(conn, approval)
-    note_given(conn, approval, at, by)
-    said = {"approval": approval.id, **noted_of(approval, scope), "gone_before": gone_before_s}
-    note_approval(conn, approval, "legal hold begun", at, (CONTROL, None), said)
+    note_given(conn, HOLDS, approval, at, by)
+    said = {"approval": approval.id, **noted_of(dict(approval._mapping), scope), "gone_before": gone_before_s}
+    note_approval(conn, HOLDS, approval, "legal hold begun", at, (CONTROL, None), said)
     log.warning("hold %d: begun: %s", hold.id, approval.reference)
 
 
 def _release(conn: Connection, release: Row[Any], at: datetime) -> None:
     """End the hold that two persons release; what is not in force any more is released already."""
-    note_given(conn, release, at, _signers(conn, release))
+    note_given(conn, HOLDS, release, at, _signers(conn, release))
     chosen = select(approvals).where(approvals.c.hold == release.hold, approvals.c.kind == LEGAL_HOLD)
     for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None))).all():
-        end_approval(conn, approval, None, at)
+        end_approval(conn, HOLDS, approval, None, at)
         said = {"approval": approval.id, "by_approval": release.id}
-        note_approval(conn, approval, "legal hold released", at, (CONTROL, None), said)
+        note_approval(conn, HOLDS, approval, "legal hold released", at, (CONTROL, None), said)
         log.warning("hold %d: released: %s", release.hold, release.reference)
-    end_approval(conn, release, None, at)
+    end_approval(conn, HOLDS, release, None, at)
 
 
 def _end_over(conn: Connection, moment: Moment) -> None:
@@ -152,14 +128,12 @@ def _end_over(conn: Connection, moment: Moment) -> None:
     chosen = select(approvals, legal_holds.c.begun_ms).join(legal_holds, approvals.c.hold == legal_holds.c.id)
     for approval in conn.execute(chosen.where(approvals.c.lapsed_ms.is_(None), or_(late, over))).all():
         has_begun = approval.kind == LEGAL_HOLD and approval.begun_ms is not None
-        end_approval(conn, approval, None if has_begun else "was not agreed to in time", moment.at)
+        end_approval(conn, HOLDS, approval, None if has_begun else "was not agreed to in time", moment.at)
         if has_begun:
-            note_approval(conn, approval, "legal hold lapsed", moment.at, (CONTROL, None), {"approval": approval.id})
+            note_approval(
+                conn, HOLDS, approval, "legal hold lapsed", moment.at, (CONTROL, None), {"approval": approval.id}
+            )
             log.warning("hold %s: its end has come: its records go at their age", approval.hold)
-
-
-def _is_over(approval: Row[Any], moment: Moment) -> bool:
-    return moment.known_s is not None and approval.expires_s <= moment.known_s
 
 
 def _signers(conn: Connection, approval: Row[Any]) -> tuple[Actor, Actor]:

@@ -16,12 +16,14 @@ from sqlalchemy import Engine
 from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.retention import Due, forget_due
 from filterd.control.context import Context, guarded
-from filterd.control.records.legal_holds import Holds, Moment, has_open, look
+from filterd.control.records.legal_holds import Holds, Moment, look
 from filterd.lists.rails import proof_of
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
 from mgmt.records.block_archive import ArchiveFailure
 from mgmt.records.block_ledger import note_gone
+from mgmt.records.holds.proposals import HOLDS
+from mgmt.staff.approvals.store import has_open
 from parental.store.database import reading, writing
 
 LOOK_S = 20.0  # between two looks at legal holds
@@ -54,7 +56,7 @@ class Retention:
     def look(self) -> None:
         """Begin and end legal holds.   Raises ValueError for holds that are not as they were signed"""
         with reading(self._context.engine) as conn:
-            if not has_open(conn):
+            if not has_open(conn, HOLDS):
                 return
         if faults := self._holds().faults:
             raise ValueError("; ".join(faults))

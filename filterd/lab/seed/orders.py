@@ -21,9 +21,10 @@ from filterd.lists.sources import ORDERS_LIST
 from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import Actor
 from mgmt.orders import store
-from mgmt.orders.approvals import EMERGENCY, Person, Proposal, approve, propose
+from mgmt.orders.approvals import EMERGENCY, Proposal, approve, propose
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import check_deadline, judge_entries, parse_order
+from mgmt.staff.approvals.rules import Signatory
 from rules.lists.source import describe_source
 from rules.names.protected import ProtectedNames
 
@@ -50,7 +51,7 @@ WORDS = (
     "maple",
 )
 WORKERS = ("dns-0", "gate-0")
-PERSONS = Person("A. Khan", "compliance", "lab"), Person("B. Ali", "approver", "lab")
+PERSONS = Signatory("A. Khan", "compliance", "lab"), Signatory("B. Ali", "approver", "lab")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,13 @@ from mgmt.ledger.event import CONTROL, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.canary.rules import CanaryEnd, CanaryEvidence, Outcome, Policy, ending_of
 from mgmt.orders.events import note_order
-from mgmt.orders.live import OPEN_CANARIES, REVISION
+from mgmt.orders.live import OPEN_CANARIES
 from mgmt.orders.model import PENDING
 from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.confirmations import verifications
 from parental.schema.orders import entries
 from parental.store.database import upsert
-from parental.store.revision import raise_revision
+from parental.store.revision import ORDERS, raise_revision
 
 ROLLED_BACK_FROM = "rolled back from its canary: "  # begins the reason of an entry
 RUNNING = "running"
@@ -56,7 +56,7 @@ def enter(conn: Connection, policy: Policy, let_in: Iterable[tuple[int, int]], a
     by_order = defaultdict(list)
     for order, number in let_in:
         by_order[order].append(number)
-    revision = raise_revision(conn, REVISION) if by_order else 0
+    revision = raise_revision(conn, ORDERS) if by_order else 0
     for order, numbers in sorted(by_order.items()):
         canary = _opened(conn, policy, order, len(numbers), revision, int(at.timestamp()))
         for first in range(0, len(numbers), _BATCH):
@@ -209,7 +209,7 @@ def _end(conn: Connection, row: Row[Any], ending: CanaryEnd, at: datetime) -> No
         said["nonce"] = secrets.token_hex()
     conn.execute(update(order_canaries).where(order_canaries.c.id == row.id).values(said))
     _forget_minutes(conn, row.id)
-    n = conn.execute(update(entries).where(_is_tried(row)).values(revision=raise_revision(conn, REVISION))).rowcount
+    n = conn.execute(update(entries).where(_is_tried(row)).values(revision=raise_revision(conn, ORDERS))).rowcount
     told: dict[str, Value] = {"gateway": row.gateway, "entries": n, "blocks": row.n_blocks, "why": ending.reason}
     note_order(conn, row.order, f"canary {ending.outcome.replace('_', ' ')}", at, CONTROL, **told)
 

@@ -19,13 +19,12 @@ from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.events import note_order
-from mgmt.orders.live import REVISION
 from mgmt.orders.model import IN_FORCE, SHADOW
 from mgmt.orders.shadow.places import N_PLACES, list_of
 from parental.schema.canaries import order_shadow_counts, order_shadows
 from parental.schema.orders import entries
 from parental.store.database import upsert
-from parental.store.revision import raise_revision
+from parental.store.revision import ORDERS, raise_revision
 
 LET_IN, OVER = "let_in", "over"  # outcomes
 WAITING, STARTING, COUNTING = "waiting", "starting", "counting"  # for a place; for the workers; it is counted
@@ -124,7 +123,7 @@ def _free(conn: Connection, taken: set[int | None]) -> list[int]:
 
 
 def _place(conn: Connection, row: Row[Any], place: int, at: datetime) -> None:
-    revision = raise_revision(conn, REVISION)
+    revision = raise_revision(conn, ORDERS)
     conn.execute(update(order_shadows).where(order_shadows.c.id == row.id).values(place=place, revision=revision))
     its = update(entries).where(entries.c.order == row.order, entries.c.status == SHADOW)
     n = conn.execute(its.values(revision=revision)).rowcount

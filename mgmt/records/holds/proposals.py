@@ -3,29 +3,26 @@
     proposed at the desk → signed by its proposer → by another person of another group → control checks it and begins it
     → it ends by itself at its end, or two persons release it before
 
-The approval is one of mgmt.orders.approvals, of a hold in the place of an order, and proves itself in the same way.
 Invariants: control alone begins and ends one, from the rows, no matter what web says of it; what it names, its end and
 its words are one digest; of a hold there is no other end than the day that both have signed, a year away at most.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Connection, Row, func, insert, select
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import LEGAL_HOLD, OF_HOLDS, RELEASE, ApprovalRefusal
-from mgmt.orders.events import note_approval, told
-from mgmt.orders.signatures import proposer_of, refuse_many
 from mgmt.records.holds.scope import Scope, scope_of
 from mgmt.records.holds.shapes import LegalHold, shown
+from mgmt.staff.approvals.rules import ApprovalRefusal, Kind, Signatory, refuse_blank
+from mgmt.staff.approvals.store import Subject, event_value, propose, proposer_at_desk
 from parental.schema.orders import approvals, orders
 from parental.schema.records import legal_holds
 
+LEGAL_HOLD, RELEASE = "legal-hold", "legal-hold-release"
 LONGEST = timedelta(days=366)  # then two persons look at it again, and propose another one
 SIGNED_WITHIN = timedelta(days=7)  # a proposal that no one signs is nothing to wait for
 MOST_HOLDS = 100  # that have not ended: each is looked for in every record that is old
@@ -45,15 +42,41 @@ class NewHold(NamedTuple):
     ends: datetime
 
 
+class HoldApprovals(Subject):
+    """What two persons agree to of legal holds: until one has begun, what it names may go, so none waits for a clock"""
+
+    column = approvals.c.hold
+    kinds: ClassVar = {
+        LEGAL_HOLD: Kind(longest=LONGEST, needs_clock=False),
+        RELEASE: Kind(longest=SIGNED_WITHIN, needs_clock=False),
+    }
+    changed = "is of other records or words than are here now"
+
+    def words_of(self, conn: Connection, row: Mapping[str, Any]) -> list[object]:
+        hold = conn.execute(select(legal_holds).where(legal_holds.c.id == row["hold"])).one()
+        return [*(row[name] for name in _SAID), *scope_of(hold)]
+
+    def about(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
+        return {"hold": event_value(approval.hold)}
+
+    def why_changed(self, conn: Connection, approval: Row[Any]) -> str | None:
+        there = conn.execute(select(legal_holds.c.id).where(legal_holds.c.id == approval.hold)).first()
+        return "is of a hold that there is not" if there is None else super().why_changed(conn, approval)
+
+
+HOLDS = HoldApprovals()
+
+
 def propose_hold(conn: Connection, wanted: NewHold, mail: str, through: str, at: datetime) -> Row[Any]:
     """Write a proposal down, which its proposer is to sign; the approval.
 
     mail     whose proposal it is;   through  by whom it is sent: a person's session, or a token
     Raises ApprovalRefusal."""
     _check(conn, wanted, at)
+    by = _proposer(conn, wanted.reason, wanted.reference, mail, through, at)
     stored = conn.execute(insert(legal_holds).values(wanted.scope._asdict()))
     assert stored.inserted_primary_key is not None
-    row: dict[str, Any] = {
+    said: dict[str, Any] = {
         "kind": LEGAL_HOLD,
         "hold": int(stored.inserted_primary_key[0]),
         "reason": wanted.reason,
@@ -61,7 +84,7 @@ def propose_hold(conn: Connection, wanted: NewHold, mail: str, through: str, at:
         "collateral": collateral_of(wanted.scope),
         "expires_s": int(wanted.ends.timestamp()),
     }
-    return _proposed(conn, row, wanted.scope, mail, through, at)
+    return propose(conn, HOLDS, said, by, at, noted_of(said, wanted.scope))
 
 
 def propose_release(
@@ -72,7 +95,8 @@ def propose_release(
     if found is None or found.begun_ms is None or found.lapsed_ms is not None:
         raise ApprovalRefusal(f"hold {hold}: is not in force; nothing proposed; see: filterd audit holds")
     scope = scope_of(found)
-    row: dict[str, Any] = {
+    by = _proposer(conn, reason, reference, mail, through, at)
+    said: dict[str, Any] = {
         "kind": RELEASE,
         "hold": hold,
         "reason": reason,
@@ -80,7 +104,7 @@ def propose_release(
         "collateral": f"what no other hold names of these is destroyed at its age: {scope.text()}",
         "expires_s": int((at + SIGNED_WITHIN).timestamp()),
     }
-    return _proposed(conn, row, scope, mail, through, at)
+    return propose(conn, HOLDS, said, by, at, noted_of(said, scope))
 
 
 def find_hold(conn: Connection, number: int) -> Row[Any] | None:
@@ -117,17 +141,20 @@ def of_approvals() -> Any:
     return chosen.where(approvals.c.kind == LEGAL_HOLD)
 
 
-def digest_of(row: Mapping[str, Any], scope: Scope) -> bytes:
-    """What two persons agree to, in one number.   row  of the approval"""
-    return hashlib.sha256(json.dumps([*(row[name] for name in _SAID), *scope]).encode()).digest()
-
-
-def noted_of(approval: Row[Any], scope: Scope) -> dict[str, Value]:
-    """What the ledger says of it; of a pseudonym, that there is one."""
-    said = {name: told(value) for name, value in scope.equal().items() if name != "subscriber"}
-    said |= {"since": told(scope.since_s), "until": told(scope.until_s), "of_subscriber": scope.subscriber is not None}
-    said |= {"keeps_keys": bool(scope.keeps_keys), "kind": told(approval.kind), "ends": told(approval.expires_s)}
-    return said | {name: told(getattr(approval, name)) for name in ("reason", "reference")}
+def noted_of(approval: Mapping[str, Any], scope: Scope) -> dict[str, Value]:
+    """What the ledger says of an approval, by its columns; of a pseudonym, that there is one."""
+    said = {name: event_value(value) for name, value in scope.equal().items() if name != "subscriber"}
+    said |= {
+        "since": event_value(scope.since_s),
+        "until": event_value(scope.until_s),
+        "of_subscriber": scope.subscriber is not None,
+    }
+    said |= {
+        "keeps_keys": bool(scope.keeps_keys),
+        "kind": event_value(approval["kind"]),
+        "ends": event_value(approval["expires_s"]),
+    }
+    return said | {name: event_value(approval[name]) for name in ("reason", "reference")}
 
 
 def collateral_of(scope: Scope) -> str:
@@ -139,24 +166,9 @@ def collateral_of(scope: Scope) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _proposed(conn: Connection, row: dict[str, Any], scope: Scope, mail: str, through: str, at: datetime) -> Row[Any]:
-    for field in ("reason", "reference"):
-        if not row[field].strip():
-            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
-    member = proposer_of(conn, mail, at)
-    refuse_many(conn, OF_HOLDS, "legal holds")
-    row |= {
-        "proposer": member.mail,
-        "proposer_group": member.group,
-        "proposer_account": through,
-        "proposed_s": int(at.timestamp()),
-    }
-    made = conn.execute(insert(approvals).values(**row, digest=digest_of(row, scope)))
-    assert made.inserted_primary_key is not None
-    found = conn.execute(select(approvals).where(approvals.c.id == made.inserted_primary_key[0])).one()
-    noted: dict[str, Value] = {"approval": found.id, "account": through, **noted_of(found, scope)}
-    note_approval(conn, found, "approval proposed", at, (member.actor, None), noted)
-    return found
+def _proposer(conn: Connection, reason: str, reference: str, mail: str, through: str, at: datetime) -> Signatory:
+    refuse_blank({"reason": reason, "reference": reference}, ("reason", "reference"))
+    return proposer_at_desk(conn, mail, through, at, HOLDS.rows, "legal holds")
 
 
 def _check(conn: Connection, wanted: NewHold, at: datetime) -> None:

@@ -19,6 +19,7 @@ from mgmt.ledger.event import ORDERS, Actor, Event
 from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.ledger.store import append
 from mgmt.registers.lawful.shapes import ANSWERS, KINDS, OF_TWO, check_choice, check_day, check_text
+from mgmt.staff.approvals.rules import differ
 from parental.schema.registers import lawful_requests as register
 
 PAGE = 200
@@ -86,7 +87,8 @@ def agree(conn: Connection, number: int, was: str, by: Signer, now: datetime) ->
     """Agree to the answer `was`, as a second person.   Raises Conflict, LookupError"""
     of = register.c
     row = find(conn, number)
-    if by.group is None or by.name == row.answered_by or by.group == row.answered_group:
+    first = (row.answered_by or "", row.answered_group or "")
+    if by.group is None or not differ(first, (by.name, by.group)):
         raise Conflict(f"request {number}: needs a second person of another group; nothing noted; ask a colleague")
     waits = (of.answer == was) & of.answer.in_(OF_TWO) & of.agreed_s.is_(None) & (of.answered_by == row.answered_by)
     values = {"agreed_s": int(now.timestamp()), "agreed_by": by.name, "agreed_group": by.group}

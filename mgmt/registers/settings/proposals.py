@@ -3,28 +3,38 @@
     proposed at the desk → signed by its proposer → by another person of another group → control checks it, and writes
     it to desk_settings
 
-The approval is one of mgmt.orders.approvals, of settings in the place of an order, and proves itself in the same way.
 Invariants: control alone puts one in force, from the rows, no matter what web says of it; it is good for a week, and
 for one step: from what the desk says when it is proposed; its document has what pages show before and after.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select
+import msgspec
+from sqlalchemy import Connection, Row
 
 from mgmt.ledger.event import Value
-from mgmt.orders.approvals import OF_SETTINGS, ApprovalRefusal
-from mgmt.orders.events import note_approval, told
-from mgmt.orders.held_settings import SETTINGS, SettingsAgreement, digest_of, json_of, newest_rows, since_of
-from mgmt.orders.signatures import proposer_of, refuse_many
+from mgmt.registers.settings.agreement import (
+    SETTINGS,
+    SettingsAgreement,
+    agreed_in,
+    json_of,
+    names_in,
+    newest_rows,
+    since_of,
+    why_changed,
+)
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of
 from mgmt.registers.settings.shapes import DeskSettings
-from mgmt.registers.settings.store import CheckPages, changes, said_by_desk, said_with, shown_text
+from mgmt.registers.settings.store import CheckPages, changes, read_said, said_by_desk, said_with, shown_text
+from mgmt.staff.approvals.rules import UNREADABLE, Kind, Objection, refuse_blank
+from mgmt.staff.approvals.store import Subject, event_value, propose, proposer_at_desk
 from parental.schema.orders import approvals
 
 SIGNED_WITHIN = timedelta(days=7)
+_SAID = ("settings", "reason", "reference", "collateral", "expires_s", "proposer")
 
 
 class Words(NamedTuple):
@@ -33,6 +43,38 @@ class Words(NamedTuple):
     proposer: str
     reason: str
     reference: str
+
+
+class SettingsApprovals(Subject):
+    """What two persons agree to of the settings of pages."""
+
+    column = approvals.c.settings
+    kinds: ClassVar = {SETTINGS: Kind(longest=SIGNED_WITHIN)}
+    changed = "is of other settings or words than are here now"
+
+    def words_of(self, _: Connection, row: Mapping[str, Any]) -> list[object]:
+        return [SETTINGS, *(row[name] for name in _SAID)]
+
+    def about(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
+        return {"settings": event_value(names_in(approval))}
+
+    def noted(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
+        return _noted(agreed_in(approval), approval.reference)
+
+    def why_changed(self, conn: Connection, approval: Row[Any]) -> str | None:
+        if why := super().why_changed(conn, approval):
+            return why
+        try:
+            return _why_unfit(agreed_in(approval)) or why_changed(conn, approval)
+        except msgspec.DecodeError:
+            return UNREADABLE
+
+    def outdated(self, conn: Connection, proposal: Row[Any], _: int) -> Objection | None:
+        why = why_changed(conn, proposal)
+        return None if why is None else Objection(why, "look at the settings, and propose it again")
+
+
+PAGES = SettingsApprovals()
 
 
 def propose_settings(
@@ -49,11 +91,8 @@ def propose_settings(
     through  by whom it is sent;   check_pages  as change() has it
 
     Raises ApprovalRefusal; BadRequest for what no page can show."""
-    member = proposer_of(conn, words.proposer, at)
-    for field in ("reason", "reference"):
-        if not getattr(words, field).strip():
-            raise ApprovalRefusal(f"{field}: missing; nothing proposed; write it")
-    refuse_many(conn, OF_SETTINGS, "settings")
+    by = proposer_at_desk(conn, words.proposer, through, at, PAGES.rows, "settings")
+    refuse_blank(words._asdict(), ("reason", "reference"))
     agreed = _agreed(conn, of_file, said, at, check_pages)
     row = {
         "kind": SETTINGS,
@@ -61,24 +100,10 @@ def propose_settings(
         "reason": words.reason,
         "reference": words.reference,
         "collateral": f"all pages show: {', '.join(sorted(agreed.said))}",
-        "proposer": member.mail,
-        "proposer_group": member.group,
-        "proposer_account": through,
-        "proposed_s": int(at.timestamp()),
         "expires_s": int((at + SIGNED_WITHIN).timestamp()),
     }
-    made = conn.execute(insert(approvals).values(**row, digest=digest_of(row)))
-    assert made.inserted_primary_key is not None
-    found = conn.execute(select(approvals).where(approvals.c.id == made.inserted_primary_key[0])).one()
-    noted = {"approval": found.id, "account": through, **noted_of(found, agreed), "reason": told(found.reason)}
-    note_approval(conn, found, "approval proposed", at, (member.actor, None), noted)
-    return found
-
-
-def noted_of(approval: Row[Any], agreed: SettingsAgreement) -> dict[str, Value]:
-    """What the ledger says of it: what pages show, before and after, which everyone may read."""
-    shown = {"before": shown_text(agreed.before), "after": shown_text(agreed.after)}
-    return {**shown, "reference": told(approval.reference)}
+    noted = {**_noted(agreed, words.reference), "reason": event_value(words.reason)}
+    return propose(conn, PAGES, row, by, at, noted)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -96,3 +121,18 @@ def _agreed(
         {name: getattr(said, name) for name in changed},
         {name: since_of(known, name) for name in changed},
     )
+
+
+def _noted(agreed: SettingsAgreement, reference: str) -> dict[str, Value]:
+    """What the ledger says of it: what pages show, before and after, which everyone may read."""
+    shown = {"before": shown_text(agreed.before), "after": shown_text(agreed.after)}
+    return {**shown, "reference": event_value(reference)}
+
+
+def _why_unfit(agreed: SettingsAgreement) -> str | None:
+    """Raises msgspec.ValidationError for values that no page shows."""
+    names = set(agreed.said)
+    if not names or any(set(each) != names for each in (agreed.before, agreed.after, agreed.since)):
+        return "is not of the same settings before and after"
+    read_said({name: text for name in names if (text := agreed.text_of(name)) is not None})
+    return None

@@ -2,7 +2,7 @@
 
 Invariants: no row is changed or removed; each has its event in the ledger, in the same transaction, with what pages
 show before and afterwards: who reads the ledger sees which number has become which.  Where people find help, one
-person changes nothing (mgmt.orders.held_settings): control writes it, as two have agreed.
+person changes nothing (mgmt.registers.settings.agreement): control writes it, as two have agreed.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.orders.held_settings import HELD, SettingsAgreement, json_of, newest_rows
+from mgmt.registers.settings.agreement import HELD, SettingsAgreement, json_of, newest_rows
 from mgmt.registers.settings.checks import check
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of

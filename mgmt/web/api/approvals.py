@@ -4,20 +4,24 @@ A token only carries what is proposed and signed; who agrees, the signature says
 approval.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 from webauthn.helpers import bytes_to_base64url
 
 from mgmt.contract.shapes import MAX_NUMBER, After, Instant, Line, Next
-from mgmt.orders.approvals import WHOLE, ApprovalRefusal, Proposal, page_of_approvals
+from mgmt.orders.approvals import WHOLE, Proposal, page_of_approvals, propose_at_desk
 from mgmt.orders.pushed import MAX_ENTRIES
-from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
 from mgmt.orders.store import find_order_by_id
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.rules import ApprovalRefusal
+from mgmt.staff.approvals.signatures import document_of, part_due, sign
+from mgmt.staff.approvals.store import approval_of
 from mgmt.staff.assertion import challenge_of
 from mgmt.staff.passkeys import MAX_RESPONSE_CHARACTERS, Party
 from mgmt.web.api.publications import PUBLICATIONS
@@ -26,7 +30,6 @@ from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import body_of, query_of
-from parental.schema.orders import approvals
 
 PAGE = 100
 MAX_NUMBER_DIGITS = 10
@@ -131,16 +134,23 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
     """Propose an approval, which its proposer is to sign next."""
     said = await body_of(request, NewApproval)
 
-    def work(conn: Connection) -> Approval:
+    def work(conn: Connection) -> Row[Any]:
         order = find_order_by_id(conn, said.order)
         if order is None:
             raise Problem(404, f"order {said.order}: not found; nothing proposed; look at GET /v1/orders", "/order")
         through = f"token {principal.token}"
-        made = propose_at_desk(conn, order, _proposal(said), said.proposer, through, request.app[CLOCK]())
-        return shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
+        return propose_at_desk(conn, order, _proposal(said), said.proposer, through, request.app[CLOCK]())
 
+    return await write_proposal(request, work)
+
+
+async def write_proposal(request: web.Request, work: Callable[[Connection], Row[Any]]) -> web.Response:
+    """The answer to a proposal, which its proposer is to sign next.   work  writes it down
+
+    Raises Problem where it is refused."""
+    zone = ZoneInfo(request.app[SETTINGS].zone)
     try:
-        return json_response(await write(request, work), 201)
+        return json_response(await write(request, lambda conn: shown(conn, work(conn), zone)), 201)
     except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
 
@@ -155,7 +165,7 @@ async def put_signature(request: web.Request, _: Principal) -> web.Response:
 
     def work(conn: Connection) -> str | None:
         _one(conn, request)
-        return sign(conn, party, number, said.response, request.app[CLOCK]())
+        return sign(conn, SUBJECTS, party, number, said.response, request.app[CLOCK]())
 
     try:
         why = await write(request, work)
@@ -202,7 +212,7 @@ def _proposal(said: NewApproval) -> Proposal:
 
 def _one(conn: Connection, request: web.Request) -> Row[Any]:
     number = _number(request)
-    found = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    found = approval_of(conn, number)
     if found is None:
         raise Problem(404, f"approval {number}: not found; nothing done; look at GET /v1/approvals", "approval")
     return found

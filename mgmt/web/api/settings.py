@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 
 from mgmt.contract.control import show
 from mgmt.contract.shapes import Line
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.held_settings import newest_rows
+from mgmt.registers.settings.agreement import newest_rows
 from mgmt.registers.settings.page_settings import Complaint, Helpline, Settings, StopPage, Theme
 from mgmt.registers.settings.precedence import desk_over_file, values_of
 from mgmt.registers.settings.proposals import Words, propose_settings
 from mgmt.registers.settings.shapes import DeskSettings, Isp, Languages
 from mgmt.registers.settings.store import NotAlone, change, said_by_desk
+from mgmt.staff.approvals.rules import ApprovalRefusal
 from mgmt.web.api.approvals import Approval, shown
 from mgmt.web.kit.app_context import CLOCK, CONTROL, OF_FILE, SETTINGS, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route

@@ -16,22 +16,16 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.contract.shapes import LINE
-from mgmt.orders.approvals import KINDS, WHOLE, ApprovalRefusal, Objection, Proposal, outdated
-from mgmt.orders.held_settings import is_put, lines_of, names_in
+from mgmt.orders.approvals import KINDS, WHOLE, Proposal, propose_at_desk
 from mgmt.orders.sealed import is_sealed
-from mgmt.orders.signatures import (
-    PERMISSION,
-    PROPOSED,
-    document_of,
-    part_due,
-    propose_at_desk,
-    refusal_of,
-    refuse_proposal,
-    sign,
-)
 from mgmt.orders.store import find_order_by_id, get_order
 from mgmt.records.holds.proposals import find_hold
 from mgmt.records.holds.shapes import LegalHold, shown
+from mgmt.registers.settings.agreement import is_put, lines_of, names_in
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.rules import PROPOSED, ApprovalRefusal, Objection, differ
+from mgmt.staff.approvals.signatures import document_of, part_due, refusal_of, refuse_proposal, sign
+from mgmt.staff.approvals.store import PERMISSION, approval_of, subject_of
 from mgmt.staff.assertion import challenge_of
 from mgmt.staff.passkeys import BadResponse, is_of, request_options
 from mgmt.staff.people import Person
@@ -79,7 +73,7 @@ class ApprovalView(NamedTuple):
             return False
         if self.due == PROPOSED:
             return bool(row.proposer == person.mail)
-        return self.due is not None and person.mail != row.proposer and person.group != row.proposer_group
+        return self.due is not None and differ((row.proposer, row.proposer_group), (person.mail, person.group))
 
 
 def add_approvals(app: web.Application) -> None:
@@ -124,7 +118,7 @@ async def refuse(request: web.Request, form: SubmittedForm) -> web.Response:
     """POST /desk/approvals/7/refuse"""
     number, by, now = number_of(request.match_info["id"]), form.session.person, request.app[CLOCK]()
     try:
-        await write(request, lambda conn: refuse_proposal(conn, number, line_in(form.fields, "why"), by, now))
+        await write(request, lambda conn: refuse_proposal(conn, SUBJECTS, number, line_in(form.fields, "why"), by, now))
     except ApprovalRefusal as reason:
         return await _page(request, form.session, 409, alert=str(reason))
     except IntegrityError:
@@ -153,7 +147,7 @@ async def put_signature(request: web.Request) -> web.Response:
     def work(conn: Connection) -> str | None:
         if not is_of(conn, asked.response, person):
             return "this passkey is of another person, or not known; not signed; use your own"
-        return sign(conn, party, asked.number, asked.response, now)
+        return sign(conn, SUBJECTS, party, asked.number, asked.response, now)
 
     try:
         why = await write(request, work)
@@ -196,14 +190,14 @@ def _newest(conn: Connection, now: datetime) -> list[ApprovalView]:
 
 
 def _one(conn: Connection, number: int, now: datetime) -> ApprovalView | None:
-    row = conn.execute(select(approvals).where(approvals.c.id == number)).one_or_none()
+    row = approval_of(conn, number)
     return None if row is None else _shown(conn, row, now)
 
 
 def _shown(conn: Connection, row: Row[Any], now: datetime) -> ApprovalView:
     until = None if row.expires_s is None else datetime.fromtimestamp(row.expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
     due, refused = part_due(conn, row), refusal_of(conn, row.id)
-    why = None if due is None else outdated(conn, row, int(now.timestamp()))
+    why = None if due is None else subject_of(row, SUBJECTS).outdated(conn, row, int(now.timestamp()))
     if row.hold is not None:
         hold = find_hold(conn, row.hold)
         return ApprovalView(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.signatures import PERMISSION
 from mgmt.records.holds.proposals import NewHold, propose_hold, propose_release, rounded_span, shown_holds
 from mgmt.records.holds.scope import Scope
 from mgmt.records.holds.shapes import IN_FORCE, WAITS
+from mgmt.staff.approvals.rules import ApprovalRefusal
+from mgmt.staff.approvals.store import PERMISSION
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
 from mgmt.web.desk.approvals import end_of, line_in, whole

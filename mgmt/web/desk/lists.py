@@ -15,8 +15,8 @@ from markupsafe import Markup
 from mgmt.contract.control import ControlFailure
 from mgmt.lists.rollbacks import propose_rollback
 from mgmt.lists.versions import KeptList, compared, earlier_of, find_list, rollback_of
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.signatures import PERMISSION
+from mgmt.staff.approvals.rules import ApprovalRefusal
+from mgmt.staff.approvals.store import PERMISSION
 from mgmt.staff.session import Session
 from mgmt.text.language import language
 from mgmt.web.desk.access import done, viewed

@@ -18,7 +18,6 @@ from mgmt.orders.effect import LOOK_FIRST, Group, effect_of, lines_of
 from mgmt.orders.pushed import Withdrawal
 from mgmt.orders.sealed import is_sealed
 from mgmt.orders.sealed_messages import reading_of
-from mgmt.orders.signatures import PERMISSION as APPROVE
 from mgmt.orders.store import (
     View,
     find_order,
@@ -30,6 +29,7 @@ from mgmt.orders.store import (
     withdraw_order,
 )
 from mgmt.orders.versions import changes_of, speaks, versions_of
+from mgmt.staff.approvals.store import PERMISSION as APPROVE
 from mgmt.staff.session import Session
 from mgmt.web.api.confirmations import MEDIA_TYPES, pulled
 from mgmt.web.api.orders import of_lists, refuse_superseded, view_of

@@ -10,10 +10,11 @@ from support.control.box import play, push
 from filterd.control.service import Control
 from filterd.process.control_messages import ControlStatus, Explanation
 from mgmt.contract.control import ClosureReason
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.model import URL
 from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import get_order
+from mgmt.staff.approvals.rules import Signatory
 from parental.errors import DatabaseAway
 from parental.policy import subscribers as store
 from parental.policy.schedule import Interval, Schedule
@@ -206,8 +207,8 @@ def test_a_host_that_is_closed_for_one_url_is_explained_by_its_approval(place: P
         kind="broader", number=1, reason="ordered", reference="WA/9", collateral="all of it", expires=until
     )
     with writing(engine) as conn:
-        made = propose(conn, get_order(conn, number), words, Person("A. Khan", "compliance", "root"), at)
-        approve(conn, made, Person("B. Ali", "approver", "root"), at)
+        made = propose(conn, get_order(conn, number), words, Signatory("A. Khan", "compliance", "root"), at)
+        approve(conn, made, Signatory("B. Ali", "approver", "root"), at)
 
     found = explained(place, engine, "shared.test")
 

@@ -15,7 +15,8 @@ from support.present import present
 from filterd.control.service import Control
 from filterd.lists.sources import reading_of, shelf_of
 from mgmt.lists.rollbacks import Rollback, propose_rollback
-from mgmt.orders.signatures import sign
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.signatures import sign
 from parental.schema.ledger import events
 from parental.schema.staff import staff
 from parental.store.database import reading, writing
@@ -59,7 +60,7 @@ def agree(engine: Engine, before: str, to: str, name: str = "pta", *, is_signed:
         wanted = Rollback(name, before, to, "it is wrong", "T-1", "opens 2, closes 0")
         number = int(propose_rollback(conn, wanted, amna.person.mail, "desk", at).id)
         for each in (amna, bilal) if is_signed else (amna,):
-            assert sign(conn, PARTY, number, answer_of(conn, number, each), at) is None
+            assert sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, each), at) is None
 
 
 def actions(engine: Engine) -> list[str]:

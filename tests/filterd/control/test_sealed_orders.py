@@ -18,9 +18,10 @@ from filterd.lists.sealed_orders import bundle_of
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.sealed_messages import Message, Reading, put_message, reading_of, sealed_order
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from parental.schema.orders import approvals, orders
 from parental.schema.sealed_orders import sealed_messages
 from parental.store.database import reading, writing
@@ -30,7 +31,7 @@ from rules.lists.source import Source
 pytestmark = pytest.mark.services
 
 MARKER = "qzmarkerxhost.test"
-KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 AGREED = Proposal(kind="sealed", number=None, reason="by law", reference="WA/9", collateral="none known")
 
 

@@ -21,13 +21,14 @@ from filterd.images.live_delta import LiveDelta
 from filterd.lists.order_rails import OrderRails
 from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import mark_enforced
 from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.shadow.places import SHADOW_LISTS
 from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries, withdraw_order
+from mgmt.staff.approvals.rules import Signatory
 from parental.store.database import opened, reading, writing
 from rules.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
@@ -197,7 +198,7 @@ def test_beside_a_base_of_an_earlier_release_an_order_in_shadow_waits_for_the_ne
 
 def agree_to_enforce(conn: Any, order: int) -> None:
     said = Proposal(kind="enforce", number=None, reason="r", reference="WA/9", collateral="c")
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     approve(conn, propose(conn, get_order(conn, order), said, first, NOW), second, NOW)
 
 

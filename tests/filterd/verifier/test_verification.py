@@ -25,11 +25,12 @@ from filterd.verifier.verification import (
     place_of,
     verify,
 )
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.confirmation.verifications import in_force
 from mgmt.orders.coverage.cover import Cover
 from mgmt.orders.store import get_order
+from mgmt.staff.approvals.rules import Signatory
 from parental.store.database import writing
 
 BOX = b"""
@@ -84,7 +85,7 @@ def test_a_url_is_asked_by_its_host_while_that_is_tried_as_when_it_is_enforced(
 ) -> None:
     with writing(engine) as conn:
         order = push(conn, url)
-        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
         approve(conn, propose(conn, get_order(conn, order), WIDER, first, NOW), second, NOW)
         publish(conn, canary=canary)
         assert statuses(conn, order)[0][0] == ("pending" if canary else "enforced_broader")

@@ -10,13 +10,15 @@ from sqlalchemy import Connection, delete, insert, select, update
 from support.mgmt.orders import NOW, publish, push, said
 from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, row_of_approval, signed, signer
 
-from filterd.control.list_rollbacks import agreed, has_open
-from mgmt.lists.rollbacks import LIVES, Rollback, propose_rollback
-from mgmt.orders.approvals import ApprovalRefusal
+from filterd.control.list_rollbacks import agreed
+from mgmt.lists.rollbacks import LISTS, LIVES, Rollback, propose_rollback
 from mgmt.orders.decisions import has_due
 from mgmt.orders.live import orders_revision
-from mgmt.orders.proof import BY_NAMES
-from mgmt.orders.signatures import MAX_WAITING, refuse_proposal, sign
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.proof import BY_NAMES
+from mgmt.staff.approvals.rules import MAX_WAITING, ApprovalRefusal
+from mgmt.staff.approvals.signatures import refuse_proposal, sign
+from mgmt.staff.approvals.store import has_open
 from mgmt.staff.assertion import assertion_in
 from parental.schema.orders import approval_signatures, approvals
 
@@ -32,15 +34,15 @@ def carried_out(conn: Connection, after: timedelta = timedelta(minutes=1)) -> li
 
 
 def test_two_persons_sign_and_control_believes_it_for_a_day(conn: Connection, amna: Signer, bilal: Signer) -> None:
-    assert not has_open(conn)
+    assert not has_open(conn, LISTS)
     number = propose(conn, amna)
-    assert has_open(conn) and carried_out(conn) == []
+    assert has_open(conn, LISTS) and carried_out(conn) == []
     assert signed(conn, number, amna) is None and carried_out(conn) == []
     assert signed(conn, number, bilal) is None
 
     assert carried_out(conn) == carried_out(conn) == [number]
     assert row_of_approval(conn, number).approver == "bilal@isp.example"
-    assert carried_out(conn, LIVES) == [] and not has_open(conn)
+    assert carried_out(conn, LIVES) == [] and not has_open(conn, LISTS)
     told = [(each["action"], each["about"]) for each in said(conn) if each["about"].get("list")]
     actions = ["approval proposed", "approval signed", "approval signed", "approval given", "approval ended"]
     assert told == [(action, {"list": "pta"}) for action in actions]
@@ -53,11 +55,11 @@ def test_one_person_or_one_group_or_a_refusal_is_not_enough(conn: Connection, am
     signed(conn, number, amna)
     for each in (amna, chandni):
         assert "not approved; another" in str(signed(conn, number, each))
-    refuse_proposal(conn, number, "not needed", bilal.person, NOW)
+    refuse_proposal(conn, SUBJECTS, number, "not needed", bilal.person, NOW)
     with pytest.raises(ApprovalRefusal):
-        sign(conn, PARTY, number, answer_of(conn, number, bilal, "approved"), NOW)
+        sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, bilal, "approved"), NOW)
 
-    assert carried_out(conn) == [] and not has_open(conn)
+    assert carried_out(conn) == [] and not has_open(conn, LISTS)
 
 
 def test_a_gateway_whose_clock_is_seconds_behind_takes_it_back_as_the_others_do(
@@ -75,7 +77,7 @@ def test_a_gateway_whose_clock_is_seconds_behind_takes_it_back_as_the_others_do(
 def test_what_was_not_signed_within_its_day_is_ended(conn: Connection, amna: Signer) -> None:
     number = propose(conn, amna)
 
-    assert carried_out(conn, LIVES) == [] and not has_open(conn)
+    assert carried_out(conn, LIVES) == [] and not has_open(conn, LISTS)
     assert row_of_approval(conn, number).lapsed_ms is not None
 
 
@@ -138,7 +140,7 @@ def test_orders_do_not_see_the_approvals_of_lists_nor_lists_those_of_orders(
     assert carried_out(conn) != []
     publish(conn, NOW + 2 * LIVES, proof=BY_PASSKEYS)
     assert not has_due(conn, orders_revision(conn), NOW + 2 * LIVES)
-    assert has_open(conn)  # the lists' own look ends it
+    assert has_open(conn, LISTS)  # the lists' own look ends it
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_a_signature_of_a_list_is_kept_as_the_authenticator_gave_it(conn: Connec
     number = propose(conn, amna)
     answer = answer_of(conn, number, amna)
 
-    assert sign(conn, PARTY, number, answer, NOW) is None
+    assert sign(conn, SUBJECTS, PARTY, number, answer, NOW) is None
 
     row = conn.execute(select(approval_signatures)).one()
     assert (row.approval, row.signature) == (number, assertion_in(answer).signature)

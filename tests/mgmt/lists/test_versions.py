@@ -8,7 +8,7 @@ from support.present import present
 
 from mgmt.contract.control import ControlFailure, Diff
 from mgmt.lists.versions import collateral_of, compared, earlier_of, find_list, kept_lists, rollback_of
-from mgmt.orders.approvals import ApprovalRefusal
+from mgmt.staff.approvals.rules import ApprovalRefusal
 
 control = PlayedControl()
 

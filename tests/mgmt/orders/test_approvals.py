@@ -9,15 +9,16 @@ from sqlalchemy import Connection, Engine, select, text, update
 from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, fault_of, propose
+from mgmt.orders.approvals import ORDERS, Proposal, approve, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from parental.schema.orders import approvals, entries, orders
 from parental.store.database import writing
 
 URL = "https://shared.test/a/b"
 HOST = b"\6shared\4test\0"
-KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=30)
 LATER = NOW + timedelta(hours=1)
 
@@ -256,15 +257,15 @@ def test_two_persons_keep_an_emergency_order_alive(conn: Connection) -> None:
 @pytest.mark.parametrize(
     ("second", "why"),
     [
-        (Person("A. Khan", "approver", "root"), "another person must"),
-        (Person(" a.  khan", "approver", "root"), "another person must"),
-        (Person("\uff21. Khan", "approver", "root"), "another person must"),  # fullwidth
-        (Person("B. Ali", "compliance", "root"), "another group must"),
-        (Person("B. Ali", "visitors", "root"), "unknown"),
-        (Person(" ", "approver", "root"), "empty"),
+        (Signatory("A. Khan", "approver", "root"), "another person must"),
+        (Signatory(" a.  khan", "approver", "root"), "another person must"),
+        (Signatory("\uff21. Khan", "approver", "root"), "another person must"),  # fullwidth
+        (Signatory("B. Ali", "compliance", "root"), "another group must"),
+        (Signatory("B. Ali", "visitors", "root"), "unknown"),
+        (Signatory(" ", "approver", "root"), "empty"),
     ],
 )
-def test_one_person_or_one_group_is_not_two(conn: Connection, second: Person, why: str) -> None:
+def test_one_person_or_one_group_is_not_two(conn: Connection, second: Signatory, why: str) -> None:
     number = propose(conn, get_order(conn, push(conn, URL)), proposal(), KHAN, NOW)
 
     with pytest.raises(ApprovalRefusal, match=why):
@@ -417,6 +418,8 @@ def test_a_row_of_an_approval_may_hold_anything_and_is_then_none(conn: Connectio
         conn.execute(text("UPDATE approvals SET expires_s = 'x', reason = 12, approved_s = x'00'"))
         publish(conn)
         assert not is_host_blocked(conn)
+    else:
+        conn.execute(update(approvals).values(number=99))
     row = conn.execute(approvals.select().where(approvals.c.id == number)).one()
 
-    assert fault_of(row, get_order(conn, order), None) is not None
+    assert ORDERS.fault_of(conn, row) is not None

@@ -10,7 +10,7 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, propose
+from mgmt.orders.approvals import Proposal, propose
 from mgmt.orders.dates import (
     EXPIRED_AS_ORDERED,
     check_dates,
@@ -28,6 +28,7 @@ from mgmt.orders.model import Order
 from mgmt.orders.states import State, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from parental.schema.orders import orders
 from rules.names.protected import ProtectedNames
 
@@ -117,7 +118,7 @@ def test_what_is_held_lapses_too_and_two_persons_do_not_bring_it_back(conn: Conn
 
     proposal = Proposal(kind="held", number=1, reason="r", reference="L", collateral="c", expires=NOW + 9 * DAY)
     with pytest.raises(ApprovalRefusal, match="order 1: its last day is over; nothing proposed; it needs a new order"):
-        propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
+        propose(conn, get_order(conn, order), proposal, Signatory("A", "compliance", "root"), NOW)
 
 
 def test_a_correction_moves_the_last_day(conn: Connection) -> None:

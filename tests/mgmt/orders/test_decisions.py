@@ -15,10 +15,11 @@ from fastpath.wire.address import wire_of_address
 from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.store import get_order, order_json, withdraw_entries, withdraw_order
+from mgmt.staff.approvals.rules import Signatory
 from parental.schema.orders import entries, entry_parts
 from parental.store.database import writing
 from rules.names.prefixes import NOT_PUBLIC
@@ -289,8 +290,8 @@ def in_force(conn: Connection) -> list[list[tuple[str, str | None]]]:
         (push(conn, "https://shared.test/a", ref="2"), "broader"),
     ):
         words = Proposal(kind=kind, number=1, reason="r", reference="L", collateral="c", expires=ends)
-        number = propose(conn, get_order(conn, order), words, Person("A. Khan", "compliance", "root"), NOW)
-        approve(conn, number, Person("B. Ali", "approver", "root"), NOW)
+        number = propose(conn, get_order(conn, order), words, Signatory("A. Khan", "compliance", "root"), NOW)
+        approve(conn, number, Signatory("B. Ali", "approver", "root"), NOW)
     push(conn, "e.test", ref="3", emergency=True)
     publish(conn)
     found = by_time(conn)
@@ -353,7 +354,7 @@ def test_a_proposal_alone_keeps_no_emergency_order_alive(conn: Connection) -> No
     order = push(conn, "a.test", emergency=True)
     publish(conn)
     words = Proposal(kind="emergency", number=None, reason="r", reference="WA/9", collateral="none")
-    propose(conn, get_order(conn, order), words, Person("A. Khan", "compliance", "root"), NOW)
+    propose(conn, get_order(conn, order), words, Signatory("A. Khan", "compliance", "root"), NOW)
     later = NOW + timedelta(hours=4)
 
     assert has_due(conn, orders_revision(conn), later)

@@ -7,14 +7,15 @@ import pytest
 from sqlalchemy import Connection
 from support.mgmt.orders import NOW, publish, push, statuses
 
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.live import live_entries
 from mgmt.orders.store import get_order
+from mgmt.staff.approvals.rules import Signatory
 from rules.names.protected import ProtectedNames
 from rules.names.watched import WatchedNames
 from rules.watch.critical import critical
 
-KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=9)
 BOX: dict[str, Any] = {"protected": ProtectedNames(watched=WatchedNames(critical()))}
 

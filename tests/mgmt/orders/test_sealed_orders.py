@@ -10,19 +10,20 @@ from support.mgmt.orders import NOW, RECEIPT, publish, rails
 from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval, signed
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.dates import for_review
 from mgmt.orders.decisions import settle
 from mgmt.orders.letters import keep_letters
-from mgmt.orders.proof import BY_NAMES
 from mgmt.orders.sealed_messages import Message, Reading, keep_reading, messages, put_message, sealed_order
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
 from mgmt.orders.versions import VersionConflict, correctable
+from mgmt.staff.approvals.proof import BY_NAMES
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from parental.schema.orders import approvals, orders
 
-KHAN, ALI = Person("A. Khan", "compliance", "root"), Person("B. Ali", "approver", "root")
+KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 AGREED = Proposal(kind="sealed", number=None, reason="by law", reference="WA/9", collateral="none known")
 SERVED = {"enforced": 3}
 
@@ -81,7 +82,7 @@ def test_what_its_reader_has_counted_is_not_read_again(conn: Connection, order: 
 def test_one_person_or_one_group_is_not_two(conn: Connection, order: int) -> None:
     number = propose(conn, get_order(conn, order), AGREED, KHAN, NOW)
 
-    for other in (KHAN, Person("C. Raza", "compliance", "root"), Person("A. Khan", "approver", "root")):
+    for other in (KHAN, Signatory("C. Raza", "compliance", "root"), Signatory("A. Khan", "approver", "root")):
         with pytest.raises(ApprovalRefusal):
             approve(conn, number, other, NOW)
     of_it = update(approvals).where(approvals.c.id == number)

@@ -13,7 +13,7 @@ from mgmt.orders.decisions import mark_enforced, settle
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import Live, live_entries, orders_revision
 from mgmt.orders.model import Order
-from mgmt.orders.proof import BY_NAMES
+from mgmt.staff.approvals.proof import BY_NAMES
 from parental.store.database import writing
 from rules.names.protected import ProtectedNames
 

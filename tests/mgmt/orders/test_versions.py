@@ -10,7 +10,7 @@ from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, status
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, digest_of, propose
+from mgmt.orders.approvals import ORDERS, Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.confirmation.verifications import Verification, put_verification, revision_of
 from mgmt.orders.dates import lapse_due
@@ -21,6 +21,7 @@ from mgmt.orders.model import Order
 from mgmt.orders.states import State, steps_of
 from mgmt.orders.store import find_order, get_order, order_json, put_order, withdraw_entries, withdraw_order
 from mgmt.orders.versions import VersionConflict, changes_between, changes_of, correctable, refuse_replaced, versions_of
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory, digest_of
 from parental.schema.orders import orders
 from rules.names.protected import ProtectedNames
 
@@ -97,8 +98,8 @@ def agree(conn: Connection, order: int, number: int, kind: str = "held") -> None
     proposal = Proposal(
         kind=kind, number=number, reason="r", reference="L", collateral="c", expires=NOW + timedelta(days=9)
     )
-    proposed = propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
-    approve(conn, proposed, Person("B", "approver", "root"), NOW)
+    proposed = propose(conn, get_order(conn, order), proposal, Signatory("A", "compliance", "root"), NOW)
+    approve(conn, proposed, Signatory("B", "approver", "root"), NOW)
 
 
 def test_what_a_rail_holds_of_a_correction_stays_in_force_by_the_order_until_two_persons_agree_anew(
@@ -269,8 +270,8 @@ def test_an_emergency_order_which_lapses_takes_the_place_of_no_order_that_lasts(
 
 def confirm_emergency(conn: Connection, order: int) -> None:
     proposal = Proposal(kind="emergency", number=None, reason="r", reference="L", collateral="c", expires=None)
-    proposed = propose(conn, get_order(conn, order), proposal, Person("A", "compliance", "root"), NOW)
-    approve(conn, proposed, Person("B", "approver", "root"), NOW)
+    proposed = propose(conn, get_order(conn, order), proposal, Signatory("A", "compliance", "root"), NOW)
+    approve(conn, proposed, Signatory("B", "approver", "root"), NOW)
 
 
 def test_an_emergency_order_that_two_persons_have_confirmed_lasts_and_no_emergency_order_takes_its_place(
@@ -308,11 +309,9 @@ def test_an_emergency_order_that_has_lapsed_is_not_corrected_and_the_sender_read
 def test_an_approval_is_of_one_version_alone(conn: Connection) -> None:
     order = push(conn, "198.51.100.7")
     second = correct(conn, "1", "1/C1", "198.51.100.7")
-    said_of = {
-        name: "x"
-        for name in ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
-    }
-    digests = {digest_of(get_order(conn, each), None, said_of) for each in (order, second)}
+    words = ("kind", "reason", "reference", "collateral", "owner_consent", "expires_s", "proposer")
+    said_of = dict.fromkeys(words, "x") | {"number": None}
+    digests = {digest_of(ORDERS.words_of(conn, said_of | {"order": each})) for each in (order, second)}
     assert len(digests) == 2
 
 

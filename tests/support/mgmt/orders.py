@@ -15,8 +15,8 @@ from mgmt.orders.canary.rules import Policy
 from mgmt.orders.decisions import confirm, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.model import Order
-from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.store import page_of_entries, put_order
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from parental.schema.ledger import events
 from rules.lists.source import describe_source
 from rules.names.hosts_of_many import Hosting, HostingList

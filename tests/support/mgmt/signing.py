@@ -8,10 +8,11 @@ from support.mgmt.authenticator import Authenticator, packed
 from support.mgmt.orders import NOW
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import Proposal
-from mgmt.orders.proof import Proof
-from mgmt.orders.signatures import document_of, part_due, propose_at_desk, sign
+from mgmt.orders.approvals import Proposal, propose_at_desk
 from mgmt.orders.store import get_order
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.proof import Proof
+from mgmt.staff.approvals.signatures import document_of, part_due, sign
 from mgmt.staff.assertion import challenge_of
 from mgmt.staff.passkeys import Party, put_passkey
 from mgmt.staff.people import Person, add_person
@@ -68,5 +69,5 @@ def signed(conn: Connection, number: int, *people: Signer, at: datetime = NOW) -
     """Have people sign one after the other; why the last one was not taken."""
     why = None
     for each in people:
-        why = sign(conn, PARTY, number, answer_of(conn, number, each), at)
+        why = sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, each), at)
     return why

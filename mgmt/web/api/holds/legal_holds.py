@@ -3,16 +3,14 @@
 Two persons of the desk sign it with their passkeys (/v1/approvals); control checks it and does it.
 """
 
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from typing import Annotated, Any
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mgmt.contract.fields import number_of
 from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
-from mgmt.orders.approvals import ApprovalRefusal
 from mgmt.records.holds.proposals import (
     PSEUDONYM_DIGITS,
     NewHold,
@@ -23,12 +21,10 @@ from mgmt.records.holds.proposals import (
 )
 from mgmt.records.holds.scope import Scope
 from mgmt.records.holds.shapes import LegalHold
-from mgmt.web.api.approvals import Approval
-from mgmt.web.api.approvals import shown as approval_shown
-from mgmt.web.kit.app_context import CLOCK, SETTINGS, json_response, read, write
+from mgmt.web.api.approvals import Approval, write_proposal
+from mgmt.web.kit.app_context import CLOCK, json_response, read
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
-from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import body_of
 
 MOST = 500  # those that have not ended first: they are a hundred at most
@@ -88,17 +84,13 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
     """Propose a legal hold, which its proposer is to sign next."""
     said, through = await body_of(request, NewLegalHold), f"token {principal.token}"
 
-    def work(conn: Connection) -> Approval:
+    def work(conn: Connection) -> Row[Any]:
         span = rounded_span(said.since, said.until)
         scope = Scope(*span, said.order, said.list, said.category, said.subscriber, said.keeps_keys)
         wanted = NewHold(scope, said.reason, said.reference, said.ends)
-        made = propose_hold(conn, wanted, said.proposer, through, request.app[CLOCK]())
-        return approval_shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
+        return propose_hold(conn, wanted, said.proposer, through, request.app[CLOCK]())
 
-    try:
-        return json_response(await write(request, work), 201)
-    except ApprovalRefusal as reason:
-        raise Problem(422, str(reason), "/") from reason
+    return await write_proposal(request, work)
 
 
 async def propose_end(request: web.Request, principal: Principal) -> web.Response:
@@ -106,14 +98,9 @@ async def propose_end(request: web.Request, principal: Principal) -> web.Respons
     said, through = await body_of(request, NewRelease), f"token {principal.token}"
     hold, now = number_of(request.match_info["hold"], "hold"), request.app[CLOCK]()
 
-    def work(conn: Connection) -> Approval:
-        made = propose_release(conn, hold, said.reason, said.reference, said.proposer, through, now)
-        return approval_shown(conn, made, ZoneInfo(request.app[SETTINGS].zone))
-
-    try:
-        return json_response(await write(request, work), 201)
-    except ApprovalRefusal as reason:
-        raise Problem(422, str(reason), "/") from reason
+    return await write_proposal(
+        request, lambda conn: propose_release(conn, hold, said.reason, said.reference, said.proposer, through, now)
+    )
 
 
 ROUTES = (

@@ -5,7 +5,6 @@ Two persons of the desk sign it with their passkeys (/v1/approvals); control of 
 
 from collections.abc import Awaitable
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -14,9 +13,9 @@ from mgmt.contract.control import ControlFailure
 from mgmt.contract.shapes import Line
 from mgmt.lists.rollbacks import propose_rollback
 from mgmt.lists.versions import KeptList, ListDifference, compared, earlier_of, find_list, kept_lists, rollback_of
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.web.api.approvals import Approval, shown
-from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, json_response, write
+from mgmt.staff.approvals.rules import ApprovalRefusal
+from mgmt.web.api.approvals import Approval, write_proposal
+from mgmt.web.kit.app_context import CLOCK, CONTROL, json_response
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem
@@ -63,15 +62,12 @@ async def propose(request: web.Request, principal: Principal) -> web.Response:
     """Propose that an earlier version is in force again, which its proposer is to sign next."""
     kept, said = await _list_of(request), await body_of(request, NewRollback)
     control, now = request.app[CONTROL], request.app[CLOCK]()
-    zone, through = ZoneInfo(request.app[SETTINGS].zone), f"token {principal.token}"
+    through = f"token {principal.token}"
     try:
         wanted = await asked(rollback_of(control, kept, said.before, said.version, said.reason, said.reference))
-        made = await write(
-            request, lambda conn: shown(conn, propose_rollback(conn, wanted, said.proposer, through, now), zone)
-        )
     except ApprovalRefusal as reason:
         raise Problem(422, str(reason), "/") from reason
-    return json_response(made, 201)
+    return await write_proposal(request, lambda conn: propose_rollback(conn, wanted, said.proposer, through, now))
 
 
 async def asked(of_control: Awaitable[T]) -> T:

@@ -12,15 +12,17 @@ from support.mgmt.orders import NOW, said
 from support.mgmt.page_settings import HELPED, OF_FILE, proposed_settings, signed_settings
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed, signer
 
-from filterd.control.pages.agreed_settings import has_open, look
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.held_settings import json_of
-from mgmt.orders.proof import BY_NAMES, Proof
-from mgmt.orders.signatures import refuse_proposal
+from filterd.control.pages.agreed_settings import look
+from mgmt.registers.settings.agreement import json_of
 from mgmt.registers.settings.page_settings import Helpline
-from mgmt.registers.settings.proposals import SIGNED_WITHIN
+from mgmt.registers.settings.proposals import PAGES, SIGNED_WITHIN
 from mgmt.registers.settings.shapes import NOTHING, DeskSettings, Isp, Languages
 from mgmt.registers.settings.store import said_by_desk
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.rules import ApprovalRefusal
+from mgmt.staff.approvals.signatures import refuse_proposal
+from mgmt.staff.approvals.store import has_open
 from mgmt.staff.people import reset_person
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.settings import desk_settings
@@ -71,16 +73,16 @@ def test_two_persons_of_two_groups_sign_and_it_is_in_force_with_its_events(
     conn: Connection, amna: Signer, bilal: Signer
 ) -> None:
     chandni = signer(conn, "chandni", "compliance")
-    assert not has_open(conn)
+    assert not has_open(conn, PAGES)
     number = proposed_settings(conn, amna)
-    assert has_open(conn) and shown(conn) == NOTHING
+    assert has_open(conn, PAGES) and shown(conn) == NOTHING
     assert signed(conn, number, amna) is None and shown(conn) == NOTHING
     for each in (amna, chandni):
         assert "not approved; another" in str(signed(conn, number, each))
     assert shown(conn) == NOTHING
     assert signed(conn, number, bilal) is None
 
-    assert shown(conn) == shown(conn) == HELPED and not has_open(conn)
+    assert shown(conn) == shown(conn) == HELPED and not has_open(conn, PAGES)
     actions = ["approval proposed", "approval signed", "approval signed", "approval given"]
     events = told(conn)
     assert [each["action"] for each in events] == [*actions, "pages changed", "approval ended"]
@@ -134,10 +136,10 @@ def test_a_proposal_ends_after_a_week_and_what_one_has_refused_at_once(
 ) -> None:
     number, refused = proposed_settings(conn, amna), proposed_settings(conn, amna)
     signed(conn, number, amna)
-    refuse_proposal(conn, refused, "no such shelter", bilal.person, NOW)
+    refuse_proposal(conn, SUBJECTS, refused, "no such shelter", bilal.person, NOW)
 
     assert shown(conn) == NOTHING and row_of_approval(conn, refused).lapsed_ms is not None
-    assert shown(conn, SIGNED_WITHIN) == NOTHING and not has_open(conn)
+    assert shown(conn, SIGNED_WITHIN) == NOTHING and not has_open(conn, PAGES)
     with pytest.raises(ApprovalRefusal, match="no proposal waits"):
         signed(conn, number, bilal)
 
@@ -147,7 +149,7 @@ def test_two_signatures_that_control_sees_after_the_week_put_nothing_in_force(
 ) -> None:
     signed_settings(conn, amna, bilal)
 
-    assert shown(conn, SIGNED_WITHIN) == NOTHING and not has_open(conn)
+    assert shown(conn, SIGNED_WITHIN) == NOTHING and not has_open(conn, PAGES)
 
 
 def test_a_row_that_web_writes_by_itself_counts_for_nothing(conn: Connection, amna: Signer, bilal: Signer) -> None:

@@ -10,13 +10,16 @@ from support.mgmt.orders import NOW, said
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed
 from support.present import present
 
-from filterd.control.records.legal_holds import Holds, Moment, has_open, look
+from filterd.control.records.legal_holds import Holds, Moment, look
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
-from mgmt.orders.proof import BY_NAMES, Proof
-from mgmt.orders.signatures import refuse_proposal
-from mgmt.records.holds.proposals import NewHold, digest_of, find_hold, propose_hold, propose_release
+from mgmt.records.holds.proposals import HOLDS, NewHold, find_hold, propose_hold, propose_release
 from mgmt.records.holds.scope import Scope
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.rules import digest_of
+from mgmt.staff.approvals.signatures import refuse_proposal
+from mgmt.staff.approvals.store import has_open
 from mgmt.staff.people import reset_person
 from parental.schema.orders import approval_signatures, approvals
 from parental.schema.records import legal_holds
@@ -52,14 +55,14 @@ def actions(conn: Connection) -> list[str]:
 
 
 def test_two_persons_sign_and_control_keeps_it_until_its_end(conn: Connection, amna: Signer, bilal: Signer) -> None:
-    assert not has_open(conn)
+    assert not has_open(conn, HOLDS)
     number = propose(conn, amna)
-    assert has_open(conn) and seen(conn).scopes == []
+    assert has_open(conn, HOLDS) and seen(conn).scopes == []
     assert signed(conn, number, amna) is None and seen(conn).scopes == []
     assert signed(conn, number, bilal) is None
 
     assert seen(conn) == seen(conn, 89 * DAY) == Holds([SCOPE], [])
-    assert seen(conn, 90 * DAY) == Holds([], []) and not has_open(conn)
+    assert seen(conn, 90 * DAY) == Holds([], []) and not has_open(conn, HOLDS)
 
     assert actions(conn) == [
         "approval proposed",
@@ -79,16 +82,16 @@ def test_one_person_or_a_refusal_keeps_nothing(conn: Connection, amna: Signer, b
     signed(conn, number, amna)
 
     assert "another person must" in str(signed(conn, number, amna))
-    refuse_proposal(conn, number, "too wide", bilal.person, NOW)
+    refuse_proposal(conn, SUBJECTS, number, "too wide", bilal.person, NOW)
 
-    assert seen(conn).scopes == [] and not has_open(conn)
+    assert seen(conn).scopes == [] and not has_open(conn, HOLDS)
 
 
 def test_what_two_have_not_signed_within_a_week_is_ended(conn: Connection, amna: Signer) -> None:
     propose(conn, amna)
 
-    assert seen(conn, 6 * DAY).scopes == [] and has_open(conn)
-    assert seen(conn, 7 * DAY).scopes == [] and not has_open(conn)
+    assert seen(conn, 6 * DAY).scopes == [] and has_open(conn, HOLDS)
+    assert seen(conn, 7 * DAY).scopes == [] and not has_open(conn, HOLDS)
 
 
 def test_an_event_of_a_time_that_has_not_come_ends_nothing(conn: Connection, amna: Signer, bilal: Signer) -> None:
@@ -104,7 +107,7 @@ def test_a_hold_whose_end_comes_before_it_is_signed_never_begins(conn: Connectio
     number = propose(conn, amna, HOLD._replace(ends=NOW + timedelta(minutes=1)))
     signed(conn, number, amna, bilal)
 
-    assert seen(conn) == Holds([], []) and not has_open(conn)
+    assert seen(conn) == Holds([], []) and not has_open(conn, HOLDS)
     assert "legal hold begun" not in actions(conn) and "legal hold lapsed" not in actions(conn)
 
 
@@ -160,7 +163,7 @@ def forge_second(conn: Connection, first: Any, **lie: Any) -> int:
     """What a web role that was taken over can write: an approval of the same hold, and signatures that are none."""
     named = ("kind", "hold", "reason", "reference", "collateral", "proposer", "proposer_group", "proposer_account")
     row = {name: getattr(first, name) for name in (*named, "proposed_s")} | lie
-    row["digest"] = digest_of(row, SCOPE)
+    row["digest"] = digest_of(HOLDS.words_of(conn, row))
     forged = int(present(conn.execute(insert(approvals).values(row)).inserted_primary_key)[0])
     of_first = select(approval_signatures).where(approval_signatures.c.approval == first.id)
     for each in conn.execute(of_first).mappings().all():
@@ -212,7 +215,7 @@ def test_two_persons_release_it_before_its_end_and_one_does_not(conn: Connection
 
     signed(conn, release, amna)
 
-    assert seen(conn) == Holds([], []) and not has_open(conn)
+    assert seen(conn) == Holds([], []) and not has_open(conn, HOLDS)
     assert actions(conn)[-4:] == ["approval given", "approval ended", "legal hold released", "approval ended"]
 
 

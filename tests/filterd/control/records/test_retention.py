@@ -15,11 +15,12 @@ from filterd.config.kinds import Seconds
 from filterd.control.records import retention
 from filterd.control.records.retention import Retention
 from mgmt.ledger.trusted_clock import begin, read_clocks
-from mgmt.orders.signatures import sign
 from mgmt.records import block_ledger
 from mgmt.records.block_ledger import BlockRecord
 from mgmt.records.holds.proposals import NewHold, propose_hold
 from mgmt.records.holds.scope import Scope
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.signatures import sign
 from parental.schema.records import blocks, legal_holds
 from parental.store.database import reading, writing
 
@@ -50,7 +51,7 @@ def agree(engine: Engine, names: str = "pta", *, is_signed: bool = True) -> None
         wanted = NewHold(Scope(0, OLD_S + 1, list=names), "a court asks", "WP 1/2026", at + timedelta(days=1))
         number = int(propose_hold(conn, wanted, two[0].person.mail, "desk", at).id)
         for each in two if is_signed else two[:1]:
-            assert sign(conn, PARTY, number, answer_of(conn, number, each), at) is None
+            assert sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, each), at) is None
 
 
 def left(engine: Engine) -> list[str]:

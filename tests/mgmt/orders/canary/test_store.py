@@ -13,7 +13,7 @@ from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed
 
 from mgmt.ledger.event import CONTROL, Actor
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.canary.store import BlockCount, count_blocks, newest
 from mgmt.orders.confirmation.verifications import Verification, due, in_force, put_verification, revision_of
@@ -21,11 +21,13 @@ from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import live_entries, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.model import Order
-from mgmt.orders.proof import BY_NAMES, Proof
-from mgmt.orders.signatures import PARTS, sign
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import correctable
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.rules import PARTS, ApprovalRefusal, Signatory
+from mgmt.staff.approvals.signatures import sign
 from mgmt.staff.assertion import assertion_in
 from parental.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.schema.orders import approval_signatures, entries, orders
@@ -276,7 +278,7 @@ def test_two_persons_who_agree_after_the_rollback_put_an_entry_in_force_everywhe
     conn: Connection, order: int
 ) -> None:
     def agree(when: datetime) -> None:
-        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
         approve(conn, propose(conn, get_order(conn, order), AGREED, first, when), second, when)
 
     agree(at(1))
@@ -297,7 +299,7 @@ def test_a_url_whose_host_was_rolled_back_comes_in_force_without_its_host(conn: 
     order = push(conn, "http://a.test/x")
 
     def agree(said: Proposal, when: datetime) -> None:
-        first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
         approve(conn, propose(conn, get_order(conn, order), said, first, when), second, when)
 
     publish(conn, FIRST)
@@ -335,15 +337,15 @@ def test_the_second_person_cannot_sign_what_was_proposed_before_the_rollback_and
     conn: Connection, order: int, amna: Signer, bilal: Signer
 ) -> None:
     number = proposed(conn, order, AGREED, amna, at(1))
-    assert sign(conn, PARTY, number, answer_of(conn, number, amna), at(1)) is None
+    assert sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, amna), at(1)) is None
     wide(conn, order, at(5))
     publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
 
     with pytest.raises(
         ApprovalRefusal, match="was proposed before its entry was rolled back from the canary; not signed"
     ):
-        sign(conn, PARTY, number, answer_of(conn, number, bilal), at(7))
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+        sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, bilal), at(7))
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     again = propose(conn, get_order(conn, order), AGREED, first, at(8))
     conn.execute(entries.update().values(value="other.test"))
     with pytest.raises(ApprovalRefusal, match="is of another order, entry or words than are here now; not signed"):
@@ -357,7 +359,7 @@ def test_two_persons_who_sign_after_the_rollback_put_an_entry_in_force_everywher
     publish(conn, FIRST, at(6), proof=BY_PASSKEYS)
     number = proposed(conn, order, AGREED, amna, at(6))  # in the same second
     for each in (amna, bilal):
-        assert sign(conn, PARTY, number, answer_of(conn, number, each), at(6)) is None
+        assert sign(conn, SUBJECTS, PARTY, number, answer_of(conn, number, each), at(6)) is None
     for when in (7, 8):
         publish(conn, FIRST, at(when), since=0, proof=BY_PASSKEYS)
 
@@ -379,7 +381,7 @@ def test_an_entry_that_a_lying_web_role_adds_to_an_emergency_order_that_lapses_n
 ) -> None:
     order, late = push(conn, "a.test", emergency=True), at(5 * 3600)
     whole = Proposal(kind="emergency", number=None, reason="r", reference="WA/9", collateral="c")
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     approve(conn, propose(conn, get_order(conn, order), whole, first, NOW), second, NOW)
     publish(conn, OTHER)
     row = {"order": order, "number": 2, "value": "b.test", "wire": B, "mode": "subtree", "status": "pending"}

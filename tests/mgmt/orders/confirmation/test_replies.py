@@ -13,16 +13,18 @@ from support.mgmt.signing import BY_PASSKEYS, WIDER, proposed, signed, signer
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders import decisions
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.confirmation.replies import changed, confirm, due, last_confirmation, mark_of, restate, superseded
 from mgmt.orders.dates import lapse_due
 from mgmt.orders.judge import judge_entries
 from mgmt.orders.live import orders_revision
 from mgmt.orders.model import Order
-from mgmt.orders.signatures import refuse_proposal
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_entries, withdraw_order
 from mgmt.orders.versions import correctable
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals.rules import Signatory
+from mgmt.staff.approvals.signatures import refuse_proposal
 from parental.schema.confirmations import confirmations
 from parental.schema.orders import orders
 from rules.names.protected import ProtectedNames
@@ -130,7 +132,7 @@ def test_what_becomes_of_a_proposal_has_an_order_confirmed_again_only_where_it_c
     since = orders_revision(conn)
 
     if ends_by == "refusal":
-        refuse_proposal(conn, number, "too wide", bilal.person, NOW)
+        refuse_proposal(conn, SUBJECTS, number, "too wide", bilal.person, NOW)
     else:
         assert signed(conn, number, bilal) is None
     assert decisions.has_due(conn, since, NOW), "control looks at it at once"
@@ -195,7 +197,7 @@ def test_what_is_withdrawn_in_part_or_widened_is_said_at_once_and_not_called_ver
     order = confirmed(conn, "bad.example", "http://shared.example/a", "worse.example")
     withdraw_entries(conn, order, [3], "a court", NOW, CONTROL)
     wider = Proposal(kind="broader", number=2, reason="r", reference="L", collateral="c", expires=HOUR)
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     approve(conn, propose(conn, get_order(conn, order), wider, first, NOW), second, NOW)
     publish(conn)
 

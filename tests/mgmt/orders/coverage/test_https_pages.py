@@ -8,15 +8,16 @@ from sqlalchemy.event import listen
 from support.mgmt.orders import NOW, publish, push, rails, statuses
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.decisions import settle
 from mgmt.orders.live import live_entries, orders_revision
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, withdraw_entries
+from mgmt.staff.approvals.rules import Signatory
 from parental.schema.orders import entries
 
 PAGE = "https://shared.example/a"
-FIRST, SECOND = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+FIRST, SECOND = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
 
 
 def states(conn: Connection, order: int) -> list[str]:

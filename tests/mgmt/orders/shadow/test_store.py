@@ -12,7 +12,7 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, signed
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import ApprovalRefusal, Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.canary.rules import Policy
 from mgmt.orders.confirmation.verifications import due
 from mgmt.orders.decisions import confirm, has_due, is_waiting, settle, taken
@@ -25,12 +25,13 @@ from mgmt.orders.live import (
     shadow_entries_of,
 )
 from mgmt.orders.model import Order
-from mgmt.orders.proof import BY_NAMES, Proof
 from mgmt.orders.shadow.places import N_PLACES, SHADOW_LISTS
 from mgmt.orders.shadow.store import count, counted_lists
 from mgmt.orders.states import steps_of
 from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_order
 from mgmt.orders.versions import VersionConflict, correctable, refuse_replaced
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from parental.schema.canaries import order_shadows
 from parental.schema.orders import approvals, entries, orders
 from parental.store.database import writing
@@ -74,7 +75,7 @@ def publish(
 
 
 def let_in(conn: Connection, order: int, when: datetime = NOW) -> None:
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     approve(conn, propose(conn, get_order(conn, order), ENFORCE, first, when), second, when)
 
 
@@ -144,7 +145,7 @@ def test_two_persons_let_an_order_in_and_it_is_enforced_as_any_other(conn: Conne
 def test_one_person_or_an_approval_that_ended_puts_nothing_in_force(conn: Connection) -> None:
     order = push(conn, "a.test")
     publish(conn)
-    propose(conn, get_order(conn, order), ENFORCE, Person("amna", "compliance", "root"), at(1))
+    propose(conn, get_order(conn, order), ENFORCE, Signatory("amna", "compliance", "root"), at(1))
     publish(conn, at(2))
     assert blocked(conn) == set()
     let_in(conn, order, at(3))
@@ -186,7 +187,7 @@ def test_an_entry_that_two_persons_agree_to_while_it_is_in_shadow_is_counted_and
     order = push(conn, "github.io")
     publish(conn)
     held = Proposal(kind="held", number=1, reason="r", reference="WA/9", collateral="c", expires=at(86400))
-    first, second = Person("amna", "compliance", "root"), Person("bilal", "approver", "root")
+    first, second = Signatory("amna", "compliance", "root"), Signatory("bilal", "approver", "root")
     approve(conn, propose(conn, get_order(conn, order), held, first, at(1)), second, at(1))
     publish(conn, at(2))
 
@@ -323,7 +324,7 @@ def test_a_push_that_asks_for_both_is_refused_with_the_reason(conn: Connection) 
 
 
 def test_an_order_that_is_not_in_shadow_or_was_let_in_is_not_proposed(conn: Connection) -> None:
-    amna = Person("amna", "compliance", "root")
+    amna = Signatory("amna", "compliance", "root")
     plain, order = push(conn, "a.test", is_shadow=False), push(conn, "b.test", ref="2")
     with pytest.raises(ApprovalRefusal, match="was not taken in for shadow"):
         propose(conn, get_order(conn, plain), ENFORCE, amna, NOW)

@@ -8,10 +8,9 @@ from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, push, said
 from support.mgmt.signing import Signer, signer
 
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.signatures import MAX_WAITING
 from mgmt.records.holds.proposals import LONGEST, MOST_HOLDS, NewHold, find_hold, propose_hold, propose_release
 from mgmt.records.holds.scope import Scope
+from mgmt.staff.approvals.rules import MAX_WAITING, ApprovalRefusal
 from parental.schema.orders import approvals
 from parental.schema.records import legal_holds
 

@@ -7,11 +7,10 @@ from support.mgmt.page_settings import HELPED, OF_FILE, proposed_settings
 from support.mgmt.signing import Signer, row_of_approval, signer
 
 from mgmt.contract.errors import BadRequest
-from mgmt.orders.approvals import ApprovalRefusal
-from mgmt.orders.signatures import MAX_WAITING
 from mgmt.registers.settings.page_settings import Helpline
 from mgmt.registers.settings.proposals import Words, propose_settings
 from mgmt.registers.settings.shapes import DeskSettings
+from mgmt.staff.approvals.rules import MAX_WAITING, ApprovalRefusal
 from mgmt.web.splash.canned import check_pages
 
 WORDS = Words("amna@isp.example", "a shelter has opened", "T-1")

@@ -9,7 +9,7 @@ from support.mgmt.events import events_of
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import Actor
-from mgmt.orders.held_settings import newest_rows
+from mgmt.registers.settings.agreement import newest_rows
 from mgmt.registers.settings.page_settings import Helpline, Settings, StopPage, Theme
 from mgmt.registers.settings.shapes import DeskSettings, Languages
 from mgmt.registers.settings.store import NotAlone, change, newest_number, said_by_desk

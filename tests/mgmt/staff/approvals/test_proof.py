@@ -11,11 +11,11 @@ from support.mgmt.orders import NOW, publish, push, said
 from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed, row_of_approval, signed, signer
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.approvals import Person, Proposal, approve, propose
+from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.live import live_entries
-from mgmt.orders.proof import BY_NAMES, Proof
-from mgmt.orders.signatures import APPROVED, PROPOSED
 from mgmt.orders.store import get_order
+from mgmt.staff.approvals.proof import BY_NAMES, Proof
+from mgmt.staff.approvals.rules import APPROVED, PROPOSED, Signatory
 from mgmt.staff.assertion import assertion_in
 from mgmt.staff.people import DISABLED, reset_person, set_end, set_role, set_state
 from parental.schema.orders import approval_signatures, approvals
@@ -224,8 +224,8 @@ def by_names(conn: Connection, number: int, amna: Signer, bilal: Signer) -> None
     del amna, bilal
     conn.execute(update(approvals).where(approvals.c.id == number).values(lapsed_ms=1))
     order = get_order(conn, row_of_approval(conn, number).order)
-    named = propose(conn, order, WORDS, Person("A. Khan", "compliance", "root"), NOW)
-    approve(conn, named, Person("B. Ali", "approver", "root"), NOW)
+    named = propose(conn, order, WORDS, Signatory("A. Khan", "compliance", "root"), NOW)
+    approve(conn, named, Signatory("B. Ali", "approver", "root"), NOW)
 
 
 FORGERIES = (

@@ -10,19 +10,12 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, PARTY, WIDER, Signer, answer_of, proposed, row_of_approval, signed, signer
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders import signatures
-from mgmt.orders.approvals import ApprovalRefusal, Person, approve, propose
-from mgmt.orders.signatures import (
-    APPROVED,
-    PROPOSED,
-    part_due,
-    propose_at_desk,
-    refusal_of,
-    refuse_proposal,
-    sign,
-    signatures_of,
-)
+from mgmt.orders.approvals import approve, propose, propose_at_desk
 from mgmt.orders.store import get_order, withdraw_order
+from mgmt.registers.two_persons import SUBJECTS
+from mgmt.staff.approvals import store
+from mgmt.staff.approvals.rules import APPROVED, PROPOSED, ApprovalRefusal, Signatory
+from mgmt.staff.approvals.signatures import part_due, refusal_of, refuse_proposal, sign, signatures_of
 from mgmt.staff.people import DISABLED, find_person, set_end, set_state
 from parental.schema.orders import approval_refusals, approval_signatures
 
@@ -96,7 +89,7 @@ def test_a_person_whose_account_has_ended_signs_proposes_and_refuses_nothing(
     with pytest.raises(ApprovalRefusal, match="ended, role compliance"):
         propose_at_desk(conn, get_order(conn, 1), WIDER, amna.person.mail, "desk", ENDS)
     with pytest.raises(ApprovalRefusal, match="ended, role approver"):
-        refuse_proposal(conn, number, "too wide", find_person(conn, bilal.person.mail), ENDS)
+        refuse_proposal(conn, SUBJECTS, number, "too wide", find_person(conn, bilal.person.mail), ENDS)
     assert signed(conn, number, bilal, at=ENDS - timedelta(seconds=1)) is None
 
 
@@ -110,15 +103,15 @@ def test_a_signature_for_another_part_or_proposal_is_not_taken(
     signed(conn, number, amna)
 
     for answer in (elsewhere, too_early):
-        assert "is wrong" in str(sign(conn, PARTY, number, answer, NOW))
+        assert "is wrong" in str(sign(conn, SUBJECTS, PARTY, number, answer, NOW))
     assert [row.part for row in signatures_of(conn, number)] == [PROPOSED]
 
 
 def test_an_answer_is_taken_once(conn: Connection, number: int, amna: Signer) -> None:
     answer = answer_of(conn, number, amna)
-    assert sign(conn, PARTY, number, answer, NOW) is None
+    assert sign(conn, SUBJECTS, PARTY, number, answer, NOW) is None
 
-    assert sign(conn, PARTY, number, answer, NOW) is not None
+    assert sign(conn, SUBJECTS, PARTY, number, answer, NOW) is not None
     assert len(signatures_of(conn, number)) == 1
 
 
@@ -134,21 +127,21 @@ def test_one_passkey_cannot_be_both_persons_in_the_database(
 
 def test_a_proposal_of_the_desk_is_not_approved_by_a_name(conn: Connection, number: int) -> None:
     with pytest.raises(ApprovalRefusal, match=f"/desk/approvals/{number}"):
-        approve(conn, number, Person("B. Ali", "approver", "root"), NOW)
+        approve(conn, number, Signatory("B. Ali", "approver", "root"), NOW)
 
 
 def test_a_proposal_by_names_is_not_signed(conn: Connection, bilal: Signer) -> None:
     order = get_order(conn, push(conn, "https://shared.test/a"))
-    number = propose(conn, order, WIDER, Person("A. Khan", "compliance", "root"), NOW)
+    number = propose(conn, order, WIDER, Signatory("A. Khan", "compliance", "root"), NOW)
 
     with pytest.raises(ApprovalRefusal, match="no signature is due"):
-        sign(conn, PARTY, number, "{}", NOW)
+        sign(conn, SUBJECTS, PARTY, number, "{}", NOW)
 
 
 def test_what_waits_of_one_order_has_a_limit(
     conn: Connection, number: int, amna: Signer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signatures, "MAX_WAITING", 2)
+    monkeypatch.setattr(store, "MAX_WAITING", 2)
     proposed(conn, 1, WIDER, amna)
 
     with pytest.raises(ApprovalRefusal, match="2 proposals wait already"):
@@ -166,11 +159,11 @@ def test_what_one_person_has_refused_no_one_signs_and_control_ends_it(
     signed(conn, number, amna)
     answer = answer_of(conn, number, bilal)
 
-    refuse_proposal(conn, number, " not in the letter ", bilal.person, NOW)
+    refuse_proposal(conn, SUBJECTS, number, " not in the letter ", bilal.person, NOW)
 
     assert part_due(conn, row_of_approval(conn, number)) is None
     with pytest.raises(ApprovalRefusal, match="no signature is due"):
-        sign(conn, PARTY, number, answer, NOW)
+        sign(conn, SUBJECTS, PARTY, number, answer, NOW)
     publish(conn, proof=BY_PASSKEYS)
     assert row_of_approval(conn, number).lapsed_ms is not None
     found = refusal_of(conn, number)
@@ -183,14 +176,14 @@ def test_a_refusal_needs_a_reason_a_role_and_something_that_waits(
     conn: Connection, number: int, amna: Signer, bilal: Signer
 ) -> None:
     with pytest.raises(ApprovalRefusal, match="why: missing"):
-        refuse_proposal(conn, number, " ", bilal.person, NOW)
+        refuse_proposal(conn, SUBJECTS, number, " ", bilal.person, NOW)
     with pytest.raises(ApprovalRefusal, match="role support"):
-        refuse_proposal(conn, number, "no", signer(conn, "esha", "support").person, NOW)
+        refuse_proposal(conn, SUBJECTS, number, "no", signer(conn, "esha", "support").person, NOW)
     with pytest.raises(ApprovalRefusal, match="no proposal waits"):
-        refuse_proposal(conn, 99, "no", bilal.person, NOW)
+        refuse_proposal(conn, SUBJECTS, 99, "no", bilal.person, NOW)
     signed(conn, number, amna, bilal)
     with pytest.raises(ApprovalRefusal, match="waits for no signature"):
-        refuse_proposal(conn, number, "no", bilal.person, NOW)
+        refuse_proposal(conn, SUBJECTS, number, "no", bilal.person, NOW)
 
 
 def test_a_refusal_that_a_lying_web_role_writes_ends_nothing_that_two_have_agreed_to(

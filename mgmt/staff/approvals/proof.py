@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import Actor
-from mgmt.orders.approvals import ALONE, GROUPS, NAMES, ApprovalRefusal
-from mgmt.orders.signatures import APPROVED, PROPOSED, document_of, refuse_stranger, signatures_of
+from mgmt.staff.approvals.rules import ALONE, APPROVED, GROUPS, NAMES, PROPOSED, UNREADABLE, ApprovalRefusal
+from mgmt.staff.approvals.signatures import document_of, signatures_of
+from mgmt.staff.approvals.store import refuse_stranger
 from mgmt.staff.assertion import Assertion, is_signed
 from mgmt.staff.passkeys import Party, row_of
 from mgmt.staff.people import Person, get_person
@@ -61,7 +62,7 @@ def signers_of(conn: Connection, proposal: Row[Any], now_s: float) -> Signers | 
     except ApprovalRefusal:
         return "is signed by a person who may not"
     except (TypeError, ValueError, AttributeError):
-        return "holds what no approval holds"
+        return UNREADABLE
     return _why_alone(first, second) or Signers(first, second)
 
 
@@ -82,7 +83,7 @@ def why_unproven(conn: Connection, approval: Row[Any], proof: Proof) -> str | No
         is_alone = first is not None and second is not None and first.number == second.number
         return ALONE if is_alone else None
     except (TypeError, ValueError, AttributeError):
-        return "holds what no approval holds"
+        return UNREADABLE
 
 
 # ----------------------------------------------------------------------------------------------------------------------

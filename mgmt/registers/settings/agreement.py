@@ -3,8 +3,6 @@
 Invariant: of these names a value counts by its approval alone, no matter who has written it to desk_settings.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +10,13 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 
+from mgmt.staff.approvals.rules import UNREADABLE
 from parental.schema.orders import approvals
 from parental.schema.settings import desk_settings
 
 # They have telephone numbers or addresses in them that people in need, or with a complaint, turn to.
 HELD = ("isp", "helplines", "report_url", "complaints", "stop_page")
 SETTINGS = "settings"  # the kind of these approvals
-_SAID = ("settings", "reason", "reference", "collateral", "expires_s", "proposer")
 _CHANGED = "is of settings that have changed since it was proposed"
 
 
@@ -66,11 +64,6 @@ def lines_of(approval: Row[Any]) -> list[tuple[str, str, str]]:
         return []
 
 
-def digest_of(row: Mapping[str, Any]) -> bytes:
-    """What two persons agree to, in one number."""
-    return hashlib.sha256(json.dumps([SETTINGS, *(row[name] for name in _SAID)]).encode()).digest()
-
-
 def newest_rows(conn: Connection) -> dict[str, Row[Any]]:
     """The last change of each name that counts; a value of None is the configuration's again."""
     last = select(func.max(desk_settings.c.id)).group_by(desk_settings.c.name)
@@ -87,7 +80,7 @@ def why_changed(conn: Connection, approval: Row[Any]) -> str | None:
     try:
         since = agreed_in(approval).since
     except (msgspec.DecodeError, TypeError):
-        return "holds what no approval holds"
+        return UNREADABLE
     known = newest_rows(conn)
     return None if all(number == since_of(known, name) for name, number in since.items()) else _CHANGED
 

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from mgmt.orders.held_settings import HELD, lines_of, names_in
+from mgmt.registers.settings.agreement import HELD, lines_of, names_in
 from mgmt.registers.settings.shapes import NAMES
 
 DOCUMENT = (
