@@ -27,7 +27,7 @@ from support.system.ports import free_port
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.tokens import create_token
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.doors import Door
 from parental.store.database import open_database, writing
 

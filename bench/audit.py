@@ -38,19 +38,19 @@ import pyarrow.parquet as pq
 
 from bench.audit_beside import beside
 from bench.drawn_blocks import BEGIN_S, PER_S, SLOTS, drawn_slots, put_segment
+from filterd.audit.archive.batch_tree import COMPILED
+from filterd.audit.archive.block_bundle import bundle_of
+from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
+from filterd.audit.archive.record_proof import proof_of
 from filterd.audit.block_batches import BATCHES, Batches, LedgerName, drain_to_batch, no_records
 from filterd.audit.block_export import exported
 from filterd.audit.block_files import compact
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.block_search import search
-from filterd.audit.proof.batch_tree import COMPILED
-from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
-from filterd.audit.proof.record_proof import proof_of
 from mgmt.ledger import block_verifier
 from mgmt.ledger.block_verifier import lines_of
-from mgmt.records.block_archive import OrderName
-from mgmt.records.block_ledger import RecordQuery
+from mgmt.registers.records.block_archive import OrderName
+from mgmt.registers.records.block_ledger import RecordQuery
 
 N_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 N_RECORDS = int(os.environ.get("BENCH_RECORDS", "100000000"))

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.corpus import N_NAMES, names
-from rules.compiler.compile import compile_sources
+from rules.lists.compiler.compile import compile_sources
 from rules.lists.reader import read_source
 from rules.lists.source import Source, parse_source
 

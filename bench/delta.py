@@ -24,7 +24,7 @@ from bench.corpus import names
 from fastpath.wire.name import to_wire
 from filterd.box.places import database_file
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import Entry, Order
+from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.store.database import opened, writing
 

@@ -13,14 +13,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from rules.compiler.dry_run import dry_run
-from rules.compiler.guards import Rails
+from rules.base.critical import critical
+from rules.base.protected import ProtectedNames
+from rules.base.watched import WatchedNames
+from rules.lists.compiler.dry_run import dry_run
+from rules.lists.compiler.guards import Rails
 from rules.lists.diff import iter_changes
 from rules.lists.reader import read_source
 from rules.lists.source import describe_source
-from rules.names.protected import ProtectedNames
-from rules.names.watched import WatchedNames
-from rules.watch.critical import critical
 
 N_NAMES = 1_000_000
 N_OTHERS = 50_000

@@ -29,7 +29,7 @@ from support.dns import rpz_zones as rpzones
 
 from bench.corpus import names
 from fastpath.wire.name import to_wire
-from rules.compiler.compile import compile_sources
+from rules.lists.compiler.compile import compile_sources
 from rules.lists.source import parse_source
 
 N_NAMES = 1_000_000

@@ -39,11 +39,11 @@ from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab
 from parental.policy.subscribers import pause, resume
-from parental.schema.lines import addresses, closed_intervals, profiles
-from parental.schema.lines import lines as rows
-from parental.schema.people import accounts
 from parental.store.database import opened, writing
 from parental.store.revision import raise_revision
+from parental.store.schema.lines import addresses, closed_intervals, profiles
+from parental.store.schema.lines import lines as rows
+from parental.store.schema.people import accounts
 
 ROUNDS = 15  # of what takes a few milliseconds
 STORMS = 3

@@ -29,7 +29,7 @@ from support.system.daemon import Daemon
 
 from bench.portal_tap import browser_figures
 from bench.splash_speed import cpu_s, parent_of_a_line, running
-from mgmt.web.family.taps import DEAF
+from mgmt.web.family.acts.taps import DEAF
 
 N_PAGES = 2000
 N_TIMED, PER_S = 500, 50

@@ -35,7 +35,7 @@ from filterd.lab.gateway import Gateway
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import start_servers
 from filterd.lab.topology import Lab, lab
-from mgmt.web.family.taps import DEAF
+from mgmt.web.family.acts.taps import DEAF
 
 N_RUNS, N_VIEWS = 50, 20
 KINDS, FAMILIES = ("tls", "quic"), ("4", "6")

@@ -21,22 +21,22 @@ from docs.manual_page import EXIT_CODES, arguments_of, commands_of, manual_page,
 from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS, parser_for
+from filterd.commands.roles.exporter.families import DERIVED, GAUGES, Family, counter_families
 from filterd.config.schema import Config
 from filterd.config.spec import ALL, Restart, Spec
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
-from filterd.metrics.families import DERIVED, GAUGES, Family, counter_families
 from filterd.verbs import examples_of
-from mgmt.records.statistics.statement import schema_text
+from mgmt.registers.records.statistics.statement import schema_text
 from mgmt.text.catalogue import catalogue as texts_of
 from mgmt.web.api.order_shapes import MAX_WAIT_S
-from mgmt.web.app import ROUTES
+from mgmt.web.desk.app import ROUTES
 from mgmt.web.family.rules.presets import PRESETS
 from mgmt.web.kit.idempotency import KEPT
 from mgmt.web.kit.openapi import document, summary_of
 from mgmt.web.kit.problems import MEANINGS, TYPE
 from mgmt.web.kit.rates import N_OF_TOKEN, N_REFUSED
-from parental.schema.privileges import PRIVILEGES, ROLES
-from rules.category import CATEGORIES
+from parental.store.schema.privileges import PRIVILEGES, ROLES
+from rules.base.category import CATEGORIES
 from rules.lists import catalogue
 
 HERE = Path(__file__).parent

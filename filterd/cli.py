@@ -13,9 +13,9 @@ import sys
 from collections.abc import Container, Sequence
 
 import filterd
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
-from parental.errors import DatabaseFault
+from parental.store.errors import DatabaseFault
 
 COMMANDS = {
     "run": "run the daemon",

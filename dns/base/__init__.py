@@ -1,1 +1,1 @@
-"""What every room of dns uses: faults, the wire format, framing, certificates, the loop thread and its priority."""
+"""What every room of dns uses: faults, the wire format, framing, certificates, loop threads, upstream resolvers."""

@@ -15,9 +15,9 @@ import struct
 import time
 from typing import Final
 
+from dns.base.endpoints import Endpoint
 from dns.base.message import shown
 from dns.base.wire_format import AA, IN, NOERROR, NOTIFY, OPCODE_SHIFT, QR, RCODE_MASK, SOA, opcode_of, rcode_text
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.served_zone import ServedZone
 from dns.zones.tsig import sign_query
 

@@ -25,7 +25,7 @@ from fastpath.images.verdict import Action
 from fastpath.images.zone_listing import Effect, Listing, Named
 from fastpath.wire.address import network_of
 from fastpath.wire.name import to_wire
-from rules.names.prefixes import write_trigger
+from rules.base.prefixes import write_trigger
 
 TTL_S: Final = 60  # of a block's answer, semantics §4
 MAX_CHANGED: Final = 100_000  # names of a difference, some 40 MiB while it is made; beyond, all of the zone is given

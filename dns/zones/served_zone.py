@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
+from dns.base.endpoints import Endpoint
 from dns.base.wire_format import NS, SOA
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.rpz_edition import Difference, Edition, Plan, record_at_apex
 from dns.zones.tsig import Key
 from fastpath.images.tables import TableSet

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Any, Final
 
+from dns.base.endpoints import Endpoint
 from dns.base.length_prefix import framed, read_framed
 from dns.base.message import shown
-from dns.streams.acceptor import Acceptor, Connection, Door, StreamLimits
-from dns.upstreams.endpoints import Endpoint
+from dns.front.streams.acceptor import Acceptor, Connection, Door, StreamLimits
 from dns.zones.notify_out import notify_of_editions
 from dns.zones.served_zone import ServedZone
 from dns.zones.xfr_out import Answer, Answerer

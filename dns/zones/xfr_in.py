@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from dns.base.endpoints import Endpoint
 from dns.base.errors import TransferFailure
 from dns.base.length_prefix import MAX_MESSAGE_OCTETS, framed, read_framed
 from dns.base.message import (
@@ -30,7 +31,6 @@ from dns.base.message import (
     write_message,
 )
 from dns.base.wire_format import AXFR, IXFR, NOERROR, QR, QUERY, RCODE_MASK, SOA, TC, flags_of, rcode_text
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Change, IncomingTransfer, Kind, Whole
 from dns.zones.tsig import AnswerChecker, BadSignature, Key, sign_query
 

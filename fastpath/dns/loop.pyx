@@ -13,7 +13,7 @@ Invariants: one thread runs a loop.  Nothing is allocated after __cinit__.  Only
 random numbers and the hand-over of tables are touched.  Every datagram ends as an answer, a forwarded query, a client
 that waits, or a count.  An unreachable upstream stops nothing.  A waiting client gets an answer, a stale one or at
 last SERVFAIL, unless the in-flight table is full.  The decision comes before the cache, inspection after it.
-Absent on purpose: TCP and TLS, which dns/upstreams/stream_client.py speaks and the loop sends datagrams to; any lock.
+Absent on purpose: TCP and TLS, which dns/base/stream_client.py speaks and the loop sends datagrams to; any lock.
 Source: RFC 1035 §4.2.1, RFC 5452, RFC 6891 §7, RFC 7766 §5.
 Cost: bench/dns.py.
 """

@@ -293,7 +293,7 @@ cdef class SpecialNames:
     """The special names of a front.
 
     safe_search   (host, its target for moderate, for strict); a target is a name, an IPv4 address, or "": no rewrite
-    canaries      names;   resolvers  rdata of SVCB records, see dns/special_names.py
+    canaries      names;   resolvers  rdata of SVCB records, see dns/front/special_names.py
     zones         (name, ZoneKind): each with all names below it
     has_canaries_for_all   canaries are not for profiles alone
     guards_private         private addresses are right in own zones alone

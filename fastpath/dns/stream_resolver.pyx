@@ -5,7 +5,7 @@
 Invariants: a query goes the same way as over UDP, see query_path.pyx; only the limits of datagrams do not count.  One
 thread asks a resolver.  Another may give it tables: a call holds the GIL from where it takes the tables to its end, and
 runs no Python in between.
-Absent on purpose: sockets and waiting, which are dns/streams' and dns/upstreams'.
+Absent on purpose: sockets and waiting, which are dns/front/streams' and dns/base'.
 Source: RFC 7766, RFC 7830 (padding).
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t

@@ -77,7 +77,7 @@ class Channel(IntEnum):
 
 
 class GateCategory(IntEnum):
-    """The categories that the gate treats specially: numbers of rules.category."""
+    """The categories that the gate treats specially: numbers of rules.base.category."""
 
     BYPASS = numbers.CATEGORY_BYPASS
     QUIC = numbers.CATEGORY_QUIC

@@ -11,7 +11,7 @@ Invariants: an address has one name.  ::ffff:0:0/96 are the IPv4 addresses that 
 reaches those.  The prefix of a name ends on an octet (IPv6: on a nibble).
 Two names are looked up for an address of NAT64 (64:ff9b::/96) or 6to4: its own, and that of the IPv4 address in it, see
 embedded_ipv4_at().
-Absent on purpose: prefixes that end elsewhere (rules.names.prefixes splits them into several rules); NAT64 prefixes of
+Absent on purpose: prefixes that end elsewhere (rules.base.prefixes splits them into several rules); NAT64 prefixes of
 an operator's own, whose length an address does not tell.
 Source: RFC 1035 §3.5, RFC 3596 §2.5 (the reverse trees), RFC 4291 §2.5.5.2 (mapped addresses), RFC 6052 §2.1
 (NAT64), RFC 3056 §2 (6to4); the label is that of

@@ -1,6 +1,6 @@
 r"""Canonical URLs: one form for list lines, request targets and the API.
 
-    text    host[:port]/path[?query], ASCII; what people read and `rules.names.urls` returns
+    text    host[:port]/path[?query], ASCII; what people read and `rules.base.urls` returns
     key     the same with the host in wire form, root octet included; the lookup key of images
 
 Normalisation:
@@ -18,7 +18,7 @@ Case, a trailing slash and the order of a query's parts are kept.
 
 Invariants: canonical(canonical(x)) == canonical(x); no allocation.  Nothing that is listed is truncated to fit; of a
 request the first URL_CUT_OCTETS are read, more than a listed URL has: so a rule of what it begins with hits.
-Absent on purpose: IDNA (rules.names.urls applies it where the fault is URL_NOT_ASCII).
+Absent on purpose: IDNA (rules.base.urls applies it where the fault is URL_NOT_ASCII).
 Source: WHATWG URL §3.5 and §4.4, RFC 3986 §3 and §5.2.4, RFC 5952 §4.
 """
 from typing import NamedTuple

@@ -39,8 +39,8 @@ from filterd.box.places import ARCHIVE, archive_socket
 from filterd.process.codec import FailureReply
 from filterd.process.json_socket import NoAnswer, ask
 from mgmt.ledger.bundle import NoCheckpoint
-from mgmt.records.block_archive import ArchiveFailure, FoundRecord, OrderName
-from mgmt.records.block_ledger import RecordQuery
+from mgmt.registers.records.block_archive import ArchiveFailure, FoundRecord, OrderName
+from mgmt.registers.records.block_ledger import RecordQuery
 
 TIMEOUT_S = 120.0  # of a piece: a day that is sorted on the disk takes its time
 ORDERS_AT_ONCE = 100  # far below a line of the socket, in any letters
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 
 class ArchiveClient:
-    """Satisfies mgmt.records.block_archive.Archive."""
+    """Satisfies mgmt.registers.records.block_archive.Archive."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = archive_socket(run_dir)

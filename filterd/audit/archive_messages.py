@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from filterd.process.codec import Requests
-from mgmt.records.block_archive import FoundRecord, OrderName
-from mgmt.records.block_ledger import RecordQuery
-from mgmt.records.holds.scope import Scope
+from mgmt.registers.records.block_archive import FoundRecord, OrderName
+from mgmt.registers.records.block_ledger import RecordQuery
+from mgmt.registers.records.holds.scope import Scope
 
 MOST_OF_PAGE = 200  # records of a page: they are Python objects, outside of the limit of a search
 

@@ -47,9 +47,9 @@ from filterd.audit.drain import (
     say_began_again,
     wipe_before,
 )
-from mgmt.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
+from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
 from parental.policy.subscriber import UNKNOWN_PROVINCE
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 DAY_S = 86_400
 BATCHES = "batches"  # their folder, of those that become files
@@ -66,7 +66,7 @@ Follow = Callable[[Columns, Position], None]
 
 
 class Kind(Struct, frozen=True, array_like=True):
-    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.records.block_ledger"""
+    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.registers.records.block_ledger"""
 
     channel: str
     action: str

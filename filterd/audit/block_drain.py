@@ -6,7 +6,7 @@ Records and counts have a position each: a batch has that of its records, the da
 follow; where a process ends between the two, the next one counts what is missing out of the spool, which still has it.
 Invariants: a record is in one batch, and counted once, whenever the process dies; the spool is overwritten once both
 are on the disk; a household that keeps nothing has no record.   One process drains.
-Absent on purpose: pyarrow.  Control drains, and files are made by the archive (filterd.audit.archive_service).
+Absent on purpose: pyarrow.  Control drains, and files are made by the archive (filterd.audit.archive.archive_service).
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ from filterd.audit.block_batches import (
 )
 from filterd.audit.block_move import move_rows, remove_moved
 from filterd.audit.drain import Ledger, count_found, next_columns, position_of, wipe_before
-from mgmt.records import block_ledger
-from mgmt.records.block_ledger import Position
-from parental.errors import DatabaseFull
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_ledger import Position
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseFull
 
 MOST_SLOTS = 3  # of a record: fastpath/report/spool.pxd
 

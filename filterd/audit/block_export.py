@@ -1,6 +1,6 @@
 """Found records as an auditor gets them: NDJSON, CSV or Parquet, in pieces.
 
-Rows are made of columns: a value that comes again becomes text once (mgmt.records.block_forms), and is joined for all
+Rows are made of columns: a value that comes again becomes text once (mgmt.registers.records.block_forms), and is joined for all
 rows at once.   Cost: 1 µs a record as text (bench/audit.py: ndjson_per_s)
 """
 
@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mgmt.records.block_archive import OrderName
-from mgmt.records.block_forms import FIELDS, FORMS, Form, iso
+from mgmt.registers.records.block_archive import OrderName
+from mgmt.registers.records.block_forms import FIELDS, FORMS, Form, iso
 
 PIECE_OCTETS = 512 << 10  # of an answer: as base64 it is well below a line of filterd.process.json_socket
 ROW_GROUP = 1 << 17  # records
@@ -82,7 +82,7 @@ def _groups(found: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
 
 
 def _values_of(orders: Orders) -> dict[str, Callable[[Any], Any]]:
-    """Field → what a value of its column is as a value of mgmt.records.block_forms."""
+    """Field → what a value of its column is as a value of mgmt.registers.records.block_forms."""
     named: dict[str, Callable[[Any], Any]] = dict.fromkeys(FIELDS, lambda value: value or None)
     return named | {
         "time": lambda ms: iso(ms // 1000),

@@ -35,8 +35,8 @@ from filterd.audit.block_batches import (
     batch_path,
     read_batch,
 )
-from mgmt.records.block_ledger import PSEUDONYM_OCTETS
-from rules.atomic_file import sync, writing_whole
+from mgmt.registers.records.block_ledger import PSEUDONYM_OCTETS
+from rules.base.atomic_file import sync, writing_whole
 
 ROW_GROUP = 1 << 19  # records
 # Of the codes of a column: without room for the pseudonyms of all subscribers of a row group, each record has its own.
@@ -98,7 +98,7 @@ def files_of_day(folder: Path, ledger: LedgerName, day: int) -> list[tuple[Path,
 
 def settle(folder: Path) -> None:
     """Remove what a compaction has left that did not end: files that do not count, or batches that do not any more."""
-    for part in folder.glob("*/day=*/*.part"):  # rules.atomic_file
+    for part in folder.glob("*/day=*/*.part"):  # rules.base.atomic_file
         part.unlink()
     numbers = batch_numbers(folder / BATCHES)
     there = set(numbers)

@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from filterd.audit.block_batches import LEDGERS, Batch, Batches, Kind, LedgerName, Rows, no_records
 from filterd.audit.drain import Ledger
 from filterd.audit.retention import overwrite_deleted
-from mgmt.records import block_ledger
-from mgmt.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position
 from parental.store.database import reading, writing
 
 ROWS = "rows of the database"  # as if they were a worker's: no worker has such a name

@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from filterd.audit.block_batches import BATCHES, DAY_S, LedgerName, read_batch
 from filterd.audit.block_files import SCHEMA, in_force, table_of
-from mgmt.records.block_archive import FoundRecord
-from mgmt.records.block_ledger import RecordQuery
-from mgmt.records.statistics.cells import COUNTED
+from mgmt.registers.records.block_archive import FoundRecord
+from mgmt.registers.records.block_ledger import RecordQuery
+from mgmt.registers.records.statistics.cells import COUNTED
 from parental.policy.subscriber import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
@@ -65,7 +65,7 @@ def page(folder: Path, ledger: LedgerName, wanted: RecordQuery, skip: int, limit
 
 def counted(folder: Path, ledger: LedgerName, wanted: RecordQuery) -> Iterator[bytes]:
     """The records that are wanted, counted by what alike ones have in common: lines of JSON, for
-    mgmt.records.statistics.cells.
+    mgmt.registers.records.statistics.cells.
 
     Raises as search()"""
     counts: Counter[tuple[str, ...]] = Counter()

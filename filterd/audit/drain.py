@@ -32,8 +32,8 @@ from fastpath.report.spool import (
 )
 from filterd.images.words import word
 from filterd.process.logs import decision_line
-from mgmt.orders.canary.store import BlockCount, count_blocks
-from mgmt.records.block_ledger import (
+from mgmt.orders.phases.canary_store import BlockCount, count_blocks
+from mgmt.registers.records.block_ledger import (
     HOUSEHOLD,
     BlockRecord,
     CsamCount,
@@ -43,15 +43,15 @@ from mgmt.records.block_ledger import (
     read_position,
     write_position,
 )
-from parental.errors import DatabaseFull
 from parental.people import reports
 from parental.people.provinces import Provinces
 from parental.people.reports import Encounter
 from parental.policy.subscriber import UNKNOWN_PROVINCE
-from parental.schema.records import confidential_totals
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseFull
 from parental.store.reserve import Reserve
-from rules.category import category_name
+from parental.store.schema.records import confidential_totals
+from rules.base.category import category_name
 
 # Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.
 BATCH = 200

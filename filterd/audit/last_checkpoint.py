@@ -6,7 +6,7 @@ Invariants: it is on the disk when write() returns, whole; only its owner reads 
 import os
 from pathlib import Path
 
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 
 class LastCheckpoint:

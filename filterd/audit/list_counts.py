@@ -15,11 +15,11 @@ from fastpath.images.verdict import Action, Channel
 from fastpath.report.counters import read_counted
 from filterd.audit.drain import Found, key_of, risen_since
 from filterd.images.words import word
-from mgmt.orders.shadow.places import SHADOW_LISTS
-from mgmt.orders.shadow.store import count
-from parental.schema.records import list_counts, list_totals
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
+from mgmt.orders.phases.shadow_store import count
 from parental.store.database import reading, upsert, writing
-from rules.category import category_number
+from parental.store.schema.records import list_counts, list_totals
+from rules.base.category import category_number
 
 BYPASS = category_number("bypass")
 

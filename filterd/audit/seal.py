@@ -21,8 +21,8 @@ from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
 from mgmt.ledger.event import CONTROL, ORDERS, SETTINGS, leaf_of
 from mgmt.ledger.tree import frontier_of
 from mgmt.ledger.verifier import Checkpoint, Frontier, open_note
-from parental.schema.ledger import events
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events
 
 KEY, LAST = "ledger.key", "ledger.checkpoint"
 AT_ONCE = (ORDERS, SETTINGS)  # an order's state is signed as it comes, and what is done to the ledger itself

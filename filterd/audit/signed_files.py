@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from filterd.lists.public import files as public_list
+from filterd.images.lists import public_files as public_list
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.confirmation import signed as confirmation
 from mgmt.orders.confirmation.statement import FORMAT as CONFIRMATION
-from mgmt.records.statistics import statement as statistics
 from mgmt.registers.egress import statement as dns_sources
+from mgmt.registers.records.statistics import statement as statistics
 from mgmt.registers.transparency import statement as transparency
 
 NAME = re.compile(r"[a-z.]+", re.ASCII)  # of a file in a folder

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 
 ROOT = 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastpath.images import image_key
 from filterd.box.places import DESK, IMAGE_KEY, KEYS, PEOPLE_KEY, keys_folder
 from parental.people.phones import KEY_OCTETS
-from rules.atomic_file import sync
+from rules.base.atomic_file import sync
 
 CREDENTIAL = "filterd.image.key"
 PSEUDONYM_KEY = "pseudonym.key"

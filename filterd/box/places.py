@@ -21,7 +21,7 @@ Who may do what there: docs/internals/roles.md.  Under one supervisor all of it 
 from collections.abc import Iterator
 from pathlib import Path
 
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 
 IMAGES, SPOOL, LISTS, KEYS, DATABASE = "images", "spool", "lists", "keys", "database"
 DESK = "desk"  # what web alone reads: the key of the desk's secrets

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.client.issuer_key import sign
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
 

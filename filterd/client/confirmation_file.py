@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import open_answer
-from filterd.errors import WrongUse
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 FORMS = ("json", "csv", "xlsx", "pdf")
 

@@ -11,8 +11,8 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.client.api_client import TIMEOUT_S, call, open_answer
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note, require_witnesses, unhex
 

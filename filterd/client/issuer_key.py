@@ -1,4 +1,4 @@
-"""Signing a request with a key: to the API with an issuer's, as mgmt.orders.issuer_signatures checks it; to webhooks.
+"""Signing a request with a key: to the API with an issuer's, as mgmt.orders.base.issuer_signatures checks it; to webhooks.
 
 Source: RFC 9421 (HTTP message signatures), RFC 9530 (Content-Digest).
 """
@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

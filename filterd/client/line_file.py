@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 from filterd.explain.line_io import line_batches
 
 BATCH_ROWS, BATCH_OCTETS = 1000, 900_000  # the API's limits, with room for what is around the rows

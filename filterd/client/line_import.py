@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import call
 from filterd.client.line_file import BATCH_OCTETS, BATCH_ROWS, Row, batches, is_csv_file
-from filterd.errors import WrongUse
 
 PATH = "/v1/provisioning"
 MAX_RETRIED = 10_000  # rows that are kept for a second try: some 10 MB

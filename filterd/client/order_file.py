@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import call, send_file
-from filterd.errors import WrongUse
 from filterd.verbs import add_verb
 from mgmt.web.api.order_shapes import MAX_WAIT_S
 from mgmt.web.kit.body import MAX_ORDER_OCTETS

@@ -5,8 +5,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import call
-from filterd.errors import WrongUse
 from filterd.verbs import add_verb
 
 EXAMPLE = "filterd orders push-sealed entries.pgp --issuer PTA --ref PTA-CA-2026-3 --ground 'PECA 22'"

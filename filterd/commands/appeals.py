@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make_key(out: Path) -> int:
-    from filterd.appeals.private_key import make_key
+    from filterd.client.appeal_key import make_key
     from mgmt.registers.appeals.key_text import key_text
 
     try:
@@ -69,7 +69,7 @@ def _make_key(out: Path) -> int:
 
 
 def _open(args: argparse.Namespace) -> int:
-    from filterd.appeals.private_key import open_file, read_key
+    from filterd.client.appeal_key import open_file, read_key
     from mgmt.registers.appeals.sealed import BadSeal
 
     try:
@@ -85,16 +85,16 @@ def _open(args: argparse.Namespace) -> int:
 
 
 def _on_the_box(args: argparse.Namespace) -> int:
-    from filterd.database.access import opened_for_control
-    from parental.errors import DatabaseFault
-    from parental.schema.privileges import CONTROL
+    from filterd.process.database.access import opened_for_control
+    from parental.store.errors import DatabaseFault
+    from parental.store.schema.privileges import CONTROL
 
     config = loaded(args.config)
     try:
         # No role writes an answer: who may run this owns the database.
         with opened_for_control(config, "" if args.verb == "answer" else CONTROL) as engine:
             if args.verb == "deliver":
-                from filterd.appeals.delivery import deliver_all
+                from filterd.control.escalation.appeal_delivery import deliver_all
 
                 return 0 if deliver_all(config, engine, args.appeal) else 1
             return _list(engine, args.json) if args.verb == "list" else _answer(engine, args)

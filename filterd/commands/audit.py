@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.client.api_client import add_api_arguments, call, open_answer
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.database.access import opened_for_control
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _verified(
     lines: "Lines", keys: list[str], held: list[str], witnesses: list[str]
 ) -> tuple["Found | FoundBlocks", str]:
     """What a bundle of the ledger or of block records holds, and the sentence that says so.   Raises Defect"""
-    from filterd.audit.proof.batch_tree import COMPILED
+    from filterd.audit.archive.batch_tree import COMPILED
     from mgmt.ledger import block_verifier, verifier
 
     if block_verifier.is_head(lines.peek()):
@@ -338,8 +338,8 @@ def _clock(args: argparse.Namespace) -> int:
 @contextmanager
 def _database(args: argparse.Namespace) -> Iterator["Connection"]:
     """A transaction of this box's database.   Raises MissingPart"""
-    from parental.errors import DatabaseFault
     from parental.store.database import writing
+    from parental.store.errors import DatabaseFault
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import filterd
-from filterd.errors import MissingPart, WrongUse
+from filterd.box.errors import MissingPart, WrongUse
 
 EXAMPLE = "filterd bench names dns --json"
 FOLDER = Path(filterd.__file__).parents[1] / "bench"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from fastpath.wire.name import to_text
 from filterd.explain.line_io import json_text, line_batches
-from rules.errors import BadName
-from rules.names.canonical import canonical_octets
-from rules.names.urls import canonical_url_octets
+from rules.base.canonical import canonical_octets
+from rules.base.errors import BadName
+from rules.base.urls import canonical_url_octets
 
 EXAMPLE = "echo 'WWW.Example.Test.' | filterd canon --json"
 

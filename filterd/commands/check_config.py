@@ -4,11 +4,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from filterd.box.errors import MissingPart
 from filterd.config import BadConfig
 from filterd.config.accepted import accept
 from filterd.config.box_checks import Box, findings
 from filterd.config.load import Fault, examine, octets_of
-from filterd.errors import MissingPart
 
 EXAMPLE = """filterd check-config /etc/filterd/filterd.yaml
 filterd check-config --strict --base build/root build/root/etc/filterd/filterd.yaml"""

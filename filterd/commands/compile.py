@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Literal
 
 from filterd.box.as_owner import become_owner_of
+from filterd.box.errors import WrongUse
 from filterd.box.keys import credential_folders, key_at
 from filterd.box.places import IMAGES
 from filterd.commands.run import loaded
 from filterd.config import Config
-from filterd.errors import WrongUse
 from filterd.explain.open_tables import REPORT
 from filterd.explain.progress import progress_bar
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
-from rules.atomic_file import writing_whole
-from rules.compiler.compile import compile_sources
-from rules.compiler.manifest import Levels, claimed_generation, publish, settle
-from rules.compiler.report import CompileReport, render_report, report_as_json
-from rules.errors import BadList, BadSource
+from rules.base.atomic_file import writing_whole
+from rules.base.errors import BadList, BadSource
+from rules.lists.compiler.compile import compile_sources
+from rules.lists.compiler.manifest import Levels, claimed_generation, publish, settle
+from rules.lists.compiler.report import CompileReport, render_report, report_as_json
 from rules.lists.source import parse_source
 
 CONNECTIONS = 3  # to the database: of what reads the orders, and of what numbers letters meanwhile
@@ -124,8 +124,8 @@ def _confine(state_dir: Path) -> None:
 def _write_people(config: Config, level: Literal["base", "delta"]) -> None:
     _keep_temporary_files(config.state_dir)
     # late: the database, which lists alone do without
-    from filterd.database.access import hold_connections, opened_for_control
     from filterd.images.people import write_levels
+    from filterd.process.database.access import hold_connections, opened_for_control
 
     keep_memory_private()
     with opened_for_control(config) as engine:
@@ -138,9 +138,9 @@ def _compile_config(config: Config, is_kept: bool, is_confined: bool) -> Compile
     if is_confined:
         _keep_temporary_files(config.state_dir)
     # late: the database, which lists alone do without
-    from filterd.database.access import hold_connections, opened_for_control
     from filterd.images.compile import compile_config, compile_kept, next_base
-    from filterd.lists.rails import order_rails_of
+    from filterd.images.lists.rails import order_rails_of
+    from filterd.process.database.access import hold_connections, opened_for_control
 
     keep_memory_private()
     if not is_kept:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from filterd.box.errors import MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
-    from filterd.database.health import Health
+    from filterd.process.database.health import Health
     from parental.store.engines import Where
 
 EXAMPLE = """filterd db check
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     # late: the database is not needed for --help
-    from filterd.database.access import as_owner_of_database, database_of
+    from filterd.process.database.access import as_owner_of_database, database_of
 
     config = loaded(args.config)
     where = database_of(config)
@@ -65,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _upgrade(where: "Where", is_json: bool) -> int:
-    from filterd.database.copies import make_file
-    from parental.errors import WrongRevision
+    from filterd.process.database.copies import make_file
     from parental.store.database import refusal
     from parental.store.engines import shown
+    from parental.store.errors import WrongRevision
     from parental.store.revisions import State, upgrade
 
     if isinstance(where, Path):
@@ -89,7 +89,7 @@ def _upgrade(where: "Where", is_json: bool) -> int:
 
 
 def _check(where: "Where", is_json: bool) -> int:
-    from filterd.database.health import health_of
+    from filterd.process.database.health import health_of
 
     found = health_of(where)
     _print(msgspec.to_builtins(found) | {"ok": found.is_good}, "\n".join(_lines(found)), is_json)
@@ -116,7 +116,7 @@ def _mebibytes(octets: int) -> str:
 
 
 def _back_up(where: "Where", file: Path, is_json: bool) -> int:
-    from filterd.database.copies import back_up, digest_file
+    from filterd.process.database.copies import back_up, digest_file
 
     digest = back_up(where, file)
     _print(
@@ -126,7 +126,7 @@ def _back_up(where: "Where", file: Path, is_json: bool) -> int:
 
 
 def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
-    from filterd.database.copies import restore
+    from filterd.process.database.copies import restore
     from filterd.process.instance import ALL, instances
     from parental.store.engines import shown
 
@@ -148,8 +148,8 @@ def _restore(config: Config, where: "Where", args: argparse.Namespace) -> int:
 
 def _note_restore(where: "Where", file: Path, revision: str) -> None:
     """Write down, in the ledger that came back, that it did, and how many events it has."""
-    from filterd.database.access import as_owner_of_database
-    from filterd.database.copies import digest_file
+    from filterd.process.database.access import as_owner_of_database
+    from filterd.process.database.copies import digest_file
     from mgmt.ledger.event import SETTINGS, Event, Value, account
     from mgmt.ledger.store import append, size
     from parental.store.database import writing

@@ -9,12 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filterd.errors import MissingPart, WrongUse
+from filterd.box.errors import MissingPart, WrongUse
 
 if TYPE_CHECKING:
-    from dns.answers import AnswerPolicy, Splash
-    from dns.resolver_plan import ResolverPlan
-    from dns.upstreams.endpoints import Endpoint, Upstream
+    from dns.base.endpoints import Endpoint, Upstream
+    from dns.front.answers import AnswerPolicy, Splash
+    from dns.front.resolver_plan import ResolverPlan
 
 EXAMPLE = "filterd dns --listen 127.0.0.1:5353 --upstream 192.0.2.53:53 --list adult.txt,category=adult"
 
@@ -56,9 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from dns.answers import AnswerPolicy
+    from dns.base.endpoints import parse_endpoint, parse_upstream
     from dns.base.errors import BadCertificate, UpstreamIsOurselves
-    from dns.upstreams.endpoints import parse_endpoint, parse_upstream
+    from dns.front.answers import AnswerPolicy
     from filterd.process.logs import start_logging
 
     try:
@@ -87,7 +87,7 @@ async def _serve(
     answers: "AnswerPolicy",
     resolver: "ResolverPlan",
 ) -> int:
-    from dns.front import serve
+    from dns.front.front import serve
     from filterd.explain.open_tables import open_tables
     from filterd.process.lifecycle import stop_requested
 
@@ -106,7 +106,7 @@ async def _serve(
 
 
 def _splash(v4: str | None, v6: str | None) -> "Splash":
-    from dns.answers import Splash
+    from dns.front.answers import Splash
 
     try:
         return Splash(ipaddress.IPv4Address(v4) if v4 else None, ipaddress.IPv6Address(v6) if v6 else None)
@@ -118,8 +118,8 @@ def _splash(v4: str | None, v6: str | None) -> "Splash":
 
 def _resolver(cache: str, upstream_ca: Path | None) -> "ResolverPlan":
     """The resolver's settings.   Raises ValueError for a cache that is not a size."""
-    from dns.resolver_plan import ResolverPlan
-    from dns.special_names import special_names
+    from dns.front.resolver_plan import ResolverPlan
+    from dns.front.special_names import special_names
     from filterd.config import kinds
 
     if upstream_ca is not None and not upstream_ca.is_file():

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from filterd.box.errors import MissingPart
 from filterd.config import Config
-from filterd.errors import MissingPart
 from filterd.kernel.box_settings import (
     Finding,
     notrack_rules,
@@ -274,8 +274,8 @@ def _of_routing(rules: Rules) -> Iterator[Finding]:
 
 
 def _ja4_classes(path: Path) -> Finding:
-    from filterd.gate.ja4_file import read_ja4_classes
-    from rules.errors import BadList
+    from filterd.commands.roles.packet_gate.ja4_file import read_ja4_classes
+    from rules.base.errors import BadList
 
     what = "ja4 classes"
     try:

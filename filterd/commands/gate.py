@@ -5,7 +5,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from filterd.errors import MissingPart, WrongUse
+from filterd.box.errors import MissingPart, WrongUse
 
 EXAMPLE = "filterd gate --queue 0:1 --list pta.csv,tier=order"
 
@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace, queues: range) -> int:
+    from filterd.commands.roles.packet_gate.front import GateFront
     from filterd.config.schema import Gate
     from filterd.explain.open_tables import open_tables
-    from filterd.gate.front import GateFront
     from filterd.process.lifecycle import stop_requested
     from filterd.process.worker import make_reporter
 

@@ -18,29 +18,29 @@ from pathlib import Path
 from typing import Any
 
 from filterd.box.as_owner import become_owner_of
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.box.places import CONTROL, LISTS, control_socket
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.images.list_entries import tell_entries, tell_orders
-from filterd.lists.additions import add, show
-from filterd.lists.jobs import pull_list, take
-from filterd.lists.public.files import publish
-from filterd.lists.rails import protected_of
-from filterd.lists.sources import described, reading_of, shelf_of, source_of
-from filterd.lists.status import instant, told
-from filterd.lists.zone_copies import newest_of, zone_timers
+from filterd.images.lists.additions import add, show
+from filterd.images.lists.jobs import pull_list, take
+from filterd.images.lists.public_files import publish
+from filterd.images.lists.rails import protected_of
+from filterd.images.lists.sources import described, reading_of, shelf_of, source_of
+from filterd.images.lists.status import instant, told
+from filterd.images.lists.zone_copies import newest_of, zone_timers
 from filterd.process.codec import Message
 from filterd.process.confinement import drop_capabilities
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.lifecycle import keep_memory_private
 from filterd.verbs import add_verb, add_verbs
-from rules.atomic_file import writing_whole
-from rules.compiler.dry_run import DryRun, dry_run
-from rules.compiler.export import export_source
-from rules.compiler.guards import Rails
-from rules.errors import BadList, BadSource
+from rules.base.atomic_file import writing_whole
+from rules.base.errors import BadList, BadSource
+from rules.lists.compiler.dry_run import DryRun, dry_run
+from rules.lists.compiler.export import export_source
+from rules.lists.compiler.guards import Rails
 from rules.lists.diff import Change, iter_changes
 from rules.lists.publication import TooMany
 from rules.lists.reader import read_source

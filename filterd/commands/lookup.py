@@ -14,7 +14,7 @@ from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.people.subscribers_writer import pack_subscribers
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 from filterd.explain.bulk import BulkQuery
 from filterd.explain.explain import CHANNELS
 from filterd.explain.line_io import line_batches

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def add_approve(verbs: Any) -> None:
 
 
 def run_approve(args: argparse.Namespace) -> int:
-    from filterd.database.access import opened_for_control
+    from filterd.process.database.access import opened_for_control
     from mgmt.staff.approvals.rules import ApprovalRefusal
-    from parental.errors import DatabaseFault
     from parental.store.database import writing
+    from parental.store.errors import DatabaseFault
 
     config = loaded(args.config)
     if not args.list:

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from filterd.errors import MissingPart, WrongUse
-from filterd.intake.desk import Desk
-from filterd.intake.folder import collect_folder
-from filterd.intake.mailbox import Account, collect_mails
-from filterd.intake.proof import Keys
-from filterd.intake.seen import SeenDigests
+from filterd.box.errors import MissingPart, WrongUse
+from filterd.client.intake.desk import Desk
+from filterd.client.intake.folder import collect_folder
+from filterd.client.intake.mailbox import Account, collect_mails
+from filterd.client.intake.proof import Keys
+from filterd.client.intake.seen import SeenDigests
 from filterd.verbs import add_verb
 
 EXAMPLE = (

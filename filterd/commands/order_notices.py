@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filterd.box.errors import MissingPart
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import MissingPart
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def add_deliver(verbs: Any) -> None:
 
 def run_deliver(args: argparse.Namespace) -> int:
     """Raises MissingPart."""
-    from filterd.database.access import opened_for_control
-    from parental.errors import DatabaseFault
+    from filterd.process.database.access import opened_for_control
+    from parental.store.errors import DatabaseFault
 
     config = loaded(args.config)
     if args.public_key:
@@ -73,8 +73,8 @@ def deliver_all(config: Config, engine: "Engine", numbers: Sequence[int]) -> boo
 
 def deliver(config: Config, engine: "Engine", number: int) -> bool:
     """Try one message; whether it waits no more."""
-    from filterd.escalation.contacts import find_contact, shown
-    from filterd.escalation.failed import DeliveryFailure
+    from filterd.control.escalation.contacts import find_contact, shown
+    from filterd.control.escalation.failed import DeliveryFailure
     from mgmt.orders.deadlines.notices import DROPPED, SENT, end, find_notice, note_fault
     from parental.store.database import reading, writing
 
@@ -104,8 +104,8 @@ def _hand_over(config: Config, contact: Any, notice: "Row[Any]") -> None:
     """Raises DeliveryFailure."""
     import msgspec
 
-    from filterd.escalation.mail import mail_of, send
-    from filterd.escalation.webhook import post
+    from filterd.control.escalation.mail import mail_of, send
+    from filterd.control.escalation.webhook import post
     from mgmt.orders.deadlines.alarms import AlarmMessage
 
     if contact.webhook is not None:

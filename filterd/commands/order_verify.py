@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def add_verify(verbs: Any) -> None:
 
 
 def run_verify(args: argparse.Namespace) -> int:
-    from filterd.database.access import opened_for_control
-    from parental.errors import DatabaseFault
+    from filterd.process.database.access import opened_for_control
+    from parental.store.errors import DatabaseFault
 
     if (args.ref is None) != args.watch:
         raise WrongUse("verify: no order; nothing asked; name one, or give --watch")
@@ -99,7 +99,7 @@ def _watch(config: Config, engine: "Engine", place: "Place", *, as_json: bool) -
 
 def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *, as_json: bool) -> bool:
     """Ask about one order, and say what was found; whether that could be done."""
-    from parental.errors import DatabaseFault
+    from parental.store.errors import DatabaseFault
 
     try:
         _show(verify_order(config, engine, place, number), as_json=as_json)
@@ -117,7 +117,7 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
     """Ask, and keep what was found.   Raises ApiRefusal: nothing of it is in force;  MissingPart."""
     from filterd.box.as_owner import as_who_asked
-    from filterd.lists.rails import tries_as
+    from filterd.images.lists.rails import tries_as
     from filterd.verifier.verification import verify
     from mgmt.ledger.event import account
     from mgmt.orders.confirmation.verifications import in_force, put_verification, revision_of
@@ -144,15 +144,15 @@ def asks_as(config: Config) -> str | None:
     """The name of this gateway, where what it tries is asked, too.
 
     Only where blocks of the probe are distinguished from people's: what it asks for would end the trial."""
-    from filterd.lists.rails import tries_as
+    from filterd.images.lists.rails import tries_as
 
     return None if config.verifier.line is None else tries_as(config)
 
 
 def _address_of(conn: "Connection", line: int | None) -> str | None:
     """An address of the probe's line, which may have rules of its own; None: the line is not known."""
-    from parental.errors import NoSubscriber
     from parental.policy.subscribers import get_subscriber
+    from parental.store.errors import NoSubscriber
 
     try:
         prefixes = () if line is None else get_subscriber(conn, line).prefixes

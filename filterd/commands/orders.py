@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import add_api_arguments, call, call_pages
 from filterd.client.confirmation_file import add_confirmation, take_confirmation
 from filterd.client.order_file import DATES, add_dates, add_import, run_import
@@ -15,7 +16,6 @@ from filterd.commands.order_approvals import add_approve, run_approve
 from filterd.commands.order_collect import add_collect, run_collect
 from filterd.commands.order_notices import add_deliver, run_deliver
 from filterd.commands.order_verify import add_verify, run_verify
-from filterd.errors import WrongUse
 from filterd.verbs import add_verb, add_verbs
 from mgmt.web.api.order_shapes import MAX_WAIT_S
 

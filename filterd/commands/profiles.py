@@ -5,8 +5,8 @@ import json
 import re
 from typing import Any
 
+from filterd.box.errors import WrongUse
 from filterd.client.api_client import add_api_arguments, call, call_pages
-from filterd.errors import WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd profiles show 7

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from filterd.box.errors import MissingPart
 from filterd.box.places import CONTROL, control_socket
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import MissingPart
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 
 EXAMPLE = "filterd reload --config /etc/filterd/filterd.yaml"

@@ -4,9 +4,9 @@ import argparse
 import logging
 from pathlib import Path
 
+from filterd.box.errors import ApiRefusal, MissingPart
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import ApiRefusal, MissingPart
 
 EXAMPLE = "filterd rules leave --config /etc/filterd/filterd.yaml"
 

@@ -9,11 +9,11 @@ import signal
 import sys
 from pathlib import Path
 
+from filterd.box.errors import MissingPart, WrongUse
 from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, accept, in_force
 from filterd.config.changes import digests
 from filterd.config.schema import LOG_LEVELS
-from filterd.errors import MissingPart, WrongUse
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.process.instance import ALL, Instance, only_instance
 from filterd.process.lifecycle import end_with_fault, end_with_supervisor, keep_memory_private
@@ -89,12 +89,12 @@ def _accept(found: InForce) -> InForce:
 
 def _live(role: str, found: InForce, index: int, instance: Instance) -> int:
     """Be a role until it is asked to stop.   Raises MissingPart where it cannot do its work."""
-    module = importlib.import_module(f"filterd.roles.{role}")
+    module = importlib.import_module(f"filterd.commands.roles.{role}")
     instance.note_keys(digests(found.config, role))
     try:
         return int(asyncio.run(module.live(found.config, found.source, index)))
     except Exception as reason:  # the edge: what the operator can fix is one sentence
-        from filterd.control.start_faults import start_fault  # late: it knows the errors of every role
+        from filterd.control.base.start_faults import start_fault  # late: it knows the errors of every role
         from filterd.process.supervisor import longest_pause_s
 
         fault = start_fault(reason)

@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import Any
 
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd services list

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def _compact(args: argparse.Namespace) -> None:
 def _change_names(args: argparse.Namespace) -> int:
     if args.verb == "names":
         args.rows = _read_names(args)
-    from filterd.database.access import opened_for_control
-    from parental.errors import BadSubscriber, DatabaseFault, NoSubscriber
+    from filterd.process.database.access import opened_for_control
     from parental.store.database import writing
+    from parental.store.errors import BadSubscriber, DatabaseFault, NoSubscriber
 
     try:
         with opened_for_control(loaded(args.config), acts_as="") as engine, writing(engine) as conn:

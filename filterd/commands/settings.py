@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filterd.box.errors import MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.config import Config
-from filterd.errors import MissingPart, WrongUse
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ def _change(config: Config, said: "DeskSettings") -> int:
 
 
 def _in_database(config: Config, work: Any, *, is_writing: bool) -> Any:
-    from filterd.database.access import opened_for_control
-    from parental.errors import DatabaseFault
+    from filterd.process.database.access import opened_for_control
     from parental.store.database import reading, writing
+    from parental.store.errors import DatabaseFault
 
     transaction = writing if is_writing else reading
     try:

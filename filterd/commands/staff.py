@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.database.access import opened_for_control
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def _add_certificates(verbs: "Parsers") -> None:
 
 def run(args: argparse.Namespace) -> int:
     from mgmt.staff.people import Unfit
-    from parental.errors import DatabaseFault
     from parental.store.database import reading, writing
+    from parental.store.errors import DatabaseFault
 
     config, work = loaded(args.config), _WORK[args.verb]
     args.zone = config.parental.timezone

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from filterd.box.errors import MissingPart
 from filterd.box.places import CONTROL, control_socket, role_of, worker_sockets
 from filterd.commands.run import CONFIG_FILE, found_for
 from filterd.config.family import has_own_door
-from filterd.errors import MissingPart
 from filterd.process.box_state import config_state, role_states
 from filterd.process.json_socket import NoAnswer, ask_blocking, cure_of
 from filterd.process.readiness import unfit

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.database.access import opened_for_control
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def _add_wanted(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from parental.errors import DatabaseFault
     from parental.store.database import reading, writing
+    from parental.store.errors import DatabaseFault
 
     work = {"list": _list, "revoke": _revoke}.get(args.verb, _create)
     transaction = reading if args.verb == "list" else writing

@@ -22,7 +22,7 @@ from pathlib import Path
 from fastpath.base.foreign_file import open_foreign
 from filterd.config.load import SIZE_OCTETS, BadConfig, load, octets_of, read_config
 from filterd.config.schema import DEFAULT_STATE_DIR, Config
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 PLACE = Path("config/accepted.yaml")  # in the state directory; the folder is control's alone
 HEAD = b"# the configuration in force, as filterd has accepted it from "

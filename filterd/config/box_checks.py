@@ -23,10 +23,10 @@ from filterd.config.load import CheckedConfig, Fault, examine
 from filterd.config.schema import OWN_LISTS, Config, ListEntry
 from filterd.config.web_settings import held_kinds
 from mgmt.web.family.rules.presets import LEAST, PRESETS
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.hosts_of_many import read_hosting_list
+from rules.base.watch_files import read_watch_list
 from rules.lists.catalogue import FOLDER
-from rules.names.hosts_of_many import read_hosting_list
-from rules.watch.files import read_watch_list
 
 ALL_ROLES = "filterd"  # the account of a box that runs all roles under one
 STALE_DAYS = 180  # of a list of shared hosting: clouds add ranges each month

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from dns.upstreams.endpoints import Endpoint, TlsEndpoint, Upstream, destination
+from dns.base.endpoints import Endpoint, TlsEndpoint, Upstream, destination
 from filterd.config.family import HTTPS_PORT, Family, door_places, has_own_door
 from filterd.config.kinds import nearest
 from filterd.config.schema import (
@@ -25,7 +25,7 @@ from filterd.config.schema import (
     RpzZone,
 )
 from filterd.config.siem import BLOCKS
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 
 Part = TypeVar("Part")
 Found = Iterator[tuple[str, str, str]]  # path, what was found, what to write instead

@@ -17,7 +17,7 @@ from filterd.config.web_settings import settings_of
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file
 from mgmt.registers.settings.shapes import NOTHING, DeskSettings
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 PLACE = Path("config/desk.json")  # in the state directory; the folder is control's alone
 SIZE_OCTETS = 1 << 20  # a dozen texts of 500 characters are far below

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.config import kinds
 from filterd.config.spec import LIVE, many, one, part, several
 

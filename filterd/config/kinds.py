@@ -14,11 +14,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from dns.upstreams.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
+from dns.base.endpoints import TLS_SCHEME, Endpoint, TlsEndpoint, Upstream
 from mgmt.registers.appeals.key_text import key_of
 from mgmt.text.links import target_of
 from parental.policy.subscriber import MAX_ID, PROVINCE
-from rules.category import CATEGORIES, NAMELESS, SERVICES
+from rules.base.category import CATEGORIES, NAMELESS, SERVICES
 from rules.lists import catalogue
 
 TEXT_OCTETS = 1000  # a sentence on a page or a path; nothing here is a document
@@ -282,7 +282,7 @@ def interface(value: str) -> str:
 
 def host(value: str) -> str:
     """host name"""
-    from rules.names.canonical import canonical_name  # late: it loads the IDNA tables, which most commands do not need
+    from rules.base.canonical import canonical_name  # late: it loads the IDNA tables, which most commands do not need
 
     try:
         return canonical_name(value)

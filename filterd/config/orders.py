@@ -7,7 +7,7 @@ from pathlib import Path
 from filterd.config import kinds
 from filterd.config.kinds import Seconds
 from filterd.config.spec import CONTROL, WEB, one, part, parts
-from mgmt.orders.deadlines.rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES, REVIEW_DAYS
+from mgmt.orders.base.deadline_rules import ALARMS, DEADLINES, KINDS, LEAST_OF_ROLES, REVIEW_DAYS
 
 MAX_CONTACTS = 50
 MAX_DEADLINES = 200  # issuers and kinds, with their history

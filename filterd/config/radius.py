@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.config import kinds
 from filterd.config.kinds import Seconds
 from filterd.config.spec import CONTROL, RADIUS, many, one, parts

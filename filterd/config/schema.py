@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from dns.upstreams.endpoints import Endpoint, Upstream
+from dns.base.endpoints import Endpoint, Upstream
 from fastpath.gate.marks import MARK_BITS, MARK_SHIFT
 from fastpath.images.layout import Limit
 from filterd.config import kinds
@@ -45,14 +45,14 @@ from filterd.config.spec import (
     several,
 )
 from filterd.config.verifier import Verifier
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.registers.settings.page_settings import HELPLINES
 from mgmt.registers.settings.shapes import MAX_COMPLAINTS, MAX_HELPLINES
 from mgmt.text.accept import LANGUAGES
 
 DEFAULT_STATE_DIR = Path("/var/lib/filterd")
-OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.lists.sources
-SEALED_ORDERS = "sealed-orders"  # the list of orders that came encrypted, see filterd.lists.sealed_orders
+OWN_LISTS = ("help-corridor", "orders")  # without a source, see filterd.images.lists.sources
+SEALED_ORDERS = "sealed-orders"  # the list of orders that came encrypted, see filterd.images.lists.sealed_orders
 MAX_LISTS = int(Limit.LISTS) - len(OWN_LISTS) - 1 - len(SHADOW_LISTS)  # an image holds these as well
 LOG_LEVELS = ("debug", "info", "warning", "error")
 MAX_WORKERS = 128  # one a core; the largest boxes of an access network have 128

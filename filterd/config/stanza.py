@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from filterd.config.load import BadConfig, Fault, examine, octets_of
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 QUOTED = frozenset("#:{}[],&*!|>'\"%@`")  # characters that a scalar of YAML is quoted for
 

@@ -9,10 +9,10 @@ from filterd.box.places import PUBLIC
 from filterd.config import Config
 from filterd.config.family import door_pages
 from filterd.config.schema import ListEntry, Splash
-from mgmt.orders.deadlines.rules import Deadline, Rules
+from mgmt.orders.base.deadline_rules import Deadline, Rules
 from mgmt.registers.appeals.key_text import key_of
 from mgmt.registers.settings.page_settings import COMPLAINTS, Complaint, Helpline, Settings, StopPage
-from rules.category import NAMELESS
+from rules.base.category import NAMELESS
 
 
 def settings_of(config: Config) -> Settings:

@@ -19,12 +19,12 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from dns.base.address_query import Address, Addresses, ask_addresses
 from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import AAAA, A
-from dns.upstreams.address_query import Address, Addresses, ask_addresses
 from filterd.config import Config
 from filterd.kernel.intervals import Network
-from rules.names.canonical import canonical_wire
+from rules.base.canonical import canonical_wire
 
 # Applications keep an address for longer than its TTL, and a site that gives one of many comes back to those it gave.
 LEAST_OPEN_S = 600.0

@@ -33,14 +33,14 @@ from filterd.kernel.cut import Connection, CutSelector, Means
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
-from mgmt.orders.model import is_url
+from mgmt.orders.base.model import is_url
 from parental.policy.profile import Profile, allowed_at
 from parental.policy.profiles import changed_since, iter_profiles, prefixes_of
 from parental.store.database import reading
 from parental.store.revision import current_revision
-from rules.category import NUMBERS
-from rules.names.canonical import canonical_wire
-from rules.names.urls import read_url
+from rules.base.canonical import canonical_wire
+from rules.base.category import NUMBERS
+from rules.base.urls import read_url
 
 MOST_CHANGED = 10_000  # profiles that are looked at: 2 s; more change by the clock and by provisioning, not by a tap
 FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves

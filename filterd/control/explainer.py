@@ -20,30 +20,30 @@ from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.box.places import IMAGES, SPOOL
 from filterd.config.web_settings import held_kinds
-from filterd.control.context import DATABASE, Context
+from filterd.control.base.context import DATABASE, Context
 from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
 from filterd.control.publisher import Publisher
 from filterd.control.records.legal_holds import rows_in_force
 from filterd.control.watches.siem import SiemWatch
 from filterd.explain.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.images.lists.self_test import self_tests
+from filterd.images.lists.status import age_states, confirmed_s
 from filterd.images.words import word
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.self_test import self_tests
-from filterd.lists.status import age_states, confirmed_s
 from filterd.process.box_state import role_states
 from filterd.process.control_messages import ControlStatus, Explanation, ListRules
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.contract.control import LAW, ClosureReason
 from mgmt.orders.approvals import broader_by
+from mgmt.orders.base.model import ENFORCED_BROADER
 from mgmt.orders.deadlines.notices import counts
-from mgmt.orders.model import ENFORCED_BROADER
 from mgmt.orders.store import find_order_by_id
-from mgmt.records.holds.shapes import line_of
-from parental.errors import DatabaseFault
+from mgmt.registers.records.holds.shapes import line_of
 from parental.store.database import reading
-from rules.category import NUMBERS, category_name
-from rules.compiler.manifest import read_manifest
+from parental.store.errors import DatabaseFault
+from rules.base.category import NUMBERS, category_name
+from rules.lists.compiler.manifest import read_manifest
 
 DATABASE_S = 2.0  # of a status: who asks waits for five seconds, and has to get the rest
 NOTHING_STORED: Mapping[str, Any] = {

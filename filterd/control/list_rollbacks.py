@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from filterd.control.context import Context
-from filterd.lists.rails import proof_of
-from filterd.lists.sources import shelf_of
+from filterd.control.base.context import Context
+from filterd.images.lists.rails import proof_of
+from filterd.images.lists.sources import shelf_of
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, Value
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.lists.rollbacks import LISTS
+from mgmt.registers.lists.rollbacks import LISTS
 from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.approvals.settlement import end_unsigned, settle_approvals
 from mgmt.staff.approvals.store import has_open

@@ -3,7 +3,7 @@
     clock | NOTIFY | person → due → zone change live at once, or jobs pull and take → good copies changed → publisher
 
 Invariants: this process reads no list and no server's answer but the small changes of a zone
-(filterd.images.zone_updates); filterd.lists.updater runs the jobs that do.
+(filterd.images.zone_updates); filterd.images.lists.updater runs the jobs that do.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from functools import partial
 from msgspec import UNSET
 
 from filterd.config.schema import ListEntry
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher
 from filterd.images.compile import CompileFailure
+from filterd.images.lists.self_test import self_test_faults
+from filterd.images.lists.sources import shelf_of
+from filterd.images.lists.status import SETTLE_S, told
+from filterd.images.lists.updater import NICENESS, ListsFailure, ListsRefusal, ListUpdater
+from filterd.images.lists.zone_copies import zone_timers
 from filterd.images.zone_updates import confirm_zone, keep_news, zone_news
-from filterd.lists.self_test import self_test_faults
-from filterd.lists.sources import shelf_of
-from filterd.lists.status import SETTLE_S, told
-from filterd.lists.updater import NICENESS, ListsFailure, ListsRefusal, ListUpdater
-from filterd.lists.zone_copies import zone_timers
 from filterd.process.codec import FailureReply, Message
 from filterd.process.control_messages import InForce, ListsApprove, ListsRefresh, ListsRequest, ListsRollback
 from filterd.process.jobs import run_job, together
 from mgmt.contract.control import Cut, Diff
 from mgmt.ledger.event import SETTINGS, Actor, Event
-from rules.names.canonical import canonical_wire
+from rules.base.canonical import canonical_wire
 
 DIFF_S = 120.0  # two versions of a million rules take ten seconds of a free core
 DIFF_SHOWN = 20  # changes of each kind

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Final
 
 from dns.zones.notify_in import listening
-from filterd.control.context import Context, guarded
+from filterd.control.base.context import Context, guarded
 from filterd.control.lists import Lists
 from filterd.images.zone_updates import watched_zones
 

@@ -24,31 +24,31 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.people.session_levels import with_sessions
 from filterd.config.web_settings import settings_of
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.cut import Cuts
 from filterd.images.attribution import Attribution
 from filterd.images.brought_names import take_brought
 from filterd.images.compile import CompileFailure, NamesBase, compile_base, compile_people, inputs_of
 from filterd.images.level_states import level_states
+from filterd.images.lists.rails import order_rails_of
+from filterd.images.lists.sealed_orders import sealed_orders_in
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import Level, write_levels
 from filterd.images.store import ImageStore
 from filterd.images.zone_updates import catch_up_zones, shorten_journals
-from filterd.lists.rails import order_rails_of
-from filterd.lists.sealed_orders import sealed_orders_in
 from filterd.process.control_messages import LevelState
 from filterd.process.worker_clients import tell_all, workers_of
 from mgmt.contract.control import Ack, Cut, Receipt, receipt_json
+from mgmt.orders.base.letters import counts_here, keep_letters
+from mgmt.orders.base.live import orders_revision
 from mgmt.orders.decisions import PublishedOrders, confirm, taken
-from mgmt.orders.letters import counts_here, keep_letters
-from mgmt.orders.live import orders_revision
+from mgmt.orders.phases.shadow_store import counted_lists
 from mgmt.orders.sealed_orders import served
-from mgmt.orders.shadow.store import counted_lists
-from parental.errors import DatabaseFault
 from parental.policy.profiles import count_profiles
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseFault
 from parental.store.revision import mark_revision
-from rules.compiler.manifest import Kind
+from rules.lists.compiler.manifest import Kind
 
 RENEW = timedelta(days=1)  # of the base of subscribers and policy, which knows two turns of a zone's clocks
 FEW_LINES = 5_000  # their images are written in less time than a job takes to begin

@@ -12,19 +12,19 @@ from datetime import datetime
 
 from sqlalchemy import Engine, func, select
 
-from filterd.control.context import Context
+from filterd.box.errors import ApiRefusal
+from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher
-from filterd.errors import ApiRefusal
-from filterd.lists.rails import canary_of
+from filterd.images.lists.rails import canary_of
 from filterd.process.control_messages import OrdersUpdate, PolicyUpdate
 from filterd.process.worker_clients import ask_status, workers_of
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.live import orders_revision
 from mgmt.orders.decisions import has_due, is_waiting
-from mgmt.orders.live import orders_revision
-from parental.schema.orders import orders
+from mgmt.orders.phases.canary_rules import Policy
 from parental.store.database import reading
 from parental.store.revision import current_revision
+from parental.store.schema.orders import orders
 
 MOST_TURNS = 8  # looks in a row; who approves many entries at another gateway takes longer for each
 

@@ -17,9 +17,9 @@ from fastpath.report.counters import Counters
 from filterd.box.places import CONTROL, counters_folder
 from filterd.config import Config
 from filterd.config.schema import RpzZone
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher
-from rules.names.canonical import canonical_wire
+from rules.base.canonical import canonical_wire
 
 COUNTERS = "control"  # the file
 

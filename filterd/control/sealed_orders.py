@@ -13,15 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from filterd.control.context import Context
-from filterd.lists.rails import order_rails_of
-from filterd.lists.reader_client import ReaderFailure
-from filterd.lists.sealed_client import sealed_reader_of
-from filterd.lists.sealed_orders import SealedOrder, bundle_of, source_of_order
+from filterd.control.base.context import Context
+from filterd.images.lists.rails import order_rails_of
+from filterd.images.lists.reader_client import ReaderFailure
+from filterd.images.lists.sealed_client import sealed_reader_of
+from filterd.images.lists.sealed_orders import SealedOrder, bundle_of, source_of_order
 from mgmt.orders.sealed_messages import Reading, StoredMessage, is_as_stored, keep_reading, messages, readings
 from mgmt.orders.sealed_orders import approve_steps, in_force
 from parental.store.database import reading, writing
-from rules.errors import BadList, BadSource
+from rules.base.errors import BadList, BadSource
 
 NOT_AS_STORED: Final = "its message is not the one that was stored with it"
 

@@ -28,28 +28,27 @@ from sqlalchemy import Engine
 from dns.zones.server import ZoneServer
 from fastpath.people.left_open import behind_s as doubted_s
 from filterd.config import Config
-from filterd.control.clock import Clock
-from filterd.control.context import Context
+from filterd.control.base.clock import Clock
+from filterd.control.base.context import Context
+from filterd.control.base.midnight import Midnight
 from filterd.control.cut import Cuts
 from filterd.control.explainer import Explainer
 from filterd.control.list_rollbacks import ListRollbacks
 from filterd.control.lists import Lists
 from filterd.control.locks import Locks
-from filterd.control.midnight import Midnight
 from filterd.control.pages.page_settings import PageSettings
+from filterd.control.pages.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
+from filterd.control.pages.screen_time import SplashScreenTime
+from filterd.control.pages.tickets import SplashTickets
 from filterd.control.publisher import Publisher
 from filterd.control.reloader import Reloader, ReloadRefusal
 from filterd.control.rpz_server import ZonePublisher
 from filterd.control.sealed_orders import SealedOrders
 from filterd.control.sessions import Sessions
-from filterd.control.splash.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
-from filterd.control.splash.screen_time import SplashScreenTime
-from filterd.control.splash.tickets import SplashTickets
 from filterd.control.watches.siem import SiemWatch
-from filterd.database.access import reserve_of
 from filterd.images.compile import CompileFailure
+from filterd.images.lists.updater import ListsFailure
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.updater import ListsFailure
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import (
     AppealNumber,
@@ -87,6 +86,7 @@ from filterd.process.control_messages import (
     SplashRequest,
     UseTicket,
 )
+from filterd.process.database.access import reserve_of
 from filterd.process.messages import Status
 from mgmt.contract.control import (
     LAW,
@@ -99,16 +99,16 @@ from mgmt.contract.control import (
     SettingsReceipt,
     TicketOutcome,
 )
-from mgmt.records.wrong_blocks import find_report, report_mistake
 from mgmt.registers.appeals.store import put_appeal
+from mgmt.registers.records.wrong_blocks import find_report, report_mistake
 from parental.people.requests import ChildRequest
 from parental.policy.profile import QUOTA
 from parental.store.database import reading, writing
-from rules.names.canonical import canonical_name
+from rules.base.canonical import canonical_name
 
 
 class Control:
-    """The control role without its socket, its clock and its drain (filterd.roles.control)."""
+    """The control role without its socket, its clock and its drain (filterd.commands.roles.control)."""
 
     def __init__(self, config: Config, config_file: Path, engine: Engine, keeper: LockKeeper, clock: Clock) -> None:
         self.context, self._keeper = Context(config, config_file, engine, now_s=clock.now_s), keeper

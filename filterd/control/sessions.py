@@ -16,7 +16,7 @@ from fastpath.people.session_levels import open_sessions
 from filterd.box.accounts import trusted
 from filterd.box.places import SESSION_IMAGES
 from filterd.config.radius import Nas
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper

@@ -15,8 +15,8 @@ from fastpath.images.tables import TableSet
 from filterd.explain.explain import dns_answer, explain_text
 from filterd.explain.line_io import json_text
 from filterd.images.attribution import Attribution
-from rules.errors import BadName
-from rules.names.urls import read_address_octets
+from rules.base.errors import BadName
+from rules.base.urls import read_address_octets
 
 # Stand for the text and its name in the answer that is repeated; no name and no list's id holds such marks.
 _GIVEN, _CANONICAL = "<given>", "<canonical>"

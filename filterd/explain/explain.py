@@ -5,7 +5,7 @@ Invariant: entries of a confidential list are never shown; that one decides is. 
 
 from typing import Any
 
-from dns.answers import EDE_OF, NO_EDE
+from dns.front.answers import EDE_OF, NO_EDE
 from fastpath.images.decision import Decision
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason
@@ -13,8 +13,8 @@ from fastpath.wire.address import rule_text
 from filterd.explain.sentences import sentences
 from filterd.images.attribution import Attribution, tell_match
 from filterd.images.words import word
-from rules.names.prefixes import wire_of_text
-from rules.names.urls import read_address, read_url
+from rules.base.prefixes import wire_of_text
+from rules.base.urls import read_address, read_url
 
 CHANNELS = ("dns", "sni", "http", "quic", "address")
 

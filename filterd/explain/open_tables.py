@@ -13,15 +13,15 @@ from typing import Any
 from fastpath.images.image import BadImage, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
+from filterd.box.errors import MissingPart, WrongUse
 from filterd.box.keys import hold_image_key
 from filterd.config.schema import DEFAULT_STATE_DIR
-from filterd.errors import MissingPart, WrongUse
 from filterd.explain.progress import progress_bar
 from filterd.images.attribution import Attribution
-from rules.compiler.compile import compile_sources
-from rules.compiler.manifest import MANIFEST, image_path
-from rules.compiler.report import report_as_json
-from rules.errors import BadList, BadSource
+from rules.base.errors import BadList, BadSource
+from rules.lists.compiler.compile import compile_sources
+from rules.lists.compiler.manifest import MANIFEST, image_path
+from rules.lists.compiler.report import report_as_json
 from rules.lists.source import parse_source
 
 IMAGES_DIR = DEFAULT_STATE_DIR / "images"

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rules.compiler.compile import Progress
+from rules.lists.compiler.compile import Progress
 
 
 @contextmanager

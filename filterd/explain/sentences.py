@@ -9,7 +9,7 @@ from fastpath.images.verdict import Action, Tier
 from filterd.images.words import word
 from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import catalogue
-from rules.category import category_name
+from rules.base.category import category_name
 
 _ISOLATE, _END = "\u2068", "\u2069"  # Unicode's marks around words of another direction, UAX 9 §2.4
 

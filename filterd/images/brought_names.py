@@ -26,14 +26,14 @@ from fastpath.images.key_builder import ListSpec
 from fastpath.images.verdict import Action
 from filterd.box.places import LISTS
 from filterd.config import Config
-from filterd.lists.sources import shelf_of, source_of
-from rules.atomic_file import writing_whole
-from rules.compiler.compile import list_specs
-from rules.errors import BadList
+from filterd.images.lists.sources import shelf_of, source_of
+from rules.base.atomic_file import writing_whole
+from rules.base.errors import BadList
+from rules.base.rule import Rule
+from rules.lists.compiler.compile import list_specs
 from rules.lists.diff import Change, Items, iter_changes
 from rules.lists.reader import read_source
 from rules.lists.source import Source
-from rules.rule import Rule
 
 MOST = 10_000  # of a list: 10 ms to hash, and some octets each in control
 FILE = "NEW-NAMES"  # no list has capital letters

@@ -23,28 +23,28 @@ from fastpath.images.key_builder import ListSpec
 from filterd.box.keys import make_image_key
 from filterd.box.places import IMAGES
 from filterd.config import Config
-from filterd.database.access import opened_for_control
 from filterd.images.brought_names import write_brought
+from filterd.images.lists.jobs import take
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.rails import order_rails_of, protected_of, protected_prefixes
+from filterd.images.lists.sealed_client import digests_of
+from filterd.images.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
+from filterd.images.lists.status import waiting
+from filterd.images.lists.watch import watch_inputs
 from filterd.images.people import Level
-from filterd.lists.jobs import take
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.rails import order_rails_of, protected_of, protected_prefixes
-from filterd.lists.sealed_client import digests_of
-from filterd.lists.sources import HELP_LIST, ORDERS_LIST, config_sources, help_rules
-from filterd.lists.status import waiting
-from filterd.lists.watch import watch_inputs
+from filterd.process.database.access import opened_for_control
 from filterd.process.jobs import run_job
-from mgmt.orders.live import live_entries, orders_revision, shadow_entries
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.base.live import live_entries, orders_revision, shadow_entries
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import find_order, number_letter
 from parental.store.database import reading, writing
-from rules.atomic_file import writing_whole
-from rules.compiler.compile import Progress, compile_sources, list_specs
-from rules.compiler.digests import Digests
-from rules.compiler.manifest import claimed_generation
-from rules.compiler.report import CompileReport, report_as_json
+from rules.base.atomic_file import writing_whole
+from rules.base.rule import Rule, UrlRule
+from rules.lists.compiler.compile import Progress, compile_sources, list_specs
+from rules.lists.compiler.digests import Digests
+from rules.lists.compiler.manifest import claimed_generation
+from rules.lists.compiler.report import CompileReport, report_as_json
 from rules.lists.source import Source
-from rules.rule import Rule, UrlRule
 
 REMEMBERED = "compiled.json"
 READING = 5  # raise it with what a format or a rail makes of a line: boxes then compile their copies again

@@ -9,12 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from filterd.box.errors import ApiRefusal
 from filterd.box.places import IMAGES
 from filterd.config import Config
 from filterd.config.schema import SEALED_ORDERS, ListEntry
-from filterd.errors import ApiRefusal
 from filterd.images.compile import remembered
-from rules.compiler.sealed_digests import MOST_ENTRIES
+from rules.lists.compiler.sealed_digests import MOST_ENTRIES
 
 
 def tell_entries(config: Config, entry: ListEntry, is_json: bool) -> int:

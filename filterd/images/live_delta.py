@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from fastpath.images.tables import TableSet
 from filterd.images.compile import NamesBase
-from filterd.lists.order_rails import OrderRails, is_well_formed
-from filterd.lists.sources import ORDERS_LIST
-from mgmt.orders.live import (
+from filterd.images.lists.order_rails import OrderRails, is_well_formed
+from filterd.images.lists.sources import ORDERS_LIST
+from mgmt.orders.base.live import (
     Live,
     live_entries,
     live_entries_of,
@@ -30,9 +30,9 @@ from mgmt.orders.live import (
     shadow_entries,
     shadow_entries_of,
 )
-from mgmt.orders.model import is_url
-from mgmt.orders.shadow.places import SHADOW_LISTS
-from rules.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
+from mgmt.orders.base.model import is_url
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
+from rules.lists.compiler.delta import BaseEntries, Changed, Entry, put_entries, put_mode, write_delta, write_url_delta
 
 # Every delta is written whole and checked by each worker: 10,000 names take 50 ms, half of what an order may take.
 MERGE_NAMES = 10_000

@@ -10,15 +10,15 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from filterd.images.live_delta import LiveDelta
-from rules.compiler.guards import Rails
+from rules.base.prefixes import is_one_rule, read_trigger
+from rules.base.protected import ProtectedNames
+from rules.base.rule import Rule
+from rules.lists.compiler.guards import Rails
 from rules.lists.reader import iter_source
 from rules.lists.source import Source
 from rules.lists.zone_copy import Difference
-from rules.names.prefixes import is_one_rule, read_trigger
-from rules.names.protected import ProtectedNames
-from rules.rule import Rule
 
-log = logging.getLogger("filterd.lists.zone_copies")
+log = logging.getLogger("filterd.images.lists.zone_copies")
 
 _ADDRESS = b".rpz-ip"
 

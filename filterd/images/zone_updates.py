@@ -21,17 +21,17 @@ from dns.zones.notify_in import SecondaryZone, Zones
 from dns.zones.xfr_in import Limits
 from filterd.config import Config
 from filterd.config.schema import ListEntry
+from filterd.images.lists.rails import protected_of
+from filterd.images.lists.sources import described, limits_of, shelf_of
+from filterd.images.lists.zone_copies import Newest, confirmed, newest_of
+from filterd.images.lists.zone_journal import Journal
+from filterd.images.lists.zone_transfer import ask_primaries, differences_of, key_of
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
-from filterd.lists.rails import protected_of
-from filterd.lists.sources import described, limits_of, shelf_of
-from filterd.lists.zone_copies import Newest, confirmed, newest_of
-from filterd.lists.zone_journal import Journal
-from filterd.lists.zone_transfer import ask_primaries, differences_of, key_of
+from rules.base.canonical import canonical_wire
 from rules.lists.acceptance import FEW_RULES, MANY_RULES, are_many_new
 from rules.lists.versions import Version
 from rules.lists.zone_copy import Difference, timers_of
-from rules.names.canonical import canonical_wire
 
 MAX_OCTETS: Final = 1 << 20
 MAX_RECORDS: Final = 2500  # of a journal: a delta of 10,000 names takes 50 ms in each worker, and there are others

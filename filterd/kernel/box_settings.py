@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.kernel.firewall import Run, counted, run_program
 from filterd.kernel.ruleset import TABLE, Rules
 

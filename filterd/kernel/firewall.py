@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.kernel.conntrack import forget, forget_redirected
 from filterd.kernel.cut import CutSelector, end_connections, moves_text
 from filterd.kernel.intervals import Network

@@ -30,12 +30,12 @@ from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_o
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.session_locks import SessionLocks
 from mgmt.contract.control import Cut
-from parental.errors import DatabaseFault
 from parental.policy.addresses import released_since
 from parental.policy.held import iter_held
 from parental.policy.locks import LockTable
 from parental.policy.profiles import changed_since, iter_profiles
 from parental.store.database import reading
+from parental.store.errors import DatabaseFault
 from parental.store.revision import current_revision
 
 log = logging.getLogger("filterd.kernel.lock_enforcer")

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filterd.box.errors import MissingPart
 from filterd.config import Config
-from filterd.errors import MissingPart
 from filterd.kernel.firewall import Run, run_program
 from filterd.kernel.ruleset import TABLE
 

@@ -27,7 +27,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from fastpath.gate.marks import (
     MARK_ASK,
     MARK_ASKED,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from filterd.box.errors import WrongUse
 from filterd.config import load
-from filterd.errors import WrongUse
 from filterd.lab.addresses import ADULT_PREFIX6, CHILD_PREFIX6, LAB
 from filterd.lab.api_desk import Desk
 from filterd.lab.demo import run_demo

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 import filterd
+from filterd.box.errors import MissingPart
 from filterd.box.places import role_of, worker_socket, worker_sockets
-from filterd.errors import MissingPart
 from filterd.lab.addresses import CLIENTS
 from filterd.lab.processes import Place, Running, is_alive
 from filterd.lab.topology import MOUNTS, Lab

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.lab.addresses import Addresses
 from filterd.lab.patience import Patience
 

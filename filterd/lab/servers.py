@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.lab.addresses import Addresses
 from filterd.lab.processes import Place, Running, run, wait_until
 

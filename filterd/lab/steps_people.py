@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from filterd.lab.clients import Download
 from filterd.lab.stage import CHILD, FILTERED, LIMIT_S, Stage, must, must_become
-from mgmt.records.block_ledger import HOUSEHOLD
+from mgmt.registers.records.block_ledger import HOUSEHOLD
 
 ZONE = ZoneInfo("Asia/Karachi")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

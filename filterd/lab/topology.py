@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from pyroute2 import IPRoute, netns
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.lab.addresses import LAB, LINKS, Link
 from filterd.lab.processes import Done, Programs, Running, is_alive, run, wait_until
 

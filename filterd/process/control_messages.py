@@ -232,7 +232,7 @@ class ListsVersions(Struct, frozen=True, tag_field="op", tag="lists_versions"):
 
 
 class ListsStatus(Struct, frozen=True):
-    """Reply to ListsVersions: see filterd.lists.status."""
+    """Reply to ListsVersions: see filterd.images.lists.status."""
 
     lists: list[Message]
 

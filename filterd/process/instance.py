@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from filterd.box.errors import MissingPart
 from filterd.box.places import folder_of, name_of
-from filterd.errors import MissingPart
 
 ALL = "filterd"  # the name of the supervisor, which has a process for every role
 LOCK = "role.lock"

@@ -25,7 +25,7 @@ from filterd.process.codec import (
     encode_reply,
     encode_request,
 )
-from parental.errors import DatabaseFault
+from parental.store.errors import DatabaseFault
 
 LINE_OCTETS = 1 << 20  # a status with every counter of 128 lists is below 64 KiB; ten times that and a round number
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.process.instance import Instance
 from filterd.process.sd_notify import notify, notifying, watchdog_interval_s
 

@@ -1,7 +1,7 @@
 """Whether the data plane can serve its clients: the words of `filterd status`, /readyz and the metrics.
 
 A worker whose loop turns gives its counters file the time of now, each second: who may read counters, and not ask a
-worker, sees so that it lives (filterd.process.worker writes it, filterd.metrics.ready reads it).
+worker, sees so that it lives (filterd.process.worker writes it, filterd.commands.roles.exporter.ready reads it).
 
 Invariants: it looks at what workers say of themselves alone, so that it holds without control.
 """

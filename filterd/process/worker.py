@@ -1,6 +1,6 @@
 """Control side of a worker: it opens images for its front, and answers worker.sock.
 
-A front is one nogil loop in a thread with the sockets it needs (dns.front.DnsFront, filterd.gate.front.GateFront).
+A front is one nogil loop in a thread with the sockets it needs (dns.front.front.DnsFront, filterd.commands.roles.packet_gate.front.GateFront).
 Invariants: the worker reads the manifest itself at its start, so control may be dead; where that, or what it names, is
 torn, the last one that was on the disk (settled.json); an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes
@@ -38,7 +38,7 @@ from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, InUse, Status, Use, WorkerStatus
 from filterd.process.readiness import BEAT_S
 from parental.sessions.level import SESSIONS_MANIFEST
-from rules.compiler.manifest import MANIFEST, SETTLED
+from rules.lists.compiler.manifest import MANIFEST, SETTLED
 
 TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine
 TAKE_OVER_POLL_S = 0.001

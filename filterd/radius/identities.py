@@ -14,7 +14,7 @@ from filterd.process.codec import FailureReply
 from filterd.process.control_messages import MOST_NAMES, IdentifiedProfiles, Identify
 from filterd.process.json_socket import NoAnswer, ask
 from parental.sessions.record import NO_PROFILE, Digests
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 PATIENCE_S = 0.5  # a NAS waits for its answer, and a session without a profile is known later
 POLL_S = 1.0

@@ -19,7 +19,7 @@ from fastpath.images.image import BadImage, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.people.session_levels import MOST_OCTETS
 from parental.sessions.level import SESSIONS_MANIFEST, Row, write_level
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 YOUNG_ROWS = 500
 DELTA_ROWS = 20_000  # then a new base is due

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 
 MOST_WAITING = 20_000  # ten seconds of what one box is made for
 MOST_ANSWERS = 20_000

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.verifier.seen import Observation, ProbePlan
 from filterd.verifier.sink import SinkPlan
 

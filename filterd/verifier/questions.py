@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from mgmt.orders.coverage.cover import Cover
-from mgmt.orders.model import ADDRESS, URL, URL_PREFIX, name_text
-from rules.names.public_suffixes import public_suffixes
+from mgmt.orders.base.cover import Cover
+from mgmt.orders.base.model import ADDRESS, URL, URL_PREFIX, name_text
+from rules.base.public_suffixes import public_suffixes
 
 DNS_UDP, DNS_TCP, DNS_TLS, DNS_HTTPS = "dns-udp", "dns-tcp", "dns-tls", "dns-https"
 TLS, QUIC, HTTP = "tls", "quic", "http"

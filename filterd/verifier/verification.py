@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Row
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from filterd.box.errors import ApiRefusal
 from filterd.config import Config
-from filterd.errors import ApiRefusal
 from filterd.verifier import processes
 from filterd.verifier.questions import (
     DNS_CHANNELS,
@@ -43,11 +43,11 @@ from filterd.verifier.seen import Observation, ProbePlan
 from filterd.verifier.sink import SinkPlan
 from filterd.verifier.verdicts import Marks, QuestionOutcome, judge, needs_upstream, state_of, told, too_wide
 from mgmt.contract.errors import BadRequest
+from mgmt.orders.base.cover import Cover
+from mgmt.orders.base.judge import host_of_entry
+from mgmt.orders.base.model import ADDRESS, NOT_VISIBLE
+from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.orders.confirmation.verifications import Verification
-from mgmt.orders.coverage.cover import Cover
-from mgmt.orders.judge import host_of_entry
-from mgmt.orders.model import ADDRESS, NOT_VISIBLE
-from mgmt.orders.sealed import refuse_sealed
 
 MAX_ASKED = 1000  # entries of one verification: a larger order is sampled
 HOPS = 2  # through the gateway, and to a sink right behind it

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, select
 from mgmt.ledger import store
 from mgmt.ledger.tree import consistency_proof, frontier_of, inclusion_proof, root_of
 from mgmt.ledger.verifier import PROOF, RANGE
-from parental.schema.ledger import redactions
+from parental.store.schema.ledger import redactions
 
 
 class NoCheckpoint(LookupError):

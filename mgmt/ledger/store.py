@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mgmt.ledger.event import SALT_OCTETS, SETTINGS, Actor, Event, leaf_of, text_of
 from mgmt.ledger.verifier import REDACTED
-from parental.schema.ledger import checkpoints, events, keys, redactions, salts
+from parental.store.schema.ledger import checkpoints, events, keys, redactions, salts
 
 PAGE = 2000  # events of one read: about a megabyte
 

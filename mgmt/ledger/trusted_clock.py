@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from mgmt.ledger.event import SETTINGS, Actor, Event
 from mgmt.ledger.store import append, last_time_ms
-from parental.schema.ledger import clock_marks
-from parental.schema.records import blocks
+from parental.store.schema.ledger import clock_marks
+from parental.store.schema.records import blocks
 
 UNKNOWN = 0  # unix seconds: what time it is is not known, and nothing is decided by it
 TOLERANCE_S = 60.0  # between two looks, an hour apart at most: sixteen times what slewing can gain in it

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, Row, and_, exists, select
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import ORDERS as OF_ORDERS
 from mgmt.ledger.event import Value
-from mgmt.orders.events import about_order
-from mgmt.orders.judge import host_of_entry
-from mgmt.orders.model import (
+from mgmt.orders.base.events import about_order
+from mgmt.orders.base.judge import host_of_entry
+from mgmt.orders.base.model import (
     BROADER,
     DUPLICATE,
     EXPIRED,
@@ -36,7 +36,7 @@ from mgmt.orders.model import (
     URL_PREFIX,
     WITHDRAWN,
 )
-from mgmt.orders.sealed import refuse_sealed
+from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.orders.sealed_messages import reading_of
 from mgmt.staff.approvals import store
 from mgmt.staff.approvals.rules import (
@@ -50,8 +50,8 @@ from mgmt.staff.approvals.rules import (
     refuse_unnamed,
 )
 from mgmt.staff.approvals.store import Subject, proposer_at_desk
-from parental.schema.canaries import order_canaries
-from parental.schema.orders import approvals, entries, entry_parts, orders
+from parental.store.schema.canaries import order_canaries
+from parental.store.schema.orders import approvals, entries, entry_parts, orders
 
 HELD, EMERGENCY, SEALED, ENFORCE = "held", "emergency", "sealed", "enforce"
 KINDS = (BROADER, HELD, EMERGENCY, SEALED, ENFORCE)

@@ -36,15 +36,12 @@ from sqlalchemy.types import NullType
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import EMERGENCY, ENFORCE, HELD
 from mgmt.orders.approvals import ORDERS as OF_ORDERS
-from mgmt.orders.canary.rules import Policy
-from mgmt.orders.canary.store import begin, end_due, enter, has_unbegun, rolled_back
-from mgmt.orders.canary.store import has_due as has_due_canary
-from mgmt.orders.coverage.https_pages import changed_pages
-from mgmt.orders.dates import EXPIRED_AS_ORDERED
-from mgmt.orders.events import note_order
-from mgmt.orders.judge import host_of_entry, network_of_entry, read_again
-from mgmt.orders.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, Live, kept_out, orders_revision
-from mgmt.orders.model import (
+from mgmt.orders.base.dates import EXPIRED_AS_ORDERED
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.https_pages import changed_pages
+from mgmt.orders.base.judge import host_of_entry, network_of_entry, read_again
+from mgmt.orders.base.live import BY_CONTROL, BY_ITS_HOST, MAY_COME, NOT_TRIED, Live, kept_out, orders_revision
+from mgmt.orders.base.model import (
     ADDRESS,
     BROADER,
     ENFORCED,
@@ -62,15 +59,18 @@ from mgmt.orders.model import (
     URL_PREFIX,
     WITHDRAWN,
 )
-from mgmt.orders.shadow import store as shadows
-from mgmt.orders.states import follow
+from mgmt.orders.phases import shadow_store as shadows
+from mgmt.orders.phases.canary_rules import Policy
+from mgmt.orders.phases.canary_store import begin, end_due, enter, has_unbegun, rolled_back
+from mgmt.orders.phases.canary_store import has_due as has_due_canary
+from mgmt.orders.phases.states import follow
 from mgmt.orders.versions import ReplacedEntry, replaced_entries
 from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.approvals.settlement import has_signed, settle_approvals
-from parental.schema.orders import approvals, entries, entry_parts, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import ORDERS, raise_revision
-from rules.names.prefixes import wires_of
+from parental.store.schema.orders import approvals, entries, entry_parts, orders
+from rules.base.prefixes import wires_of
 
 MISWRITTEN = "is not what its value says"
 LAPSED = "emergency order: no second person has agreed in time"

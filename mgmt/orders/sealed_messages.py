@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, exists, insert, select
 
 from mgmt.ledger.event import CONTROL, Value
-from mgmt.orders.events import note_order
-from mgmt.orders.model import Order
-from mgmt.orders.sealed import CHILD_ABUSE
-from mgmt.orders.states import State, come_to
-from parental.schema.orders import orders
-from parental.schema.sealed_orders import sealed_messages, sealed_readings
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.model import Order
+from mgmt.orders.base.sealed import CHILD_ABUSE
+from mgmt.orders.phases.states import State, come_to
+from parental.store.schema.orders import orders
+from parental.store.schema.sealed_orders import sealed_messages, sealed_readings
 
 FORMATS: Final = ("plain", "csv", "hosts", "native", "cncpo", "xlsx")  # that the reader of sealed lists reads
 

@@ -16,13 +16,13 @@ from sqlalchemy import Connection, select, update
 
 from mgmt.ledger.event import CONTROL, Value
 from mgmt.orders.approvals import ORDERS, SEALED
-from mgmt.orders.events import note_order
+from mgmt.orders.base.events import note_order
+from mgmt.orders.phases.states import State, come_to, state_by, steps_of
 from mgmt.orders.sealed_messages import StoredMessage, is_as_stored, messages, readings
-from mgmt.orders.states import State, come_to, state_by, steps_of
 from mgmt.staff.approvals.proof import Proof, why_unproven
 from mgmt.staff.approvals.store import approvals_given
-from parental.schema.orders import orders
-from parental.schema.sealed_orders import sealed_messages
+from parental.store.schema.orders import orders
+from parental.store.schema.sealed_orders import sealed_messages
 
 _LET_IN = frozenset({State.APPROVED, State.ENFORCED, State.PARTIALLY_ENFORCED})
 

@@ -17,15 +17,13 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from mgmt.ledger.event import CONTROL, Actor, Value
 from mgmt.orders.approvals import confirmed_of
-from mgmt.orders.canary import store as canaries
-from mgmt.orders.dates import day_of, is_for_review, moments_of
-from mgmt.orders.deadlines.clock import Clock, clock_of
-from mgmt.orders.deadlines.rules import NO_REVIEW, Rules
-from mgmt.orders.events import note_order
-from mgmt.orders.letter_file import files_of
-from mgmt.orders.letters import Letter, letter_counts, letters_of
-from mgmt.orders.live import MAY_COME
-from mgmt.orders.model import (
+from mgmt.orders.base.dates import day_of, is_for_review, moments_of
+from mgmt.orders.base.deadline_rules import NO_REVIEW, Rules
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.letter_file import files_of
+from mgmt.orders.base.letters import Letter, letter_counts, letters_of
+from mgmt.orders.base.live import MAY_COME
+from mgmt.orders.base.model import (
     DUPLICATE,
     ENFORCED,
     EXPIRED,
@@ -45,15 +43,17 @@ from mgmt.orders.model import (
     Order,
     name_text,
 )
+from mgmt.orders.deadlines.clock import Clock, clock_of
+from mgmt.orders.phases import canary_store as canaries
+from mgmt.orders.phases import shadow_store as shadows
+from mgmt.orders.phases.shadow_places import list_of
+from mgmt.orders.phases.shadow_store import Shadow
+from mgmt.orders.phases.states import Step, steps_of
 from mgmt.orders.sealed_messages import is_message
-from mgmt.orders.shadow import store as shadows
-from mgmt.orders.shadow.places import list_of
-from mgmt.orders.shadow.store import Shadow
-from mgmt.orders.states import Step, steps_of
 from mgmt.orders.versions import earlier, next_version
-from parental.schema.orders import approvals, entries, orders
 from parental.store.column_types import is_octets
 from parental.store.revision import ORDERS, raise_revision
+from parental.store.schema.orders import approvals, entries, orders
 
 # States of orders, in addition to statuses.
 PARTLY_ENFORCED, NOTHING_ENFORCED, WITHDRAWAL_PENDING = "partly_enforced", "nothing_enforced", "withdrawal_pending"

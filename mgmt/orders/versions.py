@@ -17,10 +17,19 @@ from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from mgmt.contract.fields import unfit
 from mgmt.orders.approvals import confirmed_of
-from mgmt.orders.live import MAY_COME, NOT_TRIED, OPEN_CANARIES
-from mgmt.orders.model import DUPLICATE, EXPIRED, IN_FORCE, INVALID, PENDING, PENDING_REVIEW, REFUSED_PROTECTED, Entry
+from mgmt.orders.base.live import MAY_COME, NOT_TRIED, OPEN_CANARIES
+from mgmt.orders.base.model import (
+    DUPLICATE,
+    EXPIRED,
+    IN_FORCE,
+    INVALID,
+    PENDING,
+    PENDING_REVIEW,
+    REFUSED_PROTECTED,
+    Entry,
+)
 from mgmt.orders.sealed_messages import is_message
-from parental.schema.orders import entries, orders
+from parental.store.schema.orders import entries, orders
 
 _ABOUT = tuple(
     orders.c[name]

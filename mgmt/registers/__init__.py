@@ -1,1 +1,1 @@
-"""Registers that the desk keeps: lawful requests, egress, appeals, transparency, settings of pages, households."""
+"""Registers that the operator keeps: block records, lawful requests, egress, appeals, transparency, settings, lists."""

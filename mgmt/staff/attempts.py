@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from mgmt.staff.tokens import digest
-from rules.names.clients import Client
+from rules.base.clients import Client
 
 WINDOW_S = 600.0  # after which a failure is forgotten
 FREE = 5  # failures of one client about one account: a person who has two passwords in mind

@@ -9,7 +9,7 @@ from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.staff.issuers import find_issuer
 from mgmt.staff.people import find_person
-from parental.schema.access import client_certificates
+from parental.store.schema.access import client_certificates
 
 
 def bind_certificate(

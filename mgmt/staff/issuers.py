@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from mgmt.ledger.event import STAFF, Actor, Event, Value
 from mgmt.ledger.store import append
-from parental.schema.access import issuer_keys, issuers
 from parental.store.database import upsert
+from parental.store.schema.access import issuer_keys, issuers
 
 KEY_OCTETS = 32  # Ed25519 (RFC 8032 §5.1.5)
 MAX_NAME_CHARACTERS = 80

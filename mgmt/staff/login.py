@@ -21,10 +21,10 @@ from mgmt.staff.passwords import TOTP_OCTETS, hash_password, is_right, step_of
 from mgmt.staff.people import ACTIVE, Person, Unfit, end_code, get_person, person_of_code
 from mgmt.staff.secret_box import SecretBox
 from mgmt.staff.session import begin_session
-from parental.schema.staff import enrolment_codes, staff, staff_passwords
 from parental.store import database
 from parental.store.database import reading, upsert
-from rules.names.clients import Client
+from parental.store.schema.staff import enrolment_codes, staff, staff_passwords
+from rules.base.clients import Client
 
 PASSWORD, PASSKEY = "password", "passkey"
 HASHES_AT_ONCE = 2  # 64 MiB and a core each

@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 from mgmt.ledger.event import STAFF, Event
 from mgmt.ledger.store import append
 from mgmt.staff.people import ACTIVE, MAX_NAME_CHARACTERS, Person, Unfit, get_person
-from parental.schema.staff import passkeys
+from parental.store.schema.staff import passkeys
 
 MAX_PASSKEYS = 10  # of one person
 MAX_RESPONSE_CHARACTERS = 16_000  # attestation objects with certificates are some kilobytes

@@ -26,7 +26,7 @@ from mgmt.staff.permissions import (
     reach_of,
 )
 from mgmt.staff.tokens import digest
-from parental.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
+from parental.store.schema.staff import enrolment_codes, passkeys, staff, staff_passwords, staff_sessions
 
 ACTIVE, DISABLED = "active", "disabled"
 ENDED = "ended"  # never stored: time alone makes it

@@ -14,8 +14,8 @@ from mgmt.ledger.store import append
 from mgmt.staff.issuers import Issuer, folded, list_issuers, list_keys
 from mgmt.staff.people import ACTIVE, Person, list_people
 from mgmt.staff.tokens import iter_tokens, token_json
-from parental.schema.orders import orders
-from parental.schema.staff import passkeys, staff, staff_passwords
+from parental.store.schema.orders import orders
+from parental.store.schema.staff import passkeys, staff, staff_passwords
 
 UNUSED = timedelta(days=90)  # after which someone asks whether it is still needed
 SOON = timedelta(days=30)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, update
 from mgmt.staff import cookie_sessions
 from mgmt.staff.people import ACTIVE, Person, get_person
 from mgmt.staff.tokens import csrf_of
-from parental.schema.staff import staff_sessions
+from parental.store.schema.staff import staff_sessions
 
 LIFE = timedelta(hours=12)  # a working day
 IDLE = timedelta(minutes=30)

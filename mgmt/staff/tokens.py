@@ -26,7 +26,7 @@ from mgmt.staff.permissions import (
     Reach,
     permissions_of,
 )
-from parental.schema.access import tokens
+from parental.store.schema.access import tokens
 
 TOKEN_OCTETS = 32  # 256 bits: guessing is out of reach, so there is no lock-out to abuse
 MAX_LABEL_CHARACTERS = 80

@@ -13,7 +13,7 @@ from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.staff.passkeys import fingerprint_of
 from mgmt.staff.people import find_person
-from parental.schema.staff import passkeys
+from parental.store.schema.staff import passkeys
 
 
 def passkeys_of(conn: Connection, mail: str) -> Sequence[Row[Any]]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from parental.calendar.day_sets import DaySet
 from parental.calendar.sun import Turn
-from parental.errors import BadSchedule
 from parental.policy.schedule import DAY_MINUTES
+from parental.store.errors import BadSchedule
 
 MAX_CARDS = 40  # of a profile: ten in each kind of days
 MAX_A_DAY = 12  # closed times of one day, so that a week stays below parental.policy.schedule.MAX_INTERVALS

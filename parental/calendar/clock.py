@@ -2,8 +2,8 @@
 
 import re
 
-from parental.errors import BadSchedule
 from parental.policy.schedule import DAY_MINUTES, parse_minute
+from parental.store.errors import BadSchedule
 
 _TWELVE = re.compile(r"(1[0-2]|0?[1-9])(?::([0-5][0-9]))? ?(am|pm)", re.ASCII | re.IGNORECASE)
 

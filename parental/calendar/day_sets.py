@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 MAX_DAYS = 400  # of one range: longer than a school year
 MAX_RANGES = 60  # of a household: every holiday of two years

@@ -17,12 +17,12 @@ from sqlalchemy import Connection, Row, delete, func, insert, select
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.resolution import closings_on
-from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
 from parental.policy.profile import MAX_SPANS, Profile, Span, is_open, next_time_change
 from parental.policy.profiles import touch
 from parental.policy.schedule import DAY_MINUTES
-from parental.schema.calendar import time_spans
+from parental.store.errors import BadProfile, NoPerson, NotNow
+from parental.store.schema.calendar import time_spans
 
 MAX_MORE = 240  # minutes of one grant or ticket: an afternoon
 MAX_OPEN = timedelta(days=7)

@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from parental.errors import BadSchedule
 from parental.policy.schedule import DAYS, parse_interval
+from parental.store.errors import BadSchedule
 
 FOLDER = Path(__file__).parent / "packs"
 Hours = tuple[int, int]  # start and end, minutes of a day

@@ -17,11 +17,11 @@ from parental.calendar.card import Card, Kind, check_number
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range, own_first
 from parental.calendar.packs import find_school
 from parental.calendar.sun import Turn, find_city
-from parental.errors import BadSchedule, NoPerson
 from parental.policy.profiles import put_week, touch, touch_all
-from parental.schema.calendar import cards, day_ranges, household_calendars
-from parental.schema.lines import profiles
+from parental.store.errors import BadSchedule, NoPerson
 from parental.store.revision import REVISION, raise_revision
+from parental.store.schema.calendar import cards, day_ranges, household_calendars
+from parental.store.schema.lines import profiles
 
 _CARDS = select(cards).where(cards.c.profile.in_(bindparam("numbers", expanding=True))).order_by(cards.c.id)
 FOLLOWS = True  # a household that has said nothing follows what the operator announces

@@ -10,8 +10,8 @@ Source: semantics §7.
 from dataclasses import dataclass, replace
 from datetime import date
 
-from parental.errors import BadProfile, NotNow
 from parental.policy.profile import UNTIL_RESUMED, Span
+from parental.store.errors import BadProfile, NotNow
 
 MAX_MINUTES = 1440
 LEAST_S = 60  # what is left below it is nothing: no connection is worth opening for it

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from parental.calendar.quota import Quota
 from parental.calendar.weeks import next_midnight
-from parental.errors import NoPerson
 from parental.policy.profile import Profile, next_lock_change, without_quota
 from parental.policy.profiles import get_profile, touch
-from parental.schema.calendar import quotas, time_spans
+from parental.store.errors import NoPerson
+from parental.store.schema.calendar import quotas, time_spans
 
 QUOTA = "quota"
 

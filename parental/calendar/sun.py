@@ -22,7 +22,7 @@ from astral import Observer
 from astral.sun import dawn, sunset
 from msgspec import Struct
 
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 FILE = Path(__file__).with_name("cities.json")
 DAWN_DEGREES = 18.0

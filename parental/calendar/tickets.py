@@ -19,10 +19,10 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from parental.calendar.exceptions import MAX_MORE, add, more
-from parental.errors import BadProfile, NoPerson
 from parental.people.household import By
 from parental.policy.profiles import get_profile
-from parental.schema.calendar import ticket_keys, ticket_uses, tickets
+from parental.store.errors import BadProfile, NoPerson
+from parental.store.schema.calendar import ticket_keys, ticket_uses, tickets
 
 KEY_OCTETS = 32
 NUMBERS = range(1, 1000)

@@ -19,8 +19,8 @@ from parental.calendar.resolution import week_of
 from parental.policy.held import BATCH
 from parental.policy.profiles import load_profiles, put_week
 from parental.policy.schedule import Interval
-from parental.schema.calendar import cards
-from parental.schema.lines import profiles
+from parental.store.schema.calendar import cards
+from parental.store.schema.lines import profiles
 
 
 def renew(conn: Connection, numbers: Sequence[int], at: datetime) -> list[int]:

@@ -11,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from parental.errors import BadPerson, NoPerson
 from parental.policy.held import BATCH
 from parental.policy.profiles import touch_all
 from parental.policy.subscriber import MAX_ID, MAX_LABEL_CHARACTERS, PROVINCE, is_one_line
 from parental.policy.subscribers import delete_empty, leave_profile, profile_of
-from parental.schema.lines import addresses, devices, lines, profiles
-from parental.schema.people import accounts, caregivers, children
+from parental.store.errors import BadPerson, NoPerson
 from parental.store.revision import REVISION, raise_revision
+from parental.store.schema.lines import addresses, devices, lines, profiles
+from parental.store.schema.people import accounts, caregivers, children
 
 _LINES = select(lines).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
 _ACCOUNTS = select(accounts.c.id, accounts.c.name, accounts.c.language, accounts.c.created_s)

@@ -17,10 +17,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from parental.errors import BadPerson, NoPerson
 from parental.people.accounts import get_account, one_line
 from parental.people.phones import SealedPhone
-from parental.schema.people import caregivers
+from parental.store.errors import BadPerson, NoPerson
+from parental.store.schema.people import caregivers
 
 OWNER, PARENT, HELPER, SCHOOL = ROLES = ("owner", "parent", "helper", "school")
 INVITED, ACTIVE, REMOVED = "invited", "active", "removed"

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from parental.errors import BadPerson, NoPerson
 from parental.people.accounts import get_account, one_line
 from parental.people.devices import find_device
 from parental.policy.addresses import is_of, network_of
@@ -19,9 +18,10 @@ from parental.policy.profile import Profile
 from parental.policy.profiles import create_profile, new_number, touch_all
 from parental.policy.subscriber import Network
 from parental.policy.subscribers import leave_profile
-from parental.schema.lines import addresses, devices, lines, profiles
-from parental.schema.people import children
+from parental.store.errors import BadPerson, NoPerson
 from parental.store.revision import REVISION, raise_revision
+from parental.store.schema.lines import addresses, devices, lines, profiles
+from parental.store.schema.people import children
 
 MAX_CHILDREN = 64  # a family has a handful; a school has a profile a class
 YEARS = range(1990, 2101)

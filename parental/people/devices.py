@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select
 
 from fastpath.images.subscribers import device_address
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.policy.addresses import release
 from parental.policy.profiles import touch
 from parental.policy.subscribers import profile_of
-from parental.schema.lines import devices
+from parental.store.errors import BadSubscriber, NoSubscriber
+from parental.store.schema.lines import devices
 
 MAX_DEVICES = 64  # of a line; a family has a dozen, a school gives its tablets one between them
 TOKEN_OCTETS = 16

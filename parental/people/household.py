@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from parental.schema.people import children, household_events
+from parental.store.schema.people import children, household_events
 
 PAGE = 100
 

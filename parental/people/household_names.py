@@ -8,11 +8,11 @@ semantics §1, §2.
 from collections.abc import Iterable
 
 from fastpath.images.layout import Limit
-from parental.errors import BadProfile
 from parental.policy.long_names import fits
-from rules.errors import BadName
-from rules.names.canonical import canonical_name, canonical_wire
-from rules.names.public_suffixes import public_suffixes
+from parental.store.errors import BadProfile
+from rules.base.canonical import canonical_name, canonical_wire
+from rules.base.errors import BadName
+from rules.base.public_suffixes import public_suffixes
 
 ALLOWED, DENIED = "allowed", "denied"
 

@@ -12,15 +12,15 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Table, insert, select, update
 
-from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.people.accounts import move_line
 from parental.policy.addresses import holder_of, network_of
 from parental.policy.held import BATCH
 from parental.policy.subscriber import PROVINCE, Network, Subscriber
 from parental.policy.subscribers import put_line
-from parental.schema.lines import addresses, lines, profiles
-from parental.schema.people import accounts
+from parental.store.errors import BadPerson, BadSubscriber, NoPerson
 from parental.store.revision import REVISION, raise_revision
+from parental.store.schema.lines import addresses, lines, profiles
+from parental.store.schema.people import accounts
 
 Span = tuple[int, bytes, bytes]  # version, first and last address
 

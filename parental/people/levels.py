@@ -22,8 +22,8 @@ from parental.people.caregivers import ACTIVE, SCHOOL
 from parental.policy.addresses import network_of
 from parental.policy.profiles import prefixes_of
 from parental.policy.subscriber import Network
-from parental.schema.lines import addresses, devices, line_names, lines
-from parental.schema.people import caregivers, children
+from parental.store.schema.lines import addresses, devices, line_names, lines
+from parental.store.schema.people import caregivers, children
 
 # what the resolver alone enforces; soft hours are some that leave a category open
 NAMES = ("categories", "services", "allowed", "denied", "safe_search", "youtube", "canaries", "soft_hours")

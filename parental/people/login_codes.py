@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from parental.people.phones import Phones
-from parental.schema.access import login_codes
+from parental.store.schema.access import login_codes
 
 LIFE = timedelta(minutes=5)
 TRIES = 5

@@ -14,7 +14,7 @@ from parental.people.children import Child, assign_device, assign_line, assign_p
 from parental.people.levels import free_lines, is_named
 from parental.policy.addresses import network_of
 from parental.policy.subscriber import Network
-from parental.schema.lines import addresses, devices, lines
+from parental.store.schema.lines import addresses, devices, lines
 
 MAC = b"\xff\0mac"  # how the address of a device begins that its router names by its MAC (fastpath.dns.device_option)
 MAC_AT, CPE_AT = 10, 5

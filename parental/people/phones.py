@@ -14,7 +14,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from parental.errors import BadPerson
+from parental.store.errors import BadPerson
 
 KEY_OCTETS = 32
 NONCE_OCTETS = 12

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from parental.errors import BadPerson
-from parental.schema.lines import profiles
-from parental.schema.people import accounts, children, daily_totals
 from parental.store.database import upsert
+from parental.store.errors import BadPerson
+from parental.store.schema.lines import profiles
+from parental.store.schema.people import accounts, children, daily_totals
 
 DAYS = (30, 7, 0)  # for which they are kept, the usual first: a month is what a family talks about
 

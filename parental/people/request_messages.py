@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
 from parental.people.caregivers import ACTIVE, get_caregiver
 from parental.people.phones import Phones
 from parental.people.requests import LIFE, Request, get_request
-from parental.schema.people import caregivers
-from parental.schema.requests import request_messages, requests
 from parental.store.database import upsert
+from parental.store.schema.people import caregivers
+from parental.store.schema.requests import request_messages, requests
 
 DIGITS = 4  # typed on the keys of a simple telephone; a guess of one in 2,000 with TRIES
 TRIES = 5

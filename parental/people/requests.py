@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from parental.errors import BadProfile, NotNow
-from parental.schema.requests import requests
+from parental.store.errors import BadProfile, NotNow
+from parental.store.schema.requests import requests
 
 LIFE = timedelta(hours=24)
 KEPT = timedelta(hours=24)  # after its end: as long as a child may look for the answer

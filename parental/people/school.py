@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, select
 
-from parental.errors import BadPerson
 from parental.people.accounts import get_account, one_line
 from parental.people.caregivers import ACTIVE, SCHOOL
-from parental.schema.people import caregivers, safeguarding_contacts
 from parental.store.database import upsert
+from parental.store.errors import BadPerson
+from parental.store.schema.people import caregivers, safeguarding_contacts
 
 DIALLED = re.compile(r"\+?[0-9][0-9-]{1,18}[0-9]")
 

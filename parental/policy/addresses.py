@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select
 
-from parental.errors import BadSubscriber
 from parental.policy.subscriber import Network
-from parental.schema.lines import addresses, released_addresses
+from parental.store.errors import BadSubscriber
+from parental.store.schema.lines import addresses, released_addresses
 
 # Made once: to make it takes as long as to run it, and provisioning asks it of each prefix.
 _NEAREST = (

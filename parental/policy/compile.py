@@ -24,8 +24,8 @@ from parental.policy.long_names import fits
 from parental.policy.per_profile import PerProfile
 from parental.policy.profile import OPENS, SAFE_SEARCH, Profile, Span
 from parental.policy.schedule import closed_minutes, next_turn, soft_minutes, utc_offset_s
-from rules.category import category_number
-from rules.names.canonical import canonical_wire
+from rules.base.canonical import canonical_wire
+from rules.base.category import category_number
 
 NEVER_S = 2**62
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, CompoundSelect, Connection, Select, bindparam, func, select, union_all
 
-from parental.schema.lines import addresses, devices, lines
+from parental.store.schema.lines import addresses, devices, lines
 
 Held = tuple[int, bytes, int, int]  # version, first address, prefix length, profile
 AT_ONCE = 10_000  # rows in memory

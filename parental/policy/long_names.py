@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, func, select
 
 from fastpath.images.layout import Limit
-from parental.schema.lines import household_names
+from parental.store.schema.lines import household_names
 
 _NAME = household_names.c.name
 _HAS_NO_ROOM = func.length(_NAME) - func.length(func.replace(_NAME, ".", "")) >= int(Limit.HOUSEHOLD_LABELS)

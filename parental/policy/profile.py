@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from fastpath.images.verdict import Reason
-from parental.errors import BadProfile
 from parental.policy.schedule import MAX_INTERVALS, Schedule
-from rules.category import NUMBERS
+from parental.store.errors import BadProfile
+from rules.base.category import NUMBERS
 
 NOT_PAUSED = 0
 NO_SAFE_SEARCH = "off"
@@ -58,7 +58,7 @@ class Span:
 class Profile:
     """One subscriber's rules.
 
-    blocked_categories  names of rules.category
+    blocked_categories  names of rules.base.category
     paused_until_s      unix seconds; NOT_PAUSED, or UNTIL_RESUMED: the pause that a tap begins, which has begun
     safe_search         one of SAFE_SEARCH
     canaries            canary domains keep devices on this resolver, and names are not hidden from it (semantics §4)

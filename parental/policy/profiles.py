@@ -28,16 +28,23 @@ from sqlalchemy import (
     update,
 )
 
-from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.policy.held import BATCH, iter_held
 from parental.policy.holder import Holder
 from parental.policy.per_profile import SHARED
 from parental.policy.profile import CLOSURES, NO_SAFE_SEARCH, NOT_PAUSED, UNTIL_RESUMED, Profile, Span
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import MAX_ID, Network
-from parental.schema.calendar import cards, time_spans
-from parental.schema.lines import blocked_categories, closed_intervals, dns_wishes, household_names, lines, profiles
+from parental.store.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.store.revision import REVISION, raise_revision
+from parental.store.schema.calendar import cards, time_spans
+from parental.store.schema.lines import (
+    blocked_categories,
+    closed_intervals,
+    dns_wishes,
+    household_names,
+    lines,
+    profiles,
+)
 
 FIRST_GIVEN = 3_000_000_000  # operators number their lines from below
 GIVEN = "profiles"  # the revision that counts given numbers

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from parental.errors import BadSchedule
-from rules.category import NUMBERS
+from parental.store.errors import BadSchedule
+from rules.base.category import NUMBERS
 
 DAY_MINUTES = 1440
 WEEK_MINUTES = 10080
@@ -37,7 +37,7 @@ Ranges = tuple[tuple[int, int], ...]
 class Interval:
     """Closed for `minutes` (1–10080) from minute `start_minute` (0–1439) of `weekday` (0 = Monday).
 
-    allowed  categories and services (names of rules.category) that stay open; None: nothing does, it is a full lock"""
+    allowed  categories and services (names of rules.base.category) that stay open; None: nothing does, it is a full lock"""
 
     weekday: int
     start_minute: int

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fastpath.dns.device_option import id_address, is_device
-from parental.errors import BadSubscriber
 from parental.policy.profile import Profile
+from parental.store.errors import BadSubscriber
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
 
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.policy import profiles as rules
 from parental.policy.addresses import hold_only, network_of, release
 from parental.policy.held import BATCH
@@ -22,9 +21,10 @@ from parental.policy.profile import Profile
 from parental.policy.profiles import create_profile, load_profiles, put_profile, touch_all
 from parental.policy.schedule import Schedule
 from parental.policy.subscriber import Network, Subscriber
-from parental.schema.lines import addresses, devices, line_names, lines, profiles
-from parental.schema.people import accounts
+from parental.store.errors import BadSubscriber, NoSubscriber
 from parental.store.revision import LOST_NAMES, REVISION, raise_revision
+from parental.store.schema.lines import addresses, devices, line_names, lines, profiles
+from parental.store.schema.people import accounts
 
 _LABELS: Select[Any] = select(lines.c.id, lines.c.label, lines.c.profile)
 

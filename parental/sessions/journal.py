@@ -17,7 +17,7 @@ from pathlib import Path
 
 from parental.sessions.record import RECORD_OCTETS, read_record
 from parental.sessions.table import SessionTable
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 MAGIC = b"FLTRDSN1"
 CRC_OCTETS = 4

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select
 
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.policy.held import BATCH
 from parental.policy.profiles import touch, touch_all
-from parental.schema.lines import line_names, lines, profiles
+from parental.store.errors import BadSubscriber, NoSubscriber
 from parental.store.revision import LOST_NAMES, REVISION, current_revision, raise_revision
+from parental.store.schema.lines import line_names, lines, profiles
 
 MOST_OCTETS = 253  # of an attribute, RFC 2865 §5
 

@@ -1,1 +1,1 @@
-"""The database of the product: engines, transactions, faults, revisions, the reserve on its disk."""
+"""The database of the product: its tables and migrations, engines, transactions, faults, the reserve on its disk."""

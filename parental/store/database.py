@@ -1,7 +1,7 @@
 """The database: opened alike by every role, and used in transactions that read or write.
 
 Invariants: a database that is empty gets its tables when it is opened, unless this box has had one; one of another
-release is refused; what keeps a transaction from its work is a DatabaseFault (parental.errors), in words.
+release is refused; what keeps a transaction from its work is a DatabaseFault (parental.store.errors), in words.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
-from parental.errors import DatabaseFull, NoTables, WrongRevision
 from parental.store.database_faults import named_faults
 from parental.store.engines import WRITES, Where, engine_of, shown
+from parental.store.errors import DatabaseFull, NoTables, WrongRevision
 from parental.store.reserve import Reserve
 from parental.store.revisions import DatabaseRevision, State, find_revision, known_revisions, upgrade
 

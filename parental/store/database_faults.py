@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from parental.errors import (
+from parental.store.errors import (
     DatabaseAway,
     DatabaseDamage,
     DatabaseFault,

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from parental.errors import DatabaseAway, DatabaseDamage
+from parental.store.errors import DatabaseAway, DatabaseDamage
 
 BUSY_TIMEOUT_MS = 10_000  # the longest write is an order of 100,000 entries, about a second
 CONNECT_TIMEOUT_S = 5
@@ -37,7 +37,7 @@ def engine_of(
 ) -> Engine:
     """An engine; nothing is opened yet.
 
-    acts_as      the role that PostgreSQL checks privileges of, see parental.schema.privileges; '': who connects
+    acts_as      the role that PostgreSQL checks privileges of, see parental.store.schema.privileges; '': who connects
     patience_ms  how long to wait for a lock;   checks_keys  whether SQLite checks foreign keys"""
     patience_ms = BUSY_TIMEOUT_MS if patience_ms is None else patience_ms
     if isinstance(where, Path):

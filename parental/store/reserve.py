@@ -10,7 +10,7 @@ import os
 import stat
 from pathlib import Path
 
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 NAME = "reserve"
 LARGEST_OCTETS = 32 << 20  # some thousand taps, or one order of the largest size with its images

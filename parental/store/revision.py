@@ -6,7 +6,7 @@ known as far back as a released address needs it.
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from parental.schema.lines import revision_times, revisions
+from parental.store.schema.lines import revision_times, revisions
 
 REVISION = "parental"
 ORDERS = "orders"  # and all that two persons agree to: control looks when it rises

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, inspect, text
 
-from parental.errors import DatabaseDamage
-from parental.schema.privileges import grant
 from parental.store.database_faults import named_faults
 from parental.store.engines import WRITES, Where, engine_of
+from parental.store.errors import DatabaseDamage
+from parental.store.schema.privileges import grant
 
 FOLDER = Path(__file__).parents[1] / "migrations"
 UPGRADE_PATIENCE_MS = 600_000  # that another upgrade, of millions of records, takes

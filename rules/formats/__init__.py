@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 
 from fastpath.images.verdict import Mode
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats import (
     adblock,
     addresslist,
@@ -25,7 +26,6 @@ from rules.formats import (
     xlsx,
 )
 from rules.formats.columns import ColumnMap
-from rules.rule import Rule, SkippedLine, UrlRule
 
 IterRules = Callable[[Iterable[bytes], Mode], Iterator[Rule | UrlRule | SkippedLine]]
 IterTable = Callable[[Iterable[bytes], Mode, ColumnMap | None], Iterator[Rule | UrlRule | SkippedLine]]

@@ -3,17 +3,17 @@
 `#` and `;` begin a comment, in a line of its own or behind white space.  An answer that leads to a listed address is
 judged as one that leads to a listed name is.
 
-Invariants: a line becomes the rules of all its addresses and of no other, or none at all; see rules.names.prefixes.
+Invariants: a line becomes the rules of all its addresses and of no other, or none at all; see rules.base.prefixes.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadName
+from rules.base.errors import BadName
+from rules.base.prefixes import read_prefixes, wires_of
+from rules.base.rule import Rule, SkippedLine, skipped
 from rules.formats.lines import fault_of, open_list
-from rules.names.prefixes import read_prefixes, wires_of
-from rules.rule import Rule, SkippedLine, skipped
 
 _COMMENT = re.compile(rb"(?:^|\s)[#;].*", re.DOTALL)
 

@@ -9,10 +9,10 @@ Source: hole.cert.pl/domains/v2/domains.json
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadName
+from rules.base.errors import BadName
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, skipped_at
-from rules.rule import Rule, SkippedLine, UrlRule
 
 IS_DELETED = "the domain has been taken off the list"
 NO_DOMAIN = "the entry has no DomainAddress"

@@ -12,13 +12,13 @@ Invariants: a row is never widened; a domain that is another than the URL's is r
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList, BadName
+from rules.base.canonical import IS_ADDRESS, canonical_wire
+from rules.base.errors import BadList, BadName
+from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import MAX_ROWS
 from rules.formats.lines import fault_of, open_list
 from rules.formats.table import cells_of
-from rules.names.canonical import IS_ADDRESS, canonical_wire
-from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 N_COLUMNS = 4
 OTHER_DOMAIN = "the row's domain differs from its URL's"

@@ -5,7 +5,7 @@ either, the first cell of a row that holds a name counts.  Of a URL and a domain
 they stand: it says less (rules.formats.addresses).
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
-Invariants: a row never blocks more than it names; a row that asks to unblock (rules.remark) is reported, not obeyed (an
+Invariants: a row never blocks more than it names; a row that asks to unblock (rules.base.remark) is reported, not obeyed (an
 order is withdrawn by the one who gave it); a formula in a cell that is read is reported, no matter what it would give.
 """
 
@@ -15,7 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList, BadName, BadSource
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadList, BadName, BadSource
+from rules.base.remark import asks_to_unblock
+from rules.base.rule import Rule, UrlRule
 from rules.formats.addresses import (
     FORMULA,
     addresses_of,
@@ -28,9 +31,6 @@ from rules.formats.addresses import (
     rule_of_cell,
     tidy,
 )
-from rules.names.canonical import IS_ADDRESS
-from rules.remark import asks_to_unblock
-from rules.rule import Rule, UrlRule
 
 URL_HEADINGS = frozenset(
     {

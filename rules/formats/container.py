@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 
 MAX_MEMBERS = 2_000  # a workbook of 200 sheets with drawings has some 1,000
 MAX_DIRECTORY_OCTETS = 2**20  # that zipfile reads at once: 2,000 members of 100 octets and room

@@ -14,11 +14,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadName
+from rules.base.canonical import listed_octets
+from rules.base.errors import BadName
+from rules.base.local_data import Gatherer, is_nowhere, record_octets
+from rules.base.rule import Rule, SkippedLine, skipped
 from rules.formats.lines import fault_of, open_list
-from rules.names.canonical import listed_octets
-from rules.names.local_data import Gatherer, is_nowhere, record_octets
-from rules.rule import Rule, SkippedLine, skipped
 
 BLOCKS = {
     (b"address=", b""): Action.NXDOMAIN,

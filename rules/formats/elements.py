@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import SkippedLine, printable
 from rules.formats.lines import refuse_foreign
-from rules.rule import SkippedLine, printable
 
 BLOCK_OCTETS = 2**16
 MAX_ELEMENT_CHARACTERS = 2**20  # of an entry; the largest that feeds publish are some 100 KB

@@ -7,10 +7,10 @@ line redirects and does not block.
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadName
+from rules.base.canonical import listed_octets
+from rules.base.errors import BadName
+from rules.base.rule import Rule, SkippedLine, skipped
 from rules.formats.lines import fault_of, open_list
-from rules.names.canonical import listed_octets
-from rules.rule import Rule, SkippedLine, skipped
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})
 OWN_NAMES = frozenset(

@@ -8,7 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 
 MAX_LINE_OCTETS = 2048  # the longest URL that every browser takes
 UTF8_MARK = b"\xef\xbb\xbf"

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadName
+from rules.base.errors import BadName
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, skipped_at
-from rules.rule import Rule, SkippedLine, UrlRule
 
 MANIFEST = "manifest.json"
 NOT_FOR_DETECTION = "the attribute is not meant for detection (to_ids)"

@@ -1,13 +1,13 @@
-"""filterd's own JSON, `cf-list/1`, as a full list; rules.compiler.export writes it.
+"""filterd's own JSON, `cf-list/1`, as a full list; rules.lists.compiler.export writes it.
 
     {"format": "cf-list/1", "list_id": "pta-decency", "serial": 2026080401, "mode": "full",
      "order": {"ref": "PTA/WA/123/2026"},
      "add": [{"value": "bad.example", "kind": "domain", "scope": "subtree"},
              {"value": "video.example/watch?v=1", "kind": "url", "scope": "exact", "order_ref": "PTA/WA/124/2026"}]}
 
-kind      domain, host, url; ip, cidr: an address, a prefix, see rules.names.prefixes
+kind      domain, host, url; ip, cidr: an address, a prefix, see rules.base.prefixes
 scope     exact; subtree; below.  Left out: subtree for a domain, exact for a host and a URL, for an address or a prefix
-          what rules.names.prefixes says.  Not exact for a prefix, not below for an address: no address would meet it
+          what rules.base.prefixes says.  Not exact for a prefix, not below for an address: no address would meet it
 action, order_ref, data (records of local-data, in hex), expires_at    may be left out
 
 Invariants: what the file says goes before what the source says; a delta is refused, it belongs to the push API.
@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import network_of
-from rules.errors import BadName
+from rules.base.errors import BadName
+from rules.base.local_data import are_records
+from rules.base.prefixes import read_prefixes, wires_of
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
-from rules.names.local_data import are_records
-from rules.names.prefixes import read_prefixes, wires_of
-from rules.rule import Rule, SkippedLine, UrlRule
 
 FORMAT = "cf-list/1"
 # shadow is a whole list's: anyone who reads the configuration must see what is not enforced

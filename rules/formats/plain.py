@@ -8,11 +8,11 @@ path below.  Several addresses in one line are several rules where each has its 
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadName
+from rules.base.canonical import canonical_octets
+from rules.base.errors import BadName
+from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.formats.addresses import addresses_of, rule_of_cell
 from rules.formats.lines import fault_of, open_list, without_comment
-from rules.names.canonical import canonical_octets
-from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:

@@ -1,8 +1,8 @@
 """Response policy zones as master files: triggers by name and by address in an answer, with every action.
 
 `d CNAME .` NXDOMAIN · `CNAME *.` NODATA · `CNAME rpz-passthru.` · `CNAME rpz-drop.` · `CNAME rpz-tcp-only.` ·
-any other data: local data, see rules.names.local_data · `*.d` what is below d · `24.0.2.0.192.rpz-ip` answers that
-lead to 192.0.2.0/24, see rules.names.prefixes.  SOA, NS, directives and a signer's records say nothing; triggers by the
+any other data: local data, see rules.base.local_data · `*.d` what is below d · `24.0.2.0.192.rpz-ip` answers that
+lead to 192.0.2.0/24, see rules.base.prefixes.  SOA, NS, directives and a signer's records say nothing; triggers by the
 client's address or a name server, and targets that begin with an asterisk, are reported.
 
 Invariants: the zone's apex is the SOA's owner, before it the first $ORIGIN; with neither, owners are the triggers.  The
@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import ADDRESSES
 from fastpath.wire.name import to_text, to_wire
-from rules.errors import BadName
+from rules.base.canonical import listed_octets
+from rules.base.errors import BadName
+from rules.base.local_data import Gatherer, record_octets
+from rules.base.prefixes import read_trigger, wires_of, write_trigger
+from rules.base.rule import Rule, SkippedLine, skipped
 from rules.formats.lines import fault_of, join_lines, open_list
 from rules.formats.masterfile import Record, count_open, parse_ttl, read_record, split_words
-from rules.names.canonical import listed_octets
-from rules.names.local_data import Gatherer, record_octets
-from rules.names.prefixes import read_trigger, wires_of, write_trigger
-from rules.rule import Rule, SkippedLine, skipped
 
 ACTIONS = {
     b".": Action.NXDOMAIN,

@@ -18,11 +18,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadName
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadName
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import Elements, Place, parse_time, skipped_at
-from rules.names.canonical import IS_ADDRESS
-from rules.rule import Rule, SkippedLine, UrlRule
 
 IS_REVOKED = "the indicator has been revoked"
 IS_EXPIRED = "the indicator is no longer valid"

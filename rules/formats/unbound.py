@@ -15,12 +15,12 @@ import re
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadList, BadName
+from rules.base.canonical import listed_octets
+from rules.base.errors import BadList, BadName
+from rules.base.local_data import APART, Gatherer, is_nowhere, record_octets
+from rules.base.rule import Rule, SkippedLine, skipped
 from rules.formats.lines import fault_of, open_list
 from rules.formats.masterfile import Record, read_record, split_words
-from rules.names.canonical import listed_octets
-from rules.names.local_data import APART, Gatherer, is_nowhere, record_octets
-from rules.rule import Rule, SkippedLine, skipped
 
 ZONE_TYPES = {
     b"static": Action.NXDOMAIN,

@@ -10,8 +10,8 @@ Source: squidGuard's documentation of destination groups; UT1, README.
 from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Mode
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats.plain import read_lines
-from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:

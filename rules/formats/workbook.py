@@ -20,7 +20,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.container import MAX_MEMBERS, Container, bad_workbook
 
 MAX_TAG_OCTETS = 2**20  # between two `>`: the parser keeps a tag until it ends

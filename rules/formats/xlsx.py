@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, SkippedLine, UrlRule, printable, skipped
 from rules.formats.columns import (
     ABOVE_HEADINGS,
     LOOK_ROWS,
@@ -26,7 +27,6 @@ from rules.formats.columns import (
 )
 from rules.formats.elements import MAX_ROWS
 from rules.formats.workbook import MAX_CELL_CHARACTERS, Row, Workbook
-from rules.rule import Rule, SkippedLine, UrlRule, printable, skipped
 
 IS_HIDDEN = "the sheet is hidden: not read"
 CELL_TOO_LONG = "a cell is longer than 32,767 characters"

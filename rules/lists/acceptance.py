@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import xxhash
 
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, SkippedLine
 from rules.formats.lines import HTML_STARTS
 from rules.lists.reader import Item, read_source
 from rules.lists.source import Source
 from rules.lists.versions import Version
-from rules.rule import Rule, SkippedLine
 
 SKETCH = 256  # hashes of a version that are kept, 5 KiB of state.json: tell a share to 3 % (1/sqrt(4 SKETCH))
 FEW_RULES = 10  # fewer rules than these come and go with a person's edit of a small list

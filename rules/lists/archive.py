@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import PurePosixPath
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 
 MARK, MARK_AT = b"ustar", 257
 MAX_MEMBERS = 1000  # a category has four files

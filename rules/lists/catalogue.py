@@ -5,7 +5,7 @@
     rules/catalogue/sources.yaml                      where others publish lists; none of their content
 
 A configuration names our own lists as `file: shipped:NAME`, which is a path of the release that reads it.
-Invariants: every service of rules.category has a file and a picture; a name is a service's or a list's, never both.
+Invariants: every service of rules.base.category has a file and a picture; a name is a service's or a list's, never both.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import yaml
 
-from rules.category import SERVICES
+from rules.base.category import SERVICES
 
 FOLDER: Final = Path(__file__).parents[1] / "catalogue"
 SCHEME: Final = "shipped:"
@@ -83,9 +83,9 @@ def shipped_path(name: str) -> Path:
 def domains_of(service: Service) -> list[str]:
     """What a service's list holds: each with all below it."""
     from fastpath.wire.name import to_text  # late: every command reads the configuration, and few read a list
+    from rules.base.rule import Rule
     from rules.lists.reader import read_source
     from rules.lists.source import describe_source
-    from rules.rule import Rule
 
     source = describe_source(service.name, service.path, {"service": service.name})
     return [to_text(item.wire) for item in read_source(source) if isinstance(item, Rule)]

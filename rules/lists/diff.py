@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64_intdigest
 
 from fastpath.wire.address import rule_text
-from rules.rule import Rule, SkippedLine, UrlRule
+from rules.base.rule import Rule, SkippedLine, UrlRule
 
 Items = Iterable[Rule | UrlRule | SkippedLine]
 ReadAgain = Callable[[], Items]  # a version, from its first line

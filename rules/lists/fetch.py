@@ -17,10 +17,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import aiohttp
 
-from rules.errors import BadName
+from rules.base.canonical import canonical_wire
+from rules.base.errors import BadName
+from rules.base.public_suffixes import public_suffixes
 from rules.lists.versions import Part, Validators
-from rules.names.canonical import canonical_wire
-from rules.names.public_suffixes import public_suffixes
 
 MAX_REDIRECTS = 3
 CONNECT_S = 20.0  # for TCP and TLS, each try

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import printable
 from rules.formats import table, xlsx
 from rules.formats.addresses import holds_name
 from rules.formats.columns import (
@@ -29,7 +30,6 @@ from rules.formats.columns import (
     repeats_headings,
 )
 from rules.formats.lines import UTF8_MARK, UTF16_MARKS
-from rules.rule import printable
 
 MAX_ROWS = 100_000
 MAX_CHARACTERS = 32 * 2**20  # a workbook can repeat one long text in every row

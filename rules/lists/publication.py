@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import network_of, rule_text
-from rules.rule import Rule, SkippedLine, UrlRule
+from rules.base.rule import Rule, SkippedLine, UrlRule
 
 KEPT = timedelta(days=365)
 MOST_NAMES = 500_000  # half a gigabyte of memory while they are written

@@ -20,13 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats import BLOCK_FORMATS, FILE_FORMATS, FORMATS, TABLE_FORMATS
 from rules.formats.lines import UTF16_MARKS
 from rules.formats.misp import MANIFEST, read_manifest
 from rules.lists.archive import iter_parts, peek
 from rules.lists.source import Source
-from rules.rule import Rule, SkippedLine, UrlRule
 
 MAX_FILE_OCTETS = 256 * 2**20  # 5 M rows of some 50 octets; what is larger is no list of names
 MAX_RAW_LINE_OCTETS = 2**20  # a line that is longer than lines.MAX_LINE_OCTETS is reported; than this, refused

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastpath.images.verdict import Action, Mode, Tier
-from rules.category import CATEGORIES, NAMELESS, SERVICES
-from rules.errors import BadSource
+from rules.base.category import CATEGORIES, NAMELESS, SERVICES
+from rules.base.errors import BadSource
 from rules.formats import FORMATS, TABLE_FORMATS
 from rules.formats.columns import ColumnMap, parse_columns
 from rules.formats.misp import MANIFEST

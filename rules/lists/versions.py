@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from rules.atomic_file import writing_whole
+from rules.base.atomic_file import writing_whole
 
 STATE = "state.json"
 KEPT_OLDER = 3  # good versions before the present one, for a rollback

@@ -16,11 +16,11 @@ from support.images.opened import Entry, Images
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
-from dns.answers import AnswerPolicy, Splash
-from dns.front import DnsFront
-from dns.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
-from dns.streams.server import DEFAULT_PLAN, Encryption, StreamPlan
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.answers import AnswerPolicy, Splash
+from dns.front.front import DnsFront
+from dns.front.resolver_plan import DEFAULT_RESOLVER, ResolverPlan
+from dns.front.streams.server import DEFAULT_PLAN, Encryption, StreamPlan
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
 from fastpath.report.spool import Reporter

@@ -15,9 +15,9 @@ from support.dns.proxy_headers import proxied
 from support.images.opened import Images
 from support.system.ports import free_port
 
-from dns.resolver_plan import Admission, ResolverPlan
-from dns.streams.server import StreamPlan
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.resolver_plan import Admission, ResolverPlan
+from dns.front.streams.server import StreamPlan
 from fastpath.images.verdict import Action, Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters

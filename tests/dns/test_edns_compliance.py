@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from support.dns.front import Serving
 
-from dns.front import DnsFront
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.front import DnsFront
 
 # (ISC's name, dig's options, status, version of the answer's EDNS, what must be there, what must not)
 TABLE = [

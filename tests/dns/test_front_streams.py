@@ -10,11 +10,11 @@ from dnslib import RCODE, DNSRecord
 from support.dns.front import Serving
 from support.images.opened import Images
 
-from dns.answers import AnswerPolicy, Splash
+from dns.base.endpoints import Endpoint
 from dns.base.length_prefix import framed, read_framed
-from dns.front import DnsFront
-from dns.streams.answer_path import AnswerPath
-from dns.upstreams.endpoints import Endpoint
+from dns.front.answers import AnswerPolicy, Splash
+from dns.front.front import DnsFront
+from dns.front.streams.answer_path import AnswerPath
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
@@ -54,7 +54,7 @@ async def test_streams_that_hang_hold_up_neither_udp_nor_new_tables(
     async with asyncio.timeout(60), serving(BLOCKED) as front:
         reader, writer = await asyncio.open_connection(*front.bound[0])
         # only while something hangs: on a busy machine the thread, which gives way to others, may begin and go on late
-        monkeypatch.setattr("dns.streams.stream_thread.HANG_S", 1.0)
+        monkeypatch.setattr("dns.front.streams.stream_thread.HANG_S", 1.0)
         writer.write(framed(bytes(DNSRecord.question("hang.test").pack())))
         n_turns = front.n_turns
         await front.use(TableSet(images.names((("orders", "late.test", Mode.SUBTREE),))))
@@ -64,7 +64,7 @@ async def test_streams_that_hang_hold_up_neither_udp_nor_new_tables(
             asking.send(bytes(DNSRecord.question("late.test").pack()))
             udp = DNSRecord.parse(await asyncio.get_running_loop().sock_recv(asking, 4096))
         assert await reader.read() == b""  # what hung was ended
-        monkeypatch.setattr("dns.streams.stream_thread.HANG_S", 60.0)
+        monkeypatch.setattr("dns.front.streams.stream_thread.HANG_S", 60.0)
         writer.close()
         reader, writer = await asyncio.open_connection(*front.bound[0])
         writer.write(framed(bytes(DNSRecord.question("late.test").pack())))
@@ -79,7 +79,7 @@ async def test_streams_that_hang_hold_up_neither_udp_nor_new_tables(
 async def test_so_many_queries_of_streams_wait_for_upstreams_and_the_next_one_fails_at_once(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dns.front.MAX_ASKED", 1)
+    monkeypatch.setattr("dns.front.front.MAX_ASKED", 1)
     asked = asyncio.Event()
 
     async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

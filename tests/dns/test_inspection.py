@@ -14,10 +14,10 @@ from support.images.opened import Images
 from support.packets.shapes import canonical
 from support.system.ports import HOST, free_port
 
-from dns.answers import AnswerPolicy, Splash
-from dns.front import DnsFront
-from dns.structured import StructuredErrors
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.answers import AnswerPolicy, Splash
+from dns.front.front import DnsFront
+from dns.front.structured import StructuredErrors
 from fastpath.images.verdict import Action, Channel, Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters

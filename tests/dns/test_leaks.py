@@ -7,8 +7,8 @@ import pytest
 from support.dns.front import Serving
 from support.dns.zone_servers import CONFIGS, HOST, serving_zone
 
-from dns.front import DnsFront
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.front import DnsFront
 from fastpath.images.verdict import Mode
 
 LISTED4, LISTED6 = "192.0.2.66", "2001:db8::66"

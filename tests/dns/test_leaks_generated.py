@@ -16,8 +16,8 @@ from support.dns.askers import TRANSPORTS, asker
 from support.dns.front import Serving
 from support.dns.zone_servers import CONFIGS, HOST, ask, serving_zone
 
-from dns.streams.server import StreamPlan
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.streams.server import StreamPlan
 from fastpath.images.verdict import Mode
 
 pytestmark = pytest.mark.services

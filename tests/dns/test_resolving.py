@@ -12,10 +12,10 @@ from support.dns.front import Serving
 from support.images.opened import Images
 from support.system.ports import free_port
 
-from dns.front import DnsFront
-from dns.resolver_plan import Admission, ResolverPlan
-from dns.special_names import special_names
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.front import DnsFront
+from dns.front.resolver_plan import Admission, ResolverPlan
+from dns.front.special_names import special_names
 from fastpath.images.verdict import Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counters

@@ -14,8 +14,8 @@ from support.dns.loop_bench import IP_PKTINFO
 from support.dns.scenarios import Scenario, load, query_of, told
 from support.images.opened import LISTS, Images
 
-from dns.answers import AnswerPolicy, Splash
-from dns.special_names import special_names
+from dns.front.answers import AnswerPolicy, Splash
+from dns.front.special_names import special_names
 from fastpath.dns.loop import DnsLoop
 from fastpath.dns.stream_resolver import StreamResolver
 from fastpath.images.tables import Handoff, TableSet

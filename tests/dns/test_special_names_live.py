@@ -10,11 +10,11 @@ import pytest
 from support.dns.primaries import HOST, primary
 from support.images.opened import Images
 
-from dns.answers import AnswerPolicy
-from dns.front import DnsFront
-from dns.resolver_plan import ResolverPlan
-from dns.special_names import encrypted_resolvers
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.answers import AnswerPolicy
+from dns.front.front import DnsFront
+from dns.front.resolver_plan import ResolverPlan
+from dns.front.special_names import encrypted_resolvers
 from fastpath.dns.special_names import SpecialNames
 from fastpath.images.tables import TableSet
 from fastpath.people.policy_writer import ProfileSpec

@@ -17,9 +17,9 @@ from support.dns.truncating_servers import SLIPS, Server
 from support.images.opened import Images
 from support.system.ports import free_port
 
-from dns.front import DnsFront
-from dns.resolver_plan import ResolverPlan
-from dns.upstreams.endpoints import Endpoint, TlsEndpoint
+from dns.base.endpoints import Endpoint, TlsEndpoint
+from dns.front.front import DnsFront
+from dns.front.resolver_plan import ResolverPlan
 from fastpath.images.verdict import Mode
 from fastpath.report.counters import read_counters
 

@@ -37,7 +37,7 @@ def place(tmp_path: Path, database: Where) -> Path:
 def read_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are read in this process, where a test is not about processes."""
     if not any(request.node.get_closest_marker(name) for name in ("services", "kernel", "long")):
-        monkeypatch.setattr("filterd.lists.jobs.read_apart", lambda copy, source, door: examine(copy, source))
+        monkeypatch.setattr("filterd.images.lists.jobs.read_apart", lambda copy, source, door: examine(copy, source))
 
 
 @pytest.fixture

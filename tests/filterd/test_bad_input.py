@@ -26,14 +26,14 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.config import Config, load
-from filterd.lists.sources import config_sources, shelf_of
-from filterd.lists.status import faults_of
-from rules.compiler.compile import compile_sources
-from rules.compiler.report import CompileReport, render_report
+from filterd.images.lists.sources import config_sources, shelf_of
+from filterd.images.lists.status import faults_of
+from rules.base.canonical import LABEL_TOO_LONG
 from rules.formats.addresses import FORMULA
 from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
+from rules.lists.compiler.compile import compile_sources
+from rules.lists.compiler.report import CompileReport, render_report
 from rules.lists.versions import Version
-from rules.names.canonical import LABEL_TOO_LONG
 
 GIB = 1 << 30
 ROOT = Path(__file__).parents[2]
@@ -311,7 +311,7 @@ def test_ten_million_lines_of_junk_between_good_ones_are_counted_within_1_gib(tm
         file.write(plain(GOOD_NAMES))
     program = (
         "import sys; from pathlib import Path; from filterd.config import load;"
-        "from filterd.lists.sources import config_sources; from rules.compiler.compile import compile_sources;"
+        "from filterd.images.lists.sources import config_sources; from rules.lists.compiler.compile import compile_sources;"
         "report = compile_sources(config_sources(load(Path(sys.argv[1]))), Path(sys.argv[2]), bytes(16), 1);"
         f"print(report.n_skipped, report.path); {MOST_MEMORY}"
     )

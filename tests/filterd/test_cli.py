@@ -11,8 +11,8 @@ import pytest
 from support.system.daemon import Daemon
 
 from filterd import __version__
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.cli import COMMANDS, main
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,6 +176,6 @@ def test_canon_waits_for_no_web_framework_and_no_database() -> None:
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True, env=env, check=True)
 
-    assert "'rules.names.canonical'" in done.stderr
+    assert "'rules.base.canonical'" in done.stderr
     for heavy in ("aiohttp", "sqlalchemy", "asyncio", "jinja2", "yaml"):
         assert f"'{heavy}'" not in done.stderr

@@ -4,10 +4,10 @@ import io
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text, to_wire
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import SAMPLE_CHARACTERS, Rule, SkippedLine, UrlRule
+from rules.base.urls import canonical_url_octets
 from rules.formats import FORMATS
-from rules.names.urls import canonical_url_octets
-from rules.rule import SAMPLE_CHARACTERS, Rule, SkippedLine, UrlRule
 
 # `,,,` names nothing and is reported once; an adblock rule's $denyallow and a dnsmasq line's domains are rules each
 MOST_ITEMS_AN_OCTET = 1

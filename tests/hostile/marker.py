@@ -2,7 +2,7 @@
 
 In files: database, images, spool, copies, state, log, backup, exports, what commands and metrics have shown.  In the
 memory of each process, once the reader has ended.  That the search finds a name in these places is a test of its own:
-tests/filterd/lists/test_marker.py.
+tests/filterd/images/lists/test_marker.py.
 """
 
 import urllib.request

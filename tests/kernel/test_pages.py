@@ -11,14 +11,14 @@ from sqlalchemy import func, select
 from support.mgmt.signing import ORIGIN, Signer, signed, signer
 
 from filterd.config import load
-from filterd.database.access import database_of
 from filterd.lab.clients import fetch
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import Internet
 from filterd.lab.topology import Lab
-from parental.schema.orders import approvals
+from filterd.process.database.access import database_of
 from parental.store.database import open_database, writing
+from parental.store.schema.orders import approvals
 
 pytestmark = pytest.mark.kernel
 

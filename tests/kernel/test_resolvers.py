@@ -28,8 +28,8 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire
-from rules.compiler.compile import compile_sources
-from rules.compiler.report import CompileReport
+from rules.lists.compiler.compile import compile_sources
+from rules.lists.compiler.report import CompileReport
 from rules.lists.source import describe_source
 
 pytestmark = pytest.mark.kernel

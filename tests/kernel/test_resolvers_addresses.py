@@ -17,9 +17,9 @@ from support.dns import resolvers
 from support.dns import rpz_zones as rpzones
 from support.system.namespace import in_a_network_of_its_own
 
-from rules.compiler.compile import compile_sources
+from rules.base.prefixes import Network, is_one_rule, write_trigger
+from rules.lists.compiler.compile import compile_sources
 from rules.lists.source import describe_source
-from rules.names.prefixes import Network, is_one_rule, write_trigger
 
 pytestmark = pytest.mark.kernel
 

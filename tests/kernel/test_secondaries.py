@@ -19,7 +19,7 @@ from support.images.opened import Entry, Images
 from support.images.prefixes import entries
 from support.system.namespace import in_a_network_of_its_own
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import REFRESH_S, Rights, ServedZone
 from dns.zones.server import ZoneServer

@@ -14,17 +14,17 @@ from support.mgmt.signing import Signer, signer
 from support.mgmt.staff_desk import ORIGIN, AddPerson, Browser
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.sealed import why_sealed
+from mgmt.orders.base.sealed import why_sealed
 from mgmt.registers.settings.page_settings import Settings, StopPage
 from mgmt.staff.people import Person, add_person
 from mgmt.staff.tokens import create_token
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.privileges import CONTROL as CONTROL_ROLE
-from parental.schema.privileges import WEB
 from parental.store.database import open_database, writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import CONTROL as CONTROL_ROLE
+from parental.store.schema.privileges import WEB
 from rules.lists.letter import Letter, read_letter
 
 

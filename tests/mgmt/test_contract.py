@@ -21,13 +21,13 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl, TokenOf
 from support.mgmt.life import fill
 
-from mgmt.orders.sealed import why_sealed
+from mgmt.orders.base.sealed import why_sealed
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, ROLES
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit import rates
-from parental.schema.privileges import WEB
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 from rules.lists.letter import Letter, read_letter
 
 pytestmark = [pytest.mark.services, pytest.mark.one_database]

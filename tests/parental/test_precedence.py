@@ -19,7 +19,7 @@ from fastpath.wire.name import to_wire
 from parental.policy.compile import profile_spec
 from parental.policy.profile import CLOSURES, OPENS, Profile, Span, allowed_at, lock_reason
 from parental.policy.schedule import Interval, Schedule
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 NOW = datetime(2026, 8, 3, 12, 0, 30, tzinfo=UTC)  # a Monday
 NOW_S = int(NOW.timestamp())

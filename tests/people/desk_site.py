@@ -18,17 +18,17 @@ from filterd.control.list_rollbacks import agreed
 from filterd.control.records.legal_holds import Moment, look
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.confirmation.replies import confirm, due
-from mgmt.records.block_ledger import BlockRecord, append_blocks
-from mgmt.records.holds.scope import Scope
-from mgmt.records.wrong_blocks import report_mistake
+from mgmt.registers.records.block_ledger import BlockRecord, append_blocks
+from mgmt.registers.records.holds.scope import Scope
+from mgmt.registers.records.wrong_blocks import report_mistake
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.approvals.proof import Proof
 from mgmt.staff.passkeys import Party
 from mgmt.staff.people import add_person
-from mgmt.web.app import create_app
-from parental.schema.orders import approvals, entries
-from parental.schema.staff import passkeys
+from mgmt.web.desk.app import create_app
 from parental.store.database import open_database, reading, writing
+from parental.store.schema.orders import approvals, entries
+from parental.store.schema.staff import passkeys
 
 ORIGIN = "http://localhost"
 FOREIGN = "http://other.localhost"  # the same desk under a name that no passkey of it is for

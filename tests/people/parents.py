@@ -6,7 +6,7 @@ from typing import Any
 from people.looks import check_axe, check_layout, press, shoot
 from people.served import Served
 
-from mgmt.web.family.taps import DEAF, TAPS
+from mgmt.web.family.acts.taps import DEAF, TAPS
 
 HOME = "http://family.isp.example/family"
 MAX_LATER_VIEW = 20_000

@@ -23,7 +23,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings, StopPage
 from mgmt.staff.tokens import create_token
 from mgmt.text.language import languages
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.family.requests.replies import Replies
 from mgmt.web.family.rules.presets import PRESETS
 from mgmt.web.family.sms import Outbox

@@ -254,7 +254,7 @@ def test_a_path_is_found_whole_by_its_end_and_by_the_example_of_its_checklist(tr
     [step] = parts_of("Example to follow: devices.\n1. `mgmt/web/api/NAME.py`")
 
     assert tree.files_of("test_citations.py") == {"tests/repo/test_citations.py"}
-    assert tree.files_of("dns/streams/acceptor") == {"dns/streams/acceptor.py"}
+    assert tree.files_of("dns/front/streams/acceptor") == {"dns/front/streams/acceptor.py"}
     assert tree.files_of("mgmt/web/api/gone.py") == tree.files_of("est_citations.py") == set()
     assert tree.paths_in(step) == ["mgmt/web/api/devices.py"]
 

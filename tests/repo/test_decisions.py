@@ -13,7 +13,7 @@ DECIDERS = ("mgmt/orders/decisions.py", "mgmt/staff/approvals/settlement.py")
 MAY = (
     *DECIDERS,
     "filterd/control/",
-    "filterd/lists/order_rails.py",
+    "filterd/images/lists/order_rails.py",
     "filterd/lab/seed/orders.py",
 )  # the last plays control
 # Columns that say what is in force, as a statement of SQLAlchemy would set them.

@@ -6,15 +6,15 @@ import sys
 import pytest
 
 WITHOUT_HTTP = (
-    "filterd.roles.control",
+    "filterd.commands.roles.control",
     "filterd.images.compile",
-    "filterd.lists.jobs",
+    "filterd.images.lists.jobs",
     "mgmt.contract.control",
-    "mgmt.orders.model",
-    "mgmt.orders.judge",
+    "mgmt.orders.base.model",
+    "mgmt.orders.base.judge",
     "mgmt.orders.store",
-    "mgmt.records.block_ledger",
-    "parental.schema",
+    "mgmt.registers.records.block_ledger",
+    "parental.store.schema",
 )
 
 

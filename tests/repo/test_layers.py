@@ -182,10 +182,10 @@ def test_below_its_web_mgmt_knows_no_http(root: Path, files: Files) -> None:
         ("fastpath", "base", "# fastpath.gate.loop says why", set()),
         ("mgmt", "orders", "from mgmt.web.kit.problems import problem", {"web/kit"}),
         ("mgmt", "web/api", "from mgmt.web import app, desk", {"web", "web/desk"}),
-        ("mgmt", "web/kit", "    from mgmt.orders.canary.rules import Policy", set()),
+        ("mgmt", "web/kit", "    from mgmt.orders.phases.canary_rules import Policy", set()),
         ("filterd", "process", "import filterd.control.service", {"control"}),
-        ("filterd", "config", "from filterd.errors import Missing", set()),
-        ("dns", "zones", "from dns.front import DnsFront", {"."}),
+        ("filterd", "config", "from filterd.box.errors import Missing", set()),
+        ("dns", "zones", "from dns.front.front import DnsFront", {"."}),
     ],
 )
 def test_a_room_that_is_too_high_is_seen_however_it_is_imported(
@@ -198,8 +198,8 @@ def test_a_room_that_is_too_high_is_seen_however_it_is_imported(
     ("line", "names"),
     [
         ("import rules", {"rules"}),
-        ("    from mgmt.web.app import create_app", {"mgmt"}),
-        ("import os, dns.front as front  # why", {"os", "dns"}),
+        ("    from mgmt.web.desk.app import create_app", {"mgmt"}),
+        ("import os, dns.front.front as front  # why", {"os", "dns"}),
         ("from fastpath.wire.name cimport Name", {"fastpath"}),
         ("cimport fastpath.wire.tls", {"fastpath"}),
         ("'from rules to images'", set()),

@@ -19,7 +19,7 @@ DNSPYTHON = set(_NAMES.split())
 SAY_NOTHING = {"user", "users", "manager", "handler", "handlers", "helper", "helpers", "util", "utils", "data", "info"}
 # A module is a noun of the field; these are, too.
 NOUNS_IN_ING = {
-    "dns/streams/coalescing.py": "equal queries in flight share one answer: the field's noun",
+    "dns/front/streams/coalescing.py": "equal queries in flight share one answer: the field's noun",
     "fastpath/tap/packet_ring.pyx": "a ring",
     "fastpath/images/zone_listing.pyx": "a listing",
 }

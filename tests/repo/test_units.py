@@ -9,8 +9,8 @@ import pytest
 
 from dns.base.real_time import PRIORITY
 from filterd.box.places import reader_socket, sealed_socket
-from filterd.lists.sealed_reader import KEY
-from filterd.lists.updater import TAKE_S
+from filterd.images.lists.sealed_reader import KEY
+from filterd.images.lists.updater import TAKE_S
 from filterd.process.supervisor import WATCHDOG_S
 
 PROGRAMS = ("/opt/filterd/bin/filterd", "/opt/filterd/bin/python")

@@ -9,11 +9,11 @@ from typing import Any
 from support.block_store import drain_all
 from support.spool import TIME_NS, block_event, put_segment
 
+from filterd.audit.archive.block_bundle import bundle_of
+from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.block_batches import no_records
 from filterd.audit.block_files import compact
 from filterd.audit.block_seal import BlockSeal
-from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from mgmt.ledger.block_verifier import Summary, lines_of, verify
 from mgmt.ledger.verifier import Defect
 

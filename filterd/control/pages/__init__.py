@@ -1,1 +1,1 @@
-"""What pages say: what two persons have agreed to, and all of it given to those who show pages."""
+"""What pages say by agreement of two persons, and what visitors do there: tickets and requests."""

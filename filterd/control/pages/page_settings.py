@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from filterd.config.desk_file import write_desk
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.pages.agreed_settings import look
-from filterd.lists.rails import proof_of
+from filterd.images.lists.rails import proof_of
 from filterd.process.worker_clients import configure_all, workers_of
 from mgmt.contract.control import SettingsReceipt
 from mgmt.ledger.trusted_clock import UNKNOWN

@@ -1,1 +1,1 @@
-"""Control's work on records of blocks: which stay, and which go."""
+"""Control's work on records of blocks: which stay, which go, and each quarter's statistics."""

@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from mgmt.ledger.event import CONTROL, Actor
-from mgmt.records import block_ledger
-from mgmt.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, noted_of, of_approvals
-from mgmt.records.holds.scope import Scope, scope_of
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.holds.proposals import HOLDS, LEGAL_HOLD, RELEASE, SIGNED_WITHIN, noted_of, of_approvals
+from mgmt.registers.records.holds.scope import Scope, scope_of
 from mgmt.staff.approvals.proof import Proof, signers_of, why_unproven
 from mgmt.staff.approvals.rules import is_over
 from mgmt.staff.approvals.settlement import end_approval, give_signed
 from mgmt.staff.approvals.store import approvals_given, note_approval, note_given
-from parental.schema.orders import approvals
-from parental.schema.records import legal_holds
+from parental.store.schema.orders import approvals
+from parental.store.schema.records import legal_holds
 
 log = logging.getLogger("filterd.control.service")
 

@@ -15,14 +15,14 @@ from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.retention import Due, forget_due
-from filterd.control.context import Context, guarded
+from filterd.control.base.context import Context, guarded
 from filterd.control.records.legal_holds import Holds, Moment, look
-from filterd.lists.rails import proof_of
+from filterd.images.lists.rails import proof_of
 from mgmt.ledger import trusted_clock
 from mgmt.ledger.trusted_clock import read_clocks
-from mgmt.records.block_archive import ArchiveFailure
-from mgmt.records.block_ledger import note_gone
-from mgmt.records.holds.proposals import HOLDS
+from mgmt.registers.records.block_archive import ArchiveFailure
+from mgmt.registers.records.block_ledger import note_gone
+from mgmt.registers.records.holds.proposals import HOLDS
 from mgmt.staff.approvals.store import has_open
 from parental.store.database import reading, writing
 

@@ -17,10 +17,10 @@ from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.block_seal import BlockSeal
 from filterd.box.places import archive_socket, keys_folder
 from filterd.config import Config
-from filterd.control.context import guarded
+from filterd.control.base.context import guarded
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
-from mgmt.records.block_archive import ArchiveFailure
+from mgmt.registers.records.block_archive import ArchiveFailure
 from parental.store.database import writing
 
 LOOK_S = 10.0  # between two looks

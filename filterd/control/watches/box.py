@@ -7,7 +7,7 @@ an alarm: `filterd status` exits with 1, and `filterd_faults` counts it.
 import asyncio
 import logging
 
-from filterd.control.context import Context, guarded
+from filterd.control.base.context import Context, guarded
 from filterd.kernel.box_settings import BoxSettings
 from filterd.kernel.ruleset import rules_of_config
 

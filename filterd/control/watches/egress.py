@@ -12,11 +12,11 @@ import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from dns.upstreams.endpoints import Endpoint, Upstream, destination
+from dns.base.endpoints import Endpoint, Upstream, destination
 from filterd.audit.seal import Seal
 from filterd.box.places import keys_folder
 from filterd.config import Config
-from filterd.control.context import Context, guarded
+from filterd.control.base.context import Context, guarded
 from mgmt.registers.egress.statement import DECLARED, ROUTE, Gateway, Source
 from mgmt.registers.egress.store import tell
 from parental.store.database import writing

@@ -9,9 +9,9 @@ import logging
 import socket
 import time
 
-from filterd.control.context import Context, guarded
-from filterd.lists.rails import canary_of
-from mgmt.orders.canary.gateways import Gateway, difference, say
+from filterd.control.base.context import Context, guarded
+from filterd.images.lists.rails import canary_of
+from mgmt.orders.phases.canary_gateways import Gateway, difference, say
 from parental.store.database import reading, writing
 
 LOOK_S = 60.0  # between two looks: a trial lasts for minutes

@@ -12,8 +12,8 @@ import socket
 from filterd.audit.seal import Seal
 from filterd.box.places import keys_folder
 from filterd.config.schema import ListEntry
-from filterd.control.context import Context, guarded
-from filterd.lists.public.files import FORMAT, STATEMENT, folder_of, subject_of, unpublished, write_signed
+from filterd.control.base.context import Context, guarded
+from filterd.images.lists.public_files import FORMAT, STATEMENT, folder_of, subject_of, unpublished, write_signed
 from filterd.process.jobs import run_job
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.signed_statement import digest_of, document_of, sign
@@ -22,7 +22,7 @@ LOOK_S = 60.0
 NICENESS, LONGEST_S = 10, 600.0
 FAULT = "public lists"
 
-log = logging.getLogger("filterd.lists.jobs")
+log = logging.getLogger("filterd.images.lists.jobs")
 
 
 async def watch_publications(context: Context) -> None:

@@ -10,7 +10,7 @@ import time
 
 from msgspec.structs import replace
 
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import EventsFrom, NextEvents, SiemReport, StreamStatus, ToldEvent
 from mgmt.ledger import store

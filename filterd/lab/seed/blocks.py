@@ -13,7 +13,7 @@ from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.orders import LIST, LIST_LETTERS, Letter
 from filterd.lab.seed.staff import ISSUERS
 from mgmt.orders.store import find_order
-from mgmt.records.block_ledger import BlockRecord, CsamCount, add_csam_counts, append_blocks
+from mgmt.registers.records.block_ledger import BlockRecord, CsamCount, add_csam_counts, append_blocks
 from parental.policy.profile import lock_reason
 
 CHANNELS = ("dns", "dns", "dns", "sni", "http", "quic")  # most names end in DNS

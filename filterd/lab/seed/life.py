@@ -15,14 +15,14 @@ from sqlalchemy import Engine
 
 from filterd.box.keys import pseudonym_key
 from filterd.config import Config
-from filterd.database.access import opened_for_control
 from filterd.lab.seed import blocks, families, orders, reports
 from filterd.lab.seed.families import FAMILIES, Family
 from filterd.lab.seed.month import Month, play
 from filterd.lab.seed.staff import put_staff
+from filterd.process.database.access import opened_for_control
 from mgmt.ledger import store as ledger
 from parental.store.database import writing
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 SEED = 2026
 NODE = "lab"

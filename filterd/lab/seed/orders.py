@@ -14,19 +14,19 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.sources import ORDERS_LIST
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.staff import ISSUERS
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.sources import ORDERS_LIST
 from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import Actor
 from mgmt.orders import store
 from mgmt.orders.approvals import EMERGENCY, Proposal, approve, propose
+from mgmt.orders.base.judge import check_deadline, judge_entries, parse_order
 from mgmt.orders.decisions import confirm, settle, taken
-from mgmt.orders.judge import check_deadline, judge_entries, parse_order
 from mgmt.staff.approvals.rules import Signatory
+from rules.base.protected import ProtectedNames
 from rules.lists.source import describe_source
-from rules.names.protected import ProtectedNames
 
 LIST = "pta"
 LIST_LETTERS = ("PTA-2026-0000", "PTA-2026-0001", "PTA-2026-0002")  # as filterd.lab.gateway.write_orders() names them

@@ -9,14 +9,14 @@ from sqlalchemy import Connection
 from filterd.lab.seed.month import N_DAYS, Change, Month
 from filterd.lab.seed.staff import BY
 from mgmt.contract.control import LAW, Report
-from mgmt.records.wrong_blocks import answer_report, report_mistake
+from mgmt.registers.records.wrong_blocks import answer_report, report_mistake
 
 
 @dataclass(slots=True)
 class Mistake:
     """A report and its answer.
 
-    days     of its coming, and of its answer, None: none yet;   outcome  see mgmt.records.wrong_blocks
+    days     of its coming, and of its answer, None: none yet;   outcome  see mgmt.registers.records.wrong_blocks
     written  as it was written down"""
 
     reason: str

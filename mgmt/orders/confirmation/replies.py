@@ -16,17 +16,17 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, fun
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, time_text
 from mgmt.ledger.signed_statement import digest_of
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.live import OPEN_CANARIES, orders_revision
+from mgmt.orders.base.model import PENDING
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.confirmation.signed import note_of
 from mgmt.orders.confirmation.statement import statement_of
 from mgmt.orders.confirmation.verifications import VERIFIED, last_verification, revision_of
-from mgmt.orders.events import note_order
-from mgmt.orders.live import OPEN_CANARIES, orders_revision
-from mgmt.orders.model import PENDING
-from mgmt.orders.sealed import is_sealed
-from mgmt.orders.states import State, last_state, step, steps_of
-from parental.schema.canaries import order_canaries
-from parental.schema.confirmations import confirmations, verifications
-from parental.schema.orders import entries, orders
+from mgmt.orders.phases.states import State, last_state, step, steps_of
+from parental.store.schema.canaries import order_canaries
+from parental.store.schema.confirmations import confirmations, verifications
+from parental.store.schema.orders import entries, orders
 
 
 class Due(NamedTuple):

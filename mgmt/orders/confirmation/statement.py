@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row, select
 
 from mgmt.ledger.event import time_text
 from mgmt.ledger.signed_statement import canonical, digest_of
-from mgmt.orders.dates import moment_of
-from mgmt.orders.model import (
+from mgmt.orders.base.dates import moment_of
+from mgmt.orders.base.model import (
     DUPLICATE,
     EXPIRED,
     IN_FORCE,
@@ -30,8 +30,8 @@ from mgmt.orders.model import (
 )
 from mgmt.orders.store import counts_of, get_order, page_of_entries
 from mgmt.orders.versions import before
-from parental.schema.confirmations import confirmations, verifications
-from parental.schema.orders import orders
+from parental.store.schema.confirmations import confirmations, verifications
+from parental.store.schema.orders import orders
 
 FORMAT = "filterd-confirmation/1"
 HERE = "here"

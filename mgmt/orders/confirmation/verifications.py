@@ -1,6 +1,6 @@
 """Verifications in the database: what the traffic said of an order, each time that it was asked.
 
-A verified order has the state `verified`; one that was, and is found wanting, is as it was before (mgmt.orders.states).
+A verified order has the state `verified`; one that was, and is found wanting, is as it was before (mgmt.orders.phases.states).
 Invariants: a verification is of the entries as one revision of the orders has them; it is an event of the ledger, in
 the same transaction, with counts and the digest of the report, and no entry.
 """
@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select
 
 from mgmt.ledger.event import Actor, Value
-from mgmt.orders.canary.store import tried_at
-from mgmt.orders.events import note_order
-from mgmt.orders.live import BY_ITS_HOST
-from mgmt.orders.model import PENDING, SERVED
-from mgmt.orders.states import NEXT, State, step, steps_of
-from parental.schema.confirmations import verifications
-from parental.schema.orders import entries
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.live import BY_ITS_HOST
+from mgmt.orders.base.model import PENDING, SERVED
+from mgmt.orders.phases.canary_store import tried_at
+from mgmt.orders.phases.states import NEXT, State, step, steps_of
+from parental.store.schema.confirmations import verifications
+from parental.store.schema.orders import entries
 
 VERIFIED = "verified"
 VERIFIER = "verifier"  # who takes the step

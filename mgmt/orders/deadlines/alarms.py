@@ -15,15 +15,15 @@ import msgspec
 from sqlalchemy import Connection, Row, exists, func, select
 
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.base.deadline_rules import Rules
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.deadlines.clock import Alarm, Clock, alarms_between, clock_of
 from mgmt.orders.deadlines.notices import Contact, put_notices
-from mgmt.orders.deadlines.rules import Rules
-from mgmt.orders.events import note_order
-from mgmt.orders.sealed import is_sealed
-from mgmt.orders.states import State, steps_of
-from parental.schema.deadlines import order_alarms
-from parental.schema.orders import order_steps, orders
+from mgmt.orders.phases.states import State, steps_of
 from parental.store.database import upsert
+from parental.store.schema.deadlines import order_alarms
+from parental.store.schema.orders import order_steps, orders
 
 BEFORE = "before"  # a kind: the order is older than the alarms
 _LAST = (Alarm.OVERDUE.value, BEFORE)

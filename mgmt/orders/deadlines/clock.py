@@ -2,7 +2,7 @@
 
     received ─ 50 % ─ 75 % ─ 90 % ─ due      stops: confirmed, or nothing of the order can be in force any more
 
-A deadline that the letter states counts; else that of the settings (mgmt.orders.deadlines.rules).
+A deadline that the letter states counts; else that of the settings (mgmt.orders.base.deadline_rules).
 Invariants: everything here is pure; times are aware; a clock that has stopped gives no alarm at or after that moment;
 no matter what a row holds, nothing is raised: one that a web role has lied into it keeps no alarm from the other
 orders.
@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from mgmt.orders.deadlines.rules import LATEST_DEADLINE, Rules, deadline_for
-from mgmt.orders.sealed import is_sealed
-from mgmt.orders.states import State, Step
+from mgmt.orders.base.deadline_rules import LATEST_DEADLINE, Rules, deadline_for
+from mgmt.orders.base.sealed import is_sealed
+from mgmt.orders.phases.states import State, Step
 
 LETTER, SETTING = "letter", "setting"
 # What ends an order without a confirmation; its issuer reads the reason in the state.
@@ -29,14 +29,14 @@ _ENDS = (State.WITHDRAWN, State.EXPIRED, State.REJECTED)
 
 
 class Alarm(enum.StrEnum):
-    """What someone has to know, from the least urgent on; see mgmt.orders.deadlines.rules.ALARMS."""
+    """What someone has to know, from the least urgent on; see mgmt.orders.base.deadline_rules.ALARMS."""
 
     HALF = "50"
     REVIEW = "review"  # of an order in force, and not of its clock: see mgmt.orders.deadlines.reviews
     THREE_QUARTERS = "75"
     NEARLY = "90"
     OVERDUE = "overdue"
-    ROLLED_BACK = "rolled_back"  # of an order on trial: see mgmt.orders.canary.alarms
+    ROLLED_BACK = "rolled_back"  # of an order on trial: see mgmt.orders.deadlines.canary_alarms
 
 
 _END_MS = datetime(2200, 1, 1, tzinfo=UTC).timestamp() * 1000  # no order is received later: the row is not of ours

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from mgmt.ledger.event import CONTROL
+from mgmt.orders.base.events import note_order
 from mgmt.orders.deadlines.clock import Alarm
-from mgmt.orders.events import note_order
-from parental.schema.deadlines import order_notices
+from parental.store.schema.deadlines import order_notices
 
 WAITING, SENT, DROPPED, GIVEN_UP = STATES = ("waiting", "sent", "dropped", "given_up")
 MAIL, WEBHOOK = "mail", "webhook"

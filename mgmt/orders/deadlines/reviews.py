@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, exists, select
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.dates import is_for_review, moment_of
+from mgmt.orders.base.dates import is_for_review, moment_of
+from mgmt.orders.base.events import note_order
 from mgmt.orders.deadlines.alarms import is_new, text_of
 from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact, put_notices
-from mgmt.orders.events import note_order
-from parental.schema.deadlines import order_alarms
-from parental.schema.orders import orders
+from parental.store.schema.deadlines import order_alarms
+from parental.store.schema.orders import orders
 
 BY = "review"
 _ABOUT = tuple(orders.c[name] for name in ("id", "ground", "ref", "received_ms", "review_s"))

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
-from mgmt.orders.dates import is_for_review
+from mgmt.orders.base.dates import is_for_review
+from mgmt.orders.base.deadline_rules import Rules
 from mgmt.orders.deadlines.alarms import IS_PUSHED, OF_CLOCK
 from mgmt.orders.deadlines.clock import Clock, clock_of
-from mgmt.orders.deadlines.rules import Rules
-from mgmt.orders.states import State, Step, steps_of
-from parental.schema.confirmations import confirmations
-from parental.schema.orders import orders
+from mgmt.orders.phases.states import State, Step, steps_of
+from parental.store.schema.confirmations import confirmations
+from parental.store.schema.orders import orders
 
 _BATCH = 500
 ENFORCED = (State.ENFORCED, State.PARTIALLY_ENFORCED)

@@ -17,9 +17,9 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 
 from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.records.wrong_blocks import LENGTH, LETTERS
 from mgmt.registers.appeals.sealed import looks_sealed
-from parental.schema.reports import appeals
+from mgmt.registers.records.wrong_blocks import LENGTH, LETTERS
+from parental.store.schema.reports import appeals
 
 WAITING, SENT, ANSWERED = STATES = ("waiting", "sent", "answered")
 # unchanged: of an address that is on no list, too.

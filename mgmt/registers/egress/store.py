@@ -15,8 +15,8 @@ from mgmt.ledger.event import CONTROL, SETTINGS, Event, time_text
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.ledger.store import append
 from mgmt.registers.egress.statement import FORMAT, Gateway, Statement, note_of, text_of
-from parental.schema.registers import dns_source_exports, dns_source_statements, dns_sources
 from parental.store.database import upsert
+from parental.store.schema.registers import dns_source_exports, dns_source_statements, dns_sources
 
 SILENT = timedelta(days=30)  # a gateway that has said nothing for so long does not exist any more
 

@@ -20,7 +20,7 @@ from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.ledger.store import append
 from mgmt.registers.lawful.shapes import ANSWERS, KINDS, OF_TWO, check_choice, check_day, check_text
 from mgmt.staff.approvals.rules import differ
-from parental.schema.registers import lawful_requests as register
+from parental.store.schema.registers import lawful_requests as register
 
 PAGE = 200
 _OF_TEXT = ("id", "authority", "reference", "basis", "kind", "issued", "recorded_s", "recorded_by")

@@ -11,8 +11,8 @@ from msgspec import Struct
 from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 
 from mgmt.staff.approvals.rules import UNREADABLE
-from parental.schema.orders import approvals
-from parental.schema.settings import desk_settings
+from parental.store.schema.orders import approvals
+from parental.store.schema.settings import desk_settings
 
 # They have telephone numbers or addresses in them that people in need, or with a complaint, turn to.
 HELD = ("isp", "helplines", "report_url", "complaints", "stop_page")

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from mgmt.contract.shapes import Line
-from mgmt.orders.deadlines.rules import Rules
+from mgmt.orders.base.deadline_rules import Rules
 from mgmt.text.accept import LANGUAGES
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 COUNTS_ONLY = "counts-only"
 VERIFIED_FOR = timedelta(days=180)  # numbers and addresses of agencies change; half a year is the most we vouch for
@@ -111,13 +111,13 @@ class Settings:
     has_gate        whether a gate of this box looks at the paths of HTTP
     stops_names     whether a DNS front or a gate of this box stops traffic; a tap alone does not
     closable        categories and services that lists of this box are for, or that the gate enforces; which of them
-                    are in force, the family pages ask control (mgmt.web.family.household.filter_state)
+                    are in force, the family pages ask control (mgmt.web.family.filter_state)
     clients         prefixes of the subscribers, whom alone the splash tells a reason
     helplines       of the help strip of every page
     phone_key       of parental.people.phones; None: no telephone number is taken
     country         of telephone numbers that are written without one
     further_languages  of the family pages, besides LANGUAGES (mgmt.text.slots)
-    audio           folder of recordings of messages (mgmt.web.family.visitor.audio); None: none exist
+    audio           folder of recordings of messages (mgmt.web.family.audio); None: none exist
     has_client_ca   whether clients of this door show a certificate (mgmt.web.kit.client_certificates)
     desk_origin     where browsers reach the desk (https://desk.isp.example), for passkeys; None: none exist
     clocks          deadlines of orders

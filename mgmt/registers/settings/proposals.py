@@ -31,7 +31,7 @@ from mgmt.registers.settings.shapes import DeskSettings
 from mgmt.registers.settings.store import CheckPages, changes, read_said, said_by_desk, said_with, shown_text
 from mgmt.staff.approvals.rules import UNREADABLE, Kind, Objection, refuse_blank
 from mgmt.staff.approvals.store import Subject, event_value, propose, proposer_at_desk
-from parental.schema.orders import approvals
+from parental.store.schema.orders import approvals
 
 SIGNED_WITHIN = timedelta(days=7)
 _SAID = ("settings", "reason", "reference", "collateral", "expires_s", "proposer")

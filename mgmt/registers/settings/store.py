@@ -22,7 +22,7 @@ from mgmt.registers.settings.checks import check
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of
 from mgmt.registers.settings.shapes import NAMES, DeskSettings
-from parental.schema.settings import desk_settings
+from parental.store.schema.settings import desk_settings
 
 CheckPages = Callable[[Settings], None]
 

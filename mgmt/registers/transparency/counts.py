@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
+from mgmt.orders.base.model import EXPIRED as ENTRY_EXPIRED
+from mgmt.orders.base.model import NOT_VISIBLE, PENDING_REVIEW, REFUSED_PROTECTED, SERVED, WITHDRAWN
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.deadlines.alarms import IS_PUSHED
 from mgmt.orders.deadlines.statistics import ENFORCED, seconds_to, took
-from mgmt.orders.model import EXPIRED as ENTRY_EXPIRED
-from mgmt.orders.model import NOT_VISIBLE, PENDING_REVIEW, REFUSED_PROTECTED, SERVED, WITHDRAWN
-from mgmt.orders.sealed import is_sealed
-from mgmt.orders.states import steps_of
-from mgmt.records.statistics.cells import NONE
-from mgmt.records.statistics.disclosure import LEAST, Values, groups_of
+from mgmt.orders.phases.states import steps_of
+from mgmt.registers.records.statistics.cells import NONE
+from mgmt.registers.records.statistics.disclosure import LEAST, Values, groups_of
 from mgmt.registers.transparency.statement import OrderGroup
 from mgmt.staff.issuers import folded
-from parental.schema.orders import entries, letters, orders
-from parental.schema.reports import wrong_blocks
+from parental.store.schema.orders import entries, letters, orders
+from parental.store.schema.reports import wrong_blocks
 
 CSAM = "csam"
 GIVEN_UP = (1, 0)  # for small counts: the category first, then the issuer

@@ -10,8 +10,8 @@ from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.ledger.store import append
 from mgmt.registers.transparency.statement import Statement, note_of, text_of
-from parental.schema.statistics import statistics_releases, transparency_releases
 from parental.store.database import upsert
+from parental.store.schema.statistics import statistics_releases, transparency_releases
 
 MOST_QUARTERS = 8  # that the page leads to
 

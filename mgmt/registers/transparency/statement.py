@@ -1,8 +1,8 @@
 """What is published of a quarter: one text, made once, signed, and never changed.
 
 It is canonical JSON (RFC 8785) of a Statement.  Blocks stand in the statistics of the same quarter
-(mgmt.records.statistics), which the page shows as well, by category and channel alone.
-Invariants: a count of orders is never below mgmt.records.statistics.disclosure.LEAST; no name, no reference, no
+(mgmt.registers.records.statistics), which the page shows as well, by category and channel alone.
+Invariants: a count of orders is never below mgmt.registers.records.statistics.disclosure.LEAST; no name, no reference, no
 person; nothing of an issuer whose orders may not be made public.
 """
 
@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import canonical, opened, sign
-from mgmt.records.statistics.disclosure import LEAST
-from mgmt.records.statistics.statement import Appeals, Said
+from mgmt.registers.records.statistics.disclosure import LEAST
+from mgmt.registers.records.statistics.statement import Appeals, Said
 
 FORMAT: Literal["filterd-transparency/1"] = "filterd-transparency/1"
 

@@ -4,7 +4,7 @@ Invariants: a signature counts for its approval, its part and its words alone, a
 someone on the box has vouched for, of a person who was of the desk when control gave the approval; no row is believed
 because another role wrote it, and no matter what a row holds, nothing is raised.
 The two groups are those of when control gave it: it has compared the first one's with who has signed, and written the
-second one's itself, and web, which proposes, changes no row of an approval (parental.schema.privileges).
+second one's itself, and web, which proposes, changes no row of an approval (parental.store.schema.privileges).
 Cost: some 100 µs an approval; the signatures themselves are computed once.
 """
 
@@ -19,8 +19,8 @@ from mgmt.staff.approvals.store import refuse_stranger
 from mgmt.staff.assertion import Assertion, is_signed
 from mgmt.staff.passkeys import Party, row_of
 from mgmt.staff.people import Person, get_person
-from parental.schema.orders import approval_signatures
-from parental.schema.staff import staff
+from parental.store.schema.orders import approval_signatures
+from parental.store.schema.staff import staff
 
 
 class Proof(NamedTuple):

@@ -16,7 +16,7 @@ from mgmt.staff.approvals.proof import Proof, Signers, signers_of, why_unproven
 from mgmt.staff.approvals.rules import is_over, waits
 from mgmt.staff.approvals.signatures import refused_ones, signed_by_two
 from mgmt.staff.approvals.store import Subject, approvals_given, note_approval, note_given
-from parental.schema.orders import approvals
+from parental.store.schema.orders import approvals
 
 
 class Settlement(NamedTuple):

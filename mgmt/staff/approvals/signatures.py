@@ -28,7 +28,7 @@ from mgmt.staff.approvals.store import (
 from mgmt.staff.assertion import Assertion, approver_of, assertion_in
 from mgmt.staff.passkeys import BadResponse, Party, row_of
 from mgmt.staff.people import Person
-from parental.schema.orders import approval_refusals, approval_signatures, approvals
+from parental.store.schema.orders import approval_refusals, approval_signatures, approvals
 
 _DUE = {State.UNSIGNED: PROPOSED, State.WAITING: APPROVED}
 

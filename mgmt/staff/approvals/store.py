@@ -33,8 +33,8 @@ from mgmt.staff.approvals.rules import (
 )
 from mgmt.staff.people import ACTIVE, Person, find_person
 from mgmt.staff.permissions import permissions_of
-from parental.schema.orders import approvals
 from parental.store.revision import ORDERS, raise_revision
+from parental.store.schema.orders import approvals
 
 PERMISSION = "orders.approve"
 _NOTED = ("kind", "number", "reason", "reference", "collateral", "owner_consent", "expires_s")

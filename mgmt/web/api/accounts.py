@@ -42,13 +42,13 @@ from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem, forbidden
 from mgmt.web.kit.requests import body_of, query_of
 from parental.calendar import weeks
-from parental.errors import BadPerson, BadProfile, BadSchedule, BadSubscriber, NoPerson, NoSubscriber, NotNow
 from parental.people import accounts, household
 from parental.people.accounts import Account
 from parental.people.caregivers import Caregiver, caregivers_of
 from parental.people.children import Child, belongings, children_of
 from parental.people.levels import PACKETS, offers, rules_of
 from parental.policy.subscriber import MAX_ID
+from parental.store.errors import BadPerson, BadProfile, BadSchedule, BadSubscriber, NoPerson, NoSubscriber, NotNow
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from webauthn.helpers import bytes_to_base64url
 
 from mgmt.contract.shapes import MAX_NUMBER, After, Instant, Line, Next
 from mgmt.orders.approvals import WHOLE, Proposal, page_of_approvals, propose_at_desk
-from mgmt.orders.pushed import MAX_ENTRIES
+from mgmt.orders.base.pushed import MAX_ENTRIES
 from mgmt.orders.store import find_order_by_id
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.rules import ApprovalRefusal

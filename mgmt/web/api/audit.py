@@ -23,10 +23,10 @@ from mgmt.contract.fields import unfit
 from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
 from mgmt.ledger.event import PULLS, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.records import block_ledger
-from mgmt.records.block_archive import ArchiveFailure, order_names
-from mgmt.records.block_forms import FORMS, Form, iso
-from mgmt.records.block_ledger import RecordQuery
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_archive import ArchiveFailure, order_names
+from mgmt.registers.records.block_forms import FORMS, Form, iso
+from mgmt.registers.records.block_ledger import RecordQuery
 from mgmt.web.kit.app_context import ARCHIVE, CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text

@@ -13,11 +13,11 @@ from mgmt.orders.confirmation.forms import csv_of, workbook_of
 from mgmt.orders.confirmation.replies import last_confirmation, superseded
 from mgmt.web.api.order_shapes import Issuer
 from mgmt.web.api.orders import find_shown
-from mgmt.web.documents.confirmation import page_of
-from mgmt.web.documents.pdf import NoPdf, pdf_of
 from mgmt.web.kit.app_context import CLOCK, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
+from mgmt.web.kit.documents.confirmation import page_of
+from mgmt.web.kit.documents.pdf import NoPdf, pdf_of
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import query_of
 

@@ -20,11 +20,11 @@ from mgmt.web.kit.app_context import CLOCK, SETTINGS, json_response, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.requests import body_of
-from parental.errors import BadPerson
 from parental.people.intake import LineSpec, Outcome, provision
 from parental.policy.profile import Profile
 from parental.policy.schedule import Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.errors import BadPerson
 
 MAX_OCTETS = 2**20  # of MAX_ROWS rows, with a dozen prefixes each
 WISHES = frozenset(field.encode_name for field in msgspec.structs.fields(Wishes))

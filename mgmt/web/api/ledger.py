@@ -21,7 +21,7 @@ from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
 from mgmt.web.kit.problems import NOT_SIGNED, Problem
 from mgmt.web.kit.requests import query_of, shown
-from parental.schema.ledger import events
+from parental.store.schema.ledger import events
 
 NDJSON = {"Content-Type": "application/x-ndjson; charset=utf-8", "Cache-Control": "no-store"}
 END_OF_TIME_MS = 1 << 53

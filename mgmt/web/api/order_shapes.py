@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from mgmt.contract.control import CONTROL_TIMEOUT_S
 from mgmt.contract.shapes import Cursor, Next, Receipt
-from mgmt.orders.pushed import MAX_ENTRIES, Scope
+from mgmt.orders.base.pushed import MAX_ENTRIES, Scope
 
 MAX_WAIT_S = CONTROL_TIMEOUT_S  # for control: by then it has answered, or does not
 

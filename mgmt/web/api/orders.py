@@ -26,18 +26,18 @@ from mgmt.contract.fields import unfit
 from mgmt.ledger.event import ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.orders import store as orders
-from mgmt.orders.dates import check_dates
-from mgmt.orders.events import note_order
-from mgmt.orders.issuer_signatures import RawRequest, SignatureRefusal, check, spend
-from mgmt.orders.judge import check_deadline, judge_entries, order_of, wire_of
-from mgmt.orders.letter_file import File, keep_file
-from mgmt.orders.model import SHADOW, IssuerSignature, is_url, name_text
-from mgmt.orders.model import Entry as JudgedEntry
-from mgmt.orders.model import Order as JudgedOrder
-from mgmt.orders.pushed import PushedOrder, Withdrawal
-from mgmt.orders.sealed import CHILD_ABUSE, ORDINARY
+from mgmt.orders.base.dates import check_dates
+from mgmt.orders.base.events import note_order
+from mgmt.orders.base.issuer_signatures import RawRequest, SignatureRefusal, check, spend
+from mgmt.orders.base.judge import check_deadline, judge_entries, order_of, wire_of
+from mgmt.orders.base.letter_file import File, keep_file
+from mgmt.orders.base.model import SHADOW, IssuerSignature, is_url, name_text
+from mgmt.orders.base.model import Entry as JudgedEntry
+from mgmt.orders.base.model import Order as JudgedOrder
+from mgmt.orders.base.pushed import PushedOrder, Withdrawal
+from mgmt.orders.base.sealed import CHILD_ABUSE, ORDINARY
+from mgmt.orders.phases.shadow_places import N_PLACES
 from mgmt.orders.sealed_messages import Message, is_message, put_message
-from mgmt.orders.shadow.places import N_PLACES
 from mgmt.orders.versions import VersionConflict, correctable, refuse_replaced
 from mgmt.staff.issuers import find_issuer, refuse_like, refuse_unreadable
 from mgmt.staff.permissions import Reach

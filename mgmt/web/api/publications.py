@@ -13,7 +13,7 @@ from aiohttp import web
 from mgmt.contract.control import receive
 from mgmt.contract.errors import NotInForce
 from mgmt.web.kit.app_context import CONTROL
-from parental.errors import DatabaseFault
+from parental.store.errors import DatabaseFault
 
 CLOSE_S = 1.0
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from mgmt.contract.control import LAW, Report
 from mgmt.contract.shapes import After, Line, Next
-from mgmt.records.wrong_blocks import OPENED, PAGE, answer_report, find_report, iter_reports
+from mgmt.registers.records.wrong_blocks import OPENED, PAGE, answer_report, find_report, iter_reports
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract

@@ -13,13 +13,13 @@ from mgmt.contract.shapes import Line
 from mgmt.ledger.event import PULLS, Actor, Event, time_text
 from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.ledger.store import append
-from mgmt.records.statistics.forms import csv_of
-from mgmt.records.statistics.releases import find_release, releases
-from mgmt.web.documents.pdf import NoPdf, pdf_of
-from mgmt.web.documents.statistics import page_of, svg_of
+from mgmt.registers.records.statistics.forms import csv_of
+from mgmt.registers.records.statistics.releases import find_release, releases
 from mgmt.web.kit.app_context import CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
+from mgmt.web.kit.documents.pdf import NoPdf, pdf_of
+from mgmt.web.kit.documents.statistics import page_of, svg_of
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import query_of
 

@@ -15,17 +15,17 @@ from sqlalchemy import func, select
 
 from mgmt.contract.control import ControlFailure
 from mgmt.contract.fields import unfit
-from mgmt.records.wrong_blocks import n_late
 from mgmt.registers.egress.store import is_untaken
+from mgmt.registers.records.wrong_blocks import n_late
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, json_response, read
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import query_of
-from parental.schema.orders import entries
-from rules.errors import BadName
-from rules.names.canonical import canonical_name
-from rules.names.prefixes import canonical_address
+from parental.store.schema.orders import entries
+from rules.base.canonical import canonical_name
+from rules.base.errors import BadName
+from rules.base.prefixes import canonical_address
 
 Channel = Literal["dns", "sni", "http", "quic", "address"]
 # What an answer may hold; anything else that control says stays inside.

@@ -40,14 +40,14 @@ from mgmt.web.kit.conditions import require_unchanged, tagged_response
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem, forbidden
 from mgmt.web.kit.requests import body_of, query_of, shown
-from parental.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
 from parental.people.household_names import ALLOWED, DENIED, household_names
 from parental.policy import schedule
 from parental.policy import subscribers as store
 from parental.policy.profile import NOT_PAUSED, UNTIL_RESUMED, Profile, lock_reason, next_lock_change
 from parental.policy.schedule import DAYS, Interval, end_text, minute_text, parse_interval, sentence
 from parental.policy.subscriber import MAX_ID, Subscriber, parse_prefix
-from rules.category import CATEGORIES, SERVICES
+from parental.store.errors import BadProfile, BadSchedule, BadSubscriber, NoSubscriber
+from rules.base.category import CATEGORIES, SERVICES
 
 DAY_MINUTES = 1440
 PAGE = 200

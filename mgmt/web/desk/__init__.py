@@ -1,1 +1,1 @@
-"""The desk's pages: signing in, orders, approvals, wrong blocks, lists, people.  In English."""
+"""The desk's pages, and the application that serves them with the API: orders, approvals, lists, audit.  In English."""

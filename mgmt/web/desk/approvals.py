@@ -17,10 +17,10 @@ from sqlalchemy.exc import IntegrityError
 
 from mgmt.contract.shapes import LINE
 from mgmt.orders.approvals import KINDS, WHOLE, Proposal, propose_at_desk
-from mgmt.orders.sealed import is_sealed
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.store import find_order_by_id, get_order
-from mgmt.records.holds.proposals import find_hold
-from mgmt.records.holds.shapes import LegalHold, shown
+from mgmt.registers.records.holds.proposals import find_hold
+from mgmt.registers.records.holds.shapes import LegalHold, shown
 from mgmt.registers.settings.agreement import is_put, lines_of, names_in
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.rules import PROPOSED, ApprovalRefusal, Objection, differ
@@ -37,7 +37,7 @@ from mgmt.web.desk.frame import FRAME, PATH, SubmittedForm, moved, number_of, pa
 from mgmt.web.desk.order_view import named
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.problems import Problem
-from parental.schema.orders import approvals, entries
+from parental.store.schema.orders import approvals, entries
 
 N_SHOWN = 100
 MAX_DIGITS = 10

@@ -1,6 +1,6 @@
 """/desk/holds: which block records stay although they are old, by which letter, and proposing that, or its end.
 
-Invariants: nothing is kept, and nothing released, before two persons have signed (mgmt.records.holds.proposals) and
+Invariants: nothing is kept, and nothing released, before two persons have signed (mgmt.registers.records.holds.proposals) and
 control has found it right.
 """
 
@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from sqlalchemy import Connection
 
-from mgmt.records.holds.proposals import NewHold, propose_hold, propose_release, rounded_span, shown_holds
-from mgmt.records.holds.scope import Scope
-from mgmt.records.holds.shapes import IN_FORCE, WAITS
+from mgmt.registers.records.holds.proposals import NewHold, propose_hold, propose_release, rounded_span, shown_holds
+from mgmt.registers.records.holds.scope import Scope
+from mgmt.registers.records.holds.shapes import IN_FORCE, WAITS
 from mgmt.staff.approvals.rules import ApprovalRefusal
 from mgmt.staff.approvals.store import PERMISSION
 from mgmt.staff.session import Session

@@ -22,12 +22,12 @@ from sqlalchemy.exc import IntegrityError
 from mgmt.contract.decoder import decode
 from mgmt.contract.errors import BadRequest
 from mgmt.contract.fields import unfit
-from mgmt.orders.dates import check_dates, day_of
-from mgmt.orders.effect import Group, preview
-from mgmt.orders.issuer_signatures import is_demanded
-from mgmt.orders.judge import check_deadline, judge_entries, judge_entry, order_of
-from mgmt.orders.pushed import PushedOrder
-from mgmt.orders.sealed import is_sealed
+from mgmt.orders.base.dates import check_dates, day_of
+from mgmt.orders.base.effect import Group, preview
+from mgmt.orders.base.issuer_signatures import is_demanded
+from mgmt.orders.base.judge import check_deadline, judge_entries, judge_entry, order_of
+from mgmt.orders.base.pushed import PushedOrder
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.store import find_order_by_id
 from mgmt.orders.versions import Changes, changes_between
 from mgmt.staff.issuers import list_issuers
@@ -38,8 +38,8 @@ from mgmt.web.desk.access import done, viewed
 from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.kit.app_context import CLOCK, PROTECTED, SETTINGS, read, write
 from mgmt.web.kit.problems import Problem
-from parental.schema.orders import entries
-from rules.names.protected import ProtectedNames
+from parental.store.schema.orders import entries
+from rules.base.protected import ProtectedNames
 
 PUSH = "orders.push"
 MAX_LETTER_OCTETS = 512 * 2**10  # some 10,000 names; what is longer comes as a file, over the API

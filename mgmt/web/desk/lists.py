@@ -1,8 +1,8 @@
 """/desk/lists: what each list has in force, how old it is, and what is wrong with it; its earlier versions, what going
 back to one would change, and proposing that; as control says it.
 
-Invariants: of a confidential list there are counts alone (filterd.lists.status holds it); nothing changes before two
-persons have signed (mgmt.lists.rollbacks), and what is proposed is what the page showed.
+Invariants: of a confidential list there are counts alone (filterd.images.lists.status holds it); nothing changes before two
+persons have signed (mgmt.registers.lists.rollbacks), and what is proposed is what the page showed.
 """
 
 from collections import defaultdict
@@ -13,8 +13,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from mgmt.contract.control import ControlFailure
-from mgmt.lists.rollbacks import propose_rollback
-from mgmt.lists.versions import KeptList, compared, earlier_of, find_list, rollback_of
+from mgmt.registers.lists.rollbacks import propose_rollback
+from mgmt.registers.lists.versions import KeptList, compared, earlier_of, find_list, rollback_of
 from mgmt.staff.approvals.rules import ApprovalRefusal
 from mgmt.staff.approvals.store import PERMISSION
 from mgmt.staff.session import Session

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
-from mgmt.orders.sealed import is_sealed, why_sealed
-from mgmt.orders.states import State
+from mgmt.orders.base.sealed import is_sealed, why_sealed
+from mgmt.orders.phases.states import State
 from mgmt.orders.store import View, orders_json
 from mgmt.text.language import language
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Row, select
 from mgmt.contract.decoder import decode
 from mgmt.contract.errors import BadRequest
 from mgmt.orders.approvals import approvals_of
+from mgmt.orders.base.effect import LOOK_FIRST, Group, effect_of, lines_of
+from mgmt.orders.base.pushed import Withdrawal
+from mgmt.orders.base.sealed import is_sealed
 from mgmt.orders.confirmation.replies import last_confirmation
-from mgmt.orders.effect import LOOK_FIRST, Group, effect_of, lines_of
-from mgmt.orders.pushed import Withdrawal
-from mgmt.orders.sealed import is_sealed
 from mgmt.orders.sealed_messages import reading_of
 from mgmt.orders.store import (
     View,
@@ -39,7 +39,7 @@ from mgmt.web.desk.frame import PATH, SubmittedForm, moved, number_of, page
 from mgmt.web.desk.order_view import named, seen
 from mgmt.web.kit.app_context import CLOCK, read, write
 from mgmt.web.kit.problems import Problem
-from parental.schema.orders import orders
+from parental.store.schema.orders import orders
 
 READ, PUSH, WITHDRAW = "orders.read", "orders.push", "orders.withdraw"
 PAGE = 25

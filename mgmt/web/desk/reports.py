@@ -12,7 +12,8 @@ from aiohttp import web
 from sqlalchemy import Connection, select
 
 from mgmt.contract.control import LAW
-from mgmt.records.wrong_blocks import (
+from mgmt.registers.appeals.store import shown
+from mgmt.registers.records.wrong_blocks import (
     OPENED,
     OUTCOMES,
     REASONS,
@@ -22,14 +23,13 @@ from mgmt.records.wrong_blocks import (
     n_waiting,
     waiting_reports,
 )
-from mgmt.registers.appeals.store import shown
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
 from mgmt.web.desk.frame import PATH, SubmittedForm, moved, page
 from mgmt.web.kit.app_context import CLOCK, CONTROL, SETTINGS, read, write
 from mgmt.web.kit.open_check import refuse_closed
 from mgmt.web.kit.problems import Problem
-from parental.schema.reports import wrong_blocks
+from parental.store.schema.reports import wrong_blocks
 
 READ, ANSWER = "reports.read", "reports.answer"
 WAITING, ANSWERED, APPEALS = 50, 20, 50  # on the page

@@ -7,7 +7,7 @@ from mgmt.staff.login import Login
 from mgmt.staff.passkeys import Party
 from mgmt.staff.secret_box import SecretBox
 from mgmt.web.desk.approvals import add_approvals
-from mgmt.web.desk.audit.routes import add_audit
+from mgmt.web.desk.audit_routes import add_audit
 from mgmt.web.desk.ceremonies import add_ceremonies
 from mgmt.web.desk.frame import DESK, Desk, add_files
 from mgmt.web.desk.holds import add_holds

@@ -18,8 +18,8 @@ from mgmt.staff.session import end_session
 from mgmt.web.desk.frame import DESK, FRAME, PATH, moved, page
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.forms import is_from_here
-from parental.schema.staff import passkeys, staff_passwords
-from rules.names.clients import client_address, client_of
+from parental.store.schema.staff import passkeys, staff_passwords
+from rules.base.clients import client_address, client_of
 
 
 def add_sign_in(app: web.Application) -> None:

@@ -17,7 +17,7 @@ from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.policy.by_address import find_subscriber
 from parental.policy.profile import lock_reason, next_lock_change
 from parental.policy.subscriber import Subscriber
-from rules.names.clients import client_address
+from rules.base.clients import client_address
 
 PATH = "/captive"
 

@@ -1,7 +1,7 @@
 """What every family page has, above mgmt.web.kit.page_frame: its language, its colours, and the number of its forms.
 
 Forms and redirects only, so that a reload sends nothing again; no JavaScript but what two pages have that work without
-it (mgmt.web.family.visitor.scripts).
+it (mgmt.web.family.scripts).
 Each page has a number of its own in its forms, so that a form that is sent twice is seen, and two pages are two.
 Invariants: nothing changes without the session's cookie, its form token and a request from our own page; a page has no
 style of its own, and asks no other host for anything.
@@ -36,7 +36,7 @@ OF_PAGE = re.compile(r"([0-9]{1,9})\.[\w-]{11}")  # how many forms were spent wh
 NOT_OF_THE_DEED = frozenset({"csrf", "pin", "new_pin", "again", "alone"})
 FOR_A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 
-# By language and message: where its recording is (mgmt.web.family.visitor.audio).
+# By language and message: where its recording is (mgmt.web.family.audio).
 SPOKEN: web.AppKey[Mapping[tuple[str, str], str]] = web.AppKey("family_spoken")
 
 

@@ -8,7 +8,7 @@ Invariants: nothing about who opens them is written down anywhere.
 from aiohttp import web
 
 from mgmt.web.family.frame import FRAME, PATH, page
-from mgmt.web.family.visitor.scripts import LEAVE, with_script
+from mgmt.web.family.scripts import LEAVE, with_script
 from mgmt.web.kit.app_context import SETTINGS
 
 REPORT = "report"

@@ -23,8 +23,8 @@ from mgmt.web.family.frame import SubmittedForm
 from mgmt.web.family.session import LIFE, Session, end_pins, keep_pin, refuse_repeated, spend
 from mgmt.web.kit.app_context import CLOCK, read, write
 from parental.people.login_codes import STEP, plain_digits
-from parental.schema.access import family_pins
 from parental.store.database import upsert
+from parental.store.schema.access import family_pins
 
 DIGITS = range(4, 7)
 FREE = 5  # wrong tries in a row without a wait: a person who mixes up two PINs

@@ -24,9 +24,9 @@ from mgmt.staff.permissions import permissions_of
 from mgmt.staff.tokens import csrf_of, digest, within
 from mgmt.web.kit.auth import find_principal
 from parental.people.caregivers import ACTIVE
-from parental.schema.access import sessions, tokens
-from parental.schema.lines import lines
-from parental.schema.people import caregivers
+from parental.store.schema.access import sessions, tokens
+from parental.store.schema.lines import lines
+from parental.store.schema.people import caregivers
 
 LIFE = timedelta(days=30)  # a phone at home: long enough not to be in the way, short enough for one that is sold
 

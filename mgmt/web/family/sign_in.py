@@ -17,20 +17,20 @@ from sqlalchemy import Connection
 from mgmt.ledger.event import Actor
 from mgmt.registers.households import record
 from mgmt.web.family.frame import FRAME, PATH, above, moved, page, sent
+from mgmt.web.family.scripts import CODE, with_script
 from mgmt.web.family.session import begin_for, begin_session, end_session
 from mgmt.web.family.sms import Sender, Sms, texts_of
-from mgmt.web.family.visitor.scripts import CODE, with_script
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.forms import is_from_here
 from mgmt.web.kit.page_frame import cookie_of, give_cookie, take_cookie
-from parental.errors import BadPerson
 from parental.people import login_codes
 from parental.people.caregivers import INVITED, Caregiver, accept_by_phone, by_phone, with_same_phone
 from parental.people.login_codes import LoginCode, TooMany
 from parental.people.phones import Phones, international, plain_number
 from parental.policy.addresses import holder_of
-from rules.names.clients import client_address, client_of
+from parental.store.errors import BadPerson
+from rules.base.clients import client_address, client_of
 
 WINDOW_S = 600.0
 OF_LINE = 10  # codes that a line asks for in WINDOW_S: a family that signs in all its phones

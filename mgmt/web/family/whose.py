@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from parental.errors import NoPerson
 from parental.people.children import Child
-from parental.schema.lines import lines, profiles
-from parental.schema.people import children
+from parental.store.errors import NoPerson
+from parental.store.schema.lines import lines, profiles
+from parental.store.schema.people import children
 
 
 def require_own(conn: Connection, account: int, profile: int) -> None:

@@ -14,15 +14,15 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.contract.control import Control
 from mgmt.contract.fields import sendable
-from mgmt.orders.letter_file import Letters
-from mgmt.records.block_archive import Archive
+from mgmt.orders.base.letter_file import Letters
+from mgmt.registers.records.block_archive import Archive
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file
 from mgmt.registers.settings.shapes import DeskSettings
 from mgmt.web.kit.budget import RequestBudget
 from parental.store import database
 from parental.store.database import reading
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 Clock = Callable[[], datetime]
 T = TypeVar("T")

@@ -24,9 +24,9 @@ from mgmt.web.kit.app_context import CLOCK, ENGINE
 from mgmt.web.kit.client_certificates import carries_token
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Endpoint, forbidden, unauthorised
-from parental.errors import DatabaseFault
-from parental.schema.access import issuers, tokens
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseFault
+from parental.store.schema.access import issuers, tokens
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ Invariants: memory is bounded; no name is kept, only its hash under a key of thi
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from rules.names.clients import Client
+from rules.base.clients import Client
 
 N_NAMES = 60  # a household behind one address, whose pages load from blocked names, too
 WINDOW_S = 600.0

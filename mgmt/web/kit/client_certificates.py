@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from mgmt.staff.people import ACTIVE, get_person
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from mgmt.web.kit.problems import Endpoint, Problem
-from parental.schema.access import client_certificates, issuers
+from parental.store.schema.access import client_certificates, issuers
 
 
 class Owner(NamedTuple):

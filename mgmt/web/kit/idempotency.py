@@ -34,7 +34,7 @@ from mgmt.web.kit.app_context import CLOCK, CONTROL, write
 from mgmt.web.kit.auth import Principal, PrincipalEndpoint
 from mgmt.web.kit.problems import KEY_REUSED, KEY_RUNS, Problem
 from mgmt.web.kit.requests import octets_of
-from parental.schema.idempotency import idempotency_keys as keys
+from parental.store.schema.idempotency import idempotency_keys as keys
 
 HEADER = "Idempotency-Key"
 KEYED = "POST"

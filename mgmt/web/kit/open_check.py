@@ -8,8 +8,8 @@ import asyncio
 
 from mgmt.contract.control import Control, ControlFailure
 from mgmt.web.kit.problems import Problem
-from rules.errors import BadName
-from rules.names.canonical import canonical_name
+from rules.base.canonical import canonical_name
+from rules.base.errors import BadName
 
 PATIENCE_S = 5.0
 _OPEN = "passthru"

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from mgmt.contract.errors import BadRequest, NotInForce, NotJson
 from mgmt.contract.fields import sendable
-from parental.errors import DatabaseFault, DatabaseFull, DatabaseTimeout
+from parental.store.errors import DatabaseFault, DatabaseFull, DatabaseTimeout
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from mgmt.web.kit.auth import Principal, PrincipalEndpoint
 from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.problems import Endpoint, Problem
-from rules.names.clients import client_address, client_of
+from rules.base.clients import client_address, client_of
 
 WINDOW_S = 60.0
 N_OF_TOKEN = 6000  # a hundred a second for a minute: ten times a script that asks as fast as it is answered

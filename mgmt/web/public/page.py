@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from mgmt.ledger.signed_statement import digest_of
-from mgmt.records.statistics.forms import blocked, charts_of
+from mgmt.registers.records.statistics.forms import blocked, charts_of
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.transparency.releases import Release
 from mgmt.text.accept import LANGUAGES

@@ -12,7 +12,7 @@ import secrets
 from datetime import datetime
 
 from mgmt.contract.control import LAW
-from rules.names.clients import Client
+from rules.base.clients import Client
 
 HOUR_S = 3600
 

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from rules.errors import BadName
-from rules.names.canonical import canonical_name
-from rules.names.clients import Client, client_address, client_of
+from rules.base.canonical import canonical_name
+from rules.base.clients import Client, client_address, client_of
+from rules.base.errors import BadName
 
 MAX_CHARACTERS = 2048
 

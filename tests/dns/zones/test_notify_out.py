@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from support.images.opened import Entry, Images
 
+from dns.base.endpoints import Endpoint
 from dns.base.message import Question, read_message, read_soa
 from dns.base.wire_format import AA, NOERROR, NOTIFY, OPCODE_SHIFT, QR, REFUSED, SOA
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.notify_out import notify_of_editions
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone

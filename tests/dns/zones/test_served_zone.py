@@ -1,8 +1,8 @@
 import pytest
 from support.images.opened import Entry, Images
 
+from dns.base.endpoints import Endpoint
 from dns.base.message import Message, read_message, read_soa
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from fastpath.images.tables import TableSet

@@ -11,9 +11,9 @@ import pytest
 from support.images.opened import Entry, Images
 from support.system.ports import free_port
 
+from dns.base.endpoints import Endpoint
 from dns.base.message import Question, write_message
 from dns.base.wire_format import AXFR, SOA
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.rpz_edition import Plan
 from dns.zones.served_zone import Rights, ServedZone
 from dns.zones.server import ZoneServer

@@ -12,10 +12,10 @@ from support.dns.primaries import HOST, ZONE, PrimaryServer, primary, records
 from support.lists.server import authority, server_context
 from support.system.ports import free_port
 
+from dns.base.endpoints import Endpoint
 from dns.base.errors import TransferFailure
 from dns.base.message import Question, Record, read_message, write_message
 from dns.base.wire_format import AXFR, CNAME, IXFR, QR, SOA, TC, A
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Kind
 from dns.zones.tsig import AnswerSigner, Key, check_query, read_key
 from dns.zones.xfr_in import Limits, Primary, ZoneTransfer, tls_context, transfer

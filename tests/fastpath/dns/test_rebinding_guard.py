@@ -12,7 +12,7 @@ from support.dns.answers import IPV4HINT, IPV6HINT, answer, https
 from support.dns.loop_bench import Bench, with_address
 from support.images.opened import Images
 
-from dns.special_names import LocalAnswers, special_names
+from dns.front.special_names import LocalAnswers, special_names
 from fastpath.dns.rebinding_guard import answer_leads_inside
 
 NAME = "free.test"

@@ -8,7 +8,7 @@ from dnslib import AAAA, CNAME, EDNS0, QTYPE, RCODE, RD, RR, SOA, A, DNSRecord
 from support.dns.loop_bench import Bench, says_nothing, with_address
 from support.images.opened import Entry, Images
 
-from dns.special_names import special_names
+from dns.front.special_names import special_names
 from fastpath.dns.admission import ClientGuard
 from fastpath.dns.device_option import option_address
 from fastpath.images.tables import TableSet

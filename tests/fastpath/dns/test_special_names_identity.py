@@ -7,7 +7,7 @@ from dnslib import EDNS0, RCODE, DNSQuestion, DNSRecord, EDNSOption
 from support.dns.loop_bench import Bench, says_nothing, with_address
 from support.images.opened import Images
 
-from dns.special_names import LocalAnswers, special_names
+from dns.front.special_names import LocalAnswers, special_names
 
 CH, TXT, A, NSID = 3, 16, 1, 3
 WHO = "dns-1.isp.example"

@@ -7,7 +7,7 @@ from dnslib import QTYPE, DNSRecord
 from support.images.opened import Images
 from support.packets.shapes import opt, question
 
-from dns.special_names import LocalAnswers, special_names
+from dns.front.special_names import LocalAnswers, special_names
 from fastpath.dns.special_names import SpecialNames
 from fastpath.images.tables import TableSet
 

@@ -8,7 +8,7 @@ from dnslib import CNAME, EDNS0, QTYPE, RCODE, RR, A, DNSRecord, EDNSOption
 from support.dns.stream_desk import CLIENT, NOW_NS, SPECS, Desk, ask, desk_with
 from support.images.opened import Entry, Images
 
-from dns.special_names import special_names
+from dns.front.special_names import special_names
 from fastpath.dns.admission import ClientGuard
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode

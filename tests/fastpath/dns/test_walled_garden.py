@@ -10,7 +10,7 @@ from support.dns.loop_bench import Bench, says_nothing, with_address
 from support.dns.stream_desk import Desk, desk_with
 from support.images.opened import Entry, Images
 
-from dns.special_names import LocalAnswers, special_names
+from dns.front.special_names import LocalAnswers, special_names
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 

@@ -22,7 +22,7 @@ from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import BlockEvent, read_segment, segment_numbers, segment_path
 from fastpath.wire.name import to_wire
-from rules.category import category_number
+from rules.base.category import category_number
 
 WIREGUARD = b"\x01\x00\x00\x00" + bytes(144)  # its handshake initiation
 CHILD, ADULT = "192.0.2.11", "192.0.2.12"

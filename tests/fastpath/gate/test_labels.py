@@ -19,7 +19,7 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
 from filterd.kernel.netlink import HEADER_OCTETS, attributes, split
-from rules.category import NUMBERS as CATEGORIES_OF
+from rules.base.category import NUMBERS as CATEGORIES_OF
 
 KEY = bytes(range(16))
 NOW_S = 1_700_000_000

@@ -31,7 +31,7 @@ from fastpath.images.verdict import Mode
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_confidential
 from filterd.kernel.ruleset import ruleset
-from rules.category import category_number
+from rules.base.category import category_number
 
 
 @pytest.mark.parametrize("client", [QUIC, Client("2001:db8::1", "2001:db8:1::1")], ids=["v4", "v6"])

@@ -16,7 +16,7 @@ from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.counters import read_counted
 from fastpath.report.spool import Reporter
 from fastpath.wire.name import to_wire
-from rules.category import category_number
+from rules.base.category import category_number
 
 UNDECIDABLE = [
     ("not TLS", b"SSH-2.0-client\r\n", "gate_not_tls"),

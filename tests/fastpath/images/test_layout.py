@@ -1,5 +1,5 @@
 from fastpath.images.layout import ImageKind, Limit
-from rules.category import MAX_NUMBER
+from rules.base.category import MAX_NUMBER
 
 
 def test_kinds_are_the_numbers_that_stand_in_headers() -> None:

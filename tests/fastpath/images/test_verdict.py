@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fastpath.images.verdict import Action, Channel, GateCategory, Mode, Reason, Tier
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 PXD = Path(__file__).parents[3] / "fastpath/images/verdict.pxd"
 PREFIXES = {Action: "", Reason: "R_", Tier: "T_", Mode: "M_", Channel: "C_", GateCategory: "CATEGORY_"}

@@ -8,15 +8,15 @@ from support.block_store import drain_all
 from support.spool import TIME_NS, block_event, put_segment
 
 from filterd.audit import archive_client, block_export
+from filterd.audit.archive.archive_service import Archive
 from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS
-from filterd.audit.archive_service import Archive
 from filterd.audit.retention import Due
 from filterd.box.places import ARCHIVE, archive_socket
 from filterd.process.json_socket import serve
-from mgmt.records.block_archive import ArchiveFailure, OrderName
-from mgmt.records.block_ledger import RecordQuery
-from mgmt.records.statistics.cells import groups_of_lines
+from mgmt.registers.records.block_archive import ArchiveFailure, OrderName
+from mgmt.registers.records.block_ledger import RecordQuery
+from mgmt.registers.records.statistics.cells import groups_of_lines
 
 ALL = RecordQuery(0, 1 << 33)
 ORDERS = [OrderName(number, "PTA", f"PTA-{number}") for number in range(1, 6)]

@@ -22,7 +22,7 @@ from filterd.audit.block_batches import (
     no_records,
     read_batch,
 )
-from mgmt.records.block_ledger import HOUSEHOLD, keyed_pseudonym
+from mgmt.registers.records.block_ledger import HOUSEHOLD, keyed_pseudonym
 
 TIME_S = TIME_NS // 10**9
 DAY = TIME_S // 86_400

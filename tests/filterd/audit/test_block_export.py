@@ -16,9 +16,9 @@ from fastpath.report.columns import NOT_A_SUBSCRIBER
 from filterd.audit import block_export
 from filterd.audit.block_export import PIECE_OCTETS, exported
 from filterd.audit.block_search import search
-from mgmt.records.block_archive import OrderName
-from mgmt.records.block_forms import FIELDS, FORMS
-from mgmt.records.block_ledger import RecordQuery, keyed_pseudonym
+from mgmt.registers.records.block_archive import OrderName
+from mgmt.registers.records.block_forms import FIELDS, FORMS
+from mgmt.registers.records.block_ledger import RecordQuery, keyed_pseudonym
 
 TIME_S = TIME_NS // 10**9
 ORDERS = {3: OrderName(3, "PTA", "=1+1"), 4: OrderName(4, "عدالت", 'a "b", c')}

@@ -10,7 +10,7 @@ from filterd.audit.block_batches import Batches, batch_numbers, read_batch
 from filterd.audit.block_files import table_of
 from filterd.audit.block_move import MOST_COUNT, ROWS, move_rows, remove_moved
 from filterd.audit.drain import Ledger
-from mgmt.records.block_ledger import BlockRecord, append_blocks, has_blocks, page_of_blocks
+from mgmt.registers.records.block_ledger import BlockRecord, append_blocks, has_blocks, page_of_blocks
 from parental.store.database import reading, writing
 
 TIME_S = 1_800_000_000
@@ -80,7 +80,7 @@ def test_where_it_ends_between_batch_and_removal_no_row_is_moved_twice(
     monkeypatch.setattr(block_move, "MOST_ROWS", 3)
     put(ledger, *(record(f"n{number}.test") for number in range(8)))
     with monkeypatch.context() as patched:
-        patched.setattr("mgmt.records.block_ledger.remove_blocks", lambda *_: 1 / 0)
+        patched.setattr("mgmt.registers.records.block_ledger.remove_blocks", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             move_rows(Batches(folder), ledger)
 

@@ -14,8 +14,8 @@ from filterd.audit import block_files, block_search
 from filterd.audit.block_batches import Batches, no_records, read_batch
 from filterd.audit.block_files import SCHEMA, compact
 from filterd.audit.block_search import counted, page, search
-from mgmt.records.block_ledger import RecordQuery, keyed_pseudonym
-from mgmt.records.statistics.cells import COUNTED
+from mgmt.registers.records.block_ledger import RecordQuery, keyed_pseudonym
+from mgmt.registers.records.statistics.cells import COUNTED
 
 S = 10**9
 FOREVER = RecordQuery(0, 1 << 33)

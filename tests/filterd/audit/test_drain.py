@@ -20,16 +20,16 @@ from filterd.audit.drain import (
     remove_drained,
     wipe_drained,
 )
-from mgmt.records.block_ledger import Position, iter_csam_counts, page_of_blocks
+from mgmt.registers.records.block_ledger import Position, iter_csam_counts, page_of_blocks
 from parental.people import accounts, children
 from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.canaries import order_canaries
-from parental.schema.orders import orders
 from parental.store.database import reading, writing
+from parental.store.schema.canaries import order_canaries
+from parental.store.schema.orders import orders
 
 TIME_S = 1_800_000_000
 

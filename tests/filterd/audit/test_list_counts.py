@@ -12,11 +12,11 @@ from fastpath.report.counters import Counters
 from filterd.audit.drain import Ledger, drain_confidential
 from filterd.audit.list_counts import BYPASS, attempts, drain_counted, shadowed
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import Order
-from mgmt.orders.shadow.places import SHADOW_LISTS
-from mgmt.orders.shadow.store import enter, newest
+from mgmt.orders.base.model import Order
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
+from mgmt.orders.phases.shadow_store import enter, newest
 from mgmt.orders.store import put_order
-from mgmt.records.block_ledger import iter_csam_counts
+from mgmt.registers.records.block_ledger import iter_csam_counts
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
 

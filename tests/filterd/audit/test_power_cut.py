@@ -17,11 +17,11 @@ from support.spool import block_event, put_segment
 from support.system.disk import Disk, why_not
 
 from filterd.audit import block_files
+from filterd.audit.archive.block_bundle import bundle_of
+from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.drain import Ledger
-from filterd.audit.proof.block_bundle import bundle_of
-from filterd.audit.proof.block_tree import BlockTree, SignedCheckpoint
 from parental.store.database import open_database
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(bool(why_not()), reason=why_not() or "possible")]

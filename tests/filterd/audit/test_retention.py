@@ -8,18 +8,18 @@ from sqlalchemy import Engine, delete, select
 from filterd.audit.retention import DAY_S, Due, forget_due
 from filterd.config.schema import Retention
 from mgmt.ledger.trusted_clock import Clocks, ClockStep
-from mgmt.records import block_ledger
-from mgmt.records.block_ledger import BlockRecord
-from mgmt.records.holds.scope import Scope
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_ledger import BlockRecord
+from mgmt.registers.records.holds.scope import Scope
 from parental.people.household import By, history, note
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.ledger import clock_marks
-from parental.schema.privileges import LEDGER
-from parental.schema.records import blocks, day_keys
 from parental.store import revision
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.ledger import clock_marks
+from parental.store.schema.privileges import LEDGER
+from parental.store.schema.records import blocks, day_keys
 
 NOON = 1785758400
 KEPT = Retention()

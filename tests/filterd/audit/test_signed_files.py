@@ -11,13 +11,13 @@ from support.mgmt.confirmed import SIGNER, confirmed
 from support.mgmt.published import statement_of
 
 from filterd.audit.signed_files import check_file
-from filterd.lists.public import files as public_list
+from filterd.images.lists import public_files as public_list
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import canonical, document_of, sign
 from mgmt.orders.confirmation.replies import last_confirmation
 from mgmt.orders.confirmation.signed import note_of
-from mgmt.records.statistics import statement as statistics
 from mgmt.registers.egress import statement as dns_sources
+from mgmt.registers.records.statistics import statement as statistics
 from parental.store.database import writing
 
 KEYS = [SIGNER.vkey]

@@ -14,9 +14,15 @@ from filterd.audit import block_drain
 from filterd.audit.block_batches import Batches, no_records
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools, late_since_s, wipe_drained
-from mgmt.records.block_ledger import Position, iter_csam_counts, page_of_blocks, read_position, write_position
-from parental.errors import DatabaseFault
+from mgmt.registers.records.block_ledger import (
+    Position,
+    iter_csam_counts,
+    page_of_blocks,
+    read_position,
+    write_position,
+)
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseFault
 
 WORKER = "dns-0"
 RULES = [f"n{number}.test" for number in range(1, 5)]

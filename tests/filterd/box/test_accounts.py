@@ -6,8 +6,8 @@ import pytest
 
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS
 from filterd.box import accounts
-from filterd.lists.list_reader import READER_REQUESTS
-from filterd.lists.sealed_reader import SEALED_REQUESTS
+from filterd.images.lists.list_reader import READER_REQUESTS
+from filterd.images.lists.sealed_reader import SEALED_REQUESTS
 from filterd.process.control_messages import CONTROL_REQUESTS, SPLASH_REQUESTS
 from filterd.process.messages import WORKER_REQUESTS
 from filterd.radius.messages import RADIUS_REQUESTS

@@ -7,7 +7,7 @@ import pytest
 from support.system.reachable import make_reachable
 
 from filterd.box.as_owner import as_owner_of, as_who_asked
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 
 ROOT = Path(__file__).parents[3]
 OWNER, GROUP = 12345, 12346

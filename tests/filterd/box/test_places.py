@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from filterd.box import places
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 
 
 def test_a_database_at_its_place_of_earlier_versions_is_never_passed_over(tmp_path: Path) -> None:

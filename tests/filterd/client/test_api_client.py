@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.client.api_client import add_api_arguments, call
-from filterd.errors import ApiRefusal, MissingPart, WrongUse
 
 
 class Desk(BaseHTTPRequestHandler):

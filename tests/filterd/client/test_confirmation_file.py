@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from filterd.box.errors import ApiRefusal, WrongUse
 from filterd.client.api_client import add_api_arguments
 from filterd.client.confirmation_file import add_confirmation, take_confirmation
-from filterd.errors import ApiRefusal, WrongUse
 
 
 class Desk(BaseHTTPRequestHandler):

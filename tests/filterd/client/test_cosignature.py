@@ -15,13 +15,13 @@ from support.block_proof import Store
 from support.system.daemon import DEADLINE_S, Daemon, eventually
 from support.system.ports import free_port
 
+from filterd.audit.archive.archive_proof import ArchiveProof
 from filterd.audit.archive_messages import NewestCheckpoint
-from filterd.audit.archive_proof import ArchiveProof
 from filterd.audit.witness import Witness, app_of
+from filterd.box.errors import ApiRefusal, WrongUse
 from filterd.cli import main
 from filterd.client import cosignature
 from filterd.client.cosignature import BLOCKS, checkpoint, cosigned_checkpoint
-from filterd.errors import ApiRefusal, WrongUse
 from mgmt.ledger.block_verifier import verify
 from mgmt.ledger.checkpoint import Cosigner, Signer
 from mgmt.ledger.tree import consistency_proof, root_of

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.present import present
 
+from filterd.box.errors import WrongUse
 from filterd.client.issuer_key import sign
-from filterd.errors import WrongUse
 
 PEM = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 URL = "https://Desk.isp.example:443/v1/orders?wait=15"

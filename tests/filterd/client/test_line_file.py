@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typing_extensions import Buffer
 
+from filterd.box.errors import WrongUse
 from filterd.client.line_file import BATCH_ROWS, Row, batches, is_csv_file
-from filterd.errors import WrongUse
 
 Told = list[tuple[int, str]]
 

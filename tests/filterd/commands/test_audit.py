@@ -17,7 +17,7 @@ from filterd.commands import audit
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import digest_of, document_of
-from mgmt.records.statistics.statement import note_of, text_of
+from mgmt.registers.records.statistics.statement import note_of, text_of
 from mgmt.registers.transparency import statement as transparency
 from parental.store.database import open_database, reading
 

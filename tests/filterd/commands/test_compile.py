@@ -10,7 +10,7 @@ from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.cli import main
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from parental.store.database import open_database, writing
 
 

@@ -12,11 +12,11 @@ from sqlalchemy import insert, inspect, text
 from support.system.reachable import make_reachable
 
 from filterd.cli import main
-from filterd.database.copies import digest_file
-from parental.schema.lines import revisions
-from parental.schema.privileges import CONTROL
+from filterd.process.database.copies import digest_file
 from parental.store.database import open_database, opened, reading, writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.lines import revisions
+from parental.store.schema.privileges import CONTROL
 
 
 @pytest.fixture

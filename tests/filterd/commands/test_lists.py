@@ -16,10 +16,10 @@ from support.system.daemon import Daemon, eventually
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.lists.jobs import take
-from filterd.lists.sources import shelf_of
-from filterd.lists.status import waiting
-from filterd.lists.zone_journal import Journal
+from filterd.images.lists.jobs import take
+from filterd.images.lists.sources import shelf_of
+from filterd.images.lists.status import waiting
+from filterd.images.lists.zone_journal import Journal
 from rules.lists.versions import Version, accepted
 from rules.lists.zone_copy import Difference, head
 

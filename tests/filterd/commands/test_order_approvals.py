@@ -11,7 +11,7 @@ from support.system.daemon import Daemon
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from parental.store.database import open_database, writing
 
 UNTIL = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()

@@ -14,9 +14,9 @@ from filterd.commands.order_notices import deliver, deliver_all, run_deliver
 from filterd.config.orders import Contact as OrderContact
 from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact, failing, put_notices
-from parental.schema.deadlines import order_notices
 from parental.store.database import reading, writing
 from parental.store.engines import Where
+from parental.store.schema.deadlines import order_notices
 
 pytestmark = pytest.mark.services
 
@@ -72,7 +72,7 @@ def test_the_public_key_is_that_of_the_signatures(
 
 
 def test_a_receiver_that_does_not_answer_holds_up_no_other(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("filterd.escalation.webhook.TIMEOUT_S", 120)
+    monkeypatch.setattr("filterd.control.escalation.webhook.TIMEOUT_S", 120)
     box.hook.before_answer = lambda: box.mails.has_some.wait(60)
     with writing(box.engine) as conn:
         chosen = [Contact(f"webhook {box.hook.url}", Alarm.HALF), Contact("mail desk@isp.example", Alarm.HALF)]

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.orders import publish, push
 
+from filterd.box.errors import ApiRefusal
 from filterd.cli import main
 from filterd.commands import order_verify as command
 from filterd.commands.order_verify import _is_of_another, asks_as
 from filterd.config.load import read_config
-from filterd.errors import ApiRefusal
 from filterd.process import json_socket
 from filterd.process.control_messages import Explain
 from filterd.verifier.verification import Place

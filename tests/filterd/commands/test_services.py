@@ -5,7 +5,7 @@ import pytest
 from support.packets.captures import captures
 
 from filterd.cli import main
-from rules.category import SERVICES
+from rules.base.category import SERVICES
 from rules.lists.catalogue import services
 
 CAPTURES = [*captures(False), *captures(True)]

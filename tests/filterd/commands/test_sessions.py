@@ -10,7 +10,7 @@ from support.sessions.requests import session
 from filterd.cli import main
 from filterd.client.name_file import FIRST_BAD
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import get_subscriber, put_subscriber

@@ -11,7 +11,7 @@ from support.mgmt.events import events_of
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from parental.store.database import open_database, reading
 from parental.store.engines import Where
 

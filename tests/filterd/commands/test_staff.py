@@ -12,12 +12,12 @@ from support.system.certificates import make_certificate
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from mgmt.staff.issuers import Issuer, find_issuer
 from mgmt.staff.people import person_of_code
-from parental.schema.staff import staff
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
+from parental.store.schema.staff import staff
 
 MAIL = "amna@isp.example"
 KEY = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032 §7.1

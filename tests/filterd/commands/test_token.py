@@ -7,7 +7,7 @@ from support.control.box import database_key
 
 from filterd.cli import main
 from filterd.config import load
-from filterd.database.access import database_of
+from filterd.process.database.access import database_of
 from mgmt.web.kit.auth import Principal, find_principal
 from parental.store.database import open_database, reading
 from parental.store.engines import Where

@@ -4,7 +4,7 @@ import pytest
 
 from fastpath.images.layout import Limit
 from filterd.config import BadConfig, Config, read_config
-from filterd.lists.sources import config_sources
+from filterd.images.lists.sources import config_sources
 
 SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dns.upstreams.endpoints import TlsEndpoint
+from dns.base.endpoints import TlsEndpoint
 from filterd.config import kinds
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.config import BadConfig, Config, load, read_config
 
 SMALLEST = "dns: {upstreams: ['192.0.2.53:53']}\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from filterd.config import read_config
 from filterd.config.web_settings import settings_of
-from mgmt.orders.deadlines.rules import DEADLINES, Deadline
+from mgmt.orders.base.deadline_rules import DEADLINES, Deadline
 from mgmt.registers.settings.page_settings import HELPLINES, Complaint, Helpline, Settings, StopPage
 
 

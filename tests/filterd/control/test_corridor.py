@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dns.base.address_query import Addresses
+from dns.base.endpoints import Endpoint
 from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import A
-from dns.upstreams.address_query import Addresses
-from dns.upstreams.endpoints import Endpoint
 from fastpath.wire.name import to_text
 from filterd.config import Config, read_config
 from filterd.control import corridor as module

@@ -11,17 +11,17 @@ from filterd.control.service import Control
 from filterd.process.control_messages import ControlStatus, Explanation
 from mgmt.contract.control import ClosureReason
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.model import URL
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.base.model import URL
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import get_order
 from mgmt.staff.approvals.rules import Signatory
-from parental.errors import DatabaseAway
 from parental.policy import subscribers as store
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.orders import orders
-from parental.schema.records import list_counts
 from parental.store.database import writing
+from parental.store.errors import DatabaseAway
+from parental.store.schema.orders import orders
+from parental.store.schema.records import list_counts
 
 pytestmark = pytest.mark.services
 

@@ -13,13 +13,13 @@ from support.mgmt.signing import ORIGIN, PARTY, answer_of, signer
 from support.present import present
 
 from filterd.control.service import Control
-from filterd.lists.sources import reading_of, shelf_of
-from mgmt.lists.rollbacks import Rollback, propose_rollback
+from filterd.images.lists.sources import reading_of, shelf_of
+from mgmt.registers.lists.rollbacks import Rollback, propose_rollback
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.signatures import sign
-from parental.schema.ledger import events
-from parental.schema.staff import staff
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events
+from parental.store.schema.staff import staff
 from rules.lists.versions import ListHistory, Version, accepted, approved
 
 pytestmark = pytest.mark.services

@@ -11,8 +11,8 @@ from support.lists.server import Shelved, serving
 from filterd.control.service import Control
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import InForce, ListsApprove, ListsRefresh, ListsRollback
-from parental.schema.ledger import events
 from parental.store.database import reading
+from parental.store.schema.ledger import events
 
 pytestmark = pytest.mark.services
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import play, push
 
+from dns.base.address_query import Addresses
+from dns.base.endpoints import Endpoint
 from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import A
-from dns.upstreams.address_query import Addresses
-from dns.upstreams.endpoints import Endpoint
 from filterd.control.corridor import Corridor
 from filterd.control.service import Control
 from filterd.images.store import ImageStore

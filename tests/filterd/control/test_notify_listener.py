@@ -11,7 +11,7 @@ from dns.base.message import Question, read_message, write_message
 from dns.base.wire_format import NOERROR, NOTIFY, SOA
 from filterd.config import read_config
 from filterd.control import notify_listener
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.lists import Lists
 from filterd.control.notify_listener import watch_zones
 

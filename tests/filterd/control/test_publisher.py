@@ -30,10 +30,10 @@ from mgmt.orders.store import find_order, get_order, order_json, withdraw_order
 from parental.policy.profiles import get_profile, put_profile
 from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
-from parental.schema.lines import revisions
-from parental.schema.orders import entries, order_steps, orders
 from parental.store.database import reading, writing
-from rules.compiler.manifest import read_manifest
+from parental.store.schema.lines import revisions
+from parental.store.schema.orders import entries, order_steps, orders
+from rules.lists.compiler.manifest import read_manifest
 
 pytestmark = pytest.mark.services
 

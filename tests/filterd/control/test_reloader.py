@@ -18,9 +18,9 @@ from filterd.process.codec import FailureReply
 from filterd.process.instance import only_instance
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, ConfigDigest
-from parental.errors import DatabaseFull
-from parental.schema.ledger import events
 from parental.store.database import reading
+from parental.store.errors import DatabaseFull
+from parental.store.schema.ledger import events
 
 pytestmark = pytest.mark.services  # control starts jobs
 
@@ -75,7 +75,7 @@ def test_a_reload_that_the_ledger_cannot_take_is_done_and_is_a_fault(
 
     async def work(control: Control) -> None:
         changed(place, "help_corridor: {names: [help.test]}\n")
-        monkeypatch.setattr("filterd.control.context.append", refuse)
+        monkeypatch.setattr("filterd.control.base.context.append", refuse)
         assert done(await control.reload()).live == ["/help_corridor/names"]
         assert "configuration accepted: done, and not in the ledger" in control.faults["ledger events"]
 

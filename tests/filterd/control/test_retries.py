@@ -9,26 +9,26 @@ from support.images.order_rails import ORDER_RAILS
 
 from fastpath.wire.name import to_wire
 from filterd.config import read_config
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher, Writer
 from filterd.control.retries import MOST_TURNS, Disagreement, OtherGateways, settle
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.sources import ORDERS_LIST
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.sources import ORDERS_LIST
 from filterd.process.control_messages import OrdersUpdate, PolicyUpdate
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Generations, Status, Use, WorkerStatus
 from mgmt.contract.control import Ack, Receipt, receipt_json
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.live import orders_revision
+from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.decisions import confirm, taken
-from mgmt.orders.live import orders_revision
-from mgmt.orders.model import Entry, Order
+from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.store import counts_of, get_order, number_letter, put_order, withdraw_order
 from parental.store.database import reading, writing
 from parental.store.revision import REVISION, raise_revision
+from rules.base.protected import ProtectedNames
 from rules.lists.source import describe_source
-from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(minutes=1)

@@ -11,24 +11,24 @@ from support.control.box import database_key
 from support.present import present
 from support.system.ports import free_port
 
+from dns.base.endpoints import Endpoint
 from dns.base.errors import TransferFailure
 from dns.base.message import Record
-from dns.upstreams.endpoints import Endpoint
 from dns.zones.ixfr import Kind
 from dns.zones.tsig import read_key
 from dns.zones.xfr_in import Limits, Primary, ZoneTransfer, transfer
 from fastpath.wire.name import to_text, to_wire
 from filterd.config import load
 from filterd.config.schema import OWN_LISTS
-from filterd.control.clock import Clock
-from filterd.control.context import guarded
+from filterd.control.base.clock import Clock
+from filterd.control.base.context import guarded
 from filterd.control.rpz_server import zone_server
 from filterd.control.service import Control
-from filterd.database.access import database_of
+from filterd.images.lists.sources import HELP_LIST, ORDERS_LIST
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.sources import HELP_LIST, ORDERS_LIST
+from filterd.process.database.access import database_of
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import Entry, Order
+from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.store.database import open_database, writing
 from parental.store.engines import Where

@@ -11,10 +11,10 @@ from support.control.box import make, reason
 from support.lists.sealed import Seal, new_seal
 
 from filterd.control.service import Control
-from filterd.lists.list_reader import NO_MEMORY, Answer
-from filterd.lists.reader_client import examined_in
-from filterd.lists.sealed_client import SealedReader
-from filterd.lists.sealed_orders import bundle_of
+from filterd.images.lists.list_reader import NO_MEMORY, Answer
+from filterd.images.lists.reader_client import examined_in
+from filterd.images.lists.sealed_client import SealedReader
+from filterd.images.lists.sealed_orders import bundle_of
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.ledger.event import CONTROL
@@ -22,9 +22,9 @@ from mgmt.orders.approvals import Proposal, approve, propose
 from mgmt.orders.sealed_messages import Message, Reading, put_message, reading_of, sealed_order
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
-from parental.schema.orders import approvals, orders
-from parental.schema.sealed_orders import sealed_messages
 from parental.store.database import reading, writing
+from parental.store.schema.orders import approvals, orders
+from parental.store.schema.sealed_orders import sealed_messages
 from rules.lists.acceptance import VersionFigures
 from rules.lists.source import Source
 

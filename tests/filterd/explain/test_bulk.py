@@ -8,7 +8,7 @@ from fastpath.images.verdict import Mode
 from fastpath.people.policy_writer import ProfileSpec
 from filterd.explain.bulk import BulkQuery
 from filterd.explain.explain import explain_text
-from rules.errors import BadName
+from rules.base.errors import BadName
 
 LINES = [
     b"good.test",

@@ -11,7 +11,7 @@ from fastpath.images.urls import UrlsBuilder
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 from filterd.explain.explain import explain, explain_text
-from rules.errors import BadName
+from rules.base.errors import BadName
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fastpath.wire.name import to_wire
+from filterd.box.errors import MissingPart, WrongUse
 from filterd.cli import main
-from filterd.errors import MissingPart, WrongUse
 from filterd.explain.open_tables import open_attributed, open_tables
 
 BAD = to_wire(b"bad.test")

@@ -8,8 +8,8 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.images.attribution import Attribution
-from rules.compiler.compile import compile_sources
-from rules.compiler.report import CompileReport, report_as_json
+from rules.lists.compiler.compile import compile_sources
+from rules.lists.compiler.report import CompileReport, report_as_json
 from rules.lists.source import describe_source
 
 LINES = "bad.test\nx.bad.test\nother.test\nx.bad.test\n"

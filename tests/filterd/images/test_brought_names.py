@@ -12,8 +12,8 @@ from filterd.config import load
 from filterd.images import brought_names
 from filterd.images.brought_names import FILE, BroughtNames, take_brought
 from filterd.images.compile import compile_config
-from filterd.lists.jobs import take
-from filterd.lists.sources import shelf_of
+from filterd.images.lists.jobs import take
+from filterd.images.lists.sources import shelf_of
 from parental.store.engines import Where
 from rules.lists.versions import rolled_back
 

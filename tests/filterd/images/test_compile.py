@@ -13,11 +13,11 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from filterd.config import load
-from filterd.database.access import database_of
 from filterd.images.compile import READING, CompileFailure, compile_base, compile_config, inputs_of, remembered
-from filterd.lists.jobs import take
-from filterd.lists.sources import HELP_LIST, ORDERS_LIST
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from filterd.images.lists.jobs import take
+from filterd.images.lists.sources import HELP_LIST, ORDERS_LIST
+from filterd.process.database.access import database_of
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import find_order
 from parental.store.database import open_database, reading
 from parental.store.engines import Where

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from support.lists.one_list import config_of
 
+from filterd.box.errors import ApiRefusal
 from filterd.box.places import IMAGES
 from filterd.config import Config, read_config
-from filterd.errors import ApiRefusal
 from filterd.images import list_entries as entries
 from filterd.images.compile import NamesBase, remember
 from filterd.images.list_entries import tell_entries, tell_orders

@@ -17,22 +17,22 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 from filterd.images.compile import NamesBase, OrdersInForce, ShadowOrders
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.sources import ORDERS_LIST
 from filterd.images.live_delta import LiveDelta
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.live import Live, live_entries_of, names_changed_since, orders_revision
+from mgmt.orders.base.model import SCOPES, URL, URL_PREFIX, Entry, Order
 from mgmt.orders.decisions import mark_enforced
-from mgmt.orders.live import Live, live_entries_of, names_changed_since, orders_revision
-from mgmt.orders.model import SCOPES, URL, URL_PREFIX, Entry, Order
-from mgmt.orders.shadow.places import SHADOW_LISTS
+from mgmt.orders.phases.canary_rules import Policy
+from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import counts_of, get_order, put_order, withdraw_entries, withdraw_order
 from mgmt.staff.approvals.rules import Signatory
 from parental.store.database import opened, reading, writing
-from rules.compiler.compile import compile_sources, list_specs
+from rules.base.protected import ProtectedNames
+from rules.lists.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
-from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())

@@ -15,10 +15,10 @@ from filterd.images.store import ImageStore
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
-from parental.schema.lines import profiles, revisions
 from parental.store.database import reading, writing
 from parental.store.revision import REVISION, current_revision
-from rules.compiler.manifest import Levels, read_manifest
+from parental.store.schema.lines import profiles, revisions
+from rules.lists.compiler.manifest import Levels, read_manifest
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())

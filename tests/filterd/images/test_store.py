@@ -13,15 +13,15 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Tier
 from fastpath.wire.name import to_wire
 from filterd.images.compile import NamesBase, remember
+from filterd.images.lists.sources import ORDERS_LIST
 from filterd.images.live_delta import LiveDelta
 from filterd.images.store import ImageStore
-from filterd.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import URL, Entry, Order
+from mgmt.orders.base.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.store.database import reading, writing
-from rules.compiler.compile import compile_sources, list_specs
-from rules.compiler.manifest import Levels, read_manifest
+from rules.lists.compiler.compile import compile_sources, list_specs
+from rules.lists.compiler.manifest import Levels, read_manifest
 from rules.lists.source import describe_source
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

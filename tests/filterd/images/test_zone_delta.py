@@ -16,15 +16,15 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from fastpath.wire.name import to_wire
 from filterd.images.compile import NamesBase
+from filterd.images.lists.sources import ORDERS_LIST
 from filterd.images.live_delta import LiveDelta
 from filterd.images.zone_delta import is_by_itself, take_differences
-from filterd.lists.sources import ORDERS_LIST
 from parental.store.database import opened, reading
-from rules.compiler.compile import compile_sources, list_specs
+from rules.base.prefixes import wire_of_text
+from rules.base.protected import ProtectedNames
+from rules.lists.compiler.compile import compile_sources, list_specs
 from rules.lists.source import describe_source
 from rules.lists.zone_copy import SILENT, Difference, apply, head, record_line
-from rules.names.prefixes import wire_of_text
-from rules.names.protected import ProtectedNames
 
 KEY = bytes(16)
 OWNERS = [

@@ -23,16 +23,16 @@ from fastpath.images.verdict import Action
 from fastpath.wire.name import to_wire
 from filterd.box.places import database_file
 from filterd.config import load
-from filterd.control.clock import Clock
+from filterd.control.base.clock import Clock
 from filterd.control.service import Control
+from filterd.images.lists.jobs import take
+from filterd.images.lists.sources import shelf_of
+from filterd.images.lists.zone_copies import newest_of
+from filterd.images.lists.zone_journal import Journal
 from filterd.images.zone_updates import watched_zones
 from filterd.kernel.lock_enforcer import LockKeeper
-from filterd.lists.jobs import take
-from filterd.lists.sources import shelf_of
-from filterd.lists.zone_copies import newest_of
-from filterd.lists.zone_journal import Journal
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import Entry, Order
+from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.store import put_order
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
@@ -154,7 +154,7 @@ def test_a_new_base_takes_the_journals_changes_and_forgets_them(
 ) -> None:
     async def work(control: Control, played: Any) -> None:
         base = generation(control)[0]
-        monkeypatch.setattr("filterd.lists.zone_copies.LONG_RECORDS", 2)
+        monkeypatch.setattr("filterd.images.lists.zone_copies.LONG_RECORDS", 2)
         played.change([1], [500])
         await control.lists.pull(["z"])
         assert journal(control).octets() > 0

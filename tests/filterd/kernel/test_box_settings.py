@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.kernel.box_settings import (
     CHECKING,
     LOOKS,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.gate.full_rules import CHILD4, CHILD6, FULL
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.kernel import firewall
 from filterd.kernel.firewall import CompletedProgram, Kernel
 from filterd.kernel.intervals import Network

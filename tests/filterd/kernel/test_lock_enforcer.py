@@ -22,8 +22,8 @@ from parental.policy.profile import Profile
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import delete_subscriber, pause, put_subscriber, resume
-from parental.schema.lines import lines, revisions
 from parental.store.database import writing
+from parental.store.schema.lines import lines, revisions
 
 V4, V6 = IPv4Network("192.0.2.7/32"), IPv6Network("2001:db8:7::/56")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.kernel import mark_clashes
 from filterd.kernel.firewall import CompletedProgram
 from filterd.kernel.mark_clashes import MarkUse, mark_uses, refuse_clash

@@ -10,7 +10,7 @@ from support.images.prefixes import entries
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
 from filterd.kernel.suspect_addresses import Suspects
-from rules.names.prefixes import read_prefixes
+from rules.base.prefixes import read_prefixes
 
 
 def nets(*texts: str) -> set[object]:

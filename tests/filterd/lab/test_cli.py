@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import WrongUse
+from filterd.box.errors import WrongUse
 from filterd.lab import cli
 from filterd.lab.seed.life import SEED
 

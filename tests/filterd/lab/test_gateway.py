@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from support.system.stage import ScriptedPlace
 
+from filterd.box.errors import MissingPart
 from filterd.config import load
-from filterd.errors import MissingPart
 from filterd.lab import gateway as module
 from filterd.lab.addresses import LAB, LOOPBACK, Addresses
 from filterd.lab.gateway import Folder, Gateway, corpus_names, filterd_command, write_configuration, write_orders

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.lab.processes import Programs, is_alive, run, tail, wait_until
 
 pytestmark = pytest.mark.services

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.lab import topology
 from filterd.lab.topology import NODES, Lab, build_lab, remove_orphans, why_not
 

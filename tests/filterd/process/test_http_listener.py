@@ -10,7 +10,7 @@ from aiohttp import web
 from support.system.certificates import make_certificate
 from support.system.ports import free_port
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.process.http_listener import HttpLimits, HttpListener
 
 WIDE = HttpLimits(n_connections=100, n_of_client=100, header_s=120.0, longest_s=None, n_headers=10)

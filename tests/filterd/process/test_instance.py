@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.process.instance import InstanceReport, instances, only_instance
 
 HOLDING = """

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.present import present
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.process.instance import instances, only_instance
 from filterd.process.lifecycle import end_with_fault, pause_s, stop_requested, tell_we_live
 

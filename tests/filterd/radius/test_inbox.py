@@ -6,7 +6,7 @@ import pytest
 from support.sessions.requests import START, told
 from support.system.ports import free_port
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.radius import inbox as module
 from filterd.radius.inbox import Inbox, listen
 

@@ -3,7 +3,7 @@
 import pytest
 from support.system.ports import free_port
 
-from filterd.errors import MissingPart
+from filterd.box.errors import MissingPart
 from filterd.verifier.processes import ask, standing_sink
 from filterd.verifier.seen import ProbePlan
 from filterd.verifier.sink import SinkPlan

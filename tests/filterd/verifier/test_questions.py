@@ -1,9 +1,9 @@
 """What is asked of the traffic for an order."""
 
 from filterd.verifier.questions import DNS_UDP, HTTP, QUIC, TLS, EntryInForce, Question, Way, neighbours, questions
-from mgmt.orders.coverage.cover import Cover
-from mgmt.orders.judge import judge_entry
-from rules.names.protected import ProtectedNames
+from mgmt.orders.base.cover import Cover
+from mgmt.orders.base.judge import judge_entry
+from rules.base.protected import ProtectedNames
 
 WAYS = [Way(DNS_UDP, 4), Way(TLS, 4), Way(QUIC, 6), Way(HTTP, 4)]
 

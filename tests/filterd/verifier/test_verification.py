@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.orders import NOW, publish, push, statuses
 
+from filterd.box.errors import ApiRefusal
 from filterd.config.load import read_config
-from filterd.errors import ApiRefusal
 from filterd.verifier import processes
 from filterd.verifier.questions import ENTRY, NEIGHBOUR, Question, Way, questions
 from filterd.verifier.seen import ANSWER, Observation
@@ -26,9 +26,9 @@ from filterd.verifier.verification import (
     verify,
 )
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.cover import Cover
 from mgmt.orders.confirmation.verifications import in_force
-from mgmt.orders.coverage.cover import Cover
+from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.store import get_order
 from mgmt.staff.approvals.rules import Signatory
 from parental.store.database import writing

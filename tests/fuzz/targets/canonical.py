@@ -1,9 +1,9 @@
 """Any text has one canonical name or is refused for one of the known reasons; other spellings of it have the same."""
 
 from fastpath.wire.name import to_text, to_wire
-from rules.errors import BadName
-from rules.names import canonical
-from rules.names.canonical import canonical_name, canonical_octets, canonical_wire
+from rules.base import canonical
+from rules.base.canonical import canonical_name, canonical_octets, canonical_wire
+from rules.base.errors import BadName
 
 REASONS = {text for text in vars(canonical).values() if isinstance(text, str)}
 

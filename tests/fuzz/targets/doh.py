@@ -3,7 +3,7 @@
 Input: method and whether the body has our type, one octet; the target up to a NUL; the body.
 """
 
-from dns.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, DohQuery, DohRefusal, Request, read_request, refusal
+from dns.front.streams.doh import MAX_QUERY_OCTETS, MEDIA_TYPE, DohQuery, DohRefusal, Request, read_request, refusal
 
 
 def check(data: bytes) -> None:

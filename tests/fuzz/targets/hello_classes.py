@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from fastpath.report.hello_classes import MAX_CLASSES, OTHER, Ja4Classes
-from filterd.gate.ja4_file import MOST_REPORTED, read_ja4_classes
-from rules.errors import BadList
+from filterd.commands.roles.packet_gate.ja4_file import MOST_REPORTED, read_ja4_classes
+from rules.base.errors import BadList
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))  # of this process, gone with it
 atexit.register(shutil.rmtree, FOLDER)

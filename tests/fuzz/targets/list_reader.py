@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fuzz.listed import check_item
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats import FORMATS
 from rules.lists.reader import read_source
 from rules.lists.source import describe_source

@@ -1,10 +1,10 @@
 """Any body is an order whose every entry is judged, or a problem that can be sent and says where."""
 
 from mgmt.contract.errors import BadRequest
-from mgmt.orders.judge import judge_entries, parse_order
-from mgmt.orders.model import ENFORCED, STATUSES, WITHDRAWN, is_url, name_text
+from mgmt.orders.base.judge import judge_entries, parse_order
+from mgmt.orders.base.model import ENFORCED, STATUSES, WITHDRAWN, is_url, name_text
 from mgmt.web.kit.problems import problem_of
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 NOTHING = ProtectedNames()
 

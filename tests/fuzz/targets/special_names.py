@@ -4,7 +4,7 @@ from dnslib import DNSRecord
 from fuzz import served
 from support.images.opened import Images
 
-from dns.special_names import EncryptedResolver, special_names
+from dns.front.special_names import EncryptedResolver, special_names
 from fastpath.dns.query import query as read_query
 from fastpath.images.tables import TableSet
 from fastpath.people.policy_writer import ProfileSpec

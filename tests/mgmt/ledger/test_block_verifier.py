@@ -14,9 +14,9 @@ from oracle.ledger import Wrong
 from support.block_proof import Store, fault, verified
 from support.mgmt.ledgers import split
 
-from filterd.audit.proof.batch_tree import COMPILED, leaves_of, root_of
-from filterd.audit.proof.block_tree import SignedCheckpoint
-from filterd.audit.proof.record_proof import proof_of
+from filterd.audit.archive.batch_tree import COMPILED, leaves_of, root_of
+from filterd.audit.archive.block_tree import SignedCheckpoint
+from filterd.audit.archive.record_proof import proof_of
 from mgmt.ledger import block_verifier, verifier
 from mgmt.ledger.block_verifier import sentence
 from mgmt.ledger.checkpoint import Cosigner, Signer

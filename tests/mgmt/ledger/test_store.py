@@ -10,8 +10,8 @@ from support.mgmt.ledgers import NOON, line_put
 
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL, Event
-from parental.schema.ledger import events, salts
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events, salts
 
 
 def texts(engine: Engine) -> list[Any]:

@@ -19,9 +19,9 @@ from mgmt.ledger.trusted_clock import (
     look,
     read_clocks,
 )
-from parental.schema.ledger import events
-from parental.schema.records import blocks
 from parental.store.database import writing
+from parental.store.schema.ledger import events
+from parental.store.schema.records import blocks
 
 START_S = NOON.timestamp()
 HOUR_S, YEAR_S = 3600.0, 365 * 86_400.0

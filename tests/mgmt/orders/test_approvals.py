@@ -10,11 +10,11 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import ORDERS, Proposal, approve, propose
-from mgmt.orders.live import live_entries
+from mgmt.orders.base.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
-from parental.schema.orders import approvals, entries, orders
 from parental.store.database import writing
+from parental.store.schema.orders import approvals, entries, orders
 
 URL = "https://shared.test/a/b"
 HOST = b"\6shared\4test\0"

@@ -16,14 +16,14 @@ from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event
 from mgmt.ledger.store import append
 from mgmt.ledger.trusted_clock import UNKNOWN
 from mgmt.orders.approvals import Proposal, approve, propose
+from mgmt.orders.base.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
-from mgmt.orders.live import Live, live_entries, names_changed_since, orders_revision
 from mgmt.orders.store import get_order, order_json, withdraw_entries, withdraw_order
 from mgmt.staff.approvals.rules import Signatory
-from parental.schema.orders import entries, entry_parts
 from parental.store.database import writing
-from rules.names.prefixes import NOT_PUBLIC
-from rules.names.protected import PROTECTED
+from parental.store.schema.orders import entries, entry_parts
+from rules.base.prefixes import NOT_PUBLIC
+from rules.base.protected import PROTECTED
 
 NOW_S = int(NOW.timestamp())
 

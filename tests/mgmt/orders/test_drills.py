@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 from support.mgmt.orders import NOW, publish, push, statuses
 
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.live import live_entries
+from mgmt.orders.base.live import live_entries
 from mgmt.orders.store import get_order
 from mgmt.staff.approvals.rules import Signatory
-from rules.names.protected import ProtectedNames
-from rules.names.watched import WatchedNames
-from rules.watch.critical import critical
+from rules.base.critical import critical
+from rules.base.protected import ProtectedNames
+from rules.base.watched import WatchedNames
 
 KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=9)

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, update
 from support.mgmt.orders import NOW, said
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.sealed import is_sealed
+from mgmt.orders.base.sealed import is_sealed
+from mgmt.orders.phases.states import steps_of
 from mgmt.orders.sealed_messages import (
     Message,
     Reading,
@@ -19,10 +20,9 @@ from mgmt.orders.sealed_messages import (
     readings,
     sealed_order,
 )
-from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, is_of_lists, put_order, withdraw_order
-from parental.schema.orders import orders
-from parental.schema.sealed_orders import sealed_messages
+from parental.store.schema.orders import orders
+from parental.store.schema.sealed_orders import sealed_messages
 
 MESSAGE = Message(b"\x01what is encrypted", "plain")
 

@@ -11,17 +11,17 @@ from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, row_of_approval,
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.dates import for_review
+from mgmt.orders.base.dates import for_review
+from mgmt.orders.base.letters import keep_letters
 from mgmt.orders.decisions import settle
-from mgmt.orders.letters import keep_letters
+from mgmt.orders.phases.states import steps_of
 from mgmt.orders.sealed_messages import Message, Reading, keep_reading, messages, put_message, sealed_order
 from mgmt.orders.sealed_orders import approve_steps, in_force, served
-from mgmt.orders.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_order
 from mgmt.orders.versions import VersionConflict, correctable
 from mgmt.staff.approvals.proof import BY_NAMES
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
-from parental.schema.orders import approvals, orders
+from parental.store.schema.orders import approvals, orders
 
 KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 AGREED = Proposal(kind="sealed", number=None, reason="by law", reference="WA/9", collateral="none known")

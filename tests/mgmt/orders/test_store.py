@@ -8,14 +8,14 @@ from sqlalchemy.exc import IntegrityError
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.live import Live, live_entries, orders_revision
+from mgmt.orders.base.model import Order
 from mgmt.orders.decisions import mark_enforced, settle
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.live import Live, live_entries, orders_revision
-from mgmt.orders.model import Order
+from mgmt.orders.phases.canary_rules import Policy
 from mgmt.staff.approvals.proof import BY_NAMES
 from parental.store.database import writing
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))

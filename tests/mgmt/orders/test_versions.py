@@ -11,19 +11,19 @@ from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, status
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import ORDERS, Proposal, approve, propose
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.dates import lapse_due
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.live import live_entries
+from mgmt.orders.base.model import Order
 from mgmt.orders.confirmation.verifications import Verification, put_verification, revision_of
-from mgmt.orders.dates import lapse_due
 from mgmt.orders.decisions import confirm, settle, taken
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.live import live_entries
-from mgmt.orders.model import Order
-from mgmt.orders.states import State, steps_of
+from mgmt.orders.phases.canary_rules import Policy
+from mgmt.orders.phases.states import State, steps_of
 from mgmt.orders.store import find_order, get_order, order_json, put_order, withdraw_entries, withdraw_order
 from mgmt.orders.versions import VersionConflict, changes_between, changes_of, correctable, refuse_replaced, versions_of
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory, digest_of
-from parental.schema.orders import orders
-from rules.names.protected import ProtectedNames
+from parental.store.schema.orders import orders
+from rules.base.protected import ProtectedNames
 
 DAY = timedelta(days=1)
 

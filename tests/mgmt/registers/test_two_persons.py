@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import CheckConstraint
 
 from mgmt.registers.two_persons import SUBJECTS
-from parental.schema.orders import approvals
+from parental.store.schema.orders import approvals
 
 
 def check_of(name: str) -> str:

@@ -13,9 +13,9 @@ from mgmt.ledger.event import CONTROL
 from mgmt.staff.assertion import approver_of, assertion_in, challenge_of, is_signed
 from mgmt.staff.passkeys import Party, put_passkey, row_of
 from mgmt.staff.people import DISABLED, Person, set_end, set_state
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 PARTY = Party(ORIGIN, "Example ISP")
 DOCUMENT = b'{"order": 7, "entries": 2}'

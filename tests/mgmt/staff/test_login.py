@@ -11,8 +11,8 @@ from mgmt.staff.attempts import CODES_WINDOW_S, FREE, SLOW_AFTER, WRONG_CODES
 from mgmt.staff.login import MAX_WAITING, Login, LoginAttempt, Wait, enrol, owner_of_code
 from mgmt.staff.passwords import totp_text
 from mgmt.staff.secret_box import SecretBox
-from parental.schema.staff import staff_passwords
 from parental.store.database import reading, writing
+from parental.store.schema.staff import staff_passwords
 
 MAIL = "amna@isp.example"
 LATER = NOW.replace(minute=NOW.minute + 1)  # the code of the enrolment is used

@@ -25,8 +25,8 @@ from mgmt.staff.people import (
     set_state,
 )
 from mgmt.staff.permissions import DESK_ROLES
-from parental.schema.staff import enrolment_codes
 from parental.store.database import reading, writing
+from parental.store.schema.staff import enrolment_codes
 
 BY = Actor("account", "root")
 ENDS = NOW.replace(microsecond=0) + timedelta(days=1)

@@ -13,9 +13,9 @@ from mgmt.staff.issuers import Issuer, IssuerKey, put_issuer, put_key
 from mgmt.staff.people import DISABLED, set_state
 from mgmt.staff.review import UNUSED, note_review, review_of
 from mgmt.staff.tokens import TokenRequest, create_token, make_token
-from parental.schema.access import issuers, tokens
-from parental.schema.orders import orders
 from parental.store.database import reading, writing
+from parental.store.schema.access import issuers, tokens
+from parental.store.schema.orders import orders
 
 
 async def test_everybody_stands_in_it_with_what_they_sign_in_with(

@@ -8,8 +8,8 @@ from support.present import present
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.people import set_end
 from mgmt.staff.session import FRESH, IDLE, LIFE, SEEN, begin_session, end_session, find_session, note_use
-from parental.schema.staff import staff_sessions
 from parental.store.database import writing
+from parental.store.schema.staff import staff_sessions
 
 SECOND = timedelta(seconds=1)
 BEGAN = NOW.replace(microsecond=0)

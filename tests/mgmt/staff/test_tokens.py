@@ -20,8 +20,8 @@ from mgmt.staff.tokens import (
 )
 from mgmt.web.kit.auth import find_principal
 from parental.policy import subscribers as store
-from parental.schema.access import tokens
 from parental.store.database import reading, writing
+from parental.store.schema.access import tokens
 
 SOMEBODY = Actor("account", "amna")
 

@@ -11,10 +11,10 @@ from support.mgmt.signing import signer
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.passkeys import fingerprint_of
 from mgmt.staff.vouched_passkeys import passkeys_of, vouch
-from parental.schema.privileges import WEB
-from parental.schema.staff import passkeys
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
+from parental.store.schema.staff import passkeys
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from mgmt.text.accept import LANGUAGES
 from mgmt.text.catalogue import FOLDER, UNREAD, catalogue
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 PLACE = re.compile(r"\{[a-z]+\}")
 MGMT = Path(__file__).parents[3] / "mgmt"

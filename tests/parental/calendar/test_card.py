@@ -2,7 +2,7 @@ import pytest
 
 from parental.calendar.card import MAX_CARDS, Card, Kind, check_number
 from parental.calendar.day_sets import DaySet
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 
 @pytest.mark.parametrize(

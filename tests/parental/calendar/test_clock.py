@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parental.calendar.clock import minutes_between, parse_clock
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 
 @pytest.mark.parametrize(

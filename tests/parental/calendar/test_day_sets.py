@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import pytest
 
 from parental.calendar.day_sets import MAX_DAYS, MAX_RANGES, Calendar, DaySet, Range
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 MONDAY = date(2026, 8, 3)
 SATURDAY = date(2026, 8, 8)

@@ -23,7 +23,7 @@ from parental.policy.compile import profile_spec
 from parental.policy.locks import LockTable
 from parental.policy.profile import Profile
 from parental.policy.schedule import DAY_MINUTES, Schedule
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 pytestmark = pytest.mark.long
 

@@ -17,11 +17,11 @@ from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
 from parental.calendar.exceptions import MAX_EXCEPTIONS
 from parental.calendar.resolution import week_of
-from parental.errors import BadProfile, NoPerson, NotNow
 from parental.people.household import By
 from parental.policy import profiles
 from parental.policy.profile import OPENS, Profile, Span, is_open, lock_reason
 from parental.policy.schedule import Interval, Schedule
+from parental.store.errors import BadProfile, NoPerson, NotNow
 
 KARACHI = ZoneInfo("Asia/Karachi")
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)

@@ -11,7 +11,7 @@ from parental.calendar.conflicts import Sort, conflicts_of
 from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.resolution import closings_on, week_of
 from parental.calendar.sun import Turn, minute_of
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 FIRST = date(2026, 2, 19)
 LAST = FIRST + timedelta(days=29)

@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from parental.calendar.packs import find_school, hours_of, provinces
-from parental.errors import BadSchedule
 from parental.policy.schedule import DAYS, parse_interval
+from parental.store.errors import BadSchedule
 
 PACKS = [f"{name}/{school}" for name, each in provinces().items() for school in each.schools]
 

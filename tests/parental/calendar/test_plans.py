@@ -10,8 +10,8 @@ from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range
 from parental.calendar.sun import Turn
-from parental.errors import BadSchedule, NoPerson
-from parental.schema.lines import profiles
+from parental.store.errors import BadSchedule, NoPerson
+from parental.store.schema.lines import profiles
 
 MONDAY = date(2026, 8, 3)
 SLEEP = Card(Kind.SLEEP, 21 * 60 + 30, 9 * 60)

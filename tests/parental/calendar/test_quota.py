@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parental.calendar.quota import MAX_MINUTES, Quota
-from parental.errors import BadProfile, NotNow
+from parental.store.errors import BadProfile, NotNow
 
 DAY = date(2026, 8, 3)
 MIDNIGHT_S = 86_400

@@ -8,10 +8,10 @@ from sqlalchemy import Connection
 
 from fastpath.images.verdict import Reason
 from parental.calendar import screen_time
-from parental.errors import NoPerson, NotNow
 from parental.policy import profiles
 from parental.policy.profile import lock_reason
 from parental.policy.schedule import Schedule, parse_interval
+from parental.store.errors import NoPerson, NotNow
 
 KARACHI = ZoneInfo("Asia/Karachi")
 

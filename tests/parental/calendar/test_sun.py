@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from parental.calendar.sun import Turn, cities, find_city, minute_of
-from parental.errors import BadSchedule
+from parental.store.errors import BadSchedule
 
 HORIZON, DAWN = -0.833, -18.0  # degrees: refraction and half the sun's width; Karachi's method
 YEAR = [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]

@@ -12,14 +12,14 @@ from sqlalchemy.exc import IntegrityError
 
 from parental.calendar import tickets
 from parental.calendar.tickets import plain_code
-from parental.errors import BadProfile, NoPerson, NotNow
 from parental.policy import profiles
 from parental.policy import subscribers as store
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.calendar import ticket_uses
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
+from parental.store.errors import BadProfile, NoPerson, NotNow
+from parental.store.schema.calendar import ticket_uses
 
 NOW = datetime(2026, 8, 3, 22, tzinfo=ZoneInfo("Asia/Karachi"))
 ALWAYS = Schedule((Interval(0, 0, 10080),))

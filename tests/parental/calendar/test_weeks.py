@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from parental.calendar import plans, weeks
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet, Range
-from parental.errors import BadProfile
 from parental.policy import profiles
 from parental.policy.schedule import Interval, Schedule
+from parental.store.errors import BadProfile
 from parental.store.revision import current_revision
 
 MONDAY = date(2026, 8, 3)

@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadPerson, NoPerson, NoSubscriber
 from parental.people import accounts, caregivers, children
 from parental.people.accounts import Account
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.profiles import iter_holders
 from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.errors import BadPerson, NoPerson, NoSubscriber
 from parental.store.revision import current_revision
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

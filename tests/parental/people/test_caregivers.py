@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from parental.errors import BadPerson, NoPerson
 from parental.people import caregivers
 from parental.people.caregivers import ACTIVE, INVITATION, INVITED, MAX_CAREGIVERS
 from parental.people.phones import Phones
-from parental.schema.people import caregivers as rows
+from parental.store.errors import BadPerson, NoPerson
+from parental.store.schema.people import caregivers as rows
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 PHONES = Phones(bytes(32))

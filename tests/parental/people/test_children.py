@@ -10,7 +10,6 @@ from sqlalchemy import Connection
 from fastpath.images.image import open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental.errors import BadPerson, BadSubscriber, NoPerson
 from parental.people import accounts, children, devices
 from parental.people.children import Child
 from parental.policy import compile
@@ -21,6 +20,7 @@ from parental.policy.locks import LockTable
 from parental.policy.profile import Profile
 from parental.policy.profiles import iter_holders, iter_profiles, pause, prefixes_of
 from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.errors import BadPerson, BadSubscriber, NoPerson
 from parental.store.revision import current_revision
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

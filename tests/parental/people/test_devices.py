@@ -11,16 +11,16 @@ from sqlalchemy import Connection
 from fastpath.images.image import Image, open_image
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.people import devices
 from parental.policy import compile
 from parental.policy import subscribers as store
 from parental.policy.changed_profiles import ChangedProfiles
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.lines import devices as rows
 from parental.store import revision
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
+from parental.store.errors import BadSubscriber, NoSubscriber
+from parental.store.schema.lines import devices as rows
 
 SUBSCRIBERS = 4
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

@@ -1,8 +1,8 @@
 import pytest
 
-from parental.errors import BadProfile
 from parental.people.household_names import ALLOWED, DENIED, household_names
 from parental.policy.profile import Profile
+from parental.store.errors import BadProfile
 
 
 def test_names_are_kept_as_they_are_compared() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadPerson
 from parental.people import accounts, children, intake
 from parental.people.accounts import Account
 from parental.people.intake import LineSpec, Outcome
@@ -14,6 +13,7 @@ from parental.policy.profile import Profile
 from parental.policy.profiles import iter_holders, prefixes_of
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
+from parental.store.errors import BadPerson
 from parental.store.revision import current_revision
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)

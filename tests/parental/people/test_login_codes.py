@@ -17,7 +17,7 @@ from parental.people.login_codes import (
     tries_left,
 )
 from parental.people.phones import Phones
-from parental.schema.access import login_codes
+from parental.store.schema.access import login_codes
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 PHONES = Phones(bytes(32))

@@ -1,7 +1,7 @@
 import pytest
 
-from parental.errors import BadPerson
 from parental.people.phones import Phones, international, mobile_number, plain_number
+from parental.store.errors import BadPerson
 
 PHONES = Phones(bytes(32))
 

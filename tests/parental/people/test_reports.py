@@ -4,15 +4,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadPerson
 from parental.people import children
 from parental.people.reports import DAYS, Encounter, count, days_of, forget, keep_for, totals_of
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.privileges import LEDGER
 from parental.store.database import open_database, writing
 from parental.store.engines import Where, engine_of
+from parental.store.errors import BadPerson
+from parental.store.schema.privileges import LEDGER
 
 NOON = int(datetime(2026, 8, 3, 12, tzinfo=UTC).timestamp())
 TODAY = date(2026, 8, 3)

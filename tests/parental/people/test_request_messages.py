@@ -3,7 +3,6 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import NoPerson
 from parental.people import caregivers
 from parental.people.phones import Phones
 from parental.people.request_messages import (
@@ -17,7 +16,8 @@ from parental.people.request_messages import (
     spend,
 )
 from parental.people.requests import YES, ChildRequest, answer, ask
-from parental.schema.requests import request_messages
+from parental.store.errors import NoPerson
+from parental.store.schema.requests import request_messages
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 PHONES = Phones(bytes(32))

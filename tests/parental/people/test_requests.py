@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadProfile, NotNow
 from parental.people.requests import (
     DAY,
     LIFE,
@@ -23,6 +22,7 @@ from parental.people.requests import (
     reopen,
     waiting_request,
 )
+from parental.store.errors import BadProfile, NotNow
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)

@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadPerson, NoPerson
 from parental.people import caregivers
 from parental.people.school import Contact, contact_of, is_school, put_contact
+from parental.store.errors import BadPerson, NoPerson
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 

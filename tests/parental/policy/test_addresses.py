@@ -3,10 +3,10 @@ from ipaddress import ip_network
 import pytest
 from sqlalchemy import Connection, select, update
 
-from parental.errors import BadSubscriber
 from parental.policy import addresses
 from parental.policy.subscriber import parse_prefix
-from parental.schema.lines import addresses as rows
+from parental.store.errors import BadSubscriber
+from parental.store.schema.lines import addresses as rows
 
 MAC = parse_prefix("mac:02:00:00:00:00:07")
 HELD = (parse_prefix("192.0.2.7"), parse_prefix("2001:db8:7::/48"), MAC)

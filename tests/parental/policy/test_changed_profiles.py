@@ -14,7 +14,6 @@ from fastpath.images.image import Image, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.subscribers import device_address
 from fastpath.images.tables import TableSet
-from parental.errors import BadPerson, BadSubscriber, DatabaseFault, NoPerson, NoSubscriber
 from parental.people import children, devices
 from parental.policy import compile, profiles
 from parental.policy import subscribers as store
@@ -23,6 +22,7 @@ from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.store import revision
 from parental.store.database import open_database, writing
+from parental.store.errors import BadPerson, BadSubscriber, DatabaseFault, NoPerson, NoSubscriber
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 NOON_S = int(NOON.timestamp())

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from fastpath.images.verdict import Reason
-from parental.errors import BadProfile
 from parental.policy.profile import UNTIL_RESUMED, Profile, Span, lock_reason, next_lock_change
 from parental.policy.schedule import Interval, Schedule
+from parental.store.errors import BadProfile
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)  # a Monday
 EVENING = Schedule((Interval(0, 20 * 60, 60),), "UTC")

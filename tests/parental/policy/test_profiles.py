@@ -3,7 +3,6 @@ from ipaddress import ip_network
 import pytest
 from sqlalchemy import Connection, insert, update
 
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.policy import profiles
 from parental.policy import subscribers as store
 from parental.policy.addresses import is_of, released_since
@@ -12,9 +11,10 @@ from parental.policy.profile import MAX_SPANS, Profile
 from parental.policy.profiles import FIRST_GIVEN
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import MAX_ID, Subscriber, parse_prefix
-from parental.schema.calendar import time_spans
-from parental.schema.lines import addresses, revisions
+from parental.store.errors import BadSubscriber, NoSubscriber
 from parental.store.revision import current_revision, raise_revision
+from parental.store.schema.calendar import time_spans
+from parental.store.schema.lines import addresses, revisions
 
 MAC = parse_prefix("mac:02:00:00:00:00:07")
 HOURS = Interval(0, 60, 5), Interval(1, 60, 5, frozenset({"education", "zoom"})), Interval(2, 60, 5, frozenset())

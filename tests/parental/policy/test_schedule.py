@@ -7,7 +7,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle import schedule as oracle
 
-from parental.errors import BadSchedule
 from parental.policy.schedule import (
     Interval,
     Schedule,
@@ -19,6 +18,7 @@ from parental.policy.schedule import (
     sentence,
     soft_minutes,
 )
+from parental.store.errors import BadSchedule
 
 KARACHI = ZoneInfo("Asia/Karachi")
 BERLIN = "Europe/Berlin"

@@ -1,7 +1,7 @@
 import pytest
 
-from parental.errors import BadSubscriber
 from parental.policy.subscriber import MAX_ID, Subscriber, parse_prefix
+from parental.store.errors import BadSubscriber
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,16 @@ from ipaddress import ip_network
 import pytest
 from sqlalchemy import Connection, Engine, select
 
-from parental.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.policy import subscribers as store
 from parental.policy.addresses import released_since
 from parental.policy.profile import UNTIL_RESUMED, Profile
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, lines, profiles
-from parental.schema.people import accounts
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
+from parental.store.errors import BadProfile, BadSubscriber, NoSubscriber
+from parental.store.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, lines, profiles
+from parental.store.schema.people import accounts
 
 CHILD = Subscriber(
     7,

@@ -1,12 +1,12 @@
 import pytest
 from sqlalchemy import Connection
 
-from parental.errors import BadSubscriber, NoSubscriber
 from parental.people.children import add_child, assign_line
 from parental.policy.profile import Profile
 from parental.policy.profiles import touch
 from parental.policy.subscribers import delete_subscriber
 from parental.sessions.names import drop_name, find_profiles, names_of, put_name
+from parental.store.errors import BadSubscriber, NoSubscriber
 from parental.store.revision import current_revision
 
 FAR = 1000

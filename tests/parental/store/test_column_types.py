@@ -5,10 +5,10 @@ import pytest
 from sqlalchemy import Engine, insert, select, text
 
 from mgmt.orders.store import number_letter
-from parental.schema.orders import entries
 from parental.store.column_types import is_octets
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
+from parental.store.schema.orders import entries
 
 
 @pytest.fixture

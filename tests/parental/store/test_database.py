@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import Engine, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
-from parental.errors import WrongRevision
-from parental.schema.lines import blocked_categories, revisions
 from parental.store import revision
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
+from parental.store.errors import WrongRevision
+from parental.store.schema.lines import blocked_categories, revisions
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFull
-from parental.schema.lines import revisions
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where, engine_of
+from parental.store.errors import DatabaseAway, DatabaseDamage, DatabaseFull
 from parental.store.revision import raise_revision
+from parental.store.schema.lines import revisions
 
 
 @pytest.fixture

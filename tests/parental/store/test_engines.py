@@ -5,9 +5,9 @@ from sqlalchemy import Engine, text
 from support.database.postgresql import PostgresqlServer
 from support.database.relay import Relay
 
-from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFault, DatabaseTimeout
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where, engine_of, engine_of_copy, shown
+from parental.store.errors import DatabaseAway, DatabaseDamage, DatabaseFault, DatabaseTimeout
 
 
 def value(engine: Engine, statement: str) -> object:

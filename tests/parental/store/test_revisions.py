@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from parental.errors import DatabaseDamage, WrongRevision
-from parental.schema import metadata
 from parental.store import revisions
 from parental.store.database import open_database, opened, reading, writing
 from parental.store.engines import Where, engine_of
+from parental.store.errors import DatabaseDamage, WrongRevision
 from parental.store.revisions import FOLDER, DatabaseRevision, State, find_revision, known_revisions, upgrade
+from parental.store.schema import metadata
 
 HEAD = known_revisions()[-1]
 FIRST = 45  # the revision of release 0.1.0

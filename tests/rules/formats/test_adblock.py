@@ -8,7 +8,9 @@ from support.lists.outcomes import actions, complaints, items, rules
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, UrlRule
+from rules.base.urls import IS_FRAGMENT
 from rules.formats import adblock
 from rules.formats.adblock import (
     ASTERISK,
@@ -21,8 +23,6 @@ from rules.formats.adblock import (
     REGULAR_EXPRESSION,
     iter_rules,
 )
-from rules.names.urls import IS_FRAGMENT
-from rules.rule import Rule, UrlRule
 
 BLOCKED, OPEN = Action.NO_ACTION, Action.PASSTHRU
 

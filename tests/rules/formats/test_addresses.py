@@ -9,8 +9,9 @@ from support.lists.workbooks import workbook
 
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_text
-from rules.compiler.enforceability import Enforceability, enforceability_of
-from rules.errors import BadName
+from rules.base.errors import BadName
+from rules.base.rule import Rule, UrlRule
+from rules.base.urls import HAS_BLANK
 from rules.formats import table, xlsx
 from rules.formats.addresses import (
     OTHER_HOST,
@@ -25,8 +26,7 @@ from rules.formats.addresses import (
     rule_of_cell,
     rule_of_value,
 )
-from rules.names.urls import HAS_BLANK
-from rules.rule import Rule, UrlRule
+from rules.lists.compiler.enforceability import Enforceability, enforceability_of
 
 PIECES = st.sampled_from(
     [

@@ -7,11 +7,11 @@ from support.lists.outcomes import complaints, items, rules
 
 from fastpath.images.verdict import Mode
 from fastpath.wire.address import rule_text
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.prefixes import HOST_BITS, NO_PREFIX, TOO_SHORT
+from rules.base.rule import Rule
 from rules.formats.addresslist import iter_rules
 from rules.formats.lines import HAS_NUL
-from rules.names.prefixes import HOST_BITS, NO_PREFIX, TOO_SHORT
-from rules.rule import Rule
 
 
 def shown(text: str) -> list[tuple[str, Mode, int]]:

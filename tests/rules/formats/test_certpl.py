@@ -4,7 +4,7 @@ import pytest
 from support.lists.outcomes import complaints, items, rules
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.certpl import IS_DELETED, NO_DOMAIN, iter_rules
 
 LIST = """[

@@ -2,9 +2,9 @@ import pytest
 from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadList
 from rules.formats.cncpo import NOTHING, OTHER_DOMAIN, TOO_MANY, iter_rules
-from rules.names.canonical import IS_ADDRESS
 
 LIST = """00123;20260804
 http://bad.example/;bad.example;;

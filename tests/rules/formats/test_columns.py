@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadSource
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadSource
+from rules.base.rule import Rule, UrlRule
 from rules.formats.columns import Columns, Fault, parse_columns, read_headings, read_row
-from rules.names.canonical import IS_ADDRESS
-from rules.rule import Rule, UrlRule
 
 
 @pytest.mark.parametrize("told", ["url:1;type:2", " url : 1 ;type:2;", {"url": 1, "type": "2"}, "domain:1;kind:2"])

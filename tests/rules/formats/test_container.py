@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.lists.workbooks import archive
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.container import MAX_MEMBERS, Container
 
 

@@ -3,6 +3,7 @@ from support.dns.local_data import local_data
 from support.lists.outcomes import actions, complaints, items, rules
 
 from fastpath.images.verdict import Action, Mode
+from rules.base.local_data import APART
 from rules.formats.dnsmasq import (
     BAD_ADDRESS,
     EVERY_NAME,
@@ -13,7 +14,6 @@ from rules.formats.dnsmasq import (
     UNQUALIFIED,
     iter_rules,
 )
-from rules.names.local_data import APART
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats import elements
 from rules.formats.elements import MAX_DEPTH, Elements, Place, parse_time, skipped_at
 

@@ -2,7 +2,7 @@ import pytest
 from support.lists.outcomes import complaints, items, rules
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.hosts import ELSEWHERE, NO_ADDRESS, NO_NAMES, iter_rules
 
 

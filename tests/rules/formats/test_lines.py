@@ -1,6 +1,6 @@
 import pytest
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.lines import fault_of, join_lines, open_list
 
 

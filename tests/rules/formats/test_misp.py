@@ -5,7 +5,7 @@ import pytest
 from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.misp import IS_DELETED, NO_VALUE, NOT_FOR_DETECTION, OTHER_TYPE, iter_rules, read_manifest
 
 UUID = "5c5be78a-3908-47ec-b3a2-4cb5c0a8ab16"

@@ -6,7 +6,10 @@ from support.lists.outcomes import Item, actions, complaints, rules, urls
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import rule_text
-from rules.errors import BadList
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadList
+from rules.base.prefixes import HOST_BITS, NO_PREFIX
+from rules.base.rule import Rule, SkippedLine
 from rules.formats.native import (
     BAD_ACTION,
     BAD_DATA,
@@ -21,9 +24,6 @@ from rules.formats.native import (
     SCOPE_OF_NOTHING,
     iter_rules,
 )
-from rules.names.canonical import IS_ADDRESS
-from rules.names.prefixes import HOST_BITS, NO_PREFIX
-from rules.rule import Rule, SkippedLine
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z
 

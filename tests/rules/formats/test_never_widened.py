@@ -18,16 +18,16 @@ from support.lists.workbooks import workbook
 
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_text
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.model import PENDING, URL_PREFIX, Order, is_url, name_text
-from rules.compiler.enforceability import Enforceability, enforceability_of
-from rules.errors import BadName
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.model import PENDING, URL_PREFIX, Order, is_url, name_text
+from rules.base.errors import BadName
+from rules.base.protected import ProtectedNames
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats import FORMATS
 from rules.formats.addresses import rule_of_cell
 from rules.formats.columns import Columns, read_row
+from rules.lists.compiler.enforceability import Enforceability, enforceability_of
 from rules.lists.letter import Row, read_letter
-from rules.names.protected import ProtectedNames
-from rules.rule import Rule, SkippedLine, UrlRule
 
 HOSTS = ("mega.example", "www.t.example", "a-b.example", "x.example.org")
 Blocked = list[tuple[str, bool]]  # a name or a URL; with all that lies below it

@@ -16,8 +16,8 @@ from support.system.ports import free_port
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
+from rules.base.rule import Rule
 from rules.formats import dnsmasq, unbound
-from rules.rule import Rule
 
 pytestmark = pytest.mark.services
 

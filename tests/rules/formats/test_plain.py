@@ -2,11 +2,11 @@ import pytest
 from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, UrlRule
+from rules.base.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
 from rules.formats.addresses import BELOW_A_WILDCARD
 from rules.formats.plain import iter_rules
-from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
-from rules.rule import Rule, UrlRule
 
 
 def test_a_name_a_line_is_a_rule_with_its_line() -> None:

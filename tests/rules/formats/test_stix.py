@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from support.lists.outcomes import Item, complaints, rules, urls
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadList
 from rules.formats.stix import (
     BAD_TIME,
     IS_EXPIRED,
@@ -20,7 +21,6 @@ from rules.formats.stix import (
     iter_rules,
     parse_pattern,
 )
-from rules.names.canonical import IS_ADDRESS
 
 NOW = 1_785_844_800.0  # 2026-08-04T12:00:00Z
 

@@ -4,7 +4,10 @@ from hypothesis import strategies as st
 from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.canonical import IS_ADDRESS
+from rules.base.errors import BadList
+from rules.base.rule import Rule, SkippedLine, UrlRule
+from rules.base.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
 from rules.formats import table
 from rules.formats.addresses import BELOW_A_WILDCARD, FORMULA
 from rules.formats.columns import (
@@ -18,9 +21,6 @@ from rules.formats.columns import (
     parse_columns,
 )
 from rules.formats.table import COMMENTED, UNCLOSED, iter_rules
-from rules.names.canonical import IS_ADDRESS
-from rules.names.urls import HAS_BLANK, IS_FRAGMENT, IS_SCHEME, IS_TWO_URLS
-from rules.rule import Rule, SkippedLine, UrlRule
 
 SHEET = """S.No,URL,Category,Letter No,Date,Action
 1,http://bad.example/,Decency/Immorality,PTA/WA/123/2026,04-08-2026,Block

@@ -3,10 +3,10 @@ from support.dns.local_data import local_data
 from support.lists.outcomes import actions, complaints, items, rules
 
 from fastpath.images.verdict import Action, Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.local_data import APART, CNAME_WITH_OTHERS
 from rules.formats import unbound
 from rules.formats.unbound import EVERY_NAME, NO_RECORD, OTHER_OPTION, OTHER_TYPE, iter_rules
-from rules.names.local_data import APART, CNAME_WITH_OTHERS
 
 
 @pytest.mark.parametrize(

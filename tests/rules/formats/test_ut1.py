@@ -1,8 +1,8 @@
 from support.lists.outcomes import complaints, items, rules, urls
 
 from fastpath.images.verdict import Action, Mode
+from rules.base.rule import UrlRule
 from rules.formats.ut1 import iter_rules
-from rules.rule import UrlRule
 
 
 def test_a_line_of_domains_is_a_name() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.lists.workbooks import MAIN, archive, table, workbook
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats import workbook as reading
 from rules.formats.workbook import Row, Workbook, cell_place
 

@@ -7,12 +7,12 @@ from support.lists.outcomes import Item, complaints, rules, urls
 from support.lists.workbooks import archive, row, table, workbook
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import Rule, SkippedLine
 from rules.formats import xlsx as xlsx_format
 from rules.formats.addresses import FORMULA
 from rules.formats.columns import ABOVE_HEADINGS, ASKS_TO_UNBLOCK, EMPTY_CELL, NO_NAME, parse_columns
 from rules.formats.xlsx import CELL_TOO_LONG, IS_HIDDEN, iter_rules
-from rules.rule import Rule, SkippedLine
 
 HEADINGS = ("S.No", "URL", "Category", "Letter No", "Date", "Action")
 

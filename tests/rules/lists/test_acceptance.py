@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.lists.acceptance import (
     SKETCH,
     Judgement,

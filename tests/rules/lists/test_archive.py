@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.lists.outcomes import complaints, rules, urls
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.lists.archive import MAX_MEMBERS
 from rules.lists.reader import NO_EXPRESSIONS, read_source
 from rules.lists.source import parse_source

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rules.category import CATEGORIES, NUMBERS, SERVICES
+from rules.base.canonical import canonical_wire
+from rules.base.category import CATEGORIES, NUMBERS, SERVICES
+from rules.base.public_suffixes import public_suffixes
+from rules.base.rule import Rule
 from rules.lists.catalogue import FOLDER, OWN_LISTS, domains_of, services, shipped_path, sources
 from rules.lists.reader import read_source
 from rules.lists.source import Source, describe_source
-from rules.names.canonical import canonical_wire
-from rules.names.public_suffixes import public_suffixes
-from rules.rule import Rule
 
 POPULAR = Path(__file__).parents[3] / "../shared/data/benign.txt.xz"
 # Hosts of many owners or of much more than one service: none may be closed with a service.

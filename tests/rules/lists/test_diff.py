@@ -1,7 +1,7 @@
 from fastpath.images.verdict import Action, Mode
+from rules.base.canonical import canonical_wire
+from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.lists.diff import Items, iter_changes
-from rules.names.canonical import canonical_wire
-from rules.rule import Rule, SkippedLine, UrlRule
 
 
 def rule(name: str, mode: Mode = Mode.SUBTREE, action: Action = Action.NO_ACTION, line: int = 1) -> Rule:

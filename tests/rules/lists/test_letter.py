@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 from support.lists.workbooks import table, workbook
 
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.formats.columns import ASKS_TO_UNBLOCK, NO_NAME
 from rules.formats.container import MAX_MEMBERS
 from rules.formats.xlsx import IS_HIDDEN

@@ -12,6 +12,7 @@ import pytest
 
 from fastpath.images.verdict import Action, Mode, Tier
 from fastpath.wire.name import to_wire
+from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.lists import publication
 from rules.lists.publication import (
     KEPT,
@@ -26,7 +27,6 @@ from rules.lists.publication import (
 )
 from rules.lists.reader import read_source
 from rules.lists.source import Source
-from rules.rule import Rule, SkippedLine, UrlRule, skipped
 
 NOW = datetime(2026, 8, 4, 12, tzinfo=UTC)
 NAMES = {("bad.example", "subtree"), ("one.bad.example", "exact"), ("xn--mgbh0fb.example", "subtree")}

@@ -11,13 +11,13 @@ from support.lists.outcomes import complaints, rules, urls
 from support.lists.workbooks import table, workbook
 
 from fastpath.images.verdict import Mode
-from rules.errors import BadList
+from rules.base.errors import BadList
+from rules.base.rule import SkippedLine
 from rules.formats import FORMATS
 from rules.formats.misp import OTHER_TYPE
 from rules.lists import reader
 from rules.lists.reader import MAX_FILE_OCTETS, NO_EXPRESSIONS, octets_of, open_source, read_source
 from rules.lists.source import Source, parse_source
-from rules.rule import SkippedLine
 
 UUID = "5c5be78a-3908-47ec-b3a2-4cb5c0a8ab16"
 

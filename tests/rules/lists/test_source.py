@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fastpath.images.verdict import Action, Mode, Tier
-from rules.errors import BadSource
+from rules.base.errors import BadSource
 from rules.formats.columns import parse_columns
 from rules.lists.source import Source, parse_source
 

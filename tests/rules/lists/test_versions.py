@@ -283,7 +283,7 @@ def test_two_processes_that_change_one_list_lose_nothing(shelf: Shelf) -> None:
 
 KILLED = """
 import os, pathlib, sys
-import rules.lists.versions as keeping, rules.atomic_file as whole
+import rules.lists.versions as keeping, rules.base.atomic_file as whole
 from rules.lists.versions import Shelf, Version, accepted
 
 calls, stop_at = 0, int(sys.argv[2])

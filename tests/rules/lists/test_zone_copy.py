@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastpath.images.verdict import Action, Mode
+from rules.base.rule import Rule, SkippedLine
 from rules.formats.rpz import SILENT_TYPES, iter_rules
 from rules.lists.zone_copy import (
     HEAD_OCTETS,
@@ -21,7 +22,6 @@ from rules.lists.zone_copy import (
     timers_in,
     timers_of,
 )
-from rules.rule import Rule, SkippedLine
 
 APEX = b"\3rpz\4test\0"
 A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, NSEC = 1, 2, 5, 6, 15, 16, 28, 46, 47

@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from fastpath.wire.name import to_wire
 from filterd.config import load
-from filterd.control.clock import Clock
+from filterd.control.base.clock import Clock
 from filterd.control.service import Control
 from filterd.images.words import word
 from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import FailureReply
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import URL, Entry, Order
+from mgmt.orders.base.model import URL, Entry, Order
 from mgmt.orders.store import put_order
 from parental.store.database import writing
 from parental.store.engines import Where

@@ -18,7 +18,7 @@ from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import put_subscriber
 from parental.store.database import writing
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 LINE, OTHER, SERVER = "192.0.2.7", "192.0.2.8", "198.51.100.1"
 ASKED = datetime(2026, 11, 27, tzinfo=UTC)

@@ -16,8 +16,8 @@ import psycopg
 from support.system.memory import folder_in_memory
 
 from filterd.lab.patience import Patience
-from parental.schema import metadata
 from parental.store.revisions import upgrade
+from parental.store.schema import metadata
 
 PATIENCE_S = 60.0
 SETTINGS = {

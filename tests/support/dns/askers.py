@@ -12,7 +12,7 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 
 from dns.base.length_prefix import framed, read_framed
-from dns.front import DnsFront
+from dns.front.front import DnsFront
 
 PATIENCE_S = 60.0  # a loaded machine; an upstream that says nothing costs five
 TRANSPORTS = ("udp", "tcp", "tls", "https")

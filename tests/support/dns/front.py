@@ -3,6 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from dns.front import DnsFront
+from dns.front.front import DnsFront
 
 Serving = Callable[..., AbstractAsyncContextManager[DnsFront]]

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from fastpath.wire.name import to_text
-from rules.rule import Rule, SkippedLine, UrlRule
+from rules.base.rule import Rule, SkippedLine, UrlRule
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:

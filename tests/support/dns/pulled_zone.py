@@ -8,9 +8,9 @@ from typing import Any
 from support.dns.played_primary import PlayedPrimary
 
 from filterd.config import Config, read_config
-from filterd.lists.jobs import pull_list, take
-from filterd.lists.sources import shelf_of
-from filterd.lists.status import waiting
+from filterd.images.lists.jobs import pull_list, take
+from filterd.images.lists.sources import shelf_of
+from filterd.images.lists.status import waiting
 from rules.lists.versions import ListHistory
 
 NOW = 1_800_000_000.0

@@ -15,9 +15,9 @@ from pathlib import Path
 from support.dns import load as asking
 from support.dns.rpz_zones import APEX
 
-from dns.answers import AnswerPolicy
-from dns.front import serve
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
+from dns.front.answers import AnswerPolicy
+from dns.front.front import serve
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet

@@ -28,7 +28,7 @@ from support.images.opened import Entry, Images
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Mode
 from fastpath.people.policy_writer import ProfileSpec
-from rules.errors import BadName
+from rules.base.errors import BadName
 
 KARACHI_S = 5 * 3600
 EDE_OPTION = 15

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dnslib import DNSRecord
 from support.dns.dot_servers import Peer
 
-from dns.upstreams.stream_client import StreamUpstream
+from dns.base.stream_client import StreamUpstream
 from fastpath.dns.edns import query_for_upstream
 from filterd.lab.patience import Patience
 

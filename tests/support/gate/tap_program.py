@@ -14,7 +14,7 @@ from fastpath.images.tables import Handoff, TableSet
 from fastpath.images.verdict import Mode
 from fastpath.report.spool import Reporter
 from fastpath.tap.tap_loop import TapLoop
-from filterd.gate.ja4_file import classes_to_count
+from filterd.commands.roles.packet_gate.ja4_file import classes_to_count
 
 
 def serve(folder: Path, interface: str, is_reset: bool) -> None:

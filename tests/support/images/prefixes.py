@@ -4,7 +4,7 @@ from support.images.opened import Entry
 
 from fastpath.images.verdict import Action
 from fastpath.wire.name import to_text
-from rules.names.prefixes import read_prefixes, wires_of
+from rules.base.prefixes import read_prefixes, wires_of
 
 
 def entries(list_id: str, text: str, action: int = Action.NO_ACTION) -> list[Entry]:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from filterd.config import Config, read_config
-from filterd.lists.jobs import pull_list, take
-from filterd.lists.sources import shelf_of
-from filterd.lists.status import faults_of, waiting
+from filterd.images.lists.jobs import pull_list, take
+from filterd.images.lists.sources import shelf_of
+from filterd.images.lists.status import faults_of, waiting
 from rules.lists.versions import ListHistory, Version
 
 NOW = 1_800_000_000.0

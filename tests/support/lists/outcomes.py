@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
-from rules.rule import Rule, SkippedLine, UrlRule
+from rules.base.rule import Rule, SkippedLine, UrlRule
 
 Item = Rule | UrlRule | SkippedLine
 IterRules = Callable[[Iterable[bytes], Mode], Iterator[Item]]

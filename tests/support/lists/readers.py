@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-READER = (sys.executable, "-P", "-m", "filterd.lists.list_reader")
+READER = (sys.executable, "-P", "-m", "filterd.images.lists.list_reader")
 
 
 def listening(place: Path) -> socket.socket:

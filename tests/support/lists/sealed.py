@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pysequoia
 
-from filterd.lists.sealed_reader import KEY
+from filterd.images.lists.sealed_reader import KEY
 
 
 @dataclass(frozen=True)

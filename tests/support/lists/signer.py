@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from filterd.lists.signatures import SignatureScheme
+from filterd.images.lists.signatures import SignatureScheme
 
 
 class Signer:

@@ -12,7 +12,7 @@ from mgmt.orders.confirmation.replies import confirm, due
 from mgmt.orders.confirmation.signed import note_of
 from mgmt.orders.confirmation.statement import statement_of
 from mgmt.orders.confirmation.verifications import Verification, in_force, put_verification, revision_of
-from parental.schema.confirmations import confirmations, verifications
+from parental.store.schema.confirmations import confirmations, verifications
 
 SIGNER = Signer(b"k" * 32, "gw1/filterd-ledger")
 VALUES = ("bad.example", "http://shared.example/a", "com.pk", "=cmd|' /C calc'!A0", "bad.example", "bank.test")

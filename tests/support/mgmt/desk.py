@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from sqlalchemy import Engine
 
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.sources import ORDERS_LIST
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.sources import ORDERS_LIST
 from mgmt.contract.control import (
     Ack,
     ClosureReason,
@@ -30,10 +30,10 @@ from mgmt.contract.control import (
 )
 from mgmt.orders.decisions import confirm, taken
 from parental.store.database import writing
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
+from rules.base.hosts_of_many import Hosting, HostingList
+from rules.base.protected import ProtectedNames
 from rules.lists.source import describe_source
-from rules.names.hosts_of_many import Hosting, HostingList
-from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, 0, 3, tzinfo=UTC)  # Monday, 21:00:03 in Karachi
 REPORT = Report("ABCD2345", "category", None, NOW, date(2026, 8, 5))

@@ -7,8 +7,8 @@ from support.mgmt.desk import NOW
 from support.mgmt.signing import BY_PASSKEYS, Signer, signed, signer
 
 from filterd.control.records.legal_holds import Moment, look
-from mgmt.records.holds.proposals import NewHold, propose_hold
-from mgmt.records.holds.scope import Scope
+from mgmt.registers.records.holds.proposals import NewHold, propose_hold
+from mgmt.registers.records.holds.scope import Scope
 from mgmt.staff.approvals.proof import Proof
 from parental.store.database import writing
 

@@ -27,9 +27,9 @@ from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL
 from mgmt.staff.tokens import create_token, revoke_token
 from mgmt.web.kit.auth import find_principal
-from parental.errors import DatabaseTimeout
-from parental.schema.access import tokens
 from parental.store.database import open_database, reading, writing
+from parental.store.errors import DatabaseTimeout
+from parental.store.schema.access import tokens
 
 SAID = struct.Struct("qq")  # number of the event, number of the token
 LONGEST_S = 0.15  # from a writer's first commit to its end

@@ -8,17 +8,17 @@ from support.mgmt.ledgers import sign
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
-from mgmt.orders.judge import judge_entries, parse_order
-from mgmt.records import block_ledger
-from mgmt.records.block_ledger import BlockRecord, CsamCount
-from mgmt.records.wrong_blocks import report_mistake
+from mgmt.orders.base.judge import judge_entries, parse_order
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_ledger import BlockRecord, CsamCount
+from mgmt.registers.records.wrong_blocks import report_mistake
 from parental.people import devices
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile
 from parental.policy.schedule import Schedule, parse_interval
 from parental.policy.subscriber import Subscriber, parse_prefix
 from parental.store.database import writing
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 LINES = range(1, 260)  # more than a page
 ORDERS = range(1, 130)

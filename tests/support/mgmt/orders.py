@@ -8,19 +8,19 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from filterd.lists.order_rails import OrderRails
-from filterd.lists.sources import ORDERS_LIST
+from filterd.images.lists.order_rails import OrderRails
+from filterd.images.lists.sources import ORDERS_LIST
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.model import Order
 from mgmt.orders.decisions import confirm, settle, taken
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.model import Order
+from mgmt.orders.phases.canary_rules import Policy
 from mgmt.orders.store import page_of_entries, put_order
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
-from parental.schema.ledger import events
+from parental.store.schema.ledger import events
+from rules.base.hosts_of_many import Hosting, HostingList
+from rules.base.protected import ProtectedNames
 from rules.lists.source import describe_source
-from rules.names.hosts_of_many import Hosting, HostingList
-from rules.names.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 RECEIPT = {"generation": 9, "workers": []}

@@ -12,7 +12,7 @@ from support.mgmt.desk import NOW, Client, Clock
 from support.mgmt.outline import text_of
 from support.present import present
 
-from mgmt.web.family.taps import DEAF, TAPS
+from mgmt.web.family.acts.taps import DEAF, TAPS
 from mgmt.web.kit.app_context import CLOCK
 from parental.people import caregivers, children
 from parental.people.phones import Phones

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 from support.mgmt.confirmed import SIGNER
 
-from mgmt.records.statistics import statement
-from mgmt.records.statistics.disclosure import LEAST
-from mgmt.records.statistics.releases import put_release
+from mgmt.registers.records.statistics import statement
+from mgmt.registers.records.statistics.disclosure import LEAST
+from mgmt.registers.records.statistics.releases import put_release
 
 MADE = datetime(2026, 10, 2, tzinfo=UTC)
 CELLS: dict[tuple[str, ...], int] = {

@@ -16,8 +16,8 @@ from mgmt.staff.approvals.signatures import document_of, part_due, sign
 from mgmt.staff.assertion import challenge_of
 from mgmt.staff.passkeys import Party, put_passkey
 from mgmt.staff.people import Person, add_person
-from parental.schema.orders import approvals
-from parental.schema.staff import passkeys
+from parental.store.schema.orders import approvals
+from parental.store.schema.staff import passkeys
 
 ORIGIN = "https://desk.isp.example"
 PARTY = Party(ORIGIN, "Example ISP")

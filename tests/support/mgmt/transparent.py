@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mgmt.records.statistics.disclosure import LEAST
+from mgmt.registers.records.statistics.disclosure import LEAST
 from mgmt.registers.transparency import statement
 
 AT = datetime(2026, 8, 4, 12, tzinfo=UTC)

@@ -21,9 +21,9 @@ from support.system.ports import free_port
 
 from filterd.box.places import database_file
 from filterd.config import Config, load
-from parental.schema.privileges import CONTROL, LEDGER
 from parental.store.database import open_database
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import CONTROL, LEDGER
 
 USER, PASSWORD = "filterd", "a long password"
 SAID = """

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from mgmt.contract.fields import number_of
 from mgmt.contract.shapes import MAX_NUMBER, Instant, Line
-from mgmt.records.holds.proposals import (
+from mgmt.registers.records.holds.proposals import (
     PSEUDONYM_DIGITS,
     NewHold,
     propose_hold,
@@ -19,8 +19,8 @@ from mgmt.records.holds.proposals import (
     rounded_span,
     shown_holds,
 )
-from mgmt.records.holds.scope import Scope
-from mgmt.records.holds.shapes import LegalHold
+from mgmt.registers.records.holds.scope import Scope
+from mgmt.registers.records.holds.shapes import LegalHold
 from mgmt.web.api.approvals import Approval, write_proposal
 from mgmt.web.kit.app_context import CLOCK, json_response, read
 from mgmt.web.kit.auth import Principal, Route

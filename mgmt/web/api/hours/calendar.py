@@ -47,9 +47,9 @@ from parental.calendar.day_sets import Calendar, DaySet, Range
 from parental.calendar.packs import Province, School, provinces
 from parental.calendar.sun import City as CityOf
 from parental.calendar.sun import Turn, cities, minute_of
-from parental.errors import BadSchedule
 from parental.policy.schedule import DAYS, minute_text
 from parental.policy.subscriber import is_one_line
+from parental.store.errors import BadSchedule
 
 
 async def add_card(request: web.Request, principal: Principal) -> web.Response:

@@ -39,8 +39,8 @@ from parental.calendar.state import Hours, preview
 from parental.people.levels import LOCKS, rules_of
 from parental.policy.profiles import get_profile
 from parental.policy.schedule import DAY_MINUTES, DAYS, minute_text
-from parental.schema.lines import profiles
-from parental.schema.people import children
+from parental.store.schema.lines import profiles
+from parental.store.schema.people import children
 
 T = TypeVar("T")
 Change = Callable[[Connection, int, int], int | None]  # conn, account, profile; the number of what was added

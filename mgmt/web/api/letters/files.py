@@ -19,8 +19,8 @@ from mgmt.contract.errors import BadRequest
 from mgmt.contract.shapes import Instant, Line
 from mgmt.ledger.event import ORDERS, Event
 from mgmt.ledger.store import append
-from mgmt.orders.judge import shadow_of
-from mgmt.orders.letter_file import (
+from mgmt.orders.base.judge import shadow_of
+from mgmt.orders.base.letter_file import (
     File,
     UnreadLetter,
     corrected_named,
@@ -29,9 +29,9 @@ from mgmt.orders.letter_file import (
     letter_named,
     octets_of_file,
 )
-from mgmt.orders.model import Order
-from mgmt.orders.pushed import Corrects, Expires, Review, Scope, Shadow
-from mgmt.orders.sealed import refuse_sealed
+from mgmt.orders.base.model import Order
+from mgmt.orders.base.pushed import Corrects, Expires, Review, Scope, Shadow
+from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.web.api.order_shapes import OrderWithEntries, Proposal, Wait
 from mgmt.web.api.orders import AdmittedOrder, find_shown, signed_by, take_order, what_it_does
 from mgmt.web.kit.app_context import CLOCK, LETTERS, PROTECTED, read, write
@@ -40,7 +40,7 @@ from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
 from mgmt.web.kit.contract import Contract, Text
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.uploads import Upload, upload_of
-from rules.errors import BadList
+from rules.base.errors import BadList
 from rules.lists.letter import Letter
 
 

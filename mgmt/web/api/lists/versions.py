@@ -11,8 +11,16 @@ from msgspec import Meta, Struct
 
 from mgmt.contract.control import ControlFailure
 from mgmt.contract.shapes import Line
-from mgmt.lists.rollbacks import propose_rollback
-from mgmt.lists.versions import KeptList, ListDifference, compared, earlier_of, find_list, kept_lists, rollback_of
+from mgmt.registers.lists.rollbacks import propose_rollback
+from mgmt.registers.lists.versions import (
+    KeptList,
+    ListDifference,
+    compared,
+    earlier_of,
+    find_list,
+    kept_lists,
+    rollback_of,
+)
 from mgmt.staff.approvals.rules import ApprovalRefusal
 from mgmt.web.api.approvals import Approval, write_proposal
 from mgmt.web.kit.app_context import CLOCK, CONTROL, json_response

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from mgmt.contract.fields import number_of
 from mgmt.ledger.bundle import NoCheckpoint
-from mgmt.records.block_archive import Archive, ArchiveFailure
+from mgmt.registers.records.block_archive import Archive, ArchiveFailure
 from mgmt.web.api.audit import Puller, Span, note_pull, span_of, stream_of_archive
 from mgmt.web.api.ledger import Checkpoint, Consistency
 from mgmt.web.kit.app_context import ARCHIVE, json_response

@@ -15,24 +15,24 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.web.family.access import deed_of, permitted, taken_back, viewed
-from mgmt.web.family.cards import receipt_of
-from mgmt.web.family.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts import calendars
+from mgmt.web.family.acts.access import deed_of, permitted, taken_back, viewed
+from mgmt.web.family.acts.cards import receipt_of
+from mgmt.web.family.acts.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts.hour_edits import NeedsPin
+from mgmt.web.family.acts.taps import revision_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
-from mgmt.web.family.hours import calendars
-from mgmt.web.family.hours.edits import NeedsPin
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
-from mgmt.web.family.taps import revision_of
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from mgmt.web.kit.forms import Stale, mark_of
 from parental.calendar import plans
 from parental.calendar.day_sets import MAX_RANGES, MOST_SHIFT, Calendar, DaySet, Range
 from parental.calendar.sun import cities
-from parental.errors import BadSchedule
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
+from parental.store.errors import BadSchedule
 
 DAYS = PATH + "/days"
 KINDS = (DaySet.HOLIDAYS, DaySet.RAMADAN, DaySet.EXAMS)

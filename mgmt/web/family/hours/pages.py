@@ -19,22 +19,22 @@ from sqlalchemy import Connection
 
 from mgmt.text.language import Language
 from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, hours_words
-from mgmt.web.family.access import deed_of, done, permitted, profile_of, taken_back, viewed
-from mgmt.web.family.cards import drawing_of, lack_of, receipt_of
-from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts import hour_edits as edits
+from mgmt.web.family.acts.access import deed_of, done, permitted, profile_of, taken_back, viewed
+from mgmt.web.family.acts.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
+from mgmt.web.family.acts.cards import drawing_of, lack_of, receipt_of
+from mgmt.web.family.acts.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts.draft import LEARNING, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
+from mgmt.web.family.acts.hour_edits import Edit, NeedsPin
+from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
-from mgmt.web.family.hours import edits
-from mgmt.web.family.hours.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
 from mgmt.web.family.hours.dates import city_names
-from mgmt.web.family.hours.draft import LEARNING, STEPS, USUAL, Draft, Unfit, draft_of, draft_of_card
-from mgmt.web.family.hours.edits import Edit, NeedsPin
 from mgmt.web.family.hours.screen_time import Limit, add_screen_time, limit_of
 from mgmt.web.family.hours.week import Row, week_of
-from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
-from mgmt.web.family.taps import revision_of
 from mgmt.web.family.whose import named, require_own
 from mgmt.web.kit.app_context import CLOCK, read
 from mgmt.web.kit.forms import Stale
@@ -45,10 +45,10 @@ from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.packs import provinces
 from parental.calendar.resolution import closings_on
 from parental.calendar.sun import Turn, minute_of
-from parental.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
 from parental.people.levels import rules_of
 from parental.policy.profile import Profile
 from parental.policy.profiles import get_profile
+from parental.store.errors import BadSchedule, NoPerson, NoSubscriber, NotNow
 
 HOURS = PATH + "/hours/{profile:[0-9]{1,12}}"
 SIGNS = {Kind.SLEEP: "🌙", Kind.HOMEWORK: "📚", Kind.SCHOOL: "🏫", Kind.PRAYER: "🕌", Kind.OTHER: "⏰"}

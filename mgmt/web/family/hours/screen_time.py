@@ -11,17 +11,17 @@ from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.registers.households import note_choice
-from mgmt.web.family.access import Page, permitted, profile_of
-from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts.access import Page, permitted, profile_of
+from mgmt.web.family.acts.at_once import NOW, closes_at_once
+from mgmt.web.family.acts.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts.hour_edits import NeedsPin
 from mgmt.web.family.frame import SubmittedForm, language_of, moved, number_of
-from mgmt.web.family.hours.at_once import NOW, closes_at_once
-from mgmt.web.family.hours.edits import NeedsPin
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.whose import about, named, require_own
 from mgmt.web.kit.app_context import CLOCK
 from parental.calendar import screen_time
-from parental.errors import NoPerson, NotNow
 from parental.people.levels import LOCKS, rules_of
+from parental.store.errors import NoPerson, NotNow
 
 MINUTES = (30, 60, 90, 120, 180, 240, 360)  # to choose from
 NONE = 0

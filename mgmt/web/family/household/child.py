@@ -16,25 +16,25 @@ from sqlalchemy import Connection, Row
 
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
-from mgmt.web.family.access import deed_of, permitted, taken_back, viewed
-from mgmt.web.family.cards import DRAWINGS, drawing_of, receipt_of
-from mgmt.web.family.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts.access import deed_of, permitted, taken_back, viewed
+from mgmt.web.family.acts.cards import DRAWINGS, drawing_of, receipt_of
+from mgmt.web.family.acts.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.household.children import CHILDREN, NEEDED, born_of, name_in
-from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.rules.pages import Rules, rules_shown
 from mgmt.web.family.rules.presets import PRESETS, ages_of
 from mgmt.web.family.session import Session
-from mgmt.web.family.taps import revision_of
 from mgmt.web.kit.app_context import CLOCK, read
 from parental.calendar import exceptions
-from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, change_child, get_child
 from parental.people.parts import Part, assign, free_parts, parts_of
 from parental.people.reports import days_of
 from parental.policy.profiles import get_profile, touch
+from parental.store.errors import BadPerson, NoPerson
 
 CHILD = CHILDREN + "/{child:[0-9]{1,12}}"
 MOST_FREE = 50  # that the page offers: a school has hundreds of lines, and gives them on the API

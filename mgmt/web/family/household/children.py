@@ -3,7 +3,7 @@
     a name and an age ─→ what that will close, and the PIN ─→ stored, all at once
 
 The year of birth that is stored is that of the youngest of the chosen ages: reports say less to parents from 13 and 16
-on, and never too early (mgmt.web.family.reports).
+on, and never too early (mgmt.web.family.pages.reports).
 Invariants: a child begins with what held for its Wi-Fi, so that nothing opens by it; a Wi-Fi that is a child's is never
 given to another; what nothing can enforce is not offered; both take the PIN, and all caregivers see who did it, when.
 """
@@ -21,25 +21,25 @@ from sqlalchemy import Connection
 from mgmt.registers.households import note_choice
 from mgmt.text.direction import ltr
 from mgmt.text.times import hours_words
-from mgmt.web.family.access import permitted, viewed
-from mgmt.web.family.cards import DRAWINGS
-from mgmt.web.family.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts.access import permitted, viewed
+from mgmt.web.family.acts.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
+from mgmt.web.family.acts.cards import DRAWINGS
+from mgmt.web.family.acts.deeds import ask_pin, ask_sure, go_live, once
+from mgmt.web.family.acts.draft import USUAL
+from mgmt.web.family.filter_state import closable_of, filter_words
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
-from mgmt.web.family.hours.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
-from mgmt.web.family.hours.draft import USUAL
-from mgmt.web.family.household.filter_state import closable_of, filter_words
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.rules.presets import PRESETS, ages_offered, kinds_closed
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Kind
-from parental.errors import BadPerson, NoPerson
 from parental.people.children import Child, add_child, assign_line, children_of, get_child, remove_child
 from parental.people.levels import FreeLine, free_lines
 from parental.policy.profile import CLOSURES
 from parental.policy.profiles import get_profile
 from parental.policy.subscriber import is_one_line
+from parental.store.errors import BadPerson, NoPerson
 
 CHILDREN = PATH + "/children"
 NEEDED = "account.children"

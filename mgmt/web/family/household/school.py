@@ -18,22 +18,22 @@ from sqlalchemy import Connection, Row
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
 from mgmt.text.times import ProfileTimes, held_words
-from mgmt.web.family.access import permitted, viewed
-from mgmt.web.family.cards import icon_of
-from mgmt.web.family.deeds import ask_pin, once
+from mgmt.web.family.acts.access import permitted, viewed
+from mgmt.web.family.acts.cards import icon_of
+from mgmt.web.family.acts.deeds import ask_pin, once
+from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
-from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import plans, screen_time
 from parental.calendar.state import Openness, State
-from parental.errors import BadPerson
 from parental.people.accounts import lines_of
 from parental.people.children import children_of
 from parental.people.school import Contact, contact_of, is_school, put_contact
 from parental.policy.held import BATCH
 from parental.policy.profiles import load_profiles
+from parental.store.errors import BadPerson
 
 SCHOOL = PATH + "/school"
 NEEDED = "account.caregivers"

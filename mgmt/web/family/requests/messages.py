@@ -23,13 +23,12 @@ from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.permissions import permissions_of
 from mgmt.text.language import language
 from mgmt.text.times import plain
+from mgmt.web.family.acts import answers
 from mgmt.web.family.in_force import publish
-from mgmt.web.family.requests import answers
 from mgmt.web.family.sign_in import DOOR
 from mgmt.web.family.sms import texts_of
 from mgmt.web.family.whose import about, named
 from mgmt.web.kit.app_context import CLOCK, ENGINE, SETTINGS, read_in, write_in
-from parental.errors import BadPerson, BadProfile, DatabaseFault, NoPerson, NotNow
 from parental.people import request_messages
 from parental.people.household import By
 from parental.people.login_codes import plain_digits
@@ -38,6 +37,7 @@ from parental.people.request_messages import DIGITS, Answerer, Due
 from parental.people.requests import OPEN, Request, get_request
 from parental.policy.profile import is_open
 from parental.policy.profiles import get_profile
+from parental.store.errors import BadPerson, BadProfile, DatabaseFault, NoPerson, NotNow
 
 YES, RESUME = "1", "3"  # and 2 is no
 _ANSWER = re.compile(rf"\D*([123])\D*([0-9]{{{DIGITS}}})\D*")

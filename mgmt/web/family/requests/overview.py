@@ -12,10 +12,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.web.family.access import viewed
-from mgmt.web.family.cards import drawing_of
+from mgmt.web.family.acts.access import viewed
+from mgmt.web.family.acts.cards import drawing_of
+from mgmt.web.family.acts.request_cards import RequestCard, askings_of, wanted_words
 from mgmt.web.family.frame import PATH, language_of, page
-from mgmt.web.family.requests.cards import RequestCard, askings_of, wanted_words
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.people.accounts import lines_of

@@ -23,7 +23,7 @@ from aiohttp import web
 from mgmt.web.family.frame import PATH
 from mgmt.web.family.requests.messages import take, tell
 from mgmt.web.kit.body import BODY_S, MAX_FORM_OCTETS, read_body, read_form
-from parental.errors import DatabaseFault
+from parental.store.errors import DatabaseFault
 
 LOOK_S = 2.0  # what a child waits before its parents' telephones ring, at most
 STOP_S = 5.0

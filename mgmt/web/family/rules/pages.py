@@ -15,28 +15,28 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.web.family.access import deed_of, permitted, profile_of, taken_back, viewed
-from mgmt.web.family.cards import drawing_of, lack_of, receipt_of
-from mgmt.web.family.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts.access import deed_of, permitted, profile_of, taken_back, viewed
+from mgmt.web.family.acts.cards import drawing_of, lack_of, receipt_of
+from mgmt.web.family.acts.deeds import ask_pin, go_live, once
+from mgmt.web.family.acts.links import name_of, service_of
+from mgmt.web.family.acts.rule_edits import Opening, OpeningRefusal, Wished, make
+from mgmt.web.family.acts.taps import revision_of
+from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, page
-from mgmt.web.family.household.filter_state import closable_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
-from mgmt.web.family.rules.edits import Opening, OpeningRefusal, Wished, make
-from mgmt.web.family.rules.links import name_of, service_of
 from mgmt.web.family.rules.pictures import picture_of
 from mgmt.web.family.rules.presets import PRESETS, ages_offered, preset_of
 from mgmt.web.family.session import Session
-from mgmt.web.family.taps import revision_of
 from mgmt.web.family.whose import named, require_own
 from mgmt.web.kit.app_context import CLOCK, read
 from mgmt.web.kit.forms import Stale, mark_of
-from parental.errors import BadProfile, NoPerson, NoSubscriber, NotNow
 from parental.people.household_names import ALLOWED, DENIED
 from parental.people.levels import PACKETS, rules_of
 from parental.policy.profile import SAFE_SEARCH, Profile
 from parental.policy.profiles import get_profile
-from rules.category import CATEGORIES, SERVICES
+from parental.store.errors import BadProfile, NoPerson, NoSubscriber, NotNow
+from rules.base.category import CATEGORIES, SERVICES
 
 RULES = PATH + "/rules/{profile:[0-9]{1,12}}"
 NEEDED = "account.children"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from parental.people.levels import PACKETS
 from parental.policy.profile import NO_SAFE_SEARCH, SAFE_SEARCH, Profile
-from rules.category import CATEGORIES
+from rules.base.category import CATEGORIES
 
 LEAST = "adult"
 HARM = frozenset(
@@ -61,7 +61,7 @@ PRESETS: Mapping[str, Preset] = {  # the ages, both included
 def ages_offered(closable: Collection[str]) -> tuple[str, ...]:
     """The ages that can be chosen: none where no list of adult sites is in force, which all of them close first.
 
-    closable  of mgmt.web.family.household.filter_state"""
+    closable  of mgmt.web.family.filter_state"""
     return tuple(PRESETS) if LEAST in closable else ()
 
 

@@ -24,9 +24,9 @@ from mgmt.staff.approvals.rules import ApprovalRefusal
 from mgmt.staff.approvals.signatures import refuse_proposal
 from mgmt.staff.approvals.store import has_open
 from mgmt.staff.people import reset_person
-from parental.schema.orders import approval_signatures, approvals
-from parental.schema.settings import desk_settings
 from parental.store.database import writing
+from parental.store.schema.orders import approval_signatures, approvals
+from parental.store.schema.settings import desk_settings
 
 MINUTE = timedelta(minutes=1)
 

@@ -13,7 +13,7 @@ from support.mgmt.signing import ORIGIN, signed, signer
 from filterd.box.places import worker_socket
 from filterd.config import load, read_config
 from filterd.config.desk_file import desk_path, read_desk
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.pages.page_settings import PageSettings
 from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
@@ -24,8 +24,8 @@ from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.shapes import NOTHING, DeskSettings, Languages
 from mgmt.registers.settings.store import change
 from mgmt.web.splash.canned import check_pages
-from parental.schema.settings import desk_settings
 from parental.store.database import writing
+from parental.store.schema.settings import desk_settings
 
 SAID = b"state_dir: state\nrun_dir: run\ndns: {upstreams: ['192.0.2.53:53'], workers: 0}\ngate: {workers: 1}\n"
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)

@@ -13,16 +13,16 @@ from support.present import present
 from filterd.control.records.legal_holds import Holds, Moment, look
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
-from mgmt.records.holds.proposals import HOLDS, NewHold, find_hold, propose_hold, propose_release
-from mgmt.records.holds.scope import Scope
+from mgmt.registers.records.holds.proposals import HOLDS, NewHold, find_hold, propose_hold, propose_release
+from mgmt.registers.records.holds.scope import Scope
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.approvals.rules import digest_of
 from mgmt.staff.approvals.signatures import refuse_proposal
 from mgmt.staff.approvals.store import has_open
 from mgmt.staff.people import reset_person
-from parental.schema.orders import approval_signatures, approvals
-from parental.schema.records import legal_holds
+from parental.store.schema.orders import approval_signatures, approvals
+from parental.store.schema.records import legal_holds
 
 NOW_S = int(NOW.timestamp())
 DAY = timedelta(days=1)

@@ -15,14 +15,14 @@ from filterd.config.kinds import Seconds
 from filterd.control.records import retention
 from filterd.control.records.retention import Retention
 from mgmt.ledger.trusted_clock import begin, read_clocks
-from mgmt.records import block_ledger
-from mgmt.records.block_ledger import BlockRecord
-from mgmt.records.holds.proposals import NewHold, propose_hold
-from mgmt.records.holds.scope import Scope
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_ledger import BlockRecord
+from mgmt.registers.records.holds.proposals import NewHold, propose_hold
+from mgmt.registers.records.holds.scope import Scope
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.signatures import sign
-from parental.schema.records import blocks, legal_holds
 from parental.store.database import reading, writing
+from parental.store.schema.records import blocks, legal_holds
 
 pytestmark = pytest.mark.services
 NOW = datetime.now(UTC)

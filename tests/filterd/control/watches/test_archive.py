@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, select
 from support.block_proof import Store
 
+from filterd.audit.archive.archive_service import Archive
 from filterd.audit.archive_messages import ARCHIVE_REQUESTS, AskArchive, AskTree, KeepCheckpoint, TreeHead, TreeSize
-from filterd.audit.archive_service import Archive
 from filterd.audit.block_seal import KEY, LAST, BlockSeal
 from filterd.audit.seal import LedgerDamage
 from filterd.box.places import ARCHIVE, archive_socket, keys_folder
@@ -20,9 +20,9 @@ from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
 from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
 from mgmt.ledger.verifier import open_note
-from parental.schema.ledger import events
 from parental.store.database import open_database, reading
 from parental.store.engines import Where
+from parental.store.schema.ledger import events
 
 TIMEOUT_S = 60
 

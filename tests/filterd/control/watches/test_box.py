@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from support.control.box import make
 
+from filterd.box.errors import MissingPart
 from filterd.control.watches.box import BoxWatch
-from filterd.errors import MissingPart
 from filterd.kernel.box_settings import BoxSettings, Finding
 from filterd.kernel.ruleset import Rules
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from support.control.box import SAID, make
 from support.present import present
 
-from dns.upstreams.endpoints import Endpoint
+from dns.base.endpoints import Endpoint
 from filterd.config import Config, load
 from filterd.control.watches import egress
 from filterd.control.watches.egress import FAULT, gateway_of, look, source, watch_egress

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from filterd.config import read_config
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.watches.gateways import FAULT, compare, note
-from mgmt.orders.canary.gateways import Gateway, say
-from mgmt.orders.canary.rules import Policy
+from mgmt.orders.phases.canary_gateways import Gateway, say
+from mgmt.orders.phases.canary_rules import Policy
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
 

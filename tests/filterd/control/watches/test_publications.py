@@ -14,11 +14,11 @@ from support.mgmt.events import events_of
 
 from filterd.audit.seal import Seal
 from filterd.box.places import keys_folder
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.watches import publications
 from filterd.control.watches.publications import look
-from filterd.lists.jobs import take
-from filterd.lists.public.files import FORMAT, SIGNED, folder_of, publish, unpublished
+from filterd.images.lists.jobs import take
+from filterd.images.lists.public_files import FORMAT, SIGNED, folder_of, publish, unpublished
 from mgmt.ledger.signed_statement import opened
 from parental.store.database import reading
 

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from filterd.config import Config, read_config
-from filterd.control.context import Context
+from filterd.control.base.context import Context
 from filterd.control.watches.siem import SIEM, SiemWatch
 from filterd.process.codec import FailureReply, encode_reply
 from filterd.process.control_messages import CONTROL_REQUESTS, EventsFrom, NextEvents, SiemReport, StreamStatus
 from filterd.process.json_socket import LINE_OCTETS
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all, redact
-from parental.schema import ledger
 from parental.store.database import open_database, writing
 from parental.store.engines import Where
+from parental.store.schema import ledger
 
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 ROOT = Actor("account", "root")

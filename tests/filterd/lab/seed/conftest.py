@@ -11,9 +11,9 @@ from support.database.postgresql import running_server
 from support.system.seeded import END, SEED, Life
 
 from filterd.config import Config, load
-from filterd.database.access import database_of
 from filterd.lab.seed.life import SeedReport, fill
 from filterd.lab.seed.month import Month
+from filterd.process.database.access import database_of
 from parental.store.database import opened, reading
 
 LivesOf = Callable[[str], tuple[Config, SeedReport]]

@@ -7,9 +7,9 @@ from fastpath.images.verdict import Reason
 from filterd.lab.seed.families import FAMILIES
 from filterd.lab.seed.month import N_DAYS, Month
 from mgmt.orders.store import get_order
-from mgmt.records.block_ledger import iter_csam_counts, pseudonym_of
+from mgmt.registers.records.block_ledger import iter_csam_counts, pseudonym_of
 from parental.policy.profile import lock_reason
-from parental.schema.records import blocks, day_keys
+from parental.store.schema.records import blocks, day_keys
 
 
 def test_every_day_has_blocks_and_none_is_later_than_now(life: Life, month: Month) -> None:

@@ -9,7 +9,7 @@ from filterd.lab.seed.month import Month
 from filterd.lab.seed.orders import LIST_LETTERS, letters_of
 from filterd.lab.seed.staff import ISSUERS
 from mgmt.orders import store
-from parental.schema import ledger
+from parental.store.schema import ledger
 
 
 def test_one_seed_is_one_month_and_another_seed_another(month: Month) -> None:

@@ -1,7 +1,7 @@
 from support.system.seeded import END, Life
 
 from mgmt.contract.control import LAW
-from mgmt.records.wrong_blocks import OUTCOMES, iter_reports, n_late
+from mgmt.registers.records.wrong_blocks import OUTCOMES, iter_reports, n_late
 
 
 def test_reports_have_every_answer_and_some_have_none_yet(life: Life) -> None:

@@ -14,20 +14,20 @@ from mgmt.ledger.event import CONTROL
 from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders import decisions
 from mgmt.orders.approvals import Proposal, approve, propose
+from mgmt.orders.base.dates import lapse_due
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.live import orders_revision
+from mgmt.orders.base.model import Order
 from mgmt.orders.confirmation.replies import changed, confirm, due, last_confirmation, mark_of, restate, superseded
-from mgmt.orders.dates import lapse_due
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.live import orders_revision
-from mgmt.orders.model import Order
-from mgmt.orders.states import steps_of
+from mgmt.orders.phases.states import steps_of
 from mgmt.orders.store import get_order, put_order, withdraw_entries, withdraw_order
 from mgmt.orders.versions import correctable
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.rules import Signatory
 from mgmt.staff.approvals.signatures import refuse_proposal
-from parental.schema.confirmations import confirmations
-from parental.schema.orders import orders
-from rules.names.protected import ProtectedNames
+from parental.store.schema.confirmations import confirmations
+from parental.store.schema.orders import orders
+from rules.base.protected import ProtectedNames
 
 
 def test_a_verified_order_is_confirmed_once_with_a_step_and_an_event(conn: Connection) -> None:

@@ -10,8 +10,8 @@ from support.mgmt.orders import NOW
 
 from mgmt.orders.confirmation.replies import last_confirmation
 from mgmt.orders.confirmation.statement import statement_of
-from parental.schema.confirmations import verifications
-from parental.schema.orders import orders
+from parental.store.schema.confirmations import verifications
+from parental.store.schema.orders import orders
 
 
 def told(conn: Connection, order: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from mgmt.orders.confirmation.verifications import (
     put_verification,
     revision_of,
 )
-from mgmt.orders.states import steps_of
+from mgmt.orders.phases.states import steps_of
 from mgmt.orders.store import withdraw_entries
 
 ROOT = Actor("account", "root")

@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine, select, update
 from support.mgmt.confirmed import SIGNER, verified
 from support.mgmt.orders import NOW, publish, push, said
 
+from mgmt.orders.base.deadline_rules import Deadline, Rules
+from mgmt.orders.base.letters import keep_letters
 from mgmt.orders.confirmation.replies import confirm, due
 from mgmt.orders.deadlines.alarms import OrderAlarm, clocks_of, give_due
 from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact
-from mgmt.orders.deadlines.rules import Deadline, Rules
-from mgmt.orders.letters import keep_letters
 from mgmt.orders.store import number_letter
-from parental.schema.deadlines import order_notices
-from parental.schema.orders import orders
 from parental.store.database import writing
+from parental.store.schema.deadlines import order_notices
+from parental.store.schema.orders import orders
 
 HOUR = timedelta(hours=1)
 RULES = Rules((Deadline(10 * HOUR),))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mgmt.orders.base.deadline_rules import Deadline, Rules
 from mgmt.orders.deadlines.clock import Alarm, Clock, alarms_between, clock_of
-from mgmt.orders.deadlines.rules import Deadline, Rules
-from mgmt.orders.states import State, Step
+from mgmt.orders.phases.states import State, Step
 
 BEGUN = datetime(2026, 8, 3, 16, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,9 +14,9 @@ from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact
 from mgmt.orders.deadlines.reviews import give_reviews, is_of_review
 from mgmt.orders.store import withdraw_order
-from parental.schema.deadlines import order_notices
-from parental.schema.orders import orders
 from parental.store.database import writing
+from parental.store.schema.deadlines import order_notices
+from parental.store.schema.orders import orders
 
 DAY = timedelta(days=1)
 CONTACTS = (Contact("mail desk@isp.example", Alarm.HALF), Contact("webhook https://h.example/", Alarm.NEARLY))

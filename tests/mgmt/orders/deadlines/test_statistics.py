@@ -11,11 +11,11 @@ from support.mgmt.confirmed import confirmed
 from support.mgmt.orders import NOW, publish, push
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.deadlines.rules import Deadline, Rules
+from mgmt.orders.base.deadline_rules import Deadline, Rules
 from mgmt.orders.deadlines.statistics import Durations, Statistics, statistics_of, took
 from mgmt.orders.store import number_letter, withdraw_order
-from parental.schema.orders import orders
 from parental.store.database import writing
+from parental.store.schema.orders import orders
 
 DAY = timedelta(days=1)
 RULES = Rules((Deadline(DAY),))

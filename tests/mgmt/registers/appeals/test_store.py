@@ -22,9 +22,9 @@ from mgmt.registers.appeals.store import (
     put_appeal,
     shown,
 )
-from parental.schema.ledger import events as ledger_events
-from parental.schema.reports import appeals
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events as ledger_events
+from parental.store.schema.reports import appeals
 
 pytestmark = pytest.mark.services
 

@@ -22,7 +22,7 @@ from mgmt.registers.lawful.store import (
     record,
     sha256_of,
 )
-from parental.schema.registers import lawful_requests
+from parental.store.schema.registers import lawful_requests
 
 TODAY = date(2026, 8, 4)
 AMNA = Signer(Actor("staff", "3", "compliance"), "legal")

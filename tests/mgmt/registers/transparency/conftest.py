@@ -8,7 +8,7 @@ from support.mgmt.transparent import AT, Push
 
 from fastpath.wire.name import to_wire
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.model import Entry, Order
+from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.store import put_order
 
 

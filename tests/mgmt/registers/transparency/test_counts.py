@@ -6,8 +6,8 @@ from sqlalchemy import Connection, insert, update
 from support.mgmt.transparent import AT, Push
 
 from mgmt.registers.transparency.counts import answered_ms, directed
-from parental.schema.orders import entries, letters, order_steps, orders
-from parental.schema.reports import wrong_blocks
+from parental.store.schema.orders import entries, letters, order_steps, orders
+from parental.store.schema.reports import wrong_blocks
 
 SINCE, UNTIL = AT - timedelta(days=30), AT + timedelta(days=30)
 

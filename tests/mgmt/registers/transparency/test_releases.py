@@ -8,10 +8,10 @@ from support.mgmt.transparent import AT, statement_of
 
 from mgmt.registers.transparency.releases import MOST_QUARTERS, find_release, put_release, quarters
 from mgmt.registers.transparency.statement import text_of
-from parental.errors import DatabaseRefusal
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.errors import DatabaseRefusal
+from parental.store.schema.privileges import WEB
 
 
 def test_a_quarter_is_told_of_once(conn: Connection) -> None:

@@ -5,7 +5,7 @@ from support.mgmt.confirmed import SIGNER
 from support.mgmt.transparent import statement_of
 
 from mgmt.ledger.signed_statement import document_of
-from mgmt.records.statistics import statement as statistics
+from mgmt.registers.records.statistics import statement as statistics
 from mgmt.registers.transparency.statement import check_document, note_of, text_of
 
 TEXT = text_of(statement_of())

@@ -12,14 +12,14 @@ from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.approvals import Proposal, approve, propose
-from mgmt.orders.live import live_entries
+from mgmt.orders.base.live import live_entries
 from mgmt.orders.store import get_order
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.approvals.rules import APPROVED, PROPOSED, Signatory
 from mgmt.staff.assertion import assertion_in
 from mgmt.staff.people import DISABLED, reset_person, set_end, set_role, set_state
-from parental.schema.orders import approval_signatures, approvals
-from parental.schema.staff import passkeys, staff
+from parental.store.schema.orders import approval_signatures, approvals
+from parental.store.schema.staff import passkeys, staff
 
 HOST = b"\6shared\4test\0"
 URL = "https://shared.test/a/b"

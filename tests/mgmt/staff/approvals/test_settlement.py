@@ -8,13 +8,13 @@ from support.mgmt.orders import NOW, said
 from support.mgmt.signing import BY_PASSKEYS, Signer, row_of_approval, signed
 
 from mgmt.ledger.trusted_clock import UNKNOWN
-from mgmt.lists.rollbacks import LISTS, LIVES, Rollback, propose_rollback
 from mgmt.orders.approvals import ORDERS
+from mgmt.registers.lists.rollbacks import LISTS, LIVES, Rollback, propose_rollback
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.proof import Signers
 from mgmt.staff.approvals.settlement import Settlement, end_unsigned, give_signed, has_signed, settle_approvals
 from mgmt.staff.approvals.signatures import refuse_proposal
-from parental.schema.orders import approval_signatures
+from parental.store.schema.orders import approval_signatures
 
 NOW_S = int(NOW.timestamp())
 WANTED = Rollback("pta", "a" * 64, "b" * 64, "a wrong version", "T-7", "one name")

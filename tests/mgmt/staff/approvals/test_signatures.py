@@ -17,7 +17,7 @@ from mgmt.staff.approvals import store
 from mgmt.staff.approvals.rules import APPROVED, PROPOSED, ApprovalRefusal, Signatory
 from mgmt.staff.approvals.signatures import part_due, refusal_of, refuse_proposal, sign, signatures_of
 from mgmt.staff.people import DISABLED, find_person, set_end, set_state
-from parental.schema.orders import approval_refusals, approval_signatures
+from parental.store.schema.orders import approval_refusals, approval_signatures
 
 ENDS = NOW.replace(microsecond=0) + timedelta(hours=1)
 

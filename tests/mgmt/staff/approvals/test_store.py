@@ -7,8 +7,8 @@ from sqlalchemy import Connection, update
 from support.mgmt.orders import NOW, said
 from support.mgmt.signing import Signer, row_of_approval
 
-from mgmt.lists.rollbacks import LISTS
 from mgmt.orders.approvals import ORDERS
+from mgmt.registers.lists.rollbacks import LISTS
 from mgmt.registers.two_persons import SUBJECTS
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
 from mgmt.staff.approvals.store import (
@@ -22,7 +22,7 @@ from mgmt.staff.approvals.store import (
     subject_of,
     waiting,
 )
-from parental.schema.orders import approvals
+from parental.store.schema.orders import approvals
 
 NOW_S = int(NOW.timestamp())
 SAID: dict[str, Any] = {

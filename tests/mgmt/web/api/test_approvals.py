@@ -15,11 +15,11 @@ from support.mgmt.signing import BY_PASSKEYS, ORIGIN, Signer, signer
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.tokens import TokenRequest, make_token
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.app_context import Clock
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 WORDS: dict[str, Any] = {
     "order": 1,

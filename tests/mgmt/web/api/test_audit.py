@@ -10,9 +10,9 @@ from aiohttp import ClientError
 from sqlalchemy import Engine
 from support.mgmt.desk import Client, Desk, DeskOf
 
-from mgmt.records import block_ledger
-from mgmt.records.block_archive import ArchiveFailure, OrderName
-from mgmt.records.block_ledger import BlockRecord, CsamCount, RecordQuery
+from mgmt.registers.records import block_ledger
+from mgmt.registers.records.block_archive import ArchiveFailure, OrderName
+from mgmt.registers.records.block_ledger import BlockRecord, CsamCount, RecordQuery
 from mgmt.web.kit.app_context import ARCHIVE
 from parental.store.database import writing
 

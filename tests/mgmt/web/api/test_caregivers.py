@@ -5,9 +5,9 @@ from sqlalchemy import Engine, insert, select
 from support.mgmt.desk import Desk, DeskOf
 
 from parental.people.phones import Phones
-from parental.schema.access import family_pins
-from parental.schema.people import caregivers
 from parental.store.database import reading, writing
+from parental.store.schema.access import family_pins
+from parental.store.schema.people import caregivers
 
 PATH = "/v1/accounts/7/caregivers"
 PHONE = "+923339876543"

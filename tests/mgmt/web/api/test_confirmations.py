@@ -14,8 +14,8 @@ from mgmt.ledger.signed_statement import digest_of
 from mgmt.orders.confirmation.replies import restate
 from mgmt.orders.confirmation.signed import check_document
 from mgmt.orders.store import find_order, withdraw_order
-from parental.schema.ledger import events
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events
 
 PATH = "/v1/orders/WA-1/confirmation?issuer=PTA"
 

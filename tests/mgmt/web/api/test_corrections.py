@@ -6,9 +6,9 @@ from urllib.parse import quote
 from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock, DeskOf
 
-from mgmt.orders.live import live_entries
-from parental.schema.access import tokens
+from mgmt.orders.base.live import live_entries
 from parental.store.database import reading, writing
+from parental.store.schema.access import tokens
 
 REF = "PTA/WA/123/2026"
 ORDER: dict[str, object] = {"issuer": "PTA", "ref": REF, "ground": "peca-37:decency"}

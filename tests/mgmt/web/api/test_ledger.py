@@ -10,8 +10,8 @@ from support.mgmt import ledgers
 from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
 from mgmt.staff.tokens import LIFE
-from parental.schema.ledger import events
 from parental.store.database import reading
+from parental.store.schema.ledger import events
 
 ORDER = {"issuer": "PTA", "ref": "WA-1", "ground": "PECA 37", "entries": ["secret-entry.example", "b.example"]}
 

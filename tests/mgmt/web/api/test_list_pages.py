@@ -11,16 +11,16 @@ from support.mgmt.life import fill
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
-from mgmt.orders.judge import judge_entries, order_of
-from mgmt.orders.letters import keep_letters
-from mgmt.orders.pushed import PushedOrder
-from mgmt.records.wrong_blocks import report_mistake
+from mgmt.orders.base.judge import judge_entries, order_of
+from mgmt.orders.base.letters import keep_letters
+from mgmt.orders.base.pushed import PushedOrder
+from mgmt.registers.records.wrong_blocks import report_mistake
 from parental.policy import subscribers as store
 from parental.policy.profile import UNTIL_RESUMED, Profile
 from parental.policy.schedule import Schedule, parse_interval
 from parental.policy.subscriber import Subscriber
 from parental.store.database import writing
-from rules.names.protected import ProtectedNames
+from rules.base.protected import ProtectedNames
 
 LISTS = ("orders", "reports", "profiles", "subscribers", "accounts", "tokens")
 LATE = Profile(frozenset({"adult"}), Schedule((parse_interval("mon", "21:30", "06:30"),)))

@@ -8,10 +8,10 @@ from sqlalchemy import Engine, update
 from support.mgmt.desk import NOW, Clock, DeskOf, PlayedControl
 
 from mgmt.orders import store as orders
-from mgmt.orders.letters import keep_letters
-from mgmt.orders.live import live_entries
-from parental.schema.access import tokens
+from mgmt.orders.base.letters import keep_letters
+from mgmt.orders.base.live import live_entries
 from parental.store.database import reading, writing
+from parental.store.schema.access import tokens
 
 ORDER = {
     "issuer": "PTA",

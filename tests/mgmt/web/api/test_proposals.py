@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, DeskOf, PlayedControl
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.canary.rules import Policy
-from mgmt.orders.canary.store import begin, enter
-from mgmt.orders.live import orders_revision
+from mgmt.orders.base.live import orders_revision
+from mgmt.orders.phases.canary_rules import Policy
+from mgmt.orders.phases.canary_store import begin, enter
 from mgmt.staff.issuers import Issuer, put_issuer
 from parental.store.database import writing
 

@@ -4,7 +4,7 @@ import pytest
 
 from mgmt.contract.errors import NotInForce
 from mgmt.web.api.publications import Publications
-from parental.errors import DatabaseAway
+from parental.store.errors import DatabaseAway
 
 
 class Published:

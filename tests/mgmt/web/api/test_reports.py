@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import NOW, Clock, DeskOf
 from support.present import present
 
-from mgmt.records.wrong_blocks import report_mistake
+from mgmt.registers.records.wrong_blocks import report_mistake
 from parental.store.database import writing
 
 

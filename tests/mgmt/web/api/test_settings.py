@@ -17,11 +17,11 @@ from filterd.control.pages.agreed_settings import look
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.tokens import TokenRequest, make_token
-from mgmt.web.app import create_app, routes_of
+from mgmt.web.desk.app import create_app, routes_of
 from mgmt.web.kit.doors import Door
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 THEME = {"accent": "#0b5c7a"}
 WORDS = {"proposer": "amna@isp.example", "reason": "a shelter has opened", "reference": "T-1"}

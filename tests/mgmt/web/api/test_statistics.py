@@ -9,9 +9,9 @@ from support.mgmt.desk import DeskOf
 from support.mgmt.published import published, statement_of
 
 from mgmt.ledger.signed_statement import digest_of
-from mgmt.records.statistics.statement import check_document, text_of
-from parental.schema.ledger import events
+from mgmt.registers.records.statistics.statement import check_document, text_of
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events
 
 PATH = "/v1/audit/statistics"
 

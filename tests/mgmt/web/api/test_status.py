@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from support.mgmt.desk import DeskOf, PlayedControl
 
-from rules.category import NUMBERS
+from rules.base.category import NUMBERS
 
 ORDER_DECISION = {
     "reason": "order",

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine
 from support.mgmt.desk import DeskOf
 
-from mgmt.orders.live import live_entries
-from mgmt.orders.model import name_text
+from mgmt.orders.base.live import live_entries
+from mgmt.orders.base.model import name_text
 from parental.store.database import reading
 
 ORDER: dict[str, Any] = {"issuer": "PTA", "ref": "WA/1", "ground": "peca-37:decency"}

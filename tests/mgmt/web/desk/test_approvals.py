@@ -19,9 +19,9 @@ from mgmt.orders.store import withdraw_order
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.proposals import Words, propose_settings
 from mgmt.web.splash.canned import check_pages
-from parental.schema.orders import entries
-from parental.schema.staff import passkeys
 from parental.store.database import reading, writing
+from parental.store.schema.orders import entries
+from parental.store.schema.staff import passkeys
 
 UNTIL = (NOW + timedelta(days=20)).date().isoformat()
 FORM = {

@@ -6,10 +6,10 @@ from support.mgmt.desk import NOW
 from support.mgmt.holds import HOLD, begin_hold, keep, two
 from support.mgmt.staff_desk import Browser, Come
 
-from mgmt.records.holds.scope import Scope, scope_of
-from parental.schema.orders import approvals
-from parental.schema.records import legal_holds
+from mgmt.registers.records.holds.scope import Scope, scope_of
 from parental.store.database import reading
+from parental.store.schema.orders import approvals
+from parental.store.schema.records import legal_holds
 
 WORDS = {
     "since": "2026-07-01",

@@ -10,15 +10,15 @@ from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.judge import judge_entries
-from mgmt.orders.model import Order
-from mgmt.orders.shadow.store import count
+from mgmt.orders.base.judge import judge_entries
+from mgmt.orders.base.model import Order
+from mgmt.orders.phases.shadow_store import count
 from mgmt.orders.store import put_order, withdraw_order
 from mgmt.staff.issuers import Issuer, put_issuer
-from parental.schema.access import issuer_keys
-from parental.schema.orders import orders
 from parental.store.database import reading, writing
-from rules.names.protected import ProtectedNames
+from parental.store.schema.access import issuer_keys
+from parental.store.schema.orders import orders
+from rules.base.protected import ProtectedNames
 
 FORM = {
     "issuer": "PTA",

@@ -7,8 +7,8 @@ from sqlalchemy import Engine, select
 from support.mgmt.desk import EARLIER, GOOD, NOW, OLDEST, PlayedControl
 from support.mgmt.staff_desk import Browser, Come
 
-from parental.schema.orders import approvals
 from parental.store.database import reading
+from parental.store.schema.orders import approvals
 
 WORDS = {"before": GOOD, "reason": "shops are <blocked>", "reference": "T-1"}
 

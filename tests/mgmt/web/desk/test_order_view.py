@@ -7,12 +7,12 @@ from sqlalchemy import Connection, Engine, update
 from support.mgmt.orders import NOW, publish, push
 
 from mgmt.ledger.event import CONTROL
-from mgmt.orders.sealed import is_sealed
-from mgmt.orders.states import State, step
+from mgmt.orders.base.sealed import is_sealed
+from mgmt.orders.phases.states import State, step
 from mgmt.orders.store import View, get_order, withdraw_order
 from mgmt.web.desk.order_view import OrderView, named, seen
-from parental.schema.orders import orders
 from parental.store.database import writing
+from parental.store.schema.orders import orders
 
 ZONE = ZoneInfo("Asia/Karachi")
 

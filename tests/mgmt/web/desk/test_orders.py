@@ -10,9 +10,9 @@ from support.mgmt.orders import NOW, publish, push, said, statuses
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
-from mgmt.orders.canary.rules import Policy
-from mgmt.orders.canary.store import BlockCount, count_blocks
 from mgmt.orders.confirmation.replies import confirm, due
+from mgmt.orders.phases.canary_rules import Policy
+from mgmt.orders.phases.canary_store import BlockCount, count_blocks
 from mgmt.web.desk.orders import PAGE
 from parental.store.database import reading, writing
 

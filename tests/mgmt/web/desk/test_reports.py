@@ -8,9 +8,9 @@ from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
 from mgmt.ledger.event import CONTROL
-from mgmt.records.wrong_blocks import find_report, report_mistake
 from mgmt.registers.appeals.sealed import MAGIC, SEALED_OCTETS
 from mgmt.registers.appeals.store import answer, find_waiting, note_sent, put_appeal
+from mgmt.registers.records.wrong_blocks import find_report, report_mistake
 from parental.store.database import reading, writing
 
 

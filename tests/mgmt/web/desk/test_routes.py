@@ -7,10 +7,10 @@ from support.mgmt.orders import push
 from support.mgmt.staff_desk import Browser, Come
 from support.present import present
 
-from mgmt.records.wrong_blocks import report_mistake, waiting_reports
+from mgmt.registers.records.wrong_blocks import report_mistake, waiting_reports
 from mgmt.staff.permissions import DESK_ROLES, PERMISSIONS, Reach
-from parental.schema.ledger import events
 from parental.store.database import reading, writing
+from parental.store.schema.ledger import events
 
 PAGES = {
     "/orders": "orders.read",

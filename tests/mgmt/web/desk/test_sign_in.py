@@ -12,7 +12,7 @@ from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.attempts import FREE
 from mgmt.staff.people import DISABLED, set_role, set_state
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from parental.store.database import reading, writing
 
 SIGNED_OUT = "Or with password and code"

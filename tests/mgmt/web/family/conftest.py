@@ -11,13 +11,13 @@ from support.mgmt.phone import Phone, add_caregiver
 from support.present import present
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.family.requests.replies import Replies
 from mgmt.web.family.session import Session, begin_for, find_session
 from mgmt.web.family.sms import Outbox
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from mgmt.web.family.pin import FREE
 from parental.people.household import history
 from parental.people.login_codes import TRIES
 from parental.policy.profiles import get_profile
-from parental.schema.access import family_pins
 from parental.store.database import reading
+from parental.store.schema.access import family_pins
 
 PIN = {"pin": "2468", "again": "2468"}
 

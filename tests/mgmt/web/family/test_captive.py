@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock, PlayedControl
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.family.captive import PATH
 from parental.policy import subscribers as store
 from parental.policy.schedule import Schedule, parse_interval

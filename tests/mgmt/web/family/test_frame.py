@@ -11,7 +11,7 @@ from support.mgmt.phone import Phone, add_child
 from support.pseudo_locale import NAME, offer
 
 from mgmt.registers.settings.page_settings import THEME, Settings, Theme
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.family.frame import style_of
 
 

@@ -8,8 +8,8 @@ from mgmt.web.family.pin import FREE, is_fresh, remove_pin
 from mgmt.web.family.session import LIFE, begin_for, find_session, keep_pin
 from parental.people.household import history
 from parental.policy.profiles import get_profile
-from parental.schema.access import family_pins, sessions
 from parental.store.database import reading, writing
+from parental.store.schema.access import family_pins, sessions
 
 
 async def paused_with_pin(phone: Phone, engine: Engine, clock: Clock) -> None:

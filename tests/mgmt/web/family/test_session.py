@@ -23,8 +23,8 @@ from mgmt.web.family.session import (
 )
 from mgmt.web.kit.auth import find_principal
 from parental.people import caregivers
-from parental.schema.access import sessions
 from parental.store.database import writing
+from parental.store.schema.access import sessions
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 

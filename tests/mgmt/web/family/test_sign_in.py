@@ -13,7 +13,7 @@ from support.mgmt.events import events_of
 from support.mgmt.phone import NUMBER, PHONES, Phone, add_caregiver, code_of
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.family.sign_in import OF_ADDRESS, OF_LINE
 from mgmt.web.family.sms import Outbox
 from parental.people import caregivers
@@ -22,8 +22,8 @@ from parental.people.caregivers import ACTIVE, INVITATION
 from parental.people.login_codes import LIFE
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema.access import login_codes, sessions
 from parental.store.database import reading, writing
+from parental.store.schema.access import login_codes, sessions
 
 
 def sent_codes(engine: Engine) -> int:

@@ -3,8 +3,8 @@ from sqlalchemy import Connection, Engine
 from support.mgmt.phone import add_child
 
 from mgmt.web.family.whose import about, named, require_own
-from parental.errors import NoPerson
 from parental.store.database import reading
+from parental.store.errors import NoPerson
 
 
 def test_a_childs_profile_is_the_childs_and_a_lines_own_is_the_lines(engine: Engine) -> None:

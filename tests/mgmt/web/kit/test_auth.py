@@ -19,37 +19,37 @@ from support.present import present
 from mgmt.ledger.event import CONTROL
 from mgmt.orders import store as orders
 from mgmt.orders.approvals import Proposal
-from mgmt.orders.judge import judge_entries, parse_order
-from mgmt.orders.letter_file import File, keep_file
-from mgmt.records.holds.proposals import NewHold, propose_hold
-from mgmt.records.holds.scope import Scope
-from mgmt.records.wrong_blocks import report_mistake
+from mgmt.orders.base.judge import judge_entries, parse_order
+from mgmt.orders.base.letter_file import File, keep_file
 from mgmt.registers.egress.statement import Gateway, Source
 from mgmt.registers.egress.store import tell
 from mgmt.registers.lawful.store import AuthorityLetter, record
 from mgmt.registers.lawful.store import Signer as LawfulSigner
+from mgmt.registers.records.holds.proposals import NewHold, propose_hold
+from mgmt.registers.records.holds.scope import Scope
+from mgmt.registers.records.wrong_blocks import report_mistake
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.issuers import Issuer, put_issuer
 from mgmt.staff.permissions import HOUSEHOLD_ROLES, PERMISSIONS, ROLES, Reach
 from mgmt.staff.tokens import TokenRequest, make_token, revoke_token
-from mgmt.web.app import ROUTES
+from mgmt.web.desk.app import ROUTES
 from mgmt.web.desk.frame import TABS
 from mgmt.web.desk.lawful import AGREE
 from mgmt.web.kit.auth import Principal, Route, find_principal, guarded
 from parental.calendar import exceptions, plans, screen_time, tickets, weeks
 from parental.calendar.card import Card, Kind
-from parental.errors import DatabaseFull
 from parental.people import caregivers, children, devices
 from parental.people.caregivers import Caregiver
 from parental.people.household import By
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile, Span
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.schema import metadata
-from parental.schema.access import family_pins, tokens
-from parental.schema.records import legal_holds
 from parental.store.database import reading, upsert, writing
-from rules.names.protected import ProtectedNames
+from parental.store.errors import DatabaseFull
+from parental.store.schema import metadata
+from parental.store.schema.access import family_pins, tokens
+from parental.store.schema.records import legal_holds
+from rules.base.protected import ProtectedNames
 
 OWN, FOREIGN = "own", "foreign"
 LINES = {OWN: 7, FOREIGN: 8}

@@ -23,11 +23,11 @@ from mgmt.staff.bound_certificates import bind_certificate, end_certificate
 from mgmt.staff.issuers import Issuer, know_issuer, put_issuer
 from mgmt.staff.people import DISABLED, add_person, set_state
 from mgmt.staff.session import begin_session
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.doors import Door
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 pytestmark = pytest.mark.services
 Ask = Callable[..., Awaitable[tuple[int, Any]]]

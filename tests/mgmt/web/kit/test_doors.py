@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Client, Clock, Desk, PlayedControl, TokenOf
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import ROUTES, create_app, routes_of
+from mgmt.web.desk.app import ROUTES, create_app, routes_of
 from mgmt.web.kit.doors import Door, Hosts
 
 LINE = "/v1/subscribers/7"

@@ -9,9 +9,9 @@ from support.mgmt.desk import Clock, Desk, DeskOf, PlayedControl
 from mgmt.web.kit import idempotency
 from parental.policy.profiles import set_schedule
 from parental.policy.schedule import Interval, Schedule
-from parental.schema.calendar import time_spans
-from parental.schema.idempotency import idempotency_keys
 from parental.store.database import reading, writing
+from parental.store.schema.calendar import time_spans
+from parental.store.schema.idempotency import idempotency_keys
 
 ORDER = {"issuer": "PTA", "ref": "1", "ground": "g", "entries": ["bad.example"]}
 KEY = '"8e03978e-40d5-43dd-bc93-6894a57f9324"'

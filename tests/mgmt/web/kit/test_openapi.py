@@ -5,12 +5,12 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.mgmt.desk import Client
 
-from mgmt.orders.model import SCOPES
-from mgmt.orders.pushed import Scope
-from mgmt.records.wrong_blocks import OUTCOMES
+from mgmt.orders.base.model import SCOPES
+from mgmt.orders.base.pushed import Scope
+from mgmt.registers.records.wrong_blocks import OUTCOMES
 from mgmt.web.api.line_shapes import Day, SafeSearch
 from mgmt.web.api.reports import Outcome
-from mgmt.web.app import ROUTES
+from mgmt.web.desk.app import ROUTES
 from mgmt.web.kit.auth import Route
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.openapi import PATH, document

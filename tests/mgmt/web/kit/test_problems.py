@@ -11,12 +11,12 @@ from support.mgmt.desk import Desk, PlayedControl, TokenOf
 
 from mgmt.contract.errors import BadRequest, NotInForce, NotJson
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.problems import NOT_SIGNED, TITLES, Problem, problem_of, problems
-from parental.errors import DatabaseAway, DatabaseDamage, DatabaseFull
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.errors import DatabaseAway, DatabaseDamage, DatabaseFull
+from parental.store.schema.privileges import WEB
 
 Client = TestClient[web.Request, web.Application]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Client, Clock, PlayedControl
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.doors import Door
 
 

@@ -5,8 +5,8 @@ from support.mgmt.outline import text_of as words
 from support.mgmt.published import statement_of as statistics_of
 from support.mgmt.transparent import statement_of
 
-from mgmt.records.statistics.statement import protected_appeals, protected_blocks
-from mgmt.records.statistics.statement import text_of as statistics_text
+from mgmt.registers.records.statistics.statement import protected_appeals, protected_blocks
+from mgmt.registers.records.statistics.statement import text_of as statistics_text
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.transparency.releases import Release
 from mgmt.registers.transparency.statement import text_of

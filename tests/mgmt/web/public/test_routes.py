@@ -14,12 +14,12 @@ from support.mgmt.transparent import AT, statement_of
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.transparency.releases import put_release
 from mgmt.registers.transparency.statement import check_document, text_of
-from mgmt.web.app import create_app
+from mgmt.web.desk.app import create_app
 from mgmt.web.kit.doors import Door
 from mgmt.web.public import routes
-from parental.schema.privileges import WEB
 from parental.store.database import writing
 from parental.store.engines import Where, engine_of
+from parental.store.schema.privileges import WEB
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from support.lists.workbooks import table, workbook
 from support.mgmt.desk import DeskOf
 
 from filterd.client.api_client import form_of
-from parental.schema.ledger import events
-from parental.schema.orders import orders
 from parental.store.database import reading
+from parental.store.schema.ledger import events
+from parental.store.schema.orders import orders
 
 LETTER = b"""\xef\xbb\xbfS.No,URL,Letter No,Action\r
 1,http://bad.example/,PTA/WA/123/2026,Block\r

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, select
 from support.mgmt.desk import DeskOf
 
-from parental.schema.ledger import events
 from parental.store.database import reading
+from parental.store.schema.ledger import events
 
 SAID = {"issuer": "PTA", "channel": "mail", "reason": "forged", "sha256": "0" * 64}
 

@@ -12,9 +12,9 @@ from support.mgmt.desk import DeskOf
 from support.mgmt.orders import NOW
 
 from mgmt.orders.sealed_messages import messages
-from parental.schema.ledger import events
-from parental.schema.orders import entries, orders
 from parental.store.database import reading
+from parental.store.schema.ledger import events
+from parental.store.schema.orders import entries, orders
 
 MARKER = "qzmarkerxhost.test"
 

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, select
 from support.mgmt.desk import Client, DeskOf
 
 from mgmt.ledger.bundle import NoCheckpoint
-from mgmt.records.block_archive import ArchiveFailure
+from mgmt.registers.records.block_archive import ArchiveFailure
 from mgmt.web.kit.app_context import ARCHIVE
-from parental.schema.ledger import events
 from parental.store.database import reading
+from parental.store.schema.ledger import events
 
 WAYS = ("bundle", "bundle/3/1", "checkpoint", "checkpoint?earlier=2")
 

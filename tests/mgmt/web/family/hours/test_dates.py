@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from support.mgmt.desk import Clock
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from mgmt.web.family.hours import calendars
+from mgmt.web.family.acts import calendars
 from parental.calendar import plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import MAX_RANGES, Calendar, DaySet, Range

@@ -11,9 +11,9 @@ from support.mgmt.desk import Clock, PlayedControl
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from mgmt.web.family.hours.at_once import state_now
-from mgmt.web.family.hours.draft import USUAL
-from mgmt.web.family.household.filter_state import look
+from mgmt.web.family.acts.at_once import state_now
+from mgmt.web.family.acts.draft import USUAL
+from mgmt.web.family.filter_state import look
 from parental.calendar import exceptions, plans
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar, DaySet

@@ -8,7 +8,7 @@ from support.mgmt.desk import NOW, Clock
 from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
-from mgmt.web.family.household.filter_state import FILTER, Look
+from mgmt.web.family.filter_state import FILTER, Look
 from mgmt.web.family.rules.presets import PRESETS, preset_of
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Card, Kind

@@ -12,13 +12,13 @@ from support.present import present
 from mgmt.web.family.requests.messages import take, tell
 from mgmt.web.family.sign_in import DOOR
 from parental.calendar import exceptions
-from parental.errors import DatabaseAway
 from parental.people.household import history
 from parental.people.request_messages import due
 from parental.people.requests import LIFE, ChildRequest, ask
 from parental.policy.profiles import get_profile, pause, set_schedule
 from parental.policy.schedule import Schedule
 from parental.store.database import reading, writing
+from parental.store.errors import DatabaseAway
 
 FOREIGN = "+923339999999"
 

@@ -12,7 +12,7 @@ from support.mgmt.phone import NUMBER, Phone, add_child
 from mgmt.web.family.requests import replies
 from mgmt.web.family.requests.replies import look
 from mgmt.web.family.sign_in import DOOR
-from parental.errors import DatabaseAway
+from parental.store.errors import DatabaseAway
 
 
 async def post(phone: Phone, authorization: str | None = SECRET, **body: Any) -> int:

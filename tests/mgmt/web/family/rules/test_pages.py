@@ -8,14 +8,14 @@ from support.mgmt.outline import text_of
 from support.mgmt.phone import Phone, add_caregiver, add_child
 
 from mgmt.registers.settings.page_settings import Settings
-from mgmt.web.family.household.filter_state import FILTER, Look, look
+from mgmt.web.family.filter_state import FILTER, Look, look
 from mgmt.web.family.rules.presets import PRESETS
 from mgmt.web.splash.pages import Facts
 from mgmt.web.splash.pages import page as splash_page
 from parental.policy.profile import Profile
 from parental.policy.profiles import get_profile, put_profile
 from parental.store.database import reading, writing
-from rules.category import CATEGORIES, SERVICES
+from rules.base.category import CATEGORIES, SERVICES
 
 PIN = {"pin": "2468", "again": "2468"}
 ALL = {"shows-kinds": "1", "shows-services": "1", "shows-packets": "1"}

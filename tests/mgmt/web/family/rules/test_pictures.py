@@ -1,5 +1,5 @@
 from mgmt.web.family.rules.pictures import OF_CATEGORIES, OF_PICTURES, picture_of
-from rules.category import CATEGORIES, SERVICES
+from rules.base.category import CATEGORIES, SERVICES
 from rules.lists.catalogue import services
 
 

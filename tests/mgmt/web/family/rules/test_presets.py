@@ -2,7 +2,7 @@ from itertools import pairwise
 
 from mgmt.web.family.rules.presets import PRESETS, ages_of, preset_of
 from parental.policy.profile import SAFE_SEARCH, Profile
-from rules.category import CATEGORIES
+from rules.base.category import CATEGORIES
 
 
 def test_an_older_age_closes_no_more_than_a_younger_one() -> None:

@@ -1,1 +1,0 @@
-"""Upstream resolvers: endpoints, and queries over TCP and TLS."""

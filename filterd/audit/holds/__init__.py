@@ -1,1 +1,0 @@
-"""Files of block records of which legal holds name a part."""

@@ -1,0 +1,1 @@
+"""Alarms of orders and sealed appeals: delivered by mail and webhook."""

@@ -1,1 +1,0 @@
-"""Alarms of orders: found by control, delivered by mail and webhook."""

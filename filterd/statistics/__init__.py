@@ -1,1 +1,0 @@
-"""The release of each quarter's statistics."""

@@ -1,0 +1,1 @@
+"""What an order is: its model, entries, letters and events, and how entries are judged."""

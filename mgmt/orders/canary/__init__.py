@@ -1,1 +1,0 @@
-"""Orders on one gateway first: for how long, what ends that, and how it went."""

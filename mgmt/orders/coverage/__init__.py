@@ -1,1 +1,0 @@
-"""What the entries of an order close, by what they say alone."""

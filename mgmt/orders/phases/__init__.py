@@ -1,0 +1,1 @@
+"""How far an order is: its states, on one gateway first, or in shadow."""

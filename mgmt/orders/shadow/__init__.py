@@ -1,1 +1,0 @@
-"""Orders in shadow: what they would block is counted, and nothing of them is blocked."""

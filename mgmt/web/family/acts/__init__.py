@@ -1,0 +1,1 @@
+"""What a tap or a form of a family does, and who may do it."""

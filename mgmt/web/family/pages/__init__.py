@@ -1,0 +1,1 @@
+"""Pages of a family of their own: home, people, reports, tickets, changes, and the routes of all."""

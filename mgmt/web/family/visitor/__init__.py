@@ -1,1 +1,0 @@
-"""What anyone who comes can read and hear, signed in or not."""

@@ -1,0 +1,63 @@
+"""A confirmation as PDF, by WeasyPrint; in a process of its own: it is large, and what it reads others wrote.
+
+    page (stdin) → python -m mgmt.web.kit.documents.pdf → PDF (stdout)
+
+Invariants: it loads nothing, from no address; its dates and its id are the statement's, so that equal pages give equal
+octets with one version of WeasyPrint, Pango and the fonts.
+"""
+
+import asyncio
+import hashlib
+import importlib.util
+import os
+import resource
+import sys
+
+MEMORY_OCTETS = 2 << 30  # of address space
+CPU_S = 120
+PATIENCE_S = 180.0
+
+
+class NoPdf(RuntimeError):
+    """It was not made; the message says why, and what to do."""
+
+
+async def pdf_of(page: str) -> bytes:
+    """The PDF of a page.   Raises NoPdf.   Cost: 2 s and 70 MB for a page, in another process"""
+    if importlib.util.find_spec("weasyprint") is None:
+        raise NoPdf("weasyprint is not installed; no PDF; take csv or xlsx, or pip install 'filterd[pdf]'")
+    environment = {"PYTHONSAFEPATH": "1", "PATH": os.defpath, "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-P", "-m", "mgmt.web.kit.documents.pdf"]
+    job = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            made, fault = await job.communicate(page.encode())
+    except TimeoutError as reason:
+        job.kill()
+        await job.wait()
+        raise NoPdf(f"no PDF within {PATIENCE_S:g} s; take csv or xlsx") from reason
+    if job.returncode != 0:
+        last = fault.decode(errors="replace").strip().splitlines()[-1:]
+        raise NoPdf(f"no PDF: {' '.join(last)[:200]}; take csv or xlsx")
+    return made
+
+
+def main() -> None:
+    """The process."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.buffer.write(_made(sys.stdin.read()))
+
+
+def _made(page: str) -> bytes:
+    import weasyprint
+    from weasyprint.urls import URLFetcher
+
+    document = weasyprint.HTML(string=page, url_fetcher=URLFetcher(allowed_protocols=()))
+    return bytes(document.write_pdf(pdf_identifier=hashlib.sha256(page.encode()).digest()[:16]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Canonical names, URLs and prefixes, and the names that no list may block."""
