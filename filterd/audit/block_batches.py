@@ -66,7 +66,9 @@ Follow = Callable[[Columns, Position], None]
 
 
 class Kind(Struct, frozen=True, array_like=True):
-    """All that a record says but its second, its subscriber and its count.   Fields as in mgmt.registers.records.block_ledger"""
+    """All that a record says but its second, its subscriber and its count.
+
+    Fields as in mgmt.registers.records.block_ledger."""
 
     channel: str
     action: str

@@ -1,7 +1,7 @@
 """Found records as an auditor gets them: NDJSON, CSV or Parquet, in pieces.
 
-Rows are made of columns: a value that comes again becomes text once (mgmt.registers.records.block_forms), and is joined for all
-rows at once.   Cost: 1 µs a record as text (bench/audit.py: ndjson_per_s)
+Rows are made of columns: a value that comes again becomes text once (mgmt.registers.records.block_forms), and is
+joined for all rows at once.   Cost: 1 µs a record as text (bench/audit.py: ndjson_per_s)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -7,8 +7,8 @@ Without its day's key a pseudonym stands for no one, also in a copy that was mad
 Invariants: what is old is decided by mgmt.ledger.trusted_clock and by nothing else; a key is gone from the database
 file and its journal when this returns; a write takes no longer than a batch, so other writers wait for some
 milliseconds.  Records of a time that has not come, which a wrong clock has made, are kept for as long as others are.
-What legal holds name stays (mgmt.registers.records.holds), and the keys of its days where a hold says so; nothing of a household
-does.
+What legal holds name stays (mgmt.registers.records.holds), and the keys of its days where a hold says so; nothing of a
+household does.
 """
 
 import logging

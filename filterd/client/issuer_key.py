@@ -1,4 +1,4 @@
-"""Signing a request with a key: to the API with an issuer's, as mgmt.orders.base.issuer_signatures checks it; to webhooks.
+"""Signing a request with a key: to webhooks; to the API with an issuer's, as mgmt.orders.base.issuer_signatures has it.
 
 Source: RFC 9421 (HTTP message signatures), RFC 9530 (Content-Digest).
 """

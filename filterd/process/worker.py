@@ -1,6 +1,7 @@
 """Control side of a worker: it opens images for its front, and answers worker.sock.
 
-A front is one nogil loop in a thread with the sockets it needs (dns.front.front.DnsFront, filterd.commands.roles.packet_gate.front.GateFront).
+A front is one nogil loop in a thread with the sockets it needs: DnsFront of dns.front.front, GateFront of
+filterd.commands.roles.packet_gate.front.
 Invariants: the worker reads the manifest itself at its start, so control may be dead; where that, or what it names, is
 torn, the last one that was on the disk (settled.json); an image that it serves already
 is neither read nor checked again (a base of ten million names takes 40 ms); an image that is refused changes

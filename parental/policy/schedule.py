@@ -37,7 +37,7 @@ Ranges = tuple[tuple[int, int], ...]
 class Interval:
     """Closed for `minutes` (1–10080) from minute `start_minute` (0–1439) of `weekday` (0 = Monday).
 
-    allowed  categories and services (names of rules.base.category) that stay open; None: nothing does, it is a full lock"""
+    allowed  categories and services (names of rules.base.category) that stay open; None: nothing does, a full lock"""
 
     weekday: int
     start_minute: int

@@ -18,7 +18,7 @@ from parental.store.engines import WRITES, Where, engine_of
 from parental.store.errors import DatabaseDamage
 from parental.store.schema.privileges import grant
 
-FOLDER = Path(__file__).parents[1] / "migrations"
+FOLDER = Path(__file__).with_name("migrations")
 UPGRADE_PATIENCE_MS = 600_000  # that another upgrade, of millions of records, takes
 NOTED = "alembic_version"
 _UNNUMBERED = frozenset({"subscribers", "orders", "blocks"})  # tables of a build that noted no revision

@@ -10,8 +10,8 @@ before: the longest prefix decides, as among names.  Only of two prefixes that b
 the one that the list has first decides, where they hold the same addresses.
 
 Invariants: one prefix has one form, ::ffff:0:0/96 is IPv4; the rules of a prefix hold its addresses and no other; what
-covers too much is never a rule.  What no blocking rule may hold is said here, but is a rail (rules.lists.compiler.guards),
-since only there it is known whether a rule blocks.
+covers too much is never a rule.  What no blocking rule may hold is said here, but is a rail
+(rules.lists.compiler.guards), since only there it is known whether a rule blocks.
 Source: draft-vixie-dnsop-dns-rpz-00 §4.3 (triggers); RFC 4632 §3.1 (prefixes); RFC 4291 §2.5.5.2 (mapped addresses).
 Cost: some 5 µs a prefix.
 """

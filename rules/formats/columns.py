@@ -5,8 +5,8 @@ either, the first cell of a row that holds a name counts.  Of a URL and a domain
 they stand: it says less (rules.formats.addresses).
 A remark may say that a URL is meant as a prefix; a type says whether an address is a url, a domain or a host.
 
-Invariants: a row never blocks more than it names; a row that asks to unblock (rules.base.remark) is reported, not obeyed (an
-order is withdrawn by the one who gave it); a formula in a cell that is read is reported, no matter what it would give.
+Invariants: a row never blocks more than it names; a row that asks to unblock (rules.base.remark) is reported, not
+obeyed (an order is withdrawn by the one who gave it); a formula in a cell that is read is reported, always.
 """
 
 import re

@@ -5,7 +5,7 @@
     rules/catalogue/sources.yaml                      where others publish lists; none of their content
 
 A configuration names our own lists as `file: shipped:NAME`, which is a path of the release that reads it.
-Invariants: every service of rules.base.category has a file and a picture; a name is a service's or a list's, never both.
+Invariants: every service of rules.base.category has a file and a picture; a name is a service's or a list's, not both.
 """
 
 from collections.abc import Mapping

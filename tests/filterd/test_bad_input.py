@@ -311,7 +311,8 @@ def test_ten_million_lines_of_junk_between_good_ones_are_counted_within_1_gib(tm
         file.write(plain(GOOD_NAMES))
     program = (
         "import sys; from pathlib import Path; from filterd.config import load;"
-        "from filterd.images.lists.sources import config_sources; from rules.lists.compiler.compile import compile_sources;"
+        "from filterd.images.lists.sources import config_sources;"
+        "from rules.lists.compiler.compile import compile_sources;"
         "report = compile_sources(config_sources(load(Path(sys.argv[1]))), Path(sys.argv[2]), bytes(16), 1);"
         f"print(report.n_skipped, report.path); {MOST_MEMORY}"
     )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,44 +29,33 @@ FLOORS = {
         {"testing"},
         {"bench"},
     ),
-    "rules": ({"."}, {"names"}, {"formats", "watch"}, {"lists"}, {"compiler"}),
-    "dns": ({"base"}, {"upstreams"}, {"streams"}, {"zones"}, {"."}),
-    "parental": (
-        {".", "schema"},
-        {"migrations", "store"},
-        {"policy"},
-        {"people", "sessions"},
-        {"calendar"},
-    ),
+    "rules": ({"base"}, {"formats"}, {"lists"}),
+    "dns": ({"base"}, {"front"}, {"zones"}),
+    "parental": ({"store"}, {"policy"}, {"people", "sessions"}, {"calendar"}),
     "mgmt": (
         {"contract", "ledger", "text"},
         {"staff"},
         {"orders"},
-        {"lists", "records"},
         {"registers"},
         {"web/kit"},
-        {"web/documents", "web/splash"},
-        {"web/family", "web/public"},
+        {"web/family", "web/public", "web/splash"},
         {"web/api"},
         {"web/desk"},
         {"web"},
     ),
     "filterd": (
-        {"."},
         {"box"},
-        {"config"},
-        {"database", "process"},
-        {"kernel", "lists", "metrics", "radius", "verifier"},
-        {"gate", "images", "lab"},
-        {"audit", "explain"},
-        {"client", "control", "siem"},
-        {"escalation", "intake", "statistics"},
-        {"appeals"},
-        {"roles"},
+        {".", "config"},
+        {"process"},
+        {"images", "kernel", "radius", "verifier"},
+        {"audit", "explain", "lab"},
+        {"client"},
+        {"control"},
         {"commands"},
     ),
 }
 MOST_LOOSE = 5  # modules that lie in no room of their package
+DEEPEST = 4  # folders below one another
 HTTP = re.compile(r"^[ \t]*(?:from|import)[ \t]+(?:aiohttp|jinja2)\b", re.MULTILINE)
 IMPORT = re.compile(r"^[ \t]*(?:from|import|cimport)[ \t]+([^#\n]+)", re.MULTILINE)
 CIMPORT = re.compile(r"^[ \t]*(?:from[ \t]+(\S+)[ \t]+)?cimport[ \t]+(\S+)", re.MULTILINE)
@@ -112,6 +102,39 @@ def too_high(package: str, room: str, text: str) -> set[str]:
     return rooms_used(package, text) - below - {room}
 
 
+def folder_of(name: str, modules: set[tuple[str, ...]]) -> tuple[str, ...]:
+    """The folder of a name that is imported: of its module, or of a package itself; (): it is none of ours."""
+    parts = tuple(name.split("."))
+    while parts and parts not in modules and (*parts, "__init__") not in modules:
+        parts = parts[:-1]
+    return parts[:-1] if parts in modules else parts
+
+
+def circle_in(uses: dict[tuple[str, ...], set[tuple[str, ...]]], depth: int) -> list[str]:
+    """Folders that use one another in a circle, seen to so many parts of a path; []: none do."""
+    graph: dict[str, set[str]] = {}
+    for folder, used in uses.items():
+        here = "/".join(folder[:depth])
+        graph.setdefault(here, set()).update({"/".join(each[:depth]) for each in used if each} - {here})
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as fault:
+        return list(fault.args[1])
+    return []
+
+
+@pytest.fixture(scope="module")
+def uses(root: Path, files: Files) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Folder → the folders whose modules its own import."""
+    sources = files(".py", ".pyx", ".pxd", ".pyi", under=tuple(MAY_IMPORT))
+    modules = {path.with_suffix("").parts for path in sources}
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for path in sources:
+        names = named((root / path).read_text())
+        found.setdefault(path.parent.parts, set()).update(folder_of(name, modules) for name in names)
+    return found
+
+
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_a_package_imports_only_what_lies_below_it(package: str, root: Path, files: Files) -> None:
     allowed = MAY_IMPORT[package] | {package}
@@ -153,6 +176,38 @@ def test_a_room_uses_only_what_lies_below_it(package: str, root: Path, files: Fi
     assert set(rooms.values()) == set().union(*FLOORS[package])
 
 
+@pytest.mark.parametrize("depth", range(1, DEEPEST + 1))
+def test_no_folders_use_one_another_in_a_circle(depth: int, uses: dict[tuple[str, ...], set[tuple[str, ...]]]) -> None:
+    assert circle_in(uses, depth) == []
+    assert max(map(len, uses)) <= DEEPEST
+
+
+@pytest.mark.parametrize(
+    ("uses", "depth", "circle"),
+    [
+        ({"a/b": {"a/c"}, "a/c": {"a/d"}, "a/d": {"a/b"}}, 2, {"a/b", "a/c", "a/d"}),
+        ({"a/b": {"a/b/x"}, "a/b/x": {"a/b"}}, 3, {"a/b", "a/b/x"}),
+        ({"a/b/x": {"a/c/x"}, "a/c/y": {"a/b/y"}}, 2, {"a/b", "a/c"}),
+        ({"a/b/x": {"a/c/x"}, "a/c/y": {"a/b/y"}}, 3, set()),
+        ({"a/b": {"a/b", "a/b/x"}, "a/b/x": {"a/c"}}, 3, set()),
+    ],
+)
+def test_a_circle_is_found_at_any_depth(uses: dict[str, set[str]], depth: int, circle: set[str]) -> None:
+    parts = {tuple(folder.split("/")): {tuple(each.split("/")) for each in used} for folder, used in uses.items()}
+
+    assert set(circle_in(parts, depth)) == circle
+
+
+def test_the_folder_of_a_name_is_its_modules_or_the_package_itself() -> None:
+    modules = {("a", "__init__"), ("a", "b", "c"), ("a", "b", "__init__")}
+
+    assert folder_of("a.b.c.Thing", modules) == ("a", "b")
+    assert folder_of("a.b.c", modules) == ("a", "b")
+    assert folder_of("a.b.Thing", modules) == ("a", "b")
+    assert folder_of("a.version", modules) == ("a",)
+    assert folder_of("os.path", modules) == ()
+
+
 @pytest.mark.parametrize("package", FLOORS)
 def test_few_modules_lie_loose_in_a_package(package: str, files: Files) -> None:
     loose = [path for path in files(".py", ".pyx", under=(package,)) if len(path.parts) == 2]
@@ -185,7 +240,8 @@ def test_below_its_web_mgmt_knows_no_http(root: Path, files: Files) -> None:
         ("mgmt", "web/kit", "    from mgmt.orders.phases.canary_rules import Policy", set()),
         ("filterd", "process", "import filterd.control.service", {"control"}),
         ("filterd", "config", "from filterd.box.errors import Missing", set()),
-        ("dns", "zones", "from dns.front.front import DnsFront", {"."}),
+        ("filterd", "box", "from filterd.verbs import add_verb", {"."}),
+        ("dns", "base", "from dns.front.front import DnsFront", {"front"}),
     ],
 )
 def test_a_room_that_is_too_high_is_seen_however_it_is_imported(

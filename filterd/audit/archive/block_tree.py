@@ -6,10 +6,10 @@ A leaf is what a batch has of one day in the enforcement ledger:
 
     SHA-256(0x00 ‖ {"batch":N,"day":"2026-11-28","number":L,"records":n,"root":HEX})
 
-and `root` is that of a small tree (filterd.audit.archive.batch_tree) of its records (filterd.audit.record_lines) in their
-order.  So a record is proven in two steps: in its batch, and the batch in the tree.  Where the salt is destroyed with
-the records of its day, no hash gives a record away, and the tree still verifies.  A batch that was damaged and put
-aside after the tree had taken it is lost: its salts go, too, and no file has its records.
+and `root` is that of a small tree (filterd.audit.archive.batch_tree) of its records (filterd.audit.record_lines) in
+their order.  So a record is proven in two steps: in its batch, and the batch in the tree.  Where the salt is destroyed
+with the records of its day, no hash gives a record away, and the tree still verifies.  A batch that was damaged and
+put aside after the tree had taken it is lost: its salts go, too, and no file has its records.
 Invariants: leaves are numbered from 0 in the order of their batches, without a gap.  What catch_up() has taken is on
 the disk when it returns, and only then may a compaction remove its batch: the order of records in Parquet is that of
 the batches, so the leaves can be computed again from either.  One process writes.

@@ -31,7 +31,7 @@ log = logging.getLogger("filterd.control.service")
 class Context:
     """Shared state.   faults  what failed → why
 
-    now_s  what time it is, to decide by it: filterd.control.base.clock.Clock.now_s(); UNKNOWN: nothing is decided by time"""
+    now_s  what time it is, to decide by it: Clock.now_s() of filterd.control.base.clock; UNKNOWN: nothing is decided"""
 
     config: Config
     config_file: Path

@@ -3,8 +3,8 @@
     take → read_apart ─┬─ the socket is there: systemd starts a reader, with the account filterd-reader and no network
                        └─ it is not: a child, with that account where we are root, else with ours
 
-Both are the same program and are asked the same: filterd.images.lists.list_reader.  The reader of sealed lists is had in the
-same way: filterd.images.lists.sealed_client.
+Both are the same program and are asked the same: filterd.images.lists.list_reader.  The reader of sealed lists is had
+in the same way: filterd.images.lists.sealed_client.
 Invariants: an answer is data of a bounded length, checked like any other; where the socket is there and no one listens,
 the list waits, and no weaker reader takes its place.
 """

@@ -1,6 +1,6 @@
 """Reads a list that is encrypted for this box, in the only process that can: keyed digests and counts leave it.
 
-    sealed_client ─ ReadRequest | Digest; of each file: Part, its octets; end → python -m filterd.images.lists.sealed_reader
+    sealed_client ─ ReadRequest | Digest; of each file: Part, its octets; end → filterd.images.lists.sealed_reader
     sealed_client ← Answer | DigestAnswer ─────────────────────────────────   (lines of JSON: filterd.process.codec)
 
     OpenPGP message ─ key ─→ octets, in memory alone ─ format ─→ rules ─ guards ─→ digests under the key of one base

@@ -2,7 +2,7 @@
 
     kept copy + journal = the newest that is had;   its serial is what is asked from
 
-Invariants: the copy that is kept is never written to; nothing here opens a connection, see filterd.images.lists.zone_transfer.
+Invariants: the copy that is kept is never written to; nothing here opens a connection (zone_transfer does).
 Source: RFC 1035 §3.3.13 and RFC 1912 §2.2 (refresh, retry, expire).
 """
 

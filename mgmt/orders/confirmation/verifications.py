@@ -1,6 +1,7 @@
 """Verifications in the database: what the traffic said of an order, each time that it was asked.
 
-A verified order has the state `verified`; one that was, and is found wanting, is as it was before (mgmt.orders.phases.states).
+A verified order has the state `verified`; one that was, and is found wanting, is as it was before
+(mgmt.orders.phases.states).
 Invariants: a verification is of the entries as one revision of the orders has them; it is an event of the ledger, in
 the same transaction, with counts and the digest of the report, and no entry.
 """

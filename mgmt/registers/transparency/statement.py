@@ -2,8 +2,8 @@
 
 It is canonical JSON (RFC 8785) of a Statement.  Blocks stand in the statistics of the same quarter
 (mgmt.registers.records.statistics), which the page shows as well, by category and channel alone.
-Invariants: a count of orders is never below mgmt.registers.records.statistics.disclosure.LEAST; no name, no reference, no
-person; nothing of an issuer whose orders may not be made public.
+Invariants: a count of orders is never below LEAST of mgmt.registers.records.statistics.disclosure; no name, no
+reference, no person; nothing of an issuer whose orders may not be made public.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """/desk/holds: which block records stay although they are old, by which letter, and proposing that, or its end.
 
-Invariants: nothing is kept, and nothing released, before two persons have signed (mgmt.registers.records.holds.proposals) and
-control has found it right.
+Invariants: nothing is kept, and nothing released, before two persons have signed
+(mgmt.registers.records.holds.proposals) and control has found it right.
 """
 
 from collections import defaultdict

@@ -1,8 +1,8 @@
 """/desk/lists: what each list has in force, how old it is, and what is wrong with it; its earlier versions, what going
 back to one would change, and proposing that; as control says it.
 
-Invariants: of a confidential list there are counts alone (filterd.images.lists.status holds it); nothing changes before two
-persons have signed (mgmt.registers.lists.rollbacks), and what is proposed is what the page showed.
+Invariants: of a confidential list there are counts alone (filterd.images.lists.status holds it); nothing changes before
+two persons have signed (mgmt.registers.lists.rollbacks), and what is proposed is what the page showed.
 """
 
 from collections import defaultdict

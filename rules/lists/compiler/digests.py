@@ -1,6 +1,6 @@
 """A sealed list as keyed digests: all that leaves the process that can read it.
 
-    items ─ guards ─→ builders of its own ─→ rows of digests ─→ the builders of the image   (rules.lists.compiler.collector)
+    items ─ guards ─→ builders of its own ─→ rows of digests ─→ the builders of the image  (compiler.collector)
 
 Invariants: no name, no URL and no text of an entry is in it; an entry is named by its line alone, which tells its owner
 which one is meant, and no one else.

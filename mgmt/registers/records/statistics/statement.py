@@ -2,8 +2,8 @@
 
 It is canonical JSON (RFC 8785) of a Statement, whose JSON Schema is docs/statistics.schema.json.  A text is made once,
 signed, and never changed: a second one of the same months, a little later, would give small counts away.
-Invariants: a count of people's blocks is never below mgmt.registers.records.statistics.disclosure.LEAST; none of a household's
-choice.
+Invariants: a count of people's blocks is never below LEAST of mgmt.registers.records.statistics.disclosure; none of a
+household's choice.
 """
 
 from collections.abc import Mapping, Sequence
