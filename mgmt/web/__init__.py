@@ -1,1 +1,1 @@
-"""The web role: the applications of its doors."""
+"""The web role above the domain: what all of it shares, its pages and its API."""
