@@ -22,6 +22,7 @@ from filterd.control.service import Control
 from filterd.images.compile import CompileFailure, compile_config
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import ControlStatus, Explanation, LevelState
+from filterd.process.jobs import start_job
 from filterd.process.json_socket import serve
 from filterd.process.messages import WORKER_REQUESTS, Status, Use, WorkerStatus
 from mgmt.contract.control import Receipt
@@ -401,6 +402,8 @@ class Compilation:
         self._pids, self._gate = asyncio.Queue[int](), os.open(gate, os.O_RDWR)
         stack.callback(os.close, self._gate)
         start = asyncio.create_subprocess_exec
+        # As control starts it: a process of its own, which can be held and killed.
+        monkeypatch.setattr("filterd.process.jobs.start_job", start_job)
 
         async def held(*command: str, **more: Any) -> asyncio.subprocess.Process:
             assert "compile" in command, command
