@@ -128,7 +128,7 @@ async def test_the_sheet_is_a_page_that_is_there_while_the_pin_is_fresh_and_no_r
     clock.forward(minutes=6)
     form = {"csrf": await parent.csrf(), "pin": "2468"}
     await parent.send("tickets/sheet", **form)
-    codes = [each.code[6:] for each in made(engine)]
+    codes = [f"{each.code[3:6]} {each.code[6:]}" for each in made(engine)]
     shown = await parent.words("/tickets/sheet")
     assert all(f" {each}" in shown for each in codes)
 
