@@ -45,9 +45,9 @@ def box(lab: Lab, internet: Internet, tmp_path_factory: pytest.TempPathFactory) 
 @FAMILIES
 def test_what_a_closed_category_serves_ends_at_both_ends_and_all_else_goes_on(box: Box, family: str) -> None:
     box.close()
-    closing = [("child", protocol, "video.test") for protocol in ("https", "http", "quic still")]
+    closing = [("child", protocol, "video.test") for protocol in ("https", "http", "quic")]
     others = [("child", "https", "allowed.test"), ("child", "http", "allowed.test"), ("child", "https", HELP)]
-    others += [("child", "quic still", "allowed.test"), ("adult", "https", "video.test")]
+    others += [("child", "quic", "allowed.test"), ("adult", "https", "video.test")]
     with box.running(family, *closing, *others) as found:
         receipt = box.close("video")
 
@@ -55,7 +55,7 @@ def test_what_a_closed_category_serves_ends_at_both_ends_and_all_else_goes_on(bo
             each.wait_for_stop(SILENCE_S)
         assert receipt["cut"] == {"at": receipt["cut"]["at"], "ended": len(closing), "still_open": 0, "by": "labels"}
         go_on(found[len(closing) :])
-        n_left = len([each for each in others if each[1] != "quic still"])
+        n_left = len([each for each in others if each[1] != "quic"])
         wait_until(lambda: len(connections_of_server(box.lab)) == n_left, "the end of those that were cut")
 
 
@@ -99,7 +99,7 @@ def test_where_the_kernel_picks_nothing_up_tcp_goes_on_and_the_receipt_says_that
     _confine(box)
     _must(box.lab, f"{LOOSE}=0")
     try:
-        with box.running("4", *(("child", each, "video.test") for each in ("quic still", "https"))) as [quic, https]:
+        with box.running("4", *(("child", each, "video.test") for each in ("quic", "https"))) as [quic, https]:
             receipt = box.close("video")
 
             quic.wait_for_stop(SILENCE_S)

@@ -1,8 +1,8 @@
 """A stream over QUIC that does not end, by aioquic: a server that goes on sending, and clients that count.
 
 python quic_stream.py serve CERTIFICATE KEY ADDRESS…
-python quic_stream.py read NAME ADDRESS FILE [SECONDS]  FILE grows by an octet for each piece that comes; after
-                                                        SECONDS of silence the client moves to another port
+python quic_stream.py read NAME ADDRESS FILE  FILE grows by an octet for each piece that comes; once FILE.moves is
+                                              there, a client in silence moves to another port, and it grows by one
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import QuicEvent, StreamDataReceived
 
 EVERY_S = 0.05
-MOVE_S = "0.5"
+MOVE_S = 0.5
 PIECE = bytes(1000)
 ALPN = ["h3"]
 
@@ -46,23 +46,30 @@ async def serve_streams(certificate: str, key: str, addresses: list[str]) -> Non
     await asyncio.Event().wait()
 
 
-async def read_stream(name: str, address: str, path: str, move_s: str = MOVE_S) -> None:
+async def read_stream(name: str, address: str, path: str) -> None:
     configuration = QuicConfiguration(alpn_protocols=ALPN, server_name=name, verify_mode=ssl.CERT_NONE)
     async with connect(address, 443, configuration=configuration) as client:
         reader, writer = await client.create_stream()
         writer.write(b"begin")
-        while await _piece(client, reader, float(move_s)):
-            Path(path).open("ab", buffering=0).write(b".")  # noqa: ASYNC230, SIM115
+        while await _piece(client, reader, Path(f"{path}.moves")):
+            _grow(Path(path))
 
 
-async def _piece(client: QuicConnectionProtocol, reader: asyncio.StreamReader, move_s: float) -> bytes:
-    """The next octets; while none come, the client moves to other ports, as browsers do."""
+async def _piece(client: QuicConnectionProtocol, reader: asyncio.StreamReader, moves: Path) -> bytes:
+    """The next octets; while none come, the client moves to other ports, as browsers do, if it may."""
     reading = asyncio.ensure_future(reader.read(65536))  # noqa: TID251
-    while not (await asyncio.wait([reading], timeout=move_s))[0]:
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: client, sock=_any_port())
-        client.change_connection_id()
-        client.transmit()
+    while not (await asyncio.wait([reading], timeout=MOVE_S))[0]:
+        if moves.exists():
+            await asyncio.get_running_loop().create_datagram_endpoint(lambda: client, sock=_any_port())
+            client.change_connection_id()
+            client.transmit()
+            _grow(moves)
     return reading.result()
+
+
+def _grow(file: Path) -> None:
+    with file.open("ab", buffering=0) as its:
+        its.write(b".")
 
 
 def _any_port() -> socket.socket:
