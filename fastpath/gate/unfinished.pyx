@@ -12,7 +12,8 @@ Four words for each flow that the gate holds, so that a connection is remembered
 Invariants: a word is stored at once, so a gate that is killed leaves none that is half written.  No FIN, RST or SYN of
 a client proves that a server has closed.  A full set loses a connection that was only begun, then one whose octets were
 judged, of equals the oldest; and says so.  A time in the future is a clock that was set back: it is kept.
-Absent on purpose: the file, see filterd/commands/roles/packet_gate/unfinished_file.py; a lock, as each gate has its own memory.
+Absent on purpose: the file, see filterd/commands/roles/packet_gate/unfinished_file.py; a lock, as each gate has its
+own memory.
 Cost: two cache lines, and a SipHash of the connection's addresses and ports.
 """
 import os

@@ -8,7 +8,8 @@ Exception
 │   └── NoAnswer    (filterd.process.json_socket)     another filterd process does not answer
 └── RuntimeError
     ├── MissingPart a needed part is missing on this box; exit 3
-    └── ApiRefusal  the API refused; exit 1
+    └── ApiRefusal  the API refused, or another part; exit 1
+        └── ApiProblem  as the API has answered it
 """
 
 
@@ -22,3 +23,12 @@ class MissingPart(RuntimeError):
 
 class ApiRefusal(RuntimeError):
     """The API refused; the message is the API's."""
+
+
+class ApiProblem(ApiRefusal):
+    """What the API has answered instead.   status  of HTTP;   where  it sees the fault; '': it does not say"""
+
+    def __init__(self, message: str, status: int, where: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.where = where

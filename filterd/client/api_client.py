@@ -1,23 +1,25 @@
-"""Talking to the API from the command line.
+"""The one client of the API: address, token, certificates, time, pages, and its refusals in its own words.
 
-Invariant: an answer of 400 and above is shown in its own words, never as a traceback.   Cost: one connection a call.
+Invariants: no other module of filterd opens a connection to the API (tests/repo holds it); an answer of 400 and above,
+or one that is cut off, is shown in words, never as a traceback.   Cost: one connection a call.
 """
 
 import argparse
 import json
 import os
 import secrets
+import shutil
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
-from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.box.errors import ApiProblem, MissingPart, WrongUse
 from filterd.client.issuer_key import sign
 
 TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
@@ -40,7 +42,7 @@ def add_api_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def call(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:
-    """One request; its JSON answer.   Raises ApiRefusal, MissingPart, WrongUse."""
+    """One request; its JSON answer.   Raises ApiProblem, MissingPart, WrongUse."""
     with open_answer(args, method, path, None if body is None else json.dumps(body).encode()) as answer:
         return _json_of(args, answer)
 
@@ -51,15 +53,47 @@ def call_pages(
     """Every object of a list, from one page after the other.
 
     kind  as the path has it, and, unless `key` is another, a page;   which  of them, as its query says it"""
-    after = 0
-    while after is not None:
-        page = call(args, "GET", f"/v1/{kind}?{urlencode({**which, 'after': after})}")
+    for page in iter_pages(args, with_query(f"/v1/{kind}", which)):
         yield from page[key or kind]
+
+
+def iter_pages(args: argparse.Namespace, path: str, after: int | None = 0) -> Iterator[dict[str, Any]]:
+    """The pages of a list, or of what has one in it.   after  where the first begins; None: there is none"""
+    while after is not None:
+        page = call(args, "GET", with_query(path, {"after": after}))
+        yield page
         after = page["next"]
 
 
+def read_answer(args: argparse.Namespace, path: str) -> bytes:
+    """All of a file that the API has.   Raises ApiProblem, MissingPart, WrongUse."""
+    with open_answer(args, "GET", path) as answer:
+        return _octets_of(args, answer)
+
+
+def copy_answer(args: argparse.Namespace, path: str, to: IO[bytes]) -> None:
+    """Write a file that the API has, however large it is.   Raises ApiProblem, MissingPart, WrongUse; OSError: of `to`
+
+    Of an answer that is cut off, a part is written."""
+    with open_answer(args, "GET", path) as answer:
+        try:
+            shutil.copyfileobj(answer, to)
+            if answer.length:  # http.client says nothing of what is missing, where the length is known
+                raise IncompleteRead(b"", answer.length)
+        except (HTTPException, ConnectionResetError, TimeoutError) as reason:
+            raise MissingPart(
+                f"{args.api}: the answer ended early; what was written is a part of it; ask again"
+            ) from reason
+
+
+def with_query(path: str, asked: Mapping[str, object]) -> str:
+    """A path that asks for more.   asked  by name; None: it is not asked"""
+    said = urlencode({name: value for name, value in asked.items() if value is not None})
+    return f"{path}{'&' if '?' in path else '?'}{said}" if said else path
+
+
 def send_file(args: argparse.Namespace, path: str, fields: Mapping[str, str], name: str, octets: bytes) -> Any:
-    """A form with a file; its JSON answer.   Raises ApiRefusal, MissingPart, WrongUse."""
+    """A form with a file; its JSON answer.   Raises ApiProblem, MissingPart, WrongUse."""
     body, kind = form_of(fields, name, octets)
     with open_answer(args, "POST", path, body, kind) as answer:
         return _json_of(args, answer)
@@ -80,7 +114,7 @@ def form_of(fields: Mapping[str, str], name: str, octets: bytes) -> tuple[bytes,
 def open_answer(
     args: argparse.Namespace, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
 ) -> HTTPResponse:
-    """One request; its open answer.   kind  of the body.   Raises ApiRefusal, MissingPart, WrongUse."""
+    """One request; its open answer.   kind  of the body.   Raises ApiProblem, MissingPart, WrongUse."""
     headers = {"Authorization": f"Bearer {_token(args)}", "Content-Type": kind}
     _refuse_no_url(args.api)
     url = args.api.rstrip("/") + path
@@ -94,7 +128,7 @@ def open_answer(
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context)
     except urllib.error.HTTPError as refusal:
         with refusal:
-            raise ApiRefusal(_words(refusal.code, _read(refusal))) from refusal
+            raise _problem(refusal.code, _read(refusal)) from refusal
     except OSError as reason:
         raise MissingPart(f"{args.api}: {_why(reason)}; nothing done; start filterd run or give --api") from reason
     except HTTPException as reason:
@@ -125,14 +159,20 @@ def _refuse_no_url(api: str) -> None:
 
 
 def _json_of(args: argparse.Namespace, answer: HTTPResponse) -> Any:
+    octets = _octets_of(args, answer)
     try:
-        return json.load(answer)
-    except (HTTPException, OSError) as reason:
-        raise MissingPart(f"{args.api}: its answer was cut off; it may be done; look, and try again") from reason
+        return json.loads(octets)
     except ValueError as reason:
         raise MissingPart(
             f"{args.api}: its answer is no JSON; it may be done; give --api the API's own port"
         ) from reason
+
+
+def _octets_of(args: argparse.Namespace, answer: HTTPResponse) -> bytes:
+    try:
+        return answer.read()
+    except (HTTPException, OSError) as reason:
+        raise MissingPart(f"{args.api}: its answer was cut off; it may be done; look, and try again") from reason
 
 
 def _show(context: ssl.SSLContext, certificate: Path) -> None:
@@ -180,12 +220,12 @@ def _whole(token: str, where: str) -> str:
     return token
 
 
-def _words(status: int, body: bytes) -> str:
+def _problem(status: int, body: bytes) -> ApiProblem:
     try:
         said = json.loads(body)
-        where, detail = f"{said['where']}: ", str(said["detail"])
-        if status == HTTPStatus.UNAUTHORIZED:
-            detail = "no valid bearer token; nothing done; set FILTERD_TOKEN or --token-file FILE to one that counts"
-        return f"{where}{detail.removeprefix(where)} ({status})"
+        where, detail = str(said["where"]), str(said["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"the API answered {status}"
+        return ApiProblem(f"the API answered {status}", status)
+    if status == HTTPStatus.UNAUTHORIZED:
+        detail = "no valid bearer token; nothing done; set FILTERD_TOKEN or --token-file FILE to one that counts"
+    return ApiProblem(f"{where}: {detail.removeprefix(f'{where}: ')} ({status})", status, where)

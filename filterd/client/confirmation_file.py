@@ -1,13 +1,11 @@
 """`filterd orders confirm --format`: takes the signed confirmation of an order over the API, into a file."""
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
-from urllib.parse import urlencode
 
 from filterd.box.errors import WrongUse
-from filterd.client.api_client import open_answer
+from filterd.client.api_client import copy_answer, with_query
 from rules.base.atomic_file import writing_whole
 
 FORMS = ("json", "csv", "xlsx", "pdf")
@@ -24,13 +22,12 @@ def add_confirmation(confirm: argparse.ArgumentParser) -> None:
 
 def take_confirmation(args: argparse.Namespace, path: str) -> None:
     """Write it.   path  of the API.   Raises ApiRefusal, MissingPart, WrongUse."""
-    asked = {"format": args.format} | ({} if args.sha256 is None else {"sha256": args.sha256})
-    with open_answer(args, "GET", f"{path}{'&' if '?' in path else '?'}{urlencode(asked)}") as answer:
-        if args.output is None:
-            shutil.copyfileobj(answer, sys.stdout.buffer)
-            return
-        try:
-            with writing_whole(args.output) as file:
-                shutil.copyfileobj(answer, file)
-        except OSError as reason:
-            raise WrongUse(f"--output {args.output}: {reason.strerror}; nothing written; name another file") from reason
+    path = with_query(path, {"format": args.format, "sha256": args.sha256})
+    if args.output is None:
+        copy_answer(args, path, sys.stdout.buffer)
+        return
+    try:
+        with writing_whole(args.output) as file:
+            copy_answer(args, path, file)
+    except OSError as reason:
+        raise WrongUse(f"--output {args.output}: {reason.strerror}; nothing written; name another file") from reason

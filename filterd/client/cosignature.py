@@ -9,10 +9,11 @@ import base64
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any
 
 from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
-from filterd.client.api_client import TIMEOUT_S, call, open_answer
+from filterd.client.api_client import TIMEOUT_S, call, read_answer, with_query
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note, require_witnesses, unhex
 
@@ -38,8 +39,7 @@ def path_of(args: argparse.Namespace) -> str:
 def checkpoint(args: argparse.Namespace) -> str:
     """The newest one.   Raises ApiRefusal: it does not continue the one that is kept; MissingPart, WrongUse"""
     if args.continues is None:
-        with open_answer(args, "GET", path_of(args)) as answer:
-            return str(answer.read().decode())
+        return read_answer(args, path_of(args)).decode()
     try:
         kept = args.continues.read_text(encoding="utf-8")
         old = open_note(kept, args.keys)
@@ -47,7 +47,7 @@ def checkpoint(args: argparse.Namespace) -> str:
         raise WrongUse(
             f"--continues {args.continues}: {reason}; nothing printed; name a kept checkpoint, and its key with --key"
         ) from reason
-    said = call(args, "GET", f"{path_of(args)}?earlier={old.size}")
+    said = call(args, "GET", with_query(path_of(args), {"earlier": old.size}))
     try:
         new = open_note(said["checkpoint"], args.keys)
         path = [unhex(each.encode()) for each in said["path"]]
@@ -60,14 +60,13 @@ def checkpoint(args: argparse.Namespace) -> str:
 def cosigned_checkpoint(args: argparse.Namespace) -> str:
     """The checkpoint with the lines of the witness.   Raises ApiRefusal, MissingPart, WrongUse"""
     place = path_of(args)
-    with open_answer(args, "GET", place) as answer:
-        note = answer.read().decode()
+    note = read_answer(args, place).decode()
     old, path = 0, list[str]()
     for _ in range(TRIES):
         try:
             signed = note + _asked(args.witness, old, path, note)
         except _OtherSize as known:
-            said = call(args, "GET", f"{place}?earlier={known.size}")
+            said = call(args, "GET", with_query(place, {"earlier": known.size}))
             old, note, path = known.size, said["checkpoint"], said["path"]
             continue
         try:
@@ -99,7 +98,7 @@ def _asked(url: str, old: int, path: Sequence[str], note: str) -> str:
         raise ApiRefusal(
             f"{url}: {said or 'refused'} ({refusal.code}); nothing printed; compare the keys that both have"
         ) from refusal
-    except (OSError, UnicodeDecodeError) as reason:
+    except (OSError, HTTPException, UnicodeDecodeError) as reason:
         raise MissingPart(f"{url}: {reason}; nothing done; start the witness, or correct --witness") from reason
 
 

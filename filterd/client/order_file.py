@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from filterd.box.errors import WrongUse
-from filterd.client.api_client import call, send_file
+from filterd.client.api_client import iter_pages, send_file
 from filterd.verbs import add_verb
 from mgmt.web.api.order_shapes import MAX_WAIT_S
 from mgmt.web.kit.body import MAX_ORDER_OCTETS
@@ -51,7 +51,7 @@ def run_import(args: argparse.Namespace) -> int:
     said = {field: getattr(args, field) for field in FIELDS if getattr(args, field) is not None}
     said |= {name: "true" for name in ("emergency", "shadow") if getattr(args, name)}
     order = send_file(args, f"/v1/order-files?wait={MAX_WAIT_S}", said, args.file.name, _octets_of(args.file))
-    rows = [order, *_later_pages(args, order)]
+    rows = [order, *iter_pages(args, f"/v1/orders/id/{order['id']}", order["next"])]
     if args.json:
         for page in rows:
             print(json.dumps(page))
@@ -71,14 +71,6 @@ def _octets_of(path: Path) -> bytes:
     if len(octets) == MAX_ORDER_OCTETS:
         raise WrongUse(f"{path}: larger than {MAX_ORDER_OCTETS >> 20} MiB; nothing pushed; give it as a list")
     return octets
-
-
-def _later_pages(args: argparse.Namespace, order: dict[str, Any]) -> list[dict[str, Any]]:
-    pages, after = [], order["next"]
-    while after is not None:
-        pages.append(call(args, "GET", f"/v1/orders/id/{order['id']}?after={after}"))
-        after = pages[-1]["next"]
-    return pages
 
 
 def _show(pages: list[dict[str, Any]]) -> None:

@@ -5,19 +5,17 @@ What an auditor takes over the API, and checks without it; and what a second box
 import argparse
 import json
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
-from filterd.client.api_client import add_api_arguments, call, open_answer
+from filterd.client.api_client import add_api_arguments, call, copy_answer, with_query
 from filterd.commands.run import CONFIG_FILE, loaded
 from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs, number
@@ -131,8 +129,9 @@ def run(args: argparse.Namespace) -> int:
         case "verify":
             return _verify(args)
         case "stats" if args.quarter is not None:
-            asked = urlencode({"format": args.format, **({"node": args.node} if args.node else {})})
-            _copy(args, f"/v1/audit/statistics/{quote(args.quarter, safe='')}?{asked}")
+            path = f"/v1/audit/statistics/{quote(args.quarter, safe='')}"
+            asked = {"format": args.format, "node": args.node or None}
+            copy_answer(args, with_query(path, asked), sys.stdout.buffer)
         case "stats" if args.quarters:
             _quarters(args)
         case "stats":
@@ -157,23 +156,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stream(args: argparse.Namespace, path: str, **more: str | int | None) -> None:
-    _copy(args, path + _query(args, **more))
+    copy_answer(args, _within(args, path, **more), sys.stdout.buffer)
 
 
-def _copy(args: argparse.Namespace, path: str) -> None:
-    with open_answer(args, "GET", path) as answer:
-        try:
-            shutil.copyfileobj(answer, sys.stdout.buffer)
-        except (HTTPException, ConnectionResetError, TimeoutError) as reason:
-            raise MissingPart(
-                f"{args.api}: the answer ended early; what was written is a part of it; ask again"
-            ) from reason
-
-
-def _query(args: argparse.Namespace, **more: str | int | None) -> str:
-    asked = {"since": args.since, "until": args.until, **more}
-    said = urlencode({key: value for key, value in asked.items() if value is not None})
-    return f"?{said}" if said else ""
+def _within(args: argparse.Namespace, path: str, **more: str | int | None) -> str:
+    """A path that asks for a span of time."""
+    return with_query(path, {"since": args.since, "until": args.until, **more})
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -249,7 +237,7 @@ def _verified(
 
 
 def _stats(args: argparse.Namespace) -> None:
-    for row in call(args, "GET", f"/v1/audit/stats{_query(args)}")["counts"]:
+    for row in call(args, "GET", _within(args, "/v1/audit/stats"))["counts"]:
         named = " ".join(filter(None, (row["month"], row["kind"], row["action"], row["issuer"])))
         print(json.dumps(row) if args.json else f"{row['count']:>9}  {named}")
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from filterd.client.api_client import add_api_arguments, open_answer
+from filterd.client.api_client import add_api_arguments, read_answer
 
 EXAMPLE = "filterd egress > dns-sources.json\nfilterd egress --format csv > dns-sources.csv"
 
@@ -14,6 +14,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with open_answer(args, "GET", f"/v1/dns-sources?format={args.format}") as answer:
-        sys.stdout.buffer.write(answer.read())
+    sys.stdout.buffer.write(read_answer(args, f"/v1/dns-sources?format={args.format}"))
     return 0

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from filterd.client.api_client import add_api_arguments, call, call_pages, open_answer
+from filterd.client.api_client import add_api_arguments, call, call_pages, read_answer
 from filterd.verbs import add_verb, add_verbs
 
 EXAMPLE = """filterd lawful list
@@ -42,8 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     match args.verb:
         case "export":
-            with open_answer(args, "GET", f"/v1/lawful-requests/file?format={args.format}") as answer:
-                sys.stdout.buffer.write(answer.read())
+            sys.stdout.buffer.write(read_answer(args, f"/v1/lawful-requests/file?format={args.format}"))
             return 0
         case "list":
             found = call_pages(args, "lawful-requests", key="requests")

@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from filterd.box.errors import WrongUse
-from filterd.client.api_client import add_api_arguments, call, call_pages
+from filterd.client.api_client import add_api_arguments, call, call_pages, with_query
 from filterd.client.confirmation_file import add_confirmation, take_confirmation
 from filterd.client.order_file import DATES, add_dates, add_import, run_import
 from filterd.client.order_sealed import add_sealed, push_sealed
@@ -198,8 +198,8 @@ def _list(args: argparse.Namespace) -> None:
 
 
 def _stats(args: argparse.Namespace) -> None:
-    asked = {name: value for name in ("issuer", "since", "until") if (value := getattr(args, name)) is not None}
-    found = call(args, "GET", f"/v1/order-statistics?{urlencode(asked)}")
+    asked = {name: getattr(args, name) for name in ("issuer", "since", "until")}
+    found = call(args, "GET", with_query("/v1/order-statistics", asked))
     for each in found["issuers"]:
         print(json.dumps(each) if args.json else _stats_line(each))
 

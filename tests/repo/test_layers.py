@@ -222,6 +222,12 @@ def test_below_its_web_mgmt_knows_no_http(root: Path, files: Files) -> None:
     assert [str(path) for path in below if HTTP.search((root / path).read_text())] == []
 
 
+def test_one_module_of_filterd_speaks_to_the_api(root: Path, files: Files) -> None:
+    shown = [str(path) for path in files(".py", under=("filterd",)) if "Bearer {" in (root / path).read_text()]
+
+    assert shown == ["filterd/client/api_client.py", "filterd/lab/api_desk.py"]  # the last as customers do: by curl
+
+
 @pytest.mark.parametrize(
     ("package", "room", "line", "rooms"),
     [

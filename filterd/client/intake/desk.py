@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from filterd.box.errors import ApiRefusal, MissingPart
+from filterd.box.errors import ApiProblem, MissingPart
 from filterd.client.api_client import call, send_file
 from filterd.client.intake.proof import Keys
 from filterd.client.intake.seen import SeenDigests
 
-NOT_NOW: Final = ("(429)", "(500)", "(503)", "(507)", "(401)")  # of the API's answers: nothing is wrong with the order
+NOT_NOW: Final = (401, 429, 500, 502, 503, 504, 507)  # of the API's answers: nothing is wrong with the order
 SIGNATURE: Final = "Signature"  # the place that the API names where an issuer's key must sign
 MAX_OCTETS: Final = 12 * 2**20  # of a mail or a file: an order may have 16 MiB, with its form
 
@@ -79,10 +79,10 @@ class Desk:
         said = {"issuer": self.issuer, "ground": self.ground}
         try:
             order: dict[str, Any] = send_file(self.args, "/v1/order-files?wait=15", said, table.name, table.octets)
-        except ApiRefusal as reason:
-            if str(reason).endswith(NOT_NOW):
+        except ApiProblem as reason:
+            if reason.status in NOT_NOW:
                 raise MissingPart(str(reason)) from reason
-            if str(reason).startswith(f"{SIGNATURE}: "):
+            if reason.where == SIGNATURE:
                 found = f"{self.issuer} has a key, and pushes over the API, signed with it"
                 raise IntakeRefusal(f"{table.name}: {found}; no file or mail of it is taken") from reason
             raise IntakeRefusal(f"{table.name}: {reason}") from reason

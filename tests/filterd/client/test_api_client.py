@@ -1,15 +1,25 @@
 import argparse
+import io
 import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
-from filterd.client.api_client import add_api_arguments, call
+from filterd.box.errors import ApiProblem, ApiRefusal, MissingPart, WrongUse
+from filterd.client.api_client import (
+    add_api_arguments,
+    call,
+    call_pages,
+    copy_answer,
+    iter_pages,
+    read_answer,
+    with_query,
+)
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -28,6 +38,12 @@ class Desk(BaseHTTPRequestHandler):
         self.send_response(status)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        after = int(self.path.rpartition("after=")[2])
+        self.wfile.write(json.dumps({"x": [after], "next": after + 1 if after < 2 else None}).encode())
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -90,6 +106,14 @@ def test_an_answer_that_is_none_of_the_apis_is_said_in_words(
 ) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
+    with answering(answer) as api, pytest.raises((MissingPart, ApiRefusal), match=words):
+        call(arguments("--api", api), "GET", "/v1/x")
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """The address of a server that gives one answer, and ends the connection."""
+
     def serve(listener: socket.socket) -> None:
         with listener.accept()[0] as peer:
             peer.recv(65536)
@@ -98,9 +122,34 @@ def test_an_answer_that_is_none_of_the_apis_is_said_in_words(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        with pytest.raises((MissingPart, ApiRefusal), match=words):
-            call(arguments("--api", f"http://127.0.0.1:{listener.getsockname()[1]}"), "GET", "/v1/x")
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread.join()
+
+
+@pytest.mark.parametrize("head", [b"Transfer-Encoding: chunked\r\n\r\n4\r\n", b"Content-Length: 99\r\n\r\n"])
+def test_a_file_that_is_cut_off_is_said_in_words(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+    cut = b"HTTP/1.1 200 OK\r\n" + head + b"part\r\n"
+
+    with answering(cut) as api, pytest.raises(MissingPart, match="its answer was cut off"):
+        read_answer(arguments("--api", api), "/v1/x")
+    with answering(cut) as api, pytest.raises(MissingPart, match="what was written is a part of it"):
+        copy_answer(arguments("--api", api), "/v1/x", io.BytesIO())
+
+
+def test_a_list_is_read_to_its_last_page(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FILTERD_TOKEN", "secret")
+    args = arguments("--api", url)
+
+    assert [page["x"] for page in iter_pages(args, "/v1/x", 1)] == [[1], [2]]
+    assert [*map(str, call_pages(args, "x", {"of": "a b"}))] == ["0", "1", "2"]
+    assert list(iter_pages(args, "/v1/x", None)) == []
+
+
+def test_a_path_asks_for_what_is_said_and_for_nothing_else() -> None:
+    assert with_query("/v1/x", {"a": "1 &", "b": None}) == "/v1/x?a=1+%26"
+    assert with_query("/v1/x?c=2", {"a": 1}) == "/v1/x?c=2&a=1"
+    assert with_query("/v1/x", {"b": None}) == "/v1/x"
 
 
 def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
@@ -123,8 +172,10 @@ def test_a_token_file_is_read(url: str, tmp_path: Path) -> None:
 def test_a_refusal_is_told_in_the_apis_words(url: str, monkeypatch: pytest.MonkeyPatch, path: str, words: str) -> None:
     monkeypatch.setenv("FILTERD_TOKEN", "secret")
 
-    with pytest.raises(ApiRefusal, match=words):
+    with pytest.raises(ApiProblem, match=words) as problem:
         call(arguments("--api", url), "POST", path, {})
+
+    assert f"{problem.value.status}" in words and problem.value.where in ("/x", "authorization", "")
 
 
 def test_an_api_that_is_not_there_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
