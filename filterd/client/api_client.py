@@ -58,7 +58,7 @@ def call_pages(
 
 
 def iter_pages(args: argparse.Namespace, path: str, after: int | None = 0) -> Iterator[dict[str, Any]]:
-    """The pages of a list, or of what has one in it.   after  where the first begins; None: there is none"""
+    """The pages of a list, or of what has one in it.   after  where the first begins; None: nowhere"""
     while after is not None:
         page = call(args, "GET", with_query(path, {"after": after}))
         yield page
