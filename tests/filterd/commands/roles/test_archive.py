@@ -171,9 +171,13 @@ def test_a_bundle_of_the_box_is_verified_offline_and_names_what_is_done_to_it(
 
     key = json.loads(octets.splitlines()[0])["keys"][0]
     assert "whole, in order, unaltered" in verified(octets, "--key", key)
-    events = [json.loads(line) for line in box.run("audit", "export", token=auditor).stdout.splitlines()]
-    put = [each["event"] for each in events if each.get("event", {}).get("action") == "block records key put"]
-    assert put and {each["said"]["key"] for each in put} == {key}
+
+    def keys_put() -> set[str]:  # an event is in the export once a checkpoint has it
+        lines = map(json.loads, box.run("audit", "export", token=auditor).stdout.splitlines())
+        events = [line["event"] for line in lines if "event" in line]
+        return {each["said"]["key"] for each in events if each["action"] == "block records key put"}
+
+    assert eventually(keys_put, "the key in the ledger") == {key}
 
     lines = octets.splitlines(keepends=True)
     at = next(number for number, line in enumerate(lines) if '"rule":"listed.test"' in line)
