@@ -62,6 +62,8 @@ class Side:
     has_acked: bool = False
     is_unacknowledged: bool = False
     has_begun_close: bool = False
+    is_liberal: bool = False
+    """What it sends is compared with no window."""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,6 @@ class Entry:
     is_client_first: bool
     state: str = "NO"
     mark: int = 0
-    is_liberal: bool = False
     is_confirmed: bool = False
     has_reply: bool = False
     is_assured: bool = False
@@ -151,12 +152,14 @@ class Conntrack:
     def _begin(self, p: Segment, kind: str) -> Entry | None:
         if kind not in ("syn", "ack"):
             return None
-        entry = Entry(p.is_client, is_liberal=kind == "ack")
+        entry = Entry(p.is_client)
         sender = entry.sides[p.is_client]
         sender.end = sender.maxend = p.end
         sender.maxwin = WINDOW
-        if entry.is_liberal:
+        if kind == "ack":
             sender.maxend += WINDOW
+            for side in entry.sides.values():
+                side.is_liberal = True
         return entry
 
     def _is_reopened(self, entry: Entry, p: Segment) -> bool:
@@ -168,10 +171,13 @@ class Conntrack:
         return kind == "synack" and entry.last_kind == "syn" and is_other and p.ack == entry.last_end
 
     def _resume(self, entry: Entry) -> None:
-        """Both ends agree on a connection that was ignored: go on with it."""
-        entry.state, entry.is_liberal = "SS", False
+        """Both ends agree on a connection that was ignored: go on with it.
+
+        The end that answers stays liberal where the entry was picked up in its middle."""
+        entry.state = "SS"
         first = Side(end=entry.last_end, maxend=entry.last_end, maxwin=WINDOW)
-        entry.sides = {entry.last_from_client: first, not entry.last_from_client: Side()}
+        second = Side(is_liberal=entry.sides[not entry.last_from_client].is_liberal)
+        entry.sides = {entry.last_from_client: first, not entry.last_from_client: second}
 
     def _advance(self, entry: Entry, p: Segment, kind: str, following: str, now_s: int) -> tuple[Fate, Entry | None]:
         is_other = entry.last_from_client != p.is_client
@@ -253,7 +259,7 @@ class Conntrack:
         place = self._compared(p, ack, sender, receiver)
         if place is Place.IN:
             self._note(p, ack, sender, receiver)
-        return place if self.has_window_check and not entry.is_liberal else Place.IN
+        return place if self.has_window_check and not sender.is_liberal else Place.IN
 
     def _compared(self, p: Segment, ack: int, sender: Side, receiver: Side) -> Place:
         least = receiver.end - max(sender.maxwin, LEAST_ACK_WINDOW) - 1
