@@ -170,8 +170,11 @@ class Gateway:
         state = entry.mark & MARK_STATE
         is_original = p.is_client == entry.is_client_first
         if p.flags & ACK:
-            is_from_server = not p.is_client or p.port in GATE_PORTS
-            if is_original or not is_from_server:
+            if p.is_client and p.port not in GATE_PORTS:
+                if not is_original and state in (FlowState.RELEASED, FlowState.UNDECIDED):
+                    self._pass(p, entry)  # to a client that begins from a judged port
+                return
+            if is_original:
                 return  # a client answers no SYN
             if state == FlowState.UNDECIDED or entry.mark & MARK_SYN:
                 entry.mark = FlowState.UNDECIDED

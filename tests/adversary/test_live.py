@@ -19,7 +19,6 @@ pytestmark = pytest.mark.kernel
 
 SEED = 20261127
 SECONDS = 40.0
-# A difference is left in some 300,000 steps: a reset in front of a connection that was picked up in its middle.
 ENOUGH, STEPS = 500, 100_000  # on a slow machine it goes on until there are enough
 NOT_PLAYED = (Wait, Others, Restart, Reload)  # clocks, and what the gate alone knows of
 
