@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import inspect
 import json
+import math
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -21,9 +22,11 @@ from docs.manual_page import EXIT_CODES, arguments_of, commands_of, manual_page,
 from fastpath.gate.marks import FlowState
 from fastpath.report.counter_table import COUNTERS, Counter
 from filterd.cli import COMMANDS, parser_for
+from filterd.commands.roles.control_tasks import TASKS, Parts
 from filterd.commands.roles.exporter.families import DERIVED, GAUGES, Family, counter_families
 from filterd.config.schema import Config
 from filterd.config.spec import ALL, Restart, Spec
+from filterd.control.task_runner import Task, pause
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.verbs import examples_of
 from mgmt.registers.records.statistics.statement import schema_text
@@ -155,6 +158,21 @@ What each role of PostgreSQL may do with each table; [roles.md](../internals/rol
 | tables | {" | ".join(ROLES)} |
 |---|{"---|" * len(ROLES)}
 {{rows}}"""
+TASKS_PAGE = f"""\
+# The tasks of control
+
+{MADE}
+
+What control does by itself, next to the requests that it answers (`filterd/commands/roles/control_tasks.py`). Tasks start in
+this order and stop in the other one. *Or sooner*: when there is something to do.
+
+A step that fails is logged once, counted as `filterd_task_failures_total`, and a fault of `filterd status` until it
+succeeds; `filterd_faults` counts those that stand. It ends neither its task nor control, and is tried again at the next
+turn.
+
+| task | what it does | when | fault: what to expect |
+|---|---|---|---|
+{{rows}}"""
 AGES = f"""\
 # Categories, and what an age closes
 
@@ -208,6 +226,7 @@ def pages() -> dict[str, str]:
     return {
         "desk/list-sources.md": list_sources_page(),
         "families/categories.md": categories_page(),
+        "internals/control-tasks.md": tasks_page(),
         "reference/api.md": api_page(),
         "reference/commands.md": commands_page(),
         "reference/configuration.md": configuration_page(),
@@ -414,6 +433,26 @@ def marks_page() -> str:
 def _step(state: FlowState, event: Event) -> str:
     step = MARK_TABLE[state, event]
     return f"{'=' if step.state is state else step.state.name}, {step.fate}"
+
+
+def tasks_page() -> str:
+    return TASKS_PAGE.format(rows="".join(map(_task_row, TASKS)))
+
+
+def _task_row(task: Task[Parts]) -> str:
+    steps = {step.fault: step.means for step in (*task.begin, *task.steps)}
+    faults = "<br>".join(f"`{fault}`: {means}" for fault, means in steps.items())
+    return f"| {task.name} | {task.does} | {_turns_of(task)} | {faults} |\n"
+
+
+def _turns_of(task: Task[Parts]) -> str:
+    """When it takes its turns, in words."""
+    if not task.steps:
+        return "at the start"
+    if math.isinf(task.every_s):
+        return "when there is something to do"
+    said = f"every {task.every_s:g} s" + ("" if task.wait is pause else " or sooner")
+    return said if task.mend_s is None else f"{said}; {task.mend_s:g} s after a failure"
 
 
 def counter_numbers() -> str:

@@ -146,6 +146,7 @@ class Explainer:
             cut=self._keeper.means,
             connections_cut=self._cuts.n_ended,
             splash_probes=self._splash_probes,
+            failures=dict(self._context.failures),
             faults=self._context.faults | await self._lists.faults() | unread,
             rpz=self.rpz.status() if self.rpz else {},
             workers=await ask_status(config.run_dir, workers_of(config)),

@@ -15,17 +15,9 @@ from filterd.images.zone_updates import watched_zones
 
 PAUSE_S: Final = 0.2  # between two looks at what was notified: a primary that notifies without end costs little
 PULLS_OF_A_ZONE: Final = 2  # one that runs, and one that was notified since it began
-RETRY_S: Final = 10.0
 
 
-async def watch_zones(context: Context, lists: Lists) -> None:
-    """Listen until cancelled."""
-    while context.config.transfers.notify:
-        await guarded(context.faults, "notify", _Watch(context, lists).run)
-        await asyncio.sleep(RETRY_S)
-
-
-class _Watch:
+class NotifyListener:
     """One time of listening."""
 
     def __init__(self, context: Context, lists: Lists) -> None:

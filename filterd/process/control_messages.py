@@ -351,6 +351,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     cut                    how connections are found that a tightened rule closes: a filterd.kernel.cut.Means
     connections_cut        how many rules, orders and soft hours have ended since control began
     splash_probes          questions to the splash beyond what one client may ask, since control began
+    failures               task of control → how often it has failed since control began
     notices                messages about alarms of orders: waiting, sent, dropped, given_up → so many
     legal_holds            those in force, a line each: which records stay, by which letter, until when
     siem                   stream → how it is sent; empty: nothing is, or the role has said nothing yet"""
@@ -366,6 +367,7 @@ class ControlStatus(Struct, frozen=True, kw_only=True):
     cut: str
     connections_cut: int
     splash_probes: int
+    failures: dict[str, int]
     notices: dict[str, int]
     faults: dict[str, str]
     rpz: dict[str, Any]

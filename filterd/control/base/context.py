@@ -29,7 +29,7 @@ log = logging.getLogger("filterd.control.service")
 
 @dataclass(slots=True)
 class Context:
-    """Shared state.   faults  what failed → why
+    """Shared state.   faults  what failed → why;   failures  task → how often a step of it has failed
 
     now_s  what time it is, to decide by it: Clock.now_s() of filterd.control.base.clock; UNKNOWN: nothing is decided"""
 
@@ -37,6 +37,7 @@ class Context:
     config_file: Path
     engine: Engine
     faults: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
     now_s: Callable[[], int] = lambda: UNKNOWN
 
     def note_event(self, event: Event) -> None:
@@ -54,8 +55,8 @@ class Context:
         log.warning("%s: %s", where, reason)
 
 
-async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitable[object]]) -> None:
-    """Do what may fail without ending the role: the fault stands until the same work succeeds."""
+async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitable[object]]) -> bool:
+    """Do what may fail without ending the role: the fault stands until the same work succeeds.   Whether it has"""
     try:
         await work()
     except (*OF_THE_BOX, OSError, ApiRefusal) as reason:  # a full disk, too, is no fault of the program
@@ -69,3 +70,5 @@ async def guarded(faults: dict[str, str], where: str, work: Callable[[], Awaitab
         faults[where] = fault
     else:
         faults.pop(where, None)
+        return True
+    return False

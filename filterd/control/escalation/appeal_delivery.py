@@ -18,18 +18,16 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from filterd.config import Config
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.control.escalation.failed import DeliveryFailure
 from filterd.control.escalation.mail import send
 from filterd.process.jobs import run_job
 from mgmt.registers.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
 from parental.store.database import reading, writing
 
-LOOK_S = 10.0
 AT_ONCE = 20  # mails of one job
 JOB_S = 60.0  # for all of them; shorter than the first wait
 NICENESS = 10
-FAULT = "appeals"
 TEXT = """Appeal {number}: someone says that an address is blocked by mistake.
 It came {at}. What it says is in the attachment, sealed for your private key:
 
@@ -43,13 +41,6 @@ Give it to the owner of the list. What the owner has done is noted on the box:
 
 class UndeliveredAppeals(OSError):
     """Appeals wait, and the mail server does not take them."""
-
-
-async def watch_appeals(context: Context) -> None:
-    """Look for as long as control lives."""
-    while True:
-        await guarded(context.faults, FAULT, lambda: look(context))
-        await asyncio.sleep(LOOK_S)
 
 
 async def look(context: Context) -> None:

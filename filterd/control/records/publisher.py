@@ -1,10 +1,9 @@
 """Control's look, once an hour, whether the statistics of a quarter are to be published."""
 
-import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import Engine
@@ -16,30 +15,19 @@ from filterd.audit.list_counts import attempts
 from filterd.audit.seal import Seal
 from filterd.box.places import SPOOL, keys_folder
 from filterd.config.web_settings import clocks_of
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.control.records.quarters import Box, publish_last
 from filterd.control.records.transparency import tell_last
 from mgmt.ledger.trusted_clock import read_clocks
 from mgmt.registers.records.block_archive import ArchiveFailure
 
-BEGIN_S = 60.0  # after the start: what a gateway needs to filter comes first
-LOOK_S = 3600.0
-
 log = logging.getLogger("filterd.control.records")
 
 
-async def publish_quarters(context: Context, records: Engine, lists: Callable[[], Sequence[ListInForce]]) -> None:
-    """Publish each quarter once it is over; where that fails, all else goes on, and it is tried again.
+def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> None:
+    """Publish the last quarter, if that was not done.   Blocking.   Raises OSError, ValueError, DatabaseFault
 
     records  of the role that keeps the records;   lists  in force, by number; none: not known yet"""
-    await asyncio.sleep(BEGIN_S)
-    while True:
-        await guarded(context.faults, "statistics", lambda: asyncio.to_thread(publish, context, records, lists()))
-        await asyncio.sleep(LOOK_S)
-
-
-def publish(context: Context, records: Engine, lists: Sequence[ListInForce]) -> None:
-    """Publish the last quarter, if that was not done.   Blocking.   Raises OSError, ValueError, DatabaseFault"""
     config, engine = context.config, context.engine
     signer = Seal(engine, keys_folder(config.state_dir), socket.gethostname()).signer
     archive = ArchiveClient(config.run_dir) if config.records.are_files else None

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.retention import Due, forget_due
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.control.records.legal_holds import Holds, Moment, look
 from filterd.images.lists.rails import proof_of
 from mgmt.ledger import trusted_clock
@@ -26,32 +26,18 @@ from mgmt.registers.records.holds.proposals import HOLDS
 from mgmt.staff.approvals.store import has_open
 from parental.store.database import reading, writing
 
-LOOK_S = 20.0  # between two looks at legal holds
 RETAIN_S = 3600.0  # between two looks at what is old;
 MEND_S = 60.0  # sooner where the clock is not believed: it may get right
-RETENTION, LEGAL_HOLDS = "retention", "legal holds"  # faults of the status
-WANT_ROOM = (RETENTION, "audit records", "archive")  # faults that what is old may be the cure of
-
-
-async def retain(context: Context, records: Engine, forget_released: Callable[[int, int], None]) -> None:
-    """Look after it for as long as control lives.   records  as the role that keeps them"""
-    keeper = Retention(context, records, forget_released)
-    passed_s = None
-    while True:
-        wait_s = RETAIN_S if context.faults.keys().isdisjoint(WANT_ROOM) else MEND_S
-        await guarded(context.faults, LEGAL_HOLDS, lambda: asyncio.to_thread(keeper.look))
-        if passed_s is None or time.monotonic() - passed_s >= wait_s:
-            await guarded(context.faults, RETENTION, lambda: asyncio.to_thread(keeper.forget))
-            passed_s = time.monotonic()
-        await asyncio.sleep(LOOK_S)
+WANT_ROOM = ("retention", "audit records", "archive")  # faults that what is old may be the cure of
 
 
 class Retention:
-    """What goes and what stays.   Raises DatabaseFault"""
+    """What goes and what stays.   records  as the role that keeps them.   Raises DatabaseFault"""
 
     def __init__(self, context: Context, records: Engine, forget_released: Callable[[int, int], None]) -> None:
         self._context, self._records, self._forget_released = context, records, forget_released
         self._archive = ArchiveClient(context.config.run_dir)
+        self._passed_s: float | None = None  # when forget() was done last
 
     def look(self) -> None:
         """Begin and end legal holds.   Raises ValueError for holds that are not as they were signed"""
@@ -61,11 +47,19 @@ class Retention:
         if faults := self._holds().faults:
             raise ValueError("; ".join(faults))
 
+    def is_due(self) -> bool:
+        """Whether forget() is."""
+        wait_s = RETAIN_S if self._context.faults.keys().isdisjoint(WANT_ROOM) else MEND_S
+        return self._passed_s is None or time.monotonic() - self._passed_s >= wait_s
+
     def forget(self) -> None:
         """Destroy what is old.   Raises ClockStep, OSError"""
-        config, held = self._context.config, self._holds().scopes
-        of_files = self._forget_files if config.records.are_files else None
-        forget_due(self._records, config.retention, read_clocks(), self._forget_rest, of_files, held)
+        try:
+            config, held = self._context.config, self._holds().scopes
+            of_files = self._forget_files if config.records.are_files else None
+            forget_due(self._records, config.retention, read_clocks(), self._forget_rest, of_files, held)
+        finally:
+            self._passed_s = time.monotonic()
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -17,29 +17,13 @@ from filterd.audit.archive_client import ArchiveClient
 from filterd.audit.block_seal import BlockSeal
 from filterd.box.places import archive_socket, keys_folder
 from filterd.config import Config
-from filterd.control.base.context import guarded
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.store import append
 from mgmt.registers.records.block_archive import ArchiveFailure
 from parental.store.database import writing
 
-LOOK_S = 10.0  # between two looks
+START_S = 10  # that the role has to start in
 SEAL_S = 60.0  # between two checkpoints
-ARCHIVE, PROOF = "archive", "proof of block records"  # faults of the status
-
-
-async def watch_archive(config: Config, engine: Engine, faults: dict[str, str]) -> None:
-    """Look after the archive for as long as control lives."""
-    watch = ArchiveWatch(config, engine)
-    await watch.wait_for_start()
-    sealed_s = 0.0
-    while True:
-        await guarded(faults, ARCHIVE, watch.look)
-        now_s = time.monotonic()
-        if not sealed_s or PROOF in faults or now_s - sealed_s >= SEAL_S:
-            await guarded(faults, PROOF, watch.seal)
-            sealed_s = now_s
-        await asyncio.sleep(LOOK_S)
 
 
 class ArchiveWatch:
@@ -48,10 +32,11 @@ class ArchiveWatch:
     def __init__(self, config: Config, engine: Engine) -> None:
         self._config, self._engine = config, engine
         self._archive = ArchiveClient(config.run_dir)
+        self._sealed_s: float | None = None  # when seal() was done last; None: never, or it has failed
 
     async def wait_for_start(self) -> None:
         """Give the role the time that it has to start in."""
-        for _ in range(round(LOOK_S)):
+        for _ in range(START_S):
             if archive_socket(self._config.run_dir).exists():
                 return
             await asyncio.sleep(1.0)
@@ -65,8 +50,19 @@ class ArchiveWatch:
         if found:
             raise OSError("; ".join(f"{where}: {why}" for where, why in found.items()))
 
+    def is_seal_due(self) -> bool:
+        """Whether seal() has failed, or was done a while ago."""
+        return self._sealed_s is None or time.monotonic() - self._sealed_s >= SEAL_S
+
     async def seal(self) -> None:
         """Have signed what is not signed yet.   Raises LedgerDamage, OSError, DatabaseFault"""
+        began_s, self._sealed_s = time.monotonic(), None
+        await self._seal()
+        self._sealed_s = began_s
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _seal(self) -> None:
         folder = keys_folder(self._config.state_dir)
         seal = await asyncio.to_thread(BlockSeal, folder, socket.gethostname())  # another key may have begun meanwhile
         try:
@@ -79,8 +75,6 @@ class ArchiveWatch:
                 await self._archive.keep(signed)
         except ArchiveFailure as reason:
             raise OSError(f"{reason}; what is not signed is in no bundle until then") from reason
-
-    # ------------------------------------------------------------------------------------------------------------------
 
     def _put_key(self, vkey: str) -> None:
         """Have the ledger say which key signs, before it does."""

@@ -7,11 +7,10 @@ an alarm: `filterd status` exits with 1, and `filterd_faults` counts it.
 import asyncio
 import logging
 
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.kernel.box_settings import BoxSettings
 from filterd.kernel.ruleset import rules_of_config
 
-LOOK_S = 10.0  # between two looks
 FAULT = "box: "  # begins the name of a setting's fault
 UNKNOWN = f"{FAULT}settings"  # the fault that they are not known
 
@@ -19,23 +18,15 @@ log = logging.getLogger("filterd.control.service")
 
 
 class BoxWatch:
-    """Looks when it is asked to, and in watch() forever."""
+    """Looks when it is asked to."""
 
     def __init__(self, context: Context, settings: BoxSettings | None = None) -> None:
         self._context, self._settings = context, settings or BoxSettings()
 
-    async def watch(self) -> None:
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_S)
-
     async def look(self) -> None:
         """Put right what can be, and have a fault for each thing that cannot; each is logged once.
 
-        What was found before stands where this box cannot be looked at."""
-        await guarded(self._context.faults, UNKNOWN, self._note)
-
-    async def _note(self) -> None:
+        Raises what keeps it from looking at this box; what was found before stands."""
         found, faults = await asyncio.to_thread(self._look), self._context.faults
         faults.pop(UNKNOWN, None)
         for name in [name for name in faults if name.startswith(FAULT) and name not in found]:

@@ -5,7 +5,6 @@ Invariants: where the route to one upstream is not known, nothing is noted, and 
 is missing for a minute is no change.
 """
 
-import asyncio
 import ipaddress
 import logging
 import socket
@@ -16,24 +15,14 @@ from dns.base.endpoints import Endpoint, Upstream, destination
 from filterd.audit.seal import Seal
 from filterd.box.places import keys_folder
 from filterd.config import Config
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from mgmt.registers.egress.statement import DECLARED, ROUTE, Gateway, Source
 from mgmt.registers.egress.store import tell
 from parental.store.database import writing
 
-LOOK_S = 600.0
-FAULT = "dns sources"
-
 SourceOf = Callable[[Endpoint], str]
 
 log = logging.getLogger("filterd.control.service")
-
-
-async def watch_egress(context: Context) -> None:
-    """Look for as long as control lives."""
-    while True:
-        await guarded(context.faults, FAULT, lambda: asyncio.to_thread(look, context))
-        await asyncio.sleep(LOOK_S)
 
 
 def look(context: Context) -> None:

@@ -9,27 +9,19 @@ import logging
 import socket
 import time
 
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.images.lists.rails import canary_of
 from mgmt.orders.phases.canary_gateways import Gateway, difference, say
 from parental.store.database import reading, writing
 
-LOOK_S = 60.0  # between two looks: a trial lasts for minutes
 FAULT = "orders on one gateway first"
-UNKNOWN = "settings of other gateways"  # the fault that they are not known
 
 log = logging.getLogger("filterd.control.service")
 
 
-async def watch_gateways(context: Context) -> None:
-    """Say how this gateway is set, and compare, forever."""
-
-    async def look() -> None:
-        note(context, await asyncio.to_thread(compare, context, int(time.time())))
-
-    while True:
-        await guarded(context.faults, UNKNOWN, look)
-        await asyncio.sleep(LOOK_S)
+async def look(context: Context) -> None:
+    """Say how this gateway is set, and compare.   Raises DatabaseFault"""
+    note(context, await asyncio.to_thread(compare, context, int(time.time())))
 
 
 def compare(context: Context, now_s: int) -> str | None:

@@ -12,24 +12,15 @@ import socket
 from filterd.audit.seal import Seal
 from filterd.box.places import keys_folder
 from filterd.config.schema import ListEntry
-from filterd.control.base.context import Context, guarded
+from filterd.control.base.context import Context
 from filterd.images.lists.public_files import FORMAT, STATEMENT, folder_of, subject_of, unpublished, write_signed
 from filterd.process.jobs import run_job
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
 from mgmt.ledger.signed_statement import digest_of, document_of, sign
 
-LOOK_S = 60.0
 NICENESS, LONGEST_S = 10, 600.0
-FAULT = "public lists"
 
 log = logging.getLogger("filterd.images.lists.jobs")
-
-
-async def watch_publications(context: Context) -> None:
-    """Look for as long as control lives."""
-    while True:
-        await guarded(context.faults, FAULT, lambda: look(context))
-        await asyncio.sleep(LOOK_S)
 
 
 async def look(context: Context) -> None:

@@ -4,7 +4,6 @@ Invariants: what is given is what auditors get, in the order of its numbers, and
 says itself, and where it says nothing, that is a fault.
 """
 
-import asyncio
 import json
 import time
 
@@ -17,13 +16,11 @@ from mgmt.ledger import store
 from mgmt.ledger.event import MAX_EVENT_OCTETS
 from parental.store.database import reading
 
-LOOK_S = 10.0
 SILENT_S = 60.0  # twelve times what is between two reports
 MOST = 100  # events of one answer
 MOST_OCTETS = 300_000  # with one more of the largest, still below a line of filterd.process.json_socket
 MOST_KIND, MOST_LEAF = 20, 64
 NOW = -1
-SIEM = "siem"  # the fault of the status
 
 
 class SiemWatch:
@@ -65,19 +62,10 @@ class SiemWatch:
                 break
         return NextEvents(found, asked.number + len(found), size - asked.number)
 
-    async def watch(self) -> None:
-        """Note as a fault that the role is behind, or silent, for as long as control lives."""
-        while True:
-            self.look()
-            await asyncio.sleep(LOOK_S)
-
-    def look(self) -> None:
-        """Have the fault stand, or not."""
-        faults, fault = self._context.faults, self._fault()
-        if fault is None:
-            faults.pop(SIEM, None)
-        elif faults.get(SIEM) != fault:
-            self._context.note_fault(SIEM, OSError(fault))
+    async def look(self) -> None:
+        """Raises OSError where the role is behind, or silent."""
+        if (fault := self._fault()) is not None:
+            raise OSError(fault)
 
     # ------------------------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,7 @@ STATUS = {
     *("workers", "cut", "connections_cut", "splash_probes", "notices", "roles", "confirmed_s", "records_late_since_s"),
     *("list_ages", "self_tests", "kinds", "legal_holds", "siem"),
     "levels",
+    "failures",
 }
 
 

@@ -66,6 +66,7 @@ GAUGES = (
     _counter("list_ways_around", "list channel", "Circumvention attempts that the gate has met, by list."),
     _gauge("record_lag_seconds", "", "Age of the oldest block record that is not in the database yet; 0: below 10 s."),
     _gauge("faults", "", "Faults that stand in control; `filterd status` has their texts."),
+    _counter("task_failures", "task", "Failures of what control does by itself, since it began; also past ones."),
     _gauge("config_differs", "", "Whether the configuration file is another one than what is in force: 1 or 0."),
     _gauge(
         "certificate_expiry_timestamp_seconds", "key", "When the certificate of a key of the configuration ends, unix."

@@ -82,6 +82,7 @@ def _of_control(seen: Look) -> Iterator[Sample]:
     if "database" not in control["faults"]:  # else no one knows
         yield "record_lag_seconds", (), 0.0 if late_s is None else max(0.0, seen.at_s - late_s)
     yield "faults", (), len(control["faults"])
+    yield from (("task_failures", (task,), n) for task, n in control["failures"].items())
     for stream, sending in control["siem"].items():
         yield "siem_sent", (stream,), sending["sent"]
         yield "siem_waiting", (stream,), sending["waiting"]

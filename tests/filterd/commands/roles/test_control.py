@@ -1,4 +1,3 @@
-import asyncio
 import json
 import os
 import re
@@ -12,23 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from support.control.box import make
-from support.mgmt.confirmed import SIGNER, confirmed, verified
-from support.mgmt.orders import NOW, publish
 from support.present import present
 from support.system.daemon import UPSTREAM_ADDRESS, Daemon, eventually
 from support.system.namespace import a_network_of_its_own
 from support.system.ports import free_port
 
 from filterd.commands.roles import control as role
-from filterd.commands.roles.control import AnswerProgress, _confirm, _reload, _remove_left
-from filterd.control.service import Control
+from filterd.commands.roles.control import _remove_left
 from filterd.kernel.firewall import Kernel, run_program
 from filterd.kernel.ruleset import Rules
-from filterd.process.codec import FailureReply
-from mgmt.ledger.event import CONTROL
-from mgmt.orders.confirmation.replies import last_confirmation
-from mgmt.orders.store import withdraw_entries, withdraw_order
-from parental.store.database import reading, writing
 
 SPLASH = bytes((192, 0, 2, 1))
 
@@ -170,57 +161,6 @@ def test_a_block_is_a_record_that_names_the_order_and_an_allowed_name_is_none(da
     found = eventually(records, "the record")
 
     assert "other.test" not in json.dumps(found)
-
-
-async def test_a_reload_that_fails_is_told_and_the_next_one_is_done(
-    place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told, done = asyncio.Event(), asyncio.Event()
-
-    async def reload(control: Control) -> FailureReply:
-        if not control.faults:
-            told.set()
-            raise OSError("no disk")
-        done.set()
-        return FailureReply()
-
-    monkeypatch.setattr(Control, "reload", reload)
-    control = make(place, engine)
-    told.set()
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        reloading = group.create_task(_reload(control, told))
-        await done.wait()
-        reloading.cancel()
-
-    assert "reload" not in control.faults
-
-
-def test_each_look_answers_what_is_new_and_what_still_waited_for_the_workers(engine: Engine) -> None:
-    def answer() -> str:
-        with reading(engine) as conn:
-            row = last_confirmation(conn, order)
-        assert row is not None
-        return str(json.loads(row.text)["answer"])
-
-    with writing(engine) as conn:
-        order = confirmed(conn, "bad.example", "worse.example")
-    looked = _confirm(engine, SIGNER, AnswerProgress(None, []))
-    with writing(engine) as conn:
-        withdraw_entries(conn, order, [2], "a court", NOW, CONTROL)
-        publish(conn)
-        verified(conn, order)
-
-    looked = _confirm(engine, SIGNER, looked)
-    assert (answer(), looked.waiting) == ("confirmed", []), "its newest verification is answered, and nothing after it"
-
-    with writing(engine) as conn:
-        withdraw_order(conn, order, "a court", NOW, CONTROL)
-    looked = _confirm(engine, SIGNER, looked)
-    assert (answer(), looked.waiting) == ("confirmed", [order])
-    with writing(engine) as conn:
-        publish(conn)
-    assert _confirm(engine, SIGNER, looked).waiting == []
-    assert answer() == "withdrawn"
 
 
 @pytest.mark.services

@@ -1,5 +1,5 @@
-import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +15,7 @@ from filterd.audit.block_seal import KEY, LAST, BlockSeal
 from filterd.audit.seal import LedgerDamage
 from filterd.box.places import ARCHIVE, archive_socket, keys_folder
 from filterd.config import Config, read_config
-from filterd.control.watches import archive
-from filterd.control.watches.archive import PROOF, ArchiveWatch, watch_archive
+from filterd.control.watches.archive import SEAL_S, ArchiveWatch
 from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
 from mgmt.ledger.verifier import open_note
@@ -125,25 +124,22 @@ async def test_an_archive_that_lies_gets_nothing_signed_and_the_fault_says_so(
     assert last(config) == before
 
 
-async def test_it_is_signed_once_the_role_is_there_and_tried_again_where_that_fails(
+async def test_a_seal_is_due_again_where_it_has_failed_and_a_minute_after_it_was_done(
     answers: Answers, config: Config, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "LOOK_S", 0.01)
-    tries, done, faults = list[str](), asyncio.Event(), dict[str, str]()
+    watch, now_s, due = ArchiveWatch(config, engine), time.monotonic(), list[bool]()
 
-    async def seal(_: ArchiveWatch) -> None:
-        tries.append(faults.get(PROOF, ""))
-        if len(tries) == 1:
-            raise OSError("not yet")
-        done.set()
+    answers.lie = lambda request, answer: FailureReply("away")
+    with pytest.raises(OSError, match="away"):
+        await watch.seal()
+    due.append(watch.is_seal_due())
+    answers.lie = lambda request, answer: answer
+    await watch.seal()
+    due.append(watch.is_seal_due())
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 2 * SEAL_S)
+    due.append(watch.is_seal_due())
 
-    monkeypatch.setattr(ArchiveWatch, "seal", seal)
-    async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as group:
-        task = group.create_task(watch_archive(config, engine, faults))
-        await done.wait()
-        task.cancel()
-
-    assert tries == ["", "not yet"]
+    assert due == [True, False, True]
 
 
 async def test_an_archive_that_is_away_or_unwell_is_said(

@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from support.control.box import make
 
 from filterd.box.errors import MissingPart
-from filterd.control.watches.box import BoxWatch
+from filterd.control.base.context import guarded
+from filterd.control.watches.box import UNKNOWN, BoxWatch
 from filterd.kernel.box_settings import BoxSettings, Finding
 from filterd.kernel.ruleset import Rules
 
@@ -77,10 +78,10 @@ async def test_a_box_that_cannot_be_looked_at_is_a_fault_and_no_end(place: Path,
     context, box = make(place, engine).context, Played()
     box.is_dumb, watch = True, BoxWatch(context, box)
 
-    await watch.look()
+    await guarded(context.faults, UNKNOWN, watch.look)
     said = dict(context.faults)
     box.is_dumb = False
-    await watch.look()
+    await guarded(context.faults, UNKNOWN, watch.look)
 
     assert "nft: not on this box" in said["box: settings"]
     assert context.faults == {}
@@ -92,10 +93,10 @@ async def test_what_was_wrong_is_not_called_right_where_the_box_cannot_be_looked
 ) -> None:
     context, box = make(place, engine).context, Played()
     box.found, watch = [OFFLOAD], BoxWatch(context, box)
-    await watch.look()
+    await guarded(context.faults, UNKNOWN, watch.look)
     box.is_dumb, box.reason = True, reason
 
-    await watch.look()
+    await guarded(context.faults, UNKNOWN, watch.look)
 
     assert set(context.faults) == {"box: offload", "box: settings"}
     assert "right again" not in caplog.text

@@ -1,6 +1,5 @@
 """The addresses from which this gateway asks DNS."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from support.present import present
 from dns.base.endpoints import Endpoint
 from filterd.config import Config, load
 from filterd.control.watches import egress
-from filterd.control.watches.egress import FAULT, gateway_of, look, source, watch_egress
+from filterd.control.watches.egress import gateway_of, look, source
 from mgmt.registers.egress.statement import Source
 from mgmt.registers.egress.store import newest
 from parental.store.database import reading
@@ -72,20 +71,3 @@ def test_what_is_found_is_signed_and_a_route_that_is_away_changes_nothing(
     with reading(engine) as conn:
         (gateway,) = json.loads(present(newest(conn)).text)["gateways"]
     assert gateway["sources"] == [{"address": "192.0.2.1", "how": "route"}]
-
-
-async def test_a_fault_stands_in_the_status(place: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = make(place, engine).context
-
-    def fail(upstream: Endpoint) -> str:
-        raise OSError(f"{upstream}: no route")
-
-    monkeypatch.setattr(egress, "source", fail)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        watching = group.create_task(watch_egress(context))
-        while FAULT not in context.faults:  # noqa: ASYNC110  # a dict cannot be awaited
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-        assert not watching.done()  # it goes on
-        watching.cancel()
-    assert "no route" in context.faults[FAULT]

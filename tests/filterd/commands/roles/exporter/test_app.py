@@ -24,6 +24,7 @@ CONTROL: Message = {
     "faults": {},
     "connections_cut": 0,
     "splash_probes": 0,
+    "failures": {},
     "siem": {},
     "notices": {},
     "unjudged": None,

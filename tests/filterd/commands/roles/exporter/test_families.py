@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[5]
 PLACES = {
     "version",
     "role",
+    "task",
     "worker",
     "upstream",
     "transport",

@@ -34,6 +34,7 @@ CONTROL: dict[str, Any] = {
     "faults": {"lists": "a sentence about worse.test"},
     "connections_cut": 12,
     "splash_probes": 11,
+    "failures": {"lists": 4, "pulls": 0},
     "siem": {"ledger": {"sent": 5, "waiting": 3, "oldest_s": 90.5, "gone": 1, "fault": "a sentence about worse.test"}},
     "notices": {"waiting": 2, "sent": 3},
     "unjudged": None,

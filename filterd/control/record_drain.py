@@ -1,0 +1,75 @@
+"""Moves block events from spools into the database, or into batches where records are files; counts into the database.
+
+Invariants: it works in a thread of its own, so that blocks that come faster than they can be recorded wait in the
+spool, and hold up nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from dns.base.thread_priority import give_way
+from filterd.audit.block_batches import BATCHES
+from filterd.audit.block_drain import BlockDrain
+from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
+from filterd.audit.list_counts import drain_counted
+from filterd.box.places import BLOCKS, SPOOL, counters_files, keep_out_of_backups
+from filterd.control.base.context import Context
+from filterd.control.publisher import Publisher
+
+# A sixtieth of a busy core: the spool holds ten million events, and nothing else here can wait for so long.
+DRAIN_NICENESS = 19
+
+T = TypeVar("T")
+
+
+class RecordDrain:
+    """The drain of this box's spools."""
+
+    def __init__(self, context: Context, publisher: Publisher, ledger: Ledger) -> None:
+        self._context, self._publisher, self._ledger = context, publisher, ledger
+        self._are_files = context.config.records.are_files
+        self._spool = context.config.state_dir / SPOOL
+        self._batches = context.config.state_dir / BLOCKS / BATCHES
+        self._drain: BlockDrain | None = None  # into batches
+        self._behind = ThreadPoolExecutor(1, "drain", give_way, (DRAIN_NICENESS,))
+
+    async def begin(self) -> None:
+        """End what an earlier process has left.   Raises OSError, DatabaseFault"""
+        await self._run(self._begin)
+
+    async def drain(self) -> float | None:
+        """Move what is there; 0 s: there may be more.   Raises OSError, DatabaseFault"""
+        return 0.0 if await self._run(self._move) else None
+
+    def close(self) -> None:
+        """Wait for what is being moved."""
+        self._behind.shutdown()
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._behind, work)
+
+    def _begin(self) -> None:
+        if self._batches.exists() and not self._are_files:
+            self._opened()  # records were files until now: what is not finished of that
+        wipe_drained(self._spool, self._ledger)
+        keep_out_of_backups(self._spool)
+
+    def _move(self) -> int:
+        if self._are_files and self._drain is None:
+            self._drain = self._opened()
+        n = self._drain.drain() if self._drain is not None else drain_spools(self._spool, self._ledger)
+        counters, publisher = list(counters_files(self._context.config.run_dir)), self._publisher
+        drain_confidential(counters, publisher.tables.list_ids, int(time.time()), self._ledger)
+        drain_counted(counters, publisher.tables.lists, self._ledger.engine, self._ledger.node, publisher.shadows)
+        return n
+
+    def _opened(self) -> BlockDrain:
+        context = self._context
+        drain = BlockDrain(self._spool, self._batches, self._ledger, lambda: context.config.retention.household > 0)
+        drain.begin()
+        return drain
