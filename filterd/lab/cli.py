@@ -1,6 +1,5 @@
 """`filterd lab up|run|down`: create the laboratory, run the demo, remove both."""
 
-import argparse
 import dataclasses
 import shutil
 import signal
@@ -17,30 +16,22 @@ from filterd.lab.demo import run_demo
 from filterd.lab.gateway import Folder, Gateway, write_configuration, write_orders
 from filterd.lab.processes import wait_until
 from filterd.lab.seed.families import FAMILIES
-from filterd.lab.seed.life import SEED, fill
+from filterd.lab.seed.life import fill
 from filterd.lab.servers import start_servers
 from filterd.lab.topology import STANDING, build_lab, remove, remove_orphans
 
-EXAMPLE = "filterd lab up --seed\nip netns exec fd-up-child dig allowed.test @192.0.2.53\nfilterd lab down"
 DIRECTORY = Path("/run/filterd-lab")
 N_LISTED = 3_000  # names of the list of a laboratory that only stands
 LIVE_S = 60.0  # until filterd serves them
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    does = "up: create it and keep it · run: run the demo · down: remove it, with what interrupted runs left"
-    parser.add_argument("what", choices=("up", "run", "down"), help=does)
-    seed = f"of up: start a filterd in it that has had a month of life; one NUMBER, one month; default {SEED}"
-    parser.add_argument("--seed", nargs="?", const=SEED, type=int, metavar="NUMBER", help=seed)
-
-
-def main(args: argparse.Namespace) -> int:
+def main(what: str, seed: int | None) -> int:
     """Run the command; returns the exit code.   Raises MissingPart, WrongUse."""
-    if args.what == "up":
-        return _up(args.seed)
-    if args.seed is not None:
-        raise WrongUse(f"lab {args.what} --seed: there is nothing to fill; nothing done; write lab up --seed")
-    return _run() if args.what == "run" else _down()
+    if what == "up":
+        return _up(seed)
+    if seed is not None:
+        raise WrongUse(f"lab {what} --seed: there is nothing to fill; nothing done; write lab up --seed")
+    return _run() if what == "run" else _down()
 
 
 def _up(seed: int | None) -> int:

@@ -22,7 +22,7 @@ from filterd import __version__
 pytestmark = pytest.mark.long
 
 MOST_OCTETS = 8_000_000  # of the wheel; 23 million with debugging information
-BUILT_IN_PLACE = {("fastpath", "bench"), ("fastpath", "testing")}
+OF_THE_TREE = {("fastpath", "bench"), ("fastpath", "testing"), ("filterd", "lab")}  # never shipped
 
 Files = Callable[..., list[Path]]
 
@@ -85,7 +85,7 @@ def test_the_wheel_holds_no_c_and_no_tests(wheel_names: set[str]) -> None:
 
 
 def test_the_wheel_holds_every_module_and_page(wheel_names: set[str], files: Files, packages: tuple[str, ...]) -> None:
-    shipped = [path for path in files(under=packages) if path.parts[:2] not in BUILT_IN_PLACE]
+    shipped = [path for path in files(under=packages) if path.parts[:2] not in OF_THE_TREE]
     expected = {str(path) for path in shipped if path.suffix in {".py", ".pyi", ".html", ".css", ".js", ".svg"}}
     compiled = {str(path.with_suffix("")) for path in shipped if path.suffix == ".pyx"}
 
@@ -93,8 +93,8 @@ def test_the_wheel_holds_every_module_and_page(wheel_names: set[str], files: Fil
     assert compiled - {name.split(".")[0] for name in wheel_names if name.endswith(".so")} == set()
 
 
-def test_the_wheel_holds_no_measurements_and_no_test_doubles(wheel_names: set[str]) -> None:
-    assert {name for name in wheel_names if tuple(name.split("/")[:2]) in BUILT_IN_PLACE} == set()
+def test_the_wheel_holds_no_measurements_no_test_doubles_and_no_laboratory(wheel_names: set[str]) -> None:
+    assert {name for name in wheel_names if tuple(name.split("/")[:2]) in OF_THE_TREE} == set()
 
 
 def test_the_wheel_brings_the_manual_page_to_where_man_finds_it(wheel_names: set[str]) -> None:
@@ -126,10 +126,14 @@ def test_the_wheel_runs_in_a_clean_place_with_what_the_lock_names(wheel: Path, r
     subprocess.run([clean / "pip", "install", "-q", *locked], check=True, cwd=tmp_path)
     subprocess.run([clean / "pip", "install", "-q", "--no-index", "--no-deps", wheel], check=True, cwd=tmp_path)
 
-    asked: list[str | Path] = [clean / "filterd", "--help"]
-    shown = subprocess.run(asked, check=True, cwd=tmp_path, capture_output=True, text=True).stdout
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        asked: list[str | Path] = [clean / "filterd", *words]
+        return subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert "check-config" in shown
+    assert "check-config" in run("--help").stdout
+    assert run("completion", "bash").returncode == 0
+    laboratory = run("lab", "run")
+    assert (laboratory.returncode, "run it there: make demo" in laboratory.stderr) == (3, True)
 
 
 def test_a_second_build_in_another_place_gives_the_same_wheel(artefacts: Path, wheel: Path, tmp_path: Path) -> None:

@@ -228,6 +228,18 @@ def test_one_module_of_filterd_speaks_to_the_api(root: Path, files: Files) -> No
     assert shown == ["filterd/client/api_client.py", "filterd/lab/api_desk.py"]  # the last as customers do: by curl
 
 
+def test_what_is_shipped_does_not_import_the_laboratory_which_is_not(
+    root: Path, files: Files, packages: tuple[str, ...]
+) -> None:
+    shipped = [path for path in files(".py", under=packages) if path.parts[:2] != ("filterd", "lab")]
+    named_in = {path: named((root / path).read_text()) for path in shipped}
+
+    wrong = [path for path, names in named_in.items() if any(f"{name}.".startswith("filterd.lab.") for name in names)]
+
+    assert named("from filterd.lab import cli") == {"filterd.lab.cli"}
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("package", "room", "line", "rooms"),
     [

@@ -1,4 +1,4 @@
-"""The control role: filterd.control.service with its sockets, its clock and its tasks (filterd.commands.roles.control_tasks)."""
+"""The control role: filterd.control.service with its sockets, its clock and its tasks (control_tasks)."""
 
 import asyncio
 import logging
