@@ -15,6 +15,7 @@ from filterd.images.zone_updates import watched_zones
 
 PAUSE_S: Final = 0.2  # between two looks at what was notified: a primary that notifies without end costs little
 PULLS_OF_A_ZONE: Final = 2  # one that runs, and one that was notified since it began
+PULLED: Final = "zones"  # the fault of pulls that were notified
 
 
 class NotifyListener:
@@ -31,11 +32,14 @@ class NotifyListener:
         context = self._context
         async with listening(context.config.transfers.notify, lambda: watched_zones(context.config), self._note):
             context.faults.pop("notify", None)
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    await self._has_notified.wait()
-                    self._begin_pulls(group)
-                    await asyncio.sleep(PAUSE_S)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    while True:
+                        await self._has_notified.wait()
+                        self._begin_pulls(group)
+                        await asyncio.sleep(PAUSE_S)
+            finally:
+                context.faults.pop(PULLED, None)  # no pull is left that could succeed
 
     def _note(self, apex: bytes) -> None:
         self._notified.update(self._lists.of_zone(apex))
@@ -50,5 +54,5 @@ class NotifyListener:
         self._notified.clear()
 
     async def _pull(self, list_id: str) -> None:
-        await guarded(self._context.faults, "zones", lambda: self._lists.pull([list_id]))
+        await guarded(self._context.faults, PULLED, lambda: self._lists.pull([list_id]))
         self._n_pulls[list_id] -= 1

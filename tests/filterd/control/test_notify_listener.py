@@ -35,6 +35,7 @@ transfers: {{notify: [{notify}]}}
         self.context = Context(config, folder / "f.yaml", create_engine("sqlite://"))
         self.pulled: list[list[str]] = []
         self.may_end = asyncio.Event()
+        self.fault: OSError | None = None
 
     def of_zone(self, apex: bytes) -> list[str]:
         return ["z"] if apex == APEX else []
@@ -42,6 +43,8 @@ transfers: {{notify: [{notify}]}}
     async def pull(self, ids: Collection[str]) -> None:
         self.pulled.append(list(ids))
         await self.may_end.wait()
+        if self.fault is not None:
+            raise self.fault
 
 
 @contextlib.asynccontextmanager
@@ -103,3 +106,18 @@ async def test_an_address_that_is_not_there_is_refused_and_is_no_fault_once_it_i
     async with watching(lists):
         assert await tell(port) == NOERROR
         assert "notify" not in lists.context.faults
+
+
+async def test_a_pull_that_fails_is_a_fault_which_ends_with_the_listening(tmp_path: Path) -> None:
+    port = free_port()
+    lists = PlayedLists(tmp_path, f'"127.0.0.1:{port}"')
+    lists.fault = OSError("the primary refuses")
+    lists.may_end.set()
+    async with watching(lists):
+        await tell(port)
+        async with asyncio.timeout(60):
+            while "zones" not in lists.context.faults:  # noqa: ASYNC110  # a dict cannot be awaited
+                await asyncio.sleep(0.01)
+        assert lists.context.faults["zones"] == "the primary refuses"
+
+    assert lists.context.faults == {}
