@@ -163,12 +163,12 @@ TASKS_PAGE = f"""\
 
 {MADE}
 
-What control does by itself, next to the requests that it answers (`filterd/commands/roles/control_tasks.py`). Tasks start in
-this order and stop in the other one. *Or sooner*: when there is something to do.
+What control does by itself, next to the requests that it answers (`filterd/commands/roles/control_tasks.py`). Tasks
+start in this order and stop in the other one. *Or sooner*: when there is something to do.
 
 A step that fails is logged once, counted as `filterd_task_failures_total`, and a fault of `filterd status` until it
 succeeds; `filterd_faults` counts those that stand. It ends neither its task nor control, and is tried again at the next
-turn.
+turn. What fails between steps is the fault `task NAME`.
 
 | task | what it does | when | fault: what to expect |
 |---|---|---|---|

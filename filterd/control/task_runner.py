@@ -3,8 +3,9 @@
     wait ─→ its steps, one after the other ─→ wait …
                 └fails→ logged once, counted, a fault of the status until the same step succeeds
 
-Invariants: a step that fails ends neither its task nor the role, and the steps behind it are done; tasks start in the
-order of their table and stop in the other one, each once the one before it has ended.
+Invariants: a step that fails ends neither its task nor the role, and the steps behind it are done; what fails between
+steps is a fault with the name of the task, which goes on later; tasks start in the order of their table and stop in the
+other one, each once the one before it has ended.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from typing import Generic, TypeVar
 from filterd.control.base.context import Context, guarded
 
 P = TypeVar("P")  # what the work of a table needs
+
+BEGIN_AGAIN_S = 60.0  # after a failure that is not a step's
 
 Wait = Callable[[P, float], Awaitable[None]]  # for the next turn: so many seconds at most
 
@@ -109,18 +112,25 @@ class TaskRunner(Generic[P]):
                 await asyncio.wait((turns,))
 
     async def _take_turns(self, task: Task[P]) -> None:
+        own = f"task {task.name}"
         if not task.is_wanted(self._parts):
-            for step in (*task.begin, *task.steps):
-                self._context.faults.pop(step.fault, None)
+            for fault in (own, *(step.fault for step in (*task.begin, *task.steps))):
+                self._context.faults.pop(fault, None)
             return
-        await self._take_turn(task, task.begin)
-        if not task.steps:
-            return
-        if task.first_s:
-            await task.wait(self._parts, task.first_s)
-        while True:
+
+        async def begin() -> None:
+            await self._take_turn(task, task.begin)
+            if task.steps and task.first_s:
+                await task.wait(self._parts, task.first_s)
+
+        async def take_next() -> None:
             wait_s = await self._take_turn(task, task.steps)
             await task.wait(self._parts, wait_s)
+
+        await self._is_done(task, own, begin)
+        while task.steps:
+            if not await self._is_done(task, own, take_next):
+                await asyncio.sleep(BEGIN_AGAIN_S)
 
     async def _take_turn(self, task: Task[P], steps: Sequence[Step[P]]) -> float:
         """Do each step that is due; the seconds until the next turn, at most."""
@@ -132,7 +142,12 @@ class TaskRunner(Generic[P]):
             wait_s = wait_s if due_s is None else min(wait_s, max(due_s, 0.0))
 
         for step in steps:
-            if step.is_due(self._parts) and not await guarded(self._context.faults, step.fault, work):
-                self._context.failures[task.name] += 1
+            if step.is_due(self._parts) and not await self._is_done(task, step.fault, work):
                 has_failed = True
         return task.mend_s if has_failed and task.mend_s is not None else wait_s
+
+    async def _is_done(self, task: Task[P], fault: str, work: Callable[[], Awaitable[object]]) -> bool:
+        """Do it; where it fails, that is a fault, and counted."""
+        is_done = await guarded(self._context.faults, fault, work)
+        self._context.failures[task.name] += not is_done
+        return is_done

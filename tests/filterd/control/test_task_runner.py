@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from filterd.config import read_config
+from filterd.control import task_runner
 from filterd.control.base.context import Context
 from filterd.control.task_runner import Step, Task, TaskRunner, pause, until
 
@@ -188,6 +189,34 @@ async def test_a_wait_for_an_event_ends_with_its_time(context: Context) -> None:
         await pause(played, 0.001)
 
     assert not played.event.is_set()
+
+
+@pytest.mark.parametrize("part", ["begin", "is_due", "wait"])
+async def test_a_task_that_fails_between_its_steps_is_a_fault_of_its_own_until_it_has_gone_on(
+    context: Context, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(task_runner, "BEGIN_AGAIN_S", 0.0)
+    played, said = Played(failing={part}), list[str]()
+
+    def check(name: str) -> bool:
+        if name in played.failing:
+            played.failing.clear()
+            raise KeyError(name)
+        return True
+
+    async def wait(played: Played, _: float) -> None:
+        said.append(context.faults.get("task locks", ""))
+        check("wait")
+        if len(said) == 3:
+            played.stopping.set()
+            await asyncio.Event().wait()
+
+    once, turn = step("a", is_due=lambda _: check("begin")), step("b", is_due=lambda _: check("is_due"))
+    task = Task("locks", "", 5.0, (turn,), wait, begin=(once,), changed=lambda played: played.changed)
+    await run(context, played, task)
+
+    assert [each for each in said if each] == [f"KeyError: '{part}'"]
+    assert (said[-1], context.faults, context.failures) == ("", {}, {"locks": 1})
 
 
 async def test_where_its_configuration_has_changed_what_a_task_does_is_cancelled_and_begun_again(
