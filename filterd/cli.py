@@ -46,7 +46,7 @@ COMMANDS = {
     "lawful": "the register of what authorities have asked for, over the API",
     "appeals": "appeals against blocks by law: keys, sealed messages, answers",
     "audit": "pull records of blocks; export, verify and count the ledger; what is kept",
-    "lab": "run the demo in a laboratory of network namespaces",
+    "lab": "run the demo in a laboratory of network namespaces; of the source tree alone",
     "bench": "run the benchmarks on this box",
     "completion": "print a script that lets a shell complete filterd's command lines",
 }
