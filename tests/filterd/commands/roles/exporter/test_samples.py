@@ -90,6 +90,7 @@ def test_what_control_and_workers_say_is_told() -> None:
     assert (found["filterd_list_rules", "pta"], found["filterd_list_unenforced_lines", "pta"]) == (3, 1)
     assert found["filterd_list_confirmed_age_seconds", "pta"] == 100
     assert (found["filterd_list_shadowed_total", "dns", "tried"], found["filterd_faults",]) == (2, 1)
+    assert [found["filterd_task_failures_total", task] for task in ("lists", "pulls")] == [4, 0]
     assert found["filterd_record_lag_seconds",] == 60
     assert (found["filterd_siem_sent_total", "ledger"], found["filterd_siem_gone_total", "ledger"]) == (5, 1)
     assert (found["filterd_siem_waiting", "ledger"], found["filterd_siem_oldest_seconds", "ledger"]) == (3, 90.5)
