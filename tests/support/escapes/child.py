@@ -4,10 +4,10 @@ Its kernel knows none of them, and its resets for their ports must be kept from 
 """
 
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Barrier
 from typing import TypeVar
 
 from support.evasion import frames
@@ -53,10 +53,16 @@ class Heard(TcpConnection):
 
 
 class Child:
-    """Where a program plays.   addresses: by node, of one family;  name: the one that a row brings to a server"""
+    """Where a program plays.
 
-    def __init__(self, wire: Wire, addresses: dict[str, str], ports: Iterator[int], name: bytes) -> None:
+    addresses   by node, of one family;   name  the one that a row brings to a server
+    all_paused  where the families meet whose rows stand between two steps"""
+
+    def __init__(
+        self, wire: Wire, addresses: dict[str, str], ports: Iterator[int], name: bytes, all_paused: Barrier
+    ) -> None:
         self.wire, self.addresses, self.ports, self.name = wire, addresses, ports, name
+        self._all_paused = all_paused
         self.player = Player(wire)
         self.is_v6 = ":" in addresses["child"]
 
@@ -131,8 +137,7 @@ class Child:
 
     def pause(self) -> None:
         """Wait until the lab has done what stands between two steps."""
-        print("paused", flush=True)
-        assert sys.stdin.readline(), "the lab has ended"
+        self._all_paused.wait()
 
     def _known(self, one: C) -> C:
         self.player.by_port[self.is_v6, one.protocol, one.ends.port] = one
