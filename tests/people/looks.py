@@ -6,7 +6,11 @@ from people.conftest import SHOTS
 
 FOLD = 640  # px of a cheap phone that show without a scroll
 TAP = 48  # px that a finger needs
-LINES = "e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e.parentElement).lineHeight)"
+HEIGHT = "e => [e.innerText, e.getBoundingClientRect().height]"
+FONT = "e => [getComputedStyle(e).fontSize, getComputedStyle(e).lineHeight]"
+LINES = """e => [
+  e.innerText, e.getBoundingClientRect().height / parseFloat(getComputedStyle(e.parentElement).lineHeight)
+]"""
 IS_SHOWN = "e => e.checkVisibility()"
 
 
@@ -20,19 +24,24 @@ def shown(page: Any, selector: str) -> list[Any]:
     return [each for each in page.query_selector_all(selector) if each.evaluate(IS_SHOWN)]
 
 
+def measured(page: Any, selector: str, what: str) -> list[Any]:
+    """What a function in JavaScript says of each that is shown; the browser is asked once for all of them."""
+    found: list[Any] = page.eval_on_selector_all(selector, f"all => all.filter({IS_SHOWN}).map({what})")
+    return found
+
+
 def check_layout(page: Any, language: str) -> None:
     """Nothing is wider than the phone, a helpline is above the fold, targets are large, Urdu has room."""
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, "wider than the phone"
-    boxes = [each.bounding_box() for each in shown(page, 'a[href^="tel:"]')]
-    assert boxes and min(box["y"] + box["height"] for box in boxes) <= FOLD
-    for each in shown(page, "button, .tile, .tile a, .help, header a"):
-        assert each.bounding_box()["height"] >= TAP, each.inner_text()
-    for each in shown(page, "section p, body[lang] p"):
-        size, height = each.evaluate("e => [getComputedStyle(e).fontSize, getComputedStyle(e).lineHeight]")
+    bottoms = measured(page, 'a[href^="tel:"]', "e => e.getBoundingClientRect().bottom")
+    assert bottoms and min(bottoms) <= FOLD
+    for text, height in measured(page, "button, .tile, .tile a, .help, header a", HEIGHT):
+        assert height >= TAP, text
+    for size, height in measured(page, "section p, body[lang] p", FONT):
         assert float(size[:-2]) >= 18
         assert language == "en" or float(height[:-2]) >= 2 * float(size[:-2])
-    for each in shown(page, "bdi bdi, bdi:not(.long)"):
-        assert each.evaluate(LINES) < 2, each.inner_text()
+    for text, lines in measured(page, "bdi bdi, bdi:not(.long)", LINES):
+        assert lines < 2, text
 
 
 def check_axe(page: Any, axe: str) -> None:
@@ -44,7 +53,7 @@ def check_axe(page: Any, axe: str) -> None:
 
 def check_language(page: Any, language: str) -> None:
     """The section of the reader's language shows, and no other one."""
-    assert [each.get_attribute("lang") for each in shown(page, "section")] == [language]
+    assert measured(page, "section", "e => e.getAttribute('lang')") == [language]
 
 
 def shoot(page: Any, name: str) -> None:
