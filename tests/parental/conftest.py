@@ -1,14 +1,21 @@
-"""A database of one writing transaction, with two lines."""
+"""A database, and one of a writing transaction with two lines."""
 
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from parental.policy import subscribers as store
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.store.database import open_database, writing
+from parental.store.database import open_database, opened, writing
 from parental.store.engines import Where
+
+
+@pytest.fixture
+def engine(database: Where) -> Iterator[Engine]:
+    """A database of its own."""
+    with opened(database) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.phases.shadow_store import enter, newest
 from mgmt.orders.store import put_order
 from mgmt.registers.records.block_ledger import iter_csam_counts
-from parental.store.database import open_database, reading, writing
-from parental.store.engines import Where
+from parental.store.database import reading, writing
 
 PTA = ListInForce("pta", Tier.ORDER, Action.SPLASH, confidential=False)
 STOP = ListInForce("stop", Tier.CSAM, Action.SPLASH, confidential=True)
@@ -31,13 +29,6 @@ def order_of(ref: str) -> Order:
 
 
 COUNTED_AT = 1152  # fastpath/report/counters.pxd
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Any]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,18 +10,11 @@ from filterd.audit.seal import KEY, LAST, LedgerDamage, Seal
 from mgmt.ledger import store
 from mgmt.ledger.event import CONTROL, ORDERS, Event
 from mgmt.ledger.verifier import open_note
-from parental.store.database import open_database, reading, writing
+from parental.store.database import reading, writing
 from parental.store.engines import Where, engine_of
 from parental.store.schema.ledger import events, salts
 from parental.store.schema.privileges import CONTROL as CONTROL_ROLE
 from parental.store.schema.privileges import WEB
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

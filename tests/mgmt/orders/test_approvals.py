@@ -1,11 +1,10 @@
 """Two persons of different groups: what they may let in, for how long, and what control believes of it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, select, text, update
 from support.mgmt.orders import NOW, publish, push, said, statuses
 
 from mgmt.ledger.event import CONTROL
@@ -13,7 +12,6 @@ from mgmt.orders.approvals import ORDERS, Proposal, approve, propose
 from mgmt.orders.base.live import live_entries
 from mgmt.orders.store import entry_json, get_order, order_json, page_of_entries, withdraw_order
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
-from parental.store.database import writing
 from parental.store.schema.orders import approvals, entries, orders
 
 URL = "https://shared.test/a/b"
@@ -21,12 +19,6 @@ HOST = b"\6shared\4test\0"
 KHAN, ALI = Signatory("A. Khan", "compliance", "root"), Signatory("B. Ali", "approver", "root")
 UNTIL = NOW + timedelta(days=30)
 LATER = NOW + timedelta(hours=1)
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def proposal(kind: str = "broader", number: int | None = 1, **more: Any) -> Proposal:

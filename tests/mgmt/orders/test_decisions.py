@@ -1,13 +1,12 @@
 """What control makes of orders: whoever wrote the rows, whatever two persons have agreed to, and as time goes on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, select, text, update
 from support.mgmt.orders import NOW, RECEIPT, publish, push, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, WIDER, Signer, proposed, signed
 
@@ -20,18 +19,11 @@ from mgmt.orders.base.live import Live, live_entries, names_changed_since, order
 from mgmt.orders.decisions import LAPSED, MISWRITTEN, confirm, has_due, is_waiting, settle, taken
 from mgmt.orders.store import get_order, order_json, withdraw_entries, withdraw_order
 from mgmt.staff.approvals.rules import Signatory
-from parental.store.database import writing
 from parental.store.schema.orders import entries, entry_parts
 from rules.base.prefixes import NOT_PUBLIC
 from rules.base.protected import PROTECTED
 
 NOW_S = int(NOW.timestamp())
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def wires(conn: Connection) -> list[bytes]:

@@ -1,9 +1,8 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.ledger.event import CONTROL
@@ -14,7 +13,6 @@ from mgmt.orders.base.model import Order
 from mgmt.orders.decisions import mark_enforced, settle
 from mgmt.orders.phases.canary_rules import Policy
 from mgmt.staff.approvals.proof import BY_NAMES
-from parental.store.database import writing
 from rules.base.protected import ProtectedNames
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
@@ -35,12 +33,6 @@ class PlayedRails:
 
     def is_held(self, reason: str) -> bool:
         return reason.startswith("held")
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def put(conn: Connection, ref: Any, *names: Any, issuer: str = "PTA") -> Any:

@@ -1,24 +1,15 @@
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from support.mgmt.desk import NOW
 
 from mgmt.ledger import store as ledger
 from mgmt.ledger.event import Actor
 from mgmt.registers.households import note_choice_of_line, record
 from parental.people.household import history
-from parental.store.database import writing
 
 SANA = Actor("caregiver", "3", "owner")
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def events(conn: Connection) -> list[dict[str, Any]]:

@@ -1,6 +1,3 @@
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from sqlalchemy import Connection, Engine, insert, update
 from sqlalchemy.exc import ProgrammingError
@@ -15,12 +12,6 @@ from parental.store.database import writing
 from parental.store.engines import Where, engine_of
 from parental.store.schema.privileges import WEB
 from parental.store.schema.staff import passkeys
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def test_a_passkey_is_vouched_for_by_what_its_person_reads_from_the_page(conn: Connection) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
@@ -10,8 +10,7 @@ from parental.policy.addresses import released_since
 from parental.policy.profile import UNTIL_RESUMED, Profile
 from parental.policy.schedule import Interval, Schedule
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.store.database import open_database, reading, writing
-from parental.store.engines import Where
+from parental.store.database import reading, writing
 from parental.store.errors import BadProfile, BadSubscriber, NoSubscriber
 from parental.store.schema.lines import addresses, blocked_categories, closed_intervals, dns_wishes, lines, profiles
 from parental.store.schema.people import accounts
@@ -28,13 +27,6 @@ CHILD = Subscriber(
         canaries=True,
     ),
 )
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 def line(number: int, *prefixes: str) -> Subscriber:

@@ -6,16 +6,8 @@ from sqlalchemy import Engine, insert, select, text
 
 from mgmt.orders.store import number_letter
 from parental.store.column_types import is_octets
-from parental.store.database import open_database, reading, writing
-from parental.store.engines import Where
+from parental.store.database import reading, writing
 from parental.store.schema.orders import entries
-
-
-@pytest.fixture
-def engine(database: Where) -> Any:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 def put(engine: Engine, **wire: Any) -> None:

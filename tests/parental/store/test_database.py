@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine, insert, select, text
@@ -10,13 +9,6 @@ from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
 from parental.store.errors import WrongRevision
 from parental.store.schema.lines import blocked_categories, revisions
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 def test_foreign_keys_are_checked(engine: Engine) -> None:

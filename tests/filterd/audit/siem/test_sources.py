@@ -1,5 +1,5 @@
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,17 +23,9 @@ from filterd.process.control_messages import CONTROL_REQUESTS
 from filterd.process.json_socket import serve
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append_all
-from parental.store.database import open_database, writing
-from parental.store.engines import Where
+from parental.store.database import writing
 
 AT = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

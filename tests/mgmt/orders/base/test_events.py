@@ -1,21 +1,12 @@
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, select, text
 from support.mgmt.orders import NOW
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.events import note_order
-from parental.store.database import writing
 from parental.store.schema.ledger import events
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 @pytest.mark.parametrize("issuer", ["x'ff'", "CAST(x'ff' AS TEXT)", "12", "'an issuer'"])

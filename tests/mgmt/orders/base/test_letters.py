@@ -1,21 +1,13 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from mgmt.orders.base.letters import Letter, keep_letters, letter_counts, letters_of
 from mgmt.orders.store import number_letter
-from parental.store.database import writing
 
 NOW = datetime(2026, 8, 3, 16, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def test_an_order_that_several_lists_hold_has_the_sum_of_their_entries(conn: Connection) -> None:

@@ -1,22 +1,11 @@
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from support.mgmt.orders import NOW, publish, push
 
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.live import Live, live_entries, live_entries_of, names_changed_since, orders_revision
 from mgmt.orders.store import withdraw_entries, withdraw_order
-from parental.store.database import writing
 
 A, B, C = (b"\1" + name + b"\7example\0" for name in (b"a", b"b", b"c"))
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def test_of_equal_entries_the_oldest_order_is_the_named_cause(conn: Connection) -> None:

@@ -1,12 +1,9 @@
 """Alarms of orders in a real database: each is given once, and none of an order that has been confirmed."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from threading import Barrier, Thread
-from typing import Any
 
 import msgspec
-import pytest
 from sqlalchemy import Connection, Engine, select, update
 from support.mgmt.confirmed import SIGNER, verified
 from support.mgmt.orders import NOW, publish, push, said
@@ -25,12 +22,6 @@ from parental.store.schema.orders import orders
 HOUR = timedelta(hours=1)
 RULES = Rules((Deadline(10 * HOUR),))
 CONTACTS = (Contact("mail desk@isp.example", Alarm.HALF), Contact("webhook https://h.example/", Alarm.NEARLY))
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def given(conn: Connection, hours: float) -> list[tuple[int, str]]:

@@ -1,26 +1,15 @@
 """The alarm of a rollback: once, to everyone, and of nothing else."""
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, insert, select
 from support.mgmt.orders import NOW, push, said
 
 from mgmt.orders.deadlines.canary_alarms import give_rollbacks
 from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact
-from parental.store.database import writing
 from parental.store.schema.canaries import order_canaries
 from parental.store.schema.deadlines import order_notices
 
 CONTACTS = [Contact("mail late@isp.example", Alarm.OVERDUE), Contact("mail early@isp.example", Alarm.HALF)]
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def test_a_rollback_gives_one_alarm_to_everyone_and_names_no_entry(conn: Connection) -> None:

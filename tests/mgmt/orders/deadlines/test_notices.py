@@ -1,11 +1,9 @@
 """Messages about alarms: tried until they are delivered, by one process at a time, and not for ever."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from support.mgmt.orders import NOW, push, said
 
 from mgmt.orders.deadlines.clock import Alarm
@@ -26,15 +24,8 @@ from mgmt.orders.deadlines.notices import (
     note_fault,
     put_notices,
 )
-from parental.store.database import writing
 
 DESK = Contact("mail desk@isp.example", Alarm.HALF)
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def put(conn: Connection, *contacts: Contact, alarm: Alarm = Alarm.HALF) -> int:

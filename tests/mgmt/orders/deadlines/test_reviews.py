@@ -1,12 +1,9 @@
 """Alarms of reviews: one for each order in force that is past its day, to those who get half of a clock."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-import pytest
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, select, update
 from support.mgmt.orders import NOW, publish, push, said
 
 from mgmt.ledger.event import CONTROL
@@ -14,18 +11,11 @@ from mgmt.orders.deadlines.clock import Alarm
 from mgmt.orders.deadlines.notices import Contact
 from mgmt.orders.deadlines.reviews import give_reviews, is_of_review
 from mgmt.orders.store import withdraw_order
-from parental.store.database import writing
 from parental.store.schema.deadlines import order_notices
 from parental.store.schema.orders import orders
 
 DAY = timedelta(days=1)
 CONTACTS = (Contact("mail desk@isp.example", Alarm.HALF), Contact("webhook https://h.example/", Alarm.NEARLY))
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def due(conn: Connection, order: int) -> None:

@@ -1,12 +1,11 @@
 """How orders have gone, by issuer."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, update
 from support.mgmt.confirmed import confirmed
 from support.mgmt.orders import NOW, publish, push
 
@@ -14,17 +13,10 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.deadline_rules import Deadline, Rules
 from mgmt.orders.deadlines.statistics import Durations, Statistics, statistics_of, took
 from mgmt.orders.store import number_letter, withdraw_order
-from parental.store.database import writing
 from parental.store.schema.orders import orders
 
 DAY = timedelta(days=1)
 RULES = Rules((Deadline(DAY),))
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def of_all(conn: Connection, at: timedelta = DAY / 2, **span: timedelta) -> list[Statistics]:

@@ -1,23 +1,13 @@
 """Gateways with one database, which say how they try orders, and are compared."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from mgmt.orders.phases.canary_gateways import GONE_S, Gateway, difference, say
 from mgmt.orders.phases.canary_rules import Policy
-from parental.store.database import writing
 
 NOW_S = 1_800_000_000
 FIRST = Policy("gw1", "gw1", 600, 1000)
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def gateway(node: str, policy: Policy | None = FIRST) -> Gateway:

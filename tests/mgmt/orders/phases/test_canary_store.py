@@ -1,12 +1,11 @@
 """Orders on one gateway first, as two controls with one database decide of them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, push, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, PARTY, Signer, answer_of, proposed
@@ -29,7 +28,6 @@ from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.approvals.rules import PARTS, ApprovalRefusal, Signatory
 from mgmt.staff.approvals.signatures import sign
 from mgmt.staff.assertion import assertion_in
-from parental.store.database import writing
 from parental.store.schema.canaries import canary_minutes, gateway_minutes, order_canaries
 from parental.store.schema.orders import approval_signatures, entries, orders
 from rules.base.protected import ProtectedNames
@@ -38,12 +36,6 @@ FIRST, OTHER = (Policy("first", here, 600, 100) for here in ("first", "other"))
 A, B = b"\1a\4test\0", b"\1b\4test\0"
 VERIFIER = Actor("account", "root")
 AGREED = Proposal(kind="held", number=1, reason="r", reference="WA/9", collateral="c", expires=NOW + timedelta(days=7))
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def publish(

@@ -1,11 +1,10 @@
 """Orders in shadow, as control decides of them: counted, let in by two persons, or taken back."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from support.mgmt.orders import NOW, RECEIPT, rails, said, statuses
 from support.mgmt.signing import BY_PASSKEYS, Signer, proposed, signed
@@ -32,7 +31,6 @@ from mgmt.orders.store import View, get_order, order_json, put_order, withdraw_o
 from mgmt.orders.versions import VersionConflict, correctable, refuse_replaced
 from mgmt.staff.approvals.proof import BY_NAMES, Proof
 from mgmt.staff.approvals.rules import ApprovalRefusal, Signatory
-from parental.store.database import writing
 from parental.store.schema.canaries import order_shadows
 from parental.store.schema.orders import approvals, entries, orders
 from rules.base.protected import ProtectedNames
@@ -41,12 +39,6 @@ A, B = b"\1a\4test\0", b"\1b\4test\0"
 ENFORCE = Proposal(kind="enforce", number=None, reason="r", reference="WA/9", collateral="c")
 NOT_ENFORCED = "not enforced: shadow; what it would block is counted, until two persons let it in"
 CANARY = Policy("first", "first", 600, 100)
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def at(seconds: int) -> datetime:

@@ -1,11 +1,9 @@
 """How far an order has come: what control writes, what others may write, and what may not follow."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 from support.mgmt.orders import NOW, publish, push, rails
 
@@ -14,15 +12,8 @@ from mgmt.orders.base.model import Order
 from mgmt.orders.decisions import settle
 from mgmt.orders.phases.states import NEXT, NoStep, State, last_state, step, steps_of
 from mgmt.orders.store import get_order, order_json, put_order, withdraw_order
-from parental.store.database import writing
 from parental.store.schema.orders import order_steps, orders
 from rules.base.protected import ProtectedNames
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Any]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def states(conn: Connection, order: int) -> list[str]:

@@ -1,5 +1,4 @@
 import hashlib
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,20 +13,12 @@ from mgmt.registers.settings.page_settings import Helpline, Settings, StopPage, 
 from mgmt.registers.settings.shapes import DeskSettings, Languages
 from mgmt.registers.settings.store import NotAlone, change, newest_number, said_by_desk
 from mgmt.web.splash.canned import check_pages
-from parental.store.database import open_database, reading, writing
-from parental.store.engines import Where
+from parental.store.database import reading, writing
 
 AMNA = Actor("account", "amna")
 OF_FILE = Settings()
 THEME = Theme(accent="#0b5c7a")
 LINES = (Helpline("15", "police", "پولیس"),)
-
-
-@pytest.fixture
-def engine(database: Where) -> Iterator[Engine]:
-    engine = open_database(database)
-    yield engine
-    engine.dispose()
 
 
 def test_the_newest_value_of_each_name_counts(engine: Engine) -> None:

@@ -1,21 +1,11 @@
 """Statistics as they are kept."""
 
-from collections.abc import Iterator
-
-import pytest
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 from support.mgmt.confirmed import SIGNER
 from support.mgmt.published import MADE, published, statement_of
 
 from mgmt.registers.records.statistics.releases import find_release, has_text, last_bypass, put_release, releases
-from parental.store.database import writing
 from parental.store.schema.ledger import events
-
-
-@pytest.fixture
-def conn(engine: Engine) -> Iterator[Connection]:
-    with writing(engine) as conn:
-        yield conn
 
 
 def test_a_quarter_is_published_once_and_a_second_text_of_it_changes_nothing(conn: Connection) -> None:
