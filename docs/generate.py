@@ -29,9 +29,9 @@ from filterd.config.spec import ALL, Restart, Spec
 from filterd.control.task_runner import Task, pause
 from filterd.kernel.mark_table import FATE_WORDS, MARK_TABLE, STATE_WORDS, Event
 from filterd.verbs import examples_of
+from mgmt.contract.shapes import MAX_WAIT_S
 from mgmt.registers.records.statistics.statement import schema_text
 from mgmt.text.catalogue import catalogue as texts_of
-from mgmt.web.api.order_shapes import MAX_WAIT_S
 from mgmt.web.desk.app import ROUTES
 from mgmt.web.family.rules.presets import PRESETS
 from mgmt.web.kit.idempotency import KEPT

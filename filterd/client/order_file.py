@@ -9,8 +9,7 @@ from typing import Any
 from filterd.box.errors import WrongUse
 from filterd.client.api_client import iter_pages, send_file
 from filterd.verbs import add_verb
-from mgmt.web.api.order_shapes import MAX_WAIT_S
-from mgmt.web.kit.body import MAX_ORDER_OCTETS
+from mgmt.contract.shapes import MAX_ORDER_OCTETS, MAX_WAIT_S
 
 EXAMPLE = "filterd orders import --issuer PTA --ref PTA/WA/123/2026 --ground 'PECA 37' letter.xlsx"
 MAX_SHOWN = 20  # rows that are no entries

@@ -17,7 +17,7 @@ from filterd.commands.order_collect import add_collect, run_collect
 from filterd.commands.order_notices import add_deliver, run_deliver
 from filterd.commands.order_verify import add_verify, run_verify
 from filterd.verbs import add_verb, add_verbs
-from mgmt.web.api.order_shapes import MAX_WAIT_S
+from mgmt.contract.shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"

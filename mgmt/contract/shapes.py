@@ -5,8 +5,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mgmt.contract.control import CONTROL_TIMEOUT_S
 from mgmt.contract.fields import MAX_TEXT_CHARACTERS
 
+MAX_WAIT_S = CONTROL_TIMEOUT_S  # for control: by then it has answered, or does not
+# An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB.
+MAX_ORDER_OCTETS = 16 * 2**20
 MAX_NUMBER = 999_999_999_999  # of a cursor: no table has so many rows
 # No control character, no end of a line, and nothing that turns the direction of what comes after it.
 LINE = "^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+$(?!\\n)"

@@ -4,11 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from mgmt.contract.control import CONTROL_TIMEOUT_S
-from mgmt.contract.shapes import Cursor, Next, Receipt
+from mgmt.contract.shapes import MAX_WAIT_S, Cursor, Next, Receipt
 from mgmt.orders.base.pushed import MAX_ENTRIES, Scope
-
-MAX_WAIT_S = CONTROL_TIMEOUT_S  # for control: by then it has answered, or does not
 
 Issuer = Annotated[str, Meta(description="Whose reference it is.")]
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from mgmt.contract.control import ControlFailure, receipt_json, receive
 from mgmt.contract.errors import NotInForce
 from mgmt.contract.fields import unfit
+from mgmt.contract.shapes import MAX_ORDER_OCTETS
 from mgmt.ledger.event import ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
 from mgmt.orders import store as orders
@@ -59,7 +60,7 @@ from mgmt.web.api.order_shapes import (
 from mgmt.web.api.publications import PUBLICATIONS
 from mgmt.web.kit.app_context import CLOCK, CONTROL, PROTECTED, SETTINGS, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
-from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
+from mgmt.web.kit.body import ORDER_S
 from mgmt.web.kit.contract import Contract, NoQuery
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import body_of, octets_of, query_of, shown

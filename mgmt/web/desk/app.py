@@ -39,6 +39,7 @@ from mgmt.web.api import statistics as quarters
 from mgmt.web.api.holds import legal_holds
 from mgmt.web.api.hours import calendar, grants, tickets
 from mgmt.web.api.letters import files, refusals, sealed, statistics
+from mgmt.web.api.letters.files import LETTERS
 from mgmt.web.api.lists import versions
 from mgmt.web.api.proof import block_proof
 from mgmt.web.api.publications import add_publications
@@ -53,7 +54,6 @@ from mgmt.web.kit.app_context import (
     CLOCK,
     CONTROL,
     ENGINE,
-    LETTERS,
     PROTECTED,
     SETTINGS,
     TICKETS,

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine
 
 from mgmt.contract.control import Control
 from mgmt.contract.fields import sendable
-from mgmt.orders.base.letter_file import Letters
 from mgmt.registers.records.block_archive import Archive
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file
@@ -34,7 +33,6 @@ CONTROL: web.AppKey[Control] = web.AppKey("control", Control)
 PROTECTED: web.AppKey[ProtectedNames] = web.AppKey("protected", ProtectedNames)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 ARCHIVE: web.AppKey[Archive] = web.AppKey("archive", Archive)  # absent: records are rows of the database
-LETTERS: web.AppKey[Letters] = web.AppKey("letters", Letters)
 TICKETS: web.AppKey[RequestBudget] = web.AppKey("tickets", RequestBudget)  # tries of their codes
 
 

@@ -15,8 +15,6 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 MAX_FORM_OCTETS = 4 * 2**10  # of the parent's page, before and after the sign-in: a token of 43 characters
 MAX_BODY_OCTETS = 64 * 2**10  # a subscriber with every prefix and schedule is a tenth of it
-# An order of 100,000 names of 60 octets, with their JSON around them, is 8 MiB.
-MAX_ORDER_OCTETS = 16 * 2**20
 BODY_S = 10.0
 ORDER_S = 60.0  # 16 MiB over 2.2 Mbit/s
 # What a client may write in place of a form: another layout, a charset or an encoding of a part that no one knows, one

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from filterd.cli import main
-from mgmt.web.kit.body import MAX_ORDER_OCTETS
+from mgmt.contract.shapes import MAX_ORDER_OCTETS
 
 
 def test_a_file_that_no_order_may_have_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

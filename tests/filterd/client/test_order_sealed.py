@@ -7,8 +7,8 @@ import pytest
 
 from filterd.cli import main
 from filterd.client.order_sealed import FORMATS, MAX_OCTETS
+from mgmt.contract.shapes import MAX_ORDER_OCTETS
 from mgmt.web.api.letters.sealed import PushedSealedOrder
-from mgmt.web.kit.body import MAX_ORDER_OCTETS
 
 
 def test_a_file_that_no_order_may_have_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,12 +16,13 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from mgmt.contract.errors import BadRequest
-from mgmt.contract.shapes import Instant, Line
+from mgmt.contract.shapes import MAX_ORDER_OCTETS, Instant, Line
 from mgmt.ledger.event import ORDERS, Event
 from mgmt.ledger.store import append
 from mgmt.orders.base.judge import shadow_of
 from mgmt.orders.base.letter_file import (
     File,
+    Letters,
     UnreadLetter,
     corrected_named,
     entries_of,
@@ -34,14 +35,16 @@ from mgmt.orders.base.pushed import Corrects, Expires, Review, Scope, Shadow
 from mgmt.orders.base.sealed import refuse_sealed
 from mgmt.web.api.order_shapes import OrderWithEntries, Proposal, Wait
 from mgmt.web.api.orders import AdmittedOrder, find_shown, signed_by, take_order, what_it_does
-from mgmt.web.kit.app_context import CLOCK, LETTERS, PROTECTED, read, write
+from mgmt.web.kit.app_context import CLOCK, PROTECTED, read, write
 from mgmt.web.kit.auth import Principal, Route
-from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
+from mgmt.web.kit.body import ORDER_S
 from mgmt.web.kit.contract import Contract, Text
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.uploads import Upload, upload_of
 from rules.base.errors import BadList
 from rules.lists.letter import Letter
+
+LETTERS: web.AppKey[Letters] = web.AppKey("letters", Letters)
 
 
 class FileForm(Struct, forbid_unknown_fields=True):

@@ -17,12 +17,12 @@ from msgspec import Meta, Struct
 from pysequoia.packet import PacketPile, Tag
 
 from mgmt.contract.fields import unfit
-from mgmt.contract.shapes import Instant, Line
+from mgmt.contract.shapes import MAX_ORDER_OCTETS, Instant, Line
 from mgmt.orders.sealed_messages import Message, sealed_order
 from mgmt.web.api.order_shapes import OrderWithEntries, Proposal, Wait
 from mgmt.web.api.orders import AdmittedOrder, signed_by, take_order
 from mgmt.web.kit.auth import Principal, Route
-from mgmt.web.kit.body import MAX_ORDER_OCTETS, ORDER_S
+from mgmt.web.kit.body import ORDER_S
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.requests import body_of
 

@@ -10,10 +10,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import Engine
 from support.mgmt.desk import Client, DeskOf, PlayedControl
 
+from mgmt.contract.shapes import MAX_ORDER_OCTETS
 from mgmt.orders.base.judge import judge_entries
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.web.desk.app import ROUTES, create_app
-from mgmt.web.kit.body import MAX_BODY_OCTETS, MAX_ORDER_OCTETS
+from mgmt.web.kit.body import MAX_BODY_OCTETS
 
 
 def test_every_route_stands_once_and_under_v1() -> None:
