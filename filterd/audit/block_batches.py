@@ -48,7 +48,7 @@ from filterd.audit.drain import (
     wipe_before,
 )
 from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, BlockRecord, Position
-from parental.policy.subscriber import UNKNOWN_PROVINCE
+from parental.store.schema.records import UNKNOWN_PROVINCE
 from rules.base.atomic_file import writing_whole
 
 DAY_S = 86_400

@@ -22,7 +22,7 @@ from filterd.audit.block_files import SCHEMA, in_force, table_of
 from mgmt.registers.records.block_archive import FoundRecord
 from mgmt.registers.records.block_ledger import RecordQuery
 from mgmt.registers.records.statistics.cells import COUNTED
-from parental.policy.subscriber import UNKNOWN_PROVINCE
+from parental.store.schema.records import UNKNOWN_PROVINCE
 
 MEMORY = "256MB"
 SCRATCH = "scratch"  # what a search sorts and has no memory for; nothing in it is worth keeping

@@ -46,11 +46,10 @@ from mgmt.registers.records.block_ledger import (
 from parental.people import reports
 from parental.people.provinces import Provinces
 from parental.people.reports import Encounter
-from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.store.database import reading, writing
 from parental.store.errors import DatabaseFull
 from parental.store.reserve import Reserve
-from parental.store.schema.records import confidential_totals
+from parental.store.schema.records import UNKNOWN_PROVINCE, confidential_totals
 from rules.base.category import category_name
 
 # Rows of one transaction: some 10 ms, half a second on full cores, in which no other writer gets the database.

@@ -30,6 +30,7 @@ SEALED_KEY = "sealed-key"  # in the laboratory, where systemd holds no credentia
 PEOPLE_KEY = "people-key"  # apart from the database, so that a copy of that one has no number in clear
 SESSIONS = "sessions"  # what network access servers have reported
 SESSION_IMAGES = "session-images"
+SESSIONS_MANIFEST = "sessions.json"  # names the levels there, next to them
 BLOCKS = "blocks"  # records of blocks, where they are files
 UNFINISHED = "unfinished"  # of a gate worker: connections that servers may not have finished
 PUBLIC = Path("config/public")  # files of lists that are public: control writes, web reads

@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
 from filterd.box.accounts import trusted
-from filterd.box.places import SESSION_IMAGES
+from filterd.box.places import SESSION_IMAGES, SESSIONS_MANIFEST
 from filterd.config.radius import Nas
 from filterd.control.base.context import Context
 from filterd.control.publisher import Publisher
@@ -23,8 +23,7 @@ from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.pool_locks import Pool
 from filterd.kernel.session_locks import TableSnapshot
 from filterd.process.control_messages import MOST_NAMES, IdentifiedProfiles, SessionsReceipt
-from filterd.radius.nas import is_in
-from parental.sessions.level import SESSIONS_MANIFEST
+from parental.policy.subscriber import is_in
 from parental.sessions.names import find_profiles
 from parental.store.database import reading
 

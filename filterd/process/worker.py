@@ -32,13 +32,12 @@ from fastpath.report.counters import read_classes, read_counters
 from fastpath.report.spool import Reporter
 from filterd.box.accounts import trusted
 from filterd.box.keys import hold_image_key
-from filterd.box.places import IMAGES, SESSION_IMAGES, SPOOL, counters_folder, worker_socket
+from filterd.box.places import IMAGES, SESSION_IMAGES, SESSIONS_MANIFEST, SPOOL, counters_folder, worker_socket
 from filterd.process.codec import FailureReply
 from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, InUse, Status, Use, WorkerStatus
 from filterd.process.readiness import BEAT_S
-from parental.sessions.level import SESSIONS_MANIFEST
 from rules.lists.compiler.manifest import MANIFEST, SETTLED
 
 TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from filterd.config.radius import Nas
-from parental.policy.subscriber import Network
+from parental.policy.subscriber import Network, is_in
 from parental.sessions.record import network_of, slot_of
 
 LEAST_SECRET = 16  # octets: an authenticator of MD5 is searched at a billion guesses a second
@@ -112,11 +112,6 @@ def read_secret(path: Path) -> bytes:
 
 def _span(network: Network) -> Span:
     return network.version, int(network.network_address), int(network.broadcast_address)
-
-
-def is_in(pool: Network, network: Network) -> bool:
-    """Whether a prefix is in a pool."""
-    return pool.version == network.version and pool.prefixlen <= network.prefixlen and network.network_address in pool
 
 
 def _plain(host: str) -> IPv4Address | IPv6Address:

@@ -13,8 +13,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from filterd.config.radius import Nas, NasPlace
-from filterd.radius.nas import is_in
-from parental.policy.subscriber import Network
+from parental.policy.subscriber import Network, is_in
 from parental.sessions.record import NAS, PROFILE, Digests, network_of, slots_in
 
 

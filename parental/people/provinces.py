@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, func, select
 
-from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.store.database import reading
 from parental.store.schema.lines import lines, profiles
+from parental.store.schema.records import UNKNOWN_PROVINCE
 
 AT_ONCE = 500  # numbers of one question: far below what SQLite binds
 KNOWN_S = 600.0  # a line that has moved is where it was for so long

@@ -22,7 +22,11 @@ MAX_LABEL_CHARACTERS = 80
 DEVICE_KINDS = ("mac:", "cpe:")
 JOINERS = str.maketrans("", "", "\u200c\u200d")  # within words of Urdu, and of emoji that are made of several
 PROVINCE = re.compile("[A-Z]{2}-[A-Z0-9]{1,3}")  # where a line is, by ISO 3166-2, such as PK-PB
-UNKNOWN_PROVINCE = "unknown"  # of an address of no line, or of a line that is not said to be anywhere
+
+
+def is_in(pool: Network, network: Network) -> bool:
+    """Whether a prefix is in a pool."""
+    return pool.version == network.version and pool.prefixlen <= network.prefixlen and network.network_address in pool
 
 
 def is_one_line(text: str) -> bool:

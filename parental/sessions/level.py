@@ -14,7 +14,6 @@ from typing import BinaryIO
 from fastpath.images.image_writer import write_image
 from fastpath.images.layout import ImageKind, RangeHolder
 
-SESSIONS_MANIFEST = "sessions.json"  # names the levels, next to them
 IMAGE_KEY_OCTETS = 16  # this kind has no key, but a place for one
 _NOBODY = int(RangeHolder.NOT_HERE)
 _UNASSIGNED = int(RangeHolder.UNASSIGNED)

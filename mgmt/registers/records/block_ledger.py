@@ -21,11 +21,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select
 
 from mgmt.registers.records.holds.scope import Scope, day_text, is_held
-from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.store.database import upsert
 from parental.store.revision import current_revision, raise_revision
 from parental.store.schema.orders import orders
-from parental.store.schema.records import blocks, csam_counts, day_keys, spool_positions
+from parental.store.schema.records import UNKNOWN_PROVINCE, blocks, csam_counts, day_keys, spool_positions
 
 PSEUDONYM_OCTETS = 16
 CSAM, HELP = "csam", "help"

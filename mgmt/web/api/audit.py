@@ -33,7 +33,7 @@ from mgmt.web.kit.contract import Contract, Text
 from mgmt.web.kit.problems import RECORDS_AWAY, Problem
 from mgmt.web.kit.requests import query_of
 from parental.policy.subscriber import PROVINCE as CODE
-from parental.policy.subscriber import UNKNOWN_PROVINCE
+from parental.store.schema.records import UNKNOWN_PROVINCE
 
 log = logging.getLogger(__name__)
 

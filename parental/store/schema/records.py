@@ -25,6 +25,8 @@ from sqlalchemy import (
 
 from parental.store.schema.base import Number, metadata
 
+UNKNOWN_PROVINCE = "unknown"  # of an address of no line, or of a line that is not said to be anywhere
+
 blocks = Table(
     "blocks",
     metadata,
@@ -40,7 +42,7 @@ blocks = Table(
     Column("generation", BigInteger, nullable=False),
     Column("pseudonym", String, nullable=False),  # '' for an address of no subscriber
     Column("count", BigInteger, nullable=False),
-    Column("province", String, nullable=False, server_default="unknown"),  # ISO 3166-2
+    Column("province", String, nullable=False, server_default=UNKNOWN_PROVINCE),  # ISO 3166-2
     UniqueConstraint(
         "time_s",
         "channel",

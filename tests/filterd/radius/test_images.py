@@ -5,9 +5,9 @@ import pytest
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
+from filterd.box.places import SESSIONS_MANIFEST
 from filterd.radius import images
 from filterd.radius.images import SessionImages, read_manifest, write_base
-from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.record import slot_of
 
 

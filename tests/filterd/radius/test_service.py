@@ -12,6 +12,7 @@ from support.sessions.waiting import running, until
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
+from filterd.box.places import SESSIONS_MANIFEST
 from filterd.config.radius import Nas, NasPlace
 from filterd.process.codec import FailureReply
 from filterd.radius.identities import Identities
@@ -32,7 +33,6 @@ from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Reader
 from filterd.radius.service import Service
 from parental.sessions.journal import Journal, read_back
-from parental.sessions.level import SESSIONS_MANIFEST
 from parental.sessions.record import LIVES, Digests, Session
 from parental.sessions.table import SessionTable
 

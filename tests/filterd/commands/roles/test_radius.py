@@ -19,12 +19,12 @@ from support.system.daemon import eventually
 
 from fastpath.images.tables import TableSet
 from fastpath.people.session_levels import open_sessions
+from filterd.box.places import SESSIONS_MANIFEST
 from filterd.commands.roles.radius import _read_back
 from filterd.config import read_config
 from filterd.control.client import ControlClient
 from filterd.radius.nas import NasTable
 from parental.sessions.journal import read_back
-from parental.sessions.level import SESSIONS_MANIFEST
 
 pytestmark = [pytest.mark.services, pytest.mark.long]
 

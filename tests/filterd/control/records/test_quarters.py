@@ -33,10 +33,10 @@ from mgmt.registers.records.block_ledger import (
 from mgmt.registers.records.statistics.cells import cells_of, groups_of_lines, groups_of_rows, last_quarter
 from mgmt.registers.records.statistics.releases import find_release
 from mgmt.registers.records.statistics.statement import check_document
-from parental.policy.subscriber import UNKNOWN_PROVINCE
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
 from parental.store.schema.privileges import CONTROL, LEDGER
+from parental.store.schema.records import UNKNOWN_PROVINCE
 
 NODE = socket.gethostname()
 BEGUN = int(datetime(2026, 8, 3, tzinfo=UTC).timestamp())
