@@ -14,33 +14,15 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from dns.base.extended_errors import EDE_OF
 from dns.front.structured import StructuredErrors
 from fastpath.dns.block_answers import AnswerSpec
 from fastpath.images.verdict import Action, Reason
-
-BLOCKED: Final = 15  # the operator's security
-CENSORED: Final = 16  # an external requirement
-FILTERED: Final = 17  # what the subscriber asked for
-NO_EDE: Final = 0xFFFF
 
 MAX_TTL_S: Final = 60
 MAX_LOCK_TTL_S: Final = 10
 
 LOCKS: Final = frozenset({Reason.PAUSE, Reason.SCHEDULE, Reason.QUOTA, Reason.SOFT_LOCK})
-
-EDE_OF: Final[Mapping[Reason, int]] = {
-    Reason.DEFAULT: NO_EDE,
-    Reason.CSAM: CENSORED,
-    Reason.ORDER: CENSORED,
-    Reason.HELP: NO_EDE,
-    Reason.PAUSE: FILTERED,
-    Reason.SCHEDULE: FILTERED,
-    Reason.CATEGORY: FILTERED,
-    Reason.SECURITY: BLOCKED,
-    Reason.QUOTA: FILTERED,
-    Reason.HOUSEHOLD: FILTERED,
-    Reason.SOFT_LOCK: FILTERED,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from fastpath.wire.name import to_text
 from filterd.explain.line_io import json_text, line_batches
-from rules.base.canonical import canonical_octets
+from rules.base.canonical import canonical_text
 from rules.base.errors import BadName
 from rules.base.urls import canonical_url_octets
 
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _name(line: bytes) -> str:
-    return to_text(canonical_octets(line))
+    return canonical_text(line)
 
 
 def _url(line: bytes) -> str:

@@ -13,12 +13,12 @@ from pathlib import Path
 from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
-from fastpath.people.subscribers_writer import pack_subscribers
 from filterd.box.errors import WrongUse
 from filterd.explain.bulk import BulkQuery
 from filterd.explain.explain import CHANNELS
 from filterd.explain.line_io import line_batches
 from filterd.explain.open_tables import IMAGES_DIR, open_attributed
+from parental.policy.compile import write_one_for_all
 from parental.policy.subscriber import MAX_ID
 
 EXAMPLE = "filterd lookup www.example.test --list pta.csv,tier=order --json"
@@ -87,7 +87,7 @@ def _for_subscriber(tables: TableSet, said: str | None, folder: Path) -> tuple[T
         raise WrongUse(f"--subscriber {said:.40}: no number of one; nothing looked up; write 1 to {MAX_ID}")
     everybody = folder / "all.img"
     with everybody.open("wb") as out:
-        pack_subscribers(out, 1, 0, [("0.0.0.0/0", int(said))])
+        write_one_for_all(out, int(said))
     names, names_delta, _, _, policy, policy_delta, urls, urls_delta, _, policy_young = tables.images
     subscribers = open_image(everybody, ImageKind.SUBSCRIBERS)
     found = TableSet(

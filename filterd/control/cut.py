@@ -15,7 +15,6 @@ What lists bring has a limit of its own: filterd.images.brought_names.
 """
 
 import logging
-import sys
 import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -24,12 +23,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from fastpath.gate.labels import ALL_NAMES, hashes_of
-from fastpath.images.image_key import NoKey, label_key
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.people.left_open import left_open
-from filterd.kernel.cut import Connection, CutSelector, Means
+from filterd.kernel.cut import FEW, Connection, CutSelector, Means, hash_names, signs_of
 from filterd.kernel.intervals import Network
 from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
@@ -43,7 +40,6 @@ from rules.base.category import NUMBERS
 from rules.base.urls import read_url
 
 MOST_CHANGED = 10_000  # profiles that are looked at: 2 s; more change by the clock and by provisioning, not by a tap
-FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves
 QUIC = NUMBERS["quic"]
 CHILD = b"\x01x"  # a name below another one
 HTTP_PORT = 80
@@ -99,7 +95,7 @@ class Cuts:
             return None
         is_labelled = self._keeper.means is not Means.LINES
         names = {canonical_wire(name) for each in closing.values() for name in each.names}
-        named = _named(_hashed(names), tables, int(now.timestamp()))
+        named = _named(hash_names(names), tables, int(now.timestamp()))
 
         def is_wanted(found: Connection) -> bool:
             of = [closing[n] for each in found.addresses if (n := tables.subscriber_of(each)) in closing]
@@ -113,8 +109,8 @@ class Cuts:
     def of_names(self, wires: Iterable[bytes], tables: TableSet) -> Cut | None:
         """End what names close that a change has touched; None where none of them can be found.   tables  as above"""
         wires = list(wires)
-        names, pages = _hashed(wire for wire in wires if not is_url(wire)), _pages(filter(is_url, wires))
-        hosts, now_s = _hashed(pages), int(datetime.now(UTC).timestamp())
+        names, pages = hash_names(wire for wire in wires if not is_url(wire)), _pages(filter(is_url, wires))
+        hosts, now_s = hash_names(pages), int(datetime.now(UTC).timestamp())
         if not (names or hosts) or not self.can_find_names:
             return None
         of_names, of_pages = _named(names, tables, now_s), _paged(hosts, pages, tables, now_s)
@@ -234,14 +230,6 @@ def _closes(closing: _Restriction, found: Connection) -> bool:
     return found.label.has_any(closing.categories) or (found.is_udp and QUIC in closing.categories)
 
 
-def _hashed(wires: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
-    """Names with their hashes in labels; none where this process has no key for them."""
-    try:
-        return {wire: hashes_of(wire, label_key()) for wire in wires}
-    except NoKey:
-        return {}
-
-
 def _beginnings(prefixes: list[Network]) -> list[bytes]:
     found = [each.network_address.packed[: each.prefixlen // 8] for each in prefixes]
     return found if len(found) <= FEW else []
@@ -276,7 +264,7 @@ def _paged(
         its = [host for host, hashes in hosts.items() if label.may_be(*hashes)]
         return any(is_blocked(host, address) for host in its for address in found.addresses)
 
-    return CutSelector(is_wanted, _signs({two for two, _ in hosts.values()}))
+    return CutSelector(is_wanted, signs_of({two for two, _ in hosts.values()}))
 
 
 def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) -> CutSelector:
@@ -299,18 +287,12 @@ def _named(names: dict[bytes, tuple[int, int]], tables: TableSet, now_s: int) ->
         label = found.label
         if label is None:
             return False
-        for wire in several if label.two == ALL_NAMES else by_two.get(label.two, ()):
-            is_it = label.two == ALL_NAMES or (label.two, label.three) == names[wire]
+        for wire in several if label.has_several_names else by_two.get(label.two, ()):
+            is_it = label.has_several_names or (label.two, label.three) == names[wire]
             may_be_below = label.may_be(*names[wire])
             for address in found.addresses:
                 if (is_it and is_blocked(wire, address)) or (may_be_below and is_blocked(CHILD + wire, address)):
                     return True
         return False
 
-    return CutSelector(is_wanted, _signs(by_two))
-
-
-def _signs(hashes: Iterable[int]) -> list[bytes]:
-    """Octets of which every label with one of these hashes has some."""
-    found = [two.to_bytes(4, sys.byteorder) for two in (*hashes, ALL_NAMES)]
-    return found if len(found) <= FEW else []
+    return CutSelector(is_wanted, signs_of(by_two))

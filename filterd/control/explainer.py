@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from dns.zones.server import ZoneServer
 from fastpath.images.verdict import Reason
 from fastpath.people.left_open import left_open
-from fastpath.wire.address import rule_text
 from filterd.audit.drain import late_since_s
 from filterd.audit.list_counts import attempts, shadowed
 from filterd.box.places import IMAGES, SPOOL
@@ -26,7 +25,7 @@ from filterd.control.lists import Lists
 from filterd.control.publisher import Publisher
 from filterd.control.records.legal_holds import rows_in_force
 from filterd.control.watches.siem import SiemWatch
-from filterd.explain.explain import CHANNELS, decide_on_url, explain, explain_url, read_asked
+from filterd.explain.explain import CHANNELS, asked_text, decide_on_url, explain, explain_url, read_asked
 from filterd.images.lists.self_test import self_tests
 from filterd.images.lists.status import age_states, confirmed_s
 from filterd.images.words import word
@@ -91,7 +90,7 @@ class Explainer:
         words = self._order_words(decision.order, wire)
         return Explanation(
             **(found | ({"enforceability": ENFORCED_BROADER} if "approved_until" in words else {})),
-            name=url.decode("ascii") if url else rule_text(wire) if wire else None,
+            name=asked_text(wire, url),
             category=category_name(decision.category) if decision.category else None,
             order=decision.order or None,
             until=until.isoformat() if until else None,

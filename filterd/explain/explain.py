@@ -5,7 +5,7 @@ Invariant: entries of a confidential list are never shown; that one decides is. 
 
 from typing import Any
 
-from dns.front.answers import EDE_OF, NO_EDE
+from dns.base.extended_errors import EDE_OF, NO_EDE
 from fastpath.images.decision import Decision
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action, Reason
@@ -58,7 +58,12 @@ def explain_text(
         found = explain(tables, wire, address, at_s, channel or "dns", attribution)
     else:
         found = explain_url(tables, url, address, at_s, channel or "http", attribution)
-    return {"input": given, "canonical": url.decode("ascii") if url is not None else rule_text(wire or b"\0")} | found
+    return {"input": given, "canonical": asked_text(wire or b"\0", url)} | found
+
+
+def asked_text(wire: bytes | None, url: bytes | None) -> str | None:
+    """What read_asked() has found, as text; None: neither a name nor a URL."""
+    return url.decode("ascii") if url else rule_text(wire) if wire else None
 
 
 def read_asked(given: str) -> tuple[bytes | None, bytes | None]:

@@ -21,14 +21,16 @@ import ipaddress
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES
+from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
 from fastpath.gate.marks import MARK_STATE, FlowState
+from fastpath.images.image_key import NoKey, label_key
 from filterd.kernel.conntrack import (
     AT_ONCE,
     DESTINATION_PORT,
@@ -49,6 +51,7 @@ from mgmt.contract.control import Cut
 CHANGE = SUBSYSTEM << 8 | 0  # IPCTNL_MSG_CT_NEW: of an entry that is there, a change
 MARK, MARK_MASK, LABELS, NUMBER = 8, 21, 22, 1
 MAX_ROUNDS = 3
+FEW = 16  # octets to search each part of a dump for: with more, that costs more than it saves
 MOVES_S = 120  # browsers give a silent connection up after 30 s
 MAX_MOVES = 20_000  # addresses of each version that are kept of one cut: some 100 octets each, in the kernel
 SIDES = 4  # source and destination of the original tuple, then those of the reply
@@ -75,6 +78,11 @@ class Label(NamedTuple):
     three: int
     categories: bytes
 
+    @property
+    def has_several_names(self) -> bool:
+        """Whether its connection has had several names, and the label none of them."""
+        return self.two == ALL_NAMES
+
     def has_any(self, categories: frozenset[int]) -> bool:
         """Whether its name is in a list of one of these categories."""
         return any(one == ALL_CATEGORIES or one - 1 in categories for one in self.categories if one)
@@ -84,6 +92,20 @@ class Label(NamedTuple):
 
         True too of a name that shares the last three labels with a longer one."""
         return self.two == ALL_NAMES or (self.two == two and three in (0, self.three))
+
+
+def hash_names(wires: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
+    """Names with their hashes in labels; none where this process has no key for them."""
+    try:
+        return {wire: hashes_of(wire, label_key()) for wire in wires}
+    except NoKey:
+        return {}
+
+
+def signs_of(hashes: Iterable[int]) -> list[bytes]:
+    """Octets of which every label with one of these hashes has some."""
+    found = [two.to_bytes(4, sys.byteorder) for two in (*hashes, ALL_NAMES)]
+    return found if len(found) <= FEW else []
 
 
 class Connection(NamedTuple):

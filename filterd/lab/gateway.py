@@ -16,7 +16,6 @@ from typing import Any
 
 import yaml
 
-import filterd
 from filterd.box.errors import MissingPart
 from filterd.box.places import role_of, worker_socket, worker_sockets
 from filterd.lab.addresses import CLIENTS
@@ -26,7 +25,7 @@ from filterd.process.json_socket import ask_blocking
 
 N_NAMES = 1_100_000
 OWN_NAMES = ("listed.test", "blocked.test")  # of the order's list: names that the lab's own servers serve
-CORPUS = Path(filterd.__file__).parents[1] / "bench/corpus.py"
+CORPUS = Path(__file__).parents[2] / "bench/corpus.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import filterd
 from filterd.config.schema import Config
 from filterd.process.passed_files import passed_files
 from filterd.process.sd_notify import notify
@@ -226,7 +225,7 @@ class Supervisor:
 
     def _environment(self, child: Child) -> dict[str, str]:
         # The package's own place first: a child must run the very code that its supervisor runs.
-        search = [str(Path(filterd.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        search = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         watchdog_us = int(WATCHDOG_S[child.role] * 1_000_000)
         ours = {"NOTIFY_SOCKET": str(self._run_dir / "notify.sock"), "WATCHDOG_USEC": str(watchdog_us)}
         kept = {name: value for name, value in os.environ.items() if name != "WATCHDOG_PID"}

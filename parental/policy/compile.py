@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from fastpath.images.layout import LockBit
 from fastpath.people.held_prefixes import HeldPrefixes
 from fastpath.people.policy_writer import ProfileSpec, pack_profiles
-from fastpath.people.subscribers_writer import pack_held
+from fastpath.people.subscribers_writer import pack_held, pack_subscribers
 from parental.policy import profiles
 from parental.policy.held import iter_held, iter_tokens
 from parental.policy.long_names import fits
@@ -35,6 +35,11 @@ def write_subscribers_base(conn: Connection, out: BinaryIO, generation: int) -> 
     held = HeldPrefixes()
     held.replace(itertools.chain(iter_held(conn), iter_tokens(conn)))
     return pack_held(out, generation, 0, held)
+
+
+def write_one_for_all(out: BinaryIO, number: int) -> int:
+    """Write a base in which one profile holds every address of IPv4; returns the image's octets."""
+    return pack_subscribers(out, 1, 0, [("0.0.0.0/0", number)])
 
 
 def write_policy_base(conn: Connection, out: BinaryIO, generation: int, at: datetime) -> int:

@@ -57,6 +57,11 @@ def canonical_name(text: str) -> str:
     return to_text(canonical_wire(text))
 
 
+def canonical_text(text: bytes) -> str:
+    """Canonicalise one name as canonical_octets() does, to text.   Raises BadName with the reason."""
+    return to_text(canonical_octets(text))
+
+
 def canonical_wire(text: str) -> bytes:
     """Canonicalise one name to its wire form, root octet included.   Raises BadName with the reason."""
     if text.isascii():

@@ -2,7 +2,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from dns.front.answers import NO_EDE, AnswerPolicy, Splash
+from dns.base.extended_errors import NO_EDE
+from dns.front.answers import AnswerPolicy, Splash
 from dns.front.structured import StructuredErrors
 from fastpath.images.verdict import Action, Reason
 
