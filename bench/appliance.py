@@ -17,7 +17,7 @@ from fastpath.images.tables import TableSet
 from filterd.box.keys import hold_image_key
 from filterd.box.places import CONTROL, DNS, control_socket, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
-from rules.lists.compiler.manifest import MANIFEST
+from rules.base.manifest import MANIFEST
 
 START_S = 300.0  # ten million names are compiled first
 NOWHERE = "127.0.0.1:9"

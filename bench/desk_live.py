@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import yaml
 from support.database.postgresql import PostgresqlServer, programs
 
+from filterd.commands.verifier.dns_client import DnsQuestion, message_of, read_answer
 from filterd.lab.addresses import LOOPBACK
 from filterd.lab.api_desk import Desk, RequestRefusal
 from filterd.lab.gateway import Folder, Gateway, filterd_command, write_configuration
 from filterd.lab.loopback import Loopback, loopback
 from filterd.lab.processes import wait_until
 from filterd.lab.servers import start_resolver
-from filterd.verifier.dns_client import DnsQuestion, message_of, read_answer
 
 N_ENTRIES, N_ORDERS = 100, 50
 N_NAMES, N_OTHERS = 1_000_000, 20_000  # more new ones are held for approval

@@ -32,9 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pyroute2 import netns
 from sqlalchemy import Engine, insert
 
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.conntrack import n_tracked
 from filterd.kernel.firewall import Kernel
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from filterd.lab.processes import wait_until
 from filterd.lab.topology import Lab, lab

@@ -46,8 +46,8 @@ from bench.flood import free_port
 from bench.portal import Browser, form_of
 from fastpath.wire.name import to_wire
 from filterd.box.places import IMAGES, database_file
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.firewall import Kernel
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from parental.policy.profiles import pause, resume
 from parental.store.database import opened, writing

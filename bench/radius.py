@@ -35,8 +35,8 @@ from support.system.daemon import eventually
 from filterd.config.radius import Nas
 from filterd.radius.compaction import compact
 from filterd.radius.images import SessionImages
+from filterd.radius.journal import Journal, read_back, write_snapshot
 from filterd.radius.nas import NasTable
-from parental.sessions.journal import Journal, read_back, write_snapshot
 from parental.sessions.record import LIVES, Session
 from parental.sessions.table import SessionTable
 

@@ -38,8 +38,8 @@ from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from fastpath.wire.name import to_wire
 from filterd.images.compile import remembered
+from rules.base.manifest import image_path
 from rules.lists.compiler.delta import Changed, Entry, put_entries, write_delta
-from rules.lists.compiler.manifest import image_path
 
 N_NAMES = int(os.environ.get("BENCH_NAMES", "1100000"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))  # a round

@@ -33,7 +33,7 @@ from filterd.lab.gateway import Folder, Gateway, filterd_command
 from filterd.lab.processes import tail, wait_until
 from filterd.lab.topology import Lab, lab
 from filterd.process.json_socket import NoAnswer
-from rules.lists.compiler.manifest import MANIFEST
+from rules.base.manifest import MANIFEST
 
 N_NAMES = 1_000_000
 SOURCE = Path(__file__).with_name("connections.c")

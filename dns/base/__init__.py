@@ -1,1 +1,1 @@
-"""What every room of dns uses: faults, the wire format, framing, certificates, loop threads, upstream resolvers."""
+"""What every room of dns uses: faults, the wire format, framing, listeners, certificates, loop threads, resolvers."""

@@ -30,6 +30,7 @@ from fastpath.report.spool import (
     segment_path,
     wipe_segment,
 )
+from filterd.audit.provinces import Provinces
 from filterd.images.words import word
 from filterd.process.logs import decision_line
 from mgmt.orders.phases.canary_store import BlockCount, count_blocks
@@ -44,7 +45,6 @@ from mgmt.registers.records.block_ledger import (
     write_position,
 )
 from parental.people import reports
-from parental.people.provinces import Provinces
 from parental.people.reports import Encounter
 from parental.store.database import reading, writing
 from parental.store.errors import DatabaseFull

@@ -1,1 +1,1 @@
-"""The box that filterd runs on: its folders, accounts, keys and errors, and as whom root works there."""
+"""The box that filterd runs on: its folders, accounts, keys, signatures and errors, and as whom root works there."""

@@ -20,7 +20,7 @@ from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
 from filterd.box.errors import ApiProblem, MissingPart, WrongUse
-from filterd.client.issuer_key import sign
+from filterd.box.request_signature import sign
 
 TIMEOUT_S = 30.0  # an order waits for every worker, at most 15 s
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 
 from filterd.box.errors import WrongUse
-from filterd.explain.line_io import line_batches
+from filterd.images.explain.line_io import line_batches
 
 BATCH_ROWS, BATCH_OCTETS = 1000, 900_000  # the API's limits, with room for what is around the rows
 COLUMNS = ("id", "label", "prefixes", "province", "account")

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from filterd.client.line_file import cells_of, texts
+from parental.policy.line_names import why_no_name
 from parental.policy.subscriber import MAX_ID
-from parental.sessions.names import why_no_name
 
 MOST_ROWS = 5_000_000  # some GB of memory; a gateway has a tenth of the lines
 FIRST_BAD = 20

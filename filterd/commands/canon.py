@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from filterd.explain.line_io import json_text, line_batches
+from filterd.images.explain.line_io import json_text, line_batches
 from rules.base.canonical import canonical_text
 from rules.base.errors import BadName
 from rules.base.urls import canonical_url_octets

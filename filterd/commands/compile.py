@@ -14,14 +14,14 @@ from filterd.box.keys import credential_folders, key_at
 from filterd.box.places import IMAGES
 from filterd.commands.run import loaded
 from filterd.config import Config
-from filterd.explain.open_tables import REPORT
-from filterd.explain.progress import progress_bar
+from filterd.images.explain.open_tables import REPORT
+from filterd.images.explain.progress import progress_bar
 from filterd.process.confinement import confine
 from filterd.process.lifecycle import keep_memory_private
 from rules.base.atomic_file import writing_whole
 from rules.base.errors import BadList, BadSource
+from rules.base.manifest import Levels, claimed_generation, publish, settle
 from rules.lists.compiler.compile import compile_sources
-from rules.lists.compiler.manifest import Levels, claimed_generation, publish, settle
 from rules.lists.compiler.report import CompileReport, render_report, report_as_json
 from rules.lists.source import parse_source
 

@@ -88,7 +88,7 @@ async def _serve(
     resolver: "ResolverPlan",
 ) -> int:
     from dns.front.front import serve
-    from filterd.explain.open_tables import open_tables
+    from filterd.images.explain.open_tables import open_tables
     from filterd.process.lifecycle import stop_requested
 
     with tempfile.TemporaryDirectory(prefix="filterd-dns-") as folder:

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(args: argparse.Namespace, queues: range) -> int:
     from filterd.commands.roles.packet_gate.front import GateFront
     from filterd.config.schema import Gate
-    from filterd.explain.open_tables import open_tables
+    from filterd.images.explain.open_tables import open_tables
     from filterd.process.lifecycle import stop_requested
     from filterd.process.worker import make_reporter
 

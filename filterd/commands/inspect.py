@@ -9,10 +9,10 @@ from typing import Any
 
 from fastpath.report.hello_classes import Ja4Classes
 from filterd.box.errors import WrongUse
+from filterd.commands.capture_inspector import Inspector
+from filterd.commands.pcap import iter_frames
 from filterd.commands.roles.packet_gate.ja4_file import read_ja4_classes
-from filterd.explain.capture_inspector import Inspector
-from filterd.explain.open_tables import open_tables
-from filterd.explain.pcap import iter_frames
+from filterd.images.explain.open_tables import open_tables
 from rules.base.errors import BadList
 
 EXAMPLE = "filterd inspect trace.pcapng --list pta.csv,tier=order --json"

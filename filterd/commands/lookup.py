@@ -14,10 +14,10 @@ from fastpath.images.image import open_image
 from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from filterd.box.errors import WrongUse
-from filterd.explain.bulk import BulkQuery
-from filterd.explain.explain import CHANNELS
-from filterd.explain.line_io import line_batches
-from filterd.explain.open_tables import IMAGES_DIR, open_attributed
+from filterd.images.explain.bulk import BulkQuery
+from filterd.images.explain.explain import CHANNELS
+from filterd.images.explain.line_io import line_batches
+from filterd.images.explain.open_tables import IMAGES_DIR, open_attributed
 from parental.policy.compile import write_one_for_all
 from parental.policy.subscriber import MAX_ID
 

@@ -16,7 +16,7 @@ from filterd.verbs import add_verb
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from filterd.verifier.verification import Place
+    from filterd.commands.verifier.verification import Place
     from mgmt.orders.confirmation.verifications import Verification
 
 EXAMPLE = "filterd orders verify --issuer PTA PTA-2026-17\nfilterd orders verify --watch"
@@ -63,7 +63,7 @@ def run_verify(args: argparse.Namespace) -> int:
 
 def _place(config: Config) -> "Place":
     try:
-        from filterd.verifier.verification import place_of
+        from filterd.commands.verifier.verification import place_of
     except ModuleNotFoundError as reason:
         raise MissingPart(
             f"verify: {reason.name} is missing; nothing asked; pip install 'filterd[verifier]'"
@@ -117,8 +117,8 @@ def _could_ask(config: Config, engine: "Engine", place: "Place", number: int, *,
 def verify_order(config: Config, engine: "Engine", place: "Place", number: int) -> "Verification":
     """Ask, and keep what was found.   Raises ApiRefusal: nothing of it is in force;  MissingPart."""
     from filterd.box.as_owner import as_who_asked
+    from filterd.commands.verifier.verification import verify
     from filterd.images.lists.rails import tries_as
-    from filterd.verifier.verification import verify
     from mgmt.ledger.event import account
     from mgmt.orders.confirmation.verifications import in_force, put_verification, revision_of
     from mgmt.orders.store import get_order

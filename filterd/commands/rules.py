@@ -34,8 +34,8 @@ def leave(config: Config) -> None:
     Locks and the redirection of DNS never stay: no one would end the one, and no one answers the other; nor does what
     an earlier configuration wanted.
     Raises RuntimeError where the kernel refuses, MissingPart where a program is not installed."""
+    from filterd.control.lock_enforcer import has_work
     from filterd.kernel.firewall import Kernel
-    from filterd.kernel.lock_enforcer import has_work
     from filterd.kernel.ruleset import rules_of_config
 
     rules, kernel = rules_of_config(config), Kernel()

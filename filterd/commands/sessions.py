@@ -152,20 +152,20 @@ def _change_names(args: argparse.Namespace) -> int:
 
 
 def _name(conn: "Connection", args: argparse.Namespace) -> None:
-    from parental.sessions.names import put_name
+    from parental.policy.line_names import put_name
 
     put_name(conn, args.name, args.line)
 
 
 def _unname(conn: "Connection", args: argparse.Namespace) -> None:
-    from parental.sessions.names import drop_name
+    from parental.policy.line_names import drop_name
 
     if not drop_name(conn, args.name):
         raise ApiRefusal("name: no line has it; nothing done; see how the NAS writes it")
 
 
 def _names(conn: "Connection", args: argparse.Namespace) -> None:
-    from parental.sessions.names import give_names
+    from parental.policy.line_names import give_names
 
     given = give_names(conn, {name: line for name, (line, _) in args.rows.wanted.items()})
     if given.lacking:

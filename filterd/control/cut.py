@@ -26,9 +26,9 @@ from sqlalchemy import Engine
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Action
 from fastpath.people.left_open import left_open
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.cut import FEW, Connection, CutSelector, Means, hash_names, signs_of
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
 from mgmt.orders.base.model import is_url
 from parental.policy.profile import Profile, allowed_at

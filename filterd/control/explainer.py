@@ -1,6 +1,6 @@
 """Answers of control that change nothing: the explanation of a decision, and the status of the box.
 
-Invariants: an explanation names no entry of a confidential list (filterd.explain.explain).
+Invariants: an explanation names no entry of a confidential list (filterd.images.explain.explain).
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from filterd.config.web_settings import held_kinds
 from filterd.control.base.context import DATABASE, Context
 from filterd.control.cut import Cuts
 from filterd.control.lists import Lists
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.publisher import Publisher
 from filterd.control.records.legal_holds import rows_in_force
 from filterd.control.watches.siem import SiemWatch
-from filterd.explain.explain import CHANNELS, asked_text, decide_on_url, explain, explain_url, read_asked
+from filterd.images.explain.explain import CHANNELS, asked_text, decide_on_url, explain, explain_url, read_asked
 from filterd.images.lists.self_test import self_tests
 from filterd.images.lists.status import age_states, confirmed_s
 from filterd.images.words import word
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.box_state import role_states
 from filterd.process.control_messages import ControlStatus, Explanation, ListRules
 from filterd.process.worker_clients import ask_status, workers_of
@@ -42,7 +42,7 @@ from mgmt.registers.records.holds.shapes import line_of
 from parental.store.database import reading
 from parental.store.errors import DatabaseFault
 from rules.base.category import NUMBERS, category_name
-from rules.lists.compiler.manifest import read_manifest
+from rules.base.manifest import read_manifest
 
 DATABASE_S = 2.0  # of a status: who asks waits for five seconds, and has to get the rest
 NOTHING_STORED: Mapping[str, Any] = {

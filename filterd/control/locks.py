@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from filterd.config import Config
 from filterd.control.corridor import Corridor
 from filterd.control.cut import Cuts
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.publisher import Publisher
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.suspect_addresses import Suspects
 from mgmt.contract.control import Receipt
 

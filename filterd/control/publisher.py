@@ -48,7 +48,7 @@ from parental.policy.profiles import count_profiles
 from parental.store.database import reading, writing
 from parental.store.errors import DatabaseFault
 from parental.store.revision import mark_revision
-from rules.lists.compiler.manifest import Kind
+from rules.base.manifest import Kind
 
 RENEW = timedelta(days=1)  # of the base of subscribers and policy, which knows two turns of a zone's clocks
 FEW_LINES = 5_000  # their images are written in less time than a job takes to begin

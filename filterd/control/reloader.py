@@ -17,7 +17,7 @@ from filterd.config import BadConfig, Config, load
 from filterd.config.accepted import InForce, accept, copy_of, in_force, put_back
 from filterd.config.changes import as_far_as_live, changed
 from filterd.control.base.context import Context
-from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import rules_of_config
 from filterd.process.box_state import role_states
 from filterd.process.logs import set_log_level

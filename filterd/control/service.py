@@ -35,6 +35,7 @@ from filterd.control.cut import Cuts
 from filterd.control.explainer import Explainer
 from filterd.control.list_rollbacks import ListRollbacks
 from filterd.control.lists import Lists
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.locks import Locks
 from filterd.control.pages.page_settings import PageSettings
 from filterd.control.pages.requests import NOTHING, OPENED_BY_NAME, OPENED_BY_TIME, SplashRequests
@@ -48,7 +49,6 @@ from filterd.control.sessions import Sessions
 from filterd.control.watches.siem import SiemWatch
 from filterd.images.compile import CompileFailure
 from filterd.images.lists.updater import ListsFailure
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import (
     AppealNumber,

@@ -39,10 +39,10 @@ from mgmt.orders.phases.shadow_places import SHADOW_LISTS
 from mgmt.orders.store import find_order, number_letter
 from parental.store.database import reading, writing
 from rules.base.atomic_file import writing_whole
+from rules.base.manifest import claimed_generation
 from rules.base.rule import Rule, UrlRule
 from rules.lists.compiler.compile import Progress, compile_sources, list_specs
 from rules.lists.compiler.digests import Digests
-from rules.lists.compiler.manifest import claimed_generation
 from rules.lists.compiler.report import CompileReport, report_as_json
 from rules.lists.source import Source
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from filterd.process.control_messages import LevelState
-from rules.lists.compiler.manifest import Kind, Manifest, read_manifest
+from rules.base.manifest import Kind, Manifest, read_manifest
 
 OF: Mapping[str, tuple[Kind, ...]] = {"names": ("names", "urls"), "people": ("subscribers", "policy")}
 LEVELS = ("base", "delta", "young")

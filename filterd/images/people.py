@@ -32,7 +32,7 @@ from parental.policy.long_names import with_long_names
 from parental.store.database import reading
 from parental.store.revision import current_revision
 from rules.base.atomic_file import writing_whole
-from rules.lists.compiler.manifest import Kind, Levels, claimed_generation, generation_of, image_path, publish
+from rules.base.manifest import Kind, Levels, claimed_generation, generation_of, image_path, publish
 
 Level = Literal["base", "delta"]
 Write = Callable[[BinaryIO, int, int], int]  # (out, generation, generation of the level below): octets

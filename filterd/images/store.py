@@ -21,7 +21,7 @@ from filterd.images.attribution import Attribution
 from filterd.images.compile import NamesBase, remembered
 from filterd.images.live_delta import LiveDelta
 from filterd.images.people import PeopleImages
-from rules.lists.compiler.manifest import (
+from rules.base.manifest import (
     MANIFEST,
     Kind,
     Levels,

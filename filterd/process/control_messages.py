@@ -287,7 +287,7 @@ class InForce(Struct, frozen=True, kw_only=True):
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """A decision, as filterd.explain.explain describes it, with the order and the end of the lock behind it.
+    """A decision, as filterd.images.explain.explain describes it, with the order and the end of the lock behind it.
 
     The fields from `issuer` on are there where an order decides; the last two where it closes a whole host for one URL,
     as two persons have approved: `enforceability` then is enforced_broader."""

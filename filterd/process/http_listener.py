@@ -5,7 +5,7 @@
 aiohttp limits a request's header and the silence between requests by one time-out (`keepalive_timeout`, which begins
 with the connection), and has no limit of connections.  Without TLS it gets a connection once its first header is there:
 until then the octets lie in the kernel, and a slow client costs us a tenth of what a request does.
-Invariants: a new connection always gets a place: where none exists, an older one ends (dns/front/streams/places.py says
+Invariants: a new connection always gets a place: where none exists, an older one ends (dns/base/places.py says
 which), so that anyone who holds places with slow requests loses them, and a visitor gets in; a place is free when its
 socket is closed; no answer tells versions.
 """
@@ -24,8 +24,8 @@ from typing import Final
 from aiohttp import http_exceptions, typedefs, web, web_response
 
 from dns.base.endpoints import Endpoint
-from dns.front.streams.listeners import Listeners
-from dns.front.streams.places import Place, Places
+from dns.base.listeners import Listeners
+from dns.base.places import Place, Places
 from rules.base.clients import client_address
 
 BACKLOG: Final = 1024

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from filterd.process.codec import Requests
-from rules.lists.compiler.manifest import MANIFEST
+from rules.base.manifest import MANIFEST
 
 Generations = dict[str, tuple[int, int]]  # kind of image → (base, delta)
 

@@ -38,7 +38,7 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.messages import WORKER_REQUESTS, ConfigDigest, Configure, InUse, Status, Use, WorkerStatus
 from filterd.process.readiness import BEAT_S
-from rules.lists.compiler.manifest import MANIFEST, SETTLED
+from rules.base.manifest import MANIFEST, SETTLED
 
 TAKE_OVER_S = 10.0  # for the last turn of one loop and the first of the next, on a loaded machine
 TAKE_OVER_POLL_S = 0.001

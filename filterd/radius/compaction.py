@@ -9,8 +9,8 @@ Invariants: the base is whole before the snapshot, and the snapshot before what 
 from pathlib import Path
 
 from filterd.radius.images import write_base
+from filterd.radius.journal import read_below, write_snapshot
 from filterd.radius.nas import NasTable
-from parental.sessions.journal import read_below, write_snapshot
 
 
 def compact(folder: Path, number: int, base: Path, nas: NasTable, oldest_s: int) -> None:

@@ -19,7 +19,7 @@ from fastpath.images.image import BadImage, open_image
 from fastpath.images.layout import ImageKind
 from fastpath.people.session_levels import MOST_OCTETS
 from filterd.box.places import SESSIONS_MANIFEST
-from parental.sessions.level import Row, write_level
+from filterd.radius.level import Row, write_level
 from rules.base.atomic_file import writing_whole
 
 YOUNG_ROWS = 500

@@ -19,6 +19,7 @@ from filterd.process.codec import FailureReply
 from filterd.radius.identities import POLL_S, Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Datagram, Inbox
+from filterd.radius.journal import Journal
 from filterd.radius.messages import (
     AskHolder,
     AskPlaces,
@@ -34,7 +35,6 @@ from filterd.radius.notices import Notices
 from filterd.radius.places import PlaceTable
 from filterd.radius.provinces import SessionProvinces
 from filterd.radius.reader import AcceptedRequest, Reader
-from parental.sessions.journal import Journal
 from parental.sessions.record import LIVES, NO_PROFILE, RESTARTED, Session, network_of, slot_at, slot_within
 from parental.sessions.request import answer_to
 from parental.sessions.table import Effect, SessionTable, TooMany

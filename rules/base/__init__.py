@@ -1,1 +1,1 @@
-"""What every room of rules stands on: a rule, its category, canonical names, URLs and prefixes, watched names."""
+"""What every room of rules stands on: a rule, its category, canonical names, URLs, prefixes, clients, the manifest."""

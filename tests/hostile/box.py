@@ -18,7 +18,7 @@ from fastpath.images.tables import TableSet
 from filterd.box.keys import hold_image_key
 from filterd.box.places import role_of, worker_socket
 from filterd.process.json_socket import NoAnswer, ask_blocking
-from rules.lists.compiler.manifest import MANIFEST
+from rules.base.manifest import MANIFEST
 
 ROOT = Path(__file__).parents[2]
 START_S = 300.0  # ten million names are compiled first

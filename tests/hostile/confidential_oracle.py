@@ -39,8 +39,8 @@ from hostile.rank_sums import Rounds, median_ns, stratified_z, told_from_ns
 from support.packets.shapes import question
 from support.system.daemon import Daemon
 
-from mgmt.web.kit.budget import N_NAMES
 from mgmt.web.kit.rates import N_OF_TOKEN
+from rules.base.budget import N_NAMES
 
 N_CANDIDATES = 100_000
 N_OF_A_CLIENT = 50  # less than the splash tells one client

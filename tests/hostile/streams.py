@@ -31,7 +31,7 @@ from bench.corpus import names
 from bench.flood import Figures, Flooder, free_port, leave_for_own_network, write_queries
 from dns.base.thread_priority import come_first
 from filterd.process.json_socket import NoAnswer
-from rules.lists.compiler.manifest import MANIFEST, image_path, read_manifest
+from rules.base.manifest import MANIFEST, image_path, read_manifest
 
 RATE = 20_000
 SECONDS = 10.0

@@ -12,8 +12,8 @@ import pytest
 from support.gate.program import PYTHON, ROOT, Gate, connections_of_server, https, in_kernel, quickest
 
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
+from filterd.commands.roles.packet_gate.queue_drops import QUEUES
 from filterd.kernel.firewall import Kernel
-from filterd.kernel.queue_drops import QUEUES
 from filterd.kernel.ruleset import Rules, ruleset
 from filterd.lab.clients import Download, fetch
 from filterd.lab.processes import wait_until

@@ -23,8 +23,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from dns.base.errors import BadHeader
-from dns.front.streams.listeners import Listeners
-from dns.front.streams.places import Places
+from dns.base.listeners import Listeners
+from dns.base.places import Places
 from dns.front.streams.turns import Turns
 from fastpath.dns.admission import ClientGuard
 from fastpath.report.counters import Counters

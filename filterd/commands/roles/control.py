@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filterd.audit.drain import Ledger
+from filterd.audit.provinces import Provinces
 from filterd.box.keys import pseudonym_key
 from filterd.box.places import (
     CONTROL,
@@ -22,13 +23,13 @@ from filterd.config import Config
 from filterd.control.base.clock import Clock
 from filterd.control.base.context import guarded
 from filterd.control.database_wait import DatabaseWait, serve_splash
+from filterd.control.lock_enforcer import LockKeeper, has_work
 from filterd.control.record_drain import RecordDrain
 from filterd.control.service import Control
 from filterd.control.task_runner import TaskRunner
 from filterd.control.watches.box import UNKNOWN, BoxWatch
 from filterd.images.lists.rails import tries_as
 from filterd.kernel.firewall import Kernel
-from filterd.kernel.lock_enforcer import LockKeeper, has_work
 from filterd.kernel.mark_clashes import refuse_clash_of
 from filterd.kernel.ruleset import rules_of_config
 from filterd.process.control_messages import CONTROL_REQUESTS
@@ -37,7 +38,6 @@ from filterd.process.json_socket import serve
 from filterd.process.lifecycle import stop_requested
 from filterd.radius.provinces import provinces_by_sessions
 from mgmt.ledger.trusted_clock import begin, read_clocks
-from parental.people.provinces import Provinces
 from parental.store.database import writing
 from parental.store.schema.privileges import LEDGER
 

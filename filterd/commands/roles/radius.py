@@ -19,13 +19,13 @@ from filterd.radius.compaction import compact
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox, listen
+from filterd.radius.journal import Journal, journals_from, read_back
 from filterd.radius.messages import RADIUS_REQUESTS
 from filterd.radius.nas import NasTable
 from filterd.radius.notices import Notices
 from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Reader
 from filterd.radius.service import Service
-from parental.sessions.journal import Journal, journals_from, read_back
 from parental.sessions.record import Digests
 from parental.sessions.table import SessionTable
 

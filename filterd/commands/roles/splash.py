@@ -17,8 +17,8 @@ from filterd.process.lifecycle import stop_requested, tell_we_live
 from filterd.process.log_level import follow_log_level
 from mgmt.contract.control import ControlFailure
 from mgmt.web.kit.app_context import serve_pages
-from mgmt.web.kit.budget import N_NAMES, NameBudget
 from mgmt.web.splash.app import BUDGET, create_splash, serve_clients
+from rules.base.budget import N_NAMES, NameBudget
 
 # One request for each connection, answered in milliseconds: what is older than these seconds has no visitor.
 LIMITS = HttpLimits(n_connections=800, n_of_client=64, header_s=5.0, longest_s=10.0, n_headers=48)

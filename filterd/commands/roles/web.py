@@ -14,6 +14,7 @@ from dns.base.endpoints import Endpoint
 from filterd.audit.archive_client import ArchiveClient
 from filterd.box.keys import desk_key, people_key
 from filterd.box.places import reader_socket
+from filterd.commands.roles.api_certificate import follow_certificate, names_of, tls_of
 from filterd.config import Config
 from filterd.config.desk_file import read_desk
 from filterd.config.family import Family
@@ -22,7 +23,6 @@ from filterd.config.sms import replies_of, sms_of
 from filterd.config.web_settings import family_settings_of, settings_of
 from filterd.control.client import ControlClient
 from filterd.images.lists.letter_client import LetterReader
-from filterd.process.api_certificate import follow_certificate, names_of, tls_of
 from filterd.process.database.access import open_for_web
 from filterd.process.http_listener import HttpLimits, HttpListener
 from filterd.process.lifecycle import stop_requested, tell_we_live

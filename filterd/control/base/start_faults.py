@@ -9,8 +9,8 @@ from filterd.box.errors import MissingPart, WrongUse
 from filterd.config import BadConfig
 from filterd.images.compile import CompileFailure
 from filterd.images.lists.updater import ListsFailure
+from filterd.radius.journal import BadSnapshot
 from filterd.radius.nas import BadSecret
-from parental.sessions.journal import BadSnapshot
 from parental.store.errors import DatabaseFault
 from rules.base.errors import BadList
 

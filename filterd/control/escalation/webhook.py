@@ -14,7 +14,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from filterd.client.issuer_key import sign_with
+from filterd.box.request_signature import sign_with
 from filterd.control.escalation.failed import DeliveryFailure
 
 TIMEOUT_S = 20.0  # of each step

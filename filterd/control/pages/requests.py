@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Engine
 
 from filterd.control.pages.whose import HouseholdProfile, whose
 from mgmt.contract.control import RequestStatus
-from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import exceptions
 from parental.people import requests
 from parental.people.household import By, note
@@ -24,6 +23,7 @@ from parental.people.requests import KEPT, YES, ChildRequest, Request
 from parental.policy.profiles import get_profile
 from parental.store.database import reading, writing
 from parental.store.errors import BadProfile, NotNow
+from rules.base.budget import RequestBudget
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile: who is refused once knows it
 # Minutes can be asked for; a pause is opened by its end alone, and a caregiver who is asked can end it.

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine
 
 from filterd.control.pages.whose import whose
 from mgmt.contract.control import ScreenTimeStart
-from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import screen_time
 from parental.calendar.quota import LEAST_S
 from parental.people.household import By, note
@@ -20,6 +19,7 @@ from parental.policy.profile import is_closed_by_quota_alone
 from parental.policy.profiles import get_profile
 from parental.store.database import reading, writing
 from parental.store.errors import DatabaseFault, NoPerson, NotNow
+from rules.base.budget import RequestBudget
 
 N_TRIES, WINDOW_S = 20, 600.0  # of one profile
 NOTHING = ScreenTimeStart(0)

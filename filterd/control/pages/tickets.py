@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine
 from fastpath.images.tables import TableSet
 from filterd.control.pages.whose import HouseholdProfile, whose
 from mgmt.contract.control import TicketOutcome
-from mgmt.web.kit.budget import RequestBudget
 from parental.calendar import tickets
 from parental.people.household import By, note
 from parental.store.database import reading, writing
 from parental.store.errors import NoPerson, NotNow
+from rules.base.budget import RequestBudget
 
 UNKNOWN, KEPT = TicketOutcome("unknown", 0), TicketOutcome("kept", 0)
 

@@ -29,7 +29,7 @@ VERIFIER = "verifier"  # who takes the step
 class Verification(NamedTuple):
     """One look at the traffic.
 
-    revision  of the entries that it was about;   state  see filterd.verifier.verdicts;   report  JSON
+    revision  of the entries that it was about;   state  see filterd.commands.verifier.verdicts;   report  JSON
     counts    outcome → so many questions about entries"""
 
     order: int

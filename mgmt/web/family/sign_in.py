@@ -21,7 +21,6 @@ from mgmt.web.family.scripts import CODE, with_script
 from mgmt.web.family.session import begin_for, begin_session, end_session
 from mgmt.web.family.sms import Sender, Sms, texts_of
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
-from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.forms import is_from_here
 from mgmt.web.kit.page_frame import cookie_of, give_cookie, take_cookie
 from parental.people import login_codes
@@ -30,6 +29,7 @@ from parental.people.login_codes import LoginCode, TooMany
 from parental.people.phones import Phones, international, plain_number
 from parental.policy.addresses import holder_of
 from parental.store.errors import BadPerson
+from rules.base.budget import RequestBudget
 from rules.base.clients import client_address, client_of
 
 WINDOW_S = 600.0

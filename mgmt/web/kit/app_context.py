@@ -18,9 +18,9 @@ from mgmt.registers.records.block_archive import Archive
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file
 from mgmt.registers.settings.shapes import DeskSettings
-from mgmt.web.kit.budget import RequestBudget
 from parental.store import database
 from parental.store.database import reading
+from rules.base.budget import RequestBudget
 from rules.base.protected import ProtectedNames
 
 Clock = Callable[[], datetime]

@@ -10,8 +10,8 @@ import time
 from aiohttp import web
 
 from mgmt.web.kit.auth import Principal, PrincipalEndpoint
-from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.problems import Endpoint, Problem
+from rules.base.budget import RequestBudget
 from rules.base.clients import client_address, client_of
 
 WINDOW_S = 60.0

@@ -43,7 +43,6 @@ from mgmt.registers.settings.page_settings import Settings
 from mgmt.text.accept import preferred_language
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, Clock, begin_settings, utc_now
 from mgmt.web.kit.body import MAX_FORM_OCTETS, read_form
-from mgmt.web.kit.budget import NameBudget
 from mgmt.web.kit.problems import Endpoint
 from mgmt.web.splash.form_token import FormTokens
 from mgmt.web.splash.page_cache import PageCache
@@ -70,6 +69,7 @@ from mgmt.web.splash.pages import (
 from mgmt.web.splash.recent_answers import RecentAnswers
 from mgmt.web.splash.visitor import Visitor, name_of, visitor_of
 from parental.calendar.tickets import plain_code
+from rules.base.budget import NameBudget
 
 REASON_TIMEOUT_S = 2  # a person waits; past this the generic text is the better answer
 TICKET_TIMEOUT_S = 15  # it is answered once the line is open

@@ -18,9 +18,9 @@ verifications = Table(
     Column("at_ms", BigInteger, nullable=False),  # when the last answer had come
     Column("took_ms", Integer, nullable=False),
     Column("revision", BigInteger, nullable=False),  # of the orders that was asked about
-    Column("state", String, nullable=False),  # see filterd.verifier.verdicts.State
+    Column("state", String, nullable=False),  # see filterd.commands.verifier.verdicts.State
     Column("sha256", LargeBinary, nullable=False),  # of the report
-    Column("report", Text, nullable=False),  # JSON, see filterd.verifier.verification
+    Column("report", Text, nullable=False),  # JSON, see filterd.commands.verifier.verification
     CheckConstraint("state IN ('open', 'too_wide', 'incomplete', 'verified')", name="verifications_states"),
     sqlite_autoincrement=True,
 )

@@ -22,12 +22,12 @@ from fastpath.images.origins import write_origins
 from fastpath.images.urls import UrlsBuilder
 from rules.base.atomic_file import writing_whole
 from rules.base.errors import BadList
+from rules.base.manifest import image_path
 from rules.base.protected import ProtectedNames
 from rules.base.rule import Rule, UrlRule
 from rules.lists.compiler.collector import Intake
 from rules.lists.compiler.digests import Digests
 from rules.lists.compiler.guards import Rails
-from rules.lists.compiler.manifest import image_path
 from rules.lists.compiler.report import CompileReport, SourceReport
 from rules.lists.reader import octets_of, read_source
 from rules.lists.source import Source

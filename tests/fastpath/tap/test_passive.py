@@ -18,7 +18,7 @@ from fastpath.report.counters import read_confidential
 from fastpath.report.spool import read_segment, segment_numbers, segment_path
 from fastpath.tap.passive import Replay
 from fastpath.wire.packet import checksums_fit, packet, tcp_onward
-from filterd.explain.pcap import Frame, iter_frames
+from filterd.commands.pcap import Frame, iter_frames
 
 PCAPS = sorted((Path(__file__).parents[3] / "../shared/pcaps").glob("*.pcap"))
 LISTED, OTHER = hello(b"www.blocked.test"), hello(b"www.allowed.test")

@@ -16,9 +16,9 @@ from filterd.audit import block_drain, block_files
 from filterd.audit.block_batches import Batches, batch_numbers, no_records, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.drain import Ledger, drain_spools
+from filterd.audit.provinces import Provinces
 from mgmt.registers.records.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
 from parental.people import accounts, children
-from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile

@@ -20,9 +20,9 @@ from filterd.audit.drain import (
     remove_drained,
     wipe_drained,
 )
+from filterd.audit.provinces import Provinces
 from mgmt.registers.records.block_ledger import Position, iter_csam_counts, page_of_blocks
 from parental.people import accounts, children
-from parental.people.provinces import Provinces
 from parental.people.reports import totals_of
 from parental.policy import subscribers as store
 from parental.policy.profile import Profile

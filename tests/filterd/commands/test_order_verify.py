@@ -12,10 +12,10 @@ from filterd.box.errors import ApiRefusal
 from filterd.cli import main
 from filterd.commands import order_verify as command
 from filterd.commands.order_verify import _is_of_another, asks_as
+from filterd.commands.verifier.verification import Place
 from filterd.config.load import read_config
 from filterd.process import json_socket
 from filterd.process.control_messages import Explain
-from filterd.verifier.verification import Place
 from parental.store.database import writing
 
 

@@ -11,11 +11,11 @@ from filterd.cli import main
 from filterd.client.name_file import FIRST_BAD
 from filterd.config import load
 from filterd.process.database.access import database_of
+from filterd.radius.journal import Journal, newest_snapshot
+from parental.policy.line_names import names_of
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import get_subscriber, put_subscriber
-from parental.sessions.journal import Journal, newest_snapshot
-from parental.sessions.names import names_of
 from parental.store.database import open_database, reading, writing
 from parental.store.engines import Where
 from parental.store.revision import current_revision

@@ -14,9 +14,9 @@ from fastpath.gate.labels import ALL_CATEGORIES, ALL_NAMES, hashes_of
 from fastpath.gate.marks import FlowState
 from fastpath.images.image_key import label_key
 from fastpath.wire.name import to_wire
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
 from filterd.kernel.cut import Label, Means
-from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut, Receipt
 from parental.calendar import exceptions
 from parental.people.household import By

@@ -14,10 +14,10 @@ from dns.base.endpoints import Endpoint
 from dns.base.errors import UpstreamFailure
 from dns.base.wire_format import A
 from filterd.control.corridor import Corridor
+from filterd.control.lock_enforcer import LockKeeper, PendingCut
 from filterd.control.service import Control
 from filterd.images.store import ImageStore
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper, PendingCut
 from filterd.process.control_messages import Explanation
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber

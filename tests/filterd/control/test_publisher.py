@@ -34,7 +34,7 @@ from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
 from parental.store.database import reading, writing
 from parental.store.schema.lines import revisions
 from parental.store.schema.orders import entries, order_steps, orders
-from rules.lists.compiler.manifest import read_manifest
+from rules.base.manifest import read_manifest
 
 pytestmark = pytest.mark.services
 

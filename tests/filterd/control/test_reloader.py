@@ -10,9 +10,9 @@ from sqlalchemy import Engine, select
 from support.control.box import SAID, done, make, play
 
 from filterd.config.changes import digests
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.reloader import ReloadRefusal
 from filterd.control.service import Control
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from filterd.process.codec import FailureReply
 from filterd.process.instance import only_instance

@@ -22,10 +22,10 @@ from filterd.config import load
 from filterd.config.schema import OWN_LISTS
 from filterd.control.base.clock import Clock
 from filterd.control.base.context import guarded
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.rpz_server import zone_server
 from filterd.control.service import Control
 from filterd.images.lists.sources import HELP_LIST, ORDERS_LIST
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.database.access import database_of
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.model import Entry, Order

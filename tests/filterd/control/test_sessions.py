@@ -12,15 +12,15 @@ from support.control.box import play
 
 from fastpath.people.session_levels import open_sessions
 from filterd.control import sessions
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import FailureReply
 from filterd.process.control_messages import Explanation, IdentifiedProfiles, Identify, SessionsReceipt, SessionsUpdate
 from filterd.radius.images import SessionImages, write_base
+from parental.policy.line_names import put_name
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber
 from parental.policy.subscribers import pause, put_subscriber
-from parental.sessions.names import put_name
 from parental.sessions.record import slot_of
 from parental.store.database import writing
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from filterd.images.level_states import level_states
-from rules.lists.compiler.manifest import Levels, publish
+from rules.base.manifest import Levels, publish
 
 WRITTEN_S = 1_795_000_000
 

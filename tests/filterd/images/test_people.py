@@ -18,7 +18,7 @@ from parental.policy.subscribers import delete_subscriber, pause, put_subscriber
 from parental.store.database import reading, writing
 from parental.store.revision import REVISION, current_revision
 from parental.store.schema.lines import profiles, revisions
-from rules.lists.compiler.manifest import Levels, read_manifest
+from rules.base.manifest import Levels, read_manifest
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())

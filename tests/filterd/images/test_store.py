@@ -20,8 +20,8 @@ from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.model import URL, Entry, Order
 from mgmt.orders.store import put_order, withdraw_order
 from parental.store.database import reading, writing
+from rules.base.manifest import Levels, read_manifest
 from rules.lists.compiler.compile import compile_sources, list_specs
-from rules.lists.compiler.manifest import Levels, read_manifest
 from rules.lists.source import describe_source
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -24,13 +24,13 @@ from fastpath.wire.name import to_wire
 from filterd.box.places import database_file
 from filterd.config import load
 from filterd.control.base.clock import Clock
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
 from filterd.images.lists.jobs import take
 from filterd.images.lists.sources import shelf_of
 from filterd.images.lists.zone_copies import newest_of
 from filterd.images.lists.zone_journal import Journal
 from filterd.images.zone_updates import watched_zones
-from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.model import Entry, Order
 from mgmt.orders.store import put_order

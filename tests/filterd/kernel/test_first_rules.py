@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine
 from support.system.namespace import a_network_of_its_own
 
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.prefix_columns import Columns, networks_of
 from filterd.kernel.ruleset import Rules
 from parental.policy.profile import Profile

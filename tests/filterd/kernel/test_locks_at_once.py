@@ -9,8 +9,8 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import Engine
 
-from filterd.kernel import lock_enforcer
-from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.control import lock_enforcer
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.prefix_columns import Columns, networks_of
 from parental.policy.profile import Profile
 from parental.policy.schedule import Interval, Schedule

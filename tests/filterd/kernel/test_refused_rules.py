@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 from sqlalchemy import Engine
 
-from filterd.kernel.lock_enforcer import LockKeeper
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.ruleset import Rules
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber

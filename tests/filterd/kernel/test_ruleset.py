@@ -18,7 +18,7 @@ from support.packets.builders import SYN, Client
 from fastpath.gate.marks import FlowState
 from fastpath.images.tables import TableSet
 from filterd.config import read_config
-from filterd.kernel.lock_enforcer import has_work
+from filterd.control.lock_enforcer import has_work
 from filterd.kernel.mark_table import MARK_TABLE, Event, Fate, changes
 from filterd.kernel.ruleset import EMBEDDING, Rules, rules_of_config, ruleset
 

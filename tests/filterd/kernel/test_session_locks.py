@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Engine
 from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.intervals import Network
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.kernel.nft_sets import OutOfStep
 from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules

@@ -8,8 +8,8 @@ from fastpath.images.layout import ImageKind
 from fastpath.images.tables import TableSet
 from filterd.config.radius import Nas
 from filterd.radius.compaction import compact
+from filterd.radius.journal import Journal, journal_path, read_back
 from filterd.radius.nas import NasTable
-from parental.sessions.journal import Journal, journal_path, read_back
 from parental.sessions.record import ENDED, Session
 
 

@@ -18,6 +18,7 @@ from filterd.process.codec import FailureReply
 from filterd.radius.identities import Identities
 from filterd.radius.images import SessionImages
 from filterd.radius.inbox import Inbox
+from filterd.radius.journal import Journal, read_back
 from filterd.radius.messages import (
     AskHolder,
     AskPlaces,
@@ -32,7 +33,6 @@ from filterd.radius.notices import Notices
 from filterd.radius.places import PlaceTable
 from filterd.radius.reader import Reader
 from filterd.radius.service import Service
-from parental.sessions.journal import Journal, read_back
 from parental.sessions.record import LIVES, Digests, Session
 from parental.sessions.table import SessionTable
 

@@ -2,7 +2,7 @@
 
 from fuzz import served
 
-from filterd.explain.pcap import BrokenPacket, Frame, iter_frames
+from filterd.commands.pcap import BrokenPacket, Frame, iter_frames
 
 CAPTURE = served.FOLDER / "capture"
 

@@ -7,9 +7,9 @@ from parental.people import accounts, caregivers, children, devices
 from parental.people.children import Child
 from parental.people.levels import LOCKS, NAMES, PACKETS, FreeLine, Level, Offer, free_lines, offers, rules_of
 from parental.policy import subscribers as store
+from parental.policy.line_names import put_name
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.sessions.names import put_name
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ALL = (*NAMES, *LOCKS, *PACKETS)

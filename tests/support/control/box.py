@@ -11,9 +11,9 @@ from sqlalchemy import Engine
 from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.control.base.clock import Clock
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
 from filterd.images.words import word
-from filterd.kernel.lock_enforcer import LockKeeper
 from filterd.process.codec import FailureReply
 from mgmt.ledger.event import CONTROL
 from mgmt.orders.base.model import URL, Entry, Order

@@ -11,8 +11,8 @@ from fastpath.gate.labels import hashes_of
 from fastpath.gate.marks import FlowState
 from fastpath.images.image_key import label_key
 from fastpath.wire.name import to_wire
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.kernel.cut import Connection, CutSelector, Label, Means
-from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.contract.control import Cut
 from parental.policy.profile import Profile
 from parental.policy.subscriber import Subscriber

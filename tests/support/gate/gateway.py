@@ -29,9 +29,9 @@ from fastpath.images.verdict import Mode, Reason
 from fastpath.people.policy_writer import ProfileSpec
 from fastpath.report.spool import Reporter
 from filterd.commands.roles.packet_gate.ja4_file import classes_to_count
+from filterd.commands.roles.packet_gate.queue_drops import QUEUES, Overrun
 from filterd.commands.roles.packet_gate.unfinished_file import map_unfinished
 from filterd.kernel.firewall import Kernel
-from filterd.kernel.queue_drops import QUEUES, Overrun
 from filterd.kernel.ruleset import Rules
 from filterd.kernel.suspect_addresses import Suspects
 

@@ -19,9 +19,9 @@ from fastpath.images.tables import Handoff, TableSet
 from fastpath.report.spool import Reporter
 from fastpath.tap.tap_loop import TapLoop
 from filterd.commands.roles.packet_gate.ja4_file import classes_to_count
+from filterd.commands.roles.packet_gate.queue_drops import Overrun
 from filterd.commands.roles.packet_gate.unfinished_file import map_unfinished
 from filterd.config.schema import Gate
-from filterd.kernel.queue_drops import Overrun
 
 TEND_EVERY_S: Final = 0.1
 

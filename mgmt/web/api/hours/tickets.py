@@ -17,12 +17,12 @@ from mgmt.web.api.hours.time_shapes import NewTickets, Ticket, TicketCode, Ticke
 from mgmt.web.api.hours.times import instant_text, live, note, profile_in
 from mgmt.web.kit.app_context import CLOCK, TICKETS, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
-from mgmt.web.kit.budget import RequestBudget
 from mgmt.web.kit.contract import Contract
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import body_of
 from parental.calendar import tickets
 from parental.calendar.tickets import N_TRIES, WINDOW_S
+from rules.base.budget import RequestBudget
 
 
 async def list_tickets(request: web.Request, principal: Principal) -> web.Response:

@@ -13,7 +13,6 @@ from mgmt.contract.shapes import Receipt
 from mgmt.registers.households import note_choice
 from mgmt.text.accept import LANGUAGES
 from mgmt.text.language import Language, language
-from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, held_words, plain
 from mgmt.web.api.accounts import number_in, own_account, tried
 from mgmt.web.api.hours.time_shapes import (
     CardView,
@@ -27,6 +26,7 @@ from mgmt.web.api.hours.time_shapes import (
 )
 from mgmt.web.api.line_shapes import Day
 from mgmt.web.api.subscribers import live_receipt
+from mgmt.web.family.times import ProfileTimes, card_hours_words, card_words, conflict_words, held_words, plain
 from mgmt.web.kit.app_context import CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal
 from mgmt.web.kit.problems import Problem

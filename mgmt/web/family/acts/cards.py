@@ -13,10 +13,10 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.acts.request_cards import RequestCard, askings_of
 from mgmt.web.family.acts.taps import HOURS_OPEN, TAPS, can_undo, revision_of
 from mgmt.web.family.session import Session
+from mgmt.web.family.times import ProfileTimes, held_words
 from parental.calendar import exceptions, plans, screen_time
 from parental.calendar.card import Card as Hours
 from parental.calendar.day_sets import Calendar

@@ -18,7 +18,6 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 
 from mgmt.text.language import Language
-from mgmt.text.times import ProfileTimes, card_hours_words, card_words, conflict_words, hours_words
 from mgmt.web.family.acts import hour_edits as edits
 from mgmt.web.family.acts.access import deed_of, done, permitted, profile_of, taken_back, viewed
 from mgmt.web.family.acts.at_once import NEXT_TIME, NOW, closes_at_once, state_now, wait_for_the_next
@@ -35,6 +34,7 @@ from mgmt.web.family.hours.week import Row, week_of
 from mgmt.web.family.in_force import IN_FORCE, catch_up
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
+from mgmt.web.family.times import ProfileTimes, card_hours_words, card_words, conflict_words, hours_words
 from mgmt.web.family.whose import named, require_own
 from mgmt.web.kit.app_context import CLOCK, read
 from mgmt.web.kit.forms import Stale

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from mgmt.text.language import Language
-from mgmt.text.times import card_words, hours_words
+from mgmt.web.family.times import card_words, hours_words
 from parental.calendar.card import Card
 from parental.calendar.day_sets import Calendar, DaySet
 from parental.calendar.state import Day, Hours, preview

@@ -20,7 +20,6 @@ from sqlalchemy import Connection
 
 from mgmt.registers.households import note_choice
 from mgmt.text.direction import ltr
-from mgmt.text.times import hours_words
 from mgmt.web.family.acts.access import permitted, viewed
 from mgmt.web.family.acts.at_once import NEXT_TIME, closes_at_once, state_now, wait_for_the_next
 from mgmt.web.family.acts.cards import DRAWINGS
@@ -31,6 +30,7 @@ from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, numbe
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.rules.presets import PRESETS, ages_offered, kinds_closed
 from mgmt.web.family.session import Session
+from mgmt.web.family.times import hours_words
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import exceptions, plans, screen_time, weeks
 from parental.calendar.card import Kind

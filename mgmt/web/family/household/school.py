@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Row
 
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
-from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.acts.access import permitted, viewed
 from mgmt.web.family.acts.cards import icon_of
 from mgmt.web.family.acts.deeds import ask_pin, once
@@ -25,6 +24,7 @@ from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import PATH, SubmittedForm, language_of, moved, number_of, page
 from mgmt.web.family.pin import is_fresh
 from mgmt.web.family.session import Session
+from mgmt.web.family.times import ProfileTimes, held_words
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import plans, screen_time
 from parental.calendar.state import Openness, State

@@ -19,7 +19,6 @@ from sqlalchemy import Connection, select
 
 from mgmt.contract.control import ControlFailure
 from mgmt.text.language import Language
-from mgmt.text.times import ProfileTimes, held_words
 from mgmt.web.family.acts.cards import icon_of
 from mgmt.web.family.filter_state import closable_of
 from mgmt.web.family.frame import FRAME, PATH, language_of, page
@@ -27,6 +26,7 @@ from mgmt.web.family.hours.week import Row, week_of
 from mgmt.web.family.in_force import PATIENCE_S
 from mgmt.web.family.pages.reports import Report, report_of, shows_counts
 from mgmt.web.family.rules.pages import Rules, Tile, rules_shown
+from mgmt.web.family.times import ProfileTimes, held_words
 from mgmt.web.family.whose import named
 from mgmt.web.kit.app_context import CLOCK, CONTROL, read
 from parental.calendar import plans, screen_time

@@ -22,11 +22,11 @@ from mgmt.registers.households import note_choice
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.permissions import permissions_of
 from mgmt.text.language import language
-from mgmt.text.times import plain
 from mgmt.web.family.acts import answers
 from mgmt.web.family.in_force import publish
 from mgmt.web.family.sign_in import DOOR
 from mgmt.web.family.sms import texts_of
+from mgmt.web.family.times import plain
 from mgmt.web.family.whose import about, named
 from mgmt.web.kit.app_context import CLOCK, ENGINE, SETTINGS, read_in, write_in
 from parental.people import request_messages

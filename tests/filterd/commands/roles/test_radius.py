@@ -23,8 +23,8 @@ from filterd.box.places import SESSIONS_MANIFEST
 from filterd.commands.roles.radius import _read_back
 from filterd.config import read_config
 from filterd.control.client import ControlClient
+from filterd.radius.journal import read_back
 from filterd.radius.nas import NasTable
-from parental.sessions.journal import read_back
 
 pytestmark = [pytest.mark.services, pytest.mark.long]
 

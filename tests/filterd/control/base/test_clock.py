@@ -13,8 +13,8 @@ from fastpath.images.verdict import Reason
 from fastpath.wire.name import to_wire
 from filterd.config import load
 from filterd.control.base.clock import DOUBTED_S, Clock, offset_s, until_set
+from filterd.control.lock_enforcer import LockKeeper
 from filterd.control.service import Control
-from filterd.kernel.lock_enforcer import LockKeeper
 from mgmt.ledger.event import CONTROL
 from mgmt.ledger.trusted_clock import TOLERANCE_S, UNKNOWN, Clocks, confirm
 from mgmt.orders.base.model import Entry, Order

@@ -15,8 +15,8 @@ from support.system.certificates import make_certificate
 from support.system.client_certificates import Authority, curl
 from support.system.ports import free_port
 
+from filterd.commands.roles.api_certificate import tls_of
 from filterd.config.schema import Api
-from filterd.process.api_certificate import tls_of
 from mgmt.ledger.event import CONTROL
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.staff.bound_certificates import bind_certificate, end_certificate

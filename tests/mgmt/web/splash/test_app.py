@@ -103,7 +103,7 @@ async def test_who_is_no_subscriber_learns_nothing_and_control_is_not_asked(
 async def test_a_client_that_tries_many_names_is_not_answered_and_is_counted_without_a_name(
     splash: Any, reasons: PlayedReasons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mgmt.web.kit.budget.N_NAMES", 3)
+    monkeypatch.setattr("rules.base.budget.N_NAMES", 3)
 
     status = [(await met(splash, f"try{at}.example"))[0] for at in range(5)]
     again = (await met(splash, "try0.example"))[0]
@@ -316,7 +316,7 @@ async def test_the_page_of_the_line_says_what_is_closed_for_it_and_why(
 async def test_the_page_of_the_line_tells_no_more_names_than_the_splash(
     splash: Any, reasons: PlayedReasons, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mgmt.web.kit.budget.N_NAMES", 2)
+    monkeypatch.setattr("rules.base.budget.N_NAMES", 2)
 
     status = [(await met(splash, "why.isp.example", path=f"/?name=n{at}.example"))[0] for at in range(4)]
 

@@ -9,9 +9,9 @@ from fastpath.gate.unfinished import octets_needed
 from fastpath.images.tables import TableSet
 from fastpath.images.verdict import Mode
 from filterd.commands.roles.packet_gate.front import GateFront
+from filterd.commands.roles.packet_gate.queue_drops import Overrun
 from filterd.config.kinds import MarkMask
 from filterd.config.schema import Gate
-from filterd.kernel.queue_drops import Overrun
 from filterd.process.worker import make_reporter
 
 

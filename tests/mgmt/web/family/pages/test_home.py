@@ -12,12 +12,12 @@ from parental.calendar import exceptions
 from parental.people import accounts
 from parental.people.household import By
 from parental.policy import subscribers as store
+from parental.policy.line_names import put_name
 from parental.policy.profile import UNTIL_RESUMED
 from parental.policy.profiles import get_profile
 from parental.policy.profiles import pause as pause_profile
 from parental.policy.schedule import Schedule, parse_interval
 from parental.policy.subscriber import Subscriber, parse_prefix
-from parental.sessions.names import put_name
 from parental.store.database import reading, writing
 
 PIN = {"pin": "2468", "again": "2468"}
