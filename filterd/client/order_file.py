@@ -8,23 +8,15 @@ from typing import Any
 
 from filterd.box.errors import WrongUse
 from filterd.client.api_client import iter_pages, send_file
-from filterd.verbs import add_verb
 from mgmt.contract.shapes import MAX_ORDER_OCTETS, MAX_WAIT_S
 
-EXAMPLE = "filterd orders import --issuer PTA --ref PTA/WA/123/2026 --ground 'PECA 37' letter.xlsx"
 MAX_SHOWN = 20  # rows that are no entries
 DATES = ("corrects", "review", "expires")
 FIELDS = ("issuer", "ref", "ground", "scope", "deadline", *DATES, "encoding")
 
 
-def add_import(verbs: Any) -> argparse.ArgumentParser:
+def add_import_arguments(verb: argparse.ArgumentParser) -> None:
     """The arguments of `filterd orders import`."""
-    verb: argparse.ArgumentParser = add_verb(
-        verbs,
-        "import",
-        "push an order as the file of its letter (.xlsx, .csv, text); exit 1 where a row of it is not enforced",
-        EXAMPLE,
-    )
     verb.add_argument("file", type=Path, metavar="FILE")
     verb.add_argument("--issuer", required=True)
     verb.add_argument("--ground", required=True, help="the legal ground")
@@ -34,7 +26,6 @@ def add_import(verbs: Any) -> argparse.ArgumentParser:
     add_dates(verb)
     verb.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
     verb.add_argument("--encoding", choices=("utf-8", "utf-16", "windows-1256"), help="of a text; default: it is found")
-    return verb
 
 
 def add_dates(verb: argparse.ArgumentParser) -> None:

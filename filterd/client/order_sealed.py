@@ -7,25 +7,19 @@ from typing import Any
 
 from filterd.box.errors import WrongUse
 from filterd.client.api_client import call
-from filterd.verbs import add_verb
 
-EXAMPLE = "filterd orders push-sealed entries.pgp --issuer PTA --ref PTA-CA-2026-3 --ground 'PECA 22'"
 FORMATS = ("plain", "csv", "hosts", "native", "cncpo", "xlsx")
 MAX_OCTETS = 11 << 20  # in base64 and with what is said of it, as much as an order may have
 
 
-def add_sealed(verbs: Any) -> argparse.ArgumentParser:
+def add_sealed_arguments(verb: argparse.ArgumentParser) -> None:
     """The arguments of `filterd orders push-sealed`."""
-    verb: argparse.ArgumentParser = add_verb(
-        verbs, "push-sealed", "push an order of child abuse material, encrypted; two persons put it in force", EXAMPLE
-    )
     verb.add_argument("file", type=Path, metavar="FILE", help="the entries, encrypted for the box (OpenPGP, binary)")
     verb.add_argument("--issuer", required=True)
     verb.add_argument("--ref", required=True, help="the order's reference, without an entry in it")
     verb.add_argument("--ground", required=True, help="the legal ground")
     verb.add_argument("--format", choices=FORMATS, default="plain", help="of what is encrypted; default: plain")
     verb.add_argument("--deadline", metavar="TIME", help="that its letter states")
-    return verb
 
 
 def push_sealed(args: argparse.Namespace) -> Any:

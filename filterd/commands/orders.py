@@ -10,8 +10,8 @@ from urllib.parse import quote
 from filterd.box.errors import WrongUse
 from filterd.client.api_client import add_api_arguments, call, call_pages, with_query
 from filterd.client.confirmation_file import add_confirmation, take_confirmation
-from filterd.client.order_file import DATES, add_dates, add_import, run_import
-from filterd.client.order_sealed import add_sealed, push_sealed
+from filterd.client.order_file import DATES, add_dates, add_import_arguments, run_import
+from filterd.client.order_sealed import add_sealed_arguments, push_sealed
 from filterd.commands.order_approvals import add_approve, run_approve
 from filterd.commands.order_collect import add_collect, run_collect
 from filterd.commands.order_notices import add_deliver, run_deliver
@@ -20,6 +20,8 @@ from filterd.verbs import add_verb, add_verbs
 from mgmt.contract.shapes import MAX_WAIT_S
 
 PUSH = "filterd orders push --issuer PTA --ref PTA-2026-17 --ground 'PECA 37' bad.example worse.example"
+IMPORT = "filterd orders import --issuer PTA --ref PTA/WA/123/2026 --ground 'PECA 37' letter.xlsx"
+SEALED = "filterd orders push-sealed entries.pgp --issuer PTA --ref PTA-CA-2026-3 --ground 'PECA 22'"
 WITHDRAW = "filterd orders withdraw --issuer PTA PTA-2026-17 --reason 'court order 12/2026'"
 ENFORCED = ("enforced", "enforced_http_only", "enforced_broader")
 NOT_VISIBLE = "not_visible_over_https"
@@ -45,7 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     push.add_argument("--deadline", metavar="TIME", help="that its letter states, such as 2026-12-01T16:00:00+05:00")
     add_dates(push)
     push.add_argument("--emergency", action="store_true", help="lapses after 4 hours, unless two persons approve it")
-    sealed, brought, collected = add_sealed(verbs), add_import(verbs), add_collect(verbs)
+    sealed = add_verb(
+        verbs, "push-sealed", "push an order of child abuse material, encrypted; two persons put it in force", SEALED
+    )
+    add_sealed_arguments(sealed)
+    brought = add_verb(
+        verbs,
+        "import",
+        "push an order as the file of its letter (.xlsx, .csv, text); exit 1 where a row of it is not enforced",
+        IMPORT,
+    )
+    add_import_arguments(brought)
+    collected = add_collect(verbs)
     listed = add_verb(verbs, "list", "list all orders", "filterd orders list --json")
     listed.add_argument("--past-review", action="store_true", help="those in force that are past their review alone")
     show = add_verb(verbs, "show", "show one order with its entries", "filterd orders show --issuer PTA PTA-2026-17")
