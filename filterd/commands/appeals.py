@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _make_key(out: Path) -> int:
-    from filterd.client.appeal_key import make_key
+    from filterd.commands.appeal_key import make_key
     from mgmt.registers.appeals.key_text import key_text
 
     try:
@@ -69,7 +69,7 @@ def _make_key(out: Path) -> int:
 
 
 def _open(args: argparse.Namespace) -> int:
-    from filterd.client.appeal_key import open_file, read_key
+    from filterd.commands.appeal_key import open_file, read_key
     from mgmt.registers.appeals.sealed import BadSeal
 
     try:

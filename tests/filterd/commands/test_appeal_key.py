@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.client.appeal_key import MAX_OCTETS, make_key, open_file, read_key
+from filterd.commands.appeal_key import MAX_OCTETS, make_key, open_file, read_key
 from filterd.control.escalation.appeal_delivery import mail_of
 from mgmt.registers.appeals.sealed import Appeal, BadSeal, seal
 
