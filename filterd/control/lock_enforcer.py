@@ -20,15 +20,15 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from fastpath.people.spans import spans_without
+from filterd.control.pool_locks import NOTHING
+from filterd.control.session_locks import SessionLocks
 from filterd.kernel.box_settings import picks_up
 from filterd.kernel.cut import CutSelector, Means
 from filterd.kernel.firewall import Kernel
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import MissingSets, OutOfStep
-from filterd.kernel.pool_locks import NOTHING
 from filterd.kernel.prefix_columns import WIDTH, Columns, SpanColumns, columns_of, joined, networks_of_spans, spans_of
 from filterd.kernel.ruleset import Rules
-from filterd.kernel.session_locks import SessionLocks
 from mgmt.contract.control import Cut
 from parental.policy.addresses import released_since
 from parental.policy.held import iter_held

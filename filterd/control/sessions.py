@@ -18,10 +18,10 @@ from filterd.box.places import SESSION_IMAGES, SESSIONS_MANIFEST
 from filterd.config.radius import Nas
 from filterd.control.base.context import Context
 from filterd.control.lock_enforcer import LockKeeper
+from filterd.control.pool_locks import Pool
 from filterd.control.publisher import Publisher
+from filterd.control.session_locks import TableSnapshot
 from filterd.kernel.intervals import Network
-from filterd.kernel.pool_locks import Pool
-from filterd.kernel.session_locks import TableSnapshot
 from filterd.process.control_messages import MOST_NAMES, IdentifiedProfiles, SessionsReceipt
 from parental.policy.line_names import find_profiles
 from parental.policy.subscriber import is_in

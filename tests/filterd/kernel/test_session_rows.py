@@ -11,8 +11,8 @@ from support.images.opened import Images
 
 from fastpath.images.image import Image
 from fastpath.images.tables import TableSet
+from filterd.control.session_locks import TableSnapshot, rows_of
 from filterd.kernel.intervals import Network
-from filterd.kernel.session_locks import TableSnapshot, rows_of
 
 DEFAULT = 9
 SMALL, SMALL6 = ip_network("192.0.2.0/27"), ip_network("2001:db8::/123")

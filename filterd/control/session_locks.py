@@ -19,8 +19,8 @@ from sqlalchemy import Connection
 from fastpath.images.tables import TableSet
 from fastpath.people.held_prefixes import HeldPrefixes
 from fastpath.people.session_levels import run_at, session_ranges
+from filterd.control.pool_locks import Pool, PoolLocks
 from filterd.kernel.intervals import Network, Span, merged
-from filterd.kernel.pool_locks import Pool, PoolLocks
 from filterd.kernel.prefix_columns import Columns, SpanColumns, firsts_of
 from parental.policy.held import Held
 from parental.policy.locks import LockTable

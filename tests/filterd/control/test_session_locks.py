@@ -8,11 +8,11 @@ from support.images.opened import Images
 
 from fastpath.images.tables import TableSet
 from filterd.control.lock_enforcer import LockKeeper
+from filterd.control.session_locks import SessionLocks, TableSnapshot, Union
 from filterd.kernel.intervals import Network
 from filterd.kernel.nft_sets import OutOfStep
 from filterd.kernel.prefix_columns import Columns, SpanColumns, columns_of, networks_of, networks_of_spans
 from filterd.kernel.ruleset import Rules
-from filterd.kernel.session_locks import SessionLocks, TableSnapshot, Union
 from parental.policy.held import iter_held
 from parental.policy.locks import LockTable
 from parental.policy.profile import Profile

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
 from fastpath.people.held_prefixes import HeldPrefixes
+from filterd.control.pool_locks import NOTHING, PoolLocks
 from filterd.kernel.intervals import Network
-from filterd.kernel.pool_locks import NOTHING, PoolLocks
 from filterd.kernel.prefix_columns import networks_of_spans
 from parental.policy.profile import Profile
 from parental.policy.schedule import Interval, Schedule
