@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from mgmt.contract import shapes
 from mgmt.web.kit import body
 from mgmt.web.kit.body import MAX_FORM_OCTETS, read_body, read_form
 from mgmt.web.kit.problems import problems
@@ -135,6 +136,6 @@ async def test_an_upload_that_breaks_off_leaves_no_traceback(server: Any, caplog
 
 
 def test_only_an_order_may_be_large() -> None:
-    sizes: list[Any] = [body.MAX_FORM_OCTETS, body.MAX_BODY_OCTETS, body.MAX_ORDER_OCTETS]
+    sizes: list[Any] = [body.MAX_FORM_OCTETS, body.MAX_BODY_OCTETS, shapes.MAX_ORDER_OCTETS]
 
     assert sizes == [4 << 10, 64 << 10, 16 << 20]
