@@ -1,1 +1,1 @@
-"""What every room of rules stands on: a rule, its category, canonical names, URLs, prefixes, clients, the manifest."""
+"""What every room of rules stands on: rules, categories, names, URLs, prefixes, clients, lines of a list, the manifest."""

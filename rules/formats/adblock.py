@@ -29,11 +29,11 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
 from rules.base.canonical import canonical_octets, with_parents
 from rules.base.errors import BadList, BadName
+from rules.base.lines import fault_of, open_list, without_comment
 from rules.base.public_suffixes import public_suffixes
 from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.base.urls import read_entry_octets
 from rules.formats import hosts
-from rules.formats.lines import fault_of, open_list, without_comment
 
 COPY_BUFFER_OCTETS = 2**18
 MAX_RANKED = 2**20  # exceptions and important rules of one list: about 150 MiB

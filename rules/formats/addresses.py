@@ -25,9 +25,9 @@ from typing import NamedTuple
 from fastpath.images.verdict import Action, Mode
 from rules.base.canonical import IS_ADDRESS, canonical_wire, is_joiner, with_parents
 from rules.base.errors import BadName
+from rules.base.lines import MAX_LINE_OCTETS, fault_of
 from rules.base.rule import Rule, UrlRule
 from rules.base.urls import read_entry
-from rules.formats.lines import MAX_LINE_OCTETS, fault_of
 
 FORMULA = "the cell holds a formula"
 BELOW_A_WILDCARD = "is a URL of any host below a name, which neither a name nor a URL rule can express"

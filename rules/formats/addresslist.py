@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from fastpath.images.verdict import Action, Mode
 from rules.base.errors import BadName
+from rules.base.lines import fault_of, open_list
 from rules.base.prefixes import read_prefixes, wires_of
 from rules.base.rule import Rule, SkippedLine, skipped
-from rules.formats.lines import fault_of, open_list
 
 _COMMENT = re.compile(rb"(?:^|\s)[#;].*", re.DOTALL)
 

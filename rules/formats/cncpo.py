@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Mode
 from rules.base.canonical import IS_ADDRESS, canonical_wire
 from rules.base.errors import BadList, BadName
+from rules.base.lines import fault_of, open_list
 from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.formats.addresses import rule_of_value
 from rules.formats.elements import MAX_ROWS
-from rules.formats.lines import fault_of, open_list
 from rules.formats.table import cells_of
 
 N_COLUMNS = 4

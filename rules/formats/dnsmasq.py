@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.base.canonical import listed_octets
 from rules.base.errors import BadName
+from rules.base.lines import fault_of, open_list
 from rules.base.local_data import Gatherer, is_nowhere, record_octets
 from rules.base.rule import Rule, SkippedLine, skipped
-from rules.formats.lines import fault_of, open_list
 
 BLOCKS = {
     (b"address=", b""): Action.NXDOMAIN,

@@ -20,8 +20,8 @@ from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 from rules.base.errors import BadList
+from rules.base.lines import refuse_foreign
 from rules.base.rule import SkippedLine, printable
-from rules.formats.lines import refuse_foreign
 
 BLOCK_OCTETS = 2**16
 MAX_ELEMENT_CHARACTERS = 2**20  # of an entry; the largest that feeds publish are some 100 KB

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.base.canonical import listed_octets
 from rules.base.errors import BadName
+from rules.base.lines import fault_of, open_list
 from rules.base.rule import Rule, SkippedLine, skipped
-from rules.formats.lines import fault_of, open_list
 
 NOWHERE = frozenset({b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"0"})
 OWN_NAMES = frozenset(

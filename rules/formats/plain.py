@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.base.canonical import canonical_octets
 from rules.base.errors import BadName
+from rules.base.lines import fault_of, open_list, without_comment
 from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.formats.addresses import addresses_of, rule_of_cell
-from rules.formats.lines import fault_of, open_list, without_comment
 
 
 def iter_rules(lines: Iterable[bytes], default_mode: Mode) -> Iterator[Rule | UrlRule | SkippedLine]:

@@ -19,10 +19,10 @@ from fastpath.wire.address import ADDRESSES
 from fastpath.wire.name import to_text, to_wire
 from rules.base.canonical import listed_octets
 from rules.base.errors import BadName
+from rules.base.lines import fault_of, join_lines, open_list
 from rules.base.local_data import Gatherer, record_octets
 from rules.base.prefixes import read_trigger, wires_of, write_trigger
 from rules.base.rule import Rule, SkippedLine, skipped
-from rules.formats.lines import fault_of, join_lines, open_list
 from rules.formats.masterfile import Record, count_open, parse_ttl, read_record, split_words
 
 ACTIONS = {

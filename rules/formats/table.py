@@ -20,6 +20,7 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_text
 from rules.base.canonical import canonical_octets
 from rules.base.errors import BadList, BadName
+from rules.base.lines import fault_of, join_lines, open_list
 from rules.base.rule import Rule, SkippedLine, UrlRule, skipped
 from rules.base.urls import read_entry_octets
 from rules.formats.addresses import holds_name
@@ -39,7 +40,6 @@ from rules.formats.columns import (
     repeats_headings,
 )
 from rules.formats.elements import MAX_ROWS
-from rules.formats.lines import fault_of, join_lines, open_list
 
 MAX_ROW_LINES = 16  # of a quoted cell with line breaks; more is a quote that no one closed
 UNCLOSED = "a quote is not closed"

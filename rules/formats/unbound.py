@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from fastpath.images.verdict import Action, Mode
 from rules.base.canonical import listed_octets
 from rules.base.errors import BadList, BadName
+from rules.base.lines import fault_of, open_list
 from rules.base.local_data import APART, Gatherer, is_nowhere, record_octets
 from rules.base.rule import Rule, SkippedLine, skipped
-from rules.formats.lines import fault_of, open_list
 from rules.formats.masterfile import Record, read_record, split_words
 
 ZONE_TYPES = {

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import xxhash
 
 from rules.base.errors import BadList
+from rules.base.lines import HTML_STARTS
 from rules.base.rule import Rule, SkippedLine
-from rules.formats.lines import HTML_STARTS
 from rules.lists.reader import Item, read_source
 from rules.lists.source import Source
 from rules.lists.versions import Version

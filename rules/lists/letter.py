@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from fastpath.images.verdict import Mode
 from rules.base.errors import BadList
+from rules.base.lines import UTF8_MARK, UTF16_MARKS
 from rules.base.rule import printable
 from rules.formats import table, xlsx
 from rules.formats.addresses import holds_name
@@ -29,7 +30,6 @@ from rules.formats.columns import (
     remarks_in,
     repeats_headings,
 )
-from rules.formats.lines import UTF8_MARK, UTF16_MARKS
 
 MAX_ROWS = 100_000
 MAX_CHARACTERS = 32 * 2**20  # a workbook can repeat one long text in every row

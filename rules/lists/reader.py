@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from rules.base.errors import BadList
+from rules.base.lines import UTF16_MARKS
 from rules.base.rule import Rule, SkippedLine, UrlRule
 from rules.formats import BLOCK_FORMATS, FILE_FORMATS, FORMATS, TABLE_FORMATS
-from rules.formats.lines import UTF16_MARKS
 from rules.formats.misp import MANIFEST, read_manifest
 from rules.lists.archive import iter_parts, peek
 from rules.lists.source import Source

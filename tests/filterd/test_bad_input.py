@@ -29,8 +29,8 @@ from filterd.config import Config, load
 from filterd.images.lists.sources import config_sources, shelf_of
 from filterd.images.lists.status import faults_of
 from rules.base.canonical import LABEL_TOO_LONG
+from rules.base.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.formats.addresses import FORMULA
-from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.lists.compiler.compile import compile_sources
 from rules.lists.compiler.report import CompileReport, render_report
 from rules.lists.versions import Version

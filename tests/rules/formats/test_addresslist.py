@@ -8,10 +8,10 @@ from support.lists.outcomes import complaints, items, rules
 from fastpath.images.verdict import Mode
 from fastpath.wire.address import rule_text
 from rules.base.errors import BadList
+from rules.base.lines import HAS_NUL
 from rules.base.prefixes import HOST_BITS, NO_PREFIX, TOO_SHORT
 from rules.base.rule import Rule
 from rules.formats.addresslist import iter_rules
-from rules.formats.lines import HAS_NUL
 
 
 def shown(text: str) -> list[tuple[str, Mode, int]]:

@@ -9,10 +9,10 @@ from support.lists.outcomes import actions, complaints, items, rules
 from fastpath.images.verdict import Action, Mode
 from fastpath.wire.address import rule_text
 from rules.base.errors import BadList
+from rules.base.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.base.local_data import APART, BAD_DATA, BAD_TYPE, CNAME_WITH_OTHERS, TOO_LONG, WILDCARD_TARGET
 from rules.base.prefixes import HOST_BITS, NO_TRIGGER, TOO_SHORT
 from rules.base.rule import Rule
-from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.formats.rpz import (
     BAD_DIRECTIVE,
     EVERY_NAME,

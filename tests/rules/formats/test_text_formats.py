@@ -9,9 +9,9 @@ from support.lists.outcomes import IterRules, complaints, items, rules
 from fastpath.images.verdict import Mode
 from rules.base import local_data
 from rules.base.errors import BadList
+from rules.base.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 from rules.base.rule import Rule, SkippedLine
 from rules.formats import adblock, dnsmasq, hosts, plain, rpz, unbound, ut1
-from rules.formats.lines import HAS_DIRECTION_MARK, HAS_NUL, LINE_TOO_LONG
 
 LINES: dict[str, tuple[IterRules, Callable[[str], str]]] = {
     "plain": (plain.iter_rules, "{}".format),

@@ -42,7 +42,7 @@ def read_ja4_classes(path: Path) -> Ja4File:
     """Read a file.   Raises BadList, with its path, where it cannot be read or is of another kind.
 
     Cost: a microsecond a line."""
-    from rules.formats.lines import open_list  # late: a gate without classes saves its memory
+    from rules.base.lines import open_list  # late: a gate without classes saves its memory
     from rules.lists.reader import open_source
 
     classes: dict[str, str] = {}

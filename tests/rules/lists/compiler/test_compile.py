@@ -14,11 +14,11 @@ from fastpath.images.verdict import Action, Mode
 from fastpath.wire.name import to_wire
 from rules.base.canonical import LABEL_TOO_LONG
 from rules.base.errors import BadList
+from rules.base.lines import HAS_NUL
 from rules.base.protected import PROTECTED, ProtectedNames
 from rules.base.public_suffixes import ICANN_SUFFIX, PRIVATE_SUFFIX
 from rules.base.rule import Rule
 from rules.base.watched import WatchedNames, WatchList
-from rules.formats.lines import HAS_NUL
 from rules.lists.compiler.canary import CANARY_EVERY
 from rules.lists.compiler.compile import compile_sources
 from rules.lists.compiler.report import report_as_json

@@ -1,7 +1,7 @@
 import pytest
 
 from rules.base.errors import BadList
-from rules.formats.lines import fault_of, join_lines, open_list
+from rules.base.lines import fault_of, join_lines, open_list
 
 
 def test_every_line_is_given_and_the_mark_at_the_start_is_not() -> None:
