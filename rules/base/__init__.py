@@ -1,1 +1,1 @@
-"""What every room of rules stands on: rules, categories, names, URLs, prefixes, clients, lines of a list, the manifest."""
+"""What every room of rules stands on: rules, categories, names, URLs, prefixes, clients, lines, the manifest."""

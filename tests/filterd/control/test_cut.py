@@ -366,7 +366,7 @@ def set_clock_ahead(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + timedelta(seconds=seconds)
 
-    for module in ("control.locks", "control.cut", "kernel.lock_enforcer"):
+    for module in ("control.locks", "control.cut", "control.lock_enforcer"):
         monkeypatch.setattr(f"filterd.{module}.datetime", Later)
 
 
