@@ -17,6 +17,7 @@ from filterd.control.corridor import LEAST_WAIT_S, MOST_WAIT_S, has_corridor
 from filterd.control.escalation import appeal_delivery as delivery
 from filterd.control.escalation import watch
 from filterd.control.ledger_seal import LedgerSeal
+from filterd.control.lock_enforcer import has_work
 from filterd.control.notify_listener import NotifyListener
 from filterd.control.record_drain import RecordDrain
 from filterd.control.records import publisher as statistics
@@ -27,7 +28,6 @@ from filterd.control.task_runner import Step, Task, until
 from filterd.control.watches import egress, gateways, publications, readers
 from filterd.control.watches.archive import ArchiveWatch
 from filterd.control.watches.box import UNKNOWN, BoxWatch
-from filterd.kernel.lock_enforcer import has_work
 from filterd.kernel.ruleset import Rules
 from filterd.process.control_messages import ControlRequest, PolicyUpdate
 from filterd.process.database.access import reserve_of
