@@ -53,6 +53,7 @@ from rules.base.atomic_file import writing_whole
 
 DAY_S = 86_400
 BATCHES = "batches"  # their folder, of those that become files
+CONTROL_LOCK = "control.lock"  # in it: of the process that writes them
 NAME = re.compile(r"(\d{10})\.batch")
 PUT_ASIDE = re.compile(r"(\d{10})\.batch\.damaged")  # by a person: its number is not given again
 
@@ -113,12 +114,12 @@ class Batches:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         newest = max(batch_numbers(folder), default=0)
-        self._next = 1 + max([newest, *numbers_put_aside(folder)])
+        self.next = 1 + max([newest, *numbers_put_aside(folder)])
         self.positions = read_batch(folder, newest).positions if newest else {}
 
     def append(self, batch: Batch) -> int:
         """Have a batch on the disk; its number.   Raises OSError: it is not, and the spool keeps its records"""
-        number = self._next
+        number = self.next
         try:
             with writing_whole(batch_path(self.folder, number)) as file:
                 os.fchmod(file.fileno(), 0o640)
@@ -126,7 +127,7 @@ class Batches:
         except OSError as reason:
             what = f"{reason.strerror}: no batch of block records was written; they wait in the spool; make room"
             raise OSError(reason.errno, what, str(self.folder)) from reason
-        self._next += 1
+        self.next += 1
         self.positions = batch.positions
         return number
 

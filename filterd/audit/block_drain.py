@@ -22,8 +22,8 @@ from filterd.audit.block_batches import (
     drain_to_batch,
     wipe_stored,
 )
-from filterd.audit.block_move import move_rows, remove_moved
 from filterd.audit.drain import Ledger, count_found, next_columns, position_of, wipe_before
+from filterd.box.errors import MissingPart
 from mgmt.registers.records import block_ledger
 from mgmt.registers.records.block_ledger import Position
 from parental.store.database import reading, writing
@@ -32,6 +32,17 @@ from parental.store.errors import DatabaseFull
 MOST_SLOTS = 3  # of a record: fastpath/report/spool.pxd
 
 Place = tuple[int, int]  # segment and slot
+
+
+def refuse_rows(ledger: Ledger) -> None:
+    """Raise MissingPart where the database has records although these are files: no one gets a part of them."""
+    with reading(ledger.engine) as conn:
+        has_rows = block_ledger.has_blocks(conn)
+    if has_rows:
+        raise MissingPart(
+            "block records: the database has rows that are in no file; pulls and statistics wait, all else goes on; "
+            "stop control and the archive, run filterd audit move, start them"
+        )
 
 
 class BlockDrain:
@@ -47,10 +58,9 @@ class BlockDrain:
         for folder in self._workers():
             self._follow(folder)
         wipe_stored(self._spool_dir, self._batches)
-        remove_moved(self._batches, self._ledger)
 
     def drain(self) -> int:
-        """Move new events of every worker, a batch of each, and records of earlier versions; how many there were.
+        """Move new events of every worker, a batch of each; how many there were.
 
         A spool that cannot be read holds up no other one: its OSError or ValueError is raised once they are drained.
         Raises DatabaseFull, and writes nothing, where the disk has no more left than orders and taps may need."""
@@ -65,7 +75,6 @@ class BlockDrain:
                 n += self._drain_worker(folder)
             except (OSError, ValueError) as reason:
                 faults.append(reason)
-        n += move_rows(self._batches, self._ledger, self._keeps_household())
         if faults:
             raise faults[0]
         return n

@@ -44,6 +44,7 @@ CODES_OCTETS = 16 << 20
 MOST_BATCHES = 4096  # of one compaction: an hour and more
 NAME = re.compile(r"(\d{10})-(\d{10})\.parquet")
 EPOCH = date(1970, 1, 1)
+ARCHIVE_LOCK = "archive.lock"  # in the folder of the first ledger
 
 Span = tuple[int, int]  # the first and the last batch of a file
 
@@ -94,6 +95,11 @@ def in_force(folder: Path, ledger: LedgerName, first: date, last: date) -> InFor
 def files_of_day(folder: Path, ledger: LedgerName, day: int) -> list[tuple[Path, Span]]:
     """The files of a day since 1970, with the batches of each; also of one that does not count yet."""
     return list(_files(folder / ledger, f"day={EPOCH + timedelta(days=day)}"))
+
+
+def files_of(folder: Path, ledger: LedgerName) -> list[tuple[Path, Span]]:
+    """The same of all days."""
+    return list(_files(folder / ledger))
 
 
 def settle(folder: Path) -> None:

@@ -4,18 +4,30 @@ Invariants: what was signed is never signed otherwise: the last checkpoint lies 
 does not prove that it continues it is refused, not signed, no matter what the archive says.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy import Engine
 
 from filterd.audit.archive_messages import KeepCheckpoint, TreeHead
 from filterd.audit.last_checkpoint import LastCheckpoint
 from filterd.audit.seal import LedgerDamage, begin_anew
 from filterd.box.keys import key_at
 from mgmt.ledger.checkpoint import KEY_OCTETS, Signer
+from mgmt.ledger.event import CONTROL, SETTINGS, Event
+from mgmt.ledger.store import append
 from mgmt.ledger.tree import is_consistent
 from mgmt.ledger.verifier import Checkpoint, open_note
+from parental.store.database import writing
 
 KEY, LAST = "blocks.key", "blocks.checkpoint"
 ROOT_OCTETS = 32  # SHA-256
+
+
+def put_key(engine: Engine, vkey: str) -> None:
+    """Have the ledger say which key signs, before it does.   Raises DatabaseFault"""
+    with writing(engine) as conn:
+        append(conn, Event(SETTINGS, "block records key put", CONTROL, said={"key": vkey}), datetime.now(UTC))
 
 
 class BlockSeal:

@@ -1,28 +1,36 @@
-"""`filterd audit pull|export|bundle|verify|stats|holds|checkpoint|cosign|witness|redact|clock`.
+"""`filterd audit pull|export|bundle|verify|stats|holds|checkpoint|cosign|witness|move|redact|clock`.
 
-What an auditor takes over the API, and checks without it; and what a second box says of it."""
+What an auditor takes over the API, and checks without it; what a second box says of it; where the records are."""
 
 import argparse
 import json
 import re
+import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
+
+from filterd.box.as_owner import as_owner_of
 from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
+from filterd.box.places import BLOCKS, keys_folder
 from filterd.client.api_client import add_api_arguments, call, copy_answer, with_query
 from filterd.commands.run import CONFIG_FILE, loaded
+from filterd.explain.progress import progress_bar
 from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs, number
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from filterd.audit.block_move import BlockMove
     from mgmt.ledger.block_verifier import Lines
     from mgmt.ledger.block_verifier import Summary as FoundBlocks
     from mgmt.ledger.verifier import Summary as Found
@@ -45,6 +53,8 @@ COSIGN = "filterd audit cosign --witness http://witness.example:8099 --key 'witn
 WITNESS = "filterd audit witness --listen 192.0.2.9:8099 --state state --name witness.example --log 'gw1+bbf6+AQ…'"
 SIGNED = (b'{"note":', b"{\n", b"{\r\n")  # how signed files begin, also where a tool has indented one
 CLOCK = "filterd audit clock --confirm"
+MOVE = """systemctl stop filterd-control filterd-archive
+filterd audit move"""
 REDACT = "filterd audit redact 4711 --reason 'order 12/2026 of the court'"
 
 
@@ -102,12 +112,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_api_arguments(verb)
     for verb in (verify, stats):
         verb.add_argument("--json", action="store_true", help="objects, one for each line")
+    move = add_verb(verbs, "move", "move block records of the database into files, with proof", MOVE)
+    move.add_argument("--json", action="store_true", help="one object")
     redact = add_verb(verbs, "redact", "destroy the text of one event for good; an event says so", REDACT)
     redact.add_argument("event", type=number, metavar="NUMBER")
     redact.add_argument("--reason", required=True, help="by whose order, and why")
     clock = add_verb(verbs, "clock", "whether the clock is believed when old records are destroyed", CLOCK)
     clock.add_argument("--confirm", action="store_true", help="it is right: believe it as it is now; an event says so")
-    for verb in (redact, clock):
+    for verb in (move, redact, clock):
         verb.add_argument("--config", type=Path, default=CONFIG_FILE, metavar="FILE", help=f"default {CONFIG_FILE}")
 
 
@@ -148,6 +160,8 @@ def run(args: argparse.Namespace) -> int:
             print(cosigned_checkpoint(args), end="")
         case "witness":
             _witness(args)
+        case "move":
+            return _move(args)
         case "redact":
             _redact(args)
         case _:
@@ -290,6 +304,51 @@ def _witness(args: argparse.Namespace) -> None:
             raise MissingPart(
                 f"witness: {args.listen}: {reason}; stopped; give another address with --listen"
             ) from reason
+
+
+def _move(args: argparse.Namespace) -> int:
+    try:
+        from filterd.audit.block_batches import BATCHES
+        from filterd.audit.block_move import BlockMove, make_folders
+    except ImportError as reason:
+        raise MissingPart(f"block records: {reason}; nothing moved; install filterd[audit]") from reason
+    config = loaded(args.config)
+    if not config.records.are_files:
+        raise WrongUse(
+            f"{args.config}: /records/store is database; nothing moved; write records: {{store: files}}, then move"
+        )
+    folder, fault = config.state_dir / BLOCKS, None
+    make_folders(config.state_dir, folder)
+    with ExitStack() as opened:
+        opened.enter_context(as_owner_of(folder / BATCHES))
+        engine = opened.enter_context(opened_for_control(config, acts_as=""))
+        place = folder, keys_folder(config.state_dir), engine, socket.gethostname()
+        move = opened.enter_context(BlockMove(*place, keeps_household=config.retention.household > 0))
+        try:
+            _move_all(move)
+        except (ValueError, sqlite3.Error) as reason:
+            fault = f"{reason}; what was not proven is in the database still"
+    moved = move.moved
+    if args.json:
+        print(json.dumps(msgspec.structs.asdict(moved) | {"fault": fault}))
+    else:
+        theirs = f", {moved.household} of them of households" if moved.household else ""
+        dropped = f"; {moved.dropped} of households removed, which keep nothing" if moved.dropped else ""
+        tree = f"; proven in the tree of {moved.size} batches, root {moved.root}" if moved.rows else ""
+        print(f"block records: {moved.rows} rows moved{theirs}, {moved.blocks} blocks{dropped}{tree}")
+        if fault:
+            print(f"filterd audit: {fault}", file=sys.stderr)
+    return int(fault is not None)
+
+
+def _move_all(move: "BlockMove") -> None:
+    with progress_bar("moving records", "rows") as progress:
+        total = move.begin()
+        done = 0
+        while n := move.move_some():
+            done += n
+            if progress is not None:
+                progress(done, total)
 
 
 def _redact(args: argparse.Namespace) -> None:

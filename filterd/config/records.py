@@ -14,7 +14,8 @@ class Records:
 
     store: str = one(kinds.one_of(DATABASE, FILES), default=DATABASE)
     """Where they are kept.   files: as Parquet, by day, in `state_dir`, by a role of their own (docs/audit/audit.md);
-    it needs filterd[audit], and takes over what the database has.   Gateways that share a database change together."""
+    it needs filterd[audit], and filterd audit move for what the database has.   Gateways that share a database change
+    together."""
 
     bypass_statistics: bool = one(kinds.truth, restart=LIVE, default=False)
     """Whether statistics of quarters count what the gate has seen of lists of the category bypass

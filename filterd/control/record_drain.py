@@ -5,15 +5,18 @@ spool, and hold up nothing.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from dns.base.thread_priority import give_way
-from filterd.audit.block_batches import BATCHES
-from filterd.audit.block_drain import BlockDrain
+from filterd.audit.block_batches import BATCHES, CONTROL_LOCK
+from filterd.audit.block_drain import BlockDrain, refuse_rows
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
+from filterd.audit.folder_lock import hold_lock
 from filterd.audit.list_counts import drain_counted
 from filterd.box.places import BLOCKS, SPOOL, counters_files, keep_out_of_backups
 from filterd.control.base.context import Context
@@ -34,6 +37,7 @@ class RecordDrain:
         self._spool = context.config.state_dir / SPOOL
         self._batches = context.config.state_dir / BLOCKS / BATCHES
         self._drain: BlockDrain | None = None  # into batches
+        self._lock: int | None = None
         self._behind = ThreadPoolExecutor(1, "drain", give_way, (DRAIN_NICENESS,))
 
     async def begin(self) -> None:
@@ -44,9 +48,16 @@ class RecordDrain:
         """Move what is there; 0 s: there may be more.   Raises OSError, DatabaseFault"""
         return 0.0 if await self._run(self._move) else None
 
+    async def refuse_rows(self) -> None:
+        """Look for rows that are in no file.   Raises OSError for them, DatabaseFault"""
+        if self._are_files:
+            await self._run(partial(refuse_rows, self._ledger))
+
     def close(self) -> None:
         """Wait for what is being moved."""
         self._behind.shutdown()
+        if self._lock is not None:
+            os.close(self._lock)
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -59,7 +70,14 @@ class RecordDrain:
         wipe_drained(self._spool, self._ledger)
         keep_out_of_backups(self._spool)
 
+    def _hold(self) -> None:
+        """Keep filterd audit move away for as long as this process lives, also where it writes rows."""
+        if self._lock is None:
+            self._batches.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = hold_lock(self._batches / CONTROL_LOCK)
+
     def _move(self) -> int:
+        self._hold()
         if self._are_files and self._drain is None:
             self._drain = self._opened()
         n = self._drain.drain() if self._drain is not None else drain_spools(self._spool, self._ledger)
@@ -69,6 +87,7 @@ class RecordDrain:
         return n
 
     def _opened(self) -> BlockDrain:
+        self._hold()
         context = self._context
         drain = BlockDrain(self._spool, self._batches, self._ledger, lambda: context.config.retention.household > 0)
         drain.begin()

@@ -10,7 +10,6 @@ is not removed.
 """
 
 import asyncio
-import fcntl
 import logging
 import os
 import secrets
@@ -47,9 +46,9 @@ from filterd.audit.archive_messages import (
 )
 from filterd.audit.block_batches import BATCHES, LEDGERS, batch_numbers
 from filterd.audit.block_export import exported
-from filterd.audit.block_files import Compaction, compact, days_due, forget, settle
+from filterd.audit.block_files import ARCHIVE_LOCK, Compaction, compact, days_due, forget, settle
 from filterd.audit.block_search import SCRATCH, counted, page, search
-from filterd.box.errors import MissingPart
+from filterd.audit.folder_lock import hold_lock
 from filterd.process.codec import FailureReply
 from mgmt.ledger.bundle import NoCheckpoint
 from mgmt.registers.records.block_archive import OrderName
@@ -61,7 +60,6 @@ LARGE_OCTETS = 64 << 20  # or with so much; searches read all that wait
 MOST_SEARCHES = 4  # at once: each has block_search.MEMORY
 IDLE_S = 60.0
 NUMBER_BITS = 52  # of a search
-LOCK = "archive.lock"
 
 OfProof = Bundle | RecordProof | NewestCheckpoint | AskTree | KeepCheckpoint
 Request = Search | Page | NameOrders | More | Close | OfProof | Forget | AskArchive | RecordsFrom
@@ -94,7 +92,7 @@ class Archive:
         for ledger in LEDGERS:
             (folder / ledger).mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / BATCHES).mkdir(mode=0o700, exist_ok=True)
-        self._lock = _locked(folder / LEDGERS[0] / LOCK)
+        self._lock = hold_lock(folder / LEDGERS[0] / ARCHIVE_LOCK)
         self._proof = ArchiveProof(folder)
         (folder / SCRATCH).mkdir(mode=0o700, exist_ok=True)
         for left in (folder / SCRATCH).iterdir():  # by a process that was killed
@@ -256,14 +254,3 @@ class Archive:
 
 def _closed(number: int) -> FailureReply:
     return FailureReply(f"search {number}: it is not open; nothing was looked for; begin another one")
-
-
-def _locked(path: Path) -> int:
-    """The descriptor of a lock that is held.   Raises MissingPart"""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise MissingPart(f"{path}: another process writes this folder; not started; stop that one first") from None
-    return descriptor

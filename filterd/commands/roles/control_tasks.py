@@ -164,6 +164,8 @@ TASKS: tuple[Task[Parts], ...] = (
     Task("records", "moves block records and counts from the spools into the database", 0.5, (
         Step("audit records", "blocks wait in the spool, which holds ten million",
              lambda parts: parts.drain.drain()),
+        Step("rows of block records", "pulls and statistics of block records wait",
+             lambda parts: parts.drain.refuse_rows()),
     ), begin=(
         Step("spool", "what an earlier process has left in the spool stays there",
              lambda parts: parts.drain.begin()),

@@ -136,7 +136,9 @@ def _blocks(box: Box, quarter: Quarter) -> Counter[Values]:
     if box.archive is not None:
         with reading(box.records) as conn:
             if has_blocks(conn):
-                raise OSError("statistics: records still move from the database to files; nothing published yet")
+                raise OSError(
+                    "statistics: records of the database are in no file yet; nothing published; run filterd audit move"
+                )
     for month in quarter.months:
         cells += cells_of(month.name, _groups(box, month.wanted))
     return cells

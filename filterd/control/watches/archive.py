@@ -9,18 +9,14 @@ what it has signed reaches the archive later.
 import asyncio
 import socket
 import time
-from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
 from filterd.audit.archive_client import ArchiveClient
-from filterd.audit.block_seal import BlockSeal
+from filterd.audit.block_seal import BlockSeal, put_key
 from filterd.box.places import archive_socket, keys_folder
 from filterd.config import Config
-from mgmt.ledger.event import CONTROL, SETTINGS, Event
-from mgmt.ledger.store import append
 from mgmt.registers.records.block_archive import ArchiveFailure
-from parental.store.database import writing
 
 START_S = 10  # that the role has to start in
 SEAL_S = 60.0  # between two checkpoints
@@ -69,15 +65,9 @@ class ArchiveWatch:
             size = await asyncio.to_thread(lambda: seal.signed)
             head = await self._archive.tree(size)
             if head.size and not size:
-                await asyncio.to_thread(self._put_key, seal.vkey)
+                await asyncio.to_thread(put_key, self._engine, seal.vkey)
             signed = await asyncio.to_thread(seal.seal, head)
             if signed is not None:
                 await self._archive.keep(signed)
         except ArchiveFailure as reason:
             raise OSError(f"{reason}; what is not signed is in no bundle until then") from reason
-
-    def _put_key(self, vkey: str) -> None:
-        """Have the ledger say which key signs, before it does."""
-        put = Event(SETTINGS, "block records key put", CONTROL, said={"key": vkey})
-        with writing(self._engine) as conn:
-            append(conn, put, datetime.now(UTC))

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, false, func, insert, or_, select, tuple_
 
 from mgmt.registers.records.holds.scope import Scope, day_text, is_held
 from parental.store.database import upsert
@@ -184,14 +184,23 @@ def page_of_blocks(
     return list(conn.execute(found).all())
 
 
-def oldest_blocks(conn: Connection, limit: int) -> list[Row[Any]]:
-    """So many records in the order in which they were written."""
-    return list(conn.execute(select(blocks).order_by(blocks.c.id).limit(limit)).all())
+def oldest_blocks(conn: Connection, limit: int, last: int | None = None) -> list[Row[Any]]:
+    """So many records in the order in which they were written.   last  id up to which"""
+    chosen = select(blocks) if last is None else select(blocks).where(blocks.c.id <= last)
+    return list(conn.execute(chosen.order_by(blocks.c.id).limit(limit)).all())
 
 
-def remove_blocks(conn: Connection, last: int) -> None:
-    """Remove the records up to the one with this id."""
-    conn.execute(delete(blocks).where(blocks.c.id <= last))
+def remove_blocks(conn: Connection, rows: Sequence[Row[Any]]) -> int:
+    """Remove records that are as they were read; how many of them are other ones by now, and stay."""
+    read = [(row.id, row._mapping["count"]) for row in rows]
+    conn.execute(delete(blocks).where(tuple_(blocks.c.id, blocks.c.count).in_(read)))
+    left = select(func.count()).select_from(blocks).where(blocks.c.id.in_([row.id for row in rows]))
+    return int(conn.execute(left).scalar_one())
+
+
+def count_rows(conn: Connection) -> int:
+    """How many records there are."""
+    return int(conn.execute(select(func.count()).select_from(blocks)).scalar_one())
 
 
 def has_blocks(conn: Connection) -> bool:
@@ -268,6 +277,11 @@ def write_position(conn: Connection, worker: str, position: Position) -> None:
     """Remember how far a spool has been drained: in the transaction of the records, so that none counts twice."""
     conn.execute(delete(spool_positions).where(spool_positions.c.worker == worker))
     conn.execute(insert(spool_positions).values(worker=worker, segment=position.segment, offset=position.offset))
+
+
+def remove_position(conn: Connection, worker: str) -> None:
+    """Forget how far a spool has been drained."""
+    conn.execute(delete(spool_positions).where(spool_positions.c.worker == worker))
 
 
 def _destroy(conn: Connection, due: ColumnElement[bool], held: Sequence[Scope]) -> list[str]:

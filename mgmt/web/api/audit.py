@@ -138,9 +138,8 @@ async def _stream_files(request: web.Request, wanted: RecordQuery, form: str, no
 async def refuse_moving(request: web.Request) -> None:
     """Raises Problem while a part of the records is not in files yet."""
     if await read(request, block_ledger.has_blocks):
-        raise Problem(
-            503, "records still move from the database to files; nothing was sent; ask again", WHERE, RECORDS_AWAY, 60
-        )
+        why = "records of the database are in no file yet; nothing was sent; ask again after filterd audit move"
+        raise Problem(503, why, WHERE, RECORDS_AWAY, 60)
 
 
 async def stream_of_archive(

@@ -14,9 +14,10 @@ from support.spool import SLOT_OCTETS, TIME_NS, block_event, put_segment
 from fastpath.images.verdict import Reason
 from filterd.audit import block_drain, block_files
 from filterd.audit.block_batches import Batches, batch_numbers, no_records, read_batch
-from filterd.audit.block_drain import BlockDrain
+from filterd.audit.block_drain import BlockDrain, refuse_rows
 from filterd.audit.drain import Ledger, drain_spools
 from filterd.audit.provinces import Provinces
+from filterd.box.errors import MissingPart
 from mgmt.registers.records.block_ledger import day_key, iter_csam_counts, page_of_blocks, pseudonym_of
 from parental.people import accounts, children
 from parental.people.reports import totals_of
@@ -171,9 +172,10 @@ def test_files_go_on_where_the_database_ended_and_the_database_where_files_ended
             drain_spools(tmp_path / "spool", ledger)
         else:
             drain_all(tmp_path, ledger)
-    drain_all(tmp_path, ledger)
 
-    assert found(tmp_path / "store") == dict.fromkeys(names, 1)
+    assert found(tmp_path / "store") == {names[1]: 1, names[3]: 1}
+    with reading(ledger.engine) as conn:
+        assert [row.rule for row in page_of_blocks(conn, 0, 2**40, (-1, 0))] == [names[0], names[2]]
 
 
 def test_a_drained_segment_is_gone_and_no_number_of_a_person_is_left(tmp_path: Path, one_ledger: Ledger) -> None:
@@ -197,15 +199,16 @@ def test_a_spool_that_cannot_be_read_holds_up_no_other_one(tmp_path: Path, one_l
     assert found(tmp_path / "store") == {"b.test": 1}
 
 
-def test_a_spool_that_cannot_be_read_does_not_keep_rows_in_the_database(tmp_path: Path, one_ledger: Ledger) -> None:
+def test_rows_of_the_database_are_said_to_be_in_no_file_and_are_left_alone(tmp_path: Path, ledger: Ledger) -> None:
+    refuse_rows(ledger)
     put_segment(tmp_path / "spool/dns-0", 1, block_event("row.test"))
-    drain_spools(tmp_path / "spool", one_ledger)
-    put_segment(tmp_path / "spool/gate-0", 1).write_bytes(b"no segment" * 40)
+    drain_spools(tmp_path / "spool", ledger)
 
-    with pytest.raises(ValueError, match=r"000001\.seg"):
-        opened(tmp_path, one_ledger).drain()
+    drain_all(tmp_path, ledger)
 
-    assert found(tmp_path / "store") == {"row.test": 1}
+    with pytest.raises(MissingPart, match=r"rows that are in no file; .* run filterd audit move"):
+        refuse_rows(ledger)
+    assert found(tmp_path / "store") == {}
 
 
 def one_life(tmp_path: Path, after_s: float, work: Callable[[], None]) -> None:

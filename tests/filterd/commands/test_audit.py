@@ -1,10 +1,12 @@
 import json
 import socket
 import struct
+import sys
 import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from support.block_proof import Store
 from support.mgmt import ledgers, transparent
 from support.mgmt.ledgers import SIGNER
@@ -17,9 +19,10 @@ from filterd.commands import audit
 from mgmt.ledger import store
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.signed_statement import digest_of, document_of
+from mgmt.registers.records.block_ledger import BlockRecord, append_blocks, has_blocks
 from mgmt.registers.records.statistics.statement import note_of, text_of
 from mgmt.registers.transparency import statement as transparency
-from parental.store.database import open_database, reading
+from parental.store.database import open_database, reading, writing
 
 
 @pytest.mark.services
@@ -154,6 +157,81 @@ def test_an_event_is_redacted_by_whom_and_why(tmp_path: Path, capsys: pytest.Cap
 
     ledgers.sign(engine)
     assert ledgers.verified(ledgers.bundle(engine)).redacted == 1
+    engine.dispose()
+
+
+def box_with_rows(tmp_path: Path, store: str = "files") -> tuple[str, Engine]:
+    """The configuration of a box whose database has two block records, of four blocks, and the database."""
+    config = tmp_path / "f.yaml"
+    said = {"state_dir": "state", "dns": {"upstreams": ["192.0.2.53:53"]}, "records": {"store": store}}
+    config.write_text(json.dumps(said))
+    engine = open_database(database_file(tmp_path / "state"))
+    rows = [
+        BlockRecord(1_800_000_000, "sni", "splash", "pta", rule, 3, "adult", reason, 12, 7, count=count)
+        for rule, reason, count in (("bad.test", "order", 3), ("theirs.test", "pause", 1))
+    ]
+    with writing(engine) as conn:
+        append_blocks(conn, rows, bytes(32))
+    return str(config), engine
+
+
+def test_block_records_of_the_database_are_moved_and_a_second_time_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, engine = box_with_rows(tmp_path)
+
+    assert main(["audit", "move", "--config", config, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert main(["audit", "move", "--config", config]) == 0
+
+    root = said.pop("root")
+    assert len(root) == 64
+    assert said == {"rows": 2, "household": 1, "dropped": 0, "blocks": 4, "batches": 1, "size": 1, "fault": None}
+    assert capsys.readouterr().out == "block records: 0 rows moved, 0 blocks\n"
+    with reading(engine) as conn:
+        assert not has_blocks(conn)
+    engine.dispose()
+
+
+def test_what_was_moved_is_said_to_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, engine = box_with_rows(tmp_path)
+    engine.dispose()
+
+    assert main(["audit", "move", "--config", config]) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith("block records: 2 rows moved, 1 of them of households, 4 blocks; proven in the tree of 1 b")
+
+
+def test_a_row_that_is_not_proven_in_the_files_stays_and_the_answer_is_no(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, engine = box_with_rows(tmp_path)
+    monkeypatch.setattr("filterd.audit.block_move.lines_of", lambda _: b"")
+
+    assert main(["audit", "move", "--config", config, "--json"]) == 1
+    fault = json.loads(capsys.readouterr().out)["fault"]
+    assert main(["audit", "move", "--config", config]) == 1
+
+    assert "batch 1 has 1 records, and 1 of the 2 that were moved; their rows are kept" in fault
+    assert "what was not proven is in the database still" in capsys.readouterr().err
+    with reading(engine) as conn:
+        assert has_blocks(conn)
+    engine.dispose()
+
+
+def test_nothing_is_moved_where_records_are_to_be_rows_or_the_libraries_are_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, engine = box_with_rows(tmp_path, "database")
+
+    assert main(["audit", "move", "--config", config]) == 2
+    assert "/records/store is database; nothing moved; write records: {store: files}" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "filterd.audit.block_move", None)
+    assert main(["audit", "move", "--config", config]) == 3
+    assert "nothing moved; install filterd[audit]" in capsys.readouterr().err
+    with reading(engine) as conn:
+        assert has_blocks(conn)
     engine.dispose()
 
 

@@ -41,13 +41,21 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     running = Daemon(tmp_path_factory.mktemp("box"))
     running.config.write_text(json.dumps(json.loads(running.config.read_text()) | {"records": {"store": "files"}}))
     running.start()
-    engine = open_database(running.url or running.folder / "state/database/filterd.db")
+    put_old_row(running)
+    running.stop()
+    assert running.run("audit", "move", "--config", str(running.config)).returncode == 0
+    running.start()
+    yield running
+    running.stop()
+
+
+def put_old_row(box: Daemon) -> None:
+    """A record in the database, as earlier versions had it."""
+    engine = open_database(box.url or box.folder / "state/database/filterd.db")
     with writing(engine) as conn:
         old = BlockRecord(OLD_S, "dns", "splash", "pta", "old.test", 0, "", "order", 12, None)
         append_blocks(conn, [old], bytes(32))
     engine.dispose()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +130,37 @@ def test_web_and_control_do_without_the_libraries_of_the_archive(box: Daemon, au
         mapped = Path(f"/proc/{pid}/maps").read_text()
         assert "arrow" not in mapped and "duckdb" not in mapped
     assert "arrow" in Path(f"/proc/{int((box.folder / 'run/archive-0.pid').read_text())}/maps").read_text()
+
+
+def test_rows_of_the_database_are_a_fault_and_moved_once_control_is_stopped(tmp_path: Path) -> None:
+    box = Daemon(tmp_path)
+    files = json.dumps(json.loads(box.config.read_text()) | {"records": {"store": "files"}})
+    box.start()
+    try:
+        put_old_row(box)
+        box.config.write_text(files)
+        assert box.run("reload", "--config", str(box.config)).returncode == 1  # a restart puts it in force
+        while_rows_are_written = box.run("audit", "move", "--config", str(box.config))
+        box.stop()
+        box.start()
+        fault = eventually(lambda: box.fault("rows of block records"), "the fault of a row that is in no file")
+        refused = box.run("audit", "move", "--json", "--config", str(box.config))
+        box.ask("x.listed.test")  # what is in force stays in force
+        box.stop()
+        moved = box.run("audit", "move", "--json", "--config", str(box.config))
+        box.start()
+        eventually(box.is_well, "a box without a fault")
+        rules = eventually(lambda: [row["rule"] for row in pulled(box, box.token("auditor"))], "the record")
+    finally:
+        box.stop()
+
+    assert while_rows_are_written.returncode == 3
+    assert "run filterd audit move" in fault
+    assert (refused.returncode, refused.stdout) == (3, "") and "another process writes this folder" in refused.stderr
+    assert moved.returncode == 0
+    said = json.loads(moved.stdout)
+    assert (said["rows"], said["blocks"], said["household"], said["dropped"], said["fault"]) == (1, 1, 0, 0, None)
+    assert rules[0] == "old.test"
 
 
 # -------------------------------------------------------------------------------------------------------- the proof

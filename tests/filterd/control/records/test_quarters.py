@@ -202,5 +202,5 @@ def test_rows_and_files_of_the_same_blocks_make_the_same_cells_with_their_provin
 def test_while_records_move_to_files_nothing_is_published(box: Box, tmp_path: Path) -> None:
     put(box.records, 40)
     archive: Any = _Archive(tmp_path)
-    with pytest.raises(OSError, match="still move"):
+    with pytest.raises(OSError, match="in no file yet"):
         publish_last(box._replace(archive=archive), clocks(OVER), RULES, None)

@@ -14,12 +14,12 @@ def test_a_terminal_gets_a_bar_that_moves(monkeypatch: pytest.MonkeyPatch) -> No
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
 
-    with progress_bar() as progress:
+    with progress_bar("moving records", "rows") as progress:
         assert progress is not None
         progress(500, 1000)
         progress(1000, 1000)
 
-    assert "100%" in terminal.getvalue()
+    assert "moving records: 100%" in terminal.getvalue() and "rows/s" in terminal.getvalue()
 
 
 def test_a_file_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
