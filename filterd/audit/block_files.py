@@ -97,11 +97,6 @@ def files_of_day(folder: Path, ledger: LedgerName, day: int) -> list[tuple[Path,
     return list(_files(folder / ledger, f"day={EPOCH + timedelta(days=day)}"))
 
 
-def files_of(folder: Path, ledger: LedgerName) -> list[tuple[Path, Span]]:
-    """The same of all days."""
-    return list(_files(folder / ledger))
-
-
 def settle(folder: Path) -> None:
     """Remove what a compaction has left that did not end: files that do not count, or batches that do not any more."""
     for part in folder.glob("*/day=*/*.part"):  # rules.base.atomic_file

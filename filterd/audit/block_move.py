@@ -5,8 +5,9 @@
 What is proven of a batch: its records, read back from the files as an auditor gets them, say what the rows say; they
 are what the leaves of the tree are made of; the signed tree has these leaves, and continues the one signed before.
 A row that a batch lacks stays, and is moved later.
-Invariants: a row is in one batch, whenever the process dies: a batch names the last row that it has, and no other one
-is made before its rows are gone.  Where gateways share a database, the first that asks moves its rows, up to the end.
+Invariants: a row is in one batch, whenever the process dies, also where the database is set back to what it was before:
+batches name the first and the last one that a move has made, and a row whose record is in one of them just goes, as
+proven as any.  Where gateways share a database, the first that asks moves its rows, up to the end.
 One process moves: it holds the locks of control and of the archive, and writes the folder of each as its owner.
 Cost: 40 µs a row, and some fsync a batch.
 """
@@ -15,12 +16,14 @@ import io
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, Row
@@ -39,10 +42,10 @@ from filterd.audit.block_batches import (
     Kind,
     LedgerName,
     Rows,
-    no_records,
+    batch_numbers,
     read_batch,
 )
-from filterd.audit.block_files import ARCHIVE_LOCK, files_of
+from filterd.audit.block_files import ARCHIVE_LOCK, files_of_day
 from filterd.audit.block_seal import BlockSeal, put_key
 from filterd.audit.folder_lock import hold_lock
 from filterd.audit.record_lines import lines_of
@@ -56,23 +59,31 @@ from mgmt.registers.records.block_forms import iso
 from mgmt.registers.records.block_ledger import HOUSEHOLD, PSEUDONYM_OCTETS, Position
 from parental.store.database import reading, writing
 
-ROWS = "rows of the database"  # as if they were a worker's: no worker has such a name
+ROWS = "rows of the database"  # as if it were a worker: the first and the last batch of rows, or who moves them
 MOST_ROWS = 2000  # some 20 ms, in which no other writer gets the database
 MOST_COUNT = (1 << 32) - 1  # of a record: a row that has more becomes several
 
 
 class MoveReport(Struct):
-    """What was moved.   dropped  rows of households, which keep nothing;   blocks  the sum of the counts of all others
+    """What was moved.   household  of the rows;   dropped  rows of households, which keep nothing
 
+    found   other rows, whose records the files had already;   blocks  the sum of the counts of all but those dropped
     size, root  of the signed tree that has them"""
 
     rows: int = 0
     household: int = 0
     dropped: int = 0
+    found: int = 0
     blocks: int = 0
     batches: int = 0
     size: int = 0
     root: str = ""
+
+
+class _Timed(Struct):
+    """Of a line, when it was."""
+
+    time: datetime
 
 
 class BlockMove:
@@ -106,18 +117,12 @@ class BlockMove:
         self._open.close()
 
     def begin(self) -> int:
-        """Remove the rows that the last life has left in a batch and in the database; how many others there are."""
+        """Remove the rows whose records the files have: those of a move that was killed, or of a database that was set
+        back; how many others there are."""
         with reading(self._engine) as conn:
-            n = block_ledger.count_rows(conn)
-        if (at := self._batches.positions.get(ROWS)) is not None:
-            number, last = at
-            with reading(self._engine) as conn:
-                rows = block_ledger.oldest_blocks(conn, MOST_ROWS, last)
-            there = self._proven(number, 0) if rows else Counter[bytes]()
-            found = [row for row in rows if _take(there, _lines_of_row(row))]
-            self._remove(found)
-            self._count(found, keeps_household=True)
-            n -= len(found)
+            n, days = block_ledger.count_rows(conn), block_ledger.days_of_blocks(conn)
+        for lines in self._moved(days):
+            n -= self._remove_found(lines)
         return n
 
     def move_some(self) -> int:
@@ -129,21 +134,30 @@ class BlockMove:
             return 0
         kept = [row for row in rows if self._keeps_household or row.reason not in HOUSEHOLD]
         if kept:
-            self._move(kept, int(rows[-1].id))
+            self._move(kept)
         self._remove(rows)
-        self._count(rows, self._keeps_household)
+        self.moved.rows += len(kept)
+        self.moved.blocks += _sum(kept)
+        self.moved.household += sum(row.reason in HOUSEHOLD for row in kept)
+        self.moved.dropped += len(rows) - len(kept)
         return len(rows)
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _move(self, rows: Sequence[Row[Any]], last: int) -> None:
+    def _move(self, rows: Sequence[Row[Any]]) -> None:
         """Have rows in a batch, and prove it.   Raises ValueError: the batch does not have them as they were"""
-        positions = {**self._batches.positions, ROWS: (self._batches.next, last)}
+        number, positions = self._batches.next, self._batches.positions
+        first, _ = positions.get(ROWS, (number, 0))
         with self._as_archive():
             size = self._tree.size
-        number = self._batches.append(Batch(positions, *(_rows_of(rows, ledger) for ledger in LEDGERS)))
+        self._batches.append(Batch(positions | {ROWS: (first, number)}, *(_rows_of(rows, each) for each in LEDGERS)))
         self.moved.batches += 1
-        there = self._proven(number, size)
+        self._sign()
+        there = Counter(lines_of(read_batch(self._folder / BATCHES, number).household).splitlines(keepends=True))
+        with self._as_archive():
+            for leaf in list(self._tree.leaves(size, self.moved.size)):
+                if leaf.batch == number:
+                    there.update(self._proven(leaf))
         wanted = Counter(line for row in rows for line in _lines_of_row(row))
         if wanted != there:
             same, n = (there & wanted).total(), wanted.total()
@@ -152,10 +166,8 @@ class BlockMove:
                 "were moved; their rows are kept; look at the disk, then move again"
             )
 
-    def _proven(self, number: int, first: int) -> Counter[bytes]:
-        """The lines of the records of a batch, once the signed tree has proven those of the enforcement ledger.
-
-        first  leaf from which on its own are"""
+    def _sign(self) -> None:
+        """Have all batches in the tree, and the tree signed."""
         signed = self._seal.signed
         with self._as_archive():
             self._tree.catch_up()
@@ -166,15 +178,43 @@ class BlockMove:
         with self._as_archive():
             if kept is not None:
                 self._tree.put_checkpoint(SignedCheckpoint(kept.size, kept.note, kept.vkey))
-            self.moved.size, self.moved.root = head.size, head.root.hex()
-            leaves = [each for each in self._tree.leaves(first, head.size) if each.batch == number]
-            there = Counter(_household_lines(self._folder, number))
-            with closing(Records(self._folder, self._tree)) as records:
-                for leaf in leaves:
-                    if leaf.salt is not None:  # else it is destroyed, as its records are
-                        there.update(records.lines(leaf).splitlines(keepends=True))
-                        self._verify(leaf)
-        return there
+        self.moved.size, self.moved.root = head.size, head.root.hex()
+
+    def _moved(self, days: Collection[int]) -> Iterator[list[bytes]]:
+        """The lines of what batches of moves have of these days, some at a time, and proven.   days  since 1970"""
+        first, last = self._batches.positions.get(ROWS, (1, 0))
+        if not days or first > last:
+            return
+        self._sign()
+        with self._as_archive():
+            found = self._tree.leaves(0, self.moved.size)
+            leaves = [each for each in found if each.day in days and first <= each.batch <= last]
+        for leaf in leaves:
+            if leaf.salt is not None:  # else it is destroyed, as its records are
+                with self._as_archive():
+                    lines = self._proven(leaf)
+                yield lines
+        for number in batch_numbers(self._folder / BATCHES):
+            if first <= number <= last:
+                yield lines_of(read_batch(self._folder / BATCHES, number).household).splitlines(keepends=True)
+        for day in days:
+            for path, span in files_of_day(self._folder, "household", day):
+                if span[0] <= last and first <= span[1]:
+                    yield from self._lines_of_file(path)
+
+    def _lines_of_file(self, path: Path) -> Iterator[list[bytes]]:
+        with self._as_archive():
+            file = pq.ParquetFile(path)
+        with closing(file):
+            for piece in file.iter_batches(MOST_ROWS):
+                yield lines_of(rows_of(pa.Table.from_batches([piece]))).splitlines(keepends=True)
+
+    def _proven(self, leaf: Leaf) -> list[bytes]:
+        """The lines of the records of a leaf, which the signed tree has.   Raises OSError, ValueError"""
+        with closing(Records(self._folder, self._tree)) as records:
+            lines = records.lines(leaf).splitlines(keepends=True)
+        self._verify(leaf)
+        return lines
 
     def _verify(self, leaf: Leaf) -> None:
         """Have the auditors' verifier check a leaf, by its first record and its last one.   Raises ValueError"""
@@ -193,16 +233,24 @@ class BlockMove:
                     f"block records: {n} rows were written while they were moved; these rows are kept; stop control on "
                     "every gateway of this database, then move again"
                 )
-        if ROWS in self._batches.positions:
-            self._batches.append(no_records({name: at for name, at in self._batches.positions.items() if name != ROWS}))
 
-    def _count(self, rows: Sequence[Row[Any]], keeps_household: bool) -> None:
-        theirs = sum(row.reason in HOUSEHOLD for row in rows)
-        kept = [row for row in rows if keeps_household or row.reason not in HOUSEHOLD]
-        self.moved.rows += len(kept)
-        self.moved.blocks += sum(row._mapping["count"] for row in kept)
-        self.moved.household += theirs if keeps_household else 0
-        self.moved.dropped += 0 if keeps_household else theirs
+    def _remove_found(self, lines: list[bytes]) -> int:
+        """Remove the rows of which these are the records; how many there were."""
+        there, n = Counter(lines), 0
+        times = [int(msgspec.json.decode(line, type=_Timed).time.timestamp()) for line in there]
+        span, after = (min(times, default=0), max(times, default=0) + 1), (-1, 0)
+        while rows := self._page(*span, after):
+            after = rows[-1].time_s, rows[-1].id
+            if found := [row for row in rows if _take(there, _lines_of_row(row))]:
+                self._remove(found)
+                self.moved.found += len(found)
+                self.moved.blocks += _sum(found)
+                n += len(found)
+        return n
+
+    def _page(self, since_s: int, until_s: int, after: tuple[int, int]) -> list[Row[Any]]:
+        with reading(self._engine) as conn:
+            return block_ledger.page_of_blocks(conn, since_s, until_s, after)
 
     def _claim(self) -> None:
         """Have it in the database that this box moves its rows.   Raises MissingPart: another one does"""
@@ -249,6 +297,10 @@ def _mover(conn: Connection) -> str | None:
     return None if at is None else at.segment
 
 
+def _sum(rows: Sequence[Row[Any]]) -> int:
+    return sum(row._mapping["count"] for row in rows)
+
+
 def _take(there: Counter[bytes], lines: list[bytes]) -> bool:
     """Take lines out of those that are there; whether all of them were."""
     is_there = not Counter(lines) - there
@@ -272,16 +324,6 @@ def _lines_of_row(row: Row[Any]) -> list[bytes]:
     return [
         msgspec.json.encode(said | {"count": count}, order="sorted") + b"\n" for count in _parts(row._mapping["count"])
     ]
-
-
-def _household_lines(folder: Path, number: int) -> list[bytes]:
-    """The lines of a batch that are households' own; where it has become files, all that these have."""
-    try:
-        found = lines_of(read_batch(folder / BATCHES, number).household)
-    except FileNotFoundError:
-        files = [path for path, span in files_of(folder, "household") if span[0] <= number <= span[1]]
-        found = b"".join(lines_of(rows_of(pq.read_table(path, partitioning=None))) for path in files)
-    return found.splitlines(keepends=True)
 
 
 def _rows_of(rows: Sequence[Row[Any]], ledger: LedgerName) -> Rows:

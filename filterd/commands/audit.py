@@ -314,9 +314,7 @@ def _move(args: argparse.Namespace) -> int:
         raise MissingPart(f"block records: {reason}; nothing moved; install filterd[audit]") from reason
     config = loaded(args.config)
     if not config.records.are_files:
-        raise WrongUse(
-            f"{args.config}: /records/store is database; nothing moved; write records: {{store: files}}, then move"
-        )
+        raise WrongUse(f"{args.config}: /records/store is database; nothing moved; write store: files, restart, move")
     folder, fault = config.state_dir / BLOCKS, None
     make_folders(config.state_dir, folder)
     with ExitStack() as opened:
@@ -334,8 +332,9 @@ def _move(args: argparse.Namespace) -> int:
     else:
         theirs = f", {moved.household} of them of households" if moved.household else ""
         dropped = f"; {moved.dropped} of households removed, which keep nothing" if moved.dropped else ""
-        tree = f"; proven in the tree of {moved.size} batches, root {moved.root}" if moved.rows else ""
-        print(f"block records: {moved.rows} rows moved{theirs}, {moved.blocks} blocks{dropped}{tree}")
+        found = f"; {moved.found} others were in files already" if moved.found else ""
+        tree = f"; proven in the tree of {moved.size} batches, root {moved.root}" if moved.size else ""
+        print(f"block records: {moved.rows} rows moved{theirs}, {moved.blocks} blocks{dropped}{found}{tree}")
         if fault:
             print(f"filterd audit: {fault}", file=sys.stderr)
     return int(fault is not None)

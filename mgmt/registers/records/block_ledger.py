@@ -33,6 +33,7 @@ HOUSEHOLD = ("pause", "schedule", "quota", "soft-lock", "category", "household")
 # A province follows from the subscriber: it makes no second row of what is one.
 _IDENTITY = [column.name for column in blocks.columns if column.name not in ("id", "count", "province")]
 GONE = "blocks gone before"  # the revision that says up to when records were destroyed, in unix seconds
+DAY_S = 86_400
 _PAGE = 1000  # rows of one read: a few hundred kilobytes
 
 
@@ -184,10 +185,9 @@ def page_of_blocks(
     return list(conn.execute(found).all())
 
 
-def oldest_blocks(conn: Connection, limit: int, last: int | None = None) -> list[Row[Any]]:
-    """So many records in the order in which they were written.   last  id up to which"""
-    chosen = select(blocks) if last is None else select(blocks).where(blocks.c.id <= last)
-    return list(conn.execute(chosen.order_by(blocks.c.id).limit(limit)).all())
+def oldest_blocks(conn: Connection, limit: int) -> list[Row[Any]]:
+    """So many records in the order in which they were written."""
+    return list(conn.execute(select(blocks).order_by(blocks.c.id).limit(limit)).all())
 
 
 def remove_blocks(conn: Connection, rows: Sequence[Row[Any]]) -> int:
@@ -201,6 +201,11 @@ def remove_blocks(conn: Connection, rows: Sequence[Row[Any]]) -> int:
 def count_rows(conn: Connection) -> int:
     """How many records there are."""
     return int(conn.execute(select(func.count()).select_from(blocks)).scalar_one())
+
+
+def days_of_blocks(conn: Connection) -> frozenset[int]:
+    """The days since 1970 of which there are records."""
+    return frozenset(conn.execute(select(blocks.c.time_s // DAY_S).distinct()).scalars())
 
 
 def has_blocks(conn: Connection) -> bool:

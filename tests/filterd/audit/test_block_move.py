@@ -16,7 +16,7 @@ from filterd.audit import block_files, block_move
 from filterd.audit.archive.archive_service import Archive
 from filterd.audit.archive.block_bundle import bundle_of
 from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
-from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, no_records, put_aside_path, read_batch
+from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, put_aside_path, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_files import ARCHIVE_LOCK
 from filterd.audit.block_move import MOST_COUNT, ROWS, BlockMove, MoveReport, make_folders
@@ -210,7 +210,7 @@ def test_a_batch_that_lacks_a_record_leaves_its_row_and_the_next_life_moves_it(
 
     moved = move_all(tmp_path, ledger)
 
-    assert (moved.rows, moved.household, moved.batches) == (2, 1, 1)
+    assert (moved.found, moved.rows, moved.household, moved.batches, moved.blocks) == (1, 1, 1, 1, 2)
     assert found(tmp_path / "store") == {"bad.test": 1, "theirs.test": 1}
     assert rows_of(ledger) == []
 
@@ -241,14 +241,59 @@ def test_a_proof_that_the_auditors_verifier_refuses_removes_no_row(
     assert len(rows_of(ledger)) == 1
 
 
-def test_rows_that_have_come_back_stay_if_the_batch_that_names_them_has_others(tmp_path: Path, ledger: Ledger) -> None:
-    put(ledger, record("other.test"))
-    batches = Batches(tmp_path / "store/batches")
-    batches.append(no_records({ROWS: (1, 100)}))
+@pytest.mark.parametrize("become_files", [False, True])
+def test_rows_that_a_database_which_was_set_back_has_again_are_not_moved_twice(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, become_files: bool
+) -> None:
+    monkeypatch.setattr(block_move, "MOST_ROWS", 3)
+    rows = [
+        record(f"n0-{number}.test", "pause" if number % 3 == 1 else "order", time_s=TIME_S + number * DAY_S // 4)
+        for number in range(8)
+    ]
+    put(ledger, *rows)
+    move_all(tmp_path, ledger)
+    if become_files:
+        put_segment(tmp_path / "spool/dns-0", 1, block_event("drained.test"))
+        live(tmp_path, ledger)
+    before = found(tmp_path / "store")
+    other = record("n0-3.test", count=9, time_s=rows[3].time_s)  # a count that makes its row another one
+    put(ledger, *rows[2:], other, record("drained2.test", time_s=TIME_S + 9 * DAY_S))
 
-    assert move_all(tmp_path, ledger).rows == 1
+    moved = move_all(tmp_path, ledger)
 
-    assert found(tmp_path / "store") == {"other.test": 1}
+    assert (moved.found, moved.rows, moved.batches, moved.blocks) == (5, 2, 1, 16)
+    assert rows_of(ledger) == []
+    assert found(tmp_path / "store") == before + Counter({"n0-3.test": 10, "drained2.test": 1})
+    assert verified(bundle(tmp_path)).records == sum(is_proven(name) for name in before) + 2
+
+
+def test_a_row_that_has_come_back_stays_if_its_record_is_no_longer_what_was_signed(
+    tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(ledger, record())
+    move_all(tmp_path, ledger)
+    put(ledger, record())
+    proof_of = block_move.proof_of
+    monkeypatch.setattr(block_move, "proof_of", lambda *of: proof_of(*of).replace(b"bad.test", b"mad.test"))
+
+    with pytest.raises(ValueError, match="the record was altered"):
+        move_all(tmp_path, ledger)
+
+    assert len(rows_of(ledger)) == 1
+
+
+def test_a_row_that_no_moved_batch_has_is_moved_also_if_a_drained_one_has_the_same(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    put_segment(tmp_path / "spool/dns-0", 1, block_event("same.test"))
+    live(tmp_path, ledger)
+    (drained,) = table_of(tmp_path)
+    put(ledger, record("same.test", time_s=int(drained["time"].timestamp())))
+
+    moved = move_all(tmp_path, ledger)
+
+    assert (moved.found, moved.rows) == (0, 1)
+    assert table_of(tmp_path, 2) == [drained]
 
 
 def test_a_damaged_batch_that_was_put_aside_gives_its_rows_to_another_one(
@@ -363,7 +408,5 @@ def test_wherever_it_is_killed_every_row_is_one_record_that_is_proven(
     assert found(tmp_path / "store") == expected
     assert rows_of(ledger) == []
     live(tmp_path, ledger)
-    assert verified(bundle(tmp_path)).records == sum(
-        not name.startswith("n") or int(name[3]) % 3 != 1 for name in expected
-    )
+    assert verified(bundle(tmp_path)).records == sum(map(is_proven, expected))
     engine.dispose()

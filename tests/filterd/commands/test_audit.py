@@ -166,13 +166,17 @@ def box_with_rows(tmp_path: Path, store: str = "files") -> tuple[str, Engine]:
     said = {"state_dir": "state", "dns": {"upstreams": ["192.0.2.53:53"]}, "records": {"store": store}}
     config.write_text(json.dumps(said))
     engine = open_database(database_file(tmp_path / "state"))
+    put_rows(engine)
+    return str(config), engine
+
+
+def put_rows(engine: Engine) -> None:
     rows = [
         BlockRecord(1_800_000_000, "sni", "splash", "pta", rule, 3, "adult", reason, 12, 7, count=count)
         for rule, reason, count in (("bad.test", "order", 3), ("theirs.test", "pause", 1))
     ]
     with writing(engine) as conn:
         append_blocks(conn, rows, bytes(32))
-    return str(config), engine
 
 
 def test_block_records_of_the_database_are_moved_and_a_second_time_none(
@@ -186,21 +190,29 @@ def test_block_records_of_the_database_are_moved_and_a_second_time_none(
 
     root = said.pop("root")
     assert len(root) == 64
-    assert said == {"rows": 2, "household": 1, "dropped": 0, "blocks": 4, "batches": 1, "size": 1, "fault": None}
+    rows = {"rows": 2, "household": 1, "dropped": 0, "found": 0}
+    assert said == rows | {"blocks": 4, "batches": 1, "size": 1, "fault": None}
     assert capsys.readouterr().out == "block records: 0 rows moved, 0 blocks\n"
     with reading(engine) as conn:
         assert not has_blocks(conn)
     engine.dispose()
 
 
-def test_what_was_moved_is_said_to_a_person(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_moved_and_what_was_there_is_said_to_a_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config, engine = box_with_rows(tmp_path)
-    engine.dispose()
 
     assert main(["audit", "move", "--config", config]) == 0
+    moved = capsys.readouterr().out
+    put_rows(engine)  # as a backup of before has them
+    assert main(["audit", "move", "--config", config]) == 0
 
+    proof = "proven in the tree of 1 batches, root "
+    assert moved.startswith(f"block records: 2 rows moved, 1 of them of households, 4 blocks; {proof}")
     said = capsys.readouterr().out
-    assert said.startswith("block records: 2 rows moved, 1 of them of households, 4 blocks; proven in the tree of 1 b")
+    assert said.startswith(f"block records: 0 rows moved, 4 blocks; 2 others were in files already; {proof}")
+    engine.dispose()
 
 
 def test_a_row_that_is_not_proven_in_the_files_stays_and_the_answer_is_no(
@@ -226,7 +238,7 @@ def test_nothing_is_moved_where_records_are_to_be_rows_or_the_libraries_are_miss
     config, engine = box_with_rows(tmp_path, "database")
 
     assert main(["audit", "move", "--config", config]) == 2
-    assert "/records/store is database; nothing moved; write records: {store: files}" in capsys.readouterr().err
+    assert "/records/store is database; nothing moved; write store: files, restart, move" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "filterd.audit.block_move", None)
     assert main(["audit", "move", "--config", config]) == 3
     assert "nothing moved; install filterd[audit]" in capsys.readouterr().err
