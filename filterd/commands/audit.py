@@ -30,7 +30,7 @@ from filterd.verbs import add_verb, add_verbs, number
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from filterd.audit.block_move import BlockMove
+    from filterd.audit.archive.block_move import BlockMove
     from mgmt.ledger.block_verifier import Lines
     from mgmt.ledger.block_verifier import Summary as FoundBlocks
     from mgmt.ledger.verifier import Summary as Found
@@ -308,8 +308,8 @@ def _witness(args: argparse.Namespace) -> None:
 
 def _move(args: argparse.Namespace) -> int:
     try:
+        from filterd.audit.archive.block_move import BlockMove, make_folders
         from filterd.audit.block_batches import BATCHES
-        from filterd.audit.block_move import BlockMove, make_folders
     except ImportError as reason:
         raise MissingPart(f"block records: {reason}; nothing moved; install filterd[audit]") from reason
     config = loaded(args.config)

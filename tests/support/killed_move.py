@@ -10,10 +10,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from filterd.audit import block_move
+from filterd.audit.archive import block_move
+from filterd.audit.archive.block_move import BlockMove
 from filterd.audit.archive.block_tree import BlockTree
 from filterd.audit.block_batches import Batches
-from filterd.audit.block_move import BlockMove
 from filterd.audit.last_checkpoint import LastCheckpoint
 from mgmt.registers.records import block_ledger
 from parental.store.database import open_database

@@ -219,7 +219,7 @@ def test_a_row_that_is_not_proven_in_the_files_stays_and_the_answer_is_no(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, engine = box_with_rows(tmp_path)
-    monkeypatch.setattr("filterd.audit.block_move.lines_of", lambda _: b"")
+    monkeypatch.setattr("filterd.audit.archive.block_move.lines_of", lambda _: b"")
 
     assert main(["audit", "move", "--config", config, "--json"]) == 1
     fault = json.loads(capsys.readouterr().out)["fault"]
@@ -239,7 +239,7 @@ def test_nothing_is_moved_where_records_are_to_be_rows_or_the_libraries_are_miss
 
     assert main(["audit", "move", "--config", config]) == 2
     assert "/records/store is database; nothing moved; write store: files, restart, move" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "filterd.audit.block_move", None)
+    monkeypatch.setitem(sys.modules, "filterd.audit.archive.block_move", None)
     assert main(["audit", "move", "--config", config]) == 3
     assert "nothing moved; install filterd[audit]" in capsys.readouterr().err
     with reading(engine) as conn:

@@ -155,7 +155,7 @@ def test_rows_of_the_database_are_a_fault_and_moved_once_control_is_stopped(tmp_
         box.stop()
 
     assert while_rows_are_written.returncode == 3
-    assert "run filterd audit move" in fault
+    assert "run filterd audit move" in str(fault)
     assert (refused.returncode, refused.stdout) == (3, "") and "another process writes this folder" in refused.stderr
     assert moved.returncode == 0
     said = json.loads(moved.stdout)

@@ -80,7 +80,7 @@ class MoveReport(Struct):
     root: str = ""
 
 
-class _Timed(Struct):
+class _Moment(Struct):
     """Of a line, when it was."""
 
     time: datetime
@@ -237,7 +237,7 @@ class BlockMove:
     def _remove_found(self, lines: list[bytes]) -> int:
         """Remove the rows of which these are the records; how many there were."""
         there, n = Counter(lines), 0
-        times = [int(msgspec.json.decode(line, type=_Timed).time.timestamp()) for line in there]
+        times = [int(msgspec.json.decode(line, type=_Moment).time.timestamp()) for line in there]
         span, after = (min(times, default=0), max(times, default=0) + 1), (-1, 0)
         while rows := self._page(*span, after):
             after = rows[-1].time_s, rows[-1].id

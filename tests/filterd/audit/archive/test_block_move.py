@@ -12,14 +12,16 @@ from support.block_store import NODE_KEY, found
 from support.killed_move import STEPS, move_in_a_process
 from support.spool import block_event, put_segment
 
-from filterd.audit import block_files, block_move
+from filterd.audit import block_files
+from filterd.audit.archive import block_move
 from filterd.audit.archive.archive_service import Archive
 from filterd.audit.archive.block_bundle import bundle_of
+from filterd.audit.archive.block_move import MOST_COUNT, ROWS, BlockMove, MoveReport, make_folders
 from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
+from filterd.audit.archive.record_proof import proof_of
 from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, put_aside_path, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_files import ARCHIVE_LOCK
-from filterd.audit.block_move import MOST_COUNT, ROWS, BlockMove, MoveReport, make_folders
 from filterd.audit.block_seal import BlockSeal
 from filterd.audit.drain import Ledger
 from filterd.audit.folder_lock import hold_lock
@@ -60,7 +62,7 @@ def put(ledger: Ledger, *records: BlockRecord) -> None:
 
 
 def record(rule: str = "bad.test", reason: str = "order", subscriber: int | None = 7, **more: int) -> BlockRecord:
-    said = {"count": 1, "time_s": TIME_S} | more
+    said: dict[str, Any] = {"count": 1, "time_s": TIME_S} | more
     return BlockRecord(
         channel="sni",
         action="splash",
@@ -81,7 +83,9 @@ def rows_of(ledger: Ledger) -> Any:
 
 
 def table_of(tmp_path: Path, number: int = 1) -> list[dict[str, Any]]:
-    return block_files.table_of(read_batch(tmp_path / "store/batches", number).enforcement).to_pylist()
+    batch = read_batch(tmp_path / "store/batches", number)
+    rows: list[dict[str, Any]] = block_files.table_of(batch.enforcement).to_pylist()
+    return rows
 
 
 def bundle(tmp_path: Path) -> bytes:
@@ -232,7 +236,6 @@ def test_a_proof_that_the_auditors_verifier_refuses_removes_no_row(
     tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(ledger, record())
-    proof_of = block_move.proof_of
     monkeypatch.setattr(block_move, "proof_of", lambda *of: proof_of(*of).replace(b"bad.test", b"mad.test"))
 
     with pytest.raises(ValueError, match="the record was altered"):
@@ -273,7 +276,6 @@ def test_a_row_that_has_come_back_stays_if_its_record_is_no_longer_what_was_sign
     put(ledger, record())
     move_all(tmp_path, ledger)
     put(ledger, record())
-    proof_of = block_move.proof_of
     monkeypatch.setattr(block_move, "proof_of", lambda *of: proof_of(*of).replace(b"bad.test", b"mad.test"))
 
     with pytest.raises(ValueError, match="the record was altered"):
@@ -331,7 +333,6 @@ def test_a_row_that_is_written_to_while_it_is_moved_is_not_lost(
     tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(ledger, record(), record("other.test"))
-    proof_of = block_move.proof_of
 
     def count_on(*of: Any) -> bytes:
         put(ledger, record(count=4))
