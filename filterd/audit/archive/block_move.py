@@ -197,10 +197,11 @@ class BlockMove:
         for number in batch_numbers(self._folder / BATCHES):
             if first <= number <= last:
                 yield lines_of(read_batch(self._folder / BATCHES, number).household).splitlines(keepends=True)
-        for day in days:
-            for path, span in files_of_day(self._folder, "household", day):
-                if span[0] <= last and first <= span[1]:
-                    yield from self._lines_of_file(path)
+        with self._as_archive():
+            files = [each for day in days for each in files_of_day(self._folder, "household", day)]
+        for path, span in files:
+            if span[0] <= last and first <= span[1]:
+                yield from self._lines_of_file(path)
 
     def _lines_of_file(self, path: Path) -> Iterator[list[bytes]]:
         with self._as_archive():

@@ -11,6 +11,7 @@ from support.block_proof import verified
 from support.block_store import NODE_KEY, found
 from support.killed_move import STEPS, move_in_a_process
 from support.spool import block_event, put_segment
+from support.system.reachable import make_reachable
 
 from filterd.audit import block_files
 from filterd.audit.archive import block_move
@@ -19,7 +20,7 @@ from filterd.audit.archive.block_bundle import bundle_of
 from filterd.audit.archive.block_move import MOST_COUNT, ROWS, BlockMove, MoveReport, make_folders
 from filterd.audit.archive.block_tree import BlockTree, SignedCheckpoint
 from filterd.audit.archive.record_proof import proof_of
-from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, put_aside_path, read_batch
+from filterd.audit.block_batches import Batch, Batches, Rows, batch_numbers, no_records, put_aside_path, read_batch
 from filterd.audit.block_drain import BlockDrain
 from filterd.audit.block_files import ARCHIVE_LOCK
 from filterd.audit.block_seal import BlockSeal
@@ -27,6 +28,7 @@ from filterd.audit.drain import Ledger
 from filterd.audit.folder_lock import hold_lock
 from filterd.audit.last_checkpoint import LastCheckpoint
 from filterd.audit.seal import LedgerDamage
+from filterd.box.as_owner import as_owner_of
 from filterd.box.errors import MissingPart
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.store import read_events
@@ -36,6 +38,7 @@ from parental.store.engines import Where
 
 TIME_S = 1_800_000_000
 DAY_S = 86_400
+CONTROL, ARCHIVE, GROUP = 12345, 12346, 12347  # accounts
 
 
 @pytest.fixture(autouse=True)
@@ -268,6 +271,39 @@ def test_rows_that_a_database_which_was_set_back_has_again_are_not_moved_twice(
     assert rows_of(ledger) == []
     assert found(tmp_path / "store") == before + Counter({"n0-3.test": 10, "drained2.test": 1})
     assert verified(bundle(tmp_path)).records == sum(is_proven(name) for name in before) + 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as others")
+def test_root_finds_what_was_moved_where_control_and_the_archive_have_accounts_of_their_own(tmp_path: Path) -> None:
+    make_reachable(tmp_path)
+    (tmp_path / "database").mkdir()
+    ledger = Ledger(open_database(tmp_path / "database/filterd.db"), NODE_KEY, "node-1")
+    (tmp_path / "store/batches").chmod(0o2770)
+    rows = [record(), record("theirs.test", "pause")]
+
+    def hand_over() -> None:
+        for account, names in (CONTROL, ("database", "keys", "store/batches")), (ARCHIVE, ("store",)):
+            for folder in [tmp_path / name for name in names]:
+                for path in (folder, *folder.rglob("*")):
+                    if path.stat().st_uid != CONTROL:
+                        os.chown(path, account, GROUP)
+
+    def move() -> MoveReport:
+        hand_over()
+        with as_owner_of(tmp_path / "store/batches"):
+            return move_all(tmp_path, ledger)
+
+    put(ledger, *rows)
+    assert move().rows == 2
+    Batches(tmp_path / "store/batches").append(no_records(Batches(tmp_path / "store/batches").positions))
+    block_files.compact(tmp_path / "store")
+    put(ledger, *rows)
+
+    moved = move()
+
+    assert (moved.found, moved.rows) == (2, 0)
+    assert found(tmp_path / "store") == {"bad.test": 1, "theirs.test": 1}
+    ledger.engine.dispose()
 
 
 def test_a_row_that_has_come_back_stays_if_its_record_is_no_longer_what_was_signed(
