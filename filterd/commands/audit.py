@@ -23,7 +23,7 @@ from filterd.box.errors import ApiRefusal, MissingPart, WrongUse
 from filterd.box.places import BLOCKS, keys_folder
 from filterd.client.api_client import add_api_arguments, call, copy_answer, with_query
 from filterd.commands.run import CONFIG_FILE, loaded
-from filterd.explain.progress import progress_bar
+from filterd.images.explain.progress import progress_bar
 from filterd.process.database.access import opened_for_control
 from filterd.verbs import add_verb, add_verbs, number
 
