@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from dns.base.thread_priority import give_way
-from filterd.audit.block_batches import BATCHES, CONTROL_LOCK
+from filterd.audit.block_batches import BATCHES, CONTROL_LOCK, batch_numbers
 from filterd.audit.block_drain import BlockDrain, refuse_rows
 from filterd.audit.drain import Ledger, drain_confidential, drain_spools, wipe_drained
 from filterd.audit.folder_lock import hold_lock
@@ -65,7 +65,7 @@ class RecordDrain:
         return await asyncio.get_running_loop().run_in_executor(self._behind, work)
 
     def _begin(self) -> None:
-        if self._batches.exists() and not self._are_files:
+        if not self._are_files and self._batches.exists() and batch_numbers(self._batches):
             self._opened()  # records were files until now: what is not finished of that
         wipe_drained(self._spool, self._ledger)
         keep_out_of_backups(self._spool)
