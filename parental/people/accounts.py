@@ -7,9 +7,9 @@ people in it does not lose its last line to another.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from parental.policy.held import BATCH
 from parental.policy.profiles import touch_all
@@ -20,9 +20,20 @@ from parental.store.revision import REVISION, raise_revision
 from parental.store.schema.lines import addresses, devices, lines, profiles
 from parental.store.schema.people import accounts, caregivers, children
 
-_LINES = select(lines).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
 _ACCOUNTS = select(accounts.c.id, accounts.c.name, accounts.c.language, accounts.c.created_s)
 LANGUAGE = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")  # BCP 47, without its rare forms
+
+
+class Line(NamedTuple):
+    """A line of an account.   profile  that it answers to: its own, which has its number, or a child's"""
+
+    id: int
+    label: str
+    profile: int
+    province: str | None
+
+
+_LINES = select(*lines.c[Line._fields]).where(lines.c.account == bindparam("account")).order_by(lines.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,9 @@ def account_of(conn: Connection, line: int) -> int | None:
     return conn.execute(select(lines.c.account).where(lines.c.id == line)).scalar_one_or_none()
 
 
-def lines_of(conn: Connection, account: int) -> list[Row[Any]]:
-    """The rows of an account's lines, by rising number."""
-    return list(conn.execute(_LINES, {"account": account}))
+def lines_of(conn: Connection, account: int) -> list[Line]:
+    """The lines of an account, by rising number."""
+    return list(map(Line._make, conn.execute(_LINES, {"account": account})))
 
 
 def set_province(conn: Connection, line: int, province: str | None) -> None:

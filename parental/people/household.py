@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from parental.store.schema.people import children, household_events
 
@@ -22,6 +22,19 @@ class By(NamedTuple):
     kind: str
     name: str
     role: str = ""
+
+
+class Event(NamedTuple):
+    """What was done.   about  JSON: numbers, and names of devices;   child_name  that its child had then"""
+
+    id: int
+    time_s: int
+    by_kind: str
+    by_name: str
+    by_role: str
+    action: str
+    about: str
+    child_name: str | None
 
 
 def note(conn: Connection, account: int, by: By, action: str, about: Mapping[str, Any], at: datetime) -> None:
@@ -39,12 +52,12 @@ def _child_name(conn: Connection, about: Mapping[str, Any]) -> str | None:
     return conn.execute(select(children.c.nickname).where(children.c.id == about["child"])).scalar_one_or_none()
 
 
-def history(conn: Connection, account: int, before: int | None = None) -> list[Row[Any]]:
+def history(conn: Connection, account: int, before: int | None = None) -> list[Event]:
     """The newest PAGE events of a household, of numbers below `before`, the newest first."""
-    chosen = select(household_events).where(household_events.c.account == account)
+    chosen = select(*household_events.c[Event._fields]).where(household_events.c.account == account)
     if before is not None:
         chosen = chosen.where(household_events.c.id < before)
-    return list(conn.execute(chosen.order_by(household_events.c.id.desc()).limit(PAGE)))
+    return list(map(Event._make, conn.execute(chosen.order_by(household_events.c.id.desc()).limit(PAGE))))
 
 
 def count_of(conn: Connection, account: int, about: Mapping[str, Any], since_s: int) -> Mapping[str, int]:

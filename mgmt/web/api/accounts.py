@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from aiohttp import web
-from sqlalchemy import Connection, Row
+from msgspec import structs
+from sqlalchemy import Connection
 
 from mgmt.contract.errors import BadRequest
 from mgmt.contract.shapes import After
@@ -43,13 +44,14 @@ from mgmt.web.kit.problems import Problem, forbidden
 from mgmt.web.kit.requests import body_of, query_of
 from parental.calendar import weeks
 from parental.people import accounts, household
-from parental.people.accounts import Account
+from parental.people.accounts import Account, Line
 from parental.people.caregivers import Caregiver, caregivers_of
 from parental.people.children import Child, belongings, children_of
 from parental.people.levels import PACKETS, offers, rules_of
 from parental.policy.subscriber import MAX_ID
 from parental.store.errors import BadPerson, BadProfile, BadSchedule, BadSubscriber, NoPerson, NoSubscriber, NotNow
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -58,7 +60,7 @@ async def list_accounts(request: web.Request, _: Principal) -> web.Response:
     after = query_of(request, After).after
     page = await read(request, lambda conn: list(islice(accounts.iter_accounts(conn, after, PAGE), PAGE)))
     following = page[-1].id if len(page) == PAGE else None
-    return json_response(AccountPage([AccountHead(**_head(found)) for found in page], following))
+    return json_response(AccountPage(list(map(_head, page)), following))
 
 
 async def put_account(request: web.Request, principal: Principal) -> web.Response:
@@ -109,9 +111,9 @@ async def put_line(request: web.Request, principal: Principal) -> web.Response:
 async def get_history(request: web.Request, principal: Principal) -> web.Response:
     """List what was done in a household and by whom, the newest first."""
     before = query_of(request, Before).before
-    rows = await read(request, lambda conn: household.history(conn, own_account(conn, request, principal), before))
-    earlier = rows[-1].id if len(rows) == household.PAGE else None
-    return json_response(History([_event(row) for row in rows], earlier))
+    events = await read(request, lambda conn: household.history(conn, own_account(conn, request, principal), before))
+    earlier = events[-1].id if len(events) == household.PAGE else None
+    return json_response(History(list(map(_event, events)), earlier))
 
 
 async def live_account(request: web.Request, number: int, status: int = 200, child: int | None = None) -> web.Response:
@@ -129,16 +131,16 @@ async def read_account(request: web.Request, number: int) -> WholeAccount:
 def account_shown(conn: Connection, number: int, closable: Collection[str]) -> WholeAccount:
     """An account with all that is in it, as the API gives it.   closable  of mgmt.registers.settings.page_settings"""
     return WholeAccount(
-        **_head(tried(accounts.get_account, conn, number)),
-        lines=[_line(conn, row, closable) for row in accounts.lines_of(conn, number)],
+        **structs.asdict(_head(tried(accounts.get_account, conn, number))),
+        lines=[_line(conn, line, closable) for line in accounts.lines_of(conn, number)],
         children=[_child(conn, child, closable) for child in children_of(conn, number)],
-        caregivers=[AccountCaregiver(**caregiver_shown(each)) for each in caregivers_of(conn, number)],
+        caregivers=list(map(caregiver_shown, caregivers_of(conn, number))),
     )
 
 
-def caregiver_shown(caregiver: Caregiver) -> dict[str, Any]:
+def caregiver_shown(caregiver: Caregiver) -> AccountCaregiver:
     """A caregiver, by the names of the API."""
-    return {key: value for key, value in asdict(caregiver).items() if key != "account"}
+    return AccountCaregiver(**{key: value for key, value in asdict(caregiver).items() if key != "account"})
 
 
 def own_account(conn: Connection, request: web.Request, principal: Principal) -> int:
@@ -158,10 +160,10 @@ def number_in(request: web.Request, key: str) -> int:
     return int(said)
 
 
-def tried(make: Callable[..., T], *values: Any) -> T:
-    """make(*values), with what is missing turned into 404, what cannot be now into 409, and a refusal into 422."""
+def tried(make: Callable[P, T], *values: P.args, **named: P.kwargs) -> T:
+    """make(*values, **named), with what is missing turned into 404, what cannot be now into 409, a refusal into 422."""
     try:
-        return make(*values)
+        return make(*values, **named)
     except (NoPerson, NoSubscriber) as exc:
         raise Problem(404, str(exc), "account") from exc
     except NotNow as exc:
@@ -170,19 +172,19 @@ def tried(make: Callable[..., T], *values: Any) -> T:
         raise BadRequest("/", str(exc)) from exc
 
 
-def _head(account: Account) -> dict[str, Any]:
+def _head(account: Account) -> AccountHead:
     """An account without its people, by the names of the API."""
     created = None if account.created_s is None else datetime.fromtimestamp(account.created_s, UTC).isoformat()
-    return {"id": account.id, "name": account.name, "language": account.language, "created": created}
+    return AccountHead(id=account.id, name=account.name, language=account.language, created=created)
 
 
-def _line(conn: Connection, row: Row[Any], closable: Collection[str]) -> AccountLine:
-    offer = offers(conn, row.id)
+def _line(conn: Connection, line: Line, closable: Collection[str]) -> AccountLine:
+    offer = offers(conn, line.id)
     return AccountLine(
-        id=row.id,
-        label=row.label,
-        province=row.province,
-        profile=row.profile,
+        id=line.id,
+        label=line.label,
+        province=line.province,
+        profile=line.profile,
         level=offer.level.value,
         offers=RuleOffer(_enforced(offer.rules, closable), list(offer.children)),
     )
@@ -199,9 +201,9 @@ def _enforced(rules: Iterable[str], closable: Collection[str]) -> list[str]:
     return [rule for rule in rules if rule not in PACKETS or rule in closable]
 
 
-def _event(row: Row[Any]) -> HouseholdEvent:
-    at = datetime.fromtimestamp(row.time_s, UTC).isoformat()
-    return HouseholdEvent(at, Doer(row.by_kind, row.by_name, row.by_role), row.action, json.loads(row.about))
+def _event(event: household.Event) -> HouseholdEvent:
+    at, by = datetime.fromtimestamp(event.time_s, UTC).isoformat(), Doer(event.by_kind, event.by_name, event.by_role)
+    return HouseholdEvent(at, by, event.action, json.loads(event.about))
 
 
 _ONE = "/v1/accounts/{id}"

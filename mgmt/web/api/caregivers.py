@@ -5,6 +5,7 @@ Invariants: a code is shown once, to anyone who invites; a telephone number is t
 """
 
 from aiohttp import web
+from msgspec import structs
 from sqlalchemy import Connection
 
 from mgmt.registers.households import record
@@ -36,7 +37,7 @@ async def invite(request: web.Request, principal: Principal) -> web.Response:
         return invited
 
     invited, code = await write(request, store_it)
-    return json_response(InvitedCaregiver(**caregiver_shown(invited), code=code), 201)
+    return json_response(InvitedCaregiver(**structs.asdict(caregiver_shown(invited)), code=code), 201)
 
 
 async def accept(request: web.Request, principal: Principal) -> web.Response:
@@ -45,13 +46,13 @@ async def accept(request: web.Request, principal: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> Caregiver:
         account = own_account(conn, request, principal)
-        accepted: Caregiver = tried(caregivers.accept, conn, code, request.app[CLOCK]())
+        accepted = tried(caregivers.accept, conn, code, request.app[CLOCK]())
         if accepted.account != account:
             raise Problem(404, "code: not one of this account; nothing done; see whose it is", "code")
         _record(conn, request, principal, accepted, "caregiver accepted")
         return accepted
 
-    return json_response(AccountCaregiver(**caregiver_shown(await write(request, store_it))))
+    return json_response(caregiver_shown(await write(request, store_it)))
 
 
 async def change_role(request: web.Request, principal: Principal) -> web.Response:
@@ -62,11 +63,11 @@ async def change_role(request: web.Request, principal: Principal) -> web.Respons
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
         if principal.reach is Reach.OWN:
             tried(caregivers.keep_last_school, conn, account, number)
-        changed: Caregiver = tried(caregivers.change_role, conn, account, number, role)
+        changed = tried(caregivers.change_role, conn, account, number, role)
         _record(conn, request, principal, changed, "caregiver changed")
         return changed
 
-    return json_response(AccountCaregiver(**caregiver_shown(await write(request, store_it))))
+    return json_response(caregiver_shown(await write(request, store_it)))
 
 
 async def remove(request: web.Request, principal: Principal) -> web.Response:
@@ -76,7 +77,7 @@ async def remove(request: web.Request, principal: Principal) -> web.Response:
         account, number = own_account(conn, request, principal), number_in(request, "caregiver")
         if principal.reach is Reach.OWN:
             tried(caregivers.keep_last_school, conn, account, number)
-        removed: Caregiver = tried(caregivers.remove_caregiver, conn, account, number)
+        removed = tried(caregivers.remove_caregiver, conn, account, number)
         _record(conn, request, principal, removed, "caregiver removed")
         return account
 
@@ -109,8 +110,7 @@ def _sealed(request: web.Request, number: str) -> SealedPhone:
         raise Problem(
             409, "phone: this box has no key for telephone numbers; nothing done; leave it out, or see docs", "/phone"
         )
-    sealed: SealedPhone = tried(Phones(key).seal, number)
-    return sealed
+    return tried(Phones(key).seal, number)
 
 
 def _record(conn: Connection, request: web.Request, principal: Principal, found: Caregiver, action: str) -> None:

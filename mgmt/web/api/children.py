@@ -37,7 +37,7 @@ async def add_child(request: web.Request, principal: Principal) -> web.Response:
 
     def store_it(conn: Connection) -> Child:
         account = own_account(conn, request, principal)
-        child: Child = tried(children.add_child, conn, account, said, first)
+        child = tried(children.add_child, conn, account, said, first)
         _note(conn, request, principal, child, "child added")
         return child
 
@@ -167,8 +167,7 @@ async def _changed(
 
 def _child(conn: Connection, request: web.Request, principal: Principal) -> Child:
     account = own_account(conn, request, principal)
-    child: Child = tried(children.get_child, conn, account, number_in(request, "child"))
-    return child
+    return tried(children.get_child, conn, account, number_in(request, "child"))
 
 
 def _full(profile: Profile) -> set[Interval]:

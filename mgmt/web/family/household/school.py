@@ -8,12 +8,12 @@ PIN, as children of the school are sent to it.
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
@@ -28,7 +28,7 @@ from mgmt.web.family.times import ProfileTimes, held_words
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
 from parental.calendar import plans, screen_time
 from parental.calendar.state import Openness, State
-from parental.people.accounts import lines_of
+from parental.people.accounts import Line, lines_of
 from parental.people.children import children_of
 from parental.people.school import Contact, contact_of, is_school, put_contact
 from parental.policy.held import BATCH
@@ -131,7 +131,7 @@ def _with_screen_time(conn: Connection, profile: int, held: Mapping[int, Profile
 
 
 def _shown(
-    line: Row[Any], classes: Mapping[int, str], held: ProfileTimes, state: State, t: Language, now: datetime
+    line: Line, classes: Mapping[int, str], held: ProfileTimes, state: State, t: Language, now: datetime
 ) -> LineState:
     whose = classes.get(line.profile, "")
     return LineState(line.label, whose, line.profile, icon_of(state), held_words(held, state, now, t))

@@ -6,12 +6,12 @@ what it was called then.
 
 import json
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from mgmt.staff.permissions import HOUSEHOLD_ROLES
 from mgmt.text.language import Language
@@ -19,7 +19,7 @@ from mgmt.web.family.acts.access import viewed
 from mgmt.web.family.frame import PATH, language_of, page
 from mgmt.web.family.session import Session
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read
-from parental.people.household import history
+from parental.people.household import Event, history
 from parental.store.schema.lines import lines
 from parental.store.schema.people import caregivers, children
 
@@ -48,10 +48,10 @@ async def show(request: web.Request, session: Session) -> web.Response:
     zone = ZoneInfo(request.app[SETTINGS].zone)
 
     def load(conn: Connection) -> tuple[list[Change], int | None]:
-        rows = history(conn, session.account, before)
+        events = history(conn, session.account, before)
         names = _Names(conn, session, t)
-        more = rows[SHOWN - 1].id if len(rows) > SHOWN else None
-        return [_change(names, row, t, now.astimezone(zone)) for row in rows[:SHOWN]], more
+        more = events[SHOWN - 1].id if len(events) > SHOWN else None
+        return [_change(names, event, t, now.astimezone(zone)) for event in events[:SHOWN]], more
 
     changes, more = await read(request, load)
     return page(request, "changes.html", session=session, changes=changes, more=more)
@@ -78,24 +78,24 @@ class _Names:
         return None if found is None else self._t.plain(found)
 
 
-def _change(names: _Names, row: Row[Any], t: Language, now: datetime) -> Change:
-    about = json.loads(row.about)
+def _change(names: _Names, event: Event, t: Language, now: datetime) -> Change:
+    about = json.loads(event.about)
     found = [names.of(kind, about[kind]) for kind in ("child", "line", "caregiver") if kind in about]
-    if row.child_name is not None:
-        found.insert(0, t.plain(row.child_name))
+    if event.child_name is not None:
+        found.insert(0, t.plain(event.child_name))
     whose = next((each for each in found if each is not None), Markup(""))
-    known = f"family.did.{row.action.replace(' ', '.')}"
-    what = t.say(known) if t.has(known) else t.plain(row.action)
-    at = datetime.fromtimestamp(row.time_s, UTC).astimezone(now.tzinfo)
-    return Change(_who(names, row, t), what, whose, _when(t, now, at))
+    known = f"family.did.{event.action.replace(' ', '.')}"
+    what = t.say(known) if t.has(known) else t.plain(event.action)
+    at = datetime.fromtimestamp(event.time_s, UTC).astimezone(now.tzinfo)
+    return Change(_who(names, event, t), what, whose, _when(t, now, at))
 
 
-def _who(names: _Names, row: Row[Any], t: Language) -> Markup:
-    if row.by_kind == "caregiver":
-        return names.of("caregiver", row.by_name) or t.say("family.who.removed")
-    if row.by_kind == "token" and row.by_role not in HOUSEHOLD_ROLES:
+def _who(names: _Names, event: Event, t: Language) -> Markup:
+    if event.by_kind == "caregiver":
+        return names.of("caregiver", event.by_name) or t.say("family.who.removed")
+    if event.by_kind == "token" and event.by_role not in HOUSEHOLD_ROLES:
         return t.say("family.who.operator")
-    known = f"family.who.{row.by_kind}"
+    known = f"family.who.{event.by_kind}"
     return t.say(known) if t.has(known) else t.say("family.who.operator")
 
 
