@@ -9,10 +9,10 @@ Source: semantics §7.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from parental.calendar.card import Card, Kind
 from parental.calendar.day_sets import Calendar
@@ -24,12 +24,27 @@ from parental.policy.schedule import DAY_MINUTES
 from parental.store.errors import BadProfile, NoPerson, NotNow
 from parental.store.schema.calendar import time_spans
 
+SpanKind = Literal["closed_until", "plus", "tonight_off", "ticket", "open_until"]
 MAX_MORE = 240  # minutes of one grant or ticket: an afternoon
 MAX_OPEN = timedelta(days=7)
 MAX_CLOSED = timedelta(days=366)
 QUOTA = "quota"  # kept by parental.calendar.screen_time
-KEPT = ("kind", "from_s", "until_s", "made_s", "by_kind", "by_name")  # what an exception is made of
 MAX_EXCEPTIONS = MAX_SPANS - 1  # and one for the quota
+
+
+class HeldSpan(NamedTuple):
+    """An exception with its number, who made it and when."""
+
+    id: int
+    kind: SpanKind
+    from_s: int
+    until_s: int
+    made_s: int
+    by_kind: str
+    by_name: str
+
+
+KEPT = HeldSpan._fields[1:]  # what an exception is made of
 
 
 def add(conn: Connection, profile: int, span: Span, by: By, at: datetime) -> int:
@@ -56,12 +71,12 @@ def undo(conn: Connection, profile: int, number: int) -> str:
     return str(kind)
 
 
-def end(conn: Connection, profile: int, rows: Iterable[Row[Any]]) -> list[list[Any]]:
-    """Take exceptions back, of held(); what put_back() takes."""
-    ended = list(rows)
-    for row in ended:
-        undo(conn, profile, row.id)
-    return [[getattr(row, field) for field in KEPT] for row in ended]
+def end(conn: Connection, profile: int, spans: Iterable[HeldSpan]) -> list[list[int | str]]:
+    """Take exceptions back; what put_back() takes."""
+    ended = list(spans)
+    for span in ended:
+        undo(conn, profile, span.id)
+    return [list(span[1:]) for span in ended]
 
 
 def put_back(conn: Connection, profile: int, rows: Iterable[Iterable[Any]], at: datetime) -> None:
@@ -73,12 +88,12 @@ def put_back(conn: Connection, profile: int, rows: Iterable[Iterable[Any]], at: 
     touch(conn, profile)
 
 
-def held(conn: Connection, profile: int, at: datetime) -> list[Row[Any]]:
+def held(conn: Connection, profile: int, at: datetime) -> list[HeldSpan]:
     """The exceptions that have not ended, by their beginnings."""
-    chosen = select(time_spans).where(
+    chosen = select(*time_spans.c[HeldSpan._fields]).where(
         time_spans.c.profile == profile, time_spans.c.until_s > at.timestamp(), time_spans.c.kind != QUOTA
     )
-    return list(conn.execute(chosen.order_by(time_spans.c.from_s, time_spans.c.id)))
+    return list(map(HeldSpan._make, conn.execute(chosen.order_by(time_spans.c.from_s, time_spans.c.id))))
 
 
 def set_back(conn: Connection, by_s: int, at: datetime) -> list[int]:

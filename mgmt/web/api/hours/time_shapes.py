@@ -9,7 +9,7 @@ from mgmt.contract.shapes import Instant, Receipt
 from mgmt.web.api.line_shapes import Day
 from parental.calendar.card import MAX_ALLOWED, MAX_CARDS, MAX_LABEL
 from parental.calendar.day_sets import MAX_RANGES, MOST_SHIFT
-from parental.calendar.exceptions import MAX_MORE
+from parental.calendar.exceptions import MAX_MORE, SpanKind
 from parental.calendar.quota import MAX_MINUTES
 from parental.calendar.tickets import MAX_AT_ONCE
 
@@ -187,7 +187,7 @@ class Exemption(Struct, kw_only=True):
     """What opens or closes between two instants."""
 
     id: int
-    kind: Literal["closed_until", "plus", "tonight_off", "ticket", "open_until"]
+    kind: SpanKind
     from_: str = field(name="from")
     until: str
     by: Annotated[str, Meta(description="The kind and the number of who made it.")]

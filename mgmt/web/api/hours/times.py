@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from mgmt.contract.shapes import Receipt
 from mgmt.registers.households import note_choice
@@ -42,7 +42,6 @@ from parental.policy.schedule import DAY_MINUTES, DAYS, minute_text
 from parental.store.schema.lines import profiles
 from parental.store.schema.people import children
 
-T = TypeVar("T")
 Change = Callable[[Connection, int, int], int | None]  # conn, account, profile; the number of what was added
 
 
@@ -114,7 +113,7 @@ def time_shown(conn: Connection, profile: int, now: datetime) -> TimeView:
         allowed=None if state.allowed is None else sorted(state.allowed),
         changes_at=None if state.until is None else _iso(state.until.astimezone(zone)),
         screen_time=spent,
-        exceptions=[_exemption(row) for row in exceptions.held(conn, profile, now)],
+        exceptions=list(map(_exemption, exceptions.held(conn, profile, now))),
         cards=[card_shown(card) for card in cards],
         conflicts=[_conflict(each) for each in conflicts_of(cards, here.date(), calendar.city)],
         week=[_day(each) for each in preview(rules, cards, calendar, here.date())],
@@ -162,14 +161,14 @@ def _screen_time(conn: Connection, profile: int, bucket: Quota, now: datetime) -
     )
 
 
-def _exemption(row: Row[Any]) -> Exemption:
+def _exemption(span: exceptions.HeldSpan) -> Exemption:
     return Exemption(
-        id=row.id,
-        kind=row.kind,
-        from_=instant_text(row.from_s),
-        until=instant_text(row.until_s),
-        by=f"{row.by_kind} {row.by_name}",
-        made=instant_text(row.made_s),
+        id=span.id,
+        kind=span.kind,
+        from_=instant_text(span.from_s),
+        until=instant_text(span.until_s),
+        by=f"{span.by_kind} {span.by_name}",
+        made=instant_text(span.made_s),
     )
 
 

@@ -76,7 +76,7 @@ def end_pause(conn: Connection, profile: int, number: int, by: By, at: datetime)
     opened(conn, asked.account, profile, by, at)
 
 
-def reopen(conn: Connection, profile: int, at: datetime) -> list[list[Any]]:
+def reopen(conn: Connection, profile: int, at: datetime) -> list[list[int | str]]:
     """End what a person has closed until a time; what that was.   Raises NotNow where no one has"""
     held = [row for row in exceptions.held(conn, profile, at) if row.kind == "closed_until"]
     if not held:

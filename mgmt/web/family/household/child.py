@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from markupsafe import Markup
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mgmt.registers.households import note_choice
 from mgmt.text.language import Language
@@ -233,7 +233,7 @@ def _shown(
         parts=parts_of(conn, child),
         free=free_parts(conn, session.account)[:MOST_FREE] if session.may(NEEDED) else [],
         rules=rules_shown(conn, child.profile, closable, t),
-        spans=[_span_words(row, t, here) for row in exceptions.held(conn, child.profile, now)],
+        spans=[_span_words(span, t, here) for span in exceptions.held(conn, child.profile, now)],
         kept=days_of(conn, session.account),
         receipt=receipt,
         has_undo=has_undo,
@@ -241,8 +241,8 @@ def _shown(
     )
 
 
-def _span_words(row: Row[Any], t: Language, here: datetime) -> Markup:
+def _span_words(span: exceptions.HeldSpan, t: Language, here: datetime) -> Markup:
     """What was done, and from when to when it holds."""
-    begins, ends = (datetime.fromtimestamp(s, UTC).astimezone(here.tzinfo) for s in (row.from_s, row.until_s))
+    begins, ends = (datetime.fromtimestamp(s, UTC).astimezone(here.tzinfo) for s in (span.from_s, span.until_s))
     hours = t.say("time.hours", start=t.moment(here, begins), end=t.moment(here, ends))
-    return t.say("family.child.span", what=t.say(KINDS[row.kind]), hours=hours)
+    return t.say("family.child.span", what=t.say(KINDS[span.kind]), hours=hours)

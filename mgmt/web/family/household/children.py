@@ -195,8 +195,8 @@ def _add(conn: Connection, session: Session, wished: ChildForm, now: datetime) -
 
 def _keep_closed(conn: Connection, line: int, profile: int, now: datetime) -> None:
     """Close to a child until when its line is closed, and give it the line's screen time, with what is used of it."""
-    closures = [row for row in exceptions.held(conn, line, now) if row.kind in CLOSURES]
-    exceptions.put_back(conn, profile, [[getattr(row, field) for field in exceptions.KEPT] for row in closures], now)
+    closures = [span[1:] for span in exceptions.held(conn, line, now) if span.kind in CLOSURES]
+    exceptions.put_back(conn, profile, closures, now)
     bucket = screen_time.quota_of(conn, line)
     if bucket is not None:
         screen_time.put_quota(conn, profile, bucket.minutes, now)
