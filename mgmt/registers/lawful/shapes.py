@@ -7,10 +7,13 @@ is about stays in the authority's letter.
 import re
 import unicodedata
 from datetime import date
+from typing import Literal, NamedTuple
 
 from mgmt.contract.errors import BadRequest
 from mgmt.contract.fields import unfit
 
+Kind = Literal["interception", "identity", "traffic", "preservation", "records", "other"]
+Answer = Literal["outside", "nothing", "refused", "hold", "records"]
 MAX_CHARACTERS = 200
 # kind → what it asks for
 KINDS = {
@@ -57,6 +60,26 @@ _TARGETS = (
     ),
 )
 _DIGITS = {ord(digit): str(unicodedata.digit(digit)) for digit in "٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹"}
+
+
+class RegisteredRequest(NamedTuple):
+    """A request as the register has it.   The digest of the ledger is of all that stands here"""
+
+    id: int
+    authority: str
+    reference: str
+    basis: str
+    kind: Kind
+    issued: str
+    recorded_s: int
+    recorded_by: str
+    answer: Answer | None
+    answered_s: int | None
+    answered_by: str | None
+    answered_group: str | None
+    agreed_s: int | None
+    agreed_by: str | None
+    agreed_group: str | None
 
 
 def check_text(field: str, text: str) -> str:

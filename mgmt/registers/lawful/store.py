@@ -8,23 +8,22 @@ Invariants: what has counted once is not changed; an event holds the number of t
 the digest of the row, by which a changed row is found; no text of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.ledger.event import ORDERS, Actor, Event
 from mgmt.ledger.signed_statement import canonical, digest_of
 from mgmt.ledger.store import append
-from mgmt.registers.lawful.shapes import ANSWERS, KINDS, OF_TWO, check_choice, check_day, check_text
+from mgmt.registers.lawful.shapes import ANSWERS, KINDS, OF_TWO, RegisteredRequest, check_choice, check_day, check_text
 from mgmt.staff.approvals.rules import differ
 from parental.store.schema.registers import lawful_requests as register
 
 PAGE = 200
-_OF_TEXT = ("id", "authority", "reference", "basis", "kind", "issued", "recorded_s", "recorded_by")
-_OF_ANSWER = ("answer", "answered_s", "answered_by", "answered_group", "agreed_s", "agreed_by", "agreed_group")
+_ALL = select(*register.c[RegisteredRequest._fields])
 
 
 class Conflict(ValueError):
@@ -52,7 +51,7 @@ class Signer(NamedTuple):
         return f"{self.actor.kind} {self.actor.name}"
 
 
-def record(conn: Connection, asked: AuthorityLetter, by: Signer, now: datetime, today: date) -> Row[Any]:
+def record(conn: Connection, asked: AuthorityLetter, by: Signer, now: datetime, today: date) -> RegisteredRequest:
     """Write a request down.   today  where the operator is.   Raises BadRequest, Conflict"""
     row = {
         **{name: check_text(name, getattr(asked, name)) for name in ("authority", "reference", "basis")},
@@ -71,7 +70,7 @@ def record(conn: Connection, asked: AuthorityLetter, by: Signer, now: datetime, 
     return _noted(conn, int(stored.inserted_primary_key[0]), "recorded", by.actor, now)
 
 
-def answer(conn: Connection, number: int, said: str, by: Signer, now: datetime) -> Row[Any]:
+def answer(conn: Connection, number: int, said: str, by: Signer, now: datetime) -> RegisteredRequest:
     """Note an answer.   Raises BadRequest, Conflict (it is answered; or two persons are needed), LookupError"""
     check_choice("answer", said, ANSWERS)
     if said in OF_TWO and by.group is None:
@@ -83,70 +82,73 @@ def answer(conn: Connection, number: int, said: str, by: Signer, now: datetime) 
     return _noted(conn, number, "answered", by.actor, now)
 
 
-def agree(conn: Connection, number: int, was: str, by: Signer, now: datetime) -> Row[Any]:
+def agree(conn: Connection, number: int, was: str, by: Signer, now: datetime) -> RegisteredRequest:
     """Agree to the answer `was`, as a second person.   Raises Conflict, LookupError"""
     of = register.c
-    row = find(conn, number)
-    first = (row.answered_by or "", row.answered_group or "")
+    found = find(conn, number)
+    first = (found.answered_by or "", found.answered_group or "")
     if by.group is None or not differ(first, (by.name, by.group)):
         raise Conflict(f"request {number}: needs a second person of another group; nothing noted; ask a colleague")
-    waits = (of.answer == was) & of.answer.in_(OF_TWO) & of.agreed_s.is_(None) & (of.answered_by == row.answered_by)
+    waits = (of.answer == was) & of.answer.in_(OF_TWO) & of.agreed_s.is_(None) & (of.answered_by == found.answered_by)
     values = {"agreed_s": int(now.timestamp()), "agreed_by": by.name, "agreed_group": by.group}
     _change(conn, number, waits, values, "waits for no such agreement")
     return _noted(conn, number, "agreed", by.actor, now)
 
 
-def find(conn: Connection, number: int) -> Row[Any]:
+def find(conn: Connection, number: int) -> RegisteredRequest:
     """One request.   Raises LookupError"""
-    row = conn.execute(select(register).where(register.c.id == number)).one_or_none()
+    row = conn.execute(_ALL.where(register.c.id == number)).one_or_none()
     if row is None:
         raise LookupError(f"request {number}: is not in the register; nothing done; see: filterd lawful list")
-    return row
+    return RegisteredRequest._make(row)
 
 
-def requests(conn: Connection, after: int = 0, limit: int = PAGE) -> list[Row[Any]]:
+def requests(conn: Connection, after: int = 0, limit: int = PAGE) -> list[RegisteredRequest]:
     """By their numbers."""
-    return list(conn.execute(select(register).where(register.c.id > after).order_by(register.c.id).limit(limit)))
+    chosen = _ALL.where(register.c.id > after).order_by(register.c.id).limit(limit)
+    return list(map(RegisteredRequest._make, conn.execute(chosen)))
 
 
-def newest(conn: Connection, limit: int) -> list[Row[Any]]:
+def newest(conn: Connection, limit: int) -> list[RegisteredRequest]:
     """The last ones, those that wait for an answer or a second person first."""
     of = register.c
     is_done = of.answer.is_not(None) & (of.answer.not_in(OF_TWO) | of.agreed_s.is_not(None))
-    return list(conn.execute(select(register).order_by(is_done, of.id.desc()).limit(limit)))
+    chosen = _ALL.order_by(is_done, of.id.desc()).limit(limit)
+    return list(map(RegisteredRequest._make, conn.execute(chosen)))
 
 
-def iter_requests(conn: Connection) -> Iterator[Row[Any]]:
+def iter_requests(conn: Connection) -> Iterator[RegisteredRequest]:
     """All of them."""
     after = 0
-    while rows := requests(conn, after):
-        yield from rows
-        after = rows[-1].id
+    while found := requests(conn, after):
+        yield from found
+        after = found[-1].id
 
 
-def is_answered(row: Row[Any]) -> bool:
+def is_answered(request: RegisteredRequest) -> bool:
     """Whether the answer counts."""
-    return row.answer is not None and (row.answer not in OF_TWO or row.agreed_s is not None)
+    return request.answer is not None and (request.answer not in OF_TWO or request.agreed_s is not None)
 
 
-def sha256_of(row: Row[Any]) -> str:
-    """The digest of a row, as the last event of the ledger about it has it."""
-    said = row._mapping
-    return digest_of(canonical({name: said[name] for name in (*_OF_TEXT, *_OF_ANSWER)}))
+def sha256_of(request: RegisteredRequest) -> str:
+    """The digest of a request, as the last event of the ledger about it has it."""
+    return digest_of(canonical(request._asdict()))
 
 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def _change(conn: Connection, number: int, condition: Any, values: dict[str, Any], otherwise: str) -> None:
+def _change(
+    conn: Connection, number: int, condition: ColumnElement[bool], values: Mapping[str, object], otherwise: str
+) -> None:
     changed = conn.execute(update(register).where(register.c.id == number, condition).values(values))
     if changed.rowcount != 1:
         find(conn, number)
         raise Conflict(f"request {number}: {otherwise}; nothing noted; look at it again")
 
 
-def _noted(conn: Connection, number: int, step: str, by: Actor, now: datetime) -> Row[Any]:
-    row = find(conn, number)
-    said = {"kind": row.kind, "answer": row.answer, "sha256": sha256_of(row)}
+def _noted(conn: Connection, number: int, step: str, by: Actor, now: datetime) -> RegisteredRequest:
+    found = find(conn, number)
+    said = {"kind": found.kind, "answer": found.answer, "sha256": sha256_of(found)}
     append(conn, Event(ORDERS, f"lawful request {step}", by, {"request": number}, said), now)
-    return row
+    return found

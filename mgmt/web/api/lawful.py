@@ -8,19 +8,20 @@ import asyncio
 import csv
 import hashlib
 import io
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mgmt.contract.fields import number_of
 from mgmt.contract.shapes import After, Line, Next
-from mgmt.ledger.event import PULLS, Event, time_text
+from mgmt.ledger.event import PULLS, Event, Value, time_text
 from mgmt.ledger.store import append
-from mgmt.registers.lawful.shapes import ANSWERS, KINDS
+from mgmt.registers.lawful.shapes import ANSWERS, KINDS, Answer, Kind, RegisteredRequest
 from mgmt.registers.lawful.store import (
     PAGE,
     AuthorityLetter,
@@ -39,9 +40,6 @@ from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
 from mgmt.web.kit.problems import Problem
 from mgmt.web.kit.requests import body_of, query_of
-
-Kind = Literal["interception", "identity", "traffic", "preservation", "records", "other"]
-Answer = Literal["outside", "nothing", "refused", "hold", "records"]
 
 
 class NewLawfulRequest(Struct, forbid_unknown_fields=True):
@@ -105,8 +103,8 @@ async def add(request: web.Request, principal: Principal) -> web.Response:
     said, now = await body_of(request, NewLawfulRequest), request.app[CLOCK]()
     today = now.astimezone(ZoneInfo(request.app[SETTINGS].zone)).date()
     asked = AuthorityLetter(**msgspec.structs.asdict(said))
-    row = await _written(request, lambda conn: record(conn, asked, Signer(principal.actor), now, today))
-    return json_response(_shown(row), 201)
+    found = await _written(request, lambda conn: record(conn, asked, Signer(principal.actor), now, today))
+    return json_response(_shown(found), 201)
 
 
 async def give_answer(request: web.Request, principal: Principal) -> web.Response:
@@ -121,7 +119,7 @@ async def export(request: web.Request, principal: Principal) -> web.Response:
     form = query_of(request, AsFile).format
     rows = [_shown(row) for row in await read(request, lambda conn: list(iter_requests(conn)))]
     octets = await asyncio.to_thread(_csv if form == "csv" else _ndjson, rows)
-    said: dict[str, Any] = {"requests": len(rows), "format": form, "sha256": hashlib.sha256(octets).hexdigest()}
+    said: dict[str, Value] = {"requests": len(rows), "format": form, "sha256": hashlib.sha256(octets).hexdigest()}
     event = Event(PULLS, "lawful requests exported", principal.actor, {}, said)
     await write(request, lambda conn: append(conn, event, request.app[CLOCK]()))
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="lawful-requests.{form}"'}
@@ -132,39 +130,35 @@ async def export(request: web.Request, principal: Principal) -> web.Response:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-async def _written(request: web.Request, work: Any) -> Row[Any]:
-    def run(conn: Connection) -> Row[Any]:
-        found: Row[Any] = work(conn)
-        return found
-
+async def _written(request: web.Request, work: Callable[[Connection], RegisteredRequest]) -> RegisteredRequest:
     try:
-        return await write(request, run)
+        return await write(request, work)
     except Conflict as reason:
         raise Problem(409, str(reason), "reference") from reason
     except LookupError as reason:
         raise Problem(404, str(reason), "id") from reason
 
 
-def _shown(row: Row[Any]) -> LawfulRequest:
+def _shown(found: RegisteredRequest) -> LawfulRequest:
     def time(seconds: int | None) -> str | None:
         return None if seconds is None else time_text(seconds * 1000)
 
     return LawfulRequest(
-        id=row.id,
-        authority=row.authority,
-        reference=row.reference,
-        basis=row.basis,
-        kind=row.kind,
-        issued=row.issued,
-        recorded=time_text(row.recorded_s * 1000),
-        recorded_by=row.recorded_by,
-        answer=row.answer,
-        answered=time(row.answered_s),
-        answered_by=row.answered_by,
-        agreed=time(row.agreed_s),
-        agreed_by=row.agreed_by,
-        is_answered=is_answered(row),
-        sha256=sha256_of(row),
+        id=found.id,
+        authority=found.authority,
+        reference=found.reference,
+        basis=found.basis,
+        kind=found.kind,
+        issued=found.issued,
+        recorded=time_text(found.recorded_s * 1000),
+        recorded_by=found.recorded_by,
+        answer=found.answer,
+        answered=time(found.answered_s),
+        answered_by=found.answered_by,
+        agreed=time(found.agreed_s),
+        agreed_by=found.agreed_by,
+        is_answered=is_answered(found),
+        sha256=sha256_of(found),
     )
 
 

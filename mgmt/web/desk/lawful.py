@@ -6,14 +6,13 @@ showed.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy import Connection
 
 from mgmt.contract.errors import BadRequest
-from mgmt.registers.lawful.shapes import ANSWERS, KINDS
+from mgmt.registers.lawful.shapes import ANSWERS, KINDS, RegisteredRequest
 from mgmt.registers.lawful.store import AuthorityLetter, Conflict, Signer, agree, answer, is_answered, newest, record
 from mgmt.staff.session import Session
 from mgmt.web.desk.access import done, viewed
@@ -66,7 +65,9 @@ def _signer(form: SubmittedForm) -> Signer:
     return Signer(person.actor, person.group)
 
 
-async def _done(request: web.Request, form: SubmittedForm, work: Callable[[Connection], Any]) -> web.Response:
+async def _done(
+    request: web.Request, form: SubmittedForm, work: Callable[[Connection], RegisteredRequest]
+) -> web.Response:
     try:
         await write(request, work)
     except BadRequest as reason:
