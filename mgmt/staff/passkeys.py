@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import webauthn
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from webauthn.helpers import base64url_to_bytes, parse_client_data_json
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.exceptions import WebAuthnException
@@ -62,6 +62,21 @@ class Use(NamedTuple):
 
     person: Person | None
     why: str = ""
+
+
+class Passkey(NamedTuple):
+    """A passkey.   public_key  COSE;   vouched_s  when someone on the box said whose it is; None: it signs nothing"""
+
+    id: int
+    staff: int
+    credential: bytes
+    public_key: bytes
+    sign_count: int
+    label: str
+    vouched_s: int | None
+
+
+_ALL = select(*passkeys.c[Passkey._fields])
 
 
 class BadResponse(ValueError):
@@ -127,7 +142,7 @@ def put_passkey(
     append(conn, Event(STAFF, "passkey set", person.actor, {"staff": person.number}, {"label": label}), at)
 
 
-def fingerprint_of(key: Row[Any]) -> str:
+def fingerprint_of(key: Passkey) -> str:
     """What people compare of a passkey: 64 bits of its digest, since one is compared with at most ten."""
     read = hashlib.sha256(key.credential + key.public_key).hexdigest()[:16]
     return " ".join(read[i : i + 4] for i in range(0, len(read), 4))
@@ -177,17 +192,17 @@ def use_passkey(conn: Connection, party: Party, response: str, challenge: bytes,
     return _admit(conn, row, used.new_sign_count, at)
 
 
-def _admit(conn: Connection, row: Row[Any], count: int, at: datetime) -> Use:
-    person = get_person(conn, row.staff)
+def _admit(conn: Connection, key: Passkey, count: int, at: datetime) -> Use:
+    person = get_person(conn, key.staff)
     if (state := person.state_at(at.timestamp())) != ACTIVE:
         return Use(None, state)
-    if (count or row.sign_count) and count <= row.sign_count:
-        about = {"staff": row.staff, "passkey": row.id}
-        said = {"count": count, "known_count": row.sign_count}
+    if (count or key.sign_count) and count <= key.sign_count:
+        about = {"staff": key.staff, "passkey": key.id}
+        said = {"count": count, "known_count": key.sign_count}
         append(conn, Event(STAFF, "passkey refused as a copy", person.actor, about, said), at)
         return Use(None, "copied")
     used = {"sign_count": count, "last_used_s": int(at.timestamp())}
-    conn.execute(update(passkeys).where(passkeys.c.id == row.id).values(**used))
+    conn.execute(update(passkeys).where(passkeys.c.id == key.id).values(**used))
     return Use(person)
 
 
@@ -210,9 +225,16 @@ def read_response(response: str) -> dict[str, Any]:
     return said
 
 
-def row_of(conn: Connection, credential: bytes) -> Row[Any] | None:
+def keys_of(conn: Connection, person: Person) -> list[Passkey]:
+    """The passkeys of a person, by their numbers."""
+    mine = _ALL.where(passkeys.c.staff == person.number).order_by(passkeys.c.id)
+    return list(map(Passkey._make, conn.execute(mine)))
+
+
+def row_of(conn: Connection, credential: bytes) -> Passkey | None:
     """The passkey of a credential's name."""
-    return conn.execute(select(passkeys).where(passkeys.c.credential == credential)).one_or_none()
+    row = conn.execute(_ALL.where(passkeys.c.credential == credential)).one_or_none()
+    return None if row is None else Passkey._make(row)
 
 
 def _handle(person: int) -> bytes:

@@ -3,23 +3,20 @@
 The role that enrols people could enrol a key of its own under anyone's name; it cannot write this (PostgreSQL).
 """
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, update
 
 from mgmt.ledger.event import STAFF, Actor, Event
 from mgmt.ledger.store import append
-from mgmt.staff.passkeys import fingerprint_of
+from mgmt.staff.passkeys import Passkey, fingerprint_of, keys_of
 from mgmt.staff.people import find_person
 from parental.store.schema.staff import passkeys
 
 
-def passkeys_of(conn: Connection, mail: str) -> Sequence[Row[Any]]:
+def passkeys_of(conn: Connection, mail: str) -> list[Passkey]:
     """The passkeys of a person.   Raises LookupError."""
-    chosen = select(passkeys).where(passkeys.c.staff == find_person(conn, mail).number)
-    return conn.execute(chosen.order_by(passkeys.c.id)).all()
+    return keys_of(conn, find_person(conn, mail))
 
 
 def vouch(conn: Connection, mail: str, fingerprint: str, by: Actor, at: datetime) -> None:

@@ -5,20 +5,18 @@ form token; a stranger's name and a colleague's wrong password have one answer.
 Source: OWASP ASVS 5.0 §6 and §7.
 """
 
-from typing import Any
-
 from aiohttp import web
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from mgmt.staff.login import LoginAttempt, Wait, enrol, owner_of_code
-from mgmt.staff.passkeys import fingerprint_of
+from mgmt.staff.passkeys import Passkey, fingerprint_of, keys_of
 from mgmt.staff.passwords import MIN_CHARACTERS, totp_address, totp_text
 from mgmt.staff.people import Person, Unfit, person_of_code
 from mgmt.staff.session import end_session
 from mgmt.web.desk.frame import DESK, FRAME, PATH, moved, page
 from mgmt.web.kit.app_context import CLOCK, SETTINGS, read, write
 from mgmt.web.kit.forms import is_from_here
-from parental.store.schema.staff import passkeys, staff_passwords
+from parental.store.schema.staff import staff_passwords
 from rules.base.clients import client_address, client_of
 
 
@@ -40,20 +38,16 @@ async def home(request: web.Request) -> web.Response:
         return moved("/login")
     person = session.person
 
-    def load(conn: Connection) -> dict[str, Any]:
-        kept = select(passkeys).where(passkeys.c.staff == person.number).order_by(passkeys.c.id)
-        has_password = select(staff_passwords.c.staff).where(staff_passwords.c.staff == person.number)
-        return {
-            "passkeys": [_shown(row) for row in conn.execute(kept)],
-            "has_password": conn.execute(has_password).first() is not None,
-        }
+    def load(conn: Connection) -> tuple[list[Passkey], bool]:
+        password = select(staff_passwords.c.staff).where(staff_passwords.c.staff == person.number)
+        return keys_of(conn, person), conn.execute(password).first() is not None
 
-    known = await read(request, load)
-    fresh = session.is_fresh(request.app[CLOCK]())
-    return page(request, "home.html", session=session, is_fresh=fresh, **known)
+    keys, has_password = await read(request, load)
+    fresh, shown = session.is_fresh(request.app[CLOCK]()), list(map(_shown, keys))
+    return page(request, "home.html", session=session, is_fresh=fresh, passkeys=shown, has_password=has_password)
 
 
-def _shown(key: Row[Any]) -> dict[str, Any]:
+def _shown(key: Passkey) -> dict[str, str | bool]:
     return {"label": key.label, "fingerprint": fingerprint_of(key), "is_vouched": key.vouched_s is not None}
 
 
@@ -130,14 +124,17 @@ async def _choice(request: web.Request, code: str, alert: str = "") -> web.Respo
         alert = "This code does not count, or no longer. Nothing was set. Ask for a new one."
         return page(request, "enrol.html", 403, alert=alert)
     person, secret = await write(request, look_up)
-    values: dict[str, Any] = {
-        "enrolled": person,
-        "code": code,
-        "secret": totp_text(secret),
-        "address": totp_address(secret, person.mail, request.app[SETTINGS].isp_name),
-        "min_characters": MIN_CHARACTERS,
-    }
-    return page(request, "choice.html", 422 if alert else 200, alert=alert, **values)
+    return page(
+        request,
+        "choice.html",
+        422 if alert else 200,
+        alert=alert,
+        enrolled=person,
+        code=code,
+        secret=totp_text(secret),
+        address=totp_address(secret, person.mail, request.app[SETTINGS].isp_name),
+        min_characters=MIN_CHARACTERS,
+    )
 
 
 def _later(request: web.Request, template: str, wait: Wait) -> web.Response:
