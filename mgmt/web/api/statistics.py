@@ -2,11 +2,10 @@
 
 import asyncio
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from aiohttp import web
 from msgspec import Meta, Struct
-from sqlalchemy import Row
 
 from mgmt.contract.fields import unfit
 from mgmt.contract.shapes import Line
@@ -14,7 +13,7 @@ from mgmt.ledger.event import PULLS, Actor, Event, time_text
 from mgmt.ledger.signed_statement import digest_of, document_of
 from mgmt.ledger.store import append
 from mgmt.registers.records.statistics.forms import csv_of
-from mgmt.registers.records.statistics.releases import find_release, releases
+from mgmt.registers.records.statistics.releases import SignedRelease, find_release, releases
 from mgmt.web.kit.app_context import CLOCK, json_response, read, write
 from mgmt.web.kit.auth import Principal, Route
 from mgmt.web.kit.contract import Contract, Text
@@ -55,7 +54,7 @@ async def list_releases(request: web.Request, _: Principal) -> web.Response:
     """List the statistics that were published."""
     found = await read(request, releases)
     return json_response(
-        Releases([Release(row.quarter, row.node, time_text(row.at_ms), digest_of(row.text)) for row in found])
+        Releases([Release(each.quarter, each.node, time_text(each.at_ms), digest_of(each.text)) for each in found])
     )
 
 
@@ -67,7 +66,7 @@ async def show_release(request: web.Request, principal: Principal) -> web.Respon
     return await file_of(request, principal.actor, await release_of(request, quarter, said.node or ""), said.format)
 
 
-async def release_of(request: web.Request, quarter: str, node: str) -> Row[Any]:
+async def release_of(request: web.Request, quarter: str, node: str) -> SignedRelease:
     """Raises Problem: it was not published."""
     found = await read(request, lambda conn: find_release(conn, quarter, node))
     if found is None:
@@ -78,7 +77,7 @@ async def release_of(request: web.Request, quarter: str, node: str) -> Row[Any]:
     return found
 
 
-async def file_of(request: web.Request, by: Actor, release: Row[Any], form: str) -> web.Response:
+async def file_of(request: web.Request, by: Actor, release: SignedRelease, form: str) -> web.Response:
     """Published statistics as a file, once it is written down who takes it.   Raises Problem"""
     octets = await _in_form(form, release.text, release.note)
     await note_release(request, by, release, form)
@@ -87,7 +86,7 @@ async def file_of(request: web.Request, by: Actor, release: Row[Any], form: str)
     return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
 
 
-async def note_release(request: web.Request, by: Actor, release: Row[Any], form: str) -> None:
+async def note_release(request: web.Request, by: Actor, release: SignedRelease, form: str) -> None:
     """Write down that someone takes published statistics."""
     about = {"quarter": release.quarter, "node": release.node}
     said = {"format": form, "sha256": digest_of(release.text)}

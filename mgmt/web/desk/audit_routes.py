@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from sqlalchemy import Row
 
 from mgmt.contract.shapes import MAX_NUMBER
 from mgmt.ledger.bundle import NoCheckpoint
@@ -21,7 +20,7 @@ from mgmt.ledger.event import time_text
 from mgmt.registers.records.block_archive import ArchiveFailure
 from mgmt.registers.records.holds.proposals import shown_holds
 from mgmt.registers.records.holds.shapes import IN_FORCE
-from mgmt.registers.records.statistics.releases import releases
+from mgmt.registers.records.statistics.releases import SignedRelease, releases
 from mgmt.staff.session import Session
 from mgmt.web.api.audit import note_blocks, note_pull, stream_blocks
 from mgmt.web.api.ledger import stream_ledger
@@ -74,8 +73,16 @@ async def show_records(request: web.Request, session: Session) -> web.Response:
         return await _start(request, session, 503, alert=_why(reason))
     query = asked.query
     after = None if found.next is None else urlencode(query | {"at": found.next.text()})
-    shown: dict[str, Any] = {"rows": found.rows, "after": after, "query": urlencode(query), "form": _form(query)}
-    return page(request, "audit_records.html", session=session, **_known(request), **shown)
+    return page(
+        request,
+        "audit_records.html",
+        session=session,
+        rows=found.rows,
+        after=after,
+        query=urlencode(query),
+        form=_form(query),
+        **_known(request),
+    )
 
 
 async def take_records(request: web.Request, session: Session) -> web.StreamResponse:
@@ -118,8 +125,16 @@ async def verify(request: web.Request, form: SubmittedForm) -> web.Response:
         except (ArchiveFailure, Problem) as reason:
             return await _start(request, form.session, 503, alert=_why(reason))
     what = "ledger" if form.fields["what"] == "ledger" else "blocks"
-    said: dict[str, Any] = {"found": found, "what": what, "node": socket.gethostname(), "form": form.fields}
-    return page(request, "audit_verified.html", session=form.session, **_known(request), **said)
+    return page(
+        request,
+        "audit_verified.html",
+        session=form.session,
+        found=found,
+        what=what,
+        node=socket.gethostname(),
+        form=form.fields,
+        **_known(request),
+    )
 
 
 async def show_quarter(request: web.Request, session: Session) -> web.Response:
@@ -152,14 +167,18 @@ async def _start(request: web.Request, session: Session, status: int = 200, *, a
     may_statistics = session.person.may(STATISTICS)
     quarters = await read(request, releases) if may_statistics else []
     holds = await read(request, lambda conn: shown_holds(conn, N_HOLDS))
-    form = _form({name: request.query.get(name, "")[:200] for name in FIELDS})
-    shown: dict[str, Any] = {
-        "form": form,
-        "quarters": [(each.quarter, each.node, time_text(each.at_ms)) for each in quarters],
-        "holds": [each for each in holds if each.state == IN_FORCE],
-        "may_ledger": session.person.may(LEDGER),
-    }
-    return page(request, "audit.html", status, session=session, alert=alert, **_known(request), **shown)
+    return page(
+        request,
+        "audit.html",
+        status,
+        session=session,
+        alert=alert,
+        form=_form({name: request.query.get(name, "")[:200] for name in FIELDS}),
+        quarters=[(each.quarter, each.node, time_text(each.at_ms)) for each in quarters],
+        holds=[each for each in holds if each.state == IN_FORCE],
+        may_ledger=session.person.may(LEDGER),
+        **_known(request),
+    )
 
 
 async def _taken(request: web.Request, session: Session, taking: Awaitable[web.StreamResponse]) -> web.StreamResponse:
@@ -188,7 +207,7 @@ async def _verified(request: web.Request, form: SubmittedForm) -> Result:
     return await verify_blocks(request.app[ARCHIVE], first, last)
 
 
-async def _release(request: web.Request) -> Row[Any]:
+async def _release(request: web.Request) -> SignedRelease:
     quarter = request.match_info["quarter"]
     if not QUARTER.fullmatch(quarter):
         raise Problem(404, f"{quarter[:20]!r} is no quarter; nothing given; choose one of the list", "quarter")

@@ -1,9 +1,10 @@
 """Statistics that were published: each quarter once, signed by control, and never changed."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, SETTINGS, Event
@@ -13,8 +14,20 @@ from mgmt.registers.records.statistics.statement import Statement, note_of, text
 from parental.store.database import upsert
 from parental.store.schema.statistics import statistics_releases
 
-_SHOWN = tuple(statistics_releases.c[name] for name in ("quarter", "node", "at_ms", "text", "note"))
 Totals = dict[str, int]
+
+
+class SignedRelease(NamedTuple):
+    """Statistics of a quarter.   node  '' for all that share the database;   text, note  as signed"""
+
+    quarter: str
+    node: str
+    at_ms: int
+    text: str
+    note: str
+
+
+_ALL = select(*statistics_releases.c[SignedRelease._fields])
 
 
 def put_release(
@@ -40,24 +53,25 @@ def put_release(
     return True
 
 
-def find_release(conn: Connection, quarter: str, node: str) -> Row[tuple[str, str, int, str, str]] | None:
-    """One release: quarter, node, at_ms, text, note."""
+def find_release(conn: Connection, quarter: str, node: str) -> SignedRelease | None:
+    """One release."""
     of = statistics_releases.c
-    return conn.execute(select(*_SHOWN).where(of.quarter == quarter, of.node == node)).one_or_none()
+    row = conn.execute(_ALL.where(of.quarter == quarter, of.node == node)).one_or_none()
+    return None if row is None else SignedRelease._make(row)
 
 
 def has_text(conn: Connection, quarter: str, node: str) -> bool:
     """Whether the records of a gateway are in a text of this quarter: its own, or that of all together.
 
     Where the database is this box's alone, any is: it may have been renamed, or have moved its records, since"""
-    nodes = {row.node for row in releases(conn) if row.quarter == quarter}
+    nodes = {each.node for each in releases(conn) if each.quarter == quarter}
     return bool(nodes if conn.dialect.name == "sqlite" else nodes & {node, ""})
 
 
-def releases(conn: Connection) -> list[Row[tuple[str, str, int, str, str]]]:
+def releases(conn: Connection) -> list[SignedRelease]:
     """All of them, the newest first."""
     of = statistics_releases.c
-    return list(conn.execute(select(*_SHOWN).order_by(of.quarter.desc(), of.node)).all())
+    return list(map(SignedRelease._make, conn.execute(_ALL.order_by(of.quarter.desc(), of.node))))
 
 
 def last_bypass(conn: Connection, before: str, node: str) -> Totals | None:
