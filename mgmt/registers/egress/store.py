@@ -5,10 +5,10 @@ an event of the ledger, with the digest of the one before.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from mgmt.ledger.checkpoint import Signer
 from mgmt.ledger.event import CONTROL, SETTINGS, Event, time_text
@@ -19,6 +19,14 @@ from parental.store.database import upsert
 from parental.store.schema.registers import dns_source_exports, dns_source_statements, dns_sources
 
 SILENT = timedelta(days=30)  # a gateway that has said nothing for so long does not exist any more
+
+
+class SignedStatement(NamedTuple):
+    """A statement.   text, note  as signed"""
+
+    id: int
+    text: str
+    note: str
 
 
 def tell(conn: Connection, gateway: Gateway, signer: Signer, now: datetime) -> bool:
@@ -41,11 +49,11 @@ def tell(conn: Connection, gateway: Gateway, signer: Signer, now: datetime) -> b
     return True
 
 
-def newest(conn: Connection) -> Row[Any] | None:
-    """The statement that holds: id, made_s, text, note."""
-    return conn.execute(
-        select(dns_source_statements).order_by(dns_source_statements.c.id.desc()).limit(1)
-    ).one_or_none()
+def newest(conn: Connection) -> SignedStatement | None:
+    """The statement that holds."""
+    chosen = select(*dns_source_statements.c[SignedStatement._fields]).order_by(dns_source_statements.c.id.desc())
+    row = conn.execute(chosen.limit(1)).one_or_none()
+    return None if row is None else SignedStatement._make(row)
 
 
 def note_export(conn: Connection, statement: int, now: datetime) -> None:

@@ -29,19 +29,19 @@ class SourcesFormat(Struct, forbid_unknown_fields=True):
 async def give(request: web.Request, principal: Principal) -> web.Response:
     """Give the addresses from which gateways ask DNS, signed."""
     form, now = query_of(request, SourcesFormat).format, request.app[CLOCK]()
-    row = await read(request, newest)
-    if row is None:
+    found = await read(request, newest)
+    if found is None:
         detail = "no gateway has reported its addresses yet; nothing given; see filterd status on each, and ask again"
         raise Problem(404, detail, "dns-sources")
-    said: dict[str, Value] = {"format": form, "sha256": digest_of(row.text)}
+    said: dict[str, Value] = {"format": form, "sha256": digest_of(found.text)}
     event = Event(PULLS, "dns sources pulled", principal.actor, {}, said)
 
     def note(conn: Connection) -> None:
-        note_export(conn, row.id, now)
+        note_export(conn, found.id, now)
         append(conn, event, now)
 
     await write(request, note)
-    octets = document_of(row.text, row.note) if form == "json" else csv_of(row.text, row.note)
+    octets = document_of(found.text, found.note) if form == "json" else csv_of(found.text, found.note)
     headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="dns-sources.{form}"'}
     return web.Response(body=octets, content_type=MEDIA_TYPES[form], headers=headers)
 
