@@ -13,16 +13,23 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from filterd.config import Config
 from filterd.control.base.context import Context
 from filterd.control.escalation.failed import DeliveryFailure
 from filterd.control.escalation.mail import send
 from filterd.process.jobs import run_job
-from mgmt.registers.appeals.store import claim, due, fault_of_waiting, find_waiting, note_fault, note_sent
+from mgmt.registers.appeals.store import (
+    WaitingAppeal,
+    claim,
+    due,
+    fault_of_waiting,
+    find_waiting,
+    note_fault,
+    note_sent,
+)
 from parental.store.database import reading, writing
 
 AT_ONCE = 20  # mails of one job
@@ -75,7 +82,7 @@ def deliver_all(config: Config, engine: Engine, numbers: Sequence[int]) -> bool:
     return all([_deliver(config, engine, number) for number in numbers])
 
 
-def mail_of(appeal: "Row[Any]", to: str, sender: str) -> EmailMessage:
+def mail_of(appeal: WaitingAppeal, to: str, sender: str) -> EmailMessage:
     """The mail of an appeal that waits."""
     number, at = appeal.reference, datetime.fromtimestamp(appeal.received_s, UTC)
     file = f"appeal-{number}.bin"
@@ -108,7 +115,7 @@ def _deliver(config: Config, engine: Engine, number: int) -> bool:
     return True
 
 
-def _hand_over(config: Config, appeal: "Row[Any]") -> None:
+def _hand_over(config: Config, appeal: WaitingAppeal) -> None:
     """Raises DeliveryFailure."""
     to, server = config.appeals.address, config.orders.mail
     if to is None or server.server is None:

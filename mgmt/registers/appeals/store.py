@@ -11,9 +11,10 @@ no one who appeals learns it here; what was sealed is forgotten with the answer;
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import starmap
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from mgmt.ledger.event import CONTROL, ORDERS, Actor, Event, Value
 from mgmt.ledger.store import append
@@ -30,10 +31,14 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 90, 3600
 KEPT = timedelta(days=365)  # after the answer
 MAX_FAULT_CHARACTERS = 300
 
-_SHOWN = (
-    *(appeals.c.id, appeals.c.reference, appeals.c.state, appeals.c.received_s),
-    *(appeals.c.sent_s, appeals.c.outcome, appeals.c.answered_s),
-)
+
+class WaitingAppeal(NamedTuple):
+    """One to be handed over."""
+
+    id: int
+    reference: str
+    received_s: int
+    sealed: bytes
 
 
 class AppealView(NamedTuple):
@@ -79,13 +84,14 @@ def claim(conn: Connection, appeal: int, at: datetime) -> bool:
     return bool(conn.execute(mine.values(tries=row.tries + 1, due_s=int(at.timestamp()) + wait_s)).rowcount)
 
 
-def find_waiting(conn: Connection, appeal: int) -> Row[Any] | None:
+def find_waiting(conn: Connection, appeal: int) -> WaitingAppeal | None:
     """One that waits, with what was sealed."""
-    chosen = select(appeals).where(appeals.c.id == appeal, appeals.c.state == WAITING)
-    return conn.execute(chosen).one_or_none()
+    chosen = select(*appeals.c[WaitingAppeal._fields]).where(appeals.c.id == appeal, appeals.c.state == WAITING)
+    row = conn.execute(chosen).one_or_none()
+    return None if row is None else WaitingAppeal._make(row)
 
 
-def note_sent(conn: Connection, appeal: Row[Any], at: datetime) -> None:
+def note_sent(conn: Connection, appeal: WaitingAppeal, at: datetime) -> None:
     """The mail server has taken it."""
     waits = update(appeals).where(appeals.c.id == appeal.id, appeals.c.state == WAITING)
     if conn.execute(waits.values(state=SENT, sent_s=int(at.timestamp()), fault=None)).rowcount:
@@ -105,7 +111,8 @@ def answer(conn: Connection, number: str, outcome: str, at: datetime, by: Actor)
     if outcome not in OUTCOMES:
         raise ValueError(f"outcome {outcome!r:.40}: unknown; nothing noted; write one of {', '.join(OUTCOMES)}")
     conn.execute(delete(appeals).where(appeals.c.answered_s < int((at - KEPT).timestamp())))
-    row = conn.execute(select(*_SHOWN).where(appeals.c.reference == number)).one_or_none()
+    chosen = select(appeals.c.id, appeals.c.state, appeals.c.outcome).where(appeals.c.reference == number)
+    row = conn.execute(chosen).one_or_none()
     if row is None or row.state == WAITING:
         found = "not found" if row is None else "it was not sent yet"
         raise LookupError(f"appeal {number!r:.40}: {found}; nothing noted; see filterd appeals list")
@@ -117,8 +124,10 @@ def answer(conn: Connection, number: str, outcome: str, at: datetime, by: Actor)
 
 def shown(conn: Connection, limit: int) -> list[AppealView]:
     """Those that are not answered, the oldest first, and then those that are, the last one first."""
-    order = (appeals.c.answered_s.is_not(None), appeals.c.answered_s.desc(), appeals.c.id)
-    return [_shown(row) for row in conn.execute(select(*_SHOWN).order_by(*order).limit(limit))]
+    of = appeals.c
+    chosen = select(of.reference, of.state, of.received_s, of.sent_s, of.outcome, of.answered_s)
+    chosen = chosen.order_by(of.answered_s.is_not(None), of.answered_s.desc(), of.id).limit(limit)
+    return list(starmap(_shown, conn.execute(chosen)))
 
 
 def n_of(conn: Connection, *states: str) -> int:
@@ -140,9 +149,8 @@ def _note(
     append(conn, Event(ORDERS, action, by, {"appeal": number}, said or {}), at)
 
 
-def _shown(row: Any) -> AppealView:
-    received, sent, answered = (
-        None if s is None else datetime.fromtimestamp(s, UTC) for s in (row.received_s, row.sent_s, row.answered_s)
-    )
-    assert received is not None
-    return AppealView(row.reference, row.state, received, sent, row.outcome, answered)
+def _shown(
+    number: str, state: str, received_s: int, sent_s: int | None, outcome: str | None, answered_s: int | None
+) -> AppealView:
+    sent, answered = (None if s is None else datetime.fromtimestamp(s, UTC) for s in (sent_s, answered_s))
+    return AppealView(number, state, datetime.fromtimestamp(received_s, UTC), sent, outcome, answered)

@@ -10,10 +10,9 @@ no more are taken.
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from mgmt.contract.control import LAW, Report
 from mgmt.ledger.event import ORDERS, Actor, Event, Value
@@ -31,6 +30,7 @@ LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no digit is taken for a letter
 LENGTH = 8  # 40 bits
 
 _waits = wrong_blocks.c.outcome.is_(None)
+_REPORT = wrong_blocks.c["reference", "reason", "name", "reported_s", "due", "outcome", "answered_s"]
 
 
 def report_mistake(conn: Connection, reason: str, name: str | None, now: datetime, zone: str) -> Report | None:
@@ -40,10 +40,12 @@ def report_mistake(conn: Connection, reason: str, name: str | None, now: datetim
     if reason not in REASONS:
         raise ValueError(f"report: reason {reason!r:.40} is no block of ours; nothing written down")
     name = None if reason == LAW else name
-    found = _waiting(conn, reason, name) if name is not None else None
+    waiting = select(*_REPORT).where(_waits, wrong_blocks.c.reason == reason, wrong_blocks.c.name == name)
+    found = conn.execute(waiting).first() if name is not None else None
     if found is not None:
-        conn.execute(update(wrong_blocks).where(wrong_blocks.c.id == found.id).values(times=wrong_blocks.c.times + 1))
-        return _report(found)
+        same = wrong_blocks.c.reference == found.reference
+        conn.execute(update(wrong_blocks).where(same).values(times=wrong_blocks.c.times + 1))
+        return _report(*found)
     if n_waiting(conn, reason) >= MAX_WAITING:
         return None
     return _write(conn, reason, name, now, zone)
@@ -52,8 +54,8 @@ def report_mistake(conn: Connection, reason: str, name: str | None, now: datetim
 def find_report(conn: Connection, reference: str) -> Report | None:
     """The report of a reference, however it is written."""
     wanted = "".join(c for c in reference.upper() if c.isalnum())
-    row = conn.execute(select(wrong_blocks).where(wrong_blocks.c.reference == wanted)).one_or_none()
-    return None if row is None else _report(row)
+    row = conn.execute(select(*_REPORT).where(wrong_blocks.c.reference == wanted)).one_or_none()
+    return None if row is None else _report(*row)
 
 
 def answer_report(conn: Connection, reference: str, outcome: str, now: datetime, by: Actor) -> Report | None:
@@ -76,21 +78,24 @@ def answer_report(conn: Connection, reference: str, outcome: str, now: datetime,
 
 def iter_reports(conn: Connection, after: int = 0) -> Iterator[tuple[int, int, Report]]:
     """(number, times reported, report) of at most PAGE reports, the oldest first."""
-    rows = conn.execute(select(wrong_blocks).where(wrong_blocks.c.id > after).order_by(wrong_blocks.c.id).limit(PAGE))
-    for row in rows:
-        yield row.id, row.times, _report(row)
+    of = wrong_blocks.c
+    rows = conn.execute(select(of.id, of.times, *_REPORT).where(of.id > after).order_by(of.id).limit(PAGE))
+    for number, times, *said in rows:
+        yield number, times, _report(*said)
 
 
 def waiting_reports(conn: Connection, limit: int) -> list[tuple[int, Report]]:
     """(times reported, report) of those that wait, whose day comes first before the others."""
-    chosen = select(wrong_blocks).where(_waits).order_by(wrong_blocks.c.due, wrong_blocks.c.id).limit(limit)
-    return [(row.times, _report(row)) for row in conn.execute(chosen)]
+    of = wrong_blocks.c
+    chosen = select(of.times, *_REPORT).where(_waits).order_by(of.due, of.id).limit(limit)
+    return [(times, _report(*said)) for times, *said in conn.execute(chosen)]
 
 
 def answered_reports(conn: Connection, limit: int) -> list[tuple[int, Report]]:
     """(times reported, report) of those that were answered, the last one first."""
-    chosen = select(wrong_blocks).where(~_waits).order_by(wrong_blocks.c.answered_s.desc(), wrong_blocks.c.id.desc())
-    return [(row.times, _report(row)) for row in conn.execute(chosen.limit(limit))]
+    of = wrong_blocks.c
+    chosen = select(of.times, *_REPORT).where(~_waits).order_by(of.answered_s.desc(), of.id.desc()).limit(limit)
+    return [(times, _report(*said)) for times, *said in conn.execute(chosen)]
 
 
 def n_waiting(conn: Connection, reason: str) -> int:
@@ -115,12 +120,6 @@ def answer_due(asked: date) -> date:
     return due
 
 
-def _waiting(conn: Connection, reason: str, name: str) -> Row[Any] | None:
-    return conn.execute(
-        select(wrong_blocks).where(_waits, wrong_blocks.c.reason == reason, wrong_blocks.c.name == name)
-    ).first()
-
-
 def _write(conn: Connection, reason: str, name: str | None, now: datetime, zone: str) -> Report:
     reference = "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
     due = answer_due(now.astimezone(ZoneInfo(zone)).date())
@@ -133,13 +132,15 @@ def _write(conn: Connection, reason: str, name: str | None, now: datetime, zone:
     return Report(reference, reason, name, datetime.fromtimestamp(seconds, UTC), due)
 
 
-def _report(row: Row[Any]) -> Report:
-    return Report(
-        row.reference,
-        row.reason,
-        row.name,
-        datetime.fromtimestamp(row.reported_s, UTC),
-        date.fromisoformat(row.due),
-        row.outcome,
-        None if row.answered_s is None else datetime.fromtimestamp(row.answered_s, UTC),
-    )
+def _report(
+    reference: str,
+    reason: str,
+    name: str | None,
+    reported_s: int,
+    due: str,
+    outcome: str | None,
+    answered_s: int | None,
+) -> Report:
+    reported = datetime.fromtimestamp(reported_s, UTC)
+    answered = None if answered_s is None else datetime.fromtimestamp(answered_s, UTC)
+    return Report(reference, reason, name, reported, date.fromisoformat(due), outcome, answered)

@@ -9,23 +9,15 @@ import pytest
 from filterd.commands.appeal_key import MAX_OCTETS, make_key, open_file, read_key
 from filterd.control.escalation.appeal_delivery import mail_of
 from mgmt.registers.appeals.sealed import Appeal, BadSeal, seal
+from mgmt.registers.appeals.store import WaitingAppeal
 
 APPEAL = Appeal("http://کتاب.example/", None, "ISP", datetime(2026, 11, 28, tzinfo=UTC))
-
-
-class Row:
-    """An appeal of the database."""
-
-    reference, received_s = "ABCD2345", 1796000000
-
-    def __init__(self, sealed: bytes) -> None:
-        self.sealed = sealed
 
 
 def test_an_attachment_and_a_whole_mail_are_opened(tmp_path: Path) -> None:
     sealed = seal(APPEAL, make_key(tmp_path / "key"))
     (tmp_path / "blob").write_bytes(sealed)
-    mail = mail_of(Row(sealed), "l@isp.example", "f@isp.example")  # type: ignore[arg-type]
+    mail = mail_of(WaitingAppeal(1, "ABCD2345", 1796000000, sealed), "l@isp.example", "f@isp.example")
     (tmp_path / "mail").write_bytes(mail.as_bytes())
 
     key = read_key(tmp_path / "key")
