@@ -9,13 +9,14 @@ Source: RFC 9106 (Argon2id), NIST SP 800-63B-4 §3.2.2 (how often may be tried).
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 from aiohttp import web
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from mgmt.registers.households import note_choice
 from mgmt.staff.passwords import HASHER
@@ -26,6 +27,7 @@ from parental.people.login_codes import STEP, plain_digits
 from parental.store.database import upsert
 from parental.store.schema.access import family_pins
 
+T = TypeVar("T")
 DIGITS = range(4, 7)
 FREE = 5  # wrong tries in a row without a wait: a person who mixes up two PINs
 FIRST_WAIT_S, LONGEST_WAIT_S = 60, 3600  # at an hour a try, all of 10,000 PINs take more than a year
@@ -57,7 +59,7 @@ def is_fresh(session: Session, now: datetime) -> bool:
 
 async def has_pin(request: web.Request, account: int) -> bool:
     """Whether a household has a PIN."""
-    return await read(request, lambda conn: _row(conn, account)) is not None
+    return await read(request, lambda conn: _wait_of(conn, account)) is not None
 
 
 async def prove(request: web.Request, form: SubmittedForm) -> None:
@@ -92,7 +94,7 @@ async def set_pin(request: web.Request, form: SubmittedForm, typed: str, again: 
     hashed, now = await _hashed(request, lambda: HASHER.hash(typed)), request.app[CLOCK]()
 
     def store_it(conn: Connection) -> None:
-        if is_first and _row(conn, session.account) is not None:
+        if is_first and _wait_of(conn, session.account) is not None:
             raise PinRefusal("family.pin.taken")  # another caregiver was quicker
         row = {"hash": hashed, "set_s": int(now.timestamp()), "wrong": 0, "waits_until_s": 0}
         put = upsert(conn, family_pins).values(account=session.account, **row)
@@ -140,8 +142,8 @@ def _count(conn: Connection, form: SubmittedForm, key: str, now: datetime) -> st
     counted = counted.values(wrong=family_pins.c.wrong + 1)
     row = conn.execute(counted.returning(family_pins.c.wrong, family_pins.c.hash)).one_or_none()
     if row is None:
-        held = _row(conn, session.account)
-        raise PinRefusal("family.pin.wait", 1 if held is None else -(-(held.waits_until_s - now_s) // 60))
+        waits_until_s = _wait_of(conn, session.account)
+        raise PinRefusal("family.pin.wait", 1 if waits_until_s is None else -(-(waits_until_s - now_s) // 60))
     if row.wrong >= FREE:
         wait_s = min(FIRST_WAIT_S * 2 ** min(row.wrong - FREE, 10), LONGEST_WAIT_S)
         conn.execute(update(family_pins).where(mine).values(waits_until_s=now_s + wait_s))
@@ -154,11 +156,13 @@ def _forgive(conn: Connection, account: int) -> None:
     conn.execute(update(family_pins).where(family_pins.c.account == account).values(wrong=0, waits_until_s=0))
 
 
-def _row(conn: Connection, account: int) -> Row[Any] | None:
-    return conn.execute(select(family_pins).where(family_pins.c.account == account)).one_or_none()
+def _wait_of(conn: Connection, account: int) -> int | None:
+    """Until when tries of a household's PIN wait; None: it has none."""
+    chosen = select(family_pins.c.waits_until_s).where(family_pins.c.account == account)
+    return conn.execute(chosen).scalar_one_or_none()
 
 
-async def _hashed(request: web.Request, work: Any) -> Any:
+async def _hashed(request: web.Request, work: Callable[[], T]) -> T:
     """Hash in a thread, when it is this one's turn."""
     async with request.app[HASHES]:
         return await asyncio.to_thread(work)
