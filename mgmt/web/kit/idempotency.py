@@ -20,12 +20,12 @@ import hmac
 import os
 import re
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiohttp import web
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from mgmt.contract.control import receive
@@ -48,6 +48,14 @@ MAX_OF_HOLDER = 10_000  # a letter every nine seconds, all day
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([A-Za-z0-9._~+/=:-]{1,255})')
 
 
+class _KeptAnswer(NamedTuple):
+    """What is kept of an answer, by its columns.   answer  sealed"""
+
+    status: int
+    location: str | None = None
+    answer: bytes | None = None
+
+
 class _KeyedRequest(NamedTuple):
     """A request with a key."""
 
@@ -62,7 +70,7 @@ class _KeyedRequest(NamedTuple):
         return AESGCM(hmac.digest(self.token, b"filterd kept answer\n" + self.sha256 + self.key.encode(), "sha256"))
 
     @property
-    def row(self) -> Any:
+    def row(self) -> ColumnElement[bool]:
         return and_(keys.c.holder == self.holder, keys.c.key == self.key)
 
 
@@ -87,13 +95,13 @@ def keyed(endpoint: PrincipalEndpoint, *, adds: bool = False) -> PrincipalEndpoi
 async def _first(
     endpoint: PrincipalEndpoint, request: web.Request, principal: Principal, asked: _KeyedRequest, *, adds: bool
 ) -> web.StreamResponse:
-    kept: dict[str, Any] | None = None
+    kept: _KeptAnswer | None = None
     try:
         response = await endpoint(request, principal)
         if isinstance(response, web.Response) and response.status < 300:
             kept = _kept(asked, response)
     except NotInForce:
-        kept = {"status": STORED} if adds else None
+        kept = _KeptAnswer(STORED) if adds else None
         raise
     finally:
         await write(request, lambda conn: _end(conn, asked, kept))
@@ -121,8 +129,8 @@ async def _asked(request: web.Request, principal: Principal) -> _KeyedRequest | 
     return _KeyedRequest(f"{actor.kind} {actor.name}", found[1] or found[2], digest, _token_of(request))
 
 
-def _begin(conn: Connection, asked: _KeyedRequest, now: datetime) -> Row[Any] | None:
-    """The row of an equal request that was answered; None: this one is the first.   Raises Problem 409, 422, 429"""
+def _begin(conn: Connection, asked: _KeyedRequest, now: datetime) -> _KeptAnswer | None:
+    """The answer to an equal request; None: this one is the first.   Raises Problem 409, 422, 429"""
     conn.execute(delete(keys).where(keys.c.began_s < int((now - KEPT).timestamp())))
     found = conn.execute(select(keys).where(asked.row)).one_or_none()
     if found is not None:
@@ -130,7 +138,7 @@ def _begin(conn: Connection, asked: _KeyedRequest, now: datetime) -> Row[Any] | 
             detail = f"{HEADER}: another request has this key; nothing done; write a new key, or send the same again"
             raise Problem(422, detail, HEADER, KEY_REUSED)
         if found.status is not None:
-            return found
+            return _KeptAnswer(found.status, found.location, found.answer)
         if found.began_s > (now - RUNS_AT_MOST).timestamp():
             raise _running()
         conn.execute(delete(keys).where(asked.row))
@@ -142,30 +150,30 @@ def _begin(conn: Connection, asked: _KeyedRequest, now: datetime) -> Row[Any] | 
     return None
 
 
-def _end(conn: Connection, asked: _KeyedRequest, kept: dict[str, Any] | None) -> None:
-    change = delete(keys) if kept is None else update(keys).values(**kept)
+def _end(conn: Connection, asked: _KeyedRequest, kept: _KeptAnswer | None) -> None:
+    change = delete(keys) if kept is None else update(keys).values(kept._asdict())
     conn.execute(change.where(asked.row))
 
 
-def _kept(asked: _KeyedRequest, answered: web.Response) -> dict[str, Any]:
-    """The columns of an answer."""
+def _kept(asked: _KeyedRequest, answered: web.Response) -> _KeptAnswer:
     assert isinstance(answered.body, bytes)
     nonce = os.urandom(NONCE_OCTETS)
     sealed = nonce + asked.box.encrypt(nonce, answered.body, None)
-    return {"status": answered.status, "location": answered.headers.get("Location"), "answer": sealed}
+    return _KeptAnswer(answered.status, answered.headers.get("Location"), sealed)
 
 
-def _again(asked: _KeyedRequest, row: Row[Any]) -> web.Response:
+def _again(asked: _KeyedRequest, kept: _KeptAnswer) -> web.Response:
     """What was answered.   Raises Problem 409 for one that another release has kept"""
+    sealed = kept.answer or b""
     try:
-        body = asked.box.decrypt(row.answer[:NONCE_OCTETS], row.answer[NONCE_OCTETS:], None)
+        body = asked.box.decrypt(sealed[:NONCE_OCTETS], sealed[NONCE_OCTETS:], None)
     except (InvalidTag, ValueError) as reason:
         detail = (
             f"{HEADER}: it was done, and its answer cannot be read any more; nothing done again; look what is there"
         )
         raise Problem(409, detail, HEADER) from reason
-    headers = {"Cache-Control": "no-store"} | ({"Location": row.location} if row.location else {})
-    return web.Response(status=row.status, body=body, content_type="application/json", headers=headers)
+    headers = {"Cache-Control": "no-store"} | ({"Location": kept.location} if kept.location else {})
+    return web.Response(status=kept.status, body=body, content_type="application/json", headers=headers)
 
 
 def _token_of(request: web.Request) -> bytes:
