@@ -177,7 +177,7 @@ def _other_than_order(row: "Row[Any]") -> str:
     if row.settings is not None:
         from mgmt.registers.settings.agreement import names_in
 
-        return f"settings {names_in(row)}"
+        return f"settings {names_in(row.settings)}"
     return f"hold {row.hold}" if row.hold is not None else f"list {row.list} to {row.list_to[:16]}"
 
 

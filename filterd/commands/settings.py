@@ -159,12 +159,12 @@ def _list(config: Config, *, is_json: bool) -> int:
     import msgspec
 
     from filterd.config.web_settings import settings_of
-    from mgmt.registers.settings.agreement import newest_rows
+    from mgmt.registers.settings.agreement import newest_changes
     from mgmt.registers.settings.precedence import desk_over_file, values_of
     from mgmt.registers.settings.store import said_by_desk
 
     of_file = settings_of(config)
-    rows, said = _in_database(config, lambda conn: (newest_rows(conn), said_by_desk(conn)), is_writing=False)
+    rows, said = _in_database(config, lambda conn: (newest_changes(conn), said_by_desk(conn)), is_writing=False)
     for name, value in values_of(desk_over_file(of_file, said)).items():
         row = rows.get(name)
         is_desk = row is not None and row.value is not None

@@ -27,7 +27,7 @@ def look(conn: Connection, proof: Proof, now_s: int, at: datetime) -> None:
     conn  may write;   now_s  by the trusted clock"""
 
     def put(approval: Row[Any], signers: Signers) -> None:
-        put_agreed(conn, agreed_in(approval), approval, signers.actors, at)
+        put_agreed(conn, agreed_in(approval.settings), approval, signers.actors, at)
         log.warning("settings: changed by %s and %s", approval.proposer, approval.approver)
         end_approval(conn, PAGES, approval, None, at)
 

@@ -4,11 +4,11 @@ Invariant: of these names a value counts by its approval alone, no matter who ha
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from mgmt.staff.approvals.rules import UNREADABLE
 from parental.store.schema.orders import approvals
@@ -37,51 +37,67 @@ class SettingsAgreement(Struct, frozen=True, forbid_unknown_fields=True):
         return None if value is None else json_of(value)
 
 
+class SettingChange(NamedTuple):
+    """What the desk has said of a name.
+
+    value     JSON; None: as the configuration has it again
+    settings  of its approval; None: none exists, or it is not given"""
+
+    id: int
+    name: str
+    value: str | None
+    set_s: int
+    by_name: str
+    event: int
+    settings: str | None
+
+
 def json_of(value: object) -> str:
     """A value as rows and events have it."""
     return msgspec.json.encode(value, order="sorted").decode()
 
 
-def agreed_in(approval: Row[Any]) -> SettingsAgreement:
-    """Raises msgspec.DecodeError, TypeError for what no approval of settings holds."""
-    return msgspec.json.decode(approval.settings, type=SettingsAgreement)
+def agreed_in(settings: str | None) -> SettingsAgreement:
+    """Raises msgspec.DecodeError for what no approval of settings holds."""
+    return msgspec.json.decode(settings or "", type=SettingsAgreement)
 
 
-def names_in(approval: Row[Any]) -> str:
+def names_in(settings: str | None) -> str:
     """The names that an approval changes, for people; of what cannot be read, none."""
     try:
-        return ", ".join(sorted(agreed_in(approval).said))
-    except (msgspec.DecodeError, TypeError):
+        return ", ".join(sorted(agreed_in(settings).said))
+    except msgspec.DecodeError:
         return ""
 
 
-def lines_of(approval: Row[Any]) -> list[tuple[str, str, str]]:
+def lines_of(settings: str | None) -> list[tuple[str, str, str]]:
     """What pages show, for people: name, before, after; of what cannot be read, nothing."""
     try:
-        agreed = agreed_in(approval)
+        agreed = agreed_in(settings)
         return [(name, _plain(agreed.before[name]), _plain(agreed.after[name])) for name in sorted(agreed.said)]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, KeyError):
         return []
 
 
-def newest_rows(conn: Connection) -> dict[str, Row[Any]]:
+def newest_changes(conn: Connection) -> dict[str, SettingChange]:
     """The last change of each name that counts; a value of None is the configuration's again."""
     last = select(func.max(desk_settings.c.id)).group_by(desk_settings.c.name)
     is_given = and_(approvals.c.id == desk_settings.c.approval, approvals.c.approved_s.is_not(None))
-    chosen = select(desk_settings, approvals.c.settings).outerjoin(approvals, is_given)
+    of_desk = (desk_settings.c[name] for name in SettingChange._fields[:-1])
+    chosen = select(*of_desk, approvals.c.settings).outerjoin(approvals, is_given)
     chosen = chosen.where(or_(desk_settings.c.id.in_(last), desk_settings.c.approval.is_not(None)))
-    rows = conn.execute(chosen.order_by(desk_settings.c.id)).all()
-    found = {row.name: row for row in rows if row.name not in HELD or _is_agreed(row)}
+    changes = map(SettingChange._make, conn.execute(chosen.order_by(desk_settings.c.id)))
+    found = {change.name: change for change in changes if change.name not in HELD or _is_agreed(change)}
     return dict(sorted(found.items()))
 
 
-def why_changed(conn: Connection, approval: Row[Any]) -> str | None:
+def why_changed(conn: Connection, settings: str | None) -> str | None:
     """Why nothing could come of an approval of settings any more; None: the desk says of them what it said then."""
     try:
-        since = agreed_in(approval).since
-    except (msgspec.DecodeError, TypeError):
+        since = agreed_in(settings).since
+    except msgspec.DecodeError:
         return UNREADABLE
-    known = newest_rows(conn)
+    known = newest_changes(conn)
     return None if all(number == since_of(known, name) for name, number in since.items()) else _CHANGED
 
 
@@ -90,9 +106,9 @@ def is_put(conn: Connection, approval: int) -> bool:
     return bool(conn.execute(select(exists().where(desk_settings.c.approval == approval))).scalar_one())
 
 
-def since_of(known: Mapping[str, Row[Any]], name: str) -> int:
-    """The number of the change that counts.   known  of newest_rows"""
-    return int(known[name].id) if name in known else 0
+def since_of(known: Mapping[str, SettingChange], name: str) -> int:
+    """The number of the change that counts.   known  of newest_changes"""
+    return known[name].id if name in known else 0
 
 
 def _plain(value: object) -> str:
@@ -104,9 +120,9 @@ def _plain(value: object) -> str:
     return "nothing" if value is None else str(value)
 
 
-def _is_agreed(row: Row[Any]) -> bool:
-    """Whether the change is the one of its approval.   settings  of that; None: none exists, or it is not given"""
+def _is_agreed(change: SettingChange) -> bool:
+    """Whether the change is the one of its approval."""
     try:
-        return row.settings is not None and agreed_in(row).text_of(row.name) == row.value
-    except (msgspec.DecodeError, KeyError, TypeError):
+        return agreed_in(change.settings).text_of(change.name) == change.value
+    except (msgspec.DecodeError, KeyError):
         return False

@@ -21,7 +21,7 @@ from mgmt.registers.settings.agreement import (
     agreed_in,
     json_of,
     names_in,
-    newest_rows,
+    newest_changes,
     since_of,
     why_changed,
 )
@@ -56,21 +56,21 @@ class SettingsApprovals(Subject):
         return [SETTINGS, *(row[name] for name in _SAID)]
 
     def about(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
-        return {"settings": event_value(names_in(approval))}
+        return {"settings": event_value(names_in(approval.settings))}
 
     def noted(self, _: Connection, approval: Row[Any]) -> dict[str, Value]:
-        return _noted(agreed_in(approval), approval.reference)
+        return _noted(agreed_in(approval.settings), approval.reference)
 
     def why_changed(self, conn: Connection, approval: Row[Any]) -> str | None:
         if why := super().why_changed(conn, approval):
             return why
         try:
-            return _why_unfit(agreed_in(approval)) or why_changed(conn, approval)
+            return _why_unfit(agreed_in(approval.settings)) or why_changed(conn, approval.settings)
         except msgspec.DecodeError:
             return UNREADABLE
 
     def outdated(self, conn: Connection, proposal: Row[Any], _: int) -> Objection | None:
-        why = why_changed(conn, proposal)
+        why = why_changed(conn, proposal.settings)
         return None if why is None else Objection(why, "look at the settings, and propose it again")
 
 
@@ -112,7 +112,7 @@ def propose_settings(
 def _agreed(
     conn: Connection, of_file: Settings, said: DeskSettings, at: datetime, check_pages: CheckPages
 ) -> SettingsAgreement:
-    changed, known = changes(conn, of_file, said, at, check_pages), newest_rows(conn)
+    changed, known = changes(conn, of_file, said, at, check_pages), newest_changes(conn)
     before = values_of(desk_over_file(of_file, said_by_desk(conn)))
     after = values_of(desk_over_file(of_file, said_with(conn, changed)))
     return SettingsAgreement(

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import SETTINGS, Actor, Event, Value
 from mgmt.ledger.store import append
-from mgmt.registers.settings.agreement import HELD, SettingsAgreement, json_of, newest_rows
+from mgmt.registers.settings.agreement import HELD, SettingChange, SettingsAgreement, json_of, newest_changes
 from mgmt.registers.settings.checks import check
 from mgmt.registers.settings.page_settings import Settings
 from mgmt.registers.settings.precedence import desk_over_file, values_of
@@ -67,7 +67,7 @@ def changes(
     Raises BadRequest for what no page can show.   Cost: each page of the gate is made once, some 0.1 s, so that none is
     too long for it."""
     check(said, _today(of_file, at))
-    known = newest_rows(conn)
+    known = newest_changes(conn)
     wanted = {name: _text(value) for name in NAMES if (value := getattr(said, name)) is not msgspec.UNSET}
     changed = {name: text for name, text in wanted.items() if text != _text_of(known.get(name))}
     if changed:
@@ -94,7 +94,7 @@ def said_by_desk(conn: Connection) -> DeskSettings:
 
 def said_with(conn: Connection, changed: Mapping[str, str | None]) -> DeskSettings:
     """What would count with some changes.   Raises msgspec.ValidationError for a row of another release."""
-    texts = {name: row.value for name, row in newest_rows(conn).items()} | dict(changed)
+    texts = {name: each.value for name, each in newest_changes(conn).items()} | dict(changed)
     return read_said({name: text for name, text in texts.items() if text is not None})
 
 
@@ -139,8 +139,8 @@ def _text(value: object) -> str | None:
     return None if value is None else json_of(value)
 
 
-def _text_of(row: Row[Any] | None) -> str | None:
-    return None if row is None else row.value
+def _text_of(change: SettingChange | None) -> str | None:
+    return None if change is None else change.value
 
 
 def _today(of_file: Settings, at: datetime) -> date:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from mgmt.contract.control import show
 from mgmt.contract.shapes import Line
-from mgmt.registers.settings.agreement import newest_rows
+from mgmt.registers.settings.agreement import newest_changes
 from mgmt.registers.settings.page_settings import Complaint, Helpline, Settings, StopPage, Theme
 from mgmt.registers.settings.precedence import desk_over_file, values_of
 from mgmt.registers.settings.proposals import Words, propose_settings
@@ -116,7 +116,7 @@ def _shown(conn: Connection, of_file: Settings, now: datetime) -> PageSettings:
     values = values_of(settings)
     of_desk = [
         SetByDesk(name, datetime.fromtimestamp(row.set_s, UTC).astimezone(zone).isoformat(), row.by_name, row.event)
-        for name, row in newest_rows(conn).items()
+        for name, row in newest_changes(conn).items()
         if row.value is not None
     ]
     late = list(settings.unverified(now.astimezone(zone).date()))

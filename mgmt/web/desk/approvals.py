@@ -202,7 +202,7 @@ def _shown(conn: Connection, row: Row[Any], now: datetime) -> ApprovalView:
         hold = find_hold(conn, row.hold)
         return ApprovalView(row, None, f"hold {row.hold}", "", None, until, due, refused, hold and shown(hold))
     if row.settings is not None:
-        called, changes = f"settings of pages: {names_in(row)}", lines_of(row)
+        called, changes = f"settings of pages: {names_in(row.settings)}", lines_of(row.settings)
         found = ApprovalView(row, None, called, "", None, until, due, refused, outdated=why, changes=changes)
         return found._replace(is_put=is_put(conn, row.id))
     if row.order is None:

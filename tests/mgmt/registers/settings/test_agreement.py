@@ -1,8 +1,5 @@
 """Which names two persons change, and how what they agree to is shown to people."""
 
-from types import SimpleNamespace
-from typing import Any
-
 from mgmt.registers.settings.agreement import HELD, lines_of, names_in
 from mgmt.registers.settings.shapes import NAMES
 
@@ -13,17 +10,13 @@ DOCUMENT = (
 )
 
 
-def row(text: object) -> Any:
-    return SimpleNamespace(settings=text)
-
-
 def test_whatever_names_a_number_or_an_address_needs_two_persons() -> None:
     assert set(NAMES) - set(HELD) == {"languages", "theme"}
 
 
 def test_people_see_what_was_before_and_what_comes_after() -> None:
-    assert names_in(row(DOCUMENT)) == "helplines, report_url"
-    assert lines_of(row(DOCUMENT)) == [
+    assert names_in(DOCUMENT) == "helplines, report_url"
+    assert lines_of(DOCUMENT) == [
         ("helplines", "number 1121, name_en child; number 15, name_en police", "number 15, name_en police"),
         ("report_url", "nothing", "r.example"),
     ]
@@ -31,6 +24,6 @@ def test_people_see_what_was_before_and_what_comes_after() -> None:
 
 def test_of_what_cannot_be_read_nothing_is_shown_and_nothing_raised() -> None:
     for text in (None, "", "{", "[]", '{"before":1}', DOCUMENT.replace('"after":{"helplines"', '"after":{"other"')):
-        assert lines_of(row(text)) == []
+        assert lines_of(text) == []
     for text in (None, "", "{"):
-        assert names_in(row(text)) == ""
+        assert names_in(text) == ""

@@ -8,7 +8,7 @@ from support.mgmt.events import events_of
 
 from mgmt.contract.errors import BadRequest
 from mgmt.ledger.event import Actor
-from mgmt.registers.settings.agreement import newest_rows
+from mgmt.registers.settings.agreement import newest_changes
 from mgmt.registers.settings.page_settings import Helpline, Settings, StopPage, Theme
 from mgmt.registers.settings.shapes import DeskSettings, Languages
 from mgmt.registers.settings.store import NotAlone, change, newest_number, said_by_desk
@@ -50,7 +50,7 @@ def test_a_change_is_an_event_with_its_actor_and_what_pages_show_before_and_afte
         change(conn, OF_FILE, DeskSettings(languages=Languages(first="en")), AMNA, NOW, check_pages)
         change(conn, OF_FILE, DeskSettings(languages=None), AMNA, NOW, check_pages)
         event, back = events_of(conn, "settings")
-        row = newest_rows(conn)["languages"]
+        row = newest_changes(conn)["languages"]
 
     assert (event["action"], event["about"]) == ("pages changed", {"setting": "languages"})
     assert event["actor"]["name"] == row.by_name == "amna"
@@ -75,7 +75,7 @@ def test_null_is_the_configuration_s_value_again(engine: Engine) -> None:
 
     with reading(engine) as conn:
         assert said_by_desk(conn) == DeskSettings()
-        assert newest_rows(conn)["theme"].value is None
+        assert newest_changes(conn)["theme"].value is None
 
 
 def test_what_would_make_a_page_too_long_for_the_gate_is_refused_and_not_stored(engine: Engine) -> None:
